@@ -1,0 +1,41 @@
+# Needs Python 3.11 or later, make, and the package registry; everything else is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 16
+
+run: $(READY) ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
+	@exec $(BIN)/python -m hummdesk up $(ARGS)
+
+test: $(READY) ## every test, with coverage (ARGS="tests/house -k token --no-cov" for some)
+	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+check: $(READY) ## ruff, mypy, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: $(READY) ## compile the requirements from pyproject.toml (ARGS=--upgrade for newer ones)
+	@$(LOCK) --output-file requirements.txt $(ARGS)
+	@$(LOCK) --output-file requirements-dev.txt --extra dev --constraint requirements.txt $(ARGS)
+
+clean: ## remove .venv and caches; the data of `make run` in .hummdesk stays
+	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-config --no-emit-index-url --custom-compile-command "make lock"
+
+$(READY): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HummDesk needs Python 3.11 or later; name one: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $(READY)
+
+.PHONY: help run test check lock clean
+.DEFAULT_GOAL := help
