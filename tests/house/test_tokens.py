@@ -1,0 +1,198 @@
+"""Every way to forge a token that we know of (fault catalogue, row 26)."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from hummdesk import tokens
+from hummdesk.config import Settings, SettingsError
+from hummdesk.errors import TokenExpired, Unauthorized
+from hummdesk.models import Person
+
+SECRET = "a secret of the tests, longer than 32 bytes"
+SETTINGS = Settings(jwt_secret=SECRET)
+PERSON = Person(
+    account_id=UUID("01890000-0000-7000-8000-000000000001"),
+    id=UUID("01890000-0000-7000-8000-000000000002"),
+    email="ada@example.com",
+    name="Ada",
+    role="agent",
+)
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """Good claims with changes; None removes one."""
+    changed = PERSON.wire() | {"exp": int(time.time()) + 60} | changes
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def signed(payload: dict[str, Any] | None = None, headers: dict[str, Any] | None = None, key: str = SECRET) -> str:
+    return jwt.encode(payload or claims(), key, algorithm="HS256", headers=headers)
+
+
+def part(value: object) -> str:
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def handmade(header: object, payload: object) -> str:
+    """Signed with our secret, whatever the header says: only the parsers stand in its way."""
+    body = f"{part(header)}.{part(payload)}"
+    return f"{body}.{part(hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).digest())}"
+
+
+GOOD = {"alg": "HS256", "typ": "JWT"}
+FORGED: dict[str, Callable[[], object]] = {
+    "nothing": lambda: None,
+    "empty": lambda: "",
+    "an object": lambda: {"token": signed()},
+    "bytes": lambda: signed().encode(),
+    "a number": lambda: 12345,
+    "words": lambda: "let me in",
+    "dots": lambda: "..",
+    "half a surrogate": lambda: "\ud800" + signed(),
+    "zero bytes": lambda: "\x00" * 100,
+    "another key": lambda: signed(key="another secret that is also 32 bytes long"),
+    "no signature": lambda: signed().rpartition(".")[0] + ".",
+    "cut signature": lambda: signed()[:-4],
+    "changed payload": lambda: ".".join((signed().split(".")[0], part(claims(role="admin")), signed().split(".")[2])),
+    "alg none": lambda: f"{part({'alg': 'none'})}.{part(claims())}.",
+    "alg None": lambda: f"{part({'alg': 'None'})}.{part(claims())}.",
+    "alg none, signed": lambda: handmade({"alg": "none"}, claims()),
+    "no alg": lambda: handmade({"typ": "JWT"}, claims()),
+    "alg a list": lambda: handmade({"alg": ["HS256"]}, claims()),
+    "HS512": lambda: jwt.encode(claims(), SECRET * 2, algorithm="HS512"),
+    "RS256 in name": lambda: handmade({"alg": "RS256"}, claims()),
+    "header a list": lambda: handmade([GOOD], claims()),
+    "kid a path, keyed with that file": lambda: signed(headers={"kid": "../../../../dev/null"}, key="\x00" * 32),
+    "kid an object": lambda: handmade(GOOD | {"kid": {"$ne": 1}}, claims()),
+    "own key in the header": lambda: signed(headers={"jwk": {"kty": "oct", "k": part(b"x" * 32)}}, key="x" * 32),
+    "unknown crit": lambda: signed(headers={"crit": ["x"], "x": 1}),
+    "detached payload": lambda: handmade(GOOD | {"b64": False, "crit": ["b64"]}, claims()),
+    "payload a list": lambda: handmade(GOOD, [claims()]),
+    "payload not JSON": lambda: handmade(GOOD, b"\xff\xfe"),
+    "deep payload": lambda: handmade(GOOD, b"[" * 5000),
+    "no exp": lambda: signed(claims(exp=None)),
+    "exp in words": lambda: signed(claims(exp="tomorrow")),
+    "exp a text": lambda: signed(claims(exp=str(int(time.time()) + 60))),
+    "exp a list": lambda: signed(claims(exp=[int(time.time()) + 60])),
+    "exp infinite": lambda: signed(claims(exp=float("inf"))),
+    "exp no number": lambda: signed(claims(exp=float("nan"))),
+    "not yet": lambda: signed(claims(nbf=int(time.time()) + 60)),
+    "no userId": lambda: signed(claims(userId=None)),
+    "no accountId": lambda: signed(claims(accountId=None)),
+    "no email": lambda: signed(claims(email=None)),
+    "no role": lambda: signed(claims(role=None)),
+    "userId a name": lambda: signed(claims(userId="ada")),
+    "userId a number": lambda: signed(claims(userId=1)),
+    "accountId a list": lambda: signed(claims(accountId=[str(PERSON.account_id)])),
+    "accountId with SQL": lambda: signed(claims(accountId=f"{PERSON.account_id}' OR '1'='1")),
+    "email an object": lambda: signed(claims(email={"a": 1})),
+    "unknown role": lambda: signed(claims(role="root")),
+    "role a list": lambda: signed(claims(role=["admin"])),
+    "role an object": lambda: signed(claims(role={"admin": True})),
+    "a megabyte": lambda: signed(claims(email="a" * 1_000_000)),
+    "a megabyte of dots": lambda: "." * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
+@pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
+def test_a_forged_token_is_refused_and_never_quoted(forge: Callable[[], object]) -> None:
+    token = forge()
+    started = time.perf_counter()
+    with pytest.raises(Unauthorized) as refusal:
+        tokens.verify(SETTINGS, token)
+    assert time.perf_counter() - started < 0.1
+    assert refusal.value.payload()["message"] == tokens.REFUSED
+    if isinstance(token, str) and len(token) > 20:
+        assert token not in "".join(traceback.format_exception(refusal.value))
+
+
+def test_a_good_token_says_who_its_bearer_is() -> None:
+    claimed = tokens.verify(SETTINGS, tokens.issue(SETTINGS, PERSON, hours=2))
+    assert (claimed.user_id, claimed.account_id, claimed.email, claimed.role) == (
+        PERSON.id,
+        PERSON.account_id,
+        PERSON.email,
+        PERSON.role,
+    )
+    assert 7190 < claimed.expires_at - time.time() <= 7201
+
+
+def test_an_expired_token_is_told_apart() -> None:
+    for expired in (int(time.time()) - 1, 0, -1e9):
+        with pytest.raises(TokenExpired):
+            tokens.verify(SETTINGS, signed(claims(exp=expired)))
+
+
+def test_claims_that_are_not_ours_do_not_matter() -> None:
+    tokens.verify(SETTINGS, signed(claims(aud="other", iss="other", sub=7, jti=7, iat=int(time.time()) + 2, x="y")))
+
+
+@pytest.mark.parametrize("wrong", [{"aud": "other"}, {"aud": None}, {"iss": "other"}, {"iss": None}, {"aud": []}])
+def test_audience_and_issuer_are_checked_when_configured(wrong: dict[str, Any]) -> None:
+    settings = replace(SETTINGS, jwt_audience="desk", jwt_issuer="https://id.example.com")
+    good = {"aud": ["shop", "desk"], "iss": "https://id.example.com"}
+    tokens.verify(settings, signed(claims(**good)))
+    tokens.verify(settings, tokens.issue(settings, PERSON))
+    with pytest.raises(Unauthorized):
+        tokens.verify(settings, signed(claims(**good | wrong)))
+
+
+def public_pem(key: Any) -> str:
+    return str(
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
+
+
+ASYMMETRIC = {
+    "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+@pytest.mark.parametrize("algorithm", ASYMMETRIC)
+def test_a_public_key_verifies_its_own_algorithm_only(algorithm: str, tmp_path: Path) -> None:
+    pem = public_pem(ASYMMETRIC[algorithm])
+    (tmp_path / "key.pem").write_text(pem)
+    settings = Settings(jwt_algorithm=algorithm, jwt_public_key=pem, jwt_secret=SECRET)
+    for given in (pem, pem.replace("\n", "\\n"), str(tmp_path / "key.pem")):
+        token = jwt.encode(claims(), ASYMMETRIC[algorithm], algorithm=algorithm)
+        assert tokens.verify(replace(settings, jwt_public_key=given), token).user_id == PERSON.id
+    body = f"{part(GOOD)}.{part(claims())}"
+    confused = f"{body}.{part(hmac.new(pem.encode(), body.encode(), hashlib.sha256).digest())}"
+    for forged in (confused, signed(), f"{part({'alg': 'none'})}.{part(claims())}."):
+        with pytest.raises(Unauthorized):
+            tokens.verify(settings, forged)
+    with pytest.raises(SettingsError, match="private key"):
+        tokens.issue(settings, PERSON)
+
+
+def test_a_key_that_cannot_be_used_is_a_fault_of_the_settings(tmp_path: Path) -> None:
+    wrong = {
+        str(tmp_path / "none.pem"): "No such file",
+        "-----BEGIN PUBLIC KEY-----\nxx\n-----END PUBLIC KEY-----": "not a PEM key of RS256",
+        public_pem(ASYMMETRIC["ES256"]): "not a PEM key of RS256",
+        "x" * 5000: "too long",
+    }
+    for key, reason in wrong.items():
+        with pytest.raises(SettingsError, match=reason):
+            tokens.check(Settings(jwt_algorithm="RS256", jwt_public_key=key))
+    tokens.check(SETTINGS)
