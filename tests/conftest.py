@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from hummdesk.config import Settings
-from hummdesk.dev import places, postgres, redis
+from hummdesk.dev import postgres, redis
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,6 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def servers() -> AsyncIterator[Servers]:
     folder = make_reachable_directory()
-    places.make_home(folder)
     cluster = await postgres.prepare(folder)
     server = redis.prepare(folder)
     database = await postgres.start(cluster.service(folder, durable=False))

@@ -13,8 +13,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from hummdesk.dev.faults import Fault
 from hummdesk.dev.process import ServerUser
+from hummdesk.faults import Fault
 
 UNPRIVILEGED = ("postgres", "nobody")
 SHARED = Path("/var/lib/hummdesk")
@@ -33,16 +33,6 @@ def server_user() -> ServerUser | None:
             continue
         return ServerUser(name, entry.pw_uid, entry.pw_gid)
     raise Fault(f"PostgreSQL does not run as root and there is no user {' or '.join(UNPRIVILEGED)} to run it: make one")
-
-
-def make_home(home: Path) -> None:
-    """Make the home, or refuse in one line. Under root others may pass through it, to what they own in it."""
-    try:
-        home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home):
-            pass
-    except OSError as error:
-        raise Fault(f"{home} cannot be written ({error.strerror}): choose another with --home DIR") from error
 
 
 def reaches(user: ServerUser | None, path: Path, *, to: str) -> bool:

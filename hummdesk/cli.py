@@ -1,0 +1,223 @@
+"""The command line. What a command needs is imported when it runs, so that --help answers at once."""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hummdesk import config
+from hummdesk.config import Settings, SettingsError
+from hummdesk.errors import HummDeskError, Unavailable
+from hummdesk.faults import Fault
+
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+REFUSED = 2
+
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".hummdesk"),
+    show_default=True,
+    metavar="DIR",
+    help="Where `up` keeps its data, and other commands find it.",
+)
+
+
+class Commands(click.Group):
+    """Says what stops a command in a line each, without a traceback, and ends with code 2."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            lines = _lines(error)
+            if lines is None:
+                raise
+            for line in lines:
+                click.echo(f"hummdesk: {' '.join(line.split())}", err=True)
+            raise click.exceptions.Exit(REFUSED) from error
+
+
+def _lines(error: Exception) -> list[str] | None:
+    """What to tell of an error that a person can do something about; None for one that is ours."""
+    if isinstance(error, SettingsError):
+        return [f"wrong setting: {fault}" for fault in error.faults]
+    if isinstance(error, Unavailable):
+        return [f"PostgreSQL or Redis does not answer ({_cause(error)}): is `up` running, is the address right?"]
+    if isinstance(error, HummDeskError):
+        return [error.message]
+    from hummdesk.storage.migrations import MigrationError
+
+    return [str(error)] if isinstance(error, Fault | MigrationError) else None
+
+
+def _cause(error: BaseException) -> str:
+    """The driver's own words; it leaves the password out of them."""
+    return str(error.__cause__ or error).strip() or type(error.__cause__ or error).__name__
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """HummDesk, a customer-support desk in real time.
+
+    Settings come from the environment, else from `.env` in this folder, else from the home of a running `up`.
+    """
+
+
+@main.command()
+@home_option
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the web processes; 0 chooses a free one.  [5000]")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of web processes.")
+def up(home: Path, port: int | None, workers: int) -> None:
+    """Run the whole desk here, with demo data, until Ctrl-C.
+
+    PostgreSQL and Redis are brought along unless DATABASE_URL (or DB_HOST) and REDIS_URL (or REDIS_HOST) name others.
+    """
+    from hummdesk.dev.up import Up, run
+
+    values = config.gather() | ({} if port is None else {"PORT": str(port)})
+    asyncio.run(run(Up(home=home, values=values, workers=workers, say=click.echo)))
+
+
+@main.command()
+@home_option
+@click.option("--host", help="Address to listen on.  [HOST, or 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [PORT, or 5000]")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of processes.")
+def serve(home: Path, host: str | None, port: int | None, workers: int) -> None:
+    """Run the web process: Socket.IO, health and metrics. Refuses to start when migrations are pending."""
+    settings = _settings(home, {"HOST": host, "PORT": port})
+    with _metrics_directory():
+        from hummdesk import app
+
+        app.serve(settings, host=settings.host, workers=workers)
+
+
+@main.command()
+@home_option
+def relay(home: Path) -> None:
+    """Move committed AI jobs from PostgreSQL to the Celery broker."""
+    settings = _settings(home)
+    with _metrics_directory():
+        from hummdesk import relay
+
+        asyncio.run(relay.run(settings))
+
+
+@main.command()
+@home_option
+def migrate(home: Path) -> None:
+    """Bring the database up to date; refuses to go on past a migration that was edited."""
+    from hummdesk.storage.migrations import migrate
+
+    applied = asyncio.run(migrate(_settings(home).postgres))
+    click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+
+
+@main.command()
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="Print the people, with tokens, as JSON.")
+@click.option("--accounts", type=click.IntRange(1), default=2, show_default=True, help="Number of accounts.")
+@click.option("--agents", type=click.IntRange(0), default=2, show_default=True, help="Agents of each account.")
+@click.option("--customers", type=click.IntRange(0), default=3, show_default=True, help="Customers of each account.")
+def demo(home: Path, as_json: bool, accounts: int, agents: int, customers: int) -> None:
+    """Make what is missing of the demo data, and print exactly what was asked for."""
+    import orjson
+
+    from hummdesk.dev import demo
+    from hummdesk.dev.banner import people
+
+    loaded = asyncio.run(demo.load(_settings(home), accounts=accounts, agents=agents, customers=customers))
+    click.echo(orjson.dumps(loaded).decode() if as_json else people(loaded))
+
+
+@main.command()
+@home_option
+@click.option("--email", help="E-mail of a user.")
+@click.option("--contact", help="E-mail or id of a contact, who is a customer.")
+@click.option("--account", type=click.UUID, help="Id of the account, where several know the e-mail.")
+@click.option("--hours", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Validity.")
+def token(home: Path, email: str | None, contact: str | None, account: Any, hours: float) -> None:
+    """Print a token that makes its bearer that person."""
+    from hummdesk import tokens
+    from hummdesk.dev.person import find
+
+    if (email is None) == (contact is None):
+        raise click.UsageError("give one of --email and --contact")
+    settings = _settings(home)
+    person = asyncio.run(find(settings, email=email, contact=contact, account_id=account))
+    click.echo(tokens.issue(settings, person, hours=hours))
+
+
+@main.command()
+@home_option
+def env(home: Path) -> None:
+    """Print how to reach the desk, as lines of a .env file."""
+    from hummdesk.dev.home import env_lines
+
+    settings = _settings(home)
+    values = {"DATABASE_URL": settings.postgres, "REDIS_URL": settings.redis}
+    click.echo(env_lines(values | {"JWT_SECRET": settings.jwt_secret, "PORT": str(settings.port)}), nl=False)
+
+
+@main.group()
+def ai() -> None:
+    """Try the AI on messages: one a line on standard input, one JSON object a line out."""
+
+
+provider_option = click.option("--provider", help="Who answers.  [AI_PROVIDER, or embedded]")
+
+
+@ai.command()
+@provider_option
+def classify(provider: str | None) -> None:
+    """Category, priority, sentiment and language of each message."""
+    _try_ai("classify", provider)
+
+
+@ai.command()
+@provider_option
+def draft(provider: str | None) -> None:
+    """A reply to each message, as an agent would be offered it."""
+    _try_ai("draft", provider)
+
+
+def _try_ai(verb: str, provider: str | None) -> None:
+    from hummdesk.ai import cli
+
+    values = config.gather() | ({} if provider is None else {"AI_PROVIDER": provider})
+    settings = config.read(values, needs_servers=False)
+    answer: Callable[..., None] = getattr(cli, verb)
+    answer(sys.stdin, sys.stdout, settings.ai_provider)
+
+
+def _settings(home: Path, given: dict[str, object] | None = None) -> Settings:
+    """The settings with what the command line gives instead, all faults of both told at once."""
+    from hummdesk import tokens
+
+    changes = {name: str(value) for name, value in (given or {}).items() if value is not None}
+    settings = config.read(config.gather(home) | changes)
+    tokens.check(settings)
+    return settings
+
+
+@contextmanager
+def _metrics_directory() -> Iterator[None]:
+    """The directory in which processes share their metrics has to be known before prometheus_client is imported."""
+    if os.environ.get(METRICS):
+        yield
+        return
+    os.environ[METRICS] = folder = tempfile.mkdtemp(prefix="hummdesk-metrics-")
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

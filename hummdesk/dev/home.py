@@ -1,0 +1,73 @@
+"""The home of one `up`: everything it keeps, and the lock that keeps a second one out."""
+
+import fcntl
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from hummdesk.config import HOME_ENV_FILE
+from hummdesk.faults import Fault
+
+SHARED_VALUES = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET", "PORT", "HUMMDESK_ENV")
+"""What other commands need to know to work with a running `up`."""
+
+PLAIN_VALUE = re.compile(r"[\w:/@?=&%.,+~-]*")
+
+
+def make(home: Path) -> Path:
+    """Make the home, or refuse in one line. Under root others may pass through it, to what they own in it."""
+    home = home.absolute()
+    try:
+        home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        raise Fault(f"{home} cannot be written ({error.strerror}): choose another with --home DIR") from error
+    return home
+
+
+@contextmanager
+def locked(home: Path) -> Iterator[None]:
+    """Hold the home. The kernel lets go of it when we end in whatever way."""
+    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Fault(f"another `up` runs on {home}: stop it, or choose another with --home DIR") from None
+    finally:
+        os.close(descriptor)
+
+
+def kept(home: Path) -> dict[str, str]:
+    """What the last `up` on this home told the others."""
+    return {name: value for name, value in dotenv_values(home / HOME_ENV_FILE).items() if value}
+
+
+def tell(home: Path, values: Mapping[str, str]) -> None:
+    """Tell other commands how to reach this `up`; readable for us only."""
+    write_private(home / HOME_ENV_FILE, env_lines({name: values[name] for name in SHARED_VALUES}))
+
+
+def env_lines(values: Mapping[str, str]) -> str:
+    """The lines of a .env file."""
+    return "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
+
+
+def _quoted(value: str) -> str:
+    if PLAIN_VALUE.fullmatch(value):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file whole; nobody but us can ever read it."""
+    descriptor, made = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    Path(made).replace(path)

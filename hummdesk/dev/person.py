@@ -1,0 +1,37 @@
+"""Finds the one person that a token is asked for."""
+
+from uuid import UUID
+
+from hummdesk.config import Settings
+from hummdesk.faults import Fault
+from hummdesk.models import Person
+from hummdesk.storage import directory
+from hummdesk.storage.database import Database
+
+
+async def find(settings: Settings, *, email: str | None, contact: str | None, account_id: UUID | None) -> Person:
+    """The user with this e-mail, or the contact with this e-mail or id; a Fault for none or several."""
+    database = Database(settings.postgres, role="hummdesk_operator", size=1, timeout=settings.db_timeout_seconds)
+    await database.open()
+    try:
+        async with database.everywhere() as tx:
+            if contact is not None:
+                found = await directory.find_contacts(tx, email_or_id=contact)
+            else:
+                found = await directory.find_users(tx, email=email or "")
+    finally:
+        await database.close()
+    return _the_one([person for person in found if account_id in (None, person.account_id)], email, contact)
+
+
+def _the_one(found: list[Person], email: str | None, contact: str | None) -> Person:
+    if not found and contact is not None:
+        raise Fault(f"no active contact is called {contact!r}; for a user give --email; `demo` prints who there is")
+    if not found:
+        raise Fault(
+            f"no active user has the e-mail {email!r}; for a customer give --contact; `demo` prints who there is"
+        )
+    if len(found) > 1:
+        accounts = ", ".join(str(person.account_id) for person in found)
+        raise Fault(f"{found[0].email} is known in {len(found)} accounts, give one with --account: {accounts}")
+    return found[0]

@@ -1,0 +1,174 @@
+"""`up`: the whole desk on one machine, from nothing to ready, until somebody stops it."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from hummdesk import config, listening, tokens
+from hummdesk.config import Settings
+from hummdesk.dev import demo, home, postgres, redis
+from hummdesk.dev.banner import banner, local
+from hummdesk.dev.process import Service, end_orphans
+from hummdesk.dev.supervisor import Supervisor
+from hummdesk.storage.migrations import migrate
+
+SLOW_SECONDS = 30.0
+"""Who is not ready by then is told about, and goes on."""
+WORKER_STOP_SECONDS = 9.0
+WEB_STOP_MARGIN_SECONDS = 1.5
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@dataclass
+class Up:
+    home: Path
+    values: Mapping[str, str]
+    """The settings by name, as `config.gather` gives them."""
+    workers: int
+    say: Callable[[str], None]
+    supervisor: Supervisor = field(init=False)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.supervisor = Supervisor(say=self.say, buried=self._forget_gauges)
+
+    @property
+    def metrics(self) -> Path:
+        return self.home / "metrics"
+
+    async def run(self) -> None:
+        """Until cancelled; then nothing of it is left running."""
+        wanted = config.read(self.values, needs_servers=False)
+        self.home = home.make(self.home)
+        with ExitStack() as held:
+            held.enter_context(home.locked(self.home))
+            free = held.enter_context(listening.reserved(wanted.host, wanted.port))
+            end_orphans(self.home)
+            self._clear_metrics()
+            try:
+                await self._serve(wanted, free)
+            finally:
+                await self._stop()
+
+    async def _serve(self, wanted: Settings, free: int) -> None:
+        values = {**self.values, "PORT": str(free), **await self._servers(wanted)}
+        values.setdefault("HUMMDESK_ENV", "development")
+        values.setdefault("JWT_SECRET", home.kept(self.home).get("JWT_SECRET") or secrets.token_urlsafe(48))
+        settings = config.read(values)
+        tokens.check(settings)
+        await migrate(settings.postgres)
+        home.tell(self.home, values | {"DATABASE_URL": settings.postgres, "REDIS_URL": settings.redis})
+        for service in self._services(settings, values):
+            await self.supervisor.start(service)
+        people = await demo.load(settings)
+        await self._ready(settings)
+        self.say(banner(self.home, settings, people, seconds=time.monotonic() - self.started))
+        await asyncio.Event().wait()
+
+    async def _servers(self, wanted: Settings) -> dict[str, str]:
+        """Start those that are not named by the settings; how to reach them."""
+        urls = await asyncio.gather(
+            _nothing() if wanted.names_postgres else self._postgres(),
+            _nothing() if wanted.names_redis else self._redis(),
+        )
+        return {name: url for name, url in zip(("DATABASE_URL", "REDIS_URL"), urls, strict=True) if url}
+
+    async def _postgres(self) -> str:
+        cluster = await postgres.prepare(self.home)
+        await self.supervisor.keep(await postgres.start(cluster.service(self.home)))
+        return cluster.url()
+
+    async def _redis(self) -> str:
+        server = redis.prepare(self.home, home.kept(self.home).get("REDIS_URL", ""))
+        await self.supervisor.keep(await redis.start(server.service(self.home)))
+        return server.url
+
+    def _services(self, settings: Settings, values: Mapping[str, str]) -> list[Service]:
+        web = [f"web-{number}" for number in range(1, self.workers + 1)] if self.workers > 1 else ["web"]
+        env = os.environ | values | {METRICS: str(self.metrics)}
+        celery = ("celery", "-A", "tasks.app", "worker", "--without-gossip", "--without-mingle")
+
+        def service(name: str, *arguments: str, stop_seconds: float = WORKER_STOP_SECONDS) -> Service:
+            command = (sys.executable, "-m", *arguments)
+            return Service(name=name, command=command, folder=self.home, env=env, stop_seconds=stop_seconds)
+
+        grace = settings.shutdown_seconds + WEB_STOP_MARGIN_SECONDS
+        return [
+            *(service(name, "hummdesk", "serve", stop_seconds=grace) for name in web),
+            service("relay", "hummdesk", "relay"),
+            service("worker", *celery),
+        ]
+
+    async def _ready(self, settings: Settings) -> None:
+        """Wait until the web process says so; say what it waits for if that takes long."""
+        late = time.monotonic() + SLOW_SECONDS
+        while (answer := await _get(settings.host, settings.port, "/health/ready"))[0] != 200:
+            if time.monotonic() > late:
+                self.say(
+                    f"not ready yet: {answer[1] or 'the web process does not answer'} (logs: {self.home / 'logs'})"
+                )
+                late = time.monotonic() + SLOW_SECONDS
+            await asyncio.sleep(0.05)
+
+    async def _stop(self) -> None:
+        """What serves first, what it stands on last."""
+        names = list(self.supervisor.names)
+        await self.supervisor.stop(*(name for name in names if name not in ("postgres", "redis")))
+        await self.supervisor.stop("redis", "postgres")
+
+    def _forget_gauges(self, pid: int) -> None:
+        mark_process_dead(pid, str(self.metrics))  # type: ignore[no-untyped-call]
+
+    def _clear_metrics(self) -> None:
+        """Counters of processes that are gone would be added to those of the new ones."""
+        shutil.rmtree(self.metrics, ignore_errors=True)
+        self.metrics.mkdir(mode=0o700)
+
+
+async def _nothing() -> str:
+    return ""
+
+
+async def _get(host: str, number: int, path: str) -> tuple[int, str]:
+    """Status and body; 0 if nobody answers."""
+    with suppress(OSError, ValueError, IndexError, TimeoutError):
+        async with asyncio.timeout(5):
+            reader, writer = await asyncio.open_connection(local(host), number)
+            try:
+                writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+                head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+            finally:
+                writer.close()
+            return int(head.split()[1]), body
+    return 0, ""
+
+
+async def run(up: Up) -> None:
+    """Run until SIGINT, SIGTERM or SIGHUP; a second one does not wait for what is in flight."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(up.run())
+    asked = False
+
+    def ask() -> None:
+        nonlocal asked
+        if asked:
+            up.supervisor.hurry()
+        else:
+            asked = True
+            up.say("Stopping ...")
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, ask)
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,45 @@
+"""The port of the web processes: several share one, and one that somebody else has is refused in a line."""
+
+import errno
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hummdesk.faults import Fault
+
+
+def listen(host: str, port: int, *, backlog: int) -> socket.socket:
+    """A socket for one web process that shares its port with others of the same user by SO_REUSEPORT."""
+    listener = _bound(host, port, socket.SO_REUSEADDR, socket.SO_REUSEPORT)
+    listener.listen(backlog)
+    return listener
+
+
+@contextmanager
+def reserved(host: str, port: int) -> Iterator[int]:
+    """Keep a port for web processes that will share it; 0 chooses one.
+
+    A port that is shared already could be joined unnoticed, so the first look does not share. What is bound and does
+    not listen takes no connection away, but makes the first look of a second `up` fail.
+    """
+    with _bound(host, port, socket.SO_REUSEADDR) as probe:
+        free = int(probe.getsockname()[1])
+    with _bound(host, free, socket.SO_REUSEPORT):
+        yield free
+
+
+def _bound(host: str, port: int, *options: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        raise Fault(f"HOST: {host!r} is no address") from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        for option in options:
+            listener.setsockopt(socket.SOL_SOCKET, option, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise Fault(f"port {port} of {host} {why}: choose another with --port N") from None
+    return listener
