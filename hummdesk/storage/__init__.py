@@ -1,0 +1,1 @@
+"""PostgreSQL: pool, transactions and the named queries behind functions. Nothing else here imports psycopg."""

@@ -1,0 +1,226 @@
+"""Conversations as one side sees them, and what is done to them; every change leaves a row in the audit log."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from hummdesk.errors import Conflict, Invalid, NotFound
+from hummdesk.models import ANSWERING, Conversation, Person
+from hummdesk.storage.database import Transaction
+from hummdesk.storage.ids import new_id
+from hummdesk.storage.queries import load, nested
+
+queries = load("conversations")
+
+Status = Literal["open", "pending", "closed"]
+STATUSES: tuple[Status, ...] = ("open", "pending", "closed")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange:
+    """`old` equals `new` when nothing has changed; `at` is then the last activity."""
+
+    old: Status
+    new: Status
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unassigned:
+    """Whom a conversation was taken from."""
+
+    agent_id: UUID
+    team_id: UUID | None
+    at: datetime
+
+
+def owner(viewer: Person) -> UUID | None:
+    """The contact that a conversation must belong to for this viewer to see it; None: staff sees all."""
+    return None if viewer.is_staff else viewer.id
+
+
+async def get(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> Conversation:
+    """Raises NotFound, also for a conversation of another customer."""
+    return await _view(tx, conversation_id=conversation_id, contact_id=owner(viewer))
+
+
+async def staff_view(tx: Transaction, *, conversation_id: UUID) -> Conversation:
+    """The conversation as staff sees it, whoever asks: to be shown to staff only. Raises NotFound."""
+    return await _view(tx, conversation_id=conversation_id, contact_id=None)
+
+
+async def check(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> None:
+    """Raise NotFound unless the viewer sees this conversation."""
+    await last_seq(tx, viewer=viewer, conversation_id=conversation_id)
+
+
+async def last_seq(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> int:
+    """The seq of the last message that the viewer sees, 0 without one. Raises NotFound."""
+    return _last_seq(await queries.check(tx, conversation_id=conversation_id, contact_id=owner(viewer)))
+
+
+async def lock(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> int:
+    """Keep others from writing to the conversation until the transaction ends; its last seq. Raises NotFound.
+
+    What other transactions have written is seen by the statements after this one, not by a statement that locks
+    and reads at once: that one still has the snapshot from before it waited.
+    """
+    return _last_seq(await queries.lock(tx, conversation_id=conversation_id, contact_id=owner(viewer)))
+
+
+async def page(
+    tx: Transaction,
+    *,
+    viewer: Person,
+    status: Status | None = None,
+    assigned_to: UUID | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> tuple[list[Conversation], str | None]:
+    """Newest activity first, with the cursor of the next page if there is one. Raises Invalid for a bad cursor."""
+    before_at, before_id = NEWEST if cursor is None else _decode(cursor)
+    place = {"before_at": before_at, "before_id": before_id, "limit": limit + 1}
+    place["statuses"] = list(STATUSES if status is None else (status,))
+    if not viewer.is_staff:
+        rows = queries.page_of_contact(tx, contact_id=viewer.id, agent_id=assigned_to, **place)
+    elif assigned_to is not None:
+        rows = queries.page_of_agent(tx, agent_id=assigned_to, **place)
+    else:
+        rows = queries.page_of_account(tx, **place)
+    found = [row async for row in rows]
+    shown = found[:limit]
+    conversations = await _views(tx, ids=[row["id"] for row in shown], contact_id=owner(viewer))
+    more = len(found) > limit
+    return conversations, _encode(shown[-1]["updated_at"], shown[-1]["id"]) if more else None
+
+
+async def start(
+    tx: Transaction, *, contact: Person, subject: str | None, metadata: dict[str, Any], client_message_id: str | None
+) -> tuple[UUID, bool]:
+    """The new conversation's id and True, or that of the one this contact has started with the same client id."""
+    row = await queries.start(
+        tx,
+        id=new_id(),
+        contact_id=contact.id,
+        subject=subject,
+        metadata=Jsonb(metadata),
+        client_message_id=client_message_id,
+        event_id=new_id(),
+    )
+    created = row is not None
+    if row is None:
+        row = await queries.started(tx, contact_id=contact.id, client_message_id=client_message_id)
+    return row["id"], created
+
+
+async def change_status(
+    tx: Transaction, *, actor: Person, conversation_id: UUID, status: Status, reason: str | None
+) -> StatusChange:
+    """Raises NotFound."""
+    row = await queries.change_status(
+        tx, conversation_id=conversation_id, status=status, reason=reason, event_id=new_id(), **_named(actor)
+    )
+    if row is None:
+        raise NotFound
+    return StatusChange(old=row["old"], new=status, at=row["at"])
+
+
+async def assign(
+    tx: Transaction, *, actor: Person, conversation_id: UUID, agent_id: UUID, team_id: UUID | None
+) -> datetime:
+    """Assign to an agent, and to a team or to none; when it was done.
+
+    Raises NotFound for an unknown conversation, agent or team, Invalid for somebody who cannot answer.
+    """
+    candidate = await queries.assignable(tx, agent_id=agent_id, team_id=team_id)
+    if candidate is None or not candidate["team_exists"]:
+        raise NotFound
+    if not candidate["active"] or candidate["role"] not in ANSWERING:
+        raise Invalid(details={"agentId": ["Not an active agent or admin."]})
+    row = await queries.assign(
+        tx,
+        conversation_id=conversation_id,
+        agent_id=agent_id,
+        team_id=team_id,
+        reason=None,
+        event_id=new_id(),
+        **_named(actor),
+    )
+    if row is None:
+        raise NotFound
+    moment: datetime = row["at"]
+    return moment
+
+
+async def unassign(tx: Transaction, *, actor: Person, conversation_id: UUID, reason: str | None) -> Unassigned:
+    """Take the conversation from its agent and team. Raises NotFound, Conflict if no agent is assigned."""
+    row = await queries.assign(
+        tx,
+        conversation_id=conversation_id,
+        agent_id=None,
+        team_id=None,
+        reason=reason,
+        event_id=new_id(),
+        **_named(actor),
+    )
+    if row is None:
+        raise NotFound
+    if row["agent_id"] is None:
+        raise Conflict("Nobody is assigned")
+    return Unassigned(agent_id=row["agent_id"], team_id=row["team_id"], at=row["at"])
+
+
+async def set_priority(tx: Transaction, *, conversation_id: UUID, priority: str) -> bool:
+    """Set what the AI has found; whether that is a change. Raises NotFound."""
+    row = await queries.set_priority(tx, conversation_id=conversation_id, priority=priority, event_id=new_id())
+    if row is None:
+        raise NotFound
+    changed: bool = row["changed"]
+    return changed
+
+
+async def _view(tx: Transaction, *, conversation_id: UUID, contact_id: UUID | None) -> Conversation:
+    found = await _views(tx, ids=[conversation_id], contact_id=contact_id)
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+async def _views(tx: Transaction, *, ids: list[UUID], contact_id: UUID | None) -> list[Conversation]:
+    rows = queries.view(tx, ids=ids, contact_id=contact_id)
+    return [Conversation.from_row(row | {"last_message": _last_message(row)}) async for row in rows]
+
+
+def _last_message(row: dict[str, Any]) -> dict[str, Any] | None:
+    message = nested(row, "message")
+    return message if message["id"] is not None else None
+
+
+def _last_seq(row: dict[str, Any] | None) -> int:
+    if row is None:
+        raise NotFound
+    seq: int = row["last_seq"]
+    return seq
+
+
+def _named(actor: Person) -> dict[str, Any]:
+    return {"actor_id": actor.id, "actor_type": actor.sender_type}
+
+
+def _encode(updated_at: datetime, conversation_id: UUID) -> str:
+    microseconds = (updated_at - EPOCH) // timedelta(microseconds=1)
+    return urlsafe_b64encode(microseconds.to_bytes(8) + conversation_id.bytes).decode()
+
+
+def _decode(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        packed = urlsafe_b64decode(cursor.encode())
+        return EPOCH + timedelta(microseconds=int.from_bytes(packed[:8])), UUID(bytes=packed[8:])
+    except (ValueError, OverflowError):
+        raise Invalid(details={"cursor": ["Not a cursor of this list."]}) from None

@@ -1,0 +1,120 @@
+"""The one door to PostgreSQL: a pool whose transactions see a single account."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from hummdesk.storage.faults import translated
+
+Transaction = psycopg.AsyncConnection[dict[str, Any]]
+Role = Literal["hummdesk_app", "hummdesk_relay", "hummdesk_operator"]
+
+RECONNECT_SECONDS = 2.0
+"""The pool gives a connection up after this and starts anew with the next request: its own back-off, which doubles
+without a limit, would keep it away long after PostgreSQL is back."""
+
+LISTEN_BACKOFF_SECONDS = (0.1, 2.0)
+"""First and longest wait of `listen` before it connects again."""
+
+LISTENING = ("", "")
+
+
+class Database:
+    """A pool of connections that have taken `role`, and with it the rows that row-level security leaves to it.
+
+    `timeout`, in seconds, bounds the wait for a connection, for a lock and for a statement, each.
+    """
+
+    def __init__(self, url: str, *, role: Role, size: int, timeout: float) -> None:
+        self._conninfo = connection_string(url, role=role, timeout=timeout)
+        self._pool = AsyncConnectionPool(
+            self._conninfo,
+            kwargs={"row_factory": dict_row},
+            connection_class=psycopg.AsyncConnection[dict[str, Any]],
+            check=AsyncConnectionPool.check_connection,
+            min_size=1,
+            max_size=size,
+            timeout=timeout,
+            reconnect_timeout=RECONNECT_SECONDS,
+            open=False,
+            name=role,
+        )
+
+    async def open(self) -> None:
+        """Start connecting; does not wait, so that a process starts while PostgreSQL is down."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    def account(self, account_id: UUID) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that sees the rows of this account; commits at the end, rolls back on any exception.
+
+        Raises Unavailable when PostgreSQL cannot be reached or a time-out is met, also at the commit: then it is
+        not known whether the transaction has been committed.
+        """
+        return self._transaction(str(account_id))
+
+    def everywhere(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction without an account: the relay and the operator see all of them, the application none."""
+        return self._transaction("")
+
+    async def check(self) -> None:
+        """Raise Unavailable unless PostgreSQL answers."""
+        async with self.everywhere() as tx:
+            await tx.execute("SELECT 1")
+
+    @asynccontextmanager
+    async def _transaction(self, account: str) -> AsyncIterator[Transaction]:
+        with translated():
+            async with self._pool.connection() as connection:
+                async with connection.pipeline():  # BEGIN and this in one round trip
+                    await connection.execute("SELECT set_config('app.account_id', %s, true)", (account,))
+                yield connection
+
+    async def listen(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
+        """Yield (channel, payload) of each NOTIFY, for ever, and ("", "") after every (re)connection.
+
+        What is notified while there is no connection is lost: after ("", "") look at the tables.
+        """
+        first, longest = LISTEN_BACKOFF_SECONDS
+        wait = first
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+                async with connection:
+                    for channel in channels:
+                        await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                    wait = first
+                    yield LISTENING
+                    async for notify in connection.notifies():
+                        yield notify.channel, notify.payload
+            except psycopg.OperationalError:
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, longest)
+
+
+def connection_string(url: str, *, role: Role, timeout: float) -> str:
+    """`url` with a role that holds from the connection's first moment, so that RESET ROLE stays within it."""
+    milliseconds = int(timeout * 1000)
+    options = (
+        f"{conninfo_to_dict(url).get('options') or ''}"
+        f" -c role={role} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+    )
+    return make_conninfo(
+        url,
+        options=options.strip(),
+        application_name=role,
+        connect_timeout=max(2, round(timeout)),  # libpq takes anything below 2 for 2
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+    )

@@ -1,0 +1,197 @@
+"""Messages: writing them in order and once, reading them back, and how far each reader is."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from hummdesk.errors import Conflict, NotFound
+from hummdesk.models import Message, Person
+from hummdesk.storage import conversations
+from hummdesk.storage.database import Transaction
+from hummdesk.storage.ids import new_id
+from hummdesk.storage.queries import load
+
+queries = load("messages")
+reads = load("reads")
+
+MISSED_LIMIT = 500
+"""Messages that one `sync` or CONFLICT hands over of one conversation."""
+
+BEYOND = 2**62
+"""A seq after every other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMessage:
+    conversation_id: UUID
+    content: str
+    content_type: Literal["text", "html"] = "text"
+    attachments: list[dict[str, Any]] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    client_message_id: str | None = None
+    private: bool = False
+    based_on_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came of a send.
+
+    `created` is False for a repeat: `message` is then the first one's. `reopened_from` is the status that a customer's
+    message has ended. `follows_closely`: the message before it is less than five seconds old, so that the events of
+    the two could overtake each other on their way.
+    """
+
+    message: Message
+    created: bool
+    reopened_from: conversations.Status | None
+    follows_closely: bool
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        return cls(
+            message=Message.from_row(row),
+            created=True,
+            reopened_from=row["reopened_from"],
+            follows_closely=row["follows_closely"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """The last message read that both sides see."""
+
+    message_id: UUID
+    seq: int
+    at: datetime
+
+
+async def send(tx: Transaction, *, sender: Person, message: NewMessage) -> Sent:
+    """Store a message, with its AI run if a customer asks something, or find the first one of a repeated send.
+
+    Raises NotFound, and Conflict with what was missed when staff answers on the base of an old state.
+    """
+    conversation_id = message.conversation_id
+    last_seq = await conversations.lock(tx, viewer=sender, conversation_id=conversation_id)
+    if sender.is_staff and message.based_on_seq is not None and message.based_on_seq < last_seq:
+        await _refuse_overtaken(tx, sender=sender, message=message, last_seq=last_seq, based_on=message.based_on_seq)
+    row = await queries.write(
+        tx,
+        id=new_id(),
+        conversation_id=conversation_id,
+        sender_id=sender.id,
+        sender_type=sender.sender_type,
+        sender_name=sender.name,
+        content=message.content,
+        content_type=message.content_type,
+        attachments=Jsonb(message.attachments),
+        metadata=Jsonb(message.metadata),
+        private=message.private,
+        client_message_id=message.client_message_id,
+        event_id=new_id(),
+        run_id=new_id(),
+    )
+    return Sent.from_row(row) if row is not None else await _sent_before(tx, sender=sender, message=message)
+
+
+async def page(
+    tx: Transaction,
+    *,
+    viewer: Person,
+    conversation_id: UUID,
+    before_seq: int | None = None,
+    after_seq: int | None = None,
+    limit: int = 50,
+) -> tuple[list[Message], bool]:
+    """Messages by ascending seq, and whether there are more on the far side. Raises NotFound.
+
+    With `after_seq` the first ones after it, else the last ones; both before `before_seq` if given.
+    """
+    await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
+    span: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
+    span["before_seq"] = BEYOND if before_seq is None else before_seq
+    if after_seq is not None:
+        found = [Message.from_row(row) async for row in queries.page_after(tx, after_seq=after_seq, **span)]
+        return found[:limit], len(found) > limit
+    found = [Message.from_row(row) async for row in queries.page_before(tx, **span)]
+    return found[:limit][::-1], len(found) > limit
+
+
+async def missed(
+    tx: Transaction, *, viewer: Person, conversation_id: UUID, after_seq: int, limit: int = MISSED_LIMIT
+) -> tuple[list[Message] | None, int]:
+    """All messages after a seq, or None if that is more than `limit`, and the last seq. Raises NotFound."""
+    last_seq = await conversations.last_seq(tx, viewer=viewer, conversation_id=conversation_id)
+    found, more = await page(tx, viewer=viewer, conversation_id=conversation_id, after_seq=after_seq, limit=limit)
+    # A message that has been committed between the two statements is in what is found.
+    return (None if more else found), max(last_seq, found[-1].seq if found else 0)
+
+
+async def history(tx: Transaction, *, conversation_id: UUID, up_to_seq: int, limit: int) -> list[Message]:
+    """The last public messages up to a seq, ascending, for the AI: it never reads a note, so it cannot quote one."""
+    rows = queries.page_before(
+        tx, conversation_id=conversation_id, before_seq=up_to_seq + 1, with_private=False, limit=limit
+    )
+    return [Message.from_row(row) async for row in rows][::-1]
+
+
+async def mark_read(tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID | None) -> Read | None:
+    """Everything up to a message, or without one everything, is read by `reader`; None if nothing of it was unread.
+
+    Of a note the customer must not hear: reading one counts as reading what both sides see before it. Raises NotFound.
+    """
+    up_to = await conversations.last_seq(tx, viewer=reader, conversation_id=conversation_id)
+    if message_id is not None:
+        up_to = await _seq_of(tx, reader=reader, conversation_id=conversation_id, message_id=message_id)
+    place = {"conversation_id": conversation_id, "reader_id": reader.id}
+    unread = await reads.unread(tx, up_to_seq=up_to, customer=not reader.is_staff, **place)
+    if unread is None:
+        return None
+    await conversations.lock(tx, viewer=reader, conversation_id=conversation_id)
+    row = await reads.advance(tx, seq=unread["seq"], reader_type=reader.sender_type, **place)
+    if row is None:  # another tab of the same reader was faster
+        return None
+    lower = reads.lower_staff if reader.is_staff else reads.lower_customer
+    await lower(tx, conversation_id=conversation_id, seq=unread["seq"])
+    return Read(message_id=unread["id"], seq=unread["seq"], at=row["read_at"])
+
+
+async def _refuse_overtaken(
+    tx: Transaction, *, sender: Person, message: NewMessage, last_seq: int, based_on: int
+) -> None:
+    row = await queries.overtaken(
+        tx,
+        conversation_id=message.conversation_id,
+        sender_id=sender.id,
+        client_message_id=message.client_message_id,
+        based_on_seq=based_on,
+    )
+    if row["overtaken"]:
+        found, _ = await page(
+            tx, viewer=sender, conversation_id=message.conversation_id, after_seq=based_on, limit=MISSED_LIMIT
+        )
+        raise Conflict(
+            "Somebody else has answered meanwhile",
+            details={"missed": [one.wire() for one in found], "lastSeq": last_seq},
+        )
+
+
+async def _sent_before(tx: Transaction, *, sender: Person, message: NewMessage) -> Sent:
+    row = await queries.sent_before(
+        tx,
+        conversation_id=message.conversation_id,
+        sender_id=sender.id,
+        client_message_id=message.client_message_id,
+    )
+    return Sent(message=Message.from_row(row), created=False, reopened_from=None, follows_closely=False)
+
+
+async def _seq_of(tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID) -> int:
+    row = await reads.target(tx, conversation_id=conversation_id, message_id=message_id, customer=not reader.is_staff)
+    if row is None:
+        raise NotFound
+    seq: int = row["seq"]
+    return seq

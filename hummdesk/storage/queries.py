@@ -1,0 +1,19 @@
+"""The named queries of sql/queries, a file for each noun."""
+
+from pathlib import Path
+from typing import Any
+
+import aiosql
+
+SQL = Path(__file__).resolve().parents[2] / "sql"
+
+
+def load(noun: str) -> Any:
+    """The queries of sql/queries/<noun>.sql, as functions that take a transaction and named parameters."""
+    return aiosql.from_path(SQL / "queries" / f"{noun}.sql", "apsycopg")
+
+
+def nested(row: dict[str, Any], noun: str) -> dict[str, Any]:
+    """The row of a joined table, whose columns are called <noun>_…"""
+    prefix = f"{noun}_"
+    return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}

@@ -1,0 +1,253 @@
+-- name: check(conversation_id, contact_id)^
+-- Whether the conversation exists and, with a contact_id, belongs to that contact; its last seq for this side.
+SELECT CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END AS last_seq
+FROM conversations
+WHERE account_id = current_account()
+  AND id = :conversation_id
+  AND (:contact_id::uuid IS NULL OR contact_id = :contact_id);
+
+-- name: lock(conversation_id, contact_id)^
+-- Lock a conversation until the transaction ends; access as in `check`.
+SELECT last_seq
+FROM conversations
+WHERE account_id = current_account()
+  AND id = :conversation_id
+  AND (:contact_id::uuid IS NULL OR contact_id = :contact_id)
+FOR NO KEY UPDATE;
+
+-- name: view(ids, contact_id)
+-- Conversations with their customer and last message, newest activity first, as staff or (contact_id) the customer sees them.
+SELECT
+    conversations.id,
+    conversations.account_id,
+    conversations.contact_id,
+    contacts.name AS contact_name,
+    contacts.email AS contact_email,
+    contacts.avatar_url AS contact_avatar,
+    conversations.status,
+    conversations.priority,
+    conversations.assigned_to,
+    conversations.assigned_team,
+    conversations.subject,
+    conversations.metadata,
+    CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END AS last_seq,
+    CASE WHEN :contact_id::uuid IS NULL THEN unread_staff ELSE unread_customer END AS unread_count,
+    conversations.created_at,
+    conversations.updated_at,
+    messages.id AS message_id,
+    messages.conversation_id AS message_conversation_id,
+    messages.seq AS message_seq,
+    messages.sender_id AS message_sender_id,
+    messages.sender_type AS message_sender_type,
+    messages.sender_name AS message_sender_name,
+    messages.content AS message_content,
+    messages.content_type AS message_content_type,
+    messages.attachments AS message_attachments,
+    messages.metadata AS message_metadata,
+    messages.private AS message_private,
+    messages.client_message_id AS message_client_message_id,
+    messages.created_at AS message_created_at
+FROM conversations
+JOIN contacts
+  ON contacts.account_id = conversations.account_id
+ AND contacts.id = conversations.contact_id
+LEFT JOIN messages
+  ON messages.account_id = conversations.account_id
+ AND messages.conversation_id = conversations.id
+ AND messages.seq = CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END
+WHERE conversations.account_id = current_account()
+  AND conversations.id = ANY(:ids)
+  AND (:contact_id::uuid IS NULL OR conversations.contact_id = :contact_id)
+ORDER BY conversations.updated_at DESC, conversations.id DESC;
+
+-- name: page_of_account(statuses, before_at, before_id, limit)
+-- Ids of the conversations of the account before a place in the list.
+SELECT page.id, page.updated_at
+FROM unnest(:statuses::text[]) AS wanted (status)
+CROSS JOIN LATERAL (
+    SELECT id, updated_at
+    FROM conversations
+    WHERE account_id = current_account()
+      AND conversations.status = wanted.status
+      AND (updated_at, id) < (:before_at, :before_id::uuid)
+    ORDER BY updated_at DESC, id DESC
+    LIMIT :limit
+) AS page
+ORDER BY page.updated_at DESC, page.id DESC
+LIMIT :limit;
+
+-- name: page_of_agent(agent_id, statuses, before_at, before_id, limit)
+-- The same of those assigned to one agent.
+SELECT page.id, page.updated_at
+FROM unnest(:statuses::text[]) AS wanted (status)
+CROSS JOIN LATERAL (
+    SELECT id, updated_at
+    FROM conversations
+    WHERE account_id = current_account()
+      AND assigned_to = :agent_id
+      AND conversations.status = wanted.status
+      AND (updated_at, id) < (:before_at, :before_id::uuid)
+    ORDER BY updated_at DESC, id DESC
+    LIMIT :limit
+) AS page
+ORDER BY page.updated_at DESC, page.id DESC
+LIMIT :limit;
+
+-- name: page_of_contact(contact_id, agent_id, statuses, before_at, before_id, limit)
+-- The same of those that one contact has started.
+SELECT id, updated_at
+FROM conversations
+WHERE account_id = current_account()
+  AND contact_id = :contact_id
+  AND status = ANY(:statuses::text[])
+  AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
+  AND (updated_at, id) < (:before_at, :before_id::uuid)
+ORDER BY updated_at DESC, id DESC
+LIMIT :limit;
+
+-- name: start(id, contact_id, subject, metadata, client_message_id, event_id)^
+-- Open a conversation and log it; no row when this contact has sent this client_message_id before.
+WITH conversation AS (
+    INSERT INTO conversations (account_id, id, contact_id, subject, metadata, client_message_id)
+    VALUES (current_account(), :id, :contact_id, :subject, :metadata, :client_message_id)
+    ON CONFLICT (account_id, contact_id, client_message_id) WHERE client_message_id IS NOT NULL DO NOTHING
+    RETURNING account_id, id, contact_id, created_at
+), event AS (
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, created_at)
+    SELECT account_id, id, :event_id, 'created', contact_id, 'customer', created_at
+    FROM conversation
+)
+SELECT id
+FROM conversation;
+
+-- name: started(contact_id, client_message_id)^
+-- The conversation that a contact has opened with a client_message_id.
+SELECT id
+FROM conversations
+WHERE account_id = current_account()
+  AND contact_id = :contact_id
+  AND client_message_id = :client_message_id;
+
+-- name: change_status(conversation_id, status, reason, actor_id, actor_type, event_id)^
+-- Change the status and log it, unless it is that already; the old one, and when it changed.
+WITH found AS (
+    SELECT account_id, id, status, updated_at
+    FROM conversations
+    WHERE account_id = current_account()
+      AND id = :conversation_id
+    FOR NO KEY UPDATE
+), changed AS (
+    UPDATE conversations
+    SET status = :status, updated_at = GREATEST(clock_timestamp(), found.updated_at)
+    FROM found
+    WHERE conversations.account_id = found.account_id
+      AND conversations.id = found.id
+      AND found.status <> :status
+    RETURNING conversations.updated_at
+), event AS (
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
+    SELECT
+        found.account_id,
+        found.id,
+        :event_id,
+        'status_changed',
+        :actor_id,
+        :actor_type,
+        jsonb_strip_nulls(jsonb_build_object('from', found.status, 'to', :status::text, 'reason', :reason::text)),
+        changed.updated_at
+    FROM found
+    CROSS JOIN changed
+)
+SELECT found.status AS old, COALESCE(changed.updated_at, found.updated_at) AS at
+FROM found
+LEFT JOIN changed ON true;
+
+-- name: assignable(agent_id, team_id)^
+-- What speaks for and against assigning to an agent and, where given, a team.
+SELECT
+    active,
+    role,
+    :team_id::uuid IS NULL OR EXISTS (
+        SELECT
+        FROM teams
+        WHERE teams.account_id = current_account()
+          AND teams.id = :team_id
+    ) AS team_exists
+FROM users
+WHERE account_id = current_account()
+  AND id = :agent_id;
+
+-- name: assign(conversation_id, agent_id, team_id, reason, actor_id, actor_type, event_id)^
+-- Assign to an agent and team, or to nobody, and log it; whom it was assigned to, and when it changed.
+WITH found AS (
+    SELECT account_id, id, assigned_to, assigned_team, updated_at
+    FROM conversations
+    WHERE account_id = current_account()
+      AND id = :conversation_id
+    FOR NO KEY UPDATE
+), changed AS (
+    UPDATE conversations
+    SET
+        assigned_to = :agent_id,
+        assigned_team = :team_id,
+        updated_at = GREATEST(clock_timestamp(), found.updated_at)
+    FROM found
+    WHERE conversations.account_id = found.account_id
+      AND conversations.id = found.id
+      AND (:agent_id::uuid IS NOT NULL OR found.assigned_to IS NOT NULL)
+    RETURNING conversations.updated_at
+), event AS (
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
+    SELECT
+        found.account_id,
+        found.id,
+        :event_id,
+        CASE WHEN :agent_id::uuid IS NULL THEN 'unassigned' ELSE 'assigned' END,
+        :actor_id,
+        :actor_type,
+        jsonb_strip_nulls(jsonb_build_object(
+            'fromAgent', found.assigned_to,
+            'fromTeam', found.assigned_team,
+            'toAgent', :agent_id::uuid,
+            'toTeam', :team_id::uuid,
+            'reason', :reason::text
+        )),
+        changed.updated_at
+    FROM found
+    CROSS JOIN changed
+)
+SELECT found.assigned_to AS agent_id, found.assigned_team AS team_id, changed.updated_at AS at
+FROM found
+LEFT JOIN changed ON true;
+
+-- name: set_priority(conversation_id, priority, event_id)^
+-- Set the priority that the AI has found and log it, unless it is that already; whether it changed.
+WITH found AS (
+    SELECT account_id, id, priority
+    FROM conversations
+    WHERE account_id = current_account()
+      AND id = :conversation_id
+    FOR NO KEY UPDATE
+), changed AS (
+    UPDATE conversations
+    SET priority = :priority
+    FROM found
+    WHERE conversations.account_id = found.account_id
+      AND conversations.id = found.id
+      AND found.priority <> :priority
+    RETURNING conversations.id
+), event AS (
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type, details)
+    SELECT
+        found.account_id,
+        found.id,
+        :event_id,
+        'priority_changed',
+        'system',
+        jsonb_build_object('from', found.priority, 'to', :priority::text)
+    FROM found
+    CROSS JOIN changed
+)
+SELECT changed.id IS NOT NULL AS changed
+FROM found
+LEFT JOIN changed ON true;

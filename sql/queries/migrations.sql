@@ -1,0 +1,47 @@
+-- name: take_turn(lock)^
+-- Wait until no other connection to this database is migrating; held until this one closes.
+SELECT pg_advisory_lock(:lock);
+
+-- name: state()^
+-- Whether the table of migrations is here, and which tables that no extension has made.
+SELECT
+    EXISTS (
+        SELECT
+        FROM pg_attribute
+        WHERE attrelid = to_regclass('public.schema_migrations')
+          AND attname = 'checksum'
+    ) AS ours,
+    ARRAY(
+        SELECT relname::text
+        FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace
+          AND relkind IN ('r', 'p', 'v', 'm', 'f')
+          AND NOT EXISTS (
+              SELECT
+              FROM pg_depend
+              WHERE classid = 'pg_class'::regclass
+                AND objid = pg_class.oid
+                AND deptype = 'e'
+          )
+        ORDER BY relname
+    ) AS tables;
+
+-- name: create_table()!
+-- The table of applied migrations.
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
+);
+
+-- name: applied()
+-- What has been applied, in order.
+SELECT name, checksum
+FROM schema_migrations
+ORDER BY name;
+
+-- name: note(name, checksum)!
+-- Note that a migration has been applied.
+INSERT INTO schema_migrations (name, checksum)
+VALUES (:name, :checksum);

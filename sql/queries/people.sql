@@ -1,0 +1,97 @@
+-- name: find_user(person_id)^
+-- An active user with its teams.
+SELECT
+    account_id,
+    id,
+    email,
+    name,
+    role,
+    ARRAY(
+        SELECT team_id
+        FROM team_members
+        WHERE team_members.account_id = users.account_id
+          AND user_id = users.id
+        ORDER BY team_id
+    ) AS team_ids
+FROM users
+WHERE account_id = current_account()
+  AND id = :person_id
+  AND active;
+
+-- name: find_contact(person_id)^
+-- An active contact, in the shape of a person.
+SELECT
+    account_id,
+    id,
+    email,
+    name,
+    'customer' AS role,
+    ARRAY[]::uuid[] AS team_ids
+FROM contacts
+WHERE account_id = current_account()
+  AND id = :person_id
+  AND active;
+
+-- name: find_by_email(email)
+-- Active users, then contacts, with an address, in every account that the role sees.
+SELECT
+    accounts.account_id,
+    person.id,
+    person.email,
+    person.name,
+    person.role,
+    person.team_ids
+FROM accounts
+CROSS JOIN LATERAL (
+    SELECT
+        1 AS place,
+        id,
+        email,
+        name,
+        role,
+        ARRAY(
+            SELECT team_id
+            FROM team_members
+            WHERE team_members.account_id = users.account_id
+              AND user_id = users.id
+            ORDER BY team_id
+        ) AS team_ids
+    FROM users
+    WHERE users.account_id = accounts.account_id
+      AND lower(email) = lower(:email)
+      AND active
+    UNION ALL
+    SELECT
+        2,
+        id,
+        email,
+        name,
+        'customer',
+        ARRAY[]::uuid[]
+    FROM contacts
+    WHERE contacts.account_id = accounts.account_id
+      AND lower(email) = lower(:email)
+      AND active
+) AS person
+ORDER BY person.place, accounts.created_at, person.id;
+
+-- name: colleagues()
+-- Active admins and agents of the account.
+SELECT
+    id,
+    name,
+    email,
+    last_seen_at
+FROM users
+WHERE account_id = current_account()
+  AND role IN ('admin', 'agent')
+  AND active
+ORDER BY name, id;
+
+-- name: seen(user_id)^
+-- Note that a user is here now.
+UPDATE users
+SET last_seen_at = clock_timestamp()
+WHERE account_id = current_account()
+  AND id = :user_id
+RETURNING last_seen_at;
