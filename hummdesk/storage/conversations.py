@@ -50,7 +50,7 @@ async def get(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> Conv
     return await _view(tx, conversation_id=conversation_id, contact_id=owner(viewer))
 
 
-async def staff_view(tx: Transaction, *, conversation_id: UUID) -> Conversation:
+async def as_staff(tx: Transaction, *, conversation_id: UUID) -> Conversation:
     """The conversation as staff sees it, whoever asks: to be shown to staff only. Raises NotFound."""
     return await _view(tx, conversation_id=conversation_id, contact_id=None)
 

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from hummdesk.storage.faults import translated
+from hummdesk.storage.translation import translated
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
 Role = Literal["hummdesk_app", "hummdesk_relay", "hummdesk_operator"]

@@ -1,9 +1,11 @@
-"""Finds people whose account is not known: for the operator's commands, never for a client."""
+"""Finds active people whose account is not known: for the operator's commands, never for a client.
+
+It does not look up their teams: `people.find_person` does.
+"""
 
 from uuid import UUID
 
 from hummdesk.models import Person
-from hummdesk.storage import people
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -11,13 +13,14 @@ queries = load("directory")
 
 
 async def find_users(tx: Transaction, *, email: str) -> list[Person]:
-    return [person for person in await people.find_by_email(tx, email=email) if person.is_staff]
+    """One for each account that knows this address."""
+    return [Person.from_row(row) async for row in queries.find_users(tx, email=email)]
 
 
 async def find_contacts(tx: Transaction, *, email_or_id: str) -> list[Person]:
+    """One for each account that knows this address, or the one with this id."""
     try:
-        contact_id = UUID(email_or_id)
+        rows = queries.find_contact(tx, contact_id=UUID(email_or_id))
     except ValueError:
-        return [person for person in await people.find_by_email(tx, email=email_or_id) if not person.is_staff]
-    row = await queries.find_contact(tx, contact_id=contact_id)
-    return [Person.from_row(row)] if row else []
+        rows = queries.find_contacts(tx, email=email_or_id)
+    return [Person.from_row(row) async for row in rows]

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Self
+from typing import Self
 
 import psycopg
 from psycopg import errors as postgres
 from psycopg.rows import dict_row
 
+from hummdesk.faults import Fault
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import SQL, load
 
@@ -19,8 +20,8 @@ MINIMUM_SERVER = 15
 LOCK = 0x68756D6D6465736B  # "hummdesk"
 
 
-class MigrationError(Exception):
-    """Why the database cannot be migrated, in one line that says what to do."""
+class MigrationError(Fault):
+    """Why the database cannot be migrated, or cannot be served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,12 @@ async def _connection(url: str) -> AsyncIterator[Transaction]:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as connection:
             _require_server(connection)
             yield connection
-    except psycopg.OperationalError as fault:
+    except postgres.InsufficientPrivilege as fault:
+        raise MigrationError(
+            f"The database's user may not do this ({_line(fault)}): to migrate it must own the database and have "
+            "CREATEROLE, and ADMIN OPTION on hummdesk_app, hummdesk_relay and hummdesk_operator where they exist"
+        ) from fault
+    except psycopg.Error as fault:
         raise MigrationError(f"PostgreSQL cannot be used: {_line(fault)}; check DATABASE_URL") from fault
 
 
@@ -105,18 +111,11 @@ def _refuse_differences(applied: dict[str, str], released: list[Migration]) -> N
 
 
 async def _apply(connection: Transaction, migration: Migration) -> None:
-    try:
-        async with connection.transaction():
-            await connection.execute(migration.sql.encode())
-            await queries.note(connection, name=migration.name, checksum=migration.checksum)
-    except postgres.InsufficientPrivilege as fault:
-        raise MigrationError(
-            f"User {connection.info.user!r} may not apply {migration.name} ({_line(fault)}): migrate as the database's "
-            "owner with CREATEROLE, or have a superuser create the roles hummdesk_app, hummdesk_relay and "
-            "hummdesk_operator and grant them to it WITH ADMIN OPTION"
-        ) from fault
+    async with connection.transaction():
+        await connection.execute(migration.sql.encode())
+        await queries.note(connection, name=migration.name, checksum=migration.checksum)
 
 
-def _line(fault: Any) -> str:
+def _line(fault: psycopg.Error) -> str:
     """The driver's message without the lines that PostgreSQL adds for its own context."""
     return str(fault).strip().splitlines()[0]

@@ -34,11 +34,6 @@ async def find_person(tx: Transaction, *, person_id: UUID, customer: bool) -> Pe
     return row and Person.from_row(row)
 
 
-async def find_by_email(tx: Transaction, *, email: str) -> list[Person]:
-    """Active users, then contacts, with this address in all accounts that the transaction sees."""
-    return [Person.from_row(row) async for row in queries.find_by_email(tx, email=email)]
-
-
 async def colleagues(tx: Transaction) -> list[Colleague]:
     """Active admins and agents of the account, by name."""
     return [Colleague.from_row(row) async for row in queries.colleagues(tx)]

@@ -32,49 +32,6 @@ WHERE account_id = current_account()
   AND id = :person_id
   AND active;
 
--- name: find_by_email(email)
--- Active users, then contacts, with an address, in every account that the role sees.
-SELECT
-    accounts.account_id,
-    person.id,
-    person.email,
-    person.name,
-    person.role,
-    person.team_ids
-FROM accounts
-CROSS JOIN LATERAL (
-    SELECT
-        1 AS place,
-        id,
-        email,
-        name,
-        role,
-        ARRAY(
-            SELECT team_id
-            FROM team_members
-            WHERE team_members.account_id = users.account_id
-              AND user_id = users.id
-            ORDER BY team_id
-        ) AS team_ids
-    FROM users
-    WHERE users.account_id = accounts.account_id
-      AND lower(email) = lower(:email)
-      AND active
-    UNION ALL
-    SELECT
-        2,
-        id,
-        email,
-        name,
-        'customer',
-        ARRAY[]::uuid[]
-    FROM contacts
-    WHERE contacts.account_id = accounts.account_id
-      AND lower(email) = lower(:email)
-      AND active
-) AS person
-ORDER BY person.place, accounts.created_at, person.id;
-
 -- name: colleagues()
 -- Active admins and agents of the account.
 SELECT
