@@ -1,11 +1,12 @@
 """One PostgreSQL and one Redis for the whole run, on which nothing is durable; who needs a database gets a clone."""
 
 import asyncio
+import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import psycopg
@@ -106,8 +107,12 @@ def settings(servers: Servers, database_url: str) -> Settings:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def metrics_directory() -> Iterator[None]:
-    """Where the processes under test gather their metrics, as `up` arranges it."""
+def environment() -> Iterator[None]:
+    """None of the settings of whoever runs the tests; and a place for metrics, as `up` arranges it."""
     with tempfile.TemporaryDirectory(prefix="hummdesk-metrics-") as folder, pytest.MonkeyPatch.context() as patch:
+        for entry in fields(Settings):
+            patch.delenv(entry.name.upper(), raising=False)
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            patch.delenv(name)
         patch.setenv("PROMETHEUS_MULTIPROC_DIR", folder)
         yield

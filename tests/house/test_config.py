@@ -1,0 +1,95 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from hummdesk import config
+from hummdesk.config import Settings, SettingsError
+
+GOOD = {
+    "DATABASE_URL": "postgresql://hummdesk@/hummdesk?host=%2Frun",
+    "REDIS_URL": "redis://127.0.0.1:6379/0",
+    "JWT_SECRET": "0123456789abcdef0123456789abcdef",
+}
+
+FAULTS = [
+    ({"PORT": "five"}, "PORT: 'five' is not a whole number"),
+    ({"PORT": "-1"}, "PORT: -1 is below 0"),
+    ({"PORT": "70000"}, "PORT: 70000 is above 65535"),
+    ({"DB_TIMEOUT_SECONDS": "soon"}, "DB_TIMEOUT_SECONDS: 'soon' is not a number"),
+    ({"DB_TIMEOUT_SECONDS": "nan"}, "DB_TIMEOUT_SECONDS: nan is below 0.1"),
+    ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL: 'LOUD' is none of DEBUG, INFO, WARNING, ERROR"),
+    ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL: must begin with postgresql://"),
+    ({"REDIS_URL": "http://x"}, "REDIS_URL: must begin with redis://, rediss:// or unix://"),
+    ({"DATABASE_URL": ""}, "DATABASE_URL (or DB_HOST): not set; a running `up` has one, see --home"),
+    ({"REDIS_URL": ""}, "REDIS_URL (or REDIS_HOST): not set; a running `up` has one, see --home"),
+    ({"JWT_SECRET": ""}, "JWT_SECRET: not set"),
+    ({"JWT_SECRET": "short"}, "JWT_SECRET: shorter than 32 bytes"),
+    ({"JWT_ALGORITHM": "none"}, "JWT_ALGORITHM: 'none' is none of HS256, RS256, ES256, EdDSA"),
+    ({"JWT_ALGORITHM": "RS256"}, "JWT_PUBLIC_KEY: RS256 needs one"),
+    ({"AI_SOFT_LIMIT_SECONDS": "30"}, "AI_HARD_LIMIT_SECONDS: must be above AI_SOFT_LIMIT_SECONDS"),
+]
+
+
+def test_good_settings_are_read() -> None:
+    settings = config.read(GOOD | {"PORT": "8080", "PING_INTERVAL_SECONDS": "1.5", "CORS_ORIGIN": ""})
+    assert (settings.port, settings.ping_interval_seconds, settings.cors_origin) == (8080, 1.5, "")
+    assert (settings.postgres, settings.redis) == (GOOD["DATABASE_URL"], GOOD["REDIS_URL"])
+
+
+@pytest.mark.parametrize(("changes", "fault"), FAULTS, ids=[fault for _, fault in FAULTS])
+def test_each_fault_is_named(changes: dict[str, str], fault: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        config.read(GOOD | changes)
+    assert refusal.value.faults == [fault]
+
+
+def test_all_faults_are_listed_at_once() -> None:
+    wrong = {"PORT": "x", "LOG_FORMAT": "xml", "DB_POOL_SIZE": "0", "JWT_SECRET": "short"}
+    with pytest.raises(SettingsError) as refusal:
+        config.read(wrong)
+    named = [fault.split(":")[0] for fault in refusal.value.faults]
+    assert named == [
+        "PORT", "DB_POOL_SIZE", "LOG_FORMAT", "DATABASE_URL (or DB_HOST)", "REDIS_URL (or REDIS_HOST)", "JWT_SECRET"
+    ]  # fmt: skip
+    assert str(refusal.value).count("\n") == 5
+
+
+def test_up_needs_no_servers_and_development_takes_a_short_secret() -> None:
+    assert not config.read({}, needs_servers=False).names_postgres
+    assert config.read(GOOD | {"JWT_SECRET": "short", "HUMMDESK_ENV": "development"}).jwt_secret == "short"
+
+
+def test_servers_can_be_named_by_their_parts() -> None:
+    settings = config.read(
+        {
+            "DB_HOST": "db.example.com",
+            "DB_PASSWORD": "p@ss/word",
+            "REDIS_HOST": "redis.example.com",
+            "REDIS_PASSWORD": "a:b",
+            "JWT_SECRET": GOOD["JWT_SECRET"],
+        }
+    )
+    assert settings.postgres == "postgresql://hummdesk:p%40ss%2Fword@db.example.com:5432/hummdesk"
+    assert settings.redis == "redis://:a%3Ab@redis.example.com:6379/0"
+    assert Settings(db_host="/run/pg").postgres == "postgresql://hummdesk@/hummdesk?host=%2Frun%2Fpg&port=5432"
+    assert settings.names_postgres
+    assert settings.names_redis
+
+
+def test_the_environment_wins_over_env_file_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / config.HOME_ENV_FILE).write_text("PORT=1\nHOST=home\nLOG_LEVEL=ERROR\n")
+    (tmp_path / ".env").write_text("PORT=2\nHOST=file\nLOG_FORMAT=\n")
+    assert config.gather(tmp_path / "home", {"PORT": "3", "HOST": ""}) == {
+        "PORT": "3",
+        "HOST": "file",
+        "LOG_LEVEL": "ERROR",
+    }
+    assert config.gather(None, {}) == {"PORT": "2", "HOST": "file"}
+    assert config.gather(tmp_path / "none", {"PORT": "3"}) == {"PORT": "3", "HOST": "file"}
+
+
+def test_every_setting_has_a_meaning() -> None:
+    assert all(entry.metadata["meaning"] for entry in fields(Settings))

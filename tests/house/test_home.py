@@ -1,0 +1,95 @@
+import re
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from hummdesk import listening
+from hummdesk.dev import home
+from hummdesk.faults import Fault
+
+VALUES = {
+    "DATABASE_URL": "postgresql://hummdesk@/hummdesk?host=%2Ftmp%2Fa%20b",
+    "REDIS_URL": "redis://:pass-_@127.0.0.1:6379/0",
+    "JWT_SECRET": "quotes ' and \" and # and \\ and spaces ",
+    "PORT": "5000",
+    "HUMMDESK_ENV": "development",
+}
+
+
+def test_what_is_told_is_what_others_read(tmp_path: Path) -> None:
+    home.tell(tmp_path, VALUES | {"AI_PROVIDER": "embedded"})
+    assert home.kept(tmp_path) == VALUES
+    assert stat.S_IMODE((tmp_path / "hummdesk.env").stat().st_mode) == 0o600
+    assert home.env_lines({"PORT": "5000"}) == "PORT=5000\n"
+    home.tell(tmp_path, VALUES | {"PORT": "5001"})
+    assert dotenv_values(tmp_path / "hummdesk.env")["PORT"] == "5001"
+    assert [path.name for path in tmp_path.iterdir()] == ["hummdesk.env"]
+
+
+def test_nothing_was_told_yet(tmp_path: Path) -> None:
+    assert home.kept(tmp_path) == {}
+
+
+def test_a_home_is_held_by_one(tmp_path: Path) -> None:
+    with home.locked(tmp_path), pytest.raises(Fault, match=r"another `up` runs on .*--home DIR"), home.locked(tmp_path):
+        pass
+    with home.locked(tmp_path):
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_that_cannot_be_made_is_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for wrong in (tmp_path / "file", tmp_path / "file" / "home", Path("/proc/hummdesk")):
+        with pytest.raises(Fault, match=r"cannot be written \(.*\): choose another with --home DIR"):
+            home.make(wrong)
+
+
+def test_a_home_that_is_there_keeps_its_permissions(tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)
+    home.make(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750
+
+
+def test_a_reserved_port_is_shared_by_web_processes_only() -> None:
+    with listening.reserved("127.0.0.1", 0) as port:
+        first = listening.listen("127.0.0.1", port, backlog=1)
+        second = listening.listen("127.0.0.1", port, backlog=1)
+        refused = re.escape(f"port {port} of 127.0.0.1 is in use: choose another with --port N")
+        with pytest.raises(Fault, match=refused), listening.reserved("127.0.0.1", port):
+            pass
+        first.close()
+        second.close()
+        with pytest.raises(Fault, match="is in use"), listening.reserved("127.0.0.1", port):
+            pass
+    with listening.reserved("127.0.0.1", port) as again:
+        assert again == port
+
+
+def test_a_port_of_somebody_else_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(Fault, match="is in use"), listening.reserved("127.0.0.1", port):
+            pass
+        with pytest.raises(Fault, match="is in use"):
+            listening.listen("127.0.0.1", port, backlog=1)
+
+
+def test_a_port_that_was_just_served_is_free_again() -> None:
+    with listening.reserved("127.0.0.1", 0) as port:
+        server = listening.listen("127.0.0.1", port, backlog=1)
+        client = socket.create_connection(("127.0.0.1", port))
+        accepted, _ = server.accept()
+        accepted.close()  # the side that closes first keeps the port in TIME_WAIT
+        client.close()
+        server.close()
+    with listening.reserved("127.0.0.1", port) as again:
+        assert again == port
+
+
+def test_a_host_that_is_no_address_of_this_machine_is_refused() -> None:
+    for host, why in (("no.such.host.invalid", "is no address"), ("192.0.2.1", "cannot be used")):
+        with pytest.raises(Fault, match=why), listening.reserved(host, 0):
+            pass

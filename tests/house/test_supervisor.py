@@ -1,0 +1,161 @@
+"""Processes that are started again when they die, and that never outlive the supervisor."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hummdesk.dev.process import Process, Service, end_orphans
+from hummdesk.dev.supervisor import Supervisor
+from hummdesk.faults import Fault
+
+TICKING = "import time, pathlib, os; pathlib.Path({0!r}).write_text(str(os.getpid())); time.sleep(60)"
+DEAF = (
+    "import signal, subprocess, sys, time\n"
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+    "print('deaf', flush=True)\n"
+    "time.sleep(60)"
+)
+
+
+def script(folder: Path, source: str, name: str = "thing", stop_seconds: float = 5.0) -> Service:
+    command = (sys.executable, "-c", source)
+    return Service(name=name, command=command, folder=folder, env=dict(os.environ), stop_seconds=stop_seconds)
+
+
+async def until(true: Callable[[], object], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+def pid_in(path: Path) -> int:
+    return int(path.read_text() or 0) if path.exists() else 0
+
+
+async def test_who_dies_is_started_again_and_the_death_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    buried: list[int] = []
+    supervisor = Supervisor(say=said.append, buried=buried.append)
+    pid_file = tmp_path / "pid"
+    await supervisor.start(script(tmp_path, TICKING.format(str(pid_file))))
+    await until(lambda: pid_in(pid_file))
+    first = pid_in(pid_file)
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: pid_in(pid_file) not in (0, first))
+    second = pid_in(pid_file)
+    assert said == [
+        f"thing was killed by SIGKILL and starts again in 0.2 s: it said nothing (see {tmp_path}/logs/thing.log)"
+    ]
+    await supervisor.stop("thing")
+    assert buried == [first, second]
+    assert not psutil.pid_exists(second)
+    assert not list((tmp_path / "run").iterdir())
+
+
+async def test_a_crash_loop_slows_down_and_quotes_the_log(tmp_path: Path) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(say=said.append)
+    await supervisor.start(script(tmp_path, "raise SystemExit('no such setting')"))
+    await until(lambda: len(said) == 3)
+    await supervisor.stop("thing")
+    assert [line.split(":")[0] for line in said] == [
+        f"thing ended with code 1 and starts again in {seconds} s" for seconds in ("0.2", "0.4", "0.8")
+    ]
+    assert all("no such setting" in line and "\n" not in line for line in said)
+
+
+async def test_who_does_not_listen_is_killed_with_its_children(tmp_path: Path) -> None:
+    supervisor = Supervisor(say=lambda _: None)
+    process = await Process.start(script(tmp_path, DEAF, stop_seconds=0.2))
+    await supervisor.keep(process)
+    await until(lambda: "deaf" in process.service.log.read_text())
+    children = psutil.Process(process.pid).children()
+    assert len(children) == 1
+    await supervisor.stop("thing", "unknown")
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+
+
+async def test_hurry_ends_a_stop_that_waits(tmp_path: Path) -> None:
+    supervisor = Supervisor(say=lambda _: None)
+    process = await Process.start(script(tmp_path, DEAF, stop_seconds=30))
+    await supervisor.keep(process)
+    await until(lambda: "deaf" in process.service.log.read_text())
+    stopping = asyncio.create_task(supervisor.stop("thing"))
+    await asyncio.sleep(0)
+    supervisor.hurry()
+    async with asyncio.timeout(5):
+        await stopping
+
+
+async def test_who_is_never_ready_is_a_fault(tmp_path: Path) -> None:
+    async def never(_: int) -> bool:
+        return False
+
+    process = await Process.start(replace(script(tmp_path, "import time; time.sleep(60)"), ready=never))
+    with pytest.raises(Fault, match=r"thing does not answer after 0 s, see .*thing\.log"):
+        await process.wait_ready(0.1)
+    await process.stop()
+    ended = await Process.start(replace(script(tmp_path, "print('bye')"), ready=never))
+    assert await ended.wait_ready(10) is False
+    assert ended.last_words() == "bye"
+    assert await ended.wait() == 0
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from hummdesk.dev.process import Process, Service
+async def main():
+    service = Service(name="child", command=(sys.executable, "-c", "import time; time.sleep(60)"),
+                      folder=Path(sys.argv[1]), env={})
+    print((await Process.start(service)).pid, flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+async def test_a_child_dies_with_its_killed_parent(tmp_path: Path) -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    child = int(await parent.stdout.readline())
+    parent.kill()
+    await parent.wait()
+    await until(lambda: not psutil.pid_exists(child))
+
+
+async def test_an_orphan_of_a_killed_run_is_ended_and_a_stranger_is_not(tmp_path: Path) -> None:
+    orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    stranger = await Process.start(script(tmp_path, "import time; time.sleep(60)", name="stranger"))
+    reused = stranger.service.pid_file
+    reused.write_text(f"{stranger.pid} {time.time() - 1000}")
+    (tmp_path / "run" / "orphan.pid").write_text(f"{orphan.pid} {psutil.Process(orphan.pid).create_time()}")
+    (tmp_path / "run" / "broken.pid").write_text("not a pid")
+    end_orphans(tmp_path)
+    assert not psutil.pid_exists(orphan.pid)
+    assert stranger.child.returncode is None
+    assert not list((tmp_path / "run").iterdir())
+    await stranger.stop()
+    orphan.wait()
+
+
+async def test_a_log_that_grew_large_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hummdesk.dev.process.LOG_BYTES", 10)
+    for word in ("first words", "second words"):
+        await (await Process.start(script(tmp_path, f"print({word!r})"))).wait()
+    assert (tmp_path / "logs" / "thing.log.1").read_text() == "first words\n"
+    assert (tmp_path / "logs" / "thing.log").read_text() == "second words\n"
+    assert (tmp_path / "logs" / "thing.log").stat().st_mode & 0o777 == 0o600
