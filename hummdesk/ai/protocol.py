@@ -1,0 +1,133 @@
+"""What every AI provider takes and gives."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+Category = Literal[
+    "account_access",
+    "billing",
+    "refund_cancellation",
+    "order_shipping",
+    "technical",
+    "sales",
+    "complaint_feedback",
+    "general",
+]
+Priority = Literal["low", "medium", "high", "urgent"]
+Sentiment = Literal["positive", "neutral", "negative"]
+Tone = Literal["formal", "friendly", "empathetic", "professional"]
+
+
+class ProviderError(Exception):
+    """The provider gave no usable answer; another try may. Its text is for the log, never for a client."""
+
+
+class ProviderRefused(ProviderError):
+    """The provider will answer this message the same way each time: not retried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingMessage:
+    """What a customer wrote: untrusted, of any length."""
+
+    content: str
+    customer_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    id: UUID
+    name: str
+    agent_ids: tuple[UUID, ...] = ()
+    """Its active agents and admins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What is known about the conversation and its account."""
+
+    teams: tuple[Team, ...] = ()
+    online: frozenset[UUID] = frozenset()
+    """The agents that are there to answer now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    id: str
+    title: str
+    body: str
+    questions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannedReply:
+    title: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """All that a draft may be made of: one account's own."""
+
+    articles: tuple[Article, ...] = ()
+    canned_replies: tuple[CannedReply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    category: Category
+    priority: Priority
+    urgency: int
+    """0 to 10."""
+    sentiment: Sentiment
+    language: str
+    """ISO 639, `und` when it cannot be told."""
+    tags: tuple[str, ...]
+    confidence: float
+    """0 to 1, of the category."""
+    suggested_team: UUID | None = None
+    suggested_agent: UUID | None = None
+
+    def wire(self) -> dict[str, Any]:
+        """`classification` of the event `ai_classification`."""
+        suggested = {"suggestedTeam": self.suggested_team, "suggestedAgent": self.suggested_agent}
+        return {
+            "category": self.category,
+            "priority": self.priority,
+            "urgency": self.urgency,
+            "sentiment": self.sentiment,
+            "language": self.language,
+            "tags": list(self.tags),
+        } | {name: str(value) for name, value in suggested.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A reply for an agent to send or change; without `content` the provider abstains, and `reasoning` says why."""
+
+    content: str | None
+    confidence: float
+    reasoning: str
+    sources: tuple[str, ...] = ()
+    """Ids of articles, the best first, at most three."""
+    tone: Tone = "friendly"
+    suggested_actions: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Literal["done", "abstained"]:
+        return "abstained" if self.content is None else "done"
+
+    def wire(self) -> dict[str, Any]:
+        """`draft` of the event `ai_draft`."""
+        return {"content": self.content, "tone": self.tone, "suggestedActions": list(self.suggested_actions)}
+
+
+class Provider(Protocol):
+    name: str
+
+    async def classify(self, message: IncomingMessage, context: Context) -> Classification:
+        """Raises ProviderError."""
+
+    async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
+        """Raises ProviderError."""

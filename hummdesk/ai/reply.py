@@ -1,0 +1,63 @@
+"""Words around an answer: greeting, tone, closing, in the language of the customer."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from hummdesk.ai.protocol import Classification, Tone
+from hummdesk.ai.retrieval import SENTENCE_END, STOPWORDS
+from hummdesk.ai.text import stems
+
+PHRASES: dict[str, Any] = json.loads(Path(__file__).with_name("phrases.json").read_text(encoding="utf-8"))
+ENGLISH = "en"
+LONGEST_ANSWER = 700
+"""Characters of an article that a reply quotes; a longer one gives its sentences nearest to the question."""
+
+_NAME = re.compile(r"[^\W\d_][^\W\d_'’.-]{0,39}")
+
+
+def tone(text: str, classification: Classification) -> Tone:
+    if classification.sentiment == "negative" or classification.category == "complaint_feedback":
+        return "empathetic"
+    if text.casefold().startswith(tuple(PHRASES["formal_openings"])):
+        return "formal"
+    return "professional" if classification.category in ("billing", "account_access") else "friendly"
+
+
+def compose(answer: str, *, customer_name: str | None, tone: Tone, language: str) -> str:
+    """`language` other than those of phrases.json: English."""
+    phrases = PHRASES.get(language, PHRASES[ENGLISH])
+    return "\n\n".join([_greeting(phrases, customer_name or "", tone), phrases[tone], answer, phrases["closing"]])
+
+
+def excerpt(body: str, question: str) -> str:
+    """The body, or in their order the sentences that share most with the question, up to LONGEST_ANSWER characters."""
+    if len(body) <= LONGEST_ANSWER:
+        return body
+    asked = set(stems(question)) - STOPWORDS
+    sentences = SENTENCE_END.split(body)
+    room = LONGEST_ANSWER
+    chosen: list[int] = []
+    for number in sorted(range(len(sentences)), key=lambda at: (-len(asked & set(stems(sentences[at]))), at)):
+        room -= len(sentences[number]) + 1
+        if room >= 0 or not chosen:
+            chosen.append(number)
+    return " ".join(sentences[number] for number in sorted(chosen))[:LONGEST_ANSWER]
+
+
+def actions(classification: Classification, *, canned: str | None) -> tuple[str, ...]:
+    """What the agent may want to do besides answering; `canned` names the canned reply that the answer is."""
+    table = PHRASES["actions"]
+    first = (table["urgent"],) if classification.priority == "urgent" else ()
+    check = (table["canned"].format(title=canned),) if canned else ()
+    return (*first, *check, *table[classification.category])
+
+
+def _greeting(phrases: dict[str, str], customer_name: str, tone: Tone) -> str:
+    names = _NAME.findall(customer_name)
+    if not names:
+        return phrases["greeting_nameless"]
+    if tone == "formal":
+        return phrases["greeting_formal"].format(name=" ".join(names[:4]))
+    return phrases["greeting"].format(name=names[0])
