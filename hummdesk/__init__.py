@@ -1,0 +1,1 @@
+"""The real-time heart of a customer-support desk."""

@@ -1,0 +1,71 @@
+"""Builds the Sanic application: the only place where the parts are wired together."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from sanic import Sanic
+from sanic.worker.loader import AppLoader
+
+from hummdesk import operations
+from hummdesk.config import Settings
+from hummdesk.node import Node
+from hummdesk.storage.migrations import MigrationError, pending
+
+SOCKETIO_PATH = "/socket.io"
+HTTP_BODY_FACTOR = 4
+"""A packet over MAX_PACKET_BYTES gets an answer; a request body or frame over this many times that is cut off."""
+
+BACKLOG = 4096
+
+
+def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
+    """The application of one web process; its node is `app.ctx.node`."""
+    app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
+    largest = settings.max_packet_bytes * HTTP_BODY_FACTOR
+    app.config.update(
+        ACCESS_LOG=False,  # it prints the whole URL, a token in the query included
+        MOTD=False,
+        FALLBACK_ERROR_FORMAT="json",
+        REQUEST_MAX_SIZE=largest,
+        WEBSOCKET_MAX_SIZE=largest,
+        WEBSOCKET_PING_INTERVAL=None,  # Engine.IO has a heartbeat of its own
+        WEBSOCKET_PING_TIMEOUT=None,
+        RESPONSE_TIMEOUT=settings.ping_interval_seconds + settings.ping_timeout_seconds + 5,  # a poll waits so long
+        GRACEFUL_SHUTDOWN_TIMEOUT=settings.shutdown_seconds,
+        GRACEFUL_TCP_CLOSE_TIMEOUT=1.0,
+    )
+    app.ctx.node = node = Node(settings, max_http_bytes=largest)
+    node.server.attach(app, SOCKETIO_PATH)
+    app.blueprint(operations.blueprint(node))
+    operations.safe_errors(app)
+    operations.limit_connects(app, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
+
+    @app.before_server_start
+    async def start(_: Sanic[Any, Any]) -> None:
+        await node.start()
+
+    @app.before_server_stop
+    async def say_goodbye(_: Sanic[Any, Any]) -> None:
+        await node.say_goodbye()
+
+    @app.after_server_stop
+    async def stop(_: Sanic[Any, Any]) -> None:
+        await node.stop()
+
+    return app
+
+
+def serve(settings: Settings, *, host: str, workers: int) -> None:
+    """Run the web process until SIGINT or SIGTERM, or `workers` of them on one port."""
+    if waiting := asyncio.run(pending(settings.postgres)):
+        raise MigrationError(f"{len(waiting)} migrations are pending: run `python -m hummdesk migrate` first")
+    if workers == 1:
+        app = build(settings)
+        app.prepare(host=host, port=settings.port, single_process=True, motd=False, access_log=False, backlog=BACKLOG)
+        Sanic.serve_single(app)
+    else:
+        loader = AppLoader(factory=partial(build, settings))
+        app = loader.load()
+        app.prepare(host=host, port=settings.port, workers=workers, motd=False, access_log=False, backlog=BACKLOG)
+        Sanic.serve(primary=app, app_loader=loader)

@@ -1,0 +1,24 @@
+"""Tasks that nobody awaits: kept from the garbage collector, their failures logged."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_running: set[asyncio.Task[None]] = set()
+
+
+def soon(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` as a task of its own."""
+    task = asyncio.ensure_future(_logged(work))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("background work failed")

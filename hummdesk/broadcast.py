@@ -1,0 +1,263 @@
+"""Who hears what: the one place that names an event's rooms. The same in the web process and in a Celery task."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+from uuid import UUID
+
+from hummdesk import rooms
+from hummdesk.bus.envelope import Envelope, Place
+from hummdesk.bus.presence import Presence, Status
+from hummdesk.bus.stream import Emitter, connect
+from hummdesk.config import Settings
+from hummdesk.errors import now
+from hummdesk.models import Conversation, Message, Person
+
+Payload = dict[str, Any]
+RunKind = Literal["classification", "draft"]
+RunOutcome = Literal["done", "abstained", "superseded"]
+
+SETTLE_SECONDS = 5.0
+
+
+class BroadcastService:
+    """Every method returns once the event is on its way, in the order of the calls; none fails because Redis is away."""
+
+    def __init__(self, emitter: Emitter, presence: Presence) -> None:
+        self._emitter = emitter
+        self._presence = presence
+
+    # To a room ------------------------------------------------------------------------------------------------------
+
+    async def to_account(self, account_id: UUID, event: str, payload: Payload) -> None:
+        """To every staff socket of the account."""
+        await self._emit(event, payload, rooms.account(account_id))
+
+    async def to_agent(self, agent_id: UUID, event: str, payload: Payload) -> None:
+        await self._emit(event, payload, rooms.agent(agent_id))
+
+    async def to_conversation(self, conversation_id: UUID, event: str, payload: Payload) -> None:
+        """To everybody who joined it, its customer included."""
+        await self._emit(event, payload, rooms.conversation(conversation_id))
+
+    async def to_team(self, team_id: UUID, event: str, payload: Payload) -> None:
+        await self._emit(event, payload, rooms.team(team_id))
+
+    # Messages -------------------------------------------------------------------------------------------------------
+
+    async def new_message(self, *, account_id: UUID, message: Message, follows_closely: bool) -> None:
+        """A private one reaches staff only."""
+        place = Place(conversation_id=message.conversation_id, seq=message.seq, follows_closely=follows_closely)
+        room = rooms.conversation_staff if message.private else rooms.conversation
+        to = (room(message.conversation_id), rooms.account(account_id))
+        await self._emitter.emit(Envelope(event="new_message", data=message.wire(), rooms=to, place=place))
+
+    async def message_read(self, *, conversation_id: UUID, message_id: UUID, seq: int, reader: Person, at: str) -> None:
+        payload = {
+            "messageId": str(message_id),
+            "conversationId": str(conversation_id),
+            "seq": seq,
+            "readBy": str(reader.id),
+            "readByType": reader.sender_type,
+            "timestamp": at,
+        }
+        await self.to_conversation(conversation_id, "message_read", payload)
+
+    async def typing(
+        self, event: Literal["typing_start", "typing_stop"], *, conversation_id: UUID, typist: Person
+    ) -> None:
+        """To who joined the conversation, except the typist's own sockets."""
+        payload = {
+            "conversationId": str(conversation_id),
+            "userId": str(typist.id),
+            "userType": typist.sender_type,
+            "userName": typist.name,
+            "timestamp": now(),
+        }
+        await self._emit(event, payload, rooms.conversation(conversation_id), but=(rooms.person(typist.id),))
+
+    # Conversations --------------------------------------------------------------------------------------------------
+
+    async def conversation_created(self, conversation: Conversation) -> None:
+        """`conversation` is as staff see it."""
+        await self.to_account(conversation.account_id, "conversation_created", conversation.wire())
+
+    async def conversation_updated(self, conversation: Conversation) -> None:
+        """`conversation` is as staff see it."""
+        await self.to_account(conversation.account_id, "conversation_updated", conversation.wire())
+
+    async def status_changed(self, *, account_id: UUID, conversation_id: UUID, payload: Payload) -> None:
+        """`payload` is that of `conversation_status_changed`; the customer does not see its reason."""
+        staff = (rooms.account(account_id),)
+        await self._to_both_sides("conversation_status_changed", payload, conversation_id, staff)
+
+    async def assigned(
+        self, *, account_id: UUID, conversation_id: UUID, agent_id: UUID, team_id: UUID | None, payload: Payload
+    ) -> None:
+        to = _parties(account_id, agent_id, team_id)
+        await self._emit("conversation_assigned", payload, rooms.conversation(conversation_id), *to)
+
+    async def unassigned(
+        self, *, account_id: UUID, conversation_id: UUID, agent_id: UUID, team_id: UUID | None, payload: Payload
+    ) -> None:
+        """The customer does not see the payload's reason."""
+        to = _parties(account_id, agent_id, team_id)
+        await self._to_both_sides("conversation_unassigned", payload, conversation_id, to)
+
+    # Presence -------------------------------------------------------------------------------------------------------
+
+    async def presence(
+        self,
+        event: Literal["agent_online", "agent_offline"],
+        *,
+        agent: Person,
+        status: Status,
+        last_seen_at: str | None = None,
+    ) -> None:
+        payload = {
+            "agentId": str(agent.id),
+            "accountId": str(agent.account_id),
+            "name": agent.name,
+            "email": agent.email,
+            "status": status,
+            "timestamp": now(),
+        }
+        if last_seen_at is not None:
+            payload["lastSeenAt"] = last_seen_at
+        await self.to_account(agent.account_id, event, payload)
+
+    async def agent_status_changed(self, *, agent: Person, old: Status, new: Status) -> Payload:
+        payload = {"agentId": str(agent.id), "oldStatus": old, "newStatus": new, "timestamp": now()}
+        await self.to_account(agent.account_id, "agent_status_changed", payload)
+        return payload
+
+    async def is_agent_online(self, *, account_id: UUID, agent_id: UUID) -> bool:
+        return agent_id in await self.online_agents(account_id)
+
+    async def online_agents(self, account_id: UUID) -> dict[UUID, Status]:
+        """The agents of the account that are online, away or busy, with which of these."""
+        statuses = await self._presence.statuses(account_id)
+        return {agent_id: status for agent_id, status in statuses.items() if status != "offline"}
+
+    async def connection_statistics(self) -> Payload:
+        """`{nodes, connections, byRole}` over all web processes, at most a lease old."""
+        return await self._presence.statistics()
+
+    # The AI pipeline: staff only ------------------------------------------------------------------------------------
+
+    async def ai_processing_started(
+        self, *, account_id: UUID, conversation_id: UUID, message_id: UUID, kind: RunKind, run_id: UUID
+    ) -> None:
+        payload = _about(conversation_id, message_id) | {"processingType": kind, "runId": str(run_id)}
+        await self.to_account(account_id, "ai_processing_started", payload)
+
+    async def ai_processing_completed(
+        self,
+        *,
+        account_id: UUID,
+        conversation_id: UUID,
+        message_id: UUID,
+        kind: RunKind,
+        run_id: UUID,
+        outcome: RunOutcome,
+        processing_ms: int,
+    ) -> None:
+        payload = _about(conversation_id, message_id) | {
+            "processingType": kind,
+            "runId": str(run_id),
+            "outcome": outcome,
+            "processingTime": processing_ms,
+        }
+        await self.to_account(account_id, "ai_processing_completed", payload)
+
+    async def ai_classification(
+        self,
+        *,
+        account_id: UUID,
+        conversation_id: UUID,
+        message_id: UUID,
+        classification: Payload,
+        confidence: float,
+        processing_ms: int,
+        provider: str,
+    ) -> None:
+        payload = _about(conversation_id, message_id) | {
+            "classification": classification,
+            "confidence": confidence,
+            "processingTime": processing_ms,
+            "provider": provider,
+        }
+        await self.to_account(account_id, "ai_classification", payload)
+
+    async def ai_draft(
+        self,
+        *,
+        account_id: UUID,
+        conversation_id: UUID,
+        message_id: UUID,
+        assigned_to: UUID | None,
+        draft: Payload,
+        confidence: float,
+        reasoning: str | None,
+        sources: list[Any],
+        based_on_seq: int,
+        provider: str,
+    ) -> None:
+        """To the assigned agent, and to staff who joined the conversation."""
+        payload = _about(conversation_id, message_id) | {
+            "draft": draft,
+            "confidence": confidence,
+            "sources": sources,
+            "basedOnSeq": based_on_seq,
+            "provider": provider,
+        }
+        if reasoning is not None:
+            payload["reasoning"] = reasoning
+        assignee = (rooms.agent(assigned_to),) if assigned_to else ()
+        await self._emit("ai_draft", payload, rooms.conversation_staff(conversation_id), *assignee)
+
+    async def ai_error(
+        self, *, account_id: UUID, conversation_id: UUID, message_id: UUID, kind: RunKind, run_id: UUID, error: str
+    ) -> None:
+        """The end of a run that failed for good; `error` is safe to show."""
+        payload = _about(conversation_id, message_id) | {
+            "processingType": kind,
+            "runId": str(run_id),
+            "error": error,
+            "retryable": False,
+        }
+        await self.to_account(account_id, "ai_error", payload)
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    async def _emit(self, event: str, payload: Payload, *to: str, but: tuple[str, ...] = ()) -> None:
+        await self._emitter.emit(Envelope(event=event, data=payload, rooms=to, except_rooms=but))
+
+    async def _to_both_sides(self, event: str, payload: Payload, conversation_id: UUID, staff: tuple[str, ...]) -> None:
+        """To staff as it is; to the customer without `reason`."""
+        of_staff = rooms.conversation_staff(conversation_id)
+        await self._emit(event, payload, of_staff, *staff)
+        public = {name: value for name, value in payload.items() if name != "reason"}
+        await self._emit(event, public, rooms.conversation(conversation_id), but=(of_staff,))
+
+
+def _parties(account_id: UUID, agent_id: UUID, team_id: UUID | None) -> tuple[str, ...]:
+    team = (rooms.team(team_id),) if team_id else ()
+    return (rooms.account(account_id), rooms.agent(agent_id), *team)
+
+
+def _about(conversation_id: UUID, message_id: UUID) -> Payload:
+    return {"conversationId": str(conversation_id), "messageId": str(message_id), "timestamp": now()}
+
+
+@asynccontextmanager
+async def from_settings(settings: Settings) -> AsyncIterator[BroadcastService]:
+    """A service for a process without sockets of its own: each call returns when Redis has the event."""
+    presence = Presence(connect(settings.redis), settings)
+    emitter = Emitter(connect(settings.redis), length=settings.bus_length, settled=True)
+    try:
+        yield BroadcastService(emitter, presence)
+    finally:
+        await emitter.settle(timeout=SETTLE_SECONDS)
+        await emitter.close()
+        await presence.close()

@@ -1,0 +1,1 @@
+"""What is happening now, in Redis: the event stream between processes, and who is present."""

@@ -1,0 +1,147 @@
+"""Who is present: a lease for each socket of an agent, renewed by its node, in Redis.
+
+An agent is present while a lease runs. A closed socket's lease is cut to the grace, a dead node's leases run out; any
+node that finds one run out takes it away, and the one that takes an agent's last announces the departure. So a reload,
+a second tab or a rolling restart within the grace is silent.
+"""
+
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from hummdesk.config import Settings
+from hummdesk.errors import Unavailable
+
+Status = Literal["online", "away", "busy", "offline"]
+
+LEASES = "hummdesk:presence:leases"
+NODES = "hummdesk:nodes"
+SWEEP_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One socket of an agent."""
+
+    account_id: UUID
+    agent_id: UUID
+    sid: str
+
+    def member(self) -> str:
+        return f"{self.account_id}/{self.agent_id}/{self.sid}"
+
+    @classmethod
+    def from_member(cls, member: bytes) -> "Lease":
+        account_id, agent_id, sid = member.decode().split("/", 2)
+        return cls(UUID(account_id), UUID(agent_id), sid)
+
+
+class Presence:
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+        self._settings = settings
+        self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def check(self) -> None:
+        """Raise Unavailable unless Redis answers."""
+        async with _translated():
+            await self._redis.ping()
+
+    async def join(self, lease: Lease) -> bool:
+        """Begin a lease; tells whether the agent came online by it."""
+        async with _translated():
+            return bool(await self._step("join", lease, self._settings.presence_lease_seconds))
+
+    async def renew(self, leases: Iterable[Lease]) -> None:
+        """Prolong the leases, and make those again that Redis has lost."""
+        async with _translated(), self._redis.pipeline(transaction=False) as pipeline:
+            for lease in leases:
+                await self._step("renew", lease, self._settings.presence_lease_seconds, client=pipeline)
+            await pipeline.execute()
+
+    async def leave(self, lease: Lease) -> None:
+        """Let a lease end after the grace."""
+        async with _translated():
+            await self._step("leave", lease, self._settings.presence_grace_seconds)
+
+    async def expire(self) -> list[Lease]:
+        """Take away the leases that have run out; give those whose agent went offline by it, each to one caller."""
+        async with _translated():
+            seconds, microseconds = await self._redis.time()
+            ended = await self._redis.zrangebyscore(
+                LEASES, "-inf", seconds * 1000 + microseconds // 1000, start=0, num=SWEEP_BATCH
+            )
+            leases = [Lease.from_member(member) for member in ended]
+            return [lease for lease in leases if await self._step("expire", lease, 0)]
+
+    async def change(self, account_id: UUID, agent_id: UUID, status: Status) -> Status:
+        """Set an agent's status by hand; gives the one before."""
+        async with _translated(), self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.hget(_statuses(account_id), str(agent_id))
+            pipeline.hset(_statuses(account_id), str(agent_id), status)
+            pipeline.expire(_statuses(account_id), self._settings.presence_ttl_seconds)
+            before = (await pipeline.execute())[0]
+        return before.decode() if before else "offline"
+
+    async def statuses(self, account_id: UUID) -> dict[UUID, Status]:
+        """The status of each agent of the account that has a socket; who is not in it is offline."""
+        async with _translated():
+            found = await self._redis.hgetall(_statuses(account_id))
+        return {UUID(agent.decode()): status.decode() for agent, status in found.items()}
+
+    async def report(self, node: str, connections: dict[str, int]) -> None:
+        """Tell how many sockets of each role this web process holds."""
+        async with _translated():
+            await self._redis.hset(NODES, node, orjson.dumps({"at": time.time(), "connections": connections}))
+
+    async def forget(self, node: str) -> None:
+        async with _translated():
+            await self._redis.hdel(NODES, node)
+
+    async def statistics(self) -> dict[str, Any]:
+        """`{nodes, connections, byRole: {role: n}}` over the web processes that reported within a lease."""
+        async with _translated():
+            reports = [orjson.loads(report) for report in (await self._redis.hgetall(NODES)).values()]
+        alive = [report for report in reports if time.time() - report["at"] < self._settings.presence_lease_seconds]
+        by_role: dict[str, int] = {}
+        for report in alive:
+            for role, number in report["connections"].items():
+                by_role[role] = by_role.get(role, 0) + number
+        return {"nodes": len(alive), "connections": sum(by_role.values()), "byRole": by_role}
+
+    async def _step(self, step: str, lease: Lease, seconds: float, *, client: Any = None) -> Any:
+        return await self._script(
+            keys=[LEASES, _statuses(lease.account_id), f"hummdesk:presence:{lease.account_id}:{lease.agent_id}"],
+            args=[
+                step,
+                str(lease.agent_id),
+                lease.sid,
+                lease.member(),
+                int(seconds * 1000),
+                self._settings.presence_ttl_seconds,
+            ],
+            client=client,
+        )
+
+
+def _statuses(account_id: UUID) -> str:
+    return f"hummdesk:presence:{account_id}"
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except RedisError as fault:
+        raise Unavailable from fault

@@ -1,0 +1,69 @@
+"""The parts that a handler works with, wired together once by the app."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from hummdesk.background import soon
+from hummdesk.broadcast import BroadcastService
+from hummdesk.bus.presence import Presence
+from hummdesk.config import Settings
+from hummdesk.sockets import Session, Sockets
+from hummdesk.storage.database import Database
+
+Payload = dict[str, Any]
+
+
+class Turns:
+    """One lock a conversation: what this process commits to it, it also publishes in that order."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, conversation_id: UUID) -> asyncio.Lock:
+        return self._locks.setdefault(conversation_id, asyncio.Lock())
+
+
+class Typing:
+    """Who is typing at this process; it stops by itself."""
+
+    def __init__(self, broadcast: BroadcastService, *, timeout: float) -> None:
+        self._broadcast = broadcast
+        self._timeout = timeout
+        self._timers: dict[tuple[str, UUID], asyncio.TimerHandle] = {}
+
+    async def start(self, session: Session, conversation_id: UUID) -> None:
+        """Tell the others, also when it goes on, so that who joined meanwhile knows."""
+        self._cancel(session, conversation_id)
+        loop = asyncio.get_running_loop()
+        key = (session.sid, conversation_id)
+        self._timers[key] = loop.call_later(self._timeout, lambda: soon(self.stop(session, conversation_id)))
+        await self._broadcast.typing("typing_start", conversation_id=conversation_id, typist=session.who)
+
+    async def stop(self, session: Session, conversation_id: UUID) -> None:
+        if self._cancel(session, conversation_id) and session.person is not None:
+            await self._broadcast.typing("typing_stop", conversation_id=conversation_id, typist=session.person)
+
+    async def stop_all(self, session: Session) -> None:
+        for sid, conversation_id in list(self._timers):
+            if sid == session.sid:
+                await self.stop(session, conversation_id)
+
+    def _cancel(self, session: Session, conversation_id: UUID) -> bool:
+        timer = self._timers.pop((session.sid, conversation_id), None)
+        if timer is not None:
+            timer.cancel()
+        return timer is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    settings: Settings
+    database: Database
+    presence: Presence
+    broadcast: BroadcastService
+    sockets: Sockets
+    typing: Typing
+    turns: Turns = field(default_factory=Turns)

@@ -1,0 +1,85 @@
+"""The errors a client is told of: one base, a code of the contract, a message that is safe to show."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+
+def wire_time(moment: datetime) -> str:
+    """ISO 8601 UTC with milliseconds and `Z`, as the contract writes every time."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def now() -> str:
+    """This moment, as the contract writes it."""
+    return wire_time(datetime.now(UTC))
+
+
+class HummDeskError(Exception):
+    """What went wrong, in words that may be shown to whoever asked."""
+
+    code = "INTERNAL_ERROR"
+    message = "Something went wrong on our side"
+
+    def __init__(self, message: str | None = None, *, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message or self.message)
+        self.message = message or self.message
+        self.details = details
+
+    def payload(self) -> dict[str, Any]:
+        """`{code, message, details?, timestamp}`, as in `error` and in a refused acknowledgement."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message, "timestamp": now()}
+        if self.details is not None:
+            error["details"] = self.details
+        return error
+
+
+class Unauthorized(HummDeskError):
+    code = "UNAUTHORIZED"
+    message = "Authenticate first"
+
+
+class TokenExpired(HummDeskError):
+    code = "TOKEN_EXPIRED"
+    message = "The token has expired"
+
+
+class Forbidden(HummDeskError):
+    code = "FORBIDDEN"
+    message = "Your role may not do this"
+
+
+class NotFound(HummDeskError):
+    """It does not exist or belongs to another account; the two are not told apart."""
+
+    code = "NOT_FOUND"
+    message = "There is no such thing here"
+
+
+class Invalid(HummDeskError):
+    code = "VALIDATION_ERROR"
+    message = "The payload is not valid"
+
+
+class Conflict(HummDeskError):
+    code = "CONFLICT"
+    message = "This contradicts what happened meanwhile"
+
+
+class RateLimited(HummDeskError):
+    code = "RATE_LIMITED"
+    message = "Too many requests"
+
+
+class PayloadTooLarge(HummDeskError):
+    code = "PAYLOAD_TOO_LARGE"
+    message = "The packet is too large"
+
+
+class UnknownEvent(HummDeskError):
+    code = "UNKNOWN_EVENT"
+    message = "There is no such event"
+
+
+class Unavailable(HummDeskError):
+    code = "UNAVAILABLE"
+    message = "A part we depend on is down, try again"

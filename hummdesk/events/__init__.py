@@ -1,0 +1,1 @@
+"""Every event that clients and server exchange: see `table`."""

@@ -1,0 +1,116 @@
+"""Fields that take exactly what the contract names: no string for a number, no `1` for true, no NUL."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import nh3
+import orjson
+from marshmallow import ValidationError, fields, validate
+
+MAX_METADATA_BYTES = 4096
+MAX_SUBJECT = 200
+MAX_REASON = 500
+MAX_ATTACHMENTS = 10
+MAX_ATTACHMENT_BYTES = 100 * 1024 * 1024
+MAX_SEQ = 2**53 - 1
+"""The largest whole number that every JavaScript client reads exactly."""
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_HTML_TAGS = {"a", "b", "blockquote", "br", "code", "em", "i", "li", "ol", "p", "pre", "s", "strong", "u", "ul"}
+
+
+def storable(text: str) -> str:
+    """Refuse what UTF-8 or PostgreSQL cannot hold: lone surrogates and NUL."""
+    if "\x00" in text:
+        raise ValidationError("Must not contain the character NUL.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValidationError("Must not contain half of a surrogate pair.") from None
+    return text
+
+
+class Text(fields.Field[str]):
+    """A string, trimmed, of `shortest` to `longest` characters."""
+
+    def __init__(self, *, longest: int, shortest: int = 0, **options: Any) -> None:
+        super().__init__(**options)
+        self._shortest = shortest
+        self._longest = longest
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("Must be a string.")
+        text = storable(value.strip())
+        if not self._shortest <= len(text) <= self._longest:
+            raise ValidationError(f"Must have {self._shortest} to {self._longest} characters.")
+        return text
+
+
+class Id(fields.Field[UUID]):
+    """A UUID in its usual form of 36 characters."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> UUID:
+        if not isinstance(value, str) or not _UUID.fullmatch(value):
+            raise ValidationError("Must be a UUID.")
+        return UUID(value)
+
+
+class Flag(fields.Field[bool]):
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Must be true or false.")
+        return value
+
+
+class Whole(fields.Field[int]):
+    """A whole number between `least` and `most`."""
+
+    def __init__(self, *, least: int, most: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._least = least
+        self._most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not self._least <= value <= self._most:
+            raise ValidationError(f"Must be a whole number from {self._least} to {self._most}.")
+        return value
+
+
+def Seq(**options: Any) -> Whole:  # noqa: N802 - a kind of field
+    """A message's place in its conversation; 0 stands before the first."""
+    return Whole(least=0, most=MAX_SEQ, **options)
+
+
+def OneOf(*choices: str, **options: Any) -> fields.Field[Any]:  # noqa: N802 - a kind of field
+    return fields.Raw(validate=validate.OneOf(choices), **options)
+
+
+class Metadata(fields.Field[dict[str, Any]]):
+    """An object of at most 4 KiB as JSON."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValidationError("Must be an object.")
+        try:
+            encoded = orjson.dumps(value)
+        except TypeError:
+            raise ValidationError("Must be JSON without half surrogate pairs or integers over 64 bits.") from None
+        if len(encoded) > MAX_METADATA_BYTES:
+            raise ValidationError(f"Must be at most {MAX_METADATA_BYTES} bytes of JSON.")
+        if b"\\u0000" in encoded:
+            raise ValidationError("Must not contain the character NUL.")
+        return value
+
+
+def sanitized(html: str) -> str:
+    """The HTML with nothing but a small list of tags, and links to http, https and mailto."""
+    return nh3.clean(
+        html,
+        tags=_HTML_TAGS,
+        attributes={"a": {"href"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+    ).strip()

@@ -1,0 +1,170 @@
+"""From a socket that nobody knows to a person, and back when the token, the user or the connection ends."""
+
+import logging
+import time
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from hummdesk import rooms, tokens
+from hummdesk.background import soon
+from hummdesk.bus.presence import Lease
+from hummdesk.desk import Desk, Payload
+from hummdesk.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized, Unavailable
+from hummdesk.models import Person
+from hummdesk.sockets import Session, TokenBucket
+from hummdesk.storage import people
+
+log = logging.getLogger(__name__)
+
+
+async def connected(desk: Desk, sid: str, address: str, token: str | None) -> None:
+    """Every socket may stay; without a good token it may only authenticate, and not for long."""
+    rate = desk.settings.rate_limit_events_per_second
+    session = Session(sid=sid, address=address, bucket=TokenBucket(rate=rate, burst=2 * rate))
+    desk.sockets.add(session)
+    _give_time(desk, session)
+    try:
+        if token is None:
+            raise Unauthorized("No token: send authenticate with one")
+        await identify(desk, session, token)
+    except HummDeskError as refusal:
+        await desk.sockets.send(session, "authentication_error", refusal.payload())
+
+
+def find_token(auth: object, authorization: str, query: str) -> str | None:
+    """The token of a handshake: `auth.token`, header `Authorization: Bearer …`, query `token`, the first that is there."""
+    if isinstance(auth, dict) and isinstance(auth.get("token"), str):
+        return str(auth["token"])
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() == "bearer" and credentials:
+        return credentials.strip()
+    return next(iter(parse_qs(query).get("token", [])), None)
+
+
+async def authenticate(desk: Desk, session: Session, payload: Payload) -> Payload:
+    try:
+        person = await identify(desk, session, payload["token"])
+    except HummDeskError as refusal:
+        if session.person is None:
+            await desk.sockets.send(session, "authentication_error", refusal.payload())
+        raise
+    return person.wire()
+
+
+async def identify(desk: Desk, session: Session, token: str) -> Person:
+    """Verify a token and make the socket its person's, or prolong the session of the same person."""
+    claims = tokens.verify(desk.settings, token)
+    if session.person is not None and not _names(claims, session.person):
+        raise Forbidden("This socket belongs to another person")
+    person = await _find(desk, claims.account_id, claims.user_id, customer=claims.role == "customer")
+    if person is None:
+        raise Unauthorized("This person is not known here, or no longer")
+    arrives = session.person is None
+    await _settle_in(desk, session, person)
+    session.at(claims.expires_at, lambda: soon(drop(desk, session, TokenExpired())))
+    await desk.sockets.send(session, "authenticated", person.wire())
+    if arrives and session.has_presence():
+        await _arrive(desk, session, person)
+    return person
+
+
+def _names(claims: tokens.Claims, person: Person) -> bool:
+    return (claims.user_id, claims.account_id) == (person.id, person.account_id)
+
+
+async def _find(desk: Desk, account_id: UUID, person_id: UUID, *, customer: bool) -> Person | None:
+    """The token says where to look first; the database decides what the person is."""
+    async with desk.database.account(account_id) as tx:
+        found = await people.find_person(tx, person_id=person_id, customer=customer)
+        return found or await people.find_person(tx, person_id=person_id, customer=not customer)
+
+
+async def _settle_in(desk: Desk, session: Session, person: Person) -> None:
+    """Make the socket this person's and put it into exactly the rooms that are the person's own."""
+    if session.closed:
+        raise Unauthorized
+    desk.sockets.identify(session, person)
+    own = {rooms.person(person.id)}
+    if person.is_staff:
+        own |= {rooms.account(person.account_id), *map(rooms.team, person.team_ids)}
+    if session.has_presence():
+        own.add(rooms.agent(person.id))
+    stale = {room for room in session.rooms if not room.startswith("conversation:")} - own
+    await desk.sockets.leave(session, *stale)
+    await desk.sockets.enter(session, *own)
+
+
+def lease_of(session: Session, person: Person) -> Lease:
+    return Lease(person.account_id, person.id, session.sid)
+
+
+async def _arrive(desk: Desk, session: Session, person: Person) -> None:
+    try:
+        if await desk.presence.join(lease_of(session, person)):
+            await desk.broadcast.presence("agent_online", agent=person, status="online")
+    except Unavailable:
+        log.warning("presence waits for Redis")  # the next renewal makes the lease
+
+
+async def _depart(desk: Desk, session: Session, person: Person) -> None:
+    try:
+        await desk.presence.leave(lease_of(session, person))
+    except Unavailable:
+        log.warning("presence waits for Redis")  # the lease runs out
+
+
+async def drop(desk: Desk, session: Session, reason: HummDeskError) -> None:
+    """Take rooms and person from a socket whose token or user is no longer good, and say so."""
+    person = session.person
+    if person is None or session.closed:
+        return
+    await desk.typing.stop_all(session)
+    departs = session.has_presence()
+    desk.sockets.identify(session, None)
+    session.joined.clear()
+    await desk.sockets.leave(session, *session.rooms.copy())
+    await desk.sockets.send(session, "authentication_error", reason.payload())
+    _give_time(desk, session)
+    if departs:
+        await _depart(desk, session, person)
+
+
+async def person_changed(desk: Desk, account_id: UUID, person_id: UUID) -> None:
+    """Look again at a person of whom the database changed something: disabled, moved, another role or team."""
+    for session in desk.sockets.of_person(person_id):
+        if session.person is not None and session.person.account_id == account_id:
+            await _look_again(desk, session, session.person)
+
+
+async def _look_again(desk: Desk, session: Session, known: Person) -> None:
+    person = await _find(desk, known.account_id, known.id, customer=known.role == "customer")
+    if session.person is None or person == session.person:
+        return
+    if person is None:
+        await drop(desk, session, Unauthorized("This person is not known here any more"))
+        return
+    had_presence = session.has_presence()
+    await _settle_in(desk, session, person)
+    if had_presence and not session.has_presence():
+        await _depart(desk, session, person)
+    elif session.has_presence() and not had_presence:
+        await _arrive(desk, session, person)
+
+
+async def disconnected(desk: Desk, sid: str) -> None:
+    session = desk.sockets.sessions.get(sid)
+    if session is None:
+        return
+    await desk.typing.stop_all(session)
+    desk.sockets.remove(session)
+    if session.person is not None and session.has_presence():
+        await _depart(desk, session, session.person)
+
+
+def _give_time(desk: Desk, session: Session) -> None:
+    """Let a socket without a person stay for a while."""
+    session.at(time.time() + desk.settings.auth_timeout_seconds, lambda: soon(_turn_away(desk, session)))
+
+
+async def _turn_away(desk: Desk, session: Session) -> None:
+    await desk.sockets.close(session, code="UNAUTHORIZED", message="Not authenticated in time", reconnect=False)

@@ -1,0 +1,130 @@
+"""Conversations: joined and left, listed, opened and closed, assigned."""
+
+from hummdesk.desk import Desk, Payload
+from hummdesk.errors import wire_time
+from hummdesk.handlers.receipts import announce_update, mark_read
+from hummdesk.models import ANSWERING
+from hummdesk.sockets import Session
+from hummdesk.storage import conversations, messages
+
+JOIN_MESSAGES = 50
+JOIN_MISSED = 500
+
+
+async def join_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
+    """Join, then look: what is said between the two arrives as an event as well, and never in neither."""
+    viewer, conversation_id = session.who, payload["conversationId"]
+    after_seq = payload.get("afterSeq")
+    async with desk.database.account(viewer.account_id) as tx:
+        await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
+    await desk.sockets.join_conversation(session, viewer, conversation_id)
+    if viewer.role in ANSWERING:
+        await mark_read(desk, viewer, conversation_id, None)
+    async with desk.database.account(viewer.account_id) as tx:
+        found, has_more = await messages.page(
+            tx,
+            viewer=viewer,
+            conversation_id=conversation_id,
+            after_seq=after_seq,
+            limit=JOIN_MESSAGES if after_seq is None else JOIN_MISSED,
+        )
+        conversation = await conversations.get(tx, viewer=viewer, conversation_id=conversation_id)
+    return {
+        "conversation": conversation.wire(),
+        "messages": [message.wire() for message in found],
+        "lastSeq": conversation.last_seq,
+        "hasMore": has_more,
+    }
+
+
+async def leave_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
+    await desk.typing.stop(session, payload["conversationId"])
+    await desk.sockets.leave_conversation(session, payload["conversationId"])
+    return {}
+
+
+async def list_conversations(desk: Desk, session: Session, payload: Payload) -> Payload:
+    viewer = session.who
+    async with desk.database.account(viewer.account_id) as tx:
+        found, cursor = await conversations.page(
+            tx,
+            viewer=viewer,
+            status=payload["status"],
+            assigned_to=payload["assignedTo"],
+            limit=payload["limit"],
+            cursor=payload["cursor"],
+        )
+    answer: Payload = {"conversations": [conversation.wire() for conversation in found]}
+    return answer | {"nextCursor": cursor} if cursor else answer
+
+
+async def update_conversation_status(desk: Desk, session: Session, payload: Payload) -> Payload:
+    """A status that it has already is answered, and changes and tells nothing."""
+    actor, conversation_id = session.who, payload["conversationId"]
+    async with desk.database.account(actor.account_id) as tx:
+        change = await conversations.change_status(
+            tx, actor=actor, conversation_id=conversation_id, status=payload["status"], reason=payload["reason"]
+        )
+    changed = {
+        "conversationId": str(conversation_id),
+        "oldStatus": change.old,
+        "newStatus": change.new,
+        "changedBy": str(actor.id),
+        "timestamp": wire_time(change.at),
+    } | _reason(payload)
+    if change.old != change.new:
+        await desk.broadcast.status_changed(
+            account_id=actor.account_id, conversation_id=conversation_id, payload=changed
+        )
+        await announce_update(desk, actor.account_id, conversation_id)
+    return changed
+
+
+async def assign_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
+    """Also to whom it is assigned already: it is logged and told again."""
+    actor, conversation_id = session.who, payload["conversationId"]
+    agent_id, team_id = payload["agentId"], payload["teamId"]
+    async with desk.database.account(actor.account_id) as tx:
+        at = await conversations.assign(
+            tx, actor=actor, conversation_id=conversation_id, agent_id=agent_id, team_id=team_id
+        )
+    assigned = {
+        "conversationId": str(conversation_id),
+        "assignedTo": str(agent_id),
+        "assignedBy": str(actor.id),
+        "timestamp": wire_time(at),
+    } | ({"assignedTeam": str(team_id)} if team_id else {})
+    await desk.broadcast.assigned(
+        account_id=actor.account_id,
+        conversation_id=conversation_id,
+        agent_id=agent_id,
+        team_id=team_id,
+        payload=assigned,
+    )
+    await announce_update(desk, actor.account_id, conversation_id)
+    return assigned
+
+
+async def unassign_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
+    actor, conversation_id = session.who, payload["conversationId"]
+    async with desk.database.account(actor.account_id) as tx:
+        was = await conversations.unassign(tx, actor=actor, conversation_id=conversation_id, reason=payload["reason"])
+    unassigned = {
+        "conversationId": str(conversation_id),
+        "unassignedFrom": str(was.agent_id),
+        "unassignedBy": str(actor.id),
+        "timestamp": wire_time(was.at),
+    } | _reason(payload)
+    await desk.broadcast.unassigned(
+        account_id=actor.account_id,
+        conversation_id=conversation_id,
+        agent_id=was.agent_id,
+        team_id=was.team_id,
+        payload=unassigned,
+    )
+    await announce_update(desk, actor.account_id, conversation_id)
+    return unassigned
+
+
+def _reason(payload: Payload) -> Payload:
+    return {"reason": payload["reason"]} if payload["reason"] else {}

@@ -1,0 +1,144 @@
+"""Messages: sent, read, looked up, caught up with."""
+
+from typing import Any
+from uuid import UUID
+
+from hummdesk.desk import Desk, Payload
+from hummdesk.errors import Forbidden, NotFound, wire_time
+from hummdesk.handlers.receipts import mark_read
+from hummdesk.metrics import MESSAGES
+from hummdesk.models import Person
+from hummdesk.sockets import Session
+from hummdesk.storage import conversations, messages
+from hummdesk.storage.messages import NewMessage, Sent
+
+MAX_SYNCED_MESSAGES = 10_000
+"""Messages in one answer to `sync`; a conversation that does not fit any more is too far behind."""
+
+
+async def send_message(desk: Desk, session: Session, payload: Payload) -> Payload:
+    sender = session.who
+    if payload["private"] and not sender.is_staff:
+        raise Forbidden("A customer has no private notes")
+    new = NewMessage(
+        conversation_id=payload["conversationId"],
+        content=payload["content"],
+        content_type=payload["contentType"],
+        attachments=payload["attachments"],
+        metadata=payload["metadata"],
+        client_message_id=payload["clientMessageId"],
+        private=payload["private"],
+        based_on_seq=payload["basedOnSeq"],
+    )
+    async with desk.turns.of(new.conversation_id):
+        async with desk.database.account(sender.account_id) as tx:
+            sent = await messages.send(tx, sender=sender, message=new)
+        if sent.created:
+            await announce(desk, sender, sent)
+    await desk.typing.stop(session, new.conversation_id)
+    await desk.sockets.send(session, "message_sent", sent.message.receipt())
+    return sent.message.receipt()
+
+
+async def announce(desk: Desk, sender: Person, sent: Sent) -> None:
+    """Tell everybody of a message that has just been committed, and that it reopened its conversation."""
+    message = sent.message
+    MESSAGES.labels(message.sender_type).inc()
+    await desk.broadcast.new_message(
+        account_id=sender.account_id, message=message, follows_closely=sent.follows_closely
+    )
+    if sent.reopened_from is not None:
+        payload = {
+            "conversationId": str(message.conversation_id),
+            "oldStatus": sent.reopened_from,
+            "newStatus": "open",
+            "changedBy": str(sender.id),
+            "timestamp": wire_time(message.created_at),
+        }
+        await desk.broadcast.status_changed(
+            account_id=sender.account_id, conversation_id=message.conversation_id, payload=payload
+        )
+
+
+async def message_read(desk: Desk, session: Session, payload: Payload) -> Payload:
+    await mark_read(desk, session.who, payload["conversationId"], payload["messageId"])
+    return {}
+
+
+async def get_messages(desk: Desk, session: Session, payload: Payload) -> Payload:
+    viewer = session.who
+    async with desk.database.account(viewer.account_id) as tx:
+        found, has_more = await messages.page(
+            tx,
+            viewer=viewer,
+            conversation_id=payload["conversationId"],
+            before_seq=payload["beforeSeq"],
+            after_seq=payload["afterSeq"],
+            limit=payload["limit"],
+        )
+    return {"messages": [message.wire() for message in found], "hasMore": has_more}
+
+
+async def sync(desk: Desk, session: Session, payload: Payload) -> Payload:
+    """For each conversation all that was missed, or word that it is too much: never a part."""
+    viewer = session.who
+    answer: dict[str, Any] = {}
+    room_left = MAX_SYNCED_MESSAGES
+    async with desk.database.account(viewer.account_id) as tx:
+        for conversation_id, after_seq in payload["conversations"].items():
+            try:
+                missed, last_seq = await messages.missed(
+                    tx, viewer=viewer, conversation_id=conversation_id, after_seq=after_seq
+                )
+            except NotFound as absent:
+                raise NotFound(details={"conversationId": str(conversation_id)}) from absent
+            if missed is None or len(missed) > room_left:
+                answer[str(conversation_id)] = {"resyncRequired": True, "lastSeq": last_seq}
+            else:
+                room_left -= len(missed)
+                answer[str(conversation_id)] = {"messages": [message.wire() for message in missed], "lastSeq": last_seq}
+    return {"conversations": answer}
+
+
+async def start_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
+    """Open a conversation for the customer, join it, and send the first message if there is one.
+
+    A repeat of a `clientMessageId` finds the conversation that it opened before.
+    """
+    contact = session.who
+    sent: Sent | None = None
+    async with desk.database.account(contact.account_id) as tx:
+        conversation_id, created = await conversations.start(
+            tx,
+            contact=contact,
+            subject=payload["subject"],
+            metadata=payload["metadata"],
+            client_message_id=payload["clientMessageId"],
+        )
+        if payload["content"] is not None:
+            sent = await messages.send(tx, sender=contact, message=_first(conversation_id, payload))
+        conversation = await conversations.get(tx, viewer=contact, conversation_id=conversation_id)
+        as_staff = await conversations.as_staff(tx, conversation_id=conversation_id)
+    await desk.sockets.join_conversation(session, contact, conversation_id)
+    if created:
+        await desk.broadcast.conversation_created(as_staff)
+    answer: Payload = {"conversation": conversation.wire()}
+    if sent is not None:
+        if sent.created:
+            await announce(desk, contact, sent)
+        await desk.sockets.send(session, "message_sent", sent.message.receipt())
+        answer["message"] = sent.message.wire()
+    return answer
+
+
+def _first(conversation_id: UUID, payload: Payload) -> NewMessage:
+    return NewMessage(
+        conversation_id=conversation_id,
+        content=payload["content"],
+        content_type="text",
+        attachments=[],
+        metadata={},
+        client_message_id=payload["clientMessageId"],
+        private=False,
+        based_on_seq=None,
+    )

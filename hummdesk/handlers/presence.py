@@ -1,0 +1,83 @@
+"""Who is there, who is typing."""
+
+from hummdesk.bus.presence import Status
+from hummdesk.desk import Desk, Payload
+from hummdesk.errors import Forbidden, wire_time
+from hummdesk.models import Person
+from hummdesk.sockets import Session
+from hummdesk.storage import people
+
+
+async def agent_online(desk: Desk, session: Session, _: Payload) -> Payload:
+    await _change(desk, session.who, "online")
+    return {}
+
+
+async def agent_offline(desk: Desk, session: Session, _: Payload) -> Payload:
+    """Offline by hand: until `agent_online` or a new session."""
+    await _change(desk, session.who, "offline")
+    return {}
+
+
+async def set_agent_status(desk: Desk, session: Session, payload: Payload) -> Payload:
+    agent, status = session.who, payload["status"]
+    before = await desk.presence.change(agent.account_id, agent.id, status)
+    if (before == "offline") != (status == "offline"):
+        await _announce(desk, agent, status)
+    return await desk.broadcast.agent_status_changed(agent=agent, old=before, new=status)
+
+
+async def _change(desk: Desk, agent: Person, status: Status) -> None:
+    await desk.presence.change(agent.account_id, agent.id, status)
+    await _announce(desk, agent, status)
+
+
+async def _announce(desk: Desk, agent: Person, status: Status) -> None:
+    if status == "offline":
+        await gone(desk, agent)
+    else:
+        await desk.broadcast.presence("agent_online", agent=agent, status=status)
+
+
+async def gone(desk: Desk, agent: Person) -> None:
+    """Note when an agent was last seen, and tell the account."""
+    async with desk.database.account(agent.account_id) as tx:
+        seen_at = await people.seen(tx, user_id=agent.id)
+    await desk.broadcast.presence("agent_offline", agent=agent, status="offline", last_seen_at=wire_time(seen_at))
+
+
+async def get_presence(desk: Desk, session: Session, _: Payload) -> Payload:
+    account_id = session.who.account_id
+    async with desk.database.account(account_id) as tx:
+        colleagues = await people.colleagues(tx)
+    present = await desk.presence.statuses(account_id)
+    agents = []
+    for colleague in colleagues:
+        agent = {
+            "agentId": str(colleague.id),
+            "name": colleague.name,
+            "email": colleague.email,
+            "status": present.get(colleague.id, "offline"),
+        }
+        if colleague.last_seen_at is not None:
+            agent["lastSeenAt"] = wire_time(colleague.last_seen_at)
+        agents.append(agent)
+    return {"agents": agents}
+
+
+async def typing_start(desk: Desk, session: Session, payload: Payload) -> Payload:
+    _require_joined(session, payload)
+    await desk.typing.start(session, payload["conversationId"])
+    return {}
+
+
+async def typing_stop(desk: Desk, session: Session, payload: Payload) -> Payload:
+    _require_joined(session, payload)
+    await desk.typing.stop(session, payload["conversationId"])
+    return {}
+
+
+def _require_joined(session: Session, payload: Payload) -> None:
+    """A conversation that was not joined is not looked up: that it is foreign or absent is not told."""
+    if payload["conversationId"] not in session.joined:
+        raise Forbidden("Join the conversation first")

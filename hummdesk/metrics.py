@@ -1,0 +1,62 @@
+"""What the processes count, in the Prometheus format.
+
+All processes of one machine share a directory (PROMETHEUS_MULTIPROC_DIR, set before this module is imported), so any
+of them can expose the sum.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONNECTIONS = Gauge("hummdesk_connections", "Sockets by role and state", ["role", "state"], multiprocess_mode="livesum")
+ACCOUNT_CONNECTIONS = Gauge(
+    "hummdesk_account_connections",
+    "Authenticated sockets of the first accounts seen",
+    ["account"],
+    multiprocess_mode="livesum",
+)
+MESSAGES = Counter("hummdesk_messages", "Messages stored", ["sender_type"])
+EVENTS = Counter(
+    "hummdesk_events", "Requests of clients by event and outcome: ok or the error's code", ["event", "outcome"]
+)
+HANDLER_SECONDS = Histogram(
+    "hummdesk_handler_seconds",
+    "Time from a request's arrival at its handler to its answer",
+    ["event"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+ERRORS = Counter("hummdesk_errors", "Errors by where they arose and their code", ["where", "code"])
+DELIVERIES = Counter("hummdesk_fanout_deliveries", "Events put to sockets by event", ["event"])
+BUS_LAG_SECONDS = Gauge(
+    "hummdesk_bus_lag_seconds", "From an event's publication to its delivery", multiprocess_mode="livemax"
+)
+AI_SECONDS = Histogram(
+    "hummdesk_ai_seconds",
+    "Time of one try of an AI run",
+    ["type", "provider", "outcome"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+AI_JOBS_DEPTH = Gauge(
+    "hummdesk_ai_jobs", "AI runs by kind and status", ["kind", "status"], multiprocess_mode="mostrecent"
+)
+AI_OLDEST_JOB_SECONDS = Gauge(
+    "hummdesk_ai_oldest_job_seconds",
+    "Age of the oldest AI run that has not ended",
+    ["kind"],
+    multiprocess_mode="mostrecent",
+)
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def exposition() -> bytes:
+    """The figures of all processes that share the directory, in the text format 0.0.4."""
+    return generate_latest(_registry())
+
+
+def expose(port: int) -> None:
+    """Serve the figures on a port of this machine's loopback and networks, from a thread."""
+    start_http_server(port, registry=_registry())

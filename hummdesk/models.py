@@ -1,0 +1,157 @@
+"""What the desk is about, as frozen values; `wire()` is the shape that the contract gives each on the wire."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from hummdesk.errors import wire_time
+
+Role = Literal["admin", "agent", "viewer", "customer"]
+STAFF: frozenset[Role] = frozenset({"admin", "agent", "viewer"})
+ANSWERING: frozenset[Role] = frozenset({"admin", "agent"})
+"""The roles that talk to customers, are assigned conversations and have a presence."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody the database knows and lets in: a user of the account, or a contact as `customer`."""
+
+    account_id: UUID
+    id: UUID
+    email: str
+    name: str
+    role: Role
+    team_ids: tuple[UUID, ...] = ()
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role in STAFF
+
+    @property
+    def sender_type(self) -> Literal["agent", "customer"]:
+        return "agent" if self.is_staff else "customer"
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        return cls(
+            account_id=row["account_id"],
+            id=row["id"],
+            email=row["email"],
+            name=row["name"],
+            role=row["role"],
+            team_ids=tuple(row["team_ids"]),
+        )
+
+    def wire(self) -> Row:
+        return {"userId": str(self.id), "accountId": str(self.account_id), "email": self.email, "role": self.role}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    id: UUID
+    conversation_id: UUID
+    seq: int
+    sender_id: UUID
+    sender_type: Literal["agent", "customer", "system"]
+    sender_name: str
+    content: str
+    content_type: Literal["text", "html"]
+    attachments: list[Row]
+    metadata: Row
+    private: bool
+    client_message_id: str | None
+    created_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+    def wire(self) -> Row:
+        """The fields of `new_message`."""
+        message: Row = {
+            "messageId": str(self.id),
+            "conversationId": str(self.conversation_id),
+            "seq": self.seq,
+            "senderId": str(self.sender_id),
+            "senderType": self.sender_type,
+            "senderName": self.sender_name,
+            "content": self.content,
+            "contentType": self.content_type,
+            "attachments": self.attachments,
+            "metadata": self.metadata,
+            "private": self.private,
+            "timestamp": wire_time(self.created_at),
+        }
+        if self.client_message_id is not None:
+            message["clientMessageId"] = self.client_message_id
+        return message
+
+    def receipt(self) -> Row:
+        """The fields of `message_sent`."""
+        receipt: Row = {
+            "messageId": str(self.id),
+            "conversationId": str(self.conversation_id),
+            "seq": self.seq,
+            "timestamp": wire_time(self.created_at),
+        }
+        if self.client_message_id is not None:
+            receipt["clientMessageId"] = self.client_message_id
+        return receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """A conversation as one side sees it: staff and customer differ in `unread_count` and `last_message`."""
+
+    id: UUID
+    account_id: UUID
+    contact_id: UUID
+    contact_name: str
+    contact_email: str
+    contact_avatar: str | None
+    status: Literal["open", "pending", "closed"]
+    priority: Literal["low", "medium", "high", "urgent"]
+    assigned_to: UUID | None
+    assigned_team: UUID | None
+    subject: str | None
+    metadata: Row
+    last_seq: int
+    unread_count: int
+    created_at: datetime
+    updated_at: datetime
+    last_message: Message | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """`row` has a column for each field; `last_message` is a row of a message or None."""
+        values = {name: row[name] for name in cls.__dataclass_fields__}
+        if values["last_message"] is not None:
+            values["last_message"] = Message.from_row(values["last_message"])
+        return cls(**values)
+
+    def wire(self) -> Row:
+        """The fields of `conversation_updated`."""
+        customer = {"id": str(self.contact_id), "name": self.contact_name, "email": self.contact_email}
+        if self.contact_avatar is not None:
+            customer["avatar"] = self.contact_avatar
+        optional = {
+            "assignedTo": self.assigned_to and str(self.assigned_to),
+            "assignedTeam": self.assigned_team and str(self.assigned_team),
+            "subject": self.subject,
+            "lastMessage": self.last_message and self.last_message.wire(),
+        }
+        return {
+            "conversationId": str(self.id),
+            "accountId": str(self.account_id),
+            "status": self.status,
+            "priority": self.priority,
+            "customer": customer,
+            "lastSeq": self.last_seq,
+            "unreadCount": self.unread_count,
+            "createdAt": wire_time(self.created_at),
+            "updatedAt": wire_time(self.updated_at),
+            "metadata": self.metadata,
+        } | {name: value for name, value in optional.items() if value is not None}

@@ -1,0 +1,172 @@
+"""The life of one web process: its parts started and stopped in order, and what it does every second."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from uuid import UUID, uuid4
+
+from hummdesk.background import soon
+from hummdesk.broadcast import BroadcastService
+from hummdesk.bus.envelope import Envelope
+from hummdesk.bus.presence import Lease, Presence
+from hummdesk.bus.sequencer import Sequencer
+from hummdesk.bus.stream import Emitter, Reader, connect
+from hummdesk.config import Settings
+from hummdesk.desk import Desk, Typing
+from hummdesk.engine import SocketIOServer
+from hummdesk.errors import HummDeskError, Unavailable
+from hummdesk.events.dispatch import dispatch
+from hummdesk.handlers import connection, presence
+from hummdesk.metrics import ERRORS
+from hummdesk.sockets import Sockets
+from hummdesk.storage import people
+from hummdesk.storage.database import Database
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 0.5
+RETRY_SECONDS = 0.5
+PEOPLE_CHANNEL = "hummdesk_people"
+
+
+class Node:
+    def __init__(self, settings: Settings, *, max_http_bytes: int) -> None:
+        self.name = uuid4().hex
+        self.is_stopping = False
+        self._settings = settings
+        self.server = SocketIOServer(
+            on_event=self._on_event,
+            max_packet_bytes=settings.max_packet_bytes,
+            max_http_buffer_size=max_http_bytes,
+            ping_interval=settings.ping_interval_seconds,
+            ping_timeout=settings.ping_timeout_seconds,
+            **_origins(settings.cors_origin),
+        )
+        self.server.on("connect", self._on_connect)
+        self.server.on("disconnect", self._on_disconnect)
+        self.emitter = Emitter(connect(settings.redis), length=settings.bus_length)
+        presence_store = Presence(connect(settings.redis), settings)
+        broadcast = BroadcastService(self.emitter, presence_store)
+        self._sequencer = Sequencer(self._deliver)
+        self.reader = Reader(connect(settings.redis), self._sequencer.accept)
+        self.desk = Desk(
+            settings=settings,
+            database=Database(
+                settings.postgres, role="hummdesk_app", size=settings.db_pool_size, timeout=settings.db_timeout_seconds
+            ),
+            presence=presence_store,
+            broadcast=broadcast,
+            sockets=Sockets(self.server, labelled_accounts=settings.metrics_accounts),
+            typing=Typing(broadcast, timeout=settings.typing_timeout_seconds),
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await self.desk.database.open()
+        await self.reader.start()
+        self._tasks = [
+            asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep_presence)),
+            asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_presence)),
+            asyncio.create_task(self._watch_people()),
+        ]
+
+    async def say_goodbye(self) -> None:
+        """Handle what has arrived, tell every client to come back elsewhere, and close its connection."""
+        self.is_stopping = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.shutdown_seconds):
+                await self.server.settle()
+                for session in list(self.desk.sockets.sessions.values()):
+                    await self.desk.sockets.close(
+                        session, code="SERVER_SHUTDOWN", message="This server is stopping, reconnect", reconnect=True
+                    )
+                await self.server.settle()
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.emitter.settle(timeout=self._settings.shutdown_seconds)
+        with suppress(Unavailable):
+            await self.desk.presence.forget(self.name)
+        await self.reader.stop()
+        await self.emitter.close()
+        await self.desk.presence.close()
+        await self.desk.database.close()
+
+    async def _deliver(self, envelope: Envelope) -> None:
+        await self.desk.sockets.deliver(envelope.event, envelope.data, envelope.rooms, envelope.except_rooms)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except HummDeskError as fault:
+                ERRORS.labels("node", fault.code).inc()
+            except Exception:
+                log.exception("periodic work failed")
+                ERRORS.labels("node", HummDeskError.code).inc()
+            await asyncio.sleep(seconds)
+
+    async def _renew_presence(self) -> None:
+        sockets = self.desk.sockets
+        await self.desk.presence.report(self.name, sockets.connections())
+        leases = [
+            connection.lease_of(session, session.person)
+            for session in sockets.sessions.values()
+            if session.person is not None and session.has_presence()
+        ]
+        await self.desk.presence.renew(leases)
+
+    async def _sweep_presence(self) -> None:
+        for lease in await self.desk.presence.expire():
+            await self._announce_departure(lease)
+
+    async def _announce_departure(self, lease: Lease) -> None:
+        async with self.desk.database.account(lease.account_id) as tx:
+            agent = await people.find_person(tx, person_id=lease.agent_id, customer=False)
+        if agent is not None:
+            await presence.gone(self.desk, agent)
+
+    async def _watch_people(self) -> None:
+        """Hear of people that the database changed. After a silence everybody connected is looked at again."""
+        async for _, payload in self.desk.database.listen(PEOPLE_CHANNEL):
+            if payload:
+                change = json.loads(payload)
+                soon(self._look_at(UUID(change["accountId"]), UUID(change["personId"])))
+            else:
+                everybody = {s.person.id: s.person for s in self.desk.sockets.sessions.values() if s.person is not None}
+                for person in everybody.values():
+                    soon(self._look_at(person.account_id, person.id))
+
+    async def _look_at(self, account_id: UUID, person_id: UUID) -> None:
+        while not self.is_stopping:
+            try:
+                await connection.person_changed(self.desk, account_id, person_id)
+                return
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _on_connect(self, sid: str, environ: dict[str, str], auth: object = None) -> None:
+        token = connection.find_token(auth, environ["HTTP_AUTHORIZATION"], environ["QUERY_STRING"])
+        await connection.connected(self.desk, sid, environ["REMOTE_ADDR"], token)
+
+    async def _on_disconnect(self, sid: str, reason: str) -> None:
+        await connection.disconnected(self.desk, sid)
+
+    async def _on_event(
+        self, sid: str, event: object, arguments: list[object], acknowledges: bool
+    ) -> dict[str, object]:
+        session = self.desk.sockets.sessions[sid]
+        return await dispatch(self.desk, session, event, arguments, acknowledges=acknowledges)
+
+
+def _origins(cors_origin: str) -> dict[str, object]:
+    """CORS_ORIGIN as the server's options; nothing: its own origin only."""
+    if not cors_origin:
+        return {}
+    if cors_origin == "*":
+        return {"cors_allowed_origins": "*", "cors_credentials": False}
+    return {"cors_allowed_origins": [origin.strip().rstrip("/") for origin in cors_origin.split(",")]}

@@ -1,0 +1,115 @@
+"""What operators and balancers ask: is it alive, can it work, how much does it do."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from sanic import Blueprint, Request, Sanic
+from sanic.response import HTTPResponse, html, json, raw
+
+from hummdesk import metrics
+from hummdesk.errors import HummDeskError, RateLimited, Unavailable
+from hummdesk.node import Node
+from hummdesk.sockets import TokenBucket
+
+READINESS_CACHED_SECONDS = 1.0
+CHECK_SECONDS = 2.0
+ADDRESSES_REMEMBERED = 10_000
+MINUTE = 60.0
+
+FRONT_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>HummDesk</title>
+<h1>HummDesk is running</h1>
+<p>Clients connect with Socket.IO at <code>/socket.io/</code> on this address.
+<p><a href="/health/ready">Health</a> &middot; <a href="/metrics">Metrics</a>
+</html>
+"""
+
+
+def blueprint(node: Node) -> Blueprint:
+    routes = Blueprint("operations")
+    readiness = _Readiness(node)
+
+    @routes.get("/")
+    async def front_page(_: Request[Any, Any]) -> HTTPResponse:
+        return html(FRONT_PAGE)
+
+    @routes.get("/health/live")
+    async def live(_: Request[Any, Any]) -> HTTPResponse:
+        return json({"status": "ok"})
+
+    @routes.get("/health/ready")
+    async def ready(_: Request[Any, Any]) -> HTTPResponse:
+        checks = await readiness.checks()
+        is_ready = all(state == "ok" for state in checks.values())
+        status = "ok" if is_ready else "unavailable"
+        return json({"status": status, "checks": checks}, status=200 if is_ready else 503)
+
+    @routes.get("/metrics")
+    async def figures(_: Request[Any, Any]) -> HTTPResponse:
+        exposition = await asyncio.to_thread(metrics.exposition)
+        return raw(exposition, content_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+class _Readiness:
+    """Whether PostgreSQL, Redis and the bus answer; asked at most once a second however many ask."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._lock = asyncio.Lock()
+        self._checked_at = float("-inf")
+        self._checks: dict[str, str] = {}
+
+    async def checks(self) -> dict[str, str]:
+        async with self._lock:
+            if time.monotonic() - self._checked_at > READINESS_CACHED_SECONDS:
+                self._checks = await self._look()
+                self._checked_at = time.monotonic()
+            return self._checks
+
+    async def _look(self) -> dict[str, str]:
+        desk = self._node.desk
+        postgresql, redis = await asyncio.gather(_state(desk.database.check()), _state(desk.presence.check()))
+        checks = {"postgresql": postgresql, "redis": redis, "bus": "ok" if self._node.reader.is_current() else "down"}
+        return checks | ({"process": "stopping"} if self._node.is_stopping else {})
+
+
+async def _state(check: Awaitable[None]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check
+    except (Unavailable, TimeoutError):
+        return "down"
+    return "ok"
+
+
+def limit_connects(app: Sanic[Any, Any], *, per_minute: int, path: str) -> None:
+    """Refuse an address that opens more sessions a minute, before anything is kept for it."""
+    buckets: dict[str, TokenBucket] = {}
+
+    @app.on_request
+    async def refuse(request: Request[Any, Any]) -> HTTPResponse | None:
+        if request.path.rstrip("/") != path or "sid" in request.args:
+            return None
+        address = request.remote_addr or request.ip
+        if len(buckets) > ADDRESSES_REMEMBERED:
+            buckets.clear()
+        bucket = buckets.setdefault(address, TokenBucket(rate=per_minute / MINUTE, burst=per_minute))
+        wait = bucket.take()
+        if not wait:
+            return None
+        refusal = RateLimited(details={"retryAfterMs": int(wait * 1000) + 1})
+        metrics.ERRORS.labels("connect", refusal.code).inc()
+        return json(refusal.payload(), status=429, headers={"Retry-After": str(int(wait) + 1)})
+
+
+def safe_errors(app: Sanic[Any, Any]) -> None:
+    """Answer what nobody caught with the contract's error, never an exception's text."""
+
+    @app.exception(HummDeskError)
+    async def ours(_: Request[Any, Any], fault: HummDeskError) -> HTTPResponse:
+        return json(fault.payload(), status=503 if isinstance(fault, Unavailable) else 500)

@@ -1,0 +1,33 @@
+"""The names of the rooms."""
+
+from uuid import UUID
+
+
+def account(account_id: UUID) -> str:
+    """Every staff socket of the account; never a customer's."""
+    return f"account:{account_id}"
+
+
+def agent(user_id: UUID) -> str:
+    """The sockets of one admin or agent."""
+    return f"agent:{user_id}"
+
+
+def team(team_id: UUID) -> str:
+    """The sockets of the team's members."""
+    return f"team:{team_id}"
+
+
+def conversation(conversation_id: UUID) -> str:
+    """The sockets that joined it: staff of the account, and its own customer."""
+    return f"conversation:{conversation_id}"
+
+
+def conversation_staff(conversation_id: UUID) -> str:
+    """The staff among those who joined it."""
+    return f"conversation:{conversation_id}:staff"
+
+
+def person(person_id: UUID) -> str:
+    """All sockets of one person, of any role. The server's own: a typist's other tabs do not hear of the typing."""
+    return f"person:{person_id}"

@@ -1,0 +1,174 @@
+"""The sockets of this process: who is behind each, and in which rooms it is."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from hummdesk import rooms
+from hummdesk.engine import SocketIOServer
+from hummdesk.errors import Unauthorized, now
+from hummdesk.metrics import ACCOUNT_CONNECTIONS, CONNECTIONS, DELIVERIES
+from hummdesk.models import ANSWERING, Person
+
+OTHER_ACCOUNTS = "other"
+LONGEST_TIMER_SECONDS = 86_400.0
+
+
+@dataclass(slots=True, eq=False)
+class TokenBucket:
+    """Lets `rate` a second through, and `burst` at once. Rate 0 lets everything through."""
+
+    rate: float
+    burst: float
+    tokens: float = field(init=False)
+    filled_at: float = field(init=False, default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.tokens = self.burst
+
+    def take(self) -> float:
+        """Take one; gives 0, or the seconds until there is one."""
+        if not self.rate:
+            return 0.0
+        moment = time.monotonic()
+        self.tokens = min(self.burst, self.tokens + (moment - self.filled_at) * self.rate)
+        self.filled_at = moment
+        if self.tokens < 1:
+            return (1 - self.tokens) / self.rate
+        self.tokens -= 1
+        return 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """What is known of one socket. `person` is None until it has authenticated, and again after its token expired."""
+
+    sid: str
+    address: str
+    bucket: TokenBucket
+    connected_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    last_activity: datetime = field(default_factory=lambda: datetime.now(UTC))
+    person: Person | None = None
+    joined: set[UUID] = field(default_factory=set)
+    rooms: set[str] = field(default_factory=set)
+    closed: bool = False
+    timer: asyncio.TimerHandle | None = None
+
+    @property
+    def who(self) -> Person:
+        """The person, or Unauthorized: nothing is done for a socket that was not verified."""
+        if self.person is None:
+            raise Unauthorized
+        return self.person
+
+    def touch(self) -> None:
+        self.last_activity = datetime.now(UTC)
+
+    def has_presence(self) -> bool:
+        return self.person is not None and self.person.role in ANSWERING
+
+    def at(self, moment: float, action: Callable[[], None]) -> None:
+        """Do `action` at a time of the system's clock, in place of what was planned; not if it closes earlier."""
+        self.cancel()
+        seconds = max(0.0, moment - time.time())
+        loop = asyncio.get_running_loop()
+        if seconds > LONGEST_TIMER_SECONDS:
+            self.timer = loop.call_later(LONGEST_TIMER_SECONDS, self.at, moment, action)
+        else:
+            self.timer = loop.call_later(seconds, action)
+
+    def cancel(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class Sockets:
+    def __init__(self, server: SocketIOServer, *, labelled_accounts: int) -> None:
+        """`labelled_accounts`: so many accounts get a connection figure of their own."""
+        self._server = server
+        self._labels: dict[UUID, str] = {}
+        self._labelled_accounts = labelled_accounts
+        self.sessions: dict[str, Session] = {}
+
+    def add(self, session: Session) -> None:
+        self.sessions[session.sid] = session
+        self._count(session, 1)
+
+    def remove(self, session: Session) -> None:
+        session.closed = True
+        session.cancel()
+        self._count(session, -1)
+        del self.sessions[session.sid]
+
+    def identify(self, session: Session, person: Person | None) -> None:
+        """Say who is behind a socket; None: nobody that is known any more."""
+        self._count(session, -1)
+        session.person = person
+        self._count(session, 1)
+
+    def of_person(self, person_id: UUID) -> list[Session]:
+        return [session for session in self.sessions.values() if session.person and session.person.id == person_id]
+
+    async def enter(self, session: Session, *names: str) -> None:
+        """Enter rooms, unless the socket has closed or lost its person while the caller waited."""
+        if session.closed or session.person is None:
+            raise Unauthorized
+        for room in names:
+            await self._server.enter_room(session.sid, room)
+            session.rooms.add(room)
+
+    async def leave(self, session: Session, *names: str) -> None:
+        for room in names:
+            await self._server.leave_room(session.sid, room)
+            session.rooms.discard(room)
+
+    async def join_conversation(self, session: Session, person: Person, conversation_id: UUID) -> None:
+        """Into the conversation's room, staff into that of its staff as well."""
+        session.joined.add(conversation_id)
+        staff = [rooms.conversation_staff(conversation_id)] if person.is_staff else []
+        await self.enter(session, *staff, rooms.conversation(conversation_id))
+
+    async def leave_conversation(self, session: Session, conversation_id: UUID) -> None:
+        session.joined.discard(conversation_id)
+        await self.leave(session, rooms.conversation(conversation_id), rooms.conversation_staff(conversation_id))
+
+    async def send(self, session: Session, event: str, payload: dict[str, Any]) -> None:
+        """To this socket alone."""
+        await self._server.deliver(event, payload, rooms=[session.sid])
+
+    async def deliver(self, event: str, payload: dict[str, Any], to: tuple[str, ...], but: tuple[str, ...]) -> None:
+        """To this process' sockets that are in a room of `to` and in none of `but`."""
+        number = await self._server.deliver(event, payload, rooms=to, except_rooms=but)
+        DELIVERIES.labels(event).inc(number)
+
+    async def close(self, session: Session, *, code: str, message: str, reconnect: bool) -> None:
+        """Say why, then close the connection."""
+        payload = {"code": code, "message": message, "reconnect": reconnect, "timestamp": now()}
+        await self.send(session, "disconnect_reason", payload)
+        await self._server.close_session(session.sid, reconnect=reconnect)
+
+    def connections(self) -> dict[str, int]:
+        """The number of sockets by role; who has not authenticated counts as `none`."""
+        roles: dict[str, int] = {}
+        for session in self.sessions.values():
+            role = session.person.role if session.person else "none"
+            roles[role] = roles.get(role, 0) + 1
+        return roles
+
+    def _count(self, session: Session, change: int) -> None:
+        person = session.person
+        if person is None:
+            CONNECTIONS.labels("none", "unauthenticated").inc(change)
+        else:
+            CONNECTIONS.labels(person.role, "authenticated").inc(change)
+            ACCOUNT_CONNECTIONS.labels(self._label(person.account_id)).inc(change)
+
+    def _label(self, account_id: UUID) -> str:
+        if account_id not in self._labels and len(self._labels) < self._labelled_accounts:
+            self._labels[account_id] = str(account_id)
+        return self._labels.get(account_id, OTHER_ACCOUNTS)

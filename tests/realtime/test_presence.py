@@ -1,0 +1,108 @@
+"""Who is there: several tabs, a grace, a lease, by hand."""
+
+import asyncio
+from dataclasses import replace
+
+from hummdesk.bus.presence import Lease, Presence
+from hummdesk.bus.stream import connect
+from hummdesk.config import Settings
+from tests.realtime.conftest import running
+from tests.realtime.world import Account
+
+
+async def status_of(client: object, account: Account, name: str) -> str:
+    answer = await client.do("get_presence")  # type: ignore[attr-defined]
+    agents = {agent["agentId"]: agent for agent in answer["agents"]}
+    assert {agent["email"] for agent in answer["agents"]} == {
+        person.email for person in account.people.values() if person.role in ("admin", "agent")
+    }
+    return str(agents[str(account.people[name].id)]["status"])
+
+
+async def test_tabs_come_and_go_as_one_agent(account: Account) -> None:
+    viewer = await account.connect("viewer")
+    tabs = [await account.connect("agent") for _ in range(3)]
+    online = await viewer.hears("agent_online")
+    assert (online["agentId"], online["status"]) == (str(account.people["agent"].id), "online")
+    assert await status_of(viewer, account, "agent") == "online"
+    for tab in tabs:
+        await tab.close()
+    offline = await viewer.hears("agent_offline")
+    assert offline["lastSeenAt"].endswith("Z")
+    assert await status_of(viewer, account, "agent") == "offline"
+    assert viewer.names().count("agent_online") == 0
+    assert viewer.names().count("agent_offline") == 0
+
+
+async def test_a_reload_is_silent(account: Account) -> None:
+    viewer = await account.connect("viewer")
+    await (await account.connect("agent")).close()
+    again = await account.connect("agent")
+    await asyncio.sleep(1.5)
+    assert viewer.names() == ["agent_online"]
+    assert await status_of(again, account, "agent") == "online"
+
+
+async def test_offline_by_hand_lasts_until_a_new_session(account: Account) -> None:
+    viewer = await account.connect("viewer")
+    agent = await account.connect("agent")
+    await viewer.hears("agent_online")
+    await agent.do("agent_offline")
+    await viewer.hears("agent_offline")
+    assert await status_of(viewer, account, "agent") == "offline"
+    await account.connect("agent")
+    await viewer.hears("agent_online")
+    await agent.do("agent_offline")
+    await viewer.hears("agent_offline")
+    await agent.do("agent_online")
+    await viewer.hears("agent_online")
+
+
+async def test_a_status_is_told_with_the_one_before(account: Account) -> None:
+    viewer = await account.connect("viewer")
+    agent = await account.connect("agent")
+    await agent.do("set_agent_status", {"status": "busy"})
+    changed = await viewer.hears("agent_status_changed")
+    assert (changed["oldStatus"], changed["newStatus"]) == ("online", "busy")
+    await account.connect("agent")
+    assert await status_of(viewer, account, "agent") == "busy"
+    await agent.do("set_agent_status", {"status": "offline"})
+    await viewer.hears("agent_offline")
+    await agent.do("set_agent_status", {"status": "away"})
+    assert (await viewer.hears("agent_online"))["status"] == "away"
+
+
+async def test_an_agent_of_a_dead_process_goes_offline_with_the_lease(account: Account, web_settings: Settings) -> None:
+    viewer = await account.connect("viewer")
+    short = replace(web_settings, presence_lease_seconds=1)
+    dead = Presence(connect(web_settings.redis), short)
+    assert await dead.join(Lease(account.id, account.people["agent"].id, "a-socket-of-a-dead-process"))
+    assert await status_of(viewer, account, "agent") == "online"
+    await viewer.hears("agent_offline")
+    assert await status_of(viewer, account, "agent") == "offline"
+    await dead.close()
+
+
+async def test_a_stopping_process_sends_its_clients_on(account: Account, web_settings: Settings) -> None:
+    viewer = await account.connect("viewer")
+    async with running(web_settings, name="stopping") as (url, _):
+        agent = await account.client().connect(token=account.token("agent"), url=url)
+        await viewer.hears("agent_online")
+    reason = await agent.hears("disconnect_reason")
+    assert (reason["code"], reason["reconnect"]) == ("SERVER_SHUTDOWN", True)
+    await asyncio.wait_for(agent.gone.wait(), 5)
+    await account.connect("agent")
+    await asyncio.sleep(1.2)
+    assert "agent_offline" not in viewer.names()
+
+
+async def test_viewers_and_customers_have_no_presence(account: Account) -> None:
+    admin = await account.connect("admin")
+    await admin.hears("agent_online")
+    viewer = await account.connect("viewer")
+    customer = await account.connect("customer")
+    assert admin.names() == []
+    for client in (viewer, customer):
+        assert await client.refused("agent_online") == "FORBIDDEN"
+        assert await client.refused("set_agent_status", {"status": "away"}) == "FORBIDDEN"
+    assert await customer.refused("get_presence") == "FORBIDDEN"

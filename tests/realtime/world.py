@@ -1,0 +1,187 @@
+"""People of an account made for one test, and clients that remember what they hear."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import socketio
+
+from hummdesk import tokens
+from hummdesk.config import Settings
+from hummdesk.models import Person, Role
+from hummdesk.storage.ids import new_id
+
+PATIENCE_SECONDS = 5.0
+
+
+class Client:
+    """A socket that keeps every event in the order of arrival."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.heard: list[tuple[str, Any]] = []
+        self.socket = socketio.AsyncClient(reconnection=False)
+        self.socket.on("*", self._hear)
+        self.gone = asyncio.Event()
+        self.socket.on("disconnect", lambda *_: self.gone.set())
+        self._news = asyncio.Condition()
+
+    async def connect(
+        self,
+        *,
+        token: str | None = None,
+        url: str | None = None,
+        transports: tuple[str, ...] = ("websocket",),
+        **more: Any,
+    ) -> "Client":
+        auth = {"token": token} if token is not None else None
+        await self.socket.connect(url or self.url, auth=auth, transports=list(transports), **more)
+        return self
+
+    async def close(self) -> None:
+        await self.socket.disconnect()
+
+    async def ask(self, event: str, payload: Any = None) -> dict[str, Any]:
+        """Send a request and wait for its acknowledgement."""
+        answer = await self.socket.call(event, payload, timeout=PATIENCE_SECONDS)
+        assert isinstance(answer, dict), answer
+        return answer
+
+    async def do(self, event: str, payload: Any = None) -> dict[str, Any]:
+        """Ask, and expect that it is done."""
+        answer = await self.ask(event, payload)
+        assert answer["ok"], answer
+        return answer
+
+    async def refused(self, event: str, payload: Any = None) -> str:
+        """Ask, expect a refusal of the contract's shape, and give its code."""
+        answer = await self.ask(event, payload)
+        assert not answer["ok"], answer
+        assert set(answer) == {"ok", "error"}
+        assert {"code", "message", "timestamp"} <= set(answer["error"]) <= {"code", "message", "timestamp", "details"}
+        return str(answer["error"]["code"])
+
+    async def hears(self, event: str, **expected: Any) -> Any:
+        """The first event of this name with these fields that was heard and not yet asked for."""
+
+        def matching() -> int | None:
+            for place, (name, payload) in enumerate(self.heard):
+                if name == event and all(payload.get(key) == value for key, value in expected.items()):
+                    return place
+            return None
+
+        async with self._news:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while (place := matching()) is None:
+                        await self._news.wait()
+            except TimeoutError:
+                raise AssertionError(f"no {event} {expected} among {self.heard}") from None
+        return self.heard.pop(place)[1]
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.heard]
+
+    def forget(self) -> None:
+        self.heard.clear()
+
+    async def _hear(self, event: str, payload: Any = None) -> None:
+        async with self._news:
+            self.heard.append((event, payload))
+            self._news.notify_all()
+
+
+@dataclass
+class Account:
+    """One account with an admin, two agents, a viewer, a team of the agents, and two customers with a conversation each."""
+
+    settings: Settings
+    url: str
+    id: UUID = field(default_factory=new_id)
+    people: dict[str, Person] = field(default_factory=dict)
+    team: UUID = field(default_factory=new_id)
+    conversation: UUID = field(default_factory=new_id)
+    other_conversation: UUID = field(default_factory=new_id)
+    clients: list[Client] = field(default_factory=list)
+
+    async def make(self) -> "Account":
+        mark = secrets.token_hex(4)
+        for name, role in STAFF.items():
+            self.people[name] = self._person(name, role, mark, teams=(self.team,) if role == "agent" else ())
+        for name in CUSTOMERS:
+            self.people[name] = self._person(name, "customer", mark)
+        async with await self.superuser() as connection:
+            await self._insert(connection)
+        return self
+
+    def _person(self, name: str, role: Role, mark: str, teams: tuple[UUID, ...] = ()) -> Person:
+        return Person(
+            account_id=self.id,
+            id=new_id(),
+            email=f"{name}-{mark}@example.com",
+            name=name.title(),
+            role=role,
+            team_ids=teams,
+        )
+
+    async def superuser(self) -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(self.settings.postgres, autocommit=True)
+
+    async def execute(self, statement: str, **values: Any) -> list[Any]:
+        """As the operator, past every policy; `account` is there as a parameter."""
+        async with await self.superuser() as connection:
+            cursor = await connection.execute(statement, values | {"account": self.id})  # type: ignore[arg-type]
+            return await cursor.fetchall() if cursor.description else []
+
+    async def _insert(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute("INSERT INTO accounts (account_id, name) VALUES (%s, 'Test')", (self.id,))
+        await connection.execute(
+            "INSERT INTO teams (account_id, id, name) VALUES (%s, %s, 'Team')", (self.id, self.team)
+        )
+        for person in self.people.values():
+            row = (person.account_id, person.id, person.email, person.name)
+            if person.is_staff:
+                await connection.execute(
+                    "INSERT INTO users (account_id, id, email, name, role) VALUES (%s, %s, %s, %s, %s)",
+                    (*row, person.role),
+                )
+            else:
+                await connection.execute(
+                    "INSERT INTO contacts (account_id, id, email, name) VALUES (%s, %s, %s, %s)", row
+                )
+            for team in person.team_ids:
+                await connection.execute(
+                    "INSERT INTO team_members (account_id, team_id, user_id) VALUES (%s, %s, %s)",
+                    (self.id, team, person.id),
+                )
+        for conversation, customer in ((self.conversation, "customer"), (self.other_conversation, "stranger")):
+            await connection.execute(
+                "INSERT INTO conversations (account_id, id, contact_id) VALUES (%s, %s, %s)",
+                (self.id, conversation, self.people[customer].id),
+            )
+
+    def token(self, name: str, *, hours: float = 1.0) -> str:
+        return tokens.issue(self.settings, self.people[name], hours=hours)
+
+    def client(self) -> Client:
+        """A client that is closed with the test."""
+        self.clients.append(client := Client(self.url))
+        return client
+
+    async def connect(self, name: str, *, joins: bool = False, **more: Any) -> Client:
+        """A client of this person that has authenticated, and joined `conversation` if wanted."""
+        client = await self.client().connect(token=self.token(name), **more)
+        await client.hears("authenticated")
+        if joins:
+            await client.do("join_conversation", str(self.conversation))
+        return client
+
+    async def close(self) -> None:
+        await asyncio.gather(*(client.close() for client in self.clients))
+
+
+STAFF: dict[str, Role] = {"admin": "admin", "agent": "agent", "colleague": "agent", "viewer": "viewer"}
+CUSTOMERS = ("customer", "stranger")

@@ -1,0 +1,80 @@
+"""Messages of one conversation, put back into order."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from hummdesk.bus import sequencer
+from hummdesk.bus.envelope import Envelope, Place, pack, unpack
+from hummdesk.bus.sequencer import Sequencer
+from hummdesk.storage.ids import new_id
+
+
+class Heard(list[int]):
+    async def deliver(self, envelope: Envelope) -> None:
+        self.append(envelope.place.seq if envelope.place else 0)
+
+
+def message(conversation: UUID, seq: int, *, closely: bool = True) -> Envelope:
+    place = Place(conversation_id=conversation, seq=seq, follows_closely=closely)
+    return Envelope(event="new_message", data={}, rooms=("a",), place=place)
+
+
+async def accept(*seqs: int, closely: bool = True) -> Heard:
+    heard, conversation = Heard(), new_id()
+    line = Sequencer(heard.deliver)
+    for seq in seqs:
+        await line.accept(message(conversation, seq, closely=closely))
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("arrived", "delivered"),
+    [
+        ((1, 2, 3), [1, 2, 3]),
+        ((2, 1, 3), [1, 2, 3]),
+        ((3, 2, 1), [1, 2, 3]),
+        ((1, 4, 3, 2, 5), [1, 2, 3, 4, 5]),
+        ((1, 3), [1]),
+    ],
+)
+async def test_the_order_is_seq(arrived: tuple[int, ...], delivered: list[int]) -> None:
+    assert await accept(*arrived) == delivered
+
+
+async def test_a_quiet_conversation_starts_anywhere() -> None:
+    assert await accept(7, closely=False) == [7]
+    assert await accept(7, 9, 8, closely=False) == [7, 8, 9]
+    assert await accept(7) == []
+
+
+async def test_conversations_do_not_wait_for_each_other() -> None:
+    heard = Heard()
+    line = Sequencer(heard.deliver)
+    await line.accept(message(new_id(), 2))
+    await line.accept(message(new_id(), 1))
+    await line.accept(Envelope(event="typing_start", data={}, rooms=("a",)))
+    assert heard == [1, 0]
+
+
+async def test_a_gap_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer, "HOLD_SECONDS", 0.02)
+    heard = await accept(1, 3, 6, 4)
+    assert heard == [1]
+    await asyncio.sleep(0.1)
+    assert heard == [1, 3, 4, 6]
+
+
+async def test_the_quietest_conversation_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer, "REMEMBERED", 3)
+    heard = Heard()
+    line = Sequencer(heard.deliver)
+    for _ in range(10):
+        await line.accept(message(new_id(), 1))
+    assert len(line._lines) <= 3
+
+
+def test_envelopes_travel_whole() -> None:
+    envelopes = [message(new_id(), 3), Envelope(event="x", data={"a": 1}, rooms=("r", "s"), except_rooms=("t",))]
+    assert unpack(pack(envelopes)) == envelopes
