@@ -1,0 +1,155 @@
+-- name: add_accounts(rows)!
+-- Accounts that are not there yet. `rows` is here and below a JSON array of objects with the columns' names.
+INSERT INTO accounts (account_id, name)
+SELECT account_id, name
+FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, name text)
+ON CONFLICT DO NOTHING;
+
+-- name: add_users(rows)!
+-- Users that are not there yet.
+INSERT INTO users (account_id, id, email, name, role)
+SELECT account_id, id, email, name, role
+FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, email text, name text, role text)
+ON CONFLICT DO NOTHING;
+
+-- name: add_contacts(rows)!
+-- Contacts that are not there yet.
+INSERT INTO contacts (account_id, id, email, name)
+SELECT account_id, id, email, name
+FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, email text, name text)
+ON CONFLICT DO NOTHING;
+
+-- name: add_teams(rows)!
+-- Teams that are not there yet.
+INSERT INTO teams (account_id, id, name)
+SELECT account_id, id, name
+FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, name text)
+ON CONFLICT DO NOTHING;
+
+-- name: add_members(rows)!
+-- Members that a team does not have yet.
+INSERT INTO team_members (account_id, team_id, user_id)
+SELECT account_id, team_id, user_id
+FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, team_id uuid, user_id uuid)
+ON CONFLICT DO NOTHING;
+
+-- name: add_articles(rows)!
+-- Knowledge articles that are not there yet.
+INSERT INTO knowledge_articles (account_id, id, title, body, questions)
+SELECT account_id, id, title, body, questions
+FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, title text, body text, questions text[])
+ON CONFLICT DO NOTHING;
+
+-- name: add_canned_replies(rows)!
+-- Canned replies that are not there yet.
+INSERT INTO canned_replies (account_id, id, title, content)
+SELECT account_id, id, title, content
+FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, title text, content text)
+ON CONFLICT DO NOTHING;
+
+-- name: add_conversations(rows)
+-- Conversations that are not there yet, read by staff as far as staff has answered; the ids of those made.
+INSERT INTO conversations (
+    account_id,
+    id,
+    contact_id,
+    assigned_to,
+    assigned_team,
+    subject,
+    last_seq,
+    last_public_seq,
+    staff_read_seq,
+    unread_staff,
+    unread_customer,
+    created_at,
+    updated_at
+)
+SELECT
+    account_id,
+    id,
+    contact_id,
+    assigned_to,
+    assigned_team,
+    subject,
+    last_seq,
+    last_seq,
+    staff_read_seq,
+    last_seq - staff_read_seq,
+    (staff_read_seq = last_seq)::integer,
+    created_at,
+    updated_at
+FROM jsonb_to_recordset(:rows::jsonb) AS given (
+    account_id uuid,
+    id uuid,
+    contact_id uuid,
+    assigned_to uuid,
+    assigned_team uuid,
+    subject text,
+    last_seq bigint,
+    staff_read_seq bigint,
+    created_at timestamptz,
+    updated_at timestamptz
+)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- name: add_messages(rows)!
+-- Messages of conversations made just now. They are history: no AI run is asked for.
+INSERT INTO messages (
+    account_id,
+    id,
+    conversation_id,
+    seq,
+    sender_id,
+    sender_type,
+    sender_name,
+    content,
+    content_type,
+    created_at
+)
+SELECT account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content, 'text', created_at
+FROM jsonb_to_recordset(:rows::jsonb) AS given (
+    account_id uuid,
+    id uuid,
+    conversation_id uuid,
+    seq bigint,
+    sender_id uuid,
+    sender_type text,
+    sender_name text,
+    content text,
+    created_at timestamptz
+);
+
+-- name: add_reads(rows)!
+-- How far those who wrote have read.
+INSERT INTO message_reads (account_id, conversation_id, reader_id, reader_type, seq, read_at)
+SELECT account_id, conversation_id, reader_id, reader_type, seq, read_at
+FROM jsonb_to_recordset(:rows::jsonb) AS given (
+    account_id uuid,
+    conversation_id uuid,
+    reader_id uuid,
+    reader_type text,
+    seq bigint,
+    read_at timestamptz
+);
+
+-- name: add_events(rows)!
+-- The audit log of conversations made just now.
+INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
+SELECT account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at
+FROM jsonb_to_recordset(:rows::jsonb) AS given (
+    account_id uuid,
+    conversation_id uuid,
+    id uuid,
+    kind text,
+    actor_id uuid,
+    actor_type text,
+    details jsonb,
+    created_at timestamptz
+);
+
+-- name: states(ids)
+-- What has become of conversations.
+SELECT id, assigned_to, status
+FROM conversations
+WHERE id = ANY(:ids);
