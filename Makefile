@@ -17,7 +17,7 @@ check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 lock: $(READY) ## compile the requirements from pyproject.toml (ARGS=--upgrade for newer ones)
 	@$(LOCK) --output-file requirements.txt $(ARGS)

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,12 @@ def up(home: Path, port: int | None, workers: int) -> None:
     from hummdesk.dev.up import Up, run
 
     values = config.gather() | ({} if port is None else {"PORT": str(port)})
-    asyncio.run(run(Up(home=home, values=values, workers=workers, say=click.echo)))
+    asyncio.run(run(Up(home=home, values=values, workers=workers, say=_say)))
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # nobody listens at the other end of the pipe, which is no reason to stop
+        click.echo(line)
 
 
 @main.command()

@@ -13,6 +13,8 @@ FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
 SETTLED_SECONDS = 10.0
 """Who lived that long has started well: its next end begins the delays anew."""
+CRASH_LOOP = 3
+"""Quick ends in a row after which a process is told of once more, and then no longer."""
 
 
 class Supervisor:
@@ -37,16 +39,21 @@ class Supervisor:
         await self.keep(await Process.start(service))
 
     async def _keep(self, process: Process) -> None:
-        delay = 0.0
+        quick_ends = 0
         while True:
             started = time.monotonic()
             code = await process.wait()
             self._buried(process.pid)
-            settled = time.monotonic() - started > SETTLED_SECONDS
-            delay = FIRST_DELAY if settled else min(max(delay * 2, FIRST_DELAY), LONGEST_DELAY)
-            self._say(_obituary(process, code, delay))
+            quick_ends = 1 if time.monotonic() - started > SETTLED_SECONDS else quick_ends + 1
+            delay = min(FIRST_DELAY * 2 ** (quick_ends - 1), LONGEST_DELAY)
+            if quick_ends in (1, CRASH_LOOP):
+                self._say(_obituary(process, code, quick_ends))
             await asyncio.sleep(delay)
             process = self._running[process.service.name] = await Process.start(process.service)
+
+    async def forever(self) -> None:
+        """Returns never; raises what keeps a process from being started again."""
+        await asyncio.gather(*self._keepers.values())
 
     async def stop(self, *names: str) -> None:
         """Stop these side by side; those that are not running are stopped already."""
@@ -70,7 +77,8 @@ class Supervisor:
                     os.killpg(process.pid, signal.SIGKILL)
 
 
-def _obituary(process: Process, code: int, delay: float) -> str:
+def _obituary(process: Process, code: int, quick_ends: int) -> str:
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
     service = process.service
-    return f"{service.name} {how} and starts again in {delay:.1f} s: {process.last_words()} (see {service.log})"
+    then = "starts again" if quick_ends < CRASH_LOOP else f"is tried every {LONGEST_DELAY:.0f} s, it does not stay up"
+    return f"{service.name} {how} and {then}: {process.last_words()} (see {service.log})"

@@ -73,7 +73,7 @@ class Up:
         people = await demo.load(settings)
         await self._ready(settings)
         self.say(banner(self.home, settings, people, seconds=time.monotonic() - self.started))
-        await asyncio.Event().wait()
+        await self.supervisor.forever()
 
     async def _servers(self, wanted: Settings) -> dict[str, str]:
         """Start those that are not named by the settings; how to reach them."""

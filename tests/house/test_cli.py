@@ -1,5 +1,6 @@
 """The command line as somebody types it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -222,3 +223,21 @@ class TestToken:
             assert result.exit_code == 2
             assert result.stderr.startswith("hummdesk: no active ")
             assert result.stderr.count("\n") == 1
+
+
+def test_demo_prints_exactly_who_was_asked_for(
+    known: Path, fresh_database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", fresh_database_url)
+    result = run("demo", "--json", "--accounts", "1", "--agents", "1", "--customers", "2")
+    assert result.exit_code == 0, result.stderr
+    (account,) = json.loads(result.output)["accounts"]
+    assert [user["role"] for user in account["users"]].count("agent") == 1
+    assert len(account["customers"]) == 2
+    everybody = [*account["users"], *account["customers"]]
+    assert [str(tokens.verify(settings, one["token"]).user_id) for one in everybody] == [one["id"] for one in everybody]
+    for_people = run("demo", "--accounts", "1", "--agents", "1", "--customers", "2").output
+    assert all(one["email"] in for_people for one in everybody)
+    assert "eyJ" not in for_people
+    agent = next(user for user in account["users"] if user["role"] == "agent")
+    assert run("token", "--email", agent["email"]).output.count(".") == 2
