@@ -107,7 +107,7 @@ def connection_string(url: str, *, role: Role, timeout: float) -> str:
     milliseconds = int(timeout * 1000)
     options = (
         f"{conninfo_to_dict(url).get('options') or ''}"
-        f" -c role={role} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+        f" -c role={role} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
     )
     return make_conninfo(
         url,

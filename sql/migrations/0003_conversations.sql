@@ -113,7 +113,7 @@ BEGIN
         RETURNING account_id, id
     )
     INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type, details)
-    SELECT account_id, id, gen_random_uuid(), 'unassigned', 'system', jsonb_build_object('agentId', OLD.id)
+    SELECT account_id, id, gen_random_uuid(), 'unassigned', 'system', jsonb_build_object('fromAgent', OLD.id)
     FROM unassigned;
     RETURN NEW;
 END

@@ -1,0 +1,363 @@
+-- The database as it is now. Read this; the migrations beside it are how it came about, and a test holds the two equal.
+--
+-- account_id comes first in every table, primary key and index, so that an account's rows lie together, can be moved
+-- together, and are never reached without naming it. Ids are UUIDs of version 7, made by the application.
+-- Row-level security stands under what the application checks: see the end of this file.
+
+-- Which migrations have been applied; the checksum tells one that was edited afterwards.
+CREATE TABLE schema_migrations (
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
+);
+
+-- The account that the transaction works for, from set_config('app.account_id', …, true); NULL if none is set. Queries
+-- name it, and the policies compare with it. After a transaction that has set it the setting is '', not NULL.
+CREATE FUNCTION current_account() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN NULLIF(current_setting('app.account_id', true), '')::uuid;
+
+-- A company whose customers are served here.
+CREATE TABLE accounts (
+    account_id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
+    CONSTRAINT accounts_name_present CHECK (name <> '')
+);
+
+------------------------------------------------------------------------------------------------------------- people
+
+-- Staff. An inactive user is let in nowhere and can be assigned nothing.
+CREATE TABLE users (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    active boolean NOT NULL DEFAULT true,
+    last_seen_at timestamptz,                                   -- written when the last socket goes
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT users_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT users_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT users_role_known CHECK (role IN ('admin', 'agent', 'viewer'))
+);
+CREATE UNIQUE INDEX users_email_key ON users (account_id, lower(email));
+
+-- Customers, who see their own conversations only.
+CREATE TABLE contacts (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    avatar_url text,
+    active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT contacts_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT contacts_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
+);
+CREATE UNIQUE INDEX contacts_email_key ON contacts (account_id, lower(email));
+
+CREATE TABLE teams (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT teams_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT teams_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT teams_name_key UNIQUE (account_id, name)
+);
+
+CREATE TABLE team_members (
+    account_id uuid NOT NULL,
+    team_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    CONSTRAINT team_members_pkey PRIMARY KEY (account_id, user_id, team_id),
+    CONSTRAINT team_members_team_fkey FOREIGN KEY (account_id, team_id)
+        REFERENCES teams (account_id, id) ON DELETE CASCADE,
+    CONSTRAINT team_members_user_fkey FOREIGN KEY (account_id, user_id)
+        REFERENCES users (account_id, id) ON DELETE CASCADE
+);
+CREATE INDEX team_members_team ON team_members (account_id, team_id);
+
+-- Tells every web process, over NOTIFY hummdesk_people with {"accountId", "personId"}, to look at a person again, so
+-- that who was disabled or moved is out within a second. The argument names the column that holds the person's id;
+-- somebody who moved is announced in both accounts.
+CREATE FUNCTION announce_person() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM pg_notify('hummdesk_people', json_build_object(
+            'accountId', OLD.account_id, 'personId', to_jsonb(OLD) ->> TG_ARGV[0])::text);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM pg_notify('hummdesk_people', json_build_object(
+            'accountId', NEW.account_id, 'personId', to_jsonb(NEW) ->> TG_ARGV[0])::text);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER users_announce
+    AFTER DELETE OR UPDATE OF account_id, active, role, name, email ON users
+    FOR EACH ROW EXECUTE FUNCTION announce_person('id');
+CREATE TRIGGER contacts_announce
+    AFTER DELETE OR UPDATE OF account_id, active, name, email ON contacts
+    FOR EACH ROW EXECUTE FUNCTION announce_person('id');
+CREATE TRIGGER team_members_announce
+    AFTER INSERT OR DELETE OR UPDATE ON team_members
+    FOR EACH ROW EXECUTE FUNCTION announce_person('user_id');
+
+------------------------------------------------------------------------------------------------------ conversations
+
+CREATE TABLE conversations (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    status text NOT NULL DEFAULT 'open',
+    priority text NOT NULL DEFAULT 'medium',
+    assigned_to uuid,
+    assigned_team uuid,
+    subject text,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    client_message_id text,                                     -- of the request that opened it: a repeat finds it
+    last_seq bigint NOT NULL DEFAULT 0,                         -- of the last message; the row's lock orders senders
+    last_public_seq bigint NOT NULL DEFAULT 0,                  -- of the last one that is no note
+    staff_read_seq bigint NOT NULL DEFAULT 0,                   -- how far the furthest of staff has read
+    unread_staff integer NOT NULL DEFAULT 0,                    -- the customer's messages after that
+    unread_customer integer NOT NULL DEFAULT 0,                 -- public messages to the customer it has not read
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- last message, change of status or assignment
+    CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
+    CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
+        REFERENCES users (account_id, id) ON DELETE SET NULL (assigned_to),
+    CONSTRAINT conversations_assigned_team_fkey FOREIGN KEY (account_id, assigned_team)
+        REFERENCES teams (account_id, id) ON DELETE SET NULL (assigned_team),
+    CONSTRAINT conversations_status_known CHECK (status IN ('open', 'pending', 'closed')),
+    CONSTRAINT conversations_priority_known CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
+    CONSTRAINT conversations_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
+    CONSTRAINT conversations_seq_order CHECK (last_public_seq BETWEEN 0 AND last_seq AND staff_read_seq <= last_seq),
+    CONSTRAINT conversations_unread_counts CHECK (unread_staff >= 0 AND unread_customer >= 0)
+) WITH (fillfactor = 80);
+-- The lists: newest activity first. One of all statuses is merged from the three.
+CREATE INDEX conversations_by_status ON conversations (account_id, status, updated_at DESC, id DESC);
+CREATE INDEX conversations_by_agent ON conversations (account_id, assigned_to, status, updated_at DESC, id DESC)
+    WHERE assigned_to IS NOT NULL;
+CREATE INDEX conversations_by_contact ON conversations (account_id, contact_id, updated_at DESC, id DESC);
+-- For the foreign key, when a team goes.
+CREATE INDEX conversations_by_team ON conversations (account_id, assigned_team) WHERE assigned_team IS NOT NULL;
+CREATE UNIQUE INDEX conversations_client_message_key ON conversations (account_id, contact_id, client_message_id)
+    WHERE client_message_id IS NOT NULL;
+
+-- Never changed and never deleted.
+CREATE TABLE messages (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    seq bigint NOT NULL,                                        -- from 1 without gaps, in the order of commits
+    sender_id uuid NOT NULL,                                    -- a user, or a contact for 'customer'
+    sender_type text NOT NULL,
+    sender_name text NOT NULL,                                  -- as it was then
+    content text NOT NULL,                                      -- html has been sanitized before
+    content_type text NOT NULL,
+    attachments jsonb NOT NULL DEFAULT '[]',
+    metadata jsonb NOT NULL DEFAULT '{}',
+    private boolean NOT NULL DEFAULT false,                     -- a note of staff
+    client_message_id text,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- never runs backwards against seq
+    CONSTRAINT messages_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT messages_seq_key UNIQUE (account_id, conversation_id, seq),
+    CONSTRAINT messages_conversation_fkey FOREIGN KEY (account_id, conversation_id)
+        REFERENCES conversations (account_id, id),
+    CONSTRAINT messages_seq_positive CHECK (seq > 0),
+    CONSTRAINT messages_sender_type_known CHECK (sender_type IN ('agent', 'customer', 'system')),
+    CONSTRAINT messages_content_present CHECK (content <> ''),
+    CONSTRAINT messages_content_type_known CHECK (content_type IN ('text', 'html')),
+    CONSTRAINT messages_attachments_array CHECK (jsonb_typeof(attachments) = 'array'),
+    CONSTRAINT messages_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
+    CONSTRAINT messages_private_by_staff CHECK (NOT (private AND sender_type = 'customer'))
+);
+-- A repeat of a send finds the first one.
+CREATE UNIQUE INDEX messages_client_message_key
+    ON messages (account_id, conversation_id, sender_id, client_message_id)
+    WHERE client_message_id IS NOT NULL;
+
+-- How far each reader has read.
+CREATE TABLE message_reads (
+    account_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    reader_id uuid NOT NULL,
+    reader_type text NOT NULL,
+    seq bigint NOT NULL,
+    read_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT message_reads_pkey PRIMARY KEY (account_id, conversation_id, reader_id),
+    CONSTRAINT message_reads_message_fkey FOREIGN KEY (account_id, conversation_id, seq)
+        REFERENCES messages (account_id, conversation_id, seq),
+    CONSTRAINT message_reads_reader_type_known CHECK (reader_type IN ('agent', 'customer'))
+);
+
+-- The audit log. It only grows; no one is named as the actor of what the system did.
+CREATE TABLE conversation_events (
+    account_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    actor_id uuid,
+    actor_type text NOT NULL,
+    details jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT conversation_events_pkey PRIMARY KEY (account_id, conversation_id, id),
+    CONSTRAINT conversation_events_conversation_fkey FOREIGN KEY (account_id, conversation_id)
+        REFERENCES conversations (account_id, id),
+    CONSTRAINT conversation_events_kind_known
+        CHECK (kind IN ('created', 'status_changed', 'assigned', 'unassigned', 'priority_changed')),
+    CONSTRAINT conversation_events_actor_type_known CHECK (actor_type IN ('agent', 'customer', 'system')),
+    CONSTRAINT conversation_events_actor_named CHECK ((actor_type = 'system') = (actor_id IS NULL))
+);
+
+-- Somebody who moves to another account leaves the teams and conversations of the old one behind.
+CREATE FUNCTION leave_account() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    DELETE FROM team_members WHERE account_id = OLD.account_id AND user_id = OLD.id;
+    WITH unassigned AS (
+        UPDATE conversations
+        SET assigned_to = NULL, updated_at = GREATEST(clock_timestamp(), updated_at)
+        WHERE account_id = OLD.account_id AND assigned_to = OLD.id
+        RETURNING account_id, id
+    )
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type, details)
+    SELECT account_id, id, gen_random_uuid(), 'unassigned', 'system', jsonb_build_object('fromAgent', OLD.id)
+    FROM unassigned;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER users_leave_account
+    BEFORE UPDATE OF account_id ON users
+    FOR EACH ROW WHEN (OLD.account_id <> NEW.account_id) EXECUTE FUNCTION leave_account();
+
+----------------------------------------------------------------------------------------------------------------- AI
+
+-- The outbox of AI runs: a run is added in the transaction of its message, published to the broker by the relay,
+-- claimed, tried and ended by a worker, and announced when its one terminal event has been emitted.
+CREATE TABLE ai_jobs (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,                                           -- runId on the wire
+    conversation_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    seq bigint NOT NULL,                                        -- of the message
+    kind text NOT NULL,
+    status text NOT NULL DEFAULT 'pending',
+    outcome text,                                               -- of a done one; a failed one has a last_error
+    attempts integer NOT NULL DEFAULT 0,                        -- tries begun
+    available_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- not published before
+    published_at timestamptz,
+    lease_until timestamptz,                                    -- until then 'published' and 'running' are believed
+    deadline_at timestamptz,                                    -- failed when not ended by then; runs from the first
+                                                                -- time that the relay has it
+    started_at timestamptz,                                     -- first try
+    last_error text,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    announced_at timestamptz,
+    CONSTRAINT ai_jobs_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT ai_jobs_message_key UNIQUE (account_id, message_id, kind),
+    CONSTRAINT ai_jobs_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
+    CONSTRAINT ai_jobs_kind_known CHECK (kind IN ('classification', 'draft')),
+    CONSTRAINT ai_jobs_status_known CHECK (status IN ('pending', 'published', 'running', 'done', 'failed')),
+    CONSTRAINT ai_jobs_outcome_known CHECK (outcome IN ('done', 'abstained', 'superseded')),
+    CONSTRAINT ai_jobs_outcome_of_done CHECK ((status = 'done') = (outcome IS NOT NULL)),
+    CONSTRAINT ai_jobs_leased CHECK (status NOT IN ('published', 'running') OR lease_until IS NOT NULL),
+    CONSTRAINT ai_jobs_finished CHECK ((status IN ('done', 'failed')) = (finished_at IS NOT NULL)),
+    CONSTRAINT ai_jobs_announced_last CHECK (announced_at IS NULL OR finished_at IS NOT NULL)
+) WITH (fillfactor = 70);
+-- The only index that a run's changes of state touch, and that once, when it leaves: the others stay in the page.
+CREATE INDEX ai_jobs_open ON ai_jobs (account_id, id) WHERE announced_at IS NULL;
+
+-- What a run has found, kept before it is told: whoever tries again finds it here, so that a run has one draft.
+CREATE TABLE ai_results (
+    account_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    kind text NOT NULL,
+    payload jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT ai_results_pkey PRIMARY KEY (account_id, run_id),
+    CONSTRAINT ai_results_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_jobs (account_id, id),
+    CONSTRAINT ai_results_kind_known CHECK (kind IN ('classification', 'draft'))
+);
+
+---------------------------------------------------------------------------------------------------------- knowledge
+
+-- What drafts are grounded in.
+CREATE TABLE knowledge_articles (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    title text NOT NULL,
+    body text NOT NULL,
+    questions text[] NOT NULL DEFAULT '{}',                     -- that the article answers, in customers' words
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT knowledge_articles_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT knowledge_articles_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
+);
+
+CREATE TABLE canned_replies (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    title text NOT NULL,
+    content text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT canned_replies_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT canned_replies_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
+);
+
+----------------------------------------------------------------------------------------------------- who may do what
+
+-- Three roles of the server, made by the first migration. They cannot log in and own nothing; connections take one at
+-- their start:
+--   hummdesk_app       web processes and AI workers: the rows of the transaction's account, none without one
+--   hummdesk_relay     AI runs of all accounts, nothing else
+--   hummdesk_operator  the commands `demo` and `token`: all accounts
+-- Row-level security is forced, so that it holds the owner of the tables as well. Only superusers are above it.
+GRANT USAGE ON SCHEMA public TO hummdesk_app, hummdesk_relay, hummdesk_operator;
+
+DO $$
+DECLARE
+    table_name text;
+BEGIN
+    FOREACH table_name IN ARRAY ARRAY[
+        'accounts', 'users', 'contacts', 'teams', 'team_members', 'conversations', 'messages', 'message_reads',
+        'conversation_events', 'ai_jobs', 'ai_results', 'knowledge_articles', 'canned_replies'
+    ] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
+        EXECUTE format('CREATE POLICY own_account ON %I TO hummdesk_app USING (account_id = current_account())',
+                       table_name);
+        EXECUTE format('CREATE POLICY every_account ON %I TO hummdesk_operator USING (true)', table_name);
+        EXECUTE format('GRANT SELECT ON %I TO hummdesk_app', table_name);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO hummdesk_operator', table_name);
+    END LOOP;
+END
+$$;
+
+-- Messages and the audit log only ever grow; people, teams and knowledge are the operator's.
+GRANT UPDATE (last_seen_at) ON users TO hummdesk_app;
+GRANT INSERT ON conversations, messages, message_reads, conversation_events, ai_jobs, ai_results TO hummdesk_app;
+GRANT UPDATE (status, priority, assigned_to, assigned_team, last_seq, last_public_seq, staff_read_seq, unread_staff,
+    unread_customer, updated_at) ON conversations TO hummdesk_app;
+GRANT UPDATE (seq, read_at) ON message_reads TO hummdesk_app;
+GRANT UPDATE (status, outcome, attempts, available_at, lease_until, started_at, last_error, finished_at, announced_at)
+    ON ai_jobs TO hummdesk_app;
+GRANT DELETE ON team_members TO hummdesk_operator;
+
+CREATE POLICY every_run ON ai_jobs TO hummdesk_relay USING (true);
+GRANT SELECT ON ai_jobs TO hummdesk_relay;
+GRANT UPDATE (status, published_at, lease_until, deadline_at, last_error, finished_at, announced_at)
+    ON ai_jobs TO hummdesk_relay;
+
+-- A web process or relay with a login of its own asks at its start whether migrations are pending.
+GRANT SELECT ON schema_migrations TO hummdesk_app, hummdesk_relay;

@@ -1,0 +1,141 @@
+"""An account made for one test, on the database that all tests share."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from hummdesk.models import Conversation, Person, Role
+from hummdesk.storage import conversations, messages
+from hummdesk.storage.database import Database, Transaction
+from hummdesk.storage.ids import new_id
+from hummdesk.storage.messages import NewMessage, Sent
+
+STAFF: dict[str, Role] = {"admin": "admin", "agent": "agent", "colleague": "agent", "viewer": "viewer"}
+CUSTOMERS = ("customer", "stranger")
+
+
+@dataclass
+class Account:
+    """An admin, two agents in a team, a viewer, two customers, and a conversation of the first."""
+
+    url: str
+    app: Database
+    id: UUID = field(default_factory=new_id)
+    people: dict[str, Person] = field(default_factory=dict)
+    team: UUID = field(default_factory=new_id)
+    conversation: UUID = field(default_factory=new_id)
+
+    def __getattr__(self, name: str) -> Person:
+        try:
+            return self.people[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def tx(self) -> AbstractAsyncContextManager[Transaction]:
+        return self.app.account(self.id)
+
+    async def execute(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """As the superuser, past every policy; `account` and `conversation` are there as parameters."""
+        values = {"account": self.id, "conversation": self.conversation} | values
+        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
+            cursor = await connection.execute(statement.encode(), values)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def send(self, sender: Person, content: str = "Hello", **more: Any) -> Sent:
+        message = NewMessage(**{"conversation_id": self.conversation, "content": content} | more)
+        async with self.tx() as tx:
+            return await messages.send(tx, sender=sender, message=message)
+
+    async def see(self, viewer: Person, conversation_id: UUID | None = None) -> Conversation:
+        async with self.tx() as tx:
+            return await conversations.get(tx, viewer=viewer, conversation_id=conversation_id or self.conversation)
+
+    async def start(self, contact: Person, **more: Any) -> UUID:
+        values: dict[str, Any] = {"subject": None, "metadata": {}, "client_message_id": None}
+        async with self.tx() as tx:
+            return (await conversations.start(tx, contact=contact, **values | more))[0]
+
+    async def log(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """The audit log of the conversation: kind, actor_type, details."""
+        return await self.execute(
+            "SELECT kind, actor_type, details FROM conversation_events "
+            "WHERE account_id = %(account)s AND conversation_id = %(conversation)s ORDER BY created_at"
+        )
+
+    async def make(self) -> "Account":
+        for name, role in STAFF.items():
+            self.people[name] = self._person(name, role)
+        for name in CUSTOMERS:
+            self.people[name] = self._person(name, "customer")
+        async with await psycopg.AsyncConnection.connect(self.url) as connection:
+            await connection.execute("INSERT INTO accounts VALUES (%s, 'Test')", (self.id,))
+            await connection.execute("INSERT INTO teams VALUES (%s, %s, 'Team')", (self.id, self.team))
+            for person in self.people.values():
+                await self._insert(connection, person)
+        self.conversation = await self.start(self.customer)
+        return self
+
+    def _person(self, name: str, role: Role) -> Person:
+        teams = (self.team,) if role == "agent" else ()
+        email = f"{name}@example.com"
+        return Person(account_id=self.id, id=new_id(), email=email, name=name.title(), role=role, team_ids=teams)
+
+    async def _insert(self, connection: psycopg.AsyncConnection[Any], person: Person) -> None:
+        row = (self.id, person.id, person.email, person.name)
+        if person.is_staff:
+            columns = "(account_id, id, email, name, role)"
+            await connection.execute(f"INSERT INTO users {columns} VALUES (%s, %s, %s, %s, %s)", (*row, person.role))
+        else:
+            await connection.execute("INSERT INTO contacts VALUES (%s, %s, %s, %s)", row)
+        for team in person.team_ids:
+            await connection.execute("INSERT INTO team_members VALUES (%s, %s, %s)", (self.id, team, person.id))
+
+
+@pytest.fixture(scope="session")
+async def app(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, role="hummdesk_app", size=8, timeout=5)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def account(app: Database, database_url: str) -> Account:
+    return await Account(database_url, app).make()
+
+
+@pytest.fixture
+async def foreign(app: Database, database_url: str) -> Account:
+    """Another account on the same database."""
+    return await Account(database_url, app).make()
+
+
+@pytest.fixture
+async def alone(fresh_database_url: str) -> AsyncIterator[Account]:
+    """The only account of a database of its own, for what looks at all accounts."""
+    database = Database(fresh_database_url, role="hummdesk_app", size=4, timeout=5)
+    await database.open()
+    yield await Account(fresh_database_url, database).make()
+    await database.close()
+
+
+@pytest.fixture
+async def empty_database_url(servers: Any) -> AsyncIterator[str]:
+    name = await servers.clone("template0")
+    yield servers.cluster.url(name)
+    await servers.drop(name)
+
+
+@pytest.fixture
+async def lonely_role(servers: Any) -> AsyncIterator[str]:
+    """The name of a login that may nothing but log in."""
+    name = f"test_login_{new_id().hex}"
+    await servers.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(sql.Identifier(name)))
+    yield name
+    await servers.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))

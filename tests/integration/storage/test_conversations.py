@@ -1,0 +1,253 @@
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from hummdesk.errors import Conflict, Invalid, NotFound
+from hummdesk.storage import conversations
+from hummdesk.storage.ids import new_id
+
+
+async def test_a_new_conversation_as_both_sides_see_it(account: Any) -> None:
+    started = await account.start(account.customer, subject="Broken", metadata={"page": "/cart"})
+    seen = await account.see(account.viewer, started)
+    assert seen == await account.see(account.customer, started)
+    assert (seen.id, seen.account_id, seen.contact_id) == (started, account.id, account.customer.id)
+    assert (seen.contact_name, seen.contact_email, seen.contact_avatar) == ("Customer", "customer@example.com", None)
+    assert (seen.status, seen.priority, seen.assigned_to, seen.assigned_team) == ("open", "medium", None, None)
+    assert (seen.subject, seen.metadata) == ("Broken", {"page": "/cart"})
+    assert (seen.last_seq, seen.unread_count, seen.last_message) == (0, 0, None)
+    assert seen.created_at.utcoffset() == timedelta(0)
+
+
+async def test_a_start_is_logged(account: Any) -> None:
+    assert await account.log() == [("created", "customer", {})]
+
+
+async def test_a_repeated_start_finds_the_first(account: Any) -> None:
+    values: dict[str, Any] = {"subject": None, "metadata": {}, "client_message_id": "once"}
+    async with account.tx() as tx:
+        first, created = await conversations.start(tx, contact=account.customer, **values)
+        assert created
+        assert await conversations.start(tx, contact=account.customer, **values) == (first, False)
+        other, created = await conversations.start(tx, contact=account.stranger, **values)
+        assert created
+    assert other != first
+
+
+@pytest.mark.parametrize("who", ["stranger", "foreign admin", "unknown"])
+async def test_who_does_not_see_a_conversation(account: Any, foreign: Any, who: str) -> None:
+    place = foreign if who == "foreign admin" else account
+    viewer = {"stranger": account.stranger, "foreign admin": foreign.admin, "unknown": account.admin}[who]
+    wanted = new_id() if who == "unknown" else account.conversation
+    async with place.tx() as tx:
+        for look in (conversations.get, conversations.check, conversations.lock):
+            with pytest.raises(NotFound):
+                await look(tx, viewer=viewer, conversation_id=wanted)
+    with pytest.raises(NotFound):
+        async with foreign.tx() as tx:
+            await conversations.as_staff(tx, conversation_id=account.conversation)
+
+
+async def test_a_note_is_hidden_from_the_customer(account: Any) -> None:
+    public = (await account.send(account.agent, "Public")).message
+    note = (await account.send(account.agent, "Note", private=True)).message
+    as_customer, as_staff = await account.see(account.customer), await account.see(account.agent)
+    assert (as_customer.last_message, as_customer.last_seq) == (public, 1)
+    assert (as_staff.last_message, as_staff.last_seq) == (note, 2)
+    async with account.tx() as tx:
+        assert await conversations.as_staff(tx, conversation_id=account.conversation) == as_staff
+
+
+async def test_a_conversation_of_notes_alone_is_empty_for_the_customer(account: Any) -> None:
+    await account.send(account.agent, "Note", private=True)
+    seen = await account.see(account.customer)
+    assert (seen.last_message, seen.last_seq, seen.unread_count) == (None, 0, 0)
+
+
+async def test_status_changes_and_is_logged_with_its_reason(account: Any) -> None:
+    before = await account.see(account.agent)
+    async with account.tx() as tx:
+        change = await conversations.change_status(
+            tx, actor=account.agent, conversation_id=account.conversation, status="closed", reason="Solved"
+        )
+    after = await account.see(account.agent)
+    assert (change.old, change.new, change.at) == ("open", "closed", after.updated_at)
+    assert after.status == "closed"
+    assert after.updated_at > before.updated_at
+    assert (await account.log())[-1] == (
+        "status_changed",
+        "agent",
+        {"from": "open", "to": "closed", "reason": "Solved"},
+    )
+
+
+async def test_the_status_it_has_changes_nothing(account: Any) -> None:
+    before = await account.see(account.agent)
+    async with account.tx() as tx:
+        change = await conversations.change_status(
+            tx, actor=account.agent, conversation_id=account.conversation, status="open", reason=None
+        )
+    assert (change.old, change.new, change.at) == ("open", "open", before.updated_at)
+    assert await account.see(account.agent) == before
+    assert len(await account.log()) == 1
+
+
+async def test_assigned_reassigned_and_unassigned(account: Any) -> None:
+    async def assign(agent_id: UUID, team_id: UUID | None) -> None:
+        async with account.tx() as tx:
+            at = await conversations.assign(
+                tx, actor=account.admin, conversation_id=account.conversation, agent_id=agent_id, team_id=team_id
+            )
+        seen = await account.see(account.admin)
+        assert (seen.assigned_to, seen.assigned_team, seen.updated_at) == (agent_id, team_id, at)
+
+    agent, team = account.agent.id, account.team
+    await assign(agent, team)
+    await assign(agent, team)
+    await assign(account.admin.id, None)
+    async with account.tx() as tx:
+        was = await conversations.unassign(
+            tx, actor=account.admin, conversation_id=account.conversation, reason="Shift over"
+        )
+    seen = await account.see(account.admin)
+    assert (was.agent_id, was.team_id, was.at) == (account.admin.id, None, seen.updated_at)
+    assert (seen.assigned_to, seen.assigned_team) == (None, None)
+    first = {"toAgent": str(agent), "toTeam": str(team)}
+    assert [(kind, details) for kind, _, details in await account.log()] == [
+        ("created", {}),
+        ("assigned", first),
+        ("assigned", first | {"fromAgent": str(agent), "fromTeam": str(team)}),
+        ("assigned", {"fromAgent": str(agent), "fromTeam": str(team), "toAgent": str(account.admin.id)}),
+        ("unassigned", {"fromAgent": str(account.admin.id), "reason": "Shift over"}),
+    ]
+
+
+@pytest.mark.parametrize("what", ["conversation", "agent", "foreign agent", "customer", "team"])
+async def test_unknown_things_cannot_be_assigned(account: Any, foreign: Any, what: str) -> None:
+    agents = {"agent": new_id(), "foreign agent": foreign.agent.id, "customer": account.customer.id}
+    with pytest.raises(NotFound):
+        async with account.tx() as tx:
+            await conversations.assign(
+                tx,
+                actor=account.admin,
+                conversation_id=foreign.conversation if what == "conversation" else account.conversation,
+                agent_id=agents.get(what, account.agent.id),
+                team_id=foreign.team if what == "team" else account.team,
+            )
+    assert (await account.see(account.admin)).assigned_to is None
+    assert len(await account.log()) == 1
+
+
+@pytest.mark.parametrize("who", ["viewer", "colleague"])
+async def test_who_cannot_answer_is_not_assigned(account: Any, who: str) -> None:
+    await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.colleague.id)
+    with pytest.raises(Invalid) as refused:
+        async with account.tx() as tx:
+            await conversations.assign(
+                tx,
+                actor=account.admin,
+                conversation_id=account.conversation,
+                agent_id=account.people[who].id,
+                team_id=None,
+            )
+    assert refused.value.details == {"agentId": ["Not an active agent or admin."]}
+
+
+async def test_nobody_cannot_be_unassigned(account: Any, foreign: Any) -> None:
+    async with account.tx() as tx:
+        with pytest.raises(Conflict):
+            await conversations.unassign(tx, actor=account.agent, conversation_id=account.conversation, reason=None)
+        with pytest.raises(NotFound):
+            await conversations.unassign(tx, actor=account.agent, conversation_id=foreign.conversation, reason=None)
+        with pytest.raises(NotFound):
+            await conversations.change_status(
+                tx, actor=account.agent, conversation_id=foreign.conversation, status="closed", reason=None
+            )
+        with pytest.raises(NotFound):
+            await conversations.set_priority(tx, conversation_id=foreign.conversation, priority="high")
+    assert len(await account.log()) == 1
+
+
+async def test_priority_is_set_by_the_system_and_is_no_activity(account: Any) -> None:
+    before = await account.see(account.agent)
+    async with account.tx() as tx:
+        assert await conversations.set_priority(tx, conversation_id=account.conversation, priority="urgent")
+        assert not await conversations.set_priority(tx, conversation_id=account.conversation, priority="urgent")
+    after = await account.see(account.agent)
+    assert (after.priority, after.updated_at) == ("urgent", before.updated_at)
+    assert await account.log() == [
+        ("created", "customer", {}),
+        ("priority_changed", "system", {"from": "medium", "to": "urgent"}),
+    ]
+
+
+async def pages(account: Any, **wanted: Any) -> list[list[UUID]]:
+    """The ids of every page, following the cursors."""
+    found: list[list[UUID]] = []
+    cursor: str | None = None
+    async with account.tx() as tx:
+        while True:
+            shown, cursor = await conversations.page(tx, cursor=cursor, **wanted)
+            found.append([one.id for one in shown])
+            if cursor is None:
+                return found
+
+
+async def test_pages_follow_activity_and_miss_nothing(account: Any) -> None:
+    ids = [account.conversation] + [await account.start(account.stranger) for _ in range(6)]
+    await account.send(account.customer)
+    newest_first = [ids[0], *reversed(ids[1:])]
+    found = await pages(account, viewer=account.viewer, limit=3)
+    assert [one for page in found for one in page] == newest_first
+    assert [len(page) for page in found] == [3, 3, 1]
+
+
+async def test_pages_of_one_moment_neither_repeat_nor_miss(account: Any) -> None:
+    ids = {account.conversation} | {await account.start(account.stranger) for _ in range(6)}
+    await account.execute("UPDATE conversations SET updated_at = '2026-01-01' WHERE account_id = %(account)s")
+    found = [one for page in await pages(account, viewer=account.admin, limit=2) for one in page]
+    assert found == sorted(ids, reverse=True)
+
+
+async def test_a_page_of_a_status_an_agent_a_customer(account: Any, foreign: Any) -> None:
+    mine, closed, other = (
+        account.conversation,
+        await account.start(account.customer),
+        await account.start(account.stranger),
+    )
+    async with account.tx() as tx:
+        await conversations.change_status(tx, actor=account.agent, conversation_id=closed, status="closed", reason=None)
+        for conversation_id in (mine, closed):
+            await conversations.assign(
+                tx, actor=account.agent, conversation_id=conversation_id, agent_id=account.agent.id, team_id=None
+            )
+
+    async def page(**wanted: Any) -> set[UUID]:
+        return {one for page in await pages(account, **wanted) for one in page}
+
+    agent = account.agent.id
+    assert await page(viewer=account.viewer) == {mine, closed, other}
+    assert await page(viewer=account.viewer, status="open") == {mine, other}
+    assert await page(viewer=account.viewer, status="pending") == set()
+    assert await page(viewer=account.viewer, assigned_to=agent) == {mine, closed}
+    assert await page(viewer=account.viewer, assigned_to=agent, status="closed") == {closed}
+    assert await page(viewer=account.viewer, assigned_to=account.admin.id) == set()
+    assert await page(viewer=account.customer) == {mine, closed}
+    assert await page(viewer=account.customer, status="closed") == {closed}
+    assert await page(viewer=account.customer, assigned_to=agent, status="open") == {mine}
+    assert await page(viewer=account.stranger, assigned_to=agent) == set()
+    assert foreign.conversation not in await page(viewer=account.admin)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "!!!!", "ä", "\ud800", "A" * 32, "_" * 32, "A" * 31, "A" * 5000])
+async def test_no_cursor_breaks_the_list(account: Any, cursor: str) -> None:
+    async with account.tx() as tx:
+        try:
+            found, _ = await conversations.page(tx, viewer=account.admin, cursor=cursor)
+        except Invalid as refused:
+            assert refused.details == {"cursor": ["Not a cursor of this list."]}
+        else:
+            assert cursor == "A" * 32  # 1970: well formed, before everything
+            assert found == []

@@ -1,0 +1,152 @@
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from hummdesk.errors import NotFound
+from hummdesk.storage import conversations, directory, knowledge, people
+from hummdesk.storage.database import Database
+from hummdesk.storage.ids import new_id
+
+
+async def test_a_user_is_found_with_role_and_teams(account: Any) -> None:
+    async with account.tx() as tx:
+        for name in ("admin", "agent", "colleague", "viewer"):
+            person = account.people[name]
+            assert await people.find_person(tx, person_id=person.id, customer=False) == person
+            assert await people.find_person(tx, person_id=person.id, customer=True) is None
+
+
+async def test_a_contact_is_found_as_a_customer(account: Any) -> None:
+    async with account.tx() as tx:
+        found = await people.find_person(tx, person_id=account.customer.id, customer=True)
+        assert found == account.customer
+        assert await people.find_person(tx, person_id=account.customer.id, customer=False) is None
+
+
+async def test_unknown_foreign_and_inactive_people_are_not_found(account: Any, foreign: Any) -> None:
+    await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.agent.id)
+    await account.execute("UPDATE contacts SET active = false WHERE id = %(id)s", id=account.customer.id)
+    async with account.tx() as tx:
+        assert await people.find_person(tx, person_id=new_id(), customer=False) is None
+        assert await people.find_person(tx, person_id=foreign.agent.id, customer=False) is None
+        assert await people.find_person(tx, person_id=foreign.customer.id, customer=True) is None
+        assert await people.find_person(tx, person_id=account.agent.id, customer=False) is None
+        assert await people.find_person(tx, person_id=account.customer.id, customer=True) is None
+
+
+async def test_colleagues_are_the_active_who_answer(account: Any) -> None:
+    await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.colleague.id)
+    async with account.tx() as tx:
+        found = await people.colleagues(tx)
+    assert [(one.id, one.name, one.email, one.last_seen_at) for one in found] == [
+        (account.admin.id, "Admin", "admin@example.com", None),
+        (account.agent.id, "Agent", "agent@example.com", None),
+    ]
+
+
+async def test_seen_is_now_and_shown(account: Any) -> None:
+    async with account.tx() as tx:
+        seen = await people.seen(tx, user_id=account.agent.id)
+        shown = {one.id: one.last_seen_at for one in await people.colleagues(tx)}
+    assert abs(datetime.now(UTC) - seen) < timedelta(seconds=5)
+    assert shown[account.agent.id] == seen
+
+
+async def test_nobody_else_is_seen(account: Any, foreign: Any) -> None:
+    async with account.tx() as tx:
+        with pytest.raises(NotFound):
+            await people.seen(tx, user_id=foreign.agent.id)
+
+
+async def test_the_operator_finds_people_without_knowing_their_account(alone: Any) -> None:
+    operator = Database(alone.url, role="hummdesk_operator", size=1, timeout=5)
+    await operator.open()
+    async with operator.everywhere() as tx:
+        assert [one.id for one in await directory.find_users(tx, email="AGENT@example.com")] == [alone.agent.id]
+        found = await directory.find_contacts(tx, email_or_id="Customer@example.com")
+        assert found == [alone.customer]
+        assert await directory.find_contacts(tx, email_or_id=str(alone.customer.id)) == found
+        assert await directory.find_contacts(tx, email_or_id=str(alone.agent.id)) == []
+        assert await directory.find_users(tx, email="customer@example.com") == []
+        await tx.execute("UPDATE users SET active = false WHERE id = %s", (alone.agent.id,))
+        assert await directory.find_users(tx, email="agent@example.com") == []
+    await operator.close()
+
+
+async def test_knowledge_is_the_accounts_own(account: Any, foreign: Any) -> None:
+    article, reply = new_id(), new_id()
+    await account.execute(
+        "INSERT INTO knowledge_articles VALUES (%(account)s, %(id)s, 'Refunds', 'In 14 days.', '{How long?}')",
+        id=article,
+    )
+    await account.execute("INSERT INTO canned_replies VALUES (%(account)s, %(id)s, 'Thanks', 'Thank you.')", id=reply)
+    async with account.tx() as tx:
+        assert await knowledge.articles(tx) == [
+            knowledge.Article(id=article, title="Refunds", body="In 14 days.", questions=["How long?"])
+        ]
+        assert await knowledge.canned_replies(tx) == [
+            knowledge.CannedReply(id=reply, title="Thanks", content="Thank you.")
+        ]
+    async with foreign.tx() as tx:
+        assert await knowledge.articles(tx) == []
+        assert await knowledge.canned_replies(tx) == []
+
+
+async def heard(account: Any, statement: str, **values: Any) -> set[tuple[str, str]]:
+    """The (accountId, personId) of all that is notified while a statement runs."""
+    told: set[tuple[str, str]] = set()
+    listening = account.app.listen("hummdesk_people")
+    assert await anext(listening) == ("", "")
+    await account.execute(statement, **values)
+    await account.execute("SELECT pg_notify('hummdesk_people', 'last')")
+    async with asyncio.timeout(5):
+        async for channel, payload in listening:
+            assert channel == "hummdesk_people"
+            if payload == "last":
+                break
+            change = json.loads(payload)
+            told.add((change["accountId"], change["personId"]))
+    await listening.aclose()
+    return told
+
+
+@pytest.mark.parametrize(
+    ("who", "statement"),
+    [
+        ("agent", "UPDATE users SET active = false WHERE id = %(id)s"),
+        ("agent", "UPDATE users SET role = 'viewer' WHERE id = %(id)s"),
+        ("agent", "UPDATE users SET name = 'New' WHERE id = %(id)s"),
+        ("agent", "DELETE FROM users WHERE id = %(id)s"),
+        ("agent", "DELETE FROM team_members WHERE user_id = %(id)s"),
+        ("admin", "INSERT INTO team_members SELECT account_id, id, %(id)s FROM teams WHERE account_id = %(account)s"),
+        ("customer", "UPDATE contacts SET active = false WHERE id = %(id)s"),
+        ("stranger", "DELETE FROM contacts WHERE id = %(id)s"),
+    ],
+)
+async def test_what_becomes_of_a_person_is_announced(alone: Any, who: str, statement: str) -> None:
+    person = alone.people[who]
+    assert await heard(alone, statement, id=person.id) == {(str(alone.id), str(person.id))}
+
+
+async def test_being_seen_is_not_announced(alone: Any) -> None:
+    assert await heard(alone, "UPDATE users SET last_seen_at = now()") == set()
+
+
+async def test_who_moves_is_announced_twice_and_leaves_teams_and_conversations(alone: Any) -> None:
+    agent, elsewhere = alone.agent, new_id()
+    await alone.execute("INSERT INTO accounts VALUES (%(new)s, 'Elsewhere')", new=elsewhere)
+    async with alone.tx() as tx:
+        await conversations.assign(tx, actor=agent, conversation_id=alone.conversation, agent_id=agent.id, team_id=None)
+    told = await heard(alone, "UPDATE users SET account_id = %(new)s WHERE id = %(id)s", new=elsewhere, id=agent.id)
+    assert told == {(str(alone.id), str(agent.id)), (str(elsewhere), str(agent.id))}
+    assert (await alone.see(alone.admin)).assigned_to is None
+    assert (await alone.log())[-1] == ("unassigned", "system", {"fromAgent": str(agent.id)})
+    async with alone.tx() as tx:
+        assert await people.find_person(tx, person_id=agent.id, customer=False) is None
+    async with alone.app.account(elsewhere) as tx:
+        moved = await people.find_person(tx, person_id=agent.id, customer=False)
+    assert moved is not None
+    assert moved.team_ids == ()

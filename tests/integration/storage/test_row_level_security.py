@@ -1,0 +1,186 @@
+"""Promise 4: no row and no count of one account reaches another."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from hummdesk.storage.database import Database
+
+pytestmark = pytest.mark.usefixtures("account")
+
+TENANT_TABLES = """
+    SELECT
+        relname AS name,
+        relrowsecurity AND relforcerowsecurity AS forced,
+        pg_get_userbyid(relowner) AS owner,
+        (SELECT attname FROM pg_attribute WHERE attrelid = pg_class.oid AND attnum = 1) AS first_column
+    FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname <> 'schema_migrations'
+    ORDER BY relname
+"""
+
+
+@pytest.fixture
+async def pool_of_one(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, role="hummdesk_app", size=1, timeout=2)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def tables(account: Any) -> list[str]:
+    return [name for name, *_ in await account.execute(TENANT_TABLES)]
+
+
+async def rows(tx: Any, table: str) -> int:
+    cursor = await tx.execute(sql.SQL("SELECT count(*) AS rows FROM {}").format(sql.Identifier(table)))
+    return int((await cursor.fetchone())["rows"])
+
+
+async def test_every_table_is_forced_and_led_by_its_account(account: Any) -> None:
+    found = await account.execute(TENANT_TABLES)
+    assert len(found) == 13
+    for name, forced, owner, first_column in found:
+        assert forced, name
+        assert not owner.startswith("hummdesk_"), name
+        assert first_column == "account_id", name
+
+
+async def test_every_index_is_led_by_the_account(account: Any) -> None:
+    indexes = await account.execute(
+        "SELECT indexrelid::regclass::text, attname FROM pg_index "
+        "JOIN pg_class ON pg_class.oid = indrelid AND relnamespace = 'public'::regnamespace "
+        "JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0] WHERE relname <> 'schema_migrations'"
+    )
+    assert len(indexes) > 20
+    assert {name for name, column in indexes if column != "account_id"} == set()
+
+
+async def test_every_foreign_key_is_composite_on_the_account(account: Any) -> None:
+    keys = await account.execute(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
+    )
+    assert len(keys) > 10
+    for name, definition in keys:
+        assert definition.startswith("FOREIGN KEY (account_id"), name
+        assert "(account_id" in definition.split("REFERENCES")[1], name
+
+
+async def test_the_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None:
+    roles = await account.execute(
+        "SELECT rolname, rolcanlogin OR rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole FROM pg_roles "
+        "WHERE rolname IN ('hummdesk_app', 'hummdesk_relay', 'hummdesk_operator') ORDER BY rolname"
+    )
+    assert roles == [("hummdesk_app", False), ("hummdesk_operator", False), ("hummdesk_relay", False)]
+    owned = await account.execute(
+        "SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid IN "
+        "(SELECT oid FROM pg_roles WHERE rolname LIKE 'hummdesk\\_%%')"
+    )
+    assert owned == [(0,)]
+
+
+async def test_without_an_account_there_is_no_row(account: Any, pool_of_one: Database) -> None:
+    await account.send(account.customer)
+    async with pool_of_one.everywhere() as tx:
+        assert {table: await rows(tx, table) for table in await tables(account)} == dict.fromkeys(
+            await tables(account), 0
+        )
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback", "cut"])
+async def test_the_account_before_leaves_nothing_behind(account: Any, pool_of_one: Database, end: str) -> None:
+    await account.send(account.customer)
+    try:
+        async with pool_of_one.account(account.id) as tx:
+            assert await rows(tx, "messages") == 1
+            if end == "rollback":
+                raise LookupError
+            if end == "cut":
+                await account.execute("SELECT pg_terminate_backend(%(pid)s)", pid=tx.info.backend_pid)
+                raise LookupError
+    except LookupError:
+        pass
+    async with pool_of_one.everywhere() as tx:
+        for table in await tables(account):
+            assert await rows(tx, table) == 0, table
+
+
+async def test_an_account_sees_its_own_rows_only(account: Any, foreign: Any) -> None:
+    for one in (account, foreign):
+        await one.send(one.customer)
+        await one.execute("INSERT INTO knowledge_articles VALUES (%(account)s, gen_random_uuid(), 'T', 'B')")
+    async with account.tx() as tx:
+        for table in await tables(account):
+            query = sql.SQL("SELECT DISTINCT account_id FROM {}").format(sql.Identifier(table))
+            found = [row["account_id"] async for row in await tx.execute(query)]
+            assert found in ([], [account.id]), table
+
+
+async def test_nothing_is_written_into_another_account(account: Any, foreign: Any) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        async with account.tx() as tx:
+            await tx.execute(
+                "INSERT INTO conversations (account_id, id, contact_id) VALUES (%s, gen_random_uuid(), %s)",
+                (foreign.id, foreign.customer.id),
+            )
+    async with account.tx() as tx:
+        changed = await tx.execute("UPDATE conversations SET status = 'closed' WHERE account_id = %s", (foreign.id,))
+        assert changed.rowcount == 0
+
+
+async def test_a_foreign_contact_cannot_own_a_conversation(account: Any, foreign: Any) -> None:
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        await account.start(foreign.customer)
+
+
+@pytest.mark.parametrize("role", ["hummdesk_app", "hummdesk_relay", "hummdesk_operator"])
+async def test_a_role_cannot_be_reset_away(database_url: str, role: Any) -> None:
+    database = Database(database_url, role=role, size=1, timeout=2)
+    await database.open()
+    async with database.everywhere() as tx:
+        await tx.execute("RESET ROLE")
+        row = await (await tx.execute("SELECT current_user AS name")).fetchone()
+        assert row == {"name": role}
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("hummdesk_app", "DELETE FROM messages"),
+        ("hummdesk_app", "UPDATE messages SET content = ''"),
+        ("hummdesk_app", "DELETE FROM conversation_events"),
+        ("hummdesk_app", "UPDATE conversation_events SET details = '{}'"),
+        ("hummdesk_app", "TRUNCATE messages"),
+        ("hummdesk_app", "DELETE FROM conversations"),
+        ("hummdesk_app", "UPDATE conversations SET account_id = account_id"),
+        ("hummdesk_app", "UPDATE users SET role = 'admin'"),
+        ("hummdesk_app", "INSERT INTO users (account_id) VALUES (NULL)"),
+        ("hummdesk_app", "UPDATE schema_migrations SET checksum = ''"),
+        ("hummdesk_app", "DELETE FROM schema_migrations"),
+        ("hummdesk_app", "CREATE TABLE mine ()"),
+        ("hummdesk_app", "ALTER TABLE messages DISABLE ROW LEVEL SECURITY"),
+        ("hummdesk_app", "DROP POLICY own_account ON messages"),
+        ("hummdesk_relay", "SELECT FROM messages"),
+        ("hummdesk_relay", "SELECT FROM accounts"),
+        ("hummdesk_relay", "SELECT FROM users"),
+        ("hummdesk_relay", "SELECT FROM ai_results"),
+        ("hummdesk_relay", "INSERT INTO ai_jobs (account_id) VALUES (NULL)"),
+        ("hummdesk_relay", "UPDATE ai_jobs SET account_id = NULL"),
+        ("hummdesk_relay", "DELETE FROM ai_jobs"),
+        ("hummdesk_operator", "DELETE FROM messages"),
+        ("hummdesk_operator", "DELETE FROM conversation_events"),
+        ("hummdesk_operator", "SELECT FROM schema_migrations"),
+    ],
+)
+async def test_what_a_role_may_not_do(database_url: str, role: Any, statement: str) -> None:
+    database = Database(database_url, role=role, size=1, timeout=2)
+    await database.open()
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with database.everywhere() as tx:
+            await tx.execute(statement.encode())
+    await database.close()
