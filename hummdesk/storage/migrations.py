@@ -48,7 +48,6 @@ async def migrate(url: str) -> list[str]:
     async with _connection(url) as connection:
         await queries.take_turn(connection, lock=LOCK)
         todo = await _pending(connection)
-        await queries.create_table(connection)
         for migration in todo:
             await _apply(connection, migration)
     return [migration.name for migration in todo]
@@ -112,6 +111,7 @@ def _refuse_differences(applied: dict[str, str], released: list[Migration]) -> N
 
 async def _apply(connection: Transaction, migration: Migration) -> None:
     async with connection.transaction():
+        await queries.create_table(connection)
         await connection.execute(migration.sql.encode())
         await queries.note(connection, name=migration.name, checksum=migration.checksum)
 

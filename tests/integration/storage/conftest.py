@@ -89,8 +89,8 @@ class Account:
     async def _insert(self, connection: psycopg.AsyncConnection[Any], person: Person) -> None:
         row = (self.id, person.id, person.email, person.name)
         if person.is_staff:
-            columns = "(account_id, id, email, name, role)"
-            await connection.execute(f"INSERT INTO users {columns} VALUES (%s, %s, %s, %s, %s)", (*row, person.role))
+            statement = "INSERT INTO users (account_id, id, email, name, role) VALUES (%s, %s, %s, %s, %s)"
+            await connection.execute(statement, (*row, person.role))
         else:
             await connection.execute("INSERT INTO contacts VALUES (%s, %s, %s, %s)", row)
         for team in person.team_ids:
@@ -133,9 +133,14 @@ async def empty_database_url(servers: Any) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def lonely_role(servers: Any) -> AsyncIterator[str]:
-    """The name of a login that may nothing but log in."""
-    name = f"test_login_{new_id().hex}"
-    await servers.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(sql.Identifier(name)))
-    yield name
-    await servers.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+async def owner(servers: Any, empty_database_url: str) -> AsyncIterator[str]:
+    """The name of a login that is no superuser and owns the empty database."""
+    name = sql.Identifier(f"test_owner_{new_id().hex}")
+    async with await psycopg.AsyncConnection.connect(empty_database_url, autocommit=True) as superuser:
+        database = sql.Identifier(superuser.info.dbname)
+        await superuser.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+        await superuser.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, name))
+        yield name.as_string()[1:-1]
+        await superuser.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(name))
+        await superuser.execute(sql.SQL("DROP OWNED BY {}").format(name))
+        await superuser.execute(sql.SQL("DROP ROLE {}").format(name))

@@ -241,13 +241,9 @@ async def test_a_page_of_a_status_an_agent_a_customer(account: Any, foreign: Any
     assert foreign.conversation not in await page(viewer=account.admin)
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "!!!!", "ä", "\ud800", "A" * 32, "_" * 32, "A" * 31, "A" * 5000])
-async def test_no_cursor_breaks_the_list(account: Any, cursor: str) -> None:
+@pytest.mark.parametrize("cursor", ["", "x", "!!!!", "ä", "\ud800", "_" * 32, "A" * 31, "A" * 5000])
+async def test_a_cursor_of_no_list_is_refused(account: Any, cursor: str) -> None:
     async with account.tx() as tx:
-        try:
-            found, _ = await conversations.page(tx, viewer=account.admin, cursor=cursor)
-        except Invalid as refused:
-            assert refused.details == {"cursor": ["Not a cursor of this list."]}
-        else:
-            assert cursor == "A" * 32  # 1970: well formed, before everything
-            assert found == []
+        with pytest.raises(Invalid) as refused:
+            await conversations.page(tx, viewer=account.admin, cursor=cursor)
+    assert refused.value.details == {"cursor": ["Not a cursor of this list."]}

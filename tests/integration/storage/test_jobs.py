@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from hummdesk.storage import conversations, jobs
 from hummdesk.storage.database import Database, Transaction
@@ -55,7 +56,8 @@ class Desk:
 
     async def later(self, column: str) -> None:
         """Let the time in this column pass."""
-        await self.account.execute(f"UPDATE ai_jobs SET {column} = now() - interval '1 s'")
+        statement = sql.SQL("UPDATE ai_jobs SET {} = now() - interval '1 s'").format(sql.Identifier(column))
+        await self.account.execute(statement.as_string())
 
 
 @pytest.fixture
@@ -193,10 +195,9 @@ async def test_a_failed_run_is_announced_by_who_failed_it(desk: Desk) -> None:
 async def test_what_ended_in_silence_is_announced_by_the_relay_once(desk: Desk) -> None:
     job = await desk.running()
     assert await desk.end(job.id, "abstained")
-    with pytest.raises(ConnectionError):
-        async with desk.everywhere() as tx:
-            assert len(await jobs.unannounced(tx, 10, older_than_seconds=0)) == 1
-            raise ConnectionError  # could not be emitted
+    async with desk.everywhere() as tx:
+        assert len(await jobs.unannounced(tx, 10, older_than_seconds=0)) == 1
+        await tx.rollback()  # as when it could not be emitted
     [ended] = await desk.unannounced()
     assert (ended.id, ended.account_id, ended.kind) == (job.id, desk.account.id, "classification")
     assert (ended.conversation_id, ended.message_id) == (desk.account.conversation, job.message.id)

@@ -1,0 +1,108 @@
+"""What holds when many do the same thing to one conversation at the same moment."""
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from hummdesk.storage import conversations, messages
+
+
+async def test_parallel_sends_count_without_gaps_and_time_follows(account: Any) -> None:
+    people = [account.customer, account.agent, account.colleague]
+    sent = await asyncio.gather(*(account.send(people[n % 3], str(n)) for n in range(50)))
+    async with account.tx() as tx:
+        stored, _ = await messages.page(tx, viewer=account.admin, conversation_id=account.conversation, limit=100)
+    assert sorted(one.message.seq for one in sent) == list(range(1, 51))
+    assert [one.seq for one in stored] == list(range(1, 51))
+    times = [one.created_at for one in stored]
+    assert times == sorted(times)
+    seen = await account.see(account.admin)
+    assert (seen.last_seq, seen.unread_count, seen.updated_at) == (50, 17, times[-1])
+
+
+async def test_parallel_repeats_store_one_row(account: Any) -> None:
+    sent = await asyncio.gather(*(account.send(account.customer, str(n), client_message_id="m") for n in range(20)))
+    assert sum(one.created for one in sent) == 1
+    assert len({one.message.id for one in sent}) == 1
+    seen = await account.see(account.admin)
+    assert (seen.last_seq, seen.unread_count) == (1, 1)
+    assert await account.execute("SELECT count(*) FROM ai_jobs WHERE account_id = %(account)s") == [(1,)]
+
+
+async def test_parallel_starts_open_one_conversation(account: Any) -> None:
+    started = await asyncio.gather(*(account.start(account.customer, client_message_id="c") for _ in range(10)))
+    assert len(set(started)) == 1
+
+
+async def test_of_two_agents_on_the_same_base_one_replies(account: Any) -> None:
+    await account.send(account.customer)
+    replies = await asyncio.gather(
+        account.send(account.agent, based_on_seq=1),
+        account.send(account.colleague, based_on_seq=1),
+        return_exceptions=True,
+    )
+    assert sorted(type(one).__name__ for one in replies) == ["Conflict", "Sent"]
+
+
+async def test_a_conversation_is_reopened_once(account: Any) -> None:
+    async with account.tx() as tx:
+        await conversations.change_status(
+            tx, actor=account.agent, conversation_id=account.conversation, status="closed", reason=None
+        )
+    sent = await asyncio.gather(*(account.send(account.customer) for _ in range(5)))
+    assert [one.reopened_from for one in sorted(sent, key=lambda one: one.message.seq)] == ["closed"] + [None] * 4
+
+
+async def test_parallel_changes_of_status_are_logged_as_they_followed(account: Any) -> None:
+    async def change(status: Any) -> None:
+        async with account.tx() as tx:
+            await conversations.change_status(
+                tx, actor=account.agent, conversation_id=account.conversation, status=status, reason=None
+            )
+
+    await asyncio.gather(*(change(random.choice(conversations.STATUSES)) for _ in range(30)))
+    state = "open"
+    for kind, _, details in await account.log():
+        if kind == "status_changed":
+            assert details["from"] == state
+            assert details["to"] != state
+            state = details["to"]
+    assert (await account.see(account.admin)).status == state
+
+
+async def test_counts_are_right_after_any_mix_of_sending_and_reading(account: Any) -> None:
+    async def read(reader: Any) -> None:
+        async with account.tx() as tx:
+            await messages.mark_read(tx, reader=reader, conversation_id=account.conversation, message_id=None)
+
+    people = [account.customer, account.agent, account.colleague]
+    work = [account.send(one) for one in people * 8] + [read(one) for one in people * 8]
+    random.shuffle(work)
+    await asyncio.gather(*work)
+    [[expected_staff]] = await account.execute(
+        "SELECT count(*) FROM messages WHERE conversation_id = %(conversation)s AND sender_type = 'customer' AND seq > "
+        "(SELECT COALESCE(max(seq), 0) FROM message_reads WHERE conversation_id = %(conversation)s "
+        " AND reader_type = 'agent')"
+    )
+    [[expected_customer]] = await account.execute(
+        "SELECT count(*) FROM messages WHERE conversation_id = %(conversation)s AND sender_type = 'agent' AND seq > "
+        "(SELECT COALESCE(max(seq), 0) FROM message_reads WHERE conversation_id = %(conversation)s "
+        " AND reader_type = 'customer')"
+    )
+    assert (await account.see(account.viewer)).unread_count == expected_staff
+    assert (await account.see(account.customer)).unread_count == expected_customer
+
+
+@pytest.mark.parametrize("readers", [1, 2])
+async def test_two_tabs_read_once_for_each_reader(account: Any, readers: int) -> None:
+    await account.send(account.customer)
+    people = [account.agent, account.colleague][:readers]
+
+    async def read(reader: Any) -> Any:
+        async with account.tx() as tx:
+            return await messages.mark_read(tx, reader=reader, conversation_id=account.conversation, message_id=None)
+
+    done = await asyncio.gather(*(read(one) for one in people * 5))
+    assert len([one for one in done if one is not None]) == readers

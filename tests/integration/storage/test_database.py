@@ -1,0 +1,250 @@
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from hummdesk.errors import Invalid, NotFound, Unavailable
+from hummdesk.storage.database import Database, connection_string
+from hummdesk.storage.ids import new_id
+
+NOBODY_LISTENS = "postgresql://hummdesk@127.0.0.1:1/hummdesk"
+
+
+@pytest.fixture
+async def pool_of_one(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, role="hummdesk_app", size=1, timeout=0.3)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def value(tx: Any, expression: str) -> Any:
+    row = await (await tx.execute(f"SELECT {expression} AS value".encode())).fetchone()
+    return row["value"]
+
+
+async def idle(account: Any) -> list[tuple[Any, ...]]:
+    """Connections with a transaction that nobody goes on with."""
+    return await account.execute(
+        "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hummdesk_app' "
+        "AND state LIKE 'idle in transaction%%'"
+    )
+
+
+async def test_rows_are_dictionaries_and_times_are_utc(account: Any) -> None:
+    async with account.tx() as tx:
+        row = await (await tx.execute("SELECT '{\"a\": 1}'::jsonb AS document, now() AS moment")).fetchone()
+    assert row["document"] == {"a": 1}
+    assert row["moment"].tzname() == "UTC"
+
+
+async def cut(account: Any, tx: Any) -> None:
+    """Terminate the connection and wait until it has gone."""
+    await account.execute("SELECT pg_terminate_backend(%(pid)s, 5000)", pid=tx.info.backend_pid)
+
+
+async def close_conversation(tx: Any, account: Any) -> None:
+    await tx.execute("UPDATE conversations SET status = 'closed' WHERE id = %s", (account.conversation,))
+
+
+async def test_a_transaction_is_whole(account: Any) -> None:
+    async def change_your_mind() -> None:
+        async with account.tx() as tx:
+            await close_conversation(tx, account)
+            raise NotFound
+
+    with pytest.raises(NotFound):
+        await change_your_mind()
+    assert (await account.see(account.admin)).status == "open"
+
+
+async def test_a_cancelled_handler_leaves_no_transaction_open(account: Any) -> None:
+    entered = asyncio.Event()
+
+    async def handler() -> None:
+        async with account.tx() as tx:
+            await close_conversation(tx, account)
+            entered.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(handler())
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await idle(account) == []
+    await account.send(account.agent)  # the row is not locked any more
+    assert (await account.see(account.admin)).status == "open"
+
+
+async def test_cancelled_at_any_moment_the_pool_stays_whole(account: Any, pool_of_one: Database) -> None:
+    async def handler() -> None:
+        async with pool_of_one.account(account.id) as tx:
+            await value(tx, "pg_sleep(0.002)")
+
+    for n in range(40):
+        task = asyncio.create_task(handler())
+        await asyncio.sleep(n / 8000)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    async with pool_of_one.account(account.id) as tx:
+        assert await value(tx, "current_account()") == account.id
+    assert await idle(account) == []
+
+
+async def test_a_slow_statement_is_unavailable(pool_of_one: Database) -> None:
+    with pytest.raises(Unavailable) as refused:
+        async with pool_of_one.everywhere() as tx:
+            await tx.execute("SELECT pg_sleep(5)")
+    assert isinstance(refused.value.__cause__, psycopg.errors.QueryCanceled)
+    await pool_of_one.check()
+
+
+async def test_a_locked_table_is_unavailable(account: Any, pool_of_one: Database) -> None:
+    async with await psycopg.AsyncConnection.connect(account.url) as connection:
+        await connection.execute("LOCK TABLE canned_replies")
+        with pytest.raises(Unavailable):
+            async with pool_of_one.account(account.id) as tx:
+                await tx.execute("SELECT FROM canned_replies")
+    await pool_of_one.check()
+
+
+async def test_an_exhausted_pool_is_unavailable(pool_of_one: Database) -> None:
+    async with pool_of_one.everywhere():
+        with pytest.raises(Unavailable):
+            await pool_of_one.check()
+    await pool_of_one.check()
+
+
+async def test_a_cut_connection_fails_one_request_and_is_replaced(account: Any, pool_of_one: Database) -> None:
+    async def handler() -> None:
+        async with pool_of_one.account(account.id) as tx:
+            await cut(account, tx)
+            await value(tx, "1")
+
+    with pytest.raises(Unavailable):
+        await handler()
+    await pool_of_one.check()
+
+
+async def test_connections_cut_at_rest_fail_no_request(account: Any, pool_of_one: Database) -> None:
+    async with pool_of_one.everywhere() as tx:
+        connection = tx
+    await cut(account, connection)
+    await pool_of_one.check()
+
+
+async def test_a_commit_cut_short_is_not_reported_as_done(account: Any, pool_of_one: Database) -> None:
+    async def handler() -> None:
+        async with pool_of_one.account(account.id) as tx:
+            await close_conversation(tx, account)
+            await cut(account, tx)
+
+    with pytest.raises(Unavailable):
+        await handler()
+    assert (await account.see(account.admin)).status == "open"
+
+
+async def test_without_a_server_it_opens_and_is_unavailable() -> None:
+    database = Database(NOBODY_LISTENS, role="hummdesk_app", size=2, timeout=0.3)
+    await database.open()
+    with pytest.raises(Unavailable):
+        await database.check()
+    await database.close()
+    with pytest.raises(Unavailable):
+        await database.check()
+
+
+async def test_it_recovers_by_itself_after_a_long_outage(
+    servers: Any, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hummdesk.storage.database.RECONNECT_SECONDS", 0.2)
+    name = fresh_database_url.split("/")[3].split("?")[0]
+    database = Database(fresh_database_url, role="hummdesk_app", size=2, timeout=0.5)
+    await database.open()
+    await database.check()
+    allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    await servers.execute(allow.format(sql.Identifier(name), sql.SQL("false")))
+    await servers.execute(
+        sql.SQL("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = {}").format(name)
+    )
+    for _ in range(4):
+        with pytest.raises(Unavailable):
+            await database.check()
+    await servers.execute(allow.format(sql.Identifier(name), sql.SQL("true")))
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await database.check()
+                break
+            except Unavailable:
+                continue
+    await database.close()
+
+
+async def test_faults_of_ours_are_not_translated(account: Any) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        async with account.tx() as tx:
+            await tx.execute("UPDATE conversations SET status = 'lost' WHERE id = %s", (account.conversation,))
+
+
+@pytest.mark.parametrize(("column", "told"), [("assigned_to", "agent"), ("assigned_team", "team")])
+async def test_a_constraint_that_means_something_is_told(account: Any, column: str, told: str) -> None:
+    statement = sql.SQL("UPDATE conversations SET {} = %s WHERE id = %s").format(sql.Identifier(column))
+    with pytest.raises(NotFound, match=told):
+        async with account.tx() as tx:
+            await tx.execute(statement, (new_id(), account.conversation))
+
+
+async def test_what_cannot_be_stored_is_invalid(account: Any) -> None:
+    with pytest.raises(Invalid):
+        async with account.tx() as tx:
+            await tx.execute("SELECT %s::text", ("\0",))
+
+
+async def test_listening_survives_a_cut_and_says_so(account: Any) -> None:
+    listening = account.app.listen("hummdesk_people", "hummdesk_jobs")
+    async with asyncio.timeout(5):
+        assert await anext(listening) == ("", "")
+        await account.execute("SELECT pg_notify('hummdesk_jobs', 'a'), pg_notify('other', 'b')")
+        assert await anext(listening) == ("hummdesk_jobs", "a")
+        await account.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' "
+            "AND datname = current_database()"
+        )
+        assert await anext(listening) == ("", "")
+        await account.execute("SELECT pg_notify('hummdesk_people', 'c')")
+        assert await anext(listening) == ("hummdesk_people", "c")
+    await listening.aclose()
+
+
+async def test_listening_can_be_cancelled() -> None:
+    listening = Database(NOBODY_LISTENS, role="hummdesk_app", size=1, timeout=1).listen("hummdesk_jobs")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await anext(listening)
+    await listening.aclose()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@db.example.com:5433/desk?sslmode=require",
+        "postgresql://me@/desk?host=%2Frun%2Fpostgresql&port=5433",
+        "postgres:///desk?host=/run/postgresql",
+    ],
+)
+def test_a_url_keeps_what_it_says_and_gains_a_role(url: str) -> None:
+    given = psycopg.conninfo.conninfo_to_dict(url)
+    made = psycopg.conninfo.conninfo_to_dict(connection_string(url, role="hummdesk_app", timeout=2.5))
+    assert {name: made[name] for name in given} == given
+    assert made["options"] == "-c role=hummdesk_app -c statement_timeout=2500 -c lock_timeout=2500 -c timezone=UTC"
+
+
+def test_options_of_a_url_are_kept() -> None:
+    made = connection_string("postgresql://h/d?options=-c%20work_mem%3D8MB", role="hummdesk_relay", timeout=1)
+    options = psycopg.conninfo.conninfo_to_dict(made)["options"]
+    assert str(options).startswith("-c work_mem=8MB -c role=hummdesk_relay ")

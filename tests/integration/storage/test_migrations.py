@@ -1,0 +1,155 @@
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from hummdesk.models import Person
+from hummdesk.storage import conversations, messages, migrations
+from hummdesk.storage.database import Database
+from hummdesk.storage.ids import new_id
+from hummdesk.storage.migrations import Migration, MigrationError, migrate, pending
+from hummdesk.storage.queries import SQL
+
+NAMES = sorted(path.stem for path in (SQL / "migrations").glob("*.sql"))
+
+
+async def execute(url: str, statement: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(statement.encode())
+
+
+def release(monkeypatch: pytest.MonkeyPatch, *released: Migration) -> None:
+    """As if this version of HummDesk came with these migrations."""
+    monkeypatch.setattr(Migration, "released", classmethod(lambda cls: list(released)))
+
+
+async def refused(url: str) -> str:
+    """What `migrate` and `pending` both refuse with, in one line."""
+    with pytest.raises(MigrationError) as fault:
+        await migrate(url)
+    with pytest.raises(MigrationError) as same:
+        await pending(url)
+    assert str(fault.value) == str(same.value)
+    assert "\n" not in str(fault.value)
+    return str(fault.value)
+
+
+async def test_an_empty_database_is_brought_up_to_date_once(empty_database_url: str) -> None:
+    assert await pending(empty_database_url) == NAMES
+    assert await migrate(empty_database_url) == NAMES
+    assert await pending(empty_database_url) == []
+    assert await migrate(empty_database_url) == []
+
+
+async def test_looking_changes_nothing(empty_database_url: str) -> None:
+    await pending(empty_database_url)
+    async with await psycopg.AsyncConnection.connect(empty_database_url) as connection:
+        cursor = await connection.execute("SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+        assert cursor.rowcount == 0
+
+
+async def test_two_at_once_take_turns(empty_database_url: str) -> None:
+    applied = await asyncio.gather(migrate(empty_database_url), migrate(empty_database_url))
+    assert sorted(applied) == [[], NAMES]
+
+
+async def test_a_new_migration_is_pending(fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = Migration(name="9999_new", sql="CREATE TABLE new (account_id uuid)")
+    release(monkeypatch, *Migration.released(), new)
+    assert await pending(fresh_database_url) == ["9999_new"]
+    assert await migrate(fresh_database_url) == ["9999_new"]
+    assert await pending(fresh_database_url) == []
+
+
+async def test_an_edited_migration_is_refused(fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *rest = Migration.released()
+    edited = Migration(name=first.name, sql=first.sql + "-- edited")
+    release(monkeypatch, edited, *rest, Migration(name="9999_new", sql="CREATE TABLE new ()"))
+    assert f"{first.name} was edited" in await refused(fresh_database_url)
+
+
+async def test_a_newer_database_is_refused(fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    release(monkeypatch, *Migration.released()[:-1])
+    assert "another version of HummDesk" in await refused(fresh_database_url)
+
+
+async def test_a_broken_migration_leaves_those_before_it(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = Migration(name="1", sql="CREATE TABLE good (account_id uuid)")
+    broken = Migration(name="2", sql="CREATE TABLE half (account_id uuid); SELECT 1 / 0")
+    release(monkeypatch, good, broken)
+    with pytest.raises(MigrationError, match="division by zero"):
+        await migrate(empty_database_url)
+    assert await pending(empty_database_url) == ["2"]
+    release(monkeypatch, good, Migration(name="2", sql="CREATE TABLE half (account_id uuid)"))
+    assert await migrate(empty_database_url) == ["2"]
+
+
+@pytest.mark.parametrize("table", ["posts (id int)", "schema_migrations (version text)"])
+async def test_somebody_elses_tables_are_refused_and_left_alone(empty_database_url: str, table: str) -> None:
+    await execute(empty_database_url, f"CREATE TABLE {table}")
+    told = await refused(empty_database_url)
+    assert table.split()[0] in told
+    assert "name an empty database" in told
+
+
+async def test_tables_of_an_extension_are_nobodys(empty_database_url: str) -> None:
+    await execute(empty_database_url, "CREATE EXTENSION pg_stat_statements")
+    assert await migrate(empty_database_url) == NAMES
+
+
+async def test_an_old_server_is_refused(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "MINIMUM_SERVER", 99)
+    assert "is too old: HummDesk needs 99 or later" in await refused(empty_database_url)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me@127.0.0.1:1/x", "postgresql://me@127.0.0.1:port/x", "postgresql://h/x?nonsense=1"]
+)
+async def test_a_server_that_cannot_be_reached_is_told_in_a_line(url: str) -> None:
+    assert "check DATABASE_URL" in await refused(url)
+
+
+async def test_an_owner_who_may_not_have_the_roles_is_told(template: str, empty_database_url: str, owner: str) -> None:
+    url = psycopg.conninfo.make_conninfo(empty_database_url, user=owner)
+    assert await pending(url) == NAMES
+    with pytest.raises(MigrationError, match="CREATEROLE, and ADMIN OPTION on hummdesk_app"):
+        await migrate(url)
+    assert await pending(url) == NAMES
+
+
+async def test_an_owner_who_is_no_superuser_migrates_and_serves(
+    servers: Any, template: str, empty_database_url: str, owner: str
+) -> None:
+    url = psycopg.conninfo.make_conninfo(empty_database_url, user=owner)
+    grant = sql.SQL("GRANT hummdesk_app, hummdesk_relay, hummdesk_operator TO {} WITH ADMIN OPTION")
+    await servers.execute(grant.format(sql.Identifier(owner)))
+    assert await migrate(url) == NAMES
+
+    operator = Database(url, role="hummdesk_operator", size=1, timeout=5)
+    app = Database(url, role="hummdesk_app", size=1, timeout=5)
+    await operator.open()
+    await app.open()
+    customer = Person(account_id=new_id(), id=new_id(), email="c@example.com", name="C", role="customer")
+    async with operator.everywhere() as tx:
+        await tx.execute("INSERT INTO accounts VALUES (%s, 'A')", (customer.account_id,))
+        await tx.execute("INSERT INTO contacts VALUES (%s, %s, 'c', 'C')", (customer.account_id, customer.id))
+    async with app.account(customer.account_id) as tx:
+        started, _ = await conversations.start(tx, contact=customer, subject=None, metadata={}, client_message_id=None)
+        new = messages.NewMessage(conversation_id=started, content="Hello")
+        assert (await messages.send(tx, sender=customer, message=new)).created
+    async with app.account(new_id()) as tx:
+        cursor = await tx.execute("SELECT FROM messages")
+        assert cursor.rowcount == 0
+    await app.close()
+    await operator.close()
+
+
+def test_migrations_are_numbered_in_order_and_begin_with_their_subject() -> None:
+    for number, name in enumerate(NAMES, start=1):
+        assert name.startswith(f"{number:04}_")
+        assert Path(SQL / "migrations" / f"{name}.sql").read_text().startswith("-- ")
