@@ -40,7 +40,11 @@ def reaches(user: ServerUser | None, path: Path, *, to: str) -> bool:
     if user is None:
         return True
     command = ["/bin/sh", "-c", f'test -{to} "$1"', "sh", str(path)]
-    return not subprocess.run(command, user=user.uid, group=user.gid, extra_groups=[], cwd="/", check=False).returncode
+    try:
+        asked = subprocess.run(command, user=user.uid, group=user.gid, extra_groups=[], cwd="/", check=False)
+    except PermissionError:
+        raise Fault(f"this root may not become {user.name} to run PostgreSQL: set DATABASE_URL") from None
+    return asked.returncode == 0
 
 
 def database_place(home: Path, user: ServerUser | None) -> Path:
@@ -74,7 +78,10 @@ def shared_directory(user: ServerUser | None) -> Path:
     """A directory of ours that `user` can pass through."""
     for candidate in (SHARED, Path(tempfile.gettempdir()) / f"hummdesk-{os.geteuid()}"):
         try:
-            candidate.mkdir(mode=0o711, exist_ok=True)
+            candidate.mkdir(mode=0o700)
+            candidate.chmod(0o711)  # whatever the umask
+        except FileExistsError:
+            pass
         except OSError:
             continue
         if _is_private(candidate, os.geteuid()) and reaches(user, candidate, to="x"):

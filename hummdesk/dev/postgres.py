@@ -71,10 +71,9 @@ class Cluster:
             user=self.user,
             stop_signal=signal.SIGINT,
             orphan_signal=signal.SIGINT,
-            ready=self._is_ready,
         )
 
-    async def _is_ready(self, pid: int) -> bool:
+    async def is_ready(self, pid: int) -> bool:
         """The server writes its state into the eighth line of this file, which is what pg_ctl reads, too."""
         with suppress(OSError):
             lines = (self.data / "postmaster.pid").read_text().split("\n")
@@ -110,17 +109,17 @@ async def prepare(home: Path) -> Cluster:
     return cluster
 
 
-async def start(service: Service) -> Process:
+async def start(cluster: Cluster, folder: Path, *, durable: bool = True) -> Process:
     """Run it until it is ready; again while backends of a killed predecessor are still leaving."""
+    service = cluster.service(folder, durable=durable)
     for _ in range(100):
-        process = await Process.start(service)
-        if await process.wait_ready(START_SECONDS):
-            return process
-        await process.wait()
-        if "shared memory block" not in process.last_words():
-            break
-        await asyncio.sleep(0.1)
-    raise Fault(f"PostgreSQL does not start: {process.last_words()} (see {service.log})")
+        try:
+            return await Process.start_ready(service, cluster.is_ready, START_SECONDS)
+        except Fault as fault:
+            if "shared memory block" not in str(fault):
+                raise
+            await asyncio.sleep(0.1)
+    return await Process.start_ready(service, cluster.is_ready, START_SECONDS)
 
 
 async def _initialise(cluster: Cluster) -> None:

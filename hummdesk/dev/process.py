@@ -18,6 +18,7 @@ from hummdesk.faults import Fault
 PR_SET_PDEATHSIG = 1
 LOG_BYTES = 10_000_000
 KILL_SECONDS = 5.0
+POLL_SECONDS = 0.02
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -43,8 +44,6 @@ class Service:
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
     stop_seconds: float = 5.0
-    ready: Callable[[int], Awaitable[bool]] | None = None
-    """Asked with the pid until it says yes."""
 
     @property
     def log(self) -> Path:
@@ -78,34 +77,40 @@ class Process:
             service.pid_file.write_text(f"{child.pid} {psutil.Process(child.pid).create_time()}")
         return cls(service, child, log_start)
 
+    @classmethod
+    async def start_ready(cls, service: Service, ready: Callable[[int], Awaitable[bool]], seconds: float) -> "Process":
+        """Start it and ask `ready` with its pid until it says yes; a Fault if it ends before, or takes too long."""
+        process = await cls.start(service)
+        try:
+            async with asyncio.timeout(seconds):
+                while not await ready(process.pid):
+                    if process.child.returncode is not None:
+                        raise Fault(f"{service.name} does not start: {process.last_words()} (see {service.log})")
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            await process.stop()
+            raise Fault(f"{service.name} does not answer after {seconds:.0f} s (see {service.log})") from None
+        except BaseException:
+            await process.stop()
+            raise
+        return process
+
     async def wait(self) -> int:
-        """Its exit code, negative for a signal."""
+        """Its exit code, negative for a signal, when nothing of its session is left."""
         code = await self.child.wait()
+        self.kill()
         self.service.pid_file.unlink(missing_ok=True)
         return code
 
-    async def wait_ready(self, seconds: float) -> bool:
-        """False if it ended before it was ready; a Fault if it is neither after `seconds`."""
-        ready = self.service.ready
-        try:
-            async with asyncio.timeout(seconds):
-                while ready is not None and not await ready(self.pid):
-                    if self.child.returncode is not None:
-                        return False
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise Fault(f"{self.service.name} does not answer after {seconds:.0f} s, see {self.service.log}") from None
-        return True
-
     async def stop(self) -> None:
-        """Ask, wait `stop_seconds`, then kill whatever is left of its session."""
-        self._signal(self.service.stop_signal)
+        """Ask, wait `stop_seconds`, then kill."""
+        with suppress(ProcessLookupError):
+            self.child.send_signal(self.service.stop_signal)
         try:
             async with asyncio.timeout(self.service.stop_seconds):
                 await self.wait()
         except TimeoutError:
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
+            self.kill()
             await self.wait()
 
     def last_words(self) -> str:
@@ -115,9 +120,9 @@ class Process:
         fatal = [line for line in said[-10:] if "FATAL" in line]
         return (fatal or said)[-1][:300]
 
-    def _signal(self, number: signal.Signals) -> None:
+    def kill(self) -> None:
         with suppress(ProcessLookupError):
-            self.child.send_signal(number)
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 async def spawn(service: Service, output: IO[bytes], script: IO[bytes] | None = None) -> asyncio.subprocess.Process:
@@ -163,7 +168,7 @@ def end_orphans(folder: Path) -> None:
     left = [process for path in (folder / "run").glob("*.pid") if (process := _recorded(path))]
     for process in left:
         with suppress(psutil.Error):
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # PostgreSQL takes SIGTERM for leave to wait for its clients
     for process in psutil.wait_procs(left, timeout=KILL_SECONDS)[1]:
         with suppress(psutil.Error):
             process.kill()

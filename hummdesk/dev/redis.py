@@ -53,10 +53,9 @@ class Server:
             folder=folder,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             orphan_signal=signal.SIGTERM,
-            ready=self._is_ready,
         )
 
-    async def _is_ready(self, _pid: int) -> bool:
+    async def is_ready(self, _pid: int) -> bool:
         """It answers at once, but with -LOADING until it has read its file."""
         with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -84,11 +83,8 @@ def prepare(home: Path, last_url: str = "") -> Server:
     return server
 
 
-async def start(service: Service) -> Process:
-    process = await Process.start(service)
-    if not await process.wait_ready(START_SECONDS):
-        raise Fault(f"Redis does not start: {process.last_words()} (see {service.log})")
-    return process
+async def start(server: Server, folder: Path) -> Process:
+    return await Process.start_ready(server.service(folder), server.is_ready, START_SECONDS)
 
 
 def find_program() -> Path:

@@ -1,7 +1,6 @@
 """Keeps processes running: starts one that ends again, and stops them all in order."""
 
 import asyncio
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -29,14 +28,14 @@ class Supervisor:
     def names(self) -> tuple[str, ...]:
         return tuple(self._keepers)
 
-    async def keep(self, process: Process) -> None:
+    def keep(self, process: Process) -> None:
         """From now on this process's service runs until it is stopped."""
         name = process.service.name
         self._running[name] = process
         self._keepers[name] = asyncio.create_task(self._keep(process), name=f"keep {name}")
 
     async def start(self, service: Service) -> None:
-        await self.keep(await Process.start(service))
+        self.keep(await Process.start(service))
 
     async def _keep(self, process: Process) -> None:
         quick_ends = 0
@@ -73,8 +72,7 @@ class Supervisor:
         """Kill what does not hold data; whoever waits in `stop` gets on."""
         for process in self._running.values():
             if process.service.orphan_signal == signal.SIGKILL:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
 
 
 def _obituary(process: Process, code: int, quick_ends: int) -> str:

@@ -26,6 +26,7 @@ SLOW_SECONDS = 30.0
 """Who is not ready by then is told about, and goes on."""
 WORKER_STOP_SECONDS = 9.0
 WEB_STOP_MARGIN_SECONDS = 1.5
+SERVERS = ("redis", "postgres")
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -37,6 +38,7 @@ class Up:
     workers: int
     say: Callable[[str], None]
     supervisor: Supervisor = field(init=False)
+    cluster: postgres.Cluster | None = None
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -77,21 +79,16 @@ class Up:
 
     async def _servers(self, wanted: Settings) -> dict[str, str]:
         """Start those that are not named by the settings; how to reach them."""
-        urls = await asyncio.gather(
-            _nothing() if wanted.names_postgres else self._postgres(),
-            _nothing() if wanted.names_redis else self._redis(),
-        )
-        return {name: url for name, url in zip(("DATABASE_URL", "REDIS_URL"), urls, strict=True) if url}
-
-    async def _postgres(self) -> str:
-        cluster = await postgres.prepare(self.home)
-        await self.supervisor.keep(await postgres.start(cluster.service(self.home)))
-        return cluster.url()
-
-    async def _redis(self) -> str:
-        server = redis.prepare(self.home, home.kept(self.home).get("REDIS_URL", ""))
-        await self.supervisor.keep(await redis.start(server.service(self.home)))
-        return server.url
+        urls = {}
+        if not wanted.names_postgres:
+            self.cluster = await postgres.prepare(self.home)
+            self.supervisor.keep(await postgres.start(self.cluster, self.home))
+            urls["DATABASE_URL"] = self.cluster.url()
+        if not wanted.names_redis:
+            server = redis.prepare(self.home, home.kept(self.home).get("REDIS_URL", ""))
+            self.supervisor.keep(await redis.start(server, self.home))
+            urls["REDIS_URL"] = server.url
+        return urls
 
     def _services(self, settings: Settings, values: Mapping[str, str]) -> list[Service]:
         web = [f"web-{number}" for number in range(1, self.workers + 1)] if self.workers > 1 else ["web"]
@@ -122,9 +119,10 @@ class Up:
 
     async def _stop(self) -> None:
         """What serves first, what it stands on last."""
-        names = list(self.supervisor.names)
-        await self.supervisor.stop(*(name for name in names if name not in ("postgres", "redis")))
-        await self.supervisor.stop("redis", "postgres")
+        await self.supervisor.stop(*(name for name in self.supervisor.names if name not in SERVERS))
+        await self.supervisor.stop(*SERVERS)
+        if self.cluster is not None:
+            self.cluster.tidy()
 
     def _forget_gauges(self, pid: int) -> None:
         mark_process_dead(pid, str(self.metrics))  # type: ignore[no-untyped-call]
@@ -133,10 +131,6 @@ class Up:
         """Counters of processes that are gone would be added to those of the new ones."""
         shutil.rmtree(self.metrics, ignore_errors=True)
         self.metrics.mkdir(mode=0o700)
-
-
-async def _nothing() -> str:
-    return ""
 
 
 async def _get(host: str, number: int, path: str) -> tuple[int, str]:

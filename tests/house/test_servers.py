@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 
 from hummdesk.dev import places, postgres, redis
-from hummdesk.dev.process import Process, ServerUser, Service
+from hummdesk.dev.process import Process, ServerUser
 from hummdesk.faults import Fault
 from tests.conftest import Servers, make_reachable_directory
 
@@ -35,7 +35,7 @@ def folder() -> Iterator[Path]:
 
 @asynccontextmanager
 async def running(cluster: postgres.Cluster, folder: Path) -> AsyncIterator[Process]:
-    process = await postgres.start(cluster.service(folder, durable=False))
+    process = await postgres.start(cluster, folder, durable=False)
     try:
         yield process
     finally:
@@ -123,24 +123,24 @@ async def test_a_path_too_long_for_a_socket_gets_a_short_one(folder: Path) -> No
 async def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
     cluster = await postgres.prepare(folder)
     (cluster.data / "PG_VERSION").write_text("9.6\n")
-    with pytest.raises(Fault, match=r"PostgreSQL does not start: .*incompatible"):
-        await postgres.start(cluster.service(folder))
+    with pytest.raises(Fault, match=r"postgres does not start: .*incompatible"):
+        await postgres.start(cluster, folder)
     server = redis.prepare(folder)
     broken = server.folder / "redis.conf"
     broken.write_text(broken.read_text() + "no-such-directive 1\n")
-    with pytest.raises(Fault, match="Redis does not start: "):
-        await redis.start(server.service(folder))
+    with pytest.raises(Fault, match="redis does not start: "):
+        await redis.start(server, folder)
 
 
 async def test_what_the_broker_holds_survives_and_its_address_stays(folder: Path) -> None:
     server = redis.prepare(folder)
-    process = await redis.start(server.service(folder))
+    process = await redis.start(server, folder)
     async with Redis.from_url(server.url) as client:
         await client.lpush("jobs", "one")
     await process.stop()
     again = redis.prepare(folder, server.url)
     assert again.url == server.url
-    process = await redis.start(again.service(folder))
+    process = await redis.start(again, folder)
     async with Redis.from_url(server.url) as client:
         assert await client.lrange("jobs", 0, -1) == [b"one"]
     other = redis.prepare(folder, server.url)
@@ -265,7 +265,7 @@ async def main():
     folder = home.make(Path(sys.argv[1]))
     cluster = await postgres.prepare(folder)
     server = redis.prepare(folder)
-    processes = [await postgres.start(cluster.service(folder)), await redis.start(server.service(folder))]
+    processes = [await postgres.start(cluster, folder), await redis.start(server, folder)]
     with psycopg.connect(cluster.url()) as connection:
         print(connection.execute("SHOW fsync").fetchone()[0], cluster.place.owner(), cluster.user)
     for process in processes:
@@ -297,9 +297,8 @@ async def test_a_failed_initdb_says_why(folder: Path, monkeypatch: pytest.Monkey
 
 async def test_orphan_signal_lets_postgres_end_orderly(folder: Path) -> None:
     cluster = await postgres.prepare(folder)
-    service: Service = cluster.service(folder)
-    process = await postgres.start(service)
-    process.child.send_signal(service.orphan_signal)
+    process = await postgres.start(cluster, folder)
+    process.child.send_signal(process.service.orphan_signal)
     assert await process.wait() == 0
     assert not (cluster.data / "postmaster.pid").exists()
     assert not psutil.pid_exists(process.pid)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -81,7 +80,7 @@ async def test_a_crash_loop_slows_down_and_is_told_in_a_line(tmp_path: Path) -> 
 async def test_who_does_not_listen_is_killed_with_its_children(tmp_path: Path) -> None:
     supervisor = Supervisor(say=lambda _: None)
     process = await Process.start(script(tmp_path, DEAF, stop_seconds=0.2))
-    await supervisor.keep(process)
+    supervisor.keep(process)
     await until(lambda: "deaf" in process.service.log.read_text())
     children = psutil.Process(process.pid).children()
     assert len(children) == 1
@@ -93,7 +92,7 @@ async def test_who_does_not_listen_is_killed_with_its_children(tmp_path: Path) -
 async def test_hurry_ends_a_stop_that_waits(tmp_path: Path) -> None:
     supervisor = Supervisor(say=lambda _: None)
     process = await Process.start(script(tmp_path, DEAF, stop_seconds=30))
-    await supervisor.keep(process)
+    supervisor.keep(process)
     await until(lambda: "deaf" in process.service.log.read_text())
     stopping = asyncio.create_task(supervisor.stop("thing"))
     await asyncio.sleep(0)
@@ -102,18 +101,25 @@ async def test_hurry_ends_a_stop_that_waits(tmp_path: Path) -> None:
         await stopping
 
 
-async def test_who_is_never_ready_is_a_fault(tmp_path: Path) -> None:
+async def test_who_is_never_ready_is_a_fault_and_does_not_stay(tmp_path: Path) -> None:
     async def never(_: int) -> bool:
         return False
 
-    process = await Process.start(replace(script(tmp_path, "import time; time.sleep(60)"), ready=never))
-    with pytest.raises(Fault, match=r"thing does not answer after 0 s, see .*thing\.log"):
-        await process.wait_ready(0.1)
-    await process.stop()
-    ended = await Process.start(replace(script(tmp_path, "print('bye')"), ready=never))
-    assert await ended.wait_ready(10) is False
-    assert ended.last_words() == "bye"
-    assert await ended.wait() == 0
+    for source, why in (
+        ("import time; time.sleep(60)", r"thing does not answer after 1 s \(see .*thing\.log\)"),
+        ("print('bye')", r"thing does not start: bye \(see .*thing\.log\)"),
+    ):
+        with pytest.raises(Fault, match=why):
+            await Process.start_ready(script(tmp_path, source), never, 1)
+        assert not list((tmp_path / "run").iterdir())
+    starting = asyncio.create_task(
+        Process.start_ready(script(tmp_path, "import time; time.sleep(60)"), never, seconds=60)
+    )
+    await until(lambda: (tmp_path / "run" / "thing.pid").exists())
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not list((tmp_path / "run").iterdir())
 
 
 PARENT = """
