@@ -7,8 +7,9 @@ from typing import Any
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
-from hummdesk import operations
+from hummdesk import logs, operations
 from hummdesk.config import Settings
+from hummdesk.listening import listen
 from hummdesk.node import Node
 from hummdesk.storage.migrations import MigrationError, pending
 
@@ -60,12 +61,16 @@ def serve(settings: Settings, *, host: str, workers: int) -> None:
     """Run the web process until SIGINT or SIGTERM, or `workers` of them on one port."""
     if waiting := asyncio.run(pending(settings.postgres)):
         raise MigrationError(f"{len(waiting)} migrations are pending: run `python -m hummdesk migrate` first")
+    listener = listen(host, settings.port, backlog=BACKLOG)
+    loader = AppLoader(factory=partial(_build_in_process, settings))
+    app = loader.load()
+    app.prepare(sock=listener, workers=workers, single_process=workers == 1, motd=False, access_log=False)
     if workers == 1:
-        app = build(settings)
-        app.prepare(host=host, port=settings.port, single_process=True, motd=False, access_log=False, backlog=BACKLOG)
         Sanic.serve_single(app)
     else:
-        loader = AppLoader(factory=partial(build, settings))
-        app = loader.load()
-        app.prepare(host=host, port=settings.port, workers=workers, motd=False, access_log=False, backlog=BACKLOG)
         Sanic.serve(primary=app, app_loader=loader)
+
+
+def _build_in_process(settings: Settings) -> Sanic[Any, Any]:
+    logs.configure(settings, process="web")
+    return build(settings)

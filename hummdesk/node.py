@@ -88,6 +88,7 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.server.shutdown()
         await self.emitter.settle(timeout=self._settings.shutdown_seconds)
         with suppress(Unavailable):
             await self.desk.presence.forget(self.name)

@@ -13,6 +13,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+# Where all processes under test gather their metrics; prometheus_client looks for it once, when it is imported.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = tempfile.mkdtemp(prefix="hummdesk-metrics-")
+
 from hummdesk.config import Settings
 from hummdesk.dev import postgres, redis
 
@@ -108,11 +111,11 @@ def settings(servers: Servers, database_url: str) -> Settings:
 
 @pytest.fixture(scope="session", autouse=True)
 def environment() -> Iterator[None]:
-    """None of the settings of whoever runs the tests; and a place for metrics, as `up` arranges it."""
-    with tempfile.TemporaryDirectory(prefix="hummdesk-metrics-") as folder, pytest.MonkeyPatch.context() as patch:
+    """None of the settings of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
         for entry in fields(Settings):
             patch.delenv(entry.name.upper(), raising=False)
         for name in [name for name in os.environ if name.startswith("PG")]:
             patch.delenv(name)
-        patch.setenv("PROMETHEUS_MULTIPROC_DIR", folder)
         yield
+    shutil.rmtree(METRICS)

@@ -56,6 +56,8 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         self._max_packet_bytes = max_packet_bytes
         self._inboxes: dict[str, _Inbox] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._heartbeats: set[asyncio.Task[Any]] = set()
+        self.eio.start_background_task = self._start_background_task
 
     def attach(self, app: Sanic[Any, Any], socketio_path: str = "socket.io") -> None:
         self.eio.attach(app, socketio_path)
@@ -96,13 +98,23 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
                 await self._send_packet(eio_sid, Packet(packet.DISCONNECT, namespace="/"))
             self._close(eio_sid)
 
+    async def shutdown(self) -> None:
+        """Stop what runs in the background; the sockets have been closed before."""
+        await super().shutdown()
+        for task in self._heartbeats:
+            task.cancel()
+
     async def settle(self) -> None:
         """Wait until every packet that has arrived is handled."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def address_of(self, sid: str) -> str:
-        return str(self.get_environ(sid)["REMOTE_ADDR"])
+    def _start_background_task(self, target: Callable[..., Any], *args: Any, **options: Any) -> asyncio.Task[Any]:
+        """As python-engineio's, but the task can be found again at shutdown."""
+        task: asyncio.Task[Any] = asyncio.ensure_future(target(*args, **options))
+        self._heartbeats.add(task)
+        task.add_done_callback(self._heartbeats.discard)
+        return task
 
     def _members(self, rooms: Iterable[str]) -> dict[str | None, str]:
         namespace = self.manager.rooms.get("/", {})
@@ -126,9 +138,14 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _close_within_limit(self, eio_sid: str) -> None:
         """Closing waits until the client has read what is queued for it; one that does not read is dropped."""
+        session = self.eio.sockets.get(eio_sid)
+        if session is None:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.eio.disconnect(eio_sid)
+        if session.upgraded:
+            session.queue.put_nowait(None)  # ends the writer, which closes the WebSocket
         self.eio.sockets.pop(eio_sid, None)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:

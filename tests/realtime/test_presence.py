@@ -69,7 +69,7 @@ async def test_a_status_is_told_with_the_one_before(account: Account) -> None:
     await agent.do("set_agent_status", {"status": "offline"})
     await viewer.hears("agent_offline")
     await agent.do("set_agent_status", {"status": "away"})
-    assert (await viewer.hears("agent_online"))["status"] == "away"
+    assert await viewer.hears("agent_online", status="away")
 
 
 async def test_an_agent_of_a_dead_process_goes_offline_with_the_lease(account: Account, web_settings: Settings) -> None:

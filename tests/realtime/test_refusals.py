@@ -1,6 +1,7 @@
 """Bad input of any kind: the contract's error for whoever asked, nothing changed, nobody else disturbed."""
 
 import asyncio
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -174,7 +175,6 @@ async def test_packets_no_client_library_would_send(account: Account, packet: st
         "40{}",
         "42[NaN]",
         '42/admin,["x"]',
-        "7",
         "x",
     ],
 )
@@ -202,25 +202,23 @@ async def test_a_large_post_is_cut_off(account: Account) -> None:
         polling = f"{account.url}/socket.io/?EIO=4&transport=polling"
         opened = await (await session.get(polling)).text()
         sid = opened.split('"sid":"')[1].split('"')[0]
-        answer = await session.post(f"{polling}&sid={sid}", data=b"4" * 10_000_000)
+        answer = await session.post(f"{polling}&sid={sid}", data=io.BytesIO(b"4" * 10_000_000))
         assert answer.status in (400, 413)
     await account.connect("agent")
 
 
-@pytest.mark.parametrize("transport", ["polling", "websocket"])
-async def test_a_foreign_origin_is_refused(account: Account, web_settings: Settings, transport: str) -> None:
-    path = f"/socket.io/?EIO=4&transport={transport}"
-    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    headers = {"Origin": "https://evil.example"} | (
-        upgrade | {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} if transport == "websocket" else {}
-    )
+async def test_a_foreign_origin_is_refused(account: Account, web_settings: Settings) -> None:
     allowing = replace(web_settings, cors_origin="https://desk.example, https://other.example")
-    async with aiohttp.ClientSession() as session, running(allowing, name=f"origins-{transport}") as (url, _):
-        assert (await session.get(account.url + path, headers=headers)).status == 400
-        assert (await session.get(url + path, headers=headers)).status == 400
-        if transport == "polling":
-            answer = await session.get(url + path, headers={"Origin": "https://desk.example"})
-            assert answer.headers["Access-Control-Allow-Origin"] == "https://desk.example"
+    evil, good = ({"Origin": f"https://{host}.example"} for host in ("evil", "desk"))
+    async with aiohttp.ClientSession() as session, running(allowing, name="origins") as (url, _):
+        for address in (account.url, url):
+            path = f"{address}/socket.io/?EIO=4&transport="
+            assert (await session.get(f"{path}polling", headers=evil)).status == 400
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="400"):
+                await session.ws_connect(f"{path}websocket", headers=evil)
+        answer = await session.get(f"{url}/socket.io/?EIO=4&transport=polling", headers=good)
+        assert answer.headers["Access-Control-Allow-Origin"] == good["Origin"]
+        await (await session.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket", headers=good)).close()
 
 
 async def test_limits_of_requests_and_connections(account: Account, web_settings: Settings) -> None:

@@ -1,0 +1,99 @@
+"""What operators ask of a web process."""
+
+import json
+import logging
+from dataclasses import replace
+
+import aiohttp
+import pytest
+import structlog
+
+from hummdesk import logs
+from hummdesk.config import Settings
+from tests.realtime.conftest import running
+from tests.realtime.world import Account
+
+
+async def test_health_and_metrics(account: Account) -> None:
+    agent = await account.connect("agent")
+    await agent.do("send_message", {"conversationId": str(account.conversation), "content": "a secret text"})
+    await agent.hears("new_message")
+    await agent.refused("no_such_event", {})
+    async with aiohttp.ClientSession(account.url) as session:
+        assert (await (await session.get("/health/live")).json()) == {"status": "ok"}
+        ready = await session.get("/health/ready")
+        assert ready.status == 200
+        assert (await ready.json())["checks"] == {"postgresql": "ok", "redis": "ok", "bus": "ok"}
+        figures = await (await session.get("/metrics")).text()
+        assert (await session.get("/")).status == 200
+        missing = await session.get("/nothing/here")
+        assert missing.status == 404
+        assert "Traceback" not in await missing.text()
+    for line in (
+        'hummdesk_connections{role="agent",state="authenticated"}',
+        f'hummdesk_account_connections{{account="{account.id}"}}',
+        'hummdesk_messages_total{sender_type="agent"}',
+        'hummdesk_events_total{event="send_message",outcome="ok"}',
+        'hummdesk_events_total{event="other",outcome="UNKNOWN_EVENT"}',
+        'hummdesk_handler_seconds_count{event="send_message"}',
+        'hummdesk_errors_total{code="UNKNOWN_EVENT",where="handler"}',
+        'hummdesk_fanout_deliveries_total{event="new_message"}',
+        "hummdesk_bus_lag_seconds",
+    ):
+        assert line in figures
+
+
+async def test_readiness_says_which_part_is_down(account: Account, web_settings: Settings) -> None:
+    broken = replace(
+        web_settings,
+        redis_url="redis://127.0.0.1:1/0",
+        database_url="postgresql://nobody@127.0.0.1:1/none",
+        db_timeout_seconds=0.5,
+    )
+    async with running(broken, name="broken") as (url, _), aiohttp.ClientSession(url) as session:
+        ready = await session.get("/health/ready")
+        assert ready.status == 503
+        assert await ready.json() == {
+            "status": "unavailable",
+            "checks": {"postgresql": "down", "redis": "down", "bus": "down"},
+        }
+        assert (await session.get("/health/live")).status == 200
+        client = account.client()
+        await client.connect(token=account.token("agent"), url=url)
+        assert (await client.hears("authentication_error"))["code"] == "UNAVAILABLE"
+
+
+async def test_without_redis_messages_are_still_stored(account: Account, web_settings: Settings) -> None:
+    async with running(replace(web_settings, redis_url="redis://127.0.0.1:1/0"), name="alone") as (url, _):
+        agent = await account.client().connect(token=account.token("agent"), url=url)
+        await agent.hears("authenticated")
+        message = {"conversationId": str(account.conversation), "content": "Kept"}
+        assert (await agent.do("send_message", message))["seq"] == 1
+        assert await agent.refused("get_presence") == "UNAVAILABLE"
+
+
+def test_a_log_line_is_json_without_an_exceptions_text(
+    web_settings: Settings, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    try:
+        logs.configure(replace(web_settings, log_level="INFO"), process="web")
+        with structlog.contextvars.bound_contextvars(request_id="r-1"):
+            try:
+                raise ValueError("what the customer wrote")
+            except ValueError:
+                logging.getLogger("hummdesk").exception("a request failed")
+        line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    finally:
+        root.handlers[:], root.level = before
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+    assert (line["event"], line["request_id"], line["process"], line["exception"]) == (
+        "a request failed",
+        "r-1",
+        "web",
+        "ValueError",
+    )
+    assert "what the customer wrote" not in str(line)
+    assert line["stack"][-1].endswith("test_a_log_line_is_json_without_an_exceptions_text")
