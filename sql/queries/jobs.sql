@@ -160,6 +160,7 @@ WITH over AS (
     WHERE announced_at IS NULL
       AND status IN ('pending', 'published', 'running')
       AND (deadline_at <= clock_timestamp() OR attempts >= :max_attempts AND lease_until <= clock_timestamp())
+    ORDER BY deadline_at
     LIMIT :limit
     FOR UPDATE SKIP LOCKED
 )
@@ -190,6 +191,7 @@ WITH silent AS (
     FROM ai_jobs
     WHERE announced_at IS NULL
       AND finished_at <= clock_timestamp() - make_interval(secs => :older_than_seconds)
+    ORDER BY finished_at
     LIMIT :limit
     FOR UPDATE SKIP LOCKED
 )

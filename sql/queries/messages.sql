@@ -53,6 +53,7 @@ WITH message AS (
         private,
         client_message_id,
         created_at,
+        seq - 1 AS previous_seq, -- computed here, as row-level security keeps arithmetic away from an index
         sender_type = 'customer' AND NOT private AS asks,
         sender_type = 'agent' AND NOT private AS answers
 ), before AS (
@@ -66,7 +67,7 @@ WITH message AS (
     LEFT JOIN messages AS previous
       ON previous.account_id = message.account_id
      AND previous.conversation_id = message.conversation_id
-     AND previous.seq = message.seq - 1
+     AND previous.seq = message.previous_seq
 ), conversation AS (
     UPDATE conversations
     SET

@@ -1,0 +1,283 @@
+"""Every named query, on 200,000 messages and under row-level security, reads through an index and little of it.
+
+Both kinds of plan are looked at: PostgreSQL takes the generic one when a statement has been prepared for a while.
+"""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiosql
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from hummdesk.storage.conversations import NEWEST, STATUSES
+from hummdesk.storage.database import Database
+from hummdesk.storage.ids import new_id
+from hummdesk.storage.messages import BEYOND
+from hummdesk.storage.queries import SQL
+
+ACCOUNTS = 4
+LONG, SHORT = 20_000, 10
+"""Messages in the one long conversation of an account, and in each of its 3,000 short ones."""
+
+SEED = """
+SET session_replication_role = replica;
+CREATE TEMP TABLE given AS SELECT a, md5('account' || a)::uuid AS account_id FROM generate_series(1, 4) AS a;
+INSERT INTO accounts SELECT account_id, 'Account ' || a FROM given;
+INSERT INTO users (account_id, id, email, name, role)
+SELECT account_id, md5(a || 'user' || n)::uuid, n || '@example.com', 'User ' || n, 'agent'
+FROM given, generate_series(1, 50) AS n;
+INSERT INTO contacts (account_id, id, email, name)
+SELECT account_id, md5(a || 'contact' || n)::uuid, n || '@example.com', 'Contact ' || n
+FROM given, generate_series(1, 10000) AS n;
+INSERT INTO teams SELECT account_id, md5(a || 'team' || n)::uuid, 'Team ' || n FROM given, generate_series(1, 5) AS n;
+INSERT INTO team_members
+SELECT account_id, md5(a || 'team' || n % 5 + 1)::uuid, md5(a || 'user' || n)::uuid
+FROM given, generate_series(1, 50) AS n;
+INSERT INTO conversations (account_id, id, contact_id, status, assigned_to, client_message_id, last_seq,
+    last_public_seq, staff_read_seq, unread_staff, updated_at)
+SELECT account_id, md5(a || 'conversation' || n)::uuid, md5(a || 'contact' || n % 1500 + 1)::uuid,
+    CASE WHEN n % 10 = 1 THEN 'open' WHEN n % 10 = 2 THEN 'pending' ELSE 'closed' END,
+    CASE WHEN n % 3 = 0 THEN md5(a || 'user' || n % 7 + 1)::uuid END, 'c' || n, size, size, size / 2, size / 4,
+    now() - n * interval '1 minute'
+FROM given, generate_series(0, 3000) AS n, LATERAL (SELECT CASE WHEN n = 0 THEN 20000 ELSE 10 END AS size) AS sizes;
+INSERT INTO messages (account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content,
+    content_type, private, client_message_id)
+SELECT account_id, md5(id || '/' || seq)::uuid, id, seq,
+    CASE WHEN seq % 2 = 1 THEN contact_id ELSE md5(a || 'user' || seq % 50 + 1)::uuid END,
+    CASE WHEN seq % 2 = 1 THEN 'customer' ELSE 'agent' END, 'Somebody', repeat('What is said. ', 8), 'text',
+    seq % 10 = 6, 'm' || seq
+FROM given JOIN conversations USING (account_id), generate_series(1, last_seq) AS seq;
+INSERT INTO message_reads (account_id, conversation_id, reader_id, reader_type, seq)
+SELECT account_id, id, md5(a || 'user1')::uuid, 'agent', 5 FROM given JOIN conversations USING (account_id);
+INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind, status, outcome, finished_at,
+    announced_at)
+SELECT account_id, md5(id || 'run')::uuid, conversation_id, id, seq, 'classification', 'done', 'done', now(), now()
+FROM messages WHERE sender_type = 'customer' AND seq < 10000;
+UPDATE ai_jobs SET announced_at = NULL WHERE id::text < '02';
+UPDATE ai_jobs SET status = 'running', outcome = NULL, finished_at = NULL, lease_until = now(), attempts = 1
+WHERE id::text < '01';
+UPDATE ai_jobs SET status = 'pending', lease_until = NULL, attempts = 0 WHERE id::text < '008';
+INSERT INTO ai_results SELECT account_id, id, kind, '{}' FROM ai_jobs WHERE status = 'done';
+INSERT INTO knowledge_articles
+SELECT account_id, md5(a || 'article' || n)::uuid, 'Title', 'Body' FROM given, generate_series(1, 50) AS n;
+INSERT INTO canned_replies
+SELECT account_id, md5(a || 'reply' || n)::uuid, 'Title', 'Content' FROM given, generate_series(1, 50) AS n;
+SET session_replication_role = origin;
+ANALYZE;
+"""
+
+SMALL_TABLES = {"accounts", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
+"""An account has few of these: all of them may be read to answer one request."""
+
+
+def md5(text: str) -> UUID:
+    """The id that the seed makes of a text."""
+    return UUID(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def run_between(low: str, high: str) -> UUID:
+    """A run of the account by its id, which says in what state the seed has put it."""
+    messages = (md5(f"{md5(f'2conversation{n}')}/1") for n in range(1, 3000))
+    return next(run for run in (md5(f"{message}run") for message in messages) if low < str(run) < high)
+
+
+ACCOUNT = md5("account2")
+BUSY = md5("2conversation0")
+"""The long conversation."""
+AGENT, CONTACT = md5("2user7"), md5("2contact1")
+PENDING, RUNNING, SILENT, DONE = (run_between(*ids) for ids in (("0", "008"), ("008", "01"), ("01", "02"), ("02", "1")))
+LIST = {"before_at": NEWEST[0], "before_id": NEWEST[1], "limit": 51}
+DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
+EVENT = {"actor_id": AGENT, "actor_type": "agent", "event_id": new_id()}
+WRITE = {
+    "sender_id": CONTACT,
+    "sender_type": "customer",
+    "sender_name": "Contact",
+    "content": "Hello",
+    "content_type": "text",
+    "attachments": Jsonb([]),
+    "metadata": Jsonb({}),
+    "private": False,
+    "event_id": new_id(),
+    "run_id": new_id(),
+    "id": new_id(),
+}
+OPEN = 1_000
+"""More than the runs in the seed that have not been announced: what the relay looks at, however many have been."""
+
+CASES: list[tuple[str, dict[str, Any], int]] = [
+    # query, parameters, rows that may be touched in big tables
+    ("conversations.check", {"conversation_id": BUSY, "contact_id": None}, 1),
+    ("conversations.lock", {"conversation_id": BUSY, "contact_id": CONTACT}, 2),
+    ("conversations.view", {"ids": [BUSY], "contact_id": None}, 3),
+    ("conversations.view", {"ids": [md5(f"2conversation{n}") for n in range(100)], "contact_id": None}, 300),
+    ("conversations.page_of_account", {"statuses": list(STATUSES), **LIST}, 3 * 51),
+    ("conversations.page_of_account", {"statuses": ["closed"], **DEEP}, 51),
+    ("conversations.page_of_agent", {"agent_id": AGENT, "statuses": ["open"], **LIST}, 51),
+    ("conversations.page_of_agent", {"agent_id": AGENT, "statuses": list(STATUSES), **LIST}, 3 * 51),
+    ("conversations.page_of_contact", {"contact_id": CONTACT, "agent_id": None, "statuses": ["open"], **LIST}, 51),
+    (
+        "conversations.start",
+        {"id": new_id(), "contact_id": CONTACT, "subject": None, "metadata": Jsonb({}), "client_message_id": "new"}
+        | {"event_id": new_id()},
+        0,
+    ),
+    ("conversations.started", {"contact_id": md5("2contact2"), "client_message_id": "c1"}, 1),
+    ("conversations.change_status", {"conversation_id": BUSY, "status": "pending", "reason": None, **EVENT}, 2),
+    ("conversations.assignable", {"agent_id": AGENT, "team_id": md5("2team1")}, 0),
+    ("conversations.assign", {"conversation_id": BUSY, "agent_id": AGENT, "team_id": None, "reason": None, **EVENT}, 2),
+    ("conversations.set_priority", {"conversation_id": BUSY, "priority": "high", "event_id": new_id()}, 2),
+    ("messages.write", {"conversation_id": BUSY, "client_message_id": "new", **WRITE}, 5),
+    ("messages.write", {"conversation_id": BUSY, "client_message_id": "m1", **WRITE}, 1),
+    ("messages.sent_before", {"conversation_id": BUSY, "sender_id": CONTACT, "client_message_id": "m1"}, 1),
+    (
+        "messages.overtaken",
+        {"conversation_id": BUSY, "sender_id": AGENT, "client_message_id": "new", "based_on_seq": 19_900},
+        100,
+    ),
+    (
+        "messages.page_after",
+        {"conversation_id": BUSY, "after_seq": 9_000, "before_seq": BEYOND, "with_private": True, "limit": 501},
+        501,
+    ),
+    (
+        "messages.page_before",
+        {"conversation_id": BUSY, "before_seq": 15_000, "with_private": False, "limit": 51},
+        60,
+    ),
+    ("reads.target", {"conversation_id": BUSY, "message_id": md5(f"{BUSY}/9"), "customer": True}, 1),
+    ("reads.unread", {"conversation_id": BUSY, "reader_id": AGENT, "customer": False, "up_to_seq": 20_000}, 4),
+    ("reads.advance", {"conversation_id": BUSY, "reader_id": AGENT, "reader_type": "agent", "seq": 19_990}, 0),
+    ("reads.lower_staff", {"conversation_id": BUSY, "seq": 19_990}, 11),
+    ("reads.lower_customer", {"conversation_id": BUSY, "seq": 19_990}, 11),
+    ("people.find_user", {"person_id": AGENT}, 0),
+    ("people.find_contact", {"person_id": CONTACT}, 1),
+    ("people.colleagues", {}, 0),
+    ("people.seen", {"user_id": AGENT}, 0),
+    ("teams.teams", {}, 0),
+    ("knowledge.articles", {}, 0),
+    ("knowledge.canned_replies", {}, 0),
+    ("jobs.claim", {"run_id": PENDING, "lease_seconds": 30.0}, 5),
+    ("jobs.finish", {"run_id": RUNNING, "outcome": "done"}, 1),
+    ("jobs.fail", {"run_id": RUNNING, "error": "x"}, 1),
+    ("jobs.retry_later", {"run_id": RUNNING, "delay_seconds": 1.0, "error": "x"}, 1),
+    ("jobs.announced", {"run_id": SILENT}, 1),
+    ("jobs.store_result", {"run_id": RUNNING, "kind": "draft", "payload": Jsonb({})}, 0),
+    ("jobs.add_draft", {"id": new_id(), "run_id": DONE}, 1),
+    ("results.result", {"run_id": DONE}, 1),
+    (
+        "jobs.publishable",
+        {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0, "max_attempts": 4},
+        OPEN,
+    ),
+    ("jobs.expired", {"limit": 100, "max_attempts": 1}, OPEN),
+    ("jobs.unannounced", {"limit": 100, "older_than_seconds": 0.0}, OPEN),
+    ("jobs.depth", {}, OPEN),
+]
+RELAYS = {"jobs.publishable", "jobs.expired", "jobs.unannounced", "jobs.depth"}
+NOT_OF_REQUESTS = {"demo", "directory", "migrations"}
+"""What the operator's commands ask, seldom and of all accounts."""
+
+
+@pytest.fixture(scope="module")
+async def seeded(servers: Any, template: str) -> AsyncIterator[str]:
+    name = await servers.clone(template)
+    url = servers.cluster.url(name)
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(SEED.encode())
+        row = await (await connection.execute("SELECT count(*) FROM messages")).fetchone()
+        assert row is not None
+        assert row[0] == ACCOUNTS * (LONG + 3000 * SHORT) == 200_000
+        cursor = await connection.execute("SELECT FROM ai_jobs WHERE announced_at IS NULL")
+        assert 100 < cursor.rowcount < OPEN - 200
+    yield url
+    await servers.drop(name)
+
+
+@pytest.fixture(scope="module")
+async def roles(seeded: str) -> AsyncIterator[dict[str, Database]]:
+    app = Database(seeded, role="hummdesk_app", size=1, timeout=10)
+    relay = Database(seeded, role="hummdesk_relay", size=1, timeout=10)
+    await app.open()
+    await relay.open()
+    yield {"app": app, "relay": relay}
+    await app.close()
+    await relay.close()
+
+
+def queries() -> dict[str, str]:
+    """The text of every named query, with %(name)s for parameters."""
+    found = {}
+    for path in (SQL / "queries").glob("*.sql"):
+        noun = aiosql.from_path(path, "apsycopg")
+        for name in noun.available_queries:
+            if not name.endswith("_cursor"):
+                found[f"{Path(path).stem}.{name}"] = getattr(noun, name).sql
+    return found
+
+
+def prepared(text: str, parameters: dict[str, Any]) -> tuple[sql.Composed, sql.Composed]:
+    """PREPARE and EXPLAIN EXECUTE of a query."""
+    names = list(parameters)
+    statement = re.sub(r"%\((\w+)\)s", lambda match: f"${names.index(match[1]) + 1}", text)
+    values = sql.SQL(", ").join(map(sql.Literal, parameters.values()))
+    execute = sql.SQL("probe({})").format(values) if names else sql.SQL("probe")
+    explain = sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE ") + execute
+    return sql.SQL("PREPARE probe AS {}").format(sql.SQL(statement)), explain
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan] + [inner for child in plan.get("Plans", []) for inner in nodes(child)]
+
+
+def touched(node: dict[str, Any]) -> float:
+    """Rows that this node has read in a big table, also those that it threw away."""
+    if "Relation Name" not in node or node["Relation Name"] in SMALL_TABLES or node["Node Type"] == "ModifyTable":
+        return 0
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return float((node["Actual Rows"] + removed) * node["Actual Loops"])
+
+
+async def explain(database: Database, text: str, parameters: dict[str, Any], mode: str) -> dict[str, Any]:
+    async with database.account(ACCOUNT) as tx:
+        prepare, run = prepared(text, parameters)
+        await tx.execute(sql.SQL("SET LOCAL plan_cache_mode = {}").format(sql.Literal(mode)))
+        await tx.execute(prepare)
+        row = await (await tx.execute(run)).fetchone()
+        await tx.execute("DEALLOCATE probe")
+        await tx.rollback()
+    assert row is not None
+    plan: dict[str, Any] = row["QUERY PLAN"][0]
+    return plan
+
+
+def test_every_query_is_looked_at() -> None:
+    known = {name for name in queries() if name.split(".")[0] not in NOT_OF_REQUESTS}
+    assert {name for name, _, _ in CASES} == known
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize(
+    ("name", "parameters", "bound"), CASES, ids=[f"{name}-{n}" for n, (name, *_) in enumerate(CASES)]
+)
+async def test_a_query_reads_little_and_through_an_index(
+    roles: dict[str, Database], name: str, parameters: dict[str, Any], bound: int, mode: str
+) -> None:
+    database = roles["relay" if name in RELAYS else "app"]
+    answer = await explain(database, queries()[name], parameters, mode)
+    steps = nodes(answer["Plan"])
+    scans = [node for node in steps if "Scan" in node["Node Type"] and "Relation Name" in node]
+    rows = sum(map(touched, steps))
+    ways = " ".join(sorted({f"{node['Relation Name']}:{node.get('Index Name', node['Node Type'])}" for node in scans}))
+    print(f"{name:32} {mode[6:-5]:8} {rows:6.0f} rows {answer['Execution Time']:7.2f} ms  {ways}")
+    big = [node for node in scans if node["Relation Name"] not in SMALL_TABLES]
+    assert [node["Relation Name"] for node in big if node["Node Type"] == "Seq Scan"] == []
+    assert rows <= bound, ways
