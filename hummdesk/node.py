@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.5
 RETRY_SECONDS = 0.5
+PRESENCE_SECONDS = 2.0
+"""Longest wait of a request for Redis; presence is made good at the next renewal."""
 PEOPLE_CHANNEL = "hummdesk_people"
 
 
@@ -47,7 +49,7 @@ class Node:
         self.server.on("connect", self._on_connect)
         self.server.on("disconnect", self._on_disconnect)
         self.emitter = Emitter(connect(settings.redis), length=settings.bus_length)
-        presence_store = Presence(connect(settings.redis), settings)
+        presence_store = Presence(connect(settings.redis, timeout=PRESENCE_SECONDS), settings)
         broadcast = BroadcastService(self.emitter, presence_store)
         self._sequencer = Sequencer(self._deliver)
         self.reader = Reader(connect(settings.redis), self._sequencer.accept)

@@ -64,7 +64,8 @@ async def test_readiness_says_which_part_is_down(account: Account, web_settings:
 
 
 async def test_without_redis_messages_are_still_stored(account: Account, web_settings: Settings) -> None:
-    async with running(replace(web_settings, redis_url="redis://127.0.0.1:1/0"), name="alone") as (url, _):
+    alone = replace(web_settings, redis_url="redis://127.0.0.1:1/0", shutdown_seconds=0.5)
+    async with running(alone, name="alone") as (url, _):
         agent = await account.client().connect(token=account.token("agent"), url=url)
         await agent.hears("authenticated")
         message = {"conversationId": str(account.conversation), "content": "Kept"}
