@@ -22,7 +22,7 @@ BACKLOG = 4096
 
 def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     """The application of one web process; its node is `app.ctx.node`."""
-    app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
+    app: Sanic[Any, Any] = Sanic(name, configure_logging=False, error_handler=operations.SafeErrors())
     largest = settings.max_packet_bytes * HTTP_BODY_FACTOR
     app.config.update(
         ACCESS_LOG=False,  # it prints the whole URL, a token in the query included
@@ -39,7 +39,6 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     app.ctx.node = node = Node(settings, max_http_bytes=largest)
     node.server.attach(app, SOCKETIO_PATH)
     app.blueprint(operations.blueprint(node))
-    operations.safe_errors(app)
     operations.limit_connects(app, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
 
     @app.before_server_start

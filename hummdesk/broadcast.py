@@ -21,7 +21,7 @@ SETTLE_SECONDS = 5.0
 
 
 class BroadcastService:
-    """Every method returns once the event is on its way, in the order of the calls; none fails because Redis is away."""
+    """Every method returns once the event is on its way, in the order of the calls; none fails without Redis."""
 
     def __init__(self, emitter: Emitter, presence: Presence) -> None:
         self._emitter = emitter

@@ -1,18 +1,22 @@
 """What operators and balancers ask: is it alive, can it work, how much does it do."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from sanic import Blueprint, Request, Sanic
+from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse, html, json, raw
 
 from hummdesk import metrics
-from hummdesk.errors import HummDeskError, RateLimited, Unavailable
+from hummdesk.errors import RateLimited, Unavailable
 from hummdesk.node import Node
 from hummdesk.sockets import TokenBucket
+
+log = logging.getLogger(__name__)
 
 READINESS_CACHED_SECONDS = 1.0
 CHECK_SECONDS = 2.0
@@ -107,9 +111,10 @@ def limit_connects(app: Sanic[Any, Any], *, per_minute: int, path: str) -> None:
         return json(refusal.payload(), status=429, headers={"Retry-After": str(int(wait) + 1)})
 
 
-def safe_errors(app: Sanic[Any, Any]) -> None:
-    """Answer what nobody caught with the contract's error, never an exception's text."""
+class SafeErrors(ErrorHandler):
+    """Sanic's, but the log of a failed request has its path without the query, where a token may be."""
 
-    @app.exception(HummDeskError)
-    async def ours(_: Request[Any, Any], fault: HummDeskError) -> HTTPResponse:
-        return json(fault.payload(), status=503 if isinstance(fault, Unavailable) else 500)
+    @staticmethod
+    def log(request: Request[Any, Any], exception: Exception) -> None:
+        if not getattr(exception, "quiet", False):
+            log.error("an HTTP request failed", exc_info=exception, extra={"path": request.path})

@@ -38,6 +38,9 @@ CLOSE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
+_library_log = logging.getLogger("hummdesk.engine.library")
+_library_log.setLevel(logging.ERROR)  # below it, python-socketio and python-engineio write what clients sent
+
 
 class _Inbox:
     __slots__ = ("has_room", "steps")
@@ -51,7 +54,15 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     """Accepts every socket of the namespace `/`; the connect handler decides what it may do."""
 
     def __init__(self, *, on_event: OnEvent, max_packet_bytes: int, **options: Any) -> None:
-        super().__init__(async_mode="sanic", serializer=Packet, always_connect=True, async_handlers=False, **options)
+        super().__init__(
+            async_mode="sanic",
+            serializer=Packet,
+            always_connect=True,
+            async_handlers=False,
+            logger=_library_log,
+            engineio_logger=_library_log,
+            **options,
+        )
         self._on_event = on_event
         self._max_packet_bytes = max_packet_bytes
         self._inboxes: dict[str, _Inbox] = {}

@@ -32,7 +32,7 @@ async def connected(desk: Desk, sid: str, address: str, token: str | None) -> No
 
 
 def find_token(auth: object, authorization: str, query: str) -> str | None:
-    """The token of a handshake: `auth.token`, header `Authorization: Bearer …`, query `token`, the first that is there."""
+    """The first token of a handshake: of `auth.token`, header `Authorization: Bearer …`, query `token`."""
     if isinstance(auth, dict) and isinstance(auth.get("token"), str):
         return str(auth["token"])
     scheme, _, credentials = authorization.partition(" ")

@@ -6,7 +6,7 @@ from tests.realtime.world import Account
 
 async def audit(account: Account) -> list[str]:
     rows = await account.execute(
-        "SELECT kind FROM conversation_events WHERE account_id = %(account)s AND conversation_id = %(id)s ORDER BY created_at",
+        "SELECT kind FROM conversation_events WHERE account_id = %(account)s AND conversation_id = %(id)s ORDER BY id",
         id=account.conversation,
     )
     return [row[0] for row in rows]

@@ -10,6 +10,7 @@ import structlog
 
 from hummdesk import logs
 from hummdesk.config import Settings
+from hummdesk.node import Node
 from tests.realtime.conftest import running
 from tests.realtime.world import Account
 
@@ -71,6 +72,23 @@ async def test_without_redis_messages_are_still_stored(account: Account, web_set
         message = {"conversationId": str(account.conversation), "content": "Kept"}
         assert (await agent.do("send_message", message))["seq"] == 1
         assert await agent.refused("get_presence") == "UNAVAILABLE"
+
+
+async def test_a_failing_http_request_tells_nobody_the_token(
+    account: Account, first: tuple[str, Node], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, node = first
+
+    async def fail(*_: object) -> None:
+        raise ValueError("inside")
+
+    monkeypatch.setattr(node.server.eio, "_handle_connect", fail)
+    async with aiohttp.ClientSession() as session:
+        answer = await session.get(f"{url}/socket.io/?EIO=4&transport=polling&token=t0p-s3cret")
+        assert answer.status == 500
+        assert "inside" not in await answer.text()
+    assert "an HTTP request failed" in caplog.text
+    assert "t0p-s3cret" not in caplog.text
 
 
 def test_a_log_line_is_json_without_an_exceptions_text(

@@ -124,7 +124,7 @@ async def raw(account: Account) -> tuple[aiohttp.ClientSession, aiohttp.ClientWe
     session = aiohttp.ClientSession()
     socket = await session.ws_connect(f"{account.url}/socket.io/?EIO=4&transport=websocket")
     assert (await socket.receive_str()).startswith("0{")
-    await socket.send_str('40{"token":"%s"}' % account.token("agent"))
+    await socket.send_str(f'40{{"token":"{account.token("agent")}"}}')
     while not (await socket.receive_str()).startswith('42["agent_online"'):
         pass
     return session, socket

@@ -96,7 +96,7 @@ class Client:
 
 @dataclass
 class Account:
-    """One account with an admin, two agents, a viewer, a team of the agents, and two customers with a conversation each."""
+    """One account with an admin, two agents in a team, a viewer, and two customers with a conversation each."""
 
     settings: Settings
     url: str
