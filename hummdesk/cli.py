@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -186,23 +186,41 @@ provider_option = click.option("--provider", help="Who answers.  [AI_PROVIDER, o
 @provider_option
 def classify(provider: str | None) -> None:
     """Category, priority, sentiment and language of each message."""
-    _try_ai("classify", provider)
+    from hummdesk.ai import cli
+
+    cli.classify(sys.stdin, sys.stdout, _provider(provider))
 
 
 @ai.command()
 @provider_option
-def draft(provider: str | None) -> None:
+@click.option(
+    "--knowledge",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help='Articles to answer from, one {"id", "title", "body", "questions"} a line.  [those of the demo]',
+)
+def draft(provider: str | None, knowledge: Path | None) -> None:
     """A reply to each message, as an agent would be offered it."""
-    _try_ai("draft", provider)
-
-
-def _try_ai(verb: str, provider: str | None) -> None:
     from hummdesk.ai import cli
 
-    values = config.gather() | ({} if provider is None else {"AI_PROVIDER": provider})
-    settings = config.read(values, needs_servers=False)
-    answer: Callable[..., None] = getattr(cli, verb)
-    answer(sys.stdin, sys.stdout, settings.ai_provider)
+    with tempfile.TemporaryDirectory() as folder:
+        cli.draft(sys.stdin, sys.stdout, _provider(provider), knowledge or _demo_knowledge(Path(folder)))
+
+
+def _provider(name: str | None) -> str:
+    values = config.gather() | ({} if name is None else {"AI_PROVIDER": name})
+    return config.read(values, needs_servers=False).ai_provider
+
+
+def _demo_knowledge(folder: Path) -> Path:
+    import orjson
+
+    from hummdesk.dev.company import company
+
+    articles = [{"id": page["title"], **page} for page in company(0).content["articles"]]
+    file = folder / "articles.jsonl"
+    file.write_bytes(b"\n".join(orjson.dumps(article) for article in articles))
+    return file
 
 
 def _settings(home: Path, given: dict[str, object] | None = None) -> Settings:

@@ -24,6 +24,7 @@ from hummdesk.storage.migrations import migrate
 
 SLOW_SECONDS = 30.0
 """Who is not ready by then is told about, and goes on."""
+ANSWERS_OF_EACH = 5
 WORKER_STOP_SECONDS = 9.0
 WEB_STOP_MARGIN_SECONDS = 1.5
 SERVERS = ("redis", "postgres")
@@ -107,15 +108,21 @@ class Up:
         ]
 
     async def _ready(self, settings: Settings) -> None:
-        """Wait until the web process says so; say what it waits for if that takes long."""
+        """Wait until the web processes say so; say what they wait for if that takes long.
+
+        Which of several answers is chance: some yeses in a row are taken for all of them.
+        """
+        wanted = 1 if self.workers == 1 else ANSWERS_OF_EACH * self.workers
         late = time.monotonic() + SLOW_SECONDS
-        while (answer := await _get(settings.host, settings.port, "/health/ready"))[0] != 200:
+        yeses = 0
+        while yeses < wanted:
+            status, body = await _get(settings.host, settings.port, "/health/ready")
+            yeses = yeses + 1 if status == 200 else 0
             if time.monotonic() > late:
-                self.say(
-                    f"not ready yet: {answer[1] or 'the web process does not answer'} (logs: {self.home / 'logs'})"
-                )
+                self.say(f"not ready yet: {body or 'the web process does not answer'} (logs: {self.home / 'logs'})")
                 late = time.monotonic() + SLOW_SECONDS
-            await asyncio.sleep(0.05)
+            if yeses == 0:
+                await asyncio.sleep(0.05)
 
     async def _stop(self) -> None:
         """What serves first, what it stands on last."""

@@ -153,6 +153,22 @@ def test_serve_refuses_a_database_that_waits_for_migrations(
     assert "edited" in result.stderr
 
 
+def test_the_ai_answers_each_line() -> None:
+    text = "My parcel never arrived, where is it?\nMERCI, tout va bien\n"
+    classified = CliRunner().invoke(main, ["ai", "classify"], input=text)
+    assert classified.exit_code == 0, classified.stderr
+    assert [json.loads(line)["language"] for line in classified.output.splitlines()] == ["en", "fr"]
+    drafted = CliRunner().invoke(main, ["ai", "draft"], input="How long does delivery take?\n")
+    assert json.loads(drafted.output)["sources"]
+    refused = CliRunner().invoke(main, ["ai", "draft", "--knowledge", "none.jsonl"], input=text)
+    assert (refused.exit_code, refused.stderr) == (2, "hummdesk: none.jsonl: No such file or directory\n")
+    unknown = CliRunner().invoke(main, ["ai", "classify", "--provider", "oracle"], input=text)
+    assert (unknown.exit_code, unknown.stderr) == (
+        2,
+        "hummdesk: wrong setting: AI_PROVIDER: 'oracle' is none of embedded\n",
+    )
+
+
 class TestToken:
     @pytest.fixture
     def people(self, database_url: str) -> dict[str, str]:

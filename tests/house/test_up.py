@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +71,9 @@ async def running(home: Path, *arguments: str, env: Mapping[str, str] | None = N
                 assert line, f"it ended: {said}"
                 said += line
         yield Desk(process, home, said)
+    except TimeoutError as late:
+        logs = {log.name: log.read_text()[-2000:] for log in (home / "logs").glob("*.log")}
+        raise AssertionError(f"too late; said {said!r}, logged {logs}") from late
     finally:
         if process.returncode is None:
             process.kill()
@@ -90,9 +93,15 @@ async def refused(*arguments: str, env: Mapping[str, str] | None = None) -> str:
     return line
 
 
-def get(port: int, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-        return str(answer.read().decode())
+async def until_ready(port: int) -> str:
+    """The answer of a web process that is ready; one of several may be a moment behind the others."""
+    async with asyncio.timeout(5):
+        while True:
+            with suppress(OSError):
+                url = f"http://127.0.0.1:{port}/health/ready"
+                with await asyncio.to_thread(urllib.request.urlopen, url, timeout=5) as answer:
+                    return str(answer.read().decode())
+            await asyncio.sleep(0.05)
 
 
 async def test_the_life_of_a_home(home: Path, fresh_database_url: str, servers: Servers, tmp_path: Path) -> None:
@@ -100,7 +109,7 @@ async def test_the_life_of_a_home(home: Path, fresh_database_url: str, servers: 
         told = kept(home)
         assert re.search(rf"ready after [\d.]+ s: http://127.0.0.1:{desk.port}\n", desk.said)
         assert (home / "hummdesk.env").stat().st_mode & 0o077 == 0
-        assert '"status":"ok"' in get(desk.port, "/health/ready")
+        assert '"status":"ok"' in await until_ready(desk.port)
         assert "does not stay up" not in desk.said
 
         assert "another `up` runs on" in await refused("--home", str(home))
