@@ -1,53 +1,21 @@
 """The embedded PostgreSQL and Redis, as root and not, in homes within reach and out of it."""
 
-import asyncio
 import os
-import shutil
 import signal
 import stat
 import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
-import psycopg
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 
 from hummdesk.dev import places, postgres, redis
-from hummdesk.dev.process import Process, ServerUser
 from hummdesk.faults import Fault
-from tests.conftest import Servers, make_reachable_directory
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root only")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = make_reachable_directory()
-    yield path
-    shutil.rmtree(path)
-
-
-@asynccontextmanager
-async def running(cluster: postgres.Cluster, folder: Path) -> AsyncIterator[Process]:
-    process = await postgres.start(cluster, folder, durable=False)
-    try:
-        yield process
-    finally:
-        await process.stop()
-        cluster.tidy()
-
-
-async def ask(url: str, question: str) -> object:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        cursor = await connection.execute(question.encode())
-        row = await cursor.fetchone() if cursor.description else None
-        return row and row[0]
+from tests.conftest import Servers
+from tests.house.conftest import ask, running
 
 
 async def test_both_are_closed_to_other_users_of_the_machine(servers: Servers) -> None:
@@ -169,124 +137,6 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         postgres.find_binaries(None)
     with pytest.raises(Fault, match="no redis-server"):
         redis.find_program()
-
-
-def modes(path: Path) -> dict[Path, tuple[int, int]]:
-    return {folder: (folder.stat().st_mode, folder.stat().st_uid) for folder in (path, *path.parents)}
-
-
-@as_root
-async def test_a_home_out_of_reach_is_left_as_it_is(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(places, "SHARED", folder / "shared")
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    before = modes(home)
-    cluster = await postgres.prepare(home)
-    assert cluster.place.parent == folder / "shared"
-    async with running(cluster, home):
-        await ask(cluster.url(), "CREATE TABLE note AS SELECT 'kept' AS text")
-    assert modes(home) == before
-    async with running(await postgres.prepare(home), home):
-        assert await ask(cluster.url(), "SELECT text FROM note") == "kept"
-    shutil.rmtree(home)
-    home.mkdir(mode=0o700)
-    async with running(await postgres.prepare(home), home):
-        assert await ask(cluster.url(), "SELECT to_regclass('note')") is None
-
-
-@as_root
-async def test_binaries_out_of_reach_are_copied_once(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    user = places.server_user()
-    shared = folder / "shared"
-    monkeypatch.setattr(places, "SHARED", shared)
-    original = postgres.find_binaries(user)
-    monkeypatch.setattr(postgres, "_is_usable", lambda package, user: False)
-    binaries = postgres.find_binaries(user)
-    assert binaries.is_relative_to(shared)
-    assert binaries != original
-    assert not (binaries / "postgres").stat().st_mode & 0o022
-    made = (binaries / "postgres").stat().st_ino
-    async with running(await postgres.prepare(folder), folder):
-        assert (binaries / "postgres").stat().st_ino == made
-    assert len(list(shared.iterdir())) == 1
-
-
-@as_root
-def test_a_directory_that_somebody_else_put_there_is_not_trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    user = places.server_user()
-    assert user is not None
-    theirs, fallback = folder / "theirs", folder / "fallback"
-    monkeypatch.setattr(places, "SHARED", theirs)
-    fallback.mkdir(mode=0o711)
-    monkeypatch.setattr("tempfile.tempdir", str(fallback))
-    theirs.mkdir()
-    os.chown(theirs, user.uid, user.gid)
-    assert places.shared_directory(user).parent == fallback
-    fallback.chmod(0o700)
-    with pytest.raises(Fault, match="can reach neither the home nor"):
-        places.shared_directory(user)
-
-
-@as_root
-async def test_a_place_of_another_user_is_refused(folder: Path) -> None:
-    (folder / "postgres").mkdir()
-    with pytest.raises(Fault, match=r"does not belong to .*, who runs PostgreSQL"):
-        await postgres.prepare(folder)
-
-
-@as_root
-async def test_a_home_that_moved_out_of_reach_is_refused(folder: Path) -> None:
-    user = places.server_user()
-    (folder / "near").mkdir(mode=0o711)
-    places.database_place(folder / "near", user)
-    folder.chmod(0o700)
-    with pytest.raises(Fault, match="cannot be reached by"):
-        places.database_place(folder / "near", user)
-
-
-def test_root_without_anybody_to_run_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(places, "UNPRIVILEGED", ("no-such-user",))
-    with pytest.raises(Fault, match="no user no-such-user to run it"):
-        places.server_user()
-
-
-UNPRIVILEGED = """
-import asyncio, os, sys
-from pathlib import Path
-import psycopg, encodings.idna
-from hummdesk.dev import home, postgres, redis
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
-async def main():
-    folder = home.make(Path(sys.argv[1]))
-    cluster = await postgres.prepare(folder)
-    server = redis.prepare(folder)
-    processes = [await postgres.start(cluster, folder), await redis.start(server, folder)]
-    with psycopg.connect(cluster.url()) as connection:
-        print(connection.execute("SHOW fsync").fetchone()[0], cluster.place.owner(), cluster.user)
-    for process in processes:
-        await process.stop()
-asyncio.run(main())
-"""
-
-
-@as_root
-async def test_without_root_everything_is_in_the_home(folder: Path) -> None:
-    """Imported as root, so that an interpreter out of reach will do; the binaries have to be within."""
-    nobody = ServerUser("nobody", 65534, 65534)
-    if not places.reaches(nobody, postgres.find_binaries(None) / "postgres", to="x"):
-        pytest.skip("the packages are out of reach for others")
-    folder.chmod(0o777)
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", UNPRIVILEGED, str(folder / "home"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    output, _ = await child.communicate()
-    assert output.decode().split() == ["on", "nobody", "None"]
-    assert stat.S_IMODE((folder / "home").stat().st_mode) == 0o700
 
 
 async def test_a_failed_initdb_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
