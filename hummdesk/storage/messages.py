@@ -1,5 +1,6 @@
 """Messages: writing them in order and once, reading them back, and how far each reader is."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
@@ -111,12 +112,12 @@ async def page(
     With `after_seq` the first ones after it, else the last ones; both before `before_seq` if given.
     """
     await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
-    span: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
-    span["before_seq"] = BEYOND if before_seq is None else before_seq
+    before = BEYOND if before_seq is None else before_seq
+    place: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
     if after_seq is not None:
-        found = [Message.from_row(row) async for row in queries.page_after(tx, after_seq=after_seq, **span)]
+        found = await _messages(queries.page_after(tx, after_seq=after_seq, before_seq=before, **place))
         return found[:limit], len(found) > limit
-    found = [Message.from_row(row) async for row in queries.page_before(tx, **span)]
+    found = await _messages(queries.page_before(tx, before_seq=before, **place))
     return found[:limit][::-1], len(found) > limit
 
 
@@ -125,9 +126,11 @@ async def missed(
 ) -> tuple[list[Message] | None, int]:
     """All messages after a seq, or None if that is more than `limit`, and the last seq. Raises NotFound."""
     last_seq = await conversations.last_seq(tx, viewer=viewer, conversation_id=conversation_id)
-    found, more = await page(tx, viewer=viewer, conversation_id=conversation_id, after_seq=after_seq, limit=limit)
-    # A message that has been committed between the two statements is in what is found.
-    return (None if more else found), max(last_seq, found[-1].seq if found else 0)
+    if after_seq >= last_seq:
+        return [], last_seq
+    place: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
+    found = await _messages(queries.page_after(tx, after_seq=after_seq, before_seq=last_seq + 1, **place))
+    return (found if len(found) <= limit else None), last_seq
 
 
 async def history(tx: Transaction, *, conversation_id: UUID, up_to_seq: int, limit: int) -> list[Message]:
@@ -135,7 +138,7 @@ async def history(tx: Transaction, *, conversation_id: UUID, up_to_seq: int, lim
     rows = queries.page_before(
         tx, conversation_id=conversation_id, before_seq=up_to_seq + 1, with_private=False, limit=limit
     )
-    return [Message.from_row(row) async for row in rows][::-1]
+    return (await _messages(rows))[::-1]
 
 
 async def mark_read(tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID | None) -> Read | None:
@@ -157,6 +160,10 @@ async def mark_read(tx: Transaction, *, reader: Person, conversation_id: UUID, m
     lower = reads.lower_staff if reader.is_staff else reads.lower_customer
     await lower(tx, conversation_id=conversation_id, seq=unread["seq"])
     return Read(message_id=unread["id"], seq=unread["seq"], at=row["read_at"])
+
+
+async def _messages(rows: AsyncIterator[dict[str, Any]]) -> list[Message]:
+    return [Message.from_row(row) async for row in rows]
 
 
 async def _refuse_overtaken(

@@ -15,12 +15,15 @@ BEGIN
                        table_name);
         EXECUTE format('CREATE POLICY every_account ON %I TO hummdesk_operator USING (true)', table_name);
         EXECUTE format('GRANT SELECT ON %I TO hummdesk_app', table_name);
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO hummdesk_operator', table_name);
+        EXECUTE format('GRANT SELECT, INSERT ON %I TO hummdesk_operator', table_name);
     END LOOP;
 END
 $$;
 
 -- Messages and the audit log only ever grow; people, teams and knowledge are the operator's.
+GRANT UPDATE ON accounts, users, contacts, teams, conversations, knowledge_articles, canned_replies
+    TO hummdesk_operator;
+GRANT DELETE ON team_members TO hummdesk_operator;
 GRANT UPDATE (last_seen_at) ON users TO hummdesk_app;
 GRANT INSERT ON conversations, messages, message_reads, conversation_events, ai_jobs, ai_results TO hummdesk_app;
 GRANT UPDATE (status, priority, assigned_to, assigned_team, last_seq, last_public_seq, staff_read_seq, unread_staff,
@@ -28,7 +31,6 @@ GRANT UPDATE (status, priority, assigned_to, assigned_team, last_seq, last_publi
 GRANT UPDATE (seq, read_at) ON message_reads TO hummdesk_app;
 GRANT UPDATE (status, outcome, attempts, available_at, lease_until, started_at, last_error, finished_at, announced_at)
     ON ai_jobs TO hummdesk_app;
-GRANT DELETE ON team_members TO hummdesk_operator;
 
 CREATE POLICY every_run ON ai_jobs TO hummdesk_relay USING (true);
 GRANT SELECT ON ai_jobs TO hummdesk_relay;

@@ -206,7 +206,9 @@ async def test_pages_follow_activity_and_miss_nothing(account: Any) -> None:
 
 async def test_pages_of_one_moment_neither_repeat_nor_miss(account: Any) -> None:
     ids = {account.conversation} | {await account.start(account.stranger) for _ in range(6)}
-    await account.execute("UPDATE conversations SET updated_at = '2026-01-01' WHERE account_id = %(account)s")
+    await account.execute(
+        "UPDATE conversations SET updated_at = '2026-01-01 00:00:00.123456' WHERE account_id = %(account)s"
+    )
     found = [one for page in await pages(account, viewer=account.admin, limit=2) for one in page]
     assert found == sorted(ids, reverse=True)
 

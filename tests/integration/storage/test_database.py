@@ -162,6 +162,7 @@ async def test_it_recovers_by_itself_after_a_long_outage(
     servers: Any, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hummdesk.storage.database.RECONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("psycopg_pool.base.AttemptWithBackoff.DELAY_BACKOFF", 1000)  # as after minutes of outage
     name = fresh_database_url.split("/")[3].split("?")[0]
     database = Database(fresh_database_url, role="hummdesk_app", size=2, timeout=0.5)
     await database.open()
