@@ -279,7 +279,7 @@ CREATE TABLE ai_jobs (
 -- The only index that a run's changes of state touch, and that once, when it leaves: the others stay in the page.
 CREATE INDEX ai_jobs_open ON ai_jobs (account_id, id) WHERE announced_at IS NULL;
 
--- What a run has found, kept before it is told: whoever tries again finds it here, so that a run has one draft.
+-- What a run has found, kept in the transaction that ends it: so a run has one result, and it can be told again.
 CREATE TABLE ai_results (
     account_id uuid NOT NULL,
     run_id uuid NOT NULL,

@@ -39,7 +39,7 @@ class JobRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A claimed run. `attempts` counts this try; `result` is what an earlier try has stored, if it came that far."""
+    """A claimed run. `attempts` counts this try; `assigned_to` is who has the conversation now."""
 
     id: UUID
     account_id: UUID
@@ -47,11 +47,7 @@ class Job:
     attempts: int
     message: Message
     assigned_to: UUID | None
-    last_public_seq: int
-    result: dict[str, Any] | None
-    created_at: datetime
     started_at: datetime
-    deadline_at: datetime | None
 
     @property
     def announced_start(self) -> bool:

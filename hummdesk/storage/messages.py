@@ -133,14 +133,6 @@ async def missed(
     return (found if len(found) <= limit else None), last_seq
 
 
-async def history(tx: Transaction, *, conversation_id: UUID, up_to_seq: int, limit: int) -> list[Message]:
-    """The last public messages up to a seq, ascending, for the AI: it never reads a note, so it cannot quote one."""
-    rows = queries.page_before(
-        tx, conversation_id=conversation_id, before_seq=up_to_seq + 1, with_private=False, limit=limit
-    )
-    return (await _messages(rows))[::-1]
-
-
 async def mark_read(tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID | None) -> Read | None:
     """Everything up to a message, or without one everything, is read by `reader`; None if nothing of it was unread.
 

@@ -56,21 +56,15 @@ WITH claimable AS (
         ai_jobs.message_id,
         ai_jobs.kind,
         ai_jobs.attempts,
-        ai_jobs.created_at,
-        ai_jobs.started_at,
-        ai_jobs.deadline_at
+        ai_jobs.started_at
 )
 SELECT
     job.account_id,
     job.id,
     job.kind,
     job.attempts,
-    job.created_at,
     job.started_at,
-    job.deadline_at,
-    ai_results.payload AS result,
     conversations.assigned_to,
-    conversations.last_public_seq,
     messages.id AS message_id,
     messages.conversation_id AS message_conversation_id,
     messages.seq AS message_seq,
@@ -90,10 +84,7 @@ JOIN messages
  AND messages.id = job.message_id
 JOIN conversations
   ON conversations.account_id = job.account_id
- AND conversations.id = job.conversation_id
-LEFT JOIN ai_results
-  ON ai_results.account_id = job.account_id
- AND ai_results.run_id = job.id;
+ AND conversations.id = job.conversation_id;
 
 -- name: finish(run_id, outcome)!
 -- End a run that is being tried.

@@ -1,11 +1,9 @@
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from hummdesk.errors import Conflict, Invalid, NotFound
 from hummdesk.storage import conversations, messages
-from hummdesk.storage.ids import new_id
 
 ATTACHMENT = {"url": "https://example.com/a.png", "filename": "a.png", "contentType": "image/png", "size": 1}
 
@@ -223,15 +221,3 @@ async def test_nobody_else_reads(account: Any, foreign: Any) -> None:
                 await messages.missed(tx, viewer=viewer, conversation_id=account.conversation, after_seq=0)
             with pytest.raises(NotFound):
                 await messages.mark_read(tx, reader=viewer, conversation_id=account.conversation, message_id=None)
-
-
-async def test_history_for_the_ai_has_no_notes(account: Any) -> None:
-    for content, private in (("1", False), ("2", True), ("3", False), ("4", False)):
-        await account.send(account.agent, content, private=private)
-    async with account.tx() as tx:
-        found = await messages.history(tx, conversation_id=account.conversation, up_to_seq=3, limit=10)
-        assert [one.content for one in found] == ["1", "3"]
-        found = await messages.history(tx, conversation_id=account.conversation, up_to_seq=4, limit=2)
-        assert [one.content for one in found] == ["3", "4"]
-        assert await messages.history(tx, conversation_id=new_id(), up_to_seq=9, limit=2) == []
-    assert found[0].created_at.utcoffset() == timedelta(0)

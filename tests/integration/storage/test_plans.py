@@ -165,7 +165,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("teams.teams", {}, 0),
     ("knowledge.articles", {}, 0),
     ("knowledge.canned_replies", {}, 0),
-    ("jobs.claim", {"run_id": PENDING, "lease_seconds": 30.0}, 5),
+    ("jobs.claim", {"run_id": PENDING, "lease_seconds": 30.0}, 4),
     ("jobs.finish", {"run_id": RUNNING, "outcome": "done"}, 1),
     ("jobs.fail", {"run_id": RUNNING, "error": "x"}, 1),
     ("jobs.retry_later", {"run_id": RUNNING, "delay_seconds": 1.0, "error": "x"}, 1),
