@@ -31,6 +31,7 @@ def configure(settings: Settings, *, process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a warning for every try to reconnect
     structlog.contextvars.bind_contextvars(process=process)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
