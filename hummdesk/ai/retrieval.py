@@ -21,6 +21,9 @@ COMMON_WORD = 0.15
 EVIDENCE = 5.0
 """Rarity that has to be shared for most of a score: one word in common, be it all of a message, proves little."""
 
+FEWEST = 24
+"""Texts that a collection counts for at the least: in a handful every word would look common."""
+
 EVEN, SPREAD = 0.17, 0.06
 """The score at which a page is as likely to answer as not, and how steeply that changes (tests/ai/questions.json)."""
 
@@ -99,7 +102,7 @@ class _Rarities:
 
     def __init__(self, texts: Iterable[set[str]]) -> None:
         collection = list(texts)
-        self._size = len(collection)
+        self._size = max(len(collection), FEWEST)
         self._spread = Counter(word for text in collection for word in text)
 
     def of(self, word: str) -> float:

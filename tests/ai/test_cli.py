@@ -1,0 +1,94 @@
+"""`ai classify` and `ai draft`: a line in, a JSON object out, whatever the line."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hummdesk import ai
+from hummdesk.ai import cli
+from hummdesk.ai.embedded import EmbeddedProvider
+from hummdesk.ai.protocol import Classification, Context, IncomingMessage, ProviderError
+from hummdesk.faults import Fault
+
+ARTICLE = {
+    "id": "a1",
+    "title": "Refunds",
+    "body": "A refund takes five working days.",
+    "questions": ["When is my refund?"],
+}
+
+
+def lines_of(text: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(text), encoding="ascii")
+
+
+def answers(target: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in target.getvalue().splitlines()]
+
+
+def test_classify_answers_each_line() -> None:
+    target = io.StringIO()
+    cli.classify(lines_of(b"I forgot my password\nWo ist mein Paket?\r\n"), target, "embedded")
+    first, second = answers(target)
+    assert set(first) == {"category", "priority", "urgency", "sentiment", "language", "tags", "confidence"}
+    assert first["category"] == "account_access"
+    assert (second["category"], second["language"]) == ("order_shipping", "de")
+
+
+def test_a_bad_line_gives_an_error_and_the_next_one_is_answered() -> None:
+    target = io.StringIO()
+    cli.classify(lines_of(b"\n \n\xff\xfe\nWhere is my order?"), target, "embedded")
+    empty, blank, broken, good = answers(target)
+    assert empty == blank == {"error": "The line is empty"}
+    assert broken == {"error": "The line is not UTF-8"}
+    assert good["category"] == "order_shipping"
+
+
+def test_draft_answers_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "knowledge.jsonl"
+    path.write_text(json.dumps(ARTICLE) + "\n\n" + json.dumps({"id": "a2", "title": "Boots", "body": "Wide."}))
+    target = io.StringIO()
+    cli.draft(lines_of(b"When is my refund?\nWho won the match?\n\n"), target, "embedded", path)
+    done, abstained, bad = answers(target)
+    assert set(done) == set(abstained) == {"outcome", "content", "confidence", "sources", "reasoning"}
+    assert (done["outcome"], done["sources"]) == ("done", ["a1"])
+    assert (abstained["outcome"], abstained["content"], abstained["sources"]) == ("abstained", None, [])
+    assert abstained["reasoning"]
+    assert bad == {"error": "The line is empty"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        "3",
+        '{"id": "1", "title": "x"}',
+        '{"id": 1, "title": "x", "body": "y"}',
+        '{"id": "1", "title": "x", "body": "y", "questions": "z"}',
+    ],
+)
+def test_a_line_that_is_no_article_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "knowledge.jsonl"
+    path.write_text(json.dumps(ARTICLE) + "\n" + line)
+    with pytest.raises(Fault, match=r"knowledge.jsonl, line 2: not"):
+        cli.draft(lines_of(b""), io.StringIO(), "embedded", path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="No such file"):
+        cli.draft(lines_of(b""), io.StringIO(), "embedded", tmp_path / "none.jsonl")
+
+
+def test_a_provider_that_fails_is_told_on_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(EmbeddedProvider):
+        async def classify(self, message: IncomingMessage, context: Context) -> Classification:
+            raise ProviderError("no answer today")
+
+    monkeypatch.setitem(ai.PROVIDERS, "embedded", Failing)
+    target = io.StringIO()
+    cli.classify(lines_of(b"Hello\n"), target, "embedded")
+    assert answers(target) == [{"error": "The provider gave no answer: no answer today"}]
