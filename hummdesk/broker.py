@@ -1,0 +1,52 @@
+"""Celery on Redis, as relay and workers have to agree on it. State is in PostgreSQL: the broker may lose or repeat."""
+
+import math
+from typing import Any
+
+from kombu import Exchange, Queue
+
+from hummdesk.config import Settings
+from hummdesk.storage.jobs import Kind
+
+TASKS: dict[Kind, str] = {"classification": "hummdesk.classify", "draft": "hummdesk.draft"}
+"""By name, since this package does not know the tasks. Their arguments are the ids of account and run, as text."""
+
+QUEUES: dict[Kind, str] = {"classification": "ai.classification", "draft": "ai.draft"}
+EXCHANGE = Exchange("ai", type="direct")
+
+SOCKET_SECONDS = 5.0
+LEASE_MARGIN_SECONDS = 2.0
+
+
+def lease_seconds(settings: Settings) -> float:
+    """How long a run is believed to be worked on. Celery has killed who works on it before that is over."""
+    return settings.ai_hard_limit_seconds + LEASE_MARGIN_SECONDS
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_url": settings.redis,
+        "broker_transport_options": {
+            # Until then a message that a dead worker took is hidden. No task is delayed in the broker, so the hard
+            # limit is all that this has to exceed.
+            "visibility_timeout": math.ceil(2 * lease_seconds(settings)),
+            "global_keyprefix": "hummdesk:celery:",
+            "socket_timeout": SOCKET_SECONDS,
+            "socket_connect_timeout": SOCKET_SECONDS,
+            "socket_keepalive": True,
+        },
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # for ever; the default is 100
+        "task_queues": [Queue(name, EXCHANGE, routing_key=name) for name in QUEUES.values()],
+        "task_routes": {TASKS[kind]: {"queue": queue, "routing_key": queue} for kind, queue in QUEUES.items()},
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_time_limit": settings.ai_hard_limit_seconds,
+        "worker_prefetch_multiplier": 1,
+        "worker_concurrency": settings.worker_concurrency,
+        "worker_send_task_events": True,  # what Flower shows
+        "timezone": "UTC",
+    }

@@ -1,0 +1,27 @@
+"""The teams of an account."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+from hummdesk.storage.database import Transaction
+from hummdesk.storage.queries import load
+
+queries = load("teams")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    id: UUID
+    name: str
+    agent_ids: tuple[UUID, ...]
+    """Its active agents and admins, by name."""
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        return cls(id=row["id"], name=row["name"], agent_ids=tuple(row["agent_ids"]))
+
+
+async def teams(tx: Transaction) -> list[Team]:
+    """All teams of the account, by name."""
+    return [Team.from_row(row) async for row in queries.teams(tx)]

@@ -1,0 +1,1 @@
+"""The Celery tasks: what is done with a customer's message away from the web process."""

@@ -1,0 +1,62 @@
+"""What a worker process holds from one task to the next: an event loop, and the parts that live on it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from celery import signals
+
+from hummdesk import ai, broadcast
+from hummdesk.ai.protocol import Provider
+from hummdesk.broadcast import BroadcastService
+from hummdesk.config import Settings
+from hummdesk.storage.database import Database
+from tasks.app import settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    settings: Settings
+    database: Database
+    broadcast: BroadcastService
+    provider: Provider
+
+
+class Child:
+    def __init__(self, settings: Settings) -> None:
+        self._runner = asyncio.Runner()
+        self._held = AsyncExitStack()
+        self._desk = self._runner.run(self._open(settings))
+
+    def run(self, work: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
+        self._runner.run(work(self._desk))
+
+    def close(self) -> None:
+        self._runner.run(self._held.aclose())
+        self._runner.close()
+
+    async def _open(self, settings: Settings) -> Desk:
+        database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=settings.db_timeout_seconds)
+        await database.open()
+        self._held.push_async_callback(database.close)
+        return Desk(
+            settings=settings,
+            database=database,
+            broadcast=await self._held.enter_async_context(broadcast.from_settings(settings)),
+            provider=ai.provider(settings.ai_provider),
+        )
+
+
+@cache
+def child() -> Child:
+    """Made by a process's first task: connections and loops do not survive the fork."""
+    return Child(settings)
+
+
+@signals.worker_process_shutdown.connect
+def _close(**_: Any) -> None:
+    if child.cache_info().currsize:
+        child().close()

@@ -1,0 +1,84 @@
+"""A provider that fails in the ways real ones do. A worker under test loads it with `-I tests.tasks.providers`."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+from hummdesk import ai
+from hummdesk.ai.embedded import EmbeddedProvider
+from hummdesk.ai.protocol import (
+    Classification,
+    Context,
+    Draft,
+    IncomingMessage,
+    Knowledge,
+    ProviderError,
+    ProviderRefused,
+)
+from tests.tasks.marks import mark_of
+
+MARKS = Path(os.environ["TEST_MARKS"])
+"""A folder in which each call leaves a file, so that the test can count them over all processes."""
+
+
+def tries(verb: str, text: str) -> int:
+    """Count this call, and tell how many there have been for this text."""
+    mark = mark_of(verb, text)
+    (MARKS / f"{mark}-{time.monotonic_ns()}").touch()
+    return len(list(MARKS.glob(f"{mark}-*")))
+
+
+class Scripted:
+    """The embedded provider, except for messages that order a mishap."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self._real = EmbeddedProvider()
+
+    async def classify(self, message: IncomingMessage, context: Context) -> Classification:
+        await mishap(message.content, "classify", tries("classify", message.content))
+        return await self._real.classify(message, context)
+
+    async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
+        await mishap(message.content, "draft", tries("draft", message.content))
+        return await self._real.draft(message, context, knowledge)
+
+
+async def mishap(text: str, verb: str, number: int) -> None:
+    """`<verb> fails|refuses|hangs|blocks|breaks|dies [n]`: the first n times, always without n."""
+    for order in text.splitlines():
+        match order.split():
+            case [ordered, what, *limit] if ordered == verb and (not limit or number <= int(limit[0])):
+                await MISHAPS[what]()
+
+
+async def fails() -> None:
+    raise ProviderError("the test says 503")
+
+
+async def refuses() -> None:
+    raise ProviderRefused("the test says 400")
+
+
+async def breaks() -> None:
+    raise KeyError("a fault of ours")
+
+
+async def hangs() -> None:
+    await asyncio.sleep(3600)
+
+
+async def blocks() -> None:
+    time.sleep(3600)
+
+
+async def dies() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+MISHAPS = {"fails": fails, "refuses": refuses, "breaks": breaks, "hangs": hangs, "blocks": blocks, "dies": dies}
+
+ai.PROVIDERS["embedded"] = Scripted

@@ -1,0 +1,186 @@
+"""What the relay promises when it, the broker or the workers are away."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from celery import Celery
+
+from hummdesk.broker import TASKS, configuration
+from hummdesk.config import Settings
+from hummdesk.dev import redis
+from hummdesk.dev.process import Process
+from hummdesk.storage import jobs
+from tests.conftest import make_reachable_directory
+from tests.tasks.conftest import Pipeline, hurried, pipeline_of
+
+pytestmark = pytest.mark.timeout(120)
+
+QUESTION = "Where is my parcel?"
+
+
+async def run_id(pipeline: Pipeline, message_id: object) -> object:
+    async with pipeline.database.account(pipeline.customer.account_id) as tx:
+        row = await (await tx.execute("SELECT id FROM ai_jobs WHERE message_id = %s", (message_id,))).fetchone()
+    assert row is not None
+    return row["id"]
+
+
+async def test_a_run_that_is_delivered_ten_times_is_done_and_told_once(pipeline: Pipeline) -> None:
+    pipeline.settings = replace(pipeline.settings, worker_concurrency=2)
+    message = await pipeline.ask(QUESTION, assigned=False)
+    arguments = (str(pipeline.customer.account_id), str(await run_id(pipeline, message.id)))
+    sender = Celery("test", set_as_current=False)
+    sender.conf.update(configuration(pipeline.settings))
+    for _ in range(10):
+        sender.send_task(TASKS["classification"], args=arguments)
+    sender.close()
+    async with pipeline.worker():
+        await pipeline.ended(message, "classification")
+        later = await pipeline.ask("Thanks!", assigned=False)
+        async with pipeline.relay():
+            await pipeline.ended(later, "classification")  # behind the other nine in the queue
+    assert [event.event for event in pipeline.told(message)] == [
+        "ai_processing_started",
+        "ai_classification",
+        "ai_processing_completed",
+    ]
+    assert pipeline.tries("classify", message) == 1
+    assert (await pipeline.jobs(message))["classification"]["results"] == 1
+
+
+async def test_what_was_asked_while_no_relay_ran_is_done(pipeline: Pipeline) -> None:
+    async with pipeline.worker():
+        async with pipeline.relay() as relay:
+            first = await pipeline.ask(QUESTION, assigned=False)
+            await pipeline.ended(first, "classification")
+            os.kill(relay.pid, signal.SIGKILL)
+            await relay.wait()
+        second = await pipeline.ask("Where is my refund?", assigned=False)
+        async with pipeline.relay() as relay:
+            told = await pipeline.ended(second, "classification")
+            assert told[-1].event == "ai_processing_completed"
+            started = time.monotonic()
+            relay.terminate()
+            assert await relay.wait() == 0
+            assert time.monotonic() - started < 3
+
+
+async def test_without_a_worker_a_run_ends_at_its_deadline(pipeline: Pipeline) -> None:
+    pipeline.settings = replace(pipeline.settings, ai_deadline_seconds=1.0)
+    async with pipeline.relay():
+        message = await pipeline.ask(QUESTION)
+        told = await pipeline.ended(message, "classification")
+    assert [event.event for event in told] == ["ai_error"]
+    assert told[0].data["error"] == "deadline passed"
+    async with pipeline.relay(), pipeline.worker():
+        later = await pipeline.ask(QUESTION)
+        await pipeline.ended(later, "classification")
+    assert [event.event for event in pipeline.told(message)] == ["ai_error"], "its message is still in the broker"
+
+
+@pytest.mark.parametrize("outcome", ["done", "failed"])
+async def test_an_end_that_its_worker_did_not_live_to_tell_is_told_by_the_relay(
+    pipeline: Pipeline, outcome: str
+) -> None:
+    message = await pipeline.ask(QUESTION, assigned=False)
+    run = await run_id(pipeline, message.id)
+    found = {"classification": {"category": "order_shipping"}, "confidence": 0.9, "provider": "embedded"}
+    async with pipeline.database.account(pipeline.customer.account_id) as tx:
+        job = await jobs.claim(tx, run, lease_seconds=60)  # type: ignore[arg-type]
+        assert job is not None
+        if outcome == "done":
+            await jobs.store_result(tx, job.id, kind="classification", payload=found)
+            await jobs.finish(tx, job.id, outcome="done")
+        else:
+            await jobs.fail(tx, job.id, error="The AI run failed")
+    async with pipeline.relay():
+        told = await pipeline.ended(message, "classification")
+        await asyncio.sleep(0.3)  # a few sweeps more: told once
+    if outcome == "done":
+        assert [event.event for event in told] == ["ai_classification", "ai_processing_completed"]
+        assert told[0].data["classification"] == found["classification"]
+    else:
+        assert [(event.event, event.data["error"]) for event in told] == [("ai_error", "The AI run failed")]
+    assert pipeline.told(message) == told
+    assert (await pipeline.jobs(message))["classification"]["announced"]
+
+
+@pytest.fixture
+def own_redis_folder() -> Iterator[Path]:
+    folder = make_reachable_directory()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def own_redis(own_redis_folder: Path) -> AsyncIterator[tuple[redis.Server, list[Process]]]:
+    """A Redis that a test may stop and start."""
+    server = redis.prepare(own_redis_folder)
+    running = [await redis.start(server, own_redis_folder)]
+    yield server, running
+    await running[-1].stop()
+
+
+async def test_redis_away_and_back(
+    settings: Settings,
+    fresh_database_url: str,
+    own_redis: tuple[redis.Server, list[Process]],
+    own_redis_folder: Path,
+    tmp_path: Path,
+) -> None:
+    server, processes = own_redis
+    quick = hurried(settings, fresh_database_url, server.url)
+    async with pipeline_of(quick, tmp_path) as pipeline, pipeline.relay() as relay, pipeline.worker() as worker:
+        first = await pipeline.ask(QUESTION)
+        await pipeline.ended(first, "classification", "draft")
+        for _ in range(2):
+            await processes[-1].stop()
+            message = await pipeline.ask("Did you get my return?")
+            await asyncio.sleep(1.5)
+            processes.append(await redis.start(server, own_redis_folder))
+            await pipeline.ended(message, "classification", "draft", seconds=25)
+            names = [name for name, _ in pipeline.names(message)]
+            assert names.count("ai_processing_completed") == 2
+            assert names.count("ai_classification") == 1
+        assert relay.returncode is None
+        assert worker.is_running()
+
+
+async def test_figures(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "metrics"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    pipeline.settings = replace(pipeline.settings, metrics_port=port)
+    await pipeline.ask(QUESTION)
+
+    def get() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    async def figure(line: str) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    if line in await asyncio.to_thread(get):
+                        return
+                except OSError:
+                    pass
+                await asyncio.sleep(0.1)
+
+    async with pipeline.relay():
+        await figure('hummdesk_ai_jobs{kind="classification",status="published"} 1.0')
+        await figure('hummdesk_ai_jobs{kind="draft",status="pending"} 0.0')
+        await figure('hummdesk_ai_oldest_job_seconds{kind="classification"}')
+    async with pipeline.worker():
+        await figure('hummdesk_ai_seconds_count{outcome="done",provider="scripted",type="classification"} 1.0')
