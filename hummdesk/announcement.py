@@ -46,4 +46,6 @@ async def _show(broadcast: BroadcastService, ended: Ended, result: dict[str, Any
 
 
 def _milliseconds(ended: Ended) -> int:
-    return round((ended.finished_at - ended.started_at).total_seconds() * 1000) if ended.started_at else 0
+    if ended.started_at is None:
+        return 0
+    return max(0, round((ended.finished_at - ended.started_at).total_seconds() * 1000))  # the clocks may be two

@@ -1,8 +1,9 @@
 """Which articles answer a message: by the words they share with it, rare ones counting more.
 
 Two measures are averaged: BM25 of the whole page (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009,
-with its usual constants) as a part of the best it could be, and the cosine to the nearest title or question. A message
-is looked up sentence by sentence as well as whole, since people say more than they ask.
+with its usual constants) as a part of the best it could be, and the cosine to the nearest title or question; the less
+there is to go by, the less that counts. A message is looked up sentence by sentence as well as whole, since people say
+more than they ask.
 """
 
 import math
@@ -26,6 +27,9 @@ FEWEST = 24
 
 EVEN, SPREAD = 0.17, 0.06
 """The score at which a page is as likely to answer as not, and how steeply that changes (tests/ai/questions.json)."""
+
+SAME_QUESTION = 0.35
+"""The score of a message that is word for word a title or question, however common its words."""
 
 SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 SENTENCES = 40
@@ -68,16 +72,17 @@ class Shelf:
 
     def search(self, text: str) -> list[Match]:
         """The pages that share a word with the text, the likeliest first."""
-        asked = [set(stems(part)) for part in [text, *SENTENCE_END.split(text)[:SENTENCES]]]
+        parts = [text, *SENTENCE_END.split(text)[:SENTENCES]]
+        asked = [{word for word in stems(part) if not word.isdecimal()} for part in parts]
         scores = [max(self._score(number, words) for words in asked) for number in range(len(self._counts))]
         found = [Match(number, _probability(score)) for number, score in enumerate(scores) if score > 0]
         return sorted(found, key=lambda match: (-match.confidence, match.number))
 
     def _score(self, number: int, asked: set[str]) -> float:
         shared = asked & self._counts[number].keys()
-        evidence = self._rarities.total(shared)
-        likeness = (self._saturation(number, asked, shared) + self._likeness(number, asked)) / 2
-        return likeness * (1 - math.exp(-evidence / EVIDENCE))
+        evidence = 1 - math.exp(-self._rarities.total(shared) / EVIDENCE)
+        likeness = self._likeness(number, asked)
+        return max((self._saturation(number, asked, shared) + likeness) / 2 * evidence, SAME_QUESTION * likeness**2)
 
     def _saturation(self, number: int, asked: set[str], shared: set[str]) -> float:
         """BM25 as a part of the best that a page could have for these words."""

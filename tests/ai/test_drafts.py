@@ -22,6 +22,21 @@ async def test_questions_find_their_article(embedded: Provider, firm: str) -> No
     assert sum(first) / len(first) >= 0.9
 
 
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("Where is my order?", "Where is my order?"),
+        ("where is my refund", "When you get your refund"),
+        ("How much is delivery?", "Delivery times and costs"),
+        ("Can I cancel?", "Changing or cancelling an order"),
+        ("Hi! I want to return something. Thanks a lot, Maya", "Returning an item"),
+    ],
+)
+async def test_short_questions_of_common_words_are_answered(embedded: Provider, text: str, title: str) -> None:
+    made = await draft(embedded, text, knowledge_of("outdoor"))
+    assert made.sources[:1] == (title,)
+
+
 async def test_what_is_in_no_article_is_not_answered(embedded: Provider, firm: str) -> None:
     knowledge = knowledge_of(firm)
     for text in written("questions")["nothing"]:
