@@ -18,8 +18,10 @@ from hummdesk.faults import Fault
 
 UNPRIVILEGED = ("postgres", "nobody")
 SHARED = Path("/var/lib/hummdesk")
-SOCKET_PATH_BYTES = 107
-"""sun_path of Linux holds 108 with its final zero; macOS has 104, and our name is far below both."""
+SOCKET_PATH_BYTES = 103
+"""sun_path holds 108 on Linux and 104 on macOS, with its final zero."""
+LIST_SEPARATOR = b","
+"""The server takes a list of socket directories, and libpq one of hosts."""
 
 
 def server_user() -> ServerUser | None:
@@ -91,8 +93,9 @@ def shared_directory(user: ServerUser | None) -> Path:
 
 
 def socket_directory(place: Path, user: ServerUser | None, file: str) -> Path:
-    """A directory of `user` in which a socket of that name has a path short enough for the kernel."""
-    if len(os.fsencode(place / file)) <= SOCKET_PATH_BYTES:
+    """A directory of `user` for a socket of that name: its path short enough for the kernel, and one for libpq."""
+    path = os.fsencode(place / file)
+    if len(path) <= SOCKET_PATH_BYTES and LIST_SEPARATOR not in path:
         return place
     short = Path(tempfile.gettempdir()) / f"hummdesk-{_name(place)}"
     owner = os.geteuid() if user is None else user.uid

@@ -78,9 +78,13 @@ def prepare(home: Path, last_url: str = "") -> Server:
         port=free_port(last.port or 0),
         password=last.password or secrets.token_urlsafe(24),
     )
-    text = CONFIGURATION.format(port=server.port, password=server.password, folder=str(folder.resolve()))
+    text = CONFIGURATION.format(port=server.port, password=server.password, folder=_escaped(folder.resolve()))
     write_private(folder / "redis.conf", text)
     return server
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("\\", "\\\\").replace('"', '\\"')
 
 
 async def start(server: Server, folder: Path) -> Process:

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL and Redis, as root and not, in homes within reach and out of it."""
 
+import asyncio
 import os
 import signal
 import stat
@@ -10,7 +11,6 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import AuthenticationError
 
 from hummdesk.dev import places, postgres, redis
 from hummdesk.faults import Fault
@@ -29,13 +29,10 @@ async def test_both_are_closed_to_other_users_of_the_machine(servers: Servers) -
     async with Redis.from_url(servers.redis_url) as client:
         assert await client.config_get("bind") == {"bind": "127.0.0.1"}
         assert b"graph" not in {module[b"name"] for module in await client.module_list()}
-    async with Redis(port=redis_port(servers)) as stranger:
-        with pytest.raises(AuthenticationError):
-            await stranger.ping()
-
-
-def redis_port(servers: Servers) -> int:
-    return urlsplit(servers.redis_url).port or 0
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(servers.redis_url).port)
+    writer.write(b"PING\r\n")
+    assert (await reader.readline()).startswith(b"-NOAUTH")
+    writer.close()
 
 
 async def test_the_database_is_what_we_expect(servers: Servers) -> None:
@@ -76,16 +73,20 @@ async def test_an_interrupted_first_start_leaves_no_half_of_a_database(folder: P
         assert not (place / "new").exists()
 
 
-async def test_a_path_too_long_for_a_socket_gets_a_short_one(folder: Path) -> None:
-    deep = folder / ("d" * 60) / ("e" * 60)
-    deep.mkdir(parents=True)
-    cluster = await postgres.prepare(deep)
+@pytest.mark.parametrize("name", ["d" * 60 + "/" + "e" * 60, 'Bob\'s "desk", \\ new'])
+async def test_a_home_of_any_name_will_do(folder: Path, name: str) -> None:
+    home = folder / name
+    home.mkdir(parents=True)
+    cluster = await postgres.prepare(home)
     assert cluster.sockets != cluster.place
-    async with running(cluster, deep):
+    async with running(cluster, home):
         assert await ask(cluster.url(), "SELECT 1") == 1
         assert stat.S_IMODE(cluster.sockets.stat().st_mode) == 0o700
-        assert (await postgres.prepare(deep)).sockets == cluster.sockets
+        assert (await postgres.prepare(home)).sockets == cluster.sockets
     assert not cluster.sockets.exists()
+    process = await redis.start(redis.prepare(home), home)
+    assert (home / "redis" / "appendonlydir").is_dir()
+    await process.stop()
 
 
 async def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
