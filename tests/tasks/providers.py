@@ -48,7 +48,7 @@ class Scripted:
 
 
 async def mishap(text: str, verb: str, number: int) -> None:
-    """`<verb> fails|refuses|hangs|blocks|breaks|dies [n]`: the first n times, always without n."""
+    """`<verb> fails|refuses|waits|hangs|blocks|breaks|dies [n]`: the first n times, always without n."""
     for order in text.splitlines():
         match order.split():
             case [ordered, what, *limit] if ordered == verb and (not limit or number <= int(limit[0])):
@@ -67,6 +67,10 @@ async def breaks() -> None:
     raise KeyError("a fault of ours")
 
 
+async def waits() -> None:
+    await asyncio.sleep(0.5)
+
+
 async def hangs() -> None:
     await asyncio.sleep(3600)
 
@@ -79,6 +83,14 @@ async def dies() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-MISHAPS = {"fails": fails, "refuses": refuses, "breaks": breaks, "hangs": hangs, "blocks": blocks, "dies": dies}
+MISHAPS = {
+    "fails": fails,
+    "refuses": refuses,
+    "breaks": breaks,
+    "waits": waits,
+    "hangs": hangs,
+    "blocks": blocks,
+    "dies": dies,
+}
 
 ai.PROVIDERS["embedded"] = Scripted

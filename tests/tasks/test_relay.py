@@ -13,13 +13,16 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from hummdesk.broker import TASKS, configuration
+from hummdesk.bus.envelope import Envelope
 from hummdesk.config import Settings
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
 from hummdesk.storage import jobs
-from tests.conftest import make_reachable_directory
+from tests.conftest import Servers, make_reachable_directory
 from tests.tasks.conftest import Pipeline, hurried, pipeline_of
 
 pytestmark = pytest.mark.timeout(120)
@@ -32,6 +35,10 @@ async def run_id(pipeline: Pipeline, message_id: object) -> object:
         row = await (await tx.execute("SELECT id FROM ai_jobs WHERE message_id = %s", (message_id,))).fetchone()
     assert row is not None
     return row["id"]
+
+
+async def classified(pipeline: Pipeline, text: str) -> list[Envelope]:
+    return await pipeline.ended(await pipeline.ask(text, assigned=False), "classification")
 
 
 async def test_a_run_that_is_delivered_ten_times_is_done_and_told_once(pipeline: Pipeline) -> None:
@@ -85,6 +92,47 @@ async def test_without_a_worker_a_run_ends_at_its_deadline(pipeline: Pipeline) -
         later = await pipeline.ask(QUESTION)
         await pipeline.ended(later, "classification")
     assert [event.event for event in pipeline.told(message)] == ["ai_error"], "its message is still in the broker"
+
+
+async def test_who_is_late_tells_nothing(pipeline: Pipeline) -> None:
+    """The deadline comes while a worker is at it: the relay ends the run, and the worker finds that out."""
+    pipeline.settings = replace(
+        pipeline.settings, ai_deadline_seconds=1.0, ai_soft_limit_seconds=2.0, ai_hard_limit_seconds=4.0
+    )
+    async with pipeline.worker(), pipeline.relay():
+        while (await classified(pipeline, "Thanks!"))[-1].event == "ai_error":
+            pass  # the worker is still starting
+        late = await pipeline.ask(f"{QUESTION}\nclassify hangs", assigned=False)
+        await pipeline.ended(late, "classification")
+        async with asyncio.timeout(10):
+            while "AI run failed" not in pipeline.log.read_text():
+                await asyncio.sleep(0.05)
+        await classified(pipeline, "Thanks again!")
+    assert [event.event for event in pipeline.told(late)] == ["ai_processing_started", "ai_error"]
+    assert (await pipeline.jobs(late))["classification"]["status"] == "failed"
+
+
+async def test_postgresql_away_while_a_run_is_worked_on(pipeline: Pipeline, servers: Servers) -> None:
+    pipeline.settings = replace(pipeline.settings, ai_hard_limit_seconds=9.0)
+    name = sql.Identifier(conninfo_to_dict(pipeline.settings.postgres)["dbname"])
+    async with pipeline.relay(), pipeline.worker():
+        message = await pipeline.ask(f"{QUESTION}\nclassify waits", assigned=False)
+        await pipeline.until(lambda: bool(pipeline.told(message)))
+        await servers.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+        await servers.execute(
+            sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(
+                sql.Literal(name.as_string().strip('"'))
+            )
+        )
+        await asyncio.sleep(1)
+        await servers.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
+        told = await pipeline.ended(message, "classification")
+    assert [event.event for event in told] == [
+        "ai_processing_started",
+        "ai_classification",
+        "ai_processing_completed",
+    ]
+    assert pipeline.tries("classify", message) == 1, "what had been found was not lost"
 
 
 @pytest.mark.parametrize("outcome", ["done", "failed"])
