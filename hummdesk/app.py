@@ -9,7 +9,7 @@ from sanic.worker.loader import AppLoader
 
 from hummdesk import logs, operations
 from hummdesk.config import Settings
-from hummdesk.listening import listen
+from hummdesk.listening import listen, reserved
 from hummdesk.node import Node
 from hummdesk.storage.migrations import MigrationError, pending
 
@@ -56,10 +56,16 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     return app
 
 
-def serve(settings: Settings, *, host: str, workers: int) -> None:
-    """Run the web process until SIGINT or SIGTERM, or `workers` of them on one port."""
+def serve(settings: Settings, *, host: str, workers: int, shares_port: bool) -> None:
+    """Run the web process until SIGINT or SIGTERM, or `workers` of them on one port.
+
+    `shares_port` joins processes that listen there already; without it a port in use is refused.
+    """
     if waiting := asyncio.run(pending(settings.postgres)):
         raise MigrationError(f"{len(waiting)} migrations are pending: run `python -m hummdesk migrate` first")
+    if not shares_port:
+        with reserved(host, settings.port):
+            pass
     listener = listen(host, settings.port, backlog=BACKLOG)
     loader = AppLoader(factory=partial(_build_in_process, settings))
     app = loader.load()

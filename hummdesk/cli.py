@@ -98,13 +98,14 @@ def _say(line: str) -> None:
 @click.option("--host", help="Address to listen on.  [HOST, or 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [PORT, or 5000]")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of processes.")
-def serve(home: Path, host: str | None, port: int | None, workers: int) -> None:
+@click.option("--share-port", is_flag=True, help="Join the web processes that listen there already.")
+def serve(home: Path, host: str | None, port: int | None, workers: int, share_port: bool) -> None:
     """Run the web process: Socket.IO, health and metrics. Refuses to start when migrations are pending."""
     settings = _settings(home, {"HOST": host, "PORT": port})
     with _metrics_directory():
         from hummdesk import app
 
-        app.serve(settings, host=settings.host, workers=workers)
+        app.serve(settings, host=settings.host, workers=workers, shares_port=share_port)
 
 
 @main.command()

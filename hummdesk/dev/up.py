@@ -102,7 +102,7 @@ class Up:
 
         grace = settings.shutdown_seconds + WEB_STOP_MARGIN_SECONDS
         return [
-            *(service(name, "hummdesk", "serve", stop_seconds=grace) for name in web),
+            *(service(name, "hummdesk", "serve", "--share-port", stop_seconds=grace) for name in web),
             service("relay", "hummdesk", "relay"),
             service("worker", *celery),
         ]

@@ -1,6 +1,7 @@
 """The command line as somebody types it."""
 
 import json
+import socket
 import os
 import subprocess
 import sys
@@ -151,6 +152,13 @@ def test_serve_refuses_a_database_that_waits_for_migrations(
     result = run("migrate")
     assert result.exit_code == 2
     assert "edited" in result.stderr
+
+
+def test_serve_refuses_a_port_in_use(known: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("serve", "--port", str(taken.getsockname()[1]), "--home", str(known))
+    assert result.exit_code == 2
+    assert "is in use: choose another with --port N" in result.stderr
 
 
 def test_the_ai_answers_each_line() -> None:
