@@ -143,13 +143,13 @@ class BroadcastService:
         """`{nodes, connections, byRole}` over all web processes, at most a lease old."""
         return await self._presence.statistics()
 
-    # The AI pipeline: staff only ------------------------------------------------------------------------------------
+    # The AI pipeline: staff only, each event of a run heard once however often it is told ----------------------------
 
     async def ai_processing_started(
         self, *, account_id: UUID, conversation_id: UUID, message_id: UUID, kind: RunKind, run_id: UUID
     ) -> None:
         payload = _about(conversation_id, message_id) | {"processingType": kind, "runId": str(run_id)}
-        await self.to_account(account_id, "ai_processing_started", payload)
+        await self._emit("ai_processing_started", payload, rooms.account(account_id), key=f"started/{run_id}")
 
     async def ai_processing_completed(
         self,
@@ -168,7 +168,7 @@ class BroadcastService:
             "outcome": outcome,
             "processingTime": processing_ms,
         }
-        await self.to_account(account_id, "ai_processing_completed", payload)
+        await self._emit("ai_processing_completed", payload, rooms.account(account_id), key=f"ended/{run_id}")
 
     async def ai_classification(
         self,
@@ -187,7 +187,7 @@ class BroadcastService:
             "processingTime": processing_ms,
             "provider": provider,
         }
-        await self.to_account(account_id, "ai_classification", payload)
+        await self._emit("ai_classification", payload, rooms.account(account_id), key=f"classified/{message_id}")
 
     async def ai_draft(
         self,
@@ -214,7 +214,8 @@ class BroadcastService:
         if reasoning is not None:
             payload["reasoning"] = reasoning
         assignee = (rooms.agent(assigned_to),) if assigned_to else ()
-        await self._emit("ai_draft", payload, rooms.conversation_staff(conversation_id), *assignee)
+        to = (rooms.conversation_staff(conversation_id), *assignee)
+        await self._emit("ai_draft", payload, *to, key=f"drafted/{message_id}")
 
     async def ai_error(
         self, *, account_id: UUID, conversation_id: UUID, message_id: UUID, kind: RunKind, run_id: UUID, error: str
@@ -226,12 +227,14 @@ class BroadcastService:
             "error": error,
             "retryable": False,
         }
-        await self.to_account(account_id, "ai_error", payload)
+        await self._emit("ai_error", payload, rooms.account(account_id), key=f"ended/{run_id}")
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    async def _emit(self, event: str, payload: Payload, *to: str, but: tuple[str, ...] = ()) -> None:
-        await self._emitter.emit(Envelope(event=event, data=payload, rooms=to, except_rooms=but))
+    async def _emit(
+        self, event: str, payload: Payload, *to: str, but: tuple[str, ...] = (), key: str | None = None
+    ) -> None:
+        await self._emitter.emit(Envelope(event=event, data=payload, rooms=to, except_rooms=but, key=key))
 
     async def _to_both_sides(self, event: str, payload: Payload, conversation_id: UUID, staff: tuple[str, ...]) -> None:
         """To staff as it is; to the customer without `reason`."""

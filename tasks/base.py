@@ -82,8 +82,8 @@ class Run(ABC):
         job = await _patiently(desk, lambda: self._claim(desk, account_id, run_id))
         if job is None:
             return
-        if not job.announced_start:
-            await desk.broadcast.ai_processing_started(**_about(job), kind=self.kind, run_id=job.id)
+        # With each try: one that was killed in between may have told nobody. It is heard once.
+        await desk.broadcast.ai_processing_started(**_about(job), kind=self.kind, run_id=job.id)
         began = time.perf_counter()
         try:
             async with asyncio.timeout(desk.settings.ai_soft_limit_seconds):

@@ -21,13 +21,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """`data` reaches once every socket in any of `rooms` and none of `except_rooms`."""
+    """`data` reaches once every socket in any of `rooms` and none of `except_rooms`.
+
+    `key` names what may be published more than once and must be heard once: the events of an AI run, which a second
+    worker or the relay tells again when it cannot know whether the first one did.
+    """
 
     event: str
     data: dict[str, Any]
     rooms: tuple[str, ...]
     except_rooms: tuple[str, ...] = ()
     place: Place | None = None
+    key: str | None = None
 
 
 def pack(envelopes: list[Envelope]) -> bytes:

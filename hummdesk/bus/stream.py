@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from redis.asyncio import Redis
@@ -18,6 +18,7 @@ from hummdesk.bus.envelope import Envelope, pack, unpack
 from hummdesk.metrics import BUS_LAG_SECONDS
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 STREAM = "hummdesk:events"
 COMMAND_SECONDS = 5.0
@@ -30,6 +31,8 @@ BACKLOG = 200_000
 """Envelopes kept while Redis is away; past it the oldest go, and `sync` closes the gap."""
 
 WRITERS_REMEMBERED = 1_000
+KEYS_REMEMBERED = 20_000
+"""Keys of envelopes that were delivered; a repeat comes within minutes."""
 
 
 def connect(url: str, *, timeout: float = COMMAND_SECONDS) -> Redis:
@@ -108,6 +111,7 @@ class Reader:
         self._deliver = deliver
         self._offset = ""
         self._written: OrderedDict[str, int] = OrderedDict()
+        self._keys: OrderedDict[str, None] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._read_at = 0.0
 
@@ -147,22 +151,38 @@ class Reader:
         for _, entries in answer or ():
             for offset, entry in entries:
                 self._offset = offset.decode()
-                if self._is_new(entry[b"writer"].decode(), int(entry[b"number"])):
+                if self._is_new(entry):
                     await self._deliver_all(entry)
 
-    def _is_new(self, writer: str, number: int) -> bool:
+    def _is_new(self, entry: dict[bytes, bytes]) -> bool:
+        """Whether a writer's entry is no repeat of a write whose answer had got lost."""
+        writer, number = entry[b"writer"].decode(), int(entry[b"number"])
         if number <= self._written.get(writer, 0):
             return False
-        self._written[writer] = number
-        self._written.move_to_end(writer)
-        if len(self._written) > WRITERS_REMEMBERED:
-            self._written.popitem(last=False)
+        _remember(self._written, writer, number, most=WRITERS_REMEMBERED)
         return True
+
+    def _is_repeat(self, key: str | None) -> bool:
+        if key is None:
+            return False
+        repeated = key in self._keys
+        _remember(self._keys, key, None, most=KEYS_REMEMBERED)
+        return repeated
 
     async def _deliver_all(self, entry: dict[bytes, bytes]) -> None:
         BUS_LAG_SECONDS.set(max(0.0, time.time() - float(entry[b"at"])))
         for envelope in unpack(entry[b"events"]):
+            if self._is_repeat(envelope.key):
+                continue
             try:
                 await self._deliver(envelope)
             except Exception:
                 log.exception("an event was not delivered", extra={"event_name": envelope.event})
+
+
+def _remember(memory: OrderedDict[str, T], key: str, value: T, *, most: int) -> None:
+    """Keep the `most` that were used last."""
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > most:
+        memory.popitem(last=False)

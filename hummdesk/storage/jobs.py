@@ -49,11 +49,6 @@ class Job:
     assigned_to: UUID | None
     started_at: datetime
 
-    @property
-    def announced_start(self) -> bool:
-        """An earlier try has told that processing started."""
-        return self.attempts > 1
-
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
         own = {name: row[name] for name in cls.__dataclass_fields__ if name != "message"}

@@ -158,7 +158,7 @@ WITH over AS (
 UPDATE ai_jobs
 SET
     status = 'failed',
-    last_error = COALESCE(last_error, CASE WHEN over.late THEN 'deadline passed' ELSE 'worker lost' END),
+    last_error = COALESCE(last_error, CASE WHEN over.late THEN 'The AI did not answer in time' ELSE 'The AI stopped while working on this' END),
     finished_at = clock_timestamp(),
     announced_at = clock_timestamp()
 FROM over

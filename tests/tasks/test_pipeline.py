@@ -79,7 +79,7 @@ async def test_what_the_account_knows_nothing_of_is_left_to_the_agent(running: P
         ("refuses", 1, "The AI cannot process this message"),
         ("breaks", 2, "The AI run failed"),
         ("hangs", 2, "The AI did not answer in time"),
-        ("dies", 2, "worker lost"),
+        ("dies", 2, "The AI stopped while working on this"),
     ],
 )
 async def test_a_failure_for_good_is_told_once(running: Pipeline, mishap: str, tries: int, said: str) -> None:

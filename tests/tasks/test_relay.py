@@ -87,7 +87,7 @@ async def test_without_a_worker_a_run_ends_at_its_deadline(pipeline: Pipeline) -
         message = await pipeline.ask(QUESTION)
         told = await pipeline.ended(message, "classification")
     assert [event.event for event in told] == ["ai_error"]
-    assert told[0].data["error"] == "deadline passed"
+    assert told[0].data["error"] == "The AI did not answer in time"
     async with pipeline.relay(), pipeline.worker():
         later = await pipeline.ask(QUESTION)
         await pipeline.ended(later, "classification")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -86,6 +87,13 @@ async def test_a_write_whose_answer_was_lost_is_delivered_once(settings: Setting
         await emitter.emit(number(1))
         await emitter.emit(number(2))
         await heard.reaches(1, 2)
+
+
+async def test_what_is_told_twice_is_heard_once(settings: Settings, emitter: Emitter) -> None:
+    async with reading(settings) as (heard, _):
+        for value, key in enumerate(("a", "b", "a", None, None, "b")):
+            await emitter.emit(replace(number(value), key=key))
+        await heard.reaches(0, 1, 3, 4)
 
 
 async def test_killed_connections_lose_nothing(settings: Settings, emitter: Emitter, redis: Redis) -> None:

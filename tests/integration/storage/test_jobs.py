@@ -111,7 +111,7 @@ async def test_a_job_knows_what_its_worker_needs(desk: Desk) -> None:
     job = await desk.claim(ref.id)
     assert job is not None
     assert (job.id, job.account_id, job.kind, job.attempts) == (ref.id, account.id, "classification", 1)
-    assert (job.message, job.assigned_to, job.announced_start) == (sent.message, account.agent.id, False)
+    assert (job.message, job.assigned_to) == (sent.message, account.agent.id)
 
 
 async def test_a_second_delivery_does_nothing(desk: Desk) -> None:
@@ -150,7 +150,7 @@ async def test_a_lost_worker_leaves_its_run_to_the_next(desk: Desk) -> None:
     [ref] = await desk.publish()
     again = await desk.claim(ref.id)
     assert again is not None
-    assert (again.attempts, again.announced_start, again.started_at) == (2, True, job.started_at)
+    assert (again.attempts, again.started_at) == (2, job.started_at)
 
 
 async def test_a_run_ends_once(desk: Desk) -> None:
@@ -212,7 +212,7 @@ async def test_past_the_deadline_a_run_has_failed(desk: Desk) -> None:
     assert await desk.expire() == []
     await desk.later("deadline_at")
     [ended] = await desk.expire()
-    assert (ended.id, ended.outcome, ended.last_error) == (job.id, None, "deadline passed")
+    assert (ended.id, ended.outcome, ended.last_error) == (job.id, None, "The AI did not answer in time")
     assert not await desk.end(job.id)
     assert await desk.expire() == await desk.unannounced() == await desk.publish() == []
 
@@ -236,7 +236,7 @@ async def test_a_job_that_kills_its_workers_is_set_aside(desk: Desk) -> None:
     await desk.later("lease_until")
     assert await desk.publish() == []
     [ended] = await desk.expire()
-    assert (ended.id, ended.outcome, ended.last_error) == (job.id, None, "worker lost")
+    assert (ended.id, ended.outcome, ended.last_error) == (job.id, None, "The AI stopped while working on this")
 
 
 async def test_a_run_keeps_the_first_result(desk: Desk) -> None:
