@@ -77,7 +77,6 @@ class Settings:
         50, "requests of one socket a second, twice that at once; 0 is off", minimum=0
     )
     rate_limit_connects_per_minute: int = setting(1200, "connections of one address a minute; 0 is off", minimum=0)
-    max_content_length: int = setting(10_000, "characters in a message after trimming", minimum=1)
     max_packet_bytes: int = setting(262_144, "bytes in one packet of a client", minimum=1024)
     shutdown_seconds: float = setting(10.0, "time that a stopping web process gives to requests in flight", minimum=0)
 
