@@ -1,0 +1,22 @@
+# One image for web, worker, relay and flower; docker-compose.yml and Procfile say how each is started.
+FROM python:3.12-slim AS packages
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/venv
+COPY requirements.txt /tmp/
+RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: --requirement /tmp/requirements.txt
+
+FROM python:3.12-slim
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hummdesk
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /srv/hummdesk
+COPY sql sql
+COPY hummdesk hummdesk
+COPY tasks tasks
+RUN python -m compileall -q hummdesk tasks
+USER 10001:10001
+EXPOSE 5000
+# Alive, not ready: a restart mends no database that is away. Whoever balances asks /health/ready.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:5000/health/live', timeout=3)"]
+CMD ["python", "-m", "hummdesk", "serve", "--host", "0.0.0.0"]
