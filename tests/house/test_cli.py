@@ -1,8 +1,8 @@
 """The command line as somebody types it."""
 
 import json
-import socket
 import os
+import socket
 import subprocess
 import sys
 import time
