@@ -7,7 +7,7 @@ RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: --requirement
 
 FROM python:3.12-slim
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hummdesk
+RUN groupadd --gid 10001 hummdesk && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin hummdesk
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /srv/hummdesk
 COPY sql sql

@@ -20,8 +20,10 @@ REQUIRED = {
     "FLOWER_BASIC_AUTH": "operator:secret",
 }
 SETTINGS = {entry.name.upper(): entry.default for entry in fields(Settings)}
-OTHER_PROGRAMS = {"FLOWER_BASIC_AUTH", "SANIC_PROXIES_COUNT"}
-"""What Flower and Sanic read from the environment themselves."""
+OTHER_PROGRAMS = {"FLOWER_BASIC_AUTH", "PROMETHEUS_MULTIPROC_DIR", "SANIC_PROXIES_COUNT"}
+"""What Flower, prometheus_client and Sanic read from the environment themselves."""
+WITH_METRICS_PORT = {"relay", "worker"}
+"""Web processes tell their figures on their own port."""
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +56,9 @@ async def test_a_secret_that_is_not_set_is_asked_for(name: str, node: Node) -> N
 def test_each_of_ours_has_each_setting_and_nothing_that_nobody_reads(services: dict[str, Any]) -> None:
     given = {"DATABASE_URL", "DB_PORT", "DB_NAME", "DB_USER", "REDIS_URL", "REDIS_PORT"}
     """Those whose default is right here, or that the others stand in for."""
-    for service in ours(services).values():
-        assert set(service["environment"]) - OTHER_PROGRAMS == set(SETTINGS) - given
+    for name, service in ours(services).items():
+        own = set() if name in WITH_METRICS_PORT else {"METRICS_PORT"}
+        assert set(service["environment"]) - OTHER_PROGRAMS == set(SETTINGS) - given - own
 
 
 def test_what_is_not_said_is_left_to_the_defaults(services: dict[str, Any]) -> None:
@@ -103,4 +106,4 @@ def test_what_runs_our_code_can_write_nothing_but_tmp(services: dict[str, Any]) 
     for service in ours(services).values():
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]
-        assert service["tmpfs"] == ["/tmp"]
+        assert service["tmpfs"] == ["/tmp", *filter(None, [service["environment"].get("PROMETHEUS_MULTIPROC_DIR")])]
