@@ -95,6 +95,7 @@ class Node:
         with suppress(Unavailable):
             await self.desk.presence.forget(self.name)
         await self.reader.stop()
+        self._sequencer.close()
         await self.emitter.close()
         await self.desk.presence.close()
         await self.desk.database.close()

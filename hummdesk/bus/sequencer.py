@@ -50,6 +50,12 @@ class Sequencer:
             if line.timer is None:
                 line.timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._give_up, line)
 
+    def close(self) -> None:
+        """Give up on nothing any more: what is still held is left to `sync`."""
+        for line in self._lines.values():
+            if line.timer is not None:
+                line.timer.cancel()
+
     def _line(self, conversation_id: UUID) -> _Line:
         line = self._lines.setdefault(conversation_id, _Line())
         self._lines.move_to_end(conversation_id)

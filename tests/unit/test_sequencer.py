@@ -1,6 +1,7 @@
 """Messages of one conversation, put back into order."""
 
 import asyncio
+from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -21,12 +22,22 @@ def message(conversation: UUID, seq: int, *, closely: bool = True) -> Envelope:
     return Envelope(event="new_message", data={}, rooms=("a",), place=place)
 
 
-async def accept(*seqs: int, closely: bool = True) -> Heard:
-    heard, conversation = Heard(), new_id()
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def line(heard: Heard) -> Iterator[Sequencer]:
     line = Sequencer(heard.deliver)
+    yield line
+    line.close()
+
+
+async def accept(line: Sequencer, *seqs: int, closely: bool = True) -> None:
+    conversation = new_id()
     for seq in seqs:
         await line.accept(message(conversation, seq, closely=closely))
-    return heard
 
 
 @pytest.mark.parametrize(
@@ -39,37 +50,35 @@ async def accept(*seqs: int, closely: bool = True) -> Heard:
         ((1, 3), [1]),
     ],
 )
-async def test_the_order_is_seq(arrived: tuple[int, ...], delivered: list[int]) -> None:
-    assert await accept(*arrived) == delivered
+async def test_the_order_is_seq(line: Sequencer, heard: Heard, arrived: tuple[int, ...], delivered: list[int]) -> None:
+    await accept(line, *arrived)
+    assert heard == delivered
 
 
-async def test_a_quiet_conversation_starts_anywhere() -> None:
-    assert await accept(7, closely=False) == [7]
-    assert await accept(7, 9, 8, closely=False) == [7, 8, 9]
-    assert await accept(7) == []
+async def test_a_quiet_conversation_starts_anywhere(line: Sequencer, heard: Heard) -> None:
+    await accept(line, 7, closely=False)
+    await accept(line, 17, 19, 18, closely=False)
+    await accept(line, 27)
+    assert heard == [7, 17, 18, 19]
 
 
-async def test_conversations_do_not_wait_for_each_other() -> None:
-    heard = Heard()
-    line = Sequencer(heard.deliver)
+async def test_conversations_do_not_wait_for_each_other(line: Sequencer, heard: Heard) -> None:
     await line.accept(message(new_id(), 2))
     await line.accept(message(new_id(), 1))
     await line.accept(Envelope(event="typing_start", data={}, rooms=("a",)))
     assert heard == [1, 0]
 
 
-async def test_a_gap_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_gap_is_given_up(line: Sequencer, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sequencer, "HOLD_SECONDS", 0.02)
-    heard = await accept(1, 3, 6, 4)
+    await accept(line, 1, 3, 6, 4)
     assert heard == [1]
     await asyncio.sleep(0.1)
     assert heard == [1, 3, 4, 6]
 
 
-async def test_the_quietest_conversation_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_quietest_conversation_is_forgotten(line: Sequencer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sequencer, "REMEMBERED", 3)
-    heard = Heard()
-    line = Sequencer(heard.deliver)
     for _ in range(10):
         await line.accept(message(new_id(), 1))
     assert len(line._lines) <= 3
