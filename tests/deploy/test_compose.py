@@ -48,9 +48,9 @@ def test_what_runs(services: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", REQUIRED)
 async def test_a_secret_that_is_not_set_is_asked_for(name: str, node: Node) -> None:
-    script = await node.start(HERE / "compose.mjs", FILE, env=REQUIRED | {name: ""})
-    assert f"Error: {name}: " in (await script.communicate())[0].decode()
-    assert script.returncode != 0
+    async with node.running(HERE / "compose.mjs", FILE, env=REQUIRED | {name: ""}) as script:
+        assert f"Error: {name}: " in (await script.communicate())[0].decode()
+        assert script.returncode != 0
 
 
 def test_each_of_ours_has_each_setting_and_nothing_that_nobody_reads(services: dict[str, Any]) -> None:

@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,9 +24,12 @@ PATIENCE_SECONDS = 40.0
 class Node:
     program: str
 
-    async def start(self, *arguments: str | Path, env: Mapping[str, str]) -> asyncio.subprocess.Process:
-        """Run a script; what it says on standard error comes with its output."""
-        return await asyncio.create_subprocess_exec(
+    @asynccontextmanager
+    async def running(
+        self, *arguments: str | Path, env: Mapping[str, str]
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A script that runs; what it says on standard error comes with its output. It does not outlive the context."""
+        process = await asyncio.create_subprocess_exec(
             self.program,
             *arguments,
             env={"PATH": os.environ["PATH"], "NODE_NO_WARNINGS": "1", **env},
@@ -33,19 +37,24 @@ class Node:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
     async def run(self, *arguments: str | Path, env: Mapping[str, str]) -> str:
         """Run a script to its end, expect that it succeeds, and give its output."""
-        process = await self.start(*arguments, env=env)
-        assert process.stdout is not None
-        output = b""
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                async for line in process.stdout:
-                    output += line
-        except TimeoutError:
-            process.kill()
-        assert await process.wait() == 0, output.decode()
+        async with self.running(*arguments, env=env) as process:
+            assert process.stdout is not None
+            output = b""
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    async for line in process.stdout:
+                        output += line
+                    await process.wait()
+            assert process.returncode == 0, output.decode()
         return output.decode()
 
 

@@ -31,11 +31,11 @@ def assert_all_passed(output: str) -> None:
 async def test_client_through_a_restart(node: Node, settings: Settings) -> None:
     settings = replace(settings, port=free_port(0))
     account = await Account(settings=settings, url=f"http://127.0.0.1:{settings.port}").make()
-    async with serving(settings):
-        script = await node.start(*TEST, HERE / "restart.test.mjs", env=desk_of(account))
+    async with node.running(*TEST, HERE / "restart.test.mjs", env=desk_of(account)) as script:
         assert script.stdout is not None
-        said = await script.stdout.readuntil(b"ready\n")
-    async with serving(settings):
-        said += (await script.communicate(b"back\n"))[0]
-    assert script.returncode == 0, said.decode()
+        async with serving(settings):
+            said = await script.stdout.readuntil(b"ready\n")
+        async with serving(settings):
+            said += (await script.communicate(b"back\n"))[0]
+        assert script.returncode == 0, said.decode()
     assert_all_passed(said.decode())
