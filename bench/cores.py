@@ -1,0 +1,60 @@
+"""Which cores serve and which ones load them, and what a process has used of CPU time and memory."""
+
+import ctypes
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+
+AVAILABLE = sorted(os.sched_getaffinity(0))
+SERVER = frozenset(AVAILABLE[:1])
+"""Of the server under measurement, alone."""
+REST = frozenset(AVAILABLE[1:2] or AVAILABLE)
+"""Of everything else: receivers, PostgreSQL, Redis. One core, so that all machines measure alike."""
+BOTH = SERVER | REST
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextmanager
+def pinned(cores: frozenset[int]) -> Iterator[None]:
+    """Run this thread, and what it starts meanwhile, on these cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def move(pid: int, cores: frozenset[int]) -> None:
+    """Let a process, its threads and its children run on these cores."""
+    for process in family(pid):
+        with suppress(psutil.Error, OSError):
+            for thread in process.threads():
+                os.sched_setaffinity(thread.id, cores)
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and its descendants."""
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def cpu_seconds(pid: int) -> dict[int, float]:
+    """CPU time of a process and of each of its descendants, to the nanosecond."""
+    return {process.pid: _cpu_seconds(process.pid) for process in family(pid)}
+
+
+def resident_bytes(pid: int) -> int:
+    return sum(process.memory_info().rss for process in family(pid))
+
+
+def _cpu_seconds(pid: int) -> float:
+    clock = ctypes.c_int()
+    failure = _libc.clock_getcpuclockid(pid, ctypes.byref(clock))
+    if failure:
+        raise OSError(failure, os.strerror(failure))
+    return time.clock_gettime(clock.value)

@@ -1,0 +1,102 @@
+"""P7 and P9: how soon what happens in one process is heard from another."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from statistics import median
+
+from bench import cores, npm
+from bench.contenders import PEERS, Server, environment, hummdesk, node, run
+from bench.rounds import OURS, Bench, Round
+from bench.talk import TEXT, Talk, talking
+from bench.world import World
+
+PAUSE_SECONDS = 0.01
+STARTED = b'42["ai_processing_started"'
+CELERY = ("celery", "-A", "tasks.app", "worker", "--without-gossip", "--without-mingle")
+
+
+@asynccontextmanager
+async def hummdesk_with_ai(world: World) -> AsyncIterator[Server]:
+    """As `up` runs it: web process, relay, Celery worker."""
+    async with (
+        hummdesk(world, on=cores.BOTH) as server,
+        _beside(world, "relay", (sys.executable, "-m", "hummdesk", "relay")),
+        _beside(world, "worker", (sys.executable, "-m", *CELERY)),
+    ):
+        yield server
+
+
+@asynccontextmanager
+async def node_with_bullmq(world: World) -> AsyncIterator[Server]:
+    worker = (npm.node(), str(PEERS / "worker.mjs"))
+    async with node(world, job="desk", on=cores.BOTH) as server, _beside(world, "bullmq", worker):
+        yield server
+
+
+async def ai_start(bench: Bench) -> Round:
+    """P7: milliseconds from a message's timestamp, just before its commit, to `ai_processing_started` at an agent."""
+
+    async def measure(server: Server) -> float:
+        async with talking(bench.world, server, senders=4) as talk:
+            await _start(talk, 0)  # the worker may not be up yet
+            found = [await _start(talk, number) for number in range(bench.size.trials)]
+            return median(found)
+
+    with bench.world.on_both_cores():
+        return {"P7": await bench.each({"node": node_with_bullmq, OURS: hummdesk_with_ai}, measure)}
+
+
+async def emits(bench: Bench) -> Round:
+    """P9: milliseconds from an emit in this process, as in a Celery task, to a socket of the server."""
+
+    async def measure(server: Server) -> float:
+        found = []
+        async with server.crowd() as crowd:
+            await crowd.grow(1)
+            for _ in range(bench.size.trials):
+                crowd.expect(1)
+                began = time.perf_counter()
+                emit = asyncio.ensure_future(server.publish(crowd, 1))
+                await crowd.heard()
+                found.append((time.perf_counter() - began) * 1000)
+                await emit
+                await asyncio.sleep(PAUSE_SECONDS)
+        return median(found)
+
+    return {"P9": await bench.each({OURS: hummdesk}, measure)}
+
+
+async def _start(talk: Talk, number: int) -> float:
+    stored: dict[str, float] = {}
+    started: dict[str, float] = {}
+
+    def answered(_: object, answer: bytes) -> None:
+        receipt = json.loads(answer[answer.index(b"[") :])[0]
+        stored[receipt["messageId"]] = datetime.fromisoformat(receipt["timestamp"]).timestamp()
+
+    def heard(event: bytes) -> None:
+        if event.startswith(STARTED):
+            payload = json.loads(event[2:])[1]
+            started.setdefault(payload["messageId"], time.time())
+
+    talk.on_answer, talk.on_event = answered, heard
+    talk.senders[number % len(talk.senders)].say(TEXT)
+    await talk.until(lambda: stored.keys() & started.keys())
+    await asyncio.sleep(PAUSE_SECONDS)
+    message = next(iter(stored))
+    return (started[message] - stored[message]) * 1000
+
+
+@asynccontextmanager
+async def _beside(world: World, name: str, command: tuple[str, ...]) -> AsyncIterator[None]:
+    async def at_once(_pid: int) -> bool:
+        return True
+
+    env = environment(world, 0, {"PROMETHEUS_MULTIPROC_DIR": world.metrics_folder()})
+    async with run(world, name, command, env=env, ready=at_once, on=cores.BOTH):
+        yield
