@@ -40,19 +40,26 @@ class Loop(uvloop.Loop):
         return await super().subprocess_exec(*arguments, **options)
 
 
+def _by_commas(_context: click.Context, _option: click.Parameter, names: str) -> list[str]:
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    if strangers := set(chosen) - set(PEERS):
+        raise click.BadParameter(f"{', '.join(sorted(strangers))}: none of {', '.join(PEERS)}")
+    return chosen
+
+
 @click.command()
-@click.argument("figures", nargs=-1, type=click.Choice([figure.name for figure in FIGURES], case_sensitive=False))
+@click.argument("figures", nargs=-1, metavar="[P1 … P10]", type=click.Choice([figure.name for figure in FIGURES]))
 @click.option("--smoke", is_flag=True, help="Tiny numbers, in seconds: shows that it works, measures nothing.")
-@click.option("--peers", default=",".join(PEERS), show_default=True, help="Those to measure beside ours, by commas.")
+@click.option("--peers", default=",".join(PEERS), show_default=True, callback=_by_commas, help="Those beside ours.")
 @click.option("--rounds", type=click.IntRange(1), help="Measure each so often; the figure is the median.  [3]")
-def main(figures: tuple[str, ...], smoke: bool, peers: str, rounds: int | None) -> None:
+def main(figures: tuple[str, ...], smoke: bool, peers: list[str], rounds: int | None) -> None:
     """Measure HummDesk beside its peers."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a descriptor for each connection
     with opened() as world, asyncio.Runner(loop_factory=Loop) as runner:
         size = SMOKE if smoke else Size()
         size = replace(size, rounds=rounds or size.rounds)
-        bench = Bench(world=world, size=size, wanted=peers.split(","))
+        bench = Bench(world=world, size=size, wanted=peers)
         try:
             runner.run(measure(bench, figures or [figure.name for figure in FIGURES]))
         except asyncio.CancelledError:

@@ -21,7 +21,7 @@ from hummdesk.dev.redis import free_port
 
 START_SECONDS = 30.0
 PEERS = Path(__file__).parent / "peers"
-UNLIMITED = {"RATE_LIMIT_EVENTS_PER_SECOND": "0", "RATE_LIMIT_CONNECTS_PER_MINUTE": "0", "LOG_LEVEL": "WARNING"}
+UNLIMITED = {"RATE_LIMIT_EVENTS_PER_SECOND": "0", "RATE_LIMIT_CONNECTS_PER_MINUTE": "0"}
 
 Publish = Callable[[Crowd, int], Awaitable[None]]
 Ready = Callable[[int], Awaitable[bool]]

@@ -1,4 +1,4 @@
-"""The one event that every server fans out: 334 bytes on the wire."""
+"""The one event that every server fans out: 331 bytes on the wire."""
 
 import json
 

@@ -90,9 +90,12 @@ def _holds(figure: Figure, value: float, wanted: float) -> bool:
 
 
 def _verdict(checks: list[Check]) -> str:
-    if any(check.kept is False for check in checks):
+    kept = [check.kept for check in checks]
+    if False in kept:
         return "not met"
-    return "met" if all(check.kept for check in checks) else "met as far as measured"
+    if True not in kept:
+        return "nothing to compare with"
+    return "met as far as measured" if None in kept else "met"
 
 
 def _short(value: float) -> str:

@@ -63,6 +63,6 @@ class Bench:
             try:
                 async with start(self.world) as server:
                     found[name] = await measure(server)
-            except (Missing, Fault, Lost) as reason:
-                self.skipped[name] = str(reason)
+            except (Missing, Fault, Lost, OSError) as reason:
+                self.skipped[name] = str(reason).partition(" (see ")[0]  # the log goes with the folder
         return found

@@ -109,7 +109,7 @@ class NchanReceiver(Receiver):
 
 
 class NatsReceiver(Receiver):
-    """Subscribes to one subject. A message may come in pieces, so that bytes are counted."""
+    """Subscribes to one subject. A message may come in pieces, so bytes are counted; a rare PING is lost in them."""
 
     SUBJECT = b"desk"
     PONG = b"PONG\r\n"
