@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def opened() -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="hummdesk-bench-"))
     folder.chmod(0o711)  # PostgreSQL's user passes through
     held = AsyncExitStack()
-    held.callback(shutil.rmtree, folder)
+    held.callback(_remove, folder)
     with asyncio.Runner() as runner, cores.pinned(cores.REST):
         try:
             yield runner.run(_open(folder, held))
@@ -111,6 +112,15 @@ async def _open(folder: Path, held: AsyncExitStack) -> World:
     loaded = await demo.load(settings, accounts=ACCOUNTS, agents=AGENTS, customers=CUSTOMERS)
     accounts = [_account(account) for account in loaded["accounts"]]
     return World(folder=folder, settings=settings, accounts=accounts, servers=(database.pid, broker.pid))
+
+
+def _remove(folder: Path) -> None:
+    """Try again while an initdb that was interrupted still writes into it."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
 
 
 def _account(loaded: dict[str, Any]) -> Account:
