@@ -7,6 +7,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+CANCEL_SECONDS = 0.5
+
 _running: set[asyncio.Task[None]] = set()
 
 
@@ -15,6 +17,15 @@ def soon(work: Coroutine[Any, Any, None]) -> None:
     task = asyncio.ensure_future(_logged(work))
     _running.add(task)
     task.add_done_callback(_running.discard)
+
+
+async def end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they have ended: a library that takes the cancellation for its own time-out goes on."""
+    waiting: set[asyncio.Task[None]] = set(tasks)
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=CANCEL_SECONDS)
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

@@ -46,11 +46,8 @@ class BroadcastService:
     # Messages -------------------------------------------------------------------------------------------------------
 
     async def new_message(self, *, account_id: UUID, message: Message, follows_closely: bool) -> None:
-        """A private one reaches staff only."""
-        place = Place(conversation_id=message.conversation_id, seq=message.seq, follows_closely=follows_closely)
-        room = rooms.conversation_staff if message.private else rooms.conversation
-        to = (room(message.conversation_id), rooms.account(account_id))
-        await self._emitter.emit(Envelope(event="new_message", data=message.wire(), rooms=to, place=place))
+        """A private one reaches staff only. One that was told before is not heard again."""
+        await self._emitter.emit(message_envelope(account_id, message, follows_closely=follows_closely))
 
     async def message_read(self, *, conversation_id: UUID, message_id: UUID, seq: int, reader: Person, at: str) -> None:
         payload = {
@@ -242,6 +239,19 @@ class BroadcastService:
         await self._emit(event, payload, of_staff, *staff)
         public = {name: value for name, value in payload.items() if name != "reason"}
         await self._emit(event, public, rooms.conversation(conversation_id), but=(of_staff,))
+
+
+def message_envelope(account_id: UUID, message: Message, *, follows_closely: bool) -> Envelope:
+    """`new_message`, for whom it is meant, in its place."""
+    place = Place(
+        account_id=account_id,
+        conversation_id=message.conversation_id,
+        seq=message.seq,
+        follows_closely=follows_closely,
+    )
+    room = rooms.conversation_staff if message.private else rooms.conversation
+    to = (room(message.conversation_id), rooms.account(account_id))
+    return Envelope(event="new_message", data=message.wire(), rooms=to, place=place)
 
 
 def _parties(account_id: UUID, agent_id: UUID, team_id: UUID | None) -> tuple[str, ...]:

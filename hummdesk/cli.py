@@ -19,6 +19,7 @@ from hummdesk.faults import Fault
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 REFUSED = 2
+LONGEST_HOURS = 100_000
 
 home_option = click.option(
     "--home",
@@ -159,6 +160,8 @@ def token(home: Path, email: str | None, contact: str | None, account: Any, hour
 
     if (email is None) == (contact is None):
         raise click.UsageError("give one of --email and --contact")
+    if not hours < LONGEST_HOURS:  # nor a NaN
+        raise click.UsageError(f"--hours has to be below {LONGEST_HOURS}")
     settings = _settings(home)
     person = asyncio.run(find(settings, email=email, contact=contact, account_id=account))
     click.echo(tokens.issue(settings, person, hours=hours))

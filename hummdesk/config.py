@@ -1,5 +1,6 @@
 """The settings: one table, read once, refused at start with every fault listed."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -162,6 +163,8 @@ def _parse(text: str, default: Any, metadata: Mapping[str, Any]) -> Any:
         value = kind(text)
     except ValueError:
         raise ValueError(f"{text!r} is not {'a whole number' if kind is int else 'a number'}") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{text!r} is not a number")
     if metadata["minimum"] is not None and not value >= metadata["minimum"]:
         raise ValueError(f"{text} is below {metadata['minimum']}")
     if metadata["choices"] and value not in metadata["choices"]:
@@ -179,6 +182,9 @@ def _contradictions(settings: Settings, *, needs_servers: bool) -> list[str]:
         faults.append("DATABASE_URL: must begin with postgresql://")
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         faults.append("REDIS_URL: must begin with redis://, rediss:// or unix://")
+    for origin in settings.cors_origin.split(",") if settings.cors_origin not in ("", "*") else ():
+        if not origin.strip().startswith(("http://", "https://")):
+            faults.append(f"CORS_ORIGIN: {origin.strip()!r} is no origin like https://desk.example")
     if settings.jwt_algorithm != "HS256" and not settings.jwt_public_key:
         faults.append(f"JWT_PUBLIC_KEY: {settings.jwt_algorithm} needs one")
     if needs_servers:

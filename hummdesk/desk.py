@@ -17,13 +17,13 @@ Payload = dict[str, Any]
 
 
 class Turns:
-    """One lock a conversation: what this process commits to it, it also publishes in that order."""
+    """One lock for each conversation, so that what this process commits to it is published in that order; or person."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
-    def of(self, conversation_id: UUID) -> asyncio.Lock:
-        return self._locks.setdefault(conversation_id, asyncio.Lock())
+    def of(self, subject_id: UUID) -> asyncio.Lock:
+        return self._locks.setdefault(subject_id, asyncio.Lock())
 
 
 class Typing:

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID, uuid4
 
-from hummdesk.background import soon
-from hummdesk.broadcast import BroadcastService
+from hummdesk.background import end, soon
+from hummdesk.broadcast import BroadcastService, message_envelope
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Lease, Presence
 from hummdesk.bus.sequencer import Sequencer
@@ -21,7 +22,7 @@ from hummdesk.events.dispatch import dispatch
 from hummdesk.handlers import connection, presence
 from hummdesk.metrics import ERRORS
 from hummdesk.sockets import Sockets
-from hummdesk.storage import people
+from hummdesk.storage import messages, people
 from hummdesk.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Node:
         self.emitter = Emitter(connect(settings.redis), length=settings.bus_length)
         presence_store = Presence(connect(settings.redis, timeout=PRESENCE_SECONDS), settings)
         broadcast = BroadcastService(self.emitter, presence_store)
-        self._sequencer = Sequencer(self._deliver)
+        self._sequencer = Sequencer(self._deliver, self._missing)
         self.reader = Reader(connect(settings.redis), self._sequencer.accept)
         self.desk = Desk(
             settings=settings,
@@ -64,6 +65,7 @@ class Node:
             typing=Typing(broadcast, timeout=settings.typing_timeout_seconds),
         )
         self._tasks: list[asyncio.Task[None]] = []
+        self._departed: deque[Lease] = deque()
 
     async def start(self) -> None:
         await self.desk.database.open()
@@ -87,9 +89,7 @@ class Node:
                 await self.server.settle()
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         await self.server.shutdown()
         await self.emitter.settle(timeout=self._settings.shutdown_seconds)
         with suppress(Unavailable):
@@ -102,6 +102,18 @@ class Node:
 
     async def _deliver(self, envelope: Envelope) -> None:
         await self.desk.sockets.deliver(envelope.event, envelope.data, envelope.rooms, envelope.except_rooms)
+
+    async def _missing(self, held: Envelope, delivered: int) -> list[Envelope]:
+        """The messages before `held` that were committed and did not come; without a last one delivered just one."""
+        first = held.place
+        if first is None:
+            return []
+        after = delivered or first.seq - 2
+        async with self.desk.database.account(first.account_id) as tx:
+            found = await messages.between(
+                tx, conversation_id=first.conversation_id, after_seq=after, before_seq=first.seq
+            )
+        return [message_envelope(first.account_id, message, follows_closely=True) for message in found]
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -117,16 +129,20 @@ class Node:
     async def _renew_presence(self) -> None:
         sockets = self.desk.sockets
         await self.desk.presence.report(self.name, sockets.connections())
-        leases = [
-            connection.lease_of(session, session.person)
+        present = {
+            connection.lease_of(session, session.person): session.person
             for session in sockets.sessions.values()
             if session.person is not None and session.has_presence()
-        ]
-        await self.desk.presence.renew(leases)
+        }
+        for lease in await self.desk.presence.renew(list(present)):
+            await self.desk.broadcast.presence("agent_online", agent=present[lease], status="online")
 
     async def _sweep_presence(self) -> None:
-        for lease in await self.desk.presence.expire():
-            await self._announce_departure(lease)
+        """A departure is taken from Redis by one node, which tells it as soon as PostgreSQL lets it."""
+        self._departed += await self.desk.presence.expire()
+        while self._departed:
+            await self._announce_departure(self._departed[0])
+            self._departed.popleft()
 
     async def _announce_departure(self, lease: Lease) -> None:
         async with self.desk.database.account(lease.account_id) as tx:
@@ -146,9 +162,11 @@ class Node:
                     soon(self._look_at(person.account_id, person.id))
 
     async def _look_at(self, account_id: UUID, person_id: UUID) -> None:
+        """One after the other for each person, so that the last look wins."""
         while not self.is_stopping:
             try:
-                await connection.person_changed(self.desk, account_id, person_id)
+                async with self.desk.turns.of(person_id):
+                    await connection.person_changed(self.desk, account_id, person_id)
                 return
             except Unavailable:
                 await asyncio.sleep(RETRY_SECONDS)

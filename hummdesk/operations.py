@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable
 from typing import Any
 
@@ -93,16 +94,17 @@ async def _state(check: Awaitable[None]) -> str:
 
 def limit_connects(app: Sanic[Any, Any], *, per_minute: int, path: str) -> None:
     """Refuse an address that opens more sessions a minute, before anything is kept for it."""
-    buckets: dict[str, TokenBucket] = {}
+    buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     @app.on_request
     async def refuse(request: Request[Any, Any]) -> HTTPResponse | None:
         if request.path.rstrip("/") != path or "sid" in request.args:
             return None
         address = request.remote_addr or request.ip
-        if len(buckets) > ADDRESSES_REMEMBERED:
-            buckets.clear()
         bucket = buckets.setdefault(address, TokenBucket(rate=per_minute / MINUTE, burst=per_minute))
+        buckets.move_to_end(address)
+        if len(buckets) > ADDRESSES_REMEMBERED:
+            buckets.popitem(last=False)
         wait = bucket.take()
         if not wait:
             return None

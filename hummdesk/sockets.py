@@ -53,6 +53,10 @@ class Session:
     connected_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     last_activity: datetime = field(default_factory=lambda: datetime.now(UTC))
     person: Person | None = None
+    claimed: UUID | None = None
+    """Who a token said it is, while the database is asked."""
+    is_doubtful: bool = False
+    """The person that was claimed has changed meanwhile: ask again."""
     joined: set[UUID] = field(default_factory=set)
     rooms: set[str] = field(default_factory=set)
     closed: bool = False
@@ -111,6 +115,12 @@ class Sockets:
         session.person = person
         self._count(session, 1)
 
+    def doubt(self, person_id: UUID) -> None:
+        """Somebody who is just authenticating has changed."""
+        for session in self.sessions.values():
+            if session.claimed == person_id:
+                session.is_doubtful = True
+
     def of_person(self, person_id: UUID) -> list[Session]:
         return [session for session in self.sessions.values() if session.person and session.person.id == person_id]
 
@@ -129,9 +139,9 @@ class Sockets:
 
     async def join_conversation(self, session: Session, person: Person, conversation_id: UUID) -> None:
         """Into the conversation's room, staff into that of its staff as well."""
-        session.joined.add(conversation_id)
         staff = [rooms.conversation_staff(conversation_id)] if person.is_staff else []
         await self.enter(session, *staff, rooms.conversation(conversation_id))
+        session.joined.add(conversation_id)
 
     async def leave_conversation(self, session: Session, conversation_id: UUID) -> None:
         session.joined.discard(conversation_id)

@@ -1,5 +1,6 @@
 """What travels between processes: one event and whom it is for."""
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ class Place:
     `follows_closely` says that the message before it is so young that another process may not have published it yet.
     """
 
+    account_id: UUID
     conversation_id: UUID
     seq: int
     follows_closely: bool
@@ -35,16 +37,25 @@ class Envelope:
     key: str | None = None
 
 
-def pack(envelopes: list[Envelope]) -> bytes:
-    return orjson.dumps([asdict(envelope) for envelope in envelopes])
+def pack(envelope: Envelope) -> bytes:
+    try:
+        return orjson.dumps(asdict(envelope))
+    except TypeError:  # PostgreSQL gives 1e20 back as an integer, and orjson writes none beyond 64 bits
+        return json.dumps(asdict(envelope), default=str).encode()
 
 
-def unpack(packed: bytes) -> list[Envelope]:
-    return [_from_wire(**fields) for fields in orjson.loads(packed)]
+def join(packed: list[bytes]) -> bytes:
+    """Packed envelopes as one value of a stream entry."""
+    return b"[" + b",".join(packed) + b"]"
+
+
+def unpack(joined: bytes) -> list[Envelope]:
+    return [_from_wire(**fields) for fields in orjson.loads(joined)]
 
 
 def _from_wire(*, place: dict[str, Any] | None, rooms: list[str], except_rooms: list[str], **rest: Any) -> Envelope:
     where: Place | None = None
     if place is not None:
-        where = Place(**(place | {"conversation_id": UUID(place["conversation_id"])}))
+        ids = {name: UUID(place[name]) for name in ("account_id", "conversation_id")}
+        where = Place(**(place | ids))
     return Envelope(rooms=tuple(rooms), except_rooms=tuple(except_rooms), place=where, **rest)

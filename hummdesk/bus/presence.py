@@ -6,7 +6,7 @@ a second tab or a rolling restart within the grace is silent.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +63,13 @@ class Presence:
         async with _translated():
             return bool(await self._step("join", lease, self._settings.presence_lease_seconds))
 
-    async def renew(self, leases: Iterable[Lease]) -> None:
-        """Prolong the leases, and make those again that Redis has lost."""
+    async def renew(self, leases: list[Lease]) -> list[Lease]:
+        """Prolong the leases, and make those again that Redis has lost; give those whose agent came online by it."""
         async with _translated(), self._redis.pipeline(transaction=False) as pipeline:
             for lease in leases:
                 await self._step("renew", lease, self._settings.presence_lease_seconds, client=pipeline)
-            await pipeline.execute()
+            arrived = await pipeline.execute()
+        return [lease for lease, has_arrived in zip(leases, arrived, strict=True) if has_arrived]
 
     async def leave(self, lease: Lease) -> None:
         """Let a lease end after the grace."""

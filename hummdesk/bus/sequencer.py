@@ -1,11 +1,13 @@
 """Puts the messages of a conversation back into `seq` order.
 
-Two web processes that store messages of one conversation within a millisecond may publish them the other way round:
-the order of commits is `seq`, the order of the stream is not. Each node therefore holds a message back until the one
-before it has been delivered there.
+Two web processes that store messages of one conversation within a millisecond may publish them the other way round,
+and one that stalls or dies between commit and publication publishes late or never: the order of commits is `seq`, the
+order of the stream is not. Each node therefore holds a message back until the one before it has been delivered there,
+looks a missing one up in PostgreSQL when it does not come, and leaves out what comes when it has been delivered.
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -14,10 +16,14 @@ from uuid import UUID
 from hummdesk.background import soon
 from hummdesk.bus.envelope import Envelope
 
+log = logging.getLogger(__name__)
+
 Deliver = Callable[[Envelope], Awaitable[None]]
+Fetch = Callable[[Envelope, int], Awaitable[list[Envelope]]]
+"""(the first message that is held, the last `seq` delivered or 0) -> the messages between the two, in order."""
 
 HOLD_SECONDS = 1.0
-"""A gap is given up after this: its publisher died between commit and publication, and `sync` closes it."""
+"""After this a missing message is looked up."""
 
 REMEMBERED = 20_000
 """Conversations whose last delivered `seq` is known; the quietest is forgotten first."""
@@ -31,27 +37,26 @@ class _Line:
 
 
 class Sequencer:
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: Deliver, fetch: Fetch) -> None:
         self._deliver = deliver
+        self._fetch = fetch
         self._lines: OrderedDict[UUID, _Line] = OrderedDict()
 
     async def accept(self, envelope: Envelope) -> None:
-        """Deliver it now, or as soon as the messages before it have been."""
+        """Deliver it now, or as soon as the messages before it have been, or not at all if it has been."""
         if envelope.place is None:
             await self._deliver(envelope)
             return
         line = self._line(envelope.place.conversation_id)
         seq = envelope.place.seq
-        starts_here = line.delivered is None and not envelope.place.follows_closely and not line.held
-        if seq == 1 or starts_here or (line.delivered is not None and seq <= line.delivered + 1):
-            await self._release(line, envelope)
-        else:
+        if line.delivered is None and not line.held and (seq == 1 or not envelope.place.follows_closely):
+            line.delivered = seq - 1
+        if line.delivered is None or seq > line.delivered:
             line.held[seq] = envelope
-            if line.timer is None:
-                line.timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._give_up, line)
+        await self._release(line)
 
     def close(self) -> None:
-        """Give up on nothing any more: what is still held is left to `sync`."""
+        """Look nothing up any more: what is still held is left to `sync`."""
         for line in self._lines.values():
             if line.timer is not None:
                 line.timer.cancel()
@@ -63,20 +68,35 @@ class Sequencer:
             self._lines.popitem(last=False)
         return line
 
-    async def _release(self, line: _Line, envelope: Envelope | None) -> None:
-        while envelope is not None and envelope.place is not None:
-            line.delivered = max(envelope.place.seq, line.delivered or 0)
+    async def _release(self, line: _Line) -> None:
+        """Deliver what is next as long as it is there; look after what stays."""
+        if line.delivered is None and 1 in line.held:
+            line.delivered = 0
+        while line.delivered is not None and (envelope := line.held.pop(line.delivered + 1, None)):
+            line.delivered += 1
             await self._deliver(envelope)
-            envelope = line.held.pop(line.delivered + 1, None)
-        if not line.held and line.timer is not None:
+        if line.held and line.timer is None:
+            self._look_up_later(line)
+        elif not line.held and line.timer is not None:
             line.timer.cancel()
             line.timer = None
 
-    def _give_up(self, line: _Line) -> None:
-        line.timer = None
-        if line.held:
-            soon(self._release_first(line))
+    def _look_up_later(self, line: _Line) -> None:
+        line.timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, lambda: soon(self._look_up(line)))
 
-    async def _release_first(self, line: _Line) -> None:
-        while line.held:
-            await self._release(line, line.held.pop(min(line.held)))
+    async def _look_up(self, line: _Line) -> None:
+        line.timer = None
+        if not line.held:
+            return
+        try:
+            missing = await self._fetch(line.held[min(line.held)], line.delivered or 0)
+        except Exception as fault:
+            log.warning("a missing message cannot be looked up", extra={"fault": type(fault).__name__})
+            self._look_up_later(line)
+            return
+        for envelope in missing:
+            if envelope.place is not None and envelope.place.seq > (line.delivered or 0):
+                line.held.setdefault(envelope.place.seq, envelope)
+        if line.held:
+            line.delivered = min(line.held) - 1
+        await self._release(line)

@@ -14,7 +14,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from hummdesk.bus.envelope import Envelope, pack, unpack
+from hummdesk.background import end
+from hummdesk.bus.envelope import Envelope, join, pack, unpack
 from hummdesk.metrics import BUS_LAG_SECONDS
 
 log = logging.getLogger(__name__)
@@ -61,11 +62,11 @@ class Emitter:
         self._settled = settled
         self._name = uuid4().hex
         self._number = 0
-        self._waiting: deque[Envelope] = deque(maxlen=BACKLOG)
+        self._waiting: deque[bytes] = deque(maxlen=BACKLOG)
         self._flusher: asyncio.Task[None] | None = None
 
     async def emit(self, envelope: Envelope) -> None:
-        self._waiting.append(envelope)
+        self._waiting.append(pack(envelope))
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush())
         if self._settled:
@@ -79,16 +80,14 @@ class Emitter:
 
     async def close(self) -> None:
         if self._flusher is not None:
-            self._flusher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._flusher
+            await end(self._flusher)
         await self._redis.aclose()
 
     async def _flush(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             self._number += 1
-            entry = {"writer": self._name, "number": self._number, "at": time.time(), "events": pack(batch)}
+            entry = {"writer": self._name, "number": self._number, "at": time.time(), "events": join(batch)}
             await self._write(entry)
 
     async def _write(self, entry: dict[str, Any]) -> None:
@@ -124,9 +123,7 @@ class Reader:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
         await self._redis.aclose()
 
     def is_current(self) -> bool:

@@ -14,10 +14,14 @@ MAX_SUBJECT = 200
 MAX_REASON = 500
 MAX_ATTACHMENTS = 10
 MAX_ATTACHMENT_BYTES = 100 * 1024 * 1024
+MAX_ADDRESS = 2048
+MAX_TAGS = 400
 MAX_SEQ = 2**53 - 1
 """The largest whole number that every JavaScript client reads exactly."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s\x00-\x1f]*", re.IGNORECASE)
+_MEDIA_TYPE = re.compile(r"(?=.{3,255}$)[!#$&^\w.+-]+/[!#$&^\w.+-]+(?:;[\x20-\x7e]*)?", re.ASCII)
 _HTML_TAGS = {"a", "b", "blockquote", "br", "code", "em", "i", "li", "ol", "p", "pre", "s", "strong", "u", "ul"}
 
 
@@ -105,8 +109,58 @@ class Metadata(fields.Field[dict[str, Any]]):
         return value
 
 
+class Address(fields.Field[str]):
+    """An http or https address; what a browser makes of it is its own business."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+        if not isinstance(value, str) or len(value) > MAX_ADDRESS or not _ADDRESS.fullmatch(value):
+            raise ValidationError(f"Must be an http or https address of at most {MAX_ADDRESS} characters.")
+        return storable(value)
+
+
+class MediaType(fields.Field[str]):
+    """A media type, with parameters or without (RFC 9110, section 8.3.1)."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+        if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
+            raise ValidationError("Must be a media type of at most 255 characters.")
+        return value
+
+
+class Few(fields.List[Any]):
+    """A list of at most `most` items; of a longer one none is looked at."""
+
+    def __init__(self, item: fields.Field[Any], *, most: int, **options: Any) -> None:
+        super().__init__(item, **options)
+        self._most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self._most:
+            raise ValidationError(f"Must have at most {self._most} items.")
+        return super()._deserialize(value, attr, data, **options)
+
+
+class FewByKey(fields.Dict):
+    """An object of 1 to `most` entries; of a larger one none is looked at."""
+
+    def __init__(self, *, most: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> dict[Any, Any]:
+        if isinstance(value, dict) and not 1 <= len(value) <= self._most:
+            raise ValidationError(f"Must have 1 to {self._most} entries.")
+        found: dict[Any, Any] = super()._deserialize(value, attr, data, **options)  # type: ignore[no-untyped-call]
+        return found
+
+
 def sanitized(html: str) -> str:
-    """The HTML with nothing but a small list of tags, and links to http, https and mailto."""
+    """The HTML with nothing but a small list of tags, and links to http, https and mailto.
+
+    Unclosed tags are opened again in every paragraph that follows: their number bounds the time and the length.
+    """
+    if html.count("<") > MAX_TAGS:
+        raise ValidationError(f"Must have at most {MAX_TAGS} tags.", "content")
     return nh3.clean(
         html,
         tags=_HTML_TAGS,

@@ -2,63 +2,72 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validates_schema
 
 from hummdesk.events.fields import (
     MAX_ATTACHMENT_BYTES,
     MAX_ATTACHMENTS,
     MAX_REASON,
     MAX_SUBJECT,
+    Address,
+    Few,
+    FewByKey,
     Flag,
     Id,
+    MediaType,
     Metadata,
     OneOf,
     Seq,
     Text,
     Whole,
     sanitized,
-    storable,
 )
 
+MAX_CONTENT = 10_000
+MAX_FIELDS = 32
 PAGE = 50
 MAX_PAGE = 100
 MAX_SYNCED = 100
 MAX_TOKEN = 8192
 
 
-class Nothing(Schema):
+class Payload(Schema):
+    """Unknown fields are refused one by one, unless somebody sends thousands."""
+
+    @pre_load
+    def _refuse_sprawl(self, data: Any, **_: Any) -> Any:
+        if isinstance(data, dict) and len(data) > MAX_FIELDS:
+            raise ValidationError(f"Must have at most {MAX_FIELDS} fields.")
+        return data
+
+
+class Nothing(Payload):
     """No payload."""
 
 
-class Authenticate(Schema):
+class Authenticate(Payload):
     token = Text(required=True, shortest=1, longest=MAX_TOKEN)
 
 
-class OfConversation(Schema):
+class OfConversation(Payload):
     conversationId = Id(required=True)
 
 
 class JoinConversation(OfConversation):
-    afterSeq = Seq()
+    afterSeq = Seq(load_default=None)
 
 
-class Attachment(Schema):
-    url = fields.Url(required=True, schemes={"http", "https"}, require_tld=False, validate=validate.Length(max=2048))
+class Attachment(Payload):
+    url = Address(required=True)
     filename = Text(required=True, shortest=1, longest=255)
-    contentType = fields.String(required=True, validate=validate.Regexp(r"[\w.+-]{1,64}/[\w.+-]{1,64}\Z"))
+    contentType = MediaType(required=True)
     size = Whole(required=True, least=0, most=MAX_ATTACHMENT_BYTES)
-
-    @validates_schema
-    def _url_is_storable(self, data: dict[str, Any], **_: Any) -> None:
-        storable(data.get("url", ""))
 
 
 class SendMessage(OfConversation):
-    content = Text(required=True, shortest=1, longest=10_000)
+    content = Text(required=True, shortest=1, longest=MAX_CONTENT)
     contentType = OneOf("text", "html", load_default="text")
-    attachments = fields.List(
-        fields.Nested(Attachment), load_default=list, validate=validate.Length(max=MAX_ATTACHMENTS)
-    )
+    attachments = Few(fields.Nested(Attachment), most=MAX_ATTACHMENTS, load_default=list)
     metadata = Metadata(load_default=dict)
     clientMessageId = Text(shortest=1, longest=64, load_default=None)
     private = Flag(load_default=False)
@@ -68,8 +77,8 @@ class SendMessage(OfConversation):
     def _sanitize(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         if data["contentType"] == "html":
             data["content"] = sanitized(data["content"])
-            if not data["content"]:
-                raise ValidationError("Nothing is left of it without forbidden tags.", "content")
+            if not 1 <= len(data["content"]) <= MAX_CONTENT:
+                raise ValidationError(f"Must have 1 to {MAX_CONTENT} characters without forbidden tags.", "content")
         return data
 
 
@@ -77,7 +86,7 @@ class MessageRead(OfConversation):
     messageId = Id(required=True)
 
 
-class SetAgentStatus(Schema):
+class SetAgentStatus(Payload):
     status = OneOf("online", "away", "busy", "offline", required=True)
 
 
@@ -95,14 +104,14 @@ class UnassignConversation(OfConversation):
     reason = Text(longest=MAX_REASON, load_default=None)
 
 
-class StartConversation(Schema):
+class StartConversation(Payload):
     subject = Text(shortest=1, longest=MAX_SUBJECT, load_default=None)
-    content = Text(shortest=1, longest=10_000, load_default=None)
+    content = Text(shortest=1, longest=MAX_CONTENT, load_default=None)
     clientMessageId = Text(shortest=1, longest=64, load_default=None)
     metadata = Metadata(load_default=dict)
 
 
-class ListConversations(Schema):
+class ListConversations(Payload):
     status = OneOf("open", "pending", "closed", load_default=None)
     assignedTo = Id(load_default=None)
     limit = Whole(least=1, most=MAX_PAGE, load_default=PAGE)
@@ -120,7 +129,5 @@ class GetMessages(OfConversation):
             raise ValidationError("Give beforeSeq or afterSeq, not both.", "beforeSeq")
 
 
-class Sync(Schema):
-    conversations = fields.Dict(
-        required=True, keys=Id(), values=Seq(required=True), validate=validate.Length(min=1, max=MAX_SYNCED)
-    )
+class Sync(Payload):
+    conversations = FewByKey(required=True, keys=Id(), values=Seq(required=True), most=MAX_SYNCED)

@@ -56,7 +56,7 @@ async def identify(desk: Desk, session: Session, token: str) -> Person:
     claims = tokens.verify(desk.settings, token)
     if session.person is not None and not _names(claims, session.person):
         raise Forbidden("This socket belongs to another person")
-    person = await _find(desk, claims.account_id, claims.user_id, customer=claims.role == "customer")
+    person = await _find_settled(desk, session, claims)
     if person is None:
         raise Unauthorized("This person is not known here, or no longer")
     arrives = session.person is None
@@ -66,6 +66,19 @@ async def identify(desk: Desk, session: Session, token: str) -> Person:
     if arrives and session.has_presence():
         await _arrive(desk, session, person)
     return person
+
+
+async def _find_settled(desk: Desk, session: Session, claims: tokens.Claims) -> Person | None:
+    """Look the person up, again if the database tells of a change meanwhile."""
+    session.claimed = claims.user_id
+    try:
+        while True:
+            session.is_doubtful = False
+            person = await _find(desk, claims.account_id, claims.user_id, customer=claims.role == "customer")
+            if not session.is_doubtful:
+                return person
+    finally:
+        session.claimed = None
 
 
 def _names(claims: tokens.Claims, person: Person) -> bool:
@@ -131,6 +144,7 @@ async def drop(desk: Desk, session: Session, reason: HummDeskError) -> None:
 
 async def person_changed(desk: Desk, account_id: UUID, person_id: UUID) -> None:
     """Look again at a person of whom the database changed something: disabled, moved, another role or team."""
+    desk.sockets.doubt(person_id)
     for session in desk.sockets.of_person(person_id):
         if session.person is not None and session.person.account_id == account_id:
             await _look_again(desk, session, session.person)
@@ -138,7 +152,7 @@ async def person_changed(desk: Desk, account_id: UUID, person_id: UUID) -> None:
 
 async def _look_again(desk: Desk, session: Session, known: Person) -> None:
     person = await _find(desk, known.account_id, known.id, customer=known.role == "customer")
-    if session.person is None or person == session.person:
+    if session.closed or session.person is None or person == session.person:
         return
     if person is None:
         await drop(desk, session, Unauthorized("This person is not known here any more"))

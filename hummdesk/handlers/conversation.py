@@ -14,7 +14,7 @@ JOIN_MISSED = 500
 async def join_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
     """Join, then look: what is said between the two arrives as an event as well, and never in neither."""
     viewer, conversation_id = session.who, payload["conversationId"]
-    after_seq = payload.get("afterSeq")
+    after_seq = payload["afterSeq"]
     async with desk.database.account(viewer.account_id) as tx:
         await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
     await desk.sockets.join_conversation(session, viewer, conversation_id)

@@ -1,5 +1,6 @@
 """Messages: sent, read, looked up, caught up with."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +13,10 @@ from hummdesk.sockets import Session
 from hummdesk.storage import conversations, messages
 from hummdesk.storage.messages import NewMessage, Sent
 
-MAX_SYNCED_MESSAGES = 10_000
-"""Messages in one answer to `sync`; a conversation that does not fit any more is too far behind."""
+MAX_SYNCED_CHARACTERS = 1_000_000
+"""Content in one answer to `sync`; a conversation that does not fit any more is too far behind."""
+
+UNTOLD = timedelta(minutes=1)
 
 
 async def send_message(desk: Desk, session: Session, payload: Payload) -> Payload:
@@ -33,17 +36,23 @@ async def send_message(desk: Desk, session: Session, payload: Payload) -> Payloa
     async with desk.turns.of(new.conversation_id):
         async with desk.database.account(sender.account_id) as tx:
             sent = await messages.send(tx, sender=sender, message=new)
-        if sent.created:
+        if sent.created or _may_be_untold(sent):
             await announce(desk, sender, sent)
     await desk.typing.stop(session, new.conversation_id)
     await desk.sockets.send(session, "message_sent", sent.message.receipt())
     return sent.message.receipt()
 
 
+def _may_be_untold(sent: Sent) -> bool:
+    """A repeat comes when an answer got lost, perhaps with the event; who has heard it does not hear it again."""
+    return datetime.now(UTC) - sent.message.created_at < UNTOLD
+
+
 async def announce(desk: Desk, sender: Person, sent: Sent) -> None:
     """Tell everybody of a message that has just been committed, and that it reopened its conversation."""
     message = sent.message
-    MESSAGES.labels(message.sender_type).inc()
+    if sent.created:
+        MESSAGES.labels(message.sender_type).inc()
     await desk.broadcast.new_message(
         account_id=sender.account_id, message=message, follows_closely=sent.follows_closely
     )
@@ -83,7 +92,7 @@ async def sync(desk: Desk, session: Session, payload: Payload) -> Payload:
     """For each conversation all that was missed, or word that it is too much: never a part."""
     viewer = session.who
     answer: dict[str, Any] = {}
-    room_left = MAX_SYNCED_MESSAGES
+    room_left = MAX_SYNCED_CHARACTERS
     async with desk.database.account(viewer.account_id) as tx:
         for conversation_id, after_seq in payload["conversations"].items():
             try:
@@ -92,10 +101,11 @@ async def sync(desk: Desk, session: Session, payload: Payload) -> Payload:
                 )
             except NotFound as absent:
                 raise NotFound(details={"conversationId": str(conversation_id)}) from absent
-            if missed is None or len(missed) > room_left:
+            size = sum(len(message.content) for message in missed or ())
+            if missed is None or size > room_left:
                 answer[str(conversation_id)] = {"resyncRequired": True, "lastSeq": last_seq}
             else:
-                room_left -= len(missed)
+                room_left -= size
                 answer[str(conversation_id)] = {"messages": [message.wire() for message in missed], "lastSeq": last_seq}
     return {"conversations": answer}
 
@@ -119,13 +129,13 @@ async def start_conversation(desk: Desk, session: Session, payload: Payload) -> 
             sent = await messages.send(tx, sender=contact, message=_first(conversation_id, payload))
         conversation = await conversations.get(tx, viewer=contact, conversation_id=conversation_id)
         as_staff = await conversations.as_staff(tx, conversation_id=conversation_id)
-    await desk.sockets.join_conversation(session, contact, conversation_id)
     if created:
         await desk.broadcast.conversation_created(as_staff)
+    if sent is not None and (sent.created or _may_be_untold(sent)):
+        await announce(desk, contact, sent)
+    await desk.sockets.join_conversation(session, contact, conversation_id)
     answer: Payload = {"conversation": conversation.wire()}
     if sent is not None:
-        if sent.created:
-            await announce(desk, contact, sent)
         await desk.sockets.send(session, "message_sent", sent.message.receipt())
         answer["message"] = sent.message.wire()
     return answer

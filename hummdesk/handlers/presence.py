@@ -28,8 +28,10 @@ async def set_agent_status(desk: Desk, session: Session, payload: Payload) -> Pa
 
 
 async def _change(desk: Desk, agent: Person, status: Status) -> None:
-    await desk.presence.change(agent.account_id, agent.id, status)
+    before = await desk.presence.change(agent.account_id, agent.id, status)
     await _announce(desk, agent, status)
+    if before != status:
+        await desk.broadcast.agent_status_changed(agent=agent, old=before, new=status)
 
 
 async def _announce(desk: Desk, agent: Person, status: Status) -> None:

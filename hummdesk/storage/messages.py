@@ -133,6 +133,19 @@ async def missed(
     return (found if len(found) <= limit else None), last_seq
 
 
+async def between(tx: Transaction, *, conversation_id: UUID, after_seq: int, before_seq: int) -> list[Message]:
+    """All messages between two seqs, notes included, ascending: for the server, which knows who may see which."""
+    rows = queries.page_after(
+        tx,
+        conversation_id=conversation_id,
+        after_seq=after_seq,
+        before_seq=before_seq,
+        with_private=True,
+        limit=MISSED_LIMIT,
+    )
+    return [Message.from_row(row) async for row in rows]
+
+
 async def mark_read(tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID | None) -> Read | None:
     """Everything up to a message, or without one everything, is read by `reader`; None if nothing of it was unread.
 

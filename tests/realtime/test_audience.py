@@ -49,6 +49,19 @@ class Audience:
         for client in (*self.here.values(), *self.there.values()):
             await client.hears("marker")
 
+    async def begin(self) -> None:
+        """A new conversation of the customer, joined by who joins."""
+        self.account.conversation = new_id()
+        await self.account.execute(
+            "INSERT INTO conversations (account_id, id, contact_id) VALUES (%(account)s, %(id)s, %(contact)s)",
+            id=self.account.conversation,
+            contact=self.account.people["customer"].id,
+        )
+        for name in JOINED:
+            await self.here[name].do("join_conversation", str(self.account.conversation))
+        await self.settled()
+        self.forget()
+
     def forget(self) -> None:
         for client in (*self.here.values(), *self.there.values()):
             client.forget()
@@ -175,7 +188,7 @@ def a_message(account: Account, *, private: bool = False) -> Message:
     return Message(
         id=new_id(),
         conversation_id=account.conversation,
-        seq=0,  # behind whatever was delivered, so nothing is waited for
+        seq=1,
         sender_id=account.people["admin"].id,
         sender_type="agent",
         sender_name="Admin",
@@ -267,10 +280,7 @@ TOLD: dict[str, Tell] = {
 
 @pytest.mark.parametrize("event", sorted(set(EVENTS) - SOCKET_EVENTS))
 async def test_an_event_is_heard_once_by_all_its_audience(audience: Audience, event: str) -> None:
-    await audience.here["colleague"].do("join_conversation", str(audience.account.conversation))
-    await audience.here["customer"].do("join_conversation", str(audience.account.conversation))
-    await audience.settled()
-    audience.forget()
+    await audience.begin()
     await TOLD[event](audience.node.desk.broadcast, audience.account)
     await audience.settled()
     for person, client in audience.here.items():
@@ -280,8 +290,7 @@ async def test_an_event_is_heard_once_by_all_its_audience(audience: Audience, ev
 
 
 async def test_a_note_is_heard_by_staff_only(audience: Audience) -> None:
-    await audience.settled()
-    audience.forget()
+    await audience.begin()
     note = a_message(audience.account, private=True)
     await audience.node.desk.broadcast.new_message(account_id=audience.account.id, message=note, follows_closely=False)
     await audience.settled()

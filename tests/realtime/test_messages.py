@@ -183,3 +183,41 @@ async def test_a_customer_reopens_a_closed_conversation(account: Account) -> Non
     await customer.do("send_message", conversation | {"content": "One more thing"})
     reopened = await agent.hears("conversation_status_changed", newStatus="open")
     assert (reopened["oldStatus"], reopened["changedBy"]) == ("closed", str(account.people["customer"].id))
+
+
+async def test_a_number_that_json_libraries_differ_on_harms_nobody(account: Account, foreign: Account) -> None:
+    """PostgreSQL gives 1e20 back as an integer of more than 64 bits."""
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent")
+    stranger = await foreign.connect("agent", joins=True)
+    message = {"conversationId": str(account.conversation), "content": "Many", "metadata": {"a": 1e20}}
+    await customer.do("send_message", message)
+    await stranger.do("send_message", {"conversationId": str(foreign.conversation), "content": "Whole"})
+    assert (await agent.hears("new_message"))["metadata"] == {"a": 1e20}
+    await stranger.hears("new_message", content="Whole")
+    assert (await agent.do("join_conversation", str(account.conversation)))["messages"][0]["metadata"] == {"a": 1e20}
+    await agent.hears("conversation_updated")
+
+
+async def test_a_message_that_was_never_published_is_looked_up(account: Account) -> None:
+    """As when its process died between commit and publication."""
+    agent = await account.connect("agent", joins=True)
+    conversation = {"conversationId": str(account.conversation)}
+    await agent.do("send_message", conversation | {"content": "first"})
+    await account.execute(
+        """
+        WITH next AS (
+            UPDATE conversations SET last_seq = last_seq + 1, last_public_seq = last_seq + 1
+            WHERE account_id = %(account)s AND id = %(id)s RETURNING last_seq
+        )
+        INSERT INTO messages
+            (account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content, content_type)
+        SELECT %(account)s, gen_random_uuid(), %(id)s, last_seq, %(sender)s, 'customer', 'Customer', 'unheard', 'text'
+        FROM next
+        """,
+        id=account.conversation,
+        sender=account.people["customer"].id,
+    )
+    await agent.do("send_message", conversation | {"content": "third"})
+    heard = [(await agent.hears("new_message"))["content"] for _ in range(3)]
+    assert heard == ["first", "unheard", "third"]

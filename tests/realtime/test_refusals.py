@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +50,7 @@ WRONG_MESSAGES: list[tuple[str, Any]] = [
     ("attachments", ["https://example.com/a.pdf"]),
     ("conversationId", "not-a-uuid"),
     ("conversationId", 7),
+    ("attachments", [1] * 100_000),
     ("surprise", 1),
     ("__proto__", {"admin": True}),
 ]
@@ -99,6 +101,32 @@ async def test_events_that_are_not_in_the_table(account: Account, event: str) ->
     agent = await account.connect("agent")
     assert await agent.refused(event, {}) == "UNKNOWN_EVENT"
     await agent.do("list_conversations", {})
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("send_message", {"content": "x", "attachments": [1] * 100_000}),
+        ("send_message", {"content": "<p>x" * 2500, "contentType": "html"}),
+        ("sync", {"conversations": {str(number): 0 for number in range(20_000)}}),
+        ("list_conversations", {str(number): 0 for number in range(20_000)}),
+    ],
+)
+async def test_a_sprawling_payload_costs_nobody_else_anything(account: Account, event: str, payload: Any) -> None:
+    agent = await account.connect("agent")
+    conversation = {"conversationId": str(account.conversation)} if event == "send_message" else {}
+    started = time.perf_counter()
+    answer = await agent.ask(event, payload | conversation)
+    assert time.perf_counter() - started < 0.5
+    assert answer["error"]["code"] == "VALIDATION_ERROR"
+    assert len(str(answer)) < 2000
+
+
+async def test_html_does_not_grow_when_it_is_cleaned(account: Account) -> None:
+    agent = await account.connect("agent")
+    html = "<p>" + "".join(f"<b a{number}>" for number in range(190)) + "<p>x" * 190
+    message = {"conversationId": str(account.conversation), "content": html, "contentType": "html"}
+    assert await agent.refused("send_message", message) == "VALIDATION_ERROR"
 
 
 async def test_more_than_one_argument(account: Account) -> None:
