@@ -1,8 +1,10 @@
 """The one door to PostgreSQL: a pool whose transactions see a single account."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Literal
 from uuid import UUID
 
@@ -24,6 +26,8 @@ without a limit, would keep it away long after PostgreSQL is back."""
 LISTEN_BACKOFF_SECONDS = (0.1, 2.0)
 """First and longest wait of `listen` before it connects again."""
 
+CUT_MARGIN_SECONDS = 1.0
+
 LISTENING = ("", "")
 
 
@@ -34,12 +38,13 @@ class Database:
     """
 
     def __init__(self, url: str, *, role: Role, size: int, timeout: float) -> None:
+        self._timeout = timeout
         self._conninfo = connection_string(url, role=role, timeout=timeout)
         self._pool = AsyncConnectionPool(
             self._conninfo,
             kwargs={"row_factory": dict_row},
             connection_class=psycopg.AsyncConnection[dict[str, Any]],
-            check=AsyncConnectionPool.check_connection,
+            check=self._check,
             min_size=1,
             max_size=size,
             timeout=timeout,
@@ -76,9 +81,16 @@ class Database:
     async def _transaction(self, account: str) -> AsyncIterator[Transaction]:
         with translated():
             async with self._pool.connection() as connection:
-                async with connection.pipeline():  # BEGIN and this in one round trip
-                    await connection.execute("SELECT set_config('app.account_id', %s, true)", (account,))
-                yield connection
+                # A frozen server minds no statement_timeout, and a commit may take as long as a statement.
+                with _cut_after(2 * self._timeout + CUT_MARGIN_SECONDS, connection):
+                    async with connection.pipeline():  # BEGIN and this in one round trip
+                        await connection.execute("SELECT set_config('app.account_id', %s, true)", (account,))
+                    yield connection
+                    await connection.commit()
+
+    async def _check(self, connection: Transaction) -> None:
+        with _cut_after(self._timeout / 2, connection):
+            await AsyncConnectionPool.check_connection(connection)
 
     async def listen(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
         """Yield (channel, payload) of each NOTIFY, for ever, and ("", "") after every (re)connection.
@@ -100,6 +112,22 @@ class Database:
             except psycopg.OperationalError:
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, longest)
+
+
+@contextmanager
+def _cut_after(seconds: float, connection: Transaction) -> Iterator[None]:
+    """Shut the connection's socket down when this takes longer; whatever waits for an answer then fails at once."""
+    timer = asyncio.get_running_loop().call_later(seconds, _cut, connection)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(connection: Transaction) -> None:
+    if not connection.closed:
+        with socket.socket(fileno=os.dup(connection.fileno())) as descriptor:
+            descriptor.shutdown(socket.SHUT_RDWR)
 
 
 def connection_string(url: str, *, role: Role, timeout: float) -> str:

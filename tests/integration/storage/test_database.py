@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -249,3 +251,22 @@ def test_options_of_a_url_are_kept() -> None:
     made = connection_string("postgresql://h/d?options=-c%20work_mem%3D8MB", role="hummdesk_relay", timeout=1)
     options = psycopg.conninfo.conninfo_to_dict(made)["options"]
     assert str(options).startswith("-c work_mem=8MB -c role=hummdesk_relay ")
+
+
+async def test_a_frozen_server_is_unavailable(pool_of_one: Database, account: Any) -> None:
+    """Fault row 19: it answers nothing, not even that a statement took too long."""
+
+    async def ask() -> None:
+        async with pool_of_one.account(account.id) as tx:
+            os.kill(tx.info.backend_pid, signal.SIGSTOP)
+            frozen.append(tx.info.backend_pid)
+            await tx.execute("SELECT 1")
+
+    frozen: list[int] = []
+    try:
+        async with asyncio.timeout(4):
+            with pytest.raises(Unavailable):
+                await ask()
+    finally:
+        os.kill(frozen[0], signal.SIGCONT)
+    await pool_of_one.check()
