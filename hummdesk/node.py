@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 from uuid import UUID, uuid4
 
 from hummdesk.background import soon
@@ -41,6 +42,8 @@ class Node:
         self.server = SocketIOServer(
             on_event=self._on_event,
             max_packet_bytes=settings.max_packet_bytes,
+            kept_environ=("QUERY_STRING", "HTTP_AUTHORIZATION", "REMOTE_ADDR"),
+            always_connect=True,
             max_http_buffer_size=max_http_bytes,
             ping_interval=settings.ping_interval_seconds,
             ping_timeout=settings.ping_timeout_seconds,
@@ -153,7 +156,7 @@ class Node:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _on_connect(self, sid: str, environ: dict[str, str], auth: object = None) -> None:
-        token = connection.find_token(auth, environ["HTTP_AUTHORIZATION"], environ["QUERY_STRING"])
+        token = connection.find_token(auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
         await connection.connected(self.desk, sid, environ["REMOTE_ADDR"], token)
 
     async def _on_disconnect(self, sid: str, reason: str) -> None:
@@ -166,7 +169,7 @@ class Node:
         return await dispatch(self.desk, session, event, arguments, acknowledges=acknowledges)
 
 
-def _origins(cors_origin: str) -> dict[str, object]:
+def _origins(cors_origin: str) -> dict[str, Any]:
     """CORS_ORIGIN as the server's options; nothing: its own origin only."""
     if not cors_origin:
         return {}
