@@ -5,7 +5,7 @@ import base64
 import logging
 from collections.abc import Collection, Coroutine
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import engineio
 from engineio import packet
@@ -228,6 +228,8 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         transport, sid = request.args.get("transport"), request.args.get("sid")
         if transport not in self.transports:
             raise unknown_transport()
+        if request.method == "GET" and cast(Any, request.stream).request_body:
+            raise bad_request()
         if sid is None:
             if request.method != "GET":
                 raise bad_method()
