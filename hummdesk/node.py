@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -35,7 +36,7 @@ PEOPLE_CHANNEL = "hummdesk_people"
 
 
 class Node:
-    def __init__(self, settings: Settings, *, max_http_bytes: int) -> None:
+    def __init__(self, settings: Settings, *, max_http_bytes: int, peers_directory: Path | None) -> None:
         self.name = uuid4().hex
         self.is_stopping = False
         self._settings = settings
@@ -44,6 +45,7 @@ class Node:
             max_packet_bytes=settings.max_packet_bytes,
             kept_environ=("QUERY_STRING", "HTTP_AUTHORIZATION", "REMOTE_ADDR"),
             always_connect=True,
+            peers_directory=peers_directory,
             max_http_buffer_size=max_http_bytes,
             ping_interval=settings.ping_interval_seconds,
             ping_timeout=settings.ping_timeout_seconds,

@@ -5,6 +5,7 @@ import base64
 import logging
 from collections.abc import Collection, Coroutine
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import engineio
@@ -15,6 +16,7 @@ from sanic.response import json, raw
 
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.parcel import PING, Parcel
+from hummdesk.engine.peers import Peers
 from hummdesk.engine.request import deflation, environ_of, take_over, wants_websocket
 from hummdesk.engine.session import SEPARATOR, Probe, Session
 from hummdesk.engine.websocket import Receiver, Shared, WebSocket
@@ -70,17 +72,20 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         max_buffered_bytes: int = 1 << 20,
         compression: bool = False,
         kept_environ: Collection[str] | None = None,
+        peers_directory: str | Path | None = None,
         **options: Any,
     ) -> None:
         """
         `max_buffered_bytes`: a client for which more is waiting is cut off; it can come back.
         `compression`: permessage-deflate on WebSockets, each message compressed once.
         `kept_environ`: what handlers see of the request's environ, kept for as long as the session; None is all of it.
+        `peers_directory`: where workers of this machine that listen on one port find each other.
         """
         super().__init__(**{"logger": quiet} | options | {"async_mode": "sanic", "monitor_clients": False})
         self.max_buffered_bytes = max_buffered_bytes
         self.compression = compression
         self.kept_environ = kept_environ
+        self.peers = Peers(Path(peers_directory)) if peers_directory is not None else None
         self.tasks: set[asyncio.Task[Any]] = set()
         self._shared = Shared(
             max_bytes=self.max_http_buffer_size, max_buffered_bytes=max_buffered_bytes, close_seconds=CLOSE_SECONDS
@@ -98,12 +103,23 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         async def engine_io(request: Request[Any, Any]) -> HTTPResponse | None:
             return await self.handle_request(request)
 
+        async def start(app: Sanic[Any, Any]) -> None:
+            if self.peers is not None:
+                self.peers.open(app)
+
         async def stop(_: Sanic[Any, Any]) -> None:
             self.close_all()
+            if self.peers is not None:
+                self.peers.close()
 
         engine_io.is_websocket = True  # type: ignore[attr-defined]  # it may answer nothing, having the connection
         app.add_route(engine_io, path, methods=METHODS, name=f"engine_io_{path.strip('/')}", stream=True)
+        app.register_listener(start, "before_server_start")
         app.register_listener(stop, "before_server_stop")
+
+    def generate_id(self) -> str:
+        sid: str = super().generate_id()
+        return sid if self.peers is None else self.peers.mark + sid
 
     # Sending and closing --------------------------------------------------------------------------------------------
 
@@ -298,6 +314,8 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
 
     async def _last_poll(self, request: Request[Any, Any], transport: str, sid: str) -> HTTPResponse | None:
         session = self._left.get(sid)
+        if session is None and self.peers is not None and await self.peers.hand_over(request, sid):
+            return None
         if session is None or transport != "polling" or request.method != "GET":
             raise unknown_session()
         del self._left[sid]

@@ -80,6 +80,9 @@ def release(request: Request[Any, Any]) -> tuple[Any, bytes]:
     # Its task ends with this request, and would close a transport that it still had.
     http.connections.discard(http)
     http.transport = None
+    stream = cast(Any, request.stream)
+    stream.upgrade_websocket = True  # nothing is answered here
+    stream.request_body = None
     return transport, bytes(http.recv_buffer)
 
 

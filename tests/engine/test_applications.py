@@ -105,7 +105,10 @@ async def test_rooms_calls_and_sessions(server: SocketIOServer, url: str, transp
     await bob.disconnect()
     await asyncio.sleep(0.1)
     await server.settle()
-    assert sorted(server.ended) == [("ann", "client disconnect"), ("bob", "server disconnect")]
+    (who, reason), last = sorted(server.ended)
+    assert last == ("bob", "server disconnect")
+    # On a WebSocket this client may close the connection before it has said why.
+    assert (who, reason) in [("ann", "client disconnect"), ("ann", "transport close")]
     assert not server.manager.rooms
 
 
