@@ -1,66 +1,27 @@
 """An Engine.IO v4 server on Sanic: https://github.com/socketio/engine.io-protocol."""
 
 import asyncio
-import base64
-import logging
 from collections.abc import Collection, Coroutine
-from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import engineio
 from engineio import packet
 from sanic import HTTPResponse, Request, Sanic
-from sanic.exceptions import PayloadTooLarge
-from sanic.response import json, raw
 
 from hummdesk.engine.deadlines import Deadlines
+from hummdesk.engine.endpoint import METHODS, Endpoint
 from hummdesk.engine.parcel import PING, Parcel
 from hummdesk.engine.peers import Peers
-from hummdesk.engine.request import deflation, environ_of, take_over, wants_websocket
-from hummdesk.engine.session import SEPARATOR, Probe, Session
-from hummdesk.engine.websocket import Receiver, Shared, WebSocket
-
-METHODS = ("GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
-PROTOCOL = "4"
+from hummdesk.engine.request import deflation, environ_of, take_over
+from hummdesk.engine.session import Probe, Session
+from hummdesk.engine.websocket import Receiver, Shared, WebSocket, quiet
 
 UPGRADE_SECONDS = 10.0
 """A WebSocket that wants to take over a polling session has so long to say that it does."""
 
 CLOSE_SECONDS = 2.0
 """A closed client has so long to read what is left for it."""
-
-log = logging.getLogger(__name__)
-quiet = logging.getLogger("hummdesk.engine.library")
-quiet.setLevel(logging.ERROR)  # below it, python-socketio and python-engineio write what clients sent
-
-
-class Refusal(Exception):
-    """A request that is answered with 400 and the code that Engine.IO's clients know."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-def unknown_transport() -> Refusal:
-    return Refusal(0, "Transport unknown")
-
-
-def unknown_session() -> Refusal:
-    return Refusal(1, "Session ID unknown")
-
-
-def bad_method() -> Refusal:
-    return Refusal(2, "Bad handshake method")
-
-
-def bad_request(message: str = "Bad request") -> Refusal:
-    return Refusal(3, message)
-
-
-def unknown_protocol() -> Refusal:
-    return Refusal(5, "Unsupported protocol version")
 
 
 class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
@@ -86,6 +47,7 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         self.compression = compression
         self.kept_environ = kept_environ
         self.peers = Peers(Path(peers_directory)) if peers_directory is not None else None
+        self.endpoint = Endpoint(self)
         self.tasks: set[asyncio.Task[Any]] = set()
         self._shared = Shared(
             max_bytes=self.max_http_buffer_size, max_buffered_bytes=max_buffered_bytes, close_seconds=CLOSE_SECONDS
@@ -180,7 +142,7 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         """Stop waiting for a session that ends."""
         self._pings.cancel(session)
         self._pongs.cancel(session)
-        if not session.upgraded and not session.is_polled:
+        if session.reason == self.reason.SERVER_DISCONNECT and not session.upgraded and not session.is_polled:
             self._left[session.sid] = session
             self._farewells.start(session.sid)
 
@@ -210,55 +172,14 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         if self.sockets.get(session.sid) is session:
             del self.sockets[session.sid]
 
-    # Requests -------------------------------------------------------------------------------------------------------
+    # What the endpoint calls ----------------------------------------------------------------------------------------
 
     async def handle_request(self, request: Request[Any, Any]) -> HTTPResponse | None:
-        """The answer to a request; None when its connection has become a WebSocket."""
-        headers: dict[str, str] = {}
-        try:
-            headers = self._checked_origin(request)
-            response = await self._answer(request)
-        except Refusal as refusal:
-            response = json({"code": refusal.code, "message": str(refusal)}, status=HTTPStatus.BAD_REQUEST)
-        if response is not None:
-            response.headers.update(headers)
-        return response
+        """The answer to a request; None when its connection has been taken from Sanic."""
+        return await self.endpoint.handle(request)
 
-    def _checked_origin(self, request: Request[Any, Any]) -> dict[str, str]:
-        """The headers for a browser's page on another origin, if it may be here."""
-        if "origin" not in request.headers or self.cors_allowed_origins == []:
-            return {}
-        environ = environ_of(request)
-        allowed = self._cors_allowed_origins(environ)
-        if allowed is not None and environ["HTTP_ORIGIN"] not in allowed:
-            raise bad_request("The origin is not accepted")
-        headers = dict(self._cors_headers(environ))
-        if allowed is None:  # `*`: any page may come, none with somebody's cookies
-            headers["Access-Control-Allow-Origin"] = "*"
-            headers.pop("Access-Control-Allow-Credentials", None)
-        return headers | {"Vary": "Origin"}
-
-    async def _answer(self, request: Request[Any, Any]) -> HTTPResponse | None:
-        if request.method == "OPTIONS":
-            return raw(b"", status=HTTPStatus.NO_CONTENT)
-        transport, sid = request.args.get("transport"), request.args.get("sid")
-        if transport not in self.transports:
-            raise unknown_transport()
-        if request.method == "GET" and cast(Any, request.stream).request_body:
-            raise bad_request()
-        if sid is None:
-            if request.method != "GET":
-                raise bad_method()
-            if request.args.get("EIO") != PROTOCOL:
-                raise unknown_protocol()
-            if transport == "websocket" and not wants_websocket(request):
-                raise bad_request()
-            return await self._handle_connect(request, transport)
-        return await self._continue(request, transport, sid)
-
-    async def _handle_connect(
-        self, request: Request[Any, Any], transport: Literal["polling", "websocket"]
-    ) -> HTTPResponse | None:
+    async def _handle_connect(self, request: Request[Any, Any], transport: str) -> Any:
+        """A session, or what the application says to refuse it."""
         session = Session(self, self.generate_id())
         self.sockets[session.sid] = session
         session.post(self._open_packet(session.sid, transport))
@@ -270,14 +191,13 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
             raise
         if answer not in (None, True):
             self._drop(session)
-            return json(answer or "Unauthorized", status=HTTPStatus.UNAUTHORIZED)
+            return answer
         self._pings.start(session)
         if transport == "websocket":
             websocket, extensions = self._websocket(request, session)
             session.use(websocket)
             take_over(request, websocket, extensions)
-            return None
-        return await self._polled(request, session, cookie=self._cookie(session.sid))
+        return session
 
     def _open_packet(self, sid: str, transport: str) -> Parcel:
         can_upgrade = self.allow_upgrades and transport == "polling" and "websocket" in self.transports
@@ -290,92 +210,19 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         }
         return Parcel(packet.Packet(packet.OPEN, opening).encode())
 
-    def _cookie(self, sid: str) -> str | None:
-        if not self.cookie:
-            return None
-        default = {"name": self.cookie, "path": "/", "SameSite": "Lax"}
-        cookie: str = self._generate_sid_cookie(sid, self.cookie if isinstance(self.cookie, dict) else default)
-        return cookie
-
-    async def _continue(self, request: Request[Any, Any], transport: str, sid: str) -> HTTPResponse | None:
-        session = self.sockets.get(sid)
-        if session is None or session.closing:
-            return await self._last_poll(request, transport, sid)
-        if session.upgraded:
-            raise bad_request()
-        if transport == "websocket":
-            self._upgrade(request, session)
-            return None
-        if request.method == "GET":
-            return await self._polled(request, session)
-        if request.method == "POST":
-            return await self._posted(request, session)
-        raise bad_request()
-
-    async def _last_poll(self, request: Request[Any, Any], transport: str, sid: str) -> HTTPResponse | None:
-        session = self._left.get(sid)
-        if session is None and self.peers is not None and await self.peers.hand_over(request, sid):
-            return None
-        if session is None or transport != "polling" or request.method != "GET":
-            raise unknown_session()
-        del self._left[sid]
-        self._farewells.cancel(sid)
-        return await self._polled(request, session)
-
-    # WebSocket ------------------------------------------------------------------------------------------------------
-
-    def _websocket(self, request: Request[Any, Any], receiver: Receiver) -> tuple[WebSocket, str]:
-        extensions, header = deflation(request) if self.compression else ([], "")
-        return WebSocket(self._shared, receiver, extensions), header
-
-    def _upgrade(self, request: Request[Any, Any], session: Session) -> None:
-        if not self.allow_upgrades or session.probe is not None or not wants_websocket(request):
-            raise bad_request()
+    def begin_upgrade(self, request: Request[Any, Any], session: Session) -> None:
         session.probe = probe = Probe(session)
         probe.websocket, extensions = self._websocket(request, probe)
         self._probes.start(probe)
         take_over(request, probe.websocket, extensions)
 
-    # Polling --------------------------------------------------------------------------------------------------------
+    def _websocket(self, request: Request[Any, Any], receiver: Receiver) -> tuple[WebSocket, str]:
+        extensions, header = deflation(request) if self.compression else ([], "")
+        return WebSocket(self._shared, receiver, extensions), header
 
-    async def _polled(self, request: Request[Any, Any], session: Session, *, cookie: str | None = None) -> HTTPResponse:
-        if session.is_polled:
-            session.close(self.reason.TRANSPORT_ERROR)
-            raise bad_request()
-        payload = await session.poll(max_bytes=self.max_http_buffer_size)
-        headers = {"Cache-Control": "no-store"} | ({"Set-Cookie": cookie} if cookie else {})
-        if self.http_compression and len(payload) >= self.compression_threshold:
-            accepted = request.headers.get("accept-encoding", "")
-            if "gzip" in [encoding.split(";")[0].strip() for encoding in accepted.split(",")]:
-                payload, headers["Content-Encoding"] = self._gzip(payload), "gzip"
-        return raw(payload, content_type="text/plain; charset=UTF-8", headers=headers)
-
-    async def _posted(self, request: Request[Any, Any], session: Session) -> HTTPResponse:
-        if session.is_posting:
-            session.close(self.reason.TRANSPORT_ERROR)
-            raise bad_request()
-        session.is_posting = True
-        try:
-            for data in _packets(await self._body(request)):
-                await session.room()
-                session.on_packet(data)
-        except (asyncio.CancelledError, PayloadTooLarge):
-            session.close(self.reason.TRANSPORT_ERROR)
-            raise
-        except ValueError:
-            session.close(self.reason.TRANSPORT_ERROR)
-        finally:
-            session.is_posting = False
-        if session.closing and session.reason == self.reason.TRANSPORT_ERROR:
-            raise bad_request()
-        return raw(b"ok", content_type="text/html")
-
-    async def _body(self, request: Request[Any, Any]) -> str:
-        """The body, refused by Sanic before more than `max_http_buffer_size` of it is read."""
-        stream: Any = request.stream
-        stream.request_max_size = min(self.max_http_buffer_size, request.app.config.REQUEST_MAX_SIZE)
-        await request.receive_body()  # type: ignore[no-untyped-call]
-        return request.body.decode()
+    def take_left(self, sid: str) -> Session | None:
+        self._farewells.cancel(sid)
+        return self._left.pop(sid, None)
 
 
 def _raise_if_cancelled(request: Request[Any, Any]) -> None:
@@ -383,15 +230,3 @@ def _raise_if_cancelled(request: Request[Any, Any]) -> None:
     task = asyncio.current_task()
     if (task is not None and task.cancelling()) or request.transport.is_closing():
         raise asyncio.CancelledError
-
-
-def _packets(payload: str) -> list[str | bytes]:
-    """The packets of a POST; ValueError if one of them is none."""
-    separated = payload.split(SEPARATOR.decode())
-    return [_decoded(packet) for packet in separated]
-
-
-def _decoded(text: str) -> str | bytes:
-    if text.startswith("b"):
-        return base64.b64decode(text[1:], validate=True)
-    return text

@@ -210,7 +210,7 @@ class Session:
         websocket, self.websocket = self.websocket, None
         if websocket is not None:
             websocket.close()
-        elif not self.upgraded and reason != self._server.reason.CLIENT_DISCONNECT:
+        elif not self.upgraded and self._is_to_be_told(reason):
             self._keep(CLOSE)
         self.answer_poll()
         if self.probe is not None:
@@ -220,6 +220,12 @@ class Session:
             self._room = None
         self._server.forget(self)
         self._arrive(_END)
+
+    def _is_to_be_told(self, reason: str) -> bool:
+        """A client that polls: when the server wants to end, or in the answer that it waits for."""
+        if reason == self._server.reason.SERVER_DISCONNECT:
+            return True
+        return self.is_polled and reason != self._server.reason.CLIENT_DISCONNECT
 
 
 class Probe:

@@ -13,9 +13,10 @@ from sanic import Sanic
 from socketio import packet
 
 from hummdesk.engine.deadlines import Deadlines
-from hummdesk.engine.engine_io import EngineIOServer, quiet
+from hummdesk.engine.engine_io import EngineIOServer
 from hummdesk.engine.manager import Members, RoomManager, parcels_of
-from hummdesk.engine.packet import MalformedPacket, Packet, decode
+from hummdesk.engine.packet import MalformedPacket, Packet, Unreadable, decode
+from hummdesk.engine.websocket import quiet
 
 OnEvent = Callable[[str, object, list[Any], bool], Awaitable[Any]]
 """(sid, event, arguments, whether an acknowledgement was asked for) -> what to acknowledge with."""
@@ -149,6 +150,8 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         if isinstance(data, str) != self.packet_class.uses_binary_events:
             raise MalformedPacket
         whole = decode(data, max_bytes=self._max_packet_bytes, packet_class=self.packet_class)
+        if self._on_event is None and whole.packet_type == packet.EVENT and isinstance(whole.data[-1], Unreadable):
+            raise MalformedPacket
         if whole.packet_type != packet.CONNECT:
             self._check_connected(eio_sid, whole.namespace or "/")
         if not whole.attachment_count:

@@ -1,6 +1,7 @@
 """One WebSocket on an asyncio transport, with nothing held for it while it is idle: no task, no timer, no parser."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Protocol, cast
 
@@ -12,6 +13,9 @@ from websockets.utils import apply_mask
 
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.parcel import Parcel
+
+quiet = logging.getLogger("hummdesk.engine.library")
+quiet.setLevel(logging.ERROR)  # below it, the libraries write what clients sent
 
 SLICE_BYTES = 4096
 """So much is given to the parser at once: a receiver that pauses gets no more than what is in it."""
@@ -165,7 +169,7 @@ class WebSocket(asyncio.Protocol):
     def _parsing(self) -> Parser:
         """The parser of everything but whole small texts; few connections ever need it."""
         if self._parser is None:
-            self._parser = Parser(SERVER, max_size=self._shared.max_bytes)
+            self._parser = Parser(SERVER, max_size=self._shared.max_bytes, logger=quiet)
             self._parser.extensions = list(self._extensions)
         return self._parser
 

@@ -181,6 +181,9 @@ async def test_the_client_closes(desk: Desk) -> None:
     answers = await asyncio.gather(desk.poll(sid), desk.post(sid, "1"))
     assert answers == [(200, "6"), (200, "ok")]
     assert (await desk.poll(sid))[0] == 400
+    sid = await desk.open()
+    assert await desk.post(sid, "1") == (200, "ok")
+    assert (await desk.poll(sid))[0] == 400
 
 
 async def test_a_closed_session_can_fetch_what_is_left(desk: Desk, server: EngineIOServer) -> None:
@@ -218,8 +221,13 @@ async def test_polling_silence_closes(desk: Desk, server: EngineIOServer) -> Non
     assert await desk.poll(sid) == (200, "2")
     await asyncio.sleep(0.35)
     assert sid not in server.sockets
-    status, content = await desk.poll(sid)
-    assert (status, content) == (200, "1")
+    assert (await desk.poll(sid))[0] == 400
+
+
+async def test_a_pending_poll_hears_that_its_silence_closed_the_session(desk: Desk) -> None:
+    sid = await desk.open()
+    assert await desk.poll(sid) == (200, "2")
+    assert await desk.poll(sid) == (200, "1")
     assert (await desk.poll(sid))[0] == 400
 
 

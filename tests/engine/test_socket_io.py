@@ -154,6 +154,7 @@ async def test_malformed(websocket: Any, server: SocketIOServer, packet: str | b
         ['42["disconnect"]'],
         ["42[{}]"],
         ["42[[1]]"],
+        ['42["message",' + "[" * 20_000 + "]" * 20_000 + "]"],
     ],
 )
 async def test_malformed_when_connected(connected: Any, server: SocketIOServer, packets: list[str | bytes]) -> None:
@@ -193,6 +194,9 @@ async def test_acknowledgements(connected: Any) -> None:
     await hears(connected, '43456[1,"2",{"3":[false]}]')
     await connected.send_str('420["message-with-ack"]')
     await hears(connected, "430[]")
+    await connected.send_str("437[]")
+    await connected.send_str('421["message-with-ack"]')
+    await hears(connected, "431[]")
 
 
 async def test_binary_events(connected: Any) -> None:
