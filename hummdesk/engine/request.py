@@ -96,9 +96,9 @@ def take_over(request: Request[Any, Any], websocket: WebSocket, extensions: str)
         *([f"Sec-WebSocket-Extensions: {extensions}"] if extensions else ()),
     ]
     transport, unused = release(request)
-    transport.write("\r\n".join([*lines, "", ""]).encode())
     transport.set_protocol(websocket)
     websocket.connection_made(transport)
+    websocket.answer_handshake("\r\n".join([*lines, "", ""]).encode())
     transport.resume_reading()
     if unused:
         websocket.data_received(unused)

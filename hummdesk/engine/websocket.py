@@ -81,6 +81,12 @@ class WebSocket(asyncio.Protocol):
         self._unread = b""
         self.is_paused = False
 
+    def answer_handshake(self, response: bytes) -> None:
+        """Send the response before anything else, and in one write with what is already to be sent."""
+        if self._outgoing is None:
+            self._shared.outbox.add(self)
+        self._outgoing = [response, *(self._outgoing or ())]
+
     def send(self, parcel: Parcel) -> None:
         """Send at the end of this tick, after what was sent before."""
         frame = parcel.compressed_frame if self._extensions else parcel.frame
