@@ -9,7 +9,7 @@ from sanic.worker.loader import AppLoader
 
 from hummdesk import logs, operations
 from hummdesk.config import Settings
-from hummdesk.listening import listen, reserved
+from hummdesk.listening import listen, peers_directory, reserved
 from hummdesk.node import Node
 from hummdesk.storage.migrations import MigrationError, pending
 
@@ -36,7 +36,7 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
         GRACEFUL_SHUTDOWN_TIMEOUT=settings.shutdown_seconds,
         GRACEFUL_TCP_CLOSE_TIMEOUT=1.0,
     )
-    app.ctx.node = node = Node(settings, max_http_bytes=largest)
+    app.ctx.node = node = Node(settings, max_http_bytes=largest, peers_directory=peers_directory(settings.port))
     node.server.attach(app, SOCKETIO_PATH)
     app.blueprint(operations.blueprint(node))
     operations.limit_connects(app, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)

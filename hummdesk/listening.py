@@ -1,9 +1,12 @@
 """The port of the web processes: several share one, and one that somebody else has is refused in a line."""
 
 import errno
+import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from hummdesk.faults import Fault
 
@@ -26,6 +29,11 @@ def reserved(host: str, port: int) -> Iterator[int]:
         free = int(probe.getsockname()[1])
     with _bound(host, free, socket.SO_REUSEPORT):
         yield free
+
+
+def peers_directory(port: int) -> Path | None:
+    """Where one user's web processes on this port hand connections to each other; a port of 0 is not shared."""
+    return Path(tempfile.gettempdir()) / f"hummdesk-{os.geteuid()}-{port}" if port else None
 
 
 def _bound(host: str, port: int, *options: int) -> socket.socket:

@@ -6,6 +6,8 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from hummdesk.background import end, soon
@@ -35,13 +37,16 @@ PEOPLE_CHANNEL = "hummdesk_people"
 
 
 class Node:
-    def __init__(self, settings: Settings, *, max_http_bytes: int) -> None:
+    def __init__(self, settings: Settings, *, max_http_bytes: int, peers_directory: Path | None) -> None:
         self.name = uuid4().hex
         self.is_stopping = False
         self._settings = settings
         self.server = SocketIOServer(
             on_event=self._on_event,
             max_packet_bytes=settings.max_packet_bytes,
+            kept_environ=("QUERY_STRING", "HTTP_AUTHORIZATION", "REMOTE_ADDR"),
+            always_connect=True,
+            peers_directory=peers_directory,
             max_http_buffer_size=max_http_bytes,
             ping_interval=settings.ping_interval_seconds,
             ping_timeout=settings.ping_timeout_seconds,
@@ -172,7 +177,7 @@ class Node:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _on_connect(self, sid: str, environ: dict[str, str], auth: object = None) -> None:
-        token = connection.find_token(auth, environ["HTTP_AUTHORIZATION"], environ["QUERY_STRING"])
+        token = connection.find_token(auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
         await connection.connected(self.desk, sid, environ["REMOTE_ADDR"], token)
 
     async def _on_disconnect(self, sid: str, reason: str) -> None:
@@ -185,7 +190,7 @@ class Node:
         return await dispatch(self.desk, session, event, arguments, acknowledges=acknowledges)
 
 
-def _origins(cors_origin: str) -> dict[str, object]:
+def _origins(cors_origin: str) -> dict[str, Any]:
     """CORS_ORIGIN as the server's options; nothing: its own origin only."""
     if not cors_origin:
         return {}

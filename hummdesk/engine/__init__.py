@@ -1,5 +1,7 @@
-"""Socket.IO on Sanic. Nothing here knows HummDesk."""
+"""Engine.IO and Socket.IO on Sanic. Nothing here knows HummDesk."""
 
-from hummdesk.engine.server import SocketIOServer, Unreadable
+from hummdesk.engine.engine_io import EngineIOServer
+from hummdesk.engine.packet import Unreadable
+from hummdesk.engine.socket_io import SocketIOServer
 
-__all__ = ["SocketIOServer", "Unreadable"]
+__all__ = ["EngineIOServer", "SocketIOServer", "Unreadable"]

@@ -49,24 +49,28 @@ class Packet(packet.Packet):  # type: ignore[misc]
     json = Json
 
 
-def decode(encoded: str, *, max_bytes: int) -> Packet:
+def decode(encoded: str | bytes, *, max_bytes: int, packet_class: type[packet.Packet] = Packet) -> packet.Packet:
     """Decode one packet, or raise MalformedPacket.
 
     An event over `max_bytes` or nested too deeply keeps its name and acknowledgement id, and has an
     `Unreadable` for its argument: whoever asked gets an answer.
     """
     try:
+        if isinstance(encoded, bytes):  # a serializer of its own, such as msgpack
+            return _checked(packet_class(encoded_packet=encoded))
         # A character is at most four bytes; most packets are cleared without encoding them.
         if len(encoded) * 4 > max_bytes and len(encoded.encode(errors="surrogatepass")) > max_bytes:
             return _unreadable(encoded, Unreadable.TOO_LARGE)
-        return _checked(Packet(encoded_packet=encoded))
+        return _checked(packet_class(encoded_packet=encoded))
     except RecursionError:
+        if isinstance(encoded, bytes):
+            raise MalformedPacket from None
         return _unreadable(encoded, Unreadable.TOO_DEEP)
     except _MALFORMED as fault:
         raise MalformedPacket from fault
 
 
-def _unreadable(encoded: str, why: Unreadable) -> Packet:
+def _unreadable(encoded: str, why: Unreadable) -> packet.Packet:
     head = _EVENT.match(encoded)
     if not head:
         raise MalformedPacket
@@ -75,13 +79,15 @@ def _unreadable(encoded: str, why: Unreadable) -> Packet:
     return readable
 
 
-def _checked(decoded: Packet) -> Packet:
-    events = (packet.EVENT, packet.BINARY_EVENT, packet.ACK, packet.BINARY_ACK)
-    if decoded.packet_type in events and not isinstance(decoded.data, list):
+def _checked(decoded: packet.Packet) -> packet.Packet:
+    listed = (packet.EVENT, packet.BINARY_EVENT, packet.ACK, packet.BINARY_ACK)
+    if decoded.packet_type in listed and not isinstance(decoded.data, list):
         raise MalformedPacket
     if decoded.packet_type in (packet.EVENT, packet.BINARY_EVENT) and not decoded.data:
         raise MalformedPacket
     if decoded.packet_type == packet.CONNECT and not isinstance(decoded.data, dict | None):
+        raise MalformedPacket
+    if decoded.attachment_count and decoded.packet_type not in (packet.BINARY_EVENT, packet.BINARY_ACK):
         raise MalformedPacket
     if decoded.attachment_count > MAX_ATTACHMENTS:
         raise MalformedPacket

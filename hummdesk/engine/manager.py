@@ -1,0 +1,164 @@
+"""Who is in which room, in plain dicts, so that neither a delivery nor a disconnect looks at more than it concerns."""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from engineio import packet as eio_packet
+from socketio import AsyncManager, packet
+
+from hummdesk.engine.parcel import Parcel
+
+Members = dict[str, str]
+"""Engine.IO sid by Socket.IO sid."""
+
+
+class RoomManager(AsyncManager):  # type: ignore[misc]
+    """socketio.AsyncManager; `rooms[namespace][None]` are all members, and a sid's own room is not stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sids: dict[tuple[str, str], str] = {}
+        self._entered: dict[tuple[str, str], set[Any]] = {}
+        self._connecting: set[tuple[str, str]] = set()
+        self._disconnecting: set[tuple[str, str]] = set()
+
+    def members(self, namespace: str, room: Any) -> Members:
+        """Who is in a room; it belongs to the manager and must not be changed."""
+        rooms = self.rooms.get(namespace)
+        if rooms is None:
+            return {}
+        if room in rooms:
+            found: Members = rooms[room]
+            return found
+        eio_sid = rooms[None].get(room)
+        return {} if eio_sid is None else {room: eio_sid}
+
+    def members_of_any(self, namespace: str, rooms: Iterable[Any]) -> Members:
+        found: Members = {}
+        for room in rooms:
+            found.update(self.members(namespace, room))
+        return found
+
+    def get_participants(self, namespace: str, room: Any) -> Iterator[tuple[str, str]]:
+        several = isinstance(room, Collection) and not isinstance(room, str)
+        members = self.members_of_any(namespace, room) if several else dict(self.members(namespace, room))
+        yield from members.items()
+
+    async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
+        if (namespace, eio_sid) in self._sids:
+            return None
+        sid: str = self.server.eio.generate_id()
+        self._sids[namespace, eio_sid] = sid
+        self.rooms.setdefault(namespace, {None: {}})[None][sid] = eio_sid
+        self._connecting.add((namespace, sid))
+        return sid
+
+    async def connect(self, sid: str, namespace: str) -> str | None:
+        """`sid` is that of Engine.IO when nothing was called before."""
+        if (namespace, sid) not in self._connecting:
+            return await self._connect_at_once(sid, namespace)
+        self._connecting.discard((namespace, sid))
+        return sid
+
+    async def _connect_at_once(self, eio_sid: str, namespace: str) -> str | None:
+        sid = await self.pre_connect(eio_sid, namespace)
+        if sid is not None:
+            self._connecting.discard((namespace, sid))
+        return sid
+
+    def is_pre_connected(self, sid: str, namespace: str) -> bool:
+        return (namespace, sid) in self._connecting
+
+    def is_connected(self, sid: str | None, namespace: str) -> bool:
+        key = (namespace, sid)
+        if key in self._connecting or key in self._disconnecting:
+            return False
+        return sid is not None and self.is_sid_room(namespace, sid)
+
+    def sid_from_eio_sid(self, eio_sid: str, namespace: str) -> str | None:
+        return self._sids.get((namespace, eio_sid))
+
+    def pre_disconnect(self, sid: str, namespace: str) -> str | None:
+        self._disconnecting.add((namespace, sid))
+        eio_sid: str | None = self.eio_sid_from_sid(sid, namespace)
+        return eio_sid
+
+    def basic_disconnect(self, sid: str, namespace: str, **_: Any) -> None:
+        for room in list(self._entered.get((namespace, sid), ())):
+            self.basic_leave_room(sid, namespace, room)
+        eio_sid = self.eio_sid_from_sid(sid, namespace)
+        if eio_sid is not None:
+            del self._sids[namespace, eio_sid]
+            del self.rooms[namespace][None][sid]
+            if not self.rooms[namespace][None]:
+                del self.rooms[namespace]
+        self.callbacks.pop(sid, None)
+        self._connecting.discard((namespace, sid))
+        self._disconnecting.discard((namespace, sid))
+
+    def is_sid_room(self, namespace: str, room: Any) -> bool:
+        return room is not None and room in self.rooms.get(namespace, {}).get(None, {})
+
+    def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: str | None = None) -> None:
+        eio_sid = self.eio_sid_from_sid(sid, namespace)
+        if eio_sid is None:
+            raise ValueError("sid is not connected to requested namespace")
+        if room == sid or room is None:
+            return
+        if self.is_sid_room(namespace, room):
+            raise ValueError("cannot enter a sid room")
+        self.rooms[namespace].setdefault(room, {})[sid] = eio_sid
+        self._entered.setdefault((namespace, sid), set()).add(room)
+
+    def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
+        entered = self._entered.get((namespace, sid), set())
+        if room not in entered:
+            return
+        entered.discard(room)
+        if not entered:
+            del self._entered[namespace, sid]
+        members = self.rooms[namespace][room]
+        del members[sid]
+        if not members:
+            del self.rooms[namespace][room]
+
+    def get_rooms(self, sid: str, namespace: str) -> list[Any]:
+        own = [sid] if self.is_sid_room(namespace, sid) else []
+        return [*own, *self._entered.get((namespace, sid), ())]
+
+    async def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str,
+        room: Any = None,
+        skip_sid: Any = None,
+        callback: Any = None,
+        to: Any = None,
+        **_: Any,
+    ) -> None:
+        arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
+        skipped = set(skip_sid) if isinstance(skip_sid, list) else {skip_sid}
+        receivers = [pair for pair in self.get_participants(namespace, to or room) if pair[0] not in skipped]
+        if callback is None:
+            whole = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, *arguments])
+            self._post([eio_sid for _, eio_sid in receivers], whole)
+            return
+        for sid, eio_sid in receivers:
+            asks = self.server.packet_class(
+                packet.EVENT, namespace=namespace, data=[event, *arguments], id=self._generate_ack_id(sid, callback)
+            )
+            self._post([eio_sid], asks)
+
+    def _post(self, eio_sids: Iterable[str], whole: packet.Packet) -> None:
+        parcels = parcels_of(whole)
+        for eio_sid in eio_sids:
+            for parcel in parcels:
+                self.server.eio.post(eio_sid, parcel)
+
+
+def parcels_of(whole: packet.Packet) -> list[Parcel]:
+    """A Socket.IO packet as Engine.IO messages: itself, and its attachments."""
+    encoded = whole.encode()
+    parts = encoded if isinstance(encoded, list) else [encoded]
+    return [Parcel(eio_packet.Packet(eio_packet.MESSAGE, part).encode()) for part in parts]
