@@ -39,7 +39,7 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     app.ctx.node = node = Node(settings, max_http_bytes=largest, peers_directory=peers_directory(settings.port))
     node.server.attach(app, SOCKETIO_PATH)
     app.blueprint(operations.blueprint(node))
-    operations.limit_connects(app, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
+    operations.limit_connects(app, node, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
 
     @app.before_server_start
     async def start(_: Sanic[Any, Any]) -> None:

@@ -92,14 +92,16 @@ async def _state(check: Awaitable[None]) -> str:
     return "ok"
 
 
-def limit_connects(app: Sanic[Any, Any], *, per_minute: int, path: str) -> None:
-    """Refuse an address that opens more sessions a minute, before anything is kept for it."""
+def limit_connects(app: Sanic[Any, Any], node: Node, *, per_minute: int, path: str) -> None:
+    """Refuse an address that opens more sessions a minute, and everybody while the process stops."""
     buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     @app.on_request
     async def refuse(request: Request[Any, Any]) -> HTTPResponse | None:
         if request.path.rstrip("/") != path or "sid" in request.args:
             return None
+        if node.is_stopping:
+            return json(Unavailable().payload(), status=503, headers={"Connection": "close"})
         address = request.remote_addr or request.ip
         bucket = buckets.setdefault(address, TokenBucket(rate=per_minute / MINUTE, burst=per_minute))
         buckets.move_to_end(address)

@@ -67,11 +67,11 @@ class Session:
         """Send without waiting: in this tick of the loop, or with the next poll."""
         if self.websocket is not None:
             self.websocket.send(parcel)
+        elif self._backlog is not None and self._backlog_bytes > self._server.max_buffered_bytes:
+            self._backlog = None
+            self.close(self._server.reason.TRANSPORT_ERROR)
         elif not self.closing:
             self._keep(parcel)
-            if self._backlog_bytes > self._server.max_buffered_bytes:
-                self._backlog = None
-                self.close(self._server.reason.TRANSPORT_ERROR)
 
     async def send(self, packet: Any) -> None:
         """As python-engineio's."""

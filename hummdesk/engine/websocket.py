@@ -62,6 +62,7 @@ class WebSocket(asyncio.Protocol):
     __slots__ = (
         "_extensions",
         "_fragments",
+        "_is_full",
         "_outgoing",
         "_parser",
         "_shared",
@@ -80,6 +81,7 @@ class WebSocket(asyncio.Protocol):
         self._fragments: list[bytes] | None = None
         self._unread = b""
         self.is_paused = False
+        self._is_full = False
 
     def answer_handshake(self, response: bytes) -> None:
         """Send the response before anything else, and in one write with what is already to be sent."""
@@ -98,7 +100,11 @@ class WebSocket(asyncio.Protocol):
 
     def flush(self) -> None:
         frames, self._outgoing = self._outgoing, None
-        if frames and not self._transport.is_closing():
+        if not frames or self._transport.is_closing():
+            return
+        if self._is_full:
+            self._overflow()
+        else:
             self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def close(self, code: CloseCode = CloseCode.NORMAL_CLOSURE) -> None:
@@ -134,7 +140,8 @@ class WebSocket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=self._shared.max_buffered_bytes)
+        limit = self._shared.max_buffered_bytes
+        self._transport.set_write_buffer_limits(high=limit, low=limit)
 
     def data_received(self, data: bytes) -> None:
         if self.is_paused:
@@ -143,9 +150,20 @@ class WebSocket(asyncio.Protocol):
             self._read(data)
 
     def pause_writing(self) -> None:
-        """More is waiting than `max_buffered_bytes`: nobody waits for this client, it can come back."""
-        if self.receiver is not None:
-            self.receiver.on_lost(overflown=True)
+        """More is waiting than `max_buffered_bytes`: whatever else is sent before it has been read ends the connection.
+
+        One large packet to a client that reads is no offence.
+        """
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+
+    def _overflow(self) -> None:
+        """Nobody waits for this client; it can come back."""
+        receiver, self.receiver = self.receiver, None
+        if receiver is not None:
+            receiver.on_lost(overflown=True)
         self._transport.abort()
 
     def connection_lost(self, _: Exception | None) -> None:

@@ -8,7 +8,7 @@ from hummdesk.sockets import Session
 from hummdesk.storage import conversations, messages
 
 JOIN_MESSAGES = 50
-JOIN_MISSED = 500
+JOIN_MISSED = 100
 
 
 async def join_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
