@@ -89,7 +89,7 @@ class Endpoint:
             raise Refusal(Why.BAD_REQUEST)
         accepted = await self._server._handle_connect(request, transport)
         if not isinstance(accepted, Session):
-            return json(accepted or "Unauthorized", status=HTTPStatus.UNAUTHORIZED)
+            return json("Unauthorized" if accepted in (None, True, False) else accepted, status=HTTPStatus.UNAUTHORIZED)
         if accepted.upgraded:
             return None
         return await self._polled(request, accepted, cookie=self._cookie(accepted.sid))

@@ -189,7 +189,7 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         except asyncio.CancelledError:
             self._drop(session)
             raise
-        if answer not in (None, True):
+        if answer not in (None, True) or session.closing:
             self._drop(session)
             return answer
         self._pings.start(session)

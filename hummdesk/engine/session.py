@@ -172,7 +172,7 @@ class Session:
             self._server.spawn(self._work())
         else:
             self._inbox.append(message)
-            if self.websocket is not None and len(self._inbox) == MAX_PENDING:
+            if self.websocket is not None and self._is_full() and not self.websocket.is_paused:
                 self.websocket.pause()
 
     async def _work(self) -> None:

@@ -115,6 +115,29 @@ async def test_transports_can_be_left_out(http: aiohttp.ClientSession) -> None:
             await desk.websocket()
 
 
+@pytest.mark.parametrize("answer", [False, {"why": "full"}, "closed"])
+async def test_a_refused_connection(http: aiohttp.ClientSession, answer: Any) -> None:
+    server = EngineIOServer()
+
+    @server.on("connect")
+    async def connect(sid: str, environ: dict[str, Any]) -> Any:
+        if answer == "closed":
+            await server.disconnect(sid)
+            return None
+        return answer
+
+    async with serving(server, "engine.io") as url:
+        desk = Desk(f"{url}/engine.io/", http)
+        async with http.get(desk.polling) as response:
+            assert response.status == 401
+            assert await response.json() == (answer if isinstance(answer, dict) else "Unauthorized")
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+            await desk.websocket()
+        await server.settle()
+        assert not server.sockets
+        assert not server._pings
+
+
 # Polling ------------------------------------------------------------------------------------------------------------
 
 

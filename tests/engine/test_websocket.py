@@ -221,6 +221,32 @@ async def test_a_flood_is_handled_in_order_and_not_read_ahead(http: aiohttp.Clie
         assert handled == [f"m{number}" for number in range(10_000)]
 
 
+async def test_what_was_posted_before_an_upgrade_counts(http: aiohttp.ClientSession) -> None:
+    server = EngineIOServer(async_handlers=False)
+    gate = asyncio.Event()
+    handled: list[str] = []
+
+    @server.on("message")
+    async def message(sid: str, data: str) -> None:
+        await gate.wait()
+        handled.append(data)
+
+    async with serving(server, "engine.io") as url:
+        desk = Desk(f"{url}/engine.io/", http)
+        sid = await desk.open()
+        await desk.post(sid, "\x1e".join(f"4m{number}" for number in range(64)))
+        websocket = await desk.upgraded(sid)
+        for number in range(64, 3000):
+            await websocket.send_str(f"4m{number}")
+        await asyncio.sleep(0.1)
+        assert len(server.sockets[sid]._inbox) == 65
+        gate.set()
+        async with asyncio.timeout(5):
+            while len(handled) < 3000:
+                await asyncio.sleep(0.01)
+        assert handled == [f"m{number}" for number in range(3000)]
+
+
 async def test_compression(http: aiohttp.ClientSession) -> None:
     server = EngineIOServer(compression=True, async_handlers=False, max_http_buffer_size=MAX_BYTES)
 
