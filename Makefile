@@ -10,14 +10,21 @@ help: ## what there is to make
 run: $(READY) ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
 	@exec $(BIN)/python -m hummdesk up $(ARGS)
 
-test: $(READY) ## every test, with coverage (ARGS="tests/house -k token --no-cov" for some)
+test: $(READY) haproxy ## every test, with coverage (ARGS="tests/house -k token --no-cov" for some)
 	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+haproxy: # for the test of deploy/haproxy.cfg, which says so if it is skipped
+	@command -v haproxy >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
+		|| { apt-get -qq update; apt-get -qq install -y haproxy; } >/dev/null 2>&1 || true
 
 check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+bench: $(READY) ## what it costs, beside Node.js, Bun, nats, nginx and C (ARGS="P1 P2 --peers node")
+	@exec $(BIN)/python -m bench $(ARGS)
 
 lock: $(READY) ## compile the requirements from pyproject.toml (ARGS=--upgrade for newer ones)
 	@$(LOCK) --output-file requirements.txt $(ARGS)
@@ -37,5 +44,5 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $(READY)
 
-.PHONY: help run test check lock clean
+.PHONY: help run test haproxy check bench lock clean
 .DEFAULT_GOAL := help

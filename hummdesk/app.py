@@ -35,6 +35,7 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
         RESPONSE_TIMEOUT=settings.ping_interval_seconds + settings.ping_timeout_seconds + 5,  # a poll waits so long
         GRACEFUL_SHUTDOWN_TIMEOUT=settings.shutdown_seconds,
         GRACEFUL_TCP_CLOSE_TIMEOUT=1.0,
+        PROXIES_COUNT=settings.proxies_count or None,
     )
     app.ctx.node = node = Node(settings, max_http_bytes=largest, peers_directory=peers_directory(settings.port))
     node.server.attach(app, SOCKETIO_PATH)

@@ -79,6 +79,11 @@ class Settings:
     )
     rate_limit_connects_per_minute: int = setting(1200, "connections of one address a minute; 0 is off", minimum=0)
     max_packet_bytes: int = setting(262_144, "bytes in one packet of a client", minimum=1024)
+    max_buffered_bytes: int = setting(
+        1_048_576, "unread bytes after which a client is sent nothing more and closed", minimum=65_536
+    )
+    compression: str = setting("off", "permessage-deflate on WebSockets", choices=("off", "on"))
+    proxies_count: int = setting(0, "trusted proxies before the web process, who tell a client's address", minimum=0)
     shutdown_seconds: float = setting(10.0, "time that a stopping web process gives to requests in flight", minimum=0)
 
     ai_provider: str = setting("embedded", "what classifies and drafts", choices=("embedded",))

@@ -48,6 +48,8 @@ class Node:
             always_connect=True,
             peers_directory=peers_directory,
             max_http_buffer_size=max_http_bytes,
+            max_buffered_bytes=settings.max_buffered_bytes,
+            compression=settings.compression == "on",
             ping_interval=settings.ping_interval_seconds,
             ping_timeout=settings.ping_timeout_seconds,
             **_origins(settings.cors_origin),

@@ -102,7 +102,7 @@ def limit_connects(app: Sanic[Any, Any], node: Node, *, per_minute: int, path: s
             return None
         if node.is_stopping:
             return json(Unavailable().payload(), status=503, headers={"Connection": "close"})
-        address = request.remote_addr or request.ip
+        address = request.client_ip
         bucket = buckets.setdefault(address, TokenBucket(rate=per_minute / MINUTE, burst=per_minute))
         buckets.move_to_end(address)
         if len(buckets) > ADDRESSES_REMEMBERED:

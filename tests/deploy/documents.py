@@ -82,6 +82,9 @@ def _handler(request: Request) -> str:
     return f"[`{request.handler.__name__}`]({path})"
 
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 def events_table() -> str:
     rows = (f"| `{name}` | {', '.join(sorted(listeners))} | {_senders(name)} |" for name, listeners in EVENTS.items())
     return "\n".join(["| event | who may hear it | sent in |", "| --- | --- | --- |", *rows])
@@ -91,13 +94,13 @@ def _senders(event: str) -> str:
     """The functions that send it or have it sent."""
     found = []
     for file in sorted((ROOT / "hummdesk").rglob("*.py")):
-        functions = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.AsyncFunctionDef))
+        functions = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, FUNCTIONS))
         path = file.relative_to(ROOT)
         found += [f"[`{function.name}`]({path})" for function in functions if _sends(function, event)]
     return ", ".join(found)
 
 
-def _sends(function: ast.AsyncFunctionDef, event: str) -> bool:
+def _sends(function: ast.AST, event: str) -> bool:
     calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
     return any(
         SENDING & {getattr(call.func, "attr", None), getattr(call.func, "id", None)}

@@ -20,7 +20,7 @@ REQUIRED = {
     "FLOWER_BASIC_AUTH": "operator:secret",
 }
 SETTINGS = {entry.name.upper(): entry.default for entry in fields(Settings)}
-OTHER_PROGRAMS = {"FLOWER_BASIC_AUTH", "PROMETHEUS_MULTIPROC_DIR", "SANIC_PROXIES_COUNT"}
+OTHER_PROGRAMS = {"FLOWER_BASIC_AUTH", "PROMETHEUS_MULTIPROC_DIR"}
 """What Flower, prometheus_client and Sanic read from the environment themselves."""
 WITH_METRICS_PORT = {"relay", "worker"}
 """Web processes tell their figures on their own port."""

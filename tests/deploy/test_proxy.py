@@ -72,7 +72,7 @@ async def haproxy(folder: Path, port: int, webs: dict[str, int]) -> AsyncIterato
 async def desk(settings: Settings, folder: Path, **env: str) -> AsyncIterator[str]:
     """Two web processes behind the proxy; its address."""
     first, second, port = (free_port(0) for _ in range(3))
-    env |= {"SANIC_PROXIES_COUNT": "1", "TYPING_TIMEOUT_SECONDS": "0.5", "AUTH_TIMEOUT_SECONDS": "1"}
+    env |= {"PROXIES_COUNT": "1", "TYPING_TIMEOUT_SECONDS": "0.5", "AUTH_TIMEOUT_SECONDS": "1"}
     async with (
         serving(replace(settings, port=first), env),
         serving(replace(settings, port=second), env),
