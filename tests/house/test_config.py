@@ -17,7 +17,7 @@ FAULTS = [
     ({"PORT": "-1"}, "PORT: -1 is below 0"),
     ({"PORT": "70000"}, "PORT: 70000 is above 65535"),
     ({"DB_TIMEOUT_SECONDS": "soon"}, "DB_TIMEOUT_SECONDS: 'soon' is not a number"),
-    ({"DB_TIMEOUT_SECONDS": "nan"}, "DB_TIMEOUT_SECONDS: nan is below 0.1"),
+    ({"DB_TIMEOUT_SECONDS": "nan"}, "DB_TIMEOUT_SECONDS: 'nan' is not a number"),
     ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL: 'LOUD' is none of DEBUG, INFO, WARNING, ERROR"),
     ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL: must begin with postgresql://"),
     ({"REDIS_URL": "http://x"}, "REDIS_URL: must begin with redis://, rediss:// or unix://"),
