@@ -3,6 +3,7 @@
 Generated from the tables in hummdesk/events/table.py: an event without an example here fails.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.envelope import Envelope
 from hummdesk.events.table import EVENTS, REQUESTS, Listener
 from hummdesk.models import Conversation, Message
-from hummdesk.node import Node
+from hummdesk.node import SWEEP_SECONDS, Node
 from hummdesk.storage.ids import new_id
 from tests.realtime.world import Account, Client
 
@@ -40,6 +41,7 @@ class Audience:
     foreign: Account
     here: dict[str, Client]
     there: dict[str, Client]
+    is_quiet: bool = False
 
     async def settled(self) -> None:
         """Wait until whatever was published before this has been delivered to everybody."""
@@ -49,8 +51,20 @@ class Audience:
         for client in (*self.here.values(), *self.there.values()):
             await client.hears("marker")
 
+    async def _askers_gone(self) -> None:
+        """Wait until those who asked in the tests before have gone offline, and that has been told."""
+        presence = self.node.desk.presence
+        staying = {account.people[name].id for account in (self.account, self.foreign) for name in PEOPLE}
+        while (await presence.statuses(self.account.id) | await presence.statuses(self.foreign.id)).keys() - staying:
+            self.is_quiet = False
+            await asyncio.sleep(SWEEP_SECONDS)
+        if not self.is_quiet:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.is_quiet = True
+
     async def begin(self) -> None:
         """A new conversation of the customer, joined by who joins."""
+        await self._askers_gone()
         self.account.conversation = new_id()
         await self.account.execute(
             "INSERT INTO conversations (account_id, id, contact_id) VALUES (%(account)s, %(id)s, %(contact)s)",
