@@ -152,7 +152,8 @@ async def person_changed(desk: Desk, account_id: UUID, person_id: UUID) -> None:
 
 async def _look_again(desk: Desk, session: Session, known: Person) -> None:
     person = await _find(desk, known.account_id, known.id, customer=known.role == "customer")
-    if session.closed or session.person is None or person == session.person:
+    # While the database was asked the socket may have closed, expired, or become somebody else's.
+    if session.closed or session.person is not known or person == known:
         return
     if person is None:
         await drop(desk, session, Unauthorized("This person is not known here any more"))

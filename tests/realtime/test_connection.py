@@ -7,6 +7,9 @@ from dataclasses import replace
 import jwt
 import pytest
 
+from hummdesk.handlers import connection
+from hummdesk.models import Person
+from hummdesk.node import Node
 from tests.realtime.world import Account, Client
 
 
@@ -140,3 +143,20 @@ async def test_both_transports_and_the_upgrade_between_them(account: Account) ->
         client: Client = await account.connect("agent", transports=transports)
         assert (await client.do("list_conversations", {}))["conversations"]
         assert client.socket.transport() == transports[-1]
+
+
+async def test_a_look_at_who_was_there_leaves_who_is_there_alone(
+    account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the database is asked about a person, the socket may expire and become another one's."""
+    await account.connect("agent")
+    was, now = account.people["agent"], account.people["viewer"]
+    (session,) = node.desk.sockets.of_person(was.id)
+
+    async def find_slowly(*_: object, **__: object) -> Person:
+        node.desk.sockets.identify(session, now)
+        return replace(was, role="admin")
+
+    monkeypatch.setattr(connection, "_find", find_slowly)
+    await connection.person_changed(node.desk, account.id, was.id)
+    assert session.person is now
