@@ -32,6 +32,7 @@ class IncomingMessage:
     """What a customer wrote: untrusted, of any length."""
 
     content: str
+    """To classify: one message. To answer: all since the last reply, the oldest first, with blank lines between."""
     customer_name: str | None = None
 
 
@@ -44,12 +45,37 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A public message of the conversation: untrusted where a customer wrote it, cut where it is long."""
+
+    sender: Literal["customer", "agent", "system"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What an agent of the account has made of the classification of an earlier message."""
+
+    content: str
+    """Of that message, cut where it is long."""
+    similarity: float
+    """To the message in question: the cosine of their embeddings, 1 for the same words."""
+    category: Category | None = None
+    """None, like `priority`: was left as it was found."""
+    priority: Priority | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What is known about the conversation and its account."""
 
     teams: tuple[Team, ...] = ()
     online: frozenset[UUID] = frozenset()
     """The agents that are there to answer now."""
+    history: tuple[Turn, ...] = ()
+    """What was said before the message in question, the oldest first: the last few public messages, none of its own."""
+    corrections: tuple[Correction, ...] = ()
+    """Those nearest to the message in question, the nearest first; only to classify."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
