@@ -1,15 +1,18 @@
-"""How an ended AI run is told to staff: by the worker that ended it, or by the relay if that one did not live to."""
+"""How an ended AI run is told to staff: by the worker that ended it, or by the relay if that one did not live to.
 
-from typing import Any
+Who opens the conversation later is given the same.
+"""
+
 from uuid import UUID
 
-from hummdesk.broadcast import BroadcastService
+from hummdesk.broadcast import BroadcastService, Payload, classification_fields, draft_fields
+from hummdesk.errors import wire_time
 from hummdesk.storage.jobs import Ended
 
 UNEXPLAINED = "The AI run failed"
 
 
-async def announce(broadcast: BroadcastService, ended: Ended, result: dict[str, Any] | None) -> None:
+async def announce(broadcast: BroadcastService, ended: Ended, result: Payload | None) -> None:
     """Emit what the run has found (`result` as it was stored), if that is for people, and its one terminal event."""
     about = {"account_id": ended.account_id, "conversation_id": ended.conversation_id, "message_id": ended.message_id}
     if ended.outcome is None:
@@ -23,26 +26,33 @@ async def announce(broadcast: BroadcastService, ended: Ended, result: dict[str, 
     )
 
 
-async def _show(broadcast: BroadcastService, ended: Ended, result: dict[str, Any], about: dict[str, UUID]) -> None:
+async def _show(broadcast: BroadcastService, ended: Ended, result: Payload, about: Payload) -> None:
     if ended.kind == "classification":
-        await broadcast.ai_classification(
-            **about,
-            classification=result["classification"],
-            confidence=result["confidence"],
-            processing_ms=_milliseconds(ended),
-            provider=result["provider"],
-        )
+        await broadcast.ai_classification(**about, **_classification(ended, result))
     else:
-        await broadcast.ai_draft(
-            **about,
-            assigned_to=result["assigned_to"] and UUID(result["assigned_to"]),
-            draft=result["draft"],
-            confidence=result["confidence"],
-            reasoning=result["reasoning"],
-            sources=result["sources"],
-            based_on_seq=result["based_on_seq"],
-            provider=result["provider"],
-        )
+        assigned_to = result["assigned_to"] and UUID(result["assigned_to"])
+        await broadcast.ai_draft(**about, assigned_to=assigned_to, **_draft(result))
+
+
+def payload_of(ended: Ended, result: Payload) -> Payload:
+    """What `ai_classification` or `ai_draft` has told of a run, for who comes later."""
+    about = {
+        "conversationId": str(ended.conversation_id),
+        "messageId": str(ended.message_id),
+        "timestamp": wire_time(ended.finished_at),
+    }
+    if ended.kind == "classification":
+        return about | classification_fields(**_classification(ended, result))
+    return about | draft_fields(**_draft(result))
+
+
+def _classification(ended: Ended, result: Payload) -> Payload:
+    kept = ("classification", "confidence", "provider")
+    return {name: result[name] for name in kept} | {"processing_ms": _milliseconds(ended)}
+
+
+def _draft(result: Payload) -> Payload:
+    return {name: result[name] for name in ("draft", "confidence", "reasoning", "sources", "based_on_seq", "provider")}
 
 
 def _milliseconds(ended: Ended) -> int:

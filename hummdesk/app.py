@@ -9,6 +9,7 @@ from sanic.worker.loader import AppLoader
 
 from hummdesk import logs, operations
 from hummdesk.config import Settings
+from hummdesk.dev import sign_in
 from hummdesk.listening import listen, peers_directory, reserved
 from hummdesk.node import Node
 from hummdesk.storage.migrations import MigrationError, pending
@@ -40,6 +41,8 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     app.ctx.node = node = Node(settings, max_http_bytes=largest, peers_directory=peers_directory(settings.port))
     node.server.attach(app, SOCKETIO_PATH)
     app.blueprint(operations.blueprint(node))
+    if settings.hummdesk_env == "development" and settings.jwt_algorithm == "HS256":
+        app.blueprint(sign_in.blueprint(node))
     operations.limit_connects(app, node, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
 
     @app.before_server_start

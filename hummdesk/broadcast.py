@@ -9,6 +9,7 @@ from hummdesk import rooms
 from hummdesk.bus.envelope import Envelope, Place
 from hummdesk.bus.presence import Presence, Status
 from hummdesk.bus.stream import Emitter, connect
+from hummdesk.bus.viewers import Viewers
 from hummdesk.config import Settings
 from hummdesk.errors import now
 from hummdesk.models import Conversation, Message, Person
@@ -101,6 +102,11 @@ class BroadcastService:
         to = _parties(account_id, agent_id, team_id)
         await self._to_both_sides("conversation_unassigned", payload, conversation_id, to)
 
+    async def conversation_viewers(self, viewers: Viewers) -> None:
+        """To the staff who joined the conversation, who are also those it tells of."""
+        payload = {"conversationId": str(viewers.conversation_id), "viewers": viewers.wire(), "timestamp": now()}
+        await self._emit("conversation_viewers", payload, rooms.conversation_staff(viewers.conversation_id))
+
     # Presence -------------------------------------------------------------------------------------------------------
 
     async def presence(
@@ -178,12 +184,9 @@ class BroadcastService:
         processing_ms: int,
         provider: str,
     ) -> None:
-        payload = _about(conversation_id, message_id) | {
-            "classification": classification,
-            "confidence": confidence,
-            "processingTime": processing_ms,
-            "provider": provider,
-        }
+        payload = _about(conversation_id, message_id) | classification_fields(
+            classification=classification, confidence=confidence, processing_ms=processing_ms, provider=provider
+        )
         await self._emit("ai_classification", payload, rooms.account(account_id), key=f"classified/{message_id}")
 
     async def ai_draft(
@@ -201,15 +204,14 @@ class BroadcastService:
         provider: str,
     ) -> None:
         """To the assigned agent, and to staff who joined the conversation."""
-        payload = _about(conversation_id, message_id) | {
-            "draft": draft,
-            "confidence": confidence,
-            "sources": sources,
-            "basedOnSeq": based_on_seq,
-            "provider": provider,
-        }
-        if reasoning is not None:
-            payload["reasoning"] = reasoning
+        payload = _about(conversation_id, message_id) | draft_fields(
+            draft=draft,
+            confidence=confidence,
+            reasoning=reasoning,
+            sources=sources,
+            based_on_seq=based_on_seq,
+            provider=provider,
+        )
         assignee = (rooms.agent(assigned_to),) if assigned_to else ()
         to = (rooms.conversation_staff(conversation_id), *assignee)
         await self._emit("ai_draft", payload, *to, key=f"drafted/{message_id}")
@@ -257,6 +259,36 @@ def message_envelope(account_id: UUID, message: Message, *, follows_closely: boo
 def _parties(account_id: UUID, agent_id: UUID, team_id: UUID | None) -> tuple[str, ...]:
     team = (rooms.team(team_id),) if team_id else ()
     return (rooms.account(account_id), rooms.agent(agent_id), *team)
+
+
+def classification_fields(*, classification: Payload, confidence: float, processing_ms: int, provider: str) -> Payload:
+    """What `ai_classification` says besides what it is about."""
+    return {
+        "classification": classification,
+        "confidence": confidence,
+        "processingTime": processing_ms,
+        "provider": provider,
+    }
+
+
+def draft_fields(
+    *,
+    draft: Payload,
+    confidence: float,
+    reasoning: str | None,
+    sources: list[Any],
+    based_on_seq: int,
+    provider: str,
+) -> Payload:
+    """What `ai_draft` says besides what it is about."""
+    fields = {
+        "draft": draft,
+        "confidence": confidence,
+        "sources": sources,
+        "basedOnSeq": based_on_seq,
+        "provider": provider,
+    }
+    return fields if reasoning is None else fields | {"reasoning": reasoning}
 
 
 def _about(conversation_id: UUID, message_id: UUID) -> Payload:

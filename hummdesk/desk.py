@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from hummdesk.background import soon
 from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.presence import Presence
+from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.config import Settings
 from hummdesk.sockets import Session, Sockets
 from hummdesk.storage.database import Database
@@ -63,6 +64,7 @@ class Desk:
     settings: Settings
     database: Database
     presence: Presence
+    viewers: ViewerLeases
     broadcast: BroadcastService
     sockets: Sockets
     typing: Typing

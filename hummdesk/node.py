@@ -16,12 +16,13 @@ from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Lease, Presence
 from hummdesk.bus.sequencer import Sequencer
 from hummdesk.bus.stream import Emitter, Reader, connect
+from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.config import Settings
 from hummdesk.desk import Desk, Typing
 from hummdesk.engine import SocketIOServer
 from hummdesk.errors import HummDeskError, Unavailable
 from hummdesk.events.dispatch import dispatch
-from hummdesk.handlers import connection, presence
+from hummdesk.handlers import connection, presence, viewing
 from hummdesk.metrics import ERRORS
 from hummdesk.sockets import Sockets
 from hummdesk.storage import messages, people
@@ -67,6 +68,9 @@ class Node:
                 settings.postgres, role="hummdesk_app", size=settings.db_pool_size, timeout=settings.db_timeout_seconds
             ),
             presence=presence_store,
+            viewers=ViewerLeases(
+                connect(settings.redis, timeout=PRESENCE_SECONDS), lease_seconds=settings.presence_lease_seconds
+            ),
             broadcast=broadcast,
             sockets=Sockets(self.server, labelled_accounts=settings.metrics_accounts),
             typing=Typing(broadcast, timeout=settings.typing_timeout_seconds),
@@ -80,6 +84,7 @@ class Node:
         self._tasks = [
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep_presence)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_presence)),
+            asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_viewers)),
             asyncio.create_task(self._watch_people()),
         ]
 
@@ -105,6 +110,7 @@ class Node:
         self._sequencer.close()
         await self.emitter.close()
         await self.desk.presence.close()
+        await self.desk.viewers.close()
         await self.desk.database.close()
 
     async def _deliver(self, envelope: Envelope) -> None:
@@ -143,6 +149,9 @@ class Node:
         }
         for lease in await self.desk.presence.renew(list(present)):
             await self.desk.broadcast.presence("agent_online", agent=present[lease], status="online")
+
+    async def _renew_viewers(self) -> None:
+        await viewing.renew(self.desk)
 
     async def _sweep_presence(self) -> None:
         """A departure is taken from Redis by one node, which tells it as soon as PostgreSQL lets it."""

@@ -55,17 +55,17 @@ class Presence:
 
     async def check(self) -> None:
         """Raise Unavailable unless Redis answers."""
-        async with _translated():
+        async with translated():
             await self._redis.ping()
 
     async def join(self, lease: Lease) -> bool:
         """Begin a lease; tells whether the agent came online by it."""
-        async with _translated():
+        async with translated():
             return bool(await self._step("join", lease, self._settings.presence_lease_seconds))
 
     async def renew(self, leases: list[Lease]) -> list[Lease]:
         """Prolong the leases, and make those again that Redis has lost; give those whose agent came online by it."""
-        async with _translated(), self._redis.pipeline(transaction=False) as pipeline:
+        async with translated(), self._redis.pipeline(transaction=False) as pipeline:
             for lease in leases:
                 await self._step("renew", lease, self._settings.presence_lease_seconds, client=pipeline)
             arrived = await pipeline.execute()
@@ -73,12 +73,12 @@ class Presence:
 
     async def leave(self, lease: Lease) -> None:
         """Let a lease end after the grace."""
-        async with _translated():
+        async with translated():
             await self._step("leave", lease, self._settings.presence_grace_seconds)
 
     async def expire(self) -> list[Lease]:
         """Take away the leases that have run out; give those whose agent went offline by it, each to one caller."""
-        async with _translated():
+        async with translated():
             seconds, microseconds = await self._redis.time()
             ended = await self._redis.zrangebyscore(
                 LEASES, "-inf", seconds * 1000 + microseconds // 1000, start=0, num=SWEEP_BATCH
@@ -88,7 +88,7 @@ class Presence:
 
     async def change(self, account_id: UUID, agent_id: UUID, status: Status) -> Status:
         """Set an agent's status by hand; gives the one before."""
-        async with _translated(), self._redis.pipeline(transaction=True) as pipeline:
+        async with translated(), self._redis.pipeline(transaction=True) as pipeline:
             pipeline.hget(_statuses(account_id), str(agent_id))
             pipeline.hset(_statuses(account_id), str(agent_id), status)
             pipeline.expire(_statuses(account_id), self._settings.presence_ttl_seconds)
@@ -97,22 +97,22 @@ class Presence:
 
     async def statuses(self, account_id: UUID) -> dict[UUID, Status]:
         """The status of each agent of the account that has a socket; who is not in it is offline."""
-        async with _translated():
+        async with translated():
             found = await self._redis.hgetall(_statuses(account_id))
         return {UUID(agent.decode()): status.decode() for agent, status in found.items()}
 
     async def report(self, node: str, connections: dict[str, int]) -> None:
         """Tell how many sockets of each role this web process holds."""
-        async with _translated():
+        async with translated():
             await self._redis.hset(NODES, node, orjson.dumps({"at": time.time(), "connections": connections}))
 
     async def forget(self, node: str) -> None:
-        async with _translated():
+        async with translated():
             await self._redis.hdel(NODES, node)
 
     async def statistics(self) -> dict[str, Any]:
         """`{nodes, connections, byRole: {role: n}}` over the web processes that reported within a lease."""
-        async with _translated():
+        async with translated():
             reports = [orjson.loads(report) for report in (await self._redis.hgetall(NODES)).values()]
         alive = [report for report in reports if time.time() - report["at"] < self._settings.presence_lease_seconds]
         by_role: dict[str, int] = {}
@@ -141,7 +141,7 @@ def _statuses(account_id: UUID) -> str:
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def translated() -> AsyncIterator[None]:
     try:
         yield
     except RedisError as fault:

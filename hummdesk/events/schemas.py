@@ -28,6 +28,7 @@ MAX_FIELDS = 32
 PAGE = 50
 MAX_PAGE = 100
 MAX_SYNCED = 100
+MAX_SEARCH = 100
 MAX_TOKEN = 8192
 
 
@@ -114,8 +115,15 @@ class StartConversation(Payload):
 class ListConversations(Payload):
     status = OneOf("open", "pending", "closed", load_default=None)
     assignedTo = Id(load_default=None)
+    unassigned = Flag(load_default=False)
+    search = Text(shortest=1, longest=MAX_SEARCH, load_default=None)
     limit = Whole(least=1, most=MAX_PAGE, load_default=PAGE)
     cursor = Text(shortest=1, longest=200, load_default=None)
+
+    @validates_schema
+    def _one_assignment(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("assignedTo") is not None and data.get("unassigned"):
+            raise ValidationError("Give assignedTo or unassigned, not both.", "unassigned")
 
 
 class GetMessages(OfConversation):

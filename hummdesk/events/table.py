@@ -74,6 +74,7 @@ REQUESTS: dict[str, Request] = {
         Request("get_messages", schemas.GetMessages(), message.get_messages, EVERYBODY),
         Request("sync", schemas.Sync(), message.sync, EVERYBODY),
         Request("get_presence", schemas.Nothing(), presence.get_presence, STAFF),
+        Request("get_teams", schemas.Nothing(), presence.get_teams, STAFF),
     )
 }
 
@@ -97,6 +98,7 @@ EVENTS: dict[str, frozenset[Listener]] = {
     "agent_online": _ACCOUNT,
     "agent_offline": _ACCOUNT,
     "agent_status_changed": _ACCOUNT,
+    "conversation_viewers": frozenset({"joined staff"}),
     "conversation_created": _ACCOUNT,
     "conversation_updated": _ACCOUNT,
     "conversation_status_changed": _ACCOUNT | _JOINED,

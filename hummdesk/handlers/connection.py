@@ -10,6 +10,7 @@ from hummdesk.background import soon
 from hummdesk.bus.presence import Lease
 from hummdesk.desk import Desk, Payload
 from hummdesk.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized, Unavailable
+from hummdesk.handlers import viewing
 from hummdesk.models import Person
 from hummdesk.sockets import Session, TokenBucket
 from hummdesk.storage import people
@@ -132,6 +133,7 @@ async def drop(desk: Desk, session: Session, reason: HummDeskError) -> None:
     if person is None or session.closed:
         return
     await desk.typing.stop_all(session)
+    await viewing.end(desk, session, session.joined)
     departs = session.has_presence()
     desk.sockets.identify(session, None)
     session.joined.clear()
@@ -171,6 +173,7 @@ async def disconnected(desk: Desk, sid: str) -> None:
     if session is None:
         return
     await desk.typing.stop_all(session)
+    await viewing.end(desk, session, session.joined)
     desk.sockets.remove(session)
     if session.person is not None and session.has_presence():
         await _depart(desk, session, session.person)

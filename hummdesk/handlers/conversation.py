@@ -1,11 +1,13 @@
 """Conversations: joined and left, listed, opened and closed, assigned."""
 
+from hummdesk.announcement import payload_of
 from hummdesk.desk import Desk, Payload
-from hummdesk.errors import wire_time
+from hummdesk.errors import Forbidden, wire_time
+from hummdesk.handlers import viewing
 from hummdesk.handlers.receipts import announce_update, mark_read
 from hummdesk.models import ANSWERING
 from hummdesk.sockets import Session
-from hummdesk.storage import conversations, messages
+from hummdesk.storage import conversations, messages, results
 
 JOIN_MESSAGES = 50
 JOIN_MISSED = 100
@@ -29,28 +31,40 @@ async def join_conversation(desk: Desk, session: Session, payload: Payload) -> P
             limit=JOIN_MESSAGES if after_seq is None else JOIN_MISSED,
         )
         conversation = await conversations.get(tx, viewer=viewer, conversation_id=conversation_id)
-    return {
+        receipts = await messages.receipts(tx, conversation_id=conversation_id)
+        known = await results.latest(tx, conversation_id=conversation_id) if viewer.is_staff else []
+    answer: Payload = {
         "conversation": conversation.wire(),
         "messages": [message.wire() for message in found],
         "lastSeq": conversation.last_seq,
         "hasMore": has_more,
+        "receipts": [receipt.wire() for receipt in receipts],
     }
+    if viewer.is_staff:
+        answer["ai"] = {ended.kind: payload_of(ended, result) for ended, result in known}
+        answer["viewers"] = await viewing.begin(desk, session, conversation_id)
+    return answer
 
 
 async def leave_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
     await desk.typing.stop(session, payload["conversationId"])
+    await viewing.end(desk, session, {payload["conversationId"]})
     await desk.sockets.leave_conversation(session, payload["conversationId"])
     return {}
 
 
 async def list_conversations(desk: Desk, session: Session, payload: Payload) -> Payload:
     viewer = session.who
+    if payload["search"] is not None and not viewer.is_staff:
+        raise Forbidden("Only staff searches")  # what is found may be a note
     async with desk.database.account(viewer.account_id) as tx:
         found, cursor = await conversations.page(
             tx,
             viewer=viewer,
             status=payload["status"],
             assigned_to=payload["assignedTo"],
+            unassigned=payload["unassigned"],
+            words=payload["search"],
             limit=payload["limit"],
             cursor=payload["cursor"],
         )

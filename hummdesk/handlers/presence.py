@@ -5,7 +5,7 @@ from hummdesk.desk import Desk, Payload
 from hummdesk.errors import Forbidden, wire_time
 from hummdesk.models import Person
 from hummdesk.sockets import Session
-from hummdesk.storage import people
+from hummdesk.storage import people, teams
 
 
 async def agent_online(desk: Desk, session: Session, _: Payload) -> Payload:
@@ -65,6 +65,12 @@ async def get_presence(desk: Desk, session: Session, _: Payload) -> Payload:
             agent["lastSeenAt"] = wire_time(colleague.last_seen_at)
         agents.append(agent)
     return {"agents": agents}
+
+
+async def get_teams(desk: Desk, session: Session, _: Payload) -> Payload:
+    async with desk.database.account(session.who.account_id) as tx:
+        found = await teams.teams(tx)
+    return {"teams": [team.wire() for team in found]}
 
 
 async def typing_start(desk: Desk, session: Session, payload: Payload) -> Payload:

@@ -17,6 +17,9 @@ from hummdesk.storage.queries import load, nested
 queries = load("conversations")
 
 Status = Literal["open", "pending", "closed"]
+MOST_FOUND = 200
+"""The newest messages, subjects and customers that a search looks at."""
+
 STATUSES: tuple[Status, ...] = ("open", "pending", "closed")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
@@ -80,15 +83,27 @@ async def page(
     viewer: Person,
     status: Status | None = None,
     assigned_to: UUID | None = None,
+    unassigned: bool = False,
+    words: str | None = None,
     limit: int = 50,
     cursor: str | None = None,
 ) -> tuple[list[Conversation], str | None]:
-    """Newest activity first, with the cursor of the next page if there is one. Raises Invalid for a bad cursor."""
+    """Newest activity first, with the cursor of the next page if there is one. Raises Invalid for a bad cursor.
+
+    `words`, for staff only: the beginnings of words that one message, the subject or the customer's name and address
+    has all of.
+    """
     before_at, before_id = NEWEST if cursor is None else _decode(cursor)
     place = {"before_at": before_at, "before_id": before_id, "limit": limit + 1}
     place["statuses"] = list(STATUSES if status is None else (status,))
     if not viewer.is_staff:
-        rows = queries.page_of_contact(tx, contact_id=viewer.id, agent_id=assigned_to, **place)
+        rows = queries.page_of_contact(tx, contact_id=viewer.id, agent_id=assigned_to, unassigned=unassigned, **place)
+    elif words is not None:
+        rows = queries.page_of_found(
+            tx, words=_beginnings(words), most=MOST_FOUND, agent_id=assigned_to, unassigned=unassigned, **place
+        )
+    elif unassigned:
+        rows = queries.page_of_unassigned(tx, **place)
     elif assigned_to is not None:
         rows = queries.page_of_agent(tx, agent_id=assigned_to, **place)
     else:
@@ -211,6 +226,12 @@ def _last_seq(row: dict[str, Any] | None) -> int:
 
 def _named(actor: Person) -> dict[str, Any]:
     return {"actor_id": actor.id, "actor_type": actor.sender_type}
+
+
+def _beginnings(words: str) -> str:
+    """Words as a tsquery that takes each for the beginning of one."""
+    quoted = (word.replace("\\", "\\\\").replace("'", "''") for word in words.split())
+    return " & ".join(f"'{word}':*" for word in quoted)
 
 
 def _encode(updated_at: datetime, conversation_id: UUID) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from hummdesk.errors import Conflict, NotFound
+from hummdesk.errors import Conflict, NotFound, wire_time
 from hummdesk.models import Message, Person
 from hummdesk.storage import conversations
 from hummdesk.storage.database import Transaction
@@ -68,6 +68,24 @@ class Read:
     message_id: UUID
     seq: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """How far one reader has read."""
+
+    reader_id: UUID
+    reader_type: Literal["agent", "customer"]
+    seq: int
+    read_at: datetime
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "readBy": str(self.reader_id),
+            "readByType": self.reader_type,
+            "seq": self.seq,
+            "timestamp": wire_time(self.read_at),
+        }
 
 
 async def send(tx: Transaction, *, sender: Person, message: NewMessage) -> Sent:
@@ -165,6 +183,11 @@ async def mark_read(tx: Transaction, *, reader: Person, conversation_id: UUID, m
     lower = reads.lower_staff if reader.is_staff else reads.lower_customer
     await lower(tx, conversation_id=conversation_id, seq=unread["seq"])
     return Read(message_id=unread["id"], seq=unread["seq"], at=row["read_at"])
+
+
+async def receipts(tx: Transaction, *, conversation_id: UUID) -> list[Receipt]:
+    """How far each of its readers has read. The caller has checked that the viewer sees the conversation."""
+    return [Receipt(**row) async for row in reads.receipts(tx, conversation_id=conversation_id)]
 
 
 async def _messages(rows: AsyncIterator[dict[str, Any]]) -> list[Message]:

@@ -68,7 +68,7 @@ async def _connection(url: str) -> AsyncIterator[Transaction]:
     except postgres.InsufficientPrivilege as fault:
         raise MigrationError(
             f"The database's user may not do this ({_line(fault)}): to migrate it must own the database and have "
-            "CREATEROLE, and ADMIN OPTION on hummdesk_app, hummdesk_relay and hummdesk_operator where they exist"
+            "CREATEROLE, and ADMIN OPTION on the roles called hummdesk_… where they exist"
         ) from fault
     except psycopg.Error as fault:
         raise MigrationError(f"PostgreSQL cannot be used: {_line(fault)}; check DATABASE_URL") from fault

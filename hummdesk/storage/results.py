@@ -4,12 +4,22 @@ from typing import Any
 from uuid import UUID
 
 from hummdesk.storage.database import Transaction
+from hummdesk.storage.jobs import Ended
 from hummdesk.storage.queries import load
 
 queries = load("results")
+
+AMONG = 50
+"""The last messages about which a finding is still shown: as many as a conversation opens with."""
 
 
 async def result(tx: Transaction, run_id: UUID) -> dict[str, Any] | None:
     """What `jobs.store_result` has kept of a run, None if that is nothing."""
     row: dict[str, Any] | None = await queries.result(tx, run_id=run_id)
     return row and row["payload"]
+
+
+async def latest(tx: Transaction, *, conversation_id: UUID) -> list[tuple[Ended, dict[str, Any]]]:
+    """The newest classification, and the newest draft if no agent has replied since: the run, and what it has found."""
+    rows = queries.latest(tx, conversation_id=conversation_id, among=AMONG)
+    return [(Ended.from_row(row), row["payload"]) async for row in rows]

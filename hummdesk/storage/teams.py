@@ -21,6 +21,9 @@ class Team:
     def from_row(cls, row: dict[str, Any]) -> Self:
         return cls(id=row["id"], name=row["name"], agent_ids=tuple(row["agent_ids"]))
 
+    def wire(self) -> dict[str, Any]:
+        return {"teamId": str(self.id), "name": self.name, "agentIds": [str(agent_id) for agent_id in self.agent_ids]}
+
 
 async def teams(tx: Transaction) -> list[Team]:
     """All teams of the account, by name."""

@@ -93,7 +93,37 @@ CROSS JOIN LATERAL (
 ORDER BY page.updated_at DESC, page.id DESC
 LIMIT :limit;
 
--- name: page_of_contact(contact_id, agent_id, statuses, before_at, before_id, limit)
+-- name: page_of_unassigned(statuses, before_at, before_id, limit)
+-- The same of those that nobody has.
+SELECT page.id, page.updated_at
+FROM unnest(:statuses::text[]) AS wanted (status)
+CROSS JOIN LATERAL (
+    SELECT id, updated_at
+    FROM conversations
+    WHERE account_id = current_account()
+      AND assigned_to IS NULL
+      AND conversations.status = wanted.status
+      AND (updated_at, id) < (:before_at, :before_id::uuid)
+    ORDER BY updated_at DESC, id DESC
+    LIMIT :limit
+) AS page
+ORDER BY page.updated_at DESC, page.id DESC
+LIMIT :limit;
+
+-- name: page_of_found(words, most, agent_id, unassigned, statuses, before_at, before_id, limit)
+-- The same of those in which words are found: in the newest `most` messages, subjects and customers.
+SELECT id, updated_at
+FROM conversations
+WHERE account_id = current_account()
+  AND id = ANY(ARRAY(SELECT found.id FROM search_conversations(to_tsquery('simple', :words), :most) AS found (id)))
+  AND status = ANY(:statuses::text[])
+  AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
+  AND NOT (:unassigned AND assigned_to IS NOT NULL)
+  AND (updated_at, id) < (:before_at, :before_id::uuid)
+ORDER BY updated_at DESC, id DESC
+LIMIT :limit;
+
+-- name: page_of_contact(contact_id, agent_id, unassigned, statuses, before_at, before_id, limit)
 -- The same of those that one contact has started.
 SELECT id, updated_at
 FROM conversations
@@ -101,6 +131,7 @@ WHERE account_id = current_account()
   AND contact_id = :contact_id
   AND status = ANY(:statuses::text[])
   AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
+  AND NOT (:unassigned AND assigned_to IS NOT NULL)
   AND (updated_at, id) < (:before_at, :before_id::uuid)
 ORDER BY updated_at DESC, id DESC
 LIMIT :limit;

@@ -78,3 +78,14 @@ SET unread_customer = (
 )
 WHERE account_id = current_account()
   AND id = :conversation_id;
+
+-- name: receipts(conversation_id)
+-- How far each reader of a conversation has read.
+SELECT
+    reader_id,
+    reader_type,
+    seq,
+    read_at
+FROM message_reads
+WHERE account_id = current_account()
+  AND conversation_id = :conversation_id;

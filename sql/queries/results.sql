@@ -4,3 +4,36 @@ SELECT payload
 FROM ai_results
 WHERE account_id = current_account()
   AND run_id = :run_id;
+
+-- name: latest(conversation_id, among)
+-- What the last runs have found about the last `among` messages of a conversation: the newest first, a draft only while
+-- no agent has replied to its message.
+WITH recent AS (
+    SELECT id, seq, sender_type = 'agent' AND NOT private AS answers
+    FROM messages
+    WHERE account_id = current_account()
+      AND conversation_id = :conversation_id
+    ORDER BY seq DESC
+    LIMIT :among
+)
+SELECT DISTINCT ON (ai_jobs.kind)
+    ai_jobs.id,
+    ai_jobs.account_id,
+    ai_jobs.conversation_id,
+    ai_jobs.message_id,
+    ai_jobs.kind,
+    ai_jobs.outcome,
+    ai_jobs.last_error,
+    ai_jobs.started_at,
+    ai_jobs.finished_at,
+    ai_results.payload
+FROM recent
+JOIN ai_jobs
+  ON ai_jobs.account_id = current_account()
+ AND ai_jobs.message_id = recent.id
+JOIN ai_results
+  ON ai_results.account_id = ai_jobs.account_id
+ AND ai_results.run_id = ai_jobs.id
+WHERE ai_jobs.outcome = 'done'
+  AND (ai_jobs.kind <> 'draft' OR recent.seq > COALESCE((SELECT max(seq) FROM recent WHERE answers), 0))
+ORDER BY ai_jobs.kind, recent.seq DESC;

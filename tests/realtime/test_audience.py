@@ -14,6 +14,7 @@ import pytest
 from hummdesk import rooms
 from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.envelope import Envelope
+from hummdesk.bus.viewers import Viewers
 from hummdesk.events.table import EVENTS, REQUESTS, Listener
 from hummdesk.models import Conversation, Message
 from hummdesk.node import SWEEP_SECONDS, Node
@@ -116,6 +117,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "get_messages": conversation,
         "sync": {"conversations": {str(account.conversation): 0}},
         "get_presence": None,
+        "get_teams": None,
         "authenticate": None,
     }[event]
 
@@ -127,7 +129,7 @@ ANSWERED_WITHOUT_ACCESS = {
     "agent_offline",
     "set_agent_status",
 }
-ANSWERED_WITHOUT_ACCESS |= {"get_presence", "start_conversation"}
+ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "start_conversation"}
 """Requests that name no conversation, or change nothing of it."""
 
 
@@ -266,6 +268,9 @@ TOLD: dict[str, Tell] = {
     "agent_online": lambda b, a: b.presence("agent_online", agent=a.people["admin"], status="online"),
     "agent_offline": lambda b, a: b.presence("agent_offline", agent=a.people["admin"], status="offline"),
     "agent_status_changed": lambda b, a: b.agent_status_changed(agent=a.people["admin"], old="online", new="busy"),
+    "conversation_viewers": lambda b, a: b.conversation_viewers(
+        Viewers(a.conversation, {a.people["agent"].id: "Agent"}, changed=True)
+    ),
     "conversation_created": lambda b, a: b.conversation_created(a_conversation(a)),
     "conversation_updated": lambda b, a: b.conversation_updated(a_conversation(a)),
     "conversation_status_changed": lambda b, a: b.status_changed(

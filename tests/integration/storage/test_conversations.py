@@ -249,3 +249,60 @@ async def test_a_cursor_of_no_list_is_refused(account: Any, cursor: str) -> None
         with pytest.raises(Invalid) as refused:
             await conversations.page(tx, viewer=account.admin, cursor=cursor)
     assert refused.value.details == {"cursor": ["Not a cursor of this list."]}
+
+
+async def found(account: Any, words: str, **more: Any) -> list[Any]:
+    async with account.tx() as tx:
+        page, _ = await conversations.page(tx, viewer=account.viewer, words=words, **more)
+    return [conversation.id for conversation in page]
+
+
+async def test_words_are_found_in_messages_subjects_and_customers(account: Any, foreign: Any) -> None:
+    other = await account.start(account.stranger, subject="Invoice 2026-117 is wrong")
+    await account.send(account.customer, "My kettle's lid (blue) does not fit")
+    await account.send(account.agent, "They ordered twice", private=True)
+    await foreign.send(foreign.customer, "kettle")
+    for words in ("kettle", "KETT", "blu fit", "lid kettle's", "twice", "customer@exam", "Customer@example.com"):
+        assert await found(account, words) == [account.conversation], words
+    for words in ("2026-117", "invo", "Stranger"):
+        assert await found(account, words) == [other], words
+    assert await found(account, "customer kettle") == []
+    for words in ("absent", "'", "\\", "!", "a & | b", "':*", "kettle' | 'a"):
+        assert await found(account, words) == [], words
+
+
+async def test_what_is_found_is_filtered_and_paged(account: Any) -> None:
+    other = await account.start(account.customer, subject="kettle")
+    await account.send(account.customer, "kettle")
+    async with account.tx() as tx:
+        await conversations.assign(
+            tx, actor=account.admin, conversation_id=other, agent_id=account.agent.id, team_id=None
+        )
+        await conversations.change_status(tx, actor=account.admin, conversation_id=other, status="closed", reason=None)
+    assert await found(account, "kettle", unassigned=True) == [account.conversation]
+    assert await found(account, "kettle", assigned_to=account.agent.id) == [other]
+    assert await found(account, "kettle", status="closed") == [other]
+    async with account.tx() as tx:
+        first, cursor = await conversations.page(tx, viewer=account.viewer, words="kettle", limit=1)
+        second, end = await conversations.page(tx, viewer=account.viewer, words="kettle", limit=1, cursor=cursor)
+    assert [one.id for one in (*first, *second)] == [other, account.conversation]
+    assert end is None
+
+
+async def test_those_that_nobody_has_are_listed(account: Any) -> None:
+    other = await account.start(account.stranger)
+    async with account.tx() as tx:
+        await conversations.assign(
+            tx, actor=account.admin, conversation_id=other, agent_id=account.agent.id, team_id=None
+        )
+        page, _ = await conversations.page(tx, viewer=account.viewer, unassigned=True)
+        own, _ = await conversations.page(tx, viewer=account.stranger, unassigned=True)
+    assert [conversation.id for conversation in page] == [account.conversation]
+    assert own == []
+
+
+async def test_a_search_without_an_account_finds_nothing(account: Any) -> None:
+    await account.send(account.customer, "kettle")
+    async with account.app.everywhere() as tx:
+        rows = await (await tx.execute("SELECT search_conversations('kettle', 10)")).fetchall()
+    assert rows == []

@@ -1,4 +1,5 @@
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ async def test_a_server_that_cannot_be_reached_is_told_in_a_line(url: str) -> No
 async def test_an_owner_who_may_not_have_the_roles_is_told(template: str, empty_database_url: str, owner: str) -> None:
     url = psycopg.conninfo.make_conninfo(empty_database_url, user=owner)
     assert await pending(url) == NAMES
-    with pytest.raises(MigrationError, match="CREATEROLE, and ADMIN OPTION on hummdesk_app"):
+    with pytest.raises(MigrationError, match="CREATEROLE, and ADMIN OPTION on the roles called hummdesk_"):
         await migrate(url)
     assert await pending(url) == NAMES
 
@@ -126,7 +127,7 @@ async def test_an_owner_who_is_no_superuser_migrates_and_serves(
     servers: Any, template: str, empty_database_url: str, owner: str
 ) -> None:
     url = psycopg.conninfo.make_conninfo(empty_database_url, user=owner)
-    grant = sql.SQL("GRANT hummdesk_app, hummdesk_relay, hummdesk_operator TO {} WITH ADMIN OPTION")
+    grant = sql.SQL("GRANT hummdesk_app, hummdesk_relay, hummdesk_operator, hummdesk_search TO {} WITH ADMIN OPTION")
     await servers.execute(grant.format(sql.Identifier(owner)))
     assert await migrate(url) == NAMES
 
@@ -150,6 +151,8 @@ async def test_an_owner_who_is_no_superuser_migrates_and_serves(
 
 
 def test_migrations_are_numbered_in_order_and_begin_with_their_subject() -> None:
-    for number, name in enumerate(NAMES, start=1):
-        assert name.startswith(f"{number:04}_")
+    numbers = [name[:4] for name in NAMES]
+    assert numbers == sorted(set(numbers))
+    for name in NAMES:
+        assert re.match(r"\d{4}_", name)
         assert Path(SQL / "migrations" / f"{name}.sql").read_text().startswith("-- ")

@@ -17,7 +17,7 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from hummdesk.storage.conversations import NEWEST, STATUSES
+from hummdesk.storage.conversations import MOST_FOUND, NEWEST, STATUSES
 from hummdesk.storage.database import Database
 from hummdesk.storage.ids import new_id
 from hummdesk.storage.messages import BEYOND
@@ -52,7 +52,7 @@ INSERT INTO messages (account_id, id, conversation_id, seq, sender_id, sender_ty
     content_type, private, client_message_id)
 SELECT account_id, md5(id || '/' || seq)::uuid, id, seq,
     CASE WHEN seq % 2 = 1 THEN contact_id ELSE md5(a || 'user' || seq % 50 + 1)::uuid END,
-    CASE WHEN seq % 2 = 1 THEN 'customer' ELSE 'agent' END, 'Somebody', repeat('What is said. ', 8), 'text',
+    CASE WHEN seq % 2 = 1 THEN 'customer' ELSE 'agent' END, 'Somebody', repeat('What is said. ', 8) || seq, 'text',
     seq % 10 = 6, 'm' || seq
 FROM given JOIN conversations USING (account_id), generate_series(1, last_seq) AS seq;
 INSERT INTO message_reads (account_id, conversation_id, reader_id, reader_type, seq)
@@ -96,6 +96,7 @@ AGENT, CONTACT = md5("2user7"), md5("2contact1")
 PENDING, RUNNING, SILENT, DONE = (run_between(*ids) for ids in (("0", "008"), ("008", "01"), ("01", "02"), ("02", "1")))
 LIST = {"before_at": NEWEST[0], "before_id": NEWEST[1], "limit": 51}
 DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
+FOUND = {"most": MOST_FOUND, "agent_id": None, "unassigned": False}
 EVENT = {"actor_id": AGENT, "actor_type": "agent", "event_id": new_id()}
 WRITE = {
     "sender_id": CONTACT,
@@ -123,7 +124,14 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("conversations.page_of_account", {"statuses": ["closed"], **DEEP}, 51),
     ("conversations.page_of_agent", {"agent_id": AGENT, "statuses": ["open"], **LIST}, 51),
     ("conversations.page_of_agent", {"agent_id": AGENT, "statuses": list(STATUSES), **LIST}, 3 * 51),
-    ("conversations.page_of_contact", {"contact_id": CONTACT, "agent_id": None, "statuses": ["open"], **LIST}, 51),
+    ("conversations.page_of_unassigned", {"statuses": ["open"], **LIST}, 80),
+    ("conversations.page_of_unassigned", {"statuses": list(STATUSES), **LIST}, 3 * 80),
+    ("conversations.page_of_found", {"words": "'sai':*", "statuses": list(STATUSES), **FOUND, **LIST}, 500),
+    (
+        "conversations.page_of_contact",
+        {"contact_id": CONTACT, "agent_id": None, "unassigned": False, "statuses": ["open"], **LIST},
+        51,
+    ),
     (
         "conversations.start",
         {"id": new_id(), "contact_id": CONTACT, "subject": None, "metadata": Jsonb({}), "client_message_id": "new"}
@@ -158,6 +166,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("reads.advance", {"conversation_id": BUSY, "reader_id": AGENT, "reader_type": "agent", "seq": 19_990}, 0),
     ("reads.lower_staff", {"conversation_id": BUSY, "seq": 19_990}, 11),
     ("reads.lower_customer", {"conversation_id": BUSY, "seq": 19_990}, 11),
+    ("reads.receipts", {"conversation_id": BUSY}, 1),
     ("people.find_user", {"person_id": AGENT}, 0),
     ("people.find_contact", {"person_id": CONTACT}, 1),
     ("people.colleagues", {}, 0),
@@ -173,6 +182,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("jobs.store_result", {"run_id": RUNNING, "kind": "draft", "payload": Jsonb({})}, 0),
     ("jobs.add_draft", {"id": new_id(), "run_id": DONE}, 1),
     ("results.result", {"run_id": DONE}, 1),
+    ("results.latest", {"conversation_id": md5("2conversation7"), "among": 50}, 30),
     (
         "jobs.publishable",
         {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0, "max_attempts": 4},
@@ -281,3 +291,38 @@ async def test_a_query_reads_little_and_through_an_index(
     big = [node for node in scans if node["Relation Name"] not in SMALL_TABLES]
     assert [node["Relation Name"] for node in big if node["Node Type"] == "Seq Scan"] == []
     assert rows <= bound, ways
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "bound"),
+    [
+        ("'sai':*", 117, 400),  # in every message: the newest are enough
+        ("'19999':*", 1, 250),
+        ("'contact':* & '77':*", 22, 500),
+        ("'contact':*", 48, 10_500),  # in the name of every customer
+        ("'777@example':*", 2, 250),
+        ("'nowhere':*", 0, 200),
+    ],
+)
+async def test_a_search_reads_little_where_it_looks_past_the_policies(
+    roles: dict[str, Database], words: str, found: int, bound: int
+) -> None:
+    """EXPLAIN does not look into a function; the counters of the transaction do."""
+    async with roles["app"].account(ACCOUNT) as tx:
+        before = await counters(tx)
+        search = "SELECT DISTINCT id FROM search_conversations(%s::tsquery, %s) AS found (id)"
+        rows = await (await tx.execute(search, (words, MOST_FOUND))).fetchall()
+        after = await counters(tx)
+    read = sum(after[table]["idx_tup_fetch"] - before[table]["idx_tup_fetch"] for table in after)
+    print(f"{words:24} {len(rows):4} found  {read:6} rows")
+    assert len(rows) == found
+    assert {table: after[table]["seq_scan"] - before[table]["seq_scan"] for table in after} == dict.fromkeys(after, 0)
+    assert read <= bound
+
+
+async def counters(tx: Any) -> dict[str, dict[str, int]]:
+    cursor = await tx.execute(
+        "SELECT relname, seq_scan, idx_tup_fetch FROM pg_stat_xact_user_tables "
+        "WHERE relname IN ('messages', 'conversations', 'contacts')"
+    )
+    return {row["relname"]: row async for row in cursor}

@@ -42,6 +42,17 @@ async def test_reading_everything(account: Any) -> None:
     assert await unread(account) == (0, 0)
 
 
+async def test_how_far_each_has_read(account: Any) -> None:
+    await account.send(account.customer)
+    await read(account, account.agent)
+    await account.send(account.agent)
+    await read(account, account.customer)
+    async with account.tx() as tx:
+        found = await messages.receipts(tx, conversation_id=account.conversation)
+    seqs = {(receipt.reader_id, receipt.reader_type): receipt.seq for receipt in found}
+    assert seqs == {(account.agent.id, "agent"): 1, (account.customer.id, "customer"): 2}
+
+
 async def test_reading_up_to_a_message(account: Any) -> None:
     sent = [(await account.send(account.customer)).message for _ in range(4)]
     done = await read(account, account.agent, sent[1].id)

@@ -73,14 +73,17 @@ async def test_every_foreign_key_is_composite_on_the_account(account: Any) -> No
 async def test_the_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None:
     roles = await account.execute(
         "SELECT rolname, rolcanlogin OR rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole FROM pg_roles "
-        "WHERE rolname IN ('hummdesk_app', 'hummdesk_relay', 'hummdesk_operator') ORDER BY rolname"
+        "WHERE rolname LIKE 'hummdesk\\_%%' ORDER BY rolname"
     )
-    assert roles == [("hummdesk_app", False), ("hummdesk_operator", False), ("hummdesk_relay", False)]
+    names = ("hummdesk_app", "hummdesk_operator", "hummdesk_relay", "hummdesk_search")
+    assert roles == [(name, False) for name in names]
     owned = await account.execute(
         "SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid IN "
-        "(SELECT oid FROM pg_roles WHERE rolname LIKE 'hummdesk\\_%%')"
+        "(SELECT oid FROM pg_roles WHERE rolname IN ('hummdesk_app', 'hummdesk_relay', 'hummdesk_operator'))"
     )
     assert owned == [(0,)]
+    functions = await account.execute("SELECT proname FROM pg_proc WHERE proowner = 'hummdesk_search'::regrole")
+    assert functions == [("search_conversations",)]
 
 
 async def test_without_an_account_there_is_no_row(account: Any, pool_of_one: Database) -> None:

@@ -1,0 +1,14 @@
+-- Who is looking at a conversation, as one atomic step. Times are Redis's own clock in milliseconds.
+-- KEYS: 1 viewers (sorted set "agent/socket/name" by end of lease). ARGV: 1 step, 2 agent/socket/name, 3 lease ms.
+-- Gives whether anything has changed, and the viewers.
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local changed = redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+
+if ARGV[1] == 'enter' then
+  changed = changed + redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+else
+  changed = changed + redis.call('ZREM', KEYS[1], ARGV[2])
+end
+return {changed, redis.call('ZRANGE', KEYS[1], 0, -1)}

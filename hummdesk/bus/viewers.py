@@ -1,0 +1,71 @@
+"""Who is looking at which conversation: a lease for each socket of staff that has joined it, renewed by its node.
+
+The lease of a closed socket is taken away, those of a dead node run out; whoever renews one of the same conversation
+then finds that out and tells the others.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from hummdesk.bus.presence import translated
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One socket of somebody of staff in one conversation."""
+
+    conversation_id: UUID
+    agent_id: UUID
+    sid: str
+    name: str
+
+    def member(self) -> str:
+        return f"{self.agent_id}/{self.sid}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewers:
+    """Everybody who looks at a conversation, by name; `changed`: since somebody asked last."""
+
+    conversation_id: UUID
+    names: dict[UUID, str]
+    changed: bool
+
+    def wire(self) -> list[dict[str, str]]:
+        people = sorted(self.names.items(), key=lambda person: (person[1], person[0]))
+        return [{"agentId": str(agent_id), "name": name} for agent_id, name in people]
+
+
+class ViewerLeases:
+    def __init__(self, redis: Redis, *, lease_seconds: float) -> None:
+        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+        self._lease_ms = int(lease_seconds * 1000)
+        self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def enter(self, views: list[View]) -> list[Viewers]:
+        """Begin or prolong leases; who looks then. Raises Unavailable."""
+        return await self._step("enter", views)
+
+    async def leave(self, views: list[View]) -> list[Viewers]:
+        """End leases; who still looks. Raises Unavailable."""
+        return await self._step("leave", views)
+
+    async def _step(self, step: str, views: list[View]) -> list[Viewers]:
+        async with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            for view in views:
+                key = f"hummdesk:viewers:{view.conversation_id}"
+                await self._script(keys=[key], args=[step, view.member(), self._lease_ms], client=pipeline)
+            answers = await pipeline.execute()
+        return [_viewers(view, *answer) for view, answer in zip(views, answers, strict=True)]
+
+
+def _viewers(view: View, changed: int, members: list[bytes]) -> Viewers:
+    found = (member.decode().split("/", 2) for member in members)
+    return Viewers(view.conversation_id, {UUID(agent_id): name for agent_id, _, name in found}, bool(changed))

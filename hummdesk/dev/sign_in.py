@@ -1,0 +1,77 @@
+"""Signing in as somebody of the demo data by a click: in development, on this machine, and nowhere else.
+
+Whoever may reach these two addresses can be anybody of the demo. So they answer a browser that runs here (by the
+address of its connection), asked for us by a name of this machine (so that no other name leads here), and from a page
+of ours (by Origin); everybody else finds nothing.
+"""
+
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse, json
+
+from hummdesk import tokens
+from hummdesk.desk import Desk
+from hummdesk.dev.company import FIRMS, Company, company
+from hummdesk.models import Person
+from hummdesk.node import Node
+from hummdesk.storage import people
+
+AGENTS = CUSTOMERS = 6
+"""Of each company; those that the demo data has not are left out."""
+
+TOKEN_HOURS = 12
+LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
+
+
+def blueprint(node: Node) -> Blueprint:
+    routes = Blueprint("demo")
+    desk = node.desk
+    companies = [company(number) for number in range(len(FIRMS))]
+
+    @routes.on_request
+    async def refuse(request: Request[Any, Any]) -> None:
+        if not _is_local(request):
+            raise NotFound
+
+    @routes.get("/demo/people")
+    async def those_there(_: Request[Any, Any]) -> HTTPResponse:
+        found = [(one, await _found(desk, one)) for one in companies]
+        accounts = [{"name": one.name, "people": list(map(_shown, persons))} for one, persons in found if persons]
+        return json({"accounts": accounts}, headers={"Cache-Control": "no-store"})
+
+    @routes.post("/demo/sign-in")
+    async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
+        wanted = request.json.get("userId") if isinstance(request.json, dict) else None
+        for one in companies:
+            for person in await _found(desk, one):
+                if str(person.id) == wanted:
+                    token = tokens.issue(desk.settings, person, hours=TOKEN_HOURS)
+                    return json({"token": token}, headers={"Cache-Control": "no-store"})
+        raise NotFound
+
+    return routes
+
+
+async def _found(desk: Desk, one: Company) -> list[Person]:
+    """Those of a company whom the database knows, as it knows them."""
+    async with desk.database.account(one.id) as tx:
+        known = [
+            await people.find_person(tx, person_id=person.id, customer=person.role == "customer")
+            for person in (*one.users(AGENTS), *one.customers(CUSTOMERS))
+        ]
+    return [person for person in known if person is not None]
+
+
+def _shown(person: Person) -> dict[str, str]:
+    return {"userId": str(person.id), "name": person.name, "email": person.email, "role": person.role}
+
+
+def _is_local(request: Request[Any, Any]) -> bool:
+    if not ip_address(request.ip).is_loopback or request.headers.get("X-Forwarded-For"):
+        return False
+    host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
+    return urlsplit(f"//{host}").hostname in LOCAL_NAMES and origin in (None, f"http://{host}")
