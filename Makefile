@@ -17,6 +17,9 @@ haproxy: # for the test of deploy/haproxy.cfg, which says so if it is skipped
 	@command -v haproxy >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
 		|| { apt-get -qq update; apt-get -qq install -y haproxy; } >/dev/null 2>&1 || true
 
+chaos: $(READY) ## every fault of the catalogue, at its full size, in 20 minutes (ARGS="-k redis" for some)
+	@CHAOS=full $(BIN)/python -m pytest tests/chaos $(ARGS)
+
 check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -44,5 +47,5 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $(READY)
 
-.PHONY: help run test haproxy check bench lock clean
+.PHONY: help run test chaos haproxy check bench lock clean
 .DEFAULT_GOAL := help

@@ -1,0 +1,49 @@
+"""Faults 17 and 18: PostgreSQL restarted, its connections ended."""
+
+import asyncio
+import time
+
+import psutil
+import pytest
+
+from tests.chaos.arena import Arena
+from tests.chaos.load import load
+from tests.chaos.report import row, size
+
+pytestmark = pytest.mark.timeout(size(60, 900))
+
+TERMINATE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+
+
+async def test_postgres_is_restarted(desk: Arena) -> None:
+    times = size(1, 4)
+    with row("17", f"PostgreSQL killed and restarted {times}x") as found:
+        started = [psutil.Process(desk.processes[f"web-{number}"].pid).create_time() for number in range(2)]
+        async with load(desk, pause=0.005) as talk:
+            back = []
+            async with talk.speaking():
+                for _ in range(times):
+                    await asyncio.sleep(1)
+                    await desk.restart("postgres")
+                    began = time.monotonic()
+                    while not any(one.at > began for one in talk.acknowledged.values()):
+                        await asyncio.sleep(0.01)
+                    back.append(time.monotonic() - began)
+            await talk.compare(found)
+        same = [psutil.Process(desk.processes[f"web-{number}"].pid).create_time() for number in range(2)]
+        found.measure("web processes that were restarted", sum(a != b for a, b in zip(started, same, strict=True)))
+        found.measure("service back after", max(back), at_most=5, unit=" s")
+
+
+async def test_connections_to_postgres_are_ended(desk: Arena) -> None:
+    times = size(3, 20)
+    with row("18", f"all connections to PostgreSQL ended {times}x") as found:
+        async with load(desk) as talk:
+            async with talk.speaking():
+                for _ in range(times):
+                    await asyncio.sleep(0.3)
+                    await desk.rows(TERMINATE)
+            await talk.compare(found)
+            slowest = max(one.seconds for one in talk.acknowledged.values())
+            found.measure("slowest answer", slowest, at_most=5, unit=" s")

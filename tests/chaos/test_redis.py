@@ -1,0 +1,87 @@
+"""Faults 5 to 8: Redis restarted, frozen, its connections killed, its data gone."""
+
+import asyncio
+import signal
+import time
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.chaos.arena import Arena, is_ready
+from tests.chaos.load import load
+from tests.chaos.report import row, size
+
+pytestmark = pytest.mark.timeout(size(60, 900))
+
+
+async def test_redis_is_restarted(desk: Arena) -> None:
+    times = size(1, 5)
+    with row("5", f"Redis killed and restarted {times}x") as found:
+        async with load(desk, pause=0.01) as talk:
+            async with talk.speaking():
+                back = []
+                for _ in range(times):
+                    await asyncio.sleep(1)
+                    await desk.restart("redis")
+                    began = time.monotonic()
+                    sent = max(talk.acknowledged.values(), key=lambda one: one.at)
+                    while not all(
+                        client.talks.get(sent.conversation) is None or client.talks[sent.conversation].last >= sent.seq
+                        for client in talk.listeners
+                    ):
+                        await asyncio.sleep(0.01)
+                    back.append(time.monotonic() - began)
+            await talk.compare(found)
+            found.measure("fan-out back after", max(back), at_most=5, unit=" s")
+
+
+async def test_redis_is_frozen(desk: Arena) -> None:
+    seconds = size(4, 30)
+    with row("6", f"Redis stopped with SIGSTOP for {seconds} s") as found:
+        async with load(desk, pause=0.02) as talk:
+            async with talk.speaking():
+                await asyncio.sleep(0.5)
+                desk.signal("redis", signal.SIGSTOP)
+                began = time.monotonic()
+                await asyncio.sleep(seconds / 2)
+                readiness = [await is_ready(address) for address in desk.addresses]
+                await asyncio.sleep(began + seconds - time.monotonic())
+                frozen = [one for one in talk.acknowledged.values() if one.at > began]
+                desk.signal("redis", signal.SIGCONT)
+                thawed = time.monotonic()
+            found.tell(f"{len(frozen):,} acknowledged meanwhile")
+            found.measure("nobody acknowledged meanwhile", not frozen)
+            found.measure("processes that say they are ready", sum(readiness))
+            await talk.compare(found)
+            found.measure("everybody whole after", time.monotonic() - thawed, at_most=15, unit=" s")
+
+
+async def test_connections_of_the_bus_are_killed(desk: Arena) -> None:
+    times = size(3, 20)
+    with row("7", f"CLIENT KILL of all connections to Redis {times}x") as found:
+        async with load(desk) as talk, desk.redis() as redis:
+            async with talk.speaking():
+                for _ in range(times):
+                    await asyncio.sleep(0.3)
+                    await kill_clients(redis)
+            await talk.compare(found)
+
+
+async def kill_clients(redis: Redis) -> None:
+    await redis.client_kill_filter(_type="normal", skipme=True)
+
+
+async def test_redis_loses_everything(desk: Arena) -> None:
+    times = size(1, 4)
+    with row("8", f"FLUSHALL {times}x") as found:
+        async with load(desk, pause=0.01) as talk, desk.redis() as redis:
+            before = sum(client.recovered for client in talk.listeners)
+            async with talk.speaking():
+                for _ in range(times):
+                    await asyncio.sleep(1)
+                    await redis.flushall()
+                    for client in talk.listeners:
+                        client.cut()
+                    await asyncio.sleep(0.5)
+            await talk.compare(found)
+            found.measure("recovered from nothing", sum(client.recovered for client in talk.listeners) - before)
