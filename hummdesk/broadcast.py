@@ -6,9 +6,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 from hummdesk import rooms
+from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope, Place
 from hummdesk.bus.presence import Presence, Status
-from hummdesk.bus.stream import Emitter, connect
+from hummdesk.bus.shards import connect
 from hummdesk.bus.viewers import Viewers
 from hummdesk.config import Settings
 from hummdesk.errors import now
@@ -32,17 +33,17 @@ class BroadcastService:
 
     async def to_account(self, account_id: UUID, event: str, payload: Payload) -> None:
         """To every staff socket of the account."""
-        await self._emit(event, payload, rooms.account(account_id))
+        await self._emit(account_id, event, payload, rooms.account(account_id))
 
-    async def to_agent(self, agent_id: UUID, event: str, payload: Payload) -> None:
-        await self._emit(event, payload, rooms.agent(agent_id))
+    async def to_agent(self, agent_id: UUID, event: str, payload: Payload, *, account_id: UUID) -> None:
+        await self._emit(account_id, event, payload, rooms.agent(agent_id))
 
-    async def to_conversation(self, conversation_id: UUID, event: str, payload: Payload) -> None:
+    async def to_conversation(self, conversation_id: UUID, event: str, payload: Payload, *, account_id: UUID) -> None:
         """To everybody who joined it, its customer included."""
-        await self._emit(event, payload, rooms.conversation(conversation_id))
+        await self._emit(account_id, event, payload, rooms.conversation(conversation_id))
 
-    async def to_team(self, team_id: UUID, event: str, payload: Payload) -> None:
-        await self._emit(event, payload, rooms.team(team_id))
+    async def to_team(self, team_id: UUID, event: str, payload: Payload, *, account_id: UUID) -> None:
+        await self._emit(account_id, event, payload, rooms.team(team_id))
 
     # Messages -------------------------------------------------------------------------------------------------------
 
@@ -59,7 +60,7 @@ class BroadcastService:
             "readByType": reader.sender_type,
             "timestamp": at,
         }
-        await self.to_conversation(conversation_id, "message_read", payload)
+        await self.to_conversation(conversation_id, "message_read", payload, account_id=reader.account_id)
 
     async def typing(
         self, event: Literal["typing_start", "typing_stop"], *, conversation_id: UUID, typist: Person
@@ -72,7 +73,8 @@ class BroadcastService:
             "userName": typist.name,
             "timestamp": now(),
         }
-        await self._emit(event, payload, rooms.conversation(conversation_id), but=(rooms.person(typist.id),))
+        to, but = rooms.conversation(conversation_id), rooms.person(typist.id)
+        await self._emit(typist.account_id, event, payload, to, but=(but,), is_volatile=True)
 
     # Conversations --------------------------------------------------------------------------------------------------
 
@@ -87,25 +89,26 @@ class BroadcastService:
     async def status_changed(self, *, account_id: UUID, conversation_id: UUID, payload: Payload) -> None:
         """`payload` is that of `conversation_status_changed`; the customer does not see its reason."""
         staff = (rooms.account(account_id),)
-        await self._to_both_sides("conversation_status_changed", payload, conversation_id, staff)
+        await self._to_both_sides(account_id, "conversation_status_changed", payload, conversation_id, staff)
 
     async def assigned(
         self, *, account_id: UUID, conversation_id: UUID, agent_id: UUID, team_id: UUID | None, payload: Payload
     ) -> None:
         to = _parties(account_id, agent_id, team_id)
-        await self._emit("conversation_assigned", payload, rooms.conversation(conversation_id), *to)
+        await self._emit(account_id, "conversation_assigned", payload, rooms.conversation(conversation_id), *to)
 
     async def unassigned(
         self, *, account_id: UUID, conversation_id: UUID, agent_id: UUID, team_id: UUID | None, payload: Payload
     ) -> None:
         """The customer does not see the payload's reason."""
         to = _parties(account_id, agent_id, team_id)
-        await self._to_both_sides("conversation_unassigned", payload, conversation_id, to)
+        await self._to_both_sides(account_id, "conversation_unassigned", payload, conversation_id, to)
 
     async def conversation_viewers(self, viewers: Viewers) -> None:
         """To the staff who joined the conversation, who are also those it tells of."""
         payload = {"conversationId": str(viewers.conversation_id), "viewers": viewers.wire(), "timestamp": now()}
-        await self._emit("conversation_viewers", payload, rooms.conversation_staff(viewers.conversation_id))
+        to = rooms.conversation_staff(viewers.conversation_id)
+        await self._emit(viewers.account_id, "conversation_viewers", payload, to, is_volatile=True)
 
     # Presence -------------------------------------------------------------------------------------------------------
 
@@ -127,11 +130,12 @@ class BroadcastService:
         }
         if last_seen_at is not None:
             payload["lastSeenAt"] = last_seen_at
-        await self.to_account(agent.account_id, event, payload)
+        await self._emit(agent.account_id, event, payload, rooms.account(agent.account_id), is_volatile=True)
 
     async def agent_status_changed(self, *, agent: Person, old: Status, new: Status) -> Payload:
         payload = {"agentId": str(agent.id), "oldStatus": old, "newStatus": new, "timestamp": now()}
-        await self.to_account(agent.account_id, "agent_status_changed", payload)
+        to = rooms.account(agent.account_id)
+        await self._emit(agent.account_id, "agent_status_changed", payload, to, is_volatile=True)
         return payload
 
     async def is_agent_online(self, *, account_id: UUID, agent_id: UUID) -> bool:
@@ -152,7 +156,9 @@ class BroadcastService:
         self, *, account_id: UUID, conversation_id: UUID, message_id: UUID, kind: RunKind, run_id: UUID
     ) -> None:
         payload = _about(conversation_id, message_id) | {"processingType": kind, "runId": str(run_id)}
-        await self._emit("ai_processing_started", payload, rooms.account(account_id), key=f"started/{run_id}")
+        await self._emit(
+            account_id, "ai_processing_started", payload, rooms.account(account_id), key=f"started/{run_id}"
+        )
 
     async def ai_processing_completed(
         self,
@@ -171,7 +177,9 @@ class BroadcastService:
             "outcome": outcome,
             "processingTime": processing_ms,
         }
-        await self._emit("ai_processing_completed", payload, rooms.account(account_id), key=f"ended/{run_id}")
+        await self._emit(
+            account_id, "ai_processing_completed", payload, rooms.account(account_id), key=f"ended/{run_id}"
+        )
 
     async def ai_classification(
         self,
@@ -187,7 +195,8 @@ class BroadcastService:
         payload = _about(conversation_id, message_id) | classification_fields(
             classification=classification, confidence=confidence, processing_ms=processing_ms, provider=provider
         )
-        await self._emit("ai_classification", payload, rooms.account(account_id), key=f"classified/{message_id}")
+        to = rooms.account(account_id)
+        await self._emit(account_id, "ai_classification", payload, to, key=f"classified/{message_id}")
 
     async def ai_draft(
         self,
@@ -214,7 +223,7 @@ class BroadcastService:
         )
         assignee = (rooms.agent(assigned_to),) if assigned_to else ()
         to = (rooms.conversation_staff(conversation_id), *assignee)
-        await self._emit("ai_draft", payload, *to, key=f"drafted/{message_id}")
+        await self._emit(account_id, "ai_draft", payload, *to, key=f"drafted/{message_id}")
 
     async def ai_error(
         self, *, account_id: UUID, conversation_id: UUID, message_id: UUID, kind: RunKind, run_id: UUID, error: str
@@ -226,34 +235,48 @@ class BroadcastService:
             "error": error,
             "retryable": False,
         }
-        await self._emit("ai_error", payload, rooms.account(account_id), key=f"ended/{run_id}")
+        await self._emit(account_id, "ai_error", payload, rooms.account(account_id), key=f"ended/{run_id}")
 
     # ----------------------------------------------------------------------------------------------------------------
 
     async def _emit(
-        self, event: str, payload: Payload, *to: str, but: tuple[str, ...] = (), key: str | None = None
+        self,
+        account_id: UUID,
+        event: str,
+        payload: Payload,
+        *to: str,
+        but: tuple[str, ...] = (),
+        key: str | None = None,
+        is_volatile: bool = False,
     ) -> None:
-        await self._emitter.emit(Envelope(event=event, data=payload, rooms=to, except_rooms=but, key=key))
+        await self._emitter.emit(
+            Envelope(
+                account_id=account_id,
+                event=event,
+                data=payload,
+                rooms=to,
+                except_rooms=but,
+                key=key,
+                is_volatile=is_volatile,
+            )
+        )
 
-    async def _to_both_sides(self, event: str, payload: Payload, conversation_id: UUID, staff: tuple[str, ...]) -> None:
+    async def _to_both_sides(
+        self, account_id: UUID, event: str, payload: Payload, conversation_id: UUID, staff: tuple[str, ...]
+    ) -> None:
         """To staff as it is; to the customer without `reason`."""
         of_staff = rooms.conversation_staff(conversation_id)
-        await self._emit(event, payload, of_staff, *staff)
+        await self._emit(account_id, event, payload, of_staff, *staff)
         public = {name: value for name, value in payload.items() if name != "reason"}
-        await self._emit(event, public, rooms.conversation(conversation_id), but=(of_staff,))
+        await self._emit(account_id, event, public, rooms.conversation(conversation_id), but=(of_staff,))
 
 
 def message_envelope(account_id: UUID, message: Message, *, follows_closely: bool) -> Envelope:
     """`new_message`, for whom it is meant, in its place."""
-    place = Place(
-        account_id=account_id,
-        conversation_id=message.conversation_id,
-        seq=message.seq,
-        follows_closely=follows_closely,
-    )
+    place = Place(conversation_id=message.conversation_id, seq=message.seq, follows_closely=follows_closely)
     room = rooms.conversation_staff if message.private else rooms.conversation
     to = (room(message.conversation_id), rooms.account(account_id))
-    return Envelope(event="new_message", data=message.wire(), rooms=to, place=place)
+    return Envelope(account_id=account_id, event="new_message", data=message.wire(), rooms=to, place=place)
 
 
 def _parties(account_id: UUID, agent_id: UUID, team_id: UUID | None) -> tuple[str, ...]:
@@ -299,7 +322,7 @@ def _about(conversation_id: UUID, message_id: UUID) -> Payload:
 async def from_settings(settings: Settings) -> AsyncIterator[BroadcastService]:
     """A service for a process without sockets of its own: each call returns when Redis has the event."""
     presence = Presence(connect(settings.redis), settings)
-    emitter = Emitter(connect(settings.redis), length=settings.bus_length, settled=True)
+    emitter = Emitter(connect(settings.redis), shards=settings.bus_shards, length=settings.bus_length, settled=True)
     try:
         yield BroadcastService(emitter, presence)
     finally:

@@ -61,7 +61,8 @@ class Settings:
     redis_host: str = setting("", "Redis host")
     redis_port: int = setting(6379, "Redis port", minimum=1)
     redis_password: str = setting("", "Redis password")
-    bus_length: int = setting(100_000, "entries that the event stream keeps", minimum=1000)
+    bus_shards: int = setting(16, "parts of the event stream, the same for all processes", minimum=1)
+    bus_length: int = setting(20_000, "entries that each part of the event stream keeps", minimum=1000)
 
     ping_interval_seconds: float = setting(25.0, "Engine.IO heartbeat", minimum=0.1)
     ping_timeout_seconds: float = setting(60.0, "silence after a heartbeat that ends a connection", minimum=0.1)

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from hummdesk.background import soon
 from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.presence import Presence
+from hummdesk.bus.reader import Reader
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.config import Settings
 from hummdesk.sockets import Session, Sockets
@@ -66,6 +67,7 @@ class Desk:
     presence: Presence
     viewers: ViewerLeases
     broadcast: BroadcastService
+    reader: Reader
     sockets: Sockets
     typing: Typing
     turns: Turns = field(default_factory=Turns)

@@ -27,7 +27,7 @@ HANDLER_SECONDS = Histogram(
 ERRORS = Counter("hummdesk_errors", "Errors by where they arose and their code", ["where", "code"])
 DELIVERIES = Counter("hummdesk_fanout_deliveries", "Events put to sockets by event", ["event"])
 BUS_LAG_SECONDS = Gauge(
-    "hummdesk_bus_lag_seconds", "From an event's publication to its delivery", multiprocess_mode="livemax"
+    "hummdesk_bus_lag_seconds", "From an event's publication to its delivery", ["shard"], multiprocess_mode="livemax"
 )
 AI_SECONDS = Histogram(
     "hummdesk_ai_seconds",

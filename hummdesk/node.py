@@ -12,10 +12,11 @@ from uuid import UUID, uuid4
 
 from hummdesk.background import end, soon
 from hummdesk.broadcast import BroadcastService, message_envelope
+from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Lease, Presence
-from hummdesk.bus.sequencer import Sequencer
-from hummdesk.bus.stream import Emitter, Reader, connect
+from hummdesk.bus.reader import Reader
+from hummdesk.bus.shards import Shard, connect
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.config import Settings
 from hummdesk.desk import Desk, Typing
@@ -31,6 +32,7 @@ from hummdesk.storage.database import Database
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.5
+REST_SECONDS = 30.0
 RETRY_SECONDS = 0.5
 PRESENCE_SECONDS = 2.0
 """Longest wait of a request for Redis; presence is made good at the next renewal."""
@@ -57,11 +59,19 @@ class Node:
         )
         self.server.on("connect", self._on_connect)
         self.server.on("disconnect", self._on_disconnect)
-        self.emitter = Emitter(connect(settings.redis), length=settings.bus_length)
+        self.emitter = Emitter(
+            connect(settings.redis), shards=settings.bus_shards, length=settings.bus_length, fetch=self._missing
+        )
         presence_store = Presence(connect(settings.redis, timeout=PRESENCE_SECONDS), settings)
         broadcast = BroadcastService(self.emitter, presence_store)
-        self._sequencer = Sequencer(self._deliver, self._missing)
-        self.reader = Reader(connect(settings.redis), self._sequencer.accept)
+        sockets = Sockets(self.server, labelled_accounts=settings.metrics_accounts)
+        self.reader = Reader(
+            connect(settings.redis),
+            shards=settings.bus_shards,
+            deliver=sockets.deliver,
+            lost=self._tell_loss,
+            keep_seconds=120,
+        )
         self.desk = Desk(
             settings=settings,
             database=Database(
@@ -72,7 +82,8 @@ class Node:
                 connect(settings.redis, timeout=PRESENCE_SECONDS), lease_seconds=settings.presence_lease_seconds
             ),
             broadcast=broadcast,
-            sockets=Sockets(self.server, labelled_accounts=settings.metrics_accounts),
+            reader=self.reader,
+            sockets=sockets,
             typing=Typing(broadcast, timeout=settings.typing_timeout_seconds),
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -80,11 +91,11 @@ class Node:
 
     async def start(self) -> None:
         await self.desk.database.open()
-        await self.reader.start()
         self._tasks = [
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep_presence)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_presence)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_viewers)),
+            asyncio.create_task(self._every(REST_SECONDS, self._rest)),
             asyncio.create_task(self._watch_people()),
         ]
 
@@ -107,26 +118,36 @@ class Node:
         with suppress(Unavailable):
             await self.desk.presence.forget(self.name)
         await self.reader.stop()
-        self._sequencer.close()
         await self.emitter.close()
         await self.desk.presence.close()
         await self.desk.viewers.close()
         await self.desk.database.close()
 
-    async def _deliver(self, envelope: Envelope) -> None:
-        await self.desk.sockets.deliver(envelope.event, envelope.data, envelope.rooms, envelope.except_rooms)
+    def _tell_loss(self, shard: Shard) -> None:
+        """Redis has lost events before they were delivered here: who may have missed one begins anew."""
+        for session in list(self.desk.sockets.sessions.values()):
+            if session.person is not None and self.reader.shard_of(session.person.account_id) == shard:
+                soon(
+                    self.desk.sockets.close(
+                        session, code="RESYNC", message="Events were lost, reconnect and load anew", reconnect=True
+                    )
+                )
 
-    async def _missing(self, held: Envelope, delivered: int) -> list[Envelope]:
-        """The messages before `held` that were committed and did not come; without a last one delivered just one."""
+    async def _rest(self) -> None:
+        """Stop reading for accounts that nobody here belongs to any more."""
+        await self.reader.rest(s.person.account_id for s in self.desk.sockets.sessions.values() if s.person is not None)
+
+    async def _missing(self, held: Envelope, published: int) -> list[Envelope]:
+        """The messages before `held` that were committed and not published; just one if the last one is not known."""
         first = held.place
         if first is None:
             return []
-        after = delivered or first.seq - 2
-        async with self.desk.database.account(first.account_id) as tx:
+        after = published if published >= 0 else first.seq - 2
+        async with self.desk.database.account(held.account_id) as tx:
             found = await messages.between(
                 tx, conversation_id=first.conversation_id, after_seq=after, before_seq=first.seq
             )
-        return [message_envelope(first.account_id, message, follows_closely=True) for message in found]
+        return [message_envelope(held.account_id, message, follows_closely=True) for message in found]
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

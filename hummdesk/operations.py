@@ -79,7 +79,8 @@ class _Readiness:
     async def _look(self) -> dict[str, str]:
         desk = self._node.desk
         postgresql, redis = await asyncio.gather(_state(desk.database.check()), _state(desk.presence.check()))
-        checks = {"postgresql": postgresql, "redis": redis, "bus": "ok" if self._node.reader.is_current() else "down"}
+        bus = redis if self._node.reader.is_current() else "down"
+        checks = {"postgresql": postgresql, "redis": redis, "bus": bus}
         return checks | ({"process": "stopping"} if self._node.is_stopping else {})
 
 

@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from orjson import Fragment
+
 from hummdesk import rooms
+from hummdesk.bus.envelope import Event
 from hummdesk.engine import SocketIOServer
 from hummdesk.errors import Unauthorized, now
 from hummdesk.metrics import ACCOUNT_CONNECTIONS, CONNECTIONS, DELIVERIES
@@ -149,12 +152,15 @@ class Sockets:
 
     async def send(self, session: Session, event: str, payload: dict[str, Any]) -> None:
         """To this socket alone."""
-        await self._server.deliver(event, payload, rooms=[session.sid])
+        self._server.deliver(event, payload, rooms=[session.sid])
 
-    async def deliver(self, event: str, payload: dict[str, Any], to: tuple[str, ...], but: tuple[str, ...]) -> None:
-        """To this process' sockets that are in a room of `to` and in none of `but`."""
-        number = await self._server.deliver(event, payload, rooms=to, except_rooms=but)
-        DELIVERIES.labels(event).inc(number)
+    def deliver(self, event: Event) -> None:
+        """To this process' sockets that are in a room of it and in none of its exceptions."""
+        number = self._server.deliver(
+            event.event, Fragment(event.body), rooms=event.rooms, except_rooms=event.except_rooms
+        )
+        if number:
+            DELIVERIES.labels(event.event).inc(number)
 
     async def close(self, session: Session, *, code: str, message: str, reconnect: bool) -> None:
         """Say why, then close the connection."""

@@ -18,6 +18,7 @@ from hummdesk.bus.presence import translated
 class View:
     """One socket of somebody of staff in one conversation."""
 
+    account_id: UUID
     conversation_id: UUID
     agent_id: UUID
     sid: str
@@ -31,6 +32,7 @@ class View:
 class Viewers:
     """Everybody who looks at a conversation, by name; `changed`: since somebody asked last."""
 
+    account_id: UUID
     conversation_id: UUID
     names: dict[UUID, str]
     changed: bool
@@ -68,4 +70,6 @@ class ViewerLeases:
 
 def _viewers(view: View, changed: int, members: list[bytes]) -> Viewers:
     found = (member.decode().split("/", 2) for member in members)
-    return Viewers(view.conversation_id, {UUID(agent_id): name for agent_id, _, name in found}, bool(changed))
+    return Viewers(
+        view.account_id, view.conversation_id, {UUID(agent_id): name for agent_id, _, name in found}, bool(changed)
+    )

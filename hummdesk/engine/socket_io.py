@@ -50,7 +50,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     def attach(self, app: Sanic[Any, Any], socketio_path: str = "socket.io") -> None:
         self.eio.attach(app, socketio_path)
 
-    async def deliver(
+    def deliver(
         self,
         event: str,
         data: object,
@@ -61,7 +61,8 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     ) -> int:
         """Send an event once to each local socket in any of `rooms` and none of `except_rooms`; give their number.
 
-        It is encoded once, and on its way to every socket before this returns: deliveries keep their order.
+        It is encoded once, and on its way to every socket before this returns: deliveries keep their order. `data` may
+        be ready JSON, as an `orjson.Fragment`.
         """
         members = self._audience(rooms, except_rooms, skip)
         if members:

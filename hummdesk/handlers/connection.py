@@ -61,6 +61,7 @@ async def identify(desk: Desk, session: Session, token: str) -> Person:
     if person is None:
         raise Unauthorized("This person is not known here, or no longer")
     arrives = session.person is None
+    await desk.reader.follow(person.account_id)
     await _settle_in(desk, session, person)
     session.at(claims.expires_at, lambda: soon(drop(desk, session, TokenExpired())))
     await desk.sockets.send(session, "authenticated", person.wire())

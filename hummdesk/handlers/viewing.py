@@ -46,4 +46,4 @@ def _views(session: Session, conversation_ids: set[UUID]) -> list[View]:
     person = session.person
     if person is None or not person.is_staff:
         return []
-    return [View(conversation_id, person.id, session.sid, person.name) for conversation_id in conversation_ids]
+    return [View(person.account_id, found, person.id, session.sid, person.name) for found in conversation_ids]

@@ -153,10 +153,10 @@ async def test_deliver(server: SocketIOServer, url: str, http: aiohttp.ClientSes
         await server.enter_room(sid, "a")
         await server.enter_room(sid, "b")
     await server.enter_room(sids[1], "c")
-    assert await server.deliver("e", 1, rooms=["a", "b"]) == 4
-    assert await server.deliver("e", 2, rooms=["a"], except_rooms=["c"], skip=sids[2]) == 2
-    assert await server.deliver("e", 3, rooms=[sids[0]]) == 1
-    assert await server.deliver("e", 4, rooms=["nobody"]) == 0
+    assert server.deliver("e", 1, rooms=["a", "b"]) == 4
+    assert server.deliver("e", 2, rooms=["a"], except_rooms=["c"], skip=sids[2]) == 2
+    assert server.deliver("e", 3, rooms=[sids[0]]) == 1
+    assert server.deliver("e", 4, rooms=["nobody"]) == 0
     await server.emit("e", 5, room="a")
     expected = [[1, 2, 3, 5], [1, 5], [1, 5]]
     for websocket, numbers in zip(sockets, expected, strict=True):

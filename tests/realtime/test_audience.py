@@ -47,8 +47,9 @@ class Audience:
     async def settled(self) -> None:
         """Wait until whatever was published before this has been delivered to everybody."""
         listening = [(self.account, self.here), (self.foreign, self.there)]
-        everybody = tuple(rooms.person(account.people[name].id) for account, clients in listening for name in clients)
-        await self.node.emitter.emit(Envelope(event="marker", data={}, rooms=everybody))
+        for account, clients in listening:
+            everybody = tuple(rooms.person(account.people[name].id) for name in clients)
+            await self.node.emitter.emit(Envelope(account_id=account.id, event="marker", data={}, rooms=everybody))
         for client in (*self.here.values(), *self.there.values()):
             await client.hears("marker")
 
@@ -269,7 +270,7 @@ TOLD: dict[str, Tell] = {
     "agent_offline": lambda b, a: b.presence("agent_offline", agent=a.people["admin"], status="offline"),
     "agent_status_changed": lambda b, a: b.agent_status_changed(agent=a.people["admin"], old="online", new="busy"),
     "conversation_viewers": lambda b, a: b.conversation_viewers(
-        Viewers(a.conversation, {a.people["agent"].id: "Agent"}, changed=True)
+        Viewers(a.id, a.conversation, {a.people["agent"].id: "Agent"}, changed=True)
     ),
     "conversation_created": lambda b, a: b.conversation_created(a_conversation(a)),
     "conversation_updated": lambda b, a: b.conversation_updated(a_conversation(a)),

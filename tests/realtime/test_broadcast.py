@@ -12,9 +12,9 @@ async def test_a_process_without_sockets_reaches_every_kind_of_room(account: Acc
     customer = await account.connect("customer", joins=True)
     async with from_settings(web_settings) as broadcast:
         await broadcast.to_account(account.id, "to_account", {"number": 1})
-        await broadcast.to_agent(account.people["agent"].id, "to_agent", {"number": 2})
-        await broadcast.to_team(account.team, "to_team", {"number": 3})
-        await broadcast.to_conversation(account.conversation, "to_conversation", {"number": 4})
+        await broadcast.to_agent(account.people["agent"].id, "to_agent", {"number": 2}, account_id=account.id)
+        await broadcast.to_team(account.team, "to_team", {"number": 3}, account_id=account.id)
+        await broadcast.to_conversation(account.conversation, "to_conversation", {"number": 4}, account_id=account.id)
     assert (await customer.hears("to_conversation"))["number"] == 4
     for number, event in enumerate(("to_account", "to_agent", "to_team", "to_conversation"), start=1):
         assert (await agent.hears(event))["number"] == number

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from hummdesk.bus.presence import Lease, Presence
-from hummdesk.bus.stream import connect
+from hummdesk.bus.shards import connect
 from hummdesk.config import Settings
 from tests.realtime.conftest import running
 from tests.realtime.world import Account

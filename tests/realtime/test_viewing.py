@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hummdesk.bus.stream import connect
+from hummdesk.bus.shards import connect
 from hummdesk.bus.viewers import View, ViewerLeases
 from hummdesk.config import Settings
 from tests.realtime.world import Account, Client
@@ -60,7 +60,7 @@ async def test_who_looked_through_a_dead_process_is_gone_with_the_lease(
 ) -> None:
     dead = ViewerLeases(connect(web_settings.redis), lease_seconds=0.5)
     person = account.people["colleague"]
-    await dead.enter([View(account.conversation, person.id, "a-socket-of-a-dead-process", person.name)])
+    await dead.enter([View(account.id, account.conversation, person.id, "a-socket-of-a-dead-process", person.name)])
     agent = await account.connect("agent")
     answer = await agent.do("join_conversation", str(account.conversation))
     assert [one["name"] for one in answer["viewers"]] == ["Agent", "Colleague"]

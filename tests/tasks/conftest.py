@@ -18,8 +18,9 @@ import psycopg
 import pytest
 
 from hummdesk import tokens
-from hummdesk.bus.envelope import Envelope
-from hummdesk.bus.stream import Reader, connect
+from hummdesk.bus.envelope import Event
+from hummdesk.bus.reader import Reader
+from hummdesk.bus.shards import connect
 from hummdesk.config import Settings
 from hummdesk.dev import demo
 from hummdesk.models import Message, Person
@@ -46,11 +47,11 @@ class Pipeline:
     unassigned: UUID
     """Another one, of `other_customer`, that nobody has."""
     other_customer: Person
-    events: list[Envelope] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def heard(self, envelope: Envelope) -> None:
-        self.events.append(envelope)
+    def heard(self, event: Event) -> None:
+        self.events.append(event)
         self._arrived.set()
 
     async def ask(self, text: str, *, assigned: bool = True) -> Message:
@@ -60,7 +61,7 @@ class Pipeline:
         async with self.database.account(sender.account_id) as tx:
             return (await send(tx, sender=sender, message=new)).message
 
-    def told(self, message: Message) -> list[Envelope]:
+    def told(self, message: Message) -> list[Event]:
         """The events about this message so far, in the order in which everybody hears them."""
         return [event for event in self.events if event.data.get("messageId") == str(message.id)]
 
@@ -74,7 +75,7 @@ class Pipeline:
                 self._arrived.clear()
                 await self._arrived.wait()
 
-    async def ended(self, message: Message, *kinds: str, seconds: float = 25) -> list[Envelope]:
+    async def ended(self, message: Message, *kinds: str, seconds: float = 25) -> list[Event]:
         """Wait for the terminal events of these runs; gives all that was told of the message."""
 
         def all_ended() -> bool:
@@ -182,8 +183,14 @@ async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline
             UUID(talks[1]["id"]),
             customers[1],
         )
-        reader = Reader(connect(settings.redis), pipeline.heard)
-        await reader.start()
+        reader = Reader(
+            connect(settings.redis),
+            shards=settings.bus_shards,
+            deliver=pipeline.heard,
+            lost=pytest.fail,
+            keep_seconds=0,
+        )
+        await reader.follow(customers[0].account_id)
         held.push_async_callback(reader.stop)
         yield pipeline
 

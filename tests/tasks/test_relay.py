@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from hummdesk.broker import TASKS, configuration
-from hummdesk.bus.envelope import Envelope
+from hummdesk.bus.envelope import Event
 from hummdesk.config import Settings
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
@@ -37,7 +37,7 @@ async def run_id(pipeline: Pipeline, message_id: object) -> object:
     return row["id"]
 
 
-async def classified(pipeline: Pipeline, text: str) -> list[Envelope]:
+async def classified(pipeline: Pipeline, text: str) -> list[Event]:
     return await pipeline.ended(await pipeline.ask(text, assigned=False), "classification")
 
 

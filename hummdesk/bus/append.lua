@@ -1,0 +1,64 @@
+-- Append what one writer has gathered to a shard, so that the stream has every event once, the messages of a
+-- conversation in the order of `seq`, and in each entry the id of the one before it.
+--
+-- KEYS: the stream, its tip (the id of the last entry), the writer, then the mark of each event that has one
+-- ARGV: number of this write, entries to keep, seconds to keep entries, seconds to keep marks, the writer's clock,
+--       '1' if the writer had to drop events before; then for each event its kind, `seq` and packed self
+-- Gives the events that came too early: 'index:seq of the last message that is known, or -1', by commas.
+
+local number, length, entry_seconds, mark_seconds = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local has_lost = ARGV[6] == '1'
+
+local known = redis.call('GET', KEYS[3])
+local before, answered = string.match(known or '0 ', '^(%d+) (.*)$')
+if tonumber(before) == number then
+  return answered -- written before, but the answer got lost
+end
+if tonumber(before) ~= number - 1 then
+  has_lost = true -- Redis had said that it has a write, and has it no more
+end
+
+local early = {}
+
+-- A message is taken when the one before it has been, when it says that this one is old, or when it is forced.
+local function take_message(mark, kind, seq, index)
+  local last = tonumber(redis.call('GET', mark) or '-1')
+  if seq <= last then
+    return false
+  end
+  local is_next = seq == last + 1 or (last == -1 and (seq == 1 or kind == 'far'))
+  if is_next or kind == 'forced' then
+    redis.call('SET', mark, seq, 'EX', mark_seconds)
+    return true
+  end
+  early[#early + 1] = index .. ':' .. last
+  return false
+end
+
+local fields = {'prev', has_lost and '' or redis.call('GET', KEYS[2]) or '0-0', 'at', ARGV[5]}
+local marks, taken = 3, 0
+for at = 7, #ARGV, 3 do
+  local kind, is_taken = ARGV[at], true
+  if kind ~= '' then
+    marks = marks + 1
+    if kind == 'once' then
+      is_taken = redis.call('SET', KEYS[marks], '1', 'NX', 'EX', mark_seconds)
+    else
+      is_taken = take_message(KEYS[marks], kind, tonumber(ARGV[at + 1]), (at - 7) / 3)
+    end
+  end
+  if is_taken then
+    fields[#fields + 1] = taken
+    fields[#fields + 1] = ARGV[at + 2]
+    taken = taken + 1
+  end
+end
+
+if taken > 0 or has_lost then
+  redis.call('SET', KEYS[2], redis.call('XADD', KEYS[1], 'MAXLEN', '~', length, '*', unpack(fields)))
+  local oldest = (tonumber(redis.call('TIME')[1]) - entry_seconds) * 1000
+  redis.call('XTRIM', KEYS[1], 'MINID', '~', oldest)
+end
+local answer = table.concat(early, ',')
+redis.call('SET', KEYS[3], number .. ' ' .. answer, 'EX', mark_seconds)
+return answer

@@ -1,0 +1,101 @@
+"""A writer and readers of the stream on the real Redis; each test has an account, and so a shard, of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+
+from hummdesk.bus.emitter import Emitter
+from hummdesk.bus.envelope import Envelope, Event, Place
+from hummdesk.bus.reader import Reader, ShardReader
+from hummdesk.bus.shards import Shard, connect
+from hummdesk.config import Settings
+from hummdesk.storage.ids import new_id
+
+SHARDS = 64
+
+
+@dataclass
+class Line:
+    """One account's place in the stream of one Redis."""
+
+    redis_url: str
+    account_id: UUID = field(default_factory=new_id)
+    conversation_id: UUID = field(default_factory=new_id)
+
+    def number(self, value: int, **more: object) -> Envelope:
+        return Envelope(account_id=self.account_id, event="number", data={"number": value}, rooms=("room",), **more)  # type: ignore[arg-type]
+
+    def message(self, seq: int, *, closely: bool = True) -> Envelope:
+        place = Place(conversation_id=self.conversation_id, seq=seq, follows_closely=closely)
+        return self.number(seq, place=place)
+
+    @asynccontextmanager
+    async def emitting(self, **more: object) -> AsyncIterator[Emitter]:
+        options = {"shards": SHARDS, "length": 10_000} | more
+        emitter = Emitter(connect(self.redis_url), **options)  # type: ignore[arg-type]
+        yield emitter
+        await emitter.close()
+
+    @asynccontextmanager
+    async def reading(self, *, keep_seconds: float = 60) -> AsyncIterator["Heard"]:
+        heard = Heard()
+        reader = Reader(
+            connect(self.redis_url), shards=SHARDS, deliver=heard.hear, lost=heard.lose, keep_seconds=keep_seconds
+        )
+        heard.shard = await reader.follow(self.account_id)
+        yield heard
+        await reader.stop()
+
+
+class Heard(list[int]):
+    """The numbers of the events that one reader has delivered."""
+
+    shard: ShardReader
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.losses: list[int] = []
+        """How much had been heard when events were lost."""
+        self._news = asyncio.Event()
+
+    def hear(self, event: Event) -> None:
+        if event.event == "number":
+            self.events.append(event)
+            self.append(event.data["number"])
+            self._news.set()
+
+    def lose(self, _: Shard) -> None:
+        self.losses.append(len(self))
+        self._news.set()
+
+    async def reaches(self, *numbers: int) -> None:
+        await self.until(lambda: len(self) >= len(numbers))
+        assert self == list(numbers)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not holds():
+                self._news.clear()
+                await self._news.wait()
+
+
+@pytest.fixture
+def line(settings: Settings) -> Line:
+    return Line(settings.redis)
+
+
+@pytest.fixture
+async def emitter(line: Line) -> AsyncIterator[Emitter]:
+    async with line.emitting() as emitter:
+        yield emitter
+
+
+@pytest.fixture
+async def redis(line: Line) -> AsyncIterator[Redis]:
+    async with connect(line.redis_url) as client:
+        yield client

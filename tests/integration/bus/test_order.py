@@ -1,0 +1,138 @@
+"""The messages of one conversation stand in the stream in the order of `seq`, whoever publishes them when."""
+
+import asyncio
+
+import pytest
+
+from hummdesk.bus import emitter as emitters
+from hummdesk.bus.emitter import Emitter
+from hummdesk.bus.envelope import Envelope
+from tests.integration.bus.conftest import Line
+
+
+class Stored(set[int]):
+    """The messages that a look into PostgreSQL finds; None while it is away."""
+
+    is_away = False
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+
+    async def fetch(self, held: Envelope, published: int) -> list[Envelope]:
+        if self.is_away:
+            raise OSError("PostgreSQL is away")
+        assert held.place is not None
+        after = published if published >= 0 else held.place.seq - 2
+        return [self.line.message(seq) for seq in sorted(self) if after < seq < held.place.seq]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emitters, "HOLD_SECONDS", 0.05)
+
+
+async def publish(line: Line, emitter: Emitter, *seqs: int) -> None:
+    for seq in seqs:
+        await emitter.emit(line.message(seq))
+
+
+async def test_two_processes_publish_the_wrong_way_round(line: Line, emitter: Emitter) -> None:
+    async with line.reading() as heard, line.emitting() as other:
+        await publish(line, emitter, 1, 2)
+        await publish(line, other, 5, 6, 4)
+        assert not await other.settle(timeout=0.1)
+        await publish(line, other, 7)
+        await publish(line, emitter, 3)
+        await heard.reaches(1, 2, 3, 4, 5, 6, 7)
+        assert await other.settle(timeout=1)
+
+
+async def test_ten_processes_at_once(line: Line) -> None:
+    async def send(seqs: list[int]) -> None:
+        async with line.emitting() as emitter:
+            for seq in seqs:
+                await emitter.emit(line.message(seq))
+                await asyncio.sleep(0)
+            assert await emitter.settle(timeout=15)
+
+    async with line.reading() as heard:
+        await asyncio.gather(*(send(list(range(first, 301, 10))) for first in range(1, 11)))
+        await heard.reaches(*range(1, 301))
+
+
+async def test_a_repeat_is_left_out(line: Line, emitter: Emitter) -> None:
+    async with line.reading() as heard, line.emitting() as other:
+        await publish(line, emitter, 1, 2, 2, 1, 3)
+        assert await emitter.settle(timeout=5)
+        await publish(line, other, 2, 3, 4)
+        await heard.reaches(1, 2, 3, 4)
+
+
+async def test_a_conversation_that_is_not_known_goes_on_where_it_is(line: Line, emitter: Emitter) -> None:
+    async with line.reading() as heard:
+        await emitter.emit(line.message(41, closely=False))
+        await publish(line, emitter, 42)
+        await heard.reaches(41, 42)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_does_not_come_is_looked_up(line: Line) -> None:
+    """A process that was killed between commit and publication."""
+    stored = Stored(line)
+    stored |= {2, 3, 4}
+    async with line.reading() as heard, line.emitting(fetch=stored.fetch) as emitter:
+        await publish(line, emitter, 1, 5, 6)
+        await heard.reaches(1, 2, 3, 4, 5, 6)
+        await publish(line, emitter, 3)
+        await publish(line, emitter, 7)
+        await heard.reaches(1, 2, 3, 4, 5, 6, 7)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_two_who_look_the_same_up_tell_it_once(line: Line) -> None:
+    stored = Stored(line)
+    stored |= {2, 3}
+    async with (
+        line.reading() as heard,
+        line.emitting(fetch=stored.fetch) as one,
+        line.emitting(fetch=stored.fetch) as two,
+    ):
+        await publish(line, one, 1)
+        assert await one.settle(timeout=5)
+        await publish(line, one, 3)
+        await publish(line, two, 4)
+        await heard.reaches(1, 2, 3, 4)
+        assert await one.settle(timeout=5)
+        assert await two.settle(timeout=5)
+        assert heard == [1, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_before_the_first_that_is_known_one_is_looked_up(line: Line) -> None:
+    stored = Stored(line)
+    stored |= {1, 2, 3}
+    async with line.reading() as heard, line.emitting(fetch=stored.fetch) as emitter:
+        await publish(line, emitter, 4)
+        await heard.reaches(3, 4)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_look_that_fails_is_repeated(line: Line) -> None:
+    stored = Stored(line)
+    stored |= {1, 2}
+    stored.is_away = True
+    async with line.reading() as heard, line.emitting(fetch=stored.fetch) as emitter:
+        await publish(line, emitter, 3)
+        assert not await emitter.settle(timeout=0.3)
+        assert heard == []
+        stored.is_away = False
+        await heard.reaches(2, 3)
+
+
+async def test_other_conversations_and_events_do_not_wait(line: Line, emitter: Emitter) -> None:
+    other = Line(line.redis_url, account_id=line.account_id)
+    async with line.reading() as heard:
+        await publish(line, emitter, 5)
+        await emitter.emit(other.message(1))
+        await emitter.emit(line.number(100))
+        await heard.reaches(1, 100)
