@@ -17,16 +17,15 @@ from bench.world import World
 
 PAUSE_SECONDS = 0.01
 STARTED = b'42["ai_processing_started"'
-CELERY = ("celery", "-A", "tasks.app", "worker", "--without-gossip", "--without-mingle")
 
 
 @asynccontextmanager
 async def hummdesk_with_ai(world: World) -> AsyncIterator[Server]:
-    """As `up` runs it: web process, relay, Celery worker."""
+    """As `up` runs it: web process, relay, Celery workers."""
     async with (
         hummdesk(world, on=cores.BOTH) as server,
         _beside(world, "relay", (sys.executable, "-m", "hummdesk", "relay")),
-        _beside(world, "worker", (sys.executable, "-m", *CELERY)),
+        _beside(world, "worker", (sys.executable, "-m", "tasks")),
     ):
         yield server
 

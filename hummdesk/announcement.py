@@ -3,6 +3,9 @@
 Who opens the conversation later is given the same.
 """
 
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any
 from uuid import UUID
 
 from hummdesk.broadcast import BroadcastService, Payload, classification_fields, draft_fields
@@ -11,19 +14,25 @@ from hummdesk.storage.jobs import Ended
 
 UNEXPLAINED = "The AI run failed"
 
+Telling = Coroutine[Any, Any, None]
 
-async def announce(broadcast: BroadcastService, ended: Ended, result: Payload | None) -> None:
-    """Emit what the run has found (`result` as it was stored), if that is for people, and its one terminal event."""
+
+async def announce(broadcast: BroadcastService, runs: Iterable[tuple[Ended, Payload | None]]) -> None:
+    """Emit of each what it has found (as it was stored), if that is for people, and its one terminal event."""
+    await asyncio.gather(*(telling for ended, result in runs for telling in _tellings(broadcast, ended, result)))
+
+
+def _tellings(broadcast: BroadcastService, ended: Ended, result: Payload | None) -> list[Telling]:
+    """In order; they are on their way together."""
     about = {"account_id": ended.account_id, "conversation_id": ended.conversation_id, "message_id": ended.message_id}
     if ended.outcome is None:
         error = ended.last_error or UNEXPLAINED
-        await broadcast.ai_error(**about, kind=ended.kind, run_id=ended.id, error=error)
-        return
-    if ended.outcome == "done" and result is not None:
-        await _show(broadcast, ended, result, about)
-    await broadcast.ai_processing_completed(
+        return [broadcast.ai_error(**about, kind=ended.kind, run_id=ended.id, error=error)]
+    shown = [_show(broadcast, ended, result, about)] if ended.outcome == "done" and result is not None else []
+    completed = broadcast.ai_processing_completed(
         **about, kind=ended.kind, run_id=ended.id, outcome=ended.outcome, processing_ms=_milliseconds(ended)
     )
+    return [*shown, completed]
 
 
 async def _show(broadcast: BroadcastService, ended: Ended, result: Payload, about: Payload) -> None:

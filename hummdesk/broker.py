@@ -1,17 +1,27 @@
 """Celery on Redis, as relay and workers have to agree on it. State is in PostgreSQL: the broker may lose or repeat."""
 
 import math
-from typing import Any
+from typing import Any, Literal, get_args
 
-from kombu import Exchange, Queue
+from kombu import Exchange
+from kombu import Queue as BrokerQueue
 
 from hummdesk.config import Settings
 from hummdesk.storage.jobs import Kind
 
-TASKS: dict[Kind, str] = {"classification": "hummdesk.classify", "draft": "hummdesk.draft"}
-"""By name, since this package does not know the tasks. Their arguments are the ids of account and run, as text."""
+Queue = Literal["classification", "draft", "bulk"]
+"""A kind of AI run, or what nobody waits for. Each has processes of its own, so that none waits for another's work."""
 
-QUEUES: dict[Kind, str] = {"classification": "ai.classification", "draft": "ai.draft"}
+TASKS: dict[Kind, str] = {"classification": "hummdesk.classify", "draft": "hummdesk.draft"}
+"""By name, since this package does not know the tasks. Their argument is a list of [account, run], the ids as text."""
+
+BULK_TASKS = "hummdesk.bulk.*"
+"""Tasks so named go to the bulk queue."""
+
+QUEUES: dict[Queue, str] = {queue: f"ai.{queue}" for queue in get_args(Queue)}
+BATCHES: dict[Kind, int] = {"classification": 25, "draft": 5}
+"""Runs in one task, at the most: they are claimed and stored together, and share the fate of their process."""
+
 EXCHANGE = Exchange("ai", type="direct")
 
 SOCKET_SECONDS = 5.0
@@ -37,8 +47,9 @@ def configuration(settings: Settings) -> dict[str, Any]:
         },
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # for ever; the default is 100
-        "task_queues": [Queue(name, EXCHANGE, routing_key=name) for name in QUEUES.values()],
-        "task_routes": {TASKS[kind]: {"queue": queue, "routing_key": queue} for kind, queue in QUEUES.items()},
+        "task_queues": [BrokerQueue(name, EXCHANGE, routing_key=name) for name in QUEUES.values()],
+        "task_routes": {name: {"queue": QUEUES[kind]} for kind, name in TASKS.items()}
+        | {BULK_TASKS: {"queue": QUEUES["bulk"]}},
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,

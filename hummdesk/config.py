@@ -91,13 +91,18 @@ class Settings:
     ai_max_attempts: int = setting(4, "tries of one AI run before `ai_error`", minimum=1)
     ai_retry_base_seconds: float = setting(1.0, "first back-off between tries; doubles, with jitter", minimum=0)
     ai_retry_cap_seconds: float = setting(30.0, "longest back-off between tries", minimum=0)
-    ai_soft_limit_seconds: float = setting(20.0, "one try is cancelled after this", minimum=0.1)
-    ai_hard_limit_seconds: float = setting(30.0, "one try's process is killed after this", minimum=0.2)
+    ai_soft_limit_seconds: float = setting(35.0, "one try is cancelled after this", minimum=0.1)
+    ai_hard_limit_seconds: float = setting(45.0, "one try's process is killed after this", minimum=0.2)
+    ai_quiet_seconds: float = setting(
+        2.0, "a draft waits this long after a customer's message for the next one", minimum=0
+    )
     ai_deadline_seconds: float = setting(60.0, "an AI run that has not ended by then ends with `ai_error`", minimum=1)
     relay_sweep_seconds: float = setting(
         1.0, "how often the relay looks for jobs that no NOTIFY told it of", minimum=0.05
     )
-    worker_concurrency: int = setting(2, "processes of one Celery worker", minimum=1)
+    worker_concurrency: int = setting(
+        2, "processes for classification, and as many for drafts; bulk work has one", minimum=1
+    )
 
     log_level: str = setting("INFO", "least severe log line", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: str = setting("json", "`json`, or `console` for people", choices=("json", "console"))

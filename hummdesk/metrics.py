@@ -44,6 +44,9 @@ AI_OLDEST_JOB_SECONDS = Gauge(
     ["kind"],
     multiprocess_mode="mostrecent",
 )
+QUEUE_TASKS = Gauge(
+    "hummdesk_queue_tasks", "Tasks that wait in the broker for a worker", ["queue"], multiprocess_mode="mostrecent"
+)
 
 
 def _registry() -> CollectorRegistry:

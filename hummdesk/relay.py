@@ -9,7 +9,7 @@ import logging
 import random
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import get_args
 
@@ -19,16 +19,20 @@ from kombu.exceptions import OperationalError
 from hummdesk import broadcast, logs, metrics
 from hummdesk.announcement import announce
 from hummdesk.broadcast import BroadcastService
-from hummdesk.broker import TASKS, configuration, lease_seconds
+from hummdesk.broker import BATCHES, QUEUES, TASKS, configuration, lease_seconds
 from hummdesk.config import Settings
 from hummdesk.errors import HummDeskError, Unavailable
-from hummdesk.storage import jobs, results
+from hummdesk.storage import outbox, results
 from hummdesk.storage.database import Database
-from hummdesk.storage.jobs import Ended, JobRef, Kind
+from hummdesk.storage.jobs import Ended, Kind
+from hummdesk.storage.outbox import JobRef
 
 log = logging.getLogger(__name__)
 
-BATCH = 100
+BATCH = 200
+GATHER_SECONDS = 0.015
+"""Between two looks when several runs were due: what arrives meanwhile goes to the broker in one task."""
+
 BACKOFF_SECONDS = (0.25, 5.0)
 """First and longest wait when PostgreSQL or Redis is away; doubles, with jitter."""
 STOP_SECONDS = 5.0
@@ -73,8 +77,8 @@ class Relay:
         self._celery = Celery("hummdesk", set_as_current=False)
         self._celery.conf.update(configuration(settings))
         self._woken = asyncio.Event()
-        self._taken: deque[JobRef] = deque()
-        """Marked as published, and not yet with the broker."""
+        self._taken: deque[list[JobRef]] = deque()
+        """Marked as published, and not yet with the broker: a task each."""
         self._parts: list[_Part] = []
 
     def start(self) -> None:
@@ -82,6 +86,7 @@ class Relay:
         self._parts = [
             _Part(self._listen, every=sweep, woken=asyncio.Event()),
             _Part(self._publish, every=sweep, woken=self._woken),
+            _Part(self._republish, every=sweep, woken=asyncio.Event()),
             _Part(self._end, every=sweep, woken=asyncio.Event()),
             _Part(self._measure, every=sweep, woken=asyncio.Event()),
         ]
@@ -96,31 +101,47 @@ class Relay:
         async for _ in self._every.listen("hummdesk_jobs"):
             self._woken.set()
 
-    async def _publish(self) -> None:
-        """Hand over all that waits. What the broker does not take is kept for the next time."""
-        while await self._take():
-            await asyncio.to_thread(self._hand_over)
-
-    async def _take(self) -> bool:
-        if not self._taken:
+    async def _publish(self) -> float | None:
+        """Hand over all that is due; gives the seconds until more is. What the broker does not take is kept."""
+        while True:
+            await self._hand_over()
             async with self._every.everywhere() as tx:
-                self._taken += await jobs.publishable(
+                due = await outbox.publishable(
                     tx,
                     BATCH,
                     lease_seconds=lease_seconds(self._settings),
                     deadline_seconds=self._settings.ai_deadline_seconds,
-                    max_attempts=self._settings.ai_max_attempts,
                 )
-        return bool(self._taken)
+                if not due:
+                    return await outbox.next_due(tx)
+            self._taken += _tasks(due)
+            await self._hand_over()
+            if len(due) > 1:
+                await asyncio.sleep(GATHER_SECONDS)
 
-    def _hand_over(self) -> None:
+    async def _republish(self) -> None:
+        """What was lost with the broker or a worker. Each run alone, in case that it is what kills them."""
+        async with self._every.everywhere() as tx:
+            lost = await outbox.republishable(
+                tx,
+                BATCH,
+                lease_seconds=lease_seconds(self._settings),
+                max_attempts=self._settings.ai_max_attempts,
+            )
+        self._taken += _tasks(lost)
+        self._woken.set()
+
+    async def _hand_over(self) -> None:
+        if self._taken:
+            await asyncio.to_thread(self._send)
+
+    def _send(self) -> None:
         """In a thread: kombu blocks, for seconds when Redis is away. Raises OperationalError."""
         with self._celery.producer_or_acquire() as producer:
             while self._taken:
-                job = self._taken[0]
-                self._celery.send_task(
-                    TASKS[job.kind], args=(str(job.account_id), str(job.id)), producer=producer, retry=False
-                )
+                together = self._taken[0]
+                runs = [[str(job.account_id), str(job.id)] for job in together]
+                self._celery.send_task(TASKS[together[0].kind], args=(runs,), producer=producer, retry=False)
                 self._taken.popleft()
 
     async def _end(self) -> None:
@@ -129,12 +150,12 @@ class Relay:
         The rows stay locked until Redis has the events: a relay that is killed meanwhile has announced nothing.
         """
         async with self._every.everywhere() as tx:
-            for ended in await jobs.expired(tx, BATCH, max_attempts=self._settings.ai_max_attempts):
+            for ended in await outbox.expired(tx, BATCH, max_attempts=self._settings.ai_max_attempts):
                 log.warning("AI run given up", extra={"run_id": str(ended.id), "error": ended.last_error})
-                await announce(self._broadcast, ended, None)
+                await announce(self._broadcast, [(ended, None)])
         async with self._every.everywhere() as tx:
-            for ended in await jobs.unannounced(tx, BATCH, older_than_seconds=lease_seconds(self._settings)):
-                await announce(self._broadcast, ended, await self._result(ended))
+            for ended in await outbox.unannounced(tx, BATCH, older_than_seconds=lease_seconds(self._settings)):
+                await announce(self._broadcast, [(ended, await self._result(ended))])
 
     async def _result(self, ended: Ended) -> dict[str, object] | None:
         async with self._one.account(ended.account_id) as tx:
@@ -142,19 +163,36 @@ class Relay:
 
     async def _measure(self) -> None:
         async with self._every.everywhere() as tx:
-            depths = await jobs.depth(tx)
+            depths = await outbox.depth(tx)
         counts: dict[tuple[str, str], int] = {(depth.kind, depth.status): depth.jobs for depth in depths}
         for kind in get_args(Kind):
             for status in OPEN_STATES:
                 metrics.AI_JOBS_DEPTH.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
             oldest = max((depth.oldest_seconds for depth in depths if depth.kind == kind), default=0.0)
             metrics.AI_OLDEST_JOB_SECONDS.labels(kind=kind).set(oldest)
+        await asyncio.to_thread(self._measure_queues)
+
+    def _measure_queues(self) -> None:
+        """In a thread, as `_send`."""
+        with self._celery.connection_or_acquire() as connection:
+            for queue, name in QUEUES.items():
+                waiting = connection.default_channel.queue_declare(queue=name).message_count
+                metrics.QUEUE_TASKS.labels(queue=queue).set(waiting)
+
+
+def _tasks(due: list[JobRef]) -> Iterator[list[JobRef]]:
+    """What goes to the broker together: runs of one kind; alone, who has failed before."""
+    for kind in get_args(Kind):
+        fresh = [job for job in due if job.kind == kind and job.attempts == 0]
+        size = BATCHES[kind]
+        yield from (fresh[start : start + size] for start in range(0, len(fresh), size))
+    yield from ([job] for job in due if job.attempts > 0)
 
 
 class _Part:
-    """Takes its step when woken and every so often; backs off while what it needs is away."""
+    """Takes its step when woken and every so often, or sooner if the step says so in seconds; backs off on failure."""
 
-    def __init__(self, step: Callable[[], Awaitable[None]], *, every: float, woken: asyncio.Event) -> None:
+    def __init__(self, step: Callable[[], Awaitable[float | None]], *, every: float, woken: asyncio.Event) -> None:
         self._step = step
         self._every = every
         self._woken = woken
@@ -177,7 +215,7 @@ class _Part:
             self._woken.clear()
             try:
                 async with self._busy:
-                    await self._step()
+                    due = await self._step()
             except Exception as fault:
                 _report(fault)
                 await asyncio.sleep(wait * random.uniform(0.5, 1))
@@ -185,7 +223,7 @@ class _Part:
             else:
                 wait = BACKOFF_SECONDS[0]
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._every):
+                    async with asyncio.timeout(self._every if due is None else min(self._every, max(due, 0.001))):
                         await self._woken.wait()
 
 

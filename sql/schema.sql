@@ -21,6 +21,11 @@ CREATE FUNCTION current_account() RETURNS uuid
 -- Keys of an account beside keys of text in one index: what other accounts wrote costs a search nothing.
 CREATE EXTENSION IF NOT EXISTS btree_gin;
 
+-- The same for a transaction of an AI worker, which works for several, from app.account_ids: ids with commas between.
+CREATE FUNCTION current_accounts() RETURNS uuid[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN string_to_array(NULLIF(current_setting('app.account_ids', true), ''), ',')::uuid[];
+
 -- A company whose customers are served here.
 CREATE TABLE accounts (
     account_id uuid NOT NULL,
@@ -275,6 +280,7 @@ CREATE TABLE ai_jobs (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at timestamptz,
     announced_at timestamptz,
+    claimed_by uuid,                                            -- the delivery of the broker that did it last
     CONSTRAINT ai_jobs_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT ai_jobs_message_key UNIQUE (account_id, message_id, kind),
     CONSTRAINT ai_jobs_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
@@ -286,8 +292,9 @@ CREATE TABLE ai_jobs (
     CONSTRAINT ai_jobs_finished CHECK ((status IN ('done', 'failed')) = (finished_at IS NOT NULL)),
     CONSTRAINT ai_jobs_announced_last CHECK (announced_at IS NULL OR finished_at IS NOT NULL)
 ) WITH (fillfactor = 70);
--- The only index that a run's changes of state touch, and that once, when it leaves: the others stay in the page.
-CREATE INDEX ai_jobs_open ON ai_jobs (account_id, id) WHERE announced_at IS NULL;
+-- The only indexes that a run's changes of state touch, each once, when it leaves: the others stay in the page.
+CREATE INDEX ai_jobs_open ON ai_jobs (account_id, conversation_id) WHERE announced_at IS NULL;
+CREATE INDEX ai_jobs_waiting ON ai_jobs (account_id, id) WHERE published_at IS NULL;
 
 -- What a run has found, kept in the transaction that ends it: so a run has one result, and it can be told again.
 CREATE TABLE ai_results (
@@ -327,9 +334,10 @@ CREATE TABLE canned_replies (
 
 ----------------------------------------------------------------------------------------------------- who may do what
 
--- Three roles of the server, made by the first migration. They cannot log in and own nothing; connections take one at
--- their start (for the fourth, hummdesk_search, see the end):
---   hummdesk_app       web processes and AI workers: the rows of the transaction's account, none without one
+-- Four roles of the server, made by the migrations. They cannot log in and own nothing; connections take one at their
+-- start (for the fifth, hummdesk_search, see the end):
+--   hummdesk_app       web processes: the rows of the transaction's account, none without one
+--   hummdesk_worker    AI workers: the same, and those of the accounts that a transaction names; a member of hummdesk_app
 --   hummdesk_relay     AI runs of all accounts, nothing else
 --   hummdesk_operator  the commands `demo` and `token`: all accounts
 -- Row-level security is forced, so that it holds the owner of the tables as well. Only superusers are above it.
@@ -373,6 +381,16 @@ GRANT UPDATE (status, published_at, lease_until, deadline_at, last_error, finish
 
 -- A web process or relay with a login of its own asks at its start whether migrations are pending.
 GRANT SELECT ON schema_migrations TO hummdesk_app, hummdesk_relay;
+
+GRANT UPDATE (published_at, claimed_by) ON ai_jobs TO hummdesk_app;
+CREATE POLICY named_accounts ON conversations TO hummdesk_worker USING (account_id = ANY (current_accounts()));
+CREATE POLICY named_accounts ON messages TO hummdesk_worker USING (account_id = ANY (current_accounts()));
+CREATE POLICY named_accounts ON conversation_events TO hummdesk_worker USING (account_id = ANY (current_accounts()));
+CREATE POLICY named_accounts ON ai_jobs TO hummdesk_worker USING (account_id = ANY (current_accounts()));
+CREATE POLICY named_accounts ON ai_results TO hummdesk_worker USING (account_id = ANY (current_accounts()));
+CREATE POLICY named_accounts ON teams TO hummdesk_worker USING (account_id = ANY (current_accounts()));
+CREATE POLICY named_accounts ON team_members TO hummdesk_worker USING (account_id = ANY (current_accounts()));
+CREATE POLICY named_accounts ON users TO hummdesk_worker USING (account_id = ANY (current_accounts()));
 
 --------------------------------------------------------------------------------------------------------------------- search
 

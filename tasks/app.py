@@ -1,13 +1,15 @@
-"""The Celery application of the workers: `celery -A tasks.app worker`."""
+"""The Celery application of the workers: `python -m tasks`, or for one queue `celery -A tasks.app worker -Q NAME`."""
 
 import os
+import signal
 import sys
 from typing import Any
 
 from celery import Celery, signals
 
 from hummdesk import config
-from hummdesk.broker import configuration
+from hummdesk.broker import QUEUES, configuration
+from hummdesk.lifeline import die_with
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -40,8 +42,15 @@ def _log(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _expose(**_: Any) -> None:
-    """The main process tells the figures of its children, which run the tasks."""
+    """A main process tells the figures of all, which share a directory: on a machine the one for classification."""
     from hummdesk import metrics
 
-    if settings.metrics_port:
+    if settings.metrics_port and QUEUES["classification"] in app.amqp.queues.consume_from:
         metrics.expose(settings.metrics_port)
+
+
+@signals.worker_process_init.connect
+def _bind(**_: Any) -> None:
+    """A main process that is killed leaves no children that nobody gives work to."""
+    if bind := die_with(os.getppid(), signal.SIGKILL):
+        bind()

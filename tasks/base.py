@@ -1,8 +1,11 @@
 """What every AI run has in common: the claim, the tries, the one end. The tasks themselves are nothing but business.
 
-A run is claimed in PostgreSQL under a row lock, so that a message that the broker delivers twice does nothing. Tries
-are counted there, too, and what is to be tried again goes back there, for the relay to publish when it is due: a
-countdown in the broker would be lost with it, and would have to be shorter than its visibility time-out.
+A task of the broker names runs of any accounts. They are claimed together, tried side by side, and stored and told
+together as far as they are ready: one that takes long, fails or hangs holds no other back.
+
+A run is claimed in PostgreSQL under a row lock, so that a task that the broker delivers twice does nothing. Tries are
+counted there, too, and what is to be tried again goes back there, for the relay to publish when it is due: a countdown
+in the broker would be lost with it, and would have to be shorter than its visibility time-out.
 """
 
 import asyncio
@@ -10,12 +13,14 @@ import logging
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
+from celery.exceptions import Retry
 from structlog.contextvars import bound_contextvars
 
 from hummdesk import metrics
@@ -25,16 +30,18 @@ from hummdesk.broker import TASKS, lease_seconds
 from hummdesk.config import Settings
 from hummdesk.errors import HummDeskError, Unavailable
 from hummdesk.models import Conversation
-from hummdesk.storage import jobs
-from hummdesk.storage.database import Transaction
-from hummdesk.storage.jobs import Ended, Job, Kind, Outcome
+from hummdesk.storage import conversations, jobs
+from hummdesk.storage.jobs import Job, Kind, Outcome, Ref, Settled, Verdict
 from tasks.app import app
 from tasks.child import Desk, child
+from tasks.step import Stepwise
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DATABASE_RETRY_SECONDS = 0.25
+STEP_SECONDS = 2.0
+"""That a provider may compute at a stretch; the runs beside it wait as long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,11 @@ class Found:
 
     outcome: Outcome
     payload: dict[str, Any]
+    priority: str | None = None
+    """That its conversation gets."""
+
+
+Find = Callable[[Job], Coroutine[Any, Any, Found]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,95 +76,149 @@ FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
 """What a try that raised means; the first type that fits."""
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One that has ended, with what it found or the failure."""
+
+    verdict: Verdict
+    seconds: float
+
+
+class RunsFailed(Exception):
+    """How the broker and Flower hear of runs that failed for good; staff have been told, each by an event."""
+
+
 class Run(ABC):
-    """One kind of AI run. Subclasses say what it finds, and what follows from that."""
+    """One kind of AI run. Subclasses say what it finds."""
 
     kind: ClassVar[Kind]
+    turns: ClassVar[int]
+    """How many earlier messages of the conversation it looks at."""
 
     @abstractmethod
-    async def find(self, desk: Desk, job: Job) -> Found:
-        """Ask the provider. Holds no transaction meanwhile; cancelled at the soft limit."""
+    async def prepare(self, desk: Desk, going: Sequence[Job]) -> Find:
+        """Fetch what these need together; what is given asks the provider for one of them, and holds no transaction."""
 
-    async def keep(self, tx: Transaction, job: Job, found: Found) -> Conversation | None:
-        """Change what follows from it, in the transaction that ends the run; the conversation, if that has changed."""
-        return None
+    async def attempt(self, desk: Desk, refs: Sequence[Ref], *, delivery: UUID, redelivered: bool) -> None:
+        """One try of each, but of those that another worker is at, that have ended or whose time is over.
 
-    async def attempt(self, desk: Desk, account_id: UUID, run_id: UUID) -> None:
-        """One try of a run, unless another worker is at it, it has ended or its time is over."""
-        job = await _patiently(desk, lambda: self._claim(desk, account_id, run_id))
-        if job is None:
-            return
+        When all is stored and told, raises RunsFailed or Retry if that is what became of some, for Flower to show.
+        """
+        claimed = await _patiently(desk, lambda: self._claim(desk, refs, delivery, redelivered))
+        going = [job for job in claimed if not (self.kind == "draft" and job.overtaken)]
+        idle = [Verdict(job=job, status="done", outcome="superseded") for job in claimed if job not in going]
         # With each try: one that was killed in between may have told nobody. It is heard once.
-        await desk.broadcast.ai_processing_started(**_about(job), kind=self.kind, run_id=job.id)
-        began = time.perf_counter()
+        await asyncio.gather(
+            *(desk.broadcast.ai_processing_started(**_about(job), kind=self.kind, run_id=job.id) for job in going)
+        )
+        outcomes = Counter[str]()
+        if idle:
+            outcomes += await self._settle(desk, [Try(verdict, 0.0) for verdict in idle])
+        if going:
+            outcomes += await self._try_all(desk, going)
+        if outcomes["failed"]:
+            raise RunsFailed(f"{outcomes['failed']} of {len(refs)}")
+        if outcomes["retried"]:
+            raise Retry(f"{outcomes['retried']} of {len(refs)}")
+
+    async def _claim(self, desk: Desk, refs: Sequence[Ref], delivery: UUID, redelivered: bool) -> list[Job]:
+        async with desk.database.accounts(account_id for account_id, _ in refs) as tx:
+            if redelivered:
+                await jobs.hand_back(tx, refs, delivery=delivery)
+            lease = lease_seconds(desk.settings)
+            return await jobs.claim(tx, refs, delivery=delivery, lease_seconds=lease, turns=self.turns)
+
+    async def _try_all(self, desk: Desk, going: Sequence[Job]) -> Counter[str]:
         try:
-            async with asyncio.timeout(desk.settings.ai_soft_limit_seconds):
-                found = await self.find(desk, job)
+            find = await self.prepare(desk, going)
         except Exception as fault:
-            outcome = await self._failed(desk, job, fault)
-        else:
-            outcome = await self._succeeded(desk, job, found)
-        seconds = metrics.AI_SECONDS.labels(type=self.kind, provider=desk.provider.name, outcome=outcome)
-        seconds.observe(time.perf_counter() - began)
+            return await self._settle(desk, [Try(self._failed(desk, job, fault), 0.0) for job in going])
+        outcomes = Counter[str]()
+        trying = {asyncio.create_task(self._try(desk, job, find)) for job in going}
+        while trying:
+            ready, trying = await asyncio.wait(trying, return_when=asyncio.FIRST_COMPLETED)
+            outcomes += await self._settle(desk, [task.result() for task in ready])
+        return outcomes
 
-    async def _claim(self, desk: Desk, account_id: UUID, run_id: UUID) -> Job | None:
-        async with desk.database.account(account_id) as tx:
-            return await jobs.claim(tx, run_id, lease_seconds=lease_seconds(desk.settings))
+    async def _try(self, desk: Desk, job: Job, find: Find) -> Try:
+        began = time.perf_counter()
+        limit = desk.settings.ai_soft_limit_seconds
+        with bound_contextvars(account_id=str(job.account_id), run_id=str(job.id)):
+            try:
+                async with asyncio.timeout(limit):
+                    found = await Stepwise(find(job), seconds=min(limit, STEP_SECONDS))
+            except Exception as fault:
+                verdict = self._failed(desk, job, fault)
+            else:
+                verdict = Verdict(
+                    job=job,
+                    status="done",
+                    outcome=found.outcome,
+                    payload=found.payload,
+                    priority=found.priority,
+                )
+        return Try(verdict, time.perf_counter() - began)
 
-    async def _succeeded(self, desk: Desk, job: Job, found: Found) -> str:
-        async def write() -> tuple[bool, Conversation | None]:
-            async with desk.database.account(job.account_id) as tx:
-                if not await jobs.finish(tx, job.id, outcome=found.outcome):
-                    return False, None
-                await jobs.store_result(tx, job.id, kind=self.kind, payload=found.payload)
-                return True, await self.keep(tx, job, found)
-
-        ours, changed = await _patiently(desk, write)
-        if not ours:
-            return "overtaken"
-        if changed is not None:
-            await desk.broadcast.conversation_updated(changed)
-        await self._announce(desk, _ended(job, outcome=found.outcome), found.payload)
-        log.info("AI run ended", extra={"kind": self.kind, "outcome": found.outcome})
-        return found.outcome
-
-    async def _failed(self, desk: Desk, job: Job, fault: Exception) -> str:
+    def _failed(self, desk: Desk, job: Job, fault: Exception) -> Verdict:
         failure = next(failure for kind, failure in FAILURES if isinstance(fault, kind))
         metrics.ERRORS.labels(where="ai", code=failure.code).inc()
         log.warning("AI run failed", extra={"kind": self.kind, "attempt": job.attempts}, exc_info=fault)
-        final = failure.permanent or job.attempts >= desk.settings.ai_max_attempts
+        if failure.permanent or job.attempts >= desk.settings.ai_max_attempts:
+            return Verdict(job=job, status="failed", error=failure.message)
+        delay = backoff_seconds(desk.settings, job.attempts)
+        return Verdict(job=job, status="pending", error=failure.message, delay_seconds=delay)
 
-        async def write() -> bool:
-            async with desk.database.account(job.account_id) as tx:
-                if final:
-                    return await jobs.fail(tx, job.id, error=failure.message)
-                delay = backoff_seconds(desk.settings, job.attempts)
-                return await jobs.retry_later(tx, job.id, delay_seconds=delay, error=failure.message)
+    async def _settle(self, desk: Desk, tries: Sequence[Try]) -> Counter[str]:
+        """Store together, or if that fails because of one of them, each for itself; tell; how many came to what."""
+        try:
+            settled = await _patiently(desk, lambda: self._store(desk, tries))
+        except Unavailable:
+            raise
+        except Exception as fault:
+            if len(tries) > 1:
+                return sum([await self._settle(desk, [one]) for one in tries], Counter[str]())
+            unstorable = self._failed(desk, tries[0].verdict.job, fault)
+            tries = [Try(unstorable, tries[0].seconds)]
+            settled = await _patiently(desk, lambda: self._store(desk, tries))
+        await self._tell(desk, tries, settled)
+        return self._count(desk, tries, settled)
 
-        if not await _patiently(desk, write):
-            return "overtaken"
-        if final:
-            await self._announce(desk, _ended(job, last_error=failure.message), None)
-        return "failed" if final else "retried"
+    async def _store(self, desk: Desk, tries: Sequence[Try]) -> Settled:
+        verdicts = [one.verdict for one in tries]
+        async with desk.database.accounts(verdict.job.account_id for verdict in verdicts) as tx:
+            return await jobs.settle(tx, verdicts, quiet_seconds=desk.settings.ai_quiet_seconds)
 
-    async def _announce(self, desk: Desk, ended: Ended, result: dict[str, Any] | None) -> None:
+    def _count(self, desk: Desk, tries: Sequence[Try], settled: Settled) -> Counter[str]:
+        outcomes: dict[UUID, str] = {ended.id: ended.outcome or "failed" for ended in settled.ended}
+        outcomes |= dict.fromkeys(settled.again, "retried")
+        for one in tries:
+            job = one.verdict.job
+            outcome = outcomes.get(job.id, "overtaken")
+            seconds = metrics.AI_SECONDS.labels(type=self.kind, provider=desk.provider.name, outcome=outcome)
+            seconds.observe(one.seconds)
+            log.info("AI run ended", extra={"kind": self.kind, "outcome": outcome, "run_id": str(job.id)})
+        return Counter(outcomes.get(one.verdict.job.id, "overtaken") for one in tries)
+
+    async def _tell(self, desk: Desk, tries: Sequence[Try], settled: Settled) -> None:
         """Tell, then note that it is told: what happens to this process in between, the relay tells it again."""
-        await announce(desk.broadcast, ended, result)
-
-        async def write() -> bool:
-            async with desk.database.account(ended.account_id) as tx:
-                return await jobs.announced(tx, ended.id)
-
-        await _patiently(desk, write)
+        for account_id, conversation_id in settled.reprioritized:
+            changed = await _patiently(desk, partial(_view, desk, account_id, conversation_id))
+            await desk.broadcast.conversation_updated(changed)
+        if settled.ended:
+            payloads = {one.verdict.job.id: one.verdict.payload for one in tries}
+            await announce(desk.broadcast, [(ended, payloads.get(ended.id)) for ended in settled.ended])
+            await _patiently(desk, lambda: _note(desk, [ended.ref for ended in settled.ended]))
 
 
 def register(run: Run) -> None:
     """Make a Celery task of it, under the name by which the relay calls it."""
 
-    @app.task(name=TASKS[run.kind])
-    def task(account_id: str, run_id: str) -> None:
-        with bound_contextvars(account_id=account_id, run_id=run_id):
-            child().run(lambda desk: run.attempt(desk, UUID(account_id), UUID(run_id)))
+    @app.task(name=TASKS[run.kind], bind=True, throws=(RunsFailed,))
+    def task(self: Any, runs: list[tuple[str, str]]) -> None:
+        refs = [(UUID(account_id), UUID(run_id)) for account_id, run_id in runs]
+        delivery = self.request.delivery_info or {}
+        again = bool(delivery.get("redelivered"))
+        child().run(lambda desk: run.attempt(desk, refs, delivery=UUID(self.request.id), redelivered=again))
 
 
 def backoff_seconds(settings: Settings, attempts: int) -> float:
@@ -164,7 +230,7 @@ def backoff_seconds(settings: Settings, attempts: int) -> float:
 async def _patiently(desk: Desk, write: Callable[[], Awaitable[T]]) -> T:
     """Wait for PostgreSQL as long as the hard limit allows; then the lease runs out, and the relay sees to it.
 
-    Repeating a transaction that had been committed unnoticed does nothing: its run is no longer running.
+    Repeating a transaction that had been committed unnoticed does nothing: its runs are no longer running.
     """
     until = time.monotonic() + (desk.settings.ai_hard_limit_seconds - desk.settings.ai_soft_limit_seconds) / 2
     while True:
@@ -176,18 +242,16 @@ async def _patiently(desk: Desk, write: Callable[[], Awaitable[T]]) -> T:
             await asyncio.sleep(DATABASE_RETRY_SECONDS)
 
 
+async def _view(desk: Desk, account_id: UUID, conversation_id: UUID) -> Conversation:
+    async with desk.database.account(account_id) as tx:
+        return await conversations.as_staff(tx, conversation_id=conversation_id)
+
+
+async def _note(desk: Desk, refs: Sequence[Ref]) -> int:
+    async with desk.database.accounts(account_id for account_id, _ in refs) as tx:
+        return await jobs.announced(tx, refs)
+
+
 def _about(job: Job) -> dict[str, UUID]:
     message = job.message
     return {"account_id": job.account_id, "conversation_id": message.conversation_id, "message_id": message.id}
-
-
-def _ended(job: Job, *, outcome: Outcome | None = None, last_error: str | None = None) -> Ended:
-    return Ended(
-        **_about(job),
-        id=job.id,
-        kind=job.kind,
-        outcome=outcome,
-        last_error=last_error,
-        started_at=job.started_at,
-        finished_at=datetime.now(UTC),
-    )

@@ -1,14 +1,15 @@
 """Classification of a customer's message: what it is about, how soon it matters, who should answer."""
 
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
 from uuid import UUID
 
-from hummdesk.ai.protocol import Context, IncomingMessage, Team
+from hummdesk.ai.protocol import Context, IncomingMessage, Team, Turn
 from hummdesk.errors import Unavailable
-from hummdesk.models import Conversation
-from hummdesk.storage import conversations, jobs, teams
-from hummdesk.storage.database import Transaction
-from hummdesk.storage.jobs import Job
-from tasks.base import Found, Run, register
+from hummdesk.storage import teams
+from hummdesk.storage.jobs import Job, Kind
+from tasks.base import Find, Found, Run, register
 from tasks.child import Desk
 
 SURE = 0.5
@@ -16,38 +17,49 @@ SURE = 0.5
 
 
 class Classification(Run):
-    kind = "classification"
+    kind: ClassVar[Kind] = "classification"
+    turns = 6
 
-    async def find(self, desk: Desk, job: Job) -> Found:
-        async with desk.database.account(job.account_id) as tx:
-            known = tuple(Team(id=t.id, name=t.name, agent_ids=t.agent_ids) for t in await teams.teams(tx))
-        context = Context(teams=known, online=await _online(desk, job.account_id))
-        message = IncomingMessage(content=job.message.content, customer_name=job.message.sender_name)
-        found = await desk.provider.classify(message, context)
-        payload = {
-            "classification": found.wire(),
-            "confidence": found.confidence,
-            "provider": desk.provider.name,
-        }
-        return Found(outcome="done", payload=payload)
+    async def prepare(self, desk: Desk, going: Sequence[Job]) -> Find:
+        accounts = {job.account_id for job in going}
+        known = await _teams(desk, accounts)
+        online = await _online(desk, known)
 
-    async def keep(self, tx: Transaction, job: Job, found: Found) -> Conversation | None:
-        if job.assigned_to is not None:
-            await jobs.add_draft(tx, job)
-        conversation_id, priority = job.message.conversation_id, found.payload["classification"]["priority"]
-        if found.payload["confidence"] < SURE:
-            return None
-        if not await conversations.set_priority(tx, conversation_id=conversation_id, priority=priority):
-            return None
-        return await conversations.as_staff(tx, conversation_id=conversation_id)
+        async def find(job: Job) -> Found:
+            context = Context(
+                teams=tuple(known.get(job.account_id, ())),
+                online=online.get(job.account_id, frozenset()),
+                history=tuple(Turn(sender=turn.sender, content=turn.content) for turn in job.history),
+            )
+            message = IncomingMessage(content=job.message.content, customer_name=job.message.sender_name)
+            found = await desk.provider.classify(message, context)
+            payload = {
+                "classification": found.wire(),
+                "confidence": found.confidence,
+                "provider": desk.provider.name,
+            }
+            return Found(outcome="done", payload=payload, priority=found.priority if found.confidence >= SURE else None)
+
+        return find
 
 
-async def _online(desk: Desk, account_id: UUID) -> frozenset[UUID]:
+async def _teams(desk: Desk, accounts: Iterable[UUID]) -> dict[UUID, list[Team]]:
+    """By account; without those that have none."""
+    known: dict[UUID, list[Team]] = {}
+    async with desk.database.accounts(accounts) as tx:
+        for team in await teams.teams(tx, accounts):
+            known.setdefault(team.account_id, []).append(Team(id=team.id, name=team.name, agent_ids=team.agent_ids))
+    return known
+
+
+async def _online(desk: Desk, accounts: Iterable[UUID]) -> dict[UUID, frozenset[UUID]]:
     """Nobody, when Redis cannot tell: then no agent is suggested."""
+    wanted = list(accounts)
     try:
-        return frozenset(await desk.broadcast.online_agents(account_id))
+        statuses = await asyncio.gather(*(desk.broadcast.online_agents(account_id) for account_id in wanted))
     except Unavailable:
-        return frozenset()
+        return {}
+    return {account_id: frozenset(found) for account_id, found in zip(wanted, statuses, strict=True)}
 
 
 register(Classification())

@@ -1,10 +1,8 @@
 """Child processes that are known by name, never outlive us, and can be found again if they did."""
 
 import asyncio
-import ctypes
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,12 +12,11 @@ from typing import IO
 import psutil
 
 from hummdesk.faults import Fault
+from hummdesk.lifeline import die_with
 
-PR_SET_PDEATHSIG = 1
 LOG_BYTES = 10_000_000
 KILL_SECONDS = 5.0
 POLL_SECONDS = 0.02
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,22 +135,8 @@ async def spawn(service: Service, output: IO[bytes], script: IO[bytes] | None = 
         group=user.gid if user else None,
         extra_groups=[] if user else None,
         start_new_session=True,
-        preexec_fn=_die_with(os.getpid(), service.orphan_signal),
+        preexec_fn=die_with(os.getpid(), service.orphan_signal),
     )
-
-
-def _die_with(parent: int, number: signal.Signals) -> Callable[[], None] | None:
-    """Runs in the child after its user changed, which would clear the setting, and before exec, which keeps it."""
-    libc = _libc
-    if libc is None:
-        return None
-
-    def bind() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return bind
 
 
 def _open_log(path: Path) -> IO[bytes]:

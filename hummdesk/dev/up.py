@@ -94,7 +94,6 @@ class Up:
     def _services(self, settings: Settings, values: Mapping[str, str]) -> list[Service]:
         web = [f"web-{number}" for number in range(1, self.workers + 1)] if self.workers > 1 else ["web"]
         env = os.environ | values | {METRICS: str(self.metrics)}
-        celery = ("celery", "-A", "tasks.app", "worker", "--without-gossip", "--without-mingle")
 
         def service(name: str, *arguments: str, stop_seconds: float = WORKER_STOP_SECONDS) -> Service:
             command = (sys.executable, "-m", *arguments)
@@ -104,7 +103,7 @@ class Up:
         return [
             *(service(name, "hummdesk", "serve", "--share-port", stop_seconds=grace) for name in web),
             service("relay", "hummdesk", "relay"),
-            service("worker", *celery),
+            service("worker", "tasks"),
         ]
 
     async def _ready(self, settings: Settings) -> None:

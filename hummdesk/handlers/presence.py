@@ -69,7 +69,7 @@ async def get_presence(desk: Desk, session: Session, _: Payload) -> Payload:
 
 async def get_teams(desk: Desk, session: Session, _: Payload) -> Payload:
     async with desk.database.account(session.who.account_id) as tx:
-        found = await teams.teams(tx)
+        found = await teams.teams(tx, [session.who.account_id])
     return {"teams": [team.wire() for team in found]}
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Literal
 from uuid import UUID
@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from hummdesk.storage.translation import translated
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
-Role = Literal["hummdesk_app", "hummdesk_relay", "hummdesk_operator"]
+Role = Literal["hummdesk_app", "hummdesk_worker", "hummdesk_relay", "hummdesk_operator"]
 
 RECONNECT_SECONDS = 2.0
 """The pool gives a connection up after this and starts anew with the next request: its own back-off, which doubles
@@ -66,11 +66,15 @@ class Database:
         Raises Unavailable when PostgreSQL cannot be reached or a time-out is met, also at the commit: then it is
         not known whether the transaction has been committed.
         """
-        return self._transaction(str(account_id))
+        return self._transaction("app.account_id", str(account_id))
+
+    def accounts(self, account_ids: Iterable[UUID]) -> AbstractAsyncContextManager[Transaction]:
+        """The same for several accounts, as the AI workers' role and for the queries that say whose rows they mean."""
+        return self._transaction("app.account_ids", ",".join(sorted({str(one) for one in account_ids})))
 
     def everywhere(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction without an account: the relay and the operator see all of them, the application none."""
-        return self._transaction("")
+        return self._transaction("app.account_id", "")
 
     async def check(self) -> None:
         """Raise Unavailable unless PostgreSQL answers."""
@@ -78,13 +82,13 @@ class Database:
             await tx.execute("SELECT 1")
 
     @asynccontextmanager
-    async def _transaction(self, account: str) -> AsyncIterator[Transaction]:
+    async def _transaction(self, setting: str, value: str) -> AsyncIterator[Transaction]:
         with translated():
             async with self._pool.connection() as connection:
                 # A frozen server minds no statement_timeout, and a commit may take as long as a statement.
                 with _cut_after(2 * self._timeout + CUT_MARGIN_SECONDS, connection):
                     async with connection.pipeline():  # BEGIN and this in one round trip
-                        await connection.execute("SELECT set_config('app.account_id', %s, true)", (account,))
+                        await connection.execute("SELECT set_config(%s, %s, true)", (setting, value))
                     yield connection
                     await connection.commit()
 

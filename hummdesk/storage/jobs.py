@@ -1,16 +1,16 @@
-"""AI runs, from the outbox to their one terminal event.
+"""AI runs in the hands of a worker, several accounts' at a time. For how they come there see `outbox`.
 
 `pending` → `published` (the broker has it) → `running` (a worker has claimed it) → `done` or `failed`. A lease bounds
-how long `published` and `running` are believed. Whoever gets True from `finish` or `fail` emits the terminal event and
-then calls `announced`; the relay emits it for those who did not live to do so.
+how long `published` and `running` are believed. Whoever has `settle` end a run emits its terminal event and then calls
+`announced`; the relay emits it for those who did not live to do so.
 """
 
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
-
-from psycopg.types.json import Jsonb
 
 from hummdesk.models import Message
 from hummdesk.storage.database import Transaction
@@ -21,25 +21,27 @@ queries = load("jobs")
 
 Kind = Literal["classification", "draft"]
 Outcome = Literal["done", "abstained", "superseded"]
+Ref = tuple[UUID, UUID]
+"""Account and run."""
+
+TURN_LENGTH = 2_000
+"""Characters of each earlier message that a job brings along."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobRef:
-    """What the broker carries of a run."""
+class Earlier:
+    """A public message before that of a run."""
 
-    id: UUID
-    account_id: UUID
-    kind: Kind
-    attempts: int
-
-    @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Self:
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+    sender: Literal["customer", "agent", "system"]
+    content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A claimed run. `attempts` counts this try; `assigned_to` is who has the conversation now."""
+    """A claimed run. `attempts` counts this try; `assigned_to` is who has the conversation now.
+
+    `overtaken`: the customer or an agent has said something after its message. `history` has the oldest first.
+    """
 
     id: UUID
     account_id: UUID
@@ -48,11 +50,33 @@ class Job:
     message: Message
     assigned_to: UUID | None
     started_at: datetime
+    overtaken: bool
+    history: tuple[Earlier, ...]
+
+    @property
+    def ref(self) -> Ref:
+        return self.account_id, self.id
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
-        own = {name: row[name] for name in cls.__dataclass_fields__ if name != "message"}
-        return cls(message=Message.from_row(nested(row, "message")), **own)
+        own = {name: row[name] for name in cls.__dataclass_fields__ if name not in ("message", "history")}
+        history = tuple(Earlier(**turn) for turn in reversed(row["history"]))
+        return cls(message=Message.from_row(nested(row, "message")), history=history, **own)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What becomes of a try: `done` with an outcome and perhaps a payload, `failed` for good, or `pending` again."""
+
+    job: Job
+    status: Literal["done", "failed", "pending"]
+    outcome: Outcome | None = None
+    error: str | None = None
+    delay_seconds: float = 0.0
+    """Until a pending one is due."""
+    payload: dict[str, Any] | None = None
+    priority: str | None = None
+    """That the conversation gets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,97 +93,81 @@ class Ended:
     started_at: datetime | None
     finished_at: datetime
 
+    @property
+    def ref(self) -> Ref:
+        return self.account_id, self.id
+
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Depth:
-    """Runs of one kind and state before their end, for the metrics."""
+class Settled:
+    """What came of verdicts.
 
-    kind: Kind
-    status: Literal["pending", "published", "running"]
-    jobs: int
-    oldest_seconds: float
-
-    @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Self:
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
-
-
-async def publishable(
-    tx: Transaction, limit: int, *, lease_seconds: float, deadline_seconds: float, max_attempts: int
-) -> list[JobRef]:
-    """Relay: runs to hand to the broker, the oldest first taken; they are marked as published.
-
-    The deadline runs from a run's first time here. A run that nobody claims within the lease comes again.
+    `ended` also has the drafts that became idle; a run that somebody else has ended is in none. `reprioritized` has
+    accounts and conversations.
     """
-    rows = queries.publishable(
-        tx, limit=limit, lease_seconds=lease_seconds, deadline_seconds=deadline_seconds, max_attempts=max_attempts
+
+    ended: list[Ended]
+    again: set[UUID]
+    """The runs that will be tried again."""
+    reprioritized: set[tuple[UUID, UUID]]
+
+
+async def claim(tx: Transaction, refs: Sequence[Ref], *, delivery: UUID, lease_seconds: float, turns: int) -> list[Job]:
+    """Begin a try of each, in the order in which they were asked for.
+
+    Left out is what another worker is at, has ended, or is past its deadline. `delivery` names the broker's message;
+    `turns` is how many earlier messages each job brings along.
+    """
+    terms = {"delivery": delivery, "lease_seconds": lease_seconds, "turns": turns, "turn_length": TURN_LENGTH}
+    return [Job.from_row(row) async for row in queries.claim(tx, **_named(refs), **terms)]
+
+
+async def settle(tx: Transaction, verdicts: Sequence[Verdict], *, quiet_seconds: float) -> Settled:
+    """Carry out verdicts on tries that still run.
+
+    A classified message of an assigned conversation, if it is the last word there, has a draft asked for, which is due
+    `quiet_seconds` after the message; the drafts for earlier ones are superseded.
+    """
+    rows = [
+        row
+        async for row in queries.settle(
+            tx,
+            **_named([verdict.job.ref for verdict in verdicts]),
+            attempts=[verdict.job.attempts for verdict in verdicts],
+            statuses=[verdict.status for verdict in verdicts],
+            outcomes=[verdict.outcome for verdict in verdicts],
+            errors=[verdict.error for verdict in verdicts],
+            delays=[verdict.delay_seconds for verdict in verdicts],
+            payloads=[None if verdict.payload is None else json.dumps(verdict.payload) for verdict in verdicts],
+            priorities=[verdict.priority for verdict in verdicts],
+            event_ids=[new_id() for _ in verdicts],
+            draft_ids=[new_id() for _ in verdicts],
+            quiet_seconds=quiet_seconds,
+        )
+    ]
+    return Settled(
+        ended=[Ended.from_row(row) for row in rows if row["status"] != "pending"],
+        again={row["id"] for row in rows if row["status"] == "pending"},
+        reprioritized={(row["account_id"], row["conversation_id"]) for row in rows if row["reprioritized"]},
     )
-    return [JobRef.from_row(row) async for row in rows]
 
 
-async def claim(tx: Transaction, run_id: UUID, *, lease_seconds: float) -> Job | None:
-    """Begin a try, or None: another worker is at it, it has ended, or its deadline has passed."""
-    row = await queries.claim(tx, run_id=run_id, lease_seconds=lease_seconds)
-    return row and Job.from_row(row)
+async def hand_back(tx: Transaction, refs: Sequence[Ref], *, delivery: UUID) -> int:
+    """Give up what this delivery of the broker has claimed in a worker that is gone; how many runs that are."""
+    rows: int = await queries.hand_back(tx, delivery=delivery, **_named(refs))
+    return rows
 
 
-async def finish(tx: Transaction, run_id: UUID, *, outcome: Outcome) -> bool:
-    """End a running job; False if somebody else has ended it: then emit nothing."""
-    return _hit(await queries.finish(tx, run_id=run_id, outcome=outcome))
+async def announced(tx: Transaction, refs: Sequence[Ref]) -> int:
+    """Note that the terminal events of ended runs are out; how many the relay was not faster with."""
+    rows: int = await queries.announced(tx, **_named(refs))
+    return rows
 
 
-async def fail(tx: Transaction, run_id: UUID, *, error: str) -> bool:
-    """Give up a running job; False if somebody else has ended it: then emit nothing."""
-    return _hit(await queries.fail(tx, run_id=run_id, error=error))
-
-
-async def retry_later(tx: Transaction, run_id: UUID, *, delay_seconds: float, error: str) -> bool:
-    """Have a running job tried again after a delay; False if somebody else has ended it."""
-    return _hit(await queries.retry_later(tx, run_id=run_id, delay_seconds=delay_seconds, error=error))
-
-
-async def announced(tx: Transaction, run_id: UUID) -> bool:
-    """Note that the terminal event of an ended run is out; False if the relay was faster."""
-    return _hit(await queries.announced(tx, run_id=run_id))
-
-
-async def store_result(tx: Transaction, run_id: UUID, *, kind: Kind, payload: dict[str, Any]) -> bool:
-    """Keep what a run has found; False if an earlier try has stored something, which stays."""
-    return _hit(await queries.store_result(tx, run_id=run_id, kind=kind, payload=Jsonb(payload)))
-
-
-async def add_draft(tx: Transaction, job: Job) -> UUID | None:
-    """Ask for a draft on the message of a run and wake the relay; None if that has been asked for."""
-    draft_id = new_id()
-    added = await queries.add_draft(tx, id=draft_id, run_id=job.id)
-    return draft_id if added else None
-
-
-async def expired(tx: Transaction, limit: int, *, max_attempts: int) -> list[Ended]:
-    """Relay: fail runs past their deadline, or whose last allowed try has lost its worker.
-
-    Emit their terminal events before the transaction ends: if that cannot be done, they come again.
-    """
-    return [Ended.from_row(row) async for row in queries.expired(tx, limit=limit, max_attempts=max_attempts)]
-
-
-async def unannounced(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[Ended]:
-    """Relay: runs that ended a while ago, whose terminal event nobody has noted as emitted.
-
-    Emit their terminal events before the transaction ends: if that cannot be done, they come again.
-    """
-    rows = queries.unannounced(tx, limit=limit, older_than_seconds=older_than_seconds)
-    return [Ended.from_row(row) async for row in rows]
-
-
-async def depth(tx: Transaction) -> list[Depth]:
-    """Relay: the queue, by kind and state."""
-    return [Depth.from_row(row) async for row in queries.depth(tx)]
-
-
-def _hit(rows: int) -> bool:
-    return rows == 1
+def _named(refs: Iterable[Ref]) -> dict[str, list[UUID]]:
+    accounts, runs = zip(*refs, strict=True)
+    return {"account_ids": list(accounts), "run_ids": list(runs)}

@@ -1,5 +1,6 @@
-"""The teams of an account."""
+"""The teams of accounts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
@@ -12,6 +13,7 @@ queries = load("teams")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
+    account_id: UUID
     id: UUID
     name: str
     agent_ids: tuple[UUID, ...]
@@ -19,12 +21,12 @@ class Team:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
-        return cls(id=row["id"], name=row["name"], agent_ids=tuple(row["agent_ids"]))
+        return cls(account_id=row["account_id"], id=row["id"], name=row["name"], agent_ids=tuple(row["agent_ids"]))
 
     def wire(self) -> dict[str, Any]:
         return {"teamId": str(self.id), "name": self.name, "agentIds": [str(agent_id) for agent_id in self.agent_ids]}
 
 
-async def teams(tx: Transaction) -> list[Team]:
-    """All teams of the account, by name."""
-    return [Team.from_row(row) async for row in queries.teams(tx)]
+async def teams(tx: Transaction, account_ids: Iterable[UUID]) -> list[Team]:
+    """All teams of these accounts, as far as the transaction sees them, by name."""
+    return [Team.from_row(row) async for row in queries.teams(tx, account_ids=list(account_ids))]

@@ -1,49 +1,27 @@
--- name: publishable(limit, lease_seconds, deadline_seconds, max_attempts)
--- Take runs that wait for the broker, or that nobody has claimed or ended within a lease; the first time starts the clock.
-WITH due AS (
+-- name: claim(account_ids, run_ids, delivery, lease_seconds, turns, turn_length)
+-- Begin a try of runs, with what it needs to know; no row for one that is being tried, has ended or is past its deadline.
+WITH named AS (
     SELECT account_id, id
-    FROM ai_jobs
-    WHERE announced_at IS NULL
-      AND (
-          status = 'pending' AND available_at <= clock_timestamp()
-          OR status IN ('published', 'running') AND lease_until <= clock_timestamp()
+    FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
+), claimable AS (
+    SELECT ai_jobs.account_id, ai_jobs.id
+    FROM named
+    JOIN ai_jobs
+      ON ai_jobs.account_id = named.account_id
+     AND ai_jobs.id = named.id
+    WHERE (
+          ai_jobs.status = 'pending' AND ai_jobs.available_at <= clock_timestamp()
+          OR ai_jobs.status = 'published'
       )
-      AND attempts < :max_attempts
-      AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
-    ORDER BY available_at
-    LIMIT :limit
-    FOR UPDATE SKIP LOCKED
-)
-UPDATE ai_jobs
-SET
-    status = 'published',
-    published_at = clock_timestamp(),
-    lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
-    deadline_at = COALESCE(deadline_at, clock_timestamp() + make_interval(secs => :deadline_seconds))
-FROM due
-WHERE ai_jobs.account_id = due.account_id
-  AND ai_jobs.id = due.id
-RETURNING ai_jobs.id, ai_jobs.account_id, ai_jobs.kind, ai_jobs.attempts;
-
--- name: claim(run_id, lease_seconds)^
--- Begin a try of a run, with what it needs to know; no row when it is being tried, has ended or is past its deadline.
-WITH claimable AS (
-    SELECT account_id, id
-    FROM ai_jobs
-    WHERE account_id = current_account()
-      AND id = :run_id
-      AND (
-          status = 'pending' AND available_at <= clock_timestamp()
-          OR status = 'published'
-          OR status = 'running' AND lease_until <= clock_timestamp()
-      )
-      AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
-    FOR UPDATE SKIP LOCKED
+      AND (ai_jobs.deadline_at IS NULL OR ai_jobs.deadline_at > clock_timestamp())
+    FOR UPDATE OF ai_jobs SKIP LOCKED
 ), job AS (
     UPDATE ai_jobs
     SET
         status = 'running',
         attempts = attempts + 1,
+        published_at = COALESCE(published_at, clock_timestamp()),
+        claimed_by = :delivery,
         lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
         started_at = COALESCE(started_at, clock_timestamp())
     FROM claimable
@@ -54,6 +32,7 @@ WITH claimable AS (
         ai_jobs.id,
         ai_jobs.conversation_id,
         ai_jobs.message_id,
+        ai_jobs.seq,
         ai_jobs.kind,
         ai_jobs.attempts,
         ai_jobs.started_at
@@ -65,6 +44,25 @@ SELECT
     job.attempts,
     job.started_at,
     conversations.assigned_to,
+    EXISTS (
+        SELECT
+        FROM messages AS later
+        WHERE later.account_id = job.account_id
+          AND later.conversation_id = job.conversation_id
+          AND later.seq > job.seq
+          AND NOT later.private
+          AND later.sender_type IN ('customer', 'agent')
+    ) AS overtaken,
+    ARRAY(
+        SELECT jsonb_build_object('sender', earlier.sender_type, 'content', left(earlier.content, :turn_length))
+        FROM messages AS earlier
+        WHERE earlier.account_id = job.account_id
+          AND earlier.conversation_id = job.conversation_id
+          AND earlier.seq < job.seq
+          AND NOT earlier.private
+        ORDER BY earlier.seq DESC
+        LIMIT :turns
+    ) AS history,
     messages.id AS message_id,
     messages.conversation_id AS message_conversation_id,
     messages.seq AS message_seq,
@@ -84,132 +82,240 @@ JOIN messages
  AND messages.id = job.message_id
 JOIN conversations
   ON conversations.account_id = job.account_id
- AND conversations.id = job.conversation_id;
+ AND conversations.id = job.conversation_id
+ORDER BY job.id;
 
--- name: finish(run_id, outcome)!
--- End a run that is being tried.
-UPDATE ai_jobs
-SET status = 'done', outcome = :outcome, finished_at = clock_timestamp()
-WHERE account_id = current_account()
-  AND id = :run_id
-  AND status = 'running';
-
--- name: fail(run_id, error)!
--- Give up a run that is being tried.
-UPDATE ai_jobs
-SET status = 'failed', last_error = :error, finished_at = clock_timestamp()
-WHERE account_id = current_account()
-  AND id = :run_id
-  AND status = 'running';
-
--- name: retry_later(run_id, delay_seconds, error)!
--- Hand a run that is being tried back to the relay, to be published after a delay.
-UPDATE ai_jobs
-SET
-    status = 'pending',
-    available_at = clock_timestamp() + make_interval(secs => :delay_seconds),
-    lease_until = NULL,
-    last_error = :error
-WHERE account_id = current_account()
-  AND id = :run_id
-  AND status = 'running';
-
--- name: announced(run_id)!
--- Note that the terminal event of an ended run has been emitted.
-UPDATE ai_jobs
-SET announced_at = clock_timestamp()
-WHERE account_id = current_account()
-  AND id = :run_id
-  AND finished_at IS NOT NULL
-  AND announced_at IS NULL;
-
--- name: store_result(run_id, kind, payload)!
--- Keep what a run has found, once.
-INSERT INTO ai_results (account_id, run_id, kind, payload)
-VALUES (current_account(), :run_id, :kind, :payload)
-ON CONFLICT (account_id, run_id) DO NOTHING;
-
--- name: add_draft(id, run_id)^
--- Ask for a draft on the message of a run, once, and wake the relay.
-WITH job AS (
-    INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind)
-    SELECT account_id, :id, conversation_id, message_id, seq, 'draft'
-    FROM ai_jobs
-    WHERE account_id = current_account()
-      AND id = :run_id
+-- name: settle(account_ids, run_ids, attempts, statuses, outcomes, errors, delays, payloads, priorities, event_ids, draft_ids, quiet_seconds)
+-- End tries, or hand their runs back to be tried later, with all that follows: result, priority, drafts asked for and made idle.
+-- A draft that a newer message or an agent's reply has overtaken is superseded, whatever was found.
+WITH verdict AS (
+    SELECT
+        account_id,
+        run_id,
+        attempt,
+        status,
+        outcome,
+        error,
+        delay,
+        payload::jsonb AS payload,
+        priority,
+        event_id,
+        draft_id
+    FROM unnest(
+        :account_ids::uuid[],
+        :run_ids::uuid[],
+        :attempts::integer[],
+        :statuses::text[],
+        :outcomes::text[],
+        :errors::text[],
+        :delays::float8[],
+        :payloads::text[],
+        :priorities::text[],
+        :event_ids::uuid[],
+        :draft_ids::uuid[]
+    ) AS verdict (
+        account_id, run_id, attempt, status, outcome, error, delay, payload, priority, event_id, draft_id
+    )
+), held AS (
+    SELECT
+        verdict.*,
+        ai_jobs.conversation_id,
+        ai_jobs.message_id,
+        ai_jobs.seq,
+        ai_jobs.kind
+    FROM verdict
+    JOIN ai_jobs
+      ON ai_jobs.account_id = verdict.account_id
+     AND ai_jobs.id = verdict.run_id
+    WHERE ai_jobs.status = 'running'
+      AND ai_jobs.attempts = verdict.attempt
+    ORDER BY ai_jobs.account_id, ai_jobs.id
+    FOR UPDATE OF ai_jobs SKIP LOCKED
+), tried AS (
+    SELECT
+        held.*,
+        EXISTS (
+            SELECT
+            FROM messages AS later
+            WHERE later.account_id = held.account_id
+              AND later.conversation_id = held.conversation_id
+              AND later.seq > held.seq
+              AND NOT later.private
+              AND later.sender_type IN ('customer', 'agent')
+        ) AS overtaken
+    FROM held
+), judged AS (
+    SELECT
+        account_id,
+        run_id,
+        conversation_id,
+        message_id,
+        seq,
+        kind,
+        overtaken,
+        CASE WHEN kind = 'draft' AND overtaken THEN 'done' ELSE status END AS status,
+        CASE WHEN kind = 'draft' AND overtaken THEN 'superseded' ELSE outcome END AS outcome,
+        error,
+        delay,
+        payload,
+        priority,
+        event_id,
+        draft_id
+    FROM tried
+), ended AS (
+    UPDATE ai_jobs
+    SET
+        status = judged.status,
+        outcome = judged.outcome,
+        last_error = COALESCE(judged.error, last_error),
+        available_at = CASE
+            WHEN judged.status = 'pending' THEN clock_timestamp() + make_interval(secs => judged.delay)
+            ELSE available_at
+        END,
+        published_at = CASE WHEN judged.status = 'pending' THEN NULL ELSE published_at END,
+        lease_until = CASE WHEN judged.status = 'pending' THEN NULL ELSE lease_until END,
+        finished_at = CASE WHEN judged.status = 'pending' THEN NULL ELSE clock_timestamp() END
+    FROM judged
+    WHERE ai_jobs.account_id = judged.account_id
+      AND ai_jobs.id = judged.run_id
+    RETURNING
+        ai_jobs.id,
+        ai_jobs.account_id,
+        ai_jobs.conversation_id,
+        ai_jobs.message_id,
+        ai_jobs.kind,
+        ai_jobs.status,
+        ai_jobs.outcome,
+        ai_jobs.last_error,
+        ai_jobs.started_at,
+        ai_jobs.finished_at
+), result AS (
+    INSERT INTO ai_results (account_id, run_id, kind, payload)
+    SELECT account_id, run_id, kind, payload
+    FROM judged
+    WHERE payload IS NOT NULL
+      AND outcome <> 'superseded'
+    ON CONFLICT (account_id, run_id) DO NOTHING
+), wanted AS (
+    SELECT DISTINCT ON (account_id, conversation_id) account_id, conversation_id, priority, event_id
+    FROM judged
+    WHERE priority IS NOT NULL
+    ORDER BY account_id, conversation_id, seq DESC
+), unequal AS (
+    SELECT
+        conversations.account_id,
+        conversations.id,
+        conversations.priority AS old,
+        wanted.priority AS new,
+        wanted.event_id
+    FROM wanted
+    JOIN conversations
+      ON conversations.account_id = wanted.account_id
+     AND conversations.id = wanted.conversation_id
+    WHERE conversations.priority <> wanted.priority
+    ORDER BY conversations.account_id, conversations.id
+    FOR NO KEY UPDATE OF conversations
+), changed AS (
+    UPDATE conversations
+    SET priority = unequal.new
+    FROM unequal
+    WHERE conversations.account_id = unequal.account_id
+      AND conversations.id = unequal.id
+), event AS (
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type, details)
+    SELECT account_id, id, event_id, 'priority_changed', 'system', jsonb_build_object('from', old, 'to', new)
+    FROM unequal
+), stale AS (
+    SELECT ai_jobs.account_id, ai_jobs.id
+    FROM judged
+    JOIN ai_jobs
+      ON ai_jobs.account_id = judged.account_id
+     AND ai_jobs.conversation_id = judged.conversation_id
+    WHERE judged.kind = 'classification'
+      AND judged.status = 'done'
+      AND ai_jobs.announced_at IS NULL
+      AND ai_jobs.kind = 'draft'
+      AND ai_jobs.status IN ('pending', 'published', 'running')
+      AND ai_jobs.seq < judged.seq
+    ORDER BY ai_jobs.account_id, ai_jobs.id
+    FOR UPDATE OF ai_jobs SKIP LOCKED
+), superseded AS (
+    UPDATE ai_jobs
+    SET status = 'done', outcome = 'superseded', finished_at = clock_timestamp()
+    FROM (SELECT DISTINCT account_id, id FROM stale) AS one
+    WHERE ai_jobs.account_id = one.account_id
+      AND ai_jobs.id = one.id
+    RETURNING
+        ai_jobs.id,
+        ai_jobs.account_id,
+        ai_jobs.conversation_id,
+        ai_jobs.message_id,
+        ai_jobs.kind,
+        ai_jobs.status,
+        ai_jobs.outcome,
+        ai_jobs.last_error,
+        ai_jobs.started_at,
+        ai_jobs.finished_at
+), draft AS (
+    INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind, available_at)
+    SELECT
+        judged.account_id,
+        judged.draft_id,
+        judged.conversation_id,
+        judged.message_id,
+        judged.seq,
+        'draft',
+        messages.created_at + make_interval(secs => :quiet_seconds)
+    FROM judged
+    JOIN messages
+      ON messages.account_id = judged.account_id
+     AND messages.id = judged.message_id
+    JOIN conversations
+      ON conversations.account_id = judged.account_id
+     AND conversations.id = judged.conversation_id
+    WHERE judged.kind = 'classification'
+      AND judged.status = 'done'
+      AND NOT judged.overtaken
+      AND conversations.assigned_to IS NOT NULL
     ON CONFLICT (account_id, message_id, kind) DO NOTHING
     RETURNING id
+), woken AS (
+    SELECT pg_notify('hummdesk_jobs', '') AS notified
+    WHERE EXISTS (SELECT FROM draft)
+       OR EXISTS (SELECT FROM ended WHERE status = 'pending')
 )
-SELECT id, pg_notify('hummdesk_jobs', '') AS notified
-FROM job;
+SELECT
+    told.*,
+    EXISTS (
+        SELECT
+        FROM unequal
+        WHERE unequal.account_id = told.account_id
+          AND unequal.id = told.conversation_id
+    ) AS reprioritized,
+    (SELECT count(notified) FROM woken) AS woken
+FROM (
+    SELECT * FROM ended
+    UNION ALL
+    SELECT * FROM superseded
+) AS told
+ORDER BY told.message_id, told.id;
 
--- name: expired(limit, max_attempts)
--- Fail runs past their deadline, or out of attempts with the lease of the last one over.
-WITH over AS (
-    SELECT account_id, id, deadline_at <= clock_timestamp() AS late
-    FROM ai_jobs
-    WHERE announced_at IS NULL
-      AND status IN ('pending', 'published', 'running')
-      AND (deadline_at <= clock_timestamp() OR attempts >= :max_attempts AND lease_until <= clock_timestamp())
-    ORDER BY deadline_at
-    LIMIT :limit
-    FOR UPDATE SKIP LOCKED
-)
+-- name: hand_back(account_ids, run_ids, delivery)!
+-- End the leases of runs that a delivery has claimed whose worker is gone: the relay has them tried again.
 UPDATE ai_jobs
-SET
-    status = 'failed',
-    last_error = COALESCE(last_error, CASE WHEN over.late THEN 'The AI did not answer in time' ELSE 'The AI stopped while working on this' END),
-    finished_at = clock_timestamp(),
-    announced_at = clock_timestamp()
-FROM over
-WHERE ai_jobs.account_id = over.account_id
-  AND ai_jobs.id = over.id
-RETURNING
-    ai_jobs.id,
-    ai_jobs.account_id,
-    ai_jobs.conversation_id,
-    ai_jobs.message_id,
-    ai_jobs.kind,
-    ai_jobs.outcome,
-    ai_jobs.last_error,
-    ai_jobs.started_at,
-    ai_jobs.finished_at;
+SET lease_until = clock_timestamp()
+FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
+WHERE ai_jobs.account_id = named.account_id
+  AND ai_jobs.id = named.id
+  AND ai_jobs.status = 'running'
+  AND ai_jobs.claimed_by = :delivery;
 
--- name: unannounced(limit, older_than_seconds)
--- Take ended runs whose worker was lost before it has emitted, or noted, their terminal event.
-WITH silent AS (
-    SELECT account_id, id
-    FROM ai_jobs
-    WHERE announced_at IS NULL
-      AND finished_at <= clock_timestamp() - make_interval(secs => :older_than_seconds)
-    ORDER BY finished_at
-    LIMIT :limit
-    FOR UPDATE SKIP LOCKED
-)
+-- name: announced(account_ids, run_ids)!
+-- Note that the terminal events of ended runs have been emitted.
 UPDATE ai_jobs
 SET announced_at = clock_timestamp()
-FROM silent
-WHERE ai_jobs.account_id = silent.account_id
-  AND ai_jobs.id = silent.id
-RETURNING
-    ai_jobs.id,
-    ai_jobs.account_id,
-    ai_jobs.conversation_id,
-    ai_jobs.message_id,
-    ai_jobs.kind,
-    ai_jobs.outcome,
-    ai_jobs.last_error,
-    ai_jobs.started_at,
-    ai_jobs.finished_at;
-
--- name: depth()
--- How many runs are in each state before their end, and how old the oldest is.
-SELECT
-    kind,
-    status,
-    count(*) AS jobs,
-    max(EXTRACT(epoch FROM clock_timestamp() - created_at))::float8 AS oldest_seconds
-FROM ai_jobs
-WHERE announced_at IS NULL
-  AND status IN ('pending', 'published', 'running')
-GROUP BY kind, status;
+FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
+WHERE ai_jobs.account_id = named.account_id
+  AND ai_jobs.id = named.id
+  AND ai_jobs.finished_at IS NOT NULL
+  AND ai_jobs.announced_at IS NULL;

@@ -1,6 +1,7 @@
--- name: teams()
--- The account's teams, each with those of its members who can answer.
+-- name: teams(account_ids)
+-- The teams of accounts, each with those of its members who can answer.
 SELECT
+    teams.account_id,
     teams.id,
     teams.name,
     ARRAY(
@@ -16,5 +17,5 @@ SELECT
         ORDER BY users.name, users.id
     ) AS agent_ids
 FROM teams
-WHERE account_id = current_account()
+WHERE account_id = ANY(:account_ids)
 ORDER BY name, id;

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from hummdesk import tokens
+from hummdesk.broker import QUEUES, Queue
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.reader import Reader
 from hummdesk.bus.shards import connect
@@ -41,7 +42,8 @@ class Pipeline:
     marks: Path
     database: Database
     customer: Person
-    agent_id: UUID
+    agent: Person
+    """To whom `assigned` is assigned."""
     assigned: UUID
     """A conversation of `customer`, assigned to the agent."""
     unassigned: UUID
@@ -55,9 +57,14 @@ class Pipeline:
         self._arrived.set()
 
     async def ask(self, text: str, *, assigned: bool = True) -> Message:
-        """The customer writes; gives the message as it is stored."""
-        sender = self.customer if assigned else self.other_customer
-        new = NewMessage(conversation_id=self.assigned if assigned else self.unassigned, content=text)
+        """The customer writes, in an assigned conversation after an answer to all before; the message as stored."""
+        if not assigned:
+            return await self.say(self.other_customer, text, self.unassigned)
+        await self.say(self.agent, "Is there anything else?")
+        return await self.say(self.customer, text)
+
+    async def say(self, sender: Person, text: str, conversation_id: UUID | None = None) -> Message:
+        new = NewMessage(conversation_id=conversation_id or self.assigned, content=text)
         async with self.database.account(sender.account_id) as tx:
             return (await send(tx, sender=sender, message=new)).message
 
@@ -98,7 +105,10 @@ class Pipeline:
 
     def tries(self, verb: str, message: Message) -> int:
         """How often the provider has been asked."""
-        return len(list(self.marks.glob(f"{mark_of(verb, message.content)}-*")))
+        return self.tries_of(verb, message.content)
+
+    def tries_of(self, verb: str, text: str) -> int:
+        return len(list(self.marks.glob(f"{mark_of(verb, text)}-*")))
 
     async def cut_connections(self) -> None:
         """End every connection of relay and worker to PostgreSQL."""
@@ -115,8 +125,7 @@ class Pipeline:
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[psutil.Process]:
-        command = ("celery", "-A", "tasks.app", "worker", "--without-gossip", "--without-mingle")
-        async with self.process(*command, "-I", "tests.tasks.providers") as process:
+        async with self.process("tests.tasks.workers") as process:
             yield psutil.Process(process.pid)
 
     @asynccontextmanager
@@ -168,6 +177,9 @@ async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline
             for shown in loaded["customers"]:
                 person_id = tokens.verify(settings, shown["token"]).user_id
                 customers.append(await people.find_person(tx, person_id=person_id, customer=True))
+            agent_id = UUID(loaded["conversations"][0]["assignedTo"])
+            agent = await people.find_person(tx, person_id=agent_id, customer=False)
+        assert agent is not None
         assert customers[0] is not None
         assert customers[1] is not None
         talks = loaded["conversations"]
@@ -178,7 +190,7 @@ async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline
             marks,
             database,
             customers[0],
-            UUID(talks[0]["assignedTo"]),
+            agent,
             UUID(talks[0]["id"]),
             UUID(talks[1]["id"]),
             customers[1],
@@ -207,6 +219,7 @@ def hurried(settings: Settings, database_url: str, redis_url: str) -> Settings:
         ai_soft_limit_seconds=0.75,
         ai_hard_limit_seconds=1.5,
         ai_deadline_seconds=30.0,
+        ai_quiet_seconds=0.0,
         relay_sweep_seconds=0.1,
         worker_concurrency=1,
     )
@@ -243,10 +256,20 @@ async def running(
     await servers.drop(name)
 
 
-async def child_of(worker: psutil.Process) -> psutil.Process:
-    """The process of a worker that runs the tasks."""
+async def worker_of(workers: psutil.Process, queue: Queue) -> psutil.Process:
+    """The Celery worker that serves a queue, until it is started anew."""
+    return (await _children(workers, len(QUEUES)))[list(QUEUES).index(queue)]
+
+
+async def child_of(workers: psutil.Process, queue: Queue) -> psutil.Process:
+    """A process that runs the tasks of a queue."""
+    return (await _children(await worker_of(workers, queue), 1))[0]
+
+
+async def _children(process: psutil.Process, number: int) -> list[psutil.Process]:
+    """In the order in which they were started, when there are so many."""
     until = time.monotonic() + 20
-    while not (children := worker.children()):
+    while len(children := process.children()) < number:
         assert time.monotonic() < until
         await asyncio.sleep(0.05)
-    return children[0]
+    return sorted(children, key=psutil.Process.create_time)

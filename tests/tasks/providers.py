@@ -1,4 +1,4 @@
-"""A provider that fails in the ways real ones do. A worker under test loads it with `-I tests.tasks.providers`."""
+"""A provider that fails in the ways real ones do, for the workers under test."""
 
 import asyncio
 import os
@@ -48,7 +48,7 @@ class Scripted:
 
 
 async def mishap(text: str, verb: str, number: int) -> None:
-    """`<verb> fails|refuses|waits|hangs|blocks|breaks|dies [n]`: the first n times, always without n."""
+    """`<verb> <what of MISHAPS> [n]`: the first n times, always without n."""
     for order in text.splitlines():
         match order.split():
             case [ordered, what, *limit] if ordered == verb and (not limit or number <= int(limit[0])):
@@ -71,11 +71,21 @@ async def waits() -> None:
     await asyncio.sleep(0.5)
 
 
+async def lingers() -> None:
+    await asyncio.sleep(3)
+
+
 async def hangs() -> None:
     await asyncio.sleep(3600)
 
 
 async def blocks() -> None:
+    time.sleep(3600)
+
+
+async def freezes() -> None:
+    """As C code that looks at no signal."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
     time.sleep(3600)
 
 
@@ -88,8 +98,10 @@ MISHAPS = {
     "refuses": refuses,
     "breaks": breaks,
     "waits": waits,
+    "lingers": lingers,
     "hangs": hangs,
     "blocks": blocks,
+    "freezes": freezes,
     "dies": dies,
 }
 

@@ -38,7 +38,7 @@ async def test_a_message_of_an_assigned_conversation_is_classified_and_answered(
     assert running.customer.name.split()[0] in draft.data["draft"]["content"]
     assert draft.data["basedOnSeq"] == message.seq
     assert len(draft.data["sources"]) == 1
-    assert set(draft.rooms) == {f"agent:{running.agent_id}", f"conversation:{running.assigned}:staff"}
+    assert set(draft.rooms) == {f"agent:{running.agent.id}", f"conversation:{running.assigned}:staff"}
     runs = {event.data["runId"] for event in told if "runId" in event.data}
     assert len(runs) == 2
     jobs = await running.jobs(message)
@@ -104,6 +104,7 @@ async def test_a_failure_for_good_is_told_once(running: Pipeline, mishap: str, t
         ("draft", "breaks"),
         ("draft", "hangs"),
         ("draft", "blocks"),
+        ("draft", "freezes"),
         ("draft", "dies"),
         ("classify", "dies"),
     ],

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from celery import Celery
@@ -22,6 +23,9 @@ from hummdesk.config import Settings
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
 from hummdesk.storage import jobs
+from hummdesk.storage.database import Database
+from hummdesk.storage.ids import new_id
+from hummdesk.storage.jobs import Verdict
 from tests.conftest import Servers, make_reachable_directory
 from tests.tasks.conftest import Pipeline, hurried, pipeline_of
 
@@ -30,11 +34,12 @@ pytestmark = pytest.mark.timeout(120)
 QUESTION = "Where is my parcel?"
 
 
-async def run_id(pipeline: Pipeline, message_id: object) -> object:
+async def run_id(pipeline: Pipeline, message_id: UUID) -> UUID:
     async with pipeline.database.account(pipeline.customer.account_id) as tx:
         row = await (await tx.execute("SELECT id FROM ai_jobs WHERE message_id = %s", (message_id,))).fetchone()
     assert row is not None
-    return row["id"]
+    found: UUID = row["id"]
+    return found
 
 
 async def classified(pipeline: Pipeline, text: str) -> list[Event]:
@@ -44,11 +49,11 @@ async def classified(pipeline: Pipeline, text: str) -> list[Event]:
 async def test_a_run_that_is_delivered_ten_times_is_done_and_told_once(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, worker_concurrency=2)
     message = await pipeline.ask(QUESTION, assigned=False)
-    arguments = (str(pipeline.customer.account_id), str(await run_id(pipeline, message.id)))
+    runs = [[str(pipeline.customer.account_id), str(await run_id(pipeline, message.id))]]
     sender = Celery("test", set_as_current=False)
     sender.conf.update(configuration(pipeline.settings))
     for _ in range(10):
-        sender.send_task(TASKS["classification"], args=arguments)
+        sender.send_task(TASKS["classification"], args=(runs,))
     sender.close()
     async with pipeline.worker():
         await pipeline.ended(message, "classification")
@@ -142,14 +147,17 @@ async def test_an_end_that_its_worker_did_not_live_to_tell_is_told_by_the_relay(
     message = await pipeline.ask(QUESTION, assigned=False)
     run = await run_id(pipeline, message.id)
     found = {"classification": {"category": "order_shipping"}, "confidence": 0.9, "provider": "embedded"}
-    async with pipeline.database.account(pipeline.customer.account_id) as tx:
-        job = await jobs.claim(tx, run, lease_seconds=60)  # type: ignore[arg-type]
-        assert job is not None
-        if outcome == "done":
-            await jobs.store_result(tx, job.id, kind="classification", payload=found)
-            await jobs.finish(tx, job.id, outcome="done")
-        else:
-            await jobs.fail(tx, job.id, error="The AI run failed")
+    worker = Database(pipeline.settings.postgres, role="hummdesk_worker", size=1, timeout=5)
+    await worker.open()
+    async with worker.accounts([account_id := pipeline.customer.account_id]) as tx:
+        [job] = await jobs.claim(tx, [(account_id, run)], delivery=new_id(), lease_seconds=60, turns=0)
+        verdict = (
+            Verdict(job=job, status="done", outcome="done", payload=found)
+            if outcome == "done"
+            else Verdict(job=job, status="failed", error="The AI run failed")
+        )
+        await jobs.settle(tx, [verdict], quiet_seconds=0)
+    await worker.close()
     async with pipeline.relay():
         told = await pipeline.ended(message, "classification")
         await asyncio.sleep(0.3)  # a few sweeps more: told once

@@ -4,54 +4,76 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 from psycopg import sql
 
-from hummdesk.storage import conversations, jobs
+from hummdesk.storage import conversations, jobs, outbox
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.ids import new_id
 
-TERMS: dict[str, Any] = {"lease_seconds": 30, "deadline_seconds": 60, "max_attempts": 2}
+TERMS: dict[str, Any] = {"lease_seconds": 30, "deadline_seconds": 60}
+MAX_ATTEMPTS = 2
 
 
 class Desk:
-    """One account with the relay beside it."""
+    """One account with the relay and a worker beside it."""
 
-    def __init__(self, account: Any, relay: Database) -> None:
+    def __init__(self, account: Any, relay: Database, worker: Database) -> None:
         self.account = account
         self.relay = relay
+        self.worker = worker
 
     def everywhere(self) -> AbstractAsyncContextManager[Transaction]:
         return self.relay.everywhere()
 
-    async def publish(self, **terms: Any) -> list[jobs.JobRef]:
-        async with self.everywhere() as tx:
-            return await jobs.publishable(tx, 10, **TERMS | terms)
+    def tx(self) -> AbstractAsyncContextManager[Transaction]:
+        return self.worker.accounts([self.account.id])
 
-    async def claim(self, run_id: UUID) -> jobs.Job | None:
-        async with self.account.tx() as tx:
-            return await jobs.claim(tx, run_id, lease_seconds=30)
+    async def publish(self) -> list[outbox.JobRef]:
+        """What is due, or was lost."""
+        async with self.everywhere() as tx:
+            return [
+                *await outbox.publishable(tx, 10, **TERMS),
+                *await outbox.republishable(tx, 10, lease_seconds=30, max_attempts=MAX_ATTEMPTS),
+            ]
+
+    async def claim(self, *run_ids: UUID, delivery: UUID | None = None) -> list[jobs.Job]:
+        async with self.tx() as tx:
+            return await claim(tx, *((self.account.id, run_id) for run_id in run_ids), delivery=delivery)
 
     async def running(self) -> jobs.Job:
         """A run that somebody has asked for and a worker has just claimed."""
         await self.account.send(self.account.customer)
         [ref] = await self.publish()
-        job = await self.claim(ref.id)
-        assert job is not None
+        [job] = await self.claim(ref.id)
         return job
 
-    async def end(self, run_id: UUID, outcome: jobs.Outcome = "done") -> bool:
-        async with self.account.tx() as tx:
-            return await jobs.finish(tx, run_id, outcome=outcome)
+    async def settle(self, *verdicts: jobs.Verdict, quiet_seconds: float = 0) -> jobs.Settled:
+        async with self.tx() as tx:
+            return await jobs.settle(tx, verdicts, quiet_seconds=quiet_seconds)
+
+    async def end(self, job: jobs.Job, outcome: jobs.Outcome = "done", **more: Any) -> bool:
+        settled = await self.settle(jobs.Verdict(job=job, status="done", outcome=outcome, **more))
+        return job.id in {ended.id for ended in settled.ended}
+
+    async def fail(self, job: jobs.Job) -> bool:
+        return bool((await self.settle(jobs.Verdict(job=job, status="failed", error="no answer"))).ended)
+
+    async def retry(self, job: jobs.Job, delay_seconds: float) -> bool:
+        verdict = jobs.Verdict(job=job, status="pending", error="429", delay_seconds=delay_seconds)
+        return job.id in (await self.settle(verdict)).again
+
+    async def announced(self, job: jobs.Job) -> int:
+        async with self.tx() as tx:
+            return await jobs.announced(tx, [job.ref])
 
     async def expire(self) -> list[jobs.Ended]:
         async with self.everywhere() as tx:
-            return await jobs.expired(tx, 10, max_attempts=TERMS["max_attempts"])
+            return await outbox.expired(tx, 10, max_attempts=MAX_ATTEMPTS)
 
     async def unannounced(self, *, older_than_seconds: float = 0) -> list[jobs.Ended]:
         async with self.everywhere() as tx:
-            return await jobs.unannounced(tx, 10, older_than_seconds=older_than_seconds)
+            return await outbox.unannounced(tx, 10, older_than_seconds=older_than_seconds)
 
     async def later(self, column: str) -> None:
         """Let the time in this column pass."""
@@ -63,8 +85,15 @@ class Desk:
 async def desk(alone: Any) -> AsyncIterator[Desk]:
     relay = Database(alone.url, role="hummdesk_relay", size=2, timeout=5)
     await relay.open()
-    yield Desk(alone, relay)
+    worker = Database(alone.url, role="hummdesk_worker", size=10, timeout=5)
+    await worker.open()
+    yield Desk(alone, relay, worker)
     await relay.close()
+    await worker.close()
+
+
+async def claim(tx: Transaction, *refs: jobs.Ref, delivery: UUID | None = None) -> list[jobs.Job]:
+    return await jobs.claim(tx, refs, delivery=delivery or new_id(), lease_seconds=30, turns=5)
 
 
 async def test_a_question_is_published_once(desk: Desk) -> None:
@@ -88,7 +117,7 @@ async def test_the_deadline_runs_from_the_first_publication(desk: Desk) -> None:
 async def test_two_relays_do_not_publish_the_same(desk: Desk) -> None:
     await desk.account.send(desk.account.customer)
     async with desk.everywhere() as first:
-        assert len(await jobs.publishable(first, 10, **TERMS)) == 1
+        assert len(await outbox.publishable(first, 10, **TERMS)) == 1
         assert await desk.publish() == []
 
 
@@ -99,8 +128,25 @@ async def test_what_is_published_in_vain_comes_again(desk: Desk) -> None:
     assert await desk.publish() == first
 
 
+async def test_the_relay_knows_when_the_next_run_is_due(desk: Desk) -> None:
+    async def due() -> float | None:
+        async with desk.everywhere() as tx:
+            return await outbox.next_due(tx)
+
+    assert await due() is None
+    job = await desk.running()
+    assert await due() is None
+    await desk.retry(job, 60)
+    seconds = await due()
+    assert seconds is not None
+    assert 59 < seconds < 60
+
+
 async def test_a_job_knows_what_its_worker_needs(desk: Desk) -> None:
     account = desk.account
+    await account.send(account.customer, "Hello")
+    await account.send(account.agent, "How can I help?")
+    [first] = await desk.publish()
     sent = await account.send(account.customer, "Help")
     await account.send(account.agent, private=True)
     async with account.tx() as tx:
@@ -108,39 +154,43 @@ async def test_a_job_knows_what_its_worker_needs(desk: Desk) -> None:
             tx, actor=account.agent, conversation_id=account.conversation, agent_id=account.agent.id, team_id=None
         )
     [ref] = await desk.publish()
-    job = await desk.claim(ref.id)
-    assert job is not None
+    early, job = await desk.claim(first.id, ref.id)
     assert (job.id, job.account_id, job.kind, job.attempts) == (ref.id, account.id, "classification", 1)
     assert (job.message, job.assigned_to) == (sent.message, account.agent.id)
+    assert [(turn.sender, turn.content) for turn in job.history] == [
+        ("customer", "Hello"),
+        ("agent", "How can I help?"),
+    ]
+    assert (early.history, early.overtaken, job.overtaken) == ((), True, False)
 
 
 async def test_a_second_delivery_does_nothing(desk: Desk) -> None:
     job = await desk.running()
-    assert await desk.claim(job.id) is None
-    assert await desk.end(job.id)
-    assert await desk.claim(job.id) is None
+    assert await desk.claim(job.id) == []
+    assert await desk.end(job)
+    assert await desk.claim(job.id) == []
     assert await desk.publish() == []
 
 
 async def test_a_second_delivery_does_not_wait_for_the_first(desk: Desk) -> None:
     await desk.account.send(desk.account.customer)
     [ref] = await desk.publish()
-    async with desk.account.tx() as tx:
-        assert await jobs.claim(tx, ref.id, lease_seconds=30) is not None
-        assert await desk.claim(ref.id) is None
+    async with desk.tx() as tx:
+        assert len(await claim(tx, (desk.account.id, ref.id))) == 1
+        assert await desk.claim(ref.id) == []
 
 
 async def test_of_ten_deliveries_at_once_one_claims(desk: Desk) -> None:
     await desk.account.send(desk.account.customer)
     [ref] = await desk.publish()
     claimed = await asyncio.gather(*(desk.claim(ref.id) for _ in range(10)))
-    assert len([job for job in claimed if job is not None]) == 1
+    assert sum(map(len, claimed)) == 1
 
 
 async def test_who_claims_before_the_relay_is_told_has_it(desk: Desk) -> None:
     await desk.account.send(desk.account.customer)
     [[run_id]] = await desk.account.execute("SELECT id FROM ai_jobs")
-    assert await desk.claim(run_id) is not None
+    assert len(await desk.claim(run_id)) == 1
     assert await desk.publish() == []
 
 
@@ -148,35 +198,62 @@ async def test_a_lost_worker_leaves_its_run_to_the_next(desk: Desk) -> None:
     job = await desk.running()
     await desk.later("lease_until")
     [ref] = await desk.publish()
-    again = await desk.claim(ref.id)
-    assert again is not None
+    [again] = await desk.claim(ref.id)
     assert (again.attempts, again.started_at) == (2, job.started_at)
+    assert not await desk.end(job), "the try before"
+    assert await desk.end(again)
+
+
+async def test_a_delivery_that_comes_again_gives_back_what_it_had_claimed(desk: Desk) -> None:
+    await desk.account.send(desk.account.customer)
+    await desk.account.send(desk.account.customer)
+    mine, other = await desk.publish()
+    delivery = new_id()
+    [job] = await desk.claim(mine.id, delivery=delivery)
+    await desk.claim(other.id)
+    async with desk.tx() as tx:
+        assert (
+            await jobs.hand_back(tx, [(desk.account.id, mine.id), (desk.account.id, other.id)], delivery=delivery) == 1
+        )
+    assert [(ref.id, ref.attempts) for ref in await desk.publish()] == [(job.id, 1)]
 
 
 async def test_a_run_ends_once(desk: Desk) -> None:
     job = await desk.running()
-    async with desk.account.tx() as tx:
-        assert await jobs.finish(tx, job.id, outcome="superseded")
-        assert not await jobs.finish(tx, job.id, outcome="done")
-        assert not await jobs.fail(tx, job.id, error="late")
-        assert not await jobs.retry_later(tx, job.id, delay_seconds=0, error="late")
+    assert await desk.end(job, "superseded")
+    assert not await desk.end(job)
+    assert not await desk.fail(job)
+    assert not await desk.retry(job, 0)
     states = await desk.account.execute("SELECT status, outcome, last_error FROM ai_jobs")
     assert states == [("done", "superseded", None)]
 
 
+async def test_runs_of_several_accounts_end_together(desk: Desk) -> None:
+    other = await type(desk.account)(desk.account.url, desk.account.app).make()
+    for account in (desk.account, other):
+        await account.send(account.customer)
+    refs = [(ref.account_id, ref.id) for ref in await desk.publish()]
+    async with desk.worker.accounts([desk.account.id, other.id]) as tx:
+        claimed = await claim(tx, *refs)
+        assert {job.account_id for job in claimed} == {desk.account.id, other.id}
+        verdicts = [jobs.Verdict(job=job, status="done", outcome="done", payload={"n": 1}) for job in claimed]
+        settled = await jobs.settle(tx, verdicts, quiet_seconds=0)
+    assert {ended.ref for ended in settled.ended} == set(refs)
+    assert await desk.account.execute("SELECT count(DISTINCT account_id) FROM ai_results") == [(2,)]
+
+
 async def test_what_does_not_run_cannot_be_ended(desk: Desk) -> None:
-    await desk.account.send(desk.account.customer)
-    [ref] = await desk.publish()
-    assert not await desk.end(ref.id)
-    assert not await desk.end(new_id())
+    job = await desk.running()
+    await desk.retry(job, 0)
+    await desk.publish()
+    assert not await desk.end(job)
 
 
 async def test_a_retry_waits(desk: Desk) -> None:
     job = await desk.running()
-    async with desk.account.tx() as tx:
-        assert await jobs.retry_later(tx, job.id, delay_seconds=60, error="429")
+    assert await desk.retry(job, 60)
     assert await desk.publish() == []
-    assert await desk.claim(job.id) is None  # a second delivery of the first publication
+    assert await desk.claim(job.id) == []  # a second delivery of the first publication
     await desk.later("available_at")
     [ref] = await desk.publish()
     assert (ref.id, ref.attempts) == (job.id, 1)
@@ -184,21 +261,19 @@ async def test_a_retry_waits(desk: Desk) -> None:
 
 async def test_a_failed_run_is_announced_by_who_failed_it(desk: Desk) -> None:
     job = await desk.running()
-    async with desk.account.tx() as tx:
-        assert not await jobs.announced(tx, job.id)
-        assert await jobs.fail(tx, job.id, error="no answer")
+    assert not await desk.announced(job)
+    assert await desk.fail(job)
     assert await desk.unannounced(older_than_seconds=60) == []
-    async with desk.account.tx() as tx:
-        assert await jobs.announced(tx, job.id)
-        assert not await jobs.announced(tx, job.id)
+    assert await desk.announced(job)
+    assert not await desk.announced(job)
     assert await desk.unannounced() == []
 
 
 async def test_what_ended_in_silence_is_announced_by_the_relay_once(desk: Desk) -> None:
     job = await desk.running()
-    assert await desk.end(job.id, "abstained")
+    assert await desk.end(job, "abstained")
     async with desk.everywhere() as tx:
-        assert len(await jobs.unannounced(tx, 10, older_than_seconds=0)) == 1
+        assert len(await outbox.unannounced(tx, 10, older_than_seconds=0)) == 1
         await tx.rollback()  # as when it could not be emitted
     [ended] = await desk.unannounced()
     assert (ended.id, ended.account_id, ended.kind) == (job.id, desk.account.id, "classification")
@@ -213,7 +288,7 @@ async def test_past_the_deadline_a_run_has_failed(desk: Desk) -> None:
     await desk.later("deadline_at")
     [ended] = await desk.expire()
     assert (ended.id, ended.outcome, ended.last_error) == (job.id, None, "The AI did not answer in time")
-    assert not await desk.end(job.id)
+    assert not await desk.end(job)
     assert await desk.expire() == await desk.unannounced() == await desk.publish() == []
 
 
@@ -222,7 +297,7 @@ async def test_past_the_deadline_nobody_begins(desk: Desk) -> None:
     [ref] = await desk.publish()
     await desk.later("deadline_at")
     await desk.later("lease_until")
-    assert await desk.claim(ref.id) is None
+    assert await desk.claim(ref.id) == []
     assert await desk.publish() == []
     assert [ended.id for ended in await desk.expire()] == [ref.id]
 
@@ -232,37 +307,120 @@ async def test_a_job_that_kills_its_workers_is_set_aside(desk: Desk) -> None:
     await desk.later("lease_until")
     assert await desk.expire() == []
     [ref] = await desk.publish()
-    assert await desk.claim(ref.id) is not None
+    assert len(await desk.claim(ref.id)) == 1
     await desk.later("lease_until")
     assert await desk.publish() == []
     [ended] = await desk.expire()
     assert (ended.id, ended.outcome, ended.last_error) == (job.id, None, "The AI stopped while working on this")
 
 
-async def test_a_run_keeps_the_first_result(desk: Desk) -> None:
+async def test_a_result_is_kept_with_the_end_of_its_run(desk: Desk) -> None:
     job = await desk.running()
-    async with desk.account.tx() as tx:
-        assert await jobs.store_result(tx, job.id, kind="classification", payload={"n": 1})
-        assert not await jobs.store_result(tx, job.id, kind="classification", payload={"n": 2})
+    assert await desk.end(job, payload={"n": 1})
+    assert not await desk.end(job, payload={"n": 2})
     assert await desk.account.execute("SELECT payload FROM ai_results") == [({"n": 1},)]
 
 
-async def test_a_draft_is_asked_for_once_and_wakes_the_relay(desk: Desk) -> None:
+async def test_a_sure_finding_sets_the_priority_and_is_logged(desk: Desk) -> None:
+    job = await desk.running()
+    settled = await desk.settle(jobs.Verdict(job=job, status="done", outcome="done", priority="urgent"))
+    assert settled.reprioritized == {(desk.account.id, desk.account.conversation)}
+    assert (await desk.account.see(desk.account.agent)).priority == "urgent"
+    assert (await desk.account.log())[-1] == ("priority_changed", "system", {"from": "medium", "to": "urgent"})
+    again = await desk.running()
+    settled = await desk.settle(jobs.Verdict(job=again, status="done", outcome="done", priority="urgent"))
+    assert settled.reprioritized == set()
+
+
+async def assign(desk: Desk) -> None:
+    account = desk.account
+    async with account.tx() as tx:
+        await conversations.assign(
+            tx, actor=account.agent, conversation_id=account.conversation, agent_id=account.agent.id, team_id=None
+        )
+
+
+async def drafting(desk: Desk) -> jobs.Job:
+    """A claimed draft on a message that has just been classified."""
+    await assign(desk)
+    assert await desk.end(await desk.running())
+    [ref] = await desk.publish()
+    assert ref.kind == "draft"
+    [draft] = await desk.claim(ref.id)
+    return draft
+
+
+async def test_a_draft_is_asked_for_in_an_assigned_conversation_and_wakes_the_relay(desk: Desk) -> None:
+    assert await desk.end(await desk.running())
+    assert await desk.publish() == []
+    await assign(desk)
     job = await desk.running()
     listening = desk.relay.listen("hummdesk_jobs")
     assert await anext(listening) == ("", "")
-    async with desk.account.tx() as tx:
-        draft_id = await jobs.add_draft(tx, job)
-        assert draft_id is not None
-        assert await jobs.add_draft(tx, job) is None
+    assert await desk.end(job)
     async with asyncio.timeout(5):
         assert await anext(listening) == ("hummdesk_jobs", "")
     await listening.aclose()
     [ref] = await desk.publish()
-    assert (ref.id, ref.kind) == (draft_id, "draft")
-    draft = await desk.claim(ref.id)
-    assert draft is not None
-    assert draft.message == job.message
+    [draft] = await desk.claim(ref.id)
+    assert (draft.kind, draft.message) == ("draft", job.message)
+
+
+async def test_a_draft_waits_for_the_customer_to_go_on(desk: Desk) -> None:
+    await assign(desk)
+    job = await desk.running()
+    await desk.settle(jobs.Verdict(job=job, status="done", outcome="done"), quiet_seconds=60)
+    assert await desk.publish() == []
+    query = "SELECT available_at - (SELECT created_at FROM messages) = '60 s' FROM ai_jobs WHERE kind = 'draft'"
+    assert await desk.account.execute(query) == [(True,)]
+
+
+async def test_only_the_last_word_is_answered(desk: Desk) -> None:
+    """Of two messages, whichever is classified first, the second is."""
+    await assign(desk)
+    await desk.account.send(desk.account.customer)
+    await desk.account.send(desk.account.customer)
+    first, second = await desk.claim(*(ref.id for ref in await desk.publish()))
+    assert await desk.end(second)
+    assert await desk.end(first)
+    [ref] = await desk.publish()
+    [draft] = await desk.claim(ref.id)
+    assert draft.message == second.message
+
+
+async def test_a_newer_message_ends_the_draft_that_waits(desk: Desk) -> None:
+    await assign(desk)
+    job = await desk.running()
+    await desk.settle(jobs.Verdict(job=job, status="done", outcome="done"), quiet_seconds=60)
+    newer = await desk.running()
+    settled = await desk.settle(jobs.Verdict(job=newer, status="done", outcome="done"), quiet_seconds=60)
+    ended = {(one.kind, one.message_id): one.outcome for one in settled.ended}
+    assert ended == {("draft", job.message.id): "superseded", ("classification", newer.message.id): "done"}
+
+
+async def test_a_newer_message_ends_the_draft_that_is_being_made(desk: Desk) -> None:
+    draft = await drafting(desk)
+    newer = await desk.running()
+    settled = await desk.settle(jobs.Verdict(job=newer, status="done", outcome="done"))
+    assert draft.id in {one.id for one in settled.ended}
+    assert not await desk.end(draft, payload={"n": 1})
+    assert await desk.account.execute("SELECT FROM ai_results") == []
+
+
+@pytest.mark.parametrize("sender", ["customer", "agent"])
+async def test_a_draft_that_was_overtaken_is_superseded(desk: Desk, sender: str) -> None:
+    draft = await drafting(desk)
+    await desk.account.send(getattr(desk.account, sender))
+    settled = await desk.settle(jobs.Verdict(job=draft, status="done", outcome="done", payload={"n": 1}))
+    assert [(one.id, one.outcome) for one in settled.ended] == [(draft.id, "superseded")]
+    assert await desk.account.execute("SELECT FROM ai_results") == []
+
+
+async def test_a_note_overtakes_nothing(desk: Desk) -> None:
+    draft = await drafting(desk)
+    await desk.account.send(desk.account.agent, private=True)
+    settled = await desk.settle(jobs.Verdict(job=draft, status="done", outcome="done", payload={"n": 1}))
+    assert [one.outcome for one in settled.ended] == ["done"]
 
 
 async def test_a_question_wakes_the_relay_when_it_is_committed(desk: Desk) -> None:
@@ -279,22 +437,23 @@ async def test_the_depth_counts_what_has_not_ended(desk: Desk) -> None:
     await desk.account.send(desk.account.customer)
     await desk.account.send(desk.account.customer)
     async with desk.everywhere() as tx:
-        depth = {(one.kind, one.status): one for one in await jobs.depth(tx)}
+        depth = {(one.kind, one.status): one for one in await outbox.depth(tx)}
     assert {place: one.jobs for place, one in depth.items()} == {
         ("classification", "running"): 1,
         ("classification", "pending"): 2,
     }
     assert all(0 < one.oldest_seconds < 5 for one in depth.values())
-    await desk.end(job.id)
+    await desk.end(job)
     async with desk.everywhere() as tx:
-        assert [one.status for one in await jobs.depth(tx)] == ["pending"]
+        assert [one.status for one in await outbox.depth(tx)] == ["pending"]
 
 
 async def test_a_run_of_another_account_is_out_of_reach(desk: Desk) -> None:
     job = await desk.running()
-    async with desk.account.app.account(new_id()) as tx:
-        assert not await jobs.finish(tx, job.id, outcome="done")
-        assert await jobs.add_draft(tx, job) is None
-    with pytest.raises(psycopg.IntegrityError):
-        async with desk.account.app.account(new_id()) as tx:
-            await jobs.store_result(tx, job.id, kind="draft", payload={})
+    verdict = jobs.Verdict(job=job, status="done", outcome="done", payload={})
+    async with desk.worker.accounts([new_id()]) as tx:
+        assert await claim(tx, job.ref) == []
+        assert (await jobs.settle(tx, [verdict], quiet_seconds=0)).ended == []
+        assert await jobs.announced(tx, [job.ref]) == 0
+    async with desk.account.app.accounts([desk.account.id]) as tx:  # whose role has no part in this
+        assert (await jobs.settle(tx, [verdict], quiet_seconds=0)).ended == []

@@ -65,6 +65,7 @@ UPDATE ai_jobs SET announced_at = NULL WHERE id::text < '02';
 UPDATE ai_jobs SET status = 'running', outcome = NULL, finished_at = NULL, lease_until = now(), attempts = 1
 WHERE id::text < '01';
 UPDATE ai_jobs SET status = 'pending', lease_until = NULL, attempts = 0 WHERE id::text < '008';
+UPDATE ai_jobs SET published_at = now() WHERE id::text >= '008';
 INSERT INTO ai_results SELECT account_id, id, kind, '{}' FROM ai_jobs WHERE status = 'done';
 INSERT INTO knowledge_articles
 SELECT account_id, md5(a || 'article' || n)::uuid, 'Title', 'Body' FROM given, generate_series(1, 50) AS n;
@@ -111,6 +112,15 @@ WRITE = {
     "run_id": new_id(),
     "id": new_id(),
 }
+
+
+def verdicts(run_id: UUID) -> dict[str, Any]:
+    """The parameters that end one classification."""
+    given = {"attempts": 1, "statuses": "done", "outcomes": "done", "errors": None, "delays": 0.0, "payloads": "{}"}
+    given |= {"priorities": "urgent", "event_ids": new_id(), "draft_ids": new_id(), "account_ids": ACCOUNT}
+    return {name: [value] for name, value in (given | {"run_ids": run_id}).items()} | {"quiet_seconds": 2.0}
+
+
 OPEN = 1_000
 """More than the runs in the seed that have not been announced: what the relay looks at, however many have been."""
 
@@ -171,28 +181,27 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("people.find_contact", {"person_id": CONTACT}, 1),
     ("people.colleagues", {}, 0),
     ("people.seen", {"user_id": AGENT}, 0),
-    ("teams.teams", {}, 0),
+    ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
     ("knowledge.articles", {}, 0),
     ("knowledge.canned_replies", {}, 0),
-    ("jobs.claim", {"run_id": PENDING, "lease_seconds": 30.0}, 4),
-    ("jobs.finish", {"run_id": RUNNING, "outcome": "done"}, 1),
-    ("jobs.fail", {"run_id": RUNNING, "error": "x"}, 1),
-    ("jobs.retry_later", {"run_id": RUNNING, "delay_seconds": 1.0, "error": "x"}, 1),
-    ("jobs.announced", {"run_id": SILENT}, 1),
-    ("jobs.store_result", {"run_id": RUNNING, "kind": "draft", "payload": Jsonb({})}, 0),
-    ("jobs.add_draft", {"id": new_id(), "run_id": DONE}, 1),
+    (
+        "jobs.claim",
+        {"account_ids": [ACCOUNT], "run_ids": [PENDING], "delivery": new_id(), "lease_seconds": 30.0}
+        | {"turns": 5, "turn_length": 100},
+        12,
+    ),
+    ("jobs.settle", verdicts(RUNNING), 12),
+    ("jobs.hand_back", {"account_ids": [ACCOUNT], "run_ids": [RUNNING], "delivery": new_id()}, 1),
+    ("jobs.announced", {"account_ids": [ACCOUNT], "run_ids": [SILENT]}, 1),
     ("results.result", {"run_id": DONE}, 1),
     ("results.latest", {"conversation_id": md5("2conversation7"), "among": 50}, 30),
-    (
-        "jobs.publishable",
-        {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0, "max_attempts": 4},
-        OPEN,
-    ),
-    ("jobs.expired", {"limit": 100, "max_attempts": 1}, OPEN),
-    ("jobs.unannounced", {"limit": 100, "older_than_seconds": 0.0}, OPEN),
-    ("jobs.depth", {}, OPEN),
+    ("outbox.publishable", {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0}, OPEN),
+    ("outbox.republishable", {"limit": 100, "lease_seconds": 30.0, "max_attempts": 4}, OPEN),
+    ("outbox.next_due", {}, OPEN),
+    ("outbox.expired", {"limit": 100, "max_attempts": 1}, OPEN),
+    ("outbox.unannounced", {"limit": 100, "older_than_seconds": 0.0}, OPEN),
+    ("outbox.depth", {}, OPEN),
 ]
-RELAYS = {"jobs.publishable", "jobs.expired", "jobs.unannounced", "jobs.depth"}
 NOT_OF_REQUESTS = {"demo", "directory", "migrations"}
 """What the operator's commands ask, seldom and of all accounts."""
 
@@ -218,9 +227,12 @@ async def roles(seeded: str) -> AsyncIterator[dict[str, Database]]:
     relay = Database(seeded, role="hummdesk_relay", size=1, timeout=10)
     await app.open()
     await relay.open()
-    yield {"app": app, "relay": relay}
+    worker = Database(seeded, role="hummdesk_worker", size=1, timeout=10)
+    await worker.open()
+    yield {"app": app, "relay": relay, "worker": worker}
     await app.close()
     await relay.close()
+    await worker.close()
 
 
 def queries() -> dict[str, str]:
@@ -256,8 +268,10 @@ def touched(node: dict[str, Any]) -> float:
     return float((node["Actual Rows"] + removed) * node["Actual Loops"])
 
 
-async def explain(database: Database, text: str, parameters: dict[str, Any], mode: str) -> dict[str, Any]:
-    async with database.account(ACCOUNT) as tx:
+async def explain(
+    database: Database, text: str, parameters: dict[str, Any], mode: str, *, several: bool
+) -> dict[str, Any]:
+    async with database.accounts([ACCOUNT]) if several else database.account(ACCOUNT) as tx:
         prepare, run = prepared(text, parameters)
         await tx.execute(sql.SQL("SET LOCAL plan_cache_mode = {}").format(sql.Literal(mode)))
         await tx.execute(prepare)
@@ -281,8 +295,8 @@ def test_every_query_is_looked_at() -> None:
 async def test_a_query_reads_little_and_through_an_index(
     roles: dict[str, Database], name: str, parameters: dict[str, Any], bound: int, mode: str
 ) -> None:
-    database = roles["relay" if name in RELAYS else "app"]
-    answer = await explain(database, queries()[name], parameters, mode)
+    role = {"outbox": "relay", "jobs": "worker"}.get(name.split(".")[0], "app")
+    answer = await explain(roles[role], queries()[name], parameters, mode, several=role == "worker")
     steps = nodes(answer["Plan"])
     scans = [node for node in steps if "Scan" in node["Node Type"] and "Relation Name" in node]
     rows = sum(map(touched, steps))

@@ -75,7 +75,7 @@ async def test_the_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> 
         "SELECT rolname, rolcanlogin OR rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole FROM pg_roles "
         "WHERE rolname LIKE 'hummdesk\\_%%' ORDER BY rolname"
     )
-    names = ("hummdesk_app", "hummdesk_operator", "hummdesk_relay", "hummdesk_search")
+    names = ("hummdesk_app", "hummdesk_operator", "hummdesk_relay", "hummdesk_search", "hummdesk_worker")
     assert roles == [(name, False) for name in names]
     owned = await account.execute(
         "SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid IN "
@@ -140,7 +140,30 @@ async def test_a_foreign_contact_cannot_own_a_conversation(account: Any, foreign
         await account.start(foreign.customer)
 
 
-@pytest.mark.parametrize("role", ["hummdesk_app", "hummdesk_relay", "hummdesk_operator"])
+async def test_a_worker_sees_the_accounts_that_it_names(account: Any, foreign: Any, database_url: str) -> None:
+    for one in (account, foreign):
+        await one.send(one.customer)
+    worker = Database(database_url, role="hummdesk_worker", size=1, timeout=2)
+    await worker.open()
+    for named in ([account.id], [account.id, foreign.id], []):
+        async with worker.accounts(named) as tx:
+            for table in ("messages", "conversations", "ai_jobs"):
+                query = sql.SQL("SELECT DISTINCT account_id FROM {}").format(sql.Identifier(table))
+                assert {row["account_id"] async for row in await tx.execute(query)} == set(named), table
+            assert await rows(tx, "contacts") == 0
+    async with worker.account(account.id) as tx:
+        query = sql.SQL("SELECT DISTINCT account_id FROM messages")
+        assert [row["account_id"] async for row in await tx.execute(query)] == [account.id]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        async with worker.accounts([account.id]) as tx:
+            await tx.execute(
+                "INSERT INTO conversations (account_id, id, contact_id) VALUES (%s, gen_random_uuid(), %s)",
+                (foreign.id, foreign.customer.id),
+            )
+    await worker.close()
+
+
+@pytest.mark.parametrize("role", ["hummdesk_app", "hummdesk_worker", "hummdesk_relay", "hummdesk_operator"])
 async def test_a_role_cannot_be_reset_away(database_url: str, role: Any) -> None:
     database = Database(database_url, role=role, size=1, timeout=2)
     await database.open()
@@ -168,6 +191,9 @@ async def test_a_role_cannot_be_reset_away(database_url: str, role: Any) -> None
         ("hummdesk_app", "CREATE TABLE mine ()"),
         ("hummdesk_app", "ALTER TABLE messages DISABLE ROW LEVEL SECURITY"),
         ("hummdesk_app", "DROP POLICY own_account ON messages"),
+        ("hummdesk_worker", "DELETE FROM messages"),
+        ("hummdesk_worker", "UPDATE messages SET content = ''"),
+        ("hummdesk_worker", "UPDATE users SET role = 'admin'"),
         ("hummdesk_relay", "SELECT FROM messages"),
         ("hummdesk_relay", "SELECT FROM accounts"),
         ("hummdesk_relay", "SELECT FROM users"),
