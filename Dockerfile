@@ -5,6 +5,11 @@ RUN python -m venv /opt/venv
 COPY requirements.txt /tmp/
 RUN /opt/venv/bin/pip install --no-deps --require-hashes --only-binary :all: --requirement /tmp/requirements.txt
 
+FROM node:24-slim AS pages
+WORKDIR /build/web
+COPY web .
+RUN npm ci --no-audit --no-fund --ignore-scripts && npm run build
+
 FROM python:3.12-slim
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
 RUN groupadd --gid 10001 hummdesk && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin hummdesk
@@ -13,6 +18,7 @@ WORKDIR /srv/hummdesk
 COPY sql sql
 COPY hummdesk hummdesk
 COPY tasks tasks
+COPY --from=pages /build/hummdesk/web hummdesk/web
 RUN python -m compileall -q hummdesk tasks
 USER 10001:10001
 EXPOSE 5000

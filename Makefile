@@ -3,14 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+NODE := $(BIN)/python -m hummdesk.dev.node
+PAGES := hummdesk/web/built
+SOURCES := $(shell find web \( -name node_modules -o -name '*.tsbuildinfo' \) -prune -o -type f -print)
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 16
 
-run: $(READY) ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
+run: $(READY) web ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
 	@exec $(BIN)/python -m hummdesk up $(ARGS)
 
-test: $(READY) haproxy ## every test, with coverage (ARGS="tests/house -k token --no-cov" for some)
+test: $(READY) web haproxy ## every test, with coverage (ARGS="tests/house -k token --no-cov" for some)
 	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
 haproxy: # for the test of deploy/haproxy.cfg, which says so if it is skipped
@@ -20,11 +23,14 @@ haproxy: # for the test of deploy/haproxy.cfg, which says so if it is skipped
 chaos: $(READY) ## every fault of the catalogue, at its full size, in 20 minutes (ARGS="-k redis" for some)
 	@CHAOS=full $(BIN)/python -m pytest tests/chaos $(ARGS)
 
-check: $(READY) ## ruff, mypy, import-linter
+web: $(READY) $(PAGES) ## the pages, built from web/ into hummdesk/web/
+
+check: $(READY) ## ruff, mypy, import-linter; TypeScript and Biome
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(NODE) web check
 
 bench: $(READY) ## what it costs, beside Node.js, Bun, nats, nginx and C (ARGS="P1 P2 --peers node")
 	@exec $(BIN)/python -m bench $(ARGS)
@@ -33,12 +39,18 @@ lock: $(READY) ## compile the requirements from pyproject.toml (ARGS=--upgrade f
 	@$(LOCK) --output-file requirements.txt $(ARGS)
 	@$(LOCK) --output-file requirements-dev.txt --extra dev --constraint requirements.txt $(ARGS)
 
-clean: ## remove .venv and caches; the data of `make run` in .hummdesk stays
-	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+clean: ## remove .venv, the built pages and caches; the data of `make run` in .hummdesk stays
+	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
+		hummdesk/web web/node_modules web/tsconfig.tsbuildinfo
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-config --no-emit-index-url --custom-compile-command "make lock"
+
+$(PAGES): $(SOURCES) | $(READY)
+	@echo "Building the pages ..."
+	@$(NODE) web build
+	@touch $(PAGES)
 
 $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HummDesk needs Python 3.11 or later; name one: make PYTHON=python3.12")'
@@ -47,5 +59,5 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $(READY)
 
-.PHONY: help run test chaos haproxy check bench lock clean
+.PHONY: help run test web chaos haproxy check bench lock clean
 .DEFAULT_GOAL := help

@@ -7,7 +7,7 @@ from typing import Any
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
-from hummdesk import logs, operations
+from hummdesk import logs, operations, pages
 from hummdesk.config import Settings
 from hummdesk.dev import sign_in
 from hummdesk.listening import listen, peers_directory, reserved
@@ -39,8 +39,9 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
         PROXIES_COUNT=settings.proxies_count or None,
     )
     app.ctx.node = node = Node(settings, max_http_bytes=largest, peers_directory=peers_directory(settings.port))
-    node.server.attach(app, SOCKETIO_PATH)
+    node.server.attach(app, SOCKETIO_PATH, farewell=node.say_goodbye)
     app.blueprint(operations.blueprint(node))
+    app.blueprint(pages.blueprint(pages.BUILT))
     if settings.hummdesk_env == "development" and settings.jwt_algorithm == "HS256":
         app.blueprint(sign_in.blueprint(node))
     operations.limit_connects(app, node, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
@@ -48,10 +49,6 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     @app.before_server_start
     async def start(_: Sanic[Any, Any]) -> None:
         await node.start()
-
-    @app.before_server_stop
-    async def say_goodbye(_: Sanic[Any, Any]) -> None:
-        await node.say_goodbye()
 
     @app.after_server_stop
     async def stop(_: Sanic[Any, Any]) -> None:

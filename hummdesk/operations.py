@@ -10,7 +10,7 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST
 from sanic import Blueprint, Request, Sanic
 from sanic.handlers import ErrorHandler
-from sanic.response import HTTPResponse, html, json, raw
+from sanic.response import HTTPResponse, json, raw
 
 from hummdesk import metrics
 from hummdesk.errors import RateLimited, Unavailable
@@ -24,22 +24,10 @@ CHECK_SECONDS = 2.0
 ADDRESSES_REMEMBERED = 10_000
 MINUTE = 60.0
 
-FRONT_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>HummDesk</title>
-<h1>HummDesk is running</h1>
-<p>Clients connect with Socket.IO at <code>/socket.io/</code> on this address.
-<p><a href="/health/ready">Health</a> &middot; <a href="/metrics">Metrics</a>
-</html>
-"""
-
 
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("operations")
     readiness = _Readiness(node)
-
-    @routes.get("/")
-    async def front_page(_: Request[Any, Any]) -> HTTPResponse:
-        return html(FRONT_PAGE)
 
     @routes.get("/health/live")
     async def live(_: Request[Any, Any]) -> HTTPResponse:

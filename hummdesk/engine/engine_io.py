@@ -1,7 +1,7 @@
 """An Engine.IO v4 server on Sanic: https://github.com/socketio/engine.io-protocol."""
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from hummdesk.engine.peers import Peers
 from hummdesk.engine.request import deflation, environ_of, take_over
 from hummdesk.engine.session import Probe, Session
 from hummdesk.engine.websocket import Receiver, Shared, WebSocket, quiet
+
+Farewell = Callable[[], Awaitable[None]]
 
 UPGRADE_SECONDS = 10.0
 """A WebSocket that wants to take over a polling session has so long to say that it does."""
@@ -59,7 +61,10 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         """Closed while polling: a last poll can fetch what there is to say."""
         self._farewells: Deadlines[str] = Deadlines(CLOSE_SECONDS, self._left.__delitem__)
 
-    def attach(self, app: Sanic[Any, Any], engineio_path: str = "engine.io") -> None:
+    def attach(
+        self, app: Sanic[Any, Any], engineio_path: str = "engine.io", *, farewell: Farewell | None = None
+    ) -> None:
+        """`farewell` is awaited when the server stops, before the connections close: Sanic orders no listeners."""
         path = f"/{engineio_path.strip('/')}/"
 
         async def engine_io(request: Request[Any, Any]) -> HTTPResponse | None:
@@ -70,6 +75,8 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
                 self.peers.open(app)
 
         async def stop(_: Sanic[Any, Any]) -> None:
+            if farewell is not None:
+                await farewell()
             self.close_all()
             if self.peers is not None:
                 self.peers.close()

@@ -13,7 +13,7 @@ from sanic import Sanic
 from socketio import packet
 
 from hummdesk.engine.deadlines import Deadlines
-from hummdesk.engine.engine_io import EngineIOServer
+from hummdesk.engine.engine_io import EngineIOServer, Farewell
 from hummdesk.engine.manager import Members, RoomManager, parcels_of
 from hummdesk.engine.packet import MalformedPacket, Packet, Unreadable, decode
 from hummdesk.engine.websocket import quiet
@@ -47,8 +47,10 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         self._max_packet_bytes = max_packet_bytes or self.eio.max_http_buffer_size
         self._unconnected: Deadlines[str] = Deadlines(connect_timeout, self.eio.close)
 
-    def attach(self, app: Sanic[Any, Any], socketio_path: str = "socket.io") -> None:
-        self.eio.attach(app, socketio_path)
+    def attach(
+        self, app: Sanic[Any, Any], socketio_path: str = "socket.io", *, farewell: Farewell | None = None
+    ) -> None:
+        self.eio.attach(app, socketio_path, farewell=farewell)
 
     def deliver(
         self,

@@ -46,7 +46,7 @@ def normal(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with what the image has of this repository."""
+    """A directory with what the image has of this repository, the pages as `make web` has built them."""
     folder = tmp_path_factory.mktemp("image")
     for source, target in re.findall(r"^COPY (\w+) (\w+)$", DOCKERFILE, re.MULTILINE):
         shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -81,8 +81,7 @@ def test_every_command_is_there(command: str, image: Path, only_for_development:
 
 def test_the_image_is_slim_and_runs_without_rights() -> None:
     stages = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    assert len(stages) == 2
-    assert set(stages) == {"python:3.12-slim"}
+    assert stages == ["python:3.12-slim", "node:24-slim", "python:3.12-slim"]
     assert re.search(r"^USER [1-9]\d+:[1-9]\d+$", DOCKERFILE, re.MULTILINE)
     assert "--require-hashes" in DOCKERFILE
     assert "HEALTHCHECK" in DOCKERFILE
@@ -93,3 +92,18 @@ def test_everything_that_is_copied_is_sent_to_the_engine_and_nothing_else() -> N
     copied = set(re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE))
     assert sent == copied
     assert all((ROOT / name).exists() for name in copied)
+
+
+def test_the_pages_are_built_where_the_image_takes_them_from() -> None:
+    stage = DOCKERFILE.split(" AS pages\n")[1].split("\nFROM ")[0]
+    assert stage.startswith("WORKDIR /build/web\nCOPY web .\nRUN npm ci ")
+    assert stage.strip().endswith("npm run build")
+    assert "../hummdesk/web" in json.loads((ROOT / "web/package.json").read_text())["scripts"]["build"]
+    assert "COPY --from=pages /build/hummdesk/web hummdesk/web\n" in DOCKERFILE
+    assert {"hummdesk/web", "**/node_modules"} <= set((ROOT / ".dockerignore").read_text().splitlines())
+
+
+def test_no_lock_names_a_registry() -> None:
+    for lock in ROOT.glob("*/**/package-lock.json"):
+        if "node_modules" not in lock.parts:
+            assert not re.search(r'"resolved": "\w+://', lock.read_text()), lock

