@@ -11,6 +11,7 @@ from sanic import HTTPResponse, Request, Sanic
 
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.endpoint import METHODS, Endpoint
+from hummdesk.engine.outbox import Outbox
 from hummdesk.engine.parcel import PING, Parcel
 from hummdesk.engine.peers import Peers
 from hummdesk.engine.request import deflation, environ_of, take_over
@@ -50,6 +51,7 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         self.kept_environ = kept_environ
         self.peers = Peers(Path(peers_directory)) if peers_directory is not None else None
         self.endpoint = Endpoint(self)
+        self.outbox = Outbox()
         self.tasks: set[asyncio.Task[Any]] = set()
         self._shared = Shared(
             max_bytes=self.max_http_buffer_size, max_buffered_bytes=max_buffered_bytes, close_seconds=CLOSE_SECONDS
@@ -202,8 +204,7 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         self._pings.start(session)
         if transport == "websocket":
             websocket, extensions = self._websocket(request, session)
-            session.use(websocket)
-            take_over(request, websocket, extensions)
+            take_over(request, websocket, extensions, session.use(websocket))
         return session
 
     def _open_packet(self, sid: str, transport: str) -> Parcel:

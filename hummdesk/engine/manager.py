@@ -7,9 +7,10 @@ from engineio import packet as eio_packet
 from socketio import AsyncManager, packet
 
 from hummdesk.engine.parcel import Parcel
+from hummdesk.engine.session import Session
 
-Members = dict[str, str]
-"""Engine.IO sid by Socket.IO sid."""
+Members = dict[str, Session]
+"""Engine.IO sessions by Socket.IO sid."""
 
 
 class RoomManager(AsyncManager):  # type: ignore[misc]
@@ -27,22 +28,24 @@ class RoomManager(AsyncManager):  # type: ignore[misc]
         rooms = self.rooms.get(namespace)
         if rooms is None:
             return {}
-        if room in rooms:
+        if room is not None and room in rooms:
             found: Members = rooms[room]
             return found
-        eio_sid = rooms[None].get(room)
-        return {} if eio_sid is None else {room: eio_sid}
+        everybody, sessions = rooms[None], self.server.eio.sockets
+        sids = everybody if room is None else [room] if room in everybody else []
+        return {sid: session for sid in sids if (session := sessions.get(everybody[sid])) is not None}
 
     def members_of_any(self, namespace: str, rooms: Iterable[Any]) -> Members:
+        """Who is in any of the rooms; not to be changed either, since most events are for one room only."""
         found: Members = {}
-        for room in rooms:
-            found.update(self.members(namespace, room))
+        for members in filter(None, (self.members(namespace, room) for room in rooms)):
+            found = found | members if found else members
         return found
 
     def get_participants(self, namespace: str, room: Any) -> Iterator[tuple[str, str]]:
         several = isinstance(room, Collection) and not isinstance(room, str)
-        members = self.members_of_any(namespace, room) if several else dict(self.members(namespace, room))
-        yield from members.items()
+        members = self.members_of_any(namespace, room) if several else self.members(namespace, room)
+        yield from [(sid, session.sid) for sid, session in members.items()]
 
     async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
         if (namespace, eio_sid) in self._sids:
@@ -107,7 +110,7 @@ class RoomManager(AsyncManager):  # type: ignore[misc]
             return
         if self.is_sid_room(namespace, room):
             raise ValueError("cannot enter a sid room")
-        self.rooms[namespace].setdefault(room, {})[sid] = eio_sid
+        self.rooms[namespace].setdefault(room, {})[sid] = self.server.eio.sockets[eio_sid]
         self._entered.setdefault((namespace, sid), set()).add(room)
 
     def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
@@ -139,22 +142,21 @@ class RoomManager(AsyncManager):  # type: ignore[misc]
     ) -> None:
         arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
         skipped = set(skip_sid) if isinstance(skip_sid, list) else {skip_sid}
-        receivers = [pair for pair in self.get_participants(namespace, to or room) if pair[0] not in skipped]
+        receivers = {
+            sid: eio_sid for sid, eio_sid in self.get_participants(namespace, to or room) if sid not in skipped
+        }
+        whole = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, *arguments])
         if callback is None:
-            whole = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, *arguments])
-            self._post([eio_sid for _, eio_sid in receivers], whole)
-            return
-        for sid, eio_sid in receivers:
-            asks = self.server.packet_class(
-                packet.EVENT, namespace=namespace, data=[event, *arguments], id=self._generate_ack_id(sid, callback)
-            )
-            self._post([eio_sid], asks)
+            self._post(receivers.values(), whole)
+        for sid, eio_sid in receivers.items() if callback is not None else ():
+            whole.id = self._generate_ack_id(sid, callback)
+            self._post([eio_sid], whole)
 
     def _post(self, eio_sids: Iterable[str], whole: packet.Packet) -> None:
-        parcels = parcels_of(whole)
-        for eio_sid in eio_sids:
-            for parcel in parcels:
-                self.server.eio.post(eio_sid, parcel)
+        sockets = self.server.eio.sockets
+        audience = [sockets[eio_sid] for eio_sid in eio_sids if eio_sid in sockets]
+        for parcel in parcels_of(whole) if audience else ():
+            self.server.eio.outbox.add(audience, parcel)
 
 
 def parcels_of(whole: packet.Packet) -> list[Parcel]:

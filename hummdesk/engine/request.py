@@ -86,8 +86,8 @@ def release(request: Request[Any, Any]) -> tuple[Any, bytes]:
     return transport, bytes(http.recv_buffer)
 
 
-def take_over(request: Request[Any, Any], websocket: WebSocket, extensions: str) -> None:
-    """Answer the handshake, and let `websocket` have the connection from here on."""
+def take_over(request: Request[Any, Any], websocket: WebSocket, extensions: str, first: bytes = b"") -> None:
+    """Answer the handshake, with the `first` frames in one write, and let `websocket` have the connection."""
     lines = [
         "HTTP/1.1 101 Switching Protocols",
         "Upgrade: websocket",
@@ -98,7 +98,7 @@ def take_over(request: Request[Any, Any], websocket: WebSocket, extensions: str)
     transport, unused = release(request)
     transport.set_protocol(websocket)
     websocket.connection_made(transport)
-    websocket.answer_handshake("\r\n".join([*lines, "", ""]).encode())
+    websocket.write("\r\n".join([*lines, "", ""]).encode() + first)
     transport.resume_reading()
     if unused:
         websocket.data_received(unused)

@@ -4,10 +4,11 @@ import asyncio
 import json
 import logging
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hummdesk.engine.parcel import CLOSE, NOOP, Parcel
-from hummdesk.engine.websocket import WebSocket
+from hummdesk.engine.websocket import WebSocket, Wire
 
 if TYPE_CHECKING:
     from hummdesk.engine.engine_io import EngineIOServer
@@ -44,12 +45,14 @@ class Session:
         "sid",
         "upgraded",
         "websocket",
+        "wire",
     )
 
     def __init__(self, server: "EngineIOServer", sid: str) -> None:
         self.sid = sid
         self.session: dict[str, Any] = {}
         self.websocket: WebSocket | None = None
+        self.wire: Wire | None = None
         self.probe: Probe | None = None
         self.upgraded = self.closing = self.closed = False
         self.awaits_pong = self.is_posting = False
@@ -64,24 +67,32 @@ class Session:
     # Sending --------------------------------------------------------------------------------------------------------
 
     def post(self, parcel: Parcel) -> None:
-        """Send without waiting: in this tick of the loop, or with the next poll."""
+        """Send without waiting: at the end of this tick of the loop, or with the next poll."""
+        self._server.outbox.add([self], parcel)
+
+    def put(self, parcels: Iterable[Parcel]) -> None:
+        """What the outbox does not write itself: to be compressed, to wait behind something, or to be polled."""
         if self.websocket is not None:
-            self.websocket.send(parcel)
-        elif self._backlog is not None and self._backlog_bytes > self._server.max_buffered_bytes:
-            self._backlog = None
+            self.websocket.write(self.websocket.framed(parcels))
+        elif self._backlog_bytes > self._server.max_buffered_bytes:
+            self._backlog, self._backlog_bytes = None, 0
             self.close(self._server.reason.TRANSPORT_ERROR)
         elif not self.closing:
-            self._keep(parcel)
+            self._keep(*parcels)
+
+    def put_rest(self, frames: bytes) -> None:
+        if self.websocket is not None:
+            self.websocket.write(frames)
 
     async def send(self, packet: Any) -> None:
         """As python-engineio's."""
         self.post(Parcel(packet.encode()))
 
-    def _keep(self, parcel: Parcel) -> None:
+    def _keep(self, *parcels: Parcel) -> None:
         if self._backlog is None:
-            self._backlog, self._backlog_bytes = [], 0
-        self._backlog.append(parcel)
-        self._backlog_bytes += len(parcel.frame)
+            self._backlog = []
+        self._backlog += parcels
+        self._backlog_bytes += sum(len(parcel.frame) for parcel in parcels)
         self.answer_poll()
 
     def answer_poll(self) -> None:
@@ -95,6 +106,7 @@ class Session:
 
     async def poll(self, *, max_bytes: int) -> bytes:
         """The payload for a poll: what waits, or else what comes next."""
+        self._server.outbox.flush()
         if not self._backlog and not self.closing and not self._is_upgrading():
             self._waiting_poll = asyncio.get_running_loop().create_future()
             try:
@@ -119,14 +131,15 @@ class Session:
         self._backlog_bytes = sum(len(parcel.frame) for parcel in self._backlog or ())
         return SEPARATOR.join(parcel.polled for parcel in waiting[:number])
 
-    def use(self, websocket: WebSocket) -> None:
-        """From now on this is the way out; what waited goes first."""
+    def use(self, websocket: WebSocket) -> bytes:
+        """From now on this is the way out; gives the frames that have waited and are to be written to it first."""
+        self._server.outbox.flush()
         self.websocket, self.upgraded = websocket, True
         websocket.receiver = self
         backlog, self._backlog = self._backlog, None
-        for parcel in backlog or ():
-            websocket.send(parcel)
+        self._backlog_bytes = 0
         self.answer_poll()
+        return websocket.framed(backlog or ())
 
     def forget_probe(self, probe: "Probe") -> None:
         if self.probe is probe:
@@ -206,6 +219,7 @@ class Session:
         """End the session; `disconnect` is handled after everything that has arrived."""
         if self.closing:
             return
+        self._server.outbox.flush()
         self.closing, self.reason = True, reason
         websocket, self.websocket = self.websocket, None
         if websocket is not None:
@@ -231,20 +245,22 @@ class Session:
 class Probe:
     """A WebSocket that wants to take over a session from polling: `2probe`, `3probe`, `5`."""
 
-    __slots__ = ("_session", "has_asked", "websocket")
+    __slots__ = ("_session", "has_asked", "websocket", "wire")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.has_asked = False
         self.websocket: WebSocket | None = None
+        self.wire: Wire | None = None
 
     def on_packet(self, data: str | bytes) -> None:
         if not self.has_asked and data == "2probe" and self.websocket is not None:
             self.has_asked = True
-            self.websocket.send(PROBED)
+            self.websocket.write(PROBED.frame)
             self._session.answer_poll()
         elif self.has_asked and data == "5" and (websocket := self.on_lost()):
-            self._session.use(websocket)
+            websocket.write(self._session.use(websocket))
+            websocket.resume_writing()
         else:
             self.give_up()
 

@@ -14,7 +14,7 @@ from socketio import packet
 
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.engine_io import EngineIOServer, Farewell
-from hummdesk.engine.manager import Members, RoomManager, parcels_of
+from hummdesk.engine.manager import RoomManager, parcels_of
 from hummdesk.engine.packet import MalformedPacket, Packet, Unreadable, decode
 from hummdesk.engine.websocket import quiet
 
@@ -59,20 +59,19 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         *,
         rooms: Iterable[str],
         except_rooms: Collection[str] = (),
-        skip: str | None = None,
     ) -> int:
         """Send an event once to each local socket in any of `rooms` and none of `except_rooms`; give their number.
 
         It is encoded once, and on its way to every socket before this returns: deliveries keep their order. `data` may
         be ready JSON, as an `orjson.Fragment`.
         """
-        members = self._audience(rooms, except_rooms, skip)
+        members = self.manager.members_of_any("/", rooms)
+        if except_rooms:
+            excepted = self.manager.members_of_any("/", except_rooms)
+            members = {sid: session for sid, session in members.items() if sid not in excepted}
         if members:
             (parcel,) = parcels_of(self.packet_class(packet.EVENT, data=[event, data], binary=False))
-            sessions = self.eio.sockets
-            for eio_sid in members.values():
-                if (session := sessions.get(eio_sid)) is not None:
-                    session.post(parcel)
+            self.eio.outbox.add(list(members.values()), parcel)
         return len(members)
 
     async def close_session(self, sid: str, *, reconnect: bool) -> None:
@@ -93,18 +92,6 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     async def shutdown(self) -> None:
         await super().shutdown()
         self._unconnected.clear()
-
-    def _audience(self, rooms: Iterable[str], except_rooms: Collection[str], skip: str | None) -> Members:
-        names = list(rooms)
-        if len(names) == 1 and not except_rooms and skip is None:
-            alone: Members = self.manager.members("/", names[0])
-            return alone
-        members: Members = self.manager.members_of_any("/", names)
-        for sid in self.manager.members_of_any("/", except_rooms):
-            members.pop(sid, None)
-        if skip is not None:
-            members.pop(skip, None)
-        return members
 
     def _post(self, eio_sid: str, whole: packet.Packet) -> None:
         for parcel in parcels_of(whole):

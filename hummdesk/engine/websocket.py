@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterable, Sequence
 from typing import Protocol, cast
 
 from websockets.extensions import Extension
@@ -24,28 +25,18 @@ _SMALL, _MEDIUM = 0x80 | 125, 0x80 | 126
 """The second byte of a masked frame: its length, or 126 when that follows in two bytes."""
 
 
+Wire = socket.SocketType
+"""The descriptor of a transport, which stays the transport's. Python's `send` on it costs the kernel a twentieth less
+than a transport's `write()`; and it is safe for as long as `connection_lost` was not called, after which it is closed.
+"""
+
+
 class Receiver(Protocol):
+    wire: Wire | None
+    """The WebSocket's, as long as frames can be sent on it as they are and nothing waits in its transport."""
+
     def on_packet(self, data: str | bytes) -> None: ...
     def on_lost(self, *, overflown: bool = False) -> object: ...
-
-
-class Outbox:
-    """Gathers what is sent within one tick of the event loop, so that it leaves in one write for each socket."""
-
-    __slots__ = ("_sockets",)
-
-    def __init__(self) -> None:
-        self._sockets: list[WebSocket] = []
-
-    def add(self, socket: "WebSocket") -> None:
-        if not self._sockets:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._sockets.append(socket)
-
-    def _flush(self) -> None:
-        sockets, self._sockets = self._sockets, []
-        for socket in sockets:
-            socket.flush()
 
 
 class Shared:
@@ -54,7 +45,6 @@ class Shared:
     def __init__(self, *, max_bytes: int, max_buffered_bytes: int, close_seconds: float) -> None:
         self.max_bytes = max_bytes
         self.max_buffered_bytes = max_buffered_bytes
-        self.outbox = Outbox()
         self.closing: Deadlines[WebSocket] = Deadlines(close_seconds, WebSocket.abort)
 
 
@@ -62,12 +52,11 @@ class WebSocket(asyncio.Protocol):
     __slots__ = (
         "_extensions",
         "_fragments",
-        "_is_full",
-        "_outgoing",
         "_parser",
         "_shared",
         "_transport",
         "_unread",
+        "_wire",
         "is_paused",
         "receiver",
     )
@@ -76,41 +65,30 @@ class WebSocket(asyncio.Protocol):
         self.receiver: Receiver | None = receiver
         self._shared = shared
         self._extensions = extensions
-        self._outgoing: list[bytes] | None = None
         self._parser: Parser | None = None
         self._fragments: list[bytes] | None = None
         self._unread = b""
         self.is_paused = False
-        self._is_full = False
 
-    def answer_handshake(self, response: bytes) -> None:
-        """Send the response before anything else, and in one write with what is already to be sent."""
-        if self._outgoing is None:
-            self._shared.outbox.add(self)
-        self._outgoing = [response, *(self._outgoing or ())]
+    def framed(self, parcels: Iterable[Parcel]) -> bytes:
+        return b"".join(parcel.compressed_frame if self._extensions else parcel.frame for parcel in parcels)
 
-    def send(self, parcel: Parcel) -> None:
-        """Send at the end of this tick, after what was sent before."""
-        frame = parcel.compressed_frame if self._extensions else parcel.frame
-        if self._outgoing is None:
-            self._outgoing = [frame]
-            self._shared.outbox.add(self)
-        else:
-            self._outgoing.append(frame)
+    def write(self, frames: bytes) -> None:
+        """Send now. If more waits than `max_buffered_bytes`, nobody waits for this client; it can come back.
 
-    def flush(self) -> None:
-        frames, self._outgoing = self._outgoing, None
-        if not frames or self._transport.is_closing():
+        One large packet to a client that reads is no offence: what is sent after it is.
+        """
+        if self._transport.is_closing():
             return
-        if self._is_full:
-            self._overflow()
+        if self._transport.get_write_buffer_size() > self._shared.max_buffered_bytes:
+            self._lose(overflown=True)
+            self._transport.abort()
         else:
-            self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+            self._transport.write(frames)
 
     def close(self, code: CloseCode = CloseCode.NORMAL_CLOSURE) -> None:
         """Send what there is and say goodbye; nothing is received any more."""
-        self.receiver = None
-        self.flush()
+        self._release()
         if self._transport.is_closing():
             return
         parser = self._parsing()
@@ -140,8 +118,9 @@ class WebSocket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        limit = self._shared.max_buffered_bytes
-        self._transport.set_write_buffer_limits(high=limit, low=limit)
+        self._transport.set_write_buffer_limits(high=0)  # any wait is told
+        self._wire = None if self._extensions else _wire(self._transport)
+        self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self.is_paused:
@@ -150,29 +129,32 @@ class WebSocket(asyncio.Protocol):
             self._read(data)
 
     def pause_writing(self) -> None:
-        """More is waiting than `max_buffered_bytes`: whatever else is sent before it has been read ends the connection.
-
-        One large packet to a client that reads is no offence.
-        """
-        self._is_full = True
+        if self.receiver is not None:
+            self.receiver.wire = None
 
     def resume_writing(self) -> None:
-        self._is_full = False
-
-    def _overflow(self) -> None:
-        """Nobody waits for this client; it can come back."""
-        receiver, self.receiver = self.receiver, None
-        if receiver is not None:
-            receiver.on_lost(overflown=True)
-        self._transport.abort()
+        if self.receiver is not None and not self._transport.get_write_buffer_size():
+            self.receiver.wire = self._wire
 
     def connection_lost(self, _: Exception | None) -> None:
-        receiver, self.receiver = self.receiver, None
+        if self._wire is not None:
+            self._wire.detach()
         self._shared.closing.cancel(self)
-        self._outgoing = self._parser = self._fragments = None
+        self._parser = self._fragments = None
         self._unread = b""
+        self._lose()
+
+    def _release(self) -> Receiver | None:
+        """Nothing that was received or sent later concerns the receiver."""
+        receiver, self.receiver = self.receiver, None
         if receiver is not None:
-            receiver.on_lost()
+            receiver.wire = None
+        return receiver
+
+    def _lose(self, *, overflown: bool = False) -> None:
+        receiver = self._release()
+        if receiver is not None:
+            receiver.on_lost(overflown=overflown)
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -241,10 +223,7 @@ class WebSocket(asyncio.Protocol):
 
     def _answer(self, parser: Parser) -> None:
         """Write what the parser answers: pongs and the closing handshake. An empty piece is the end."""
-        pieces = parser.data_to_send()
-        if pieces:
-            self.flush()
-        for piece in pieces:
+        for piece in parser.data_to_send():
             if piece:
                 self._transport.write(piece)
             else:
@@ -257,9 +236,17 @@ class WebSocket(asyncio.Protocol):
             self._shared.closing.start(self)
         else:
             self._transport.close()
-        receiver, self.receiver = self.receiver, None
-        if receiver is not None:
-            receiver.on_lost()
+        self._lose()
+
+
+def _wire(transport: asyncio.Transport) -> Wire | None:
+    """None where the transport encrypts."""
+    if transport.get_extra_info("sslcontext") is not None:
+        return None
+    own = transport.get_extra_info("socket")
+    wire = Wire(own.family, own.type, own.proto, own.fileno())
+    wire.setblocking(False)
+    return wire
 
 
 def _whole_text(data: bytes, at: int, max_bytes: int) -> tuple[bytes, int] | None:

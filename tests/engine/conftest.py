@@ -67,9 +67,9 @@ class Desk:
         async with self.http.post(f"{self.polling}&sid={sid}", data=body) as answer:
             return answer.status, await answer.text()
 
-    async def websocket(self, sid: str = "", **options: Any) -> aiohttp.ClientWebSocketResponse:
+    async def websocket(self, sid: str = "", *, more: str = "", **options: Any) -> aiohttp.ClientWebSocketResponse:
         """A WebSocket: of a new session, or one that wants to take over `sid`."""
-        url = f"{self.url}?EIO=4&transport=websocket" + (f"&sid={sid}" if sid else "")
+        url = f"{self.url}?EIO=4&transport=websocket" + (f"&sid={sid}" if sid else "") + more
         return await self.http.ws_connect(url, **{"max_msg_size": 0} | options)
 
     async def upgraded(self, sid: str) -> aiohttp.ClientWebSocketResponse:

@@ -13,7 +13,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, Protocol
 
-from hummdesk.engine import EngineIOServer
+from hummdesk.engine import EngineIOServer, SocketIOServer
 from tests.engine.conftest import Desk, heard, serving
 
 MAX_BYTES = 100_000
@@ -194,6 +194,46 @@ async def test_who_does_not_read_is_closed_and_nobody_waits(http: aiohttp.Client
     assert asyncio.get_running_loop().time() - started < 3
     with suppress(ConnectionError):
         await deaf.ended()
+
+
+async def test_what_waits_for_a_slow_reader_keeps_its_order(url: str, server: EngineIOServer) -> None:
+    slow = await Bare.open(url)
+    (session,) = server.sockets.values()
+    sent = 0
+    while session.wire is not None or sent % 10:
+        await server.send(session.sid, f"m{sent}/{'x' * 5000}")
+        await asyncio.sleep(0 if sent % 3 else 0.0001)  # some leave in one write
+        sent += 1
+        assert sent < 10_000
+    for number in range(sent):
+        assert bytes((await slow.frame()).data).startswith(b"4m%d/" % number)
+    await server.send(session.sid, "last")
+    assert bytes((await slow.frame()).data) == b"4last"
+    assert session.wire is not None
+
+
+async def test_what_is_sent_in_one_tick_to_several_keeps_its_order(http: aiohttp.ClientSession) -> None:
+    server = SocketIOServer()
+
+    @server.on("connect")
+    async def connect(sid: str, environ: dict[str, Any]) -> None:
+        await server.enter_room(sid, environ["QUERY_STRING"][-1])
+
+    async with serving(server, "socket.io") as address:
+        desk = Desk(f"{address}/socket.io/", http)
+        sockets = {}
+        for room in "abc":
+            websocket = await desk.websocket(more=f"&room={room}")
+            await heard(websocket)
+            await websocket.send_str("40")
+            assert (await heard(websocket)).startswith("40")
+            sockets[room] = websocket
+        everything = ["ab", "b", "bc", "abc", "a", "ab"]
+        for number, rooms in enumerate(everything):
+            server.deliver("e", number, rooms=rooms)
+        for room, websocket in sockets.items():
+            for number in (number for number, rooms in enumerate(everything) if room in rooms):
+                assert await heard(websocket) == f'42["e",{number}]'
 
 
 async def test_a_flood_is_handled_in_order_and_not_read_ahead(http: aiohttp.ClientSession) -> None:
