@@ -192,7 +192,7 @@ def classify(provider: str | None) -> None:
     """Category, priority, sentiment and language of each message."""
     from hummdesk.ai import cli
 
-    cli.classify(sys.stdin, sys.stdout, _provider(provider))
+    cli.classify(sys.stdin, sys.stdout, _with_provider(provider))
 
 
 @ai.command()
@@ -208,12 +208,12 @@ def draft(provider: str | None, knowledge: Path | None) -> None:
     from hummdesk.ai import cli
 
     with tempfile.TemporaryDirectory() as folder:
-        cli.draft(sys.stdin, sys.stdout, _provider(provider), knowledge or _demo_knowledge(Path(folder)))
+        cli.draft(sys.stdin, sys.stdout, _with_provider(provider), knowledge or _demo_knowledge(Path(folder)))
 
 
-def _provider(name: str | None) -> str:
+def _with_provider(name: str | None) -> Settings:
     values = config.gather() | ({} if name is None else {"AI_PROVIDER": name})
-    return config.read(values, needs_servers=False).ai_provider
+    return config.read(values, needs_servers=False)
 
 
 def _demo_knowledge(folder: Path) -> Path:

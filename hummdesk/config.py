@@ -87,7 +87,29 @@ class Settings:
     proxies_count: int = setting(0, "trusted proxies before the web process, who tell a client's address", minimum=0)
     shutdown_seconds: float = setting(10.0, "time that a stopping web process gives to requests in flight", minimum=0)
 
-    ai_provider: str = setting("embedded", "what classifies and drafts", choices=("embedded",))
+    ai_provider: str = setting(
+        "embedded",
+        "who classifies and drafts for accounts that have no provider of their own",
+        choices=("embedded", "anthropic", "openai"),
+    )
+    ai_classify_seconds: float = setting(10.0, "longest wait for a model outside to classify", minimum=0.1)
+    ai_draft_seconds: float = setting(30.0, "longest wait for a model outside to draft", minimum=0.1)
+    ai_effort: str = setting(
+        "low",
+        "how much a model of Anthropic or OpenAI thinks first; `default`: as it does unasked, for models without it",
+        choices=("default", "low", "medium", "high"),
+    )
+    ai_prices: str = setting("", "JSON file with prices of models, over those of hummdesk/ai/prices.json")
+    anthropic_api_key: str = setting("", "key of the provider `anthropic`")
+    anthropic_base_url: str = setting("", "address of its API; empty: Anthropic's")
+    anthropic_classify_model: str = setting("claude-haiku-5-5", "model that classifies")
+    anthropic_draft_model: str = setting("claude-sonnet-5-5", "model that drafts")
+    openai_api_key: str = setting("", "key of the provider `openai`")
+    openai_base_url: str = setting(
+        "", "address of a compatible API, `http://host:port/v1`, such as vLLM, Ollama or llama.cpp; empty: OpenAI's"
+    )
+    openai_classify_model: str = setting("gpt-6-luna", "model that classifies")
+    openai_draft_model: str = setting("gpt-6.1-terra", "model that drafts")
     ai_max_attempts: int = setting(4, "tries of one AI run before `ai_error`", minimum=1)
     ai_retry_base_seconds: float = setting(1.0, "first back-off between tries; doubles, with jitter", minimum=0)
     ai_retry_cap_seconds: float = setting(30.0, "longest back-off between tries", minimum=0)
@@ -128,6 +150,15 @@ class Settings:
             return self.redis_url
         password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
         return f"redis://{password}{self.redis_host}:{self.redis_port}/0"
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Those that can be asked: the embedded one always, others with what they need."""
+        outside = {
+            "anthropic": bool(self.anthropic_api_key),
+            "openai": bool(self.openai_api_key or self.openai_base_url),
+        }
+        return ("embedded", *(name for name, usable in outside.items() if usable))
 
     @property
     def names_postgres(self) -> bool:
@@ -184,7 +215,7 @@ def _parse(text: str, default: Any, metadata: Mapping[str, Any]) -> Any:
 
 
 def _contradictions(settings: Settings, *, needs_servers: bool) -> list[str]:
-    faults = []
+    faults = _without_a_key(settings)
     if settings.port > 65535:
         faults.append(f"PORT: {settings.port} is above 65535")
     if settings.ai_hard_limit_seconds <= settings.ai_soft_limit_seconds:
@@ -200,6 +231,21 @@ def _contradictions(settings: Settings, *, needs_servers: bool) -> list[str]:
         faults.append(f"JWT_PUBLIC_KEY: {settings.jwt_algorithm} needs one")
     if needs_servers:
         faults += _missing(settings)
+    return faults
+
+
+def _without_a_key(settings: Settings) -> list[str]:
+    faults = [
+        f"{name}: must begin with http:// or https://"
+        for name, address in (
+            ("ANTHROPIC_BASE_URL", settings.anthropic_base_url),
+            ("OPENAI_BASE_URL", settings.openai_base_url),
+        )
+        if address and not address.startswith(("http://", "https://"))
+    ]
+    if settings.ai_provider != "embedded" and settings.ai_provider not in settings.providers:
+        other = " (or OPENAI_BASE_URL)" if settings.ai_provider == "openai" else ""
+        faults.append(f"{settings.ai_provider.upper()}_API_KEY{other}: not set; AI_PROVIDER needs it")
     return faults
 
 

@@ -90,7 +90,7 @@ def _serve(queue: Queue, parent: int) -> None:
 
 def main() -> None:
     logs.configure(settings, process="worker")
-    ai.provider(settings.ai_provider)
+    ai.load(settings)
     gc.freeze()
     Workers().run()
 

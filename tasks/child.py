@@ -46,7 +46,7 @@ class Child:
             settings=settings,
             database=database,
             broadcast=await self._held.enter_async_context(broadcast.from_settings(settings)),
-            provider=ai.provider(settings.ai_provider),
+            provider=await self._held.enter_async_context(ai.opened(settings)),
         )
 
 

@@ -8,40 +8,52 @@ from typing import Any, TextIO
 
 import orjson
 
-from hummdesk.ai import provider
-from hummdesk.ai.protocol import Article, Context, IncomingMessage, Knowledge, ProviderError
+from hummdesk.ai import opened
+from hummdesk.ai.protocol import Article, Context, IncomingMessage, Knowledge, Provider, ProviderError
+from hummdesk.config import Settings
 from hummdesk.faults import Fault
 
 Answer = Callable[[IncomingMessage], Coroutine[Any, Any, dict[str, Any]]]
 
 
-def classify(source: TextIO, target: TextIO, name: str) -> None:
+def classify(source: TextIO, target: TextIO, settings: Settings) -> None:
     """Write a classification, with its confidence, for each line of `source`."""
-    with_provider = provider(name)
 
-    async def answer(message: IncomingMessage) -> dict[str, Any]:
-        found = await with_provider.classify(message, Context())
-        return found.wire() | {"confidence": found.confidence}
+    def answering(provider: Provider) -> Answer:
+        async def answer(message: IncomingMessage) -> dict[str, Any]:
+            found = await provider.classify(message, Context())
+            return found.wire() | {"confidence": found.confidence}
 
-    asyncio.run(_each_line(source, target, answer))
+        return answer
+
+    asyncio.run(_with_provider(source, target, settings, answering))
 
 
-def draft(source: TextIO, target: TextIO, name: str, knowledge: Path) -> None:
+def draft(source: TextIO, target: TextIO, settings: Settings, knowledge: Path) -> None:
     """Write a draft for each line of `source`, made of the articles in the file `knowledge`, one JSON object a line."""
-    with_provider = provider(name)
     known = Knowledge(articles=tuple(_articles(knowledge)))
 
-    async def answer(message: IncomingMessage) -> dict[str, Any]:
-        made = await with_provider.draft(message, Context(), known)
-        return {
-            "outcome": made.outcome,
-            "content": made.content,
-            "confidence": made.confidence,
-            "sources": list(made.sources),
-            "reasoning": made.reasoning,
-        }
+    def answering(provider: Provider) -> Answer:
+        async def answer(message: IncomingMessage) -> dict[str, Any]:
+            made = await provider.draft(message, Context(), known)
+            return {
+                "outcome": made.outcome,
+                "content": made.content,
+                "confidence": made.confidence,
+                "sources": list(made.sources),
+                "reasoning": made.reasoning,
+            }
 
-    asyncio.run(_each_line(source, target, answer))
+        return answer
+
+    asyncio.run(_with_provider(source, target, settings, answering))
+
+
+async def _with_provider(
+    source: TextIO, target: TextIO, settings: Settings, answering: Callable[[Provider], Answer]
+) -> None:
+    async with opened(settings) as provider:
+        await _each_line(source, target, answering(provider))
 
 
 async def _each_line(source: TextIO, target: TextIO, answer: Answer) -> None:

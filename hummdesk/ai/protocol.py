@@ -20,7 +20,15 @@ Tone = Literal["formal", "friendly", "empathetic", "professional"]
 
 
 class ProviderError(Exception):
-    """The provider gave no usable answer; another try may. Its text is for the log, never for a client."""
+    """The provider gave no usable answer; another try may. Its text is for the log, never for a client.
+
+    `code` names the failure in the books, `retry_after` is how many seconds the provider asks to be left alone.
+    """
+
+    def __init__(self, words: str, *, code: str = "unusable", retry_after: float | None = None) -> None:
+        super().__init__(words)
+        self.code = code
+        self.retry_after = retry_after
 
 
 class ProviderRefused(ProviderError):

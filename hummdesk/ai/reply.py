@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hummdesk.ai.protocol import Classification, Tone
+from hummdesk.ai.protocol import Category, Classification, Tone
 from hummdesk.ai.retrieval import SENTENCE_END, STOPWORDS
 from hummdesk.ai.text import stems
 
@@ -51,13 +51,22 @@ def actions(classification: Classification, *, canned: str | None) -> tuple[str,
     table = PHRASES["actions"]
     first = (table["urgent"],) if classification.priority == "urgent" else ()
     check = (table["canned"].format(title=canned),) if canned else ()
-    return (*first, *check, *table[classification.category])
+    return (*first, *check, *actions_for(classification.category))
+
+
+def actions_for(category: Category) -> tuple[str, ...]:
+    return tuple(PHRASES["actions"][category])
+
+
+def names(customer_name: str) -> list[str]:
+    """What of it looks like names, at most four: a customer may have any text for a name."""
+    return _NAME.findall(customer_name)[:4]
 
 
 def _greeting(phrases: dict[str, str], customer_name: str, tone: Tone) -> str:
-    names = _NAME.findall(customer_name)
-    if not names:
+    called = names(customer_name)
+    if not called:
         return phrases["greeting_nameless"]
     if tone == "formal":
-        return phrases["greeting_formal"].format(name=" ".join(names[:4]))
-    return phrases["greeting"].format(name=names[0])
+        return phrases["greeting_formal"].format(name=" ".join(called))
+    return phrases["greeting"].format(name=called[0])

@@ -27,7 +27,11 @@ FAULTS = [
     ({"JWT_SECRET": "short"}, "JWT_SECRET: shorter than 32 bytes"),
     ({"JWT_ALGORITHM": "none"}, "JWT_ALGORITHM: 'none' is none of HS256, RS256, ES256, EdDSA"),
     ({"JWT_ALGORITHM": "RS256"}, "JWT_PUBLIC_KEY: RS256 needs one"),
-    ({"AI_SOFT_LIMIT_SECONDS": "30"}, "AI_HARD_LIMIT_SECONDS: must be above AI_SOFT_LIMIT_SECONDS"),
+    ({"AI_PROVIDER": "oracle"}, "AI_PROVIDER: 'oracle' is none of embedded, anthropic, openai"),
+    ({"AI_PROVIDER": "anthropic"}, "ANTHROPIC_API_KEY: not set; AI_PROVIDER needs it"),
+    ({"AI_PROVIDER": "openai"}, "OPENAI_API_KEY (or OPENAI_BASE_URL): not set; AI_PROVIDER needs it"),
+    ({"OPENAI_BASE_URL": "vllm:8000"}, "OPENAI_BASE_URL: must begin with http:// or https://"),
+    ({"AI_SOFT_LIMIT_SECONDS": "45"}, "AI_HARD_LIMIT_SECONDS: must be above AI_SOFT_LIMIT_SECONDS"),
 ]
 
 

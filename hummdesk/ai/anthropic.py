@@ -1,0 +1,62 @@
+"""Anthropic's Messages API, by the official client."""
+
+from typing import Any, Literal
+
+import anthropic
+from anthropic.types import Message
+
+from hummdesk.ai.model import Completion, Request, Usage, translated, unusable
+from hummdesk.config import Settings
+
+STOPS: dict[str | None, Literal["end", "length", "refusal"]] = {
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "refusal",
+}
+
+
+class AnthropicModel:
+    provider = "anthropic"
+
+    def __init__(self, settings: Settings) -> None:
+        self._effort = {} if settings.ai_effort == "default" else {"effort": settings.ai_effort}
+        self._client = anthropic.AsyncAnthropic(
+            api_key=settings.anthropic_api_key,
+            base_url=settings.anthropic_base_url or None,
+            max_retries=0,
+            timeout=settings.ai_draft_seconds,
+        )
+
+    async def complete(self, request: Request) -> Completion:
+        output: Any = {"format": {"type": "json_schema", "schema": request.schema}, **self._effort}
+        messages: Any = [{"role": role, "content": text} for role, text in request.turns]
+        with translated(anthropic):
+            message = await self._client.messages.create(
+                model=request.model,
+                max_tokens=request.max_tokens,
+                # The prompt comes first and is the same each time: what is sent again is read from the cache.
+                system=[{"type": "text", "text": request.system, "cache_control": {"type": "ephemeral"}}],
+                messages=messages,
+                output_config=output,
+            )
+            return _completion(message)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def _completion(message: object) -> Completion:
+    """The client checks nothing of an answer: it may be a text, or lack any field."""
+    if not isinstance(message, Message):
+        raise unusable("no message")
+    usage = message.usage
+    return Completion(
+        text="".join(block.text for block in message.content if block.type == "text"),
+        stop=STOPS.get(message.stop_reason, "end"),
+        usage=Usage(
+            input=int(usage.input_tokens),
+            cache_read=usage.cache_read_input_tokens or 0,
+            cache_write=usage.cache_creation_input_tokens or 0,
+            output=int(usage.output_tokens),
+        ),
+    )

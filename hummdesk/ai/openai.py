@@ -1,0 +1,79 @@
+"""OpenAI's Chat Completions API, by the official client; also any server that speaks it: vLLM, Ollama, llama.cpp."""
+
+from typing import Any, Literal
+
+import openai
+from openai.types.chat import ChatCompletion
+
+from hummdesk.ai.model import Completion, Request, Usage, translated, unusable
+from hummdesk.config import Settings
+
+STOPS: dict[str | None, Literal["end", "length", "refusal"]] = {"length": "length", "content_filter": "refusal"}
+NO_KEY = "none"
+"""For a server of one's own that asks for none; the client insists on having one."""
+
+
+class OpenAIModel:
+    provider = "openai"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client = openai.AsyncOpenAI(
+            api_key=settings.openai_api_key or NO_KEY,
+            base_url=settings.openai_base_url or None,
+            max_retries=0,
+            timeout=settings.ai_draft_seconds,
+        )
+
+    async def complete(self, request: Request) -> Completion:
+        with translated(openai):
+            return _completion(await self._client.chat.completions.create(**self._terms(request)))
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _terms(self, request: Request) -> dict[str, Any]:
+        schema = {"name": request.name, "strict": True, "schema": request.schema}
+        return {
+            "model": request.model,
+            "messages": [
+                {"role": role, "content": text} for role, text in (("system", request.system), *request.turns)
+            ],
+            "response_format": {"type": "json_schema", "json_schema": schema},
+            **self._limits(request),
+        }
+
+    def _limits(self, request: Request) -> dict[str, Any]:
+        """OpenAI's own models refuse `max_tokens`; not every compatible server knows the other names."""
+        if self._settings.openai_base_url:
+            return {"max_tokens": request.max_tokens}
+        effort = self._settings.ai_effort
+        chosen = {} if effort == "default" else {"reasoning_effort": effort}
+        return {"max_completion_tokens": request.max_tokens, "store": False} | chosen
+
+
+def _completion(answer: object) -> Completion:
+    """The client checks nothing of an answer: it may be a text, or lack any field."""
+    if not isinstance(answer, ChatCompletion):
+        raise unusable("no completion")
+    choice = answer.choices[0]
+    return Completion(
+        text=choice.message.content or "",
+        stop="refusal" if choice.message.refusal else STOPS.get(choice.finish_reason, "end"),
+        usage=_usage(answer),
+    )
+
+
+def _usage(answer: ChatCompletion) -> Usage:
+    """Some servers leave it out."""
+    if answer.usage is None:
+        return Usage()
+    details = answer.usage.prompt_tokens_details
+    cached = (details and details.cached_tokens) or 0
+    written = (details and getattr(details, "cache_write_tokens", None)) or 0
+    return Usage(
+        input=answer.usage.prompt_tokens - cached - written,
+        cache_read=cached,
+        cache_write=written,
+        output=int(answer.usage.completion_tokens),
+    )

@@ -1,0 +1,44 @@
+"""What a call costs, by the providers' price lists (prices.json, US dollars for a million tokens, November 2026)."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hummdesk.ai.model import Usage
+from hummdesk.faults import Fault
+
+MILLION = 1_000_000
+LISTED = Path(__file__).with_name("prices.json")
+KINDS = ("input", "cache_read", "cache_write", "output")
+
+Prices = dict[str, dict[str, Decimal]]
+
+
+def prices(own: str) -> Prices:
+    """The listed ones, and over them those of the file `own` if it is named. Raises Fault for a file that is none."""
+    found = _read(LISTED)
+    return found | _read(Path(own)) if own else found
+
+
+def cost(prices: Prices, model: str, usage: Usage) -> Decimal | None:
+    """In US dollars; None if the model has no price, or none for a kind of token that was used: not known is not 0."""
+    price = prices.get(model, {})
+    used = {kind: getattr(usage, kind) for kind in KINDS if getattr(usage, kind)}
+    if not used or not used.keys() <= price.keys():
+        return None
+    return sum((price[kind] * tokens for kind, tokens in used.items()), Decimal(0)) / MILLION
+
+
+def _read(path: Path) -> Prices:
+    try:
+        table: Any = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
+        return {str(model): {kind: _price(price[kind]) for kind in price} for model, price in table.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise Fault(f'AI_PRICES: {path}: not {{"model": {{"input": 1.0, "output": 5.0}}}} ({error})') from None
+
+
+def _price(value: object) -> Decimal:
+    if not isinstance(value, Decimal) or not value.is_finite() or value < 0:
+        raise ValueError(f"{value!r} is no price")
+    return value

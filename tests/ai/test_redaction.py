@@ -1,0 +1,86 @@
+"""What leaves the house, and what comes back."""
+
+import time
+
+import pytest
+
+from hummdesk.ai.redaction import Vault, exposes, placeholders
+
+HIDDEN = [
+    ("Write to jo.o'brien+x@mail.example.com.", "Write to [EMAIL_1]."),
+    ("mailto:a@b.example, or MÜLLER@EXAMPLE.ORG", "mailto:[EMAIL_1], or [EMAIL_2]"),
+    ("Call +49 (0)30 1234567", "Call [NUMBER_1]"),
+    ("(555) 123-4567 or 030/1234567 or 06 12 34 56 78", "[NUMBER_1] or [NUMBER_2] or [NUMBER_3]"),
+    ("tel0301234567x", "tel[NUMBER_1]x"),
+    ("٠١٢٣٤٥٦٧٨ or １２３４５６７", "[NUMBER_1] or [NUMBER_2]"),
+    ("4111 1111 1111 1111", "[CARD_1]"),
+    ("5500-0000-0000-0004, CVV 123", "[CARD_1], CVV 123"),
+    ("378282246310005", "[CARD_1]"),
+    ("4111 1111 1111 1112 is mistyped", "[NUMBER_1] is mistyped"),
+    ("DE89 3704 0044 0532 0130 00 please", "[IBAN_1] please"),
+    ("gb29nwbk60161331926819", "[IBAN_1]"),
+    ("DE89370400440532013000 GB29NWBK60161331926819", "[IBAN_1] [IBAN_2]"),
+    ("DE88 3704 0044 0532 0130 00 is mistyped", "DE[NUMBER_1] is mistyped"),
+    ("see https://shop.example/reset?token=abc).", "see [LINK_1])."),
+    ("www.shop.example and shop.com/x and evil.xyz", "[LINK_1] and [LINK_2] and [LINK_3]"),
+    ("javascript:alert(1) or tg://resolve?domain=x", "[LINK_1]) or [LINK_2]"),
+    ("a@b.example, c@d.example, a@b.example", "[EMAIL_1], [EMAIL_2], [EMAIL_1]"),
+]
+
+LEFT = [
+    "Order 4711 of 2026-05-12, 12.05.2026 or 5/12/26, for 1,299.00 EUR",
+    "It broke at 14:30 on 12.05.2026 14:30",
+    "Version 1.5.2, e.g. for Node.js",
+    "Half past 3 [delivery date] {name}",
+    "",
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), HIDDEN, ids=[text for text, _ in HIDDEN])
+def test_it_is_hidden_and_restored(text: str, shown: str) -> None:
+    vault = Vault()
+    hidden = vault.hide(text)
+    assert hidden == shown
+    assert vault.restore(hidden, placeholders(hidden)) == text
+    assert exposes(text)
+    assert not exposes(hidden)
+
+
+@pytest.mark.parametrize("text", LEFT)
+def test_it_is_left(text: str) -> None:
+    assert Vault().hide(text) == text
+    assert not exposes(text)
+
+
+def test_what_looks_like_a_placeholder_is_one_itself() -> None:
+    vault = Vault()
+    assert vault.hide("I typed [EMAIL_1] and [ link_7 ]") == "I typed [TEXT_1] and [TEXT_2]"
+    assert vault.restore("[TEXT_2]", {"[TEXT_2]"}) == "[ link_7 ]"
+
+
+def test_the_same_value_has_the_same_placeholder_in_all_of_a_request() -> None:
+    vault = Vault()
+    assert vault.hide("a@b.example") == vault.hide("a@b.example") == "[EMAIL_1]"
+    assert vault.hide("c@d.example") == "[EMAIL_2]"
+
+
+def test_a_placeholder_of_another_request_is_not_restored() -> None:
+    theirs, ours = Vault(), Vault()
+    theirs.hide("secret@theirs.example")
+    ours.hide("me@ours.example")
+    with pytest.raises(KeyError):
+        ours.restore("Write to [EMAIL_2]", {"[EMAIL_1]"})
+    assert ours.restore("Write to [EMAIL_1]", {"[EMAIL_1]"}) == "Write to me@ours.example"
+
+
+def test_a_bent_placeholder_is_restored_as_well() -> None:
+    vault = Vault()
+    vault.hide("a@b.example")
+    assert vault.restore("[email_1] [EMAIL_1 ]", {"[EMAIL_1]"}) == "a@b.example a@b.example"
+
+
+@pytest.mark.parametrize("piece", ["a@", "1 ", "DE89", "http://", "[[EMAIL_", "a.b", "/", "(", "DE89 1", "a@b.c"])
+def test_a_hostile_text_costs_little(piece: str) -> None:
+    began = time.process_time()
+    Vault().hide(piece * (20_000 // len(piece)))
+    assert time.process_time() - began < 1
