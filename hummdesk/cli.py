@@ -178,6 +178,23 @@ def env(home: Path) -> None:
     click.echo(env_lines(values | {"JWT_SECRET": settings.jwt_secret, "PORT": str(settings.port)}), nl=False)
 
 
+@main.command()
+@click.option("--typescript", "form", flag_value="typescript", help="As types for socket.io-client.")
+@click.option("--asyncapi", "form", flag_value="asyncapi", help="As an AsyncAPI 3 document.")
+def contract(form: str | None) -> None:
+    """Print what clients and server say to each other."""
+    import orjson
+
+    from hummdesk.contract import asyncapi, typescript
+
+    if form is None:
+        raise click.UsageError("give --typescript or --asyncapi")
+    if form == "typescript":
+        click.echo(typescript.render(), nl=False)
+    else:
+        click.echo(orjson.dumps(asyncapi.document(), option=orjson.OPT_INDENT_2))
+
+
 @main.group()
 def ai() -> None:
     """Try the AI on messages: one a line on standard input, one JSON object a line out."""

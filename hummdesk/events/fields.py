@@ -7,7 +7,7 @@ from uuid import UUID
 
 import nh3
 import orjson
-from marshmallow import ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 MAX_METADATA_BYTES = 4096
 MAX_SUBJECT = 200
@@ -19,9 +19,13 @@ MAX_TAGS = 400
 MAX_SEQ = 2**53 - 1
 """The largest whole number that every JavaScript client reads exactly."""
 
+JsonSchema = dict[str, Any]
+"""What `json_schema()` of each field says of it: draft 7, as AsyncAPI takes it."""
+
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s\x00-\x1f]*", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"(?=.{3,255}$)[!#$&^\w.+-]+/[!#$&^\w.+-]+(?:;[\x20-\x7e]*)?", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _HTML_TAGS = {"a", "b", "blockquote", "br", "code", "em", "i", "li", "ol", "p", "pre", "s", "strong", "u", "ul"}
 
 
@@ -52,6 +56,9 @@ class Text(fields.Field[str]):
             raise ValidationError(f"Must have {self._shortest} to {self._longest} characters.")
         return text
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "minLength": self._shortest, "maxLength": self._longest}
+
 
 class Id(fields.Field[UUID]):
     """A UUID in its usual form of 36 characters."""
@@ -61,12 +68,18 @@ class Id(fields.Field[UUID]):
             raise ValidationError("Must be a UUID.")
         return UUID(value)
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "format": "uuid"}
+
 
 class Flag(fields.Field[bool]):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bool:
         if not isinstance(value, bool):
             raise ValidationError("Must be true or false.")
         return value
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "boolean"}
 
 
 class Whole(fields.Field[int]):
@@ -82,14 +95,22 @@ class Whole(fields.Field[int]):
             raise ValidationError(f"Must be a whole number from {self._least} to {self._most}.")
         return value
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "integer", "minimum": self._least, "maximum": self._most}
+
 
 def Seq(**options: Any) -> Whole:  # noqa: N802 - a kind of field
     """A message's place in its conversation; 0 stands before the first."""
     return Whole(least=0, most=MAX_SEQ, **options)
 
 
-def OneOf(*choices: str, **options: Any) -> fields.Field[Any]:  # noqa: N802 - a kind of field
-    return fields.Raw(validate=validate.OneOf(choices), **options)
+class OneOf(fields.Raw):
+    def __init__(self, *choices: str, **options: Any) -> None:
+        super().__init__(validate=validate.OneOf(choices), **options)
+        self._choices = choices
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "enum": list(self._choices)}
 
 
 class Metadata(fields.Field[dict[str, Any]]):
@@ -108,6 +129,9 @@ class Metadata(fields.Field[dict[str, Any]]):
             raise ValidationError("Must not contain the character NUL.")
         return value
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "object", "description": f"At most {MAX_METADATA_BYTES} bytes as JSON."}
+
 
 class Address(fields.Field[str]):
     """An http or https address; what a browser makes of it is its own business."""
@@ -117,6 +141,9 @@ class Address(fields.Field[str]):
             raise ValidationError(f"Must be an http or https address of at most {MAX_ADDRESS} characters.")
         return storable(value)
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": MAX_ADDRESS}
+
 
 class MediaType(fields.Field[str]):
     """A media type, with parameters or without (RFC 9110, section 8.3.1)."""
@@ -125,6 +152,9 @@ class MediaType(fields.Field[str]):
         if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
             raise ValidationError("Must be a media type of at most 255 characters.")
         return value
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "maxLength": 255, "pattern": "^[^/]+/.+$"}
 
 
 class Few(fields.List[Any]):
@@ -139,6 +169,9 @@ class Few(fields.List[Any]):
             raise ValidationError(f"Must have at most {self._most} items.")
         return super()._deserialize(value, attr, data, **options)
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "array", "items": json_schema(self.inner), "maxItems": self._most}
+
 
 class FewByKey(fields.Dict):
     """An object of 1 to `most` entries; of a larger one none is looked at."""
@@ -152,6 +185,99 @@ class FewByKey(fields.Dict):
             raise ValidationError(f"Must have 1 to {self._most} entries.")
         found: dict[Any, Any] = super()._deserialize(value, attr, data, **options)  # type: ignore[no-untyped-call]
         return found
+
+    def json_schema(self) -> JsonSchema:
+        values = json_schema(self.value_field)
+        return {"type": "object", "additionalProperties": values, "minProperties": 1, "maxProperties": self._most}
+
+
+class Words(fields.Field[str]):
+    """A string as it was stored; the kinds from here on are of what the server sends."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("Must be a string.")
+        return value
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string"}
+
+
+class Time(fields.Field[str]):
+    """ISO 8601 UTC with milliseconds and `Z`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+        if not isinstance(value, str) or not _TIME.fullmatch(value):
+            raise ValidationError("Must be a time like 2026-01-31T12:00:00.000Z.")
+        return value
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "format": "date-time"}
+
+
+class Share(fields.Field[float]):
+    """A number from 0 to 1."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+            raise ValidationError("Must be a number from 0 to 1.")
+        return value
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "number", "minimum": 0, "maximum": 1}
+
+
+class Free(fields.Field[dict[str, Any]]):
+    """An object of which the contract says nothing more."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValidationError("Must be an object.")
+        return value
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "object"}
+
+
+class Items(fields.List[Any]):
+    """Any number of the same."""
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "array", "items": json_schema(self.inner)}
+
+
+class ByKey(fields.Dict):
+    """Any number of the same, each under a key."""
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "object", "additionalProperties": json_schema(self.value_field)}
+
+
+class Either(fields.Field[Any]):
+    """What one of these schemas takes."""
+
+    def __init__(self, *schemas: Schema, **options: Any) -> None:
+        super().__init__(**options)
+        self.schemas = schemas
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> Any:
+        faults = [schema.validate(value) for schema in self.schemas]
+        if all(faults):
+            raise ValidationError(faults)
+        return value
+
+    def json_schema(self) -> JsonSchema:
+        return {"oneOf": [reference(schema) for schema in self.schemas]}
+
+
+def json_schema(field: Any) -> JsonSchema:
+    """What the contract says of a field of any kind."""
+    described: JsonSchema = reference(field.schema) if isinstance(field, fields.Nested) else field.json_schema()
+    return described
+
+
+def reference(schema: Schema) -> JsonSchema:
+    return {"$ref": f"#/components/schemas/{type(schema).__name__}"}
 
 
 def sanitized(html: str) -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 from marshmallow import Schema
 
 from hummdesk.desk import Desk, Payload
-from hummdesk.events import schemas
+from hummdesk.events import payloads, schemas
 from hummdesk.handlers import connection, conversation, message, presence
 from hummdesk.models import ANSWERING, STAFF, Role
 from hummdesk.sockets import Session
@@ -24,12 +24,13 @@ CUSTOMER: frozenset[Role] = frozenset({"customer"})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Client to server. `bare` names the field that a payload which is no object stands for."""
+    """Client to server. `answer`: what `ok` carries. `bare`: the field that a payload which is no object stands for."""
 
     name: str
     schema: Schema
     handler: Handler
     roles: frozenset[Role]
+    answer: Schema
     bare: str | None = None
     needs_person: bool = True
 
@@ -38,13 +39,20 @@ REQUESTS: dict[str, Request] = {
     request.name: request
     for request in (
         Request(
-            "authenticate", schemas.Authenticate(), connection.authenticate, EVERYBODY, bare="token", needs_person=False
+            "authenticate",
+            schemas.Authenticate(),
+            connection.authenticate,
+            EVERYBODY,
+            payloads.PersonIdentity(),
+            bare="token",
+            needs_person=False,
         ),
         Request(
             "join_conversation",
             schemas.JoinConversation(),
             conversation.join_conversation,
             EVERYBODY,
+            payloads.Joined(),
             bare="conversationId",
         ),
         Request(
@@ -52,62 +60,102 @@ REQUESTS: dict[str, Request] = {
             schemas.OfConversation(),
             conversation.leave_conversation,
             EVERYBODY,
+            payloads.Done(),
             bare="conversationId",
         ),
-        Request("send_message", schemas.SendMessage(), message.send_message, TALKING),
-        Request("message_read", schemas.MessageRead(), message.message_read, TALKING),
-        Request("typing_start", schemas.OfConversation(), presence.typing_start, TALKING),
-        Request("typing_stop", schemas.OfConversation(), presence.typing_stop, TALKING),
-        Request("agent_online", schemas.Nothing(), presence.agent_online, ANSWERING),
-        Request("agent_offline", schemas.Nothing(), presence.agent_offline, ANSWERING),
-        Request("set_agent_status", schemas.SetAgentStatus(), presence.set_agent_status, ANSWERING),
+        Request("send_message", schemas.SendMessage(), message.send_message, TALKING, payloads.Receipt()),
+        Request("message_read", schemas.MessageRead(), message.message_read, TALKING, payloads.Done()),
+        Request("typing_start", schemas.OfConversation(), presence.typing_start, TALKING, payloads.Done()),
+        Request("typing_stop", schemas.OfConversation(), presence.typing_stop, TALKING, payloads.Done()),
+        Request("agent_online", schemas.Nothing(), presence.agent_online, ANSWERING, payloads.Done()),
+        Request("agent_offline", schemas.Nothing(), presence.agent_offline, ANSWERING, payloads.Done()),
+        Request(
+            "set_agent_status",
+            schemas.SetAgentStatus(),
+            presence.set_agent_status,
+            ANSWERING,
+            payloads.AgentStatusChange(),
+        ),
         Request(
             "update_conversation_status",
             schemas.UpdateConversationStatus(),
             conversation.update_conversation_status,
             ANSWERING,
+            payloads.StatusChange(),
         ),
-        Request("assign_conversation", schemas.AssignConversation(), conversation.assign_conversation, ANSWERING),
-        Request("unassign_conversation", schemas.UnassignConversation(), conversation.unassign_conversation, ANSWERING),
-        Request("start_conversation", schemas.StartConversation(), message.start_conversation, CUSTOMER),
-        Request("list_conversations", schemas.ListConversations(), conversation.list_conversations, EVERYBODY),
-        Request("get_messages", schemas.GetMessages(), message.get_messages, EVERYBODY),
-        Request("sync", schemas.Sync(), message.sync, EVERYBODY),
-        Request("get_presence", schemas.Nothing(), presence.get_presence, STAFF),
-        Request("get_teams", schemas.Nothing(), presence.get_teams, STAFF),
+        Request(
+            "assign_conversation",
+            schemas.AssignConversation(),
+            conversation.assign_conversation,
+            ANSWERING,
+            payloads.Assignment(),
+        ),
+        Request(
+            "unassign_conversation",
+            schemas.UnassignConversation(),
+            conversation.unassign_conversation,
+            ANSWERING,
+            payloads.Unassignment(),
+        ),
+        Request(
+            "start_conversation", schemas.StartConversation(), message.start_conversation, CUSTOMER, payloads.Started()
+        ),
+        Request(
+            "list_conversations",
+            schemas.ListConversations(),
+            conversation.list_conversations,
+            EVERYBODY,
+            payloads.ConversationPage(),
+        ),
+        Request("get_messages", schemas.GetMessages(), message.get_messages, EVERYBODY, payloads.MessagePage()),
+        Request("sync", schemas.Sync(), message.sync, EVERYBODY, payloads.Synced()),
+        Request("get_presence", schemas.Nothing(), presence.get_presence, STAFF, payloads.Colleagues()),
+        Request("get_teams", schemas.Nothing(), presence.get_teams, STAFF, payloads.Teams()),
     )
 }
 
 Listener = Literal["socket", "account staff", "joined staff", "joined customer", "assignee", "team"]
 
-
 _SOCKET: frozenset[Listener] = frozenset({"socket"})
 _ACCOUNT: frozenset[Listener] = frozenset({"account staff", "joined staff", "assignee", "team"})
 _JOINED: frozenset[Listener] = frozenset({"joined staff", "joined customer"})
+_JOINED_STAFF: frozenset[Listener] = frozenset({"joined staff"})
 
-EVENTS: dict[str, frozenset[Listener]] = {
-    "authenticated": _SOCKET,
-    "authentication_error": _SOCKET,
-    "error": _SOCKET,
-    "disconnect_reason": _SOCKET,
-    "message_sent": _SOCKET,
-    "new_message": _ACCOUNT | _JOINED,
-    "message_read": _JOINED,
-    "typing_start": _JOINED,
-    "typing_stop": _JOINED,
-    "agent_online": _ACCOUNT,
-    "agent_offline": _ACCOUNT,
-    "agent_status_changed": _ACCOUNT,
-    "conversation_viewers": frozenset({"joined staff"}),
-    "conversation_created": _ACCOUNT,
-    "conversation_updated": _ACCOUNT,
-    "conversation_status_changed": _ACCOUNT | _JOINED,
-    "conversation_assigned": _ACCOUNT | _JOINED,
-    "conversation_unassigned": _ACCOUNT | _JOINED,
-    "ai_processing_started": _ACCOUNT,
-    "ai_processing_completed": _ACCOUNT,
-    "ai_classification": _ACCOUNT,
-    "ai_draft": frozenset({"assignee", "joined staff"}),
-    "ai_error": _ACCOUNT,
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Server to client. `BroadcastService` names the rooms; a test holds them to `heard_by`."""
+
+    name: str
+    schema: Schema
+    heard_by: frozenset[Listener]
+
+
+EVENTS: dict[str, Event] = {
+    event.name: event
+    for event in (
+        Event("authenticated", payloads.PersonIdentity(), _SOCKET),
+        Event("authentication_error", payloads.ErrorReport(), _SOCKET),
+        Event("error", payloads.ErrorReport(), _SOCKET),
+        Event("disconnect_reason", payloads.DisconnectReason(), _SOCKET),
+        Event("message_sent", payloads.Receipt(), _SOCKET),
+        Event("new_message", payloads.Message(), _ACCOUNT | _JOINED),
+        Event("message_read", payloads.ReadMark(), _JOINED),
+        Event("typing_start", payloads.Typing(), _JOINED),
+        Event("typing_stop", payloads.Typing(), _JOINED),
+        Event("agent_online", payloads.AgentPresence(), _ACCOUNT),
+        Event("agent_offline", payloads.AgentPresence(), _ACCOUNT),
+        Event("agent_status_changed", payloads.AgentStatusChange(), _ACCOUNT),
+        Event("conversation_viewers", payloads.ConversationViewers(), _JOINED_STAFF),
+        Event("conversation_created", payloads.Conversation(), _ACCOUNT),
+        Event("conversation_updated", payloads.Conversation(), _ACCOUNT),
+        Event("conversation_status_changed", payloads.StatusChange(), _ACCOUNT | _JOINED),
+        Event("conversation_assigned", payloads.Assignment(), _ACCOUNT | _JOINED),
+        Event("conversation_unassigned", payloads.Unassignment(), _ACCOUNT | _JOINED),
+        Event("ai_processing_started", payloads.AIRun(), _ACCOUNT),
+        Event("ai_processing_completed", payloads.AIRunEnd(), _ACCOUNT),
+        Event("ai_classification", payloads.AIClassification(), _ACCOUNT),
+        Event("ai_draft", payloads.AIDraft(), _JOINED_STAFF | {"assignee"}),
+        Event("ai_error", payloads.AIError(), _ACCOUNT),
+    )
 }
-"""Server to client: who may hear each. `BroadcastService` names the rooms; a test holds the two together."""

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from marshmallow import Schema
 from prometheus_client.metrics import MetricWrapperBase
 
 from hummdesk import metrics
@@ -57,10 +58,10 @@ def _exposed(metric: MetricWrapperBase) -> str:
 
 def requests_table() -> str:
     rows = (
-        f"| `{name}` | {_who(request)} | {_schema(request)} | {_handler(request)} |"
+        f"| `{name}` | {_who(request)} | {_schema(request)} | {_payload(request.answer)} | {_handler(request)} |"
         for name, request in REQUESTS.items()
     )
-    return "\n".join(["| request | who may | schema | handler |", "| --- | --- | --- | --- |", *rows])
+    return "\n".join(["| request | who may | schema | answer | handler |", "| --- | --- | --- | --- | --- |", *rows])
 
 
 def _who(request: Request) -> str:
@@ -77,6 +78,10 @@ def _schema(request: Request) -> str:
     return f"[`{type(request.schema).__name__}`](hummdesk/events/schemas.py)"
 
 
+def _payload(schema: Schema) -> str:
+    return f"[`{type(schema).__name__}`](hummdesk/events/payloads.py)"
+
+
 def _handler(request: Request) -> str:
     path = request.handler.__module__.replace(".", "/") + ".py"
     return f"[`{request.handler.__name__}`]({path})"
@@ -86,8 +91,11 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def events_table() -> str:
-    rows = (f"| `{name}` | {', '.join(sorted(listeners))} | {_senders(name)} |" for name, listeners in EVENTS.items())
-    return "\n".join(["| event | who may hear it | sent in |", "| --- | --- | --- |", *rows])
+    rows = (
+        f"| `{name}` | {', '.join(sorted(event.heard_by))} | {_payload(event.schema)} | {_senders(name)} |"
+        for name, event in EVENTS.items()
+    )
+    return "\n".join(["| event | who may hear it | payload | sent in |", "| --- | --- | --- | --- |", *rows])
 
 
 def _senders(event: str) -> str:

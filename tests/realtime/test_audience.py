@@ -15,11 +15,12 @@ from hummdesk import rooms
 from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.viewers import Viewers
+from hummdesk.errors import now
 from hummdesk.events.table import EVENTS, REQUESTS, Listener
 from hummdesk.models import Conversation, Message
 from hummdesk.node import SWEEP_SECONDS, Node
 from hummdesk.storage.ids import new_id
-from tests.realtime.world import Account, Client
+from tests.realtime.world import CLASSIFICATION, DRAFT, Account, Client
 
 PEOPLE: dict[str, frozenset[Listener]] = {
     "viewer": frozenset({"account staff"}),
@@ -31,7 +32,7 @@ PEOPLE: dict[str, frozenset[Listener]] = {
 """Who listens in the account, and as what; nobody of the foreign account may hear anything."""
 
 JOINED = ("colleague", "customer")
-SOCKET_EVENTS = {name for name, heard_by in EVENTS.items() if heard_by == {"socket"}}
+SOCKET_EVENTS = {name for name, event in EVENTS.items() if event.heard_by == {"socket"}}
 STAFF_ONLY_FIELDS = {"reason"}
 
 
@@ -175,7 +176,7 @@ async def test_requests_reach_only_their_audience(audience: Audience, event: str
     for person, client in audience.here.items():
         kinds = PEOPLE[person]
         for heard, payload in client.heard:
-            assert EVENTS[heard] & kinds, f"{person} heard {heard}"
+            assert EVENTS[heard].heard_by & kinds, f"{person} heard {heard}"
             assert not (person in ("customer", "stranger") and STAFF_ONLY_FIELDS & set(payload))
     for person, client in audience.there.items():
         foreign = [payload for _, payload in client.heard if payload.get("accountId") != str(audience.foreign.id)]
@@ -256,13 +257,17 @@ def run_without_kind(account: Account) -> dict[str, Any]:
 
 def parties(account: Account) -> dict[str, Any]:
     about = {"account_id": account.id, "conversation_id": account.conversation, "team_id": account.team}
-    return about | {"agent_id": account.people["agent"].id, "payload": {"reason": "secret"}}
+    return about | {"agent_id": account.people["agent"].id}
+
+
+def change(account: Account, **fields: str) -> dict[str, Any]:
+    return {"conversationId": str(account.conversation), "timestamp": now()} | fields
 
 
 TOLD: dict[str, Tell] = {
     "new_message": lambda b, a: b.new_message(account_id=a.id, message=a_message(a), follows_closely=False),
     "message_read": lambda b, a: b.message_read(
-        conversation_id=a.conversation, message_id=new_id(), seq=1, reader=a.people["admin"], at=""
+        conversation_id=a.conversation, message_id=new_id(), seq=1, reader=a.people["admin"], at=now()
     ),
     "typing_start": lambda b, a: b.typing("typing_start", conversation_id=a.conversation, typist=a.people["admin"]),
     "typing_stop": lambda b, a: b.typing("typing_stop", conversation_id=a.conversation, typist=a.people["admin"]),
@@ -275,19 +280,29 @@ TOLD: dict[str, Tell] = {
     "conversation_created": lambda b, a: b.conversation_created(a_conversation(a)),
     "conversation_updated": lambda b, a: b.conversation_updated(a_conversation(a)),
     "conversation_status_changed": lambda b, a: b.status_changed(
-        account_id=a.id, conversation_id=a.conversation, payload={"reason": "secret"}
+        account_id=a.id,
+        conversation_id=a.conversation,
+        payload=change(a, oldStatus="open", newStatus="closed", changedBy=str(a.people["admin"].id), reason="secret"),
     ),
-    "conversation_assigned": lambda b, a: b.assigned(**parties(a) | {"payload": {}}),
-    "conversation_unassigned": lambda b, a: b.unassigned(**parties(a)),
+    "conversation_assigned": lambda b, a: b.assigned(
+        **parties(a),
+        payload=change(a, assignedTo=str(a.people["agent"].id), assignedBy=str(a.people["admin"].id)),
+    ),
+    "conversation_unassigned": lambda b, a: b.unassigned(
+        **parties(a),
+        payload=change(
+            a, unassignedFrom=str(a.people["agent"].id), unassignedBy=str(a.people["admin"].id), reason="secret"
+        ),
+    ),
     "ai_processing_started": lambda b, a: b.ai_processing_started(**run(a)),
     "ai_processing_completed": lambda b, a: b.ai_processing_completed(**run(a), outcome="done", processing_ms=1),
     "ai_classification": lambda b, a: b.ai_classification(
-        **run_without_kind(a), classification={}, confidence=1.0, processing_ms=1, provider="embedded"
+        **run_without_kind(a), classification=CLASSIFICATION, confidence=1.0, processing_ms=1, provider="embedded"
     ),
     "ai_draft": lambda b, a: b.ai_draft(
         **run_without_kind(a),
         assigned_to=a.people["agent"].id,
-        draft={},
+        draft=DRAFT,
         confidence=1.0,
         reasoning=None,
         sources=[],
@@ -304,7 +319,7 @@ async def test_an_event_is_heard_once_by_all_its_audience(audience: Audience, ev
     await TOLD[event](audience.node.desk.broadcast, audience.account)
     await audience.settled()
     for person, client in audience.here.items():
-        assert client.names() == ([event] if EVENTS[event] & PEOPLE[person] else []), person
+        assert client.names() == ([event] if EVENTS[event].heard_by & PEOPLE[person] else []), person
         assert person not in ("customer", "stranger") or not any("reason" in payload for _, payload in client.heard)
     assert not any(client.heard for client in audience.there.values())
 

@@ -5,7 +5,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from hummdesk.storage.ids import new_id
-from tests.realtime.world import Account
+from tests.realtime.world import CLASSIFICATION, DRAFT, Account
 
 
 async def audit(account: Account) -> list[str]:
@@ -137,10 +137,21 @@ async def test_what_the_ai_said_is_there_for_who_opens_the_conversation_later(ac
     about = {"conversationId": str(account.conversation), "messageId": asked[1]["messageId"]}
     assert {name: kind | {"timestamp": ""} for name, kind in ai.items()} == {
         "classification": about
-        | {"classification": {"category": "seq 2"}, "confidence": 0.9, "processingTime": 2000, "provider": "embedded"}
+        | {
+            "classification": CLASSIFICATION | {"tags": ["seq 2"]},
+            "confidence": 0.9,
+            "processingTime": 2000,
+            "provider": "embedded",
+        }
         | {"timestamp": ""},
         "draft": about
-        | {"draft": {"content": "seq 2"}, "confidence": 0.9, "sources": [], "basedOnSeq": 2, "provider": "embedded"}
+        | {
+            "draft": DRAFT | {"content": "seq 2"},
+            "confidence": 0.9,
+            "sources": [],
+            "basedOnSeq": 2,
+            "provider": "embedded",
+        }
         | {"timestamp": ""},
     }
     await agent.do("send_message", conversation | {"content": "Only a note", "private": True})
@@ -154,9 +165,9 @@ async def has_found(account: Account, message: dict[str, Any], kind: str) -> Non
     said = f"seq {message['seq']}"
     found: dict[str, Any] = {"confidence": 0.9, "provider": "embedded"}
     if kind == "classification":
-        found["classification"] = {"category": said}
+        found["classification"] = CLASSIFICATION | {"tags": [said]}
     else:
-        found |= {"draft": {"content": said}, "reasoning": None, "sources": [], "assigned_to": None}
+        found |= {"draft": DRAFT | {"content": said}, "reasoning": None, "sources": [], "assigned_to": None}
         found["based_on_seq"] = message["seq"]
     await account.execute(
         "WITH run AS ("

@@ -8,13 +8,27 @@ from uuid import UUID
 
 import psycopg
 import socketio
+from marshmallow import Schema
 
 from hummdesk import tokens
 from hummdesk.config import Settings
+from hummdesk.events.payloads import ErrorReport
+from hummdesk.events.table import EVENTS, REQUESTS
 from hummdesk.models import Person, Role
 from hummdesk.storage.ids import new_id
 
 PATIENCE_SECONDS = 5.0
+
+CLASSIFICATION = {
+    "category": "general",
+    "priority": "low",
+    "urgency": 0,
+    "sentiment": "neutral",
+    "language": "und",
+    "tags": [],
+}
+DRAFT = {"content": "Hello", "tone": "friendly", "suggestedActions": []}
+"""What an AI may find, as the contract has it."""
 
 
 class Client:
@@ -23,6 +37,8 @@ class Client:
     def __init__(self, url: str) -> None:
         self.url = url
         self.heard: list[tuple[str, Any]] = []
+        self.broken: list[str] = []
+        """What it was sent that is not as the contract says."""
         self.socket = socketio.AsyncClient(reconnection=False)
         self.socket.on("*", self._hear)
         self.gone = asyncio.Event()
@@ -43,11 +59,14 @@ class Client:
 
     async def close(self) -> None:
         await self.socket.disconnect()
+        assert not self.broken, self.broken
 
     async def ask(self, event: str, payload: Any = None) -> dict[str, Any]:
         """Send a request and wait for its acknowledgement."""
         answer = await self.socket.call(event, payload, timeout=PATIENCE_SECONDS)
         assert isinstance(answer, dict), answer
+        if event in REQUESTS:
+            self._compare(f"the answer to {event}", *_answer(event, answer))
         return answer
 
     async def do(self, event: str, payload: Any = None) -> dict[str, Any]:
@@ -88,10 +107,24 @@ class Client:
     def forget(self) -> None:
         self.heard.clear()
 
+    def _compare(self, what: str, schema: Schema, payload: Any) -> None:
+        """Hold to the contract whatever any test sees: nothing that it does not name, nothing missing."""
+        if faults := schema.validate(payload):
+            self.broken.append(f"{what}: {faults} in {payload}")
+
     async def _hear(self, event: str, payload: Any = None) -> None:
+        if event in EVENTS:
+            self._compare(event, EVENTS[event].schema, payload)
         async with self._news:
             self.heard.append((event, payload))
             self._news.notify_all()
+
+
+def _answer(event: str, answer: dict[str, Any]) -> tuple[Schema, Any]:
+    """The schema of what was answered besides `ok`, and that."""
+    if answer["ok"]:
+        return REQUESTS[event].answer, {name: value for name, value in answer.items() if name != "ok"}
+    return ErrorReport(), answer["error"]
 
 
 @dataclass

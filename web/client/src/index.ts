@@ -1,3 +1,2 @@
-import { io } from "socket.io-client";
-
-export { io };
+export type * from "./contract.js";
+export * from "./socket.js";

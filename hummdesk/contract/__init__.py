@@ -1,0 +1,1 @@
+"""What clients and server say to each other, printed for others from the tables and schemas in `hummdesk.events`."""

@@ -1,0 +1,111 @@
+"""The contract as an AsyncAPI 3 document. Each event is a message, and so are the two answers to each request.
+
+AsyncAPI has no word for Socket.IO's acknowledgements: an answer is a reply on the same channel.
+"""
+
+from typing import Any
+
+from hummdesk.contract.shapes import payload_of, shapes
+from hummdesk.events.fields import JsonSchema, reference
+from hummdesk.events.payloads import ErrorReport
+from hummdesk.events.table import EVENTS, REQUESTS, Event, Request
+
+CHANNEL = "desk"
+NOTHING: JsonSchema = {"type": "null"}
+DESCRIPTION = """\
+The server of a customer support desk in real time, over Socket.IO v5. A token goes with the handshake as `auth.token`.
+Every request can be acknowledged, with `{"ok": true, …}` or `{"ok": false, "error": …}`; without an acknowledgement a
+failure arrives as the event `error`. What was answered with `ok` has been committed.
+"""
+
+
+def document() -> dict[str, Any]:
+    sent = {_event_name(event): _event(event) for event in EVENTS.values()}
+    asked = {_request_name(request): _request(request) for request in REQUESTS.values()}
+    answers = {_answer_name(request): _answer(request) for request in REQUESTS.values()}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "HummDesk", "version": "1.0.0", "description": DESCRIPTION},
+        "defaultContentType": "application/json",
+        "servers": {
+            "desk": {"host": "127.0.0.1:5000", "pathname": "/socket.io/", "protocol": "ws", "security": [_SECURITY]}
+        },
+        "channels": {
+            CHANNEL: {
+                "address": "/",
+                "description": "Socket.IO's main namespace",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in sent | asked | answers},
+            }
+        },
+        "operations": {request.name: _operation(request) for request in REQUESTS.values()}
+        | {f"on_{event.name}": _hearing(event) for event in EVENTS.values()},
+        "components": {
+            "messages": sent | asked | answers,
+            "schemas": shapes(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+_SECURITY = {"$ref": "#/components/securitySchemes/token"}
+
+
+def _event_name(event: Event) -> str:
+    return f"event.{event.name}"
+
+
+def _request_name(request: Request) -> str:
+    return f"request.{request.name}"
+
+
+def _answer_name(request: Request) -> str:
+    return f"answer.{request.name}"
+
+
+def _event(event: Event) -> dict[str, Any]:
+    heard_by = ", ".join(sorted(event.heard_by))
+    return {"name": event.name, "summary": f"Heard by: {heard_by}", "payload": reference(event.schema)}
+
+
+def _request(request: Request) -> dict[str, Any]:
+    roles = ", ".join(sorted(request.roles))
+    return {"name": request.name, "summary": f"From: {roles}", "payload": payload_of(request) or NOTHING}
+
+
+def _answer(request: Request) -> dict[str, Any]:
+    done = {"type": "object", "properties": {"ok": {"const": True}}, "required": ["ok"]}
+    fields = shapes()[type(request.answer).__name__]
+    done = done | {
+        "properties": done["properties"] | fields["properties"],
+        "required": ["ok", *fields.get("required", ())],
+        "additionalProperties": False,
+    }
+    refused = {
+        "type": "object",
+        "properties": {"ok": {"const": False}, "error": reference(ErrorReport())},
+        "required": ["ok", "error"],
+        "additionalProperties": False,
+    }
+    return {"name": request.name, "payload": {"oneOf": [done, refused]}}
+
+
+def _operation(request: Request) -> dict[str, Any]:
+    """From the server's side: it receives what clients send."""
+    return {
+        "action": "receive",
+        "channel": {"$ref": f"#/channels/{CHANNEL}"},
+        "messages": [_on_channel(_request_name(request))],
+        "reply": {"channel": {"$ref": f"#/channels/{CHANNEL}"}, "messages": [_on_channel(_answer_name(request))]},
+    }
+
+
+def _hearing(event: Event) -> dict[str, Any]:
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{CHANNEL}"},
+        "messages": [_on_channel(_event_name(event))],
+    }
+
+
+def _on_channel(name: str) -> dict[str, str]:
+    return {"$ref": f"#/channels/{CHANNEL}/messages/{name}"}

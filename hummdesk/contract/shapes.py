@@ -1,0 +1,75 @@
+"""The JSON Schema of everything that is said, by name."""
+
+import inspect
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from hummdesk.events.fields import Either, JsonSchema, json_schema, reference
+from hummdesk.events.payloads import ErrorReport
+from hummdesk.events.schemas import Nothing
+from hummdesk.events.table import EVENTS, REQUESTS, Request
+
+
+@cache
+def shapes() -> dict[str, JsonSchema]:
+    """All of them, by the names of their schemas in the order of the tables, each after those that it names."""
+    found: dict[str, Schema] = {}
+    roots: list[Schema] = [ErrorReport()]
+    roots += [event.schema for event in EVENTS.values()]
+    for request in REQUESTS.values():
+        roots += [request.schema, request.answer]
+    for schema in roots:
+        _gather(schema, found)
+    return {name: _shape(schema) for name, schema in found.items()}
+
+
+def _gather(schema: Schema, found: dict[str, Schema]) -> None:
+    name = type(schema).__name__
+    if name in found or isinstance(schema, Nothing):
+        if name in found and type(found[name]) is not type(schema):
+            raise ValueError(f"two schemas are called {name}")
+        return
+    for field in schema.fields.values():
+        for inner in _inside(field):
+            _gather(inner, found)
+    found[name] = schema
+
+
+def _inside(field: Any) -> Iterator[Schema]:
+    if isinstance(field, fields.Nested):
+        yield field.schema
+    elif isinstance(field, Either):
+        yield from field.schemas
+    elif isinstance(field, fields.List):
+        yield from _inside(field.inner)
+    elif isinstance(field, fields.Dict):
+        yield from _inside(field.value_field)
+
+
+def _shape(schema: Schema) -> JsonSchema:
+    required = [name for name, field in schema.fields.items() if field.required]
+    return {
+        "type": "object",
+        **_description(schema),
+        "properties": {name: json_schema(field) for name, field in schema.fields.items()},
+        **({"required": required} if required else {}),
+        "additionalProperties": False,
+    }
+
+
+def _description(schema: Schema) -> JsonSchema:
+    own = type(schema).__dict__.get("__doc__")
+    return {"description": " ".join(inspect.cleandoc(own).split())} if own else {}
+
+
+def payload_of(request: Request) -> JsonSchema | None:
+    """What a request carries: a reference, or the one field that may stand for it as well; None is nothing."""
+    if isinstance(request.schema, Nothing):
+        return None
+    whole = reference(request.schema)
+    if request.bare is None:
+        return whole
+    return {"oneOf": [json_schema(request.schema.fields[request.bare]), whole]}
