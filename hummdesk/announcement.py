@@ -1,4 +1,4 @@
-"""How an ended AI run is told to staff: by the worker that ended it, or by the relay if that one did not live to.
+"""How messages and ends of AI runs are told: by the process that has committed them, or by the relay if it died.
 
 Who opens the conversation later is given the same.
 """
@@ -10,11 +10,41 @@ from uuid import UUID
 
 from hummdesk.broadcast import BroadcastService, Payload, classification_fields, draft_fields
 from hummdesk.errors import wire_time
+from hummdesk.models import Message
 from hummdesk.storage.jobs import Ended
 
 UNEXPLAINED = "The AI run failed"
 
 Telling = Coroutine[Any, Any, None]
+
+
+async def announce_message(
+    broadcast: BroadcastService,
+    account_id: UUID,
+    message: Message,
+    *,
+    follows_closely: bool,
+    reopened_from: str | None,
+    entry: UUID | None = None,
+) -> None:
+    """Tell everybody of a message, and that it reopened its conversation if it did."""
+    await broadcast.new_message(account_id=account_id, message=message, follows_closely=follows_closely, entry=entry)
+    if reopened_from is None:
+        return
+    payload = {
+        "conversationId": str(message.conversation_id),
+        "oldStatus": reopened_from,
+        "newStatus": "open",
+        "changedBy": str(message.sender_id),
+        "timestamp": wire_time(message.created_at),
+    }
+    await broadcast.status_changed(
+        account_id=account_id,
+        conversation_id=message.conversation_id,
+        payload=payload,
+        key=f"reopened/{message.id}",
+        entry=entry,
+    )
 
 
 async def announce(broadcast: BroadcastService, runs: Iterable[tuple[Ended, Payload | None]]) -> None:

@@ -47,9 +47,14 @@ class BroadcastService:
 
     # Messages -------------------------------------------------------------------------------------------------------
 
-    async def new_message(self, *, account_id: UUID, message: Message, follows_closely: bool) -> None:
+    # With `entry` the outbox forgets what was told once Redis has it; see storage/untold.py.
+
+    async def new_message(
+        self, *, account_id: UUID, message: Message, follows_closely: bool, entry: UUID | None = None
+    ) -> None:
         """A private one reaches staff only. One that was told before is not heard again."""
-        await self._emitter.emit(message_envelope(account_id, message, follows_closely=follows_closely))
+        envelope = message_envelope(account_id, message, follows_closely=follows_closely, entry=entry)
+        await self._emitter.emit(envelope)
 
     async def message_read(self, *, conversation_id: UUID, message_id: UUID, seq: int, reader: Person, at: str) -> None:
         payload = {
@@ -78,18 +83,33 @@ class BroadcastService:
 
     # Conversations --------------------------------------------------------------------------------------------------
 
-    async def conversation_created(self, conversation: Conversation) -> None:
-        """`conversation` is as staff see it."""
-        await self.to_account(conversation.account_id, "conversation_created", conversation.wire())
+    async def conversation_created(self, conversation: Conversation, *, entry: UUID | None = None) -> None:
+        """`conversation` is as staff see it. One that was told before is not heard again."""
+        account_id, key = conversation.account_id, f"created/{conversation.id}"
+        to = rooms.account(account_id)
+        await self._emit(account_id, "conversation_created", conversation.wire(), to, key=key, entry=entry)
 
     async def conversation_updated(self, conversation: Conversation) -> None:
         """`conversation` is as staff see it."""
         await self.to_account(conversation.account_id, "conversation_updated", conversation.wire())
 
-    async def status_changed(self, *, account_id: UUID, conversation_id: UUID, payload: Payload) -> None:
-        """`payload` is that of `conversation_status_changed`; the customer does not see its reason."""
+    async def status_changed(
+        self,
+        *,
+        account_id: UUID,
+        conversation_id: UUID,
+        payload: Payload,
+        key: str | None = None,
+        entry: UUID | None = None,
+    ) -> None:
+        """`payload` is that of `conversation_status_changed`; the customer does not see its reason.
+
+        What was told before with this `key` is not heard again.
+        """
         staff = (rooms.account(account_id),)
-        await self._to_both_sides(account_id, "conversation_status_changed", payload, conversation_id, staff)
+        await self._to_both_sides(
+            account_id, "conversation_status_changed", payload, conversation_id, staff, key=key, entry=entry
+        )
 
     async def assigned(
         self, *, account_id: UUID, conversation_id: UUID, agent_id: UUID, team_id: UUID | None, payload: Payload
@@ -248,6 +268,7 @@ class BroadcastService:
         but: tuple[str, ...] = (),
         key: str | None = None,
         is_volatile: bool = False,
+        entry: UUID | None = None,
     ) -> None:
         await self._emitter.emit(
             Envelope(
@@ -258,25 +279,41 @@ class BroadcastService:
                 except_rooms=but,
                 key=key,
                 is_volatile=is_volatile,
+                entry=entry,
             )
         )
 
     async def _to_both_sides(
-        self, account_id: UUID, event: str, payload: Payload, conversation_id: UUID, staff: tuple[str, ...]
+        self,
+        account_id: UUID,
+        event: str,
+        payload: Payload,
+        conversation_id: UUID,
+        staff: tuple[str, ...],
+        *,
+        key: str | None = None,
+        entry: UUID | None = None,
     ) -> None:
         """To staff as it is; to the customer without `reason`."""
-        of_staff = rooms.conversation_staff(conversation_id)
-        await self._emit(account_id, event, payload, of_staff, *staff)
+        of_staff, customer = rooms.conversation_staff(conversation_id), rooms.conversation(conversation_id)
+        await self._emit(account_id, event, payload, of_staff, *staff, key=key and f"{key}/staff", entry=entry)
         public = {name: value for name, value in payload.items() if name != "reason"}
-        await self._emit(account_id, event, public, rooms.conversation(conversation_id), but=(of_staff,))
+        key = key and f"{key}/customer"
+        await self._emit(account_id, event, public, customer, but=(of_staff,), key=key, entry=entry)
+
+    async def settle(self, *, timeout: float) -> bool:
+        """Wait until Redis has all that was told, at most `timeout` seconds; tells whether it has."""
+        return await self._emitter.settle(timeout=timeout)
 
 
-def message_envelope(account_id: UUID, message: Message, *, follows_closely: bool) -> Envelope:
+def message_envelope(
+    account_id: UUID, message: Message, *, follows_closely: bool, entry: UUID | None = None
+) -> Envelope:
     """`new_message`, for whom it is meant, in its place."""
     place = Place(conversation_id=message.conversation_id, seq=message.seq, follows_closely=follows_closely)
     room = rooms.conversation_staff if message.private else rooms.conversation
     to = (room(message.conversation_id), rooms.account(account_id))
-    return Envelope(account_id=account_id, event="new_message", data=message.wire(), rooms=to, place=place)
+    return Envelope(account_id=account_id, event="new_message", data=message.wire(), rooms=to, place=place, entry=entry)
 
 
 def _parties(account_id: UUID, agent_id: UUID, team_id: UUID | None) -> tuple[str, ...]:

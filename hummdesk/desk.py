@@ -14,12 +14,13 @@ from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.config import Settings
 from hummdesk.sockets import Session, Sockets
 from hummdesk.storage.database import Database
+from hummdesk.storage.writer import MessageWriter
 
 Payload = dict[str, Any]
 
 
 class Turns:
-    """One lock for each conversation, so that what this process commits to it is published in that order; or person."""
+    """One lock for each person, so that of two looks at the same one the last one wins."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
@@ -64,6 +65,7 @@ class Typing:
 class Desk:
     settings: Settings
     database: Database
+    writer: MessageWriter
     presence: Presence
     viewers: ViewerLeases
     broadcast: BroadcastService

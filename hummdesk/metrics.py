@@ -48,6 +48,15 @@ QUEUE_TASKS = Gauge(
     "hummdesk_queue_tasks", "Tasks that wait in the broker for a worker", ["queue"], multiprocess_mode="mostrecent"
 )
 
+UNTOLD_ENTRIES = Gauge(
+    "hummdesk_untold_entries", "Messages and new conversations in the outbox", multiprocess_mode="mostrecent"
+)
+UNTOLD_OLDEST_SECONDS = Gauge(
+    "hummdesk_untold_oldest_seconds",
+    "Age of the oldest entry of the outbox; above 2, somebody waits to be told",
+    multiprocess_mode="mostrecent",
+)
+
 
 def _registry() -> CollectorRegistry:
     registry = CollectorRegistry()

@@ -27,11 +27,17 @@ from hummdesk.handlers import connection, presence, viewing
 from hummdesk.metrics import ERRORS
 from hummdesk.sockets import Sockets
 from hummdesk.storage import messages, people
+from hummdesk.storage.batches import Batches
 from hummdesk.storage.database import Database
+from hummdesk.storage.writer import MessageWriter
 
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.5
+FORGET_SECONDS = 0.25
+"""How often what the outbox may forget is removed, when no send takes it along. The relay waits longer than this."""
+WRITE_SECONDS = 2.0
+"""The longest wait for a transaction that stores messages; one that takes so long holds up all of them."""
 REST_SECONDS = 30.0
 RETRY_SECONDS = 0.5
 PRESENCE_SECONDS = 2.0
@@ -72,11 +78,15 @@ class Node:
             lost=self._tell_loss,
             keep_seconds=120,
         )
+        database = Database(
+            settings.postgres, role="hummdesk_app", size=settings.db_pool_size, timeout=settings.db_timeout_seconds
+        )
+        write_seconds = min(WRITE_SECONDS, settings.db_timeout_seconds)
+        self._batches = Batches(settings.postgres, timeout=write_seconds)
         self.desk = Desk(
             settings=settings,
-            database=Database(
-                settings.postgres, role="hummdesk_app", size=settings.db_pool_size, timeout=settings.db_timeout_seconds
-            ),
+            database=database,
+            writer=MessageWriter(self._batches, database, timeout=write_seconds, forgettable=self.emitter.take_told),
             presence=presence_store,
             viewers=ViewerLeases(
                 connect(settings.redis, timeout=PRESENCE_SECONDS), lease_seconds=settings.presence_lease_seconds
@@ -91,8 +101,10 @@ class Node:
 
     async def start(self) -> None:
         await self.desk.database.open()
+        await self._batches.open()
         self._tasks = [
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep_presence)),
+            asyncio.create_task(self._every(FORGET_SECONDS, self.desk.writer.forget_told)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_presence)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_viewers)),
             asyncio.create_task(self._every(REST_SECONDS, self._rest)),
@@ -114,13 +126,17 @@ class Node:
     async def stop(self) -> None:
         await end(*self._tasks)
         await self.server.shutdown()
+        await self.desk.writer.settle()
         await self.emitter.settle(timeout=self._settings.shutdown_seconds)
+        with suppress(Unavailable):
+            await self.desk.writer.forget_told()
         with suppress(Unavailable):
             await self.desk.presence.forget(self.name)
         await self.reader.stop()
         await self.emitter.close()
         await self.desk.presence.close()
         await self.desk.viewers.close()
+        await self._batches.close()
         await self.desk.database.close()
 
     def _tell_loss(self, shard: Shard) -> None:

@@ -1,4 +1,4 @@
-"""The relay: hands committed AI runs to the broker, and ends those that nobody else will end.
+"""The relay: hands committed AI runs to the broker, ends those that nobody else will end, and has the outbox told.
 
 It is woken by NOTIFY and looks by itself as well. It keeps nothing that PostgreSQL does not have, so any number may run
 and any may be killed. Without PostgreSQL or Redis it waits for them.
@@ -26,6 +26,7 @@ from hummdesk.storage import outbox, results
 from hummdesk.storage.database import Database
 from hummdesk.storage.jobs import Ended, Kind
 from hummdesk.storage.outbox import JobRef
+from hummdesk.teller import Teller
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Relay:
         self._every = every
         self._one = one
         self._broadcast = service
+        self._teller = Teller(every, one, service)
         self._celery = Celery("hummdesk", set_as_current=False)
         self._celery.conf.update(configuration(settings))
         self._woken = asyncio.Event()
@@ -88,6 +90,8 @@ class Relay:
             _Part(self._publish, every=sweep, woken=self._woken),
             _Part(self._republish, every=sweep, woken=asyncio.Event()),
             _Part(self._end, every=sweep, woken=asyncio.Event()),
+            _Part(self._teller.tell, every=sweep, woken=asyncio.Event()),
+            _Part(self._teller.measure, every=sweep, woken=asyncio.Event()),
             _Part(self._measure, every=sweep, woken=asyncio.Event()),
         ]
 

@@ -21,7 +21,8 @@ CREATE FUNCTION current_account() RETURNS uuid
 -- Keys of an account beside keys of text in one index: what other accounts wrote costs a search nothing.
 CREATE EXTENSION IF NOT EXISTS btree_gin;
 
--- The same for a transaction of an AI worker, which works for several, from app.account_ids: ids with commas between.
+-- The same for a transaction of an AI worker or of the message writer, which work for several, from app.account_ids: ids
+-- with commas between.
 CREATE FUNCTION current_accounts() RETURNS uuid[]
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN string_to_array(NULLIF(current_setting('app.account_ids', true), ''), ',')::uuid[];
@@ -256,6 +257,19 @@ CREATE TRIGGER users_leave_account
     BEFORE UPDATE OF account_id ON users
     FOR EACH ROW WHEN (OLD.account_id <> NEW.account_id) EXECUTE FUNCTION leave_account();
 
+-- The outbox: what has been committed and may not have been told yet. An entry is written in the transaction of its
+-- message or conversation, and removed when Redis has the events. What stays longer has lost its process, and the relay
+-- tells it. No foreign keys: an entry lives for a second, and costs as little as possible.
+CREATE TABLE untold (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,                                           -- of the message, or of a new conversation
+    conversation_id uuid NOT NULL,
+    seq bigint NOT NULL,                                        -- of the message; 0: a new conversation
+    reopened_from text,                                         -- the status that the message has ended
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT untold_pkey PRIMARY KEY (account_id, id)
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+
 ----------------------------------------------------------------------------------------------------------------- AI
 
 -- The outbox of AI runs: a run is added in the transaction of its message, published to the broker by the relay,
@@ -334,11 +348,12 @@ CREATE TABLE canned_replies (
 
 ----------------------------------------------------------------------------------------------------- who may do what
 
--- Four roles of the server, made by the migrations. They cannot log in and own nothing; connections take one at their
--- start (for the fifth, hummdesk_search, see the end):
+-- Roles of the server, made by the migrations. They cannot log in and own nothing; connections take one at their start
+-- (for another one, hummdesk_search, see the end):
 --   hummdesk_app       web processes: the rows of the transaction's account, none without one
 --   hummdesk_worker    AI workers: the same, and those of the accounts that a transaction names; a member of hummdesk_app
---   hummdesk_relay     AI runs of all accounts, nothing else
+--   hummdesk_writer    the message writer of a web process, on a connection of its own: see the end
+--   hummdesk_relay     AI runs and the outbox of all accounts, nothing else
 --   hummdesk_operator  the commands `demo` and `token`: all accounts
 -- Row-level security is forced, so that it holds the owner of the tables as well. Only superusers are above it.
 GRANT USAGE ON SCHEMA public TO hummdesk_app, hummdesk_relay, hummdesk_operator;
@@ -484,3 +499,67 @@ ALTER FUNCTION search_conversations(tsquery, integer) OWNER TO hummdesk_search;
 REVOKE CREATE ON SCHEMA public FROM hummdesk_search;
 REVOKE ALL ON FUNCTION search_conversations(tsquery, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_conversations(tsquery, integer) TO hummdesk_app;
+
+----------------------------------------------------------------------------------------------------- the message writer
+
+CREATE POLICY own_account ON untold TO hummdesk_app USING (account_id = current_account());
+GRANT SELECT, INSERT ON untold TO hummdesk_app;
+CREATE POLICY every_entry ON untold TO hummdesk_relay USING (true);
+GRANT SELECT, DELETE ON untold TO hummdesk_relay;
+ALTER TABLE untold ENABLE ROW LEVEL SECURITY;
+ALTER TABLE untold FORCE ROW LEVEL SECURITY;
+
+-- The writer stores messages of several accounts in one transaction. What keeps them apart, beneath its statement:
+--   it sees and writes only rows of the accounts that the transaction names;
+--   it stores no message whose sender is not an active person of the account that the row says, with a role that may
+--   write, and the foreign key wants the conversation in the same account;
+--   it reads no text: no content, attachments or metadata of any message, no name or address of anybody.
+-- All others are bound as before: no policy of theirs has changed, and none of them is a member of this role.
+GRANT USAGE ON SCHEMA public TO hummdesk_writer;
+GRANT SELECT ON schema_migrations TO hummdesk_writer;
+
+-- A subquery, because it is evaluated once for a statement and not for every row; and IN, because = ANY would be taken
+-- for a condition on an index and lead the planner to think that an account has few rows.
+DO $$
+DECLARE
+    table_name text;
+BEGIN
+    FOREACH table_name IN ARRAY ARRAY[
+        'users', 'contacts', 'conversations', 'messages', 'conversation_events', 'ai_jobs', 'untold'
+    ] LOOP
+        EXECUTE format('CREATE POLICY accounts_of_the_batch ON %I TO hummdesk_writer '
+                       'USING (account_id IN (SELECT unnest(current_accounts())))', table_name);
+    END LOOP;
+END
+$$;
+
+CREATE POLICY sender_of_the_account ON messages AS RESTRICTIVE FOR INSERT TO hummdesk_writer WITH CHECK (
+    CASE sender_type
+        WHEN 'agent' THEN EXISTS (
+            SELECT
+            FROM users
+            WHERE users.account_id = messages.account_id
+              AND users.id = messages.sender_id
+              AND users.active
+              AND users.role IN ('admin', 'agent')
+        )
+        WHEN 'customer' THEN EXISTS (
+            SELECT
+            FROM contacts
+            WHERE contacts.account_id = messages.account_id
+              AND contacts.id = messages.sender_id
+              AND contacts.active
+        )
+        ELSE false
+    END
+);
+
+GRANT SELECT (account_id, id, role, active) ON users TO hummdesk_writer;
+GRANT SELECT (account_id, id, active) ON contacts TO hummdesk_writer;
+GRANT SELECT (account_id, id, contact_id, status, last_seq, last_public_seq, unread_staff, unread_customer, updated_at),
+    UPDATE (status, last_seq, last_public_seq, unread_staff, unread_customer, updated_at)
+    ON conversations TO hummdesk_writer;
+GRANT SELECT (account_id, id, conversation_id, seq, sender_id, sender_type, private, client_message_id, created_at), INSERT
+    ON messages TO hummdesk_writer;
+GRANT INSERT ON conversation_events, ai_jobs TO hummdesk_writer;
+GRANT SELECT (account_id, id), INSERT, DELETE ON untold TO hummdesk_writer;

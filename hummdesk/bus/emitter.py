@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -131,6 +131,9 @@ class Emitter:
         self._settled = settled
         self._lanes = [_Lane(Shard(number)) for number in range(shards)]
         self._held: dict[UUID, _Held] = {}
+        self._unpublished: Counter[UUID] = Counter()
+        """Events by their entry in the outbox."""
+        self._told: deque[tuple[UUID, UUID]] = deque()
         self._digest: str | None = None
         self._flusher: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -139,6 +142,8 @@ class Emitter:
 
     async def emit(self, envelope: Envelope) -> None:
         item = _item(envelope)
+        if envelope.entry is not None:
+            self._unpublished[envelope.entry] += 1
         held = self._held.get(envelope.place.conversation_id) if envelope.place else None
         if held is not None:
             held.items[item.seq] = item
@@ -162,6 +167,10 @@ class Emitter:
         if self._flusher is not None:
             await end(self._flusher)
         await self._redis.aclose()
+
+    def take_told(self, most: int) -> list[tuple[UUID, UUID]]:
+        """At most so many entries of the outbox, as (account, entry), all of whose events Redis has; each once."""
+        return [self._told.popleft() for _ in range(min(most, len(self._told)))]
 
     def _put(self, items: Iterable[_Item]) -> None:
         for item in items:
@@ -200,6 +209,12 @@ class Emitter:
                 pipeline.evalsha(self._digest, len(keys), *keys, *write.arguments(self._length))
             return [answer.decode() for answer in await pipeline.execute()]
 
+    def _published(self, account_id: UUID, entry: UUID) -> None:
+        self._unpublished[entry] -= 1
+        if self._unpublished[entry] <= 0:
+            del self._unpublished[entry]
+            self._told.append((account_id, entry))
+
     # Messages that come before the one before them ---------------------------------------------------------------
 
     def _look_at(self, write: _Write, answer: str) -> None:
@@ -208,6 +223,8 @@ class Emitter:
         early = {int(index): int(last) for index, last in pairs}
         concerned: dict[UUID, list[tuple[_Item, int | None]]] = defaultdict(list)
         for index, item in enumerate(write.items):
+            if index not in early and item.envelope.entry is not None:
+                self._published(item.envelope.account_id, item.envelope.entry)
             place = item.envelope.place
             if place is not None and (index in early or place.conversation_id in self._held):
                 concerned[place.conversation_id].append((item, early.get(index)))

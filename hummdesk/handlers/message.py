@@ -1,22 +1,20 @@
 """Messages: sent, read, looked up, caught up with."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from hummdesk.announcement import announce_message
 from hummdesk.desk import Desk, Payload
-from hummdesk.errors import Forbidden, NotFound, wire_time
+from hummdesk.errors import Forbidden, NotFound
 from hummdesk.handlers.receipts import mark_read
 from hummdesk.metrics import MESSAGES
 from hummdesk.models import Person
 from hummdesk.sockets import Session
-from hummdesk.storage import conversations, messages
+from hummdesk.storage import conversations, messages, untold
 from hummdesk.storage.messages import NewMessage, Sent
 
 MAX_SYNCED_CHARACTERS = 1_000_000
 """Content in one answer to `sync`; a conversation that does not fit any more is too far behind."""
-
-UNTOLD = timedelta(minutes=1)
 
 
 async def send_message(desk: Desk, session: Session, payload: Payload) -> Payload:
@@ -33,40 +31,27 @@ async def send_message(desk: Desk, session: Session, payload: Payload) -> Payloa
         private=payload["private"],
         based_on_seq=payload["basedOnSeq"],
     )
-    async with desk.turns.of(new.conversation_id):
-        async with desk.database.account(sender.account_id) as tx:
-            sent = await messages.send(tx, sender=sender, message=new)
-        if sent.created or _may_be_untold(sent):
-            await announce(desk, sender, sent)
+    sent = await desk.writer.send(sender=sender, message=new)
+    await announce(desk, sender, sent)
     await desk.typing.stop(session, new.conversation_id)
-    await desk.sockets.send(session, "message_sent", sent.message.receipt())
-    return sent.message.receipt()
-
-
-def _may_be_untold(sent: Sent) -> bool:
-    """A repeat comes when an answer got lost, perhaps with the event; who has heard it does not hear it again."""
-    return datetime.now(UTC) - sent.message.created_at < UNTOLD
+    receipt = sent.message.receipt()
+    await desk.sockets.send(session, "message_sent", receipt)
+    return receipt
 
 
 async def announce(desk: Desk, sender: Person, sent: Sent) -> None:
-    """Tell everybody of a message that has just been committed, and that it reopened its conversation."""
-    message = sent.message
-    if sent.created:
-        MESSAGES.labels(message.sender_type).inc()
-    await desk.broadcast.new_message(
-        account_id=sender.account_id, message=message, follows_closely=sent.follows_closely
+    """Tell everybody of a message that has just been committed. A repeat has been told, or the relay will tell it."""
+    if not sent.created:
+        return
+    MESSAGES.labels(sent.message.sender_type).inc()
+    await announce_message(
+        desk.broadcast,
+        sender.account_id,
+        sent.message,
+        follows_closely=sent.follows_closely,
+        reopened_from=sent.reopened_from,
+        entry=sent.message.id,
     )
-    if sent.reopened_from is not None:
-        payload = {
-            "conversationId": str(message.conversation_id),
-            "oldStatus": sent.reopened_from,
-            "newStatus": "open",
-            "changedBy": str(sender.id),
-            "timestamp": wire_time(message.created_at),
-        }
-        await desk.broadcast.status_changed(
-            account_id=sender.account_id, conversation_id=message.conversation_id, payload=payload
-        )
 
 
 async def message_read(desk: Desk, session: Session, payload: Payload) -> Payload:
@@ -125,13 +110,15 @@ async def start_conversation(desk: Desk, session: Session, payload: Payload) -> 
             metadata=payload["metadata"],
             client_message_id=payload["clientMessageId"],
         )
+        if created:
+            await untold.add_conversation(tx, conversation_id)
         if payload["content"] is not None:
             sent = await messages.send(tx, sender=contact, message=_first(conversation_id, payload))
         conversation = await conversations.get(tx, viewer=contact, conversation_id=conversation_id)
         as_staff = await conversations.as_staff(tx, conversation_id=conversation_id)
     if created:
-        await desk.broadcast.conversation_created(as_staff)
-    if sent is not None and (sent.created or _may_be_untold(sent)):
+        await desk.broadcast.conversation_created(as_staff, entry=conversation_id)
+    if sent is not None:
         await announce(desk, contact, sent)
     await desk.sockets.join_conversation(session, contact, conversation_id)
     answer: Payload = {"conversation": conversation.wire()}

@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from hummdesk.storage.translation import translated
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
-Role = Literal["hummdesk_app", "hummdesk_worker", "hummdesk_relay", "hummdesk_operator"]
+Role = Literal["hummdesk_app", "hummdesk_worker", "hummdesk_writer", "hummdesk_relay", "hummdesk_operator"]
 
 RECONNECT_SECONDS = 2.0
 """The pool gives a connection up after this and starts anew with the next request: its own back-off, which doubles
@@ -86,14 +86,14 @@ class Database:
         with translated():
             async with self._pool.connection() as connection:
                 # A frozen server minds no statement_timeout, and a commit may take as long as a statement.
-                with _cut_after(2 * self._timeout + CUT_MARGIN_SECONDS, connection):
+                with cut_after(2 * self._timeout + CUT_MARGIN_SECONDS, connection):
                     async with connection.pipeline():  # BEGIN and this in one round trip
                         await connection.execute("SELECT set_config(%s, %s, true)", (setting, value))
                     yield connection
                     await connection.commit()
 
     async def _check(self, connection: Transaction) -> None:
-        with _cut_after(self._timeout / 2, connection):
+        with cut_after(self._timeout / 2, connection):
             await AsyncConnectionPool.check_connection(connection)
 
     async def listen(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
@@ -119,7 +119,7 @@ class Database:
 
 
 @contextmanager
-def _cut_after(seconds: float, connection: Transaction) -> Iterator[None]:
+def cut_after(seconds: float, connection: Transaction) -> Iterator[None]:
     """Shut the connection's socket down when this takes longer; whatever waits for an answer then fails at once."""
     timer = asyncio.get_running_loop().call_later(seconds, _cut, connection)
     try:

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
+import orjson
 
-from hummdesk.errors import Conflict, NotFound, wire_time
+from hummdesk.errors import Conflict, Invalid, NotFound, Unavailable, wire_time
 from hummdesk.models import Message, Person
 from hummdesk.storage import conversations
 from hummdesk.storage.database import Transaction
@@ -48,16 +48,67 @@ class Sent:
 
     message: Message
     created: bool
-    reopened_from: conversations.Status | None
-    follows_closely: bool
+    reopened_from: conversations.Status | None = None
+    follows_closely: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message on its way into the database, as the statement that stores it takes it: `item` is its JSON.
+
+    The id is made before, so that a try whose answer got lost can be told from one that has stored nothing.
+    """
+
+    id: UUID
+    sender: Person
+    message: NewMessage
+    item: bytes
 
     @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Self:
-        return cls(
-            message=Message.from_row(row),
-            created=True,
-            reopened_from=row["reopened_from"],
-            follows_closely=row["follows_closely"],
+    def of(cls, sender: Person, message: NewMessage) -> "Outgoing":
+        """Raises Invalid for what is no JSON: half of a surrogate pair, a number beyond 64 bits."""
+        message_id = new_id()
+        item = {
+            "account_id": sender.account_id,
+            "id": message_id,
+            "conversation_id": message.conversation_id,
+            "sender_id": sender.id,
+            "sender_type": sender.sender_type,
+            "sender_name": sender.name,
+            "content": message.content,
+            "content_type": message.content_type,
+            "attachments": message.attachments,
+            "metadata": message.metadata,
+            "private": message.private,
+            "client_message_id": message.client_message_id,
+            "based_on_seq": message.based_on_seq if sender.is_staff else None,
+            "event_id": new_id(),
+            "run_id": new_id(),
+        }
+        try:
+            return cls(id=message_id, sender=sender, message=message, item=orjson.dumps(item))
+        except TypeError as fault:
+            raise Invalid("The payload has a value that cannot be stored") from fault
+
+    def stored(self, row: dict[str, Any]) -> Sent:
+        """What `write` has made of it."""
+        message = Message(
+            id=self.id,
+            conversation_id=self.message.conversation_id,
+            seq=row["seq"],
+            sender_id=self.sender.id,
+            sender_type=self.sender.sender_type,
+            sender_name=self.sender.name,
+            content=self.message.content,
+            content_type=self.message.content_type,
+            attachments=self.message.attachments,
+            metadata=self.message.metadata,
+            private=self.message.private,
+            client_message_id=self.message.client_message_id,
+            created_at=row["created_at"],
+        )
+        return Sent(
+            message=message, created=True, reopened_from=row["reopened_from"], follows_closely=row["follows_closely"]
         )
 
 
@@ -88,32 +139,38 @@ class Receipt:
         }
 
 
+def joined(outgoing: list[Outgoing]) -> str:
+    """The parameter `items` of `write`."""
+    return (b"[" + b",".join([one.item for one in outgoing]) + b"]").decode()
+
+
 async def send(tx: Transaction, *, sender: Person, message: NewMessage) -> Sent:
     """Store a message, with its AI run if a customer asks something, or find the first one of a repeated send.
 
     Raises NotFound, and Conflict with what was missed when staff answers on the base of an old state.
     """
-    conversation_id = message.conversation_id
-    last_seq = await conversations.lock(tx, viewer=sender, conversation_id=conversation_id)
-    if sender.is_staff and message.based_on_seq is not None and message.based_on_seq < last_seq:
-        await _refuse_overtaken(tx, sender=sender, message=message, last_seq=last_seq, based_on=message.based_on_seq)
-    row = await queries.write(
-        tx,
-        id=new_id(),
-        conversation_id=conversation_id,
-        sender_id=sender.id,
-        sender_type=sender.sender_type,
-        sender_name=sender.name,
-        content=message.content,
-        content_type=message.content_type,
-        attachments=Jsonb(message.attachments),
-        metadata=Jsonb(message.metadata),
-        private=message.private,
-        client_message_id=message.client_message_id,
-        event_id=new_id(),
-        run_id=new_id(),
-    )
-    return Sent.from_row(row) if row is not None else await _sent_before(tx, sender=sender, message=message)
+    return await send_locked(tx, Outgoing.of(sender, message))
+
+
+async def send_locked(tx: Transaction, outgoing: Outgoing) -> Sent:
+    """The same, of what has been made ready: waits for its conversation, so that `write` finds it free."""
+    conversation_id = outgoing.message.conversation_id
+    await conversations.lock(tx, viewer=outgoing.sender, conversation_id=conversation_id)
+    [row] = [row async for row in queries.write(tx, items=joined([outgoing]))]
+    return outgoing.stored(row) if row["outcome"] == "stored" else await concluded(tx, outgoing, row["outcome"])
+
+
+async def concluded(tx: Transaction, outgoing: Outgoing, outcome: str) -> Sent:
+    """What is to be answered when `write` has not stored: the first one of a repeat, or a refusal."""
+    match outcome:
+        case "repeat":
+            return await _sent_before(tx, outgoing)
+        case "overtaken":
+            raise await _overtaken(tx, outgoing)
+        case "missing":
+            raise NotFound
+        case _:
+            raise Unavailable
 
 
 async def page(
@@ -194,34 +251,32 @@ async def _messages(rows: AsyncIterator[dict[str, Any]]) -> list[Message]:
     return [Message.from_row(row) async for row in rows]
 
 
-async def _refuse_overtaken(
-    tx: Transaction, *, sender: Person, message: NewMessage, last_seq: int, based_on: int
-) -> None:
-    row = await queries.overtaken(
+async def _overtaken(tx: Transaction, outgoing: Outgoing) -> Conflict:
+    """With what the sender had not seen."""
+    viewer, conversation_id = outgoing.sender, outgoing.message.conversation_id
+    last_seq = await conversations.last_seq(tx, viewer=viewer, conversation_id=conversation_id)
+    after_seq = outgoing.message.based_on_seq
+    found, _ = await page(
         tx,
-        conversation_id=message.conversation_id,
-        sender_id=sender.id,
-        client_message_id=message.client_message_id,
-        based_on_seq=based_on,
+        viewer=viewer,
+        conversation_id=conversation_id,
+        after_seq=after_seq,
+        before_seq=last_seq + 1,
+        limit=MISSED_LIMIT,
     )
-    if row["overtaken"]:
-        found, _ = await page(
-            tx, viewer=sender, conversation_id=message.conversation_id, after_seq=based_on, limit=MISSED_LIMIT
-        )
-        raise Conflict(
-            "Somebody else has answered meanwhile",
-            details={"missed": [one.wire() for one in found], "lastSeq": last_seq},
-        )
+    missed = [one.wire() for one in found]
+    return Conflict("Somebody else has answered meanwhile", details={"missed": missed, "lastSeq": last_seq})
 
 
-async def _sent_before(tx: Transaction, *, sender: Person, message: NewMessage) -> Sent:
+async def _sent_before(tx: Transaction, outgoing: Outgoing) -> Sent:
     row = await queries.sent_before(
         tx,
-        conversation_id=message.conversation_id,
-        sender_id=sender.id,
-        client_message_id=message.client_message_id,
+        conversation_id=outgoing.message.conversation_id,
+        sender_id=outgoing.sender.id,
+        client_message_id=outgoing.message.client_message_id,
+        id=outgoing.id,
     )
-    return Sent(message=Message.from_row(row), created=False, reopened_from=None, follows_closely=False)
+    return Sent(message=Message.from_row(row), created=False)
 
 
 async def _seq_of(tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID) -> int:

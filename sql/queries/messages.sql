@@ -1,7 +1,143 @@
--- name: write(id, conversation_id, sender_id, sender_type, sender_name, content, content_type, attachments, metadata, private, client_message_id, event_id, run_id)^
--- Store the next message of a conversation that this transaction has locked, with all that follows from it:
--- counters, reopening by the customer, AI run. No row when this sender has sent this client_message_id before.
-WITH message AS (
+-- name: write(items)
+-- Store messages of conversations of any account, in the order given, with all that follows from each: counters,
+-- reopening by the customer, AI run, outbox. A row for each item that says what became of it; see storage/writer.py.
+-- OFFSET 0 has the planner look each row up by its index, and never read a table to compare it with the batch.
+WITH item AS MATERIALIZED (
+    SELECT *
+    FROM ROWS FROM (
+        json_to_recordset(:items::json) AS (
+            account_id uuid,
+            id uuid,
+            conversation_id uuid,
+            sender_id uuid,
+            sender_type text,
+            sender_name text,
+            content text,
+            content_type text,
+            attachments jsonb,
+            metadata jsonb,
+            private boolean,
+            client_message_id text,
+            based_on_seq bigint,
+            event_id uuid,
+            run_id uuid
+        )
+    ) WITH ORDINALITY AS item (
+        account_id,
+        id,
+        conversation_id,
+        sender_id,
+        sender_type,
+        sender_name,
+        content,
+        content_type,
+        attachments,
+        metadata,
+        private,
+        client_message_id,
+        based_on_seq,
+        event_id,
+        run_id,
+        place
+    )
+), named AS MATERIALIZED (
+    SELECT DISTINCT account_id, conversation_id
+    FROM item
+), conversation AS MATERIALIZED (
+    SELECT
+        named.account_id,
+        named.conversation_id,
+        found.contact_id,
+        locked.status,
+        locked.last_seq,
+        GREATEST(statement_timestamp(), locked.updated_at) AS created_at,
+        locked.last_seq = found.last_seq AS is_ours
+    FROM named
+    CROSS JOIN LATERAL ( -- as it was when this statement began, like all messages that it sees
+        SELECT contact_id, last_seq
+        FROM conversations
+        WHERE conversations.account_id = named.account_id
+          AND conversations.id = named.conversation_id
+        OFFSET 0
+    ) AS found
+    LEFT JOIN LATERAL ( -- as it is now; who waits for no lock takes part in no deadlock
+        SELECT status, last_seq, updated_at
+        FROM conversations
+        WHERE conversations.account_id = named.account_id
+          AND conversations.id = named.conversation_id
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS locked ON true
+), judged AS MATERIALIZED (
+    SELECT
+        item.place,
+        CASE
+            WHEN conversation.contact_id IS NULL
+                OR item.sender_type = 'customer' AND conversation.contact_id <> item.sender_id THEN 'missing'
+            WHEN conversation.is_ours IS NOT TRUE THEN 'busy'
+            WHEN EXISTS (
+                SELECT
+                FROM messages
+                WHERE messages.account_id = item.account_id
+                  AND messages.conversation_id = item.conversation_id
+                  AND messages.sender_id = item.sender_id
+                  AND messages.client_message_id = item.client_message_id
+                OFFSET 0
+            ) OR EXISTS (
+                SELECT
+                FROM messages
+                WHERE messages.account_id = item.account_id
+                  AND messages.id = item.id
+                OFFSET 0
+            ) THEN 'repeat'
+            WHEN EXISTS (
+                SELECT
+                FROM messages
+                WHERE messages.account_id = item.account_id
+                  AND messages.conversation_id = item.conversation_id
+                  AND messages.seq > item.based_on_seq
+                  AND messages.sender_type = 'agent'
+                  AND messages.sender_id <> item.sender_id
+                  AND NOT messages.private
+                OFFSET 0
+            ) THEN 'overtaken'
+            WHEN item.client_message_id IS NOT NULL AND lag(item.place) OVER same_send IS NOT NULL
+                OR item.based_on_seq IS NOT NULL AND lag(item.place) OVER same_conversation IS NOT NULL THEN 'again'
+            ELSE 'stored'
+        END AS outcome,
+        conversation.status,
+        conversation.last_seq,
+        conversation.created_at
+    FROM item
+    LEFT JOIN conversation
+      ON conversation.account_id = item.account_id
+     AND conversation.conversation_id = item.conversation_id
+    WINDOW
+        same_conversation AS (PARTITION BY item.account_id, item.conversation_id ORDER BY item.place),
+        same_send AS (
+            PARTITION BY item.account_id, item.conversation_id, item.sender_id, item.client_message_id
+            ORDER BY item.place
+        )
+), stored AS MATERIALIZED (
+    SELECT
+        item.*,
+        judged.last_seq + row_number() OVER following AS seq,
+        judged.last_seq AS previous_seq,
+        row_number() OVER following > 1 AS follows,
+        judged.created_at,
+        item.sender_type = 'customer' AND NOT item.private AS asks,
+        item.sender_type = 'agent' AND NOT item.private AS answers,
+        CASE
+            WHEN judged.status <> 'open' AND item.sender_type = 'customer' AND NOT item.private
+                AND count(*) FILTER (WHERE item.sender_type = 'customer' AND NOT item.private) OVER following = 1
+            THEN judged.status
+        END AS reopened_from
+    FROM judged
+    JOIN item ON item.place = judged.place
+    WHERE judged.outcome = 'stored'
+    WINDOW following AS (
+        PARTITION BY item.account_id, item.conversation_id ORDER BY item.place ROWS UNBOUNDED PRECEDING
+    )
+), message AS (
     INSERT INTO messages (
         account_id,
         id,
@@ -20,26 +156,6 @@ WITH message AS (
     )
     SELECT
         account_id,
-        :id,
-        id,
-        last_seq + 1,
-        :sender_id,
-        :sender_type,
-        :sender_name,
-        :content,
-        :content_type,
-        :attachments,
-        :metadata,
-        :private,
-        :client_message_id,
-        GREATEST(clock_timestamp(), updated_at)
-    FROM conversations
-    WHERE account_id = current_account()
-      AND id = :conversation_id
-    ON CONFLICT (account_id, conversation_id, sender_id, client_message_id)
-        WHERE client_message_id IS NOT NULL DO NOTHING
-    RETURNING
-        account_id,
         id,
         conversation_id,
         seq,
@@ -52,77 +168,78 @@ WITH message AS (
         metadata,
         private,
         client_message_id,
-        created_at,
-        seq - 1 AS previous_seq, -- computed here, as row-level security keeps arithmetic away from an index
-        sender_type = 'customer' AND NOT private AS asks,
-        sender_type = 'agent' AND NOT private AS answers
-), before AS (
-    SELECT
-        CASE WHEN message.asks AND conversations.status <> 'open' THEN conversations.status END AS reopened_from,
-        COALESCE(previous.created_at > message.created_at - interval '5 seconds', false) AS follows_closely
-    FROM message
-    JOIN conversations
-      ON conversations.account_id = message.account_id
-     AND conversations.id = message.conversation_id
-    LEFT JOIN messages AS previous
-      ON previous.account_id = message.account_id
-     AND previous.conversation_id = message.conversation_id
-     AND previous.seq = message.previous_seq
-), conversation AS (
+        created_at
+    FROM stored
+), touch AS (
     UPDATE conversations
     SET
-        last_seq = message.seq,
-        last_public_seq = CASE WHEN message.private THEN last_public_seq ELSE message.seq END,
-        unread_staff = unread_staff + message.asks::integer,
-        unread_customer = unread_customer + message.answers::integer,
-        status = CASE WHEN message.asks THEN 'open' ELSE status END,
-        updated_at = message.created_at
-    FROM message
-    WHERE conversations.account_id = message.account_id
-      AND conversations.id = message.conversation_id
+        last_seq = change.last_seq,
+        last_public_seq = GREATEST(conversations.last_public_seq, change.last_public_seq),
+        unread_staff = unread_staff + change.asked,
+        unread_customer = unread_customer + change.answered,
+        status = CASE WHEN change.asked > 0 THEN 'open' ELSE status END,
+        updated_at = change.created_at
+    FROM (
+        SELECT
+            account_id,
+            conversation_id,
+            max(seq) AS last_seq,
+            max(seq) FILTER (WHERE NOT private) AS last_public_seq,
+            count(*) FILTER (WHERE asks) AS asked,
+            count(*) FILTER (WHERE answers) AS answered,
+            max(created_at) AS created_at
+        FROM stored
+        GROUP BY account_id, conversation_id
+    ) AS change
+    WHERE conversations.account_id = change.account_id
+      AND conversations.id = change.conversation_id
 ), event AS (
     INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
     SELECT
-        message.account_id,
-        message.conversation_id,
-        :event_id,
+        account_id,
+        conversation_id,
+        event_id,
         'status_changed',
-        message.sender_id,
-        message.sender_type,
-        jsonb_build_object('from', before.reopened_from, 'to', 'open', 'messageId', message.id),
-        message.created_at
-    FROM message
-    CROSS JOIN before
-    WHERE before.reopened_from IS NOT NULL
+        sender_id,
+        sender_type,
+        jsonb_build_object('from', reopened_from, 'to', 'open', 'messageId', id),
+        created_at
+    FROM stored
+    WHERE reopened_from IS NOT NULL
 ), job AS (
     INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind)
-    SELECT account_id, :run_id, conversation_id, id, seq, 'classification'
-    FROM message
+    SELECT account_id, run_id, conversation_id, id, seq, 'classification'
+    FROM stored
     WHERE asks
-    RETURNING id
+), entry AS (
+    INSERT INTO untold (account_id, id, conversation_id, seq, reopened_from)
+    SELECT account_id, id, conversation_id, seq, reopened_from
+    FROM stored
+), notified AS MATERIALIZED (
+    SELECT pg_notify('hummdesk_jobs', '')
+    WHERE EXISTS (SELECT FROM stored WHERE asks)
 )
 SELECT
-    message.id,
-    message.conversation_id,
-    message.seq,
-    message.sender_id,
-    message.sender_type,
-    message.sender_name,
-    message.content,
-    message.content_type,
-    message.attachments,
-    message.metadata,
-    message.private,
-    message.client_message_id,
-    message.created_at,
-    before.reopened_from,
-    before.follows_closely,
-    (SELECT pg_notify('hummdesk_jobs', '') FROM job) AS notified
-FROM message
-CROSS JOIN before;
+    judged.outcome,
+    stored.seq,
+    stored.created_at,
+    stored.reopened_from,
+    stored.follows OR EXISTS (
+        SELECT
+        FROM messages
+        WHERE messages.account_id = stored.account_id
+          AND messages.conversation_id = stored.conversation_id
+          AND messages.seq = stored.previous_seq
+          AND messages.created_at > stored.created_at - interval '5 seconds'
+        OFFSET 0
+    ) AS follows_closely
+FROM judged
+LEFT JOIN notified ON true
+LEFT JOIN stored ON stored.place = judged.place
+ORDER BY judged.place;
 
--- name: sent_before(conversation_id, sender_id, client_message_id)^
--- The message that a sender has stored with a client_message_id.
+-- name: sent_before(conversation_id, sender_id, client_message_id, id)^
+-- The message that a sender has stored with a client_message_id, or by the id itself.
 SELECT
     id,
     conversation_id,
@@ -141,29 +258,11 @@ FROM messages
 WHERE account_id = current_account()
   AND conversation_id = :conversation_id
   AND sender_id = :sender_id
-  AND client_message_id = :client_message_id;
+  AND (client_message_id = :client_message_id OR id = :id);
 
--- name: overtaken(conversation_id, sender_id, client_message_id, based_on_seq)^
--- Whether another agent has replied after based_on_seq, and this is not the repeat of a send.
-SELECT
-    EXISTS (
-        SELECT
-        FROM messages
-        WHERE account_id = current_account()
-          AND conversation_id = :conversation_id
-          AND seq > :based_on_seq::bigint
-          AND sender_type = 'agent'
-          AND sender_id <> :sender_id
-          AND NOT private
-    )
-    AND NOT EXISTS (
-        SELECT
-        FROM messages
-        WHERE account_id = current_account()
-          AND conversation_id = :conversation_id
-          AND sender_id = :sender_id
-          AND client_message_id = :client_message_id
-    ) AS overtaken;
+-- name: wait_for_locks(milliseconds)^
+-- Wait no longer for a lock, until the transaction ends.
+SELECT set_config('lock_timeout', :milliseconds, true) AS milliseconds;
 
 -- name: page_after(conversation_id, after_seq, before_seq, with_private, limit)
 -- The first messages after a seq, and before another.

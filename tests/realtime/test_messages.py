@@ -40,6 +40,7 @@ async def test_messages_arrive_in_seq_order_from_two_processes(account: Account,
     listeners = [await account.connect("admin", joins=True), await account.connect("viewer")]
     here = await account.connect("agent")
     there = await account.client().connect(token=account.token("colleague"), url=second_url)
+    await there.hears("authenticated")
     await asyncio.gather(
         *(
             sender.do("send_message", {"conversationId": str(account.conversation), "content": f"{number}"})

@@ -69,8 +69,9 @@ class Pipeline:
             return (await send(tx, sender=sender, message=new)).message
 
     def told(self, message: Message) -> list[Event]:
-        """The events about this message so far, in the order in which everybody hears them."""
-        return [event for event in self.events if event.data.get("messageId") == str(message.id)]
+        """The events of this message's runs so far, in the order in which everybody hears them."""
+        about = [event for event in self.events if event.data.get("messageId") == str(message.id)]
+        return [event for event in about if event.event != "new_message"]
 
     def names(self, message: Message) -> list[tuple[str, str]]:
         """(event, kind of run or outcome)."""

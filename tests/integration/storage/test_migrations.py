@@ -127,7 +127,7 @@ async def test_an_owner_who_is_no_superuser_migrates_and_serves(
     servers: Any, template: str, empty_database_url: str, owner: str
 ) -> None:
     url = psycopg.conninfo.make_conninfo(empty_database_url, user=owner)
-    roles = "hummdesk_app, hummdesk_worker, hummdesk_relay, hummdesk_operator, hummdesk_search"
+    roles = "hummdesk_app, hummdesk_worker, hummdesk_relay, hummdesk_operator, hummdesk_search, hummdesk_writer"
     grant = sql.SQL(f"GRANT {roles} TO {{}} WITH ADMIN OPTION")
     await servers.execute(grant.format(sql.Identifier(owner)))
     assert await migrate(url) == NAMES

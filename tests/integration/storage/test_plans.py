@@ -17,10 +17,11 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from hummdesk.models import Person
 from hummdesk.storage.conversations import MOST_FOUND, NEWEST, STATUSES
 from hummdesk.storage.database import Database
 from hummdesk.storage.ids import new_id
-from hummdesk.storage.messages import BEYOND
+from hummdesk.storage.messages import BEYOND, NewMessage, Outgoing, joined
 from hummdesk.storage.queries import SQL
 
 ACCOUNTS = 4
@@ -75,8 +76,8 @@ SET session_replication_role = origin;
 ANALYZE;
 """
 
-SMALL_TABLES = {"accounts", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
-"""An account has few of these: all of them may be read to answer one request."""
+SMALL_TABLES = {"accounts", "users", "teams", "team_members", "knowledge_articles", "canned_replies", "untold"}
+"""An account has few of these: all of them may be read to answer one request. An entry of the outbox lives a second."""
 
 
 def md5(text: str) -> UUID:
@@ -96,22 +97,18 @@ BUSY = md5("2conversation0")
 AGENT, CONTACT = md5("2user7"), md5("2contact1")
 PENDING, RUNNING, SILENT, DONE = (run_between(*ids) for ids in (("0", "008"), ("008", "01"), ("01", "02"), ("02", "1")))
 LIST = {"before_at": NEWEST[0], "before_id": NEWEST[1], "limit": 51}
+IN_BUSY = {"conversation_id": BUSY}
 DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
 FOUND = {"most": MOST_FOUND, "agent_id": None, "unassigned": False}
 EVENT = {"actor_id": AGENT, "actor_type": "agent", "event_id": new_id()}
-WRITE = {
-    "sender_id": CONTACT,
-    "sender_type": "customer",
-    "sender_name": "Contact",
-    "content": "Hello",
-    "content_type": "text",
-    "attachments": Jsonb([]),
-    "metadata": Jsonb({}),
-    "private": False,
-    "event_id": new_id(),
-    "run_id": new_id(),
-    "id": new_id(),
-}
+STAFF = Person(account_id=ACCOUNT, id=AGENT, email="a@example.com", name="User", role="agent")
+CUSTOMER = Person(account_id=ACCOUNT, id=CONTACT, email="c@example.com", name="Contact", role="customer")
+
+
+def items(sender: Person, *conversations: UUID, **more: Any) -> dict[str, Any]:
+    """The parameter of `write`: a message in each of these conversations."""
+    sends = (NewMessage(conversation_id=one, content="Hello", **more) for one in conversations)
+    return {"items": joined([Outgoing.of(sender, send) for send in sends])}
 
 
 def verdicts(run_id: UUID) -> dict[str, Any]:
@@ -153,14 +150,13 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("conversations.assignable", {"agent_id": AGENT, "team_id": md5("2team1")}, 0),
     ("conversations.assign", {"conversation_id": BUSY, "agent_id": AGENT, "team_id": None, "reason": None, **EVENT}, 2),
     ("conversations.set_priority", {"conversation_id": BUSY, "priority": "high", "event_id": new_id()}, 2),
-    ("messages.write", {"conversation_id": BUSY, "client_message_id": "new", **WRITE}, 5),
-    ("messages.write", {"conversation_id": BUSY, "client_message_id": "m1", **WRITE}, 1),
-    ("messages.sent_before", {"conversation_id": BUSY, "sender_id": CONTACT, "client_message_id": "m1"}, 1),
-    (
-        "messages.overtaken",
-        {"conversation_id": BUSY, "sender_id": AGENT, "client_message_id": "new", "based_on_seq": 19_900},
-        100,
-    ),
+    ("messages.write", items(CUSTOMER, BUSY, client_message_id="new"), 6),
+    ("messages.write", items(STAFF, BUSY, based_on_seq=19_000), 6),
+    ("messages.write", items(CUSTOMER, BUSY, client_message_id="m1"), 4),
+    ("messages.write", items(STAFF, *(md5(f"2conversation{n}") for n in range(100)), based_on_seq=5), 600),
+    ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": "m1", "id": new_id(), **IN_BUSY}, 1),
+    ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": None, "id": md5(f"{BUSY}/9"), **IN_BUSY}, 1),
+    ("messages.wait_for_locks", {"milliseconds": "1000"}, 0),
     (
         "messages.page_after",
         {"conversation_id": BUSY, "after_seq": 9_000, "before_seq": BEYOND, "with_private": True, "limit": 501},
@@ -182,6 +178,11 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("people.colleagues", {}, 0),
     ("people.seen", {"user_id": AGENT}, 0),
     ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
+    ("untold.add_conversation", {"conversation_id": new_id()}, 0),
+    ("untold.message", {"id": md5(f"{BUSY}/9")}, 1),
+    ("untold.forget", {"account_ids": [ACCOUNT] * 100, "ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
+    ("untold.overdue", {"older_than_seconds": 0.0, "limit": 100}, 0),
+    ("untold.depth", {}, 0),
     ("knowledge.articles", {}, 0),
     ("knowledge.canned_replies", {}, 0),
     (
@@ -202,6 +203,15 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("outbox.unannounced", {"limit": 100, "older_than_seconds": 0.0}, OPEN),
     ("outbox.depth", {}, OPEN),
 ]
+ROLES = {
+    "jobs": "worker",
+    "outbox": "relay",
+    "untold.overdue": "relay",
+    "untold.depth": "relay",
+    "untold.forget": "writer",
+    "messages.write": "writer",
+}
+"""Who asks, where that is not the web process."""
 NOT_OF_REQUESTS = {"demo", "directory", "migrations"}
 """What the operator's commands ask, seldom and of all accounts."""
 
@@ -228,11 +238,14 @@ async def roles(seeded: str) -> AsyncIterator[dict[str, Database]]:
     await app.open()
     await relay.open()
     worker = Database(seeded, role="hummdesk_worker", size=1, timeout=10)
+    writer = Database(seeded, role="hummdesk_writer", size=1, timeout=10)
     await worker.open()
-    yield {"app": app, "relay": relay, "worker": worker}
+    await writer.open()
+    yield {"app": app, "relay": relay, "worker": worker, "writer": writer}
     await app.close()
     await relay.close()
     await worker.close()
+    await writer.close()
 
 
 def queries() -> dict[str, str]:
@@ -295,8 +308,8 @@ def test_every_query_is_looked_at() -> None:
 async def test_a_query_reads_little_and_through_an_index(
     roles: dict[str, Database], name: str, parameters: dict[str, Any], bound: int, mode: str
 ) -> None:
-    role = {"outbox": "relay", "jobs": "worker"}.get(name.split(".")[0], "app")
-    answer = await explain(roles[role], queries()[name], parameters, mode, several=role == "worker")
+    role = ROLES.get(name) or ROLES.get(name.split(".")[0], "app")
+    answer = await explain(roles[role], queries()[name], parameters, mode, several=role in ("worker", "writer"))
     steps = nodes(answer["Plan"])
     scans = [node for node in steps if "Scan" in node["Node Type"] and "Relation Name" in node]
     rows = sum(map(touched, steps))

@@ -42,7 +42,7 @@ async def rows(tx: Any, table: str) -> int:
 
 async def test_every_table_is_forced_and_led_by_its_account(account: Any) -> None:
     found = await account.execute(TENANT_TABLES)
-    assert len(found) == 13
+    assert len(found) == 14
     for name, forced, owner, first_column in found:
         assert forced, name
         assert not owner.startswith("hummdesk_"), name
@@ -75,7 +75,14 @@ async def test_the_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> 
         "SELECT rolname, rolcanlogin OR rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole FROM pg_roles "
         "WHERE rolname LIKE 'hummdesk\\_%%' ORDER BY rolname"
     )
-    names = ("hummdesk_app", "hummdesk_operator", "hummdesk_relay", "hummdesk_search", "hummdesk_worker")
+    names = (
+        "hummdesk_app",
+        "hummdesk_operator",
+        "hummdesk_relay",
+        "hummdesk_search",
+        "hummdesk_worker",
+        "hummdesk_writer",
+    )
     assert roles == [(name, False) for name in names]
     owned = await account.execute(
         "SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid IN "
@@ -163,7 +170,9 @@ async def test_a_worker_sees_the_accounts_that_it_names(account: Any, foreign: A
     await worker.close()
 
 
-@pytest.mark.parametrize("role", ["hummdesk_app", "hummdesk_worker", "hummdesk_relay", "hummdesk_operator"])
+@pytest.mark.parametrize(
+    "role", ["hummdesk_app", "hummdesk_worker", "hummdesk_writer", "hummdesk_relay", "hummdesk_operator"]
+)
 async def test_a_role_cannot_be_reset_away(database_url: str, role: Any) -> None:
     database = Database(database_url, role=role, size=1, timeout=2)
     await database.open()
@@ -194,6 +203,18 @@ async def test_a_role_cannot_be_reset_away(database_url: str, role: Any) -> None
         ("hummdesk_worker", "DELETE FROM messages"),
         ("hummdesk_worker", "UPDATE messages SET content = ''"),
         ("hummdesk_worker", "UPDATE users SET role = 'admin'"),
+        ("hummdesk_writer", "SELECT content FROM messages"),
+        ("hummdesk_writer", "SELECT metadata FROM messages"),
+        ("hummdesk_writer", "SELECT name FROM users"),
+        ("hummdesk_writer", "SELECT email FROM contacts"),
+        ("hummdesk_writer", "SELECT subject FROM conversations"),
+        ("hummdesk_writer", "SELECT FROM ai_results"),
+        ("hummdesk_writer", "DELETE FROM messages"),
+        ("hummdesk_writer", "UPDATE messages SET seq = 1"),
+        ("hummdesk_writer", "UPDATE conversations SET contact_id = contact_id"),
+        ("hummdesk_writer", "UPDATE ai_jobs SET status = 'done'"),
+        ("hummdesk_app", "DELETE FROM untold"),
+        ("hummdesk_relay", "INSERT INTO untold (account_id) VALUES (NULL)"),
         ("hummdesk_relay", "SELECT FROM messages"),
         ("hummdesk_relay", "SELECT FROM accounts"),
         ("hummdesk_relay", "SELECT FROM users"),

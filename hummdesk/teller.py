@@ -1,0 +1,70 @@
+"""The relay's part that tells of messages and new conversations whose web process did not live to tell of them."""
+
+import asyncio
+
+from hummdesk import metrics
+from hummdesk.announcement import announce_message
+from hummdesk.broadcast import BroadcastService
+from hummdesk.errors import NotFound, Unavailable
+from hummdesk.models import Message
+from hummdesk.storage import untold
+from hummdesk.storage.database import Database
+from hummdesk.storage.untold import Entry
+
+BATCH = 100
+OVERDUE_SECONDS = 0.75
+"""An entry of the outbox this old is told: with the relay's sweep, within two seconds of its commit."""
+TELL_SECONDS = 2.0
+"""Longest wait for Redis to take what is told."""
+
+
+class Teller:
+    def __init__(self, every: Database, one: Database, broadcast: BroadcastService) -> None:
+        """`every` sees the outbox of all accounts, `one` all of one account."""
+        self._every = every
+        self._one = one
+        self._broadcast = broadcast
+
+    async def tell(self) -> None:
+        """Tell what is overdue. An entry goes when Redis has its events; what is told twice is heard once.
+
+        Raises Unavailable while Redis is away: no more is given to it then than one event that waits.
+        """
+        if not await self._broadcast.settle(timeout=0):
+            raise Unavailable
+        more = True
+        while more:
+            async with self._every.everywhere() as tx:
+                entries = await untold.overdue(tx, BATCH, older_than_seconds=OVERDUE_SECONDS)
+            for entry in entries:
+                await self._tell_of(entry)
+                async with self._every.everywhere() as tx:
+                    await untold.forget(tx, entry)
+            more = len(entries) == BATCH
+
+    async def measure(self) -> None:
+        async with self._every.everywhere() as tx:
+            depth = await untold.depth(tx)
+        metrics.UNTOLD_ENTRIES.set(depth.entries)
+        metrics.UNTOLD_OLDEST_SECONDS.set(depth.oldest_seconds)
+
+    async def _tell_of(self, entry: Entry) -> None:
+        try:
+            async with self._one.account(entry.account_id) as tx:
+                subject = await untold.look_up(tx, entry)
+        except NotFound:
+            return  # an operator has deleted it
+        try:
+            async with asyncio.timeout(TELL_SECONDS):
+                if isinstance(subject, Message):
+                    await self._tell_message(entry, subject)
+                else:
+                    await self._broadcast.conversation_created(subject)
+        except TimeoutError:
+            raise Unavailable from None
+
+    async def _tell_message(self, entry: Entry, message: Message) -> None:
+        """Whatever was before it in its conversation has been told: by its process, or from an older entry."""
+        await announce_message(
+            self._broadcast, entry.account_id, message, follows_closely=False, reopened_from=entry.reopened_from
+        )
