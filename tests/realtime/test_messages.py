@@ -222,3 +222,20 @@ async def test_a_message_that_was_never_published_is_looked_up(account: Account)
     await agent.do("send_message", conversation | {"content": "third"})
     heard = [(await agent.hears("new_message"))["content"] for _ in range(3)]
     assert heard == ["first", "unheard", "third"]
+
+
+async def test_who_was_away_for_a_week_is_told_all_of_it(account: Account) -> None:
+    agent = await account.connect("agent", joins=True)
+    conversation = str(account.conversation)
+    for number in range(1, 5):
+        note = {"private": True} if number == 3 else {}
+        await agent.do("send_message", {"conversationId": conversation, "content": str(number), **note})
+    await account.execute(
+        "UPDATE messages SET created_at = created_at - interval '8 days' WHERE account_id = %(account)s"
+    )
+    for who, expected in (("colleague", [2, 3, 4]), ("customer", [2, 4])):
+        away = await account.connect(who)
+        found = (await away.do("sync", {"conversations": {conversation: 1}}))["conversations"][conversation]
+        assert ([one["seq"] for one in found["messages"]], found["lastSeq"]) == (expected, 4)
+        joined = await away.do("join_conversation", {"conversationId": conversation, "afterSeq": 1})
+        assert ([one["seq"] for one in joined["messages"]], joined["lastSeq"]) == (expected, 4)
