@@ -21,7 +21,7 @@ from hummdesk.dev import demo, postgres, redis
 from hummdesk.storage.migrations import migrate
 
 ACCOUNTS = 4
-AGENTS = 5
+AGENTS = 100
 CUSTOMERS = 50
 """Of each account."""
 

@@ -14,6 +14,7 @@ from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.config import Settings
 from hummdesk.sockets import Session, Sockets
 from hummdesk.storage.database import Database
+from hummdesk.storage.people import People
 from hummdesk.storage.writer import MessageWriter
 
 Payload = dict[str, Any]
@@ -66,6 +67,7 @@ class Desk:
     settings: Settings
     database: Database
     writer: MessageWriter
+    people: People
     presence: Presence
     viewers: ViewerLeases
     broadcast: BroadcastService

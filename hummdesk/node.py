@@ -86,6 +86,7 @@ class Node:
         self.desk = Desk(
             settings=settings,
             database=database,
+            people=people.People(database),
             writer=MessageWriter(self._batches, database, timeout=write_seconds, forgettable=self.emitter.take_told),
             presence=presence_store,
             viewers=ViewerLeases(
@@ -226,7 +227,9 @@ class Node:
 
     async def _on_connect(self, sid: str, environ: dict[str, str], auth: object = None) -> None:
         token = connection.find_token(auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
-        await connection.connected(self.desk, sid, environ["REMOTE_ADDR"], token)
+        address = environ["REMOTE_ADDR"]
+        environ.clear()  # it is kept for as long as the socket, a token with it
+        await connection.connected(self.desk, sid, address, token)
 
     async def _on_disconnect(self, sid: str, reason: str) -> None:
         await connection.disconnected(self.desk, sid)

@@ -1,33 +1,34 @@
-"""The names of the rooms."""
+"""The names of the rooms, each kept once in memory for however many sockets."""
 
+from sys import intern
 from uuid import UUID
 
 
 def account(account_id: UUID) -> str:
     """Every staff socket of the account; never a customer's."""
-    return f"account:{account_id}"
+    return intern(f"account:{account_id}")
 
 
 def agent(user_id: UUID) -> str:
     """The sockets of one admin or agent."""
-    return f"agent:{user_id}"
+    return intern(f"agent:{user_id}")
 
 
 def team(team_id: UUID) -> str:
     """The sockets of the team's members."""
-    return f"team:{team_id}"
+    return intern(f"team:{team_id}")
 
 
 def conversation(conversation_id: UUID) -> str:
     """The sockets that joined it: staff of the account, and its own customer."""
-    return f"conversation:{conversation_id}"
+    return intern(f"conversation:{conversation_id}")
 
 
 def conversation_staff(conversation_id: UUID) -> str:
     """The staff among those who joined it."""
-    return f"conversation:{conversation_id}:staff"
+    return intern(f"conversation:{conversation_id}:staff")
 
 
 def person(person_id: UUID) -> str:
     """All sockets of one person, of any role. The server's own: a typist's other tabs do not hear of the typing."""
-    return f"person:{person_id}"
+    return intern(f"person:{person_id}")

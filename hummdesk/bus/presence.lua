@@ -1,39 +1,56 @@
--- Presence, as one atomic step each. Times are Redis's own clock in milliseconds, so that nodes need not agree on theirs.
--- KEYS: 1 leases (sorted set "account/agent/socket" by end of lease), 2 statuses of the account (hash by agent),
---       3 sockets of the agent (set). ARGV: 1 step, 2 agent, 3 socket, 4 account/agent/socket, 5 lease ms, 6 expiry s.
-local step, agent, socket, member = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- Presence: one atomic step for each of some leases. Times are Redis's own clock in milliseconds, so that nodes need not
+-- agree on theirs. KEYS: leases (sorted set "account/agent/socket" by end of lease). Beside it, named below by account and
+-- agent: the statuses of the account (hash by agent) and the sockets of the agent (set).
+-- ARGV: step, lease ms, expiry s, then account, agent and socket of each lease.
+local step, lease, expiry = ARGV[1], ARGV[2], ARGV[3]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local steps = {}
 
-if step == 'leave' then
-  redis.call('ZADD', KEYS[1], 'XX', now + ARGV[5], member)
+function steps.leave(account, agent, socket, member)
+  redis.call('ZADD', KEYS[1], 'XX', now + lease, member)
   return false
 end
 
-if step == 'expire' then
+function steps.expire(account, agent, socket, member)
+  local statuses = 'hummdesk:presence:' .. account
+  local sockets = statuses .. ':' .. agent
   local ends = redis.call('ZSCORE', KEYS[1], member)
   if not ends or tonumber(ends) > now then
     return false
   end
   redis.call('ZREM', KEYS[1], member)
-  redis.call('SREM', KEYS[3], socket)
-  if redis.call('SCARD', KEYS[3]) > 0 then
+  redis.call('SREM', sockets, socket)
+  if redis.call('SCARD', sockets) > 0 then
     return false
   end
-  local status = redis.call('HGET', KEYS[2], agent)
-  redis.call('HDEL', KEYS[2], agent)
+  local status = redis.call('HGET', statuses, agent)
+  redis.call('HDEL', statuses, agent)
   return status ~= 'offline' and status
 end
 
 -- join: a new session ends an absence set by hand; renew: it does not
-redis.call('ZADD', KEYS[1], now + ARGV[5], member)
-redis.call('SADD', KEYS[3], socket)
-local status = redis.call('HGET', KEYS[2], agent)
-local arrived = not status or (step == 'join' and status == 'offline')
-if arrived then
-  redis.call('HSET', KEYS[2], agent, 'online')
+function steps.join(account, agent, socket, member)
+  local statuses = 'hummdesk:presence:' .. account
+  local sockets = statuses .. ':' .. agent
+  redis.call('ZADD', KEYS[1], now + lease, member)
+  redis.call('SADD', sockets, socket)
+  local status = redis.call('HGET', statuses, agent)
+  local arrived = not status or (step == 'join' and status == 'offline')
+  if arrived then
+    redis.call('HSET', statuses, agent, 'online')
+  end
+  redis.call('EXPIRE', statuses, expiry)
+  redis.call('EXPIRE', sockets, expiry)
+  redis.call('EXPIRE', KEYS[1], expiry)
+  return arrived and 'online'
 end
-for _, key in ipairs(KEYS) do
-  redis.call('EXPIRE', key, ARGV[6])
+
+steps.renew = steps.join
+
+local answers = {}
+for at = 4, #ARGV, 3 do
+  local account, agent, socket = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  answers[#answers + 1] = steps[step](account, agent, socket, account .. '/' .. agent .. '/' .. socket)
 end
-return arrived and 'online'
+return answers

@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -19,12 +21,14 @@ from redis.exceptions import RedisError
 
 from hummdesk.config import Settings
 from hummdesk.errors import Unavailable
+from hummdesk.gathering import Gathering
 
 Status = Literal["online", "away", "busy", "offline"]
 
 LEASES = "hummdesk:presence:leases"
 NODES = "hummdesk:nodes"
-SWEEP_BATCH = 200
+BATCH = 200
+"""Leases in one step: Redis does nothing else meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,6 @@ class Lease:
     account_id: UUID
     agent_id: UUID
     sid: str
-
-    def member(self) -> str:
-        return f"{self.account_id}/{self.agent_id}/{self.sid}"
 
     @classmethod
     def from_member(cls, member: bytes) -> "Lease":
@@ -49,6 +50,10 @@ class Presence:
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._settings = settings
         self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
+        join = partial(self._step, "join", settings.presence_lease_seconds)
+        leave = partial(self._step, "leave", settings.presence_grace_seconds)
+        self._joining: Gathering[Lease, bool] = Gathering(join, most=BATCH)
+        self._leaving: Gathering[Lease, bool] = Gathering(leave, most=BATCH)
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -60,31 +65,30 @@ class Presence:
 
     async def join(self, lease: Lease) -> bool:
         """Begin a lease; tells whether the agent came online by it."""
-        async with translated():
-            return bool(await self._step("join", lease, self._settings.presence_lease_seconds))
+        return await self._joining.ask(lease)
 
     async def renew(self, leases: list[Lease]) -> list[Lease]:
         """Prolong the leases, and make those again that Redis has lost; give those whose agent came online by it."""
-        async with translated(), self._redis.pipeline(transaction=False) as pipeline:
-            for lease in leases:
-                await self._step("renew", lease, self._settings.presence_lease_seconds, client=pipeline)
-            arrived = await pipeline.execute()
-        return [lease for lease, has_arrived in zip(leases, arrived, strict=True) if has_arrived]
+        arrived: list[Lease] = []
+        for start in range(0, len(leases), BATCH):
+            batch = leases[start : start + BATCH]
+            answers = await self._step("renew", self._settings.presence_lease_seconds, batch)
+            arrived += compress(batch, answers)
+        return arrived
 
     async def leave(self, lease: Lease) -> None:
         """Let a lease end after the grace."""
-        async with translated():
-            await self._step("leave", lease, self._settings.presence_grace_seconds)
+        await self._leaving.ask(lease)
 
     async def expire(self) -> list[Lease]:
         """Take away the leases that have run out; give those whose agent went offline by it, each to one caller."""
         async with translated():
             seconds, microseconds = await self._redis.time()
             ended = await self._redis.zrangebyscore(
-                LEASES, "-inf", seconds * 1000 + microseconds // 1000, start=0, num=SWEEP_BATCH
+                LEASES, "-inf", seconds * 1000 + microseconds // 1000, start=0, num=BATCH
             )
-            leases = [Lease.from_member(member) for member in ended]
-            return [lease for lease in leases if await self._step("expire", lease, 0)]
+        leases = [Lease.from_member(member) for member in ended]
+        return list(compress(leases, await self._step("expire", 0, leases)))
 
     async def change(self, account_id: UUID, agent_id: UUID, status: Status) -> Status:
         """Set an agent's status by hand; gives the one before."""
@@ -121,19 +125,14 @@ class Presence:
                 by_role[role] = by_role.get(role, 0) + number
         return {"nodes": len(alive), "connections": sum(by_role.values()), "byRole": by_role}
 
-    async def _step(self, step: str, lease: Lease, seconds: float, *, client: Any = None) -> Any:
-        return await self._script(
-            keys=[LEASES, _statuses(lease.account_id), f"hummdesk:presence:{lease.account_id}:{lease.agent_id}"],
-            args=[
-                step,
-                str(lease.agent_id),
-                lease.sid,
-                lease.member(),
-                int(seconds * 1000),
-                self._settings.presence_ttl_seconds,
-            ],
-            client=client,
-        )
+    async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bool]:
+        """Take a step of the script for each of these leases; tells for each whether its agent came, or went, by it."""
+        if not leases:
+            return []
+        about = [str(part) for lease in leases for part in (lease.account_id, lease.agent_id, lease.sid)]
+        args: list[str | int] = [step, int(seconds * 1000), self._settings.presence_ttl_seconds, *about]
+        async with translated():
+            return [bool(answer) for answer in await self._script(keys=[LEASES], args=args)]
 
 
 def _statuses(account_id: UUID) -> str:

@@ -13,7 +13,6 @@ from hummdesk.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized
 from hummdesk.handlers import viewing
 from hummdesk.models import Person
 from hummdesk.sockets import Session, TokenBucket
-from hummdesk.storage import people
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +88,7 @@ def _names(claims: tokens.Claims, person: Person) -> bool:
 
 async def _find(desk: Desk, account_id: UUID, person_id: UUID, *, customer: bool) -> Person | None:
     """The token says where to look first; the database decides what the person is."""
-    async with desk.database.account(account_id) as tx:
-        found = await people.find_person(tx, person_id=person_id, customer=customer)
-        return found or await people.find_person(tx, person_id=person_id, customer=not customer)
+    return await desk.people.find(account_id, person_id, customer=customer)
 
 
 async def _settle_in(desk: Desk, session: Session, person: Person) -> None:

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Self
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from hummdesk.errors import NotFound
+from hummdesk.gathering import Gathering
 from hummdesk.models import Person
-from hummdesk.storage.database import Transaction
+from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.queries import load
 
 queries = load("people")
+
+MOST_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +32,40 @@ class Colleague:
         return cls(id=row["id"], name=row["name"], email=row["email"], last_seen_at=row["last_seen_at"])
 
 
+class People:
+    """Looks people up, those of one account that are asked for at the same time in one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._gatherings: WeakValueDictionary[UUID, Gathering[UUID, list[Person]]] = WeakValueDictionary()
+
+    async def find(self, account_id: UUID, person_id: UUID, *, customer: bool) -> Person | None:
+        """The active contact (`customer`) or user with this id; one of the other kind if there is none of this.
+
+        Raises Unavailable.
+        """
+        new: Gathering[UUID, list[Person]] = Gathering(partial(self._find, account_id), most=MOST_AT_ONCE)
+        found = await self._gatherings.setdefault(account_id, new).ask(person_id)
+        return next(iter(sorted(found, key=lambda person: person.is_staff == customer)), None)
+
+    async def _find(self, account_id: UUID, person_ids: list[UUID]) -> list[list[Person]]:
+        async with self._database.account(account_id) as tx:
+            found = await find_people(tx, person_ids=person_ids)
+        by_id: dict[UUID, list[Person]] = {person_id: [] for person_id in person_ids}
+        for person in found:
+            by_id[person.id].append(person)
+        return [by_id[person_id] for person_id in person_ids]
+
+
+async def find_people(tx: Transaction, *, person_ids: list[UUID]) -> list[Person]:
+    """The active users and contacts of the account that have one of these ids."""
+    return [Person.from_row(row) async for row in queries.find_people(tx, person_ids=person_ids)]
+
+
 async def find_person(tx: Transaction, *, person_id: UUID, customer: bool) -> Person | None:
     """The active contact (`customer`) or else the active user with this id, None if there is none in the account."""
-    find = queries.find_contact if customer else queries.find_user
-    row = await find(tx, person_id=person_id)
-    return row and Person.from_row(row)
+    found = await find_people(tx, person_ids=[person_id])
+    return next((person for person in found if person.is_staff != customer), None)
 
 
 async def colleagues(tx: Transaction) -> list[Colleague]:

@@ -1,5 +1,5 @@
--- name: find_user(person_id)^
--- An active user with its teams.
+-- name: find_people(person_ids)
+-- Active users, with their teams, and active contacts in the shape of a person.
 SELECT
     account_id,
     id,
@@ -15,11 +15,9 @@ SELECT
     ) AS team_ids
 FROM users
 WHERE account_id = current_account()
-  AND id = :person_id
-  AND active;
-
--- name: find_contact(person_id)^
--- An active contact, in the shape of a person.
+  AND id = ANY(:person_ids)
+  AND active
+UNION ALL
 SELECT
     account_id,
     id,
@@ -29,7 +27,7 @@ SELECT
     ARRAY[]::uuid[] AS team_ids
 FROM contacts
 WHERE account_id = current_account()
-  AND id = :person_id
+  AND id = ANY(:person_ids)
   AND active;
 
 -- name: colleagues()

@@ -37,6 +37,19 @@ async def test_unknown_foreign_and_inactive_people_are_not_found(account: Any, f
         assert await people.find_person(tx, person_id=account.customer.id, customer=True) is None
 
 
+async def test_people_that_are_asked_for_together_are_found_each_in_its_account(
+    account: Any, foreign: Any, app: Database
+) -> None:
+    directory = people.People(app)
+    asked = [(one, person) for one in (account, foreign) for person in (account.agent, foreign.customer)]
+    asked += [(account, account.customer), (account, account.agent)]
+    found = await asyncio.gather(
+        *(directory.find(one.id, person.id, customer=person is account.agent) for one, person in asked)
+    )
+    expected = [account.agent, None, None, foreign.customer, account.customer, account.agent]
+    assert found == expected, "the database decides whether somebody is a customer"
+
+
 async def test_colleagues_are_the_active_who_answer(account: Any) -> None:
     await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.colleague.id)
     async with account.tx() as tx:
