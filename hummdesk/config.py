@@ -64,6 +64,12 @@ class Settings:
     bus_shards: int = setting(16, "parts of the event stream, the same for all processes", minimum=1)
     bus_length: int = setting(20_000, "entries that each part of the event stream keeps", minimum=1000)
 
+    recovery_window_seconds: float = setting(
+        120.0,
+        "a client that comes back within this gets what it missed; 0: none does, and events carry no offsets",
+        minimum=0,
+    )
+
     ping_interval_seconds: float = setting(25.0, "Engine.IO heartbeat", minimum=0.1)
     ping_timeout_seconds: float = setting(60.0, "silence after a heartbeat that ends a connection", minimum=0.1)
     auth_timeout_seconds: float = setting(

@@ -12,6 +12,7 @@ from hummdesk.bus.presence import Presence
 from hummdesk.bus.reader import Reader
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.config import Settings
+from hummdesk.departures import Departures
 from hummdesk.sockets import Session, Sockets
 from hummdesk.storage.database import Database
 from hummdesk.storage.people import People
@@ -73,5 +74,6 @@ class Desk:
     broadcast: BroadcastService
     reader: Reader
     sockets: Sockets
+    departures: Departures
     typing: Typing
     turns: Turns = field(default_factory=Turns)

@@ -29,6 +29,7 @@ DELIVERIES = Counter("hummdesk_fanout_deliveries", "Events put to sockets by eve
 BUS_LAG_SECONDS = Gauge(
     "hummdesk_bus_lag_seconds", "From an event's publication to its delivery", ["shard"], multiprocess_mode="livemax"
 )
+RECOVERIES = Counter("hummdesk_recoveries", "Clients that came back and asked for what they missed", ["outcome"])
 AI_SECONDS = Histogram(
     "hummdesk_ai_seconds",
     "Time of one try of an AI run",

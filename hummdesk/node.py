@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from hummdesk.background import end, soon
 from hummdesk.broadcast import BroadcastService, message_envelope
+from hummdesk.bus.absences import Absences
 from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Lease, Presence
@@ -19,11 +20,12 @@ from hummdesk.bus.reader import Reader
 from hummdesk.bus.shards import Shard, connect
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.config import Settings
+from hummdesk.departures import Departures
 from hummdesk.desk import Desk, Typing
-from hummdesk.engine import SocketIOServer
+from hummdesk.engine import Claim, Return, SocketIOServer
 from hummdesk.errors import HummDeskError, Unavailable
 from hummdesk.events.dispatch import dispatch
-from hummdesk.handlers import connection, presence, viewing
+from hummdesk.handlers import connection, presence, recovery, viewing
 from hummdesk.metrics import ERRORS
 from hummdesk.sockets import Sockets
 from hummdesk.storage import messages, people
@@ -52,6 +54,7 @@ class Node:
         self._settings = settings
         self.server = SocketIOServer(
             on_event=self._on_event,
+            on_recover=self._on_recover if settings.recovery_window_seconds else None,
             max_packet_bytes=settings.max_packet_bytes,
             kept_environ=("QUERY_STRING", "HTTP_AUTHORIZATION", "REMOTE_ADDR"),
             always_connect=True,
@@ -70,13 +73,24 @@ class Node:
         )
         presence_store = Presence(connect(settings.redis, timeout=PRESENCE_SECONDS), settings)
         broadcast = BroadcastService(self.emitter, presence_store)
-        sockets = Sockets(self.server, labelled_accounts=settings.metrics_accounts)
+        self.absences = Absences(
+            connect(settings.redis, timeout=PRESENCE_SECONDS),
+            node=self.name,
+            window_seconds=settings.recovery_window_seconds,
+            report_seconds=settings.presence_lease_seconds / 3,
+        )
+        recovers = settings.recovery_window_seconds > 0
+        sockets = Sockets(
+            self.server,
+            position=self._position if recovers else None,
+            labelled_accounts=settings.metrics_accounts,
+        )
         self.reader = Reader(
             connect(settings.redis),
             shards=settings.bus_shards,
             deliver=sockets.deliver,
             lost=self._tell_loss,
-            keep_seconds=120,
+            keep_seconds=settings.recovery_window_seconds,
         )
         database = Database(
             settings.postgres, role="hummdesk_app", size=settings.db_pool_size, timeout=settings.db_timeout_seconds
@@ -95,6 +109,7 @@ class Node:
             broadcast=broadcast,
             reader=self.reader,
             sockets=sockets,
+            departures=Departures(self.absences if recovers else None, sockets),
             typing=Typing(broadcast, timeout=settings.typing_timeout_seconds),
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -120,7 +135,11 @@ class Node:
                 await self.server.settle()
                 for session in list(self.desk.sockets.sessions.values()):
                     await self.desk.sockets.close(
-                        session, code="SERVER_SHUTDOWN", message="This server is stopping, reconnect", reconnect=True
+                        session,
+                        code="SERVER_SHUTDOWN",
+                        message="This server is stopping, reconnect",
+                        reconnect=True,
+                        may_return=True,
                     )
                 await self.server.settle()
 
@@ -135,10 +154,14 @@ class Node:
             await self.desk.presence.forget(self.name)
         await self.reader.stop()
         await self.emitter.close()
+        await self.absences.close()
         await self.desk.presence.close()
         await self.desk.viewers.close()
         await self._batches.close()
         await self.desk.database.close()
+
+    def _position(self, account_id: UUID) -> str:
+        return self.reader.position(account_id)
 
     def _tell_loss(self, shard: Shard) -> None:
         """Redis has lost events before they were delivered here: who may have missed one begins anew."""
@@ -187,6 +210,7 @@ class Node:
         }
         for lease in await self.desk.presence.renew(list(present)):
             await self.desk.broadcast.presence("agent_online", agent=present[lease], status="online")
+        await self.desk.departures.renew()
 
     async def _renew_viewers(self) -> None:
         await viewing.renew(self.desk)
@@ -227,12 +251,16 @@ class Node:
 
     async def _on_connect(self, sid: str, environ: dict[str, str], auth: object = None) -> None:
         token = connection.find_token(auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
-        address = environ["REMOTE_ADDR"]
+        pid, address = self.server.private_ids.of(sid), environ["REMOTE_ADDR"]
         environ.clear()  # it is kept for as long as the socket, a token with it
-        await connection.connected(self.desk, sid, address, token)
+        session = connection.new_session(self.desk, sid=sid, pid=pid, address=address)
+        await connection.connected(self.desk, session, token)
+
+    async def _on_recover(self, claim: Claim) -> Return | None:
+        return await recovery.recover(self.desk, self.absences, claim)
 
     async def _on_disconnect(self, sid: str, reason: str) -> None:
-        await connection.disconnected(self.desk, sid)
+        await connection.disconnected(self.desk, sid, for_good=reason == self.server.reason.CLIENT_DISCONNECT)
 
     async def _on_event(
         self, sid: str, event: object, arguments: list[object], acknowledges: bool

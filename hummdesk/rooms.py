@@ -29,6 +29,11 @@ def conversation_staff(conversation_id: UUID) -> str:
     return intern(f"conversation:{conversation_id}:staff")
 
 
+def of_joined(conversation_id: UUID, *, is_staff: bool) -> set[str]:
+    """What a socket enters that joins a conversation."""
+    return {conversation(conversation_id)} | ({conversation_staff(conversation_id)} if is_staff else set())
+
+
 def person(person_id: UUID) -> str:
     """All sockets of one person, of any role. The server's own: a typist's other tabs do not hear of the typing."""
     return intern(f"person:{person_id}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from weakref import WeakSet
 
 from orjson import Fragment
 
@@ -46,11 +47,13 @@ class TokenBucket:
         return 0.0
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Session:
     """What is known of one socket. `person` is None until it has authenticated, and again after its token expired."""
 
     sid: str
+    pid: str
+    """Its private id, by which its client alone can come back."""
     address: str
     bucket: TokenBucket
     connected_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -61,7 +64,11 @@ class Session:
     is_doubtful: bool = False
     """The person that was claimed has changed meanwhile: ask again."""
     joined: set[UUID] = field(default_factory=set)
-    rooms: set[str] = field(default_factory=set)
+    rooms: dict[str, str] = field(default_factory=dict)
+    """With the place in the event stream at which it entered each."""
+    may_return: bool = True
+    kept_at: float = float("-inf")
+    """When what it needs to come back was last kept, on the monotonic clock; never if that is to be done."""
     closed: bool = False
     timer: asyncio.TimerHandle | None = None
 
@@ -95,12 +102,20 @@ class Session:
 
 
 class Sockets:
-    def __init__(self, server: SocketIOServer, *, labelled_accounts: int) -> None:
-        """`labelled_accounts`: so many accounts get a connection figure of their own."""
+    def __init__(
+        self, server: SocketIOServer, *, position: Callable[[UUID], str] | None, labelled_accounts: int
+    ) -> None:
+        """
+        `position`: how far an account's events have been delivered here; without it no event carries its offset.
+        `labelled_accounts`: so many accounts get a connection figure of their own.
+        """
         self._server = server
+        self._position = position
         self._labels: dict[UUID, str] = {}
         self._labelled_accounts = labelled_accounts
         self.sessions: dict[str, Session] = {}
+        self.returning: WeakSet[Session] = WeakSet()
+        """Sessions that are being given back to their clients."""
 
     def add(self, session: Session) -> None:
         self.sessions[session.sid] = session
@@ -120,53 +135,65 @@ class Sockets:
 
     def doubt(self, person_id: UUID) -> None:
         """Somebody who is just authenticating has changed."""
-        for session in self.sessions.values():
+        for session in (*self.sessions.values(), *self.returning):
             if session.claimed == person_id:
                 session.is_doubtful = True
 
     def of_person(self, person_id: UUID) -> list[Session]:
         return [session for session in self.sessions.values() if session.person and session.person.id == person_id]
 
-    async def enter(self, session: Session, *names: str) -> None:
+    def enter(self, session: Session, *names: str) -> None:
         """Enter rooms, unless the socket has closed or lost its person while the caller waited."""
         if session.closed or session.person is None:
             raise Unauthorized
+        self._server.enter(session.sid, *names)
         for room in names:
-            await self._server.enter_room(session.sid, room)
-            session.rooms.add(room)
+            session.rooms.setdefault(room, self._offset(session) or "")
 
-    async def leave(self, session: Session, *names: str) -> None:
+    def leave(self, session: Session, *names: str) -> None:
+        self._server.leave(session.sid, *names)
         for room in names:
-            await self._server.leave_room(session.sid, room)
-            session.rooms.discard(room)
+            session.rooms.pop(room, None)
 
-    async def join_conversation(self, session: Session, person: Person, conversation_id: UUID) -> None:
+    def join_conversation(self, session: Session, person: Person, conversation_id: UUID) -> None:
         """Into the conversation's room, staff into that of its staff as well."""
-        staff = [rooms.conversation_staff(conversation_id)] if person.is_staff else []
-        await self.enter(session, *staff, rooms.conversation(conversation_id))
+        self.enter(session, *rooms.of_joined(conversation_id, is_staff=person.is_staff))
         session.joined.add(conversation_id)
 
-    async def leave_conversation(self, session: Session, conversation_id: UUID) -> None:
+    def leave_conversation(self, session: Session, conversation_id: UUID) -> None:
         session.joined.discard(conversation_id)
-        await self.leave(session, rooms.conversation(conversation_id), rooms.conversation_staff(conversation_id))
+        self.leave(session, rooms.conversation(conversation_id), rooms.conversation_staff(conversation_id))
 
     async def send(self, session: Session, event: str, payload: dict[str, Any]) -> None:
-        """To this socket alone."""
-        self._server.deliver(event, payload, rooms=[session.sid])
+        """To this socket alone, and not again if it is lost on the way."""
+        self._server.deliver(event, payload, rooms=[session.sid], offset=self._offset(session))
 
     def deliver(self, event: Event) -> None:
         """To this process' sockets that are in a room of it and in none of its exceptions."""
         number = self._server.deliver(
-            event.event, Fragment(event.body), rooms=event.rooms, except_rooms=event.except_rooms
+            event.event,
+            Fragment(event.body),
+            rooms=event.rooms,
+            except_rooms=event.except_rooms,
+            offset=event.offset if self._position else None,
         )
         if number:
             DELIVERIES.labels(event.event).inc(number)
 
-    async def close(self, session: Session, *, code: str, message: str, reconnect: bool) -> None:
-        """Say why, then close the connection."""
+    async def close(
+        self, session: Session, *, code: str, message: str, reconnect: bool, may_return: bool = False
+    ) -> None:
+        """Say why, then close the connection. `may_return`: with all that it has."""
+        session.may_return = may_return
         payload = {"code": code, "message": message, "reconnect": reconnect, "timestamp": now()}
         await self.send(session, "disconnect_reason", payload)
         await self._server.close_session(session.sid, reconnect=reconnect)
+
+    def _offset(self, session: Session) -> str | None:
+        """All before this has been delivered to the socket; empty if it belongs to nobody, who has nothing to miss."""
+        if self._position is None:
+            return None
+        return self._position(session.person.account_id) if session.person else ""
 
     def connections(self) -> dict[str, int]:
         """The number of sockets by role; who has not authenticated counts as `none`."""

@@ -2,6 +2,7 @@
 
 from hummdesk.engine.engine_io import EngineIOServer
 from hummdesk.engine.packet import Unreadable
+from hummdesk.engine.recovery import Claim, Missed, Return
 from hummdesk.engine.socket_io import SocketIOServer
 
-__all__ = ["EngineIOServer", "SocketIOServer", "Unreadable"]
+__all__ = ["Claim", "EngineIOServer", "Missed", "Return", "SocketIOServer", "Unreadable"]

@@ -69,6 +69,11 @@ class RoomManager(AsyncManager):  # type: ignore[misc]
             self._connecting.discard((namespace, sid))
         return sid
 
+    def adopt(self, eio_sid: str, namespace: str, sid: str) -> None:
+        """Connect a session under a sid that its client had before."""
+        self._sids[namespace, eio_sid] = sid
+        self.rooms.setdefault(namespace, {None: {}})[None][sid] = eio_sid
+
     def is_pre_connected(self, sid: str, namespace: str) -> bool:
         return (namespace, sid) in self._connecting
 

@@ -5,6 +5,8 @@ its TCP connection drops, and a cancelled connect handler counts as an accepted 
 session's inbox and handled by a task of the server: in the order of arrival, connect first and disconnect last.
 """
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
@@ -16,7 +18,10 @@ from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.engine_io import EngineIOServer, Farewell
 from hummdesk.engine.manager import RoomManager, parcels_of
 from hummdesk.engine.packet import MalformedPacket, Packet, Unreadable, decode
+from hummdesk.engine.recovery import PREDECESSOR_SECONDS, Claim, OnRecover, PrivateIds, Return, claim_of
 from hummdesk.engine.websocket import quiet
+
+log = logging.getLogger(__name__)
 
 OnEvent = Callable[[str, object, list[Any], bool], Awaitable[Any]]
 """(sid, event, arguments, whether an acknowledgement was asked for) -> what to acknowledge with."""
@@ -31,6 +36,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         self,
         *,
         on_event: OnEvent | None = None,
+        on_recover: OnRecover | None = None,
         max_packet_bytes: int | None = None,
         connect_timeout: float = 20.0,
         client_manager: Any = None,
@@ -38,12 +44,17 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     ) -> None:
         """
         `on_event`: gets every event of every namespace, one at a time for each socket, instead of handlers by name.
+        `on_recover`: turns connection state recovery on.
         `max_packet_bytes`: a longer event reaches `on_event` with an `Unreadable` for its arguments.
         `connect_timeout`: a session that has asked for no namespace after so many seconds is closed.
         """
         quietly = {"logger": quiet, "engineio_logger": quiet, "serializer": Packet}
         super().__init__(client_manager=client_manager or RoomManager(), **quietly | options)
         self._on_event = on_event
+        self._on_recover = on_recover
+        self.private_ids = PrivateIds()
+        self._departing: dict[str, asyncio.Future[None]] = {}
+        """Sessions that a successor waits for, by Engine.IO sid."""
         self._max_packet_bytes = max_packet_bytes or self.eio.max_http_buffer_size
         self._unconnected: Deadlines[str] = Deadlines(connect_timeout, self.eio.close)
 
@@ -59,20 +70,30 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         *,
         rooms: Iterable[str],
         except_rooms: Collection[str] = (),
+        offset: str | None = None,
     ) -> int:
         """Send an event once to each local socket in any of `rooms` and none of `except_rooms`; give their number.
 
         It is encoded once, and on its way to every socket before this returns: deliveries keep their order. `data` may
-        be ready JSON, as an `orjson.Fragment`.
+        be ready JSON, as an `orjson.Fragment`. `offset` is what a client that comes back names as the last it heard.
         """
         members = self.manager.members_of_any("/", rooms)
         if except_rooms:
             excepted = self.manager.members_of_any("/", except_rooms)
             members = {sid: session for sid, session in members.items() if sid not in excepted}
         if members:
-            (parcel,) = parcels_of(self.packet_class(packet.EVENT, data=[event, data], binary=False))
+            arguments = [event, data] if offset is None else [event, data, offset]
+            (parcel,) = parcels_of(self.packet_class(packet.EVENT, data=arguments, binary=False))
             self.eio.outbox.add(list(members.values()), parcel)
         return len(members)
+
+    def enter(self, sid: str, *rooms: str) -> None:
+        for room in rooms:
+            self.manager.basic_enter_room(sid, "/", room)
+
+    def leave(self, sid: str, *rooms: str) -> None:
+        for room in rooms:
+            self.manager.basic_leave_room(sid, "/", room)
 
     async def close_session(self, sid: str, *, reconnect: bool) -> None:
         """Close a socket and the connection below it.
@@ -98,6 +119,8 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             self.eio.post(eio_sid, parcel)
 
     async def _send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
+        if pkt.packet_type == packet.CONNECT and self._on_recover is not None and pkt.namespace == "/":
+            pkt.data["pid"] = self.private_ids.of(pkt.data["sid"])
         self._post(eio_sid, pkt)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
@@ -107,7 +130,16 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         self._unconnected.cancel(eio_sid)
         self._binary_packet.pop(eio_sid, None)
+        if reason == self.reason.CLIENT_DISCONNECT:  # the transport's farewell; the client has not left the namespace
+            reason = self.reason.TRANSPORT_CLOSE
         await super()._handle_eio_disconnect(eio_sid, reason)
+        if successor := self._departing.pop(eio_sid, None):
+            successor.set_result(None)
+
+    async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
+        await super()._handle_disconnect(eio_sid, namespace, reason)
+        self.private_ids.forget(sid)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
@@ -184,7 +216,46 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             raise MalformedPacket
         else:
             self._unconnected.cancel(eio_sid)
-            await super()._handle_connect(eio_sid, namespace, data)
+            claim = claim_of(data, self.environ[eio_sid]) if self._on_recover and name == "/" else None
+            if claim is None or not await self._recover(eio_sid, claim):
+                await super()._handle_connect(eio_sid, namespace, data)
+
+    async def _recover(self, eio_sid: str, claim: Claim) -> bool:
+        """Give a client back what it had, or nothing of it."""
+        found = await self._find(claim)
+        if found is None or not await self._end_predecessor(found.sid):
+            return False
+        missed = found.missed()
+        if missed is None:
+            return False
+        self.manager.adopt(eio_sid, "/", found.sid)
+        self.private_ids.keep(found.sid, claim.pid)
+        found.enter()
+        for one in missed:
+            event = self.packet_class(packet.EVENT, data=[one.event, one.data, one.offset], binary=False)
+            self._post(eio_sid, event)
+        await self._send_packet(eio_sid, self.packet_class(packet.CONNECT, {"sid": found.sid}, namespace="/"))
+        await found.welcome()
+        return True
+
+    async def _find(self, claim: Claim) -> Return | None:
+        if self._on_recover is None:
+            return None
+        try:
+            return await self._on_recover(claim)
+        except Exception:
+            log.exception("a socket was not recovered")
+            return None
+
+    async def _end_predecessor(self, sid: str) -> bool:
+        """End the connection that the client has left behind, if this process has not noticed yet."""
+        eio_sid = self.manager.eio_sid_from_sid(sid, "/")
+        if eio_sid is None:
+            return True
+        departure = self._departing[eio_sid] = asyncio.get_running_loop().create_future()
+        self.eio.close(eio_sid)
+        await asyncio.wait([departure], timeout=PREDECESSOR_SECONDS)
+        return departure.done()
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
         """With `on_event`, also one that a client called `connect` or `disconnect`."""

@@ -11,16 +11,19 @@ from hummdesk.bus.presence import Lease
 from hummdesk.desk import Desk, Payload
 from hummdesk.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized, Unavailable
 from hummdesk.handlers import viewing
-from hummdesk.models import Person
+from hummdesk.models import ANSWERING, Person
 from hummdesk.sockets import Session, TokenBucket
 
 log = logging.getLogger(__name__)
 
 
-async def connected(desk: Desk, sid: str, address: str, token: str | None) -> None:
-    """Every socket may stay; without a good token it may only authenticate, and not for long."""
+def new_session(desk: Desk, *, sid: str, pid: str, address: str) -> Session:
     rate = desk.settings.rate_limit_events_per_second
-    session = Session(sid=sid, address=address, bucket=TokenBucket(rate=rate, burst=2 * rate))
+    return Session(sid=sid, pid=pid, address=address, bucket=TokenBucket(rate=rate, burst=2 * rate))
+
+
+async def connected(desk: Desk, session: Session, token: str | None) -> None:
+    """Every socket may stay; without a good token it may only authenticate, and not for long."""
     desk.sockets.add(session)
     _give_time(desk, session)
     try:
@@ -56,30 +59,34 @@ async def identify(desk: Desk, session: Session, token: str) -> Person:
     claims = tokens.verify(desk.settings, token)
     if session.person is not None and not _names(claims, session.person):
         raise Forbidden("This socket belongs to another person")
-    person = await _find_settled(desk, session, claims)
-    if person is None:
-        raise Unauthorized("This person is not known here, or no longer")
+    await desk.reader.follow(claims.account_id)
+    person = await find_settled(desk, session, claims)
     arrives = session.person is None
-    await desk.reader.follow(person.account_id)
-    await _settle_in(desk, session, person)
-    session.at(claims.expires_at, lambda: soon(drop(desk, session, TokenExpired())))
-    await desk.sockets.send(session, "authenticated", person.wire())
-    if arrives and session.has_presence():
-        await _arrive(desk, session, person)
+    settle(desk, session, person, claims)
+    await welcome(desk, session, person, arrives=arrives)
     return person
 
 
-async def _find_settled(desk: Desk, session: Session, claims: tokens.Claims) -> Person | None:
-    """Look the person up, again if the database tells of a change meanwhile."""
+async def welcome(desk: Desk, session: Session, person: Person, *, arrives: bool = True) -> None:
+    await desk.sockets.send(session, "authenticated", person.wire())
+    if arrives and session.has_presence():
+        await _arrive(desk, session, person)
+
+
+async def find_settled(desk: Desk, session: Session, claims: tokens.Claims) -> Person:
+    """Look the person up, again if the database tells of a change meanwhile. Raises Unauthorized."""
     session.claimed = claims.user_id
     try:
         while True:
             session.is_doubtful = False
             person = await _find(desk, claims.account_id, claims.user_id, customer=claims.role == "customer")
             if not session.is_doubtful:
-                return person
+                break
     finally:
         session.claimed = None
+    if person is None:
+        raise Unauthorized("This person is not known here, or no longer")
+    return person
 
 
 def _names(claims: tokens.Claims, person: Person) -> bool:
@@ -91,19 +98,32 @@ async def _find(desk: Desk, account_id: UUID, person_id: UUID, *, customer: bool
     return await desk.people.find(account_id, person_id, customer=customer)
 
 
-async def _settle_in(desk: Desk, session: Session, person: Person) -> None:
+def settle(desk: Desk, session: Session, person: Person, claims: tokens.Claims) -> None:
+    """Make the socket this person's, for as long as the token is good."""
+    _settle_in(desk, session, person)
+    session.at(claims.expires_at, lambda: soon(drop(desk, session, TokenExpired())))
+
+
+def own_rooms(person: Person) -> set[str]:
+    """Those that a person's sockets are in without joining anything."""
+    own = {rooms.person(person.id)}
+    if person.is_staff:
+        own |= {rooms.account(person.account_id), *map(rooms.team, person.team_ids)}
+    if person.role in ANSWERING:
+        own.add(rooms.agent(person.id))
+    return own
+
+
+def _settle_in(desk: Desk, session: Session, person: Person) -> None:
     """Make the socket this person's and put it into exactly the rooms that are the person's own."""
     if session.closed:
         raise Unauthorized
     desk.sockets.identify(session, person)
-    own = {rooms.person(person.id)}
-    if person.is_staff:
-        own |= {rooms.account(person.account_id), *map(rooms.team, person.team_ids)}
-    if session.has_presence():
-        own.add(rooms.agent(person.id))
+    own = own_rooms(person)
     stale = {room for room in session.rooms if not room.startswith("conversation:")} - own
-    await desk.sockets.leave(session, *stale)
-    await desk.sockets.enter(session, *own)
+    desk.sockets.leave(session, *stale)
+    desk.sockets.enter(session, *own)
+    desk.departures.keep(session)
 
 
 def lease_of(session: Session, person: Person) -> Lease:
@@ -135,7 +155,8 @@ async def drop(desk: Desk, session: Session, reason: HummDeskError) -> None:
     departs = session.has_presence()
     desk.sockets.identify(session, None)
     session.joined.clear()
-    await desk.sockets.leave(session, *session.rooms.copy())
+    desk.sockets.leave(session, *session.rooms.copy())
+    desk.departures.forget(session)
     await desk.sockets.send(session, "authentication_error", reason.payload())
     _give_time(desk, session)
     if departs:
@@ -159,20 +180,23 @@ async def _look_again(desk: Desk, session: Session, known: Person) -> None:
         await drop(desk, session, Unauthorized("This person is not known here any more"))
         return
     had_presence = session.has_presence()
-    await _settle_in(desk, session, person)
+    _settle_in(desk, session, person)
     if had_presence and not session.has_presence():
         await _depart(desk, session, person)
     elif session.has_presence() and not had_presence:
         await _arrive(desk, session, person)
 
 
-async def disconnected(desk: Desk, sid: str) -> None:
+async def disconnected(desk: Desk, sid: str, *, for_good: bool) -> None:
+    """`for_good`: the client has said farewell, and does not come back as this socket."""
     session = desk.sockets.sessions.get(sid)
     if session is None:
         return
     await desk.typing.stop_all(session)
-    await viewing.end(desk, session, session.joined)
     desk.sockets.remove(session)
+    if await desk.departures.leave(session, for_good=for_good):
+        return
+    await viewing.end(desk, session, session.joined)
     if session.person is not None and session.has_presence():
         await _depart(desk, session, session.person)
 

@@ -19,7 +19,8 @@ async def join_conversation(desk: Desk, session: Session, payload: Payload) -> P
     after_seq = payload["afterSeq"]
     async with desk.database.account(viewer.account_id) as tx:
         await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
-    await desk.sockets.join_conversation(session, viewer, conversation_id)
+    desk.sockets.join_conversation(session, viewer, conversation_id)
+    desk.departures.keep(session)
     if viewer.role in ANSWERING:
         await mark_read(desk, viewer, conversation_id, None)
     async with desk.database.account(viewer.account_id) as tx:
@@ -49,7 +50,8 @@ async def join_conversation(desk: Desk, session: Session, payload: Payload) -> P
 async def leave_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
     await desk.typing.stop(session, payload["conversationId"])
     await viewing.end(desk, session, {payload["conversationId"]})
-    await desk.sockets.leave_conversation(session, payload["conversationId"])
+    desk.sockets.leave_conversation(session, payload["conversationId"])
+    desk.departures.keep(session)
     return {}
 
 

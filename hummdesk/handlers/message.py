@@ -120,7 +120,8 @@ async def start_conversation(desk: Desk, session: Session, payload: Payload) -> 
         await desk.broadcast.conversation_created(as_staff, entry=conversation_id)
     if sent is not None:
         await announce(desk, contact, sent)
-    await desk.sockets.join_conversation(session, contact, conversation_id)
+    desk.sockets.join_conversation(session, contact, conversation_id)
+    desk.departures.keep(session)
     answer: Payload = {"conversation": conversation.wire()}
     if sent is not None:
         await desk.sockets.send(session, "message_sent", sent.message.receipt())

@@ -63,6 +63,11 @@ async def check(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> No
     await last_seq(tx, viewer=viewer, conversation_id=conversation_id)
 
 
+async def visible(tx: Transaction, *, viewer: Person, ids: list[UUID]) -> set[UUID]:
+    """Those among `ids` that the viewer sees."""
+    return {row["id"] async for row in queries.visible(tx, ids=ids, contact_id=owner(viewer))}
+
+
 async def last_seq(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> int:
     """The seq of the last message that the viewer sees, 0 without one. Raises NotFound."""
     return _last_seq(await queries.check(tx, conversation_id=conversation_id, contact_id=owner(viewer)))

@@ -6,6 +6,14 @@ WHERE account_id = current_account()
   AND id = :conversation_id
   AND (:contact_id::uuid IS NULL OR contact_id = :contact_id);
 
+-- name: visible(ids, contact_id)
+-- The conversations among several that exist and, with a contact_id, belong to that contact.
+SELECT id
+FROM conversations
+WHERE account_id = current_account()
+  AND id = ANY(:ids)
+  AND (:contact_id::uuid IS NULL OR contact_id = :contact_id);
+
 -- name: lock(conversation_id, contact_id)^
 -- Lock a conversation until the transaction ends; access as in `check`.
 SELECT last_seq

@@ -112,7 +112,7 @@ class Client:
         if faults := schema.validate(payload):
             self.broken.append(f"{what}: {faults} in {payload}")
 
-    async def _hear(self, event: str, payload: Any = None) -> None:
+    async def _hear(self, event: str, payload: Any = None, offset: str = "") -> None:
         if event in EVENTS:
             self._compare(event, EVENTS[event].schema, payload)
         async with self._news:

@@ -124,6 +124,7 @@ OPEN = 1_000
 CASES: list[tuple[str, dict[str, Any], int]] = [
     # query, parameters, rows that may be touched in big tables
     ("conversations.check", {"conversation_id": BUSY, "contact_id": None}, 1),
+    ("conversations.visible", {"ids": [md5(f"2conversation{n}") for n in range(100)], "contact_id": None}, 100),
     ("conversations.lock", {"conversation_id": BUSY, "contact_id": CONTACT}, 2),
     ("conversations.view", {"ids": [BUSY], "contact_id": None}, 3),
     ("conversations.view", {"ids": [md5(f"2conversation{n}") for n in range(100)], "contact_id": None}, 300),

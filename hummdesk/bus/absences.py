@@ -1,0 +1,128 @@
+"""What a socket needs to come back, in Redis: kept while it is connected, since its process may be killed, and after.
+
+It is taken once. What a killed process has left can be taken within the window after it was last heard of.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from hummdesk.background import soon
+from hummdesk.bus.presence import NODES
+from hummdesk.errors import Unavailable
+
+CONNECTED_SECONDS = 3600
+"""How long it is kept for a connected socket; it is kept anew before that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """A socket: whose it is, and its rooms, with the place in the stream at which it entered each."""
+
+    sid: str
+    account_id: UUID
+    person_id: UUID
+    rooms: dict[str, str]
+    joined: list[UUID]
+
+    @classmethod
+    def from_json(cls, packed: bytes) -> "Absent":
+        fields = orjson.loads(packed)
+        ids = {name: UUID(fields[name]) for name in ("account_id", "person_id")}
+        return cls(**(fields | ids | {"joined": [UUID(one) for one in fields["joined"]]}))
+
+
+class Absences:
+    def __init__(self, redis: Redis, *, node: str, window_seconds: float, report_seconds: float) -> None:
+        """`report_seconds`: how often a living node reports itself."""
+        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+        self._node = node
+        self._window_seconds = window_seconds
+        self._report_seconds = report_seconds
+        self._leave = redis.register_script((Path(__file__).parent / "absence.lua").read_text())
+        self._waiting: list[tuple[Callable[[Any], Any], asyncio.Future[Any]]] = []
+        self._is_writing = False
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def keep(self, pid: str, absent: Absent) -> None:
+        """Raises Unavailable."""
+        value = self._node.encode() + b" " + orjson.dumps(absent)
+        await self._do(lambda redis: redis.set(_key(pid), value, ex=CONNECTED_SECONDS))
+
+    async def leave(self, pid: str) -> bool:
+        """The socket has gone; True if it is at another node meanwhile. Raises Unavailable."""
+        milliseconds = int(self._window_seconds * 1000)
+        elsewhere = -1
+        answer = await self._do(
+            lambda redis: self._leave(keys=[_key(pid)], args=[self._node, milliseconds], client=redis)
+        )
+        return bool(answer == elsewhere)
+
+    async def drop(self, pid: str) -> None:
+        """It may not come back. Raises Unavailable."""
+        await self._do(lambda redis: redis.delete(_key(pid)))
+
+    async def take(self, pid: str) -> Absent | None:
+        """What was kept, to one caller; None if there is nothing, or not any more. Raises Unavailable."""
+        kept = await self._do(lambda redis: redis.getdel(_key(pid)))
+        if kept is None:
+            return None
+        node, _, packed = kept.partition(b" ")
+        if node and not await self._was_alive(node.decode()):
+            return None
+        return Absent.from_json(packed)
+
+    async def _was_alive(self, node: str) -> bool:
+        """Whether a node that has not said that its socket left was there within the window."""
+        report = await self._do(lambda redis: redis.hget(NODES, node))
+        return (
+            report is not None
+            and time.time() - orjson.loads(report)["at"] < self._window_seconds + self._report_seconds
+        )
+
+    async def _do(self, command: Callable[[Any], Any]) -> Any:
+        """The answer to a command, in one pipeline with those of the same tick."""
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, answer))
+        if not self._is_writing:
+            self._is_writing = True
+            soon(self._write())
+        return await answer
+
+    async def _write(self) -> None:
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            try:
+                async with self._redis.pipeline(transaction=False) as pipeline:
+                    for command, _ in waiting:
+                        await command(pipeline)
+                    answers = await pipeline.execute()
+            except RedisError as fault:
+                for _, answer in waiting:
+                    if not answer.done():
+                        answer.set_exception(_unavailable(fault))
+            else:
+                for (_, answer), value in zip(waiting, answers, strict=True):
+                    if not answer.done():
+                        answer.set_result(value)
+        self._is_writing = False
+
+
+def _key(pid: str) -> str:
+    return f"hummdesk:absence:{pid}"
+
+
+def _unavailable(fault: RedisError) -> Unavailable:
+    unavailable = Unavailable()
+    unavailable.__cause__ = fault
+    return unavailable

@@ -1,0 +1,77 @@
+"""Keeps what each socket of this process needs to come back, if its connection or the whole process is lost."""
+
+import asyncio
+import time
+
+from hummdesk.background import soon
+from hummdesk.bus.absences import CONNECTED_SECONDS, Absences, Absent
+from hummdesk.errors import Unavailable
+from hummdesk.models import Person
+from hummdesk.sockets import Session, Sockets
+
+
+class Departures:
+    """Without `absences` no socket comes back, and nothing is kept."""
+
+    def __init__(self, absences: Absences | None, sockets: Sockets) -> None:
+        self._absences = absences
+        self._sockets = sockets
+
+    def keep(self, session: Session) -> None:
+        """Its person or rooms have changed. Nobody waits; what Redis does not take now is kept at the next `renew`."""
+        session.kept_at = float("-inf")
+        if self._absences is not None:
+            soon(self._keep(self._absences, session))
+
+    async def renew(self) -> None:
+        """Keep anew what could not be kept, or is old."""
+        due = time.monotonic() - CONNECTED_SECONDS / 2
+        late = [session for session in self._sockets.sessions.values() if session.kept_at < due]
+        if self._absences is not None:
+            await asyncio.gather(*(self._keep(self._absences, session) for session in late))
+
+    async def leave(self, session: Session, *, for_good: bool) -> bool:
+        """The socket has gone. Tells whether it has come back already, to another process."""
+        person, absences = session.person, self._absences
+        if absences is None or person is None:
+            return False
+        try:
+            if for_good or not session.may_return:
+                await absences.drop(session.pid)
+                return False
+            if session.kept_at == float("-inf"):
+                await absences.keep(session.pid, _absent(session, person))
+            return await absences.leave(session.pid)
+        except Unavailable:
+            return False
+
+    def forget(self, session: Session) -> None:
+        """It has lost its person."""
+        if self._absences is not None:
+            soon(self._forget(self._absences, session))
+
+    async def _keep(self, absences: Absences, session: Session) -> None:
+        if session.closed or session.person is None or not session.may_return:
+            return
+        began = time.monotonic()
+        try:
+            await absences.keep(session.pid, _absent(session, session.person))
+        except Unavailable:
+            return
+        session.kept_at = began
+
+    async def _forget(self, absences: Absences, session: Session) -> None:
+        try:
+            await absences.drop(session.pid)
+        except Unavailable:
+            return
+
+
+def _absent(session: Session, person: Person) -> Absent:
+    return Absent(
+        sid=session.sid,
+        account_id=person.account_id,
+        person_id=person.id,
+        rooms=session.rooms,
+        joined=list(session.joined),
+    )
