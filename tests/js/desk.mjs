@@ -33,6 +33,13 @@ export async function join(who, options) {
   return socket;
 }
 
+// Lose the connection, without a word where the transport can.
+export function cut(socket) {
+  const { engine } = socket.io;
+  if (engine.transport.name === "websocket") engine.transport.ws.terminate();
+  else engine.close();
+}
+
 export function closeAll() {
   for (const socket of sockets.splice(0)) socket.disconnect();
 }
@@ -57,14 +64,14 @@ export function assertError(error) {
   assert.match(error.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 }
 
-// The first event of this name, with these fields, that was heard and not yet asked for.
-export async function hears(socket, event, fields = {}) {
+// The first event of this name, with these fields, that was heard and not yet asked for; `keep` leaves it there.
+export async function hears(socket, event, fields = {}, { keep = false } = {}) {
   const wanted = (one) =>
     one.event === event && Object.entries(fields).every(([name, value]) => one.payload[name] === value);
   const signal = AbortSignal.timeout(PATIENCE_MS);
   for (;;) {
     const place = socket.heard.findIndex(wanted);
-    if (place >= 0) return socket.heard.splice(place, 1)[0].payload;
+    if (place >= 0) return (keep ? socket.heard[place] : socket.heard.splice(place, 1)[0]).payload;
     await once(socket.news, "heard", { signal }).catch(() =>
       assert.fail(`no ${event} ${JSON.stringify(fields)} among ${JSON.stringify(socket.heard)}`),
     );

@@ -25,6 +25,7 @@ test("a restart is announced, and the clients come back by themselves", async ()
   await once(process.stdin, "data");
   for (const socket of [agent, customer]) {
     if (!socket.connected) await once(socket, "connect");
+    assert.equal(socket.recovered, true);
     const { messages } = await done(socket, "join_conversation", desk.conversation);
     assert.equal(messages.at(-1).messageId, before.messageId);
   }

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import urllib.error
 import urllib.request
@@ -24,16 +25,18 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, env: Mapping[str, str] | None = None) -> AsyncIterator[None]:
-    """`serve` on the settings' port, from ready to stopped."""
+async def serving(
+    settings: Settings, env: Mapping[str, str] | None = None, *, ends_by: signal.Signals = signal.SIGTERM
+) -> AsyncIterator[None]:
+    """`serve` on the settings' port, from ready to stopped, or killed."""
     command = (sys.executable, "-m", "hummdesk", "serve", "--port", str(settings.port))
     process = await asyncio.create_subprocess_exec(*command, env=environment(settings) | (env or {}))
     try:
         await until_ready(f"http://127.0.0.1:{settings.port}", process)
         yield
-        process.terminate()
+        process.send_signal(ends_by)
         async with asyncio.timeout(PATIENCE_SECONDS):
-            assert await process.wait() == 0
+            assert await process.wait() == (0 if ends_by is signal.SIGTERM else -ends_by)
     finally:
         if process.returncode is None:
             process.kill()
