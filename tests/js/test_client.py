@@ -2,6 +2,7 @@
 
 import re
 import signal
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,9 +50,11 @@ async def through(node: Node, settings: Settings, name: str, number: signal.Sign
     """Run a script whose web process ends by this signal when it is ready, and another one follows."""
     settings = replace(settings, port=free_port(0))
     account = await Account(settings=settings, url=f"http://127.0.0.1:{settings.port}").make()
-    async with node.running(*TEST, HERE / f"{name}.test.mjs", env=desk_of(account)) as script:
-        assert script.stdout is not None
+    async with AsyncExitStack() as stack:
         async with serving(settings, ends_by=number):
+            started = node.running(*TEST, HERE / f"{name}.test.mjs", env=desk_of(account))
+            script = await stack.enter_async_context(started)
+            assert script.stdout is not None
             said = await script.stdout.readuntil(b"ready\n")
         async with serving(settings):
             said += (await script.communicate(b"back\n"))[0]
