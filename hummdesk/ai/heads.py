@@ -1,0 +1,98 @@
+"""What the fitted heads say of an encoded text: the probabilities of its category, sentiment, priority and scope."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+from hummdesk.ai.embedding import unit
+from hummdesk.ai.encoder import Vectors
+from hummdesk.ai.fitted import fitted
+from hummdesk.ai.protocol import Category, Priority, Sentiment
+
+CATEGORIES: tuple[Category, ...] = (
+    "account_access",
+    "billing",
+    "refund_cancellation",
+    "order_shipping",
+    "technical",
+    "sales",
+    "complaint_feedback",
+    "general",
+)
+SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
+PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "urgent")
+
+NEIGHBOURS = 10
+SHARPNESS = 10.0
+"""How much more a neighbour counts the nearer it is: e times for a tenth of likeness."""
+DOUBT = 0.02
+"""What the neighbours leave to a category that none of them has."""
+
+
+def category(vectors: Vectors) -> Vectors:
+    """A row of probabilities for each vector of `embed`, in the order of CATEGORIES."""
+    known = fitted()
+    logits = blend(vectors, known["category"], known["neighbours"], known["neighbour_labels"])
+    return softmax(logits / known["category_temperature"])
+
+
+def priority(vectors: Vectors) -> Vectors:
+    """In the order of PRIORITIES."""
+    return softmax(_linear(vectors, fitted()["urgency"]))
+
+
+def scope(vectors: Vectors) -> Vectors:
+    """The probability that each vector is a matter for a help desk."""
+    return softmax(_linear(vectors, fitted()["scope"]))[:, 1]
+
+
+def sentiment(encoded: Vectors, text: str, *, english: bool) -> Vectors:
+    """In the order of SENTIMENTS, of one text as `encode` has read it."""
+    felt = feeling(encoded, fitted()["mean"])
+    if english:
+        return softmax(_linear(np.hstack([felt, valences([text])]), fitted()["sentiment_english"]))
+    return softmax(_linear(felt, fitted()["sentiment"]))
+
+
+def feeling(encoded: Vectors, mean: Vectors) -> Vectors:
+    """Not projected: how a thing is said is what the projection leaves out."""
+    return unit(encoded - mean)
+
+
+def valences(texts: Sequence[str]) -> Vectors:
+    """What VADER's lexicon says of English texts: how negative, how positive, both in one."""
+    scores = [_vader().polarity_scores(text) for text in texts]
+    return np.array([[one["neg"], one["pos"], one["compound"]] for one in scores], dtype=np.float32)
+
+
+def blend(vectors: Vectors, weights: Vectors, neighbours: Vectors, labels: NDArray[Any]) -> Vectors:
+    """Logits of the category: of the regression and of the nearest examples, multiplied."""
+    likeness = vectors @ neighbours.T
+    nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :NEIGHBOURS]
+    votes = np.exp(np.take_along_axis(likeness, nearest, axis=1) * SHARPNESS)
+    shares = np.stack(
+        [np.where(labels[nearest] == one, votes, 0).sum(axis=1) for one in range(len(CATEGORIES))], axis=1
+    )
+    shares /= shares.sum(axis=1, keepdims=True)
+    blended: Vectors = np.log(softmax(_linear(vectors, weights)) + 1e-9) + np.log(shares + DOUBT)
+    return blended
+
+
+def softmax(logits: Vectors) -> Vectors:
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: Vectors = odds / odds.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _linear(vectors: Vectors, weights: Vectors) -> Vectors:
+    logits: Vectors = vectors @ weights[:-1] + weights[-1]
+    return logits
+
+
+@cache
+def _vader() -> SentimentIntensityAnalyzer:
+    return SentimentIntensityAnalyzer()

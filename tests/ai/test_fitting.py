@@ -1,0 +1,45 @@
+"""fitted.npz is what the examples give, and the examples are what their files say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hummdesk.ai import fitted, fitting, heads
+from tests.ai.measures import HELD_BACK
+
+
+def test_the_file_is_what_the_examples_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run `make fit` after a change of the examples. Processors round differently, hence near and not the same."""
+    fitting.write(fitting.fit(), tmp_path / "fitted.npz")
+    with np.load(tmp_path / "fitted.npz") as now, np.load(fitted.FILE) as kept:
+        assert now.files == kept.files
+        for name in kept.files:
+            assert now[name].shape == kept[name].shape, name
+            np.testing.assert_allclose(now[name].astype(float), kept[name].astype(float), atol=_tolerance(name))
+
+
+def _tolerance(name: str) -> float:
+    return {"neighbours": 3.0, "category_temperature": 0.15, "projection": 0.05, "neighbour_scale": 1e-4}.get(name, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("categories", heads.CATEGORIES),
+        ("sentiment", heads.SENTIMENTS),
+        ("urgency", heads.PRIORITIES),
+        ("scope", ("out",)),
+        ("phrasings", ("frame", "wish")),
+    ],
+)
+def test_examples_have_the_labels_there_are(name: str, labels: tuple[str, ...]) -> None:
+    assert {one.label for one in fitting.examples(name)} == set(labels)
+
+
+@pytest.mark.parametrize("name", ["categories", "sentiment", "urgency"])
+def test_what_is_held_back_is_not_fitted_to(name: str) -> None:
+    fitted_to = {one.text.casefold() for one in fitting.examples(name)}
+    held_back = [one.text.casefold() for one in fitting.examples(name, HELD_BACK)]
+    shared = [text for text in held_back if text in fitted_to]
+    assert len(shared) <= len(held_back) // 50, shared
