@@ -13,7 +13,7 @@ from tasks.base import Find, Found, Run, register
 from tasks.child import Desk
 
 SURE = 0.5
-"""Confidence from which a message sets its conversation's priority: a mere «thanks» leaves it as it was."""
+"""Confidence from which a message sets its conversation's priority."""
 
 
 class Classification(Run):
@@ -38,7 +38,9 @@ class Classification(Run):
                 "confidence": found.confidence,
                 "provider": desk.provider.name,
             }
-            return Found(outcome="done", payload=payload, priority=found.priority if found.confidence >= SURE else None)
+            says_nothing = found.category == "general" and found.priority == "low"  # a mere «thanks»
+            telling = found.confidence >= SURE and not says_nothing
+            return Found(outcome="done", payload=payload, priority=found.priority if telling else None)
 
         return find
 
