@@ -92,6 +92,24 @@ async def heard(websocket: aiohttp.ClientWebSocketResponse) -> Any:
 
 
 @pytest.fixture
+async def server() -> EngineIOServer:
+    """An echo."""
+    server = EngineIOServer(**TIMES, async_handlers=False)
+
+    @server.on("message")
+    async def message(sid: str, data: Any) -> None:
+        await server.send(sid, data)
+
+    return server
+
+
+@pytest.fixture
+async def desk(server: EngineIOServer, http: aiohttp.ClientSession) -> AsyncIterator[Desk]:
+    async with serving(server, "engine.io") as url:
+        yield Desk(f"{url}/engine.io/", http)
+
+
+@pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield session

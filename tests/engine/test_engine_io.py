@@ -2,33 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
 from hummdesk.engine import EngineIOServer
-from tests.engine.conftest import MAX_PAYLOAD, TIMES, Desk, heard, serving
-
-
-@pytest.fixture
-async def server() -> EngineIOServer:
-    """An echo."""
-    server = EngineIOServer(**TIMES, async_handlers=False)
-
-    @server.on("message")
-    async def message(sid: str, data: Any) -> None:
-        await server.send(sid, data)
-
-    return server
-
-
-@pytest.fixture
-async def desk(server: EngineIOServer, http: aiohttp.ClientSession) -> AsyncIterator[Desk]:
-    async with serving(server, "engine.io") as url:
-        yield Desk(f"{url}/engine.io/", http)
-
+from tests.engine.conftest import MAX_PAYLOAD, Desk, heard, serving
 
 # Handshake ----------------------------------------------------------------------------------------------------------
 
@@ -326,62 +306,6 @@ async def test_a_closed_server_says_goodbye(desk: Desk, server: EngineIOServer) 
     assert await heard(websocket) == "4last words"
     assert await heard(websocket) is None
     assert websocket.close_code == 1000
-
-
-# Upgrade ------------------------------------------------------------------------------------------------------------
-
-
-async def test_an_upgrade(desk: Desk, server: EngineIOServer) -> None:
-    sid = await desk.open()
-    assert server.transport(sid) == "polling"
-    websocket = await desk.upgraded(sid)
-    await websocket.send_str("4hello")
-    assert await heard(websocket) == "4hello"
-    assert server.transport(sid) == "websocket"
-
-
-async def test_a_pending_poll_is_answered_and_nothing_leaks(desk: Desk, server: EngineIOServer) -> None:
-    sid = await desk.open()
-    poll = asyncio.create_task(desk.poll(sid))
-    await asyncio.sleep(0.02)
-    websocket = await desk.websocket(sid)
-    await websocket.send_str("2probe")
-    assert await heard(websocket) == "3probe"
-    assert await asyncio.wait_for(poll, 1) == (200, "6")
-    await server.send(sid, "meanwhile")
-    assert await desk.poll(sid) == (200, "6")
-    await websocket.send_str("5")
-    await websocket.send_str("4after")
-    assert [await heard(websocket), await heard(websocket)] == ["4meanwhile", "4after"]
-
-
-async def test_requests_after_the_upgrade_do_not_disturb(desk: Desk) -> None:
-    sid = await desk.open()
-    websocket = await desk.upgraded(sid)
-    assert (await desk.poll(sid))[0] == 400
-    assert (await desk.post(sid, "4x"))[0] == 400
-    with pytest.raises(aiohttp.WSServerHandshakeError, match="400"):
-        await desk.websocket(sid)
-    await websocket.send_str("4hello")
-    assert await heard(websocket) == "4hello"
-
-
-@pytest.mark.parametrize("instead", ["4hello", "5", "3probe", "cut", "late"])
-async def test_an_upgrade_that_fails_leaves_the_session_polling(desk: Desk, instead: str) -> None:
-    sid = await desk.open()
-    websocket = await desk.websocket(sid)
-    if instead == "late":
-        await websocket.send_str("2probe")
-        assert await heard(websocket) == "3probe"
-        await websocket.send_str("4not yet")
-    elif instead == "cut":
-        await websocket.close()
-    else:
-        await websocket.send_str(instead)
-    assert await heard(websocket) is None
-    assert await desk.post(sid, "4hello") == (200, "ok")
-    assert await desk.poll(sid) == (200, "4hello")
-    websocket = await desk.upgraded(sid)
 
 
 # Origins ------------------------------------------------------------------------------------------------------------
