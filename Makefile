@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 NODE := $(BIN)/python -m hummdesk.dev.node
 PAGES := hummdesk/web/built
-SOURCES := $(shell find web \( -name node_modules -o -name '*.tsbuildinfo' \) -prune -o -type f -print)
+SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name '*.tsbuildinfo' \) -prune -o -type f -print)
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 16
@@ -47,7 +47,7 @@ lock: $(READY) ## compile the requirements from pyproject.toml (ARGS=--upgrade f
 
 clean: ## remove .venv, the built pages and caches; the data of `make run` in .hummdesk stays
 	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		hummdesk/web web/node_modules web/tsconfig.tsbuildinfo
+		hummdesk/web web/client/dist web/node_modules web/tsconfig.tsbuildinfo
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \

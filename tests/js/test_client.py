@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 TEST = ("--test-reporter=tap", "--test-reporter-destination=stdout")
 
 
-@pytest.mark.parametrize("script", ["connect", "talk", "recovery"])
+@pytest.mark.parametrize("script", ["connect", "talk", "wrapped", "recovery"])
 async def test_client(script: str, node: Node, account: Account) -> None:
     output = await node.run(*TEST, HERE / f"{script}.test.mjs", env=desk_of(account))
     assert_all_passed(output)
