@@ -11,7 +11,7 @@ from hummdesk import logs, operations, pages
 from hummdesk.config import Settings
 from hummdesk.dev import sign_in
 from hummdesk.listening import listen, peers_directory, reserved
-from hummdesk.node import Node
+from hummdesk.node import Node, named_origins
 from hummdesk.storage.migrations import MigrationError, pending
 
 SOCKETIO_PATH = "/socket.io"
@@ -41,7 +41,7 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     app.ctx.node = node = Node(settings, max_http_bytes=largest, peers_directory=peers_directory(settings.port))
     node.server.attach(app, SOCKETIO_PATH, farewell=node.say_goodbye)
     app.blueprint(operations.blueprint(node))
-    app.blueprint(pages.blueprint(pages.BUILT))
+    app.blueprint(pages.blueprint(pages.BUILT, openers=named_origins(settings.cors_origin)))
     if settings.hummdesk_env == "development" and settings.jwt_algorithm == "HS256":
         app.blueprint(sign_in.blueprint(node))
     operations.limit_connects(app, node, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)

@@ -275,4 +275,10 @@ def _origins(cors_origin: str) -> dict[str, Any]:
         return {}
     if cors_origin == "*":
         return {"cors_allowed_origins": "*", "cors_credentials": False}
-    return {"cors_allowed_origins": [origin.strip().rstrip("/") for origin in cors_origin.split(",")]}
+    return {"cors_allowed_origins": named_origins(cors_origin)}
+
+
+def named_origins(cors_origin: str) -> list[str]:
+    """Those that CORS_ORIGIN names; none if it is empty or takes any."""
+    named = [origin.strip().rstrip("/") for origin in cors_origin.split(",")]
+    return [origin for origin in named if origin not in ("", "*")]

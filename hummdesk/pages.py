@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sanic import Blueprint, Request
-from sanic.response import HTTPResponse, raw, text
+from sanic.response import HTTPResponse, json, raw, text
 
 BUILT = Path(__file__).parent / "web"
 HASHED = "assets"
@@ -71,15 +71,24 @@ class File:
         return raw(content, headers=self.headers | headers, content_type=self.headers["Content-Type"])
 
 
-def blueprint(built: Path) -> Blueprint:
-    """The files as they are now: a later build is seen after the next start."""
+def blueprint(built: Path, *, openers: list[str]) -> Blueprint:
+    """The files as they are now: a later build is seen after the next start.
+
+    Pages of the origins `openers` may open the console and hand it a token, for which the two have to see each other.
+    """
     routes = Blueprint("pages")
+    policies = SECURITY | ({"Cross-Origin-Opener-Policy": "unsafe-none"} if openers else {})
+
+    @routes.get("/console/origins")
+    async def origins(_: Request[Any, Any]) -> HTTPResponse:
+        return json({"origins": openers}, headers={"Cache-Control": ASK_EACH_TIME})
+
     for path, name in PAGES.items():
-        _add(routes, path, _read(built / name) if (built / name).exists() else None)
+        _add(routes, path, _read(built / name, policies) if (built / name).exists() else None)
     for found in sorted(built.rglob("*")):
         path = f"/{found.relative_to(built).as_posix()}"
         if found.suffix in KINDS and path.removeprefix("/") not in PAGES.values():
-            _add(routes, path, _read(found))
+            _add(routes, path, _read(found, policies))
     return routes
 
 
@@ -94,7 +103,7 @@ _NAME = str.maketrans(dict.fromkeys("/.-", "_"))
 """What Sanic refuses in the name of a route."""
 
 
-def _read(path: Path) -> File:
+def _read(path: Path, policies: dict[str, str]) -> File:
     content = path.read_bytes()
     others = {encoding: path.with_name(path.name + suffix) for encoding, suffix in ENCODINGS.items()}
     headers = {
@@ -104,4 +113,4 @@ def _read(path: Path) -> File:
         "Vary": "Accept-Encoding",
     }
     compressed = {encoding: other.read_bytes() for encoding, other in others.items() if other.exists()}
-    return File(content, compressed, headers | SECURITY)
+    return File(content, compressed, headers | policies)

@@ -46,6 +46,8 @@ Be a customer:    {program} token{chosen} --contact {customers[0]["email"]}
 Connect:          a Socket.IO client to {address} with auth: {{token}}; README.md has a first session
 See it work:      curl {address}/health/ready   curl {address}/metrics
 Ask the AI:       echo "My parcel never arrived" | {program} ai classify
+
+Open in a browser: {address}/ is the agents' console; a click signs you in
 """
 
 

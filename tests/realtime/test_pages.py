@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -36,6 +37,23 @@ async def test_nothing_but_scripts_of_ours_runs_in_a_page(browser: aiohttp.Clien
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_origins_that_are_accepted_may_open_the_console(web_settings: Settings) -> None:
+    for named, origins, policy in (
+        (
+            "https://app.example.com, https://two.example.com/",
+            ["https://app.example.com", "https://two.example.com"],
+            0,
+        ),
+        ("*", [], 1),
+        ("", [], 1),
+    ):
+        settings = replace(web_settings, cors_origin=named)
+        async with running(settings, name="opened") as (url, _), aiohttp.ClientSession(url) as session:
+            assert await (await session.get("/console/origins")).json() == {"origins": origins}
+            headers = (await session.get("/")).headers
+            assert headers["Cross-Origin-Opener-Policy"] == ("unsafe-none", "same-origin")[policy]
 
 
 async def test_what_has_a_hash_is_kept_and_the_rest_asked_for(browser: aiohttp.ClientSession) -> None:

@@ -1,0 +1,118 @@
+"""The desk that `make run` starts, a real Chromium in front of it, and the demo's customers at their sockets."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.browser.console import Console
+from tests.browser.wire import Wire
+from tests.conftest import make_reachable_directory
+from tests.house.test_up import running
+from tests.realtime.test_flow import demo
+from tests.realtime.world import Client
+
+SWITCHES = [
+    "--no-sandbox",  # root has none
+    *("--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+
+class Shop:
+    """One company of the demo: its people by role, with their tokens."""
+
+    def __init__(self, url: str, account: dict[str, Any]) -> None:
+        self.url = url
+        self.agents = [user for user in account["users"] if user["role"] == "agent"]
+        self.supervisor = next(user for user in account["users"] if user["role"] == "viewer")
+        self.customers = account["customers"]
+        self.clients: list[Client] = []
+
+    async def connect(self, person: dict[str, Any]) -> Client:
+        self.clients.append(client := await Client(self.url).connect(token=person["token"]))
+        await client.hears("authenticated")
+        return client
+
+    async def ask(self, subject: str, content: str | None = None, *, customer_number: int = 0) -> tuple[Client, str]:
+        """A customer begins a conversation; its socket, and the conversation's id."""
+        customer = await self.connect(self.customers[customer_number])
+        question = {"subject": subject} | ({"content": content} if content else {})
+        started = await customer.do("start_conversation", question)
+        return customer, str(started["conversation"]["conversationId"])
+
+
+@pytest.fixture(scope="session")
+async def shop() -> AsyncIterator[Shop]:
+    folder = make_reachable_directory()
+    async with running(folder / "home", "--port", "0") as desk:
+        (account, _) = (await demo(folder / "home"))["accounts"]
+        shop = Shop(f"http://127.0.0.1:{desk.port}", account)
+        yield shop
+        for client in shop.clients:
+            await client.close()
+        await desk.end(signal.SIGTERM)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        missing = "no Chromium on this machine, and it could not be installed: the pages are not tested in a browser"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    return path
+
+
+@pytest.fixture(scope="session")
+async def chromium(chromium_path: str) -> AsyncIterator[Browser]:
+    with tempfile.TemporaryDirectory() as home:  # what it writes beside its profile
+        async with async_playwright() as playwright:
+            env = os.environ | {"HOME": home}
+            browser = await playwright.chromium.launch(executable_path=chromium_path, args=SWITCHES, env=env)
+            yield browser
+            await browser.close()
+
+
+@pytest.fixture
+async def wire(shop: Shop) -> AsyncIterator[Wire]:
+    """A connection to the desk that can be cut."""
+    async with Wire(int(shop.url.rsplit(":", 1)[1])) as wire:
+        yield wire
+
+
+Open = Callable[..., Awaitable[Console]]
+
+
+@pytest.fixture
+async def open_console(chromium: Browser, shop: Shop) -> AsyncIterator[Open]:
+    """Opens the console in a context of its own; at the end nothing may have been blocked or have failed in it."""
+    consoles: list[Console] = []
+
+    async def open_one(person: dict[str, Any] | None = None, *, url: str = shop.url, **options: Any) -> Console:
+        size = {"width": 1280, "height": 800}
+        context = await chromium.new_context(**{"viewport": size, "locale": "en-GB"} | options)
+        consoles.append(console := Console(await context.new_page()))
+        await console.page.goto(url)
+        if person is not None:
+            await console.sign_in(person)
+        return console
+
+    yield open_one
+    for console in consoles:
+        await console.page.context.close()
+        assert console.faults == []
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where the screenshots of a run are kept; git ignores it."""
+    folder = Path(__file__).parents[2] / "build" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

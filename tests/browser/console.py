@@ -1,0 +1,73 @@
+"""The console as a person uses it."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import ConsoleMessage, Locator, Page, expect
+
+from tests.js.node import HERE, installed
+
+HARMLESS = ("net::ERR_", "WebSocket connection to")
+"""What Chromium says of a connection that a test has cut, or of an answer that is a refusal."""
+
+
+class Console:
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.faults: list[str] = []
+        """Errors of scripts, and what the policy of the page has blocked."""
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", self._hear)
+        page.on("dialog", lambda dialog: self.faults.append(f"a dialog: {dialog.message}"))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(words in message.text for words in HARMLESS):
+            self.faults.append(message.text)
+
+    async def sign_in(self, person: dict[str, Any]) -> None:
+        await self.page.get_by_role("button", name=person["email"]).click()
+        await expect(self.page.get_by_role("navigation", name="List of conversations")).to_be_visible()
+
+    def row(self, conversation: str) -> Locator:
+        return self.page.locator(f"[data-conversation='{conversation}']")
+
+    async def open(self, conversation: str) -> None:
+        await self.row(conversation).click()
+        await expect(self.page.get_by_role("log", name="Messages")).to_be_visible()
+
+    def said(self, text: str) -> Locator:
+        return self.page.get_by_role("log").get_by_role("article").filter(has_text=text)
+
+    @property
+    def draft(self) -> Locator:
+        return self.page.get_by_role("region", name="Draft of the AI")
+
+    async def write(self, text: str, *, key: str = "r") -> None:
+        """By keyboard alone: R for a reply, N for a note."""
+        if await self.page.evaluate("document.activeElement.id") == "composer":
+            await self.page.keyboard.press("Escape")
+        await self.page.keyboard.press(key)
+        await self.page.keyboard.type(text)
+        await self.page.keyboard.press("Enter")
+
+    async def barriers(self) -> list[str]:
+        """What axe-core finds that keeps somebody out."""
+        await self.page.evaluate(axe())
+        found = await self.page.evaluate("axe.run()")
+        return [
+            f"{fault['id']}: {node['target']} {node['failureSummary']}"
+            for fault in found["violations"]
+            if fault["impact"] in ("serious", "critical")
+            for node in fault["nodes"]
+        ]
+
+    async def width(self) -> int:
+        """Of what there is to see, which is that of the window unless one has to scroll sideways."""
+        return int(await self.page.evaluate("document.documentElement.scrollWidth"))
+
+
+@cache
+def axe() -> str:
+    installed()
+    return Path(HERE / "node_modules" / "axe-core" / "axe.min.js").read_text()
