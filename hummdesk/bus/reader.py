@@ -151,39 +151,35 @@ class ShardReader:
             recent = bisect_left(self._kept, (oldest, 0), key=lambda kept: moment(kept.id))
             del self._kept[: max(recent, len(self._kept) - KEPT_ENTRIES)]
 
-    async def reach(self, entry_id: str) -> bool:
-        """Have all that followed an entry ready; False if that is too much, or Redis has not kept all of it."""
+    async def reach(self, entry_id: str, place: int | None) -> bool:
+        """Have all ready that `after` is asked for; False if that is too much, or Redis has not kept all of it."""
         async with self._extending:
-            if self._since(entry_id) is not None:
+            if self._since(entry_id, place) is not None:
                 return True
             older = await self._older(entry_id)
             if not older or older[-1].id != self._beginning():
                 return False
             self._kept[:0] = older
-            return self._since(entry_id) is not None
+            return self._since(entry_id, place) is not None
 
     def after(self, entry_id: str, place: int | None) -> list[Event] | None:
         """The events after one (`place` in its entry, None is the last), or None if not all of them are ready."""
-        start = self._since(entry_id)
+        start = self._since(entry_id, place)
         if start is None:
             return None
         found = [event for entry in self._kept[start:] for event in entry.events]
-        if place is None:
-            return found
-        if start == 0 or self._kept[start - 1].id != entry_id:
-            return None
-        return [*self._kept[start - 1].events[place + 1 :], *found]
+        return found if place is None else [*self._kept[start - 1].events[place + 1 :], *found]
 
     def _beginning(self) -> str:
         """The entry before those that are kept."""
         return self._kept[0].previous if self._kept else self.position
 
-    def _since(self, entry_id: str) -> int | None:
-        """Where the kept entries after this one begin; None if they are not all there."""
+    def _since(self, entry_id: str, place: int | None) -> int | None:
+        """Where the kept entries after this one begin; None if they are not all there, or it is not and is needed."""
         start = bisect_left(self._kept, moment(entry_id), key=lambda kept: moment(kept.id))
         if start < len(self._kept) and self._kept[start].id == entry_id:
             return start + 1
-        return 0 if start == 0 and self._beginning() == entry_id else None
+        return 0 if start == 0 and place is None and self._beginning() == entry_id else None
 
     async def _older(self, entry_id: str) -> list[Entry]:
         """The entries from one to the first that is kept; none if Redis does not have all of them, or too many."""

@@ -69,10 +69,9 @@ async def _find(desk: Desk, absences: Absences, claim: Claim) -> "_Back":
     person = await connection.find_settled(desk, session, claims)
     session.claimed = person.id
     visible = await _visible(desk, person, absent.joined)
-    entry = offset[1]
-    if not await reader.reach(entry):
+    entry, place = offset[1], None if offset[2] is None else int(offset[2])
+    if not await reader.reach(entry, place):
         raise NotRecovered("gap")
-    place = None if offset[2] is None else int(offset[2])
     return _Back(desk, session, claim, person, claims, absent, visible, reader, entry, place)
 
 

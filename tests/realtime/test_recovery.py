@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ from hummdesk.bus.reader import ShardReader
 from hummdesk.config import Settings
 from hummdesk.handlers import recovery
 from hummdesk.node import Node
+from tests.realtime.conftest import running
 from tests.realtime.returning import Front, Returning, front
 from tests.realtime.world import Account, Client
 
@@ -329,9 +331,9 @@ async def test_a_change_of_the_person_while_it_comes_back(
 ) -> None:
     honest = ShardReader.reach
 
-    async def reach(reader: ShardReader, entry_id: str) -> bool:
+    async def reach(reader: ShardReader, entry_id: str, place: int | None) -> bool:
         node.desk.sockets.doubt(account.people["customer"].id)
-        return await honest(reader, entry_id)
+        return await honest(reader, entry_id, place)
 
     monkeypatch.setattr(ShardReader, "reach", reach)
     await begins_anew(account, clients, lost, "changed")
@@ -395,3 +397,32 @@ async def test_after_a_flush_it_begins_anew(
     async with Redis.from_url(web_settings.redis) as redis:
         await redis.delete(f"hummdesk:absence:{lost.pid}")
     await begins_anew(account, clients, lost, "unknown")
+
+
+async def test_when_redis_has_lost_events_everybody_concerned_is_told(
+    account: Account, clients: Front, sender: Client, node: Node
+) -> None:
+    connection = await clients.connect(account.url, account.token("customer"))
+    await connection.hears("authenticated")
+    shard = node.reader._readers[node.reader.shard_of(account.id)].shard
+    node._tell_loss(shard)
+    reason = await connection.hears("disconnect_reason")
+    assert (reason["code"], reason["reconnect"]) == ("RESYNC", True)
+    await connection.ends()
+    await asyncio.wait_for(sender.gone.wait(), 5)
+    again = await begins_anew(account, clients, connection, "unknown")
+    await again.hears("authenticated")
+
+
+async def test_without_a_window_there_is_neither_pid_nor_offset(
+    account: Account, clients: Front, web_settings: Settings
+) -> None:
+    async with running(replace(web_settings, recovery_window_seconds=0.0), name="no-window") as (url, _):
+        connection = await clients.connect(url, account.token("agent"))
+        await connection.hears("authenticated")
+        await connection.do("send_message", {"conversationId": str(account.conversation), "content": "x"})
+        await connection.hears("new_message")
+        assert not connection.pid
+        assert not connection.offsets
+        again = await clients.back(url, account.token("agent"), connection, pid="x", offset="1-0")
+        assert again.sid != connection.sid

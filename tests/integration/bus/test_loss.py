@@ -1,0 +1,217 @@
+"""What befalls a Redis of one's own: it delays and loses nothing that Redis kept, and what Redis lost is noticed."""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hummdesk.bus import emitter as emitters
+from hummdesk.bus.emitter import Emitter
+from hummdesk.bus.shards import connect, shard_of
+from hummdesk.dev import redis
+from hummdesk.dev.process import Process
+from tests.integration.bus.conftest import SHARDS, Heard, Line
+
+
+@dataclass
+class OwnRedis:
+    folder: Path
+    server: redis.Server
+    process: Process
+
+    def signal(self, number: signal.Signals) -> None:
+        psutil.Process(self.process.pid).send_signal(number)
+
+    async def end(self) -> None:
+        """With what it has on disk."""
+        self.process.kill()
+        await self.process.wait()
+
+    async def start(self) -> None:
+        self.process = await redis.start(self.server, self.folder)
+
+    def forget(self) -> None:
+        """Remove what it has on disk."""
+        shutil.rmtree(self.server.folder / "appendonlydir")
+
+
+@pytest.fixture
+async def own_redis() -> AsyncIterator[OwnRedis]:
+    folder = Path(tempfile.mkdtemp(prefix="hummdesk-redis-"))
+    server = redis.prepare(folder)
+    own = OwnRedis(folder, server, await redis.start(server, folder))
+    yield own
+    own.signal(signal.SIGCONT)
+    await own.process.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def line(own_redis: OwnRedis) -> Line:
+    return Line(own_redis.server.url)
+
+
+async def heard_up_to(heard: Heard, last: int) -> None:
+    await heard.until(lambda: last in heard)
+    assert heard == sorted(set(heard))
+
+
+async def test_a_restart_delays_and_loses_nothing(own_redis: OwnRedis, line: Line, emitter: Emitter) -> None:
+    """Fault row 5: the stream is on disk, the writer keeps the rest, the reader goes on where it was."""
+    async with line.reading() as heard:
+        for value in range(100):
+            await emitter.emit(line.message(value + 1))
+        await heard.reaches(*range(1, 101))
+        own_redis.signal(signal.SIGTERM)  # it writes what it has
+        await own_redis.process.wait()
+        for value in range(100, 200):
+            await emitter.emit(line.message(value + 1))
+        await own_redis.start()
+        await heard.reaches(*range(1, 201))
+        assert not heard.losses
+
+
+async def test_a_redis_that_stands_still_delays_and_loses_nothing(
+    own_redis: OwnRedis, line: Line, emitter: Emitter
+) -> None:
+    """Fault row 6, longer than a command may take."""
+    async with line.reading() as heard:
+        await emitter.emit(line.message(1))
+        await heard.reaches(1)
+        own_redis.signal(signal.SIGSTOP)
+        for seq in range(2, 60):
+            await emitter.emit(line.message(seq))
+            await asyncio.sleep(0.1)
+        assert not heard.shard.is_current()
+        own_redis.signal(signal.SIGCONT)
+        await heard.reaches(*range(1, 60))
+        assert not heard.losses
+
+
+async def test_a_flush_is_noticed_with_the_next_event(line: Line, emitter: Emitter) -> None:
+    """Fault row 8: and what comes after it is delivered."""
+    async with line.reading() as heard, connect(line.redis_url) as client:
+        await emitter.emit(line.number(1))
+        await heard.reaches(1)
+        await client.flushall()
+        await emitter.emit(line.number(2))
+        await heard.reaches(1, 2)
+        assert heard.losses == [1]
+
+
+async def test_a_restart_without_its_data_is_noticed_at_once(own_redis: OwnRedis, line: Line, emitter: Emitter) -> None:
+    async with line.reading() as heard:
+        await emitter.emit(line.number(1))
+        await heard.reaches(1)
+        await own_redis.end()
+        own_redis.forget()
+        await own_redis.start()
+        await heard.until(lambda: bool(heard.losses))
+        await emitter.emit(line.number(2))
+        await heard.reaches(1, 2)
+
+
+async def test_a_reader_that_stood_still_while_the_stream_was_cut_notices(line: Line, emitter: Emitter) -> None:
+    async with line.reading() as heard, connect(line.redis_url) as client:
+        await emitter.emit(line.number(1))
+        await heard.reaches(1)
+        task = heard.shard._task
+        task.cancel()
+        await asyncio.wait([task])
+        for value in range(2, 5):
+            await emitter.emit(line.number(value))
+            assert await emitter.settle(timeout=5)
+        await client.xtrim(shard_of(line.account_id, SHARDS).stream, maxlen=1, approximate=False)
+        heard.shard._task = asyncio.create_task(heard.shard._run())
+        await heard.reaches(1, 4)
+        assert heard.losses == [1]
+
+
+async def test_what_a_writer_was_told_and_redis_forgot_is_noticed_by_all(line: Line, emitter: Emitter) -> None:
+    """A restart with a file that was a second old: no reader can tell, but the writer can."""
+    async with line.reading() as heard, line.emitting() as other, connect(line.redis_url) as client:
+        await emitter.emit(line.number(1))
+        await other.emit(line.number(2))
+        await heard.until(lambda: len(heard) == 2)
+        (writer,) = await client.keys(f"*:writer:{emitter._lanes[shard_of(line.account_id, SHARDS).number].writer}")
+        await client.delete(writer)
+        await other.emit(line.number(3))
+        await heard.until(lambda: len(heard) == 3)
+        assert not heard.losses
+        await emitter.emit(line.number(4))
+        await heard.until(lambda: len(heard) == 4)
+        assert heard.losses == [3]
+
+
+async def test_a_backlog_that_overflowed_is_told_as_a_loss(
+    own_redis: OwnRedis, line: Line, emitter: Emitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emitters, "BACKLOG", 10)
+    async with line.reading() as heard:
+        await emitter.emit(line.number(0))
+        await heard.reaches(0)
+        await own_redis.end()
+        for value in range(1, 100):
+            await emitter.emit(line.number(value))
+            await asyncio.sleep(0)
+        await own_redis.start()
+        await heard.until(lambda: 99 in heard)
+        assert heard.losses
+
+
+async def test_who_comes_back_after_a_loss_gets_nothing_in_part(line: Line, emitter: Emitter) -> None:
+    async with line.reading() as heard, connect(line.redis_url) as client:
+        await emitter.emit(line.number(1))
+        await heard.reaches(1)
+        before = heard.shard.position
+        assert await heard.shard.reach(before, None)
+        await client.flushall()
+        await emitter.emit(line.number(2))
+        await heard.reaches(1, 2)
+        assert not await heard.shard.reach(before, None)
+        assert heard.shard.after(before, None) is None
+        assert await heard.shard.reach(heard.shard.position, None)
+
+
+async def test_what_was_before_the_reader_is_read_once_for_all_who_come_back(line: Line, emitter: Emitter) -> None:
+    async with line.reading() as first:
+        for value in range(700):
+            await emitter.emit(line.number(value))
+            if value % 2:
+                await asyncio.sleep(0)
+        await first.until(lambda: len(first) == 700)
+        offsets = [event.offset.partition(".") for event in first.events]
+        async with line.reading() as second:
+            for index in (600, 0, 350, 699):
+                entry, _, rest = offsets[index]
+                place = int(rest) if rest else None
+                assert await second.shard.reach(entry, place)
+                missed = second.shard.after(entry, place)
+                assert missed is not None
+                assert [event.data["number"] for event in missed] == list(range(index + 1, 700))
+            await emitter.emit(line.number(700))
+            await second.reaches(700)
+            missed = second.shard.after(entry, None)
+            assert missed is not None
+            assert [event.data["number"] for event in missed] == [700]
+
+
+async def test_more_than_is_kept_is_not_made_good(
+    line: Line, emitter: Emitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hummdesk.bus.reader.KEPT_ENTRIES", 20)
+    async with line.reading() as first:
+        for value in range(60):
+            await emitter.emit(line.number(value))
+            assert await emitter.settle(timeout=5)
+        await first.until(lambda: len(first) == 60)
+        async with line.reading() as second:
+            assert await second.shard.reach(first.events[45].offset, None)
+            assert not await second.shard.reach(first.events[5].offset, None)
+        assert len(first.shard._kept) <= 40
