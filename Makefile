@@ -13,7 +13,7 @@ help: ## what there is to make
 run: $(READY) web ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
 	@exec $(BIN)/python -m hummdesk up $(ARGS)
 
-test: $(READY) web haproxy chromium ## every test, with coverage (ARGS="tests/house -k token --no-cov" for some)
+test: $(READY) web haproxy chromium prometheus ## every test, with coverage (ARGS="tests/house -k token --no-cov" for some)
 	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
 haproxy: # for the test of deploy/haproxy.cfg, which says so if it is skipped
@@ -23,6 +23,10 @@ haproxy: # for the test of deploy/haproxy.cfg, which says so if it is skipped
 chromium: # for the tests of the pages in a browser, which say so if they are skipped, and fail in CI
 	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
 		|| { apt-get -qq update; apt-get -qq install -y chromium; } >/dev/null 2>&1 || true
+
+prometheus: # its promtool, for the tests of deploy/prometheus/, which say so if they are skipped
+	@command -v promtool >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
+		|| { apt-get -qq update; apt-get -qq install -y --no-install-recommends prometheus; } >/dev/null 2>&1 || true
 
 chaos: $(READY) ## every fault of the catalogue, at its full size, in 20 minutes (ARGS="-k redis" for some)
 	@CHAOS=full $(BIN)/python -m pytest tests/chaos $(ARGS)
@@ -69,5 +73,5 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $(READY)
 
-.PHONY: help run test chromium web chaos haproxy check bench eval fit lock clean
+.PHONY: help run test chromium web chaos haproxy prometheus check bench eval fit lock clean
 .DEFAULT_GOAL := help

@@ -13,6 +13,7 @@ from hummdesk.bus.reader import Reader
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.config import Settings
 from hummdesk.departures import Departures
+from hummdesk.readiness import Readiness
 from hummdesk.sockets import Session, Sockets
 from hummdesk.storage.database import Database
 from hummdesk.storage.people import People
@@ -74,6 +75,7 @@ class Desk:
     broadcast: BroadcastService
     reader: Reader
     sockets: Sockets
+    readiness: Readiness
     departures: Departures
     typing: Typing
     turns: Turns = field(default_factory=Turns)

@@ -24,6 +24,12 @@ HANDLER_SECONDS = Histogram(
     ["event"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+READY = Gauge(
+    "hummdesk_ready",
+    "1 while a web process reaches this part of what it needs, 0 while one does not",
+    ["part"],
+    multiprocess_mode="livemin",
+)
 ERRORS = Counter("hummdesk_errors", "Errors by where they arose and their code", ["where", "code"])
 DELIVERIES = Counter("hummdesk_fanout_deliveries", "Events put to sockets by event", ["event"])
 BUS_LAG_SECONDS = Gauge(

@@ -27,6 +27,7 @@ from hummdesk.errors import HummDeskError, Unavailable
 from hummdesk.events.dispatch import dispatch
 from hummdesk.handlers import connection, presence, recovery, viewing
 from hummdesk.metrics import ERRORS
+from hummdesk.readiness import Readiness
 from hummdesk.sockets import Sockets
 from hummdesk.storage import messages, people
 from hummdesk.storage.batches import Batches
@@ -41,6 +42,7 @@ FORGET_SECONDS = 0.25
 WRITE_SECONDS = 2.0
 """The longest wait for a transaction that stores messages; one that takes so long holds up all of them."""
 REST_SECONDS = 30.0
+READINESS_SECONDS = 5.0
 RETRY_SECONDS = 0.5
 PRESENCE_SECONDS = 2.0
 """Longest wait of a request for Redis; presence is made good at the next renewal."""
@@ -109,6 +111,7 @@ class Node:
             broadcast=broadcast,
             reader=self.reader,
             sockets=sockets,
+            readiness=Readiness(database, presence_store, self.reader),
             departures=Departures(self.absences if recovers else None, sockets),
             typing=Typing(broadcast, timeout=settings.typing_timeout_seconds),
         )
@@ -124,6 +127,7 @@ class Node:
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_presence)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_viewers)),
             asyncio.create_task(self._every(REST_SECONDS, self._rest)),
+            asyncio.create_task(self._every(READINESS_SECONDS, self.desk.readiness.checks)),
             asyncio.create_task(self._watch_people()),
         ]
 
@@ -189,7 +193,7 @@ class Node:
             )
         return [message_envelope(held.account_id, message, follows_closely=True) for message in found]
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
                 await work()

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import time
 from collections import OrderedDict
-from collections.abc import Awaitable
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -19,15 +17,12 @@ from hummdesk.sockets import TokenBucket
 
 log = logging.getLogger(__name__)
 
-READINESS_CACHED_SECONDS = 1.0
-CHECK_SECONDS = 2.0
 ADDRESSES_REMEMBERED = 10_000
 MINUTE = 60.0
 
 
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("operations")
-    readiness = _Readiness(node)
 
     @routes.get("/health/live")
     async def live(_: Request[Any, Any]) -> HTTPResponse:
@@ -35,7 +30,7 @@ def blueprint(node: Node) -> Blueprint:
 
     @routes.get("/health/ready")
     async def ready(_: Request[Any, Any]) -> HTTPResponse:
-        checks = await readiness.checks()
+        checks = await node.desk.readiness.checks() | ({"process": "stopping"} if node.is_stopping else {})
         is_ready = all(state == "ok" for state in checks.values())
         status = "ok" if is_ready else "unavailable"
         return json({"status": status, "checks": checks}, status=200 if is_ready else 503)
@@ -46,39 +41,6 @@ def blueprint(node: Node) -> Blueprint:
         return raw(exposition, content_type=CONTENT_TYPE_LATEST)
 
     return routes
-
-
-class _Readiness:
-    """Whether PostgreSQL, Redis and the bus answer; asked at most once a second however many ask."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._lock = asyncio.Lock()
-        self._checked_at = float("-inf")
-        self._checks: dict[str, str] = {}
-
-    async def checks(self) -> dict[str, str]:
-        async with self._lock:
-            if time.monotonic() - self._checked_at > READINESS_CACHED_SECONDS:
-                self._checks = await self._look()
-                self._checked_at = time.monotonic()
-            return self._checks
-
-    async def _look(self) -> dict[str, str]:
-        desk = self._node.desk
-        postgresql, redis = await asyncio.gather(_state(desk.database.check()), _state(desk.presence.check()))
-        bus = redis if self._node.reader.is_current() else "down"
-        checks = {"postgresql": postgresql, "redis": redis, "bus": bus}
-        return checks | ({"process": "stopping"} if self._node.is_stopping else {})
-
-
-async def _state(check: Awaitable[None]) -> str:
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            await check
-    except (Unavailable, TimeoutError):
-        return "down"
-    return "ok"
 
 
 def limit_connects(app: Sanic[Any, Any], node: Node, *, per_minute: int, path: str) -> None:

@@ -124,6 +124,8 @@ class ShardReader:
         stream = self.shard.stream
         answer = await self._redis.xread({stream: self.position}, count=BATCH, block=int(BLOCK_SECONDS * 1000))
         self._read_at = monotonic()
+        if not answer:
+            BUS_LAG_SECONDS.labels(self.shard.number).set(0)
         for _, entries in answer or ():
             for entry_id, fields in entries:
                 self._pass(Entry.from_redis(entry_id, fields))

@@ -8,9 +8,10 @@ import aiohttp
 import pytest
 import structlog
 
-from hummdesk import logs
+from hummdesk import logs, metrics
 from hummdesk.config import Settings
 from hummdesk.node import Node
+from hummdesk.readiness import Readiness
 from tests.realtime.conftest import running
 from tests.realtime.world import Account
 
@@ -40,6 +41,9 @@ async def test_health_and_metrics(account: Account) -> None:
         'hummdesk_errors_total{code="UNKNOWN_EVENT",where="handler"}',
         'hummdesk_fanout_deliveries_total{event="new_message"}',
         "hummdesk_bus_lag_seconds",
+        'hummdesk_ready{part="postgresql"} 1.0',
+        'hummdesk_ready{part="redis"} 1.0',
+        'hummdesk_ready{part="bus"} 1.0',
     ):
         assert line in figures
 
@@ -51,7 +55,7 @@ async def test_readiness_says_which_part_is_down(account: Account, web_settings:
         database_url="postgresql://nobody@127.0.0.1:1/none",
         db_timeout_seconds=0.5,
     )
-    async with running(broken, name="broken") as (url, _), aiohttp.ClientSession(url) as session:
+    async with running(broken, name="broken") as (url, node), aiohttp.ClientSession(url) as session:
         ready = await session.get("/health/ready")
         assert ready.status == 503
         assert await ready.json() == {
@@ -59,6 +63,8 @@ async def test_readiness_says_which_part_is_down(account: Account, web_settings:
             "checks": {"postgresql": "down", "redis": "down", "bus": "down"},
         }
         assert (await session.get("/health/live")).status == 200
+        await Readiness(node.desk.database, node.desk.presence, node.reader).checks()
+        assert 'hummdesk_ready{part="redis"} 0.0' in metrics.exposition().decode()
         client = account.client()
         await client.connect(token=account.token("agent"), url=url)
         assert (await client.hears("authentication_error"))["code"] == "UNAVAILABLE"

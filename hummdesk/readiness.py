@@ -1,0 +1,51 @@
+"""Whether a web process can work: PostgreSQL, Redis and the event stream answer."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+
+from hummdesk.bus.presence import Presence
+from hummdesk.bus.reader import Reader
+from hummdesk.errors import Unavailable
+from hummdesk.metrics import READY
+from hummdesk.storage.database import Database
+
+CACHED_SECONDS = 1.0
+CHECK_SECONDS = 2.0
+
+
+class Readiness:
+    """Asked at most once a second, however many ask."""
+
+    def __init__(self, database: Database, presence: Presence, reader: Reader) -> None:
+        self._database = database
+        self._presence = presence
+        self._reader = reader
+        self._lock = asyncio.Lock()
+        self._checked_at = float("-inf")
+        self._checks: dict[str, str] = {}
+
+    async def checks(self) -> dict[str, str]:
+        """`ok` or `down` by part."""
+        async with self._lock:
+            if time.monotonic() - self._checked_at > CACHED_SECONDS:
+                self._checks = await self._look()
+                self._checked_at = time.monotonic()
+            return self._checks
+
+    async def _look(self) -> dict[str, str]:
+        postgresql, redis = await asyncio.gather(_state(self._database.check()), _state(self._presence.check()))
+        bus = redis if self._reader.is_current() else "down"
+        checks = {"postgresql": postgresql, "redis": redis, "bus": bus}
+        for part, state in checks.items():
+            READY.labels(part).set(state == "ok")
+        return checks
+
+
+async def _state(check: Awaitable[None]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check
+    except (Unavailable, TimeoutError):
+        return "down"
+    return "ok"
