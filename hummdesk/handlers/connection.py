@@ -154,7 +154,7 @@ async def drop(desk: Desk, session: Session, reason: HummDeskError) -> None:
     await viewing.end(desk, session, session.joined)
     departs = session.has_presence()
     desk.sockets.identify(session, None)
-    session.joined.clear()
+    session.joined = frozenset()
     desk.sockets.leave(session, *session.rooms.copy())
     desk.departures.forget(session)
     await desk.sockets.send(session, "authentication_error", reason.payload())

@@ -1,6 +1,7 @@
 """Who of staff is looking at a conversation, told to the others of staff who do."""
 
 import logging
+from collections.abc import Set
 from uuid import UUID
 
 from hummdesk.bus.viewers import View, Viewers
@@ -22,7 +23,7 @@ async def begin(desk: Desk, session: Session, conversation_id: UUID) -> list[dic
     return found[0].wire() if found else []
 
 
-async def end(desk: Desk, session: Session, conversation_ids: set[UUID]) -> None:
+async def end(desk: Desk, session: Session, conversation_ids: Set[UUID]) -> None:
     """A socket has left conversations, or goes."""
     try:
         await _tell(desk, await desk.viewers.leave(_views(session, conversation_ids & session.joined)))
@@ -42,7 +43,7 @@ async def _tell(desk: Desk, found: list[Viewers]) -> None:
             await desk.broadcast.conversation_viewers(viewers)
 
 
-def _views(session: Session, conversation_ids: set[UUID]) -> list[View]:
+def _views(session: Session, conversation_ids: Set[UUID]) -> list[View]:
     person = session.person
     if person is None or not person.is_staff:
         return []
