@@ -14,7 +14,7 @@ import uvloop
 
 from bench.connections import connections
 from bench.fanout import fan_out, many_receivers, two_processes
-from bench.latency import ai_start, emits
+from bench.latency import ai_start, classified, emits
 from bench.messages import messages
 from bench.report import FIGURES, line
 from bench.rounds import PEERS, SMOKE, Bench, Size
@@ -28,6 +28,7 @@ STUDIES = {
     many_receivers: ("P8",),
     emits: ("P9",),
     two_processes: ("P10",),
+    classified: ("P11", "P12"),
 }
 
 
@@ -48,7 +49,7 @@ def _by_commas(_context: click.Context, _option: click.Parameter, names: str) ->
 
 
 @click.command()
-@click.argument("figures", nargs=-1, metavar="[P1 … P10]", type=click.Choice([figure.name for figure in FIGURES]))
+@click.argument("figures", nargs=-1, metavar="[P1 … P12]", type=click.Choice([figure.name for figure in FIGURES]))
 @click.option("--smoke", is_flag=True, help="Tiny numbers, in seconds: shows that it works, measures nothing.")
 @click.option("--peers", default=",".join(PEERS), show_default=True, callback=_by_commas, help="Those beside ours.")
 @click.option("--rounds", type=click.IntRange(1), help="Measure each so often; the figure is the median.  [3]")

@@ -1,4 +1,4 @@
-"""P7 and P9: how soon what happens in one process is heard from another."""
+"""P7, P9 and P11: how soon what happens in one process is heard from another, and whether it keeps up."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from itertools import cycle
 from statistics import median
 
 from bench import cores, npm
@@ -17,6 +18,10 @@ from bench.world import World
 
 PAUSE_SECONDS = 0.01
 STARTED = b'42["ai_processing_started"'
+COMPLETED = b'42["ai_processing_completed"'
+CLASSIFICATION = b'"processingType":"classification"'
+OFFERED = 500
+"""Messages a second."""
 
 
 @asynccontextmanager
@@ -48,6 +53,48 @@ async def ai_start(bench: Bench) -> Round:
 
     with bench.world.on_both_cores():
         return {"P7": await bench.each({"node": node_with_bullmq, OURS: hummdesk_with_ai}, measure)}
+
+
+async def classified(bench: Bench) -> Round:
+    """P11: messages classified in a second while OFFERED are sent, by the second half of the time.
+
+    Beside it the messages that wait for the end of their run at the end of it, which would grow if they were too many.
+    """
+
+    async def measure(server: Server) -> tuple[float, float]:
+        async with talking(bench.world, server, senders=bench.size.senders) as talk:
+            await _start(talk, 0)
+            return await _keeps_up(talk, seconds=bench.size.sustained_seconds)
+
+    with bench.world.on_both_cores():
+        found = await bench.each({OURS: hummdesk_with_ai}, measure)
+    return {
+        "P11": {name: rate for name, (rate, _) in found.items()},
+        "P12": {name: waiting for name, (_, waiting) in found.items()},
+    }
+
+
+async def _keeps_up(talk: Talk, *, seconds: float) -> tuple[float, float]:
+    sent = ended = 0
+
+    def heard(event: bytes) -> None:
+        nonlocal ended
+        if event.startswith(COMPLETED) and CLASSIFICATION in event:
+            ended += 1
+
+    talk.on_event, talk.on_answer = heard, lambda *_: None
+    began = time.perf_counter()
+    half = (began, 0)
+    for sent, sender in zip(range(1, int(OFFERED * seconds) + 1), cycle(talk.senders), strict=False):
+        if (early := began + sent / OFFERED - time.perf_counter()) > 0:
+            await asyncio.sleep(early)
+        if half[0] == began and sent >= OFFERED * seconds / 2:
+            half = (time.perf_counter(), ended)
+        sender.say(TEXT)
+    rate = (ended - half[1]) / (time.perf_counter() - half[0])
+    waiting = sent - ended
+    await talk.until(lambda: ended >= sent)
+    return rate, waiting
 
 
 async def emits(bench: Bench) -> Round:

@@ -51,6 +51,8 @@ FIGURES = (
     Figure(name="P8", what="CPU a delivery, with many receivers over with few", limit=1.25, ratios={}),
     Figure(name="P9", what="ms from emit elsewhere to the socket, p50", limit=2, ratios={}),
     Figure(name="P10", what="load of two processes over that of one", limit=1.7, ratios={}, more_is_better=True),
+    Figure(name="P11", what="messages classified a second, of 500 sent", limit=495, ratios={}, more_is_better=True),
+    Figure(name="P12", what="messages that wait for that, at the end", limit=100, ratios={}),
 )
 
 

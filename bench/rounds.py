@@ -29,6 +29,7 @@ class Size:
     connections: int = 2_000
     senders: int = 200
     trials: int = 100
+    sustained_seconds: float = 20.0
     settle_seconds: float = 1.0
 
 
@@ -40,6 +41,7 @@ SMOKE = Size(
     connections=20,
     senders=8,
     trials=5,
+    sustained_seconds=1.0,
     settle_seconds=0.1,
 )
 

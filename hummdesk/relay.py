@@ -31,8 +31,9 @@ from hummdesk.teller import Teller
 log = logging.getLogger(__name__)
 
 BATCH = 200
-GATHER_SECONDS = 0.015
-"""Between two looks when several runs were due: what arrives meanwhile goes to the broker in one task."""
+GATHER_SECONDS = (0.003, 0.06)
+"""Between two looks when several runs were due, for each of them, and the longest: what arrives meanwhile goes to the
+broker in one task, so that a worker is busy with few large ones when there is much to do."""
 
 BACKOFF_SECONDS = (0.25, 5.0)
 """First and longest wait when PostgreSQL or Redis is away; doubles, with jitter."""
@@ -56,8 +57,9 @@ async def run(settings: Settings) -> None:
 
 @asynccontextmanager
 async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
-    every = Database(settings.postgres, role="hummdesk_relay", size=3, timeout=settings.db_timeout_seconds)
-    one = Database(settings.postgres, role="hummdesk_app", size=1, timeout=settings.db_timeout_seconds)
+    timeout = settings.db_timeout_seconds
+    every = Database(settings.postgres, role="hummdesk_relay", size=3, timeout=timeout, hurried=True)
+    one = Database(settings.postgres, role="hummdesk_app", size=1, timeout=timeout)
     await every.open()
     await one.open()
     try:
@@ -121,7 +123,8 @@ class Relay:
             self._taken += _tasks(due)
             await self._hand_over()
             if len(due) > 1:
-                await asyncio.sleep(GATHER_SECONDS)
+                each, longest = GATHER_SECONDS
+                await asyncio.sleep(min(each * len(due), longest))
 
     async def _republish(self) -> None:
         """What was lost with the broker or a worker. Each run alone, in case that it is what kills them."""

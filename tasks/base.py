@@ -196,14 +196,17 @@ class Run(ABC):
             outcome = outcomes.get(job.id, "overtaken")
             seconds = metrics.AI_SECONDS.labels(type=self.kind, provider=desk.provider.name, outcome=outcome)
             seconds.observe(one.seconds)
-            log.info("AI run ended", extra={"kind": self.kind, "outcome": outcome, "run_id": str(job.id)})
+            log.debug("AI run ended", extra={"kind": self.kind, "outcome": outcome, "run_id": str(job.id)})
         return Counter(outcomes.get(one.verdict.job.id, "overtaken") for one in tries)
 
     async def _tell(self, desk: Desk, tries: Sequence[Try], settled: Settled) -> None:
         """Tell, then note that it is told: what happens to this process in between, the relay tells it again."""
+        changed: dict[UUID, list[UUID]] = {}
         for account_id, conversation_id in settled.reprioritized:
-            changed = await _patiently(desk, partial(_view, desk, account_id, conversation_id))
-            await desk.broadcast.conversation_updated(changed)
+            changed.setdefault(account_id, []).append(conversation_id)
+        for account_id, ids in changed.items():
+            found = await _patiently(desk, partial(_views, desk, account_id, ids))
+            await asyncio.gather(*map(desk.broadcast.conversation_updated, found))
         if settled.ended:
             payloads = {one.verdict.job.id: one.verdict.payload for one in tries}
             await announce(desk.broadcast, [(ended, payloads.get(ended.id)) for ended in settled.ended])
@@ -242,9 +245,9 @@ async def _patiently(desk: Desk, write: Callable[[], Awaitable[T]]) -> T:
             await asyncio.sleep(DATABASE_RETRY_SECONDS)
 
 
-async def _view(desk: Desk, account_id: UUID, conversation_id: UUID) -> Conversation:
+async def _views(desk: Desk, account_id: UUID, ids: list[UUID]) -> list[Conversation]:
     async with desk.database.account(account_id) as tx:
-        return await conversations.as_staff(tx, conversation_id=conversation_id)
+        return await conversations.all_as_staff(tx, ids=ids)
 
 
 async def _note(desk: Desk, refs: Sequence[Ref]) -> int:

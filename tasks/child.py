@@ -39,7 +39,9 @@ class Child:
         self._runner.close()
 
     async def _open(self, settings: Settings) -> Desk:
-        database = Database(settings.postgres, role="hummdesk_worker", size=2, timeout=settings.db_timeout_seconds)
+        database = Database(
+            settings.postgres, role="hummdesk_worker", size=2, timeout=settings.db_timeout_seconds, hurried=True
+        )
         await database.open()
         self._held.push_async_callback(database.close)
         return Desk(

@@ -58,6 +58,11 @@ async def as_staff(tx: Transaction, *, conversation_id: UUID) -> Conversation:
     return await _view(tx, conversation_id=conversation_id, contact_id=None)
 
 
+async def all_as_staff(tx: Transaction, *, ids: list[UUID]) -> list[Conversation]:
+    """The same of several of an account; those that are not there are left out."""
+    return await _views(tx, ids=ids, contact_id=None)
+
+
 async def check(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> None:
     """Raise NotFound unless the viewer sees this conversation."""
     await last_seq(tx, viewer=viewer, conversation_id=conversation_id)

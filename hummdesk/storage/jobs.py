@@ -158,14 +158,12 @@ async def settle(tx: Transaction, verdicts: Sequence[Verdict], *, quiet_seconds:
 
 async def hand_back(tx: Transaction, refs: Sequence[Ref], *, delivery: UUID) -> int:
     """Give up what this delivery of the broker has claimed in a worker that is gone; how many runs that are."""
-    rows: int = await queries.hand_back(tx, delivery=delivery, **_named(refs))
-    return rows
+    return len([row async for row in queries.hand_back(tx, delivery=delivery, **_named(refs))])
 
 
 async def announced(tx: Transaction, refs: Sequence[Ref]) -> int:
     """Note that the terminal events of ended runs are out; how many the relay was not faster with."""
-    rows: int = await queries.announced(tx, **_named(refs))
-    return rows
+    return len([row async for row in queries.announced(tx, **_named(refs))])
 
 
 def _named(refs: Iterable[Ref]) -> dict[str, list[UUID]]:

@@ -300,7 +300,7 @@ FROM (
 ) AS told
 ORDER BY told.message_id, told.id;
 
--- name: hand_back(account_ids, run_ids, delivery)!
+-- name: hand_back(account_ids, run_ids, delivery)
 -- End the leases of runs that a delivery has claimed whose worker is gone: the relay has them tried again.
 UPDATE ai_jobs
 SET lease_until = clock_timestamp()
@@ -308,9 +308,10 @@ FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
 WHERE ai_jobs.account_id = named.account_id
   AND ai_jobs.id = named.id
   AND ai_jobs.status = 'running'
-  AND ai_jobs.claimed_by = :delivery;
+  AND ai_jobs.claimed_by = :delivery
+RETURNING ai_jobs.id;
 
--- name: announced(account_ids, run_ids)!
+-- name: announced(account_ids, run_ids)
 -- Note that the terminal events of ended runs have been emitted.
 UPDATE ai_jobs
 SET announced_at = clock_timestamp()
@@ -318,4 +319,5 @@ FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
 WHERE ai_jobs.account_id = named.account_id
   AND ai_jobs.id = named.id
   AND ai_jobs.finished_at IS NOT NULL
-  AND ai_jobs.announced_at IS NULL;
+  AND ai_jobs.announced_at IS NULL
+RETURNING ai_jobs.id;
