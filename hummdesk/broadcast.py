@@ -257,6 +257,9 @@ class BroadcastService:
         }
         await self._emit(account_id, "ai_error", payload, rooms.account(account_id), key=f"ended/{run_id}")
 
+    async def classification_corrected(self, *, account_id: UUID, payload: Payload) -> None:
+        await self.to_account(account_id, "classification_corrected", payload)
+
     # ----------------------------------------------------------------------------------------------------------------
 
     async def _emit(

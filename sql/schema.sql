@@ -229,7 +229,11 @@ CREATE TABLE conversation_events (
     CONSTRAINT conversation_events_conversation_fkey FOREIGN KEY (account_id, conversation_id)
         REFERENCES conversations (account_id, id),
     CONSTRAINT conversation_events_kind_known
-        CHECK (kind IN ('created', 'status_changed', 'assigned', 'unassigned', 'priority_changed')),
+        CHECK (
+            kind IN (
+                'created', 'status_changed', 'assigned', 'unassigned', 'priority_changed', 'classification_corrected'
+            )
+        ),
     CONSTRAINT conversation_events_actor_type_known CHECK (actor_type IN ('agent', 'customer', 'system')),
     CONSTRAINT conversation_events_actor_named CHECK ((actor_type = 'system') = (actor_id IS NULL))
 );
@@ -322,6 +326,25 @@ CREATE TABLE ai_results (
     CONSTRAINT ai_results_kind_known CHECK (kind IN ('classification', 'draft'))
 );
 
+-- What agents have made of the AI's classifications; later ones of the account follow them.
+CREATE TABLE ai_corrections (
+    account_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    category text,                                              -- NULL, like the priority: left as it was found
+    priority text,
+    corrected_by uuid NOT NULL,
+    corrected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    vector bytea,                                               -- of the message's text, 32-bit floats; made when
+                                                                -- it is first needed
+    model text,                                                 -- that made it
+    CONSTRAINT ai_corrections_pkey PRIMARY KEY (account_id, message_id),
+    CONSTRAINT ai_corrections_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
+    CONSTRAINT ai_corrections_something CHECK (category IS NOT NULL OR priority IS NOT NULL),
+    CONSTRAINT ai_corrections_priority_known CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
+    CONSTRAINT ai_corrections_vector_of CHECK ((vector IS NULL) = (model IS NULL))
+);
+CREATE INDEX ai_corrections_newest ON ai_corrections (account_id, corrected_at DESC);
+
 ---------------------------------------------------------------------------------------------------------- knowledge
 
 -- What drafts are grounded in.
@@ -396,6 +419,15 @@ GRANT UPDATE (status, published_at, lease_until, deadline_at, last_error, finish
 
 -- A web process or relay with a login of its own asks at its start whether migrations are pending.
 GRANT SELECT ON schema_migrations TO hummdesk_app, hummdesk_relay;
+
+ALTER TABLE ai_corrections ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ai_corrections FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON ai_corrections TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY named_accounts ON ai_corrections TO hummdesk_worker USING (account_id = ANY (current_accounts()));
+CREATE POLICY every_account ON ai_corrections TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT ON ai_corrections TO hummdesk_app;
+GRANT UPDATE (category, priority, corrected_by, corrected_at, vector, model) ON ai_corrections TO hummdesk_app;
+GRANT SELECT, INSERT ON ai_corrections TO hummdesk_operator;
 
 GRANT UPDATE (published_at, claimed_by) ON ai_jobs TO hummdesk_app;
 CREATE POLICY named_accounts ON conversations TO hummdesk_worker USING (account_id = ANY (current_accounts()));

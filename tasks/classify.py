@@ -7,8 +7,11 @@ from uuid import UUID
 
 from hummdesk.ai.protocol import Context, IncomingMessage, Team, Turn
 from hummdesk.errors import Unavailable
+from hummdesk.storage import corrections as corrected
 from hummdesk.storage import teams
+from hummdesk.storage.database import Transaction
 from hummdesk.storage.jobs import Job, Kind
+from tasks import corrections
 from tasks.base import Find, Found, Run, register
 from tasks.child import Desk
 
@@ -22,14 +25,18 @@ class Classification(Run):
 
     async def prepare(self, desk: Desk, going: Sequence[Job]) -> Find:
         accounts = {job.account_id for job in going}
-        known = await _teams(desk, accounts)
+        async with desk.database.accounts(accounts) as tx:
+            known = await _teams(tx, accounts)
+            versions = await corrected.versions(tx, accounts)
         online = await _online(desk, known)
+        nearest = await corrections.nearest(desk, going, versions)
 
         async def find(job: Job) -> Found:
             context = Context(
                 teams=tuple(known.get(job.account_id, ())),
                 online=online.get(job.account_id, frozenset()),
                 history=tuple(Turn(sender=turn.sender, content=turn.content) for turn in job.history),
+                corrections=nearest.get(job.id, ()),
             )
             message = IncomingMessage(content=job.message.content, customer_name=job.message.sender_name)
             found = await desk.provider.classify(message, context)
@@ -45,12 +52,11 @@ class Classification(Run):
         return find
 
 
-async def _teams(desk: Desk, accounts: Iterable[UUID]) -> dict[UUID, list[Team]]:
+async def _teams(tx: Transaction, accounts: Iterable[UUID]) -> dict[UUID, list[Team]]:
     """By account; without those that have none."""
     known: dict[UUID, list[Team]] = {}
-    async with desk.database.accounts(accounts) as tx:
-        for team in await teams.teams(tx, accounts):
-            known.setdefault(team.account_id, []).append(Team(id=team.id, name=team.name, agent_ids=team.agent_ids))
+    for team in await teams.teams(tx, accounts):
+        known.setdefault(team.account_id, []).append(Team(id=team.id, name=team.name, agent_ids=team.agent_ids))
     return known
 
 

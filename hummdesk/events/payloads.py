@@ -219,6 +219,14 @@ class AIClassification(AboutMessage):
     provider = Words(required=True)
 
 
+class ClassificationCorrection(AboutMessage):
+    """What an agent makes of it; the rest stays as it was found."""
+
+    correctedBy = Id(required=True)
+    category = OneOf(*get_args(Category))
+    priority = OneOf(*PRIORITIES)
+
+
 class Draft(Schema):
     content = Words(required=True)
     tone = OneOf(*get_args(Tone), required=True)

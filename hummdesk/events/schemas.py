@@ -1,9 +1,10 @@
 """What each request must look like. Unknown fields are refused: that is marshmallow's default."""
 
-from typing import Any
+from typing import Any, get_args
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validates_schema
 
+from hummdesk.ai.protocol import Category, Priority
 from hummdesk.events.fields import (
     MAX_ATTACHMENT_BYTES,
     MAX_ATTACHMENTS,
@@ -103,6 +104,17 @@ class AssignConversation(OfConversation):
 
 class UnassignConversation(OfConversation):
     reason = Text(longest=MAX_REASON, load_default=None)
+
+
+class CorrectClassification(OfConversation):
+    messageId = Id(required=True)
+    category = OneOf(*get_args(Category), load_default=None)
+    priority = OneOf(*get_args(Priority), load_default=None)
+
+    @validates_schema
+    def _something(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("category") is None and data.get("priority") is None:
+            raise ValidationError("Give a category, a priority or both.", "category")
 
 
 class StartConversation(Payload):

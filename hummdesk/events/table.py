@@ -98,6 +98,13 @@ REQUESTS: dict[str, Request] = {
             payloads.Unassignment(),
         ),
         Request(
+            "correct_classification",
+            schemas.CorrectClassification(),
+            conversation.correct_classification,
+            ANSWERING,
+            payloads.ClassificationCorrection(),
+        ),
+        Request(
             "start_conversation", schemas.StartConversation(), message.start_conversation, CUSTOMER, payloads.Started()
         ),
         Request(
@@ -157,5 +164,6 @@ EVENTS: dict[str, Event] = {
         Event("ai_classification", payloads.AIClassification(), _ACCOUNT),
         Event("ai_draft", payloads.AIDraft(), _JOINED_STAFF | {"assignee"}),
         Event("ai_error", payloads.AIError(), _ACCOUNT),
+        Event("classification_corrected", payloads.ClassificationCorrection(), _ACCOUNT),
     )
 }

@@ -7,7 +7,7 @@ from hummdesk.handlers import viewing
 from hummdesk.handlers.receipts import announce_update, mark_read
 from hummdesk.models import ANSWERING
 from hummdesk.sockets import Session
-from hummdesk.storage import conversations, messages, results
+from hummdesk.storage import conversations, corrections, messages, results
 
 JOIN_MESSAGES = 50
 JOIN_MISSED = 100
@@ -140,6 +140,35 @@ async def unassign_conversation(desk: Desk, session: Session, payload: Payload) 
     )
     await announce_update(desk, actor.account_id, conversation_id)
     return unassigned
+
+
+async def correct_classification(desk: Desk, session: Session, payload: Payload) -> Payload:
+    """A priority is the conversation's from now on."""
+    actor, conversation_id, priority = session.who, payload["conversationId"], payload["priority"]
+    is_changed = False
+    async with desk.database.account(actor.account_id) as tx:
+        at = await corrections.correct(
+            tx,
+            actor=actor,
+            conversation_id=conversation_id,
+            message_id=payload["messageId"],
+            category=payload["category"],
+            priority=priority,
+        )
+        if priority is not None:
+            is_changed = await conversations.set_priority(
+                tx, actor=actor, conversation_id=conversation_id, priority=priority
+            )
+    corrected = {
+        "conversationId": str(conversation_id),
+        "messageId": str(payload["messageId"]),
+        "correctedBy": str(actor.id),
+        "timestamp": wire_time(at),
+    } | {name: payload[name] for name in ("category", "priority") if payload[name] is not None}
+    await desk.broadcast.classification_corrected(account_id=actor.account_id, payload=corrected)
+    if is_changed:
+        await announce_update(desk, actor.account_id, conversation_id)
+    return corrected
 
 
 def _reason(payload: Payload) -> Payload:

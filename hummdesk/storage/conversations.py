@@ -201,9 +201,11 @@ async def unassign(tx: Transaction, *, actor: Person, conversation_id: UUID, rea
     return Unassigned(agent_id=row["agent_id"], team_id=row["team_id"], at=row["at"])
 
 
-async def set_priority(tx: Transaction, *, conversation_id: UUID, priority: str) -> bool:
-    """Set what the AI has found; whether that is a change. Raises NotFound."""
-    row = await queries.set_priority(tx, conversation_id=conversation_id, priority=priority, event_id=new_id())
+async def set_priority(tx: Transaction, *, actor: Person, conversation_id: UUID, priority: str) -> bool:
+    """Whether that is a change. Raises NotFound."""
+    row = await queries.set_priority(
+        tx, conversation_id=conversation_id, priority=priority, event_id=new_id(), **_named(actor)
+    )
     if row is None:
         raise NotFound
     changed: bool = row["changed"]

@@ -20,6 +20,15 @@ async def result(tx: Transaction, run_id: UUID) -> dict[str, Any] | None:
 
 
 async def latest(tx: Transaction, *, conversation_id: UUID) -> list[tuple[Ended, dict[str, Any]]]:
-    """The newest classification, and the newest draft if no agent has replied since: the run, and what it has found."""
+    """The newest classification, and the newest draft if no agent has replied since: the run, and what it has found.
+
+    A classification is as agents have corrected it.
+    """
     rows = queries.latest(tx, conversation_id=conversation_id, among=AMONG)
-    return [(Ended.from_row(row), row["payload"]) async for row in rows]
+    return [(Ended.from_row(row), _corrected(row)) async for row in rows]
+
+
+def _corrected(row: dict[str, Any]) -> dict[str, Any]:
+    payload: dict[str, Any] = row["payload"]
+    changes = {name: row[name] for name in ("category", "priority") if row[name] is not None}
+    return payload | {"classification": payload["classification"] | changes} if changes else payload

@@ -259,8 +259,8 @@ SELECT found.assigned_to AS agent_id, found.assigned_team AS team_id, changed.up
 FROM found
 LEFT JOIN changed ON true;
 
--- name: set_priority(conversation_id, priority, event_id)^
--- Set the priority that the AI has found and log it, unless it is that already; whether it changed.
+-- name: set_priority(conversation_id, priority, actor_id, actor_type, event_id)^
+-- Set the priority and log it, unless it is that already; whether it changed.
 WITH found AS (
     SELECT account_id, id, priority
     FROM conversations
@@ -276,13 +276,14 @@ WITH found AS (
       AND found.priority <> :priority
     RETURNING conversations.id
 ), event AS (
-    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type, details)
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details)
     SELECT
         found.account_id,
         found.id,
         :event_id,
         'priority_changed',
-        'system',
+        :actor_id,
+        :actor_type,
         jsonb_build_object('from', found.priority, 'to', :priority::text)
     FROM found
     CROSS JOIN changed

@@ -26,7 +26,9 @@ SELECT DISTINCT ON (ai_jobs.kind)
     ai_jobs.last_error,
     ai_jobs.started_at,
     ai_jobs.finished_at,
-    ai_results.payload
+    ai_results.payload,
+    ai_corrections.category,
+    ai_corrections.priority
 FROM recent
 JOIN ai_jobs
   ON ai_jobs.account_id = current_account()
@@ -34,6 +36,10 @@ JOIN ai_jobs
 JOIN ai_results
   ON ai_results.account_id = ai_jobs.account_id
  AND ai_results.run_id = ai_jobs.id
+LEFT JOIN ai_corrections
+  ON ai_corrections.account_id = current_account()
+ AND ai_corrections.message_id = recent.id
+ AND ai_jobs.kind = 'classification'
 WHERE ai_jobs.outcome = 'done'
   AND (ai_jobs.kind <> 'draft' OR recent.seq > COALESCE((SELECT max(seq) FROM recent WHERE answers), 0))
 ORDER BY ai_jobs.kind, recent.seq DESC;

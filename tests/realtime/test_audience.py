@@ -114,6 +114,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "update_conversation_status": conversation | {"status": "pending", "reason": "secret"},
         "assign_conversation": conversation | {"agentId": str(account.people["agent"].id)},
         "unassign_conversation": conversation | {"reason": "secret"},
+        "correct_classification": conversation | {"messageId": sample, "category": "sales", "priority": "high"},
         "start_conversation": {"content": sample},
         "list_conversations": {},
         "get_messages": conversation,
@@ -163,7 +164,7 @@ async def test_requests_reach_only_their_audience(audience: Audience, event: str
         asker = await account.connect(name)
     role = audience.account.people[name].role
     is_own = situation == "own" or (situation == "not the customer's" and name != "customer")
-    sample = await message_of(account) if event == "message_read" else "psst"
+    sample = await message_of(account) if event in ("message_read", "correct_classification") else "psst"
     if event == "unassign_conversation":
         await assign(account)
     await audience.settled()
@@ -264,6 +265,11 @@ def change(account: Account, **fields: str) -> dict[str, Any]:
     return {"conversationId": str(account.conversation), "timestamp": now()} | fields
 
 
+def correction(account: Account) -> dict[str, Any]:
+    about = {"conversationId": str(account.conversation), "messageId": str(new_id()), "category": "sales"}
+    return about | {"correctedBy": str(account.people["agent"].id), "timestamp": now()}
+
+
 TOLD: dict[str, Tell] = {
     "new_message": lambda b, a: b.new_message(account_id=a.id, message=a_message(a), follows_closely=False),
     "message_read": lambda b, a: b.message_read(
@@ -310,6 +316,7 @@ TOLD: dict[str, Tell] = {
         provider="embedded",
     ),
     "ai_error": lambda b, a: b.ai_error(**run(a), error="It failed"),
+    "classification_corrected": lambda b, a: b.classification_corrected(account_id=a.id, payload=correction(a)),
 }
 
 

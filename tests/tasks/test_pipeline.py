@@ -2,6 +2,7 @@
 
 import pytest
 
+from hummdesk.storage import corrections
 from tests.tasks.conftest import Pipeline
 
 pytestmark = pytest.mark.timeout(120)
@@ -134,3 +135,25 @@ async def test_connections_that_postgresql_cuts_lose_nothing(running: Pipeline) 
         await running.cut_connections()
         told = await running.ended(message, "classification", "draft")
         assert len([event for event in told if event.event == COMPLETED]) == 2
+
+
+async def test_what_an_agent_has_corrected_is_told_to_the_provider(running: Pipeline) -> None:
+    corrected = await running.ask("The llama in the garden sings at night")
+    await running.ended(corrected, "classification")
+    async with running.database.account(running.customer.account_id) as tx:
+        await corrections.correct(
+            tx,
+            actor=running.agent,
+            conversation_id=running.assigned,
+            message_id=corrected.id,
+            category="sales",
+            priority=None,
+        )
+    same = await running.ask("The llama in the garden sings at night!\nheed corrections")
+    told = await running.ended(same, "classification")
+    [found] = [event.data for event in told if event.event == CLASSIFIED]
+    assert found["classification"]["tags"] == ["sales", "None"]
+    other = await running.ask("Where is my parcel?\nheed corrections")
+    told = await running.ended(other, "classification")
+    [found] = [event.data for event in told if event.event == CLASSIFIED]
+    assert found["classification"]["tags"] == []

@@ -166,20 +166,23 @@ async def test_nobody_cannot_be_unassigned(account: Any, foreign: Any) -> None:
                 tx, actor=account.agent, conversation_id=foreign.conversation, status="closed", reason=None
             )
         with pytest.raises(NotFound):
-            await conversations.set_priority(tx, conversation_id=foreign.conversation, priority="high")
+            await conversations.set_priority(
+                tx, actor=account.agent, conversation_id=foreign.conversation, priority="high"
+            )
     assert len(await account.log()) == 1
 
 
-async def test_priority_is_set_by_the_system_and_is_no_activity(account: Any) -> None:
+async def test_a_priority_is_logged_and_is_no_activity(account: Any) -> None:
     before = await account.see(account.agent)
     async with account.tx() as tx:
-        assert await conversations.set_priority(tx, conversation_id=account.conversation, priority="urgent")
-        assert not await conversations.set_priority(tx, conversation_id=account.conversation, priority="urgent")
+        urgent = {"actor": account.agent, "conversation_id": account.conversation, "priority": "urgent"}
+        assert await conversations.set_priority(tx, **urgent)
+        assert not await conversations.set_priority(tx, **urgent)
     after = await account.see(account.agent)
     assert (after.priority, after.updated_at) == ("urgent", before.updated_at)
     assert await account.log() == [
         ("created", "customer", {}),
-        ("priority_changed", "system", {"from": "medium", "to": "urgent"}),
+        ("priority_changed", "agent", {"from": "medium", "to": "urgent"}),
     ]
 
 

@@ -76,7 +76,8 @@ SET session_replication_role = origin;
 ANALYZE;
 """
 
-SMALL_TABLES = {"accounts", "users", "teams", "team_members", "knowledge_articles", "canned_replies", "untold"}
+SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
+SMALL_TABLES |= {"untold"}
 """An account has few of these: all of them may be read to answer one request. An entry of the outbox lives a second."""
 
 
@@ -150,7 +151,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("conversations.change_status", {"conversation_id": BUSY, "status": "pending", "reason": None, **EVENT}, 2),
     ("conversations.assignable", {"agent_id": AGENT, "team_id": md5("2team1")}, 0),
     ("conversations.assign", {"conversation_id": BUSY, "agent_id": AGENT, "team_id": None, "reason": None, **EVENT}, 2),
-    ("conversations.set_priority", {"conversation_id": BUSY, "priority": "high", "event_id": new_id()}, 2),
+    ("conversations.set_priority", {"conversation_id": BUSY, "priority": "high", **EVENT}, 2),
     ("messages.write", items(CUSTOMER, BUSY, client_message_id="new"), 6),
     ("messages.write", items(STAFF, BUSY, based_on_seq=19_000), 6),
     ("messages.write", items(CUSTOMER, BUSY, client_message_id="m1"), 4),
@@ -177,6 +178,19 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("people.find_people", {"person_ids": [AGENT, CONTACT]}, 1),
     ("people.colleagues", {}, 0),
     ("people.seen", {"user_id": AGENT}, 0),
+    (
+        "corrections.correct",
+        {"conversation_id": BUSY, "message_id": md5(f"{BUSY}/9"), "category": "sales", "priority": "low"}
+        | {"actor_id": AGENT, "event_id": new_id()},
+        1,
+    ),
+    ("corrections.versions", {"account_ids": [ACCOUNT]}, 0),
+    ("corrections.newest", {"account_id": ACCOUNT, "most": 500, "length": 100}, 0),
+    (
+        "corrections.keep_vectors",
+        {"account_id": ACCOUNT, "message_ids": [md5(f"{BUSY}/9")], "vectors": [b"0"], "model": "m"},
+        0,
+    ),
     ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
     ("untold.add_conversation", {"conversation_id": new_id()}, 0),
     ("untold.message", {"id": md5(f"{BUSY}/9")}, 1),

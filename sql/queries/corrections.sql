@@ -1,0 +1,69 @@
+-- name: correct(conversation_id, message_id, category, priority, actor_id, event_id)^
+-- Keep what an agent makes of the classification of a customer's message, with what was said of it before, and log it.
+WITH message AS (
+    SELECT account_id, id, conversation_id
+    FROM messages
+    WHERE account_id = current_account()
+      AND id = :message_id
+      AND conversation_id = :conversation_id
+      AND sender_type = 'customer'
+), correction AS (
+    INSERT INTO ai_corrections (account_id, message_id, category, priority, corrected_by)
+    SELECT account_id, id, :category, :priority, :actor_id
+    FROM message
+    ON CONFLICT (account_id, message_id) DO UPDATE
+    SET
+        category = COALESCE(EXCLUDED.category, ai_corrections.category),
+        priority = COALESCE(EXCLUDED.priority, ai_corrections.priority),
+        corrected_by = EXCLUDED.corrected_by,
+        corrected_at = clock_timestamp()
+    RETURNING corrected_at
+), event AS (
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details)
+    SELECT
+        account_id,
+        conversation_id,
+        :event_id,
+        'classification_corrected',
+        :actor_id,
+        'agent',
+        jsonb_strip_nulls(jsonb_build_object(
+            'messageId', id, 'category', :category::text, 'priority', :priority::text
+        ))
+    FROM message
+)
+SELECT corrected_at
+FROM correction;
+
+-- name: versions(account_ids)
+-- Of accounts that have corrections, what changes with them.
+SELECT account_id, max(corrected_at) AS version
+FROM ai_corrections
+WHERE account_id = ANY(:account_ids)
+GROUP BY account_id;
+
+-- name: newest(account_id, most, length)
+-- The last corrections of an account, with the text that was corrected.
+SELECT
+    ai_corrections.message_id,
+    ai_corrections.category,
+    ai_corrections.priority,
+    ai_corrections.vector,
+    ai_corrections.model,
+    left(messages.content, :length) AS content
+FROM ai_corrections
+JOIN messages
+  ON messages.account_id = ai_corrections.account_id
+ AND messages.id = ai_corrections.message_id
+WHERE ai_corrections.account_id = :account_id
+ORDER BY ai_corrections.corrected_at DESC
+LIMIT :most;
+
+-- name: keep_vectors(account_id, message_ids, vectors, model)
+-- Keep the embeddings of corrected texts.
+UPDATE ai_corrections
+SET vector = made.vector, model = :model
+FROM unnest(:message_ids::uuid[], :vectors::bytea[]) AS made (message_id, vector)
+WHERE ai_corrections.account_id = :account_id
+  AND ai_corrections.message_id = made.message_id
+RETURNING ai_corrections.message_id;
