@@ -40,7 +40,7 @@ export function App({ desk }: { desk: Desk }) {
 }
 
 function Banner({ desk }: { desk: Desk }) {
-  const waiting = desk.outbox.letters.filter((letter) => !letter.refusal).length;
+  const waiting = desk.connection.outbox.letters.filter((letter) => !letter.refusal).length;
   const [icon, text] = desk.notice ? NOTICES[desk.notice] : [null, ""];
   return (
     <div class={`banner ${desk.notice ?? "none"}`} role="status">
@@ -50,7 +50,7 @@ function Banner({ desk }: { desk: Desk }) {
           {desk.notice === "offline" && (
             <>
               {waiting > 0 && <strong> {waiting === 1 ? "1 message waits." : `${waiting} messages wait.`}</strong>}
-              <button type="button" class="quiet" onClick={desk.connection.retry}>
+              <button type="button" class="quiet" onClick={desk.retry}>
                 Try now
               </button>
             </>

@@ -23,7 +23,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
     if (!content || content.length > LONGEST) return;
     const { isNote, attachments, basedOnSeq } = written;
     const based = basedOnSeq !== undefined && !isNote ? { basedOnSeq } : {};
-    desk.typing(conversationId, false);
+    desk.connection.stopTyping(conversationId);
     desk.write({ conversationId, content, private: isNote, attachments, ...based });
     desk.compose(conversationId, null);
     field.current?.focus();
@@ -56,9 +56,10 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
           aria-label={written.isNote ? "Private note" : "Reply"}
           onInput={(event) => {
             change({ text: event.currentTarget.value });
-            if (!written.isNote) desk.typing(conversationId, event.currentTarget.value !== "");
+            if (event.currentTarget.value === "") desk.connection.stopTyping(conversationId);
+            else if (!written.isNote) desk.connection.type(conversationId);
           }}
-          onBlur={() => desk.typing(conversationId, false)}
+          onBlur={() => desk.connection.stopTyping(conversationId)}
           onKeyDown={press}
         />
         <Attached written={written} change={change} />

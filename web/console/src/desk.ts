@@ -1,52 +1,50 @@
 // All that the console knows, and what a person can do with it. `changed` redraws.
 
+import { Desk as Connection, type PersonIdentity, Refused, type SendMessage, type State } from "@hummdesk/client";
 import { type Composition, EMPTY } from "./composition";
-import { Connection, type Phase, Refused } from "./connection";
 import { hear } from "./hearing";
 import { ConversationList } from "./list";
-import { Outbox, type Written } from "./outbox";
-import { type Opened, Thread } from "./thread";
-import type { Agent, Conversation, Message, Person, Presence, Priority, Problem, Status, Team } from "./types";
+import { claimed } from "./session";
+import { Thread } from "./thread";
+import type { Agent, Conversation, Presence, Status, Team } from "./types";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
 
 const NOTICE_MS = 4000;
 const TOAST_MS = 6000;
-const TYPING_MS = 2500;
-const OLDER = 50;
+const KEPT = "hummdesk.outbox.";
 
 export class Desk {
-  me: Person | null = null;
+  me: PersonIdentity | null = null;
   notice: Notice = "connecting";
-  refusal: Problem | null = null;
   toast: string | null = null;
   agents = new Map<string, Agent>();
   teams: Team[] = [];
   openId: string | null = null;
   threads = new Map<string, Thread>();
   dismissed = new Set<string>();
-  private compositions = new Map<string, Composition>();
   readonly connection: Connection;
   list: ConversationList;
-  outbox: Outbox;
+  private compositions = new Map<string, Composition>();
   private listeners = new Set<() => void>();
   private isDirty = false;
   private noticeTimer = 0;
   private toastTimer = 0;
-  private typedAt = 0;
 
+  // `signOut` is told why, if that was not the person's wish.
   constructor(
     token: string,
-    private readonly signOut: (problem: Problem | null) => void,
+    private readonly signOut: (reason: string | null) => void,
   ) {
-    this.connection = new Connection(token, {
-      arrived: (person, recovered) => void this.arrived(person, recovered),
-      lost: () => this.lost(),
-      refused: (problem) => this.leave(problem),
-      heard: (event, payload) => hear(this, event, payload),
-    });
+    const keeping = { storage: sessionStorage, key: KEPT + claimed(token) };
+    this.connection = new Connection({ token: () => token, keeping });
     this.list = new ConversationList(this.connection, "", this.changed);
-    this.outbox = new Outbox(this.connection, "", this.changed);
+    this.connection.on("person", (person) => this.meet(person));
+    this.connection.on("state", (state) => void this.become(state));
+    this.connection.on("refused", (error) => this.leave(error.message));
+    this.connection.outbox.on("changed", this.changed);
+    hear(this);
+    window.addEventListener("online", this.retry);
   }
 
   subscribe(listener: () => void): () => void {
@@ -63,8 +61,8 @@ export class Desk {
     });
   };
 
-  get phase(): Phase {
-    return this.connection.phase;
+  get isOnline(): boolean {
+    return this.connection.state !== "offline" && this.connection.state !== "connecting";
   }
 
   get mayAnswer(): boolean {
@@ -93,43 +91,54 @@ export class Desk {
     return this.openId === conversationId && this.mayAnswer && document.visibilityState === "visible";
   }
 
-  leave(problem: Problem | null = null): void {
+  leave(reason: string | null = null): void {
+    window.removeEventListener("online", this.retry);
     this.connection.close();
-    this.signOut(problem);
+    this.signOut(reason);
   }
 
-  private async arrived(person: Person, recovered: boolean): Promise<void> {
+  retry = (): void => {
+    const { socket } = this.connection;
+    if (!socket.connected) socket.disconnect().connect();
+  };
+
+  private meet(person: PersonIdentity): void {
     if (person.role === "customer") {
-      this.leave({ code: "FORBIDDEN", message: "This is the console of the staff. Customers write in the widget." });
+      this.leave("This is the console of the staff. Customers write in the widget.");
       return;
     }
-    const isFirst = this.me === null;
-    if (isFirst) {
-      this.list = new ConversationList(this.connection, person.userId, this.changed);
-      this.outbox = new Outbox(this.connection, person.userId, this.changed);
-    }
+    if (this.me === null) this.list = new ConversationList(this.connection, person.userId, this.changed);
     this.me = person;
-    if (!recovered) await this.catchUp();
-    this.say(isFirst ? null : recovered ? "recovered" : "resynchronized");
-    void this.outbox.send();
+    this.changed();
   }
 
-  private async catchUp(): Promise<void> {
-    await Promise.all([this.list.load(), this.meet(), ...(this.openId ? [this.join(this.openId)] : [])]);
-    for (const id of this.threads.keys()) if (id !== this.openId) this.threads.delete(id);
+  private async become(state: State): Promise<void> {
+    if (state === "offline" || state === "connecting") {
+      for (const thread of this.threads.values()) thread.typing.clear();
+      this.say(this.me ? "offline" : "connecting");
+      return;
+    }
+    this.say(state === "online" ? null : state);
+    if (state !== "recovered") await Promise.all([this.list.load(), this.look(), this.lookAgain()]);
+    if (this.openId && this.thread?.state !== "ready") await this.join(this.openId);
   }
 
-  private async meet(): Promise<void> {
+  private async look(): Promise<void> {
     await this.attempt(async () => {
-      const { agents } = await this.connection.ask<{ agents: Agent[] }>("get_presence");
+      const { agents } = await this.connection.ask("get_presence");
       this.agents = new Map(agents.map((agent) => [agent.agentId, agent]));
-      this.teams = (await this.connection.ask<{ teams: Team[] }>("get_teams")).teams;
+      this.teams = (await this.connection.ask("get_teams")).teams;
     });
   }
 
-  private lost(): void {
-    for (const thread of this.threads.values()) thread.typing.clear();
-    this.say(this.me ? "offline" : "connecting");
+  // The messages came by themselves; who else is looking and what the AI has found did not.
+  private async lookAgain(): Promise<void> {
+    const { openId, thread } = this;
+    if (!openId || thread?.state !== "ready") return;
+    const afterSeq = thread.history.lastSeq;
+    await this.attempt(async () => {
+      thread.look(await this.connection.ask("join_conversation", { conversationId: openId, afterSeq }));
+    });
   }
 
   private say(notice: Notice): void {
@@ -159,7 +168,7 @@ export class Desk {
 
   open(conversationId: string | null): void {
     if (this.openId && this.openId !== conversationId) {
-      this.connection.tell("leave_conversation", { conversationId: this.openId });
+      this.connection.leave(this.openId);
       this.threads.delete(this.openId);
     }
     this.openId = conversationId;
@@ -171,9 +180,9 @@ export class Desk {
     const thread = this.threads.get(conversationId) ?? new Thread();
     this.threads.set(conversationId, thread);
     try {
-      const opened = await this.connection.ask<Opened>("join_conversation", { conversationId });
-      this.list.put(opened.conversation);
-      thread.open(opened);
+      const { history, joined } = await this.connection.join(conversationId);
+      this.list.put(joined.conversation);
+      thread.open(history, joined);
     } catch {
       if (thread.state !== "ready") thread.state = "failed";
     }
@@ -182,38 +191,24 @@ export class Desk {
 
   async older(): Promise<void> {
     const { thread, openId } = this;
-    const first = thread?.messages[0];
-    if (!thread || !first || !thread.hasMore || thread.isLoadingOlder) return;
+    if (!thread?.history.hasMore || !openId || thread.isLoadingOlder) return;
     thread.isLoadingOlder = true;
     this.changed();
-    await this.attempt(async () => {
-      const query = { conversationId: openId, beforeSeq: first.seq, limit: OLDER };
-      const page = await this.connection.ask<{ messages: Message[]; hasMore: boolean }>("get_messages", query);
-      thread.add(page.messages);
-      thread.hasMore = page.hasMore;
-    });
+    await this.attempt(() => this.connection.loadOlder(openId));
     thread.isLoadingOlder = false;
     this.changed();
   }
 
   markRead(conversationId: string): void {
-    const last = this.threads.get(conversationId)?.messages.findLast((one) => one.senderType === "customer");
-    if (!last || !this.isBeingRead(conversationId)) return;
-    this.connection.tell("message_read", { conversationId, messageId: last.messageId });
+    const { messages } = this.threads.get(conversationId)?.history ?? { messages: [] };
+    const last = messages.findLast((one) => one.senderType === "customer");
+    if (!last || !this.isOnline || !this.isBeingRead(conversationId)) return;
+    this.connection.socket.emit("message_read", { conversationId, messageId: last.messageId });
     this.list.change(conversationId, { unreadCount: 0 });
   }
 
-  write(written: Written): void {
-    this.typedAt = 0;
-    this.outbox.write(written);
-  }
-
-  typing(conversationId: string, isTyping: boolean): void {
-    const now = Date.now();
-    if (isTyping && now - this.typedAt < TYPING_MS) return;
-    if (!isTyping && this.typedAt === 0) return;
-    this.typedAt = isTyping ? now : 0;
-    this.connection.tell(isTyping ? "typing_start" : "typing_stop", { conversationId });
+  write(message: SendMessage): void {
+    this.connection.outbox.write(message);
   }
 
   assign(conversationId: string, agentId: string | null, teamId?: string): Promise<void> {
@@ -232,16 +227,6 @@ export class Desk {
   setPresence(status: Presence): Promise<void> {
     return this.attempt(async () => {
       await this.connection.ask("set_agent_status", { status });
-    });
-  }
-
-  correct(
-    conversationId: string,
-    messageId: string,
-    change: { category?: string; priority?: Priority },
-  ): Promise<void> {
-    return this.attempt(async () => {
-      await this.connection.ask("correct_classification", { conversationId, messageId, ...change });
     });
   }
 

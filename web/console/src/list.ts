@@ -1,14 +1,9 @@
 // The conversations: those that were loaded or heard of, and which of them the filters show.
 
-import type { Connection } from "./connection";
+import type { Desk as Connection, ListConversations } from "@hummdesk/client";
 import type { Conversation, Message, Status } from "./types";
 
 export type View = "mine" | "unassigned" | "all";
-
-interface Page {
-  conversations: Conversation[];
-  nextCursor?: string;
-}
 
 const PAGE = 40;
 
@@ -55,7 +50,7 @@ export class ConversationList {
   private async next(): Promise<void> {
     const { turn } = this;
     try {
-      const page = await this.connection.ask<Page>("list_conversations", this.query());
+      const page = await this.connection.ask("list_conversations", this.query());
       if (turn !== this.turn) return;
       for (const one of page.conversations) this.put(one);
       for (const one of page.conversations) this.found?.add(one.conversationId);
@@ -68,7 +63,7 @@ export class ConversationList {
     this.changed();
   }
 
-  private query(): object {
+  private query(): ListConversations {
     const who = { mine: { assignedTo: this.me }, unassigned: { unassigned: true }, all: {} }[this.view];
     const search = this.search ? { search: this.search } : { status: this.status };
     return { ...who, ...search, limit: PAGE, ...(this.cursor ? { cursor: this.cursor } : {}) };

@@ -6,10 +6,9 @@ import { App } from "./app";
 import { Desk } from "./desk";
 import { keepToken, keptToken } from "./session";
 import { SignIn } from "./signin";
-import type { Problem } from "./types";
 
 function Console() {
-  const [problem, setProblem] = useState<Problem | null>(null);
+  const [reason, setReason] = useState<string | null>(null);
   const [desk, setDesk] = useState<Desk | null>(() => {
     const token = keptToken();
     return token ? begin(token) : null;
@@ -17,13 +16,13 @@ function Console() {
 
   function begin(token: string): Desk {
     keepToken(token);
-    return new Desk(token, (reason) => {
+    return new Desk(token, (why) => {
       keepToken(null);
-      setProblem(reason);
+      setReason(why);
       setDesk(null);
     });
   }
-  if (!desk) return <SignIn enter={(token) => setDesk(begin(token))} problem={problem} />;
+  if (!desk) return <SignIn enter={(token) => setDesk(begin(token))} reason={reason} />;
   return <App desk={desk} />;
 }
 

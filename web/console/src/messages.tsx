@@ -1,10 +1,10 @@
 // What has been said: history on scroll, days, notes, ticks, who is typing, and what waits to be sent.
 
+import type { Letter } from "@hummdesk/client";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Content, Link } from "./content";
 import { clock, day, fullTime, isSameDay, size } from "./format";
 import { Icon } from "./icons";
-import type { Letter } from "./outbox";
 import { Avatar, Empty } from "./parts";
 import type { Thread } from "./thread";
 import type { Message } from "./types";
@@ -15,7 +15,7 @@ const GROUP_MS = 5 * 60_000;
 
 export function Messages({ thread, conversationId }: { thread: Thread; conversationId: string }) {
   const desk = useDesk();
-  const letters = desk.outbox.of(conversationId);
+  const letters = desk.connection.outbox.of(conversationId);
   const box = useScroll(thread, letters.length);
   if (thread.state !== "ready") return <NotYet thread={thread} conversationId={conversationId} />;
   return (
@@ -28,15 +28,15 @@ export function Messages({ thread, conversationId }: { thread: Thread; conversat
       aria-label="Messages"
       onScroll={(event) => event.currentTarget.scrollTop < NEAR_PX && void desk.older()}
     >
-      {thread.hasMore ? (
+      {thread.history.hasMore ? (
         <button type="button" class="quiet older" onClick={() => void desk.older()} disabled={thread.isLoadingOlder}>
           {thread.isLoadingOlder ? "Loading …" : "Earlier messages"}
         </button>
       ) : (
         <p class="beginning">The beginning of this conversation</p>
       )}
-      {thread.messages.map((message, n) => (
-        <Said key={message.seq} message={message} before={thread.messages[n - 1]} thread={thread} />
+      {thread.history.messages.map((message, n) => (
+        <Said key={message.seq} message={message} before={thread.history.messages[n - 1]} thread={thread} />
       ))}
       {letters.map((letter) => (
         <Waiting key={letter.clientMessageId} letter={letter} />
@@ -50,8 +50,8 @@ export function Messages({ thread, conversationId }: { thread: Thread; conversat
 function useScroll(thread: Thread, waiting: number) {
   const box = useRef<HTMLDivElement>(null);
   const last = useRef({ thread: null as Thread | null, height: 0, first: 0, isAtEnd: true });
-  const first = thread.messages[0]?.seq ?? 0;
-  const count = thread.messages.length + waiting + thread.typing.size;
+  const first = thread.history.firstSeq;
+  const count = thread.history.messages.length + waiting + thread.typing.size;
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -140,9 +140,9 @@ function Said({ message, before, thread }: { message: Message; before: Message |
           <div class="content">
             <Content content={message.content} contentType={message.contentType} />
           </div>
-          <Attachments message={message} />
+          <Attachments files={message.attachments} />
         </div>
-        {side === "agent" && <Ticks isRead={thread.readByCustomer >= message.seq} />}
+        {side === "agent" && <Ticks isRead={thread.history.readBy("customer") >= message.seq} />}
       </article>
     </>
   );
@@ -158,11 +158,11 @@ function Ticks({ isRead }: { isRead: boolean }) {
   );
 }
 
-function Attachments({ message }: { message: Pick<Message, "attachments"> }) {
-  if (message.attachments.length === 0) return null;
+function Attachments({ files }: { files: Message["attachments"] }) {
+  if (files.length === 0) return null;
   return (
     <ul class="plain attachments">
-      {message.attachments.map((file) => (
+      {files.map((file) => (
         <li key={file.url} class="attachment">
           <Icon name="link" />
           <Link href={file.url}>{file.filename}</Link>
@@ -181,14 +181,14 @@ function Waiting({ letter }: { letter: Letter }) {
         <div class="content">
           <Content content={letter.content} contentType="text" />
         </div>
-        <Attachments message={letter} />
+        <Attachments files={letter.attachments ?? []} />
       </div>
       {letter.refusal ? (
         <Conflict letter={letter} />
       ) : (
         <span class="ticks" role="status">
           <Icon name="clock" />
-          {desk.connection.online ? "Sending …" : "Waits for the connection"}
+          {desk.isOnline ? "Sending …" : "Waits for the connection"}
         </span>
       )}
     </article>
@@ -197,7 +197,7 @@ function Waiting({ letter }: { letter: Letter }) {
 
 function Conflict({ letter }: { letter: Letter }) {
   const desk = useDesk();
-  const missed = letter.refusal?.details?.missed ?? [];
+  const missed = (letter.refusal?.details?.missed ?? []) as Message[];
   const isConflict = letter.refusal?.code === "CONFLICT";
   return (
     <div class="conflict" role="alert">
@@ -211,10 +211,10 @@ function Conflict({ letter }: { letter: Letter }) {
         </blockquote>
       ))}
       <div class="buttons">
-        <button type="button" class="secondary" onClick={() => desk.outbox.again(letter)}>
+        <button type="button" class="secondary" onClick={() => desk.connection.outbox.again(letter)}>
           {isConflict ? "Send it all the same" : "Try again"}
         </button>
-        <button type="button" class="quiet" onClick={() => desk.outbox.discard(letter)}>
+        <button type="button" class="quiet" onClick={() => desk.connection.outbox.discard(letter.clientMessageId)}>
           Discard
         </button>
       </div>

@@ -5,11 +5,10 @@ import { words } from "./format";
 import { Icon } from "./icons";
 import { Avatar } from "./parts";
 import { type DemoAccount, demoPeople, listenToOpener, signInAs } from "./session";
-import type { Problem } from "./types";
 
-export function SignIn({ enter, problem }: { enter: (token: string) => void; problem: Problem | null }) {
+export function SignIn({ enter, reason }: { enter: (token: string) => void; reason: string | null }) {
   const [accounts, setAccounts] = useState<DemoAccount[] | null>(null);
-  const [fault, setFault] = useState<string | null>(problem?.message ?? null);
+  const [fault, setFault] = useState(reason);
 
   useEffect(() => {
     void demoPeople().then(setAccounts);
