@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hummdesk.ai import heads, reply, signals
+import numpy as np
+
+from hummdesk.ai import reply, signals
 from hummdesk.ai.cues import LEXICON, plain_list
 from hummdesk.ai.embedding import embed
 from hummdesk.ai.protocol import (
@@ -100,11 +102,9 @@ def look_up(reading: Reading, knowledge: Knowledge) -> list[Found]:
         return []
     pages, shelf = _shelf(knowledge)
     asked = questions(reading.text)
-    vectors = embed(asked)
-    fitting = float(heads.scope(vectors[:1])[0])
-    return [
-        Found(pages[int(match.page)], reply.confidence(match.score, fitting)) for match in shelf.search(asked, vectors)
-    ]
+    vectors = np.vstack([reading.vectors, embed(asked[1:])])
+    in_scope = signals.scope(reading)
+    return [Found(pages[int(match.page)], shelf.confidence(match, in_scope)) for match in shelf.search(asked, vectors)]
 
 
 @lru_cache(maxsize=4)
@@ -112,7 +112,11 @@ def _shelf(knowledge: Knowledge) -> tuple[list[Page], Shelf]:
     """Kept for the next message of the same account, by all that it says: another account's is another one."""
     pages = [Page(one.title, one.body, one.questions, one.id) for one in knowledge.articles]
     pages += [Page(one.title, one.content, (), None) for one in knowledge.canned_replies]
-    passages = [Passage(str(number), text) for number, page in enumerate(pages) for text in page.texts]
+    passages = [
+        Passage(str(number), text, asked=text in page.questions)
+        for number, page in enumerate(pages)
+        for text in page.texts
+    ]
     return pages, Shelf(passages, embed([passage.text for passage in passages]))
 
 

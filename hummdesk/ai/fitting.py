@@ -3,7 +3,7 @@
 The projection of embedding.py comes first: the covariance of one wish put in many ways shows in which directions
 vectors differ though the meaning is the same; dividing by it makes these matter less (Hatch and others, Within-class
 covariance normalization, 2006). What is left is turned to its main directions. On these vectors the heads are fitted,
-logistic regressions with a penalty on large weights; the temperature of the category is chosen on examples that the
+logistic regressions with a penalty on large weights; the temperature of the topic is chosen on examples that the
 head has not seen.
 """
 
@@ -56,12 +56,13 @@ def fit() -> dict[str, Numbers]:
     def vectors(encoded: Vectors) -> Vectors:
         return unit((encoded - mean) @ projection)
 
-    known = vectors(read)
-    labels = _numbers(categories, heads.CATEGORIES)
-    found["category"] = softmax_regression(known, labels, len(heads.CATEGORIES), penalty=0.1)
+    outside = examples("scope")
+    known = np.vstack([vectors(read), vectors(encode([example.text for example in outside]))])
+    labels = _numbers([*categories, *outside], heads.TOPICS)
+    found["topic"] = softmax_regression(known, labels, len(heads.TOPICS), penalty=0.1)
     found["neighbours"] = known
     found["neighbour_labels"] = labels.astype(np.float32)
-    found["category_temperature"] = np.array([_temperature(known, labels)], dtype=np.float32)
+    found["topic_temperature"] = np.array([_temperature(known, labels)], dtype=np.float32)
 
     felt = heads.feeling(encode([example.text for example in sentiments]), mean)
     feelings = _numbers(sentiments, heads.SENTIMENTS)
@@ -76,10 +77,6 @@ def fit() -> dict[str, Numbers]:
         _numbers(pressing, heads.PRIORITIES),
         len(heads.PRIORITIES),
         penalty=0.1,
-    )
-    outside = vectors(encode([example.text for example in examples("scope")]))
-    found["scope"] = softmax_regression(
-        np.vstack([outside, known]), np.repeat([0, 1], [len(outside), len(known)]), 2, penalty=0.1
     )
     return found
 
@@ -133,10 +130,10 @@ def _projection(centred: Vectors) -> Numbers:
 
 def _temperature(known: Vectors, labels: NDArray[np.int64]) -> float:
     """The one that makes the probabilities of examples that were left out likeliest."""
-    logits = np.zeros((len(known), len(heads.CATEGORIES)), dtype=np.float32)
+    logits = np.zeros((len(known), len(heads.TOPICS)), dtype=np.float32)
     for fold in range(FOLDS):
         out = np.arange(len(known)) % FOLDS == fold
-        weights = softmax_regression(known[~out], labels[~out], len(heads.CATEGORIES), penalty=0.1)
+        weights = softmax_regression(known[~out], labels[~out], len(heads.TOPICS), penalty=0.1)
         logits[out] = heads.blend(known[out], weights, known[~out], labels[~out])
     temperatures = np.arange(0.5, 4.0, 0.05)
     losses = [

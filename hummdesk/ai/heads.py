@@ -1,4 +1,4 @@
-"""What the fitted heads say of an encoded text: the probabilities of its category, sentiment, priority and scope."""
+"""What the fitted heads say of an encoded text: the probabilities of its topic, sentiment and priority."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -23,6 +23,8 @@ CATEGORIES: tuple[Category, ...] = (
     "complaint_feedback",
     "general",
 )
+TOPICS = (*CATEGORIES, "out")
+"""The categories, and what is no matter for a help desk."""
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
 PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "urgent")
 
@@ -30,24 +32,19 @@ NEIGHBOURS = 10
 SHARPNESS = 10.0
 """How much more a neighbour counts the nearer it is: e times for a tenth of likeness."""
 DOUBT = 0.02
-"""What the neighbours leave to a category that none of them has."""
+"""What the neighbours leave to a topic that none of them has."""
 
 
-def category(vectors: Vectors) -> Vectors:
-    """A row of probabilities for each vector of `embed`, in the order of CATEGORIES."""
+def topic(vectors: Vectors) -> Vectors:
+    """A row of probabilities for each vector of `embed`, in the order of TOPICS."""
     known = fitted()
-    logits = blend(vectors, known["category"], known["neighbours"], known["neighbour_labels"])
-    return softmax(logits / known["category_temperature"])
+    logits = blend(vectors, known["topic"], known["neighbours"], known["neighbour_labels"])
+    return softmax(logits / known["topic_temperature"])
 
 
 def priority(vectors: Vectors) -> Vectors:
     """In the order of PRIORITIES."""
     return softmax(_linear(vectors, fitted()["urgency"]))
-
-
-def scope(vectors: Vectors) -> Vectors:
-    """The probability that each vector is a matter for a help desk."""
-    return softmax(_linear(vectors, fitted()["scope"]))[:, 1]
 
 
 def sentiment(encoded: Vectors, text: str, *, english: bool) -> Vectors:
@@ -70,13 +67,11 @@ def valences(texts: Sequence[str]) -> Vectors:
 
 
 def blend(vectors: Vectors, weights: Vectors, neighbours: Vectors, labels: NDArray[Any]) -> Vectors:
-    """Logits of the category: of the regression and of the nearest examples, multiplied."""
+    """Logits of the topic: of the regression and of the nearest examples, multiplied."""
     likeness = vectors @ neighbours.T
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :NEIGHBOURS]
     votes = np.exp(np.take_along_axis(likeness, nearest, axis=1) * SHARPNESS)
-    shares = np.stack(
-        [np.where(labels[nearest] == one, votes, 0).sum(axis=1) for one in range(len(CATEGORIES))], axis=1
-    )
+    shares = np.stack([np.where(labels[nearest] == one, votes, 0).sum(axis=1) for one in range(len(TOPICS))], axis=1)
     shares /= shares.sum(axis=1, keepdims=True)
     blended: Vectors = np.log(softmax(_linear(vectors, weights)) + 1e-9) + np.log(shares + DOUBT)
     return blended

@@ -1,7 +1,6 @@
 """Words around an answer: greeting, tone, closing, in the language of the customer."""
 
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,6 @@ PHRASES: dict[str, Any] = json.loads(Path(__file__).with_name("phrases.json").re
 ENGLISH = "en"
 LONGEST_ANSWER = 700
 """Characters of an article that a reply quotes; a longer one gives its sentences nearest to the question."""
-
-EVEN, SPREAD = 0.32, 0.12
-"""The score at which a page is as likely to answer as not, and how steeply that changes."""
-OUT_OF_SCOPE = 0.3
-"""What a page has to score more for a message that is surely no matter for a help desk."""
 
 _SLOT = re.compile(r"\{\{? ?([A-Za-z][\w. -]{0,39}?) ?\}?\}")
 _NAME = re.compile(r"[^\W\d_][^\W\d_'’.-]{0,39}")
@@ -36,11 +30,6 @@ def compose(answer: str, *, customer_name: str | None, tone: Tone, language: str
     """`language` other than those of phrases.json: English."""
     phrases = PHRASES.get(language, PHRASES[ENGLISH])
     return "\n\n".join([_greeting(phrases, customer_name or "", tone), phrases[tone], answer, phrases["closing"]])
-
-
-def confidence(score: float, in_scope: float) -> float:
-    """That a page answers: by its score (see retrieval.py) and the probability that a help desk is asked at all."""
-    return 1 / (1 + math.exp((EVEN + OUT_OF_SCOPE * (1 - in_scope) - score) / SPREAD))
 
 
 def fill(answer: str, *, customer_name: str | None) -> str:

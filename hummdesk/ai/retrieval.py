@@ -28,6 +28,17 @@ FEWEST = 24
 COMMON_WORD = 0.15
 """What a word like `how` or `the` weighs beside one that says something."""
 
+LEAST, MOST = 0.38, 0.51
+"""Bounds of the score at which a page is as likely to answer as not."""
+DISSIMILAR = 0.1
+"""That score is the one that this part of the past questions does not reach with the other passages of its page."""
+FEW_QUESTIONS, MANY_QUESTIONS = 10, 100
+"""Below the former, past questions tell nothing; of more than the latter, some are looked at."""
+SPREAD = 0.1
+"""How steeply a score becomes a confidence."""
+OUT_OF_SCOPE = 0.4
+"""What a page has to score more for a message that is surely no matter for a help desk."""
+
 SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 SENTENCES = 4
 """Looked up of one message at the most besides the whole, the first ones with three words or more."""
@@ -40,6 +51,8 @@ class Passage:
     page: str
     """Key of the page that it belongs to."""
     text: str
+    asked: bool = False
+    """By a customer in the past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +78,36 @@ class Shelf:
         for number, passage in enumerate(passages):
             pages.setdefault(passage.page, []).append(number)
         self._pages = pages
+        self._even = self._evenness(passages)
 
     def search(self, texts: Sequence[str], vectors: Vectors) -> list[Match]:
         """The pages by the best score for any of the texts, the best first; `vectors` are those of the texts."""
         if not self._pages:
             return []
-        scores = vectors @ self._vectors.T + WORDS * np.array([self._words.likeness(text) for text in texts])
+        scores = self._likeness(texts, vectors)
         found = [Match(page, max(_score(row[numbers]) for row in scores)) for page, numbers in self._pages.items()]
         return sorted(found, key=lambda match: -match.score)
+
+    def confidence(self, match: Match, in_scope: float) -> float:
+        """That a page answers; `in_scope` is the probability that a help desk is asked at all."""
+        return 1 / (1 + math.exp((self._even + OUT_OF_SCOPE * (1 - in_scope) - match.score) / SPREAD))
+
+    def _likeness(self, texts: Sequence[str], vectors: Vectors) -> Vectors:
+        found: Vectors = vectors @ self._vectors.T
+        return found + WORDS * np.array([self._words.likeness(text) for text in texts])
+
+    def _evenness(self, passages: Sequence[Passage]) -> float:
+        """How alike the past questions of one page are shows how alike the next one will be."""
+        asked = [number for number, passage in enumerate(passages) if passage.asked]
+        if len(asked) < FEW_QUESTIONS:
+            return (LEAST + MOST) / 2
+        asked = asked[:: math.ceil(len(asked) / MANY_QUESTIONS)]
+        likeness = self._likeness([passages[number].text for number in asked], self._vectors[asked])
+        scores = [
+            _score(row[[other for other in self._pages[passages[number].page] if other != number]])
+            for number, row in zip(asked, likeness, strict=True)
+        ]
+        return min(max(float(np.quantile(scores, DISSIMILAR)), LEAST), MOST)
 
 
 def _score(likenesses: Vectors) -> float:

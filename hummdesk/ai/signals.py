@@ -54,11 +54,15 @@ def category(reading: Reading) -> tuple[Category, float]:
     """The likeliest category and its probability; `general`, with an eighth, for what has no words."""
     if not reading.stems:
         return "general", 1 / len(heads.CATEGORIES)
-    matter = float(heads.scope(reading.vectors)[0])
-    odds = heads.category(reading.vectors)[0] * matter
-    odds[heads.CATEGORIES.index("general")] += 1 - matter
-    best = int(odds.argmax())
-    return heads.CATEGORIES[best], float(odds[best])
+    *odds, outside = heads.topic(reading.vectors)[0].tolist()
+    odds[heads.CATEGORIES.index("general")] += outside
+    best = odds.index(max(odds))
+    return heads.CATEGORIES[best], odds[best]
+
+
+def scope(reading: Reading) -> float:
+    """The probability that a message is a matter for a help desk."""
+    return 1 - float(heads.topic(reading.vectors)[0, -1])
 
 
 def language(text: str) -> str:

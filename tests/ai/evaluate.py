@@ -1,5 +1,6 @@
 """`make eval`: a line a target, with the figure, the target and whether it is met."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hummdesk.ai import provider
 from hummdesk.ai.fitting import examples
-from hummdesk.ai.signals import Reading
+from hummdesk.ai.protocol import Context, IncomingMessage
 from tests.ai import measures
 from tests.ai.measures import HELD_BACK, OPEN, open_rows
 
@@ -98,24 +100,24 @@ def open_lines() -> Iterator[Line]:
 
 
 def times() -> Iterator[Line]:
-    """Wall-clock: on a busy machine they are longer than the work takes."""
+    """By the wall, as an agent waits, and of the processor, which says what it takes when others work as well."""
     texts = examples("categories", HELD_BACK)
     english = [one.text for one in texts if one.language == "en"]
     others = [one.text for one in texts if one.language != "en"]
-    yield Line("p95 of a short English message, ms", _p95(english), 5, at_most=True)
-    yield Line("p95 of a short message in another language, ms", _p95(others), 60, at_most=True)
+    for whose, some, target in (("English", english, 5), ("other", others, 60)):
+        waited, worked = _p95(some)
+        yield Line(f"classification of short messages, {whose}: p95, ms", waited, target, at_most=True)
+        yield Line(f"classification of short messages, {whose}: p95, ms of the processor", worked)
 
 
-def _p95(texts: list[str]) -> float:
-    from hummdesk.ai.embedded import _classify
-    from hummdesk.ai.protocol import Context
-
+def _p95(texts: list[str]) -> tuple[float, float]:
+    embedded = provider("embedded")
     taken = []
     for text in texts:
-        started = time.perf_counter()
-        _classify(Reading.of(text), Context())
-        taken.append(1000 * (time.perf_counter() - started))
-    return float(np.quantile(taken, 0.95))
+        started, worked = time.perf_counter(), time.process_time()
+        asyncio.run(embedded.classify(IncomingMessage(content=text), Context()))
+        taken.append((time.perf_counter() - started, time.process_time() - worked))
+    return tuple(1000 * np.quantile(taken, 0.95, axis=0))
 
 
 def memory() -> Iterator[Line]:

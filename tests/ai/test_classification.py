@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from hummdesk.ai.fitting import examples
-from hummdesk.ai.protocol import Classification, Context, IncomingMessage, Provider
+from hummdesk.ai.protocol import Classification, Context, Correction, IncomingMessage, Provider
 from tests.ai import measures
 from tests.ai.conftest import CONTEXT
 from tests.ai.measures import HELD_BACK
@@ -117,3 +117,13 @@ async def test_a_team_is_suggested_by_its_name_and_an_agent_who_is_there(embedde
 async def test_the_answer_is_the_same_each_time(embedded: Provider) -> None:
     text = "My parcel is late, and the invoice is wrong. I can't log in either!"
     assert await classify(embedded, text) == await classify(embedded, text)
+
+
+async def test_an_agents_correction_holds_for_what_means_the_same(embedded: Provider) -> None:
+    text = "Where is my order?"
+    near = Correction(content="Where's my order?", similarity=0.95, category="complaint_feedback", priority="urgent")
+    far = Correction(content="Is my order red?", similarity=0.6, category="sales", priority="low")
+    found = await classify(embedded, text, Context(corrections=(near, far)))
+    assert (found.category, found.priority, found.urgency) == ("complaint_feedback", "urgent", 8)
+    assert found.confidence >= 0.95
+    assert (await classify(embedded, text, Context(corrections=(far,)))).category == "order_shipping"
