@@ -18,7 +18,9 @@ from hummdesk.ai.protocol import Category, Priority, Sentiment
 from hummdesk.ai.text import stems
 
 UNKNOWN_LANGUAGE = "und"
-SURE_OF_LANGUAGE = 0.35
+SURE_OF_LANGUAGE = 0.25
+LOANED = 0.7
+"""What English counts beside other languages, all of which borrow its words: half English, half Italian is Italian."""
 UNSPOKEN = frozenset({"eo", "ia", "ie", "io", "jbo", "la", "nov", "vo"})
 """Constructed and dead languages, for which short messages are taken now and then."""
 
@@ -72,10 +74,11 @@ def language(text: str) -> str:
     for script, name in ((_KANA, "ja"), (_HANGUL, "ko"), (_HAN, "zh")):
         if len(script.findall(text)) * 4 > len(text):
             return name
-    found = _LANGUAGES.detect(text, k=3)
-    likely = next((one for one in found if one["lang"] not in UNSPOKEN), found[0])
-    left = 1 - sum(one["score"] for one in found if one["lang"] in UNSPOKEN)
-    return str(likely["lang"]) if likely["score"] >= SURE_OF_LANGUAGE * left else UNKNOWN_LANGUAGE
+    found = {one["lang"]: float(one["score"]) for one in _LANGUAGES.detect(text, k=3)}
+    spoken = {name: score for name, score in found.items() if name not in UNSPOKEN}
+    best = max(spoken, key=lambda name: spoken[name] * (LOANED if name == "en" else 1), default=UNKNOWN_LANGUAGE)
+    unspoken = sum(found.values()) - sum(spoken.values())
+    return best if spoken.get(best, 0.0) >= SURE_OF_LANGUAGE * (1 - unspoken) else UNKNOWN_LANGUAGE
 
 
 def sentiment(reading: Reading) -> Sentiment:
