@@ -4,13 +4,13 @@ Who opens the conversation later is given the same.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 from uuid import UUID
 
 from hummdesk.broadcast import BroadcastService, Payload, classification_fields, draft_fields
 from hummdesk.errors import wire_time
-from hummdesk.models import Message
+from hummdesk.models import Conversation, Message
 from hummdesk.storage.jobs import Ended
 
 UNEXPLAINED = "The AI run failed"
@@ -45,6 +45,19 @@ async def announce_message(
         key=f"reopened/{message.id}",
         entry=entry,
     )
+
+
+async def announce_updates(
+    broadcast: BroadcastService, read: Callable[[], Awaitable[list[Conversation]]], *, entry: UUID | None = None
+) -> None:
+    """Tell the account how conversations stand, and again until what Redis was given last is how they stand.
+
+    Two processes may write in another order than they read; whoever wrote the older state last finds that out here.
+    """
+    told: list[Conversation] = []
+    while (stand := await read()) != told:
+        await asyncio.gather(*(broadcast.conversation_updated(one, entry=entry) for one in stand if one not in told))
+        told, entry = stand, None
 
 
 async def announce(broadcast: BroadcastService, runs: Iterable[tuple[Ended, Payload | None]]) -> None:

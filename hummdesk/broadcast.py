@@ -1,5 +1,6 @@
 """Who hears what: the one place that names an event's rooms. The same in the web process and in a Celery task."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -89,9 +90,11 @@ class BroadcastService:
         to = rooms.account(account_id)
         await self._emit(account_id, "conversation_created", conversation.wire(), to, key=key, entry=entry)
 
-    async def conversation_updated(self, conversation: Conversation) -> None:
-        """`conversation` is as staff see it."""
-        await self.to_account(conversation.account_id, "conversation_updated", conversation.wire())
+    async def conversation_updated(self, conversation: Conversation, *, entry: UUID | None = None) -> None:
+        """`conversation` is as staff see it. Returns when Redis has it: see `announce_updates`."""
+        account_id = conversation.account_id
+        to = rooms.account(account_id)
+        await (await self._emit(account_id, "conversation_updated", conversation.wire(), to, entry=entry))
 
     async def status_changed(
         self,
@@ -272,8 +275,8 @@ class BroadcastService:
         key: str | None = None,
         is_volatile: bool = False,
         entry: UUID | None = None,
-    ) -> None:
-        await self._emitter.emit(
+    ) -> asyncio.Future[None]:
+        return await self._emitter.emit(
             Envelope(
                 account_id=account_id,
                 event=event,

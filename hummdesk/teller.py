@@ -1,12 +1,14 @@
-"""The relay's part that tells of messages and new conversations whose web process did not live to tell of them."""
+"""The relay's part that tells of messages and conversations whose web process did not live to tell of them."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 from hummdesk import metrics
-from hummdesk.announcement import announce_message
+from hummdesk.announcement import announce_message, announce_updates
 from hummdesk.broadcast import BroadcastService
 from hummdesk.errors import NotFound, Unavailable
-from hummdesk.models import Message
+from hummdesk.models import Conversation, Message
 from hummdesk.storage import untold
 from hummdesk.storage.database import Database
 from hummdesk.storage.untold import Entry
@@ -50,18 +52,26 @@ class Teller:
 
     async def _tell_of(self, entry: Entry) -> None:
         try:
-            async with self._one.account(entry.account_id) as tx:
-                subject = await untold.look_up(tx, entry)
+            subject = await self._look_up(entry)
         except NotFound:
             return  # an operator has deleted it
         try:
             async with asyncio.timeout(TELL_SECONDS):
                 if isinstance(subject, Message):
                     await self._tell_message(entry, subject)
-                else:
+                elif entry.seq == untold.NEW:
                     await self._broadcast.conversation_created(subject)
+                else:
+                    await announce_updates(self._broadcast, partial(self._look_up_changed, entry))
         except TimeoutError:
             raise Unavailable from None
+
+    async def _look_up(self, entry: Entry) -> Any:
+        async with self._one.account(entry.account_id) as tx:
+            return await untold.look_up(tx, entry)
+
+    async def _look_up_changed(self, entry: Entry) -> list[Conversation]:
+        return [await self._look_up(entry)]
 
     async def _tell_message(self, entry: Entry, message: Message) -> None:
         """Whatever was before it in its conversation has been told: by its process, or from an older entry."""

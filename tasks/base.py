@@ -25,7 +25,7 @@ from structlog.contextvars import bound_contextvars
 
 from hummdesk import metrics
 from hummdesk.ai.protocol import ProviderError, ProviderRefused
-from hummdesk.announcement import announce
+from hummdesk.announcement import announce, announce_updates
 from hummdesk.broker import TASKS, lease_seconds
 from hummdesk.config import Settings
 from hummdesk.errors import HummDeskError, Unavailable
@@ -205,8 +205,7 @@ class Run(ABC):
         for account_id, conversation_id in settled.reprioritized:
             changed.setdefault(account_id, []).append(conversation_id)
         for account_id, ids in changed.items():
-            found = await _patiently(desk, partial(_views, desk, account_id, ids))
-            await asyncio.gather(*map(desk.broadcast.conversation_updated, found))
+            await announce_updates(desk.broadcast, partial(_patiently, desk, partial(_views, desk, account_id, ids)))
         if settled.ended:
             payloads = {one.verdict.job.id: one.verdict.payload for one in tries}
             await announce(desk.broadcast, [(ended, payloads.get(ended.id)) for ended in settled.ended])

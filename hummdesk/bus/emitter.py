@@ -49,6 +49,7 @@ class _Item:
     kind: Kind
     mark: str = ""
     seq: int = 0
+    written: asyncio.Future[None] = field(default_factory=asyncio.Future)
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ class _Lane:
 
     def put(self, item: _Item) -> None:
         if len(self.waiting) >= BACKLOG:
-            self.waiting.popleft()
+            self.waiting.popleft().written.cancel()
             self.has_lost = True
         self.waiting.append(item)
 
@@ -140,7 +141,8 @@ class Emitter:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def emit(self, envelope: Envelope) -> None:
+    async def emit(self, envelope: Envelope) -> asyncio.Future[None]:
+        """What it gives is done when Redis has the event."""
         item = _item(envelope)
         if envelope.entry is not None:
             self._unpublished[envelope.entry] += 1
@@ -151,6 +153,7 @@ class Emitter:
             self._put([item])
         if self._settled:
             await self._idle.wait()
+        return item.written
 
     async def settle(self, *, timeout: float) -> bool:
         """Wait until everything is published, at most `timeout` seconds; tells whether it is."""
@@ -209,7 +212,12 @@ class Emitter:
                 pipeline.evalsha(self._digest, len(keys), *keys, *write.arguments(self._length))
             return [answer.decode() for answer in await pipeline.execute()]
 
-    def _published(self, account_id: UUID, entry: UUID) -> None:
+    def _published(self, item: _Item) -> None:
+        if not item.written.done():
+            item.written.set_result(None)
+        account_id, entry = item.envelope.account_id, item.envelope.entry
+        if entry is None:
+            return
         self._unpublished[entry] -= 1
         if self._unpublished[entry] <= 0:
             del self._unpublished[entry]
@@ -223,8 +231,8 @@ class Emitter:
         early = {int(index): int(last) for index, last in pairs}
         concerned: dict[UUID, list[tuple[_Item, int | None]]] = defaultdict(list)
         for index, item in enumerate(write.items):
-            if index not in early and item.envelope.entry is not None:
-                self._published(item.envelope.account_id, item.envelope.entry)
+            if index not in early:
+                self._published(item)
             place = item.envelope.place
             if place is not None and (index in early or place.conversation_id in self._held):
                 concerned[place.conversation_id].append((item, early.get(index)))

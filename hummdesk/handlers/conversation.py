@@ -1,13 +1,16 @@
 """Conversations: joined and left, listed, opened and closed, assigned."""
 
+from uuid import UUID
+
 from hummdesk.announcement import payload_of
+from hummdesk.background import soon
 from hummdesk.desk import Desk, Payload
 from hummdesk.errors import Forbidden, wire_time
 from hummdesk.handlers import viewing
-from hummdesk.handlers.receipts import announce_update, mark_read
+from hummdesk.handlers.receipts import mark_read, tell_change
 from hummdesk.models import ANSWERING
 from hummdesk.sockets import Session
-from hummdesk.storage import conversations, corrections, messages, results
+from hummdesk.storage import conversations, corrections, messages, results, untold
 
 JOIN_MESSAGES = 50
 JOIN_MISSED = 100
@@ -81,6 +84,7 @@ async def update_conversation_status(desk: Desk, session: Session, payload: Payl
         change = await conversations.change_status(
             tx, actor=actor, conversation_id=conversation_id, status=payload["status"], reason=payload["reason"]
         )
+        entry = await untold.add_change(tx, conversation_id) if change.old != change.new else None
     changed = {
         "conversationId": str(conversation_id),
         "oldStatus": change.old,
@@ -88,11 +92,11 @@ async def update_conversation_status(desk: Desk, session: Session, payload: Payl
         "changedBy": str(actor.id),
         "timestamp": wire_time(change.at),
     } | _reason(payload)
-    if change.old != change.new:
+    if entry is not None:
         await desk.broadcast.status_changed(
             account_id=actor.account_id, conversation_id=conversation_id, payload=changed
         )
-        await announce_update(desk, actor.account_id, conversation_id)
+        soon(tell_change(desk, actor.account_id, conversation_id, entry))
     return changed
 
 
@@ -104,6 +108,7 @@ async def assign_conversation(desk: Desk, session: Session, payload: Payload) ->
         at = await conversations.assign(
             tx, actor=actor, conversation_id=conversation_id, agent_id=agent_id, team_id=team_id
         )
+        entry = await untold.add_change(tx, conversation_id)
     assigned = {
         "conversationId": str(conversation_id),
         "assignedTo": str(agent_id),
@@ -117,7 +122,7 @@ async def assign_conversation(desk: Desk, session: Session, payload: Payload) ->
         team_id=team_id,
         payload=assigned,
     )
-    await announce_update(desk, actor.account_id, conversation_id)
+    soon(tell_change(desk, actor.account_id, conversation_id, entry))
     return assigned
 
 
@@ -125,6 +130,7 @@ async def unassign_conversation(desk: Desk, session: Session, payload: Payload) 
     actor, conversation_id = session.who, payload["conversationId"]
     async with desk.database.account(actor.account_id) as tx:
         was = await conversations.unassign(tx, actor=actor, conversation_id=conversation_id, reason=payload["reason"])
+        entry = await untold.add_change(tx, conversation_id)
     unassigned = {
         "conversationId": str(conversation_id),
         "unassignedFrom": str(was.agent_id),
@@ -138,14 +144,14 @@ async def unassign_conversation(desk: Desk, session: Session, payload: Payload) 
         team_id=was.team_id,
         payload=unassigned,
     )
-    await announce_update(desk, actor.account_id, conversation_id)
+    soon(tell_change(desk, actor.account_id, conversation_id, entry))
     return unassigned
 
 
 async def correct_classification(desk: Desk, session: Session, payload: Payload) -> Payload:
     """A priority is the conversation's from now on."""
     actor, conversation_id, priority = session.who, payload["conversationId"], payload["priority"]
-    is_changed = False
+    entry: UUID | None = None
     async with desk.database.account(actor.account_id) as tx:
         at = await corrections.correct(
             tx,
@@ -155,10 +161,10 @@ async def correct_classification(desk: Desk, session: Session, payload: Payload)
             category=payload["category"],
             priority=priority,
         )
-        if priority is not None:
-            is_changed = await conversations.set_priority(
-                tx, actor=actor, conversation_id=conversation_id, priority=priority
-            )
+        if priority is not None and await conversations.set_priority(
+            tx, actor=actor, conversation_id=conversation_id, priority=priority
+        ):
+            entry = await untold.add_change(tx, conversation_id)
     corrected = {
         "conversationId": str(conversation_id),
         "messageId": str(payload["messageId"]),
@@ -166,8 +172,8 @@ async def correct_classification(desk: Desk, session: Session, payload: Payload)
         "timestamp": wire_time(at),
     } | {name: payload[name] for name in ("category", "priority") if payload[name] is not None}
     await desk.broadcast.classification_corrected(account_id=actor.account_id, payload=corrected)
-    if is_changed:
-        await announce_update(desk, actor.account_id, conversation_id)
+    if entry is not None:
+        soon(tell_change(desk, actor.account_id, conversation_id, entry))
     return corrected
 
 

@@ -1,19 +1,23 @@
 """What has been read, and how everybody learns of it."""
 
+from contextlib import suppress
 from uuid import UUID
 
+from hummdesk.announcement import announce_updates
+from hummdesk.background import soon
 from hummdesk.desk import Desk
-from hummdesk.errors import wire_time
-from hummdesk.models import Person
-from hummdesk.storage import conversations, messages
+from hummdesk.errors import NotFound, Unavailable, wire_time
+from hummdesk.models import Conversation, Person
+from hummdesk.storage import conversations, messages, untold
 
 
 async def mark_read(desk: Desk, reader: Person, conversation_id: UUID, message_id: UUID | None) -> None:
     """Everything up to a message, or up to the last one (None), is read; tells the others if that was news."""
     async with desk.database.account(reader.account_id) as tx:
         read = await messages.mark_read(tx, reader=reader, conversation_id=conversation_id, message_id=message_id)
-    if read is None:
-        return
+        if read is None:
+            return
+        entry = await untold.add_change(tx, conversation_id) if reader.is_staff else None
     await desk.broadcast.message_read(
         conversation_id=conversation_id,
         message_id=read.message_id,
@@ -21,12 +25,16 @@ async def mark_read(desk: Desk, reader: Person, conversation_id: UUID, message_i
         reader=reader,
         at=wire_time(read.at),
     )
-    if reader.is_staff:
-        await announce_update(desk, reader.account_id, conversation_id)
+    if entry is not None:
+        soon(tell_change(desk, reader.account_id, conversation_id, entry))
 
 
-async def announce_update(desk: Desk, account_id: UUID, conversation_id: UUID) -> None:
-    """Tell the account how a conversation now stands."""
-    async with desk.database.account(account_id) as tx:
-        conversation = await conversations.as_staff(tx, conversation_id=conversation_id)
-    await desk.broadcast.conversation_updated(conversation)
+async def tell_change(desk: Desk, account_id: UUID, conversation_id: UUID, entry: UUID) -> None:
+    """Tell the account how a conversation now stands. What fails here is told by the relay, from the outbox."""
+
+    async def read() -> list[Conversation]:
+        async with desk.database.account(account_id) as tx:
+            return [await conversations.as_staff(tx, conversation_id=conversation_id)]
+
+    with suppress(Unavailable, NotFound):
+        await announce_updates(desk.broadcast, read, entry=entry)

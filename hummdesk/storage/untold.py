@@ -12,17 +12,22 @@ from hummdesk.errors import NotFound
 from hummdesk.models import Conversation, Message
 from hummdesk.storage import conversations
 from hummdesk.storage.database import Transaction
+from hummdesk.storage.ids import new_id
 from hummdesk.storage.queries import load
 
 queries = load("untold")
 
+NEW = 0
+CHANGED = -1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A message; or, with seq 0, a new conversation."""
+    """A message; a new conversation, with seq NEW; or, with seq CHANGED, one that stands otherwise than before."""
 
     account_id: UUID
     id: UUID
+    conversation_id: UUID
     seq: int
     reopened_from: conversations.Status | None
 
@@ -39,7 +44,14 @@ class Depth:
 
 async def add_conversation(tx: Transaction, conversation_id: UUID) -> None:
     """Note that a conversation was started; `messages.send` notes messages by itself."""
-    await queries.add_conversation(tx, conversation_id=conversation_id)
+    await queries.add(tx, id=conversation_id, conversation_id=conversation_id, seq=NEW)
+
+
+async def add_change(tx: Transaction, conversation_id: UUID) -> UUID:
+    """Note that staff has to be told how a conversation stands now; the entry's id."""
+    entry = new_id()
+    await queries.add(tx, id=entry, conversation_id=conversation_id, seq=CHANGED)
+    return entry
 
 
 def forgetting(entries: list[tuple[UUID, UUID]]) -> tuple[str, dict[str, Any]]:
@@ -61,8 +73,8 @@ async def forget(tx: Transaction, entry: Entry) -> None:
 
 async def look_up(tx: Transaction, entry: Entry) -> Message | Conversation:
     """What an entry of the transaction's account is about; a conversation as staff sees it. Raises NotFound."""
-    if entry.seq == 0:
-        return await conversations.as_staff(tx, conversation_id=entry.id)
+    if entry.seq in (NEW, CHANGED):
+        return await conversations.as_staff(tx, conversation_id=entry.conversation_id)
     row = await queries.message(tx, id=entry.id)
     if row is None:
         raise NotFound

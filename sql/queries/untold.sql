@@ -1,7 +1,7 @@
--- name: add_conversation(conversation_id)!
--- Note that a conversation was started, until everybody has been told.
+-- name: add(id, conversation_id, seq)!
+-- Note that something about a conversation has to be told.
 INSERT INTO untold (account_id, id, conversation_id, seq)
-VALUES (current_account(), :conversation_id, :conversation_id, 0);
+VALUES (current_account(), :id, :conversation_id, :seq);
 
 -- name: forget(account_ids, ids)!
 -- Remove entries that have been told.
@@ -15,6 +15,7 @@ WHERE untold.account_id = told.account_id
 SELECT
     account_id,
     id,
+    conversation_id,
     seq,
     reopened_from
 FROM untold

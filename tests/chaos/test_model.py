@@ -43,7 +43,8 @@ acts = st.one_of(
 )
 kills = st.tuples(st.just("kill"), st.sampled_from((0, 1)))
 rounds = st.lists(
-    st.one_of(st.lists(acts, min_size=1, max_size=4), st.lists(kills, min_size=1, max_size=1)), max_size=8
+    st.tuples(st.lists(acts, max_size=4), st.lists(kills, max_size=1)).map(lambda both: [*both[0], *both[1]]),
+    max_size=8,
 )
 """The acts of one round happen at once."""
 

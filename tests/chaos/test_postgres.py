@@ -1,13 +1,15 @@
-"""Faults 17 and 18: PostgreSQL restarted, its connections ended."""
+"""Faults 17 to 19: PostgreSQL restarted, its connections ended, a table locked."""
 
 import asyncio
 import time
 
 import psutil
+import psycopg
 import pytest
 
 from tests.chaos.arena import Arena
-from tests.chaos.load import load
+from tests.chaos.client import Refused
+from tests.chaos.load import client_of, load
 from tests.chaos.report import row, size
 
 pytestmark = pytest.mark.timeout(size(60, 900))
@@ -47,3 +49,27 @@ async def test_connections_to_postgres_are_ended(desk: Arena) -> None:
             await talk.compare(found)
             slowest = max(one.seconds for one in talk.acknowledged.values())
             found.measure("slowest answer", slowest, at_most=5, unit=" s")
+
+
+async def test_a_table_is_locked(desk: Arena) -> None:
+    asking = size(40, 200)
+    limit = desk.settings.db_timeout_seconds
+    with row("19", f"the messages locked, {asking} sends at once, connections for 10") as found:
+        account = await desk.account()
+        conversation = str(account.conversation)
+        clients = [await client_of(desk, account, "agent").start() for _ in range(asking)]
+        async with await psycopg.AsyncConnection.connect(desk.settings.postgres) as holder:
+            await holder.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+            began = time.monotonic()
+            message = {"conversationId": conversation, "content": "held"}
+            asks = [client.ask("send_message", message) for client in clients]
+            answers = await asyncio.gather(*asks, return_exceptions=True)
+            took = time.monotonic() - began
+            await holder.rollback()
+        refused = [str(answer) for answer in answers if isinstance(answer, Refused)]
+        found.measure("other answers than UNAVAILABLE", len(answers) - refused.count("UNAVAILABLE"))
+        found.measure("slowest refusal", took, at_most=limit + 1.5, unit=" s")
+        began = time.monotonic()
+        assert (await clients[0].ask("send_message", message))["seq"] == 1
+        found.measure("first answer after", time.monotonic() - began, at_most=1, unit=" s")
+        await asyncio.gather(*(client.stop() for client in clients))

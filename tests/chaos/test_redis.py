@@ -75,7 +75,6 @@ async def test_redis_loses_everything(desk: Arena) -> None:
     times = size(1, 4)
     with row("8", f"FLUSHALL {times}x") as found:
         async with load(desk, pause=0.01) as talk, desk.redis() as redis:
-            before = sum(client.recovered for client in talk.listeners)
             async with talk.speaking():
                 for _ in range(times):
                     await asyncio.sleep(1)
@@ -83,5 +82,10 @@ async def test_redis_loses_everything(desk: Arena) -> None:
                     for client in talk.listeners:
                         client.cut()
                     await asyncio.sleep(0.5)
+            await talk.settle()
+            before = sum(client.recovered for client in talk.listeners)
+            await redis.flushall()
+            for client in talk.listeners:
+                client.cut()
             await talk.compare(found)
             found.measure("recovered from nothing", sum(client.recovered for client in talk.listeners) - before)

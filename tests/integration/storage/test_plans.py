@@ -192,7 +192,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         0,
     ),
     ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
-    ("untold.add_conversation", {"conversation_id": new_id()}, 0),
+    ("untold.add", {"id": new_id(), "conversation_id": new_id(), "seq": 0}, 0),
     ("untold.message", {"id": md5(f"{BUSY}/9")}, 1),
     ("untold.forget", {"account_ids": [ACCOUNT] * 100, "ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
     ("untold.overdue", {"older_than_seconds": 0.0, "limit": 100}, 0),
