@@ -8,7 +8,7 @@ from typing import Any
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
-from hummdesk import logs, operations, pages
+from hummdesk import logs, operations, pages, visitors
 from hummdesk.config import Settings
 from hummdesk.dev import sign_in
 from hummdesk.listening import listen, peers_directory, reserved
@@ -45,8 +45,12 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     app.ctx.node = node = Node(settings, max_http_bytes=largest, peers_directory=peers_directory(settings.port))
     node.server.attach(app, SOCKETIO_PATH, farewell=node.say_goodbye)
     app.blueprint(operations.blueprint(node))
-    app.blueprint(pages.blueprint(pages.BUILT, openers=named_origins(settings.cors_origin)))
-    if settings.hummdesk_env == "development" and settings.jwt_algorithm == "HS256":
+    in_development = settings.hummdesk_env == "development"
+    origins = named_origins(settings.cors_origin)
+    app.blueprint(pages.blueprint(pages.BUILT, openers=origins, with_demo=in_development))
+    if settings.jwt_algorithm == "HS256":  # whoever else signs tokens gives them to the widget by `identify`
+        app.blueprint(visitors.blueprint(node))
+    if in_development and settings.jwt_algorithm == "HS256":
         app.blueprint(sign_in.blueprint(node))
     operations.limit_connects(app, node, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
 

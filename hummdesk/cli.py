@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -176,6 +177,25 @@ def env(home: Path) -> None:
     settings = _settings(home)
     values = {"DATABASE_URL": settings.postgres, "REDIS_URL": settings.redis}
     click.echo(env_lines(values | {"JWT_SECRET": settings.jwt_secret, "PORT": str(settings.port)}), nl=False)
+
+
+@main.command()
+@home_option
+@click.argument("account", type=click.UUID)
+@click.argument("origins", nargs=-1, metavar="[ORIGIN]...")
+def widget(home: Path, account: Any, origins: tuple[str, ...]) -> None:
+    """Say which pages may show an account's widget: their origins, like https://shop.example, or `self`.
+
+    These take the place of those before; without any, no page may.
+    """
+    from hummdesk.dev.person import set_widget_origins
+
+    for origin in origins:
+        if origin != "self" and not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise click.UsageError(f"{origin!r} is no origin like https://shop.example")
+    name = asyncio.run(set_widget_origins(_settings(home), account_id=account, origins=list(origins)))
+    click.echo(f"{name}: {', '.join(origins) or 'no page'}")
+    click.echo(f'<script src="https://your.desk/widget.js" data-account="{account}" defer></script>')
 
 
 @main.command()

@@ -85,6 +85,9 @@ class Settings:
         50, "requests of one socket a second, twice that at once; 0 is off", minimum=0
     )
     rate_limit_connects_per_minute: int = setting(1200, "connections of one address a minute; 0 is off", minimum=0)
+    rate_limit_visitors_per_minute: int = setting(
+        60, "sessions of the widget that one address begins or renews a minute; 0 is off", minimum=0
+    )
     max_packet_bytes: int = setting(262_144, "bytes in one packet of a client", minimum=1024)
     max_buffered_bytes: int = setting(
         1_048_576, "unread bytes after which a client is sent nothing more and closed", minimum=65_536

@@ -43,9 +43,26 @@ def blueprint(node: Node) -> Blueprint:
     return routes
 
 
+class Addresses:
+    """How much each address may do a minute; 0 is without limit. Of too many, the longest silent is forgotten."""
+
+    def __init__(self, *, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def take(self, address: str) -> float:
+        """Do it once: gives 0, or the seconds until it may be done."""
+        new = TokenBucket(rate=self._per_minute / MINUTE, burst=self._per_minute)
+        bucket = self._buckets.setdefault(address, new)
+        self._buckets.move_to_end(address)
+        if len(self._buckets) > ADDRESSES_REMEMBERED:
+            self._buckets.popitem(last=False)
+        return bucket.take()
+
+
 def limit_connects(app: Sanic[Any, Any], node: Node, *, per_minute: int, path: str) -> None:
     """Refuse an address that opens more sessions a minute, and everybody while the process stops."""
-    buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+    addresses = Addresses(per_minute=per_minute)
 
     @app.on_request
     async def refuse(request: Request[Any, Any]) -> HTTPResponse | None:
@@ -53,12 +70,7 @@ def limit_connects(app: Sanic[Any, Any], node: Node, *, per_minute: int, path: s
             return None
         if node.is_stopping:
             return json(Unavailable().payload(), status=503, headers={"Connection": "close"})
-        address = request.client_ip
-        bucket = buckets.setdefault(address, TokenBucket(rate=per_minute / MINUTE, burst=per_minute))
-        buckets.move_to_end(address)
-        if len(buckets) > ADDRESSES_REMEMBERED:
-            buckets.popitem(last=False)
-        wait = bucket.take()
+        wait = addresses.take(request.client_ip)
         if not wait:
             return None
         refusal = RateLimited(details={"retryAfterMs": int(wait * 1000) + 1})

@@ -13,7 +13,8 @@ HASHED = "assets"
 """The folder of the files that have a hash of their content in their name."""
 
 PAGES = {"/": "index.html"}
-"""By path the file of each page. Every other file has its own name for a path."""
+DEMO_PAGES = {"/demo/shop": "shop.html"}
+"""By path the file of each page, and of those for development. Every other file has its own name for a path."""
 
 SECURITY = {
     "Content-Security-Policy": "; ".join(
@@ -71,7 +72,7 @@ class File:
         return raw(content, headers=self.headers | headers, content_type=self.headers["Content-Type"])
 
 
-def blueprint(built: Path, *, openers: list[str]) -> Blueprint:
+def blueprint(built: Path, *, openers: list[str], with_demo: bool = False) -> Blueprint:
     """The files as they are now: a later build is seen after the next start.
 
     Pages of the origins `openers` may open the console and hand it a token, for which the two have to see each other.
@@ -83,11 +84,11 @@ def blueprint(built: Path, *, openers: list[str]) -> Blueprint:
     async def origins(_: Request[Any, Any]) -> HTTPResponse:
         return json({"origins": openers}, headers={"Cache-Control": ASK_EACH_TIME})
 
-    for path, name in PAGES.items():
+    for path, name in (PAGES | DEMO_PAGES if with_demo else PAGES).items():
         _add(routes, path, _read(built / name, policies) if (built / name).exists() else None)
     for found in sorted(built.rglob("*")):
         path = f"/{found.relative_to(built).as_posix()}"
-        if found.suffix in KINDS and path.removeprefix("/") not in PAGES.values():
+        if found.suffix in KINDS and found.suffix != ".html":
             _add(routes, path, _read(found, policies))
     return routes
 

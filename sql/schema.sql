@@ -32,6 +32,8 @@ CREATE TABLE accounts (
     account_id uuid NOT NULL,
     name text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Pages of these may show the widget; `self` is the desk's own.
+    widget_origins text[] NOT NULL DEFAULT '{}',
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
     CONSTRAINT accounts_name_present CHECK (name <> '')
 );
@@ -531,6 +533,9 @@ ALTER FUNCTION search_conversations(tsquery, integer) OWNER TO hummdesk_search;
 REVOKE CREATE ON SCHEMA public FROM hummdesk_search;
 REVOKE ALL ON FUNCTION search_conversations(tsquery, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_conversations(tsquery, integer) TO hummdesk_app;
+
+-- Visitors of the widget.
+GRANT INSERT (account_id, id, email, name) ON contacts TO hummdesk_app;
 
 ----------------------------------------------------------------------------------------------------- the message writer
 

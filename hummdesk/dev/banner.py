@@ -48,6 +48,7 @@ See it work:      curl {address}/health/ready   curl {address}/metrics
 Ask the AI:       echo "My parcel never arrived" | {program} ai classify
 
 Open in a browser: {address}/ is the agents' console; a click signs you in
+                  {address}/demo/shop is a shop with the customers' widget
 """
 
 

@@ -1,27 +1,41 @@
-"""Finds the one person that a token is asked for."""
+"""What the operator's commands look up and set: the person of a token, the pages of a widget."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 from hummdesk.config import Settings
 from hummdesk.faults import Fault
 from hummdesk.models import Person
-from hummdesk.storage import directory
-from hummdesk.storage.database import Database
+from hummdesk.storage import directory, visitors
+from hummdesk.storage.database import Database, Transaction
 
 
 async def find(settings: Settings, *, email: str | None, contact: str | None, account_id: UUID | None) -> Person:
     """The user with this e-mail, or the contact with this e-mail or id; a Fault for none or several."""
+    async with _as_operator(settings) as tx:
+        if contact is not None:
+            found = await directory.find_contacts(tx, email_or_id=contact)
+        else:
+            found = await directory.find_users(tx, email=email or "")
+    return _the_one([person for person in found if account_id in (None, person.account_id)], email, contact)
+
+
+async def set_widget_origins(settings: Settings, *, account_id: UUID, origins: list[str]) -> str:
+    """Gives the account's name; NotFound for none."""
+    async with _as_operator(settings) as tx:
+        return await visitors.set_origins(tx, account_id=account_id, origins=origins)
+
+
+@asynccontextmanager
+async def _as_operator(settings: Settings) -> AsyncIterator[Transaction]:
     database = Database(settings.postgres, role="hummdesk_operator", size=1, timeout=settings.db_timeout_seconds)
     await database.open()
     try:
         async with database.everywhere() as tx:
-            if contact is not None:
-                found = await directory.find_contacts(tx, email_or_id=contact)
-            else:
-                found = await directory.find_users(tx, email=email or "")
+            yield tx
     finally:
         await database.close()
-    return _the_one([person for person in found if account_id in (None, person.account_id)], email, contact)
 
 
 def _the_one(found: list[Person], email: str | None, contact: str | None) -> Person:

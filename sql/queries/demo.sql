@@ -1,7 +1,7 @@
 -- name: add_accounts(rows)!
 -- Accounts that are not there yet. `rows` is here and below a JSON array of objects with the columns' names.
-INSERT INTO accounts (account_id, name)
-SELECT account_id, name
+INSERT INTO accounts (account_id, name, widget_origins)
+SELECT account_id, name, '{self}'
 FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, name text)
 ON CONFLICT DO NOTHING;
 

@@ -14,7 +14,7 @@ import pytest
 from tests.deploy.documents import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-COMMANDS = ("serve", "relay", "migrate", "demo", "token", "env", "ai classify", "ai draft")
+COMMANDS = ("serve", "relay", "migrate", "demo", "token", "env", "widget", "contract", "ai classify", "ai draft")
 IMPORTS = """
 import hummdesk.app, hummdesk.relay, tasks.classify, tasks.draft, flower.app, kombu.transport.redis
 import hummdesk.ai.cli, hummdesk.dev.banner, hummdesk.dev.demo, hummdesk.dev.person

@@ -1,0 +1,113 @@
+"""The widget's visitors: `POST /widget/session` makes somebody without a name a customer of an account.
+
+A page of an origin that the account allows gets a token for a quarter of an hour and a pass for a month. The pass, kept
+by the widget in the storage of the page's origin, gets the next token and pass. Who steals a pass can be this one
+visitor, from that origin's pages or outside of a browser, until the contact is made inactive; it is no token of the
+desk, since another key signs it, and it never travels in an address.
+"""
+
+import hashlib
+import hmac
+import time
+from typing import Any
+from uuid import UUID
+
+import jwt
+import orjson
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse, json
+
+from hummdesk import tokens
+from hummdesk.config import Settings
+from hummdesk.errors import Forbidden, HummDeskError, Invalid, RateLimited, Unauthorized
+from hummdesk.models import Person
+from hummdesk.node import Node
+from hummdesk.operations import Addresses
+from hummdesk.storage import visitors
+from hummdesk.storage.people import find_people
+
+TOKEN_SECONDS = 900
+PASS_SECONDS = 30 * 86_400
+LONGEST_BODY = 4096
+OWN_ORIGIN = "self"
+"""Among an account's origins: the desk's own pages, whatever their address is."""
+
+STATUSES = {"FORBIDDEN": 403, "RATE_LIMITED": 429, "UNAUTHORIZED": 401, "UNAVAILABLE": 503}
+
+
+def blueprint(node: Node) -> Blueprint:
+    routes = Blueprint("visitors")
+    settings = node.desk.settings
+    addresses = Addresses(per_minute=settings.rate_limit_visitors_per_minute)
+
+    @routes.post("/widget/session")
+    async def session(request: Request[Any, Any]) -> HTTPResponse:
+        origin = request.headers.get("Origin", "")
+        try:
+            if wait := addresses.take(request.client_ip):
+                raise RateLimited(details={"retryAfterMs": int(wait * 1000) + 1})
+            answer, status = await _admit(node, request, origin), 200
+        except HummDeskError as refusal:
+            answer, status = refusal.payload(), STATUSES.get(refusal.code, 400)
+        headers = {"Access-Control-Allow-Origin": origin or "null", "Cache-Control": "no-store", "Vary": "Origin"}
+        return json(answer, status=status, headers=headers)
+
+    return routes
+
+
+async def _admit(node: Node, request: Request[Any, Any], origin: str) -> dict[str, Any]:
+    account_id, old_pass = _wanted(request)
+    own = [OWN_ORIGIN] if origin == f"{request.scheme}://{request.host}" else []
+    async with node.desk.database.account(account_id) as tx:
+        if "://" not in origin or not await visitors.may_come_from(tx, origins=[origin, *own]):
+            raise Forbidden("No page of this origin may show the widget of this account")
+        if old_pass is None:
+            visitor = await visitors.add(tx, account_id=account_id)
+        else:
+            known = await find_people(tx, person_ids=[_bearer(node.desk.settings, old_pass, account_id, origin)])
+            if not known or known[0].role != "customer":
+                raise Unauthorized("This visitor is not known here any more")
+            visitor = known[0]
+    return {
+        "token": tokens.issue(node.desk.settings, visitor, hours=TOKEN_SECONDS / 3600),
+        "pass": _pass(node.desk.settings, visitor, origin),
+        "expiresIn": TOKEN_SECONDS,
+    }
+
+
+def _wanted(request: Request[Any, Any]) -> tuple[UUID, str | None]:
+    """The account and the pass; the body is JSON whatever it says it is, so that no browser has to ask first."""
+    try:
+        body = orjson.loads(request.body[:LONGEST_BODY])
+        old_pass = body.get("pass")
+        if not isinstance(old_pass, str | None):
+            raise TypeError
+        return UUID(body["accountId"]), old_pass
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Invalid("The body is {accountId, pass?} as JSON") from None
+
+
+def _key(settings: Settings) -> bytes:
+    """Of passes alone: none of them is a token, and no token is a pass."""
+    return hmac.digest(settings.jwt_secret.encode(), b"hummdesk widget pass", hashlib.sha256)
+
+
+def _pass(settings: Settings, visitor: Person, origin: str) -> str:
+    claims = {
+        "sub": str(visitor.id),
+        "account": str(visitor.account_id),
+        "origin": origin,
+        "exp": int(time.time()) + PASS_SECONDS,
+    }
+    return jwt.encode(claims, _key(settings), algorithm="HS256")
+
+
+def _bearer(settings: Settings, old_pass: str, account_id: UUID, origin: str) -> UUID:
+    """Whose pass it is; Unauthorized if it is not ours, out of date, or of another account or origin."""
+    try:
+        claims = jwt.decode(old_pass, _key(settings), algorithms=["HS256"], options={"require": ["exp", "sub"]})
+        if (claims["account"], claims["origin"]) != (str(account_id), origin):
+            raise ValueError
+        return UUID(claims["sub"])
+    except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
+        raise Unauthorized("The pass is not valid") from None

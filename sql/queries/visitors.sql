@@ -1,0 +1,17 @@
+-- name: may_come_from(origins)^
+-- Whether a page of one of these origins may show the account's widget.
+SELECT widget_origins && :origins::text[] AS allowed
+FROM accounts
+WHERE account_id = current_account();
+
+-- name: add_visitor(visitor_id, email, name)!
+-- A contact of whom nothing is known yet.
+INSERT INTO contacts (account_id, id, email, name)
+VALUES (current_account(), :visitor_id, :email, :name);
+
+-- name: set_origins(account_id, origins)^
+-- Say which pages may show an account's widget.
+UPDATE accounts
+SET widget_origins = :origins
+WHERE account_id = :account_id
+RETURNING name;
