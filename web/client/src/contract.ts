@@ -233,6 +233,16 @@ export interface AIError {
   retryable: boolean;
 }
 
+/** What an agent makes of it; the rest stays as it was found. */
+export interface ClassificationCorrection {
+  conversationId: string;
+  timestamp: string;
+  messageId: string;
+  correctedBy: string;
+  category?: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "general";
+  priority?: "low" | "medium" | "high" | "urgent";
+}
+
 export interface Authenticate {
   token: string;
 }
@@ -316,6 +326,13 @@ export interface AssignConversation {
 export interface UnassignConversation {
   conversationId: string;
   reason?: string;
+}
+
+export interface CorrectClassification {
+  conversationId: string;
+  messageId: string;
+  category?: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "general";
+  priority?: "low" | "medium" | "high" | "urgent";
 }
 
 export interface StartConversation {
@@ -423,6 +440,7 @@ export interface ServerToClientEvents {
   ai_classification: (payload: AIClassification) => void;
   ai_draft: (payload: AIDraft) => void;
   ai_error: (payload: AIError) => void;
+  classification_corrected: (payload: ClassificationCorrection) => void;
 }
 
 export interface ClientToServerEvents {
@@ -439,6 +457,7 @@ export interface ClientToServerEvents {
   update_conversation_status: (payload: UpdateConversationStatus, acknowledge?: Acknowledge<StatusChange>) => void;
   assign_conversation: (payload: AssignConversation, acknowledge?: Acknowledge<Assignment>) => void;
   unassign_conversation: (payload: UnassignConversation, acknowledge?: Acknowledge<Unassignment>) => void;
+  correct_classification: (payload: CorrectClassification, acknowledge?: Acknowledge<ClassificationCorrection>) => void;
   start_conversation: (payload: StartConversation, acknowledge?: Acknowledge<Started>) => void;
   list_conversations: (payload: ListConversations, acknowledge?: Acknowledge<ConversationPage>) => void;
   get_messages: (payload: GetMessages, acknowledge?: Acknowledge<MessagePage>) => void;
@@ -462,6 +481,7 @@ export interface Answers {
   update_conversation_status: StatusChange;
   assign_conversation: Assignment;
   unassign_conversation: Unassignment;
+  correct_classification: ClassificationCorrection;
   start_conversation: Started;
   list_conversations: ConversationPage;
   get_messages: MessagePage;
