@@ -18,6 +18,7 @@ from hummdesk.ai.protocol import (
     ProviderError,
     ProviderRefused,
 )
+from tasks.app import app
 from tests.tasks.marks import mark_of
 
 MARKS = Path(os.environ["TEST_MARKS"])
@@ -111,3 +112,9 @@ MISHAPS = {
 }
 
 ai.PROVIDERS["embedded"] = Scripted
+
+
+@app.task(name="hummdesk.bulk.idle")
+def idle() -> None:
+    """Bulk work that takes its time."""
+    time.sleep(0.1)
