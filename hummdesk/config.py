@@ -38,7 +38,7 @@ class Settings:
     )
     host: str = setting("127.0.0.1", "address that the web process listens on")
     port: int = setting(5000, "port that the web process listens on", minimum=0)
-    cors_origin: str = setting("", "origins a browser may connect from, by commas; `*` any; empty: its own only")
+    cors_origin: str = setting("", "origins besides its own that a browser may connect from, by commas; `*` any")
 
     jwt_secret: str = setting("", "key of HS256 tokens, at least 32 bytes in production")
     jwt_public_key: str = setting("", "PEM key (or a file's path) of RS256, ES256 or EdDSA tokens, instead of a secret")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import engineio
@@ -25,6 +26,10 @@ UPGRADE_SECONDS = 10.0
 
 CLOSE_SECONDS = 2.0
 """A closed client has so long to read what is left for it."""
+
+
+OWN_ORIGIN = SimpleNamespace(cors_allowed_origins=None)
+"""Asked as a server that names none, engineio tells what the request's own origin is."""
 
 
 class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
@@ -62,6 +67,13 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         self._left: dict[str, Session] = {}
         """Closed while polling: a last poll can fetch what there is to say."""
         self._farewells: Deadlines[str] = Deadlines(CLOSE_SECONDS, self._left.__delitem__)
+
+    def _cors_allowed_origins(self, environ: dict[str, str]) -> list[str] | None:
+        """Its own always, from which its pages come, besides those that are named."""
+        named: list[str] | None = super()._cors_allowed_origins(environ)
+        if named is None or self.cors_allowed_origins is None:
+            return named
+        return [*engineio.AsyncServer._cors_allowed_origins(OWN_ORIGIN, environ), *named]
 
     def attach(
         self, app: Sanic[Any, Any], engineio_path: str = "engine.io", *, farewell: Farewell | None = None

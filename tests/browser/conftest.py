@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.console import Console
 from tests.browser.wire import Wire
@@ -23,6 +23,9 @@ SWITCHES = [
     *("--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+
+expect.set_options(timeout=15_000)
+"""The first AI run of a desk loads what the AI knows; nothing waits longer than it has to."""
 
 
 class Shop:

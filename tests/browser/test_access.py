@@ -1,15 +1,20 @@
 """Who gets in and how, on which screens, and with which help."""
 
+import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
+from hummdesk.config import Settings
 from hummdesk.pages import BUILT
 from tests.browser.conftest import Open, Shop
 from tests.browser.console import Console
+from tests.realtime.conftest import running
+from tests.realtime.world import Account
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -114,3 +119,46 @@ async def test_a_customer_is_told_that_this_is_not_the_place(open_console: Open,
     await console.page.get_by_role("textbox").fill(shop.customers[0]["token"])
     await console.page.get_by_role("button", name="Sign in", exact=True).click()
     await expect(console.page.get_by_role("alert")).to_contain_text("console of the staff")
+
+
+@pytest.mark.parametrize("is_accepted", [True, False])
+async def test_a_page_of_an_accepted_origin_hands_its_token_over(
+    chromium: Browser, settings: Settings, is_accepted: bool
+) -> None:
+    application = await asyncio.start_server(_greet, "127.0.0.1", 0)
+    origin = f"http://localhost:{application.sockets[0].getsockname()[1]}"
+    named = origin if is_accepted else "https://app.example.com"
+    async with running(replace(settings, cors_origin=named), name="handed") as (url, _):
+        account = await Account(settings=settings, url=url).make()
+        context = await chromium.new_context()
+        opener = await context.new_page()
+        await opener.goto(origin)
+        async with context.expect_page() as opened:
+            await opener.evaluate(HAND_OVER, [url, account.token("agent")])
+        console = await opened.value
+        if is_accepted:
+            await expect(console.get_by_role("navigation", name="List of conversations")).to_be_visible()
+        else:
+            await opener.evaluate("window.offer()")
+            await expect(console.get_by_text("Sign in with a token")).to_be_visible()
+        assert "token" not in console.url
+        await context.close()
+    application.close()
+    await application.wait_closed()
+
+
+HAND_OVER = """([url, token]) => {
+  const console = window.open(url);
+  window.offer = () => console.postMessage({ type: "hummdesk:token", token }, url);
+  window.addEventListener("message", ({ data, origin }) => {
+    if (origin === url && data.type === "hummdesk:ready") window.offer();
+  });
+}"""
+
+
+async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The operator's own application: one empty page."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<!doctype html>")
+    await writer.drain()
+    writer.close()

@@ -61,6 +61,26 @@ async def test_a_conversation_from_question_to_close(open_console: Open, shop: S
     assert not [name for name in customer.names() if name.startswith("ai_") or name == "conversation_viewers"]
 
 
+async def test_what_the_ai_found_is_corrected_for_everybody(open_console: Open, shop: Shop) -> None:
+    first, second = await open_console(shop.agents[0]), await open_console(shop.agents[1])
+    _, conversation = await shop.ask("Bent peg", QUESTION)
+    found = {"name": "What the AI has found"}
+    for console in (first, second):
+        await console.open(conversation)
+        await expect(console.page.get_by_role("group", **found)).to_contain_text("Refund cancellation")
+    await first.page.get_by_role("button", name="correct the category").click()
+    await first.page.get_by_role("menuitemradio", name="Technical").click()
+    await first.page.get_by_role("button", name="priority: correct it").click()
+    await first.page.get_by_role("menuitemradio", name="Urgent").click()
+    for console in (first, second):
+        await expect(console.page.get_by_role("group", **found)).to_contain_text("Technical")
+        await expect(console.page.get_by_role("group", **found)).to_contain_text("Urgent priority")
+        await expect(console.row(conversation)).to_contain_text("Urgent")
+    await second.page.reload()
+    await second.open(conversation)
+    await expect(second.page.get_by_role("group", **found)).to_contain_text("Technical")
+
+
 async def test_an_answer_to_what_is_no_longer_the_last_word(open_console: Open, shop: Shop) -> None:
     kwame, zoe = shop.agents
     first, second = await open_console(kwame), await open_console(zoe)

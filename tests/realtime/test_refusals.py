@@ -247,6 +247,8 @@ async def test_a_foreign_origin_is_refused(account: Account, web_settings: Setti
         answer = await session.get(f"{url}/socket.io/?EIO=4&transport=polling", headers=good)
         assert answer.headers["Access-Control-Allow-Origin"] == good["Origin"]
         await (await session.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket", headers=good)).close()
+        own = await session.get(f"{url}/socket.io/?EIO=4&transport=polling", headers={"Origin": url})
+        assert own.headers["Access-Control-Allow-Origin"] == url
 
 
 async def test_limits_of_requests_and_connections(account: Account, web_settings: Settings) -> None:

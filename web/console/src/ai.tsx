@@ -1,15 +1,28 @@
-// What the AI says about a conversation: its classification as chips, and its draft.
+// What the AI says about a conversation: its classification as chips that can be corrected, and its draft.
 
 import { words } from "./format";
 import { Icon } from "./icons";
+import { Menu } from "./parts";
 import type { Thread } from "./thread";
-import type { Draft } from "./types";
+import type { Category, Draft, Priority } from "./types";
 import { useDesk } from "./use";
 
+const CATEGORIES: Category[] = [
+  "account_access",
+  "billing",
+  "refund_cancellation",
+  "order_shipping",
+  "technical",
+  "sales",
+  "complaint_feedback",
+  "general",
+];
+const PRIORITIES: Priority[] = ["low", "medium", "high", "urgent"];
 const FEELINGS = { positive: "Content", neutral: "Neutral", negative: "Unhappy" };
 const languages = new Intl.DisplayNames(undefined, { type: "language", fallback: "code" });
 
 export function Chips({ thread }: { thread: Thread }) {
+  const desk = useDesk();
   const found = thread.classification;
   if (!found)
     return thread.isThinking ? (
@@ -20,14 +33,38 @@ export function Chips({ thread }: { thread: Thread }) {
       </p>
     ) : null;
   const { category, priority, sentiment, language, tags } = found.classification;
+  const correct = (change: { category?: Category; priority?: Priority }) =>
+    void desk.correct(found.conversationId, found.messageId, change);
   return (
     <fieldset class="chips" aria-label="What the AI has found">
       <span class="chip-mark" title={`The AI is ${Math.round(found.confidence * 100)} % sure`}>
         <Icon name="spark" />
         <span class="hidden">Found by the AI, {Math.round(found.confidence * 100)} % sure:</span>
       </span>
-      <span class="chip">{words(category)}</span>
-      <span class={`chip chip-${priority}`}>{words(priority)} priority</span>
+      <Menu
+        class="chip"
+        label={`${words(category)}: correct the category`}
+        disabled={!desk.mayAnswer}
+        choices={CATEGORIES.map((one) => ({
+          label: words(one),
+          isChosen: one === category,
+          choose: () => correct({ category: one }),
+        }))}
+      >
+        {words(category)}
+      </Menu>
+      <Menu
+        class={`chip chip-${priority}`}
+        label={`${words(priority)} priority: correct it`}
+        disabled={!desk.mayAnswer}
+        choices={PRIORITIES.map((one) => ({
+          label: words(one),
+          isChosen: one === priority,
+          choose: () => correct({ priority: one }),
+        }))}
+      >
+        {words(priority)} priority
+      </Menu>
       <span class={`chip-text feeling-${sentiment}`}>{FEELINGS[sentiment]}</span>
       <span class="chip-text">{language === "und" ? "Unknown language" : languages.of(language)}</span>
       {tags.slice(0, 4).map((tag) => (

@@ -6,7 +6,7 @@ import { hear } from "./hearing";
 import { ConversationList } from "./list";
 import { claimed } from "./session";
 import { Thread } from "./thread";
-import type { Agent, Conversation, Presence, Status, Team } from "./types";
+import type { Agent, Category, Conversation, Presence, Priority, Status, Team } from "./types";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
 
@@ -227,6 +227,16 @@ export class Desk {
   setPresence(status: Presence): Promise<void> {
     return this.attempt(async () => {
       await this.connection.ask("set_agent_status", { status });
+    });
+  }
+
+  correct(
+    conversationId: string,
+    messageId: string,
+    change: { category?: Category; priority?: Priority },
+  ): Promise<void> {
+    return this.attempt(async () => {
+      await this.connection.ask("correct_classification", { conversationId, messageId, ...change });
     });
   }
 

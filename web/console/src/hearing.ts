@@ -52,6 +52,12 @@ const HEARD: Heard = {
     const thread = desk.threads.get(found.conversationId);
     if (thread) thread.classification = found;
   },
+  classification_corrected(desk, { conversationId, messageId, category, priority }) {
+    const found = desk.threads.get(conversationId)?.classification;
+    if (found?.messageId !== messageId) return;
+    if (category) found.classification.category = category;
+    if (priority) found.classification.priority = priority;
+  },
   ai_draft(desk, draft) {
     const thread = desk.threads.get(draft.conversationId);
     if (thread) thread.draft = draft;
