@@ -10,6 +10,7 @@ from sanic.worker.loader import AppLoader
 
 from hummdesk import logs, operations, pages, visitors
 from hummdesk.config import Settings
+from hummdesk.contract import page
 from hummdesk.dev import sign_in
 from hummdesk.listening import listen, peers_directory, reserved
 from hummdesk.node import Node, named_origins
@@ -48,6 +49,7 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     in_development = settings.hummdesk_env == "development"
     origins = named_origins(settings.cors_origin)
     app.blueprint(pages.blueprint(pages.BUILT, openers=origins, with_demo=in_development))
+    app.blueprint(page.blueprint())
     if settings.jwt_algorithm == "HS256":  # whoever else signs tokens gives them to the widget by `identify`
         app.blueprint(visitors.blueprint(node))
     if in_development and settings.jwt_algorithm == "HS256":

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.reader import Reader
@@ -34,7 +34,7 @@ class Readiness:
             return self._checks
 
     async def _look(self) -> dict[str, str]:
-        postgresql, redis = await asyncio.gather(_state(self._database.check()), _state(self._presence.check()))
+        postgresql, redis = await asyncio.gather(_state(self._database.check), _state(self._presence.check))
         bus = redis if self._reader.is_current() else "down"
         checks = {"postgresql": postgresql, "redis": redis, "bus": bus}
         for part, state in checks.items():
@@ -42,10 +42,10 @@ class Readiness:
         return checks
 
 
-async def _state(check: Awaitable[None]) -> str:
+async def _state(check: Callable[[], Awaitable[None]]) -> str:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            await check
+            await check()
     except (Unavailable, TimeoutError):
         return "down"
     return "ok"

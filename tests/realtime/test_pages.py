@@ -11,6 +11,7 @@ import pytest
 
 from hummdesk import pages
 from hummdesk.config import Settings
+from hummdesk.events.table import EVENTS, REQUESTS
 from tests.realtime.conftest import running
 
 
@@ -54,6 +55,18 @@ async def test_origins_that_are_accepted_may_open_the_console(web_settings: Sett
             assert await (await session.get("/console/origins")).json() == {"origins": origins}
             headers = (await session.get("/")).headers
             assert headers["Cross-Origin-Opener-Policy"] == ("unsafe-none", "same-origin")[policy]
+
+
+async def test_the_contract_can_be_read(browser: aiohttp.ClientSession) -> None:
+    answer = await browser.get("/docs")
+    page = await answer.text()
+    assert answer.headers["Content-Security-Policy"] == pages.SECURITY["Content-Security-Policy"]
+    assert all(f"<code>{name}</code>" in page for name in EVENTS.keys() | REQUESTS.keys())
+    links, targets = set(re.findall(r'href="#(\w+)"', page)), set(re.findall(r'id="(\w+)"', page))
+    assert links <= targets
+    assert not re.search(r"<script|<style|\bon\w+=|\bstyle=", page)
+    assert (await browser.get("/docs.css")).status == 200
+    assert (await (await browser.get("/docs/asyncapi.json")).json())["asyncapi"] == "3.0.0"
 
 
 async def test_what_has_a_hash_is_kept_and_the_rest_asked_for(browser: aiohttp.ClientSession) -> None:

@@ -1,0 +1,116 @@
+"""The contract as a page to read, at `/docs`, and as the AsyncAPI document beside it."""
+
+import json
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse, html
+from sanic.response import json as as_json
+
+from hummdesk.contract.asyncapi import DESCRIPTION, document
+from hummdesk.contract.shapes import payload_of, shapes
+from hummdesk.events.fields import JsonSchema, reference
+from hummdesk.events.table import EVENTS, REQUESTS
+from hummdesk.pages import SECURITY
+
+HEAD = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>HummDesk: the contract</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs.css">
+<main>
+<h1>What clients and server say to each other</h1>
+"""
+
+
+def blueprint() -> Blueprint:
+    routes = Blueprint("docs")
+    page, asyncapi = render(), document()
+
+    @routes.get("/docs")
+    async def docs(_: Request[Any, Any]) -> HTTPResponse:
+        return html(page, headers=SECURITY)
+
+    @routes.get("/docs/asyncapi.json")
+    async def machine_readable(_: Request[Any, Any]) -> HTTPResponse:
+        return as_json(asyncapi, headers=SECURITY)
+
+    return routes
+
+
+def render() -> str:
+    requests = [
+        [_code(name), ", ".join(sorted(request.roles)), _kind(payload_of(request)), _kind(reference(request.answer))]
+        for name, request in REQUESTS.items()
+    ]
+    events = [
+        [_code(name), ", ".join(sorted(event.heard_by)), _kind(reference(event.schema))]
+        for name, event in EVENTS.items()
+    ]
+    return "".join(
+        [
+            HEAD,
+            f"<p>{escape(DESCRIPTION)}</p>",
+            '<p>As an <a href="/docs/asyncapi.json">AsyncAPI 3 document</a>; as types for TypeScript: '
+            "<code>python -m hummdesk contract --typescript</code>.</p>",
+            "<h2>Requests</h2>",
+            _table(("request", "who may", "carries", "answer besides ok"), requests),
+            "<h2>Events</h2>",
+            _table(("event", "who may hear it", "carries"), events),
+            "<h2>Shapes</h2>",
+            *(_shape(name, shape) for name, shape in shapes().items()),
+            "</main></html>\n",
+        ]
+    )
+
+
+def _shape(name: str, shape: JsonSchema) -> str:
+    required = shape.get("required", ())
+    rows = [
+        [_code(field), _kind(kind), "" if field in required else "may be absent", _limits(kind)]
+        for field, kind in shape["properties"].items()
+    ]
+    about = f"<p>{escape(shape['description'])}</p>" if "description" in shape else ""
+    fields = _table(("field", "kind", "", "limits"), rows) if rows else "<p>No fields.</p>"
+    return f'<h3 id="{escape(name)}">{escape(name)}</h3>{about}{fields}'
+
+
+def _kind(kind: JsonSchema | None) -> str:
+    if kind is None:
+        return "nothing"
+    if "$ref" in kind:
+        name = escape(kind["$ref"].rpartition("/")[2])
+        return f'<a href="#{name}">{name}</a>'
+    if "oneOf" in kind:
+        return " or ".join(map(_kind, kind["oneOf"]))
+    if "enum" in kind:
+        return " | ".join(map(_code, kind["enum"]))
+    if kind["type"] == "array":
+        return f"list of {_kind(kind['items'])}"
+    if isinstance(kind.get("additionalProperties"), dict):
+        return f"object of {_kind(kind['additionalProperties'])}"
+    return escape(str(kind.get("format", kind["type"])))
+
+
+SAID_BY_THE_KIND = {"type", "format", "enum", "items", "additionalProperties", "$ref", "oneOf"}
+
+
+def _limits(kind: JsonSchema) -> str:
+    return escape(
+        ", ".join(f"{name} {json.dumps(value)}" for name, value in kind.items() if name not in SAID_BY_THE_KIND)
+    )
+
+
+def _code(text: str) -> str:
+    return f"<code>{escape(text)}</code>"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
