@@ -217,7 +217,7 @@ def contract(form: str | None) -> None:
 
 @main.group()
 def ai() -> None:
-    """Try the AI on messages: one a line on standard input, one JSON object a line out."""
+    """Try the AI on messages, one a line on standard input; choose who answers, and see what that costs."""
 
 
 provider_option = click.option("--provider", help="Who answers.  [AI_PROVIDER, or embedded]")
@@ -246,6 +246,32 @@ def draft(provider: str | None, knowledge: Path | None) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         cli.draft(sys.stdin, sys.stdout, _with_provider(provider), knowledge or _demo_knowledge(Path(folder)))
+
+
+@ai.command()
+@home_option
+@click.option("--account", type=click.UUID, help="Id of the account; without one all are shown.")
+@click.argument("name", required=False, type=click.Choice(["embedded", "anthropic", "openai", "default"]))
+def provider(home: Path, account: Any, name: str | None) -> None:
+    """Show, or choose, who answers for an account; `default`: whoever AI_PROVIDER says."""
+    from hummdesk.dev import books
+
+    if name is not None and account is None:
+        raise click.UsageError("--account says for whom")
+    for line in asyncio.run(books.provider(_settings(home), account, name)):
+        click.echo(line)
+
+
+@ai.command()
+@home_option
+@click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def costs(home: Path, days: int, as_json: bool) -> None:
+    """What models outside were asked and have cost, by account and model."""
+    from hummdesk.dev import books
+
+    for line in asyncio.run(books.costs(_settings(home), days=days, as_json=as_json)):
+        click.echo(line)
 
 
 def _with_provider(name: str | None) -> Settings:

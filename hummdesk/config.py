@@ -138,9 +138,7 @@ class Settings:
     log_level: str = setting("INFO", "least severe log line", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: str = setting("json", "`json`, or `console` for people", choices=("json", "console"))
     metrics_port: int = setting(0, "port on which relay and worker serve /metrics; 0: they do not", minimum=0)
-    metrics_accounts: int = setting(
-        100, "accounts with a connection figure of their own; the rest share one", minimum=0
-    )
+    metrics_accounts: int = setting(100, "accounts with figures of their own; the rest share one", minimum=0)
 
     @property
     def postgres(self) -> str:

@@ -4,8 +4,12 @@ All processes of one machine share a directory (PROMETHEUS_MULTIPROC_DIR, set be
 of them can expose the sum.
 """
 
+from uuid import UUID
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
+
+OTHER_ACCOUNTS = "other"
 
 CONNECTIONS = Gauge("hummdesk_connections", "Sockets by role and state", ["role", "state"], multiprocess_mode="livesum")
 ACCOUNT_CONNECTIONS = Gauge(
@@ -42,6 +46,25 @@ AI_SECONDS = Histogram(
     ["type", "provider", "outcome"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+AI_CALLS = Counter(
+    "hummdesk_ai_calls",
+    "Requests to models outside, of the first accounts seen; outcome: ok or the failure's code",
+    ["account", "model", "outcome"],
+)
+AI_CALL_SECONDS = Histogram(
+    "hummdesk_ai_call_seconds",
+    "Time of one request to a model outside",
+    ["model", "outcome"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30),
+)
+AI_TOKENS = Counter(
+    "hummdesk_ai_tokens",
+    "Tokens of models outside; kind: input, cache_read, cache_write or output",
+    ["account", "model", "kind"],
+)
+AI_COST = Counter(
+    "hummdesk_ai_cost_dollars", "What models outside with a known price have cost, in US dollars", ["account", "model"]
+)
 AI_JOBS_DEPTH = Gauge(
     "hummdesk_ai_jobs", "AI runs by kind and status", ["kind", "status"], multiprocess_mode="mostrecent"
 )
@@ -63,6 +86,19 @@ UNTOLD_OLDEST_SECONDS = Gauge(
     "Age of the oldest entry of the outbox; above 2, somebody waits to be told",
     multiprocess_mode="mostrecent",
 )
+
+
+class AccountLabels:
+    """Bound the labels of a metric: the first `number` accounts that are seen have their own, the rest share one."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._labels: dict[UUID, str] = {}
+
+    def of(self, account_id: UUID) -> str:
+        if account_id not in self._labels and len(self._labels) < self._number:
+            self._labels[account_id] = str(account_id)
+        return self._labels.get(account_id, OTHER_ACCOUNTS)
 
 
 def _registry() -> CollectorRegistry:

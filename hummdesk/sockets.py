@@ -15,10 +15,9 @@ from hummdesk import rooms
 from hummdesk.bus.envelope import Event
 from hummdesk.engine import SocketIOServer
 from hummdesk.errors import Unauthorized, now
-from hummdesk.metrics import ACCOUNT_CONNECTIONS, CONNECTIONS, DELIVERIES
+from hummdesk.metrics import ACCOUNT_CONNECTIONS, CONNECTIONS, DELIVERIES, AccountLabels
 from hummdesk.models import ANSWERING, Person
 
-OTHER_ACCOUNTS = "other"
 LONGEST_TIMER_SECONDS = 86_400.0
 
 
@@ -115,8 +114,7 @@ class Sockets:
         """
         self._server = server
         self._position = position
-        self._labels: dict[UUID, str] = {}
-        self._labelled_accounts = labelled_accounts
+        self._labels = AccountLabels(labelled_accounts)
         self.sessions: dict[str, Session] = {}
         self.returning: WeakSet[Session] = WeakSet()
         """Sessions that are being given back to their clients."""
@@ -213,9 +211,4 @@ class Sockets:
             CONNECTIONS.labels("none", "unauthenticated").inc(change)
         else:
             CONNECTIONS.labels(person.role, "authenticated").inc(change)
-            ACCOUNT_CONNECTIONS.labels(self._label(person.account_id)).inc(change)
-
-    def _label(self, account_id: UUID) -> str:
-        if account_id not in self._labels and len(self._labels) < self._labelled_accounts:
-            self._labels[account_id] = str(account_id)
-        return self._labels.get(account_id, OTHER_ACCOUNTS)
+            ACCOUNT_CONNECTIONS.labels(self._labels.of(person.account_id)).inc(change)

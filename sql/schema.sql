@@ -32,10 +32,12 @@ CREATE TABLE accounts (
     account_id uuid NOT NULL,
     name text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ai_provider text,                                           -- who answers; NULL: the desk's AI_PROVIDER
     -- Pages of these may show the widget; `self` is the desk's own.
     widget_origins text[] NOT NULL DEFAULT '{}',
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
-    CONSTRAINT accounts_name_present CHECK (name <> '')
+    CONSTRAINT accounts_name_present CHECK (name <> ''),
+    CONSTRAINT accounts_ai_provider_known CHECK (ai_provider IN ('embedded', 'anthropic', 'openai'))
 );
 
 ------------------------------------------------------------------------------------------------------------- people
@@ -347,6 +349,29 @@ CREATE TABLE ai_corrections (
 );
 CREATE INDEX ai_corrections_newest ON ai_corrections (account_id, corrected_at DESC);
 
+-- Each request to a model outside, with what it cost. A run may have several: tries, and answers asked for once more.
+CREATE TABLE ai_calls (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    provider text NOT NULL,
+    model text NOT NULL,
+    prompt text NOT NULL,                                       -- name@version-digest
+    outcome text NOT NULL,                                      -- 'ok' or the failure's code
+    fallback boolean NOT NULL,                                  -- the embedded provider answered instead
+    input_tokens integer NOT NULL,                              -- neither read from nor written to a cache
+    cache_read_tokens integer NOT NULL,
+    cache_write_tokens integer NOT NULL,
+    output_tokens integer NOT NULL,
+    cost_usd numeric,                                           -- NULL: not known
+    milliseconds integer NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT ai_calls_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT ai_calls_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_jobs (account_id, id),
+    CONSTRAINT ai_calls_cost_not_negative CHECK (cost_usd >= 0)
+);
+CREATE INDEX ai_calls_by_time ON ai_calls (account_id, created_at);
+
 ---------------------------------------------------------------------------------------------------------- knowledge
 
 -- What drafts are grounded in.
@@ -440,6 +465,14 @@ CREATE POLICY named_accounts ON ai_results TO hummdesk_worker USING (account_id 
 CREATE POLICY named_accounts ON teams TO hummdesk_worker USING (account_id = ANY (current_accounts()));
 CREATE POLICY named_accounts ON team_members TO hummdesk_worker USING (account_id = ANY (current_accounts()));
 CREATE POLICY named_accounts ON users TO hummdesk_worker USING (account_id = ANY (current_accounts()));
+CREATE POLICY named_accounts ON accounts TO hummdesk_worker USING (account_id = ANY (current_accounts()));
+
+ALTER TABLE ai_calls ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ai_calls FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON ai_calls TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON ai_calls TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT ON ai_calls TO hummdesk_app;
+GRANT SELECT ON ai_calls TO hummdesk_operator;
 
 --------------------------------------------------------------------------------------------------------------------- search
 

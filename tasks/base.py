@@ -10,7 +10,6 @@ in the broker would be lost with it, and would have to be shorter than its visib
 
 import asyncio
 import logging
-import random
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -27,12 +26,12 @@ from hummdesk import metrics
 from hummdesk.ai.protocol import ProviderError, ProviderRefused
 from hummdesk.announcement import announce, announce_updates
 from hummdesk.broker import TASKS, lease_seconds
-from hummdesk.config import Settings
 from hummdesk.errors import HummDeskError, Unavailable
 from hummdesk.models import Conversation
 from hummdesk.storage import conversations, jobs
 from hummdesk.storage.jobs import Job, Kind, Outcome, Ref, Settled, Verdict
 from tasks.app import app
+from tasks.backoff import backoff_seconds
 from tasks.child import Desk, child
 from tasks.step import Stepwise
 
@@ -162,10 +161,11 @@ class Run(ABC):
     def _failed(self, desk: Desk, job: Job, fault: Exception) -> Verdict:
         failure = next(failure for kind, failure in FAILURES if isinstance(fault, kind))
         metrics.ERRORS.labels(where="ai", code=failure.code).inc()
-        log.warning("AI run failed", extra={"kind": self.kind, "attempt": job.attempts}, exc_info=fault)
+        code = fault.code if isinstance(fault, ProviderError) else failure.code
+        log.warning("AI run failed", extra={"kind": self.kind, "attempt": job.attempts, "code": code}, exc_info=fault)
         if failure.permanent or job.attempts >= desk.settings.ai_max_attempts:
             return Verdict(job=job, status="failed", error=failure.message)
-        delay = backoff_seconds(desk.settings, job.attempts)
+        delay = backoff_seconds(desk.settings, job.attempts, fault)
         return Verdict(job=job, status="pending", error=failure.message, delay_seconds=delay)
 
     async def _settle(self, desk: Desk, tries: Sequence[Try]) -> Counter[str]:
@@ -194,7 +194,8 @@ class Run(ABC):
         for one in tries:
             job = one.verdict.job
             outcome = outcomes.get(job.id, "overtaken")
-            seconds = metrics.AI_SECONDS.labels(type=self.kind, provider=desk.provider.name, outcome=outcome)
+            provider = (one.verdict.payload or {}).get("provider") or desk.adviser.chosen(job)
+            seconds = metrics.AI_SECONDS.labels(type=self.kind, provider=provider, outcome=outcome)
             seconds.observe(one.seconds)
             log.debug("AI run ended", extra={"kind": self.kind, "outcome": outcome, "run_id": str(job.id)})
         return Counter(outcomes.get(one.verdict.job.id, "overtaken") for one in tries)
@@ -221,12 +222,6 @@ def register(run: Run) -> None:
         delivery = self.request.delivery_info or {}
         again = bool(delivery.get("redelivered"))
         child().run(lambda desk: run.attempt(desk, refs, delivery=UUID(self.request.id), redelivered=again))
-
-
-def backoff_seconds(settings: Settings, attempts: int) -> float:
-    """Doubles with each try up to the cap; from half of that to all of it, so that many do not come back at once."""
-    longest = min(settings.ai_retry_cap_seconds, settings.ai_retry_base_seconds * 2.0 ** (attempts - 1))
-    return longest * random.uniform(0.5, 1)
 
 
 async def _patiently(desk: Desk, write: Callable[[], Awaitable[T]]) -> T:

@@ -9,11 +9,11 @@ from typing import Any
 
 from celery import signals
 
-from hummdesk import ai, broadcast
-from hummdesk.ai.protocol import Provider
+from hummdesk import broadcast
 from hummdesk.broadcast import BroadcastService
 from hummdesk.config import Settings
 from hummdesk.storage.database import Database
+from tasks.adviser import Adviser
 from tasks.app import settings
 
 
@@ -22,7 +22,7 @@ class Desk:
     settings: Settings
     database: Database
     broadcast: BroadcastService
-    provider: Provider
+    adviser: Adviser
 
 
 class Child:
@@ -44,11 +44,13 @@ class Child:
         )
         await database.open()
         self._held.push_async_callback(database.close)
+        adviser = Adviser(settings, database)
+        self._held.push_async_callback(adviser.close)
         return Desk(
             settings=settings,
             database=database,
             broadcast=await self._held.enter_async_context(broadcast.from_settings(settings)),
-            provider=await self._held.enter_async_context(ai.opened(settings)),
+            adviser=adviser,
         )
 
 

@@ -39,12 +39,9 @@ class Classification(Run):
                 corrections=nearest.get(job.id, ()),
             )
             message = IncomingMessage(content=job.message.content, customer_name=job.message.sender_name)
-            found = await desk.provider.classify(message, context)
-            payload = {
-                "classification": found.wire(),
-                "confidence": found.confidence,
-                "provider": desk.provider.name,
-            }
+            advice = await desk.adviser.ask(job, lambda provider: provider.classify(message, context))
+            found = advice.value
+            payload = {"classification": found.wire(), "confidence": found.confidence, **advice.marks}
             says_nothing = found.category == "general" and found.priority == "low"  # a mere «thanks»
             telling = found.confidence >= SURE and not says_nothing
             return Found(outcome="done", payload=payload, priority=found.priority if telling else None)

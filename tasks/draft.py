@@ -25,7 +25,10 @@ class Drafting(Run):
 
         async def find(job: Job) -> Found:
             message, context = asked(job)
-            draft = await desk.provider.draft(message, context, known[job.account_id])
+            advice = await desk.adviser.ask(
+                job, lambda provider: provider.draft(message, context, known[job.account_id])
+            )
+            draft = advice.value
             payload = {
                 "draft": draft.wire(),
                 "confidence": draft.confidence,
@@ -33,7 +36,7 @@ class Drafting(Run):
                 "sources": list(draft.sources),
                 "based_on_seq": job.message.seq,
                 "assigned_to": str(job.assigned_to) if job.assigned_to else None,
-                "provider": desk.provider.name,
+                **advice.marks,
             }
             return Found(outcome=draft.outcome, payload=payload)
 

@@ -1,19 +1,17 @@
 """What the operator's commands look up and set: the person of a token, the pages of a widget."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from uuid import UUID
 
 from hummdesk.config import Settings
 from hummdesk.faults import Fault
 from hummdesk.models import Person
 from hummdesk.storage import directory, visitors
-from hummdesk.storage.database import Database, Transaction
+from hummdesk.storage.database import operator
 
 
 async def find(settings: Settings, *, email: str | None, contact: str | None, account_id: UUID | None) -> Person:
     """The user with this e-mail, or the contact with this e-mail or id; a Fault for none or several."""
-    async with _as_operator(settings) as tx:
+    async with operator(settings) as database, database.everywhere() as tx:
         if contact is not None:
             found = await directory.find_contacts(tx, email_or_id=contact)
         else:
@@ -23,19 +21,8 @@ async def find(settings: Settings, *, email: str | None, contact: str | None, ac
 
 async def set_widget_origins(settings: Settings, *, account_id: UUID, origins: list[str]) -> str:
     """Gives the account's name; NotFound for none."""
-    async with _as_operator(settings) as tx:
+    async with operator(settings) as database, database.everywhere() as tx:
         return await visitors.set_origins(tx, account_id=account_id, origins=origins)
-
-
-@asynccontextmanager
-async def _as_operator(settings: Settings) -> AsyncIterator[Transaction]:
-    database = Database(settings.postgres, role="hummdesk_operator", size=1, timeout=settings.db_timeout_seconds)
-    await database.open()
-    try:
-        async with database.everywhere() as tx:
-            yield tx
-    finally:
-        await database.close()
 
 
 def _the_one(found: list[Person], email: str | None, contact: str | None) -> Person:

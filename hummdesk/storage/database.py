@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from hummdesk.config import Settings
 from hummdesk.storage.translation import translated
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
@@ -123,6 +124,17 @@ class Database:
             except psycopg.OperationalError:
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, longest)
+
+
+@asynccontextmanager
+async def operator(settings: Settings) -> AsyncIterator[Database]:
+    """The database as the operator's commands see it: all accounts, one connection."""
+    database = Database(settings.postgres, role="hummdesk_operator", size=1, timeout=settings.db_timeout_seconds)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 @contextmanager

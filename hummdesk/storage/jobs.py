@@ -6,6 +6,8 @@ how long `published` and `running` are believed. Whoever has `settle` end a run 
 """
 
 import json
+import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +43,7 @@ class Job:
     """A claimed run. `attempts` counts this try; `assigned_to` is who has the conversation now.
 
     `overtaken`: the customer or an agent has said something after its message. `history` has the oldest first.
+    `provider` is the account's own choice, None for the default. `until` is its deadline, of time.monotonic().
     """
 
     id: UUID
@@ -51,6 +54,8 @@ class Job:
     assigned_to: UUID | None
     started_at: datetime
     overtaken: bool
+    provider: str | None
+    until: float
     history: tuple[Earlier, ...]
 
     @property
@@ -59,9 +64,11 @@ class Job:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
-        own = {name: row[name] for name in cls.__dataclass_fields__ if name not in ("message", "history")}
+        made = ("message", "history", "until")
+        own = {name: row[name] for name in cls.__dataclass_fields__ if name not in made}
         history = tuple(Earlier(**turn) for turn in reversed(row["history"]))
-        return cls(message=Message.from_row(nested(row, "message")), history=history, **own)
+        until = math.inf if row["seconds_left"] is None else time.monotonic() + row["seconds_left"]
+        return cls(message=Message.from_row(nested(row, "message")), history=history, until=until, **own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,8 @@ WITH named AS (
         ai_jobs.seq,
         ai_jobs.kind,
         ai_jobs.attempts,
-        ai_jobs.started_at
+        ai_jobs.started_at,
+        ai_jobs.deadline_at
 )
 SELECT
     job.account_id,
@@ -43,6 +44,8 @@ SELECT
     job.kind,
     job.attempts,
     job.started_at,
+    EXTRACT(epoch FROM job.deadline_at - clock_timestamp())::float8 AS seconds_left,
+    accounts.ai_provider AS provider,
     conversations.assigned_to,
     EXISTS (
         SELECT
@@ -77,6 +80,8 @@ SELECT
     messages.client_message_id AS message_client_message_id,
     messages.created_at AS message_created_at
 FROM job
+JOIN accounts
+  ON accounts.account_id = job.account_id
 JOIN messages
   ON messages.account_id = job.account_id
  AND messages.id = job.message_id

@@ -88,9 +88,11 @@ async def playing(protocol: Protocol) -> AsyncIterator[Played]:
     await site.start()
     host, port = runner.addresses[0][:2]
     played.url = f"http://{host}:{port}" + ("/v1" if protocol == "openai" else "")
-    yield played
-    played.released.set()
-    await runner.cleanup()
+    try:
+        yield played
+    finally:
+        played.released.set()
+        await runner.cleanup()
 
 
 def message(protocol: Protocol, text: str, *, stop: str = "end", usage: bool = True) -> dict[str, Any]:

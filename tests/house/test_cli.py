@@ -18,7 +18,20 @@ from hummdesk.cli import main
 from hummdesk.config import HOME_ENV_FILE, Settings
 from hummdesk.dev import home as homes
 
-COMMANDS = ["up", "serve", "relay", "migrate", "demo", "token", "env", "ai", "ai classify", "ai draft"]
+COMMANDS = [
+    "up",
+    "serve",
+    "relay",
+    "migrate",
+    "demo",
+    "token",
+    "env",
+    "ai",
+    "ai classify",
+    "ai draft",
+    "ai provider",
+    "ai costs",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -173,7 +186,7 @@ def test_the_ai_answers_each_line() -> None:
     unknown = CliRunner().invoke(main, ["ai", "classify", "--provider", "oracle"], input=text)
     assert (unknown.exit_code, unknown.stderr) == (
         2,
-        "hummdesk: wrong setting: AI_PROVIDER: 'oracle' is none of embedded\n",
+        "hummdesk: wrong setting: AI_PROVIDER: 'oracle' is none of embedded, anthropic, openai\n",
     )
 
 

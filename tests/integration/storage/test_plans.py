@@ -226,8 +226,8 @@ ROLES = {
     "messages.write": "writer",
 }
 """Who asks, where that is not the web process."""
-NOT_OF_REQUESTS = {"demo", "directory", "migrations"}
-"""What the operator's commands ask, seldom and of all accounts."""
+NOT_OF_REQUESTS = {"accounts", "calls", "demo", "directory", "migrations"}
+"""What the operator's commands ask, seldom and of all accounts, and what only inserts."""
 
 
 @pytest.fixture(scope="module")

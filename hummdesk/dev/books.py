@@ -1,0 +1,52 @@
+"""What the operator asks of the AI's books: who answers for whom, and what that has cost."""
+
+from dataclasses import asdict
+from decimal import Decimal
+from uuid import UUID
+
+import orjson
+
+from hummdesk.config import Settings
+from hummdesk.faults import Fault
+from hummdesk.storage import accounts, calls
+from hummdesk.storage.calls import Costs
+from hummdesk.storage.database import operator
+
+HEADINGS = ("account", "model", "calls", "failed", "fallbacks", "input", "output", "dollars", "unpriced", "median ms")
+
+
+async def provider(settings: Settings, account_id: UUID | None, name: str | None) -> list[str]:
+    """A line for each account, or for the one that is named, after `name` is chosen for it. Raises Fault."""
+    chosen = None if name == "default" else name
+    if chosen is not None and chosen not in settings.providers:
+        raise Fault(f"{chosen} has no key here: set {chosen.upper()}_API_KEY for the workers first")
+    async with operator(settings) as database, database.everywhere() as tx:
+        if name is not None and account_id is not None:
+            await accounts.choose_provider(tx, account_id, chosen)
+        found = [one for one in await accounts.accounts(tx) if account_id in (None, one.account_id)]
+    if not found:
+        raise Fault(f"there is no account {account_id}" if account_id else "there is no account yet")
+    return [f"{one.account_id}  {one.ai_provider or f'{settings.ai_provider} (default)'}  {one.name}" for one in found]
+
+
+async def costs(settings: Settings, *, days: int, as_json: bool) -> list[str]:
+    """A line for each account and model, under headings unless it is JSON."""
+    async with operator(settings) as database, database.everywhere() as tx:
+        found = await calls.costs(tx, days=days)
+    if as_json:
+        return [orjson.dumps(asdict(one), default=_number).decode() for one in found]
+    rows = [HEADINGS, *(_row(one) for one in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _row(one: Costs) -> tuple[str, ...]:
+    figures = (one.calls, one.failures, one.fallbacks, one.input_tokens, one.output_tokens)
+    dollars = "unknown" if one.cost_usd is None else f"{one.cost_usd:.4f}"
+    return (one.name, one.model, *map(str, figures), dollars, str(one.unpriced), str(one.median_milliseconds))
+
+
+def _number(value: object) -> float:
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError

@@ -1,0 +1,11 @@
+-- name: accounts()
+-- All accounts, each with the provider that it has chosen.
+SELECT account_id, name, ai_provider
+FROM accounts
+ORDER BY name, account_id;
+
+-- name: choose_provider(account_id, provider)!
+-- Have a provider answer for an account; without one the desk's default does.
+UPDATE accounts
+SET ai_provider = :provider
+WHERE account_id = :account_id;

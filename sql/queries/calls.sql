@@ -1,0 +1,82 @@
+-- name: store(ids, run_id, providers, models, prompts, outcomes, fallbacks, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, costs, milliseconds)!
+-- Note the requests of one try of a run.
+INSERT INTO ai_calls (
+    account_id,
+    id,
+    run_id,
+    provider,
+    model,
+    prompt,
+    outcome,
+    fallback,
+    input_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    output_tokens,
+    cost_usd,
+    milliseconds
+)
+SELECT
+    current_account(),
+    call.id,
+    :run_id,
+    call.provider,
+    call.model,
+    call.prompt,
+    call.outcome,
+    call.fallback,
+    call.input_tokens,
+    call.cache_read_tokens,
+    call.cache_write_tokens,
+    call.output_tokens,
+    call.cost_usd,
+    call.milliseconds
+FROM unnest(
+    :ids::uuid[],
+    :providers::text[],
+    :models::text[],
+    :prompts::text[],
+    :outcomes::text[],
+    :fallbacks::boolean[],
+    :input_tokens::integer[],
+    :cache_read_tokens::integer[],
+    :cache_write_tokens::integer[],
+    :output_tokens::integer[],
+    :costs::numeric[],
+    :milliseconds::integer[]
+) AS call (
+    id,
+    provider,
+    model,
+    prompt,
+    outcome,
+    fallback,
+    input_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    output_tokens,
+    cost_usd,
+    milliseconds
+);
+
+-- name: costs(days)
+-- What the models have cost each account in the last days. A sum without the calls whose price is not known.
+SELECT
+    ai_calls.account_id,
+    accounts.name,
+    ai_calls.provider,
+    ai_calls.model,
+    count(*) AS calls,
+    count(*) FILTER (WHERE ai_calls.outcome <> 'ok') AS failures,
+    count(*) FILTER (WHERE ai_calls.fallback) AS fallbacks,
+    sum(ai_calls.input_tokens + ai_calls.cache_read_tokens + ai_calls.cache_write_tokens) AS input_tokens,
+    sum(ai_calls.output_tokens) AS output_tokens,
+    sum(ai_calls.cost_usd) AS cost_usd,
+    count(*) FILTER (WHERE ai_calls.cost_usd IS NULL AND ai_calls.input_tokens > 0) AS unpriced,
+    percentile_disc(0.5) WITHIN GROUP (ORDER BY ai_calls.milliseconds) AS median_milliseconds
+FROM ai_calls
+JOIN accounts
+  ON accounts.account_id = ai_calls.account_id
+WHERE ai_calls.created_at > clock_timestamp() - make_interval(days => :days)
+GROUP BY ai_calls.account_id, accounts.name, ai_calls.provider, ai_calls.model
+ORDER BY accounts.name, ai_calls.account_id, cost_usd DESC NULLS LAST, ai_calls.model;
