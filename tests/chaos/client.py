@@ -162,6 +162,7 @@ class Client:
     async def _begin(self, welcome: dict[str, str]) -> None:
         try:
             if self.pid and welcome.get("pid") == self.pid:
+                await self._recover()
                 self.recovered += 1
             else:
                 self.sid, self.pid = welcome["sid"], welcome.get("pid", "")
@@ -178,6 +179,9 @@ class Client:
             self.whole.set()
         except (Away, Refused, TimeoutError):
             self.cut()
+
+    async def _recover(self) -> None:
+        """What is to be asked for after a recovery; messages have been replayed."""
 
     async def _catch_up(self) -> None:
         """Join first, so that nothing falls between; then ask for what was missed."""

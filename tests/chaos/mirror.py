@@ -22,11 +22,20 @@ class Mirror(Client):
         elif hasattr(self, "state"):
             apply(self.state, event, payload)
 
+    async def _recover(self) -> None:
+        """Who is there is not replayed."""
+        self._held = []
+        self.state["agents"] = await ask_agents(self)
+        self._take_held()
+
     async def _catch_up(self) -> None:
         self._held = []
         await super()._catch_up()
         self.state = await ask_state(self)
-        held, self._held = self._held, None
+        self._take_held()
+
+    def _take_held(self) -> None:
+        held, self._held = self._held or [], None
         for event, payload in held:
             apply(self.state, event, payload)
 
@@ -40,12 +49,16 @@ async def ask_state(client: Client) -> State:
             "messages"
         ]
         messages[conversation] = {message["seq"]: message["messageId"] for message in found}
-    agents = (await client.ask("get_presence", None))["agents"]
     return {
         "conversations": {one["conversationId"]: _row(one) for one in listed},
         "messages": messages,
-        "agents": {agent["agentId"]: agent["status"] for agent in agents},
+        "agents": await ask_agents(client),
     }
+
+
+async def ask_agents(client: Client) -> dict[str, str]:
+    answer = await client.ask("get_presence", None)
+    return {agent["agentId"]: agent["status"] for agent in answer["agents"]}
 
 
 def _row(conversation: dict[str, Any]) -> dict[str, Any]:
