@@ -50,13 +50,15 @@ Start = Callable[[World], AbstractAsyncContextManager[Server]]
 
 
 @asynccontextmanager
-async def hummdesk(world: World, *, workers: int = 1, on: frozenset[int] = cores.SERVER) -> AsyncIterator[Server]:
+async def hummdesk(
+    world: World, *, workers: int = 1, on: frozenset[int] = cores.SERVER, module: str = "hummdesk"
+) -> AsyncIterator[Server]:
     """The product as `serve` runs it; events come to it from this process, as they do from a Celery task."""
     port = free_port(0)
     account = world.accounts[0]
     tokens = cycle(account.agents)
     env = environment(world, port, UNLIMITED | {"PROMETHEUS_MULTIPROC_DIR": world.metrics_folder()})
-    command = (sys.executable, "-m", "hummdesk", "serve", "--port", str(port), "--workers", str(workers))
+    command = (sys.executable, "-m", module, "serve", "--port", str(port), "--workers", str(workers))
     running = run(world, "hummdesk", command, env=env, ready=partial(_is_healthy, port), on=on)
     async with running as pid, from_settings(world.settings) as broadcast:
 

@@ -17,6 +17,7 @@ WARM_UP = 0.3
 CONTENDERS = {  # node first: its capacity says at which load the two are compared
     "node": partial(node, job="desk", on=cores.BOTH),
     OURS: partial(hummdesk, on=cores.BOTH),
+    "ungathered": partial(hummdesk, on=cores.BOTH, module="bench.peers.ungathered"),
 }
 
 

@@ -12,7 +12,7 @@ from hummdesk.faults import Fault
 
 T = TypeVar("T")
 OURS = "hummdesk"
-PEERS = ("node", "bun", "stock", "nats", "nchan", "limit")
+PEERS = ("node", "bun", "stock", "nats", "nchan", "limit", "ungathered")
 
 Round = dict[str, dict[str, float]]
 """By figure, and in that by contender."""

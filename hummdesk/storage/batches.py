@@ -14,6 +14,10 @@ from hummdesk.storage.translation import translated
 Row = dict[str, Any]
 Statement = tuple[str, dict[str, Any]]
 
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
+"""To plan the statement for a message costs more than to run it. A plan that is kept was perhaps made when the tables
+were small, and must not read a whole one for that."""
+
 
 class Batches:
     """One connection that has taken the role `hummdesk_writer`, and with it the rows of the accounts that it names.
@@ -25,8 +29,9 @@ class Batches:
     def __init__(self, url: str, *, timeout: float) -> None:
         self._timeout = timeout
         self._pool = AsyncConnectionPool(
-            connection_string(url, role="hummdesk_writer", timeout=timeout),
-            kwargs={"row_factory": dict_row, "autocommit": True},  # BEGIN and COMMIT are in the pipeline
+            connection_string(url, role="hummdesk_writer", timeout=timeout, **PLANNED_ONCE),
+            # BEGIN and COMMIT are in the pipeline; prepared is what is executed for the first time
+            kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": 0},
             connection_class=psycopg.AsyncConnection[Row],
             min_size=1,
             max_size=1,

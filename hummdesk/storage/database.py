@@ -153,12 +153,16 @@ def _cut(connection: Transaction) -> None:
             descriptor.shutdown(socket.SHUT_RDWR)
 
 
-def connection_string(url: str, *, role: Role, timeout: float) -> str:
-    """`url` with a role that holds from the connection's first moment, so that RESET ROLE stays within it."""
+def connection_string(url: str, *, role: Role, timeout: float, **settings: str) -> str:
+    """`url` with a role that holds from the connection's first moment, so that RESET ROLE stays within it.
+
+    `settings` are further ones of PostgreSQL, for this connection.
+    """
     milliseconds = int(timeout * 1000)
     options = (
         f"{conninfo_to_dict(url).get('options') or ''}"
         f" -c role={role} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
+        f"{''.join(f' -c {name}={value}' for name, value in settings.items())}"
     )
     return make_conninfo(
         url,

@@ -1,7 +1,8 @@
 """An account made for one test, on the database that all tests share."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,12 +13,16 @@ from psycopg import sql
 
 from hummdesk.models import Conversation, Person, Role
 from hummdesk.storage import conversations, messages
+from hummdesk.storage.batches import Batches
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.ids import new_id
 from hummdesk.storage.messages import NewMessage, Sent
+from hummdesk.storage.writer import MessageWriter
 
 STAFF: dict[str, Role] = {"admin": "admin", "agent": "agent", "colleague": "agent", "viewer": "viewer"}
 CUSTOMERS = ("customer", "stranger")
+
+WRITER_TIMEOUT = 2.0
 
 
 @dataclass
@@ -144,3 +149,59 @@ async def owner(servers: Any, empty_database_url: str) -> AsyncIterator[str]:
         await superuser.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(name))
         await superuser.execute(sql.SQL("DROP OWNED BY {}").format(name))
         await superuser.execute(sql.SQL("DROP ROLE {}").format(name))
+
+
+class Desk:
+    """A writer, the transactions that it makes, and entries that it may forget."""
+
+    def __init__(self, url: str, app: Database) -> None:
+        self.batches = Batches(url, timeout=WRITER_TIMEOUT)
+        self.forgettable: list[tuple[UUID, UUID]] = []
+        self.writer = MessageWriter(self.batches, app, timeout=WRITER_TIMEOUT, forgettable=self._take)
+        self.transactions: list[int] = []
+        """Messages in each."""
+        self._run = self.batches.run
+        self.batches.run = self._count  # type: ignore[method-assign]
+
+    async def send(self, account: Any, who: str, content: str = "Hello", **more: Any) -> Sent:
+        message = NewMessage(**{"conversation_id": account.conversation, "content": content} | more)
+        return await self.writer.send(sender=account.people[who], message=message)
+
+    async def at_once(self, *sends: Awaitable[Sent]) -> list[Any]:
+        return await asyncio.gather(*sends, return_exceptions=True)
+
+    def _take(self, most: int) -> list[tuple[UUID, UUID]]:
+        taken, self.forgettable = self.forgettable[:most], self.forgettable[most:]
+        return taken
+
+    async def _count(self, accounts: Any, statements: Any) -> Any:
+        self.transactions += [text.count('"id"') for _, given in statements if (text := given.get("items"))]
+        return await self._run(accounts, statements)
+
+
+@asynccontextmanager
+async def opened(url: str, app: Database) -> AsyncIterator[Desk]:
+    desk = Desk(url, app)
+    await desk.batches.open()
+    yield desk
+    await desk.writer.settle()
+    await desk.batches.close()
+
+
+@pytest.fixture
+async def desk(database_url: str, app: Database) -> AsyncIterator[Desk]:
+    async with opened(database_url, app) as one:
+        yield one
+
+
+@pytest.fixture
+async def elsewhere(database_url: str, app: Database) -> AsyncIterator[Desk]:
+    """The writer of another web process."""
+    async with opened(database_url, app) as one:
+        yield one
+
+
+async def told_of(account: Any) -> list[Any]:
+    return await account.execute(
+        "SELECT id, conversation_id, seq, reopened_from FROM untold WHERE account_id = %(account)s ORDER BY seq"
+    )

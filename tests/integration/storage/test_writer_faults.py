@@ -1,0 +1,135 @@
+"""The message writer when something is locked, lost, forbidden or too much, and what it forgets on its way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from hummdesk.errors import Forbidden, Unavailable
+from hummdesk.storage import writer
+from hummdesk.storage.messages import Sent
+from tests.integration.storage.conftest import Desk, told_of
+
+
+@asynccontextmanager
+async def locked(account: Any) -> AsyncIterator[None]:
+    async with await psycopg.AsyncConnection.connect(account.url) as connection:
+        await connection.execute("SELECT FROM conversations WHERE id = %s FOR UPDATE", (account.conversation,))
+        yield
+
+
+async def test_a_locked_conversation_keeps_nobody_else_waiting(
+    account: Any, foreign: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LOCK_SECONDS", 0.4)
+    async with locked(account):
+        stuck = [asyncio.create_task(desk.send(account, "customer")) for _ in range(8)]
+        async with asyncio.timeout(0.3):
+            for number in range(1, 4):
+                assert (await desk.send(foreign, "customer")).message.seq == number
+        for one in await asyncio.gather(*stuck, return_exceptions=True):
+            assert isinstance(one, Unavailable)
+    assert (await account.see(account.admin)).last_seq == 0
+    assert (await desk.send(account, "customer")).message.seq == 1
+
+
+async def test_who_waits_for_a_lock_is_stored_when_it_is_free(account: Any, desk: Desk) -> None:
+    async with locked(account):
+        waiting = [asyncio.create_task(desk.send(account, "customer", client_message_id=f"{n}")) for n in range(3)]
+        while desk.transactions != [3]:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+    sent = await asyncio.gather(*waiting)
+    assert sorted(one.message.seq for one in sent) == [1, 2, 3]
+    assert len(await told_of(account)) == 3
+
+
+async def test_a_lost_connection_loses_and_doubles_nothing(account: Any, desk: Desk) -> None:
+    """The answer to a commit may be lost with it: the second try finds what the first one has stored."""
+    await desk.send(account, "customer")
+    honest, lost = desk._run, []
+
+    async def committed_and_lost(accounts: Any, statements: Any) -> Any:
+        rows = await honest(accounts, statements)
+        if not lost:
+            lost.append(rows)
+            raise Unavailable from psycopg.OperationalError("the connection is lost")
+        return rows
+
+    desk._run = committed_and_lost  # type: ignore[method-assign]
+    sent = await asyncio.gather(*(desk.send(account, "customer", str(n)) for n in range(5)))
+    assert lost
+    assert [(one.message.seq, one.message.content, one.created) for one in sent] == [
+        (n + 2, str(n), False) for n in range(5)
+    ], "told by the relay, from the outbox"
+    assert len(await told_of(account)) == 6
+
+
+async def test_a_connection_that_was_ended_is_noticed_by_nobody(account: Any, desk: Desk) -> None:
+    for number in range(1, 4):
+        await account.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name = 'hummdesk_writer'"
+        )
+        assert (await desk.send(account, "customer")).message.seq == number
+
+
+async def test_a_locked_table_is_unavailable_for_all_and_soon(account: Any, desk: Desk) -> None:
+    async with await psycopg.AsyncConnection.connect(account.url) as connection:
+        await connection.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+        answers = await desk.at_once(*(desk.send(account, "customer") for _ in range(3)))
+        assert [type(one) for one in answers] == [Unavailable] * 3
+    assert (await desk.send(account, "customer")).message.seq == 1
+
+
+@pytest.mark.parametrize("who", ["agent", "customer", "viewer"])
+async def test_who_was_disabled_stores_nothing_whatever_the_process_believes(
+    account: Any, foreign: Any, desk: Desk, who: str
+) -> None:
+    for disable in (
+        "UPDATE contacts SET active = false WHERE id = %(id)s",
+        "UPDATE users SET active = false WHERE id = %(id)s",
+    ):
+        await account.execute(disable, id=account.people[who].id)
+    answers = await desk.at_once(desk.send(foreign, "agent"), desk.send(account, who), desk.send(account, "admin"))
+    assert [type(one) for one in answers] == [Sent, Forbidden, Sent]
+    assert (await account.see(account.admin)).last_seq == 1
+
+
+async def test_a_batch_is_bounded_in_number_and_bytes(
+    account: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "BATCH", 4)
+    await asyncio.gather(*(desk.send(account, "customer") for _ in range(10)))
+    assert desk.transactions == [4, 4, 2]
+    monkeypatch.setattr(writer, "BATCH_BYTES", 10_000)
+    desk.transactions.clear()
+    await asyncio.gather(*(desk.send(account, "customer", "x" * 6_000) for _ in range(4)))
+    assert desk.transactions == [2, 2]
+    monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 100)
+    with pytest.raises(Unavailable):
+        await desk.send(account, "customer")
+
+
+async def test_what_was_told_is_forgotten_with_the_next_batch_or_without_one(account: Any, desk: Desk) -> None:
+    sent = [await desk.send(account, "customer") for _ in range(4)]
+    desk.forgettable = [(account.id, one.message.id) for one in sent[:2]]
+    await desk.send(account, "agent")
+    assert [row[2] for row in await told_of(account)] == [3, 4, 5]
+    desk.forgettable = [(account.id, one.message.id) for one in sent[2:]]
+    await desk.writer.forget_told()
+    assert [row[2] for row in await told_of(account)] == [5]
+
+
+async def test_what_could_not_be_forgotten_is_tried_again(account: Any, desk: Desk) -> None:
+    sent = await desk.send(account, "customer")
+    desk.forgettable = [(account.id, sent.message.id)]
+    async with await psycopg.AsyncConnection.connect(account.url) as connection:
+        await connection.execute("LOCK TABLE untold IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(Unavailable):
+            await desk.writer.forget_told()
+    await desk.writer.forget_told()
+    assert await told_of(account) == []
