@@ -19,6 +19,10 @@ BULK_TASKS = "hummdesk.bulk.*"
 """Tasks so named go to the bulk queue."""
 
 QUEUES: dict[Queue, str] = {queue: f"ai.{queue}" for queue in get_args(Queue)}
+KEY_PREFIX = "hummdesk:celery:"
+QUEUE_KEYS = tuple(KEY_PREFIX + name for name in QUEUES.values())
+"""Where in Redis the tasks of each queue wait."""
+
 BATCHES: dict[Kind, int] = {"classification": 25, "draft": 5}
 """Runs in one task, at the most: they are claimed and stored together, and share the fate of their process."""
 
@@ -40,7 +44,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
             # Until then a message that a dead worker took is hidden. No task is delayed in the broker, so the hard
             # limit is all that this has to exceed.
             "visibility_timeout": math.ceil(2 * lease_seconds(settings)),
-            "global_keyprefix": "hummdesk:celery:",
+            "global_keyprefix": KEY_PREFIX,
             "socket_timeout": SOCKET_SECONDS,
             "socket_connect_timeout": SOCKET_SECONDS,
             "socket_keepalive": True,

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from hummdesk.background import soon
 from hummdesk.broadcast import BroadcastService
+from hummdesk.bus.census import Census
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.reader import Reader
 from hummdesk.bus.viewers import ViewerLeases
@@ -72,6 +73,7 @@ class Desk:
     people: People
     presence: Presence
     viewers: ViewerLeases
+    census: Census
     broadcast: BroadcastService
     reader: Reader
     sockets: Sockets

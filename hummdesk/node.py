@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from hummdesk.background import end, soon
 from hummdesk.broadcast import BroadcastService, message_envelope
 from hummdesk.bus.absences import Absences
+from hummdesk.bus.census import Census
 from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Lease, Presence
@@ -43,6 +44,7 @@ WRITE_SECONDS = 2.0
 """The longest wait for a transaction that stores messages; one that takes so long holds up all of them."""
 REST_SECONDS = 30.0
 READINESS_SECONDS = 5.0
+CENSUS_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 PRESENCE_SECONDS = 2.0
 """Longest wait of a request for Redis; presence is made good at the next renewal."""
@@ -108,6 +110,11 @@ class Node:
             viewers=ViewerLeases(
                 connect(settings.redis, timeout=PRESENCE_SECONDS), lease_seconds=settings.presence_lease_seconds
             ),
+            census=Census(
+                connect(settings.redis, timeout=PRESENCE_SECONDS),
+                node=self.name,
+                lease_seconds=settings.presence_lease_seconds,
+            ),
             broadcast=broadcast,
             reader=self.reader,
             sockets=sockets,
@@ -126,6 +133,8 @@ class Node:
             asyncio.create_task(self._every(FORGET_SECONDS, self.desk.writer.forget_told)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_presence)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_viewers)),
+            asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_census)),
+            asyncio.create_task(self._every(CENSUS_SECONDS, self._tell_census)),
             asyncio.create_task(self._every(REST_SECONDS, self._rest)),
             asyncio.create_task(self._every(READINESS_SECONDS, self.desk.readiness.checks)),
             asyncio.create_task(self._watch_people()),
@@ -156,11 +165,13 @@ class Node:
             await self.desk.writer.forget_told()
         with suppress(Unavailable):
             await self.desk.presence.forget(self.name)
+            await self._tell_census()
         await self.reader.stop()
         await self.emitter.close()
         await self.absences.close()
         await self.desk.presence.close()
         await self.desk.viewers.close()
+        await self.desk.census.close()
         await self._batches.close()
         await self.desk.database.close()
 
@@ -215,6 +226,12 @@ class Node:
         for lease in await self.desk.presence.renew(list(present)):
             await self.desk.broadcast.presence("agent_online", agent=present[lease], status="online")
         await self.desk.departures.renew()
+
+    async def _renew_census(self) -> None:
+        await self.desk.census.tell(self.desk.sockets.census(whole=True))
+
+    async def _tell_census(self) -> None:
+        await self.desk.census.tell(self.desk.sockets.census(whole=False))
 
     async def _renew_viewers(self) -> None:
         await viewing.renew(self.desk)

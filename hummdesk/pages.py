@@ -12,7 +12,7 @@ BUILT = Path(__file__).parent / "web"
 HASHED = "assets"
 """The folder of the files that have a hash of their content in their name."""
 
-PAGES = {"/": "index.html"}
+PAGES = {"/": "index.html", "/ops": "ops.html"}
 DEMO_PAGES = {"/demo/shop": "shop.html"}
 """By path the file of each page, and of those for development. Every other file has its own name for a path."""
 

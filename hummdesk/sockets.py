@@ -115,6 +115,8 @@ class Sockets:
         self._server = server
         self._position = position
         self._labels = AccountLabels(labelled_accounts)
+        self._accounts: dict[UUID, dict[str, int]] = {}
+        self._changed: set[UUID] = set()
         self.sessions: dict[str, Session] = {}
         self.returning: WeakSet[Session] = WeakSet()
         """Sessions that are being given back to their clients."""
@@ -205,6 +207,17 @@ class Sockets:
             roles[role] = roles.get(role, 0) + 1
         return roles
 
+    def census(self, *, whole: bool) -> dict[UUID, dict[str, int]]:
+        """The sockets by role of all accounts here, or of those where this changed since it was asked last."""
+        asked = {*self._changed, *(self._accounts if whole else ())}
+        self._changed.clear()
+        found = {account_id: self._accounts[account_id] for account_id in asked}
+        found = {account_id: {role: n for role, n in roles.items() if n} for account_id, roles in found.items()}
+        for account_id, roles in found.items():
+            if not roles:
+                del self._accounts[account_id]
+        return found
+
     def _count(self, session: Session, change: int) -> None:
         person = session.person
         if person is None:
@@ -212,3 +225,6 @@ class Sockets:
         else:
             CONNECTIONS.labels(person.role, "authenticated").inc(change)
             ACCOUNT_CONNECTIONS.labels(self._labels.of(person.account_id)).inc(change)
+            roles = self._accounts.setdefault(person.account_id, {})
+            roles[person.role] = roles.get(person.role, 0) + change
+            self._changed.add(person.account_id)

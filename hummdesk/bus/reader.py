@@ -60,6 +60,8 @@ class ShardReader:
         self.shard = shard
         self.position = ""
         """The last entry that was delivered, or that was there before; empty while Redis has not said where it is."""
+        self.lag_seconds = 0.0
+        """Between the publication and the delivery of the last entry; 0 when nothing waits."""
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._deliver = deliver
         self._lost = lost
@@ -125,7 +127,7 @@ class ShardReader:
         answer = await self._redis.xread({stream: self.position}, count=BATCH, block=int(BLOCK_SECONDS * 1000))
         self._read_at = monotonic()
         if not answer:
-            BUS_LAG_SECONDS.labels(self.shard.number).set(0)
+            self._measure(0.0)
         for _, entries in answer or ():
             for entry_id, fields in entries:
                 self._pass(Entry.from_redis(entry_id, fields))
@@ -142,7 +144,11 @@ class ShardReader:
                 log.exception("an event was not delivered", extra={"event_name": event.event})
         self.position = entry.id
         self._keep(entry)
-        BUS_LAG_SECONDS.labels(self.shard.number).set(max(0.0, time() - entry.at))
+        self._measure(max(0.0, time() - entry.at))
+
+    def _measure(self, lag: float) -> None:
+        self.lag_seconds = lag
+        BUS_LAG_SECONDS.labels(self.shard.number).set(lag)
 
     # What was missed --------------------------------------------------------------------------------------------------
 
@@ -227,6 +233,11 @@ class Reader:
         """How far an account's events have been delivered; empty if nobody knows."""
         reader = self._readers.get(self.shard_of(account_id))
         return reader.position if reader else ""
+
+    def lag_seconds(self, account_id: UUID) -> float:
+        """How late the last events of an account's shard were delivered here."""
+        reader = self._readers.get(self.shard_of(account_id))
+        return reader.lag_seconds if reader else 0.0
 
     async def rest(self, accounts: Iterable[UUID]) -> None:
         """Stop reading the shards of which no account was needed now, nor when this was called before."""

@@ -215,16 +215,25 @@ class Time(fields.Field[str]):
         return {"type": "string", "format": "date-time"}
 
 
-class Share(fields.Field[float]):
-    """A number from 0 to 1."""
+class Amount(fields.Field[float]):
+    """A number from 0 to `most`."""
+
+    def __init__(self, *, most: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-            raise ValidationError("Must be a number from 0 to 1.")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= self._most:
+            raise ValidationError(f"Must be a number from 0 to {self._most}.")
         return value
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "number", "minimum": 0, "maximum": 1}
+        return {"type": "number", "minimum": 0, "maximum": self._most}
+
+
+def Share(**options: Any) -> Amount:  # noqa: N802 - a kind of field
+    """A part of a whole."""
+    return Amount(most=1, **options)
 
 
 class Free(fields.Field[dict[str, Any]]):

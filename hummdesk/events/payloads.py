@@ -10,7 +10,20 @@ from marshmallow import Schema, fields
 
 from hummdesk import errors
 from hummdesk.ai.protocol import Category, Priority, Sentiment, Tone
-from hummdesk.events.fields import MAX_SEQ, ByKey, Either, Flag, Free, Id, Items, OneOf, Share, Time, Whole, Words
+from hummdesk.events.fields import (
+    MAX_SEQ,
+    ByKey,
+    Either,
+    Flag,
+    Free,
+    Id,
+    Items,
+    OneOf,
+    Share,
+    Time,
+    Whole,
+    Words,
+)
 from hummdesk.models import Role
 
 CODES = sorted({errors.HummDeskError.code, *(error.code for error in errors.HummDeskError.__subclasses__())})

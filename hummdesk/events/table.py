@@ -10,8 +10,8 @@ from typing import Literal
 from marshmallow import Schema
 
 from hummdesk.desk import Desk, Payload
-from hummdesk.events import payloads, schemas
-from hummdesk.handlers import connection, conversation, message, presence
+from hummdesk.events import figures, payloads, schemas
+from hummdesk.handlers import connection, conversation, message, operations, presence
 from hummdesk.models import ANSWERING, STAFF, Role
 from hummdesk.sockets import Session
 
@@ -20,6 +20,7 @@ Handler = Callable[[Desk, Session, Payload], Awaitable[Payload]]
 EVERYBODY: frozenset[Role] = STAFF | {"customer"}
 TALKING: frozenset[Role] = ANSWERING | {"customer"}
 CUSTOMER: frozenset[Role] = frozenset({"customer"})
+ADMIN: frozenset[Role] = frozenset({"admin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ REQUESTS: dict[str, Request] = {
         Request("sync", schemas.Sync(), message.sync, EVERYBODY, payloads.Synced()),
         Request("get_presence", schemas.Nothing(), presence.get_presence, STAFF, payloads.Colleagues()),
         Request("get_teams", schemas.Nothing(), presence.get_teams, STAFF, payloads.Teams()),
+        Request("get_operations", schemas.Nothing(), operations.get_operations, ADMIN, figures.Operations()),
     )
 }
 

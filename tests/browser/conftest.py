@@ -34,6 +34,7 @@ class Shop:
     def __init__(self, url: str, account: dict[str, Any]) -> None:
         self.url = url
         self.agents = [user for user in account["users"] if user["role"] == "agent"]
+        self.admin = next(user for user in account["users"] if user["role"] == "admin")
         self.supervisor = next(user for user in account["users"] if user["role"] == "viewer")
         self.customers = account["customers"]
         self.clients: list[Client] = []

@@ -79,7 +79,8 @@ def _schema(request: Request) -> str:
 
 
 def _payload(schema: Schema) -> str:
-    return f"[`{type(schema).__name__}`](hummdesk/events/payloads.py)"
+    path = type(schema).__module__.replace(".", "/") + ".py"
+    return f"[`{type(schema).__name__}`]({path})"
 
 
 def _handler(request: Request) -> str:

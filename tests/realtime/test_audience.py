@@ -121,6 +121,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "sync": {"conversations": {str(account.conversation): 0}},
         "get_presence": None,
         "get_teams": None,
+        "get_operations": None,
         "authenticate": None,
     }[event]
 
@@ -132,7 +133,7 @@ ANSWERED_WITHOUT_ACCESS = {
     "agent_offline",
     "set_agent_status",
 }
-ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "start_conversation"}
+ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "start_conversation"}
 """Requests that name no conversation, or change nothing of it."""
 
 

@@ -22,6 +22,7 @@ from hummdesk.storage.conversations import MOST_FOUND, NEWEST, STATUSES
 from hummdesk.storage.database import Database
 from hummdesk.storage.ids import new_id
 from hummdesk.storage.messages import BEYOND, NewMessage, Outgoing, joined
+from hummdesk.storage.operations import MOST_RUNS
 from hummdesk.storage.queries import SQL
 
 ACCOUNTS = 4
@@ -100,6 +101,7 @@ PENDING, RUNNING, SILENT, DONE = (run_between(*ids) for ids in (("0", "008"), ("
 LIST = {"before_at": NEWEST[0], "before_id": NEWEST[1], "limit": 51}
 IN_BUSY = {"conversation_id": BUSY}
 DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
+EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
 FOUND = {"most": MOST_FOUND, "agent_id": None, "unassigned": False}
 EVENT = {"actor_id": AGENT, "actor_type": "agent", "event_id": new_id()}
 STAFF = Person(account_id=ACCOUNT, id=AGENT, email="a@example.com", name="User", role="agent")
@@ -197,6 +199,10 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("untold.forget", {"account_ids": [ACCOUNT] * 100, "ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
     ("untold.overdue", {"older_than_seconds": 0.0, "limit": 100}, 0),
     ("untold.depth", {}, 0),
+    ("operations.stored", {"since": UUID("fe" + 30 * "0"), "until": UUID("ff" + 30 * "0")}, 400),
+    ("operations.runs", EVER | {"most": MOST_RUNS}, MOST_RUNS),
+    ("operations.failures", EVER | {"most": MOST_RUNS, "shown": 10}, MOST_RUNS),
+    ("operations.waiting", {"most": 20}, 200),
     ("knowledge.articles", {}, 0),
     ("knowledge.canned_replies", {}, 0),
     (

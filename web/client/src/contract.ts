@@ -416,6 +416,51 @@ export interface Teams {
   teams: Array<Team>;
 }
 
+/** The sockets of one's own account, by role. */
+export interface Connections {
+  admin: number;
+  agent: number;
+  viewer: number;
+  customer: number;
+}
+
+/** AI runs of one kind: of the newest of the last hour what became of them, and how long those took that are done. `medianTime` and `slowTime`, which one in twenty exceeds, are in milliseconds, and absent while none is done. */
+export interface RunFigures {
+  processingType: "classification" | "draft";
+  done: number;
+  failed: number;
+  waiting: number;
+  medianTime?: number;
+  slowTime?: number;
+}
+
+/** An AI run that failed for good, in the words of `ai_error`. */
+export interface FailedRun {
+  runId: string;
+  processingType: "classification" | "draft";
+  error: string;
+  timestamp: string;
+}
+
+/** Of the whole desk: what it reaches, how late events are in milliseconds, how many tasks wait for a worker. */
+export interface Health {
+  postgresql: boolean;
+  redis: boolean;
+  bus: boolean;
+  busLag: number;
+  queuedTasks: number;
+}
+
+/** What an admin may watch: one's own account, and of the desk nothing that tells of another one. */
+export interface Operations {
+  connections: Connections;
+  messagesPerSecond: number;
+  ai: Array<RunFigures>;
+  failedRuns: Array<FailedRun>;
+  health: Health;
+  timestamp: string;
+}
+
 export interface ServerToClientEvents {
   authenticated: (payload: PersonIdentity) => void;
   authentication_error: (payload: ErrorReport) => void;
@@ -464,6 +509,7 @@ export interface ClientToServerEvents {
   sync: (payload: Sync, acknowledge?: Acknowledge<Synced>) => void;
   get_presence: (acknowledge?: Acknowledge<Colleagues>) => void;
   get_teams: (acknowledge?: Acknowledge<Teams>) => void;
+  get_operations: (acknowledge?: Acknowledge<Operations>) => void;
 }
 
 /** What each request is answered with besides `ok`. */
@@ -488,4 +534,5 @@ export interface Answers {
   sync: Synced;
   get_presence: Colleagues;
   get_teams: Teams;
+  get_operations: Operations;
 }

@@ -1,0 +1,53 @@
+"""What an admin watches: the own account's figures, and whether the desk as a whole is well."""
+
+from datetime import UTC, datetime
+from typing import get_args
+from uuid import UUID
+
+from hummdesk.broker import QUEUE_KEYS
+from hummdesk.desk import Desk, Payload
+from hummdesk.errors import wire_time
+from hummdesk.models import Role
+from hummdesk.sockets import Session
+from hummdesk.storage.jobs import Kind
+from hummdesk.storage.operations import Failure, Runs, activity
+
+
+async def get_operations(desk: Desk, session: Session, _: Payload) -> Payload:
+    account_id, moment = session.who.account_id, datetime.now(UTC)
+    async with desk.database.account(account_id) as tx:
+        found = await activity(tx, moment)
+    connected = await desk.census.of(account_id)
+    return {
+        "connections": {role: connected.get(role, 0) for role in get_args(Role)},
+        "messagesPerSecond": found.messages_per_second,
+        "ai": [_figures(kind, runs) for kind, runs in found.runs.items()],
+        "failedRuns": [_failed(failure) for failure in found.failures],
+        "health": await _health(desk, account_id),
+        "timestamp": wire_time(moment),
+    }
+
+
+def _figures(kind: Kind, runs: Runs) -> Payload:
+    figures: Payload = {"processingType": kind, "done": runs.done, "failed": runs.failed, "waiting": runs.waiting}
+    if runs.median is not None and runs.slow is not None:
+        figures |= {"medianTime": round(runs.median * 1000), "slowTime": round(runs.slow * 1000)}
+    return figures
+
+
+def _failed(failure: Failure) -> Payload:
+    return {
+        "runId": str(failure.run_id),
+        "processingType": failure.kind,
+        "error": failure.error,
+        "timestamp": wire_time(failure.at),
+    }
+
+
+async def _health(desk: Desk, account_id: UUID) -> Payload:
+    """The lag is that of the account's own shard; of the queues there is only their sum."""
+    checks = await desk.readiness.checks()
+    return {part: state == "ok" for part, state in checks.items()} | {
+        "busLag": round(desk.reader.lag_seconds(account_id) * 1000),
+        "queuedTasks": await desk.census.waiting(QUEUE_KEYS),
+    }

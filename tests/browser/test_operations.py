@@ -1,0 +1,64 @@
+"""The operators' page: its charts follow what happens, for admins and nobody else, on every screen."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.browser.conftest import Open, Shop
+from tests.browser.console import Console
+
+pytestmark = pytest.mark.timeout(90)
+
+
+async def watching(open_console: Open, shop: Shop, **options: Any) -> Console:
+    operator = await open_console(url=f"{shop.url}/ops", **options)
+    await operator.page.get_by_role("button", name=shop.admin["email"]).click()
+    await expect(operator.page.get_by_role("heading", name="Your account")).to_be_visible()
+    return operator
+
+
+def chart(operator: Console, title: str, now: str) -> Locator:
+    return operator.page.get_by_role("img", name=re.compile(rf"{title},.*Now: .*{now}"))
+
+
+async def test_the_charts_move_when_somebody_talks(open_console: Open, shop: Shop) -> None:
+    operator = await watching(open_console, shop)
+    await expect(chart(operator, "Messages a second", r"Messages 0\. Scale")).to_be_visible(timeout=20_000)
+    line = operator.page.locator(".chart:has-text('Messages a second') path.line-0").first
+    drawn = await line.get_attribute("d")
+    await shop.ask("Where is my parcel?", "It should have come on Monday.")
+    await expect(chart(operator, "Messages a second", r"Messages 0\.[1-9]")).to_be_visible(timeout=8_000)
+    await expect(chart(operator, "Connections", r"Customer [1-9]")).to_be_visible()
+    done = operator.page.get_by_role("row", name="Classification").get_by_role("cell").first
+    await expect(done).not_to_have_text("0")
+    assert await line.get_attribute("d") != drawn
+    await expect(operator.page.get_by_text("PostgreSQL answers")).to_be_visible()
+
+
+async def test_an_agent_is_refused_and_stays_signed_in_at_the_console(open_console: Open, shop: Shop) -> None:
+    agent = await open_console(url=f"{shop.url}/ops")
+    await agent.page.get_by_role("button", name=shop.agents[0]["email"]).click()
+    await expect(agent.page.get_by_role("alert")).to_contain_text("for the admins")
+    await expect(agent.page.get_by_role("heading", name="Your account")).to_be_hidden()
+    await agent.page.goto(shop.url)
+    await expect(agent.page.get_by_role("navigation", name="List of conversations")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nobody_is_kept_out(open_console: Open, shop: Shop, scheme: str, pictures: Path) -> None:
+    operator = await watching(open_console, shop, color_scheme=scheme)
+    assert await operator.barriers() == []
+    await operator.page.screenshot(path=pictures / f"operations-{scheme}.png", full_page=True)
+    assert "token" not in operator.page.url
+    await operator.page.set_viewport_size({"width": 360, "height": 740})
+    assert await operator.width() == 360
+    assert await operator.barriers() == []
+    await operator.page.screenshot(path=pictures / f"operations-phone-{scheme}.png", full_page=True)
+    await operator.page.keyboard.press("Tab")
+    await expect(operator.page.get_by_role("link", name="Console")).to_be_focused()
+    await operator.page.keyboard.press("Tab")
+    await operator.page.keyboard.press("Enter")
+    await expect(operator.page.get_by_role("button", name=shop.admin["email"])).to_be_visible()
