@@ -206,10 +206,12 @@ class Emitter:
     async def _execute(self, writes: list[_Write]) -> list[str]:
         if self._digest is None:
             self._digest = await self._redis.script_load(SCRIPT)
+        calls = [(len(keys := write.keys()), *keys, *write.arguments(self._length)) for write in writes]
+        if len(calls) == 1:  # a pipeline would be a sixth of what a lone event costs on its way to a socket
+            return [(await self._redis.evalsha(self._digest, *calls[0])).decode()]
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for write in writes:
-                keys = write.keys()
-                pipeline.evalsha(self._digest, len(keys), *keys, *write.arguments(self._length))
+            for call in calls:
+                pipeline.evalsha(self._digest, *call)
             return [answer.decode() for answer in await pipeline.execute()]
 
     def _published(self, item: _Item) -> None:
