@@ -5,7 +5,7 @@ from uuid import UUID
 from hummdesk.config import Settings
 from hummdesk.faults import Fault
 from hummdesk.models import Person
-from hummdesk.storage import directory, visitors
+from hummdesk.storage import accounts, directory
 from hummdesk.storage.database import operator
 
 
@@ -22,7 +22,7 @@ async def find(settings: Settings, *, email: str | None, contact: str | None, ac
 async def set_widget_origins(settings: Settings, *, account_id: UUID, origins: list[str]) -> str:
     """Gives the account's name; NotFound for none."""
     async with operator(settings) as database, database.everywhere() as tx:
-        return await visitors.set_origins(tx, account_id=account_id, origins=origins)
+        return await accounts.set_widget_origins(tx, account_id=account_id, origins=origins)
 
 
 def _the_one(found: list[Person], email: str | None, contact: str | None) -> Person:
@@ -33,6 +33,6 @@ def _the_one(found: list[Person], email: str | None, contact: str | None) -> Per
             f"no active user has the e-mail {email!r}; for a customer give --contact; `demo` prints who there is"
         )
     if len(found) > 1:
-        accounts = ", ".join(str(person.account_id) for person in found)
-        raise Fault(f"{found[0].email} is known in {len(found)} accounts, give one with --account: {accounts}")
+        known_in = ", ".join(str(person.account_id) for person in found)
+        raise Fault(f"{found[0].email} is known in {len(found)} accounts, give one with --account: {known_in}")
     return found[0]

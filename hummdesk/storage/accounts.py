@@ -1,9 +1,10 @@
-"""The accounts, and which provider answers for each."""
+"""The accounts, which provider answers for each, and which pages may show its widget."""
 
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
+from hummdesk.errors import NotFound
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -31,3 +32,11 @@ async def choose_provider(tx: Transaction, account_id: UUID, provider: str | Non
     """Operator: have it answer for the account from its next run on; False if there is no such account."""
     rows: int = await queries.choose_provider(tx, account_id=account_id, provider=provider)
     return rows == 1
+
+
+async def set_widget_origins(tx: Transaction, *, account_id: UUID, origins: list[str]) -> str:
+    """Operator: say which pages may show an account's widget; its name. Raises NotFound."""
+    found = await queries.set_widget_origins(tx, account_id=account_id, origins=origins)
+    if found is None:
+        raise NotFound("There is no such account")
+    return str(found["name"])

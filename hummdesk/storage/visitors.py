@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from hummdesk.errors import NotFound
 from hummdesk.models import Person
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.ids import new_id
@@ -25,11 +24,3 @@ async def add(tx: Transaction, *, account_id: UUID) -> Person:
     email = f"visitor-{visitor_id}@visitors.invalid"
     await queries.add_visitor(tx, visitor_id=visitor_id, email=email, name=NAME)
     return Person(account_id=account_id, id=visitor_id, email=email, name=NAME, role="customer")
-
-
-async def set_origins(tx: Transaction, *, account_id: UUID, origins: list[str]) -> str:
-    """Gives the account's name; NotFound for none."""
-    found = await queries.set_origins(tx, account_id=account_id, origins=origins)
-    if found is None:
-        raise NotFound("There is no such account")
-    return str(found["name"])

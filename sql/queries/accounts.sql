@@ -9,3 +9,10 @@ ORDER BY name, account_id;
 UPDATE accounts
 SET ai_provider = :provider
 WHERE account_id = :account_id;
+
+-- name: set_widget_origins(account_id, origins)^
+-- Say which pages may show an account's widget.
+UPDATE accounts
+SET widget_origins = :origins
+WHERE account_id = :account_id
+RETURNING name;

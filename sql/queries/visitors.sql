@@ -8,10 +8,3 @@ WHERE account_id = current_account();
 -- A contact of whom nothing is known yet.
 INSERT INTO contacts (account_id, id, email, name)
 VALUES (current_account(), :visitor_id, :email, :name);
-
--- name: set_origins(account_id, origins)^
--- Say which pages may show an account's widget.
-UPDATE accounts
-SET widget_origins = :origins
-WHERE account_id = :account_id
-RETURNING name;

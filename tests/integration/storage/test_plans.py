@@ -194,6 +194,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         0,
     ),
     ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
+    ("visitors.may_come_from", {"origins": ["https://shop.example"]}, 0),
+    ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
     ("untold.add", {"id": new_id(), "conversation_id": new_id(), "seq": 0}, 0),
     ("untold.message", {"id": md5(f"{BUSY}/9")}, 1),
     ("untold.forget", {"account_ids": [ACCOUNT] * 100, "ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
