@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,26 +102,29 @@ def events_table() -> str:
 
 def _senders(event: str) -> str:
     """The functions that send it or have it sent."""
+    return ", ".join(link for link, constants in _sending() if event in constants)
+
+
+@cache
+def _sending() -> list[tuple[str, set[str]]]:
+    """Each function that sends something, as a link, with the texts that it gives to what it calls for that."""
     found = []
     for file in sorted((ROOT / "hummdesk").rglob("*.py")):
-        functions = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, FUNCTIONS))
-        path = file.relative_to(ROOT)
-        found += [f"[`{function.name}`]({path})" for function in functions if _sends(function, event)]
-    return ", ".join(found)
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, FUNCTIONS) and (constants := _constants(node)):
+                found.append((f"[`{node.name}`]({file.relative_to(ROOT)})", constants))
+    return found
 
 
-def _sends(function: ast.AST, event: str) -> bool:
-    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
-    return any(
-        SENDING & {getattr(call.func, "attr", None), getattr(call.func, "id", None)}
-        and event
-        in [
-            part.value
-            for part in [*call.args, *(word.value for word in call.keywords)]
-            if isinstance(part, ast.Constant)
-        ]
+def _constants(function: ast.AST) -> set[str]:
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return {
+        part.value
         for call in calls
-    )
+        if SENDING & {getattr(call.func, "attr", None), getattr(call.func, "id", None)}
+        for part in [*call.args, *(word.value for word in call.keywords)]
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    }
 
 
 def first_session() -> str:
