@@ -119,7 +119,8 @@ export class Desk {
       return;
     }
     this.say(state === "online" ? null : state);
-    if (state !== "recovered") await Promise.all([this.list.load(), this.look(), this.lookAgain()]);
+    // Conversations and messages come by themselves after a recovery; who is there does not.
+    await Promise.all([state !== "recovered" && this.list.load(), this.look(), this.lookAgain()]);
     if (this.openId && this.thread?.state !== "ready") await this.join(this.openId);
   }
 
