@@ -1,4 +1,5 @@
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,8 @@ import pytest
 from hummdesk import ai
 from hummdesk.ai.protocol import Article, CannedReply, Context, Knowledge, Provider, Team
 from hummdesk.dev.company import company
+from tests.ai.asking import Desk, asking
+from tests.ai.played import PROTOCOLS, Played, playing
 
 HERE = Path(__file__).parent
 
@@ -41,3 +44,15 @@ def knowledge_of(firm: str) -> Knowledge:
 BILLING = Team(id=UUID(int=1), name="Billing & Finance", agent_ids=(UUID(int=11), UUID(int=12)))
 CARE = Team(id=UUID(int=2), name="Customer Care", agent_ids=(UUID(int=21),))
 CONTEXT = Context(teams=(BILLING, CARE), online=frozenset({UUID(int=12)}))
+
+
+@pytest.fixture(params=PROTOCOLS)
+async def played(request: pytest.FixtureRequest) -> AsyncIterator[Played]:
+    async with playing(request.param) as server:
+        yield server
+
+
+@pytest.fixture
+async def desk(played: Played) -> AsyncIterator[Desk]:
+    async with asking(played) as made:
+        yield made

@@ -1,18 +1,11 @@
 """Models outside, by the official clients, against a real server that plays each provider's protocol."""
 
 import json
-import socket
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import pytest
 
-from hummdesk import ai
-from hummdesk.ai.outside import Call, OutsideProvider
 from hummdesk.ai.protocol import (
     Article,
     CannedReply,
@@ -20,29 +13,19 @@ from hummdesk.ai.protocol import (
     Correction,
     IncomingMessage,
     Knowledge,
-    ProviderError,
-    ProviderRefused,
-    Team,
     Turn,
 )
 from hummdesk.config import Settings
+from tests.ai.asking import CONTEXT, MESSAGE, SUPPORT, Desk
 from tests.ai.played import (
     CLASSIFICATION,
     DRAFT,
-    PROTOCOLS,
     USAGE,
-    Behaviour,
     Played,
-    drips,
-    fails,
-    hangs,
-    hangs_up,
     playing,
     says,
-    sends,
 )
 
-MESSAGE = IncomingMessage(content="I was charged twice for my order!", customer_name="Hugo Marchetti")
 KNOWLEDGE = Knowledge(
     articles=(
         Article(id="a1", title="Refunds", body="A refund takes five working days. See https://shop.example/refunds."),
@@ -50,44 +33,6 @@ KNOWLEDGE = Knowledge(
     ),
     canned_replies=(CannedReply(title="Sorry", content="We are sorry to hear that."),),
 )
-SUPPORT = Team(id=UUID(int=1), name="Billing", agent_ids=(UUID(int=11), UUID(int=12)))
-CONTEXT = Context(teams=(SUPPORT,), online=frozenset({UUID(int=12)}))
-QUICK = {"ai_classify_seconds": 0.5, "ai_draft_seconds": 0.5}
-
-
-@pytest.fixture(params=PROTOCOLS)
-async def played(request: pytest.FixtureRequest) -> AsyncIterator[Played]:
-    async with playing(request.param) as server:
-        yield server
-
-
-class Desk:
-    """A provider on a played server, with its books."""
-
-    def __init__(self, played: Played, **changes: Any) -> None:
-        self.outside = ai.Outside(played.protocol, Settings(**(played.settings() | changes)))
-        self.calls: list[Call] = []
-
-    @property
-    def provider(self) -> OutsideProvider:
-        return self.outside.provider(note=self.calls.append)
-
-    @property
-    def outcomes(self) -> list[str]:
-        return [call.outcome for call in self.calls]
-
-
-@asynccontextmanager
-async def asking(played: Played, **changes: Any) -> AsyncIterator[Desk]:
-    desk = Desk(played, **changes)
-    yield desk
-    await desk.outside.close()
-
-
-@pytest.fixture
-async def desk(played: Played) -> AsyncIterator[Desk]:
-    async with asking(played) as made:
-        yield made
 
 
 async def test_a_classification(played: Played, desk: Desk) -> None:
@@ -201,121 +146,6 @@ async def test_the_cost_of_a_model_without_a_price_is_not_known(played: Played) 
     await desk.outside.close()
 
 
-REPAIRED = (says("I would say billing."), says({"category": "billing"}))
-"""What is asked for once more before it is a failure."""
-
-FAILURES: list[tuple[str, Behaviour, str, bool]] = [
-    ("too many requests", fails(429, "rate_limit_error"), "rate_limited", True),
-    ("broken", fails(500, "api_error"), "server_error", True),
-    ("bad gateway", fails(502), "server_error", True),
-    ("overloaded", fails(529, "overloaded_error"), "overloaded", True),
-    ("request time-out", fails(408), "timeout", True),
-    ("conflict", fails(409), "server_error", True),
-    ("hangs", hangs, "timeout", True),
-    ("drips", drips, "timeout", True),
-    ("hangs up", hangs_up, "unreachable", True),
-    ("a page", sends(b"<html>Welcome to nginx!</html>", "text/html"), "unusable", True),
-    ("no JSON", sends(b"{'a': 1"), "unusable", True),
-    ("other JSON", sends(b'{"hello": "world"}'), "unusable", True),
-    ("a list", sends(b"[1, 2]"), "unusable", True),
-    ("null", sends(b"null"), "unusable", True),
-    ("nothing", sends(b""), "unusable", True),
-    ("no fields", sends(b'{"choices": [{}], "content": [{}], "usage": {}}'), "unusable", True),
-    ("words", REPAIRED[0], "unusable", True),
-    ("wrong form", REPAIRED[1], "unusable", True),
-    ("refuses", says(CLASSIFICATION, stop="refusal"), "refusal", False),
-    ("too long", says('{"category": "bil', stop="length"), "length", False),
-    ("no credit by 402", fails(402, "billing_error"), "spent", False),
-    ("no credit by 429", fails(429, "insufficient_quota"), "spent", False),
-    ("bad request", fails(400, "invalid_request_error"), "bad_request", False),
-    ("wrong key", fails(401, "authentication_error"), "unauthorized", False),
-    ("not allowed", fails(403, "permission_error"), "forbidden", False),
-    ("no such model", fails(404, "not_found_error"), "bad_request", False),
-    ("too large", fails(413), "bad_request", False),
-    ("unprocessable", fails(422), "bad_request", False),
-]
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "code", "may_be_tried_again"), [case[1:] for case in FAILURES], ids=[case[0] for case in FAILURES]
-)
-async def test_a_failure_is_told_by_its_code(
-    played: Played, behaviour: Behaviour, code: str, may_be_tried_again: bool
-) -> None:
-    desk = Desk(played, **QUICK)
-    played.plays(behaviour)
-    began = time.monotonic()
-    with pytest.raises(ProviderError) as failure:
-        await desk.provider.classify(MESSAGE, CONTEXT)
-    assert time.monotonic() - began < 3
-    assert failure.value.code == code
-    assert isinstance(failure.value, ProviderRefused) is not may_be_tried_again
-    assert "charged" not in str(failure.value), "what a customer wrote gets into no log"
-    assert failure.value.__cause__ is None
-    requests = 2 if behaviour in REPAIRED else 1
-    assert len(played.asked) == requests, "whoever called decides whether to try again, not the client"
-    assert desk.outcomes == [code] * requests
-    await desk.outside.close()
-
-
-async def test_the_filter_of_openai_is_a_refusal() -> None:
-    async with playing("openai") as played:
-        desk = Desk(played)
-        played.plays(says("", stop="filter"))
-        with pytest.raises(ProviderRefused) as failure:
-            await desk.provider.classify(MESSAGE, CONTEXT)
-        assert failure.value.code == "refusal"
-        await desk.outside.close()
-
-
-@pytest.mark.parametrize("code", ["enforced_spend_limit_reached", "contract_spend_limit_reached"])
-async def test_a_spending_limit_is_used_up_credit(code: str) -> None:
-    async with playing("anthropic") as played:
-        desk = Desk(played)
-        error = {"type": "rate_limit_error", "message": "limit", "details": {"error_code": code}}
-
-        async def limited(*_: Any) -> Any:
-            from aiohttp import web
-
-            return web.json_response({"type": "error", "error": error}, status=429)
-
-        played.plays(limited)
-        with pytest.raises(ProviderRefused) as failure:
-            await desk.provider.classify(MESSAGE, CONTEXT)
-        assert failure.value.code == "spent"
-        await desk.outside.close()
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"Retry-After": "7"}, 7.0),
-        ({"retry-after-ms": "1500", "Retry-After": "7"}, 1.5),
-        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0.0),
-        ({"Retry-After": "soon"}, None),
-        ({}, None),
-    ],
-)
-async def test_how_long_the_server_asks_to_wait_is_told(
-    played: Played, desk: Desk, headers: dict[str, str], seconds: float | None
-) -> None:
-    played.plays(fails(429, **headers))
-    with pytest.raises(ProviderError) as failure:
-        await desk.provider.classify(MESSAGE, CONTEXT)
-    assert failure.value.retry_after == seconds
-
-
-async def test_nobody_at_the_address(played: Played) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    desk = Desk(played, **{f"{played.protocol}_base_url": address})
-    with pytest.raises(ProviderError) as failure:
-        await desk.provider.classify(MESSAGE, CONTEXT)
-    assert (failure.value.code, desk.outcomes) == ("unreachable", ["unreachable"])
-    await desk.outside.close()
-
-
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -345,17 +175,6 @@ async def test_an_answer_that_cannot_be_read_is_asked_for_once_more(played: Play
     assert "JSON" in user["content"]
 
 
-async def test_the_second_try_shares_the_time_of_the_first(played: Played) -> None:
-    desk = Desk(played, ai_classify_seconds=1.0)
-    played.plays(says("Billing, I think."), hangs)
-    began = time.monotonic()
-    with pytest.raises(ProviderError) as failure:
-        await desk.provider.classify(MESSAGE, CONTEXT)
-    assert time.monotonic() - began < 1.5
-    assert (failure.value.code, desk.outcomes) == ("timeout", ["unusable", "timeout"])
-    await desk.outside.close()
-
-
 @pytest.mark.parametrize("content", ["", " \n", "x" * 100_000, "\ud800", "\x00", "🙂" * 500, "שלום", "<b>hi</b>"])
 async def test_any_message_can_be_sent(played: Played, desk: Desk, content: str) -> None:
     played.plays(says(CLASSIFICATION))
@@ -367,30 +186,6 @@ async def test_an_answer_that_nothing_can_store_is_cleaned(played: Played, desk:
     played.plays(says(DRAFT | {"content": "Five\x00 working \ud800days\u202e\U000e0041."}))
     draft = await desk.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
     assert draft.content == "Five working ?days."
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"category": "vip"},
-        {"priority": "now"},
-        {"urgency": 11},
-        {"urgency": "6"},
-        {"sentiment": "angry"},
-        {"confidence": 1.5},
-        {"confidence": float("nan")},
-        {"language": "English, obviously"},
-        {"tags": ["approved-refund"]},
-        {"tags": "refund"},
-        {"team": None},
-    ],
-    ids=str,
-)
-async def test_an_answer_outside_the_schema_is_refused(played: Played, desk: Desk, wrong: dict[str, Any]) -> None:
-    played.plays(says(CLASSIFICATION | wrong))
-    with pytest.raises(ProviderError) as failure:
-        await desk.provider.classify(MESSAGE, CONTEXT)
-    assert failure.value.code == "unusable"
 
 
 async def test_a_team_that_was_not_given_is_none(played: Played, desk: Desk) -> None:

@@ -12,7 +12,8 @@ from sanic import Sanic
 from hummdesk.app import build
 from hummdesk.config import Settings
 from hummdesk.node import Node
-from tests.realtime.world import Account
+from tests.realtime.returning import Front, Returning, front, say
+from tests.realtime.world import Account, Client
 
 
 @asynccontextmanager
@@ -94,3 +95,26 @@ async def account(new_account: Callable[[], Awaitable[Account]]) -> Account:
 async def foreign(new_account: Callable[[], Awaitable[Account]]) -> Any:
     """Another account on the same desk."""
     return await new_account()
+
+
+@pytest.fixture
+async def sender(account: Account) -> Client:
+    return await account.connect("agent", joins=True)
+
+
+@pytest.fixture
+async def clients() -> AsyncIterator[Front]:
+    async with front() as clients:
+        yield clients
+
+
+@pytest.fixture
+async def lost(account: Account, clients: Front, sender: Client) -> Returning:
+    """The customer's connection, just cut; it had joined the conversation and heard a message."""
+    connection = await clients.connect(account.url, account.token("customer"))
+    await connection.hears("authenticated")
+    await connection.do("join_conversation", str(account.conversation))
+    await say(account, sender, "before")
+    await connection.hears("new_message", content="before")
+    connection.cut()
+    return connection

@@ -8,6 +8,8 @@ from typing import Any
 import aiohttp
 import orjson
 
+from tests.realtime.world import Account, Client
+
 PATIENCE_SECONDS = 5.0
 
 
@@ -111,3 +113,8 @@ class Front:
 async def front() -> AsyncIterator[Front]:
     async with aiohttp.ClientSession() as session:
         yield Front(session)
+
+
+async def say(account: Account, sender: Client, content: str, **more: Any) -> None:
+    await sender.do("send_message", {"conversationId": str(account.conversation), "content": content, **more})
+    await sender.hears("new_message", content=content)

@@ -1,68 +1,13 @@
 """A socket that comes back after a short loss has missed nothing; one that cannot be told everything begins anew."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from typing import Any
 
-import aiohttp
 import pytest
-from redis.asyncio import Redis
 
-from hummdesk.bus.reader import ShardReader
-from hummdesk.config import Settings
 from hummdesk.handlers import recovery
 from hummdesk.node import Node
-from tests.realtime.conftest import running
-from tests.realtime.returning import Front, Returning, front
+from tests.realtime.returning import Front, Returning, say
 from tests.realtime.world import Account, Client
-
-
-@pytest.fixture
-async def sender(account: Account) -> Client:
-    return await account.connect("agent", joins=True)
-
-
-@pytest.fixture
-async def clients() -> AsyncIterator[Front]:
-    async with front() as clients:
-        yield clients
-
-
-@pytest.fixture
-async def lost(account: Account, clients: Front, sender: Client) -> Returning:
-    """The customer's connection, just cut; it had joined the conversation and heard a message."""
-    connection = await clients.connect(account.url, account.token("customer"))
-    await connection.hears("authenticated")
-    await connection.do("join_conversation", str(account.conversation))
-    await say(account, sender, "before")
-    await connection.hears("new_message", content="before")
-    connection.cut()
-    return connection
-
-
-async def say(account: Account, sender: Client, content: str, **more: Any) -> None:
-    await sender.do("send_message", {"conversationId": str(account.conversation), "content": content, **more})
-    await sender.hears("new_message", content=content)
-
-
-async def outcomes(url: str) -> dict[str, float]:
-    async with aiohttp.ClientSession() as session:
-        lines = (await (await session.get(f"{url}/metrics")).text()).splitlines()
-    found = (line.split('outcome="')[1].split('"} ') for line in lines if line.startswith("hummdesk_recoveries_total"))
-    return {name: float(value) for name, value in found}
-
-
-async def begins_anew(
-    account: Account, clients: Front, lost: Returning, outcome: str, *, token: str | None = None, **other: str
-) -> Returning:
-    before = (await outcomes(account.url)).get(outcome, 0)
-    again = await clients.back(account.url, token or account.token("customer"), lost, **other)
-    assert again.sid != lost.sid
-    assert again.pid != lost.pid
-    assert not again.missed
-    assert (await outcomes(account.url))[outcome] == before + 1
-    return again
 
 
 async def test_what_was_missed_comes_before_the_welcome_once_and_in_order(
@@ -227,66 +172,6 @@ async def test_a_role_that_was_lost_is_lost(account: Account, clients: Front, se
         await again.do("send_message", {"conversationId": conversation, "content": "x"})
 
 
-async def test_a_disabled_person_does_not_come_back(
-    account: Account, clients: Front, sender: Client, lost: Returning
-) -> None:
-    await say(account, sender, "secret")
-    await account.execute("UPDATE contacts SET active = false WHERE id = %(id)s", id=account.people["customer"].id)
-    again = await begins_anew(account, clients, lost, "token")
-    await again.hears("authentication_error")
-
-
-async def test_the_token_is_verified_again_and_a_bad_one_uses_nothing_up(
-    account: Account, clients: Front, sender: Client, lost: Returning
-) -> None:
-    await say(account, sender, "missed")
-    again = await begins_anew(account, clients, lost, "token", token=account.token("customer", hours=-1))
-    assert (await again.hears("authentication_error"))["code"] == "TOKEN_EXPIRED"
-    await begins_anew(account, clients, lost, "token", token="no.token.atall")
-    right = await clients.back(account.url, account.token("customer"), lost)
-    assert right.messages() == ["missed"]
-
-
-async def test_nobody_else_comes_back_as_this_socket(
-    account: Account, foreign: Account, clients: Front, lost: Returning
-) -> None:
-    await begins_anew(account, clients, lost, "person", token=account.token("stranger"))
-    await begins_anew(account, clients, lost, "unknown")
-    connection = await clients.connect(account.url, account.token("agent"))
-    await connection.hears("authenticated")
-    connection.cut()
-    await begins_anew(account, clients, connection, "person", token=foreign.token("agent"))
-
-
-async def test_it_comes_back_once(account: Account, clients: Front, lost: Returning) -> None:
-    again, other = await asyncio.gather(*(clients.back(account.url, account.token("customer"), lost) for _ in range(2)))
-    assert sorted([again.sid == lost.sid, other.sid == lost.sid]) == [False, True]
-
-
-@pytest.mark.parametrize(
-    "offset", ["", "x", "1-0", "9999999999999-0", "1-1.", "-1-0", "1e3-0", "٣-١", "1-1.1.1", "9" * 400 + "-0"]
-)
-async def test_an_offset_that_the_stream_does_not_have(
-    account: Account, clients: Front, lost: Returning, offset: str
-) -> None:
-    readable = recovery._OFFSET.fullmatch(offset)
-    await begins_anew(account, clients, lost, "gap" if readable else "offset", offset=offset)
-
-
-@pytest.mark.parametrize("pid", ["", "x", "../leases", "*", "a" * 100_000])
-async def test_a_pid_that_nobody_has(account: Account, clients: Front, lost: Returning, pid: str) -> None:
-    await begins_anew(account, clients, lost, "unknown", pid=pid)
-
-
-@pytest.mark.parametrize("claim", [{"pid": 1}, {"offset": None}, {"pid": {"a": 1}}, {"offset": ["x"]}])
-async def test_a_claim_that_is_none_is_an_ordinary_connect(
-    account: Account, clients: Front, lost: Returning, claim: Any
-) -> None:
-    again = await clients.back(account.url, account.token("customer"), lost, **claim)
-    assert again.sid != lost.sid
-    await again.hears("authenticated")
-
-
 async def test_an_offset_within_an_entry(account: Account, clients: Front, node: Node, sender: Client) -> None:
     """What one tick has published: some of it was heard, some not."""
     connection = await clients.connect(account.url, account.token("colleague"))
@@ -300,43 +185,6 @@ async def test_an_offset_within_an_entry(account: Account, clients: Front, node:
         connection = await clients.back(account.url, account.token("colleague"), connection, offset=f"{entry}.{place}")
         assert [event for event, _ in connection.missed] == missed
         connection.cut()
-
-
-async def test_a_farewell_is_for_good(account: Account, clients: Front, node: Node) -> None:
-    connection = await clients.connect(account.url, account.token("customer"))
-    await connection.hears("authenticated")
-    await connection.leave()
-    async with asyncio.timeout(5):
-        while connection.sid in node.desk.sockets.sessions:
-            await asyncio.sleep(0.01)
-    await begins_anew(account, clients, connection, "unknown")
-
-
-async def test_who_missed_too_much_begins_anew(
-    account: Account, clients: Front, node: Node, sender: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recovery, "MOST_MISSED", 2)
-    connection = await clients.connect(account.url, account.token("colleague"))
-    await connection.hears("authenticated")
-    connection.cut()
-    for number in range(3):
-        await node.desk.broadcast.to_account(account.id, "number", {"number": number})
-    await sender.hears("number", number=2)
-    again = await clients.back(account.url, account.token("colleague"), connection)
-    assert again.sid != connection.sid
-
-
-async def test_a_change_of_the_person_while_it_comes_back(
-    account: Account, clients: Front, node: Node, lost: Returning, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    honest = ShardReader.reach
-
-    async def reach(reader: ShardReader, entry_id: str, place: int | None) -> bool:
-        node.desk.sockets.doubt(account.people["customer"].id)
-        return await honest(reader, entry_id, place)
-
-    monkeypatch.setattr(ShardReader, "reach", reach)
-    await begins_anew(account, clients, lost, "changed")
 
 
 async def test_presence_is_silent_about_it(account: Account, clients: Front, sender: Client) -> None:
@@ -389,40 +237,3 @@ async def test_events_that_come_while_it_comes_back_come_once(
 
 def numbers_of(connection: Returning) -> list[int]:
     return [payload["number"] for event, payload in (*connection.missed, *connection.heard) if event == "number"]
-
-
-async def test_after_a_flush_it_begins_anew(
-    account: Account, clients: Front, web_settings: Settings, lost: Returning
-) -> None:
-    async with Redis.from_url(web_settings.redis) as redis:
-        await redis.delete(f"hummdesk:absence:{lost.pid}")
-    await begins_anew(account, clients, lost, "unknown")
-
-
-async def test_when_redis_has_lost_events_everybody_concerned_is_told(
-    account: Account, clients: Front, sender: Client, node: Node
-) -> None:
-    connection = await clients.connect(account.url, account.token("customer"))
-    await connection.hears("authenticated")
-    shard = node.reader._readers[node.reader.shard_of(account.id)].shard
-    node._tell_loss(shard)
-    reason = await connection.hears("disconnect_reason")
-    assert (reason["code"], reason["reconnect"]) == ("RESYNC", True)
-    await connection.ends()
-    await asyncio.wait_for(sender.gone.wait(), 5)
-    again = await begins_anew(account, clients, connection, "unknown")
-    await again.hears("authenticated")
-
-
-async def test_without_a_window_there_is_neither_pid_nor_offset(
-    account: Account, clients: Front, web_settings: Settings
-) -> None:
-    async with running(replace(web_settings, recovery_window_seconds=0.0), name="no-window") as (url, _):
-        connection = await clients.connect(url, account.token("agent"))
-        await connection.hears("authenticated")
-        await connection.do("send_message", {"conversationId": str(account.conversation), "content": "x"})
-        await connection.hears("new_message")
-        assert not connection.pid
-        assert not connection.offsets
-        again = await clients.back(url, account.token("agent"), connection, pid="x", offset="1-0")
-        assert again.sid != connection.sid

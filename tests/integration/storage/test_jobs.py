@@ -1,99 +1,18 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from typing import Any
-from uuid import UUID
 
 import pytest
-from psycopg import sql
 
 from hummdesk.storage import conversations, jobs, outbox
-from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.ids import new_id
-
-TERMS: dict[str, Any] = {"lease_seconds": 30, "deadline_seconds": 60}
-MAX_ATTEMPTS = 2
-
-
-class Desk:
-    """One account with the relay and a worker beside it."""
-
-    def __init__(self, account: Any, relay: Database, worker: Database) -> None:
-        self.account = account
-        self.relay = relay
-        self.worker = worker
-
-    def everywhere(self) -> AbstractAsyncContextManager[Transaction]:
-        return self.relay.everywhere()
-
-    def tx(self) -> AbstractAsyncContextManager[Transaction]:
-        return self.worker.accounts([self.account.id])
-
-    async def publish(self) -> list[outbox.JobRef]:
-        """What is due, or was lost."""
-        async with self.everywhere() as tx:
-            return [
-                *await outbox.publishable(tx, 10, **TERMS),
-                *await outbox.republishable(tx, 10, lease_seconds=30, max_attempts=MAX_ATTEMPTS),
-            ]
-
-    async def claim(self, *run_ids: UUID, delivery: UUID | None = None) -> list[jobs.Job]:
-        async with self.tx() as tx:
-            return await claim(tx, *((self.account.id, run_id) for run_id in run_ids), delivery=delivery)
-
-    async def running(self) -> jobs.Job:
-        """A run that somebody has asked for and a worker has just claimed."""
-        await self.account.send(self.account.customer)
-        [ref] = await self.publish()
-        [job] = await self.claim(ref.id)
-        return job
-
-    async def settle(self, *verdicts: jobs.Verdict, quiet_seconds: float = 0) -> jobs.Settled:
-        async with self.tx() as tx:
-            return await jobs.settle(tx, verdicts, quiet_seconds=quiet_seconds)
-
-    async def end(self, job: jobs.Job, outcome: jobs.Outcome = "done", **more: Any) -> bool:
-        settled = await self.settle(jobs.Verdict(job=job, status="done", outcome=outcome, **more))
-        return job.id in {ended.id for ended in settled.ended}
-
-    async def fail(self, job: jobs.Job) -> bool:
-        return bool((await self.settle(jobs.Verdict(job=job, status="failed", error="no answer"))).ended)
-
-    async def retry(self, job: jobs.Job, delay_seconds: float) -> bool:
-        verdict = jobs.Verdict(job=job, status="pending", error="429", delay_seconds=delay_seconds)
-        return job.id in (await self.settle(verdict)).again
-
-    async def announced(self, job: jobs.Job) -> int:
-        async with self.tx() as tx:
-            return await jobs.announced(tx, [job.ref])
-
-    async def expire(self) -> list[jobs.Ended]:
-        async with self.everywhere() as tx:
-            return await outbox.expired(tx, 10, max_attempts=MAX_ATTEMPTS)
-
-    async def unannounced(self, *, older_than_seconds: float = 0) -> list[jobs.Ended]:
-        async with self.everywhere() as tx:
-            return await outbox.unannounced(tx, 10, older_than_seconds=older_than_seconds)
-
-    async def later(self, column: str) -> None:
-        """Let the time in this column pass."""
-        statement = sql.SQL("UPDATE ai_jobs SET {} = now() - interval '1 s'").format(sql.Identifier(column))
-        await self.account.execute(statement.as_string())
+from tests.integration.storage.working import TERMS, Desk, claim, working
 
 
 @pytest.fixture
 async def desk(alone: Any) -> AsyncIterator[Desk]:
-    relay = Database(alone.url, role="hummdesk_relay", size=2, timeout=5)
-    await relay.open()
-    worker = Database(alone.url, role="hummdesk_worker", size=10, timeout=5)
-    await worker.open()
-    yield Desk(alone, relay, worker)
-    await relay.close()
-    await worker.close()
-
-
-async def claim(tx: Transaction, *refs: jobs.Ref, delivery: UUID | None = None) -> list[jobs.Job]:
-    return await jobs.claim(tx, refs, delivery=delivery or new_id(), lease_seconds=30, turns=5)
+    async with working(alone) as desk:
+        yield desk
 
 
 async def test_a_question_is_published_once(desk: Desk) -> None:
@@ -330,97 +249,6 @@ async def test_a_sure_finding_sets_the_priority_and_is_logged(desk: Desk) -> Non
     again = await desk.running()
     settled = await desk.settle(jobs.Verdict(job=again, status="done", outcome="done", priority="urgent"))
     assert settled.reprioritized == set()
-
-
-async def assign(desk: Desk) -> None:
-    account = desk.account
-    async with account.tx() as tx:
-        await conversations.assign(
-            tx, actor=account.agent, conversation_id=account.conversation, agent_id=account.agent.id, team_id=None
-        )
-
-
-async def drafting(desk: Desk) -> jobs.Job:
-    """A claimed draft on a message that has just been classified."""
-    await assign(desk)
-    assert await desk.end(await desk.running())
-    [ref] = await desk.publish()
-    assert ref.kind == "draft"
-    [draft] = await desk.claim(ref.id)
-    return draft
-
-
-async def test_a_draft_is_asked_for_in_an_assigned_conversation_and_wakes_the_relay(desk: Desk) -> None:
-    assert await desk.end(await desk.running())
-    assert await desk.publish() == []
-    await assign(desk)
-    job = await desk.running()
-    listening = desk.relay.listen("hummdesk_jobs")
-    assert await anext(listening) == ("", "")
-    assert await desk.end(job)
-    async with asyncio.timeout(5):
-        assert await anext(listening) == ("hummdesk_jobs", "")
-    await listening.aclose()
-    [ref] = await desk.publish()
-    [draft] = await desk.claim(ref.id)
-    assert (draft.kind, draft.message) == ("draft", job.message)
-
-
-async def test_a_draft_waits_for_the_customer_to_go_on(desk: Desk) -> None:
-    await assign(desk)
-    job = await desk.running()
-    await desk.settle(jobs.Verdict(job=job, status="done", outcome="done"), quiet_seconds=60)
-    assert await desk.publish() == []
-    query = "SELECT available_at - (SELECT created_at FROM messages) = '60 s' FROM ai_jobs WHERE kind = 'draft'"
-    assert await desk.account.execute(query) == [(True,)]
-
-
-async def test_only_the_last_word_is_answered(desk: Desk) -> None:
-    """Of two messages, whichever is classified first, the second is."""
-    await assign(desk)
-    await desk.account.send(desk.account.customer)
-    await desk.account.send(desk.account.customer)
-    first, second = await desk.claim(*(ref.id for ref in await desk.publish()))
-    assert await desk.end(second)
-    assert await desk.end(first)
-    [ref] = await desk.publish()
-    [draft] = await desk.claim(ref.id)
-    assert draft.message == second.message
-
-
-async def test_a_newer_message_ends_the_draft_that_waits(desk: Desk) -> None:
-    await assign(desk)
-    job = await desk.running()
-    await desk.settle(jobs.Verdict(job=job, status="done", outcome="done"), quiet_seconds=60)
-    newer = await desk.running()
-    settled = await desk.settle(jobs.Verdict(job=newer, status="done", outcome="done"), quiet_seconds=60)
-    ended = {(one.kind, one.message_id): one.outcome for one in settled.ended}
-    assert ended == {("draft", job.message.id): "superseded", ("classification", newer.message.id): "done"}
-
-
-async def test_a_newer_message_ends_the_draft_that_is_being_made(desk: Desk) -> None:
-    draft = await drafting(desk)
-    newer = await desk.running()
-    settled = await desk.settle(jobs.Verdict(job=newer, status="done", outcome="done"))
-    assert draft.id in {one.id for one in settled.ended}
-    assert not await desk.end(draft, payload={"n": 1})
-    assert await desk.account.execute("SELECT FROM ai_results") == []
-
-
-@pytest.mark.parametrize("sender", ["customer", "agent"])
-async def test_a_draft_that_was_overtaken_is_superseded(desk: Desk, sender: str) -> None:
-    draft = await drafting(desk)
-    await desk.account.send(getattr(desk.account, sender))
-    settled = await desk.settle(jobs.Verdict(job=draft, status="done", outcome="done", payload={"n": 1}))
-    assert [(one.id, one.outcome) for one in settled.ended] == [(draft.id, "superseded")]
-    assert await desk.account.execute("SELECT FROM ai_results") == []
-
-
-async def test_a_note_overtakes_nothing(desk: Desk) -> None:
-    draft = await drafting(desk)
-    await desk.account.send(desk.account.agent, private=True)
-    settled = await desk.settle(jobs.Verdict(job=draft, status="done", outcome="done", payload={"n": 1}))
-    assert [one.outcome for one in settled.ended] == ["done"]
 
 
 async def test_a_question_wakes_the_relay_when_it_is_committed(desk: Desk) -> None:
