@@ -7,7 +7,7 @@ from tests.tasks.conftest import Pipeline
 
 pytestmark = pytest.mark.timeout(120)
 
-QUESTION = "My jacket's zip broke after two years. Do you repair it?"
+QUESTION = "My zip is broken after two years. How do I get it repaired?"
 STARTED, CLASSIFIED, DRAFTED = "ai_processing_started", "ai_classification", "ai_draft"
 COMPLETED, FAILED = "ai_processing_completed", "ai_error"
 
