@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hummdesk import rooms
+from hummdesk import background, rooms
 from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.viewers import Viewers
@@ -46,7 +46,9 @@ class Audience:
     is_quiet: bool = False
 
     async def settled(self) -> None:
-        """Wait until whatever was published before this has been delivered to everybody."""
+        """Wait until whatever was published before this, or is about to be, has been delivered to everybody."""
+        while background._running:
+            await asyncio.wait(background._running)
         listening = [(self.account, self.here), (self.foreign, self.there)]
         for account, clients in listening:
             everybody = tuple(rooms.person(account.people[name].id) for name in clients)
