@@ -274,6 +274,47 @@ def costs(home: Path, days: int, as_json: bool) -> None:
         click.echo(line)
 
 
+@main.group()
+def knowledge() -> None:
+    """The articles that an account's drafts are made from."""
+
+
+account_option = click.option("--account", type=click.UUID, required=True, help="Id of the account.")
+
+
+@knowledge.command("import")
+@home_option
+@account_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def import_(home: Path, account: Any, file: Path) -> None:
+    """Add or change articles: one {"id", "title", "body", "questions"} a line."""
+    from hummdesk.dev import articles
+
+    click.echo(asyncio.run(articles.put(_settings(home), account, file)))
+
+
+@knowledge.command("list")
+@home_option
+@account_option
+def list_(home: Path, account: Any) -> None:
+    """Print the articles as `import` reads them."""
+    from hummdesk.dev import articles
+
+    for line in asyncio.run(articles.show(_settings(home), account)):
+        click.echo(line)
+
+
+@knowledge.command()
+@home_option
+@account_option
+@click.argument("article", type=str)
+def remove(home: Path, account: Any, article: str) -> None:
+    """Remove an article, by its id."""
+    from hummdesk.dev import articles
+
+    asyncio.run(articles.remove(_settings(home), account, article))
+
+
 def _with_provider(name: str | None) -> Settings:
     values = config.gather() | ({} if name is None else {"AI_PROVIDER": name})
     return config.read(values, needs_servers=False)

@@ -374,6 +374,9 @@ CREATE INDEX ai_calls_by_time ON ai_calls (account_id, created_at);
 
 ---------------------------------------------------------------------------------------------------------- knowledge
 
+-- pgvector. Only a superuser can add it to a database; where it is there already, nobody has to.
+CREATE EXTENSION IF NOT EXISTS vector;
+
 -- What drafts are grounded in.
 CREATE TABLE knowledge_articles (
     account_id uuid NOT NULL,
@@ -382,6 +385,7 @@ CREATE TABLE knowledge_articles (
     body text NOT NULL,
     questions text[] NOT NULL DEFAULT '{}',                     -- that the article answers, in customers' words
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    indexed_as text,                                            -- the model of its passages; NULL: outdated
     CONSTRAINT knowledge_articles_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT knowledge_articles_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
 );
@@ -392,9 +396,42 @@ CREATE TABLE canned_replies (
     title text NOT NULL,
     content text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    indexed_as text,
     CONSTRAINT canned_replies_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT canned_replies_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
 );
+
+CREATE FUNCTION outdate_passages() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.indexed_as := NULL;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER knowledge_articles_outdated BEFORE UPDATE OF title, body, questions ON knowledge_articles
+    FOR EACH ROW EXECUTE FUNCTION outdate_passages();
+CREATE TRIGGER canned_replies_outdated BEFORE UPDATE OF title, content ON canned_replies
+    FOR EACH ROW EXECUTE FUNCTION outdate_passages();
+
+-- What an article or a canned reply is found by: title, text and each question, as a vector. Searched exactly, by
+-- account: an approximate index would be one for all accounts, and would find a small one's passages by luck.
+CREATE TABLE knowledge_passages (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    article_id uuid,
+    canned_reply_id uuid,
+    model text NOT NULL,                                        -- vectors of another one are not comparable
+    embedding vector NOT NULL,
+    CONSTRAINT knowledge_passages_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT knowledge_passages_article_fkey FOREIGN KEY (account_id, article_id)
+        REFERENCES knowledge_articles (account_id, id) ON DELETE CASCADE,
+    CONSTRAINT knowledge_passages_canned_reply_fkey FOREIGN KEY (account_id, canned_reply_id)
+        REFERENCES canned_replies (account_id, id) ON DELETE CASCADE,
+    CONSTRAINT knowledge_passages_of_one CHECK (num_nonnulls(article_id, canned_reply_id) = 1)
+);
+CREATE INDEX knowledge_passages_by_article ON knowledge_passages (account_id, article_id);
+CREATE INDEX knowledge_passages_by_canned_reply ON knowledge_passages (account_id, canned_reply_id);
 
 ----------------------------------------------------------------------------------------------------- who may do what
 
@@ -473,6 +510,14 @@ CREATE POLICY own_account ON ai_calls TO hummdesk_app USING (account_id = curren
 CREATE POLICY every_account ON ai_calls TO hummdesk_operator USING (true);
 GRANT SELECT, INSERT ON ai_calls TO hummdesk_app;
 GRANT SELECT ON ai_calls TO hummdesk_operator;
+
+ALTER TABLE knowledge_passages ENABLE ROW LEVEL SECURITY;
+ALTER TABLE knowledge_passages FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON knowledge_passages TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON knowledge_passages TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, DELETE ON knowledge_passages TO hummdesk_app;
+GRANT UPDATE (indexed_as) ON knowledge_articles, canned_replies TO hummdesk_app;
+GRANT DELETE ON knowledge_articles TO hummdesk_operator;
 
 --------------------------------------------------------------------------------------------------------------------- search
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import ClassVar
-from uuid import UUID
 
-from hummdesk.ai.protocol import Article, CannedReply, Context, IncomingMessage, Knowledge, Turn
-from hummdesk.storage import knowledge
-from hummdesk.storage.database import Transaction
+from hummdesk import library
+from hummdesk.ai.protocol import Context, IncomingMessage, Turn
+from hummdesk.ai.retrieval import questions
+from hummdesk.ai.text import plain
 from hummdesk.storage.jobs import Job, Kind
+from tasks import index
 from tasks.base import Find, Found, Run, register
 from tasks.child import Desk
 
@@ -18,16 +19,14 @@ class Drafting(Run):
     turns = 20
 
     async def prepare(self, desk: Desk, going: Sequence[Job]) -> Find:
-        known: dict[UUID, Knowledge] = {}
         for account_id in {job.account_id for job in going}:
-            async with desk.database.account(account_id) as tx:
-                known[account_id] = await _knowledge(tx)
+            if await library.index(desk.database, account_id):
+                index.order(account_id)
 
         async def find(job: Job) -> Found:
             message, context = asked(job)
-            advice = await desk.adviser.ask(
-                job, lambda provider: provider.draft(message, context, known[job.account_id])
-            )
+            known = await library.find(desk.database, job.account_id, questions(plain(message.content)))
+            advice = await desk.adviser.ask(job, lambda provider: provider.draft(message, context, known))
             draft = advice.value
             payload = {
                 "draft": draft.wire(),
@@ -50,15 +49,6 @@ def asked(job: Job) -> tuple[IncomingMessage, Context]:
     content = "\n\n".join([*(turn.content for turn in burst), job.message.content])
     history = tuple(Turn(sender=turn.sender, content=turn.content) for turn in before)
     return IncomingMessage(content=content, customer_name=job.message.sender_name), Context(history=history)
-
-
-async def _knowledge(tx: Transaction) -> Knowledge:
-    articles = [
-        Article(id=str(article.id), title=article.title, body=article.body, questions=tuple(article.questions))
-        for article in await knowledge.articles(tx)
-    ]
-    canned = [CannedReply(title=reply.title, content=reply.content) for reply in await knowledge.canned_replies(tx)]
-    return Knowledge(articles=tuple(articles), canned_replies=tuple(canned))
 
 
 register(Drafting())

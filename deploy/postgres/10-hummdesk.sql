@@ -2,3 +2,6 @@
 \getenv password DB_PASSWORD
 CREATE ROLE hummdesk LOGIN CREATEROLE PASSWORD :'password';
 CREATE DATABASE hummdesk OWNER hummdesk;
+-- pgvector: only a superuser may add it.
+\connect hummdesk
+CREATE EXTENSION vector;

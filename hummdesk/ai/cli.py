@@ -31,7 +31,7 @@ def classify(source: TextIO, target: TextIO, settings: Settings) -> None:
 
 def draft(source: TextIO, target: TextIO, settings: Settings, knowledge: Path) -> None:
     """Write a draft for each line of `source`, made of the articles in the file `knowledge`, one JSON object a line."""
-    known = Knowledge(articles=tuple(_articles(knowledge)))
+    known = Knowledge(articles=tuple(articles(knowledge)))
 
     def answering(provider: Provider) -> Answer:
         async def answer(message: IncomingMessage) -> dict[str, Any]:
@@ -78,8 +78,8 @@ async def _answer_line(line: str, answer: Answer) -> dict[str, Any]:
         return {"error": f"The provider gave no answer: {error}"}
 
 
-def _articles(path: Path) -> list[Article]:
-    """Raises Fault for a file that cannot be read, or a line that is no article."""
+def articles(path: Path) -> list[Article]:
+    """Those of a file, a JSON object a line. Raises Fault if it cannot be read, or a line is no article."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:

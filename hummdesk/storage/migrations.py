@@ -110,10 +110,30 @@ def _refuse_differences(applied: dict[str, str], released: list[Migration]) -> N
 
 
 async def _apply(connection: Transaction, migration: Migration) -> None:
+    if "CREATE EXTENSION" in migration.sql:
+        await _require_pgvector(connection)
     async with connection.transaction():
         await queries.create_table(connection)
         await connection.execute(migration.sql.encode())
         await queries.note(connection, name=migration.name, checksum=migration.checksum)
+
+
+async def _require_pgvector(connection: Transaction) -> None:
+    state = await queries.pgvector(connection)
+    if state["installed"]:
+        return
+    if not state["available"]:
+        raise MigrationError(
+            "This PostgreSQL has no pgvector: install its package, such as postgresql-18-pgvector, or use an image "
+            "that has it, such as pgvector/pgvector:pg18"
+        )
+    try:
+        await queries.add_pgvector(connection)
+    except postgres.InsufficientPrivilege as fault:
+        raise MigrationError(
+            f"The database's user may not add pgvector to database {connection.info.dbname!r}: have a superuser run "
+            "`CREATE EXTENSION vector` there, once"
+        ) from fault
 
 
 def _line(fault: psycopg.Error) -> str:

@@ -1,13 +1,93 @@
--- name: articles()
--- All knowledge articles of the account.
+-- name: nearest(vectors, model, limit)
+-- The account's articles and canned replies whose passages are nearest to any of the vectors, the nearest first.
+WITH near AS (
+    SELECT
+        knowledge_passages.article_id,
+        knowledge_passages.canned_reply_id,
+        max(-(knowledge_passages.embedding <#> asked.vector)) AS likeness
+    FROM knowledge_passages
+    CROSS JOIN unnest(:vectors::vector[]) AS asked (vector)
+    WHERE knowledge_passages.account_id = current_account()
+      AND knowledge_passages.model = :model
+    GROUP BY knowledge_passages.article_id, knowledge_passages.canned_reply_id
+    ORDER BY likeness DESC
+    LIMIT :limit
+)
+SELECT
+    near.article_id,
+    near.canned_reply_id,
+    COALESCE(knowledge_articles.title, canned_replies.title) AS title,
+    COALESCE(knowledge_articles.body, canned_replies.content) AS body,
+    COALESCE(knowledge_articles.questions, '{}') AS questions
+FROM near
+LEFT JOIN knowledge_articles
+  ON knowledge_articles.account_id = current_account()
+ AND knowledge_articles.id = near.article_id
+LEFT JOIN canned_replies
+  ON canned_replies.account_id = current_account()
+ AND canned_replies.id = near.canned_reply_id
+ORDER BY near.likeness DESC, near.article_id, near.canned_reply_id;
+
+-- name: outdated_articles(model, limit)
+-- Lock articles that have no vectors of their present text by this model.
 SELECT id, title, body, questions
 FROM knowledge_articles
 WHERE account_id = current_account()
-ORDER BY created_at, id;
+  AND indexed_as IS DISTINCT FROM :model
+ORDER BY id
+LIMIT :limit
+FOR NO KEY UPDATE SKIP LOCKED;
 
--- name: canned_replies()
--- All canned replies of the account.
+-- name: outdated_canned_replies(model, limit)
+-- Lock canned replies that have no vectors of their present text by this model.
 SELECT id, title, content
 FROM canned_replies
 WHERE account_id = current_account()
+  AND indexed_as IS DISTINCT FROM :model
+ORDER BY id
+LIMIT :limit
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: replace_passages(article_ids, canned_reply_ids, ids, of_articles, of_canned_replies, vectors, model)!
+-- Give locked sources the vectors of their present text in place of those that they had.
+WITH gone AS (
+    DELETE FROM knowledge_passages
+    WHERE account_id = current_account()
+      AND (article_id = ANY (:article_ids::uuid[]) OR canned_reply_id = ANY (:canned_reply_ids::uuid[]))
+), articles AS (
+    UPDATE knowledge_articles
+    SET indexed_as = :model
+    WHERE account_id = current_account()
+      AND id = ANY (:article_ids::uuid[])
+), canned AS (
+    UPDATE canned_replies
+    SET indexed_as = :model
+    WHERE account_id = current_account()
+      AND id = ANY (:canned_reply_ids::uuid[])
+)
+INSERT INTO knowledge_passages (account_id, id, article_id, canned_reply_id, model, embedding)
+SELECT current_account(), passage.id, passage.article_id, passage.canned_reply_id, :model, passage.vector
+FROM unnest(:ids::uuid[], :of_articles::uuid[], :of_canned_replies::uuid[], :vectors::vector[])
+    AS passage (id, article_id, canned_reply_id, vector);
+
+-- name: put_article(account_id, id, title, body, questions)!
+-- Operator: add an article to an account, or change it.
+INSERT INTO knowledge_articles (account_id, id, title, body, questions)
+VALUES (:account_id, :id, :title, :body, :questions)
+ON CONFLICT (account_id, id) DO UPDATE
+SET title = excluded.title, body = excluded.body, questions = excluded.questions
+WHERE (knowledge_articles.title, knowledge_articles.body, knowledge_articles.questions)
+    IS DISTINCT FROM (excluded.title, excluded.body, excluded.questions);
+
+-- name: articles_of(account_id)
+-- Operator: the articles of an account.
+SELECT id, title, body, questions
+FROM knowledge_articles
+WHERE account_id = :account_id
 ORDER BY created_at, id;
+
+-- name: remove_article(account_id, id)!
+-- Operator: remove an article, and with it its passages.
+DELETE FROM knowledge_articles
+WHERE account_id = :account_id
+  AND id = :id;

@@ -45,3 +45,13 @@ ORDER BY name;
 -- Note that a migration has been applied.
 INSERT INTO schema_migrations (name, checksum)
 VALUES (:name, :checksum);
+
+-- name: pgvector()^
+-- Whether the database has pgvector, and whether the server could add it.
+SELECT
+    EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') AS installed,
+    EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') AS available;
+
+-- name: add_pgvector()!
+-- Add pgvector to the database, where the user may.
+CREATE EXTENSION IF NOT EXISTS vector;

@@ -31,6 +31,10 @@ COMMANDS = [
     "ai draft",
     "ai provider",
     "ai costs",
+    "knowledge",
+    "knowledge import",
+    "knowledge list",
+    "knowledge remove",
 ]
 
 

@@ -130,7 +130,11 @@ async def test_an_owner_who_is_no_superuser_migrates_and_serves(
     roles = "hummdesk_app, hummdesk_worker, hummdesk_relay, hummdesk_operator, hummdesk_search, hummdesk_writer"
     grant = sql.SQL(f"GRANT {roles} TO {{}} WITH ADMIN OPTION")
     await servers.execute(grant.format(sql.Identifier(owner)))
-    assert await migrate(url) == NAMES
+    with pytest.raises(MigrationError, match="have a superuser run `CREATE EXTENSION vector` there, once"):
+        await migrate(url)
+    await execute(empty_database_url, "CREATE EXTENSION vector")
+    before = [name for name in NAMES if name < "0014_passages"]
+    assert await migrate(url) == NAMES[len(before) :], "those before it are kept"
 
     operator = Database(url, role="hummdesk_operator", size=1, timeout=5)
     app = Database(url, role="hummdesk_app", size=1, timeout=5)

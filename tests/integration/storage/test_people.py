@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hummdesk.errors import NotFound
-from hummdesk.storage import conversations, directory, knowledge, people
+from hummdesk.storage import conversations, directory, people
 from hummdesk.storage.database import Database
 from hummdesk.storage.ids import new_id
 
@@ -87,25 +87,6 @@ async def test_the_operator_finds_people_without_knowing_their_account(alone: An
         await tx.execute("UPDATE users SET active = false WHERE id = %s", (alone.agent.id,))
         assert await directory.find_users(tx, email="agent@example.com") == []
     await operator.close()
-
-
-async def test_knowledge_is_the_accounts_own(account: Any, foreign: Any) -> None:
-    article, reply = new_id(), new_id()
-    await account.execute(
-        "INSERT INTO knowledge_articles VALUES (%(account)s, %(id)s, 'Refunds', 'In 14 days.', '{How long?}')",
-        id=article,
-    )
-    await account.execute("INSERT INTO canned_replies VALUES (%(account)s, %(id)s, 'Thanks', 'Thank you.')", id=reply)
-    async with account.tx() as tx:
-        assert await knowledge.articles(tx) == [
-            knowledge.Article(id=article, title="Refunds", body="In 14 days.", questions=["How long?"])
-        ]
-        assert await knowledge.canned_replies(tx) == [
-            knowledge.CannedReply(id=reply, title="Thanks", content="Thank you.")
-        ]
-    async with foreign.tx() as tx:
-        assert await knowledge.articles(tx) == []
-        assert await knowledge.canned_replies(tx) == []
 
 
 async def heard(account: Any, statement: str, **values: Any) -> set[tuple[str, str]]:

@@ -42,7 +42,7 @@ async def rows(tx: Any, table: str) -> int:
 
 async def test_every_table_is_forced_and_led_by_its_account(account: Any) -> None:
     found = await account.execute(TENANT_TABLES)
-    assert len(found) == 16
+    assert len(found) == 17
     for name, forced, owner, first_column in found:
         assert forced, name
         assert not owner.startswith("hummdesk_"), name

@@ -32,7 +32,11 @@ CATALOGS = {
     "functions": """
         SELECT proname, pg_get_functiondef(oid), proacl::text
         FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        AND NOT EXISTS (
+            SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e'
+        )
     """,
+    "extensions": "SELECT extname, extnamespace::regnamespace::text FROM pg_extension WHERE extname <> 'plpgsql'",
     "triggers": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
     "schema": "SELECT nspname, nspacl::text FROM pg_namespace WHERE nspname = 'public'",
 }

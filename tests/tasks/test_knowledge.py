@@ -1,0 +1,123 @@
+"""An account's knowledge: found by what is meant, kept up to date, and nobody else's."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from hummdesk import library
+from hummdesk.config import Settings
+from hummdesk.dev import articles, demo
+from hummdesk.faults import Fault
+from hummdesk.storage.database import Database
+from tests.tasks.conftest import Pipeline
+
+pytestmark = pytest.mark.timeout(120)
+
+ZIP = "My jacket's zip broke. Do you repair it?"
+
+
+@pytest.fixture
+async def shops(settings: Settings, fresh_database_url: str) -> tuple[Settings, list[UUID]]:
+    """Two accounts with knowledge of their own, on a database of their own."""
+    own = replace(settings, database_url=fresh_database_url)
+    loaded = await demo.load(own, accounts=2, agents=1, customers=1)
+    return own, [UUID(one["id"]) for one in loaded["accounts"]]
+
+
+@pytest.fixture
+async def database(shops: tuple[Settings, list[UUID]]) -> AsyncIterator[Database]:
+    made = Database(shops[0].postgres, role="hummdesk_worker", size=1, timeout=5)
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def indexed(database: Database, account_id: UUID) -> None:
+    while await library.index(database, account_id):
+        pass
+
+
+async def titles(database: Database, account_id: UUID, asked: str) -> list[str]:
+    found = await library.find(database, account_id, [asked])
+    return [article.title for article in found.articles]
+
+
+async def test_an_account_finds_its_own_and_nobody_elses(
+    shops: tuple[Settings, list[UUID]], database: Database
+) -> None:
+    settings, (outdoor, invoicing) = shops
+    for account in (outdoor, invoicing):
+        await indexed(database, account)
+    own = {json.loads(line)["title"] for line in await articles.show(settings, outdoor)}
+    other = {json.loads(line)["title"] for line in await articles.show(settings, invoicing)}
+    assert set(await titles(database, outdoor, ZIP)) <= own
+    assert set(await titles(database, invoicing, ZIP)) <= other
+    assert "repair" in (await titles(database, outdoor, ZIP))[0].lower()
+    assert len(await titles(database, outdoor, ZIP)) <= library.GIVEN
+
+
+async def test_what_has_changed_is_indexed_anew_and_what_is_gone_is_not_found(
+    shops: tuple[Settings, list[UUID]], database: Database, tmp_path: Path
+) -> None:
+    settings, (account, _) = shops
+    file = tmp_path / "articles.jsonl"
+    asked = "Do you sell tickets for the zoo?"
+    file.write_text(json.dumps({"id": "zoo", "title": "Zoo tickets", "body": "We sell tickets for the zoo."}))
+    assert (await articles.put(settings, account, file)).startswith("1 of 1")
+    assert (await titles(database, account, asked))[0] == "Zoo tickets"
+    assert (await articles.put(settings, account, file)).startswith("0 of 1"), "it is there as it is"
+    file.write_text(json.dumps({"id": "zoo", "title": "Ferry times", "body": "The ferry leaves at nine."}))
+    assert (await articles.put(settings, account, file)).startswith("1 of 1")
+    assert (await titles(database, account, "When does the ferry leave?"))[0] == "Ferry times"
+    assert "Zoo tickets" not in await titles(database, account, asked)
+    await articles.remove(settings, account, "zoo")
+    assert "Ferry times" not in await titles(database, account, "When does the ferry leave?")
+    with pytest.raises(Fault, match="no article 'zoo'"):
+        await articles.remove(settings, account, "zoo")
+    with pytest.raises(Fault, match="there is no account"):
+        await articles.put(settings, UUID(int=7), file)
+
+
+async def test_vectors_of_another_model_are_not_compared_and_are_replaced(
+    shops: tuple[Settings, list[UUID]], database: Database
+) -> None:
+    settings, (account, _) = shops
+    await indexed(database, account)
+    async with await psycopg.AsyncConnection.connect(settings.postgres, autocommit=True) as connection:
+        await connection.execute("UPDATE knowledge_passages SET model = 'old', embedding = '[1,2,3]'")
+        await connection.execute("UPDATE knowledge_articles SET indexed_as = 'old'")
+    assert await titles(database, account, ZIP) == []
+    await indexed(database, account)
+    assert "repair" in (await titles(database, account, ZIP))[0].lower()
+
+
+async def test_many_changes_are_indexed_by_bulk_work(pipeline: Pipeline) -> None:
+    account = pipeline.customer.account_id
+    async with await psycopg.AsyncConnection.connect(pipeline.settings.postgres, autocommit=True) as connection:
+        await connection.execute(
+            "INSERT INTO knowledge_articles (account_id, id, title, body) "
+            "SELECT %s, gen_random_uuid(), 'Article ' || n, 'Text ' || n FROM generate_series(1, 70) AS n",
+            (account,),
+        )
+
+        async def outdated() -> int:
+            cursor = await connection.execute(
+                "SELECT count(*) FROM knowledge_articles WHERE account_id = %s AND indexed_as IS NULL", (account,)
+            )
+            row = await cursor.fetchone()
+            assert row is not None
+            return int(row[0])
+
+        assert await outdated() > 70
+        async with pipeline.relay(), pipeline.worker():
+            message = await pipeline.ask(ZIP)
+            await pipeline.ended(message, "classification", "draft", seconds=60)
+            async with asyncio.timeout(30):
+                while await outdated():
+                    await asyncio.sleep(0.1)
