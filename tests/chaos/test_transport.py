@@ -117,7 +117,7 @@ async def flooding(broadcast: BroadcastService, account: Account) -> AsyncIterat
     async def flood() -> None:
         while True:
             await broadcast.to_account(account.id, "conversation_updated", {"padding": "x" * 60_000})
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
     task = asyncio.create_task(flood())
     try:
