@@ -12,7 +12,8 @@ import time
 from contextlib import suppress
 from types import FrameType
 
-from hummdesk import ai, logs
+from hummdesk import logs
+from hummdesk.ai import providers
 from hummdesk.broker import QUEUES, Queue
 from hummdesk.lifeline import die_with
 from tasks.app import app, settings
@@ -90,7 +91,7 @@ def _serve(queue: Queue, parent: int) -> None:
 
 def main() -> None:
     logs.configure(settings, process="worker")
-    ai.load(settings)
+    providers.load(settings)
     gc.freeze()
     Workers().run()
 

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from hummdesk import ai, metrics
+from hummdesk import metrics
+from hummdesk.ai import providers
 from hummdesk.ai.outside import Call
 from hummdesk.ai.protocol import Provider, ProviderError, ProviderRefused
 from hummdesk.config import Settings
@@ -49,8 +50,8 @@ class Adviser:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
-        self._embedded = ai.provider("embedded")
-        self._outside: dict[str, ai.Outside] = {}
+        self._embedded = providers.provider("embedded")
+        self._outside: dict[str, providers.Outside] = {}
         self._labels = metrics.AccountLabels(settings.metrics_accounts)
 
     async def ask(self, job: Job, ask: Callable[[Provider], Awaitable[T]]) -> Advice[T]:
@@ -86,7 +87,7 @@ class Adviser:
             raise ProviderRefused("no time left to ask", code="no_time")
         if name not in self._outside:
             # In a thread: importing a client takes longer than a step of a run may.
-            self._outside[name] = await asyncio.to_thread(ai.Outside, name, self._settings)
+            self._outside[name] = await asyncio.to_thread(providers.Outside, name, self._settings)
         return self._outside[name].provider(note=note, seconds=seconds)
 
     def _may_try_again(self, job: Job, failure: Exception) -> bool:

@@ -8,8 +8,8 @@ from typing import Any, TextIO
 
 import orjson
 
-from hummdesk.ai import opened
 from hummdesk.ai.protocol import Article, Context, IncomingMessage, Knowledge, Provider, ProviderError
+from hummdesk.ai.providers import opened
 from hummdesk.config import Settings
 from hummdesk.faults import Fault
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-from hummdesk import ai
+from hummdesk.ai import providers
 from hummdesk.ai.outside import Call, OutsideProvider
 from hummdesk.ai.protocol import Context, IncomingMessage, Team
 from hummdesk.config import Settings
@@ -20,7 +20,7 @@ class Desk:
     """A provider on a played server, with its books."""
 
     def __init__(self, played: Played, **changes: Any) -> None:
-        self.outside = ai.Outside(played.protocol, Settings(**(played.settings() | changes)))
+        self.outside = providers.Outside(played.protocol, Settings(**(played.settings() | changes)))
         self.calls: list[Call] = []
 
     @property

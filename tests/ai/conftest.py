@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from hummdesk import ai
+from hummdesk.ai import providers
 from hummdesk.ai.protocol import Article, CannedReply, Context, Knowledge, Provider, Team
 from hummdesk.dev.company import company
 from tests.ai.asking import Desk, asking
@@ -21,7 +21,7 @@ def written(name: str) -> Any:
 
 @pytest.fixture(scope="session")
 def embedded() -> Provider:
-    return ai.provider("embedded")
+    return providers.provider("embedded")
 
 
 @pytest.fixture(scope="session", params=[0, 1], ids=["outdoor", "invoicing"])

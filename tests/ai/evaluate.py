@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hummdesk.ai import provider
 from hummdesk.ai.fitting import examples
 from hummdesk.ai.protocol import Context, IncomingMessage
+from hummdesk.ai.providers import provider
 from tests.ai import measures
 from tests.ai.measures import HELD_BACK, OPEN, open_rows
 
 MEMORY = """
 import os, psutil, sys
-from hummdesk.ai import provider
+from hummdesk.ai.providers import provider
 import tasks.app, tasks.classify, tasks.draft
 import asyncio, gc
 from hummdesk.ai.protocol import Context, IncomingMessage

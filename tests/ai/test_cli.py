@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from hummdesk import ai
-from hummdesk.ai import cli
+from hummdesk.ai import cli, providers
 from hummdesk.ai.embedded import EmbeddedProvider
 from hummdesk.ai.protocol import Classification, Context, IncomingMessage, ProviderError
 from hummdesk.config import Settings
@@ -94,7 +93,7 @@ def test_a_provider_that_fails_is_told_on_its_line(monkeypatch: pytest.MonkeyPat
         async def classify(self, message: IncomingMessage, context: Context) -> Classification:
             raise ProviderError("no answer today")
 
-    monkeypatch.setitem(ai.PROVIDERS, "embedded", Failing)
+    monkeypatch.setitem(providers.PROVIDERS, "embedded", Failing)
     target = io.StringIO()
     cli.classify(lines_of(b"Hello\n"), target, EMBEDDED)
     assert answers(target) == [{"error": "The provider gave no answer: no answer today"}]

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from hummdesk import ai
+from hummdesk.ai import providers
 from hummdesk.ai.embedded import EmbeddedProvider
 from hummdesk.ai.protocol import (
     Classification,
@@ -111,7 +111,7 @@ MISHAPS = {
     "dies": dies,
 }
 
-ai.PROVIDERS["embedded"] = Scripted
+providers.PROVIDERS["embedded"] = Scripted
 
 
 @app.task(name="hummdesk.bulk.idle")
