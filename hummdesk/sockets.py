@@ -194,10 +194,13 @@ class Sockets:
         await self._server.close_session(session.sid, reconnect=reconnect)
 
     def _offset(self, session: Session) -> str | None:
-        """All before this has been delivered to the socket; empty if it belongs to nobody, who has nothing to miss."""
+        """All before this has been delivered to the socket; empty if it belongs to nobody, who has nothing to miss.
+
+        Empty also for who has to begin anew: a client that is back before its departure is noticed claims in vain.
+        """
         if self._position is None:
             return None
-        return self._position(session.person.account_id) if session.person else ""
+        return self._position(session.person.account_id) if session.person and session.may_return else ""
 
     def connections(self) -> dict[str, int]:
         """The number of sockets by role; who has not authenticated counts as `none`."""

@@ -161,12 +161,14 @@ class Client:
 
     async def _begin(self, welcome: dict[str, str]) -> None:
         try:
-            if self.pid and welcome.get("pid") == self.pid:
+            recovers = bool(self.pid) and welcome.get("pid") == self.pid
+            if recovers:
                 await self._recover()
                 self.recovered += 1
             else:
                 self.sid, self.pid = welcome["sid"], welcome.get("pid", "")
                 self.offset = ""
+            if not recovers or self._is_catching_up:  # the connection was lost before all was asked for
                 self._is_catching_up = True
                 async with asyncio.timeout(OPEN_SECONDS):
                     await self._authenticated.wait()

@@ -106,6 +106,29 @@ test("where nothing can be recovered it asks for what was missed, more than a pa
   await until(() => said(customer).at(-1) === "and on it goes", () => said(customer).at(-1));
 });
 
+test("cut again while it asks for what was missed, it asks once more, although the socket is recovered", async () => {
+  const agent = await join("agent");
+  const customer = wrapped("customer");
+  await reaches(customer, "online");
+  await customer.join(conversationId);
+  cut();
+  await reaches(customer, "offline");
+  await done(agent, "send_message", { conversationId, content: "missed while asking" });
+  customer.socket._pid = undefined;
+  const isAsking = new Promise((resolve) => customer.socket.onAnyOutgoing(resolve));
+  mend();
+  assert.equal(await isAsking, "join_conversation");
+  customer.socket.offAnyOutgoing();
+  cut();
+  await until(() => !customer.socket.connected, () => "still connected");
+  mend();
+  await reaches(customer, "resynchronized");
+  assert.ok(customer.socket.recovered);
+  assert.equal(said(customer).at(-1), "missed while asking");
+  await done(agent, "send_message", { conversationId, content: "and live" });
+  await until(() => said(customer).at(-1) === "and live", () => said(customer).at(-1));
+});
+
 test("what is written offline waits where it can be seen, and goes once, in order", async () => {
   const kept = new Map();
   const storage = { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) };

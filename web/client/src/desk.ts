@@ -51,6 +51,8 @@ export class Desk extends Emitter<DeskEvents> {
   private readonly typedAt = new Map<string, number>();
   private hasBeenHere = false;
   private isReady = false;
+  /** Up to its last connection it had been told everything: what it misses after that can be recovered. */
+  private isWhole = false;
   private isClosed = false;
   private comingBack: ReturnType<typeof setTimeout> | undefined;
 
@@ -126,7 +128,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   private listen(): void {
     const { socket } = this;
-    socket.on("connect", () => socket.recovered && this.person !== undefined && this.arrive("recovered"));
+    socket.on("connect", () => socket.recovered && this.isWhole && this.arrive("recovered"));
     socket.on("authenticated", (person) => void this.welcome(person));
     socket.on("authentication_error", (error) => void this.turnedAway(error));
     socket.on("connect_error", () => this.become("offline"));
@@ -184,12 +186,14 @@ export class Desk extends Emitter<DeskEvents> {
   private arrive(state: State): void {
     this.isReady = true;
     this.hasBeenHere = true;
+    this.isWhole = true;
     this.become(state);
     void this.outbox.flush();
   }
 
   /** Enter each room again before asking what was missed: what is said between the two comes by itself. */
   private async resynchronize(): Promise<void> {
+    this.isWhole = false;
     const behind: Record<string, number> = {};
     for (const [conversationId, history] of this.histories) {
       const afterSeq = history.lastSeq;
