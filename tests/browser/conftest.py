@@ -4,17 +4,23 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import psutil
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
+from hummdesk.bus.shards import connect
+from hummdesk.config import Settings, gather, read
 from tests.browser.console import Console
+from tests.browser.site import Site
 from tests.browser.wire import Wire
 from tests.conftest import make_reachable_directory
-from tests.house.test_up import running
+from tests.house.test_up import Desk, running
 from tests.realtime.test_flow import demo
 from tests.realtime.world import Client
 
@@ -25,14 +31,16 @@ SWITCHES = [
 ]
 
 expect.set_options(timeout=15_000)
-"""The first AI run of a desk loads what the AI knows; nothing waits longer than it has to."""
+"""Much more than anything takes on a machine that does nothing else."""
 
 
 class Shop:
-    """One company of the demo: its people by role, with their tokens."""
+    """A running desk, and one company of the demo on it: its people by role, with their tokens."""
 
-    def __init__(self, url: str, account: dict[str, Any]) -> None:
-        self.url = url
+    def __init__(self, desk: Desk, account: dict[str, Any]) -> None:
+        self.desk = desk
+        self.id = UUID(account["id"])
+        self.url = f"http://127.0.0.1:{desk.port}"
         self.agents = [user for user in account["users"] if user["role"] == "agent"]
         self.admin = next(user for user in account["users"] if user["role"] == "admin")
         self.supervisor = next(user for user in account["users"] if user["role"] == "viewer")
@@ -51,13 +59,52 @@ class Shop:
         started = await customer.do("start_conversation", question)
         return customer, str(started["conversation"]["conversationId"])
 
+    @property
+    def settings(self) -> Settings:
+        return read(gather(self.desk.home, environ={}))
+
+    async def forget_absent(self) -> None:
+        """Let the time be over in which a socket that has gone can come back."""
+        redis = connect(self.settings.redis)
+        async for key in redis.scan_iter("hummdesk:absence:*"):
+            await redis.delete(key)
+        await redis.aclose()
+
+    @contextmanager
+    def idle_workers(self) -> Iterator[None]:
+        """The AI finds nothing in the meantime."""
+        worker = psutil.Process(self.desk.child("worker"))
+        processes = [worker, *worker.children(recursive=True)]
+        try:
+            for process in processes:
+                process.suspend()
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
 
 @pytest.fixture(scope="session")
-async def shop() -> AsyncIterator[Shop]:
+async def neighbour() -> AsyncIterator[Site]:
+    """A page of an origin that the desk accepts."""
+    async with Site() as site:
+        yield site
+
+
+@pytest.fixture
+async def stranger() -> AsyncIterator[Site]:
+    """A page of an origin that it does not."""
+    async with Site() as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+async def shop(neighbour: Site) -> AsyncIterator[Shop]:
     folder = make_reachable_directory()
-    async with running(folder / "home", "--port", "0") as desk:
+    env = {"CORS_ORIGIN": neighbour.origin, "AI_QUIET_SECONDS": "0"}
+    async with running(folder / "home", "--port", "0", env=env) as desk:
         (account, _) = (await demo(folder / "home"))["accounts"]
-        shop = Shop(f"http://127.0.0.1:{desk.port}", account)
+        shop = Shop(desk, account)
         yield shop
         for client in shop.clients:
             await client.close()

@@ -51,16 +51,25 @@ class Console:
         await self.page.keyboard.type(text)
         await self.page.keyboard.press("Enter")
 
-    async def barriers(self) -> list[str]:
-        """What axe-core finds that keeps somebody out."""
-        await self.page.evaluate(axe())
-        found = await self.page.evaluate("axe.run()")
+    async def barriers(self, *rules: str) -> list[str]:
+        """What axe-core finds that keeps somebody out, by all of its rules or these."""
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.evaluate(axe())
+        options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+        found = await self.page.evaluate("(options) => axe.run(options)", options)
         return [
             f"{fault['id']}: {node['target']} {node['failureSummary']}"
             for fault in found["violations"]
             if fault["impact"] in ("serious", "critical")
             for node in fault["nodes"]
         ]
+
+    async def barriers_in_the_dark(self) -> list[str]:
+        """The page again in its other colours, which is all that is different."""
+        await self.page.emulate_media(color_scheme="dark")
+        found = await self.barriers("color-contrast")
+        await self.page.emulate_media(color_scheme="light")
+        return found
 
     async def width(self) -> int:
         """Of what there is to see, which is that of the window unless one has to scroll sideways."""

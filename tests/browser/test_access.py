@@ -1,25 +1,19 @@
 """Who gets in and how, on which screens, and with which help."""
 
-import asyncio
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.async_api import Browser, expect
 
-from hummdesk.config import Settings
 from hummdesk.pages import BUILT
 from tests.browser.conftest import Open, Shop
 from tests.browser.console import Console
-from tests.realtime.conftest import running
-from tests.realtime.world import Account
-
-pytestmark = pytest.mark.timeout(90)
+from tests.browser.site import Site
 
 CONSOLE_BYTES = 150 * 1024
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
+PHONE: Any = {"width": 360, "height": 740}
+SCHEMES: tuple[Any, ...] = ("light", "dark")
 
 
 def test_the_console_is_small() -> None:
@@ -31,14 +25,54 @@ def test_the_console_is_small() -> None:
     assert sum(sizes.values()) < CONSOLE_BYTES
 
 
-async def busy(open_console: Open, shop: Shop, **options: Any) -> Console:
-    """A console with everything on it: note, chips, draft, two sides."""
-    agent = await open_console(shop.agents[0], **options)
+async def test_nobody_is_kept_out(open_console: Open, shop: Shop, pictures: Path) -> None:
+    agent = await open_console(reduced_motion="reduce")
+    await expect(agent.page.get_by_role("button", name=shop.agents[0]["email"])).to_be_visible()
+    assert await agent.barriers() == []
+    assert await agent.barriers_in_the_dark() == []
+    await agent.sign_in(shop.agents[0])
+    await fill(agent, shop)
+    assert await agent.barriers() == []
+    assert await agent.barriers_in_the_dark() == []
+    for scheme in SCHEMES:
+        await agent.page.emulate_media(color_scheme=scheme)
+        await agent.page.screenshot(path=pictures / f"console-{scheme}.png")
+    await agent.page.emulate_media(color_scheme="light")
+
+    await agent.page.locator("[data-opens=assign]").click()
+    assert await agent.barriers() == []
+    await agent.page.keyboard.press("Escape")
+    await agent.page.keyboard.press("Control+k")
+    assert await agent.barriers() == []
+    await agent.page.keyboard.press("Escape")
+    await agent.page.keyboard.press("?")
+    await expect(agent.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    assert await agent.barriers() == []
+    await agent.page.keyboard.press("Escape")
+
+    await agent.page.set_viewport_size(PHONE)
+    await narrow(agent, pictures, "phone")
+    await agent.page.get_by_role("button", name="Back to the list").click()
+    await expect(agent.page.get_by_role("navigation", name="List of conversations")).to_be_visible()
+    await narrow(agent, pictures, "phone-list")
+
+
+async def narrow(agent: Console, pictures: Path, name: str) -> None:
+    assert await agent.width() == PHONE["width"]
+    assert await agent.barriers() == []
+    for scheme in SCHEMES:
+        await agent.page.emulate_media(color_scheme=scheme)
+        await agent.page.screenshot(path=pictures / f"{name}-{scheme}.png")
+
+
+async def fill(agent: Console, shop: Shop) -> None:
+    """Everything that there can be in a conversation: note, chips, draft, attachment, two sides."""
     customer, conversation = await shop.ask("Leaking bottle", "Good morning!", customer_number=1)
     await agent.open(conversation)
     await agent.page.keyboard.press("m")
     await customer.hears("conversation_assigned")
     await agent.write("Ask the supplier.", key="n")
+    assert await agent.barriers() == []  # the colours of the note's composer
     await agent.write("Good morning, how can I help?")
     await customer.hears("new_message", senderType="agent")
     attachment = {"url": "https://example.com/b.png", "filename": "b.png", "contentType": "image/png", "size": 20480}
@@ -46,60 +80,16 @@ async def busy(open_console: Open, shop: Shop, **options: Any) -> Console:
     message = {"conversationId": conversation, "content": question, "attachments": [attachment]}
     await customer.do("send_message", message)
     await expect(agent.draft).to_be_visible()
-    return agent
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_nobody_is_kept_out(open_console: Open, shop: Shop, scheme: str, pictures: Path) -> None:
-    stranger = await open_console(color_scheme=scheme)
-    await expect(stranger.page.get_by_role("button", name=shop.agents[0]["email"])).to_be_visible()
-    assert await stranger.barriers() == []
-    agent = await busy(open_console, shop, color_scheme=scheme)
-    assert await agent.barriers() == []
-    await agent.page.screenshot(path=pictures / f"console-{scheme}.png")
-
-
-async def test_nobody_is_kept_out_of_menus_and_windows(open_console: Open, shop: Shop) -> None:
-    _, conversation = await shop.ask("Cold hands", "Good morning!", customer_number=2)
-    agent = await open_console(shop.agents[0])
-    await agent.open(conversation)
-    await agent.page.locator("[data-opens=assign]").click()
-    assert await agent.barriers() == []
-    await agent.page.keyboard.press("Escape")
-    await agent.page.keyboard.press("Control+k")
-    assert await agent.barriers() == []
-    await agent.page.keyboard.press("Escape")
-    await agent.page.keyboard.press("n")
-    assert await agent.barriers() == []
-    await agent.page.keyboard.press("Escape")
-    await agent.page.keyboard.press("?")
-    await expect(agent.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
-    assert await agent.barriers() == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_a_phone_is_enough(open_console: Open, shop: Shop, scheme: str, pictures: Path) -> None:
-    agent = await busy(open_console, shop, color_scheme=scheme, **PHONE)
-    assert await agent.width() == 360
-    assert await agent.barriers() == []
-    await agent.page.screenshot(path=pictures / f"phone-{scheme}.png")
-    await agent.page.get_by_role("button", name="Back to the list").click()
-    await expect(agent.page.get_by_role("navigation", name="List of conversations")).to_be_visible()
-    assert await agent.width() == 360
-    assert await agent.barriers() == []
-    await agent.page.screenshot(path=pictures / f"phone-list-{scheme}.png")
 
 
 async def test_a_token_lets_in_and_is_kept_for_the_tab_alone(open_console: Open, shop: Shop) -> None:
     console = await open_console()
     page = console.page
-    await page.get_by_text("Sign in with a token").click()
-    await page.get_by_role("textbox").fill("not.a.token")
-    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await offer(console, "not.a.token")
     await expect(page.get_by_role("alert")).to_contain_text("The token is not valid")
-    await page.get_by_text("Sign in with a token").click()
-    await page.get_by_role("textbox").fill(shop.agents[0]["token"])
-    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await offer(console, shop.customers[0]["token"])
+    await expect(page.get_by_role("alert")).to_contain_text("console of the staff")
+    await offer(console, shop.agents[0]["token"])
     await expect(page.get_by_role("navigation", name="List of conversations")).to_be_visible()
     assert "token" not in page.url
     assert await page.evaluate("localStorage.length") == 0
@@ -113,38 +103,31 @@ async def test_a_token_lets_in_and_is_kept_for_the_tab_alone(open_console: Open,
     assert await page.evaluate("Object.values(sessionStorage).filter(kept => kept !== '[]')") == []
 
 
-async def test_a_customer_is_told_that_this_is_not_the_place(open_console: Open, shop: Shop) -> None:
-    console = await open_console()
+async def offer(console: Console, token: str) -> None:
     await console.page.get_by_text("Sign in with a token").click()
-    await console.page.get_by_role("textbox").fill(shop.customers[0]["token"])
+    await console.page.get_by_role("textbox").fill(token)
     await console.page.get_by_role("button", name="Sign in", exact=True).click()
-    await expect(console.page.get_by_role("alert")).to_contain_text("console of the staff")
 
 
-@pytest.mark.parametrize("is_accepted", [True, False])
 async def test_a_page_of_an_accepted_origin_hands_its_token_over(
-    chromium: Browser, settings: Settings, is_accepted: bool
+    chromium: Browser, shop: Shop, neighbour: Site, stranger: Site
 ) -> None:
-    application = await asyncio.start_server(_greet, "127.0.0.1", 0)
-    origin = f"http://localhost:{application.sockets[0].getsockname()[1]}"
-    named = origin if is_accepted else "https://app.example.com"
-    async with running(replace(settings, cors_origin=named), name="handed") as (url, _):
-        account = await Account(settings=settings, url=url).make()
-        context = await chromium.new_context()
+    context = await chromium.new_context()
+    for site in (stranger, neighbour):
         opener = await context.new_page()
-        await opener.goto(origin)
+        await opener.goto(site.origin)
         async with context.expect_page() as opened:
-            await opener.evaluate(HAND_OVER, [url, account.token("agent")])
+            await opener.evaluate(HAND_OVER, [shop.url, shop.agents[0]["token"]])
         console = await opened.value
-        if is_accepted:
-            await expect(console.get_by_role("navigation", name="List of conversations")).to_be_visible()
-        else:
+        if site is stranger:
+            await expect(console.get_by_role("button", name=shop.agents[0]["email"])).to_be_visible()
             await opener.evaluate("window.offer()")
+            assert await console.evaluate("sessionStorage.length") == 0
             await expect(console.get_by_text("Sign in with a token")).to_be_visible()
+        else:
+            await expect(console.get_by_role("navigation", name="List of conversations")).to_be_visible()
         assert "token" not in console.url
-        await context.close()
-    application.close()
-    await application.wait_closed()
+    await context.close()
 
 
 HAND_OVER = """([url, token]) => {
@@ -154,11 +137,3 @@ HAND_OVER = """([url, token]) => {
     if (origin === url && data.type === "hummdesk:ready") window.offer();
   });
 }"""
-
-
-async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """The operator's own application: one empty page."""
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<!doctype html>")
-    await writer.drain()
-    writer.close()

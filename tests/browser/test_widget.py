@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
+from hummdesk.dev.person import set_widget_origins
 from hummdesk.pages import BUILT
 from tests.browser.conftest import Shop
 from tests.browser.console import Console
+from tests.browser.site import Site
 from tests.browser.wire import Wire
 from tests.realtime.world import Client
 
-pytestmark = pytest.mark.timeout(90)
-
 LARGEST_KIB = 60
+SCHEMES: tuple[Any, ...] = ("light", "dark")
 SCRIPT = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script><b onclick="window.hurt=1">bold</b>'
 
 
@@ -159,29 +160,56 @@ async def style_of(page: Page, element: str) -> Any:
     return await page.evaluate(f"({seen})(getComputedStyle({element}))")
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
 async def test_it_works_on_a_telephone_by_keyboard_and_for_a_screen_reader(
-    chromium: Browser, shop: Shop, pictures: Path, colours: Any
+    chromium: Browser, shop: Shop, pictures: Path
 ) -> None:
-    size = {"width": 360, "height": 640}
-    context = await chromium.new_context(viewport=size, color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]
+    size: Any = {"width": 360, "height": 640}
+    context = await chromium.new_context(viewport=size, reduced_motion="reduce")
     agent = await shop.connect(shop.agents[1])
     visitor = await visit(context, shop.url)
     await visitor.launcher.focus()
     await visitor.page.keyboard.press("Enter")
     await expect(visitor.page.get_by_role("textbox", name="Your message")).to_be_focused()
-    text = f"A long wordwithoutanyend{'x' * 60} in {colours}"
+    text = f"A long wordwithoutanyend{'x' * 60}"
     await visitor.write(text)
     conversation = str((await agent.hears("new_message", content=text))["conversationId"])
     await agent.do("send_message", {"conversationId": conversation, "content": "Yes?"})
     await expect(visitor.said("Yes?")).to_be_visible()
     assert await visitor.watch.barriers() == []
+    assert await visitor.watch.barriers_in_the_dark() == []
     assert await visitor.watch.width() == size["width"]
-    await visitor.page.screenshot(path=pictures / f"widget-mobile-{colours}.png")
+    for scheme in SCHEMES:
+        await visitor.page.emulate_media(color_scheme=scheme)
+        await visitor.page.screenshot(path=pictures / f"widget-mobile-{scheme}.png")
     await visitor.page.keyboard.press("Escape")
     await expect(visitor.log).to_have_count(0)
     await expect(visitor.launcher).to_be_focused()
     await context.close()
+
+
+async def test_a_shop_elsewhere_shows_it_if_the_account_allows_its_origin(
+    context: Any, shop: Shop, neighbour: Site, stranger: Site
+) -> None:
+    script = f'<script src="{shop.url}/widget.js" data-account="{shop.id}"></script>'
+    neighbour.page = stranger.page = f"<!doctype html><title>A shop</title>{script}"
+    agent = await shop.connect(shop.agents[1])
+    visitor = Visitor(await context.new_page())
+    for site, words in ((stranger, "No connection"), (neighbour, "No page of this origin may show the widget")):
+        await visitor.page.goto(site.origin)
+        await visitor.launcher.click()
+        await visitor.write(f"Do you ship to {site.origin}?")
+        await expect(visitor.page.get_by_role("status")).to_contain_text(words)
+    assert "new_message" not in agent.names()
+
+    await set_widget_origins(shop.settings, account_id=shop.id, origins=["self", neighbour.origin])
+    await visitor.page.reload()
+    await visitor.launcher.click()
+    asked = await agent.hears("new_message", content=f"Do you ship to {neighbour.origin}?")
+    await agent.do("send_message", {"conversationId": asked["conversationId"], "content": "We do."})
+    await expect(visitor.said("We do.")).to_be_visible()
+    await visitor.page.reload()
+    await visitor.launcher.click()
+    await expect(visitor.said("We do.")).to_be_visible()
 
 
 def test_it_is_small() -> None:

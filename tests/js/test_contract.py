@@ -14,7 +14,8 @@ from hummdesk.events.table import EVENTS, REQUESTS
 from tests.deploy.documents import ROOT
 from tests.js.node import HERE, Node
 
-TYPES = ROOT / "web/client/src/contract.ts"
+WEB = ROOT / "web"
+TYPES = WEB / "client/src/contract.ts"
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
@@ -44,6 +45,24 @@ def test_asyncapi_is_valid(node: Node, tmp_path: Path) -> None:
     done = subprocess.run(command, input=printed("--asyncapi"), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith(f"valid: {len(EVENTS) + 2 * len(REQUESTS)} ")
+
+
+def test_a_stranger_can_use_the_built_client(node: Node, tmp_path: Path) -> None:
+    """By its `exports`, under the strictest rules, with the declarations looked through as well."""
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "stranger.ts").write_text((HERE / "stranger.ts").read_text())
+    (tmp_path / "node_modules/@hummdesk").mkdir(parents=True)
+    (tmp_path / "node_modules/@hummdesk/client").symlink_to(WEB / "client")
+    for command in (
+        [WEB / "node_modules/.bin/tsc", "--strict", "--exactOptionalPropertyTypes", *TARGET, "stranger.ts"],
+        ["stranger.js"],
+    ):
+        done = subprocess.run([node.program, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "done\n"
+
+
+TARGET = ("--module", "nodenext", "--target", "es2022", "--lib", "es2023,dom")
 
 
 def test_one_of_the_two_has_to_be_named() -> None:

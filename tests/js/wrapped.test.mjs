@@ -208,6 +208,22 @@ test("an expired token is replaced without a new connection", async () => {
   await customer.join(conversationId);
 });
 
+test("a token that is not to be had now is asked for again; one that is refused is not", async () => {
+  const failures = [new Refused({ code: "RATE_LIMITED", message: "later" })];
+  const token = () => {
+    if (failures.length > 0) throw failures.shift();
+    return desk.tokens.customer;
+  };
+  const customer = wrapped("customer", { token });
+  await reaches(customer, "online");
+  assert.deepEqual(failures, []);
+  assert.ok(states(customer).includes("offline"));
+  const error = { code: "FORBIDDEN", message: "not from here" };
+  const nobody = wrapped("customer", { token: () => Promise.reject(new Refused(error)) });
+  await until(() => nobody.told.some(({ payload }) => payload === error), () => nobody.state);
+  assert.equal(nobody.socket.active, false);
+});
+
 test("keys are told as typing, but not each of them; a refusal is an error with a code", async () => {
   const agent = await join("agent");
   const customer = wrapped("customer");

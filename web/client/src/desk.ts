@@ -29,7 +29,10 @@ export interface DeskEvents {
 export interface DeskOptions {
   /** Address of the desk; that of the page without one. */
   url?: string;
-  /** A token that is valid now: asked for at each connection, and when the last one has expired. */
+  /**
+   * A token that is valid now: asked for at each connection, and when the last one has expired. What it throws is asked
+   * for again, but for what is Refused for good.
+   */
   token: () => string | Promise<string>;
   /** Where letters outlive the page. */
   keeping?: { storage: Keeping; key: string };
@@ -149,8 +152,9 @@ export class Desk extends Emitter<DeskEvents> {
   private async authenticate(give: (auth: object) => void): Promise<void> {
     try {
       give({ token: await this.options.token() });
-    } catch {
-      give({}); // the desk says what is missing, and the next connection asks again
+    } catch (fault) {
+      if (fault instanceof Refused && !fault.mayPass) this.refuse(fault.error);
+      else this.tryLater();
     }
   }
 
@@ -161,10 +165,14 @@ export class Desk extends Emitter<DeskEvents> {
         await this.ask("authenticate", await this.options.token());
         return;
       } catch (fault) {
-        if (!(fault instanceof Refused)) return this.socket.disconnect() && this.comeBack();
+        if (!(fault instanceof Refused)) return this.tryLater();
       }
     }
-    if (error.code === "UNAVAILABLE") return this.socket.disconnect() && this.comeBack();
+    if (error.code === "UNAVAILABLE") this.tryLater();
+    else this.refuse(error);
+  }
+
+  private refuse(error: ErrorReport): void {
     this.close();
     this.tell("refused", error);
   }
@@ -178,8 +186,7 @@ export class Desk extends Emitter<DeskEvents> {
       await this.resynchronize();
       this.arrive(this.hasBeenHere ? "resynchronized" : "online");
     } catch {
-      this.socket.disconnect();
-      this.comeBack();
+      this.tryLater();
     }
   }
 
@@ -225,6 +232,12 @@ export class Desk extends Emitter<DeskEvents> {
       const history = this.histories.get(message.conversationId);
       if (!history || history.add([message]).length > 0) this.tell("message", message);
     }
+  }
+
+  private tryLater(): void {
+    this.socket.disconnect();
+    this.become("offline");
+    this.comeBack();
   }
 
   private comeBack(): void {

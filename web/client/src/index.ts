@@ -1,4 +1,4 @@
-export { type Part, partsOf } from "./content.js";
+export * from "./content.js";
 export type * from "./contract.js";
 export * from "./desk.js";
 export { History } from "./history.js";

@@ -12,7 +12,7 @@ export interface Letter extends SendMessage {
 /** `localStorage` and `sessionStorage` are such. */
 export type Keeping = Pick<Storage, "getItem" | "setItem">;
 
-const TRANSIENT = new Set(["UNAVAILABLE", "RATE_LIMITED", "INTERNAL_ERROR", "UNAUTHORIZED", "TOKEN_EXPIRED"]);
+const BETWEEN_TOKENS = new Set(["UNAUTHORIZED", "TOKEN_EXPIRED"]);
 const PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
 
@@ -84,7 +84,8 @@ export class Outbox extends Emitter<{ changed: readonly Letter[]; refused: Lette
       this.discard(letter.clientMessageId);
       this.pause = PAUSE_MS;
     } catch (fault) {
-      if (fault instanceof Refused && !TRANSIENT.has(fault.error.code)) this.refuse(letter, fault.error);
+      const isFinal = fault instanceof Refused && !fault.mayPass && !BETWEEN_TOKENS.has(fault.error.code);
+      if (isFinal) this.refuse(letter, fault.error);
       else await this.rest();
     }
   }

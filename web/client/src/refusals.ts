@@ -1,10 +1,17 @@
 import type { ErrorReport } from "./contract.js";
 
+const PASSING = new Set(["UNAVAILABLE", "RATE_LIMITED", "INTERNAL_ERROR"]);
+
 /** The desk has answered that it will not. */
 export class Refused extends Error {
   constructor(readonly error: ErrorReport) {
     super(error.message);
     this.name = "Refused";
+  }
+
+  /** The same may be done another time. */
+  get mayPass(): boolean {
+    return PASSING.has(this.error.code);
   }
 }
 

@@ -138,7 +138,7 @@ function Said({ message, before, thread }: { message: Message; before: Message |
         )}
         <div class="bubble">
           <div class="content">
-            <Content content={message.content} contentType={message.contentType} />
+            <Content message={message} />
           </div>
           <Attachments files={message.attachments} />
         </div>
@@ -179,7 +179,7 @@ function Waiting({ letter }: { letter: Letter }) {
     <article class={`said ${letter.private ? "note" : "agent"} waiting`} aria-label="Not sent yet">
       <div class="bubble">
         <div class="content">
-          <Content content={letter.content} contentType="text" />
+          <Content message={{ content: letter.content, contentType: "text" }} />
         </div>
         <Attachments files={letter.attachments ?? []} />
       </div>
@@ -207,7 +207,7 @@ function Conflict({ letter }: { letter: Letter }) {
       </p>
       {missed.map((one) => (
         <blockquote key={one.seq}>
-          <strong>{one.senderName}</strong> <Content content={one.content} contentType={one.contentType} />
+          <strong>{one.senderName}</strong> <Content message={one} />
         </blockquote>
       ))}
       <div class="buttons">

@@ -1,7 +1,7 @@
 // The conversations beside the open one: filters, search, and a list in live order.
 
+import { plain } from "@hummdesk/client";
 import { useEffect, useRef } from "preact/hooks";
-import { plain } from "./content";
 import { when, words } from "./format";
 import { Icon } from "./icons";
 import type { View } from "./list";
@@ -171,7 +171,7 @@ function Row({ one }: { one: Conversation }) {
   const desk = useDesk();
   const isOpen = desk.openId === one.conversationId;
   const last = one.lastMessage;
-  const said = last ? plain(last.content, last.contentType) : "No message yet";
+  const said = last ? plain(last) : "No message yet";
   const by = last?.private ? "Note: " : last?.senderType === "agent" ? `${desk.nameOf(last.senderId)}: ` : "";
   return (
     <li>

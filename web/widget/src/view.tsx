@@ -1,4 +1,4 @@
-import { type Message, type Part, partsOf } from "@hummdesk/client";
+import { linkTo, type Message, nodesOf } from "@hummdesk/client";
 import { createElement, type VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Talk } from "./talk.js";
@@ -118,14 +118,9 @@ function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
   return (
     <div class={isMine ? "mine" : "theirs"}>
       {!isMine && <small class="name">{message.senderName}</small>}
-      <div class="text">{partsOf(message).map(shown)}</div>
+      <div class="text">{nodesOf<VNode>(message, createElement)}</div>
       {message.attachments.map(({ url, filename }) => (
-        <a
-          key={url}
-          {...(/^https?:/i.test(url) ? { href: url } : {})}
-          target="_blank"
-          rel="noopener noreferrer nofollow"
-        >
+        <a key={url} {...linkTo(url)}>
           {filename}
         </a>
       ))}
@@ -139,13 +134,6 @@ function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
       </small>
     </div>
   );
-}
-
-function shown(part: Part): string | VNode {
-  if (typeof part === "string") return part;
-  const link =
-    part.href === undefined ? {} : { href: part.href, target: "_blank", rel: "noopener noreferrer nofollow" };
-  return createElement(part.tag, link, ...part.parts.map(shown));
 }
 
 function Composer({ talk, writer }: { talk: Talk; writer: { current: HTMLTextAreaElement | null } }) {
