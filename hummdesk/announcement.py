@@ -104,7 +104,8 @@ def _classification(ended: Ended, result: Payload) -> Payload:
 
 
 def _draft(result: Payload) -> Payload:
-    return {name: result[name] for name in ("draft", "confidence", "reasoning", "sources", "based_on_seq", "provider")}
+    kept = ("draft", "confidence", "reasoning", "sources", "based_on_seq", "provider")
+    return {name: result[name] for name in kept} | {"citations": result.get("citations", [])}  # older ones have none
 
 
 def _milliseconds(ended: Ended) -> int:

@@ -232,6 +232,7 @@ class BroadcastService:
         confidence: float,
         reasoning: str | None,
         sources: list[Any],
+        citations: list[Any],
         based_on_seq: int,
         provider: str,
     ) -> None:
@@ -241,6 +242,7 @@ class BroadcastService:
             confidence=confidence,
             reasoning=reasoning,
             sources=sources,
+            citations=citations,
             based_on_seq=based_on_seq,
             provider=provider,
         )
@@ -343,6 +345,7 @@ def draft_fields(
     confidence: float,
     reasoning: str | None,
     sources: list[Any],
+    citations: list[Any],
     based_on_seq: int,
     provider: str,
 ) -> Payload:
@@ -351,6 +354,7 @@ def draft_fields(
         "draft": draft,
         "confidence": confidence,
         "sources": sources,
+        "citations": citations,
         "basedOnSeq": based_on_seq,
         "provider": provider,
     }

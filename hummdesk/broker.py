@@ -17,6 +17,8 @@ TASKS: dict[Kind, str] = {"classification": "hummdesk.classify", "draft": "hummd
 
 BULK_TASKS = "hummdesk.bulk.*"
 """Tasks so named go to the bulk queue."""
+UPDATE_KNOWLEDGE = "hummdesk.bulk.index"
+"""The argument is an account."""
 
 QUEUES: dict[Queue, str] = {queue: f"ai.{queue}" for queue in get_args(Queue)}
 KEY_PREFIX = "hummdesk:celery:"

@@ -1,45 +1,94 @@
-"""An account's knowledge as drafts are made from it: found by meaning, and indexed anew when it has changed."""
+"""What an account knows, as drafts are made from it: learned, found by meaning, indexed anew when it has changed."""
 
 import asyncio
+from itertools import takewhile
 from uuid import UUID
 
+from hummdesk import metrics
+from hummdesk.ai import lessons
 from hummdesk.ai.embedding import MODEL, embed
-from hummdesk.ai.protocol import Article, CannedReply, Knowledge
-from hummdesk.storage import knowledge
+from hummdesk.ai.protocol import Article, CannedReply, Knowledge, PastAnswer
+from hummdesk.storage import knowledge, past_answers
 from hummdesk.storage.database import Database
+from hummdesk.storage.past_answers import Learned, Reply
 
 GIVEN = 12
-"""Sources that a draft is made from, at the most: the nearest."""
+"""Articles and canned replies that a draft is made from, at the most: the nearest."""
+GIVEN_ANSWERS = 5
+"""Past answers beside them."""
+REMEMBERED = 2_000
+"""Past answers of an account that can be found, the newest: each costs a search 5 µs."""
 
 BATCH = 20
-"""Articles, and as many canned replies, that are indexed in one transaction: about 0.2 s."""
+"""Of each kind of source that are indexed, and replies that are learned from, in one transaction: about 0.2 s."""
 
 
 async def find(database: Database, account_id: UUID, asked: list[str]) -> Knowledge:
     """What the account knows that is nearest to any of the texts."""
     vectors = await asyncio.to_thread(embed, asked)
     async with database.account(account_id) as tx:
-        found = await knowledge.nearest(tx, vectors.tolist(), model=MODEL, limit=GIVEN)
+        found = await knowledge.nearest(tx, vectors.tolist(), model=MODEL, limit=GIVEN, past_answers=GIVEN_ANSWERS)
     return Knowledge(
         articles=tuple(
-            Article(id=str(one.article_id), title=one.title, body=one.body, questions=one.questions)
+            Article(id=str(one.id), title=one.title, body=one.body, questions=one.questions)
             for one in found
-            if one.article_id
+            if one.kind == "article"
         ),
-        canned_replies=tuple(CannedReply(title=one.title, content=one.body) for one in found if one.canned_reply_id),
+        canned_replies=tuple(
+            CannedReply(title=one.title, content=one.body) for one in found if one.kind == "canned_reply"
+        ),
+        past_answers=tuple(
+            PastAnswer(id=str(one.id), question=one.title, answer=one.body, instead_of_draft=one.instead_of_draft)
+            for one in found
+            if one.kind == "past_answer"
+        ),
     )
 
 
-async def index(database: Database, account_id: UUID) -> bool:
-    """Index a batch of what has changed since, or was indexed by another model; whether more may be left.
+async def update(database: Database, account_id: UUID) -> bool:
+    """Learn from a batch of what agents have answered since; index a batch of what is new, has changed, or was indexed
+    by another model. Whether more may be left.
 
-    The rows are locked meanwhile, so that no change is missed.
+    The rows are locked meanwhile, so that no change is missed; who comes meanwhile for the same account waits.
     """
     async with database.account(account_id) as tx:
+        await knowledge.alone(tx)
+        replies = await past_answers.unlearned(tx, limit=BATCH)
+        learned = [_learned(reply) for reply in replies]
+        if learned:
+            await past_answers.keep(tx, learned, newest=REMEMBERED)
         outdated = await knowledge.outdated(tx, model=MODEL, limit=BATCH)
         if outdated:
             texts = [text for source in outdated for text in source.texts]
             vectors = iter((await asyncio.to_thread(embed, texts)).tolist())
             own = [[next(vectors) for _ in source.texts] for source in outdated]
             await knowledge.replace_passages(tx, outdated, own, model=MODEL)
-    return len(outdated) >= BATCH
+    for one in learned:
+        if one.draft_use:
+            metrics.AI_DRAFT_USES.labels(use=one.draft_use).inc()
+    return len(learned) >= BATCH or len(outdated) >= BATCH
+
+
+def _learned(reply: Reply) -> Learned:
+    """A draft counts if it answered what nobody had answered before this reply."""
+    turns = reply.before
+    asked = list(takewhile(lambda turn: turn.sender == "customer", turns))
+    told = [turn for turn in turns if turn.sender == "customer"]
+    drafted = reply.draft_seq is not None and any(turn.seq == reply.draft_seq for turn in asked)
+    lesson = lessons.learn(
+        lessons.Reply(
+            content=reply.content,
+            agent_name=reply.agent_name,
+            customer_names=(reply.customer_name, reply.customer_email, *{turn.name for turn in told}),
+            told=tuple(turn.content for turn in told),
+            asked=len(asked),
+            draft=reply.draft if drafted else None,
+        )
+    )
+    return Learned(
+        message_id=reply.message_id,
+        draft_run_id=reply.draft_run_id if drafted else None,
+        draft_use=lesson.draft_use,
+        question=lesson.question,
+        answer=lesson.answer,
+    )

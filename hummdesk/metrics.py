@@ -46,6 +46,7 @@ AI_SECONDS = Histogram(
     ["type", "provider", "outcome"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+AI_DRAFT_USES = Counter("hummdesk_ai_draft_uses", "Drafts that an agent has answered, by what became of them", ["use"])
 AI_CALLS = Counter(
     "hummdesk_ai_calls",
     "Requests to models outside, of the first accounts seen; outcome: ok or the failure's code",

@@ -8,10 +8,12 @@ import asyncio
 import logging
 import random
 import signal
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import get_args
+from uuid import UUID
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -19,10 +21,10 @@ from kombu.exceptions import OperationalError
 from hummdesk import broadcast, logs, metrics
 from hummdesk.announcement import announce
 from hummdesk.broadcast import BroadcastService
-from hummdesk.broker import BATCHES, QUEUES, TASKS, configuration, lease_seconds
+from hummdesk.broker import BATCHES, QUEUES, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
 from hummdesk.config import Settings
 from hummdesk.errors import HummDeskError, Unavailable
-from hummdesk.storage import outbox, results
+from hummdesk.storage import outbox, past_answers, results
 from hummdesk.storage.database import Database
 from hummdesk.storage.jobs import Ended, Kind
 from hummdesk.storage.outbox import JobRef
@@ -34,6 +36,9 @@ BATCH = 200
 GATHER_SECONDS = (0.003, 0.06)
 """Between two looks when several runs were due, for each of them, and the longest: what arrives meanwhile goes to the
 broker in one task, so that a worker is busy with few large ones when there is much to do."""
+
+LEARN_SECONDS = 5.0
+"""Between two orders to learn from what the agents of one account have answered, and longer while bulk work waits."""
 
 BACKOFF_SECONDS = (0.25, 5.0)
 """First and longest wait when PostgreSQL or Redis is away; doubles, with jitter."""
@@ -83,6 +88,8 @@ class Relay:
         self._woken = asyncio.Event()
         self._taken: deque[list[JobRef]] = deque()
         """Marked as published, and not yet with the broker: a task each."""
+        self._learning: dict[UUID, float] = {}
+        """When it was last ordered for an account."""
         self._parts: list[_Part] = []
 
     def start(self) -> None:
@@ -95,6 +102,7 @@ class Relay:
             _Part(self._teller.tell, every=sweep, woken=asyncio.Event()),
             _Part(self._teller.measure, every=sweep, woken=asyncio.Event()),
             _Part(self._measure, every=sweep, woken=asyncio.Event()),
+            _Part(self._learn, every=sweep, woken=asyncio.Event()),
         ]
 
     async def stop(self) -> None:
@@ -167,6 +175,23 @@ class Relay:
     async def _result(self, ended: Ended) -> dict[str, object] | None:
         async with self._one.account(ended.account_id) as tx:
             return await results.result(tx, ended.id)
+
+    async def _learn(self) -> None:
+        """Have bulk work look at new answers of agents. An order that is lost is given again."""
+        async with self._every.everywhere() as tx:
+            waiting = await past_answers.waiting(tx, limit=BATCH)
+        now = time.monotonic()
+        recent = {account_id: at for account_id, at in self._learning.items() if now - at < LEARN_SECONDS}
+        orders = [account_id for account_id in waiting if account_id not in recent]
+        if orders:
+            await asyncio.to_thread(self._order, orders)
+        self._learning = recent | dict.fromkeys(orders, now)
+
+    def _order(self, accounts: list[UUID]) -> None:
+        """In a thread, as `_send`."""
+        with self._celery.producer_or_acquire() as producer:
+            for account_id in accounts:
+                self._celery.send_task(UPDATE_KNOWLEDGE, args=(str(account_id),), producer=producer, retry=False)
 
     async def _measure(self) -> None:
         async with self._every.everywhere() as tx:

@@ -235,7 +235,8 @@ CREATE TABLE conversation_events (
     CONSTRAINT conversation_events_kind_known
         CHECK (
             kind IN (
-                'created', 'status_changed', 'assigned', 'unassigned', 'priority_changed', 'classification_corrected'
+                'created', 'status_changed', 'assigned', 'unassigned', 'priority_changed', 'classification_corrected',
+                'draft_used'
             )
         ),
     CONSTRAINT conversation_events_actor_type_known CHECK (actor_type IN ('agent', 'customer', 'system')),
@@ -414,7 +415,31 @@ CREATE TRIGGER knowledge_articles_outdated BEFORE UPDATE OF title, body, questio
 CREATE TRIGGER canned_replies_outdated BEFORE UPDATE OF title, content ON canned_replies
     FOR EACH ROW EXECUTE FUNCTION outdate_passages();
 
--- What an article or a canned reply is found by: title, text and each question, as a vector. Searched exactly, by
+-- What agents have answered: a row with each public reply, in the transaction that stores it. Bulk work then looks at it:
+-- what became of the AI's draft, and what may serve as an answer to other customers, without anything of this one.
+CREATE TABLE past_answers (
+    account_id uuid NOT NULL,
+    message_id uuid NOT NULL,                                   -- the reply
+    conversation_id uuid NOT NULL,
+    seq bigint NOT NULL,                                        -- of the reply
+    learned_at timestamptz,                                     -- NULL: nobody has looked at it
+    draft_run_id uuid,                                          -- the draft that the agent had; NULL: none
+    draft_use text,                                             -- what became of it
+    question text,                                              -- NULL, like the answer: not for others, or too old
+    answer text,
+    indexed_as text,
+    CONSTRAINT past_answers_pkey PRIMARY KEY (account_id, message_id),
+    CONSTRAINT past_answers_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
+    CONSTRAINT past_answers_draft_fkey FOREIGN KEY (account_id, draft_run_id) REFERENCES ai_jobs (account_id, id),
+    CONSTRAINT past_answers_draft_use_known CHECK (draft_use IN ('as_it_was', 'edited', 'ignored')),
+    CONSTRAINT past_answers_use_of_draft CHECK ((draft_use IS NULL) = (draft_run_id IS NULL)),
+    CONSTRAINT past_answers_whole CHECK ((question IS NULL) = (answer IS NULL)),
+    CONSTRAINT past_answers_learned CHECK (learned_at IS NOT NULL OR num_nonnulls(draft_use, question) = 0)
+);
+CREATE INDEX past_answers_new ON past_answers (account_id, message_id) WHERE learned_at IS NULL;
+CREATE INDEX past_answers_kept ON past_answers (account_id, message_id) WHERE question IS NOT NULL;
+
+-- What an article, a canned reply or a past answer is found by: title, text and each question, as a vector. Searched exactly, by
 -- account: an approximate index would be one for all accounts, and would find a small one's passages by luck.
 CREATE TABLE knowledge_passages (
     account_id uuid NOT NULL,
@@ -423,15 +448,19 @@ CREATE TABLE knowledge_passages (
     canned_reply_id uuid,
     model text NOT NULL,                                        -- vectors of another one are not comparable
     embedding vector NOT NULL,
+    past_answer_id uuid,                                        -- which is found by its question alone
     CONSTRAINT knowledge_passages_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT knowledge_passages_article_fkey FOREIGN KEY (account_id, article_id)
         REFERENCES knowledge_articles (account_id, id) ON DELETE CASCADE,
     CONSTRAINT knowledge_passages_canned_reply_fkey FOREIGN KEY (account_id, canned_reply_id)
         REFERENCES canned_replies (account_id, id) ON DELETE CASCADE,
-    CONSTRAINT knowledge_passages_of_one CHECK (num_nonnulls(article_id, canned_reply_id) = 1)
+    CONSTRAINT knowledge_passages_past_answer_fkey FOREIGN KEY (account_id, past_answer_id)
+        REFERENCES past_answers (account_id, message_id) ON DELETE CASCADE,
+    CONSTRAINT knowledge_passages_of_one CHECK (num_nonnulls(article_id, canned_reply_id, past_answer_id) = 1)
 );
 CREATE INDEX knowledge_passages_by_article ON knowledge_passages (account_id, article_id);
 CREATE INDEX knowledge_passages_by_canned_reply ON knowledge_passages (account_id, canned_reply_id);
+CREATE INDEX knowledge_passages_by_past_answer ON knowledge_passages (account_id, past_answer_id);
 
 ----------------------------------------------------------------------------------------------------- who may do what
 
@@ -440,7 +469,7 @@ CREATE INDEX knowledge_passages_by_canned_reply ON knowledge_passages (account_i
 --   hummdesk_app       web processes: the rows of the transaction's account, none without one
 --   hummdesk_worker    AI workers: the same, and those of the accounts that a transaction names; a member of hummdesk_app
 --   hummdesk_writer    the message writer of a web process, on a connection of its own: see the end
---   hummdesk_relay     AI runs and the outbox of all accounts, nothing else
+--   hummdesk_relay     AI runs and the outbox of all accounts, which accounts have something to learn, nothing else
 --   hummdesk_operator  the commands `demo` and `token`: all accounts
 -- Row-level security is forced, so that it holds the owner of the tables as well. Only superusers are above it.
 GRANT USAGE ON SCHEMA public TO hummdesk_app, hummdesk_relay, hummdesk_operator;
@@ -518,6 +547,19 @@ CREATE POLICY every_account ON knowledge_passages TO hummdesk_operator USING (tr
 GRANT SELECT, INSERT, DELETE ON knowledge_passages TO hummdesk_app;
 GRANT UPDATE (indexed_as) ON knowledge_articles, canned_replies TO hummdesk_app;
 GRANT DELETE ON knowledge_articles TO hummdesk_operator;
+
+ALTER TABLE past_answers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE past_answers FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON past_answers TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY accounts_of_the_batch ON past_answers TO hummdesk_writer
+    USING (account_id IN (SELECT unnest(current_accounts())));
+CREATE POLICY every_answer ON past_answers TO hummdesk_relay USING (true);
+CREATE POLICY every_account ON past_answers TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT ON past_answers TO hummdesk_app;
+GRANT UPDATE (learned_at, draft_run_id, draft_use, question, answer, indexed_as) ON past_answers TO hummdesk_app;
+GRANT INSERT ON past_answers TO hummdesk_writer;
+GRANT SELECT (account_id, message_id, learned_at) ON past_answers TO hummdesk_relay;
+GRANT SELECT ON past_answers TO hummdesk_operator;
 
 --------------------------------------------------------------------------------------------------------------------- search
 

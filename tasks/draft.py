@@ -20,7 +20,7 @@ class Drafting(Run):
 
     async def prepare(self, desk: Desk, going: Sequence[Job]) -> Find:
         for account_id in {job.account_id for job in going}:
-            if await library.index(desk.database, account_id):
+            if await library.update(desk.database, account_id):
                 index.order(account_id)
 
         async def find(job: Job) -> Found:
@@ -33,6 +33,7 @@ class Drafting(Run):
                 "confidence": draft.confidence,
                 "reasoning": draft.reasoning,
                 "sources": list(draft.sources),
+                "citations": [one.wire() for one in draft.citations],
                 "based_on_seq": job.message.seq,
                 "assigned_to": str(job.assigned_to) if job.assigned_to else None,
                 **advice.marks,

@@ -1,7 +1,7 @@
 """The provider that is always there: no key, no network, the same answer to the same message.
 
-It reads meaning by vectors and a few fitted heads, and answers with the account's own articles and canned replies; what
-neither speaks of it leaves to the agent.
+It reads meaning by vectors and a few fitted heads, and answers with the account's own articles, canned replies and past
+answers; what none of these speaks of it leaves to the agent.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,6 +15,7 @@ from hummdesk.ai.cues import LEXICON, plain_list
 from hummdesk.ai.embedding import embed
 from hummdesk.ai.protocol import (
     Category,
+    Citation,
     Classification,
     Context,
     Correction,
@@ -22,6 +23,7 @@ from hummdesk.ai.protocol import (
     IncomingMessage,
     Knowledge,
     Priority,
+    SourceKind,
     Team,
 )
 from hummdesk.ai.retrieval import Passage, Shelf, questions
@@ -32,9 +34,16 @@ ENOUGH = 0.5
 """Least confidence that makes an answer of a page; below it the provider abstains."""
 CLOSE = 0.15
 """Confidence that a page may lack to the best one, and be taken for being in the customer's language."""
+CLAIMS = 0.25
+"""Confidence that a page which may claim what was not done has to have more than one that does not."""
 SAME = 0.85
 """Likeness from which an agent's correction of an earlier message holds for this one."""
 SOURCES = 3
+ANSWERED: dict[SourceKind, str] = {
+    "article": "Answered from",
+    "canned_reply": "Answered from",
+    "past_answer": "As an agent has answered",
+}
 
 _TEAM_NAMES = {category: plain_list({"it": names}) for category, names in LEXICON["team_names"].items()}
 
@@ -66,28 +75,28 @@ class EmbeddedProvider:
                 language=signals.language(best.page.body),
             ),
             confidence=round(best.confidence, 3),
-            reasoning=f"Answered from “{best.page.title}”",
-            sources=tuple(one.page.source for one in answers if one.page.source is not None)[:SOURCES],
+            reasoning=f"{ANSWERED[best.page.cited.kind]} “{best.page.cited.title}”",
+            citations=tuple(one.page.cited for one in answers[:SOURCES]),
             tone=tone,
-            suggested_actions=reply.actions(
-                classification, canned=best.page.title if best.page.source is None else None
-            ),
+            suggested_actions=reply.actions(classification, best.page.cited),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An article or a canned reply."""
+    """An article, a canned reply or a past answer."""
 
-    title: str
+    cited: Citation
     body: str
-    questions: tuple[str, ...]
-    source: str | None
-    """The id of an article, None for a canned reply."""
+    questions: tuple[str, ...] = ()
+    claims: bool = True
+    """It may say that something was done ("I have sent it") which was not, for this customer."""
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return (self.title, f"{self.title}. {self.body}", *self.questions)
+        """What it is found by, as in storage/knowledge.py."""
+        title = self.cited.title
+        return (title,) if self.cited.kind == "past_answer" else (title, f"{title}. {self.body}", *self.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +119,16 @@ def look_up(reading: Reading, knowledge: Knowledge) -> list[Found]:
 @lru_cache(maxsize=4)
 def _shelf(knowledge: Knowledge) -> tuple[list[Page], Shelf]:
     """Kept for the next message of the same account, by all that it says: another account's is another one."""
-    pages = [Page(one.title, one.body, one.questions, one.id) for one in knowledge.articles]
-    pages += [Page(one.title, one.content, (), None) for one in knowledge.canned_replies]
+    pages = [
+        Page(Citation(kind="article", title=one.title, id=one.id), one.body, one.questions, claims=False)
+        for one in knowledge.articles
+    ]
+    pages += [Page(Citation(kind="canned_reply", title=one.title), one.content) for one in knowledge.canned_replies]
+    pages += [
+        # What an agent has sent in place of a draft is better than what the draft was made of.
+        Page(Citation(kind="past_answer", title=one.question, id=one.id), one.answer, claims=not one.instead_of_draft)
+        for one in knowledge.past_answers
+    ]
     passages = [
         Passage(str(number), text, asked=text in page.questions)
         for number, page in enumerate(pages)
@@ -121,10 +138,9 @@ def _shelf(knowledge: Knowledge) -> tuple[list[Page], Shelf]:
 
 
 def _answers(found: Sequence[Found], language: str) -> list[Found]:
-    """Those sure enough: articles before canned replies, the customer's language before others if it is close."""
+    """Those sure enough: the surest first, but for what may claim too much and for another language."""
     sure = [one for one in found if one.confidence >= ENOUGH]
-    # A canned reply may claim what has not been done ("I have sent it"): it answers only where no article does.
-    sure.sort(key=lambda one: one.page.source is None)
+    sure.sort(key=lambda one: one.page.claims * CLAIMS - one.confidence)
     near = [one for one in sure if sure[0].confidence - one.confidence <= CLOSE]
     own = [one for one in near if signals.language(one.page.body) == language]
     return sorted(sure, key=lambda one: one is not own[0]) if own else sure
@@ -134,8 +150,8 @@ def _why_not(reading: Reading, found: Sequence[Found]) -> str:
     if not reading.stems:
         return "The message has no words to look up"
     if not found:
-        return "The account has no articles or canned replies yet"
-    return f"The nearest, “{found[0].page.title}”, is too far from what the message asks"
+        return "The account has no articles, canned replies or past answers yet"
+    return f"The nearest, “{found[0].page.cited.title}”, is too far from what the message asks"
 
 
 def _classify(reading: Reading, context: Context) -> Classification:

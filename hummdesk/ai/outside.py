@@ -15,6 +15,7 @@ from hummdesk.ai import answers, grounding, pricing
 from hummdesk.ai.grounding import Given, clean
 from hummdesk.ai.model import Completion, Model, Request, Role, Usage
 from hummdesk.ai.protocol import (
+    Citation,
     Classification,
     Context,
     Draft,
@@ -105,7 +106,7 @@ class OutsideProvider:
         vault = Vault()
         called = names(message.customer_name or "")
         customer = vault.keep("NAME", " ".join(called)) if called else None
-        sources, ids, titles = _sources(vault, knowledge)
+        sources, known = _sources(vault, knowledge)
         data = {
             "sources": sources,
             "customer": customer,
@@ -120,17 +121,17 @@ class OutsideProvider:
                 reasoning=WHY_NOT[answer["outcome"]],
                 tone=answer["tone"],
             )
-        cited = [source for source in dict.fromkeys(answer["sources"]) if source in ids][:SOURCES_CITED]
+        cited = [source for source in dict.fromkeys(answer["sources"]) if source in known][:SOURCES_CITED]
         given = Given(
             prompt=self._tasks.draft.prompt,
-            sources={source["id"]: f"{source['title']}\n{source['text']}" for source in sources},
+            sources={source["id"]: f"{source.get('title', '')}\n{source['text']}" for source in sources},
             customer=orjson.dumps([customer, data["earlier"], data["message"]]).decode(),
         )
         return Draft(
             content=grounding.grounded(answer["content"], cited, given, vault),
             confidence=answer["confidence"],
-            reasoning=f"Answered from “{'”, “'.join(titles[source] for source in cited)}”",
-            sources=tuple(known for source in cited if (known := ids[source]) is not None),
+            reasoning=f"Answered from “{'”, “'.join(known[source].title for source in cited)}”",
+            citations=tuple(known[source] for source in cited),
             tone=answer["tone"],
             suggested_actions=actions_for(answer["category"]),
         )
@@ -205,17 +206,21 @@ def _read(form: Schema, completion: Completion) -> dict[str, Any]:
         raise _Misshapen(completion.text, str(error.messages)) from None
 
 
-def _sources(vault: Vault, knowledge: Knowledge) -> tuple[list[dict[str, str]], dict[str, str | None], dict[str, str]]:
-    """What the model is given, and for each of its names the article's id (None for a canned reply) and the title."""
-    known = [(article.id, article.title, article.body) for article in knowledge.articles]
-    known += [(None, canned.title, canned.content) for canned in knowledge.canned_replies]  # type: ignore[misc]
-    sources, ids, titles = [], {}, {}
-    for number, (identifier, title, text) in enumerate(known[:SOURCES_GIVEN], start=1):
+def _sources(vault: Vault, knowledge: Knowledge) -> tuple[list[dict[str, str]], dict[str, Citation]]:
+    """What the model is given, and for each of its names what that is."""
+    known = [(Citation(kind="article", title=one.title, id=one.id), one.body) for one in knowledge.articles]
+    known += [(Citation(kind="canned_reply", title=one.title), one.content) for one in knowledge.canned_replies]
+    known += [
+        (Citation(kind="past_answer", title=one.question, id=one.id), one.answer) for one in knowledge.past_answers
+    ]
+    sources, cited = [], {}
+    for number, (citation, text) in enumerate(known[:SOURCES_GIVEN], start=1):
         alias = f"S{number}"
-        ids[alias], titles[alias] = identifier, title
-        shown = {"title": _shown(vault, title, LONGEST_TURN), "text": _shown(vault, text, LONGEST_SOURCE)}
-        sources.append({"id": alias, **shown})
-    return sources, ids, titles  # type: ignore[return-value]
+        cited[alias] = citation
+        called = "asked" if citation.kind == "past_answer" else "title"
+        shown = {called: _shown(vault, citation.title, LONGEST_TURN), "text": _shown(vault, text, LONGEST_SOURCE)}
+        sources.append({"id": alias, "kind": citation.kind, **shown})
+    return sources, cited
 
 
 def _earlier(vault: Vault, history: tuple[Turn, ...]) -> list[dict[str, str]]:

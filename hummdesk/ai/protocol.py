@@ -101,11 +101,42 @@ class CannedReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PastAnswer:
+    """What an agent of the account has answered another customer, without anything of that one (see lessons.py)."""
+
+    id: str
+    """Of the message."""
+    question: str
+    answer: str
+    instead_of_draft: bool = False
+    """There was a draft, and the agent has changed it or put it aside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
     """All that a draft may be made of: one account's own."""
 
     articles: tuple[Article, ...] = ()
     canned_replies: tuple[CannedReply, ...] = ()
+    past_answers: tuple[PastAnswer, ...] = ()
+
+
+SourceKind = Literal["article", "canned_reply", "past_answer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A source of a draft."""
+
+    kind: SourceKind
+    title: str
+    """Of a past answer the question."""
+    id: str | None = None
+    """None for a canned reply."""
+
+    def wire(self) -> dict[str, str]:
+        named = {"kind": self.kind, "title": self.title}
+        return named if self.id is None else named | {"id": self.id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +174,15 @@ class Draft:
     content: str | None
     confidence: float
     reasoning: str
-    sources: tuple[str, ...] = ()
-    """Ids of articles, the best first, at most three."""
+    citations: tuple[Citation, ...] = ()
+    """Its sources, the best first, at most three."""
     tone: Tone = "friendly"
     suggested_actions: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Ids of the articles and past answers among them."""
+        return tuple(one.id for one in self.citations if one.id is not None)
 
     @property
     def outcome(self) -> Literal["done", "abstained"]:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hummdesk.ai.protocol import Category, Classification, Tone
+from hummdesk.ai.protocol import Category, Citation, Classification, Tone
 from hummdesk.ai.retrieval import SENTENCE_END, STOPWORDS
 from hummdesk.ai.text import stems
 
@@ -59,11 +59,11 @@ def excerpt(body: str, question: str) -> str:
     return " ".join(sentences[number] for number in sorted(chosen))[:LONGEST_ANSWER]
 
 
-def actions(classification: Classification, *, canned: str | None) -> tuple[str, ...]:
-    """What the agent may want to do besides answering; `canned` names the canned reply that the answer is."""
+def actions(classification: Classification, answered_from: Citation) -> tuple[str, ...]:
+    """What the agent may want to do besides answering."""
     table = PHRASES["actions"]
     first = (table["urgent"],) if classification.priority == "urgent" else ()
-    check = (table["canned"].format(title=canned),) if canned else ()
+    check = () if answered_from.kind == "article" else (table[answered_from.kind].format(title=answered_from.title),)
     return (*first, *check, *actions_for(classification.category))
 
 

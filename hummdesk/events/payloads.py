@@ -9,7 +9,7 @@ from typing import get_args
 from marshmallow import Schema, fields
 
 from hummdesk import errors
-from hummdesk.ai.protocol import Category, Priority, Sentiment, Tone
+from hummdesk.ai.protocol import Category, Priority, Sentiment, SourceKind, Tone
 from hummdesk.events.fields import (
     MAX_SEQ,
     ByKey,
@@ -246,13 +246,25 @@ class Draft(Schema):
     suggestedActions = Items(Words(), required=True)
 
 
+class Citation(Schema):
+    """What a draft is from. Of a past answer, `title` is the question, and `id` that of the agent's message."""
+
+    kind = OneOf(*get_args(SourceKind), required=True)
+    title = Words(required=True)
+    id = Words()
+
+
 class AIDraft(AboutMessage):
-    """A reply that an agent may use. It is stale once a message has a greater `seq` than `basedOnSeq`."""
+    """A reply that an agent may use. It is stale once a message has a greater `seq` than `basedOnSeq`.
+
+    `sources` has the ids of the `citations` that have one.
+    """
 
     draft = fields.Nested(Draft, required=True)
     confidence = Share(required=True)
     reasoning = Words()
     sources = Items(Words(), required=True)
+    citations = Items(fields.Nested(Citation))
     basedOnSeq = Count()
     provider = Words(required=True)
 

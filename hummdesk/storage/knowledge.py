@@ -1,8 +1,8 @@
-"""What an account knows: articles and replies kept ready, and the vectors by which they are found."""
+"""What an account knows: articles, replies kept ready, past answers, and the vectors by which they are found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 from uuid import UUID
 
 from hummdesk.storage.database import Transaction
@@ -26,57 +26,79 @@ class Article:
         return cls(id=row["id"], title=row["title"], body=row["body"], questions=row["questions"])
 
 
+Kind = Literal["article", "canned_reply", "past_answer"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+QUERIED: dict[Kind, str] = {"article": "articles", "canned_reply": "canned_replies", "past_answer": "past_answers"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An article, or a canned reply, which has no questions."""
+    """An article, a canned reply, which has no questions, or a past answer, whose title is the question."""
 
-    article_id: UUID | None
-    canned_reply_id: UUID | None
+    kind: Kind
+    id: UUID
     title: str
     body: str
     questions: tuple[str, ...] = ()
+    instead_of_draft: bool = False
+    """A past answer that an agent has sent in place of a draft, or made of one."""
 
     @property
     def texts(self) -> tuple[str, ...]:
         """What it is found by, a passage each."""
+        if self.kind == "past_answer":
+            return (self.title,)
         return (self.title, f"{self.title}. {self.body}", *self.questions)
 
 
-async def nearest(tx: Transaction, vectors: Sequence[Vector], *, model: str, limit: int) -> list[Source]:
-    """The account's sources that are nearest to any of the vectors: exactly, since one account has few."""
-    rows = queries.nearest(tx, vectors=[_written(vector) for vector in vectors], model=model, limit=limit)
+async def alone(tx: Transaction) -> None:
+    """Wait for whoever brings the account's knowledge up to date: a draft made meanwhile would not find what is new."""
+    async for _ in queries.alone(tx):
+        pass
+
+
+async def nearest(
+    tx: Transaction, vectors: Sequence[Vector], *, model: str, limit: int, past_answers: int
+) -> list[Source]:
+    """The account's sources that are nearest to any of the vectors, `limit` of them and so many past answers.
+
+    Exactly, since one account has few: its articles, and the newest of its answers.
+    """
+    written = [_written(vector) for vector in vectors]
+    rows = queries.nearest(tx, vectors=written, model=model, limit=limit, answers=past_answers)
     return [
         Source(
-            article_id=row["article_id"],
-            canned_reply_id=row["canned_reply_id"],
+            kind=kind,
+            id=row[f"{kind}_id"],
             title=row["title"],
             body=row["body"],
             questions=tuple(row["questions"]),
+            instead_of_draft=row["instead_of_draft"],
         )
         async for row in rows
+        for kind in KINDS
+        if row[f"{kind}_id"]
     ]
 
 
 async def outdated(tx: Transaction, *, model: str, limit: int) -> list[Source]:
-    """Sources of the account that have no vectors of their present text by this model, locked; at most twice `limit`.
+    """Sources of the account that have no vectors of their present text by this model, locked; at most `limit` a kind.
 
     One that another transaction has locked is left out: it is being changed or indexed.
     """
     articles = [
-        Source(
-            article_id=row["id"],
-            canned_reply_id=None,
-            title=row["title"],
-            body=row["body"],
-            questions=tuple(row["questions"]),
-        )
+        Source(kind="article", id=row["id"], title=row["title"], body=row["body"], questions=tuple(row["questions"]))
         async for row in queries.outdated_articles(tx, model=model, limit=limit)
     ]
     canned = [
-        Source(article_id=None, canned_reply_id=row["id"], title=row["title"], body=row["content"])
+        Source(kind="canned_reply", id=row["id"], title=row["title"], body=row["content"])
         async for row in queries.outdated_canned_replies(tx, model=model, limit=limit)
     ]
-    return articles + canned
+    past = [
+        Source(kind="past_answer", id=row["message_id"], title=row["question"], body=row["answer"])
+        async for row in queries.outdated_past_answers(tx, model=model, limit=limit)
+    ]
+    return articles + canned + past
 
 
 async def replace_passages(
@@ -84,15 +106,19 @@ async def replace_passages(
 ) -> None:
     """Give sources that `outdated` has locked their vectors, those of each in the order of its texts."""
     pairs = [(source, vector) for source, own in zip(sources, vectors, strict=True) for vector in own]
+    by_kind: dict[str, list[UUID]] = {
+        QUERIED[kind]: [source.id for source in sources if source.kind == kind] for kind in KINDS
+    }
+    of_kind = {
+        f"of_{QUERIED[kind]}": [source.id if source.kind == kind else None for source, _ in pairs] for kind in KINDS
+    }
     await queries.replace_passages(
         tx,
-        article_ids=[source.article_id for source in sources if source.article_id],
-        canned_reply_ids=[source.canned_reply_id for source in sources if source.canned_reply_id],
         ids=[new_id() for _ in pairs],
-        of_articles=[source.article_id for source, _ in pairs],
-        of_canned_replies=[source.canned_reply_id for source, _ in pairs],
         vectors=[_written(vector) for _, vector in pairs],
         model=model,
+        **by_kind,
+        **of_kind,
     )
 
 

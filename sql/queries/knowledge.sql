@@ -1,24 +1,42 @@
--- name: nearest(vectors, model, limit)
--- The account's articles and canned replies whose passages are nearest to any of the vectors, the nearest first.
-WITH near AS (
+-- name: alone()
+-- Wait until nobody else brings the account's knowledge up to date; until the transaction ends, nobody else does.
+SELECT pg_advisory_xact_lock(hashtextextended('knowledge ' || current_account(), 0));
+
+-- name: nearest(vectors, model, limit, answers)
+-- The account's articles and canned replies whose passages are nearest to any of the vectors, and so many `answers` of
+-- agents in the past: they have a limit of their own, since a common question has been answered often.
+WITH likeness AS (
     SELECT
         knowledge_passages.article_id,
         knowledge_passages.canned_reply_id,
+        knowledge_passages.past_answer_id,
         max(-(knowledge_passages.embedding <#> asked.vector)) AS likeness
     FROM knowledge_passages
     CROSS JOIN unnest(:vectors::vector[]) AS asked (vector)
     WHERE knowledge_passages.account_id = current_account()
       AND knowledge_passages.model = :model
-    GROUP BY knowledge_passages.article_id, knowledge_passages.canned_reply_id
-    ORDER BY likeness DESC
-    LIMIT :limit
+    GROUP BY
+        knowledge_passages.article_id,
+        knowledge_passages.canned_reply_id,
+        knowledge_passages.past_answer_id
+), ranked AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY past_answer_id IS NULL ORDER BY likeness DESC) AS place
+    FROM likeness
+), near AS (
+    SELECT *
+    FROM ranked
+    WHERE place <= CASE WHEN past_answer_id IS NULL THEN :limit::integer ELSE :answers::integer END
 )
 SELECT
     near.article_id,
     near.canned_reply_id,
-    COALESCE(knowledge_articles.title, canned_replies.title) AS title,
-    COALESCE(knowledge_articles.body, canned_replies.content) AS body,
-    COALESCE(knowledge_articles.questions, '{}') AS questions
+    near.past_answer_id,
+    COALESCE(knowledge_articles.title, canned_replies.title, past_answers.question) AS title,
+    COALESCE(knowledge_articles.body, canned_replies.content, past_answers.answer) AS body,
+    COALESCE(knowledge_articles.questions, '{}') AS questions,
+    COALESCE(past_answers.draft_use IN ('edited', 'ignored'), false) AS instead_of_draft
 FROM near
 LEFT JOIN knowledge_articles
   ON knowledge_articles.account_id = current_account()
@@ -26,7 +44,10 @@ LEFT JOIN knowledge_articles
 LEFT JOIN canned_replies
   ON canned_replies.account_id = current_account()
  AND canned_replies.id = near.canned_reply_id
-ORDER BY near.likeness DESC, near.article_id, near.canned_reply_id;
+LEFT JOIN past_answers
+  ON past_answers.account_id = current_account()
+ AND past_answers.message_id = near.past_answer_id
+ORDER BY near.likeness DESC, near.article_id, near.canned_reply_id, near.past_answer_id;
 
 -- name: outdated_articles(model, limit)
 -- Lock articles that have no vectors of their present text by this model.
@@ -48,27 +69,59 @@ ORDER BY id
 LIMIT :limit
 FOR NO KEY UPDATE SKIP LOCKED;
 
--- name: replace_passages(article_ids, canned_reply_ids, ids, of_articles, of_canned_replies, vectors, model)!
+-- name: outdated_past_answers(model, limit)
+-- Lock answers of agents in the past that have no vectors of their question by this model.
+SELECT message_id, question, answer
+FROM past_answers
+WHERE account_id = current_account()
+  AND question IS NOT NULL
+  AND indexed_as IS DISTINCT FROM :model
+ORDER BY message_id
+LIMIT :limit
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: replace_passages(articles, canned_replies, past_answers, ids, of_articles, of_canned_replies, of_past_answers, vectors, model)!
 -- Give locked sources the vectors of their present text in place of those that they had.
 WITH gone AS (
     DELETE FROM knowledge_passages
     WHERE account_id = current_account()
-      AND (article_id = ANY (:article_ids::uuid[]) OR canned_reply_id = ANY (:canned_reply_ids::uuid[]))
-), articles AS (
+      AND (
+          article_id = ANY (:articles::uuid[])
+          OR canned_reply_id = ANY (:canned_replies::uuid[])
+          OR past_answer_id = ANY (:past_answers::uuid[])
+      )
+), article AS (
     UPDATE knowledge_articles
     SET indexed_as = :model
     WHERE account_id = current_account()
-      AND id = ANY (:article_ids::uuid[])
-), canned AS (
+      AND id = ANY (:articles::uuid[])
+), canned_reply AS (
     UPDATE canned_replies
     SET indexed_as = :model
     WHERE account_id = current_account()
-      AND id = ANY (:canned_reply_ids::uuid[])
+      AND id = ANY (:canned_replies::uuid[])
+), past_answer AS (
+    UPDATE past_answers
+    SET indexed_as = :model
+    WHERE account_id = current_account()
+      AND message_id = ANY (:past_answers::uuid[])
 )
-INSERT INTO knowledge_passages (account_id, id, article_id, canned_reply_id, model, embedding)
-SELECT current_account(), passage.id, passage.article_id, passage.canned_reply_id, :model, passage.vector
-FROM unnest(:ids::uuid[], :of_articles::uuid[], :of_canned_replies::uuid[], :vectors::vector[])
-    AS passage (id, article_id, canned_reply_id, vector);
+INSERT INTO knowledge_passages (account_id, id, article_id, canned_reply_id, past_answer_id, model, embedding)
+SELECT
+    current_account(),
+    passage.id,
+    passage.article_id,
+    passage.canned_reply_id,
+    passage.past_answer_id,
+    :model,
+    passage.vector
+FROM unnest(
+    :ids::uuid[],
+    :of_articles::uuid[],
+    :of_canned_replies::uuid[],
+    :of_past_answers::uuid[],
+    :vectors::vector[]
+) AS passage (id, article_id, canned_reply_id, past_answer_id, vector);
 
 -- name: put_article(account_id, id, title, body, questions)!
 -- Operator: add an article to an account, or change it.

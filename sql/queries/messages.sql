@@ -1,6 +1,6 @@
 -- name: write(items)
 -- Store messages of conversations of any account, in the order given, with all that follows from each: counters,
--- reopening by the customer, AI run, outbox. A row for each item that says what became of it; see storage/writer.py.
+-- reopening by the customer, AI run, what is to be learned from, outbox. A row for each item that says what became of it; see storage/writer.py.
 -- OFFSET 0 has the planner look each row up by its index, and never read a table to compare it with the batch.
 WITH item AS MATERIALIZED (
     SELECT *
@@ -211,6 +211,11 @@ WITH item AS MATERIALIZED (
     SELECT account_id, run_id, conversation_id, id, seq, 'classification'
     FROM stored
     WHERE asks
+), answer AS (
+    INSERT INTO past_answers (account_id, message_id, conversation_id, seq)
+    SELECT account_id, id, conversation_id, seq
+    FROM stored
+    WHERE answers
 ), entry AS (
     INSERT INTO untold (account_id, id, conversation_id, seq, reopened_from)
     SELECT account_id, id, conversation_id, seq, reopened_from

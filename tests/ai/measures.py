@@ -129,7 +129,7 @@ def drafts(knowledge: Knowledge, asked: Sequence[tuple[str, str]]) -> Drafts:
     ranks, sure = [], []
     for wanted, text in asked:
         found = look_up(reading(text), knowledge)
-        ranks.append([one.page.source for one in found].index(wanted))
+        ranks.append([one.page.cited.id for one in found].index(wanted))
         sure.append(found[0].confidence >= ENOUGH)
     return Drafts(
         float(np.mean([rank == 0 for rank in ranks])),

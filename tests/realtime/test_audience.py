@@ -316,6 +316,7 @@ TOLD: dict[str, Tell] = {
         confidence=1.0,
         reasoning=None,
         sources=[],
+        citations=[],
         based_on_seq=1,
         provider="embedded",
     ),

@@ -149,6 +149,7 @@ async def test_what_the_ai_said_is_there_for_who_opens_the_conversation_later(ac
             "draft": DRAFT | {"content": "seq 2"},
             "confidence": 0.9,
             "sources": [],
+            "citations": [],
             "basedOnSeq": 2,
             "provider": "embedded",
         }

@@ -14,7 +14,9 @@ from hummdesk import library
 from hummdesk.config import Settings
 from hummdesk.dev import articles, demo
 from hummdesk.faults import Fault
+from hummdesk.storage import conversations, people
 from hummdesk.storage.database import Database
+from hummdesk.storage.messages import NewMessage, send
 from tests.tasks.conftest import Pipeline
 
 pytestmark = pytest.mark.timeout(120)
@@ -39,7 +41,7 @@ async def database(shops: tuple[Settings, list[UUID]]) -> AsyncIterator[Database
 
 
 async def indexed(database: Database, account_id: UUID) -> None:
-    while await library.index(database, account_id):
+    while await library.update(database, account_id):
         pass
 
 
@@ -95,6 +97,41 @@ async def test_vectors_of_another_model_are_not_compared_and_are_replaced(
     assert await titles(database, account, ZIP) == []
     await indexed(database, account)
     assert "repair" in (await titles(database, account, ZIP))[0].lower()
+
+
+async def test_past_answers_are_found_in_their_account_alone_and_only_the_newest(
+    shops: tuple[Settings, list[UUID]], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, accounts = shops
+    questions = ("Do you rent out snow shoes?", "Do you rent out kayaks?", "Do you rent out climbing ropes?")
+    for question in questions:
+        await answered(settings, accounts[0], question, "We rent them by the week, in our shop.")
+    monkeypatch.setattr(library, "REMEMBERED", 2)
+    for account in accounts:
+        await indexed(database, account)
+    own, other = [await library.find(database, account, list(questions)) for account in accounts]
+    assert {one.question for one in own.past_answers} == set(questions[1:])
+    assert {one.answer for one in own.past_answers} == {"We rent them by the week, in our shop."}
+    assert other.past_answers == ()
+    assert other.articles
+
+
+async def answered(settings: Settings, account_id: UUID, question: str, reply: str) -> None:
+    """In a conversation of its own, by the account's agent."""
+    database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=5)
+    await database.open()
+    async with database.account(account_id) as tx:
+        ids = await (await tx.execute("SELECT id FROM contacts")).fetchone()
+        agent, *_ = await people.colleagues(tx)
+        assert ids is not None
+        customer = await people.find_person(tx, person_id=ids["id"], customer=True)
+        sender = await people.find_person(tx, person_id=agent.id, customer=False)
+        assert customer is not None
+        assert sender is not None
+        talk, _ = await conversations.start(tx, contact=customer, subject=None, metadata={}, client_message_id=None)
+        for person, text in ((customer, question), (sender, reply)):
+            await send(tx, sender=person, message=NewMessage(conversation_id=talk, content=text))
+    await database.close()
 
 
 async def test_many_changes_are_indexed_by_bulk_work(pipeline: Pipeline) -> None:

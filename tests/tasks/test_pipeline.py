@@ -1,8 +1,13 @@
 """From a customer's message to what staff is told, and what becomes of a provider's mishaps."""
 
+import asyncio
+from typing import Any
+from uuid import UUID
+
 import pytest
 
-from hummdesk.storage import corrections
+from hummdesk.models import Message
+from hummdesk.storage import conversations, corrections
 from tests.tasks.conftest import Pipeline
 
 pytestmark = pytest.mark.timeout(120)
@@ -157,3 +162,51 @@ async def test_what_an_agent_has_corrected_is_told_to_the_provider(running: Pipe
     told = await running.ended(other, "classification")
     [found] = [event.data for event in told if event.event == CLASSIFIED]
     assert found["classification"]["tags"] == []
+
+
+async def test_what_an_agent_has_answered_is_a_draft_for_others(running: Pipeline) -> None:
+    """Without what is the first customer's; see tests/ai/test_lessons.py for that."""
+    first, second = running.customer.name, running.other_customer.name
+    asked = await running.ask(f"Do you rent out snow shoes for a weekend?\n{first}")
+    assert DRAFTED not in [event.event for event in await running.ended(asked, "classification", "draft")]
+    answer = "Snow shoes can be rented in our shop, at 9 pounds a weekend."
+    reply = await running.say(running.agent, f"Hi {first},\n\n{answer}\n\nKind regards,\n{running.agent.name}")
+    async with asyncio.timeout(25):
+        while not (learned := await answer_of(running, reply))["learned_at"]:
+            await asyncio.sleep(0.05)
+    assert learned["answer"] == answer
+    assert learned["draft_use"] is None
+    await assign(running, running.unassigned)
+    similar = await running.say(running.other_customer, "Can I rent snow shoes for the weekend?", running.unassigned)
+    told = await running.ended(similar, "classification", "draft")
+    [draft] = [event.data for event in told if event.event == DRAFTED]
+    content = draft["draft"]["content"]
+    assert answer in content
+    assert second.split()[0] in content
+    assert not any(name in content for name in (*first.split(), *running.agent.name.split()))
+    assert draft["sources"][0] == str(reply.id)
+    assert draft["citations"][0].items() >= {"kind": "past_answer", "id": str(reply.id)}.items()
+    assert first not in draft["citations"][0]["title"]
+    sent = await running.say(running.agent, content, running.unassigned)
+    async with asyncio.timeout(25):
+        while not (use := await answer_of(running, sent))["draft_use"]:
+            await asyncio.sleep(0.05)
+    assert use["draft_use"] == "as_it_was"
+    async with running.database.account(running.customer.account_id) as tx:
+        events = await tx.execute("SELECT actor_id, details FROM conversation_events WHERE kind = 'draft_used'")
+        [logged] = [row async for row in events if row["details"]["messageId"] == str(sent.id)]
+    assert (logged["actor_id"], logged["details"]["use"]) == (running.agent.id, "as_it_was")
+
+
+async def answer_of(desk: Pipeline, reply: Message) -> dict[str, Any]:
+    async with desk.database.account(desk.customer.account_id) as tx:
+        row = await (await tx.execute("SELECT * FROM past_answers WHERE message_id = %s", (reply.id,))).fetchone()
+    assert row is not None, "it is there with the reply"
+    return dict(row)
+
+
+async def assign(desk: Pipeline, conversation_id: UUID) -> None:
+    async with desk.database.account(desk.customer.account_id) as tx:
+        await conversations.assign(
+            tx, actor=desk.agent, conversation_id=conversation_id, agent_id=desk.agent.id, team_id=None
+        )

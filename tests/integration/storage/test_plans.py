@@ -77,6 +77,11 @@ INSERT INTO knowledge_passages (account_id, id, article_id, model, embedding)
 SELECT account_id, md5(a || 'passage' || n)::uuid, md5(a || 'article' || n % 50 + 1)::uuid, 'm',
     ARRAY[sin(n), cos(n), 0]::vector
 FROM given, generate_series(1, 1000) AS n;
+INSERT INTO past_answers (account_id, message_id, conversation_id, seq, learned_at, question, answer, indexed_as)
+SELECT account_id, id, conversation_id, seq, now(), CASE WHEN seq < 10000 AND seq % 100 = 2 THEN 'Question' END,
+    CASE WHEN seq < 10000 AND seq % 100 = 2 THEN 'Answer' END, 'm'
+FROM messages WHERE sender_type = 'agent' AND NOT private;
+UPDATE past_answers SET learned_at = NULL, question = NULL, answer = NULL WHERE message_id::text < '002';
 SET session_replication_role = origin;
 ANALYZE;
 """
@@ -127,6 +132,9 @@ def verdicts(run_id: UUID) -> dict[str, Any]:
 
 OPEN = 1_000
 """More than the runs in the seed that have not been announced: what the relay looks at, however many have been."""
+
+KEPT = 3_100
+"""Past answers of an account that can be found: in the seed, one of every short conversation."""
 
 CASES: list[tuple[str, dict[str, Any], int]] = [
     # query, parameters, rows that may be touched in big tables
@@ -209,13 +217,26 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("operations.runs", EVER | {"most": MOST_RUNS}, MOST_RUNS),
     ("operations.failures", EVER | {"most": MOST_RUNS, "shown": 10}, MOST_RUNS),
     ("operations.waiting", {"most": 20}, 200),
-    ("knowledge.nearest", {"vectors": ["[1,0,0]", "[0,1,0]"], "model": "m", "limit": 12}, 2000),
+    ("knowledge.alone", {}, 0),
+    ("knowledge.nearest", {"vectors": ["[1,0,0]", "[0,1,0]"], "model": "m", "limit": 12, "answers": 5}, 2000),
+    ("knowledge.outdated_past_answers", {"model": "m", "limit": 20}, KEPT),
+    ("past_answers.unlearned", {"limit": 20, "turns": 20, "length": 100}, 20 * (20 + 20 + 6)),
+    (
+        "past_answers.learned",
+        {"message_ids": [md5(f"{BUSY}/8")], "run_ids": [None], "uses": [None], "event_ids": [new_id()]}
+        | {"questions": ["Question"], "answers": ["Answer"]},
+        1,
+    ),
+    ("past_answers.superfluous", {"keep": 2_000}, KEPT),
+    ("past_answers.forget", {"message_ids": [md5(f"{md5('2conversation7')}/2")]}, 2),
+    ("past_answers.waiting", {"limit": 20}, 1_000),
     ("knowledge.outdated_articles", {"model": "m", "limit": 20}, 0),
     ("knowledge.outdated_canned_replies", {"model": "m", "limit": 20}, 0),
     (
         "knowledge.replace_passages",
-        {"article_ids": [md5("2article1")], "canned_reply_ids": [], "ids": [new_id()], "model": "m"}
-        | {"of_articles": [md5("2article1")], "of_canned_replies": [None], "vectors": ["[1,0,0]"]},
+        {"articles": [md5("2article1")], "canned_replies": [], "past_answers": [], "ids": [new_id()], "model": "m"}
+        | {"of_articles": [md5("2article1")], "of_canned_replies": [None], "of_past_answers": [None]}
+        | {"vectors": ["[1,0,0]"]},
         20,
     ),
     (
@@ -243,6 +264,7 @@ ROLES = {
     "untold.depth": "relay",
     "untold.forget": "writer",
     "messages.write": "writer",
+    "past_answers.waiting": "relay",
 }
 """Who asks, where that is not the web process."""
 NOT_OF_REQUESTS = {

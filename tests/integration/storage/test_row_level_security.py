@@ -42,7 +42,7 @@ async def rows(tx: Any, table: str) -> int:
 
 async def test_every_table_is_forced_and_led_by_its_account(account: Any) -> None:
     found = await account.execute(TENANT_TABLES)
-    assert len(found) == 17
+    assert len(found) == 18
     for name, forced, owner, first_column in found:
         assert forced, name
         assert not owner.startswith("hummdesk_"), name
@@ -209,16 +209,20 @@ async def test_a_role_cannot_be_reset_away(database_url: str, role: Any) -> None
         ("hummdesk_writer", "SELECT email FROM contacts"),
         ("hummdesk_writer", "SELECT subject FROM conversations"),
         ("hummdesk_writer", "SELECT FROM ai_results"),
+        ("hummdesk_writer", "SELECT answer FROM past_answers"),
         ("hummdesk_writer", "DELETE FROM messages"),
         ("hummdesk_writer", "UPDATE messages SET seq = 1"),
         ("hummdesk_writer", "UPDATE conversations SET contact_id = contact_id"),
         ("hummdesk_writer", "UPDATE ai_jobs SET status = 'done'"),
         ("hummdesk_app", "DELETE FROM untold"),
+        ("hummdesk_app", "DELETE FROM past_answers"),
+        ("hummdesk_app", "UPDATE past_answers SET account_id = account_id"),
         ("hummdesk_relay", "INSERT INTO untold (account_id) VALUES (NULL)"),
         ("hummdesk_relay", "SELECT FROM messages"),
         ("hummdesk_relay", "SELECT FROM accounts"),
         ("hummdesk_relay", "SELECT FROM users"),
         ("hummdesk_relay", "SELECT FROM ai_results"),
+        ("hummdesk_relay", "SELECT answer FROM past_answers"),
         ("hummdesk_relay", "INSERT INTO ai_jobs (account_id) VALUES (NULL)"),
         ("hummdesk_relay", "UPDATE ai_jobs SET account_id = NULL"),
         ("hummdesk_relay", "DELETE FROM ai_jobs"),

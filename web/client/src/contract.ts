@@ -209,7 +209,14 @@ export interface Draft {
   suggestedActions: Array<string>;
 }
 
-/** A reply that an agent may use. It is stale once a message has a greater `seq` than `basedOnSeq`. */
+/** What a draft is from. Of a past answer, `title` is the question, and `id` that of the agent's message. */
+export interface Citation {
+  kind: "article" | "canned_reply" | "past_answer";
+  title: string;
+  id?: string;
+}
+
+/** A reply that an agent may use. It is stale once a message has a greater `seq` than `basedOnSeq`. `sources` has the ids of the `citations` that have one. */
 export interface AIDraft {
   conversationId: string;
   timestamp: string;
@@ -218,6 +225,7 @@ export interface AIDraft {
   confidence: number;
   reasoning?: string;
   sources: Array<string>;
+  citations?: Array<Citation>;
   basedOnSeq: number;
   provider: string;
 }

@@ -128,8 +128,10 @@ export function DraftCard(props: { thread: Thread; conversationId: string; focus
   );
 }
 
+const SOURCES = { article: "an article", canned_reply: "a canned reply", past_answer: "a past answer" };
+
 function grounds(draft: Draft): string {
-  const articles = draft.sources.length === 1 ? "an article" : `${draft.sources.length} articles`;
-  const from = draft.sources.length ? `, from ${articles}` : "";
+  const kinds = new Set(draft.citations?.map((source) => SOURCES[source.kind]));
+  const from = kinds.size ? `, from ${[...kinds].join(" and ")}` : "";
   return `${Math.round(draft.confidence * 100)} % sure${from}`;
 }
