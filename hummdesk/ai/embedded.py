@@ -13,6 +13,7 @@ import numpy as np
 from hummdesk.ai import reply, signals
 from hummdesk.ai.cues import LEXICON, plain_list
 from hummdesk.ai.embedding import embed
+from hummdesk.ai.gathering import Gathering
 from hummdesk.ai.protocol import (
     Category,
     Citation,
@@ -53,12 +54,13 @@ class EmbeddedProvider:
 
     def __init__(self) -> None:
         _classify(Reading.of("Hello"), Context())  # reads the models now: processes forked afterwards share them
+        self._gathering = Gathering(Reading.of_all)
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
-        return _classify(Reading.of(plain(message.content)), context)
+        return _classify(await self._gathering.read(plain(message.content)), context)
 
     async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
-        reading = Reading.of(plain(message.content))
+        reading = await self._gathering.read(plain(message.content))
         found = look_up(reading, knowledge)
         classification = _classify(reading, context)
         tone = reply.tone(reading.text, classification)

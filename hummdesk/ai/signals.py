@@ -5,6 +5,7 @@ that there is no hurry, and the tags.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,26 +38,36 @@ _KANA, _HANGUL, _HAN = (re.compile(f"[{span}]") for span in ("\u3041-\u30ff", "\
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A message, read once for all that is asked of it."""
+    """A message, read once for all that is asked of it; what the model and the heads say has one row."""
 
     text: str
     stems: list[str]
     language: str
     encoded: Vectors
     vectors: Vectors
+    topics: Vectors
+    priorities: Vectors
 
     @classmethod
     def of(cls, text: str) -> "Reading":
         """Of a plain text."""
-        encoded = encode([text])
-        return cls(text, stems(text), language(text), encoded, project(encoded))
+        return cls.of_all([text])[0]
+
+    @classmethod
+    def of_all(cls, texts: Sequence[str]) -> list["Reading"]:
+        """In one pass, which costs a third of a pass for each."""
+        encoded = encode(texts)
+        vectors = project(encoded)
+        told = encoded, vectors, heads.topic(vectors), heads.priority(vectors)
+        rows = zip(*(np.split(one, len(texts)) for one in told), strict=True)
+        return [cls(text, stems(text), language(text), *row) for text, row in zip(texts, rows, strict=True)]
 
 
 def category(reading: Reading) -> tuple[Category, float]:
     """The likeliest category and its probability; `general`, with an eighth, for what has no words."""
     if not reading.stems:
         return "general", 1 / len(heads.CATEGORIES)
-    *odds, outside = heads.topic(reading.vectors)[0].tolist()
+    *odds, outside = reading.topics[0].tolist()
     odds[heads.CATEGORIES.index("general")] += outside
     best = odds.index(max(odds))
     return heads.CATEGORIES[best], odds[best]
@@ -64,7 +75,7 @@ def category(reading: Reading) -> tuple[Category, float]:
 
 def scope(reading: Reading) -> float:
     """The probability that a message is a matter for a help desk."""
-    return 1 - float(heads.topic(reading.vectors)[0, -1])
+    return 1 - float(reading.topics[0, -1])
 
 
 def language(text: str) -> str:
@@ -92,7 +103,7 @@ def urgency(reading: Reading) -> int:
     """0 to 10."""
     if not reading.stems:
         return 0
-    level = float(np.dot(heads.priority(reading.vectors)[0], LEVELS))
+    level = float(np.dot(reading.priorities[0], LEVELS))
     level += _URGENCY.weigh(reading.stems).get("urgency", 0.0)
     level += ("!!" in reading.text) + _is_shouted(reading.text)
     return min(10, max(0, round(level)))
