@@ -22,10 +22,10 @@ UPDATE_KNOWLEDGE = "hummdesk.bulk.index"
 
 QUEUES: dict[Queue, str] = {queue: f"ai.{queue}" for queue in get_args(Queue)}
 KEY_PREFIX = "hummdesk:celery:"
-QUEUE_KEYS = tuple(KEY_PREFIX + name for name in QUEUES.values())
+QUEUE_KEYS: dict[Queue, str] = {queue: KEY_PREFIX + name for queue, name in QUEUES.items()}
 """Where in Redis the tasks of each queue wait."""
 
-BATCHES: dict[Kind, int] = {"classification": 25, "draft": 5}
+BATCHES: dict[Kind, int] = {"classification": 50, "draft": 5}
 """Runs in one task, at the most: they are claimed and stored together, and share the fate of their process."""
 
 EXCHANGE = Exchange("ai", type="direct")

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID
 
 from celery import Celery
@@ -21,7 +21,18 @@ from kombu.exceptions import OperationalError
 from hummdesk import broadcast, logs, metrics
 from hummdesk.announcement import announce
 from hummdesk.broadcast import BroadcastService
-from hummdesk.broker import BATCHES, QUEUES, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
+from hummdesk.broker import (
+    BATCHES,
+    QUEUE_KEYS,
+    QUEUES,
+    TASKS,
+    UPDATE_KNOWLEDGE,
+    Queue,
+    configuration,
+    lease_seconds,
+)
+from hummdesk.bus.presence import translated
+from hummdesk.bus.shards import connect
 from hummdesk.config import Settings
 from hummdesk.errors import HummDeskError, Unavailable
 from hummdesk.storage import outbox, past_answers, results
@@ -33,9 +44,9 @@ from hummdesk.teller import Teller
 log = logging.getLogger(__name__)
 
 BATCH = 200
-GATHER_SECONDS = (0.003, 0.06)
-"""Between two looks when several runs were due, for each of them, and the longest: what arrives meanwhile goes to the
-broker in one task, so that a worker is busy with few large ones when there is much to do."""
+GATHER_SECONDS = (0.005, 0.2)
+"""Between two looks at whether the workers are still busy, and the longest that is waited for them: what arrives
+meanwhile goes to the broker in one task. Few large ones cost a worker, and PostgreSQL, a fifth of many small ones."""
 
 LEARN_SECONDS = 5.0
 """Between two orders to learn from what the agents of one account have answered, and longer while bulk work waits."""
@@ -85,6 +96,7 @@ class Relay:
         self._teller = Teller(every, one, service)
         self._celery = Celery("hummdesk", set_as_current=False)
         self._celery.conf.update(configuration(settings))
+        self._redis: Any = connect(settings.redis)
         self._woken = asyncio.Event()
         self._taken: deque[list[JobRef]] = deque()
         """Marked as published, and not yet with the broker: a task each."""
@@ -110,6 +122,7 @@ class Relay:
         listening, *others = self._parts
         listening.cancel()
         await asyncio.gather(*(part.stop() for part in others))
+        await self._redis.aclose()
 
     async def _listen(self) -> None:
         async for _ in self._every.listen("hummdesk_jobs"):
@@ -130,9 +143,20 @@ class Relay:
                     return await outbox.next_due(tx)
             self._taken += _tasks(due)
             await self._hand_over()
-            if len(due) > 1:
-                each, longest = GATHER_SECONDS
-                await asyncio.sleep(min(each * len(due), longest))
+            await self._gather()
+
+    async def _gather(self) -> None:
+        """Let runs come together while no worker has time for them."""
+        pause, longest = GATHER_SECONDS
+        for _ in range(round(longest / pause)):
+            if not await self._waiting("classification"):
+                return
+            await asyncio.sleep(pause)
+
+    async def _waiting(self, queue: Queue) -> int:
+        """Tasks that no worker has taken."""
+        async with translated():
+            return int(await self._redis.llen(QUEUE_KEYS[queue]))
 
     async def _republish(self) -> None:
         """What was lost with the broker or a worker. Each run alone, in case that it is what kills them."""
@@ -202,14 +226,8 @@ class Relay:
                 metrics.AI_JOBS_DEPTH.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
             oldest = max((depth.oldest_seconds for depth in depths if depth.kind == kind), default=0.0)
             metrics.AI_OLDEST_JOB_SECONDS.labels(kind=kind).set(oldest)
-        await asyncio.to_thread(self._measure_queues)
-
-    def _measure_queues(self) -> None:
-        """In a thread, as `_send`."""
-        with self._celery.connection_or_acquire() as connection:
-            for queue, name in QUEUES.items():
-                waiting = connection.default_channel.queue_declare(queue=name).message_count
-                metrics.QUEUE_TASKS.labels(queue=queue).set(waiting)
+        for queue in QUEUES:
+            metrics.QUEUE_TASKS.labels(queue=queue).set(await self._waiting(queue))
 
 
 def _tasks(due: list[JobRef]) -> Iterator[list[JobRef]]:

@@ -104,10 +104,10 @@ class Run(ABC):
         When all is stored and told, raises RunsFailed or Retry if that is what became of some, for Flower to show.
         """
         claimed = await _patiently(desk, lambda: self._claim(desk, refs, delivery, redelivered))
-        going = [job for job in claimed if not (self.kind == "draft" and job.overtaken)]
-        idle = [Verdict(job=job, status="done", outcome="superseded") for job in claimed if job not in going]
-        # With each try: one that was killed in between may have told nobody. It is heard once.
-        await asyncio.gather(
+        going = [job for job in claimed if not self._is_idle(job)]
+        idle = [Verdict(job=job, status="done", outcome="superseded") for job in claimed if self._is_idle(job)]
+        # With each try: one that was killed in between may have told nobody. It is heard once, and before what follows.
+        telling = asyncio.gather(
             *(desk.broadcast.ai_processing_started(**_about(job), kind=self.kind, run_id=job.id) for job in going)
         )
         outcomes = Counter[str]()
@@ -115,10 +115,15 @@ class Run(ABC):
             outcomes += await self._settle(desk, [Try(verdict, 0.0) for verdict in idle])
         if going:
             outcomes += await self._try_all(desk, going)
+        await telling
         if outcomes["failed"]:
             raise RunsFailed(f"{outcomes['failed']} of {len(refs)}")
         if outcomes["retried"]:
             raise Retry(f"{outcomes['retried']} of {len(refs)}")
+
+    def _is_idle(self, job: Job) -> bool:
+        """Whether nobody would look at what it finds."""
+        return self.kind == "draft" and job.overtaken
 
     async def _claim(self, desk: Desk, refs: Sequence[Ref], delivery: UUID, redelivered: bool) -> list[Job]:
         async with desk.database.accounts(account_id for account_id, _ in refs) as tx:

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Coroutine, Generator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
@@ -42,13 +43,18 @@ class Stepwise(Generic[T]):
 
 @contextmanager
 def _interrupted_after(seconds: float) -> Iterator[None]:
-    previous = signal.signal(signal.SIGALRM, _interrupt)
+    _listen()
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+
+
+@cache
+def _listen() -> None:
+    """Once in a process: to set a handler for each step would cost more than the timer."""
+    signal.signal(signal.SIGALRM, _interrupt)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

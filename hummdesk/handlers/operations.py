@@ -49,5 +49,5 @@ async def _health(desk: Desk, account_id: UUID) -> Payload:
     checks = await desk.readiness.checks()
     return {part: state == "ok" for part, state in checks.items()} | {
         "busLag": round(desk.reader.lag_seconds(account_id) * 1000),
-        "queuedTasks": await desk.census.waiting(QUEUE_KEYS),
+        "queuedTasks": await desk.census.waiting(QUEUE_KEYS.values()),
     }

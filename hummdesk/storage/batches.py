@@ -8,15 +8,11 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from hummdesk.storage.database import RECONNECT_SECONDS, connection_string, cut_after
+from hummdesk.storage.database import PLANNED_ONCE, RECONNECT_SECONDS, connection_string, cut_after
 from hummdesk.storage.translation import translated
 
 Row = dict[str, Any]
 Statement = tuple[str, dict[str, Any]]
-
-PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
-"""To plan the statement for a message costs more than to run it. A plan that is kept was perhaps made when the tables
-were small, and must not read a whole one for that."""
 
 
 class Batches:

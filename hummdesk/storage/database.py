@@ -29,6 +29,10 @@ LISTEN_BACKOFF_SECONDS = (0.1, 2.0)
 
 CUT_MARGIN_SECONDS = 1.0
 
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
+"""For statements of several steps, which cost more to plan than to run. A plan that is kept was perhaps made when the
+tables were small, and must not read a whole one for that."""
+
 LISTENING = ("", "")
 
 
@@ -43,10 +47,10 @@ class Database:
     def __init__(self, url: str, *, role: Role, size: int, timeout: float, hurried: bool = False) -> None:
         self._timeout = timeout
         self._hurried = hurried
-        self._conninfo = connection_string(url, role=role, timeout=timeout)
+        self._conninfo = connection_string(url, role=role, timeout=timeout, **(PLANNED_ONCE if hurried else {}))
         self._pool = AsyncConnectionPool(
             self._conninfo,
-            kwargs={"row_factory": dict_row},
+            kwargs={"row_factory": dict_row} | ({"prepare_threshold": 0} if hurried else {}),
             connection_class=psycopg.AsyncConnection[dict[str, Any]],
             check=None if hurried else self._check,
             min_size=1,

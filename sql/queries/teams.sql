@@ -6,12 +6,15 @@ SELECT
     teams.name,
     ARRAY(
         SELECT users.id
-        FROM team_members
-        JOIN users
-          ON users.account_id = team_members.account_id
-         AND users.id = team_members.user_id
-        WHERE team_members.account_id = teams.account_id
-          AND team_members.team_id = teams.id
+        FROM users
+        WHERE users.account_id = teams.account_id
+          -- No join: the account's people are read once, and not for every member, whatever the planner knows of them.
+          AND users.id = ANY (ARRAY(
+              SELECT team_members.user_id
+              FROM team_members
+              WHERE team_members.account_id = teams.account_id
+                AND team_members.team_id = teams.id
+          ))
           AND users.role IN ('admin', 'agent')
           AND users.active
         ORDER BY users.name, users.id

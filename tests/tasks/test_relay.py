@@ -17,7 +17,7 @@ from celery import Celery
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from hummdesk.broker import TASKS, configuration
+from hummdesk.broker import QUEUES, TASKS, configuration
 from hummdesk.bus.envelope import Event
 from hummdesk.config import Settings
 from hummdesk.dev import redis
@@ -97,6 +97,23 @@ async def test_without_a_worker_a_run_ends_at_its_deadline(pipeline: Pipeline) -
         later = await pipeline.ask(QUESTION)
         await pipeline.ended(later, "classification")
     assert [event.event for event in pipeline.told(message)] == ["ai_error"], "its message is still in the broker"
+
+
+async def test_what_comes_while_no_worker_has_time_shares_tasks(pipeline: Pipeline) -> None:
+    sender = Celery("test", set_as_current=False)
+    sender.conf.update(configuration(pipeline.settings))
+    async with pipeline.relay():
+        asked = await asyncio.gather(*(pipeline.ask(QUESTION, assigned=False) for _ in range(12)))
+        async with asyncio.timeout(20):
+            while {(await pipeline.jobs(one))["classification"]["status"] for one in asked} != {"published"}:
+                await asyncio.sleep(0.05)
+    with sender.connection_or_acquire() as connection:  # when the relay has handed over what it had in hand
+        tasks = connection.default_channel.queue_declare(queue=QUEUES["classification"]).message_count
+    sender.close()
+    assert 1 <= tasks <= 6
+    async with pipeline.worker():
+        for message in asked:
+            await pipeline.ended(message, "classification")
 
 
 async def test_who_is_late_tells_nothing(pipeline: Pipeline) -> None:
@@ -237,6 +254,7 @@ async def test_figures(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_
     async with pipeline.relay():
         await figure('hummdesk_ai_jobs{kind="classification",status="published"} 1.0')
         await figure('hummdesk_ai_jobs{kind="draft",status="pending"} 0.0')
+        await figure('hummdesk_queue_tasks{queue="classification"} 1.0')
         await figure('hummdesk_ai_oldest_job_seconds{kind="classification"}')
     async with pipeline.worker():
         await figure('hummdesk_ai_seconds_count{outcome="done",provider="scripted",type="classification"} 1.0')
