@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 HOME_ENV_FILE = "hummdesk.env"
 """The file in the home of a running `up` that tells other commands how to reach it."""
 
+MINIMUM_PASSWORD_BYTES = 16
 MINIMUM_SECRET_BYTES = 32
 """RFC 7518, section 3.2: an HS256 key is at least as long as the hash."""
 
@@ -47,6 +48,10 @@ class Settings:
     )
     jwt_issuer: str = setting("", "required `iss` claim; empty: not checked")
     jwt_audience: str = setting("", "required `aud` claim; empty: not checked")
+
+    admin_ui_password: str = setting(
+        "", "lets Socket.IO's Admin UI see this process, read-only, as `admin`; at least 16 bytes; empty: off"
+    )
 
     database_url: str = setting("", "PostgreSQL, `postgresql://user:password@host:port/name`; or the DB_ settings")
     db_host: str = setting("", "PostgreSQL host, or directory of its unix socket")
@@ -234,6 +239,8 @@ def _contradictions(settings: Settings, *, needs_servers: bool) -> list[str]:
     for origin in settings.cors_origin.split(",") if settings.cors_origin not in ("", "*") else ():
         if not origin.strip().startswith(("http://", "https://")):
             faults.append(f"CORS_ORIGIN: {origin.strip()!r} is no origin like https://desk.example")
+    if 0 < len(settings.admin_ui_password.encode()) < MINIMUM_PASSWORD_BYTES:
+        faults.append(f"ADMIN_UI_PASSWORD: shorter than {MINIMUM_PASSWORD_BYTES} bytes")
     if settings.jwt_algorithm != "HS256" and not settings.jwt_public_key:
         faults.append(f"JWT_PUBLIC_KEY: {settings.jwt_algorithm} needs one")
     if needs_servers:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from hummdesk.admin_ui import AdminUi
 from hummdesk.background import end, soon
 from hummdesk.broadcast import BroadcastService, message_envelope
 from hummdesk.bus.absences import Absences
@@ -70,6 +71,8 @@ class Node:
             ping_timeout=settings.ping_timeout_seconds,
             **_origins(settings.cors_origin),
         )
+        password = settings.admin_ui_password
+        self._admin_ui = AdminUi(self.server, password=password, node=self.name) if password else None
         self.server.on("connect", self._on_connect)
         self.server.on("disconnect", self._on_disconnect)
         self.emitter = Emitter(
@@ -157,7 +160,7 @@ class Node:
                 await self.server.settle()
 
     async def stop(self) -> None:
-        await end(*self._tasks)
+        await end(*self._tasks, *(self._admin_ui.tasks if self._admin_ui else ()))
         await self.server.shutdown()
         await self.desk.writer.settle()
         await self.emitter.settle(timeout=self._settings.shutdown_seconds)

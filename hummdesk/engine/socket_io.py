@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 OnEvent = Callable[[str, object, list[Any], bool], Awaitable[Any]]
 """(sid, event, arguments, whether an acknowledgement was asked for) -> what to acknowledge with."""
 
+Guard = Callable[[object], bool]
+"""(what a client says of itself to connect) -> whether it may."""
+
 ALL_NAMESPACES = "*"
 
 
@@ -43,7 +46,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         """
-        `on_event`: gets every event of every namespace, one at a time for each socket, instead of handlers by name.
+        `on_event`: gets every event of the namespace `/`, one at a time for each socket, instead of handlers by name.
         `on_recover`: turns connection state recovery on.
         `max_packet_bytes`: a longer event reaches `on_event` with an `Unreadable` for its arguments.
         `connect_timeout`: a session that has asked for no namespace after so many seconds is closed.
@@ -53,6 +56,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         self._on_event = on_event
         self._on_recover = on_recover
         self.private_ids = PrivateIds()
+        self._guards: dict[str, Guard] = {}
         self._departing: dict[str, asyncio.Future[None]] = {}
         """Sessions that a successor waits for, by Engine.IO sid."""
         self._max_packet_bytes = max_packet_bytes or self.eio.max_http_buffer_size
@@ -62,6 +66,10 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         self, app: Sanic[Any, Any], socketio_path: str = "socket.io", *, farewell: Farewell | None = None
     ) -> None:
         self.eio.attach(app, socketio_path, farewell=farewell)
+
+    def guard(self, namespace: str, may_enter: Guard) -> None:
+        """Refuse who may not enter a namespace, before it is in, at the price of its connection."""
+        self._guards[namespace] = may_enter
 
     def deliver(
         self,
@@ -208,10 +216,10 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         name = namespace or "/"
         if not self._has(name):
-            refusal = self.packet_class(
-                packet.CONNECT_ERROR, data={"message": "Invalid namespace"}, namespace=namespace
-            )
-            await self._send_packet(eio_sid, refusal)
+            await self._refuse(eio_sid, namespace, "Invalid namespace")
+        elif name in self._guards and not self._guards[name](data):
+            await self._refuse(eio_sid, namespace, "invalid credentials")
+            self.eio.close(eio_sid)
         elif self.manager.sid_from_eio_sid(eio_sid, name):
             raise MalformedPacket
         else:
@@ -219,6 +227,10 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             claim = claim_of(data, self.environ[eio_sid]) if self._on_recover and name == "/" else None
             if claim is None or not await self._recover(eio_sid, claim):
                 await super()._handle_connect(eio_sid, namespace, data)
+
+    async def _refuse(self, eio_sid: str, namespace: str | None, message: str) -> None:
+        whole = self.packet_class(packet.CONNECT_ERROR, data={"message": message}, namespace=namespace)
+        await self._send_packet(eio_sid, whole)
 
     async def _recover(self, eio_sid: str, claim: Claim) -> bool:
         """Give a client back what it had, or nothing of it."""
@@ -259,7 +271,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
         """With `on_event`, also one that a client called `connect` or `disconnect`."""
-        if self._on_event is None:
+        if self._on_event is None or namespace not in (None, "/"):
             await self._handle_named_event(eio_sid, namespace, id, data)
             return
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")

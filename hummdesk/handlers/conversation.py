@@ -27,6 +27,7 @@ async def join_conversation(desk: Desk, session: Session, payload: Payload) -> P
     if viewer.role in ANSWERING:
         await mark_read(desk, viewer, conversation_id, None)
     async with desk.database.account(viewer.account_id) as tx:
+        conversation = await conversations.get(tx, viewer=viewer, conversation_id=conversation_id)
         found, has_more = await messages.page(
             tx,
             viewer=viewer,
@@ -34,13 +35,12 @@ async def join_conversation(desk: Desk, session: Session, payload: Payload) -> P
             after_seq=after_seq,
             limit=JOIN_MESSAGES if after_seq is None else JOIN_MISSED,
         )
-        conversation = await conversations.get(tx, viewer=viewer, conversation_id=conversation_id)
         receipts = await messages.receipts(tx, conversation_id=conversation_id)
         known = await results.latest(tx, conversation_id=conversation_id) if viewer.is_staff else []
     answer: Payload = {
         "conversation": conversation.wire(),
         "messages": [message.wire() for message in found],
-        "lastSeq": conversation.last_seq,
+        "lastSeq": max([conversation.last_seq, *(message.seq for message in found[-1:])]),  # one may have come since
         "hasMore": has_more,
         "receipts": [receipt.wire() for receipt in receipts],
     }

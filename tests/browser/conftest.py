@@ -99,17 +99,28 @@ async def stranger() -> AsyncIterator[Site]:
 
 
 @pytest.fixture(scope="session")
-async def shop(neighbour: Site) -> AsyncIterator[Shop]:
+async def shops(neighbour: Site) -> AsyncIterator[list[Shop]]:
     folder = make_reachable_directory()
     env = {"CORS_ORIGIN": neighbour.origin, "AI_QUIET_SECONDS": "0"}
     async with running(folder / "home", "--port", "0", env=env) as desk:
-        (account, _) = (await demo(folder / "home"))["accounts"]
-        shop = Shop(desk, account)
-        yield shop
-        for client in shop.clients:
-            await client.close()
+        shops = [Shop(desk, account) for account in (await demo(folder / "home"))["accounts"]]
+        yield shops
+        for shop in shops:
+            for client in shop.clients:
+                await client.close()
         await desk.end(signal.SIGTERM)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def shop(shops: list[Shop]) -> Shop:
+    return shops[0]
+
+
+@pytest.fixture(scope="session")
+def quiet_shop(shops: list[Shop]) -> Shop:
+    """Another account, in which nothing happens but what its test does."""
+    return shops[1]
 
 
 @pytest.fixture(scope="session")

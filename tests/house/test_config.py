@@ -25,6 +25,7 @@ FAULTS = [
     ({"REDIS_URL": ""}, "REDIS_URL (or REDIS_HOST): not set; a running `up` has one, see --home"),
     ({"JWT_SECRET": ""}, "JWT_SECRET: not set"),
     ({"JWT_SECRET": "short"}, "JWT_SECRET: shorter than 32 bytes"),
+    ({"ADMIN_UI_PASSWORD": "admin"}, "ADMIN_UI_PASSWORD: shorter than 16 bytes"),
     ({"JWT_ALGORITHM": "none"}, "JWT_ALGORITHM: 'none' is none of HS256, RS256, ES256, EdDSA"),
     ({"JWT_ALGORITHM": "RS256"}, "JWT_PUBLIC_KEY: RS256 needs one"),
     ({"AI_PROVIDER": "oracle"}, "AI_PROVIDER: 'oracle' is none of embedded, anthropic, openai"),

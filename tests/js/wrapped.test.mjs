@@ -192,6 +192,21 @@ test("a reply to an old state is refused, keeps its text, and goes again when it
   await until(() => said(agent).includes("too late"), () => said(agent).join());
 });
 
+test("what is said while somebody enters is heard", async () => {
+  const [agent, customer] = [await join("agent"), wrapped("customer")];
+  await reaches(customer, "online");
+  for (let round = 0; round < 5; round += 1) {
+    customer.leave(conversationId);
+    const sent = Array.from({ length: 8 }, (_, n) =>
+      done(agent, "send_message", { conversationId, content: `${round}.${n}` }),
+    );
+    const { history } = await customer.join(conversationId);
+    const last = Math.max(...(await Promise.all(sent)).map(({ seq }) => seq));
+    await until(() => history.lastSeq === last, () => `${history.lastSeq}, not ${last}`);
+    assert.equal(history.messages.length, last - history.firstSeq + 1);
+  }
+});
+
 test("a token that is not accepted is told, and not tried for ever", async () => {
   const nobody = wrapped("forged");
   await until(() => nobody.told.some(({ name }) => name === "refused"), () => nobody.state);

@@ -85,11 +85,17 @@ export class Desk extends Emitter<DeskEvents> {
 
   /** Enter a conversation, for as long as it is not left and through every reconnect. */
   async join(conversationId: string): Promise<{ history: History; joined: Joined }> {
-    const history = this.histories.get(conversationId) ?? new History();
-    const joined = await this.ask("join_conversation", conversationId);
-    history.open(joined, undefined);
-    this.histories.set(conversationId, history);
-    return { history, joined };
+    const known = this.histories.get(conversationId);
+    const history = known ?? new History();
+    this.histories.set(conversationId, history); // now, for what is said between the two comes before the answer
+    try {
+      const joined = await this.ask("join_conversation", conversationId);
+      history.open(joined, undefined);
+      return { history, joined };
+    } catch (fault) {
+      if (!known) this.histories.delete(conversationId);
+      throw fault;
+    }
   }
 
   leave(conversationId: string): void {
