@@ -369,7 +369,7 @@ def _about(conversation_id: UUID, message_id: UUID) -> Payload:
 async def from_settings(settings: Settings) -> AsyncIterator[BroadcastService]:
     """A service for a process without sockets of its own: each call returns when Redis has the event."""
     presence = Presence(connect(settings.redis), settings)
-    emitter = Emitter(connect(settings.redis), shards=settings.bus_shards, length=settings.bus_length, settled=True)
+    emitter = Emitter(connect(settings.redis), length=settings.bus_length, settled=True)
     try:
         yield BroadcastService(emitter, presence)
     finally:

@@ -66,7 +66,6 @@ class Settings:
     redis_host: str = setting("", "Redis host")
     redis_port: int = setting(6379, "Redis port", minimum=1)
     redis_password: str = setting("", "Redis password")
-    bus_shards: int = setting(16, "parts of the event stream, the same for all processes", minimum=1)
     bus_length: int = setting(20_000, "entries that each part of the event stream keeps", minimum=1000)
 
     recovery_window_seconds: float = setting(

@@ -19,7 +19,7 @@ from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Lease, Presence
 from hummdesk.bus.reader import Reader
-from hummdesk.bus.shards import Shard, connect
+from hummdesk.bus.shards import Shard, connect, shard_of
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.config import Settings
 from hummdesk.departures import Departures
@@ -75,9 +75,7 @@ class Node:
         self._admin_ui = AdminUi(self.server, password=password, node=self.name) if password else None
         self.server.on("connect", self._on_connect)
         self.server.on("disconnect", self._on_disconnect)
-        self.emitter = Emitter(
-            connect(settings.redis), shards=settings.bus_shards, length=settings.bus_length, fetch=self._missing
-        )
+        self.emitter = Emitter(connect(settings.redis), length=settings.bus_length, fetch=self._missing)
         presence_store = Presence(connect(settings.redis, timeout=PRESENCE_SECONDS), settings)
         broadcast = BroadcastService(self.emitter, presence_store)
         self.absences = Absences(
@@ -94,7 +92,6 @@ class Node:
         )
         self.reader = Reader(
             connect(settings.redis),
-            shards=settings.bus_shards,
             deliver=sockets.deliver,
             lost=self._tell_loss,
             keep_seconds=settings.recovery_window_seconds,
@@ -184,7 +181,7 @@ class Node:
     def _tell_loss(self, shard: Shard) -> None:
         """Redis has lost events before they were delivered here: who may have missed one begins anew."""
         for session in list(self.desk.sockets.sessions.values()):
-            if session.person is not None and self.reader.shard_of(session.person.account_id) == shard:
+            if session.person is not None and shard_of(session.person.account_id) == shard:
                 soon(
                     self.desk.sockets.close(
                         session, code="RESYNC", message="Events were lost, reconnect and load anew", reconnect=True

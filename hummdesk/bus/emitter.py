@@ -15,7 +15,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from hummdesk.background import end, soon
 from hummdesk.bus.envelope import Envelope, pack
-from hummdesk.bus.shards import Shard, shard_of
+from hummdesk.bus.shards import SHARDS, Shard, shard_of
 
 log = logging.getLogger(__name__)
 
@@ -122,15 +122,13 @@ class Emitter:
     one that comes early is held until the one before it is in the stream.
     """
 
-    def __init__(
-        self, redis: Redis, *, shards: int, length: int, fetch: Fetch | None = None, settled: bool = False
-    ) -> None:
+    def __init__(self, redis: Redis, *, length: int, fetch: Fetch | None = None, settled: bool = False) -> None:
         """`length` bounds each shard in entries. `settled` makes `emit` wait until Redis has the event."""
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._length = length
         self._fetch = fetch
         self._settled = settled
-        self._lanes = [_Lane(Shard(number)) for number in range(shards)]
+        self._lanes = [_Lane(Shard(number)) for number in range(SHARDS)]
         self._held: dict[UUID, _Held] = {}
         self._unpublished: Counter[UUID] = Counter()
         """Events by their entry in the outbox."""
@@ -183,7 +181,7 @@ class Emitter:
             self._flusher = asyncio.create_task(self._flush())
 
     def _lane(self, account_id: UUID) -> _Lane:
-        return self._lanes[shard_of(account_id, len(self._lanes)).number]
+        return self._lanes[shard_of(account_id).number]
 
     async def _flush(self) -> None:
         while writes := [lane.take() for lane in self._lanes if lane.waiting]:

@@ -204,24 +204,20 @@ class ShardReader:
 
 
 class Reader:
-    def __init__(self, redis: Redis, *, shards: int, deliver: Deliver, lost: Lost, keep_seconds: float) -> None:
+    def __init__(self, redis: Redis, *, deliver: Deliver, lost: Lost, keep_seconds: float) -> None:
         """
         `deliver`: gets every event of the shards that are read.
         `lost`: hears of a shard of which Redis has lost events that were not delivered, before those after them are.
         `keep_seconds`: what came so long ago is kept for those who come back.
         """
         self._redis: Any = redis
-        self._shards = shards
         self._new_reader = partial(ShardReader, redis, deliver=deliver, lost=lost, keep_seconds=keep_seconds)
         self._readers: dict[Shard, ShardReader] = {}
         self._unneeded: set[Shard] = set()
 
-    def shard_of(self, account_id: UUID) -> Shard:
-        return shard_of(account_id, self._shards)
-
     async def follow(self, account_id: UUID) -> ShardReader:
         """Read what is for an account, from now on at the latest."""
-        shard = self.shard_of(account_id)
+        shard = shard_of(account_id)
         if shard not in self._readers:
             self._readers[shard] = self._new_reader(shard)
         self._unneeded.discard(shard)
@@ -231,17 +227,17 @@ class Reader:
 
     def position(self, account_id: UUID) -> str:
         """How far an account's events have been delivered; empty if nobody knows."""
-        reader = self._readers.get(self.shard_of(account_id))
+        reader = self._readers.get(shard_of(account_id))
         return reader.position if reader else ""
 
     def lag_seconds(self, account_id: UUID) -> float:
         """How late the last events of an account's shard were delivered here."""
-        reader = self._readers.get(self.shard_of(account_id))
+        reader = self._readers.get(shard_of(account_id))
         return reader.lag_seconds if reader else 0.0
 
     async def rest(self, accounts: Iterable[UUID]) -> None:
         """Stop reading the shards of which no account was needed now, nor when this was called before."""
-        idle = self._readers.keys() - {self.shard_of(account) for account in accounts}
+        idle = self._readers.keys() - {shard_of(account) for account in accounts}
         ended = [self._readers.pop(shard) for shard in idle & self._unneeded]
         self._unneeded = idle - self._unneeded
         for reader in ended:

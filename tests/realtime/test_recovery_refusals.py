@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from hummdesk.bus.reader import ShardReader
+from hummdesk.bus.shards import shard_of
 from hummdesk.config import Settings
 from hummdesk.handlers import recovery
 from hummdesk.node import Node
@@ -146,7 +147,7 @@ async def test_when_redis_has_lost_events_everybody_concerned_is_told(
 ) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
     await connection.hears("authenticated")
-    shard = node.reader._readers[node.reader.shard_of(account.id)].shard
+    shard = node.reader._readers[shard_of(account.id)].shard
     node._tell_loss(shard)
     reason = await connection.hears("disconnect_reason")
     assert (reason["code"], reason["reconnect"]) == ("RESYNC", True)

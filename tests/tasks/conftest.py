@@ -198,7 +198,6 @@ async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline
         )
         reader = Reader(
             connect(settings.redis),
-            shards=settings.bus_shards,
             deliver=pipeline.heard,
             lost=pytest.fail,
             keep_seconds=0,

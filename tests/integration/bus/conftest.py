@@ -16,8 +16,6 @@ from hummdesk.bus.shards import Shard, connect
 from hummdesk.config import Settings
 from hummdesk.storage.ids import new_id
 
-SHARDS = 64
-
 
 @dataclass
 class Line:
@@ -36,7 +34,7 @@ class Line:
 
     @asynccontextmanager
     async def emitting(self, **more: object) -> AsyncIterator[Emitter]:
-        options = {"shards": SHARDS, "length": 10_000} | more
+        options = {"length": 10_000} | more
         emitter = Emitter(connect(self.redis_url), **options)  # type: ignore[arg-type]
         yield emitter
         await emitter.close()
@@ -44,9 +42,7 @@ class Line:
     @asynccontextmanager
     async def reading(self, *, keep_seconds: float = 60) -> AsyncIterator["Heard"]:
         heard = Heard()
-        reader = Reader(
-            connect(self.redis_url), shards=SHARDS, deliver=heard.hear, lost=heard.lose, keep_seconds=keep_seconds
-        )
+        reader = Reader(connect(self.redis_url), deliver=heard.hear, lost=heard.lose, keep_seconds=keep_seconds)
         heard.shard = await reader.follow(self.account_id)
         yield heard
         await reader.stop()

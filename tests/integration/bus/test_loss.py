@@ -16,7 +16,7 @@ from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.shards import connect, shard_of
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
-from tests.integration.bus.conftest import SHARDS, Heard, Line
+from tests.integration.bus.conftest import Heard, Line
 
 
 @dataclass
@@ -127,7 +127,7 @@ async def test_a_reader_that_stood_still_while_the_stream_was_cut_notices(line: 
         for value in range(2, 5):
             await emitter.emit(line.number(value))
             assert await emitter.settle(timeout=5)
-        await client.xtrim(shard_of(line.account_id, SHARDS).stream, maxlen=1, approximate=False)
+        await client.xtrim(shard_of(line.account_id).stream, maxlen=1, approximate=False)
         heard.shard._task = asyncio.create_task(heard.shard._run())
         await heard.reaches(1, 4)
         assert heard.losses == [1]
@@ -139,7 +139,7 @@ async def test_what_a_writer_was_told_and_redis_forgot_is_noticed_by_all(line: L
         await emitter.emit(line.number(1))
         await other.emit(line.number(2))
         await heard.until(lambda: len(heard) == 2)
-        (writer,) = await client.keys(f"*:writer:{emitter._lanes[shard_of(line.account_id, SHARDS).number].writer}")
+        (writer,) = await client.keys(f"*:writer:{emitter._lanes[shard_of(line.account_id).number].writer}")
         await client.delete(writer)
         await other.emit(line.number(3))
         await heard.until(lambda: len(heard) == 3)

@@ -14,7 +14,7 @@ from hummdesk.bus.envelope import Event
 from hummdesk.bus.reader import Reader
 from hummdesk.bus.shards import connect, shard_of
 from hummdesk.storage.ids import new_id
-from tests.integration.bus.conftest import SHARDS, Line
+from tests.integration.bus.conftest import Line
 
 
 async def test_every_reader_delivers_everything_in_order(line: Line, emitter: Emitter) -> None:
@@ -37,7 +37,7 @@ async def test_what_was_before_is_not_delivered(line: Line, emitter: Emitter) ->
 async def test_a_tick_is_one_entry_and_an_offset_names_the_place_in_it(
     line: Line, emitter: Emitter, redis: Redis
 ) -> None:
-    stream = shard_of(line.account_id, SHARDS).stream
+    stream = shard_of(line.account_id).stream
     async with line.reading() as heard:
         before = await redis.xlen(stream)
         for value in range(3):
@@ -51,10 +51,8 @@ async def test_a_tick_is_one_entry_and_an_offset_names_the_place_in_it(
 async def test_accounts_of_other_shards_are_not_read(line: Line, emitter: Emitter, redis: Redis) -> None:
     """And a shard that nobody needs is not read any more, once nobody has needed it twice."""
     heard: list[Event] = []
-    reader = Reader(connect(line.redis_url), shards=SHARDS, deliver=heard.append, lost=pytest.fail, keep_seconds=60)
-    others = [
-        other for other in (new_id() for _ in range(200)) if reader.shard_of(other) != reader.shard_of(line.account_id)
-    ]
+    reader = Reader(connect(line.redis_url), deliver=heard.append, lost=pytest.fail, keep_seconds=60)
+    others = [other for other in (new_id() for _ in range(200)) if shard_of(other) != shard_of(line.account_id)]
     shard = await reader.follow(line.account_id)
     assert await reader.follow(line.account_id) is shard
     for other in others:
@@ -119,7 +117,7 @@ async def test_killed_connections_lose_nothing(line: Line, emitter: Emitter, red
 
 async def test_a_silent_redis_delays_and_loses_nothing(line: Line, redis: Redis) -> None:
     """Fault row 6, short: nobody who emits waits for it."""
-    emitter = Emitter(connect(line.redis_url, timeout=0.3), shards=SHARDS, length=10_000)
+    emitter = Emitter(connect(line.redis_url, timeout=0.3), length=10_000)
     async with line.reading() as heard:
         await emitter.emit(line.number(0))
         await heard.reaches(0)
@@ -153,7 +151,7 @@ async def test_the_stream_is_bounded(line: Line, redis: Redis) -> None:
     async with line.emitting(length=100, settled=True) as emitter:
         for value in range(600):
             await emitter.emit(line.number(value))
-    assert await redis.xlen(shard_of(line.account_id, SHARDS).stream) < 300
+    assert await redis.xlen(shard_of(line.account_id).stream) < 300
 
 
 async def test_who_joins_a_silent_redis_late_is_told_of_a_loss(
