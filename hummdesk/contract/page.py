@@ -1,6 +1,7 @@
 """The contract as a page to read, at `/docs`, and as the AsyncAPI document beside it."""
 
 import json
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -23,6 +24,9 @@ HEAD = """\
 <title>HummDesk: the contract</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/docs.css">
+<nav aria-label="Parts">
+<strong>HummDesk</strong> <a href="#requests">Requests</a> <a href="#events">Events</a> <a href="#shapes">Shapes</a>
+</nav>
 <main>
 <h1>What clients and server say to each other</h1>
 """
@@ -55,14 +59,14 @@ def render() -> str:
     return "".join(
         [
             HEAD,
-            f"<p>{escape(DESCRIPTION)}</p>",
+            f"<p>{_prose(DESCRIPTION)}</p>",
             '<p>As an <a href="/docs/asyncapi.json">AsyncAPI 3 document</a>; as types for TypeScript: '
             "<code>python -m hummdesk contract --typescript</code>.</p>",
-            "<h2>Requests</h2>",
+            '<h2 id="requests">Requests</h2>',
             _table(("request", "who may", "carries", "answer besides ok"), requests),
-            "<h2>Events</h2>",
+            '<h2 id="events">Events</h2>',
             _table(("event", "who may hear it", "carries"), events),
-            "<h2>Shapes</h2>",
+            '<h2 id="shapes">Shapes</h2>',
             *(_shape(name, shape) for name, shape in shapes().items()),
             "</main></html>\n",
         ]
@@ -75,7 +79,7 @@ def _shape(name: str, shape: JsonSchema) -> str:
         [_code(field), _kind(kind), "" if field in required else "may be absent", _limits(kind)]
         for field, kind in shape["properties"].items()
     ]
-    about = f"<p>{escape(shape['description'])}</p>" if "description" in shape else ""
+    about = f"<p>{_prose(shape['description'])}</p>" if "description" in shape else ""
     fields = _table(("field", "kind", "", "limits"), rows) if rows else "<p>No fields.</p>"
     return f'<h3 id="{escape(name)}">{escape(name)}</h3>{about}{fields}'
 
@@ -104,6 +108,10 @@ def _limits(kind: JsonSchema) -> str:
     return escape(
         ", ".join(f"{name} {json.dumps(value)}" for name, value in kind.items() if name not in SAID_BY_THE_KIND)
     )
+
+
+def _prose(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
 
 
 def _code(text: str) -> str:

@@ -11,6 +11,8 @@ from tests.js.node import HERE, installed
 HARMLESS = ("net::ERR_", "WebSocket connection to")
 """What Chromium says of a connection that a test has cut, or of an answer that is a refusal."""
 
+SCHEMES: tuple[Any, ...] = ("dark", "light")
+
 
 class Console:
     def __init__(self, page: Page) -> None:
@@ -51,12 +53,12 @@ class Console:
         await self.page.keyboard.type(text)
         await self.page.keyboard.press("Enter")
 
-    async def barriers(self, *rules: str) -> list[str]:
+    async def barriers(self, *rules: str, within: str = "html") -> list[str]:
         """What axe-core finds that keeps somebody out, by all of its rules or these."""
         if not await self.page.evaluate("'axe' in window"):
             await self.page.evaluate(axe())
         options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
-        found = await self.page.evaluate("(options) => axe.run(options)", options)
+        found = await self.page.evaluate("([within, options]) => axe.run(within, options)", [within, options])
         return [
             f"{fault['id']}: {node['target']} {node['failureSummary']}"
             for fault in found["violations"]
@@ -64,12 +66,18 @@ class Console:
             for node in fault["nodes"]
         ]
 
-    async def barriers_in_the_dark(self) -> list[str]:
+    async def barriers_in_the_dark(self, *, within: str = "html") -> list[str]:
         """The page again in its other colours, which is all that is different."""
         await self.page.emulate_media(color_scheme="dark")
-        found = await self.barriers("color-contrast")
+        found = await self.barriers("color-contrast", within=within)
         await self.page.emulate_media(color_scheme="light")
         return found
+
+    async def photograph(self, folder: Path, name: str, **how: Any) -> None:
+        """In both colours."""
+        for scheme in SCHEMES:
+            await self.page.emulate_media(color_scheme=scheme)
+            await self.page.screenshot(path=folder / f"{name}-{scheme}.png", **how)
 
     async def width(self) -> int:
         """Of what there is to see, which is that of the window unless one has to scroll sideways."""

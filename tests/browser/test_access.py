@@ -13,7 +13,6 @@ from tests.browser.site import Site
 
 CONSOLE_BYTES = 150 * 1024
 PHONE: Any = {"width": 360, "height": 740}
-SCHEMES: tuple[Any, ...] = ("light", "dark")
 
 
 def test_the_console_is_small() -> None:
@@ -34,10 +33,7 @@ async def test_nobody_is_kept_out(open_console: Open, shop: Shop, pictures: Path
     await fill(agent, shop)
     assert await agent.barriers() == []
     assert await agent.barriers_in_the_dark() == []
-    for scheme in SCHEMES:
-        await agent.page.emulate_media(color_scheme=scheme)
-        await agent.page.screenshot(path=pictures / f"console-{scheme}.png")
-    await agent.page.emulate_media(color_scheme="light")
+    await agent.photograph(pictures, "console")
 
     await agent.page.locator("[data-opens=assign]").click()
     assert await agent.barriers() == []
@@ -60,9 +56,7 @@ async def test_nobody_is_kept_out(open_console: Open, shop: Shop, pictures: Path
 async def narrow(agent: Console, pictures: Path, name: str) -> None:
     assert await agent.width() == PHONE["width"]
     assert await agent.barriers() == []
-    for scheme in SCHEMES:
-        await agent.page.emulate_media(color_scheme=scheme)
-        await agent.page.screenshot(path=pictures / f"{name}-{scheme}.png")
+    await agent.photograph(pictures, name)
 
 
 async def fill(agent: Console, shop: Shop) -> None:
@@ -80,6 +74,18 @@ async def fill(agent: Console, shop: Shop) -> None:
     message = {"conversationId": conversation, "content": question, "attachments": [attachment]}
     await customer.do("send_message", message)
     await expect(agent.draft).to_be_visible()
+    found = agent.page.get_by_role("group", name="What the AI has found")
+    await expect(found).to_contain_text("Refund cancellation")  # not what it found about "Good morning!", even if later
+
+
+async def test_the_contract_is_to_be_read_by_everybody(open_console: Open, shop: Shop, pictures: Path) -> None:
+    reader = await open_console(url=f"{shop.url}/docs")
+    beginning = "nav, main > :nth-child(-n + 12)"  # it goes on as it begins
+    assert await reader.barriers(within=beginning) == []
+    assert await reader.barriers_in_the_dark(within=beginning) == []
+    await reader.photograph(pictures, "contract")
+    await reader.page.set_viewport_size(PHONE)
+    assert await reader.width() == PHONE["width"]
 
 
 async def test_a_token_lets_in_and_is_kept_for_the_tab_alone(open_console: Open, shop: Shop) -> None:

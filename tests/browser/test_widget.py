@@ -18,7 +18,6 @@ from tests.browser.wire import Wire
 from tests.realtime.world import Client
 
 LARGEST_KIB = 60
-SCHEMES: tuple[Any, ...] = ("light", "dark")
 SCRIPT = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script><b onclick="window.hurt=1">bold</b>'
 
 
@@ -178,9 +177,7 @@ async def test_it_works_on_a_telephone_by_keyboard_and_for_a_screen_reader(
     assert await visitor.watch.barriers() == []
     assert await visitor.watch.barriers_in_the_dark() == []
     assert await visitor.watch.width() == size["width"]
-    for scheme in SCHEMES:
-        await visitor.page.emulate_media(color_scheme=scheme)
-        await visitor.page.screenshot(path=pictures / f"widget-mobile-{scheme}.png")
+    await visitor.watch.photograph(pictures, "widget-mobile")
     await visitor.page.keyboard.press("Escape")
     await expect(visitor.log).to_have_count(0)
     await expect(visitor.launcher).to_be_focused()

@@ -33,6 +33,7 @@ export function commands(desk: Desk, help: () => void): Command[] {
       name: `Be ${status}`,
       run: () => void desk.setPresence(status),
     })),
+    ...(desk.isAdmin ? [{ name: "Operations", run: desk.watch }] : []),
     { name: "Keyboard shortcuts", keys: "?", run: help },
     { name: "Sign out", run: () => desk.leave() },
   ];

@@ -69,6 +69,10 @@ export class Desk {
     return this.me?.role === "agent" || this.me?.role === "admin";
   }
 
+  get isAdmin(): boolean {
+    return this.me?.role === "admin";
+  }
+
   get myself(): Agent | undefined {
     return this.me ? this.agents.get(this.me.userId) : undefined;
   }
@@ -96,6 +100,9 @@ export class Desk {
     this.connection.close();
     this.signOut(reason);
   }
+
+  // The other page of the admins; the token of this tab is good there, too.
+  watch = (): void => location.assign("/ops");
 
   retry = (): void => {
     const { socket } = this.connection;

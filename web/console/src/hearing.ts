@@ -49,8 +49,7 @@ const HEARD: Heard = {
     think(desk, run.conversationId, false);
   },
   ai_classification(desk, found) {
-    const thread = desk.threads.get(found.conversationId);
-    if (thread) thread.classification = found;
+    desk.threads.get(found.conversationId)?.classify(found);
   },
   classification_corrected(desk, { conversationId, messageId, category, priority }) {
     const found = desk.threads.get(conversationId)?.classification;
@@ -59,8 +58,7 @@ const HEARD: Heard = {
     if (priority) found.classification.priority = priority;
   },
   ai_draft(desk, draft) {
-    const thread = desk.threads.get(draft.conversationId);
-    if (thread) thread.draft = draft;
+    desk.threads.get(draft.conversationId)?.suggest(draft);
   },
 };
 

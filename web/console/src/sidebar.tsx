@@ -47,6 +47,7 @@ function Myself() {
       mark: <span class={`dot dot-${status}`} />,
       choose: () => void desk.setPresence(status),
     })),
+    ...(desk.isAdmin ? [{ label: "Operations", detail: "Charts of your account", choose: desk.watch }] : []),
     { label: "Sign out", detail: desk.me?.email ?? "", choose: () => desk.leave() },
   ];
   const label = presence ? `${name}, ${presence}: your status` : `${name}: supervisor`;

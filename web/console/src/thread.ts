@@ -25,6 +25,20 @@ export class Thread {
     this.draft = ai?.draft;
   }
 
+  // What is found about messages comes in any order: the newest of them counts.
+  classify(found: Classification): void {
+    const known = this.classification;
+    if (!known || this.seqOf(found.messageId) >= this.seqOf(known.messageId)) this.classification = found;
+  }
+
+  suggest(draft: Draft): void {
+    if (!this.draft || draft.basedOnSeq >= this.draft.basedOnSeq) this.draft = draft;
+  }
+
+  private seqOf(messageId: string): number {
+    return this.history.messages.find((one) => one.messageId === messageId)?.seq ?? 0;
+  }
+
   // Somebody has written to the other side since the draft was made.
   get isDraftStale(): boolean {
     const { draft } = this;

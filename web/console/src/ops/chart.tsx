@@ -39,7 +39,7 @@ export function Chart({ title, lines, show }: { title: string; lines: Line[]; sh
       <ul class="plain legend" aria-hidden="true">
         {lines.map((line, number) => (
           <li key={line.name}>
-            <svg viewBox="0 0 16 4" class="mark" aria-hidden="true" focusable="false">
+            <svg viewBox="0 0 16 4" class="swatch" aria-hidden="true" focusable="false">
               <path class={`line line-${number}`} d="M0 2H16" />
             </svg>
             {line.name} <strong>{last(line)}</strong>
@@ -58,7 +58,7 @@ function path(values: (number | null)[], top: number): string {
     if (value !== null) {
       const x = ((first + place) / (SLOTS - 1)) * WIDTH;
       const y = HEIGHT - (value / top) * HEIGHT;
-      drawn += `${isDrawing ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
+      drawn += `${isDrawing ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}${isDrawing ? "" : "h0"}`; // alone it is a dot
     }
     isDrawing = value !== null;
   });
