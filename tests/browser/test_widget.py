@@ -94,7 +94,14 @@ async def test_what_is_written_while_the_network_is_away_goes_once(context: Any,
     agent = await shop.connect(shop.agents[1])
     async with Wire(int(shop.url.rpartition(":")[2])) as wire:
         visitor = await visit(context, wire.url)
-        conversation = await ask(visitor, agent, "Is my order on its way?")
+        await visitor.launcher.click()
+        wire.cut()
+        await visitor.write("Hello!")
+        await visitor.write("Is my order on its way?")
+        await expect(visitor.log.get_by_text("Waiting to be sent")).to_have_count(2)
+        wire.mend()
+        asked = await agent.hears("new_message", content="Is my order on its way?")
+        conversation = asked["conversationId"]
         wire.cut()
         await expect(visitor.page.get_by_role("status")).to_contain_text("No connection")
         await visitor.write("first")
@@ -106,7 +113,7 @@ async def test_what_is_written_while_the_network_is_away_goes_once(context: Any,
         await expect(visitor.log).not_to_contain_text("Waiting to be sent")
         page = await agent.do("get_messages", {"conversationId": conversation})
         texts = [message["content"] for message in page["messages"]]
-        assert texts == ["Is my order on its way?", "It is.", "first", "second"]
+        assert texts == ["Hello!", "Is my order on its way?", "It is.", "first", "second"]
 
 
 async def test_html_and_scripts_are_inert(context: Any, shop: Shop) -> None:

@@ -4,9 +4,12 @@ import type { Identity, Visit } from "./visit.js";
 const TYPING_MS = 6000;
 const AGAIN_MS = 2000;
 
-interface First {
+/** What was written while there was no conversation: its first text begins one, the others follow. */
+interface Beginning {
   clientMessageId: string;
-  content: string;
+  texts: string[];
+  /** The desk may have begun it: asked again in the same words, it begins nothing twice. */
+  isTried?: boolean;
 }
 
 /** The visitor's conversation, its latest if there are several, and how it stands. */
@@ -16,12 +19,13 @@ export class Talk {
   isOpen = false;
   problem: string | undefined;
   typist: string | undefined;
-  /** What begins a conversation, until it has. */
-  first: First | undefined;
+  beginning: Beginning | undefined;
   changed: () => void = () => undefined;
   onUnread: (count: number) => void = () => undefined;
   private desk: Desk | undefined;
   private conversationId: string | undefined;
+  /** The connection that is at it. */
+  private settling: Desk | undefined;
   private typingEnds: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -67,12 +71,9 @@ export class Talk {
   write(content: string): void {
     if (this.conversationId !== undefined) this.desk?.outbox.write({ conversationId: this.conversationId, content });
     else {
-      this.first = {
-        clientMessageId: crypto.randomUUID(),
-        content: this.first ? `${this.first.content}\n${content}` : content,
-      };
-      this.visit.write("first", JSON.stringify(this.first));
-      void this.begin();
+      const { clientMessageId = crypto.randomUUID(), texts = [], ...more } = this.beginning ?? {};
+      this.keep({ clientMessageId, texts: [...texts, content], ...more });
+      if (this.desk) void this.settle(this.desk);
     }
     this.changed();
   }
@@ -121,7 +122,7 @@ export class Talk {
     this.desk?.close();
     this.desk = undefined;
     this.conversationId = undefined;
-    this.first = undefined;
+    this.beginning = undefined;
     this.state = "idle";
     this.count(0);
   }
@@ -130,40 +131,64 @@ export class Talk {
     if (desk !== this.desk) return;
     this.state = state;
     this.changed();
-    if (state !== "offline" && this.conversationId === undefined) void this.find(desk);
+    void this.settle(desk);
   }
 
-  private async find(desk: Desk): Promise<void> {
+  /** Enter the visitor's conversation, its latest or the one that now begins; say what was written before. */
+  private async settle(desk: Desk): Promise<void> {
+    const isAway = this.state === "offline" || this.state === "connecting";
+    if (isAway || this.history || this.settling === desk) return;
+    this.settling = desk;
     try {
-      const { conversations } = await desk.ask("list_conversations", { limit: 1 });
-      const [latest] = conversations;
-      if (latest) await this.enter(desk, latest.conversationId, latest.unreadCount);
-      this.first = JSON.parse(this.visit.read("first") ?? "null") ?? undefined;
-      await this.begin();
+      const conversationId = this.conversationId ?? (await this.latest(desk)) ?? (await this.begin(desk));
+      if (desk !== this.desk) return;
+      this.conversationId = conversationId;
+      this.sayAll();
+      if (conversationId !== undefined) await desk.join(conversationId);
+      this.read();
     } catch {
-      // Not now: the next state finds it.
+      setTimeout(() => desk === this.desk && void this.settle(desk), AGAIN_MS);
+      return;
+    } finally {
+      if (this.settling === desk) this.settling = undefined;
+      this.changed();
     }
+    if (this.beginning) void this.settle(desk); // written while we looked
   }
 
-  private async begin(): Promise<void> {
-    const { desk, first } = this;
-    if (!desk || !first || this.state === "offline") return;
-    try {
-      const { conversation } = await desk.ask("start_conversation", first);
-      this.visit.write("first", null);
-      this.first = undefined;
-      await this.enter(desk, conversation.conversationId, 0);
-    } catch {
-      setTimeout(() => void this.begin(), AGAIN_MS); // the same clientMessageId begins nothing twice
-    }
+  private async latest(desk: Desk): Promise<string | undefined> {
+    this.beginning ??= this.kept();
+    if (this.beginning?.isTried) return undefined;
+    const [latest] = (await desk.ask("list_conversations", { limit: 1 })).conversations;
+    if (latest && desk === this.desk) this.count(latest.unreadCount);
+    return latest?.conversationId;
   }
 
-  private async enter(desk: Desk, conversationId: string, unread: number): Promise<void> {
-    await desk.join(conversationId);
-    this.conversationId = conversationId;
-    this.count(unread);
-    this.read();
-    this.changed();
+  private async begin(desk: Desk): Promise<string | undefined> {
+    const { beginning } = this;
+    if (!beginning || desk !== this.desk) return undefined;
+    this.keep({ ...beginning, isTried: true });
+    const { clientMessageId, texts } = beginning;
+    const { conversation } = await desk.ask("start_conversation", { clientMessageId, content: texts[0] ?? "" });
+    if (desk === this.desk) this.keep({ ...beginning, texts: (this.beginning ?? beginning).texts.slice(1) });
+    return conversation.conversationId;
+  }
+
+  private sayAll(): void {
+    const { beginning, conversationId } = this;
+    if (conversationId === undefined || !beginning) return;
+    this.keep(undefined);
+    for (const content of beginning.texts) this.desk?.outbox.write({ conversationId, content });
+  }
+
+  private keep(beginning: Beginning | undefined): void {
+    this.beginning = beginning;
+    this.visit.write("beginning", beginning ? JSON.stringify(beginning) : null);
+  }
+
+  private kept(): Beginning | undefined {
+    const kept = JSON.parse(this.visit.read("beginning") ?? "null");
+    return Array.isArray(kept?.texts) ? kept : undefined;
   }
 
   private hear(message: Message): void {

@@ -72,10 +72,11 @@ function Messages({ talk }: { talk: Talk }) {
   const log = useRef<HTMLDivElement>(null);
   const messages = talk.history?.messages ?? [];
   const letters = talk.letters;
+  const beginning = talk.beginning?.texts ?? [];
   const last = messages.at(-1)?.seq ?? 0;
   useLayoutEffect(() => {
     if (log.current) log.current.scrollTop = log.current.scrollHeight;
-  }, [last, letters.length, talk.first, talk.typist]);
+  }, [last, letters.length, beginning.length, talk.typist]);
   const readUpTo = talk.history?.readBy("agent") ?? 0;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
@@ -85,7 +86,7 @@ function Messages({ talk }: { talk: Talk }) {
           Earlier messages
         </button>
       )}
-      {messages.length === 0 && !talk.first && <p class="hello">Hello! How can we help you?</p>}
+      {messages.length === 0 && beginning.length === 0 && <p class="hello">Hello! How can we help you?</p>}
       {messages.map((message) => (
         <Bubble key={message.messageId} message={message} isRead={message.seq <= readUpTo} />
       ))}
@@ -101,12 +102,12 @@ function Messages({ talk }: { talk: Talk }) {
           )}
         </div>
       ))}
-      {talk.first && (
-        <div class="mine waiting">
-          <p>{talk.first.content}</p>
+      {beginning.map((content, n) => (
+        <div class="mine waiting" key={String(n)}>
+          <p>{content}</p>
           <small>Waiting to be sent</small>
         </div>
-      )}
+      ))}
       {talk.typist && <p class="typing">{talk.typist} is typing …</p>}
     </div>
   );

@@ -24,7 +24,7 @@ export class Visit {
 
   forget(): void {
     this.identity = undefined;
-    for (const name of ["pass", "letters", "first"]) this.write(name, null);
+    for (const name of ["pass", "letters", "beginning"]) this.write(name, null);
   }
 
   /** A token that is valid for a while. A pass that is not good any more makes place for a new visitor. */
