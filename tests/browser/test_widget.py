@@ -100,6 +100,7 @@ async def test_what_is_written_while_the_network_is_away_goes_once(context: Any,
         await visitor.write("Is my order on its way?")
         await expect(visitor.log.get_by_text("Waiting to be sent")).to_have_count(2)
         wire.mend()
+        await expect(visitor.log).not_to_contain_text("Waiting to be sent")
         asked = await agent.hears("new_message", content="Is my order on its way?")
         conversation = asked["conversationId"]
         wire.cut()
