@@ -4,7 +4,7 @@ It reads meaning by vectors and a few fitted heads, and answers with the account
 answers; what none of these speaks of it leaves to the agent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from hummdesk.ai import reply, signals
 from hummdesk.ai.cues import LEXICON, plain_list
-from hummdesk.ai.embedding import embed
+from hummdesk.ai.encoder import encode
 from hummdesk.ai.gathering import Gathering
 from hummdesk.ai.protocol import (
     Category,
@@ -36,7 +36,7 @@ ENOUGH = 0.5
 CLOSE = 0.15
 """Confidence that a page may lack to the best one, and be taken for being in the customer's language."""
 CLAIMS = 0.25
-"""Confidence that a page which may claim what was not done has to have more than one that does not."""
+"""Confidence that a page may lack to the best one, and be taken because that may claim what was not done."""
 SAME = 0.85
 """Likeness from which an agent's correction of an earlier message holds for this one."""
 SOURCES = 3
@@ -113,9 +113,9 @@ def look_up(reading: Reading, knowledge: Knowledge) -> list[Found]:
         return []
     pages, shelf = _shelf(knowledge)
     asked = questions(reading.text)
-    vectors = np.vstack([reading.vectors, embed(asked[1:])])
+    encoded = np.vstack([reading.encoded, encode(asked[1:])])
     in_scope = signals.scope(reading)
-    return [Found(pages[int(match.page)], shelf.confidence(match, in_scope)) for match in shelf.search(asked, vectors)]
+    return [Found(pages[int(match.page)], shelf.confidence(match, in_scope)) for match in shelf.search(asked, encoded)]
 
 
 @lru_cache(maxsize=4)
@@ -136,16 +136,25 @@ def _shelf(knowledge: Knowledge) -> tuple[list[Page], Shelf]:
         for number, page in enumerate(pages)
         for text in page.texts
     ]
-    return pages, Shelf(passages, embed([passage.text for passage in passages]))
+    return pages, Shelf(passages, encode([passage.text for passage in passages]))
 
 
 def _answers(found: Sequence[Found], language: str) -> list[Found]:
-    """Those sure enough: the surest first, but for what may claim too much and for another language."""
+    """Those sure enough, if the likeliest is; of two that are about as sure, what claims nothing comes first, and
+    what is in the customer's language.
+    """
+    if not found or found[0].confidence < ENOUGH:
+        return []
     sure = [one for one in found if one.confidence >= ENOUGH]
-    sure.sort(key=lambda one: one.page.claims * CLAIMS - one.confidence)
-    near = [one for one in sure if sure[0].confidence - one.confidence <= CLOSE]
-    own = [one for one in near if signals.language(one.page.body) == language]
-    return sorted(sure, key=lambda one: one is not own[0]) if own else sure
+    sure = _ahead(sure, lambda one: not one.page.claims, CLAIMS)
+    return _ahead(sure, lambda one: signals.language(one.page.body) == language, CLOSE)
+
+
+def _ahead(pages: list[Found], wanted: Callable[[Found], bool], worth: float) -> list[Found]:
+    """With the first that is wanted ahead, if it is less sure than the first of all by no more than it is worth."""
+    near = (one for one in pages if pages[0].confidence - one.confidence <= worth and wanted(one))
+    chosen = next(near, pages[0])
+    return [chosen, *(one for one in pages if one is not chosen)]
 
 
 def _why_not(reading: Reading, found: Sequence[Found]) -> str:

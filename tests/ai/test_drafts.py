@@ -1,8 +1,19 @@
 """Drafts: from the account's own knowledge, with their sources, or not at all."""
 
+from dataclasses import replace
+
 import pytest
 
-from hummdesk.ai.protocol import Article, CannedReply, Context, Draft, IncomingMessage, Knowledge, Provider
+from hummdesk.ai.protocol import (
+    Article,
+    CannedReply,
+    Context,
+    Draft,
+    IncomingMessage,
+    Knowledge,
+    PastAnswer,
+    Provider,
+)
 from hummdesk.ai.reply import LONGEST_ANSWER
 from tests.ai import measures
 from tests.ai.conftest import knowledge_of, written
@@ -114,6 +125,30 @@ async def test_a_canned_reply_answers_only_where_no_article_does(embedded: Provi
     assert not any("canned" in action for action in with_it.suggested_actions)
 
 
+PAST = PastAnswer(id="9", question="Can you wax skis?", answer="We wax skis on Mondays, for 12 pounds a pair.")
+
+
+@pytest.mark.parametrize(
+    ("past", "source"),
+    [
+        (PAST, "7"),
+        (replace(PAST, instead_of_draft=True), "9"),
+        (replace(PAST, question="Where can I have my boots resoled?"), "7"),
+    ],
+)
+async def test_a_past_answer_comes_before_an_article_only_where_its_draft_was_not_good(
+    embedded: Provider, past: PastAnswer, source: str
+) -> None:
+    article = Article(id="7", title="Waxing skis", body="Our workshop waxes skis.", questions=("Do you wax skis?",))
+    made = await draft(embedded, "Can you wax my skis?", Knowledge(articles=(article,), past_answers=(past,)))
+    assert made.sources[0] == source
+    assert any("another customer" in action for action in made.suggested_actions) == (source == "9")
+    alone = await draft(embedded, past.question, Knowledge(past_answers=(past,)))
+    assert alone.content is not None
+    assert past.answer in alone.content
+    assert [one.wire() for one in alone.citations] == [{"kind": "past_answer", "title": past.question, "id": "9"}]
+
+
 async def test_words_around_an_answer_are_in_its_language(embedded: Provider) -> None:
     article = Article(
         id="1",
@@ -145,8 +180,8 @@ async def test_without_knowledge_it_abstains(embedded: Provider) -> None:
 def test_held_back_questions_find_their_article_in_other_words_and_languages() -> None:
     """They share hardly a word with the past questions; see held_back/README.md."""
     found = measures.drafts(*measures.held_back_knowledge())
-    assert found.first >= 0.78
-    assert found.among_three >= 0.95
+    assert found.first >= 0.85
+    assert found.among_three >= 0.98
     assert found.drafted >= 0.75
 
 
