@@ -132,7 +132,7 @@ class Relay:
         """Hand over all that is due; gives the seconds until more is. What the broker does not take is kept."""
         while True:
             await self._hand_over()
-            async with self._every.everywhere() as tx:
+            async with self._every.everywhere(lasting=False) as tx:
                 due = await outbox.publishable(
                     tx,
                     BATCH,

@@ -126,7 +126,8 @@ class Run(ABC):
         return self.kind == "draft" and job.overtaken
 
     async def _claim(self, desk: Desk, refs: Sequence[Ref], delivery: UUID, redelivered: bool) -> list[Job]:
-        async with desk.database.accounts(account_id for account_id, _ in refs) as tx:
+        """A claim that PostgreSQL has forgotten did not happen: what comes of it is not stored."""
+        async with desk.database.accounts((account_id for account_id, _ in refs), lasting=False) as tx:
             if redelivered:
                 await jobs.hand_back(tx, refs, delivery=delivery)
             lease = lease_seconds(desk.settings)
@@ -250,7 +251,7 @@ async def _views(desk: Desk, account_id: UUID, ids: list[UUID]) -> list[Conversa
 
 
 async def _note(desk: Desk, refs: Sequence[Ref]) -> int:
-    async with desk.database.accounts(account_id for account_id, _ in refs) as tx:
+    async with desk.database.accounts((account_id for account_id, _ in refs), lasting=False) as tx:
         return await jobs.announced(tx, refs)
 
 

@@ -76,13 +76,20 @@ class Database:
         """
         return self._transaction("app.account_id", str(account_id))
 
-    def accounts(self, account_ids: Iterable[UUID]) -> AbstractAsyncContextManager[Transaction]:
-        """The same for several accounts, as the AI workers' role and for the queries that say whose rows they mean."""
-        return self._transaction("app.account_ids", ",".join(sorted({str(one) for one in account_ids})))
+    def accounts(
+        self, account_ids: Iterable[UUID], *, lasting: bool = True
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """The same for several accounts, as the AI workers' role and for the queries that say whose rows they mean.
 
-    def everywhere(self) -> AbstractAsyncContextManager[Transaction]:
+        One that is not `lasting` does not wait for the disk: a crash of PostgreSQL within the next second undoes it. It
+        is for marks that are made again when they are missing.
+        """
+        accounts = ",".join(sorted({str(one) for one in account_ids}))
+        return self._transaction("app.account_ids", accounts, lasting=lasting)
+
+    def everywhere(self, *, lasting: bool = True) -> AbstractAsyncContextManager[Transaction]:
         """A transaction without an account: the relay and the operator see all of them, the application none."""
-        return self._transaction("app.account_id", "")
+        return self._transaction("app.account_id", "", lasting=lasting)
 
     async def check(self) -> None:
         """Raise Unavailable unless PostgreSQL answers."""
@@ -90,7 +97,7 @@ class Database:
             await tx.execute("SELECT 1")
 
     @asynccontextmanager
-    async def _transaction(self, setting: str, value: str) -> AsyncIterator[Transaction]:
+    async def _transaction(self, setting: str, value: str, *, lasting: bool = True) -> AsyncIterator[Transaction]:
         with translated():
             async with self._pool.connection() as connection:
                 # A frozen server minds no statement_timeout, and a commit may take as long as a statement.
@@ -99,6 +106,8 @@ class Database:
                         # BEGIN and this go in one round trip, with the first statement if there is hurry.
                         await pipelined.enter_async_context(connection.pipeline())
                         await connection.execute("SELECT set_config(%s, %s, true)", (setting, value))
+                        if not lasting:
+                            await connection.execute("SET LOCAL synchronous_commit = off")
                         if not self._hurried:
                             await pipelined.aclose()
                         yield connection

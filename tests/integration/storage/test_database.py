@@ -270,3 +270,15 @@ async def test_a_frozen_server_is_unavailable(pool_of_one: Database, account: An
     finally:
         os.kill(frozen[0], signal.SIGCONT)
     await pool_of_one.check()
+
+
+async def test_a_mark_does_not_wait_for_the_disk_and_what_comes_after_it_does(database_url: str, account: Any) -> None:
+    database = Database(database_url, role="hummdesk_worker", size=1, timeout=5, hurried=True)
+    await database.open()
+    async with database.accounts([account.id], lasting=False) as tx:
+        assert await value(tx, "current_setting('synchronous_commit')") == "off"
+        await tx.execute("UPDATE conversations SET priority = 'urgent' WHERE id = %s", (account.conversation,))
+    assert (await account.see(account.admin)).priority == "urgent"
+    async with database.accounts([account.id]) as tx:
+        assert await value(tx, "current_setting('synchronous_commit')") == "on"
+    await database.close()
