@@ -9,8 +9,17 @@ from kombu import Queue as BrokerQueue
 from hummdesk.config import Settings
 from hummdesk.storage.jobs import Kind
 
-Queue = Literal["classification", "draft", "bulk"]
-"""A kind of AI run, or what nobody waits for. Each has processes of its own, so that none waits for another's work."""
+Queue = Literal[
+    "classification",
+    "draft",
+    "bulk",
+    "classification.anthropic",
+    "draft.anthropic",
+    "classification.openai",
+    "draft.openai",
+]
+"""A kind of AI run, the same for a model outside, or what nobody waits for. Each has processes of its own, so that none
+waits for another's work."""
 
 TASKS: dict[Kind, str] = {"classification": "hummdesk.classify", "draft": "hummdesk.draft"}
 """By name, since this package does not know the tasks. Their argument is a list of [account, run], the ids as text."""
@@ -32,6 +41,11 @@ EXCHANGE = Exchange("ai", type="direct")
 
 SOCKET_SECONDS = 5.0
 LEASE_MARGIN_SECONDS = 2.0
+
+
+def served(settings: Settings) -> list[Queue]:
+    """The queues that have work with these settings: those of models outside need their keys."""
+    return [queue for queue in QUEUES if "." not in queue or queue.partition(".")[2] in settings.providers]
 
 
 def lease_seconds(settings: Settings) -> float:

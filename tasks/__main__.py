@@ -14,7 +14,7 @@ from types import FrameType
 
 from hummdesk import logs
 from hummdesk.ai import providers
-from hummdesk.broker import QUEUES, Queue
+from hummdesk.broker import QUEUES, Queue, served
 from hummdesk.lifeline import die_with
 from tasks.app import app, settings
 
@@ -22,11 +22,6 @@ log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-PROCESSES: dict[Queue, int] = {
-    "classification": settings.worker_concurrency,
-    "draft": settings.worker_concurrency,
-    "bulk": 1,
-}
 
 
 class Workers:
@@ -39,7 +34,7 @@ class Workers:
         """Until SIGTERM, and then until the tasks in hand have ended."""
         for number in STOPPING:
             signal.signal(number, self._stop)
-        for queue in QUEUES:
+        for queue in served(settings):
             self._start(queue)
         while self._queues:
             pid, status = os.wait()
@@ -78,7 +73,8 @@ def _serve(queue: Queue, parent: int) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         if bind := die_with(parent, signal.SIGTERM):
             bind()
-        place = (f"--hostname={queue}@%h", f"--queues={QUEUES[queue]}", f"--concurrency={PROCESSES[queue]}")
+        processes = 1 if queue == "bulk" else settings.worker_concurrency
+        place = (f"--hostname={queue}@%h", f"--queues={QUEUES[queue]}", f"--concurrency={processes}")
         app.worker_main(["worker", "--without-gossip", "--without-mingle", *place])
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1

@@ -33,6 +33,7 @@ from hummdesk.storage.jobs import Job, Kind, Outcome, Ref, Settled, Verdict
 from tasks.app import app
 from tasks.backoff import backoff_seconds
 from tasks.child import Desk, child
+from tasks.passing import pass_on
 from tasks.step import Stepwise
 
 log = logging.getLogger(__name__)
@@ -227,7 +228,13 @@ def register(run: Run) -> None:
         refs = [(UUID(account_id), UUID(run_id)) for account_id, run_id in runs]
         delivery = self.request.delivery_info or {}
         again = bool(delivery.get("redelivered"))
-        child().run(lambda desk: run.attempt(desk, refs, delivery=UUID(self.request.id), redelivered=again))
+
+        async def work(desk: Desk) -> None:
+            queue = delivery.get("routing_key", "")
+            if ours := await _patiently(desk, lambda: pass_on(desk, refs, kind=run.kind, here=queue)):
+                await run.attempt(desk, ours, delivery=UUID(self.request.id), redelivered=again)
+
+        child().run(work)
 
 
 async def _patiently(desk: Desk, write: Callable[[], Awaitable[T]]) -> T:

@@ -1,5 +1,6 @@
 """The accounts, which provider answers for each, and which pages may show its widget."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
@@ -26,6 +27,12 @@ class Account:
 async def accounts(tx: Transaction) -> list[Account]:
     """Operator: all of them, by name."""
     return [Account.from_row(row) async for row in queries.accounts(tx)]
+
+
+async def providers(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What those of these accounts have chosen that have chosen."""
+    rows = queries.providers(tx, account_ids=list(account_ids))
+    return {row["account_id"]: row["ai_provider"] async for row in rows}
 
 
 async def choose_provider(tx: Transaction, account_id: UUID, provider: str | None) -> bool:

@@ -4,6 +4,13 @@ SELECT account_id, name, ai_provider
 FROM accounts
 ORDER BY name, account_id;
 
+-- name: providers(account_ids)
+-- The providers that accounts have chosen.
+SELECT account_id, ai_provider
+FROM accounts
+WHERE account_id = ANY(:account_ids)
+  AND ai_provider IS NOT NULL;
+
 -- name: choose_provider(account_id, provider)!
 -- Have a provider answer for an account; without one the desk's default does.
 UPDATE accounts

@@ -69,6 +69,30 @@ async def pipeline(
         yield desk
 
 
+async def test_main_processes_of_workers_are_killed(pipeline: Pipeline) -> None:
+    times = size(1, 10)
+    with row("10", f"the Celery main process of every queue killed {times}x, with runs in hand") as found:
+        took, asked = [], []
+        async with pipeline.worker() as workers:
+            await pipeline.ended(await pipeline.ask(QUESTION), "classification", "draft", seconds=60)
+            for _ in range(times):
+                drafted = await pipeline.ask(f"{QUESTION}\ndraft waits")
+                await pipeline.until(lambda one=drafted: ("ai_processing_started", "draft") in pipeline.names(one))
+                waiting = [await pipeline.ask(f"{QUESTION}\nclassify waits", assigned=False) for _ in range(5)]
+                await pipeline.until(lambda some=waiting: any(pipeline.told(one) for one in some))
+                for main in workers.children():
+                    main.kill()
+                began = time.monotonic()
+                for message in waiting:
+                    await pipeline.ended(message, "classification", seconds=90)
+                await pipeline.ended(drafted, "draft", seconds=90)
+                took.append(time.monotonic() - began)
+                asked += [drafted, *waiting]
+        ends = Counter(event.data["runId"] for one in asked for event in pipeline.told(one) if event.event in ENDS)
+        found.measure("longest until every run has ended", max(took), 60, " s")
+        found.measure("ends told twice", sum(number - 1 for number in ends.values()))
+
+
 async def test_workers_are_killed_at_random(pipeline: Pipeline) -> None:
     kills = size(6, 200)
     with row("11", f"AI workers and their main processes killed {kills}x at random") as found:

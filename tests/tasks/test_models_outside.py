@@ -88,7 +88,7 @@ async def test_a_model_outside_answers(pipeline: Pipeline, protocol: Protocol) -
     assert outcomes(calls) == [("classification", "ok", False), ("draft", "ok", False)]
     for call in calls:
         assert call["provider"] == protocol
-        assert call["prompt"].startswith(("classify@1-", "draft@1-"))
+        assert call["prompt"].startswith(("classify@1-", "draft@2-"))
         assert (call["input_tokens"], call["cache_read_tokens"], call["output_tokens"]) == (1000, 200, 50)
         assert call["cost_usd"] > 0
         assert 0 < call["milliseconds"] < 4000
@@ -162,6 +162,20 @@ async def test_the_time_that_the_server_asks_for_is_given_to_it(pipeline: Pipeli
         await told_of(pipeline, message, "classification")
         first, second = await noted(pipeline, message)
         assert (second["created_at"] - first["created_at"]).total_seconds() > 1.8
+
+
+async def test_who_is_answered_in_the_house_waits_for_no_model_outside(pipeline: Pipeline) -> None:
+    async with working(pipeline, "anthropic", worker_concurrency=1) as played:
+        played.plays(hangs)
+        slow = await pipeline.ask(QUESTION, assigned=False)
+        async with asyncio.timeout(60):
+            while not played.asked:
+                await asyncio.sleep(0.05)
+        await books.provider(pipeline.settings, pipeline.customer.account_id, "embedded")
+        quick = await pipeline.ask(QUESTION, assigned=False)
+        assert (await told_of(pipeline, quick, "classification"))["ai_classification"]["provider"] == "scripted"
+        assert [event.event for event in pipeline.told(slow)] == ["ai_processing_started"]
+        played.released.set()
 
 
 async def test_a_wait_that_the_deadline_does_not_allow_is_not_waited(pipeline: Pipeline) -> None:
