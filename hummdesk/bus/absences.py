@@ -13,10 +13,10 @@ from uuid import UUID
 
 import orjson
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from hummdesk.background import soon
 from hummdesk.bus.presence import NODES
+from hummdesk.bus.shards import FAULTS
 from hummdesk.errors import Unavailable
 
 CONNECTED_SECONDS = 3600
@@ -107,7 +107,7 @@ class Absences:
                     for command, _ in waiting:
                         await command(pipeline)
                     answers = await pipeline.execute()
-            except RedisError as fault:
+            except FAULTS as fault:
                 for _, answer in waiting:
                     if not answer.done():
                         answer.set_exception(_unavailable(fault))
@@ -122,7 +122,7 @@ def _key(pid: str) -> str:
     return f"hummdesk:absence:{pid}"
 
 
-def _unavailable(fault: RedisError) -> Unavailable:
+def _unavailable(fault: Exception) -> Unavailable:
     unavailable = Unavailable()
     unavailable.__cause__ = fault
     return unavailable

@@ -11,11 +11,11 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from hummdesk.background import end, soon
 from hummdesk.bus.envelope import Envelope, pack
-from hummdesk.bus.shards import SHARDS, Shard, shard_of
+from hummdesk.bus.shards import FAULTS, SHARDS, Shard, shard_of
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ class Emitter:
                 return await self._execute(writes)
             except NoScriptError:
                 self._digest = None
-            except RedisError as fault:
+            except FAULTS as fault:
                 log.warning("the event stream cannot be written", extra={"fault": type(fault).__name__})
                 await asyncio.sleep(RETRY_SECONDS)
 

@@ -17,8 +17,8 @@ from uuid import UUID
 
 import orjson
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from hummdesk.bus.shards import FAULTS
 from hummdesk.config import Settings
 from hummdesk.errors import Unavailable
 from hummdesk.gathering import Gathering
@@ -143,5 +143,5 @@ def _statuses(account_id: UUID) -> str:
 async def translated() -> AsyncIterator[None]:
     try:
         yield
-    except RedisError as fault:
+    except FAULTS as fault:
         raise Unavailable from fault

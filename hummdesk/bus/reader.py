@@ -12,11 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from hummdesk.background import end
 from hummdesk.bus.envelope import Event, unpack
-from hummdesk.bus.shards import START, Shard, moment, shard_of
+from hummdesk.bus.shards import FAULTS, START, Shard, moment, shard_of
 from hummdesk.metrics import BUS_LAG_SECONDS
 
 log = logging.getLogger(__name__)
@@ -96,7 +95,7 @@ class ShardReader:
                 if not self._is_sure:
                     await self._find_place()
                 await self._read()
-            except RedisError as fault:
+            except FAULTS as fault:
                 self._is_sure = False
                 log.warning("the event stream cannot be read", extra={"fault": type(fault).__name__})
                 self._go_on_without()

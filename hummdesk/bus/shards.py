@@ -7,8 +7,12 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 COMMAND_SECONDS = 5.0
+FAULTS = (RedisError, RuntimeError)
+"""What a command raises while Redis is away. The second is uvloop's, for a connection that has closed just now."""
+
 SHARDS = 16
 """No setting: processes that count otherwise would not hear each other, and say nothing of it."""
 

@@ -2,9 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import uvloop
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from hummdesk.bus import emitter as emitters
@@ -113,6 +116,35 @@ async def test_killed_connections_lose_nothing(line: Line, emitter: Emitter, red
             await asyncio.sleep(0.002)
         await heard.reaches(*range(300))
         assert not heard.losses
+
+
+def test_a_connection_that_uvloop_has_closed_already(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault row 5, where a connection breaks just before it is used: uvloop's own error, which redis-py hands on."""
+    unlucky: list[Redis] = []
+    send = AbstractConnection.send_packed_command
+
+    async def close_and_send(connection: Any, *arguments: Any, **options: Any) -> None:
+        if unlucky and connection in unlucky[0].connection_pool._in_use_connections:
+            unlucky.clear()
+            connection._writer.transport.abort()
+        await send(connection, *arguments, **options)
+
+    async def talk() -> None:
+        async with line.emitting() as emitter, line.reading() as heard:
+            for value, user in enumerate([emitter, heard.shard]):
+                await emitter.emit(line.number(2 * value))
+                await heard.until(lambda value=value: 2 * value in heard)
+                unlucky.append(user._redis)
+                await emitter.emit(line.number(2 * value + 1))
+                await heard.until(lambda value=value: 2 * value + 1 in heard)
+            await emitter.emit(line.number(4))
+            await heard.reaches(0, 1, 2, 3, 4)
+            assert not unlucky
+            assert not heard.losses
+
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", close_and_send)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(talk())
 
 
 async def test_a_silent_redis_delays_and_loses_nothing(line: Line, redis: Redis) -> None:
