@@ -15,8 +15,6 @@ from tests.chaos.report import Row
 from tests.realtime.world import Account
 
 SETTLE_SECONDS = 20.0
-ALL_SENT = {"messages": 0}
-"""Acknowledged messages of the whole run."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +38,16 @@ class Load:
     """By clientMessageId."""
     refused: list[str] = field(default_factory=list)
     pause: float = 0.0
+    is_over: bool = False
 
     async def speak(self) -> None:
-        """Everybody talks, each waiting for the answer before the next message, until cancelled."""
+        """Everybody talks, each waiting for the answer before the next message, until the load is over."""
         async with asyncio.TaskGroup() as group:
             for client, conversation in self.speakers:
                 group.create_task(self._speak(client, conversation))
 
     async def _speak(self, client: Client, conversation: str) -> None:
-        while True:
+        while not self.is_over:
             await self.say(client, conversation)
             await asyncio.sleep(self.pause)
 
@@ -65,15 +64,18 @@ class Load:
 
     @asynccontextmanager
     async def speaking(self) -> AsyncIterator[None]:
-        """Load around the fault; then everybody comes to rest."""
+        """Load around the fault; then everybody gets the answer to what was sent last."""
+        self.is_over = False
         talk = asyncio.create_task(self.speak())
         try:
             yield
         finally:
+            self.is_over = True
+            await asyncio.wait([talk], timeout=SETTLE_SECONDS)
             talk.cancel()
             await asyncio.wait([talk])
-        if not talk.cancelled() and talk.exception() is not None:
-            raise AssertionError("the load broke") from talk.exception()
+        assert not talk.cancelled(), "somebody was never answered"
+        talk.result()
 
     async def settle(self) -> float:
         """Wait until everybody is whole and was shown everything; the seconds that took, at most SETTLE_SECONDS."""
@@ -116,7 +118,7 @@ class Load:
             for client in self.listeners
             for conversation, talk in client.talks.items()
         )
-        ALL_SENT["messages"] += len(self.acknowledged)
+        row.acknowledged += len(self.acknowledged)
         row.tell(f"{len(self.acknowledged):,} sent by {len(self.speakers)}, heard by {len(self.listeners)}")
         row.measure("acknowledged and lost", lost)
         row.measure("stored twice", sum(len(found) - 1 for found in by_token.values()))
