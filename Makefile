@@ -13,8 +13,8 @@ help: ## what there is to make
 run: $(READY) web ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
 	@exec $(BIN)/python -m hummdesk up $(ARGS)
 
-test: $(READY) web haproxy chromium prometheus ## every test, with coverage (ARGS="tests/house -k token --no-cov" for some)
-	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+test: $(READY) web haproxy chromium prometheus ## every test, with coverage (ARGS="tests/house -k token --no-cov -n 0" for some)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=term $(ARGS)
 
 haproxy: # for the test of deploy/haproxy.cfg, which says so if it is skipped
 	@command -v haproxy >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \

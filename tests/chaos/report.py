@@ -37,6 +37,8 @@ class Row:
     measures: list[Measure] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
     broke: bool = False
+    acknowledged: int = 0
+    """Messages of the load around it."""
 
     def measure(self, name: str, figure: float, at_most: float = 0, unit: str = "") -> None:
         self.measures.append(Measure(name, figure, unit, at_most))
@@ -55,6 +57,7 @@ class Row:
 
 
 ROWS: list[Row] = []
+"""Of the test that runs."""
 
 
 @contextmanager
