@@ -276,43 +276,65 @@ def costs(home: Path, days: int, as_json: bool) -> None:
 
 @main.group()
 def knowledge() -> None:
-    """The articles that an account's drafts are made from."""
+    """The articles and canned replies that an account's drafts are made from."""
 
 
 account_option = click.option("--account", type=click.UUID, required=True, help="Id of the account.")
+canned_option = click.option(
+    "--canned", "kind", flag_value="canned_reply", default="article", help="Canned replies in place of articles."
+)
 
 
 @knowledge.command("import")
 @home_option
 @account_option
+@canned_option
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def import_(home: Path, account: Any, file: Path) -> None:
-    """Add or change articles: one {"id", "title", "body", "questions"} a line."""
+def import_(home: Path, account: Any, kind: Any, file: Path) -> None:
+    """Add or change articles: one {"id", "title", "body", "questions"} a line. Canned replies have no questions."""
     from hummdesk.dev import articles
 
-    click.echo(asyncio.run(articles.put(_settings(home), account, file)))
+    click.echo(asyncio.run(articles.put(_settings(home), account, file, kind)))
 
 
 @knowledge.command("list")
 @home_option
 @account_option
-def list_(home: Path, account: Any) -> None:
+@canned_option
+def list_(home: Path, account: Any, kind: Any) -> None:
     """Print the articles as `import` reads them."""
     from hummdesk.dev import articles
 
-    for line in asyncio.run(articles.show(_settings(home), account)):
+    for line in asyncio.run(articles.show(_settings(home), account, kind)):
         click.echo(line)
 
 
 @knowledge.command()
 @home_option
 @account_option
+@canned_option
 @click.argument("article", type=str)
-def remove(home: Path, account: Any, article: str) -> None:
+def remove(home: Path, account: Any, kind: Any, article: str) -> None:
     """Remove an article, by its id."""
     from hummdesk.dev import articles
 
-    asyncio.run(articles.remove(_settings(home), account, article))
+    asyncio.run(articles.remove(_settings(home), account, article, kind))
+
+
+@main.command()
+@home_option
+@account_option
+@click.option("--email", required=True, help="E-mail of a user.")
+@click.argument("skills", nargs=-1, metavar="[SKILL]...")
+def skills(home: Path, account: Any, email: str, skills: tuple[str, ...]) -> None:
+    """Say what an agent can do, for the AI to suggest whom: categories of messages, and languages like `de`.
+
+    These take the place of those before.
+    """
+    from hummdesk.dev.person import set_skills
+
+    name = asyncio.run(set_skills(_settings(home), account_id=account, email=email, skills=list(skills)))
+    click.echo(f"{name}: {', '.join(skills) or 'no skills'}")
 
 
 def _with_provider(name: str | None) -> Settings:

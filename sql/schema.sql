@@ -52,6 +52,7 @@ CREATE TABLE users (
     active boolean NOT NULL DEFAULT true,
     last_seen_at timestamptz,                                   -- written when the last socket goes
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    skills text[] NOT NULL DEFAULT '{}',                        -- categories they know about, languages they speak
     CONSTRAINT users_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT users_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
     CONSTRAINT users_role_known CHECK (role IN ('admin', 'agent', 'viewer'))
@@ -546,7 +547,7 @@ CREATE POLICY own_account ON knowledge_passages TO hummdesk_app USING (account_i
 CREATE POLICY every_account ON knowledge_passages TO hummdesk_operator USING (true);
 GRANT SELECT, INSERT, DELETE ON knowledge_passages TO hummdesk_app;
 GRANT UPDATE (indexed_as) ON knowledge_articles, canned_replies TO hummdesk_app;
-GRANT DELETE ON knowledge_articles TO hummdesk_operator;
+GRANT DELETE ON knowledge_articles, canned_replies TO hummdesk_operator;
 
 ALTER TABLE past_answers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE past_answers FORCE ROW LEVEL SECURITY;

@@ -27,14 +27,16 @@ class Classification(Run):
         accounts = {job.account_id for job in going}
         async with desk.database.accounts(accounts) as tx:
             known = await _teams(tx, accounts)
+            skills = await teams.skills(tx, accounts)
             versions = await corrected.versions(tx, accounts)
-        online = await _online(desk, known)
+        online = await _online(desk, known.keys() | skills.keys())
         nearest = await corrections.nearest(desk, going, versions)
 
         async def find(job: Job) -> Found:
             context = Context(
                 teams=tuple(known.get(job.account_id, ())),
                 online=online.get(job.account_id, frozenset()),
+                skills=skills.get(job.account_id, {}),
                 history=tuple(Turn(sender=turn.sender, content=turn.content) for turn in job.history),
                 corrections=nearest.get(job.id, ()),
             )

@@ -10,12 +10,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from hummdesk.ai import reply, signals
-from hummdesk.ai.cues import LEXICON, plain_list
+from hummdesk.ai import reply, routing, signals
 from hummdesk.ai.encoder import encode
 from hummdesk.ai.gathering import Gathering
 from hummdesk.ai.protocol import (
-    Category,
     Citation,
     Classification,
     Context,
@@ -25,11 +23,10 @@ from hummdesk.ai.protocol import (
     Knowledge,
     Priority,
     SourceKind,
-    Team,
 )
 from hummdesk.ai.retrieval import Passage, Shelf, questions
 from hummdesk.ai.signals import Reading
-from hummdesk.ai.text import plain, stems
+from hummdesk.ai.text import plain
 
 ENOUGH = 0.5
 """Least confidence that makes an answer of a page; below it the provider abstains."""
@@ -45,8 +42,6 @@ ANSWERED: dict[SourceKind, str] = {
     "canned_reply": "Answered from",
     "past_answer": "As an agent has answered",
 }
-
-_TEAM_NAMES = {category: plain_list({"it": names}) for category, names in LEXICON["team_names"].items()}
 
 
 class EmbeddedProvider:
@@ -172,7 +167,8 @@ def _classify(reading: Reading, context: Context) -> Classification:
     for correction in _holding(context.corrections):
         category, confidence = correction.category or category, max(confidence, correction.similarity)
         priority = correction.priority or priority
-    team = _team_for(category, context.teams)
+    team = routing.team_for(category, context)
+    agent = routing.agent_for(team, category=category, language=reading.language, context=context)
     return Classification(
         category=category,
         priority=priority,
@@ -182,7 +178,7 @@ def _classify(reading: Reading, context: Context) -> Classification:
         tags=signals.tags(reading),
         confidence=round(confidence, 3),
         suggested_team=team.id if team else None,
-        suggested_agent=next((agent for agent in team.agent_ids if agent in context.online), None) if team else None,
+        suggested_agent=agent,
     )
 
 
@@ -196,8 +192,3 @@ def _within(urgency: int, priority: Priority) -> int:
     least = {name: start for start, name in signals.PRIORITY_FROM}
     highest = min((start - 1 for start in least.values() if start > least[priority]), default=10)
     return min(max(urgency, least[priority]), highest)
-
-
-def _team_for(category: Category, teams: tuple[Team, ...]) -> Team | None:
-    """The first one whose name says that it cares for such messages."""
-    return next((team for team in teams if _TEAM_NAMES[category].weigh(stems(team.name))), None)

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import orjson
 from marshmallow import Schema, ValidationError
 
-from hummdesk.ai import answers, grounding, pricing
+from hummdesk.ai import answers, grounding, pricing, routing
 from hummdesk.ai.grounding import Given, clean
 from hummdesk.ai.model import Completion, Model, Request, Role, Usage
 from hummdesk.ai.protocol import (
@@ -23,7 +22,6 @@ from hummdesk.ai.protocol import (
     Knowledge,
     ProviderError,
     ProviderRefused,
-    Team,
     Turn,
 )
 from hummdesk.ai.redaction import Vault
@@ -99,7 +97,9 @@ class OutsideProvider:
             **{name: answer[name] for name in TAKEN_OVER},
             tags=tuple(dict.fromkeys(answer["tags"]))[:TAGS],
             suggested_team=team.id if team else None,
-            suggested_agent=_somebody(team, context) if team else None,
+            suggested_agent=routing.agent_for(
+                team, category=answer["category"], language=answer["language"], context=context
+            ),
         )
 
     async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
@@ -242,7 +242,3 @@ def _shown(vault: Vault, text: str, longest: int) -> str:
     if len(hidden) <= longest:
         return hidden
     return f"{hidden[: longest * 3 // 4]} … {hidden[-longest // 4 :]}"
-
-
-def _somebody(team: Team, context: Context) -> UUID | None:
-    return next((agent for agent in team.agent_ids if agent in context.online), None)

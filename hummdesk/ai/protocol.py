@@ -1,6 +1,7 @@
 """What every AI provider takes and gives."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
@@ -80,6 +81,8 @@ class Context:
     teams: tuple[Team, ...] = ()
     online: frozenset[UUID] = frozenset()
     """The agents that are there to answer now."""
+    skills: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+    """Of agents that have some, by name: categories and languages."""
     history: tuple[Turn, ...] = ()
     """What was said before the message in question, the oldest first: the last few public messages, none of its own."""
     corrections: tuple[Correction, ...] = ()

@@ -1,4 +1,4 @@
-"""What the operator does with an account's articles."""
+"""What the operator does with an account's articles and canned replies."""
 
 from pathlib import Path
 from uuid import UUID, uuid5
@@ -11,36 +11,50 @@ from hummdesk.config import Settings
 from hummdesk.faults import Fault
 from hummdesk.storage import accounts, knowledge
 from hummdesk.storage.database import Database, operator
+from hummdesk.storage.knowledge import Managed
+
+NAMES: dict[Managed, tuple[str, str]] = {
+    "article": ("article", "articles"),
+    "canned_reply": ("canned reply", "canned replies"),
+}
 
 
-async def put(settings: Settings, account_id: UUID, file: Path) -> str:
-    """Add or change those of a file, and index them; what was done. An id that is no UUID is the same one each time."""
+async def put(settings: Settings, account_id: UUID, file: Path, kind: Managed = "article") -> str:
+    """Add or change those of a file, and index them; what was done. An id that is no UUID is the same one each time.
+
+    Raises Fault, also for a canned reply with questions.
+    """
     read = [
         knowledge.Article(id=_id(account_id, one.id), title=one.title, body=one.body, questions=list(one.questions))
         for one in cli.articles(file)
     ]
+    if kind == "canned_reply" and (asked := next((one.title for one in read if one.questions), None)):
+        raise Fault(f"{file}: {asked!r} has questions, which a canned reply has not")
     async with operator(settings) as database, database.everywhere() as tx:
         if account_id not in {one.account_id for one in await accounts.accounts(tx)}:
             raise Fault(f"there is no account {account_id}")
-        written = [await knowledge.put_article(tx, account_id, article) for article in read]
+        written = [await knowledge.put(tx, account_id, kind, article) for article in read]
     await _index(settings, account_id)
-    return f"{sum(written)} of {len(read)} articles added or changed, all can be found"
+    return f"{sum(written)} of {len(read)} {NAMES[kind][1]} added or changed, all can be found"
 
 
-async def show(settings: Settings, account_id: UUID) -> list[str]:
+async def show(settings: Settings, account_id: UUID, kind: Managed = "article") -> list[str]:
     async with operator(settings) as database, database.everywhere() as tx:
-        found = await knowledge.articles(tx, account_id)
+        found = await knowledge.listed(tx, account_id, kind)
     return [
-        orjson.dumps({"id": str(one.id), "title": one.title, "body": one.body, "questions": one.questions}).decode()
+        orjson.dumps(
+            {"id": str(one.id), "title": one.title, "body": one.body}
+            | ({"questions": one.questions} if kind == "article" else {})
+        ).decode()
         for one in found
     ]
 
 
-async def remove(settings: Settings, account_id: UUID, article: str) -> None:
+async def remove(settings: Settings, account_id: UUID, given: str, kind: Managed = "article") -> None:
     """By the id that `show` tells, or that was imported. Raises Fault."""
     async with operator(settings) as database, database.everywhere() as tx:
-        if not await knowledge.remove_article(tx, account_id, _id(account_id, article)):
-            raise Fault(f"the account has no article {article!r}")
+        if not await knowledge.remove(tx, account_id, kind, _id(account_id, given)):
+            raise Fault(f"the account has no {NAMES[kind][0]} {given!r}")
 
 
 async def _index(settings: Settings, account_id: UUID) -> None:

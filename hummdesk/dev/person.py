@@ -1,7 +1,10 @@
-"""What the operator's commands look up and set: the person of a token, the pages of a widget."""
+"""What the operator's commands look up and set: the person of a token, the pages of a widget, skills."""
 
+import re
+from typing import get_args
 from uuid import UUID
 
+from hummdesk.ai.protocol import Category
 from hummdesk.config import Settings
 from hummdesk.faults import Fault
 from hummdesk.models import Person
@@ -23,6 +26,19 @@ async def set_widget_origins(settings: Settings, *, account_id: UUID, origins: l
     """Gives the account's name; NotFound for none."""
     async with operator(settings) as database, database.everywhere() as tx:
         return await accounts.set_widget_origins(tx, account_id=account_id, origins=origins)
+
+
+async def set_skills(settings: Settings, *, account_id: UUID, email: str, skills: list[str]) -> str:
+    """Gives the user's name. A Fault for an unknown user, or for what is neither a category nor like a language."""
+    known = get_args(Category)
+    for skill in skills:
+        if skill not in known and not re.fullmatch("[a-z]{2}", skill):
+            raise Fault(f"{skill!r} is no skill: a language of two letters, or one of {', '.join(known)}")
+    async with operator(settings) as database, database.everywhere() as tx:
+        name = await directory.set_skills(tx, account_id=account_id, email=email, skills=skills)
+    if name is None:
+        raise Fault(f"the account has no user with the e-mail {email!r}")
+    return name
 
 
 def _the_one(found: list[Person], email: str | None, contact: str | None) -> Person:

@@ -1,4 +1,4 @@
-"""Finds active people whose account is not known: for the operator's commands, never for a client.
+"""Finds active people whose account is not known, and sets skills: for the operator's commands, never for a client.
 
 It does not look up their teams: `people.find_person` does.
 """
@@ -24,3 +24,9 @@ async def find_contacts(tx: Transaction, *, email_or_id: str) -> list[Person]:
     except ValueError:
         rows = queries.find_contacts(tx, email=email_or_id)
     return [Person.from_row(row) async for row in rows]
+
+
+async def set_skills(tx: Transaction, *, account_id: UUID, email: str, skills: list[str]) -> str | None:
+    """Operator: say what a user can do; the user's name, None if there is no such user."""
+    row = await queries.set_skills(tx, account_id=account_id, email=email, skills=skills)
+    return row and str(row["name"])

@@ -122,22 +122,31 @@ async def replace_passages(
     )
 
 
-async def put_article(tx: Transaction, account_id: UUID, article: Article) -> bool:
+Managed = Literal["article", "canned_reply"]
+"""What operators add and remove; a canned reply is an article without questions to them."""
+
+
+async def put(tx: Transaction, account_id: UUID, kind: Managed, article: Article) -> bool:
     """Operator: add it, or change it; False if it is there as it is."""
-    rows: int = await queries.put_article(
-        tx, account_id=account_id, id=article.id, title=article.title, body=article.body, questions=article.questions
-    )
+    texts: dict[str, Any] = {"id": article.id, "title": article.title, "body": article.body}
+    rows: int
+    if kind == "article":
+        rows = await queries.put_article(tx, account_id=account_id, questions=article.questions, **texts)
+    else:
+        rows = await queries.put_canned_reply(tx, account_id=account_id, **texts)
     return rows == 1
 
 
-async def articles(tx: Transaction, account_id: UUID) -> list[Article]:
-    """Operator: all articles of an account, oldest first."""
-    return [Article.from_row(row) async for row in queries.articles_of(tx, account_id=account_id)]
+async def listed(tx: Transaction, account_id: UUID, kind: Managed) -> list[Article]:
+    """Operator: all of an account, oldest first."""
+    query = queries.articles_of if kind == "article" else queries.canned_replies_of
+    return [Article.from_row(row) async for row in query(tx, account_id=account_id)]
 
 
-async def remove_article(tx: Transaction, account_id: UUID, article_id: UUID) -> bool:
-    """Operator: False if the account has no such article."""
-    rows: int = await queries.remove_article(tx, account_id=account_id, id=article_id)
+async def remove(tx: Transaction, account_id: UUID, kind: Managed, article_id: UUID) -> bool:
+    """Operator: False if the account has none of this id."""
+    query = queries.remove_article if kind == "article" else queries.remove_canned_reply
+    rows: int = await query(tx, account_id=account_id, id=article_id)
     return rows == 1
 
 

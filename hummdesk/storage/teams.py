@@ -30,3 +30,11 @@ class Team:
 async def teams(tx: Transaction, account_ids: Iterable[UUID]) -> list[Team]:
     """All teams of these accounts, as far as the transaction sees them, by name."""
     return [Team.from_row(row) async for row in queries.teams(tx, account_ids=list(account_ids))]
+
+
+async def skills(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, dict[UUID, frozenset[str]]]:
+    """By account and agent, of those who have some, by name."""
+    found: dict[UUID, dict[UUID, frozenset[str]]] = {}
+    async for row in queries.skilled(tx, account_ids=list(account_ids)):
+        found.setdefault(row["account_id"], {})[row["id"]] = frozenset(row["skills"])
+    return found

@@ -41,3 +41,11 @@ FROM accounts
 JOIN contacts ON contacts.account_id = accounts.account_id
 WHERE contacts.id = :contact_id
   AND contacts.active;
+
+-- name: set_skills(account_id, email, skills)^
+-- Say what a user can do.
+UPDATE users
+SET skills = :skills
+WHERE account_id = :account_id
+  AND lower(email) = lower(:email)
+RETURNING name;

@@ -144,3 +144,24 @@ ORDER BY created_at, id;
 DELETE FROM knowledge_articles
 WHERE account_id = :account_id
   AND id = :id;
+
+-- name: put_canned_reply(account_id, id, title, body)!
+-- Operator: add a canned reply to an account, or change it.
+INSERT INTO canned_replies (account_id, id, title, content)
+VALUES (:account_id, :id, :title, :body)
+ON CONFLICT (account_id, id) DO UPDATE
+SET title = excluded.title, content = excluded.content
+WHERE (canned_replies.title, canned_replies.content) IS DISTINCT FROM (excluded.title, excluded.content);
+
+-- name: canned_replies_of(account_id)
+-- Operator: the canned replies of an account.
+SELECT id, title, content AS body, '{}'::text[] AS questions
+FROM canned_replies
+WHERE account_id = :account_id
+ORDER BY created_at, id;
+
+-- name: remove_canned_reply(account_id, id)!
+-- Operator: remove a canned reply, and with it its passages.
+DELETE FROM canned_replies
+WHERE account_id = :account_id
+  AND id = :id;

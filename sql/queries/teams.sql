@@ -22,3 +22,13 @@ SELECT
 FROM teams
 WHERE account_id = ANY(:account_ids)
 ORDER BY name, id;
+
+-- name: skilled(account_ids)
+-- Those of accounts who can answer and have skills.
+SELECT account_id, id, skills
+FROM users
+WHERE account_id = ANY(:account_ids)
+  AND role IN ('admin', 'agent')
+  AND active
+  AND skills <> '{}'
+ORDER BY name, id;

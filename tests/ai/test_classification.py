@@ -1,11 +1,12 @@
 """What the embedded provider makes of a message: right often enough, sure only when it may be, the same each time."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
 from hummdesk.ai.fitting import examples
-from hummdesk.ai.protocol import Classification, Context, Correction, IncomingMessage, Provider
+from hummdesk.ai.protocol import Classification, Context, Correction, IncomingMessage, Provider, Team
 from tests.ai import measures
 from tests.ai.conftest import CONTEXT
 from tests.ai.measures import HELD_BACK
@@ -112,6 +113,33 @@ async def test_a_team_is_suggested_by_its_name_and_an_agent_who_is_there(embedde
     assert (alone.suggested_team, alone.suggested_agent) == (None, None)
     assert "suggestedTeam" not in alone.wire()
     assert billing.wire()["suggestedTeam"] == str(UUID(int=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "skills", "there", "suggested"),
+    [
+        ("I was charged twice for my invoice", {12: ["sales"], 13: ["billing"]}, [12, 13], 13),
+        ("I was charged twice for my invoice", {13: ["billing"]}, [11, 12], 11),
+        ("Mir wurde die Rechnung zweimal abgebucht", {11: ["billing"], 12: ["billing", "de"]}, [11, 12], 12),
+        ("Mir wurde die Rechnung zweimal abgebucht", {11: ["billing"], 12: ["de"]}, [11, 12], 11),
+        ("I was charged twice for my invoice", {99: ["billing"]}, [99], None),
+    ],
+)
+async def test_of_a_team_the_most_skilled_who_is_there_is_suggested(
+    embedded: Provider, text: str, skills: dict[int, list[str]], there: list[int], suggested: int | None
+) -> None:
+    team = Team(id=UUID(int=1), name="Billing", agent_ids=(UUID(int=11), UUID(int=12), UUID(int=13)))
+    context = Context(
+        teams=(team,),
+        online=frozenset(UUID(int=number) for number in there),
+        skills={UUID(int=number): frozenset(some) for number, some in skills.items()},
+    )
+    found = await classify(embedded, text, context)
+    assert found.suggested_team == team.id
+    assert found.suggested_agent == (None if suggested is None else UUID(int=suggested))
+    teamless = await classify(embedded, text, replace(context, teams=()))
+    able = [UUID(int=number) for number, some in skills.items() if "billing" in some and number in there]
+    assert teamless.suggested_agent in (able or [None])
 
 
 async def test_the_answer_is_the_same_each_time(embedded: Provider) -> None:

@@ -35,6 +35,7 @@ COMMANDS = [
     "knowledge import",
     "knowledge list",
     "knowledge remove",
+    "skills",
 ]
 
 

@@ -13,8 +13,9 @@ import pytest
 from hummdesk import library
 from hummdesk.config import Settings
 from hummdesk.dev import articles, demo
+from hummdesk.dev.person import set_skills
 from hummdesk.faults import Fault
-from hummdesk.storage import conversations, people
+from hummdesk.storage import conversations, people, teams
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, send
 from tests.tasks.conftest import Pipeline
@@ -84,6 +85,47 @@ async def test_what_has_changed_is_indexed_anew_and_what_is_gone_is_not_found(
         await articles.remove(settings, account, "zoo")
     with pytest.raises(Fault, match="there is no account"):
         await articles.put(settings, UUID(int=7), file)
+
+
+async def test_canned_replies_are_managed_as_articles_are(
+    shops: tuple[Settings, list[UUID]], database: Database, tmp_path: Path
+) -> None:
+    settings, (account, other) = shops
+    file = tmp_path / "replies.jsonl"
+    reply = {"id": "sorry", "title": "Sorry for the wait", "body": "Sorry that it took so long."}
+    file.write_text(json.dumps(reply))
+    assert await articles.put(settings, account, file, "canned_reply") == (
+        "1 of 1 canned replies added or changed, all can be found"
+    )
+    shown = [json.loads(line) for line in await articles.show(settings, account, "canned_reply")]
+    assert {name: value for name, value in shown[-1].items() if name != "id"} == {
+        "title": reply["title"],
+        "body": reply["body"],
+    }
+    found = await library.find(database, account, ["sorry for the wait"])
+    assert reply["body"] in [one.content for one in found.canned_replies]
+    with pytest.raises(Fault, match="no canned reply 'sorry'"):
+        await articles.remove(settings, other, "sorry", "canned_reply")
+    await articles.remove(settings, account, "sorry", "canned_reply")
+    found = await library.find(database, account, ["sorry for the wait"])
+    assert reply["body"] not in [one.content for one in found.canned_replies]
+    file.write_text(json.dumps(reply | {"questions": ["Why?"]}))
+    with pytest.raises(Fault, match="has questions"):
+        await articles.put(settings, account, file, "canned_reply")
+
+
+async def test_skills_are_those_of_their_account(shops: tuple[Settings, list[UUID]], database: Database) -> None:
+    settings, accounts = shops
+    async with database.account(accounts[0]) as tx:
+        agent, *_ = await people.colleagues(tx)
+    known = ["billing", "de"]
+    assert await set_skills(settings, account_id=accounts[0], email=agent.email.upper(), skills=known) == agent.name
+    async with database.accounts(accounts) as tx:
+        assert await teams.skills(tx, accounts) == {accounts[0]: {agent.id: frozenset(known)}}
+    with pytest.raises(Fault, match="'yodelling' is no skill"):
+        await set_skills(settings, account_id=accounts[0], email=agent.email, skills=["yodelling"])
+    with pytest.raises(Fault, match="no user"):
+        await set_skills(settings, account_id=accounts[1], email="nobody@example.com", skills=[])
 
 
 async def test_vectors_of_another_model_are_not_compared_and_are_replaced(

@@ -206,6 +206,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         0,
     ),
     ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
+    ("teams.skilled", {"account_ids": [ACCOUNT]}, 0),
     ("visitors.may_come_from", {"origins": ["https://shop.example"]}, 0),
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
     ("untold.add", {"id": new_id(), "conversation_id": new_id(), "seq": 0}, 0),
