@@ -1,14 +1,17 @@
 -- Who is looking at a conversation, as one atomic step. Times are Redis's own clock in milliseconds.
 -- KEYS: 1 viewers (sorted set "agent/socket/name" by end of lease). ARGV: 1 step, 2 agent/socket/name, 3 lease ms.
--- Gives whether anything has changed, and the viewers.
+-- Gives whether anything has changed, and the viewers; of a renewal that has changed nothing nobody.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local changed = redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 
-if ARGV[1] == 'enter' then
+if ARGV[1] ~= 'leave' then
   changed = changed + redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2])
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
 else
   changed = changed + redis.call('ZREM', KEYS[1], ARGV[2])
+end
+if ARGV[1] == 'renew' and changed == 0 then
+  return {0, {}} -- of many sockets in one conversation, each would be told of all the others
 end
 return {changed, redis.call('ZRANGE', KEYS[1], 0, -1)}

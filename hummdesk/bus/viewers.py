@@ -55,6 +55,10 @@ class ViewerLeases:
         """Begin or prolong leases; who looks then. Raises Unavailable."""
         return await self._step("enter", views)
 
+    async def renew(self, views: list[View]) -> list[Viewers]:
+        """Prolong leases, or begin those that are gone; who looks then, where that has changed. Raises Unavailable."""
+        return [found for found in await self._step("renew", views) if found.changed]
+
     async def leave(self, views: list[View]) -> list[Viewers]:
         """End leases; who still looks. Raises Unavailable."""
         return await self._step("leave", views)

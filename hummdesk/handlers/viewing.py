@@ -34,7 +34,7 @@ async def end(desk: Desk, session: Session, conversation_ids: Set[UUID]) -> None
 async def renew(desk: Desk) -> None:
     """Prolong what this node's sockets look at, and tell of those whose node has died. Raises Unavailable."""
     views = [view for session in desk.sockets.sessions.values() for view in _views(session, session.joined)]
-    await _tell(desk, await desk.viewers.enter(views))
+    await _tell(desk, await desk.viewers.renew(views))
 
 
 async def _tell(desk: Desk, found: list[Viewers]) -> None:

@@ -88,6 +88,9 @@ class Arena:
     async def restart(self, name: str) -> None:
         """A server, at once and as hard as a crash."""
         await self.kill(name)
+        await self.start_server(name)
+
+    async def start_server(self, name: str) -> None:
         if name == "redis":
             self.processes[name] = await redis.start(self.redis_server, self.folder)
         else:
@@ -103,6 +106,10 @@ class Arena:
 
     def resident_mib(self, name: str) -> float:
         return float(psutil.Process(self.processes[name].pid).memory_info().rss / (1 << 20))
+
+    def cpu_seconds(self, *names: str) -> float:
+        """What these have used since they were started."""
+        return sum(sum(psutil.Process(self.processes[name].pid).cpu_times()[:2]) for name in names)
 
     def redis(self) -> Redis:
         return Redis.from_url(self.redis_server.url)

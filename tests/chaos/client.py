@@ -22,6 +22,10 @@ OPEN_SECONDS = 10.0
 TRYABLE = {"UNAVAILABLE", "INTERNAL_ERROR", "UNAUTHORIZED"}
 """Answers after which the same send is tried again: an unauthorized one, since the socket may just be coming back."""
 
+LOSS = "RESYNC"
+"""The code of a `disconnect_reason`. What Redis lost in an earlier test, too, is told to whoever is there when a
+process that had written to a shard writes to it again."""
+
 
 class Away(Exception):
     """The connection was lost before the answer came."""
@@ -143,7 +147,8 @@ class Client:
                 elif text.startswith("0"):
                     await connection.send("40" + self._hello())
                 elif text.startswith("40"):
-                    catching_up = asyncio.create_task(self._begin(orjson.loads(text[2:])))
+                    self._enter(orjson.loads(text[2:]))
+                    catching_up = asyncio.create_task(self._begin())
                 elif text.startswith("42"):
                     self._hear(*orjson.loads(text[2:]))
                 elif text.startswith("43"):
@@ -159,17 +164,19 @@ class Client:
         state = {"pid": self.pid, "offset": self.offset} if self.pid and self.offset else {}
         return orjson.dumps({"token": self.token} | state).decode()
 
-    async def _begin(self, welcome: dict[str, str]) -> None:
+    def _enter(self, welcome: dict[str, str]) -> None:
+        """Before anything is heard that follows. Whoever lost the connection while catching up still has to."""
+        if self.pid and welcome.get("pid") == self.pid:
+            self.recovered += 1
+        else:
+            self.sid, self.pid, self.offset = welcome["sid"], welcome.get("pid", ""), ""
+            self._is_catching_up = True
+
+    async def _begin(self) -> None:
         try:
-            recovers = bool(self.pid) and welcome.get("pid") == self.pid
-            if recovers:
+            if not self._is_catching_up:
                 await self._recover()
-                self.recovered += 1
             else:
-                self.sid, self.pid = welcome["sid"], welcome.get("pid", "")
-                self.offset = ""
-            if not recovers or self._is_catching_up:  # the connection was lost before all was asked for
-                self._is_catching_up = True
                 async with asyncio.timeout(OPEN_SECONDS):
                     await self._authenticated.wait()
                 if self.talks:

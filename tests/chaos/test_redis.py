@@ -1,4 +1,4 @@
-"""Faults 5 to 8: Redis restarted, frozen, its connections killed, its data gone."""
+"""Faults 5 to 8: Redis away, frozen, its connections killed, its data gone."""
 
 import asyncio
 import signal
@@ -8,31 +8,42 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.chaos.arena import Arena, is_ready
-from tests.chaos.load import load
+from tests.chaos.load import Acknowledged, Load, load
 from tests.chaos.report import row, size
 
 pytestmark = pytest.mark.timeout(size(60, 900))
 
 
-async def test_redis_is_restarted(desk: Arena) -> None:
-    times = size(1, 5)
-    with row("5", f"Redis killed and restarted {times}x") as found:
+async def test_redis_is_away(desk: Arena) -> None:
+    """What a process that dies meanwhile has committed, the outbox alone knows."""
+    times, seconds = size(1, 5), size(1, 8)
+    with row("5", f"Redis killed, a web process as well, and Redis back after {seconds} s, {times}x") as found:
         async with load(desk, pause=0.01) as talk:
+            meanwhile, back = [], []
             async with talk.speaking():
-                back = []
-                for _ in range(times):
+                for number in range(times):
                     await asyncio.sleep(1)
-                    await desk.restart("redis")
+                    await desk.kill("redis")
+                    gone = time.monotonic()
+                    await asyncio.sleep(seconds / 2)
+                    await desk.kill(f"web-{number % 2}")
+                    await asyncio.sleep(seconds / 2)
+                    meanwhile.append(sum(one.at > gone for one in talk.acknowledged.values()))
+                    await desk.start_server("redis")
                     began = time.monotonic()
-                    sent = max(talk.acknowledged.values(), key=lambda one: one.at)
-                    while not all(
-                        client.talks.get(sent.conversation) is None or client.talks[sent.conversation].last >= sent.seq
-                        for client in talk.listeners
-                    ):
-                        await asyncio.sleep(0.01)
+                    await heard_by_all(talk, max(talk.acknowledged.values(), key=lambda one: one.at))
                     back.append(time.monotonic() - began)
+                    await desk.start_web(number % 2)
             await talk.compare(found)
+            found.tell(f"{sum(meanwhile):,} acknowledged while Redis was away")
+            found.measure("times that nobody was acknowledged meanwhile", meanwhile.count(0))
             found.measure("fan-out back after", max(back), at_most=5, unit=" s")
+
+
+async def heard_by_all(talk: Load, sent: Acknowledged) -> None:
+    told = [client.talks[sent.conversation] for client in talk.listeners if sent.conversation in client.talks]
+    while not all(one.last >= sent.seq for one in told):
+        await asyncio.sleep(0.01)
 
 
 async def test_redis_is_frozen(desk: Arena) -> None:

@@ -17,6 +17,7 @@ import pytest
 from bench.sockets import KEY, UPGRADE, masked
 from hummdesk.broadcast import BroadcastService, from_settings
 from tests.chaos.arena import Arena, is_ready
+from tests.chaos.client import LOSS
 from tests.chaos.load import Load, client_of, load
 from tests.chaos.report import row, size
 from tests.realtime.world import Account
@@ -105,8 +106,7 @@ async def test_clients_that_never_read(desk: Arena) -> None:
             found.tell(f"all closed after {took:.1f} s; others' p99 {usual:.1f} ms before")
             found.measure("others' p99 meanwhile", p99(talk, since=began), at_most=max(150, 2 * usual), unit=" ms")
             found.measure("memory of the process", most - before, at_most=2 * number * limit + 32, unit=" MiB more")
-            # Of what Redis lost in an earlier test (fault 8), a process that had written it tells whoever is there now.
-            cut = len(reading.outages) - reading.reasons.count("RESYNC")
+            cut = len(reading.outages) - reading.reasons.count(LOSS)
             found.measure("readers of the account that lost their connection", cut)
             await talk.compare(found)
         await reading.stop()
