@@ -31,6 +31,7 @@ def _line(role: str, person: dict[str, Any]) -> str:
 
 def banner(home: Path, settings: Settings, demo: dict[str, Any], *, seconds: float) -> str:
     program = f"{_shown(Path(sys.executable))} -m hummdesk"
+    celery = _shown(Path(sys.executable).with_name("celery"))
     chosen = "" if home == Path(".hummdesk").absolute() else f" --home {_shown(home)}"
     users = [user for account in demo["accounts"] for user in account["users"] if user["role"] == "agent"]
     customers = [customer for account in demo["accounts"] for customer in account["customers"]]
@@ -46,6 +47,7 @@ Be a customer:    {program} token{chosen} --contact {customers[0]["email"]}
 Connect:          a Socket.IO client to {address} with auth: {{token}}; README.md has a first session
 See it work:      curl {address}/health/ready   curl {address}/metrics
 Ask the AI:       echo "My parcel never arrived" | {program} ai classify
+Watch it work:    env $({program} env{chosen}) {celery} -A tasks.app flower --address=127.0.0.1
 
 Open in a browser: {address}/ is the agents' console; a click signs you in
                   {address}/demo/shop is a shop with the customers' widget

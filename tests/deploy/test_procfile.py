@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,7 +21,7 @@ from honcho.environ import parse_procfile
 from hummdesk.config import Settings
 from hummdesk.dev.redis import free_port
 from tests.js.node import Node
-from tests.js.serving import environment, get, until_ready
+from tests.js.serving import body, environment, get, until_ready
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = parse_procfile((ROOT / "Procfile").read_text()).processes
@@ -79,6 +81,10 @@ async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node:
         assert told(said) == told(
             (ROOT / "README.md").read_text().partition("It prints:\n\n```text\n")[2].partition("```")[0]
         )
+        shown = await shown_by(flower)
+        assert {"hummdesk.classify", "hummdesk.draft"} <= {task["name"] for task in shown.values()}
+        for task in shown.values():
+            assert re.fullmatch(r"\[?[\[(' ,)\]0-9a-f-]*", task["args"]), "ids, and nothing that anybody wrote"
 
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
@@ -88,6 +94,16 @@ async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node:
         assert all(f"{name}.1 started" in text for name in PROCESSES), text
         assert "SIGKILL" not in text, text
         assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+async def shown_by(flower: str) -> dict[str, dict[str, Any]]:
+    """The tasks that Flower has heard of, by id, when the run of a draft is among them."""
+    async with asyncio.timeout(20):
+        while True:
+            tasks: dict[str, dict[str, Any]] = json.loads(await body(f"{flower}/api/tasks", Authorization=BASIC_AUTH))
+            if any(task["name"] == "hummdesk.draft" for task in tasks.values()):
+                return tasks
+            await asyncio.sleep(0.1)
 
 
 def told(output: str) -> set[str]:

@@ -55,13 +55,22 @@ async def get(url: str, **headers: str) -> int:
     return await asyncio.to_thread(_get, url, headers)
 
 
+async def body(url: str, **headers: str) -> str:
+    """What it says."""
+    return (await asyncio.to_thread(_fetch, url, headers))[1]
+
+
 def _get(url: str, headers: Mapping[str, str]) -> int:
     try:
-        request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 - addresses of ours
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-            return int(answer.status)
+        return _fetch(url, headers)[0]
     except urllib.error.HTTPError as refusal:
         refusal.close()
         return refusal.code
     except OSError:
         return 0
+
+
+def _fetch(url: str, headers: Mapping[str, str]) -> tuple[int, str]:
+    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 - addresses of ours
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+        return int(answer.status), answer.read().decode()
