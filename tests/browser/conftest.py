@@ -152,24 +152,37 @@ async def wire(shop: Shop) -> AsyncIterator[Wire]:
 Open = Callable[..., Awaitable[Console]]
 
 
-@pytest.fixture
-async def open_console(chromium: Browser, shop: Shop) -> AsyncIterator[Open]:
-    """Opens the console in a context of its own; at the end nothing may have been blocked or have failed in it."""
-    consoles: list[Console] = []
+@pytest.fixture(scope="session")
+async def windows(chromium: Browser) -> AsyncIterator[list[Console]]:
+    """One for each person of a test, kept for the next one: a new one costs a second."""
+    windows: list[Console] = []
+    yield windows
+    for window in windows:
+        await window.page.context.close()
 
-    async def open_one(person: dict[str, Any] | None = None, *, url: str = shop.url, **options: Any) -> Console:
-        size = {"width": 1280, "height": 800}
-        context = await chromium.new_context(**{"viewport": size, "locale": "en-GB"} | options)
-        consoles.append(console := Console(await context.new_page()))
+
+@pytest.fixture
+async def open_console(chromium: Browser, windows: list[Console], shop: Shop) -> AsyncIterator[Open]:
+    """Opens the console in a window of its own; at the end nothing may have been blocked or have failed in it."""
+    used: list[Console] = []
+
+    async def open_one(person: dict[str, Any] | None = None, *, url: str = shop.url) -> Console:
+        if len(used) == len(windows):
+            context = await chromium.new_context(locale="en-GB", reduced_motion="reduce")
+            windows.append(Console(await context.new_page()))
+        used.append(console := windows[len(used)])
+        await console.page.set_viewport_size({"width": 1280, "height": 800})
+        await console.page.emulate_media(color_scheme="light")
         await console.page.goto(url)
         if person is not None:
             await console.sign_in(person)
         return console
 
     yield open_one
-    for console in consoles:
-        await console.page.context.close()
-        assert console.faults == []
+    for console in used:
+        await console.leave()
+        faults, console.faults = console.faults, []
+        assert faults == []
 
 
 @pytest.fixture(scope="session")

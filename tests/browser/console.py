@@ -31,6 +31,11 @@ class Console:
         await self.page.get_by_role("button", name=person["email"]).click()
         await expect(self.page.get_by_role("navigation", name="List of conversations")).to_be_visible()
 
+    async def leave(self) -> None:
+        """As if the window were new."""
+        await self.page.evaluate("sessionStorage.clear()")
+        await self.page.goto("about:blank")
+
     def row(self, conversation: str) -> Locator:
         return self.page.locator(f"[data-conversation='{conversation}']")
 

@@ -25,7 +25,7 @@ def test_the_console_is_small() -> None:
 
 
 async def test_nobody_is_kept_out(open_console: Open, shop: Shop, pictures: Path) -> None:
-    agent = await open_console(reduced_motion="reduce")
+    agent = await open_console()
     await expect(agent.page.get_by_role("button", name=shop.agents[0]["email"])).to_be_visible()
     assert await agent.barriers() == []
     assert await agent.barriers_in_the_dark() == []
@@ -103,6 +103,7 @@ async def test_a_token_lets_in_and_is_kept_for_the_tab_alone(open_console: Open,
     other = await page.context.new_page()
     await other.goto(shop.url)
     await expect(other.get_by_text("Sign in with a token")).to_be_visible()
+    await other.close()
     await page.get_by_role("button", name="your status").click()
     await page.get_by_role("menuitemradio", name="Sign out").click()
     await expect(page.get_by_text("Sign in with a token")).to_be_visible()
