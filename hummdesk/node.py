@@ -93,6 +93,7 @@ class Node:
         self.reader = Reader(
             connect(settings.redis),
             deliver=sockets.deliver,
+            drained=self.server.eio.drained,
             lost=self._tell_loss,
             keep_seconds=settings.recovery_window_seconds,
         )

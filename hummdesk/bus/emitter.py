@@ -28,6 +28,9 @@ RETRY_SECONDS = 0.25
 BATCH = 500
 """Events in one entry at the most."""
 
+BATCH_BYTES = 1 << 18
+"""No entry grows after it has so many: it is delivered as a whole, to sockets that wait for their clients."""
+
 BACKLOG = 50_000
 """Events of one shard kept while Redis is away; past it the oldest go, and clients are told to resynchronize."""
 
@@ -92,9 +95,16 @@ class _Lane:
         if monotonic() - self.wrote_at > MARK_SECONDS / 2:  # Redis may have forgotten the writer's number
             self.writer, self.number = uuid4().hex, 0
         self.number, self.wrote_at = self.number + 1, monotonic()
-        items = [self.waiting.popleft() for _ in range(min(BATCH, len(self.waiting)))]
         has_lost, self.has_lost = self.has_lost, False
-        return _Write(self.shard, self.writer, self.number, items, has_lost)
+        return _Write(self.shard, self.writer, self.number, self._gathered(), has_lost)
+
+    def _gathered(self) -> list[_Item]:
+        items: list[_Item] = []
+        size = 0
+        while self.waiting and len(items) < BATCH and size < BATCH_BYTES:
+            items.append(self.waiting.popleft())
+            size += len(items[-1].packed)
+        return items
 
 
 @dataclass(frozen=True, slots=True)

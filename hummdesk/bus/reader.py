@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 Deliver = Callable[[Event], object]
 Lost = Callable[[Shard], object]
+Drained = Callable[[], Awaitable[object]]
 
 BLOCK_SECONDS = 2.0
 RETRY_SECONDS = 0.25
@@ -30,6 +31,9 @@ BATCH = 500
 
 BEGIN_SECONDS = 1.0
 """A socket waits so long for the first word of its shard. If Redis is away, it is told to come back later."""
+
+STEP_BYTES = 1 << 18
+"""So much of a backlog is delivered at once."""
 
 KEPT_ENTRIES = 5000
 """Entries of a shard kept for those who come back: a longer absence is not made good from here."""
@@ -55,7 +59,9 @@ class Entry:
 class ShardReader:
     """Delivers what comes into one shard, and keeps the last of it."""
 
-    def __init__(self, redis: Redis, shard: Shard, *, deliver: Deliver, lost: Lost, keep_seconds: float) -> None:
+    def __init__(
+        self, redis: Redis, shard: Shard, *, deliver: Deliver, drained: Drained, lost: Lost, keep_seconds: float
+    ) -> None:
         self.shard = shard
         self.position = ""
         """The last entry that was delivered, or that was there before; empty while Redis has not said where it is."""
@@ -63,6 +69,7 @@ class ShardReader:
         """Between the publication and the delivery of the last entry; 0 when nothing waits."""
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._deliver = deliver
+        self._drained = drained
         self._lost = lost
         self._keep_seconds = keep_seconds
         self._kept: list[Entry] = []
@@ -127,10 +134,15 @@ class ShardReader:
         self._read_at = monotonic()
         if not answer:
             self._measure(0.0)
+        passed = 0
         for _, entries in answer or ():
             for entry_id, fields in entries:
                 self._pass(Entry.from_redis(entry_id, fields))
                 await asyncio.sleep(0)
+                passed += sum(map(len, fields.values()))
+                if passed > STEP_BYTES:
+                    await self._drained()
+                    passed = 0
 
     def _pass(self, entry: Entry) -> None:
         """Without an await, so that between two entries every socket has heard all up to the position."""
@@ -202,15 +214,24 @@ class ShardReader:
         return found if whole and len(found) <= KEPT_ENTRIES else []
 
 
+async def at_once() -> None:
+    """For those without sockets."""
+
+
 class Reader:
-    def __init__(self, redis: Redis, *, deliver: Deliver, lost: Lost, keep_seconds: float) -> None:
+    def __init__(
+        self, redis: Redis, *, deliver: Deliver, drained: Drained = at_once, lost: Lost, keep_seconds: float
+    ) -> None:
         """
         `deliver`: gets every event of the shards that are read.
+        `drained`: waited for in the middle of a backlog, that no socket gets more of it at once than it can take.
         `lost`: hears of a shard of which Redis has lost events that were not delivered, before those after them are.
         `keep_seconds`: what came so long ago is kept for those who come back.
         """
         self._redis: Any = redis
-        self._new_reader = partial(ShardReader, redis, deliver=deliver, lost=lost, keep_seconds=keep_seconds)
+        self._new_reader = partial(
+            ShardReader, redis, deliver=deliver, drained=drained, lost=lost, keep_seconds=keep_seconds
+        )
         self._readers: dict[Shard, ShardReader] = {}
         self._unneeded: set[Shard] = set()
 

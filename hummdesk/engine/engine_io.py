@@ -27,6 +27,9 @@ UPGRADE_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 """A closed client has so long to read what is left for it."""
 
+DRAIN_SECONDS = 0.1
+DRAIN_LOOKS = 20
+
 
 OWN_ORIGIN = SimpleNamespace(cors_allowed_origins=None)
 """Asked as a server that names none, engineio tells what the request's own origin is."""
@@ -114,6 +117,14 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
 
     async def send_packet(self, sid: str, pkt: packet.Packet) -> None:
         self.post(sid, Parcel(pkt.encode()))
+
+    async def drained(self) -> None:
+        """Return when no client has half of what it may leave unread, or soon: nobody waits for who does not read."""
+        most = self.max_buffered_bytes / 2
+        for _ in range(DRAIN_LOOKS):
+            if all(session.unread_bytes <= most for session in self.sockets.values()):
+                return
+            await asyncio.sleep(DRAIN_SECONDS / DRAIN_LOOKS)
 
     def close(self, sid: str) -> None:
         session = self.sockets.get(sid)

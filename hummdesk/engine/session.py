@@ -80,6 +80,11 @@ class Session:
         elif not self.closing:
             self._keep(*parcels)
 
+    @property
+    def unread_bytes(self) -> int:
+        """What waits here because its client has not taken it."""
+        return self._backlog_bytes if self.websocket is None else self.websocket.unread_bytes
+
     def put_rest(self, frames: bytes) -> None:
         if self.websocket is not None:
             self.websocket.write(frames)

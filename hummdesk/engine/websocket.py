@@ -86,6 +86,10 @@ class WebSocket(asyncio.Protocol):
         else:
             self._transport.write(frames)
 
+    @property
+    def unread_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
+
     def close(self, code: CloseCode = CloseCode.NORMAL_CLOSURE) -> None:
         """Send what there is and say goodbye; nothing is received any more."""
         self._release()

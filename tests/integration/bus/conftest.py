@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope, Event, Place
-from hummdesk.bus.reader import Reader, ShardReader
+from hummdesk.bus.reader import Drained, Reader, ShardReader, at_once
 from hummdesk.bus.shards import Shard, connect
 from hummdesk.config import Settings
 from hummdesk.storage.ids import new_id
@@ -40,9 +40,11 @@ class Line:
         await emitter.close()
 
     @asynccontextmanager
-    async def reading(self, *, keep_seconds: float = 60) -> AsyncIterator["Heard"]:
+    async def reading(self, *, keep_seconds: float = 60, drained: Drained = at_once) -> AsyncIterator["Heard"]:
         heard = Heard()
-        reader = Reader(connect(self.redis_url), deliver=heard.hear, lost=heard.lose, keep_seconds=keep_seconds)
+        reader = Reader(
+            connect(self.redis_url), deliver=heard.hear, drained=drained, lost=heard.lose, keep_seconds=keep_seconds
+        )
         heard.shard = await reader.follow(self.account_id)
         yield heard
         await reader.stop()

@@ -106,6 +106,25 @@ async def test_what_is_told_twice_is_heard_once(line: Line, emitter: Emitter) ->
         await heard.reaches(0, 1, 3, 4, 6)
 
 
+async def test_a_backlog_is_delivered_as_it_is_taken(line: Line, emitter: Emitter, redis: Redis) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def drained() -> None:
+        asked.set()
+        await answer.wait()
+
+    large = [replace(line.number(0), data={"number": value, "padding": "x" * 100_000}) for value in range(4)]
+    async with line.reading(drained=drained) as heard:
+        await asyncio.gather(*(emitter.emit(one) for one in large))
+        async with asyncio.timeout(5):
+            await asked.wait()
+        await (await emitter.emit(line.number(4)))  # Redis has it
+        assert await redis.xlen(shard_of(line.account_id).stream) >= 3
+        assert heard == [0, 1, 2]
+        answer.set()
+        await heard.reaches(0, 1, 2, 3, 4)
+
+
 async def test_killed_connections_lose_nothing(line: Line, emitter: Emitter, redis: Redis) -> None:
     """Fault row 7, short."""
     async with line.reading() as heard:
