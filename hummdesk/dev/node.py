@@ -3,6 +3,7 @@
 `python -m hummdesk.dev.node FOLDER [SCRIPT…]` installs what the folder's package-lock.json has, and runs its scripts.
 """
 
+import fcntl
 import importlib.util
 import os
 import re
@@ -37,9 +38,11 @@ class Node:
     def install(self, folder: Path) -> None:
         """node_modules as the folder's package-lock.json has them, if they are not there yet."""
         lock, made = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
-        if not made.exists() or made.stat().st_mtime < lock.stat().st_mtime:
-            self.run_npm(folder, "ci", "--no-audit", "--no-fund", "--ignore-scripts", quiet=True)
-            made.touch()
+        with lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)  # tests are several processes, and `npm ci` first removes everything
+            if not made.exists() or made.stat().st_mtime < lock.stat().st_mtime:
+                self.run_npm(folder, "ci", "--no-audit", "--no-fund", "--ignore-scripts", quiet=True)
+                made.touch()
 
 
 def find() -> Node:
