@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -28,6 +29,9 @@ PROCESSES = parse_procfile((ROOT / "Procfile").read_text()).processes
 STOP_SECONDS = 15.0
 FLOWER_USER = "operator:secret"
 BASIC_AUTH = f"Basic {base64.b64encode(FLOWER_USER.encode()).decode()}"
+
+
+ALIVE = {f"{queue}@{socket.gethostname()}": True for queue in ("classification", "draft", "bulk")}
 
 
 @pytest.fixture
@@ -63,6 +67,7 @@ async def honcho(env: dict[str, str], port: int) -> AsyncIterator[asyncio.subpro
             await process.wait()
 
 
+@pytest.mark.timeout(120)
 async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node: Node) -> None:
     port = free_port(0)
     url, flower = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{env['FLOWER_PORT']}"
@@ -76,6 +81,9 @@ async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node:
         assert await get(f"{flower}/workers", Authorization=BASIC_AUTH) == 200
         assert await get(f"{flower}/api/workers", Authorization="Basic b3BlcmF0b3I6d3Jvbmc=") == 401
         assert await get(f"{flower}/healthcheck") == 200
+        async with asyncio.timeout(20):  # until Flower hears of every worker
+            while json.loads(await body(f"{flower}/api/workers?status=1", Authorization=BASIC_AUTH)) != ALIVE:
+                await asyncio.sleep(0.1)
 
         said = await node.run(ROOT / "tests/js/first_session.mjs", env=await people(env) | {"DESK_URL": url})
         assert told(said) == told(
