@@ -136,7 +136,7 @@ class Settings:
         1.0, "how often the relay looks for jobs that no NOTIFY told it of", minimum=0.05
     )
     worker_concurrency: int = setting(
-        2, "processes for classification, and as many for drafts; bulk work has one", minimum=1
+        2, "processes for each kind of AI run, and as many for it at each model outside; bulk work has one", minimum=1
     )
 
     log_level: str = setting("INFO", "least severe log line", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
