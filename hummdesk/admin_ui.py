@@ -38,8 +38,9 @@ class AdminUi:
 
 def _guard(password: str) -> Callable[[object], bool]:
     def may_enter(auth: object) -> bool:
-        given = auth.get("password") if isinstance(auth, dict) and auth.get("username") == USERNAME else None
-        is_right = hmac.compare_digest(str(given).encode(errors="replace"), password.encode())
+        username, given = (auth.get("username"), auth.get("password")) if isinstance(auth, dict) else (None, None)
+        is_password = isinstance(given, str) and hmac.compare_digest(given.encode(errors="replace"), password.encode())
+        is_right = is_password and username == USERNAME
         if not is_right:
             ERRORS.labels("admin_ui", Unauthorized.code).inc()
         return is_right
