@@ -10,7 +10,7 @@ import orjson
 
 from tests.realtime.world import Account, Client
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 15.0
 
 
 class Returning:

@@ -17,7 +17,7 @@ from hummdesk.events.table import EVENTS, REQUESTS
 from hummdesk.models import Person, Role
 from hummdesk.storage.ids import new_id
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 15.0
 
 CLASSIFICATION = {
     "category": "general",
