@@ -113,10 +113,11 @@ def times() -> Iterator[Line]:
 def _p95(texts: list[str]) -> tuple[float, float]:
     embedded = provider("embedded")
     taken = []
-    for text in texts:
-        started, worked = time.perf_counter(), time.process_time()
-        asyncio.run(embedded.classify(IncomingMessage(content=text), Context()))
-        taken.append((time.perf_counter() - started, time.process_time() - worked))
+    with asyncio.Runner() as runner:  # a worker has one loop for its life, too
+        for text in texts:
+            started, worked = time.perf_counter(), time.process_time()
+            runner.run(embedded.classify(IncomingMessage(content=text), Context()))
+            taken.append((time.perf_counter() - started, time.process_time() - worked))
     return tuple(1000 * np.quantile(taken, 0.95, axis=0))
 
 
