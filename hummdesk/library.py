@@ -45,28 +45,33 @@ async def find(database: Database, account_id: UUID, asked: list[str]) -> Knowle
     )
 
 
-async def update(database: Database, account_id: UUID) -> bool:
-    """Learn from a batch of what agents have answered since; index a batch of what is new, has changed, or was indexed
-    by another model. Whether more may be left.
+async def learn(database: Database, account_id: UUID) -> bool:
+    """Learn from a batch of what agents have answered; whether more may be left. `index` then makes it be found."""
+    async with database.account(account_id) as tx:
+        await knowledge.alone(tx)
+        learned = [_learned(reply) for reply in await past_answers.unlearned(tx, limit=BATCH)]
+        if learned:
+            await past_answers.keep(tx, learned, newest=REMEMBERED)
+    for one in learned:
+        if one.draft_use:
+            metrics.AI_DRAFT_USES.labels(use=one.draft_use).inc()
+    return len(learned) >= BATCH
+
+
+async def index(database: Database, account_id: UUID) -> bool:
+    """Index a batch of what is new, has changed, or was indexed by another model; whether more may be left.
 
     The rows are locked meanwhile, so that no change is missed; who comes meanwhile for the same account waits.
     """
     async with database.account(account_id) as tx:
         await knowledge.alone(tx)
-        replies = await past_answers.unlearned(tx, limit=BATCH)
-        learned = [_learned(reply) for reply in replies]
-        if learned:
-            await past_answers.keep(tx, learned, newest=REMEMBERED)
         outdated = await knowledge.outdated(tx, model=MODEL, limit=BATCH)
         if outdated:
             texts = [text for source in outdated for text in source.texts]
             vectors = iter((await asyncio.to_thread(embed, texts)).tolist())
             own = [[next(vectors) for _ in source.texts] for source in outdated]
             await knowledge.replace_passages(tx, outdated, own, model=MODEL)
-    for one in learned:
-        if one.draft_use:
-            metrics.AI_DRAFT_USES.labels(use=one.draft_use).inc()
-    return len(learned) >= BATCH or len(outdated) >= BATCH
+    return len(outdated) >= BATCH
 
 
 def _learned(reply: Reply) -> Learned:

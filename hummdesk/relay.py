@@ -48,7 +48,7 @@ GATHER_SECONDS = (0.005, 0.2)
 """Between two looks at whether the workers are still busy, and the longest that is waited for them: what arrives
 meanwhile goes to the broker in one task. Few large ones cost a worker, and PostgreSQL, a fifth of many small ones."""
 
-LEARN_SECONDS = 5.0
+LEARN_SECONDS = 2.0
 """Between two orders to learn from what the agents of one account have answered, and longer while bulk work waits."""
 
 BACKOFF_SECONDS = (0.25, 5.0)

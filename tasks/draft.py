@@ -20,7 +20,7 @@ class Drafting(Run):
 
     async def prepare(self, desk: Desk, going: Sequence[Job]) -> Find:
         for account_id in {job.account_id for job in going}:
-            if await library.update(desk.database, account_id):
+            if await library.index(desk.database, account_id):
                 index.order(account_id)
 
         async def find(job: Job) -> Found:

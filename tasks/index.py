@@ -1,4 +1,4 @@
-"""Bulk work: what an account knows, learned from its agents and indexed, unless a draft has taken the time for it."""
+"""Bulk work: an account's agents are learned from, and what no draft has taken the time for is indexed."""
 
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,8 @@ def index(account_id: str) -> None:
     """One batch, and the next one as a task of its own, so that one account's thousands hold no other's up."""
 
     async def work(desk: Desk) -> None:
-        if await library.update(desk.database, UUID(account_id)):
+        more = await library.learn(desk.database, UUID(account_id))
+        if await library.index(desk.database, UUID(account_id)) or more:
             order(account_id)
 
     child().run(work)

@@ -25,6 +25,8 @@ EDITED_FROM = 0.3
 """Part of the neighbouring words, of the shorter one, that draft and reply share if the one was made of the other."""
 LONGEST_QUESTION, LONGEST_ANSWER = 600, 2_000
 """Characters. A longer question is cut, a longer answer is not kept."""
+LONGEST_LOOKED_AT = 2_400
+"""Characters of a question in which gaps are made, which takes time; they may make it shorter."""
 FEWEST_WORDS = 3
 LONG_NUMBER, LONG_CODE = 5, 3
 """Digits from which a number is one of somebody's, and of a code that has letters as well."""
@@ -118,7 +120,7 @@ def _names(reply: Reply, told: Iterable[str]) -> frozenset[str]:
 
 
 def _question(asked: list[str], names: frozenset[str]) -> str | None:
-    text = "\n\n".join(_SALUTATION.sub("", said, count=1) for said in reversed(asked))
+    text = "\n\n".join(_SALUTATION.sub("", said, count=1) for said in reversed(asked))[:LONGEST_LOOKED_AT]
     text = PLACEHOLDER.sub(GAP, Vault().hide(text))
     text = _WORD.sub(lambda found: GAP if _is_personal(found[0], names) else found[0], text).strip()
     said = words(text)

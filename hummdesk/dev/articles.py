@@ -61,7 +61,7 @@ async def _index(settings: Settings, account_id: UUID) -> None:
     database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=settings.db_timeout_seconds)
     await database.open()
     try:
-        while await library.update(database, account_id):
+        while await library.index(database, account_id):
             pass
     finally:
         await database.close()

@@ -42,7 +42,9 @@ async def database(shops: tuple[Settings, list[UUID]]) -> AsyncIterator[Database
 
 
 async def indexed(database: Database, account_id: UUID) -> None:
-    while await library.update(database, account_id):
+    while await library.learn(database, account_id):
+        pass
+    while await library.index(database, account_id):
         pass
 
 
