@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -253,13 +253,17 @@ class Node:
     async def _watch_people(self) -> None:
         """Hear of people that the database changed. After a silence everybody connected is looked at again."""
         async for _, payload in self.desk.database.listen(PEOPLE_CHANNEL):
-            if payload:
-                change = json.loads(payload)
-                soon(self._look_at(UUID(change["accountId"]), UUID(change["personId"])))
-            else:
-                everybody = {s.person.id: s.person for s in self.desk.sockets.sessions.values() if s.person is not None}
-                for person in everybody.values():
-                    soon(self._look_at(person.account_id, person.id))
+            for account_id, person_id in self._changed(payload):
+                soon(self._look_at(account_id, person_id))
+
+    def _changed(self, payload: str) -> Iterable[tuple[UUID, UUID]]:
+        """Whom it is about, as (account, person): everybody here if it does not say, since anyone may notify."""
+        try:
+            change = json.loads(payload)
+            return [(UUID(change["accountId"]), UUID(change["personId"]))]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            known = (session.person for session in self.desk.sockets.sessions.values())
+            return {(person.account_id, person.id) for person in known if person is not None}
 
     async def _look_at(self, account_id: UUID, person_id: UUID) -> None:
         """One after the other for each person, so that the last look wins."""

@@ -41,6 +41,7 @@ async def until(client: Client, agent: str, event: str, since: float, seconds: f
 
 
 async def statuses(client: Client) -> dict[str, Any]:
+    await client.whole.wait()  # it may just be coming back
     answer = await client.ask("get_presence", None)
     return {agent["agentId"]: agent["status"] for agent in answer["agents"]}
 

@@ -127,7 +127,7 @@ async def test_conversations_are_whole_and_ask_nothing_of_the_ai(fresh: Settings
             assert len(shown) == 10
             for conversation in shown:
                 answered += await is_whole(tx, admin, conversation)
-            assert len(await knowledge.articles(tx, claims.account_id)) == 12
+            assert len(await knowledge.listed(tx, claims.account_id, "article")) == 12
             replies = await tx.execute("SELECT FROM canned_replies")
             assert replies.rowcount == 12
     assert answered >= 4

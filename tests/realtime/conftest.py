@@ -47,6 +47,7 @@ def web_settings(settings: Settings) -> Settings:
         auth_timeout_seconds=1.0,
         rate_limit_events_per_second=0,
         rate_limit_connects_per_minute=0,
+        metrics_accounts=10_000,
     )
 
 

@@ -117,6 +117,15 @@ async def test_who_is_disabled_or_moved_is_out_within_a_second(
     assert time.monotonic() - started < 1.0
 
 
+@pytest.mark.parametrize("rubbish", ["c", "{}", "[]", '{"accountId": 1, "personId": null}', '{"accountId": "x"}'])
+async def test_a_notification_that_says_nothing_ends_no_watch(account: Account, rubbish: str) -> None:
+    """Whoever may connect to the database may notify."""
+    agent = await account.connect("agent")
+    await account.execute("SELECT pg_notify('hummdesk_people', %(rubbish)s)", rubbish=rubbish)
+    await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.people["agent"].id)
+    assert (await agent.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+
+
 async def test_a_change_of_role_holds_at_once(account: Account) -> None:
     agent = await account.connect("agent")
     await account.execute(

@@ -121,7 +121,7 @@ async def test_nothing_of_an_account_is_seen_in_another(account: Account, foreig
 
 async def test_the_health_of_the_desk_is_told_as_numbers_only(account: Account, node: Node) -> None:
     admin = await account.connect("admin")
-    (key, *_) = QUEUE_KEYS
+    key, *_ = QUEUE_KEYS.values()
     before = (await admin.do("get_operations"))["health"]
     await node.desk.census._redis.rpush(key, "a task of somebody")
     try:

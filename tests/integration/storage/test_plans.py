@@ -271,6 +271,7 @@ ROLES = {
 NOT_OF_REQUESTS = {
     *("accounts", "calls", "demo", "directory", "migrations"),
     *("knowledge.put_article", "knowledge.articles_of", "knowledge.remove_article"),
+    *("knowledge.put_canned_reply", "knowledge.canned_replies_of", "knowledge.remove_canned_reply"),
 }
 """What the operator's commands ask, seldom and of all accounts, and what only inserts."""
 
