@@ -12,7 +12,7 @@ from hummdesk.engine.session import Probe, Session
 from hummdesk.engine.websocket import WebSocket
 from tests.engine.conftest import Desk, gone, heard, serving
 
-AT_ONCE = 100
+AT_ONCE = 25
 
 
 @pytest.fixture
