@@ -1,11 +1,12 @@
 """One PostgreSQL and one Redis for the whole run, on which nothing is durable; who needs a database gets a clone."""
 
 import asyncio
+import fcntl
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -18,6 +19,14 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = tempfile.mkdtemp(prefix="humm
 
 from hummdesk.config import Settings
 from hummdesk.dev import postgres, redis
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """What breaks a desk and times how it recovers has the machine for itself, also where tests run side by side."""
+    with Path(__file__).open() as turns:
+        fcntl.flock(turns, fcntl.LOCK_EX if "chaos" in item.path.parts else fcntl.LOCK_SH)
+        return (yield)
 
 
 @dataclass(frozen=True)
