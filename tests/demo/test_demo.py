@@ -157,6 +157,7 @@ async def test_an_account_may_have_nobody_to_answer_and_nobody_to_ask(fresh: Set
     assert unanswered["accounts"][0]["conversations"][0]["assignedTo"] is None
 
 
+@pytest.mark.alone
 async def test_a_hundred_accounts_are_made_in_bulk(fresh: Settings) -> None:
     started = time.monotonic()
     loaded = await demo.load(fresh, accounts=100, agents=10, customers=10)

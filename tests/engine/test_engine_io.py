@@ -234,6 +234,7 @@ async def test_a_pending_poll_hears_that_its_silence_closed_the_session(desk: De
     assert (await desk.poll(sid))[0] == 400
 
 
+@pytest.mark.alone
 async def test_websocket_heartbeat(desk: Desk) -> None:
     websocket = await desk.websocket()
     await heard(websocket)
@@ -247,6 +248,7 @@ async def test_websocket_heartbeat(desk: Desk) -> None:
     assert await heard(websocket) == "4alive"
 
 
+@pytest.mark.alone
 async def test_websocket_silence_closes(desk: Desk) -> None:
     websocket = await desk.websocket()
     await heard(websocket)

@@ -12,6 +12,8 @@ from hummdesk.engine.session import Probe, Session
 from hummdesk.engine.websocket import WebSocket
 from tests.engine.conftest import Desk, gone, heard, serving
 
+pytestmark = pytest.mark.alone
+
 AT_ONCE = 25
 
 

@@ -172,6 +172,7 @@ async def test_a_client_that_does_not_close_back_is_cut(url: str, server: Engine
     await bare.ended()
 
 
+@pytest.mark.alone
 async def test_who_does_not_read_is_closed_and_nobody_waits(http: aiohttp.ClientSession, url: str, server: Any) -> None:
     reasons: dict[str, str] = {}
     server.on("disconnect", reasons.__setitem__)

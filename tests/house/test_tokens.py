@@ -109,6 +109,7 @@ FORGED: dict[str, Callable[[], object]] = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 def test_a_forged_token_is_refused_and_never_quoted(forge: Callable[[], object]) -> None:

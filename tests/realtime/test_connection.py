@@ -98,6 +98,7 @@ async def test_authenticate_extends_its_own_session_only(account: Account) -> No
     await agent.do("list_conversations", {})
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("change", ["active = false", "account_id = %(elsewhere)s"])
 async def test_who_is_disabled_or_moved_is_out_within_a_second(
     account: Account, foreign: Account, second_url: str, change: str
@@ -126,6 +127,7 @@ async def test_a_notification_that_says_nothing_ends_no_watch(account: Account, 
     assert (await agent.hears("authentication_error"))["code"] == "UNAUTHORIZED"
 
 
+@pytest.mark.alone
 async def test_a_change_of_role_holds_at_once(account: Account) -> None:
     agent = await account.connect("agent")
     await account.execute(

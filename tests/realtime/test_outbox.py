@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
+import pytest
+
 from hummdesk.config import Settings
 from hummdesk.listening import reserved
 from tests.js.serving import environment, get
@@ -29,6 +31,7 @@ async def process(settings: Settings, *command: str) -> AsyncIterator[asyncio.su
         await running.wait()
 
 
+@pytest.mark.alone
 async def test_a_process_that_dies_between_commit_and_publication(account: Account, web_settings: Settings) -> None:
     """It has no Redis, and so can only commit; then it is killed."""
     with reserved("127.0.0.1", 0) as port:

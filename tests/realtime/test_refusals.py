@@ -103,6 +103,7 @@ async def test_events_that_are_not_in_the_table(account: Account, event: str) ->
     await agent.do("list_conversations", {})
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("event", "payload"),
     [

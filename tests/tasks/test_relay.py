@@ -69,6 +69,7 @@ async def test_a_run_that_is_delivered_ten_times_is_done_and_told_once(pipeline:
     assert (await pipeline.jobs(message))["classification"]["results"] == 1
 
 
+@pytest.mark.alone
 async def test_what_was_asked_while_no_relay_ran_is_done(pipeline: Pipeline) -> None:
     async with pipeline.worker():
         async with pipeline.relay() as relay:
