@@ -156,6 +156,7 @@ class Node:
                         may_return=True,
                     )
                 await self.server.settle()
+                await self.server.eio.fetched()
 
     async def stop(self) -> None:
         await end(*self._tasks, *(self._admin_ui.tasks if self._admin_ui else ()))

@@ -126,6 +126,11 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
                 return
             await asyncio.sleep(DRAIN_SECONDS / DRAIN_LOOKS)
 
+    async def fetched(self) -> None:
+        """Return when who was closed between two polls has fetched what was left, or has had CLOSE_SECONDS for it."""
+        while self._left:
+            await asyncio.sleep(DRAIN_SECONDS / DRAIN_LOOKS)
+
     def close(self, sid: str) -> None:
         session = self.sockets.get(sid)
         if session is not None:

@@ -194,7 +194,20 @@ async def test_a_closed_session_can_fetch_what_is_left(desk: Desk, server: Engin
     await server.send(sid, "last words")
     await server.disconnect(sid)
     assert await desk.poll(sid) == (200, "4last words\x1e1")
+    await asyncio.wait_for(server.fetched(), 0.1)
     assert (await desk.poll(sid))[0] == 400
+
+
+async def test_a_stopping_server_waits_for_the_last_poll_of_a_closed_session(
+    desk: Desk, server: EngineIOServer
+) -> None:
+    fetches, stays_away = await desk.open(), await desk.open()
+    await server.disconnect()
+    waits = asyncio.create_task(server.fetched())
+    assert await desk.poll(fetches) == (200, "1")
+    assert not waits.done()
+    await asyncio.wait_for(waits, 3)
+    assert (await desk.poll(stays_away))[0] == 400
 
 
 async def test_a_large_post_is_refused_before_it_is_read(desk: Desk) -> None:

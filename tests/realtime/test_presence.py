@@ -1,7 +1,10 @@
 """Who is there: several tabs, a grace, a lease, by hand."""
 
 import asyncio
+import json
 from dataclasses import replace
+
+import aiohttp
 
 from hummdesk.bus.presence import Lease, Presence
 from hummdesk.bus.shards import connect
@@ -94,6 +97,28 @@ async def test_a_stopping_process_sends_its_clients_on(account: Account, web_set
     await account.connect("agent")
     await asyncio.sleep(1.2)
     assert "agent_offline" not in viewer.names()
+
+
+async def test_a_stopping_process_tells_who_is_between_two_polls(account: Account, web_settings: Settings) -> None:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
+
+        async def polled() -> str:
+            async with http.get(polling) as answer:
+                return await answer.text()
+
+        async def polled_late() -> str:
+            await asyncio.sleep(0.2)
+            return await polled()
+
+        async with running(web_settings, name="stopping") as (url, _):
+            polling = f"{url}/socket.io/?EIO=4&transport=polling"
+            polling += "&sid=" + json.loads((await polled())[1:])["sid"]
+            connect_packet = "40" + json.dumps({"token": account.token("agent")})
+            (await http.post(polling, data=connect_packet)).release()
+            while '"authenticated"' not in await polled():
+                pass
+            last = asyncio.create_task(polled_late())
+        assert "SERVER_SHUTDOWN" in await last
 
 
 async def test_viewers_and_customers_have_no_presence(account: Account) -> None:
