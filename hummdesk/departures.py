@@ -39,9 +39,7 @@ class Departures:
             if for_good or not session.may_return:
                 await absences.drop(session.pid)
                 return False
-            if session.kept_at == float("-inf"):
-                await absences.keep(session.pid, _absent(session, person))
-            return await absences.leave(session.pid)
+            return not await absences.leave(session.pid, _absent(session, person))
         except Unavailable:
             return False
 

@@ -1,6 +1,8 @@
 """What a socket needs to come back, in Redis: kept while it is connected, since its process may be killed, and after.
 
-It is taken once. What a killed process has left can be taken within the window after it was last heard of.
+It is claimed once. A client that is cut again before it hears that it is back claims it again, as soon as the process
+that is giving it back notices. What a killed process has left can be claimed within the window after it was last heard
+of.
 """
 
 import asyncio
@@ -21,6 +23,12 @@ from hummdesk.errors import Unavailable
 
 CONNECTED_SECONDS = 3600
 """How long it is kept for a connected socket; it is kept anew before that."""
+
+CLAIM_LOOKS = 20
+CLAIM_LOOK_SECONDS = 0.05
+"""How often, and at which distance, to look again at what is being given back to another claim."""
+
+IS_TAKEN = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +54,10 @@ class Absences:
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._node = node
         self._window_seconds = window_seconds
+        self._window_milliseconds = int(window_seconds * 1000)
         self._report_seconds = report_seconds
-        self._leave = redis.register_script((Path(__file__).parent / "absence.lua").read_text())
+        self._leave = redis.register_script((Path(__file__).parent / "leave.lua").read_text())
+        self._claim = redis.register_script((Path(__file__).parent / "claim.lua").read_text())
         self._waiting: list[tuple[Callable[[Any], Any], asyncio.Future[Any]]] = []
         self._is_writing = False
 
@@ -59,28 +69,33 @@ class Absences:
         value = self._node.encode() + b" " + orjson.dumps(absent)
         await self._do(lambda redis: redis.set(_key(pid), value, ex=CONNECTED_SECONDS))
 
-    async def leave(self, pid: str) -> bool:
-        """The socket has gone; True if it is at another node meanwhile. Raises Unavailable."""
-        milliseconds = int(self._window_seconds * 1000)
-        elsewhere = -1
-        answer = await self._do(
-            lambda redis: self._leave(keys=[_key(pid)], args=[self._node, milliseconds], client=redis)
-        )
-        return bool(answer == elsewhere)
+    async def leave(self, pid: str, absent: Absent) -> bool:
+        """The socket has gone; False if it is at another node meanwhile. Raises Unavailable."""
+        arguments: list[str | bytes | int] = [self._node, orjson.dumps(absent), self._window_milliseconds]
+        return bool(await self._do(lambda redis: self._leave(keys=[_key(pid)], args=arguments, client=redis)))
 
     async def drop(self, pid: str) -> None:
         """It may not come back. Raises Unavailable."""
         await self._do(lambda redis: redis.delete(_key(pid)))
 
-    async def take(self, pid: str) -> Absent | None:
+    async def claim(self, pid: str) -> Absent | None:
         """What was kept, to one caller; None if there is nothing, or not any more. Raises Unavailable."""
-        kept = await self._do(lambda redis: redis.getdel(_key(pid)))
-        if kept is None:
+        kept = await self._take(pid, even_if_connected=True)
+        looks = 0
+        while kept == IS_TAKEN and looks < CLAIM_LOOKS:
+            await asyncio.sleep(CLAIM_LOOK_SECONDS)
+            kept = await self._take(pid, even_if_connected=False)
+            looks += 1
+        if kept in (None, IS_TAKEN):
             return None
         node, _, packed = kept.partition(b" ")
         if node and not await self._was_alive(node.decode()):
             return None
         return Absent.from_json(packed)
+
+    async def _take(self, pid: str, *, even_if_connected: bool) -> Any:
+        arguments: list[str | int] = [self._node, self._window_milliseconds, int(even_if_connected)]
+        return await self._do(lambda redis: self._claim(keys=[_key(pid)], args=arguments, client=redis))
 
     async def _was_alive(self, node: str) -> bool:
         """Whether a node that has not said that its socket left was there within the window."""

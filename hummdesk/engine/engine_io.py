@@ -28,7 +28,7 @@ CLOSE_SECONDS = 2.0
 """A closed client has so long to read what is left for it."""
 
 DRAIN_SECONDS = 0.1
-DRAIN_LOOKS = 20
+LOOK_SECONDS = 0.005
 
 
 OWN_ORIGIN = SimpleNamespace(cors_allowed_origins=None)
@@ -121,15 +121,17 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
     async def drained(self) -> None:
         """Return when no client has half of what it may leave unread, or soon: nobody waits for who does not read."""
         most = self.max_buffered_bytes / 2
-        for _ in range(DRAIN_LOOKS):
+        for _ in range(round(DRAIN_SECONDS / LOOK_SECONDS)):
             if all(session.unread_bytes <= most for session in self.sockets.values()):
                 return
-            await asyncio.sleep(DRAIN_SECONDS / DRAIN_LOOKS)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def fetched(self) -> None:
         """Return when who was closed between two polls has fetched what was left, or has had CLOSE_SECONDS for it."""
-        while self._left:
-            await asyncio.sleep(DRAIN_SECONDS / DRAIN_LOOKS)
+        for _ in range(round(CLOSE_SECONDS / LOOK_SECONDS)):
+            if not self._left:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     def close(self, sid: str) -> None:
         session = self.sockets.get(sid)

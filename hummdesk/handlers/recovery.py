@@ -48,7 +48,7 @@ async def recover(desk: Desk, absences: Absences, claim: Claim) -> Return | None
 
 
 async def _find(desk: Desk, absences: Absences, claim: Claim) -> "_Back":
-    """Verify the token before the session is taken, so that nobody can use up another one's."""
+    """Verify the token before the session is claimed, so that nobody can use up another one's."""
     offset = _OFFSET.fullmatch(claim.offset)
     if offset is None:
         raise NotRecovered("offset")
@@ -58,7 +58,7 @@ async def _find(desk: Desk, absences: Absences, claim: Claim) -> "_Back":
     if token is None:
         raise NotRecovered("token")
     claims = tokens.verify(desk.settings, token)
-    absent = await absences.take(claim.pid)
+    absent = await absences.claim(claim.pid)
     if absent is None:
         raise NotRecovered("unknown")
     if (claims.account_id, claims.user_id) != (absent.account_id, absent.person_id):

@@ -26,8 +26,6 @@ class Returning:
 
     async def hello(self, auth: dict[str, Any]) -> None:
         await self._socket.send_str("40" + orjson.dumps(auth).decode())
-        while not self.sid:
-            await self.read()
 
     async def read(self) -> str:
         """Take one packet in; pings are answered."""
@@ -98,15 +96,26 @@ class Front:
         self._session = session
 
     async def connect(self, url: str, token: str | None, **claim: str) -> Returning:
-        socket = await self._session.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket")
-        connection = Returning(socket)
-        await connection.read()
+        connection = await self._open(url)
         await connection.hello(claim | ({"token": token} if token else {}))
+        while not connection.sid:
+            await connection.read()
+        return connection
+
+    async def _open(self, url: str) -> Returning:
+        connection = Returning(await self._session.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket"))
+        await connection.read()
         return connection
 
     async def back(self, url: str, token: str | None, lost: Returning, **other: str) -> Returning:
         """Connect as the client that has lost a connection; `other` changes what it says."""
         return await self.connect(url, token, **({"pid": lost.pid, "offset": lost.offset} | other))
+
+    async def claim_and_cut(self, url: str, token: str, lost: Returning) -> None:
+        """Ask for what the client had, and lose this connection, too, before the answer."""
+        connection = await self._open(url)
+        await connection.hello({"pid": lost.pid, "offset": lost.offset, "token": token})
+        connection.cut()
 
 
 @asynccontextmanager

@@ -60,6 +60,17 @@ async def test_the_process_need_not_have_noticed_the_loss(
     assert node.desk.sockets.sessions[again.sid].pid == again.pid
 
 
+async def test_it_is_cut_again_before_it_hears_that_it_is_back(
+    account: Account, clients: Front, sender: Client, lost: Returning, second_url: str
+) -> None:
+    await say(account, sender, "missed")
+    for url in (second_url, account.url) * 5:
+        await clients.claim_and_cut(url, account.token("customer"), lost)
+    again = await clients.back(second_url, account.token("customer"), lost)
+    assert again.sid == lost.sid
+    assert again.messages() == ["missed"]
+
+
 async def test_every_event_ends_with_an_offset(account: Account, clients: Front, sender: Client) -> None:
     connection = await clients.connect(account.url, account.token("agent"))
     await connection.hears("authenticated")
