@@ -39,7 +39,9 @@ class Departures:
             if for_good or not session.may_return:
                 await absences.drop(session.pid)
                 return False
-            return not await absences.leave(session.pid, _absent(session, person))
+            if session.kept_at == float("-inf"):
+                await absences.keep(session.pid, _absent(session, person))
+            return not await absences.leave(session.pid)
         except Unavailable:
             return False
 

@@ -12,6 +12,8 @@ import time
 from contextlib import suppress
 from types import FrameType
 
+from billiard import pool
+
 from hummdesk import logs
 from hummdesk.ai import providers
 from hummdesk.broker import QUEUES, Queue, served
@@ -21,6 +23,9 @@ from tasks.app import app, settings
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
+LAST_WORD_LOOKS = 10
+"""How often, every 0.1 s, a process that ends looks whether its worker has read what it said. billiard's 300 hold up a
+stop for 30 s when the worker has given up the task: it no longer reads. What the task did is in PostgreSQL."""
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -87,6 +92,7 @@ def _serve(queue: Queue, parent: int) -> None:
 
 def main() -> None:
     logs.configure(settings, process="worker")
+    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = LAST_WORD_LOOKS
     providers.load(settings)
     gc.freeze()
     Workers().run()

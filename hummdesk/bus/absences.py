@@ -69,9 +69,9 @@ class Absences:
         value = self._node.encode() + b" " + orjson.dumps(absent)
         await self._do(lambda redis: redis.set(_key(pid), value, ex=CONNECTED_SECONDS))
 
-    async def leave(self, pid: str, absent: Absent) -> bool:
+    async def leave(self, pid: str) -> bool:
         """The socket has gone; False if it is at another node meanwhile. Raises Unavailable."""
-        arguments: list[str | bytes | int] = [self._node, orjson.dumps(absent), self._window_milliseconds]
+        arguments: list[str | int] = [self._node, self._window_milliseconds]
         return bool(await self._do(lambda redis: self._leave(keys=[_key(pid)], args=arguments, client=redis)))
 
     async def drop(self, pid: str) -> None:

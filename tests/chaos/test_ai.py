@@ -166,6 +166,8 @@ async def test_a_queue_waits_for_no_other(pipeline: Pipeline) -> None:
             finally:
                 for process in family:
                     os.kill(process.pid, signal.SIGCONT)
+                began = time.monotonic()
+        found.measure("stopped after", time.monotonic() - began, 5, " s")
 
 
 async def _all_announced(pipeline: Pipeline, messages: Sequence[Message]) -> bool:
