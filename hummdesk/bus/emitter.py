@@ -291,7 +291,8 @@ class Emitter:
         for envelope in missing:
             item = _item(envelope)
             held.items.setdefault(item.seq, item)
-        self._put([replace(item, kind="forced") for item in held.in_order()])
+        # Those after the first may wait for what another process holds, and is about to publish.
+        self._put([replace(item, kind="forced") if item.seq <= first.seq else item for item in held.in_order()])
 
 
 def _item(envelope: Envelope) -> _Item:

@@ -108,6 +108,24 @@ async def test_two_who_look_the_same_up_tell_it_once(line: Line) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_what_two_hold_alternately_of_a_conversation_that_is_not_known_comes_whole(line: Line) -> None:
+    """Redis has forgotten everything while both publish."""
+    stored = Stored(line)
+    stored |= set(range(1, 31))
+    async with (
+        line.reading() as heard,
+        line.emitting(fetch=stored.fetch) as one,
+        line.emitting(fetch=stored.fetch) as two,
+    ):
+        await publish(line, one, *range(11, 31, 2))
+        await publish(line, two, *range(12, 31, 2))
+        assert await one.settle(timeout=5)
+        assert await two.settle(timeout=5)
+        await heard.reaches(*range(heard[0], 31))
+        assert heard[0] in (10, 11)
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_before_the_first_that_is_known_one_is_looked_up(line: Line) -> None:
     stored = Stored(line)
     stored |= {1, 2, 3}
