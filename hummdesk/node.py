@@ -194,15 +194,14 @@ class Node:
         """Stop reading for accounts that nobody here belongs to any more."""
         await self.reader.rest(s.person.account_id for s in self.desk.sockets.sessions.values() if s.person is not None)
 
-    async def _missing(self, held: Envelope, published: int) -> list[Envelope]:
-        """The messages before `held` that were committed and not published; just one if the last one is not known."""
-        first = held.place
-        if first is None:
+    async def _missing(self, held: Envelope, after_seq: int) -> list[Envelope]:
+        """The messages before `held` that were committed and perhaps not published."""
+        last = held.place
+        if last is None:
             return []
-        after = published if published >= 0 else first.seq - 2
         async with self.desk.database.account(held.account_id) as tx:
             found = await messages.between(
-                tx, conversation_id=first.conversation_id, after_seq=after, before_seq=first.seq
+                tx, conversation_id=last.conversation_id, after_seq=after_seq, before_seq=last.seq
             )
         return [message_envelope(held.account_id, message, follows_closely=True) for message in found]
 

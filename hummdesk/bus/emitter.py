@@ -20,7 +20,7 @@ from hummdesk.bus.shards import FAULTS, SHARDS, Shard, shard_of
 log = logging.getLogger(__name__)
 
 Fetch = Callable[[Envelope, int], Awaitable[list[Envelope]]]
-"""(the first message that is held, the last `seq` published or -1) -> the messages between the two, in order."""
+"""(the last message that is held, a `seq`) -> the messages between the two, in order."""
 Kind = Literal["", "once", "next", "far", "forced"]
 
 SCRIPT = (Path(__file__).parent / "append.lua").read_text()
@@ -65,10 +65,12 @@ class _Held:
     delay: float = FIRST_TRY_SECONDS
     is_timed: bool = False
 
-    def wait_for(self, last: int) -> None:
-        """The message after this one; be patient as long as there is another one to wait for each time."""
+    def wait_for(self, last: int, *, patiently: bool) -> None:
+        """The message after this one; patiently as long as there is another one to wait for each time."""
         if last != self.last:
-            self.last, self.since, self.delay = last, monotonic(), FIRST_TRY_SECONDS
+            self.last, self.delay = last, FIRST_TRY_SECONDS
+            if patiently:
+                self.since = monotonic()
 
     def in_order(self) -> list[_Item]:
         return [self.items[seq] for seq in sorted(self.items)]
@@ -256,7 +258,7 @@ class Emitter:
                 held.items.pop(item.seq, None)
             else:
                 held.items[item.seq] = item
-                held.wait_for(last)
+                held.wait_for(last, patiently=self._fetch is None)
         if any(last is not None for _, last in answers):
             self._try_later(conversation_id, held)
         else:
@@ -281,9 +283,10 @@ class Emitter:
     async def _look_up(self, conversation_id: UUID, held: _Held) -> None:
         """Publish what has been waited for in vain, from PostgreSQL, and then what waited for it."""
         held.since = monotonic()
-        first = held.in_order()[0]
+        waiting = held.in_order()
+        after = held.last if held.last >= 0 else waiting[0].seq - 2
         try:
-            missing = await self._fetch(first.envelope, held.last) if self._fetch else []
+            missing = await self._fetch(waiting[-1].envelope, after) if self._fetch else []
         except Exception as fault:
             log.warning("a missing message cannot be looked up", extra={"fault": type(fault).__name__})
             self._try_later(conversation_id, held)
@@ -291,8 +294,13 @@ class Emitter:
         for envelope in missing:
             item = _item(envelope)
             held.items.setdefault(item.seq, item)
-        # Those after the first may wait for what another process holds, and is about to publish.
-        self._put([replace(item, kind="forced") if item.seq <= first.seq else item for item in held.in_order()])
+        self._put(_forced(held.in_order()))
+
+
+def _forced(items: list[_Item]) -> list[_Item]:
+    """Up to the first gap: what comes after it waits for what another process holds."""
+    first = items[0].seq
+    return [replace(item, kind="forced") if item.seq == first + n else item for n, item in enumerate(items)]
 
 
 def _item(envelope: Envelope) -> _Item:

@@ -18,11 +18,10 @@ class Stored(set[int]):
     def __init__(self, line: Line) -> None:
         self.line = line
 
-    async def fetch(self, held: Envelope, published: int) -> list[Envelope]:
+    async def fetch(self, held: Envelope, after: int) -> list[Envelope]:
         if self.is_away:
             raise OSError("PostgreSQL is away")
         assert held.place is not None
-        after = published if published >= 0 else held.place.seq - 2
         return [self.line.message(seq) for seq in sorted(self) if after < seq < held.place.seq]
 
 
