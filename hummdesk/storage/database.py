@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from time import monotonic
 from typing import Any, Literal
 from uuid import UUID
 
@@ -52,7 +53,6 @@ class Database:
             self._conninfo,
             kwargs={"row_factory": dict_row} | ({"prepare_threshold": 0} if hurried else {}),
             connection_class=psycopg.AsyncConnection[dict[str, Any]],
-            check=None if hurried else self._check,
             min_size=1,
             max_size=size,
             timeout=timeout,
@@ -99,7 +99,7 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, setting: str, value: str, *, lasting: bool = True) -> AsyncIterator[Transaction]:
         with translated():
-            async with self._pool.connection() as connection:
+            async with self._connection() as connection:
                 # A frozen server minds no statement_timeout, and a commit may take as long as a statement.
                 with cut_after(2 * self._timeout + CUT_MARGIN_SECONDS, connection):
                     async with AsyncExitStack() as pipelined:
@@ -112,6 +112,35 @@ class Database:
                             await pipelined.aclose()
                         yield connection
                         await connection.commit()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Transaction]:
+        connection = await self._take()
+        try:
+            async with connection:
+                yield connection
+        finally:
+            await self._pool.putconn(connection)
+
+    async def _take(self) -> Transaction:
+        """One that answers, if there is no hurry.
+
+        The pool's own check would wait between those that do not, longer each time; a restart of PostgreSQL leaves it
+        full of them.
+        """
+        until = monotonic() + self._timeout
+        while True:
+            connection = await self._pool.getconn(until - monotonic())
+            try:
+                if not self._hurried:
+                    await self._check(connection)
+            except psycopg.Error:
+                await self._pool.putconn(connection)
+            except BaseException:
+                await self._pool.putconn(connection)
+                raise
+            else:
+                return connection
 
     async def _check(self, connection: Transaction) -> None:
         with cut_after(self._timeout / 2, connection):

@@ -48,7 +48,7 @@ async def test_connections_to_postgres_are_ended(desk: Arena) -> None:
                     await desk.rows(TERMINATE)
             await talk.compare(found)
             slowest = max(one.seconds for one in talk.acknowledged.values())
-            found.measure("slowest answer", slowest, at_most=5, unit=" s")
+            found.measure("slowest answer", slowest, at_most=2, unit=" s")
 
 
 async def test_a_table_is_locked(desk: Arena) -> None:

@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import psycopg
@@ -137,6 +138,18 @@ async def test_connections_cut_at_rest_fail_no_request(account: Any, pool_of_one
         connection = tx
     await cut(account, connection)
     await pool_of_one.check()
+
+
+async def test_a_pool_full_of_cut_connections_holds_nobody_up(account: Any, database_url: str) -> None:
+    """psycopg's own check would wait for a second, then two, between them."""
+    database = Database(database_url, role="hummdesk_app", size=5, timeout=0.9)
+    await database.open()
+    async with AsyncExitStack() as held:
+        connections = [await held.enter_async_context(database.everywhere()) for _ in range(5)]
+    for connection in connections:
+        await cut(account, connection)
+    await database.check()
+    await database.close()
 
 
 async def test_a_commit_cut_short_is_not_reported_as_done(account: Any, pool_of_one: Database) -> None:
