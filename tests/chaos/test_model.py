@@ -159,7 +159,7 @@ async def play(desk: Arena, acts: list[list[tuple[Any, ...]]]) -> None:
 @pytest.mark.timeout(size(180, 900))
 def test_what_events_build_is_what_a_fresh_client_is_told() -> None:
     """Hypothesis is not async: the desk lives on a loop of the test's own."""
-    examples = size(8, 100)
+    examples = size(8, 60)
     with asyncio.Runner() as runner, row("9+", f"a model of the desk, {examples} random stories") as found:
         held = AsyncExitStack()
         desk = runner.run(held.enter_async_context(arena()))
