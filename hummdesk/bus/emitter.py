@@ -66,7 +66,7 @@ class _Held:
     is_timed: bool = False
 
     def wait_for(self, last: int, *, patiently: bool) -> None:
-        """The message after this one; patiently as long as there is another one to wait for each time."""
+        """The message after this one. `patiently`, for who cannot look it up: anew with each that comes meanwhile."""
         if last != self.last:
             self.last, self.delay = last, FIRST_TRY_SECONDS
             if patiently:
@@ -284,7 +284,7 @@ class Emitter:
         """Publish what has been waited for in vain, from PostgreSQL, and then what waited for it."""
         held.since = monotonic()
         waiting = held.in_order()
-        after = held.last if held.last >= 0 else waiting[0].seq - 2
+        after = held.last if held.last >= 0 else waiting[0].seq - 2  # what came last is not known: one message
         try:
             missing = await self._fetch(waiting[-1].envelope, after) if self._fetch else []
         except Exception as fault:
@@ -299,8 +299,7 @@ class Emitter:
 
 def _forced(items: list[_Item]) -> list[_Item]:
     """Up to the first gap: what comes after it waits for what another process holds."""
-    first = items[0].seq
-    return [replace(item, kind="forced") if item.seq == first + n else item for n, item in enumerate(items)]
+    return [replace(item, kind="forced") if item.seq == items[0].seq + n else item for n, item in enumerate(items)]
 
 
 def _item(envelope: Envelope) -> _Item:
