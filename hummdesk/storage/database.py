@@ -134,13 +134,11 @@ class Database:
             try:
                 if not self._hurried:
                     await self._check(connection)
-            except psycopg.Error:
-                await self._pool.putconn(connection)
-            except BaseException:
-                await self._pool.putconn(connection)
-                raise
-            else:
                 return connection
+            except BaseException as fault:
+                await self._pool.putconn(connection)
+                if not isinstance(fault, psycopg.Error):
+                    raise
 
     async def _check(self, connection: Transaction) -> None:
         with cut_after(self._timeout / 2, connection):
