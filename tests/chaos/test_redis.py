@@ -94,7 +94,7 @@ async def test_redis_loses_everything(desk: Arena) -> None:
                         client.cut()
                     await asyncio.sleep(0.5)
             await talk.settle()
-            before = sum(client.recovered for client in talk.listeners)  # rightly, if its flush cost it nothing
+            before = sum(client.recovered for client in talk.listeners)  # of a session kept anew between flush and cut
             await redis.flushall()
             for client in talk.listeners:
                 client.cut()
