@@ -31,7 +31,7 @@ async def working(pipeline: Pipeline, protocol: Protocol, **changes: Any) -> Asy
     async with AsyncExitStack() as held:
         played = await held.enter_async_context(playing(protocol))
         outside = {name: value for name, value in played.settings().items() if name != "ai_provider"}
-        unhurried = {"ai_soft_limit_seconds": 12.0, "ai_hard_limit_seconds": 16.0}
+        unhurried = {"ai_soft_limit_seconds": 12.0, "ai_hard_limit_seconds": 16.0, "ai_deadline_seconds": 90.0}
         pipeline.settings = replace(pipeline.settings, **(outside | unhurried))
         await books.provider(pipeline.settings, pipeline.customer.account_id, protocol)
         pipeline.settings = replace(pipeline.settings, **changes)
