@@ -148,7 +148,7 @@ class Node:
             async with asyncio.timeout(self._settings.shutdown_seconds):
                 await self.server.settle()
                 for session in list(self.desk.sockets.sessions.values()):
-                    await self.desk.sockets.close(
+                    self.desk.sockets.close(
                         session,
                         code="SERVER_SHUTDOWN",
                         message="This server is stopping, reconnect",
@@ -184,10 +184,8 @@ class Node:
         """Redis has lost events before they were delivered here: who may have missed one begins anew."""
         for session in list(self.desk.sockets.sessions.values()):
             if session.person is not None and shard_of(session.person.account_id) == shard:
-                soon(
-                    self.desk.sockets.close(
-                        session, code="RESYNC", message="Events were lost, reconnect and load anew", reconnect=True
-                    )
+                self.desk.sockets.close(
+                    session, code="RESYNC", message="Events were lost, reconnect and load anew", reconnect=True
                 )
 
     async def _rest(self) -> None:

@@ -168,7 +168,7 @@ class Sockets:
         session.joined -= {conversation_id}
         self.leave(session, rooms.conversation(conversation_id), rooms.conversation_staff(conversation_id))
 
-    async def send(self, session: Session, event: str, payload: dict[str, Any]) -> None:
+    def send(self, session: Session, event: str, payload: dict[str, Any]) -> None:
         """To this socket alone, and not again if it is lost on the way."""
         self._server.deliver(event, payload, rooms=[session.sid], offset=self._offset(session))
 
@@ -184,14 +184,14 @@ class Sockets:
         if number:
             DELIVERIES.labels(event.event).inc(number)
 
-    async def close(
+    def close(
         self, session: Session, *, code: str, message: str, reconnect: bool, may_return: bool = False
     ) -> None:
-        """Say why, then close the connection. `may_return`: with all that it has."""
+        """Say why, then close the connection: it hears nothing after that. `may_return`: with all that it has."""
         session.may_return = may_return
         payload = {"code": code, "message": message, "reconnect": reconnect, "timestamp": now()}
-        await self.send(session, "disconnect_reason", payload)
-        await self._server.close_session(session.sid, reconnect=reconnect)
+        self.send(session, "disconnect_reason", payload)
+        self._server.close_session(session.sid, reconnect=reconnect)
 
     def _offset(self, session: Session) -> str | None:
         """All before this has been delivered to the socket; empty if it belongs to nobody, who has nothing to miss.

@@ -103,7 +103,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         for room in rooms:
             self.manager.basic_leave_room(sid, "/", room)
 
-    async def close_session(self, sid: str, *, reconnect: bool) -> None:
+    def close_session(self, sid: str, *, reconnect: bool) -> None:
         """Close a socket and the connection below it.
 
         A client comes back by itself after its connection was closed, but not after a Socket.IO DISCONNECT.

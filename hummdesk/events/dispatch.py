@@ -42,7 +42,7 @@ async def dispatch(desk: Desk, session: Session, event: object, arguments: list[
     EVENTS.labels(name, outcome).inc()
     HANDLER_SECONDS.labels(name).observe(time.perf_counter() - started)
     if not answer["ok"] and not acknowledges:
-        await desk.sockets.send(session, "error", answer["error"])
+        desk.sockets.send(session, "error", answer["error"])
     return answer
 
 

@@ -31,7 +31,7 @@ async def connected(desk: Desk, session: Session, token: str | None) -> None:
             raise Unauthorized("No token: send authenticate with one")
         await identify(desk, session, token)
     except HummDeskError as refusal:
-        await desk.sockets.send(session, "authentication_error", refusal.payload())
+        desk.sockets.send(session, "authentication_error", refusal.payload())
 
 
 def find_token(auth: object, authorization: str, query: str) -> str | None:
@@ -49,7 +49,7 @@ async def authenticate(desk: Desk, session: Session, payload: Payload) -> Payloa
         person = await identify(desk, session, payload["token"])
     except HummDeskError as refusal:
         if session.person is None:
-            await desk.sockets.send(session, "authentication_error", refusal.payload())
+            desk.sockets.send(session, "authentication_error", refusal.payload())
         raise
     return person.wire()
 
@@ -68,7 +68,7 @@ async def identify(desk: Desk, session: Session, token: str) -> Person:
 
 
 async def welcome(desk: Desk, session: Session, person: Person, *, arrives: bool = True) -> None:
-    await desk.sockets.send(session, "authenticated", person.wire())
+    desk.sockets.send(session, "authenticated", person.wire())
     if arrives and session.has_presence():
         await _arrive(desk, session, person)
 
@@ -157,7 +157,7 @@ async def drop(desk: Desk, session: Session, reason: HummDeskError) -> None:
     session.joined = frozenset()
     desk.sockets.leave(session, *session.rooms.copy())
     desk.departures.forget(session)
-    await desk.sockets.send(session, "authentication_error", reason.payload())
+    desk.sockets.send(session, "authentication_error", reason.payload())
     _give_time(desk, session)
     if departs:
         await _depart(desk, session, person)
@@ -203,8 +203,8 @@ async def disconnected(desk: Desk, sid: str, *, for_good: bool) -> None:
 
 def _give_time(desk: Desk, session: Session) -> None:
     """Let a socket without a person stay for a while."""
-    session.at(time.time() + desk.settings.auth_timeout_seconds, lambda: soon(_turn_away(desk, session)))
+    session.at(time.time() + desk.settings.auth_timeout_seconds, lambda: _turn_away(desk, session))
 
 
-async def _turn_away(desk: Desk, session: Session) -> None:
-    await desk.sockets.close(session, code="UNAUTHORIZED", message="Not authenticated in time", reconnect=False)
+def _turn_away(desk: Desk, session: Session) -> None:
+    desk.sockets.close(session, code="UNAUTHORIZED", message="Not authenticated in time", reconnect=False)

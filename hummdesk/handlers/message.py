@@ -35,7 +35,7 @@ async def send_message(desk: Desk, session: Session, payload: Payload) -> Payloa
     await announce(desk, sender, sent)
     await desk.typing.stop(session, new.conversation_id)
     receipt = sent.message.receipt()
-    await desk.sockets.send(session, "message_sent", receipt)
+    desk.sockets.send(session, "message_sent", receipt)
     return receipt
 
 
@@ -124,7 +124,7 @@ async def start_conversation(desk: Desk, session: Session, payload: Payload) -> 
     desk.departures.keep(session)
     answer: Payload = {"conversation": conversation.wire()}
     if sent is not None:
-        await desk.sockets.send(session, "message_sent", sent.message.receipt())
+        desk.sockets.send(session, "message_sent", sent.message.receipt())
         answer["message"] = sent.message.wire()
     return answer
 

@@ -155,6 +155,19 @@ async def test_when_redis_has_lost_events_everybody_concerned_is_told(
     await again.hears("authenticated")
 
 
+async def test_who_is_told_of_a_loss_hears_no_event_that_came_after_it(
+    account: Account, clients: Front, node: Node
+) -> None:
+    """It loads anew what it may have heard already, and would hear it twice."""
+    connection = await clients.connect(account.url, account.token("agent"))
+    await connection.hears("authenticated")
+    node.reader._readers[shard_of(account.id)].position = "0-1"  # what Redis has next does not follow this
+    await node.desk.broadcast.agent_status_changed(agent=account.people["colleague"], old="online", new="away")
+    assert (await connection.hears("disconnect_reason"))["code"] == "RESYNC"
+    await connection.ends()
+    assert "agent_status_changed" not in [event for event, _ in connection.heard]
+
+
 async def test_without_a_window_there_is_neither_pid_nor_offset(
     account: Account, clients: Front, web_settings: Settings
 ) -> None:
