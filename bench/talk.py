@@ -74,6 +74,10 @@ class Talk:
     async def stays(self, seconds: float) -> None:
         """Let time pass; Lost if the server drops anybody."""
         await asyncio.sleep(seconds)
+        self.check()
+
+    def check(self) -> None:
+        """Raises Lost if the server has dropped anybody."""
         self.senders.check()
         self.agents.check()
 
