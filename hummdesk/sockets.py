@@ -184,9 +184,7 @@ class Sockets:
         if number:
             DELIVERIES.labels(event.event).inc(number)
 
-    def close(
-        self, session: Session, *, code: str, message: str, reconnect: bool, may_return: bool = False
-    ) -> None:
+    def close(self, session: Session, *, code: str, message: str, reconnect: bool, may_return: bool = False) -> None:
         """Say why, then close the connection: it hears nothing after that. `may_return`: with all that it has."""
         session.may_return = may_return
         payload = {"code": code, "message": message, "reconnect": reconnect, "timestamp": now()}

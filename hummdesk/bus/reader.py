@@ -83,6 +83,8 @@ class ShardReader:
 
     async def begin(self) -> None:
         """Return when whatever is published from now on will be delivered, or known as lost."""
+        if self._has_begun.is_set():
+            return
         try:
             async with asyncio.timeout(BEGIN_SECONDS):
                 await self._has_begun.wait()
