@@ -3,14 +3,20 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hummdesk.engine.parcel import Parcel
+from hummdesk.engine.ring import BUFFER_BYTES, Ring, ring_if_any
 
 if TYPE_CHECKING:
     from hummdesk.engine.session import Session
+    from hummdesk.engine.websocket import Wire
 
 Audience = list["Session"]
+
+MANY = 16
+"""To so many sessions by one system call, where there is one that does it."""
 
 
 class Outbox:
@@ -31,10 +37,33 @@ class Outbox:
             return
         first, _ = waiting[0]
         if all(audience == first for audience, _ in waiting):
-            _write(first, [parcel for _, parcel in waiting])
+            self._write(first, [parcel for _, parcel in waiting])
             return
         for parcels, audience in _shared(waiting):
-            _write(audience, parcels)
+            self._write(audience, parcels)
+
+    def _write(self, audience: Audience, parcels: Sequence[Parcel]) -> None:
+        """The inner loop of every fan-out: in one system call all sessions in which nothing waits, if that can be."""
+        frames = parcels[0].frame if len(parcels) == 1 else b"".join([parcel.frame for parcel in parcels])
+        sessions, wires = [], []
+        for session in audience:
+            if (wire := session.wire) is None:
+                session.put(parcels)
+            else:
+                sessions.append(session)
+                wires.append(wire)
+        for place, sent in self._send(wires, frames):
+            sessions[place].put_rest(frames[sent:])
+
+    def _send(self, wires: "list[Wire]", frames: bytes) -> Iterable[tuple[int, int]]:
+        """Who has not taken all of it, by place, and the bytes that were."""
+        if len(wires) < MANY or len(frames) > BUFFER_BYTES or self._ring is None:
+            return _send_each(wires, frames)
+        return self._ring.send([wire.fileno() for wire in wires], frames).items()
+
+    @cached_property
+    def _ring(self) -> Ring | None:
+        return ring_if_any()
 
 
 def _shared(waiting: list[tuple[Audience, Parcel]]) -> Iterable[tuple[tuple[Parcel, ...], Audience]]:
@@ -49,17 +78,12 @@ def _shared(waiting: list[tuple[Audience, Parcel]]) -> Iterable[tuple[tuple[Parc
     return audiences.items()
 
 
-def _write(audience: Audience, parcels: Sequence[Parcel]) -> None:
-    """The inner loop of every fan-out: one system call for each session in which nothing waits."""
-    frames = parcels[0].frame if len(parcels) == 1 else b"".join([parcel.frame for parcel in parcels])
+def _send_each(wires: "list[Wire]", frames: bytes) -> Iterable[tuple[int, int]]:
     size = len(frames)
-    for session in audience:
-        if (wire := session.wire) is None:
-            session.put(parcels)
-            continue
+    for place, wire in enumerate(wires):
         try:
             sent = wire.send(frames)
         except OSError:  # it takes nothing now, or it is broken, of which the transport will hear
             sent = 0
         if sent != size:
-            session.put_rest(frames[sent:])
+            yield place, sent
