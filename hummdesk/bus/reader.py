@@ -12,6 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as Closed
+from redis.exceptions import TimeoutError as Silent
 
 from hummdesk.background import end
 from hummdesk.bus.envelope import Event, unpack
@@ -49,8 +51,9 @@ class Entry:
     events: tuple[Event, ...]
 
     @classmethod
-    def from_redis(cls, entry_id: bytes, fields: dict[bytes, bytes]) -> "Entry":
-        previous, at, *packed = fields.values()
+    def from_redis(cls, entry_id: bytes, values: Iterable[bytes]) -> "Entry":
+        """`values`: of its fields, as append.lua orders them."""
+        previous, at, *packed = values
         name, last = entry_id.decode(), len(packed) - 1
         events = (unpack(one, offset=name if place == last else f"{name}.{place}") for place, one in enumerate(packed))
         return cls(name, previous.decode(), float(at), tuple(events))
@@ -68,6 +71,7 @@ class ShardReader:
         self.lag_seconds = 0.0
         """Between the publication and the delivery of the last entry; 0 when nothing waits."""
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+        self._connection: Any = None
         self._deliver = deliver
         self._drained = drained
         self._lost = lost
@@ -99,16 +103,21 @@ class ShardReader:
         return monotonic() - self._read_at < 2 * BLOCK_SECONDS + 1
 
     async def _run(self) -> None:
-        while True:
-            try:
-                if not self._is_sure:
-                    await self._find_place()
-                await self._read()
-            except FAULTS as fault:
-                self._is_sure = False
-                log.warning("the event stream cannot be read", extra={"fault": type(fault).__name__})
-                self._go_on_without()
-                await asyncio.sleep(RETRY_SECONDS)
+        try:
+            while True:
+                try:
+                    if not self._is_sure:
+                        await self._find_place()
+                    await self._read()
+                except FAULTS as fault:
+                    self._is_sure = False
+                    log.warning("the event stream cannot be read", extra={"fault": type(fault).__name__})
+                    self._go_on_without()
+                    await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                await self._redis.connection_pool.release(connection)
 
     def _go_on_without(self) -> None:
         self._is_late = self._is_late or not self.position
@@ -131,20 +140,35 @@ class ShardReader:
         self._lost(self.shard)
 
     async def _read(self) -> None:
-        stream = self.shard.stream
-        answer = await self._redis.xread({stream: self.position}, count=BATCH, block=int(BLOCK_SECONDS * 1000))
+        try:
+            answer = await self._ask()
+        except (Closed, Silent):  # since it was used last, or this process stood still: that says nothing of Redis
+            answer = await self._ask()
         self._read_at = monotonic()
         if not answer:
             self._measure(0.0)
         passed = 0
         for _, entries in answer or ():
             for entry_id, fields in entries:
-                self._pass(Entry.from_redis(entry_id, fields))
+                self._pass(Entry.from_redis(entry_id, fields[1::2]))
                 await asyncio.sleep(0)
-                passed += sum(map(len, fields.values()))
+                passed += sum(map(len, fields))
                 if passed > STEP_BYTES:
                     await self._drained()
                     passed = 0
+
+    async def _ask(self) -> Any:
+        """What XREAD says: nothing, or for the stream its next entries as (id, names and values in turn).
+
+        On a connection of its own: what the client does around each command costs more than the answer.
+        """
+        if self._connection is None:
+            self._connection = await self._redis.connection_pool.get_connection()
+        block = int(BLOCK_SECONDS * 1000)
+        await self._connection.send_command(
+            "XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", self.shard.stream, self.position
+        )
+        return await self._connection.read_response()
 
     def _pass(self, entry: Entry) -> None:
         """Without an await, so that between two entries every socket has heard all up to the position."""
@@ -208,7 +232,7 @@ class ShardReader:
         found: list[Entry] = []
         while before and len(found) <= KEPT_ENTRIES:
             raw = await self._redis.xrange(self.shard.stream, min=first, max=before, count=BATCH)
-            found += [Entry.from_redis(*one) for one in raw]
+            found += [Entry.from_redis(entry_id, fields.values()) for entry_id, fields in raw]
             if len(raw) < BATCH:
                 break
             first = f"({found[-1].id}"

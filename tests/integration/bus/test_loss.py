@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from hummdesk.bus import emitter as emitters
 from hummdesk.bus.emitter import Emitter
-from hummdesk.bus.shards import connect, shard_of
+from hummdesk.bus.shards import COMMAND_SECONDS, connect, shard_of
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
 from tests.integration.bus.conftest import Heard, Line
@@ -92,6 +93,21 @@ async def test_a_redis_that_stands_still_delays_and_loses_nothing(
         own_redis.signal(signal.SIGCONT)
         await heard.reaches(*range(1, 60))
         assert not heard.losses
+
+
+async def test_a_process_that_stood_still_does_not_blame_redis(
+    line: Line, emitter: Emitter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its clock Redis has not answered in time."""
+    async with line.reading() as heard:
+        await emitter.emit(line.message(1))
+        await heard.reaches(1)
+        await asyncio.sleep(0.1)  # it asks for what comes next
+        time.sleep(COMMAND_SECONDS + 0.5)
+        await emitter.emit(line.message(2))
+        await heard.reaches(1, 2)
+        assert not heard.losses
+        assert "cannot be read" not in caplog.text
 
 
 async def test_a_flush_is_noticed_with_the_next_event(line: Line, emitter: Emitter) -> None:
