@@ -61,7 +61,7 @@ class Ring:
         self._completions = rings.cast("i")[first : first + COMPLETION_WORDS * completions]
         entries = _mapped(self._descriptor, ENTRY.size * SLOTS, ENTRIES)
         self._entries = entries.cast("i")
-        self._buffer = bytearray(BUFFER_BYTES)
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))  # which so stays where it is
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
         flags = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
         for slot in range(SLOTS):
@@ -113,6 +113,7 @@ class Ring:
 
 
 def ring_if_any() -> Ring | None:
+    """None where there can be no ring, which is logged: everything works without."""
     if sys.platform != "linux":
         return None
     try:
