@@ -11,9 +11,8 @@ from time import monotonic, time
 from typing import Any
 from uuid import UUID
 
+from redis import exceptions
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as Closed
-from redis.exceptions import TimeoutError as Silent
 
 from hummdesk.background import end
 from hummdesk.bus.envelope import Event, unpack
@@ -97,27 +96,24 @@ class ShardReader:
 
     async def stop(self) -> None:
         await end(self._task)
+        if self._connection is not None:
+            await self._redis.connection_pool.release(self._connection)
 
     def is_current(self) -> bool:
         """Whether Redis answered within the last two blocking reads."""
         return monotonic() - self._read_at < 2 * BLOCK_SECONDS + 1
 
     async def _run(self) -> None:
-        try:
-            while True:
-                try:
-                    if not self._is_sure:
-                        await self._find_place()
-                    await self._read()
-                except FAULTS as fault:
-                    self._is_sure = False
-                    log.warning("the event stream cannot be read", extra={"fault": type(fault).__name__})
-                    self._go_on_without()
-                    await asyncio.sleep(RETRY_SECONDS)
-        finally:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                await self._redis.connection_pool.release(connection)
+        while True:
+            try:
+                if not self._is_sure:
+                    await self._find_place()
+                await self._read()
+            except FAULTS as fault:
+                self._is_sure = False
+                log.warning("the event stream cannot be read", extra={"fault": type(fault).__name__})
+                self._go_on_without()
+                await asyncio.sleep(RETRY_SECONDS)
 
     def _go_on_without(self) -> None:
         self._is_late = self._is_late or not self.position
@@ -142,7 +138,7 @@ class ShardReader:
     async def _read(self) -> None:
         try:
             answer = await self._ask()
-        except (Closed, Silent):  # since it was used last, or this process stood still: that says nothing of Redis
+        except (exceptions.ConnectionError, exceptions.TimeoutError):  # closed while idle, or this process stood still
             answer = await self._ask()
         self._read_at = monotonic()
         if not answer:
