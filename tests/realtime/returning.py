@@ -67,10 +67,11 @@ class Returning:
         return answer
 
     async def ends(self) -> None:
-        """Read until the server has closed it."""
+        """Read until the server has closed it; events are heard."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while (await self._socket.receive()).type is aiohttp.WSMsgType.TEXT:
-                pass
+            while (frame := await self._socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                if frame.data.startswith("42"):
+                    self._take(*orjson.loads(frame.data[2:]))
 
     async def leave(self) -> None:
         """Say farewell, as `socket.disconnect()`."""
