@@ -127,9 +127,13 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
             await asyncio.sleep(LOOK_SECONDS)
 
     async def fetched(self) -> None:
-        """Return when who was closed between two polls has fetched what was left, or has had CLOSE_SECONDS for it."""
+        """Return when all that were closed have read what was left, or have had CLOSE_SECONDS for it.
+
+        Who was between two polls asks once more. A WebSocket answers the closing handshake: a process that ends before
+        it does resets the connection at its next frame, and what its client had not read yet is lost.
+        """
         for _ in range(round(CLOSE_SECONDS / LOOK_SECONDS)):
-            if not self._left:
+            if not self._left and not self._shared.closing:
                 return
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -58,4 +58,4 @@ class Batches:
                         await connection.execute("SELECT set_config('app.account_ids', %s, true)", (accounts,))
                         cursors = [await connection.execute(text.encode(), given) for text, given in statements]
                         await connection.execute("COMMIT")
-                    return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+                    return [await cursor.fetchall() if cursor.description is not None else [] for cursor in cursors]

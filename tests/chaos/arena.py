@@ -118,7 +118,7 @@ class Arena:
         """As the superuser, past every policy."""
         async with await AsyncConnection.connect(self.settings.postgres, autocommit=True) as connection:
             cursor = await connection.execute(statement.encode(), values)
-            return await cursor.fetchall() if cursor.description else []
+            return await cursor.fetchall() if cursor.description is not None else []
 
     def _service(self, name: str, *arguments: str) -> Service:
         values = {key.upper(): str(value) for key, value in asdict(self.settings).items()}

@@ -33,5 +33,5 @@ async def running(cluster: postgres.Cluster, folder: Path) -> AsyncIterator[Proc
 async def ask(url: str, question: str) -> object:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         cursor = await connection.execute(question.encode())
-        row = await cursor.fetchone() if cursor.description else None
+        row = await cursor.fetchone() if cursor.description is not None else None
         return row and row[0]

@@ -16,6 +16,9 @@ from tests.realtime.world import Account
 
 NO_REDIS = "redis://127.0.0.1:1/0"
 
+RELAYING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN \"hummdesk_jobs\"'"
+"""A row as soon as a relay is at work."""
+
 
 @asynccontextmanager
 async def process(settings: Settings, *command: str) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -45,7 +48,7 @@ async def test_a_process_that_dies_between_commit_and_publication(account: Accou
     message = {"conversationId": str(account.conversation), "content": "Hello?", "clientMessageId": "m"}
     async with process(web_settings, "relay"), process(cut_off, "serve", "--port", str(port)) as doomed:
         async with asyncio.timeout(20):
-            while await get(f"{url}/health/live") != 200:
+            while await get(f"{url}/health/live") != 200 or not await account.execute(RELAYING):
                 await asyncio.sleep(0.05)
         sender = await account.client().connect(token=account.token("customer"), url=url)
         await sender.hears("authenticated")

@@ -2,13 +2,18 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import aiohttp
+from websockets.asyncio.client import connect as open_websocket
+from websockets.frames import CloseCode
 
 from hummdesk.bus.presence import Lease, Presence
 from hummdesk.bus.shards import connect
 from hummdesk.config import Settings
+from hummdesk.listening import reserved
+from tests.js.serving import serving
 from tests.realtime.conftest import running
 from tests.realtime.world import Account
 
@@ -119,6 +124,35 @@ async def test_a_stopping_process_tells_who_is_between_two_polls(account: Accoun
                 pass
             last = asyncio.create_task(polled_late())
         assert "SERVER_SHUTDOWN" in await last
+
+
+async def test_a_stopping_process_tells_who_writes_before_reading(account: Account, web_settings: Settings) -> None:
+    """A process that is gone answers what it is sent by a reset, and that takes with it what was not read yet."""
+    with reserved("127.0.0.1", 0) as port:
+        pass
+    settings = replace(web_settings, port=port)
+    heard: list[str] = []
+
+    async def writes_and_then_reads() -> None:
+        for _ in range(5):
+            await client.send('42["heartbeat"]')
+            await asyncio.sleep(0.1)
+        client.transport.resume_reading()
+        heard.extend([str(frame) async for frame in client])
+
+    async with AsyncExitStack() as held:
+        async with serving(settings):
+            address = f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket"
+            client = await held.enter_async_context(open_websocket(address, ping_interval=None, compression=None))
+            assert str(await client.recv()).startswith("0")
+            await client.send("40" + json.dumps({"token": account.token("agent")}))
+            while '"authenticated"' not in str(await client.recv()):
+                pass
+            client.transport.pause_reading()
+            later = asyncio.create_task(writes_and_then_reads())
+        await later
+    assert any("SERVER_SHUTDOWN" in frame for frame in heard)
+    assert client.close_code == CloseCode.NORMAL_CLOSURE
 
 
 async def test_viewers_and_customers_have_no_presence(account: Account) -> None:

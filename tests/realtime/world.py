@@ -167,7 +167,7 @@ class Account:
         """As the operator, past every policy; `account` is there as a parameter."""
         async with await self.superuser() as connection:
             cursor = await connection.execute(statement, values | {"account": self.id})  # type: ignore[arg-type]
-            return await cursor.fetchall() if cursor.description else []
+            return await cursor.fetchall() if cursor.description is not None else []
 
     async def _insert(self, connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.execute("INSERT INTO accounts (account_id, name) VALUES (%s, 'Test')", (self.id,))

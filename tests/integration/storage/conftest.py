@@ -50,7 +50,7 @@ class Account:
         values = {"account": self.id, "conversation": self.conversation} | values
         async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
             cursor = await connection.execute(statement.encode(), values)
-            return await cursor.fetchall() if cursor.description else []
+            return await cursor.fetchall() if cursor.description is not None else []
 
     async def send(self, sender: Person, content: str = "Hello", **more: Any) -> Sent:
         message = NewMessage(**{"conversation_id": self.conversation, "content": content} | more)
