@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from hummdesk.bus.absences import Absences
 from hummdesk.bus.census import Census
 from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope
-from hummdesk.bus.presence import Lease, Presence
+from hummdesk.bus.presence import Presence
 from hummdesk.bus.reader import Reader
 from hummdesk.bus.shards import Shard, connect, shard_of
 from hummdesk.bus.viewers import ViewerLeases
@@ -124,7 +123,6 @@ class Node:
             typing=Typing(broadcast, timeout=settings.typing_timeout_seconds),
         )
         self._tasks: list[asyncio.Task[None]] = []
-        self._departed: deque[Lease] = deque()
 
     async def start(self) -> None:
         await self.desk.database.open()
@@ -223,7 +221,7 @@ class Node:
             if session.person is not None and session.has_presence()
         }
         for lease in await self.desk.presence.renew(list(present)):
-            await self.desk.broadcast.presence("agent_online", agent=present[lease], status="online")
+            await presence.tell(self.desk, present[lease], "online")
         await self.desk.departures.renew()
 
     async def _renew_census(self) -> None:
@@ -236,17 +234,19 @@ class Node:
         await viewing.renew(self.desk)
 
     async def _sweep_presence(self) -> None:
-        """A departure is taken from Redis by one node, which tells it as soon as PostgreSQL lets it."""
-        self._departed += await self.desk.presence.expire()
-        while self._departed:
-            await self._announce_departure(self._departed[0])
-            self._departed.popleft()
+        """Each departure, and whatever nobody has told in time, is one node's to tell; what it cannot, stays untold."""
+        gone = [(lease.account_id, lease.agent_id) for lease in await self.desk.presence.expire()]
+        for account_id, agent_id in gone + await self.desk.presence.untold():
+            await self._tell_presence(account_id, agent_id)
 
-    async def _announce_departure(self, lease: Lease) -> None:
-        async with self.desk.database.account(lease.account_id) as tx:
-            agent = await people.find_person(tx, person_id=lease.agent_id, customer=False)
-        if agent is not None:
-            await presence.gone(self.desk, agent)
+    async def _tell_presence(self, account_id: UUID, agent_id: UUID) -> None:
+        async with self.desk.database.account(account_id) as tx:
+            agent = await people.find_person(tx, person_id=agent_id, customer=False)
+        if agent is None:
+            await self.desk.presence.told(account_id, agent_id)
+        else:
+            statuses = await self.desk.presence.statuses(account_id)
+            await presence.tell(self.desk, agent, statuses.get(agent_id, "offline"))
 
     async def _watch_people(self) -> None:
         """Hear of people that the database changed. After a silence everybody connected is looked at again."""

@@ -1,11 +1,30 @@
 -- Presence: one atomic step for each of some leases. Times are Redis's own clock in milliseconds, so that nodes need not
--- agree on theirs. KEYS: leases (sorted set "account/agent/socket" by end of lease). Beside it, named below by account and
--- agent: the statuses of the account (hash by agent) and the sockets of the agent (set).
+-- agree on theirs. KEYS: leases (sorted set "account/agent/socket" by end of lease), untold (sorted set "account/agent"
+-- of those whose coming or going is to be told, by when they came or went). Beside them, named below by account and agent:
+-- the statuses of the account (hash by agent) and the sockets of the agent (set).
 -- ARGV: step, lease ms, expiry s, then account, agent and socket of each lease.
 local step, lease, expiry = ARGV[1], ARGV[2], ARGV[3]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local steps = {}
+
+if step == 'untold' then -- those that have been so for `lease`; for as long they are given to nobody else
+  local found = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - lease)
+  for _, who in ipairs(found) do
+    redis.call('ZADD', KEYS[2], now, who)
+  end
+  return found
+end
+
+local function note(account, agent)
+  redis.call('ZADD', KEYS[2], now, account .. '/' .. agent)
+  redis.call('EXPIRE', KEYS[2], expiry)
+end
+
+function steps.told(account, agent)
+  redis.call('ZREM', KEYS[2], account .. '/' .. agent)
+  return redis.call('HGET', 'hummdesk:presence:' .. account, agent)
+end
 
 function steps.leave(account, agent, socket, member)
   redis.call('ZADD', KEYS[1], 'XX', now + lease, member)
@@ -26,7 +45,11 @@ function steps.expire(account, agent, socket, member)
   end
   local status = redis.call('HGET', statuses, agent)
   redis.call('HDEL', statuses, agent)
-  return status ~= 'offline' and status
+  if status == 'offline' then
+    return false
+  end
+  note(account, agent)
+  return status
 end
 
 -- join: a new session ends an absence set by hand; renew: it does not
@@ -39,6 +62,7 @@ function steps.join(account, agent, socket, member)
   local arrived = not status or (step == 'join' and status == 'offline')
   if arrived then
     redis.call('HSET', statuses, agent, 'online')
+    note(account, agent)
   end
   redis.call('EXPIRE', statuses, expiry)
   redis.call('EXPIRE', sockets, expiry)

@@ -3,6 +3,9 @@
 An agent is present while a lease runs. A closed socket's lease is cut to the grace, a dead node's leases run out; any
 node that finds one run out takes it away, and the one that takes an agent's last announces the departure. So a reload,
 a second tab or a rolling restart within the grace is silent.
+
+Whoever brings about a coming or a going tells of it. Redis keeps it as untold until that is done: a process may die, or
+lose the answer that says what it has brought about, and then any other one tells of it.
 """
 
 import time
@@ -12,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import compress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import orjson
@@ -26,6 +29,9 @@ from hummdesk.gathering import Gathering
 Status = Literal["online", "away", "busy", "offline"]
 
 LEASES = "hummdesk:presence:leases"
+UNTOLD = "hummdesk:presence:untold"
+UNTOLD_SECONDS = 2.0
+"""Whoever has brought about a change has so long to tell of it before another process does."""
 NODES = "hummdesk:nodes"
 BATCH = 200
 """Leases in one step: Redis does nothing else meanwhile."""
@@ -52,8 +58,9 @@ class Presence:
         self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
         join = partial(self._step, "join", settings.presence_lease_seconds)
         leave = partial(self._step, "leave", settings.presence_grace_seconds)
-        self._joining: Gathering[Lease, bool] = Gathering(join, most=BATCH)
-        self._leaving: Gathering[Lease, bool] = Gathering(leave, most=BATCH)
+        self._joining: Gathering[Lease, bytes | None] = Gathering(join, most=BATCH)
+        self._leaving: Gathering[Lease, bytes | None] = Gathering(leave, most=BATCH)
+        self._telling: Gathering[Lease, bytes | None] = Gathering(partial(self._step, "told", 0), most=BATCH)
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -65,7 +72,7 @@ class Presence:
 
     async def join(self, lease: Lease) -> bool:
         """Begin a lease; tells whether the agent came online by it."""
-        return await self._joining.ask(lease)
+        return bool(await self._joining.ask(lease))
 
     async def renew(self, leases: list[Lease]) -> list[Lease]:
         """Prolong the leases, and make those again that Redis has lost; give those whose agent came online by it."""
@@ -89,6 +96,17 @@ class Presence:
             )
         leases = [Lease.from_member(member) for member in ended]
         return list(compress(leases, await self._step("expire", 0, leases)))
+
+    async def untold(self) -> list[tuple[UUID, UUID]]:
+        """Agents, as (account, agent), of whose coming or going nobody has told in time; each to one caller."""
+        async with translated():
+            found = await self._call("untold", UNTOLD_SECONDS, [])
+        return [(UUID(account), UUID(agent)) for account, agent in (who.decode().split("/") for who in found)]
+
+    async def told(self, account_id: UUID, agent_id: UUID) -> Status:
+        """Note that an agent's coming or going has been told; gives the status as it is after that."""
+        status = await self._telling.ask(Lease(account_id, agent_id, ""))
+        return cast(Status, status.decode()) if status else "offline"
 
     async def change(self, account_id: UUID, agent_id: UUID, status: Status) -> Status:
         """Set an agent's status by hand; gives the one before."""
@@ -125,14 +143,20 @@ class Presence:
                 by_role[role] = by_role.get(role, 0) + number
         return {"nodes": len(alive), "connections": sum(by_role.values()), "byRole": by_role}
 
-    async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bool]:
-        """Take a step of the script for each of these leases; tells for each whether its agent came, or went, by it."""
+    async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bytes | None]:
+        """Take a step of the script for each of these leases; gives for each the agent's status if the step changed it.
+
+        Of `told` it is the status as it is.
+        """
         if not leases:
             return []
         about = [str(part) for lease in leases for part in (lease.account_id, lease.agent_id, lease.sid)]
-        args: list[str | int] = [step, int(seconds * 1000), self._settings.presence_ttl_seconds, *about]
         async with translated():
-            return [bool(answer) for answer in await self._script(keys=[LEASES], args=args)]
+            return await self._call(step, seconds, about)
+
+    async def _call(self, step: str, seconds: float, about: list[str]) -> list[Any]:
+        args: list[str | int] = [step, int(seconds * 1000), self._settings.presence_ttl_seconds, *about]
+        return list(await self._script(keys=[LEASES, UNTOLD], args=args))
 
 
 def _statuses(account_id: UUID) -> str:

@@ -10,7 +10,7 @@ from hummdesk.background import soon
 from hummdesk.bus.presence import Lease
 from hummdesk.desk import Desk, Payload
 from hummdesk.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized, Unavailable
-from hummdesk.handlers import viewing
+from hummdesk.handlers import presence, viewing
 from hummdesk.models import ANSWERING, Person
 from hummdesk.sockets import Session, TokenBucket
 
@@ -133,7 +133,7 @@ def lease_of(session: Session, person: Person) -> Lease:
 async def _arrive(desk: Desk, session: Session, person: Person) -> None:
     try:
         if await desk.presence.join(lease_of(session, person)):
-            await desk.broadcast.presence("agent_online", agent=person, status="online")
+            await presence.tell(desk, person, "online")
     except Unavailable:
         log.warning("presence waits for Redis")  # the next renewal makes the lease
 

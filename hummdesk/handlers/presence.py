@@ -36,12 +36,25 @@ async def _change(desk: Desk, agent: Person, status: Status) -> None:
 
 async def _announce(desk: Desk, agent: Person, status: Status) -> None:
     if status == "offline":
-        await gone(desk, agent)
+        await _gone(desk, agent)
     else:
         await desk.broadcast.presence("agent_online", agent=agent, status=status)
 
 
-async def gone(desk: Desk, agent: Person) -> None:
+async def tell(desk: Desk, agent: Person, status: Status) -> None:
+    """Tell that an agent has come or gone, and again until what was told last is how it stands.
+
+    Two processes may tell in another order than they brought it about; whoever tells of the older one last finds out.
+    """
+    while True:
+        await _announce(desk, agent, status)
+        stands = await desk.presence.told(agent.account_id, agent.id)
+        if (stands == "offline") == (status == "offline"):
+            return
+        status = stands
+
+
+async def _gone(desk: Desk, agent: Person) -> None:
     """Note when an agent was last seen, and tell the account."""
     async with desk.database.account(agent.account_id) as tx:
         seen_at = await people.seen(tx, user_id=agent.id)

@@ -91,6 +91,24 @@ async def test_an_agent_of_a_dead_process_goes_offline_with_the_lease(account: A
     await dead.close()
 
 
+async def test_what_a_process_did_not_live_to_tell_another_one_tells(account: Account, web_settings: Settings) -> None:
+    """Or what it did not hear that it has brought about, since the answer of Redis was lost."""
+    viewer = await account.connect("viewer")
+    mute = Presence(connect(web_settings.redis), replace(web_settings, presence_grace_seconds=0))
+    lease = Lease(account.id, account.people["agent"].id, "a-socket-of-a-mute-process")
+    assert await mute.join(lease)
+    assert not await mute.join(lease), "what a repeated question is answered"
+    assert (await viewer.hears("agent_online"))["status"] == "online"
+    await mute.leave(lease)
+    while lease not in await mute.expire():  # or the process under test was faster
+        if await status_of(viewer, account, "agent") == "offline":
+            break
+    await viewer.hears("agent_offline")
+    await asyncio.sleep(3)
+    assert viewer.names().count("agent_online") == viewer.names().count("agent_offline") == 0, "each of them once"
+    await mute.close()
+
+
 async def test_a_stopping_process_sends_its_clients_on(account: Account, web_settings: Settings) -> None:
     viewer = await account.connect("viewer")
     async with running(web_settings, name="stopping") as (url, _):
