@@ -1,4 +1,4 @@
-"""Servers as the authors of the protocol configure theirs for their tests, in this process, on a port of their own."""
+"""Servers in this process, on a port of their own."""
 
 import asyncio
 import gc
@@ -15,10 +15,7 @@ from sanic import Sanic
 
 from hummdesk.engine import EngineIOServer, SocketIOServer
 
-PING_SECONDS = 0.3
-TIMEOUT_SECONDS = 0.2
 MAX_PAYLOAD = 1_000_000
-TIMES = {"ping_interval": PING_SECONDS, "ping_timeout": TIMEOUT_SECONDS, "max_http_buffer_size": MAX_PAYLOAD}
 
 _names = (f"engine{number}" for number in itertools.count())
 
@@ -92,9 +89,15 @@ async def heard(websocket: aiohttp.ClientWebSocketResponse) -> Any:
 
 
 @pytest.fixture
-async def server() -> EngineIOServer:
+def times() -> dict[str, float]:
+    """No heartbeat comes in between, however long a test takes; those of the heartbeat have their own."""
+    return {"ping_interval": 25, "ping_timeout": 20}
+
+
+@pytest.fixture
+async def server(times: dict[str, float]) -> EngineIOServer:
     """An echo."""
-    server = EngineIOServer(**TIMES, async_handlers=False)
+    server = EngineIOServer(**times, max_http_buffer_size=MAX_PAYLOAD, async_handlers=False)
 
     @server.on("message")
     async def message(sid: str, data: Any) -> None:

@@ -9,15 +9,15 @@ import aiohttp
 import pytest
 
 from hummdesk.engine import SocketIOServer
-from tests.engine.conftest import TIMES, Desk, heard, serving
+from tests.engine.conftest import Desk, heard, serving
 
 CONNECT_SECONDS = 0.25
 
 
 @pytest.fixture
-async def server() -> SocketIOServer:
+async def server(times: dict[str, float]) -> SocketIOServer:
     """The application of the protocol's own tests, with handlers by name."""
-    server = SocketIOServer(**TIMES, connect_timeout=CONNECT_SECONDS, cors_allowed_origins="*")
+    server = SocketIOServer(**times, connect_timeout=CONNECT_SECONDS, cors_allowed_origins="*")
 
     async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         namespace = "/" if "sid" not in environ else "/custom"
@@ -169,10 +169,9 @@ async def test_disconnecting_from_the_main_namespace(connected: Any, server: Soc
     reasons: list[str] = []
     server.on("disconnect", lambda sid, reason: reasons.append(reason))
     await connected.send_str("41")
-    assert await connected.receive_str() == "2"
-    assert reasons == ["client disconnect"]
     await connected.send_str("40")
     assert (await heard(connected))[:2] in ("40", "42")
+    assert reasons == ["client disconnect"]
 
 
 async def test_disconnecting_from_a_custom_namespace(connected: Any) -> None:
