@@ -13,8 +13,11 @@ help: ## what there is to make
 run: $(READY) web ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
 	@exec $(BIN)/python -m hummdesk up $(ARGS)
 
-test: $(READY) web haproxy chromium prometheus ## every test, with coverage (ARGS="tests/house -k token --no-cov -n 0" for some)
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=term $(ARGS)
+test: $(READY) web haproxy chromium prometheus ## every test (ARGS="tests/house -k token -n 0" for some)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+coverage: ## every test, and which lines they reach in all processes, which takes twice the processor's time
+	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term $(ARGS)"
 
 haproxy: # for the test of deploy/haproxy.cfg, which says so if it is skipped
 	@command -v haproxy >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
@@ -73,5 +76,5 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $(READY)
 
-.PHONY: help run test chromium web chaos haproxy prometheus check bench eval fit lock clean
+.PHONY: help run test coverage chromium web chaos haproxy prometheus check bench eval fit lock clean
 .DEFAULT_GOAL := help

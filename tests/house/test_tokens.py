@@ -109,15 +109,14 @@ FORGED: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 def test_a_forged_token_is_refused_and_never_quoted(forge: Callable[[], object]) -> None:
     token = forge()
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(Unauthorized) as refusal:
         tokens.verify(SETTINGS, token)
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1
     assert refusal.value.payload()["message"] == tokens.REFUSED
     if isinstance(token, str) and len(token) > 20:
         assert token not in "".join(traceback.format_exception(refusal.value))

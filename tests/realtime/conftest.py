@@ -44,7 +44,7 @@ def web_settings(settings: Settings) -> Settings:
         presence_grace_seconds=0.6,
         presence_lease_seconds=3,
         typing_timeout_seconds=0.5,
-        auth_timeout_seconds=1.0,
+        auth_timeout_seconds=2.5,
         rate_limit_events_per_second=0,
         rate_limit_connects_per_minute=0,
         metrics_accounts=10_000,

@@ -103,7 +103,6 @@ async def test_events_that_are_not_in_the_table(account: Account, event: str) ->
     await agent.do("list_conversations", {})
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     ("event", "payload"),
     [
@@ -116,9 +115,9 @@ async def test_events_that_are_not_in_the_table(account: Account, event: str) ->
 async def test_a_sprawling_payload_costs_nobody_else_anything(account: Account, event: str, payload: Any) -> None:
     agent = await account.connect("agent")
     conversation = {"conversationId": str(account.conversation)} if event == "send_message" else {}
-    started = time.perf_counter()
+    started = time.process_time()
     answer = await agent.ask(event, payload | conversation)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5, "of client and server, both in this process"
     assert answer["error"]["code"] == "VALIDATION_ERROR"
     assert len(str(answer)) < 2000
 
