@@ -8,7 +8,7 @@ PAGES := hummdesk/web/built
 SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name '*.tsbuildinfo' \) -prune -o -type f -print)
 
 help: ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
 
 run: $(READY) web ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
 	@exec $(BIN)/python -m hummdesk up $(ARGS)

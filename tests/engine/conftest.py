@@ -120,7 +120,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 async def gone(kind: type, concerns: Callable[[Any], bool]) -> None:
     """Wait until no such object is left."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while [thing for thing in gc.get_objects() if type(thing) is kind and concerns(thing)]:
             await asyncio.sleep(0.1)
             gc.collect()

@@ -1,5 +1,6 @@
 """What operators ask of a web process."""
 
+import asyncio
 import json
 import logging
 from dataclasses import replace
@@ -23,8 +24,9 @@ async def test_health_and_metrics(account: Account) -> None:
     await agent.refused("no_such_event", {})
     async with aiohttp.ClientSession(account.url) as session:
         assert (await (await session.get("/health/live")).json()) == {"status": "ok"}
-        ready = await session.get("/health/ready")
-        assert ready.status == 200
+        async with asyncio.timeout(15):
+            while (ready := await session.get("/health/ready")).status != 200:
+                await asyncio.sleep(0.1)
         assert (await ready.json())["checks"] == {"postgresql": "ok", "redis": "ok", "bus": "ok"}
         figures = await (await session.get("/metrics")).text()
         assert (await session.get("/")).status == 200

@@ -132,7 +132,7 @@ async def test_an_unsafe_draft_is_replaced_by_the_embedded_providers(pipeline: P
 
 
 async def test_what_may_pass_is_tried_again_and_then_the_embedded_provider_answers(pipeline: Pipeline) -> None:
-    async with working(pipeline, "openai", ai_max_attempts=3, ai_classify_seconds=1.5) as played:
+    async with working(pipeline, "openai", ai_max_attempts=3, ai_classify_seconds=3.0) as played:
         played.plays(fails(500), says(CLASSIFICATION))
         message = await pipeline.ask(QUESTION, assigned=False)
         told = await told_of(pipeline, message, "classification")
