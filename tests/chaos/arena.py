@@ -25,7 +25,7 @@ from tests.conftest import make_reachable_directory
 from tests.realtime.world import Account
 
 READY_SECONDS = 30.0
-OURS = {"PROMETHEUS_MULTIPROC_DIR", "COVERAGE_PROCESS_CONFIG"}
+UNSHARED = {"PROMETHEUS_MULTIPROC_DIR", "COVERAGE_PROCESS_CONFIG"}
 """What the processes under test do not share with the test: its metrics, and that every line is counted."""
 WEB, RELAY, WORKER = "web", "relay", "worker"
 
@@ -123,7 +123,7 @@ class Arena:
 
     def _service(self, name: str, *arguments: str) -> Service:
         values = {key.upper(): str(value) for key, value in asdict(self.settings).items()}
-        env = {key: value for key, value in os.environ.items() if key not in OURS} | values
+        env = {key: value for key, value in os.environ.items() if key not in UNSHARED} | values
         return Service(
             name=name,
             command=(sys.executable, "-m", *arguments),

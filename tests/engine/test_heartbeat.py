@@ -53,8 +53,12 @@ async def test_websocket_heartbeat(desk: Desk) -> None:
 
 @pytest.mark.alone
 async def test_websocket_silence_closes(desk: Desk) -> None:
-    websocket = await desk.websocket()
-    await heard(websocket)
-    started = asyncio.get_running_loop().time()
-    assert await heard(websocket) is None
-    assert 0.45 < asyncio.get_running_loop().time() - started < 2
+    loop = asyncio.get_running_loop()
+    waited = []
+    for _ in range(3):
+        websocket = await desk.websocket()
+        await heard(websocket)
+        started = loop.time()
+        assert await heard(websocket) is None
+        waited.append(loop.time() - started)
+    assert 0.45 < min(waited) < 0.8
