@@ -116,9 +116,12 @@ def relay(home: Path) -> None:
     """Move committed AI jobs from PostgreSQL to the Celery broker."""
     settings = _settings(home)
     with _metrics_directory():
+        import uvloop
+
         from hummdesk import relay
 
-        asyncio.run(relay.run(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(relay.run(settings))
 
 
 @main.command()

@@ -44,7 +44,7 @@ from hummdesk.teller import Teller
 log = logging.getLogger(__name__)
 
 BATCH = 200
-GATHER_SECONDS = (0.005, 0.2)
+GATHER_SECONDS = (0.02, 0.2)
 """Between two looks at whether the workers are still busy, and the longest that is waited for them: what arrives
 meanwhile goes to the broker in one task. Few large ones cost a worker, and PostgreSQL, a fifth of many small ones."""
 

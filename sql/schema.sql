@@ -1,7 +1,8 @@
 -- The database as it is now. Read this; the migrations beside it are how it came about, and a test holds the two equal.
 --
--- account_id comes first in every table, primary key and index, so that an account's rows lie together, can be moved
--- together, and are never reached without naming it. Ids are UUIDs of version 7, made by the application.
+-- account_id comes first in every table, primary key and index (but the relay's, which has no account), so that an
+-- account's rows lie together, can be moved together, and are never reached without naming it. Ids are UUIDs of version
+-- 7, made by the application.
 -- Row-level security stands under what the application checks: see the end of this file.
 
 -- Which migrations have been applied; the checksum tells one that was edited afterwards.
@@ -318,7 +319,7 @@ CREATE TABLE ai_jobs (
 ) WITH (fillfactor = 70);
 -- The only indexes that a run's changes of state touch, each once, when it leaves: the others stay in the page.
 CREATE INDEX ai_jobs_open ON ai_jobs (account_id, conversation_id) WHERE announced_at IS NULL;
-CREATE INDEX ai_jobs_waiting ON ai_jobs (account_id, id) WHERE published_at IS NULL;
+CREATE INDEX ai_jobs_waiting ON ai_jobs (available_at) WHERE published_at IS NULL;
 
 -- What a run has found, kept in the transaction that ends it: so a run has one result, and it can be told again.
 CREATE TABLE ai_results (

