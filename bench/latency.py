@@ -6,14 +6,13 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from itertools import cycle
 from statistics import median
 
 from bench import cores, npm
 from bench.contenders import PEERS, Server, environment, hummdesk, node, run
 from bench.rounds import OURS, Bench, Round
-from bench.talk import TEXT, Talk, talking
+from bench.talk import TEXT, TEXTS, Talk, talking
 from bench.world import World
 
 PAUSE_SECONDS = 0.01
@@ -43,13 +42,14 @@ async def node_with_bullmq(world: World) -> AsyncIterator[Server]:
 
 
 async def ai_start(bench: Bench) -> Round:
-    """P7: milliseconds from a message's timestamp, just before its commit, to `ai_processing_started` at an agent."""
+    """P7: milliseconds from a message's commit, as PostgreSQL dates it, to `ai_processing_started` at an agent."""
 
     async def measure(server: Server) -> float:
         async with talking(bench.world, server, senders=4) as talk:
             await _start(talk, 0)  # the worker may not be up yet
-            found = [await _start(talk, number) for number in range(bench.size.trials)]
-            return median(found)
+            started = dict([await _start(talk, number) for number in range(bench.size.trials)])
+            stored = await bench.world.committed(started)
+            return median((started[message] - stored[message]) * 1000 for message in started)
 
     with bench.world.on_both_cores():
         return {"P7": await bench.each({"node": node_with_bullmq, OURS: hummdesk_with_ai}, measure)}
@@ -83,14 +83,15 @@ async def _keeps_up(talk: Talk, *, seconds: float) -> tuple[float, float]:
             ended += 1
 
     talk.on_event, talk.on_answer = heard, lambda *_: None
+    talks = list(zip(talk.senders, cycle(TEXTS), strict=False))  # everybody has one matter
     began = time.perf_counter()
     half = (began, 0)
-    for sent, sender in zip(range(1, int(OFFERED * seconds) + 1), cycle(talk.senders), strict=False):
+    for sent, (sender, text) in zip(range(1, int(OFFERED * seconds) + 1), cycle(talks), strict=False):
         if (early := began + sent / OFFERED - time.perf_counter()) > 0:
             await asyncio.sleep(early)
         if half[0] == began and sent >= OFFERED * seconds / 2:
             half = (time.perf_counter(), ended)
-        sender.say(TEXT)
+        sender.say(text)
     talk.check()
     return (ended - half[1]) / (time.perf_counter() - half[0]), sent - ended
 
@@ -115,13 +116,13 @@ async def emits(bench: Bench) -> Round:
     return {"P9": await bench.each({OURS: hummdesk}, measure)}
 
 
-async def _start(talk: Talk, number: int) -> float:
-    stored: dict[str, float] = {}
+async def _start(talk: Talk, number: int) -> tuple[str, float]:
+    """A message, and when an agent heard that its run has begun, by the clock."""
+    stored: set[str] = set()
     started: dict[str, float] = {}
 
     def answered(_: object, answer: bytes) -> None:
-        receipt = json.loads(answer[answer.index(b"[") :])[0]
-        stored[receipt["messageId"]] = datetime.fromisoformat(receipt["timestamp"]).timestamp()
+        stored.add(json.loads(answer[answer.index(b"[") :])[0]["messageId"])
 
     def heard(event: bytes) -> None:
         if event.startswith(STARTED):
@@ -130,10 +131,10 @@ async def _start(talk: Talk, number: int) -> float:
 
     talk.on_answer, talk.on_event = answered, heard
     talk.senders[number % len(talk.senders)].say(TEXT)
-    await talk.until(lambda: stored.keys() & started.keys())
+    await talk.until(lambda: stored & started.keys())
     await asyncio.sleep(PAUSE_SECONDS)
-    message = next(iter(stored))
-    return (started[message] - stored[message]) * 1000
+    [message] = stored
+    return message, started[message]
 
 
 @asynccontextmanager

@@ -11,6 +11,34 @@ from bench.sockets import PATIENCE_SECONDS, Crowd, Lost, SocketIOReceiver
 from bench.world import Customer, World
 
 TEXT = "Hello, the parcel has not arrived yet. Where is it?"
+TEXTS = (
+    TEXT,
+    "I was charged twice for the same order, please refund one of the payments.",
+    "The app crashes every time I open the settings on my phone",
+    "How do I reset my password?",
+    "thanks, that solved it!",
+    "Do you ship to Norway, and what would it cost for a parcel of three kilos?",
+    "My invoice from March shows the old address of our company. Could you send a corrected one to our accounting?",
+    "cancel my subscription",
+    "The zip of the tent broke on the second night. I have pictures if you need them.",
+    "Is there a discount for schools? We would need about forty licences until the end of the year.",
+    "I still cannot log in, the code by text message never arrives",
+    "Your driver left the box in the rain and everything in it is wet. This is the third time!",
+    "What are your opening hours on Saturday?",
+    "The coupon SPRING10 is not accepted at the checkout",
+    "Can I change the size of the boots that I ordered this morning? They have not been sent yet.",
+    "Export to CSV gives an empty file since the last update; we need it for the report due on Friday.",
+    "Wo bleibt meine Bestellung? Sie sollte schon am Montag da sein.",
+    "Je voudrais retourner un article, comment faire ?",
+    "No puedo pagar con mi tarjeta, me sale un error.",
+    "great service, my compliments to Maria who helped me yesterday",
+    "Please delete my account and all data that you keep about me.",
+    "How long is the warranty on the stove, and does it cover the igniter?",
+    "The video call has no sound on the other side, though the microphone works in other programs. We have tried two"
+    " laptops and a phone, with and without a headset, at home and in the office.",
+    "Who can I talk to about a partnership?",
+)
+"""Of several lengths and kinds: what a model reads twice in a batch it may read once."""
 
 
 class Sender(SocketIOReceiver):

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,13 @@ class World:
         async with Redis.from_url(self.settings.redis) as client:
             await client.flushall()
 
+    async def committed(self, messages: Collection[str]) -> dict[str, float]:
+        """When these were, by the clock in seconds."""
+        query = "SELECT id::text, EXTRACT(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM messages"
+        async with await psycopg.AsyncConnection.connect(self.settings.postgres) as connection:
+            found = await connection.execute(f"{query} WHERE id::text = ANY(%s)".encode(), [list(messages)])
+            return dict(await found.fetchall())
+
     def environment(self, port: int) -> dict[str, str]:
         """How a server reaches it."""
         return {
@@ -106,6 +113,8 @@ def opened() -> Iterator[World]:
 async def _open(folder: Path, held: AsyncExitStack) -> World:
     cluster = await postgres.prepare(folder)
     held.callback(cluster.tidy)
+    with (cluster.data / "postgresql.auto.conf").open("a") as file:
+        file.write("track_commit_timestamp = on\n")
     database = await postgres.start(cluster, folder)
     held.push_async_callback(database.stop)
     server = redis.prepare(folder)

@@ -44,7 +44,7 @@ from hummdesk.teller import Teller
 log = logging.getLogger(__name__)
 
 BATCH = 200
-GATHER_SECONDS = (0.02, 0.2)
+GATHER_SECONDS = (0.01, 0.2)
 """Between two looks at whether the workers are still busy, and the longest that is waited for them: what arrives
 meanwhile goes to the broker in one task. Few large ones cost a worker, and PostgreSQL, a fifth of many small ones."""
 
@@ -149,9 +149,9 @@ class Relay:
         """Let runs come together while no worker has time for them."""
         pause, longest = GATHER_SECONDS
         for _ in range(round(longest / pause)):
+            await asyncio.sleep(pause)  # also because a worker needs the processor now
             if not await self._waiting("classification"):
                 return
-            await asyncio.sleep(pause)
 
     async def _waiting(self, queue: Queue) -> int:
         """Tasks that no worker has taken."""
