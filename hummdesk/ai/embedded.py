@@ -24,7 +24,7 @@ from hummdesk.ai.protocol import (
     Priority,
     SourceKind,
 )
-from hummdesk.ai.retrieval import Passage, Shelf, questions
+from hummdesk.ai.retrieval import Passage, Shelf, confidence, questions
 from hummdesk.ai.signals import Reading
 from hummdesk.ai.text import plain
 
@@ -110,7 +110,7 @@ def look_up(reading: Reading, knowledge: Knowledge) -> list[Found]:
     asked = questions(reading.text)
     encoded = np.vstack([reading.encoded, encode(asked[1:])])
     in_scope = signals.scope(reading)
-    return [Found(pages[int(match.page)], shelf.confidence(match, in_scope)) for match in shelf.search(asked, encoded)]
+    return [Found(pages[int(match.page)], confidence(match, in_scope)) for match in shelf.search(asked, encoded)]
 
 
 @lru_cache(maxsize=4)
@@ -126,11 +126,7 @@ def _shelf(knowledge: Knowledge) -> tuple[list[Page], Shelf]:
         Page(Citation(kind="past_answer", title=one.question, id=one.id), one.answer, claims=not one.instead_of_draft)
         for one in knowledge.past_answers
     ]
-    passages = [
-        Passage(str(number), text, asked=text in page.questions)
-        for number, page in enumerate(pages)
-        for text in page.texts
-    ]
+    passages = [Passage(str(number), text) for number, page in enumerate(pages) for text in page.texts]
     return pages, Shelf(passages, encode([passage.text for passage in passages]))
 
 

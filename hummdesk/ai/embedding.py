@@ -1,7 +1,7 @@
 """Texts as vectors: what means the same is near, in whichever language it is said and however it is put.
 
 The encoder's vectors, less what they have in common, turned so that it matters less how a wish is phrased ("how do I
-…", "please help me to …") than what is wished for (see fitting.py).
+…", "please help me to …") than what is wished for, and what asks for the same article is near (see fitting.py).
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from hummdesk.ai.encoder import Vectors, encode
 from hummdesk.ai.fitted import fitted
 
-MODEL = "use-multilingual-3/2"
+MODEL = "use-multilingual-3/3"
 """Changes with all that changes a vector: those of another MODEL are not comparable."""
 
 DIMENSIONS = 256

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,11 @@ FILE = Path(__file__).with_name("fitted.npz")
 
 
 @cache
-def fitted() -> Mapping[str, NDArray[np.float32]]:
-    """By name, as 32-bit floats: the file keeps some of them in fewer bits."""
+def fitted() -> Mapping[str, NDArray[Any]]:
+    """By name, as 32-bit floats, though the file keeps some in fewer bits; `scope_examples` stay in 8, being many."""
     with np.load(FILE, allow_pickle=False) as stored:
-        values = {name: stored[name].astype(np.float32) for name in stored.files}
-    return values | {"neighbours": values["neighbours"] * values["neighbour_scale"]}
+        values = {name: stored[name] for name in stored.files}
+    scope_examples = values.pop("scope_examples")
+    floats = {name: value.astype(np.float32) for name, value in values.items()}
+    floats["neighbours"] *= floats["neighbour_scale"]
+    return floats | {"scope_examples": scope_examples}

@@ -2,9 +2,13 @@
 
 The projection of embedding.py comes first: the covariance of one wish put in many ways shows in which directions
 vectors differ though the meaning is the same; dividing by it makes these matter less (Hatch and others, Within-class
-covariance normalization, 2006). What is left is turned to its main directions. On these vectors the heads are fitted,
-logistic regressions with a penalty on large weights; the temperature of the topic is chosen on examples that the
-head has not seen.
+covariance normalization, 2006). What is left is turned to its main directions, and these a little further: what asks
+for one article is drawn together, away from what asks for the others of the same company (InfoNCE; van den Oord and
+others, 2018), in few steps, since more of them help no company that is not among the examples.
+
+On these vectors the heads are fitted, logistic regressions with a penalty on large weights; the temperature of the
+topic is chosen on examples that the head has not seen. Whether a help desk is asked at all is told by a kernel ridge
+regression: what is asked elsewhere lies in no one direction.
 """
 
 from collections.abc import Sequence
@@ -22,6 +26,14 @@ EXAMPLES = Path(__file__).with_name("examples")
 
 SMOOTHING = 3.0
 """Times the mean variance, added to the covariance of phrasing: how far from dividing by it in full."""
+
+DRAWN, PACE, CONTRAST = 20, 0.001, 10.0
+"""Steps that draw articles together, their length, and how much nearer counts more."""
+
+SCOPE_DIRECTIONS = 128
+SCOPE_RIDGE = 1.0
+OUTSIDE = 3.0
+"""What an example of what no help desk is asked counts beside one of what it is: there are fewer."""
 
 STEPS = 300
 FOLDS = 5
@@ -45,12 +57,27 @@ def examples(name: str, folder: Path = EXAMPLES) -> list[Example]:
     ]
 
 
+def companies(folder: Path = EXAMPLES) -> list[list[list[str]]]:
+    """Of each company in questions.txt, of each of its articles: title, title with body, what is asked."""
+    found: list[list[list[str]]] = []
+    for line in (folder / "questions.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            found.append([])
+        elif line.startswith("["):
+            title, body = line[1:].split("] ", maxsplit=1)
+            found[-1].append([title, f"{title}. {body}"])
+        else:
+            found[-1][-1].append(line[2:])
+    return found
+
+
 def fit() -> dict[str, Numbers]:
     """All that fitted.npz holds, by name."""
     categories, sentiments = examples("categories"), examples("sentiment")
     read = encode([example.text for example in categories])
     mean = read.mean(axis=0)
-    projection = _projection(read - mean)
+    asked = [[encode(texts) for texts in articles] for articles in companies()]
+    projection = _drawn_together(_projection(read - mean), [[one - mean for one in articles] for articles in asked])
     found = {"mean": mean, "projection": projection}
 
     def vectors(encoded: Vectors) -> Vectors:
@@ -63,6 +90,10 @@ def fit() -> dict[str, Numbers]:
     found["neighbours"] = known
     found["neighbour_labels"] = labels.astype(np.float32)
     found["topic_temperature"] = np.array([_temperature(known, labels)], dtype=np.float32)
+
+    inside = np.vstack([read, *(texts for articles in asked for texts in articles)])
+    elsewhere = [*outside, *examples("outside")]
+    found |= _scope(inside, encode([example.text for example in elsewhere]), mean)
 
     felt = heads.feeling(encode([example.text for example in sentiments]), mean)
     feelings = _numbers(sentiments, heads.SENTIMENTS)
@@ -82,7 +113,7 @@ def fit() -> dict[str, Numbers]:
 
 
 def write(found: dict[str, Numbers], path: Path = fitted.FILE) -> None:
-    """In as few bits as the answers need: a vector of the examples in 8, the projection in 16."""
+    """In as few bits as the answers need: vectors of examples in 8, what turns them in 16."""
     scale = float(np.abs(found["neighbours"]).max()) / 127
     stored: dict[str, NDArray[np.generic]] = {
         **found,
@@ -90,6 +121,8 @@ def write(found: dict[str, Numbers], path: Path = fitted.FILE) -> None:
         "neighbours": np.round(found["neighbours"] / scale).astype(np.int8),
         "neighbour_labels": found["neighbour_labels"].astype(np.uint8),
         "neighbour_scale": np.array([scale], dtype=np.float32),
+        "scope_directions": found["scope_directions"].astype(np.float16),
+        "scope_examples": np.round(found["scope_examples"] * heads.SCOPE_LEVELS).astype(np.int8),
     }
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **stored)
@@ -120,12 +153,53 @@ def _projection(centred: Vectors) -> Numbers:
     values, directions = np.linalg.eigh(covariance + SMOOTHING * np.trace(covariance) / WIDTH * np.eye(WIDTH))
     whitening: Vectors = directions @ np.diag(values**-0.5) @ directions.T
     whitened = centred @ whitening
-    main = np.linalg.eigh(whitened.T @ whitened)[1][:, ::-1][:, :DIMENSIONS]
+    projection: Numbers = whitening @ _main_directions(whitened, DIMENSIONS)
+    return projection
+
+
+def _main_directions(vectors: Vectors, number: int) -> Numbers:
+    main = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)[1][:, ::-1][:, :number]
     # A direction has two signs; a fixed one keeps the file the same.
-    main = main * np.sign(main[np.abs(main).argmax(axis=0), np.arange(DIMENSIONS)])
-    projection = whitening @ main
+    signed: Numbers = main * np.sign(main[np.abs(main).argmax(axis=0), np.arange(number)])
+    return signed
+
+
+def _drawn_together(projection: Numbers, companies: Sequence[Sequence[Vectors]]) -> Numbers:
+    """Of each company, of each article the texts, less the mean. By Adam (Kingma and Ba, 2015)."""
+    texts = sum(len(article) for articles in companies for article in articles)
+    projection = projection / np.linalg.norm(projection, axis=0).mean()
+    slope = steepness = np.zeros_like(projection)
+    for step in range(1, DRAWN + 1):
+        gradient = np.sum([_apart(projection, articles) for articles in companies], axis=0) / texts
+        slope, steepness = 0.9 * slope + 0.1 * gradient, 0.99 * steepness + 0.01 * gradient**2
+        projection = projection - PACE * (slope / (1 - 0.9**step)) / (np.sqrt(steepness / (1 - 0.99**step)) + 1e-8)
     rounded: Numbers = (projection / np.abs(projection).max()).astype(np.float16).astype(np.float32)
     return rounded
+
+
+def _apart(projection: Numbers, articles: Sequence[Vectors]) -> Numbers:
+    """The gradient of what keeps the texts of an article apart, and near to those of others."""
+    texts = np.vstack(articles)
+    whose = np.repeat(np.arange(len(articles)), [len(one) for one in articles])
+    projected = texts @ projection
+    lengths = np.linalg.norm(projected, axis=1, keepdims=True)
+    seen = projected / lengths
+    near = np.exp(CONTRAST * (seen @ seen.T - 1)) * (1 - np.eye(len(texts)))
+    own = near * (whose[:, None] == whose)
+    pull = CONTRAST * (near / near.sum(axis=1, keepdims=True) - own / own.sum(axis=1, keepdims=True))
+    moved = (pull + pull.T) @ seen
+    gradient: Numbers = texts.T @ ((moved - seen * (moved * seen).sum(axis=1, keepdims=True)) / lengths)
+    return gradient
+
+
+def _scope(inside: Vectors, outside: Vectors, mean: Vectors) -> dict[str, Numbers]:
+    both = np.vstack([inside, outside])
+    directions = _main_directions(heads.feeling(both, mean), SCOPE_DIRECTIONS)
+    known = heads.scope_seen(both, mean, directions)
+    wanted = np.repeat([1.0, -1.0], [len(inside), len(outside)])
+    ridge = SCOPE_RIDGE / np.repeat([1.0, OUTSIDE], [len(inside), len(outside)])
+    weights = np.linalg.solve(heads.scope_kernel(known, known) + np.diag(ridge), wanted)
+    return {"scope_directions": directions, "scope_examples": known, "scope_weights": weights.astype(np.float32)}
 
 
 def _temperature(known: Vectors, labels: NDArray[np.int64]) -> float:

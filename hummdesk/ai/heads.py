@@ -34,12 +34,35 @@ SHARPNESS = 10.0
 DOUBT = 0.02
 """What the neighbours leave to a topic that none of them has."""
 
+SCOPE_LEVELS = 127
+"""How finely `scope_examples` are stored."""
+SCOPE_SHARPNESS = 3.0
+"""The same as SHARPNESS, among the examples of what a help desk is asked and of what it is not."""
+
 
 def topic(vectors: Vectors) -> Vectors:
     """A row of probabilities for each vector of `embed`, in the order of TOPICS."""
     known = fitted()
     logits = blend(vectors, known["topic"], known["neighbours"], known["neighbour_labels"])
     return softmax(logits / known["topic_temperature"])
+
+
+def scope(encoded: Vectors) -> Vectors:
+    """About 1 for each text that is a matter for a help desk, -1 for what is none."""
+    known = fitted()
+    seen = scope_seen(encoded, known["mean"], known["scope_directions"])
+    examples = known["scope_examples"].astype(np.float32) / SCOPE_LEVELS
+    found: Vectors = scope_kernel(seen, examples) @ known["scope_weights"]
+    return found
+
+
+def scope_seen(encoded: Vectors, mean: Vectors, directions: Vectors) -> Vectors:
+    return unit(feeling(encoded, mean) @ directions)
+
+
+def scope_kernel(vectors: Vectors, others: Vectors) -> Vectors:
+    found: Vectors = np.exp(SCOPE_SHARPNESS * (vectors @ others.T - 1))
+    return found
 
 
 def priority(vectors: Vectors) -> Vectors:

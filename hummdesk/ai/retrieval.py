@@ -7,10 +7,10 @@ ridge regression on their passages. The same function serves where the passages 
 they are the nearest ones of a database. A message is looked up sentence by sentence as well as whole, since people say
 more than they ask.
 
-How sure it is that the first page answers is another matter. It follows from the three nearest passages, from how alike
-the past questions of one page are, and from whether a help desk is asked at all.
+How sure it is that a page answers is another matter: as sure as that a help desk is asked at all and, if it is, that
+what is as like a page as this is answered by it.
 
-The weights were chosen on hummdesk/ai/examples/questions.txt.
+The weights were chosen on hummdesk/ai/examples/questions.txt, each company with what the others' questions had fitted.
 """
 
 import math
@@ -23,38 +23,33 @@ import numpy as np
 
 from hummdesk.ai import heads
 from hummdesk.ai.cues import LEXICON
-from hummdesk.ai.embedding import DIMENSIONS, project, unit
+from hummdesk.ai.embedding import project, unit
 from hummdesk.ai.encoder import Vectors
 from hummdesk.ai.fitted import fitted
 from hummdesk.ai.text import stem, stems
 
 AS_PUT, TOPIC, WORDS = 0.5, 0.1, 0.2
-"""What likeness with how it is put, in topic and in words adds to likeness in meaning, for the order."""
+"""What likeness with how it is put, in topic and in words adds to likeness in meaning."""
 NEAREST = (0.3, 0.25, 0.2, 0.15, 0.1)
 """What the nearest, second and so on passage of a page count."""
+MISSING = 0.65
+"""How like one that the page has not is taken to be, beside the last that it has: as sure of a past answer as of an
+article, which has more chances to be near.
+"""
 CANDIDATES = 12
 """Pages that are told apart from each other."""
 SHARPNESS, RIDGE = 2.0, 0.3
 """Of the regression: how near passages have to be to matter to each other, and how little it may twist and turn."""
 
-SURE_WORDS = 0.3
-SURE_NEAREST = (0.7, 0.2, 0.1)
-"""The same, for how sure it is."""
 FEWEST = 24
 """Texts that a collection counts for at the least: in a handful every word would look common."""
 COMMON_WORD = 0.15
 """What a word like `how` or `the` weighs beside one that says something."""
 
-LEAST, MOST = 0.38, 0.51
-"""Bounds of the likeness at which a page is as likely to answer as not."""
-DISSIMILAR = 0.1
-"""That likeness is the one that this part of the past questions does not reach with the other passages of its page."""
-FEW_QUESTIONS, MANY_QUESTIONS = 10, 100
-"""Below the former, past questions tell nothing; of more than the latter, some are looked at."""
-SPREAD = 0.1
-"""How steeply a likeness becomes a confidence."""
-OUT_OF_SCOPE = 0.4
-"""How much more alike a page has to be for a message that is surely no matter for a help desk."""
+LIKELY, SPREAD = 0.56, 0.14
+"""The likeness at which a page is as likely to answer as not, and how steeply that changes: by logistic regression, of
+three questions to a help desk one being such that no page answers it.
+"""
 
 SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 SENTENCES = 4
@@ -68,8 +63,6 @@ class Passage:
     page: str
     """Key of the page that it belongs to."""
     text: str
-    asked: bool = False
-    """By a customer in the past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +78,11 @@ def questions(text: str) -> list[str]:
     return [text, *parts[:SENTENCES]] if len(parts) > 1 else [text]
 
 
+def confidence(match: Match, in_scope: float) -> float:
+    """That a page answers; `in_scope` is the probability that a help desk is asked at all."""
+    return in_scope / (1 + math.exp((LIKELY - match.likeness) / SPREAD))
+
+
 class Shelf:
     """Passages that can be searched; `encoded` are theirs as `encode` has read them, in their order."""
 
@@ -96,7 +94,6 @@ class Shelf:
         for number, passage in enumerate(passages):
             pages.setdefault(passage.page, []).append(number)
         self._pages = {page: np.array(numbers) for page, numbers in pages.items()}
-        self._even = self._evenness(passages)
 
     def search(self, texts: Sequence[str], encoded: Vectors) -> list[Match]:
         """The pages by the best score for any of the texts, the likeliest to answer first; `encoded` are the texts."""
@@ -104,16 +101,11 @@ class Shelf:
             return []
         seen = _seen(encoded)
         words = np.array([self._words.likeness(text) for text in texts])
-        order = self._order(seen @ self._seen.T + WORDS * words)
-        sure = self._meant(seen) + SURE_WORDS * words
-        return [Match(page, max(_weigh(row[self._pages[page]], SURE_NEAREST) for row in sure)) for page in order]
+        likeness = seen @ self._seen.T + WORDS * words
+        nearest = {page: max(_weigh(row[own]) for row in likeness) for page, own in self._pages.items()}
+        return [Match(page, nearest[page]) for page in self._order(nearest, likeness)]
 
-    def confidence(self, match: Match, in_scope: float) -> float:
-        """That a page answers; `in_scope` is the probability that a help desk is asked at all."""
-        return 1 / (1 + math.exp((self._even + OUT_OF_SCOPE * (1 - in_scope) - match.likeness) / SPREAD))
-
-    def _order(self, likeness: Vectors) -> list[str]:
-        nearest = {page: max(_weigh(row[own], NEAREST) for row in likeness) for page, own in self._pages.items()}
+    def _order(self, nearest: dict[str, float], likeness: Vectors) -> list[str]:
         order = sorted(nearest, key=lambda page: -nearest[page])
         told_apart = self._tell_apart(order[:CANDIDATES], likeness)
         first = sorted(told_apart, key=lambda page: -(nearest[page] + told_apart[page]))
@@ -128,28 +120,9 @@ class Shelf:
         weights = np.linalg.solve(among + RIDGE * np.eye(len(own)), belongs - belongs.mean(axis=0))
         return dict(zip(pages, (_kernel(likeness[:, own]) @ weights).max(axis=0).tolist(), strict=True))
 
-    def _meant(self, seen: Vectors) -> Vectors:
-        """Likeness to each passage in meaning alone."""
-        found: Vectors = seen[:, :DIMENSIONS] @ self._seen[:, :DIMENSIONS].T
-        return found
-
-    def _evenness(self, passages: Sequence[Passage]) -> float:
-        """How alike the past questions of one page are shows how alike the next one will be."""
-        asked = [number for number, passage in enumerate(passages) if passage.asked]
-        if len(asked) < FEW_QUESTIONS:
-            return (LEAST + MOST) / 2
-        asked = asked[:: math.ceil(len(asked) / MANY_QUESTIONS)]
-        words = np.array([self._words.likeness(passages[number].text) for number in asked])
-        likeness = self._meant(self._seen[asked]) + SURE_WORDS * words
-        found = []
-        for number, row in zip(asked, likeness, strict=True):
-            own = self._pages[passages[number].page]
-            found.append(_weigh(row[own[own != number]], SURE_NEAREST))
-        return min(max(float(np.quantile(found, DISSIMILAR)), LEAST), MOST)
-
 
 def _seen(encoded: Vectors) -> Vectors:
-    """Rows whose inner product is likeness in all ways but words; their first DIMENSIONS are the vectors of `embed`."""
+    """Rows whose inner product is likeness in all ways but words."""
     meant = project(encoded)
     topic = unit(heads.topic(meant))
     as_put = heads.feeling(encoded, fitted()["mean"])
@@ -161,10 +134,10 @@ def _kernel(likeness: Vectors) -> Vectors:
     return found
 
 
-def _weigh(likenesses: Vectors, weights: Sequence[float]) -> float:
-    nearest = np.sort(likenesses)[::-1][: len(weights)]
-    padded = np.pad(nearest, (0, len(weights) - len(nearest)), mode="edge")
-    return float(padded @ np.array(weights))
+def _weigh(likenesses: Vectors) -> float:
+    nearest = np.sort(likenesses)[::-1][: len(NEAREST)]
+    missing = np.full(len(NEAREST) - len(nearest), MISSING * nearest[-1])
+    return float(np.concatenate([nearest, missing]) @ np.array(NEAREST))
 
 
 class _Words:

@@ -180,7 +180,7 @@ async def test_without_knowledge_it_abstains(embedded: Provider) -> None:
 def test_held_back_questions_find_their_article_in_other_words_and_languages() -> None:
     """They share hardly a word with the past questions; see held_back/README.md."""
     found = measures.drafts(*measures.held_back_knowledge())
-    assert found.first >= 0.85
+    assert found.first >= 0.88
     assert found.among_three >= 0.98
     assert found.drafted >= 0.75
 
@@ -188,6 +188,9 @@ def test_held_back_questions_find_their_article_in_other_words_and_languages() -
 def test_little_that_is_no_matter_for_a_help_desk_is_drafted() -> None:
     knowledge, _ = measures.held_back_knowledge()
     assert measures.drafted(knowledge, OUTSIDE) == 0
+    asked = [question for page in knowledge.articles for question in page.questions]
+    past = Knowledge(past_answers=tuple(PastAnswer(id=one, question=one, answer="Yes.") for one in asked))
+    assert measures.drafted(past, OUTSIDE) == 0
 
 
 OUTSIDE = (

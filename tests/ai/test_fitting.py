@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hummdesk.ai import fitted, fitting, heads
+from tests.ai import measures
 from tests.ai.measures import HELD_BACK
 
 
@@ -30,6 +31,7 @@ def _tolerance(name: str) -> float:
         ("sentiment", heads.SENTIMENTS),
         ("urgency", heads.PRIORITIES),
         ("scope", ("out",)),
+        ("outside", ("out",)),
         ("phrasings", ("frame", "wish")),
     ],
 )
@@ -43,3 +45,17 @@ def test_what_is_held_back_is_not_fitted_to(name: str) -> None:
     held_back = [one.text.casefold() for one in fitting.examples(name, HELD_BACK)]
     shared = [text for text in held_back if text in fitted_to]
     assert len(shared) <= len(held_back) // 50, shared
+
+
+def test_no_held_back_question_is_among_those_of_the_companies() -> None:
+    asked = {text.casefold() for articles in fitting.companies() for article in articles for text in article}
+    _, held_back = measures.held_back_knowledge()
+    assert [question for _, question in held_back if question.casefold() in asked] == []
+
+
+def test_every_company_has_articles_that_are_asked_for() -> None:
+    for articles in fitting.companies():
+        assert len(articles) == 15
+        for title, body, *asked in articles:
+            assert body.startswith(f"{title}. ")
+            assert len(asked) >= 9, title
