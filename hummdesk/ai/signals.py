@@ -62,7 +62,7 @@ class Reading:
 
     @classmethod
     def of_all(cls, texts: Sequence[str]) -> list["Reading"]:
-        """In one pass, which costs a third of a pass for each."""
+        """In one pass, which costs half of a pass for each."""
         encoded = encode(texts)
         vectors = project(encoded)
         languages = [language(text) for text in texts]

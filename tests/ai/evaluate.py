@@ -18,6 +18,7 @@ from tests.ai.measures import HELD_BACK, OPEN, open_rows
 
 MEMORY = """
 import os, psutil, sys
+sys.modules["rich"] = None  # structlog takes it where it is; it is here for the tests only
 from hummdesk.ai.providers import provider
 import tasks.app, tasks.classify, tasks.draft
 import asyncio, gc

@@ -2,6 +2,7 @@
 
 import time
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,15 @@ def test_the_forward_pass_is_that_of_the_model() -> None:
     for together in (1, 7, len(texts)):
         ours = np.concatenate([encode(texts[at : at + together]) for at in range(0, len(texts), together)])
         np.testing.assert_allclose(ours, package.encode(texts), atol=1e-5)
+
+
+def test_threads_may_encode_at_the_same_time() -> None:
+    texts = [one.text for one in examples("categories")[::3]]  # more tokens than are kept
+    parts = [texts[start::8] for start in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(encode, parts))
+    for part, vectors in zip(parts, together, strict=True):
+        np.testing.assert_allclose(vectors, encode(part), atol=1e-5)
 
 
 @pytest.mark.parametrize(

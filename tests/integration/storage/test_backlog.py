@@ -20,7 +20,8 @@ SEED = """
 SET session_replication_role = replica;
 INSERT INTO accounts (account_id, name) VALUES (%(account)s, 'Account');
 INSERT INTO conversations (account_id, id, contact_id, client_message_id)
-SELECT %(account)s, md5('conversation' || n)::uuid, md5('contact' || n)::uuid, 'c' || n FROM generate_series(1, 3000) AS n;
+SELECT %(account)s, md5('conversation' || n)::uuid, md5('contact' || n)::uuid, 'c' || n
+FROM generate_series(1, 3000) AS n;
 ANALYZE;
 """
 MORE = """
