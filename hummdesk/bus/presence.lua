@@ -1,6 +1,6 @@
 -- Presence: one atomic step for each of some leases. Times are Redis's own clock in milliseconds, so that nodes need not
 -- agree on theirs. KEYS: leases (sorted set "account/agent/socket" by end of lease), untold (sorted set "account/agent"
--- of those whose coming or going is to be told, by when they came or went). Beside them, named below by account and agent:
+-- of those whose coming, going or other status is to be told, by when that came about). Beside them, named below by account and agent:
 -- the statuses of the account (hash by agent) and the sockets of the agent (set).
 -- ARGV: step, lease ms, expiry s, then account, agent and socket of each lease.
 local step, lease, expiry = ARGV[1], ARGV[2], ARGV[3]
@@ -24,6 +24,18 @@ end
 function steps.told(account, agent)
   redis.call('ZREM', KEYS[2], account .. '/' .. agent)
   return redis.call('HGET', 'hummdesk:presence:' .. account, agent)
+end
+
+-- by hand; the socket's place has the status
+function steps.change(account, agent, status)
+  local statuses = 'hummdesk:presence:' .. account
+  local before = redis.call('HGET', statuses, agent)
+  redis.call('HSET', statuses, agent, status)
+  redis.call('EXPIRE', statuses, expiry)
+  if before ~= status then
+    note(account, agent)
+  end
+  return before
 end
 
 function steps.leave(account, agent, socket, member)

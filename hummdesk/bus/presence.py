@@ -4,8 +4,8 @@ An agent is present while a lease runs. A closed socket's lease is cut to the gr
 node that finds one run out takes it away, and the one that takes an agent's last announces the departure. So a reload,
 a second tab or a rolling restart within the grace is silent.
 
-Whoever brings about a coming or a going tells of it. Redis keeps it as untold until that is done: a process may die, or
-lose the answer that says what it has brought about, and then any other one tells of it.
+Whoever brings about a coming, a going or another status tells of it. Redis keeps it as untold until that is done: a
+process may die, or lose the answer that says what it has brought about, and then any other one tells of it.
 """
 
 import time
@@ -98,24 +98,20 @@ class Presence:
         return list(compress(leases, await self._step("expire", 0, leases)))
 
     async def untold(self) -> list[tuple[UUID, UUID]]:
-        """Agents, as (account, agent), of whose coming or going nobody has told in time; each to one caller."""
+        """Agents, as (account, agent), whose change nobody has told in time; each to one caller."""
         async with translated():
             found = await self._call("untold", UNTOLD_SECONDS, [])
         return [(UUID(account), UUID(agent)) for account, agent in (who.decode().split("/") for who in found)]
 
     async def told(self, account_id: UUID, agent_id: UUID) -> Status:
-        """Note that an agent's coming or going has been told; gives the status as it is after that."""
+        """Note that an agent's change has been told; gives the status as it is after that."""
         status = await self._telling.ask(Lease(account_id, agent_id, ""))
         return cast(Status, status.decode()) if status else "offline"
 
     async def change(self, account_id: UUID, agent_id: UUID, status: Status) -> Status:
         """Set an agent's status by hand; gives the one before."""
-        async with translated(), self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.hget(_statuses(account_id), str(agent_id))
-            pipeline.hset(_statuses(account_id), str(agent_id), status)
-            pipeline.expire(_statuses(account_id), self._settings.presence_ttl_seconds)
-            before = (await pipeline.execute())[0]
-        return before.decode() if before else "offline"
+        [before] = await self._step("change", 0, [Lease(account_id, agent_id, status)])
+        return cast(Status, before.decode()) if before else "offline"
 
     async def statuses(self, account_id: UUID) -> dict[UUID, Status]:
         """The status of each agent of the account that has a socket; who is not in it is offline."""
@@ -146,7 +142,7 @@ class Presence:
     async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bytes | None]:
         """Take a step of the script for each of these leases; gives for each the agent's status if the step changed it.
 
-        Of `told` it is the status as it is.
+        Of `told` it is the status as it is, of `change` the one before.
         """
         if not leases:
             return []

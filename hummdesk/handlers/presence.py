@@ -24,7 +24,9 @@ async def set_agent_status(desk: Desk, session: Session, payload: Payload) -> Pa
     before = await desk.presence.change(agent.account_id, agent.id, status)
     if (before == "offline") != (status == "offline"):
         await _announce(desk, agent, status)
-    return await desk.broadcast.agent_status_changed(agent=agent, old=before, new=status)
+    told = await desk.broadcast.agent_status_changed(agent=agent, old=before, new=status)
+    await _settle(desk, agent, status)
+    return told
 
 
 async def _change(desk: Desk, agent: Person, status: Status) -> None:
@@ -32,6 +34,7 @@ async def _change(desk: Desk, agent: Person, status: Status) -> None:
     await _announce(desk, agent, status)
     if before != status:
         await desk.broadcast.agent_status_changed(agent=agent, old=before, new=status)
+    await _settle(desk, agent, status)
 
 
 async def _announce(desk: Desk, agent: Person, status: Status) -> None:
@@ -42,16 +45,19 @@ async def _announce(desk: Desk, agent: Person, status: Status) -> None:
 
 
 async def tell(desk: Desk, agent: Person, status: Status) -> None:
-    """Tell that an agent has come or gone, and again until what was told last is how it stands.
+    """Tell that an agent has come or gone."""
+    await _announce(desk, agent, status)
+    await _settle(desk, agent, status)
+
+
+async def _settle(desk: Desk, agent: Person, status: Status) -> None:
+    """This has been told. Tell how it stands until what was told last is that.
 
     Two processes may tell in another order than they brought it about; whoever tells of the older one last finds out.
     """
-    while True:
-        await _announce(desk, agent, status)
-        stands = await desk.presence.told(agent.account_id, agent.id)
-        if (stands == "offline") == (status == "offline"):
-            return
+    while (stands := await desk.presence.told(agent.account_id, agent.id)) != status:
         status = stands
+        await _announce(desk, agent, status)
 
 
 async def _gone(desk: Desk, agent: Person) -> None:

@@ -109,6 +109,20 @@ async def test_what_a_process_did_not_live_to_tell_another_one_tells(account: Ac
     await mute.close()
 
 
+async def test_a_status_that_its_process_did_not_live_to_tell_another_one_tells(
+    account: Account, web_settings: Settings
+) -> None:
+    viewer = await account.connect("viewer")
+    await account.connect("agent")
+    assert (await viewer.hears("agent_online"))["status"] == "online"
+    mute = Presence(connect(web_settings.redis), web_settings)
+    assert await mute.change(account.id, account.people["agent"].id, "busy") == "online"
+    assert (await viewer.hears("agent_online"))["status"] == "busy"
+    await asyncio.sleep(3)
+    assert "agent_online" not in viewer.names(), "once"
+    await mute.close()
+
+
 async def test_a_stopping_process_sends_its_clients_on(account: Account, web_settings: Settings) -> None:
     viewer = await account.connect("viewer")
     async with running(web_settings, name="stopping") as (url, _):
