@@ -31,7 +31,7 @@ LEVELS = (1.0, 4.0, 7.0, 9.5)
 PRIORITY_FROM: tuple[tuple[int, Priority], ...] = ((8, "urgent"), (6, "high"), (3, "medium"), (0, "low"))
 """From this urgency on, this priority."""
 
-IN_SCOPE, SCOPE_SPREAD = 0.15, 0.22
+IN_SCOPE, SCOPE_SPREAD = 0.15, 0.21
 """Where heads.scope leaves it open whether a help desk is asked, and how steeply that changes: by logistic regression,
 of three messages two being a matter for none.
 """

@@ -12,7 +12,7 @@ from tests.tasks.conftest import Pipeline
 
 pytestmark = pytest.mark.timeout(120)
 
-QUESTION = "My zip is broken after two years. How do I get it repaired?"
+QUESTION = "The zip of my jacket is broken. How do I send it to you for repair?"
 STARTED, CLASSIFIED, DRAFTED = "ai_processing_started", "ai_classification", "ai_draft"
 COMPLETED, FAILED = "ai_processing_completed", "ai_error"
 
