@@ -32,9 +32,7 @@ def configure(settings: Settings, *, process: str) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a warning for every try to reconnect
-    logging.getLogger("celery.worker.strategy").setLevel(
-        logging.WARNING
-    )  # each task that comes; its end is told as well
+    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)  # each task that comes: its end is logged
     for client in ("anthropic", "openai", "httpx2", "httpcore2"):  # below this they tell what is sent and received
         logging.getLogger(client).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)

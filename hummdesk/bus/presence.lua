@@ -1,7 +1,7 @@
 -- Presence: one atomic step for each of some leases. Times are Redis's own clock in milliseconds, so that nodes need not
 -- agree on theirs. KEYS: leases (sorted set "account/agent/socket" by end of lease), untold (sorted set "account/agent"
--- of those whose coming, going or other status is to be told, by when that came about). Beside them, named below by account and agent:
--- the statuses of the account (hash by agent) and the sockets of the agent (set).
+-- of those whose coming, going or other status is to be told, by when that came about). Beside them, named below by
+-- account and agent: the statuses of the account (hash by agent) and the sockets of the agent (set).
 -- ARGV: step, lease ms, expiry s, then account, agent and socket of each lease.
 local step, lease, expiry = ARGV[1], ARGV[2], ARGV[3]
 local clock = redis.call('TIME')

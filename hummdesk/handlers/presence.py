@@ -45,7 +45,7 @@ async def _announce(desk: Desk, agent: Person, status: Status) -> None:
 
 
 async def tell(desk: Desk, agent: Person, status: Status) -> None:
-    """Tell that an agent has come or gone."""
+    """Tell that an agent has come or gone, or has another status."""
     await _announce(desk, agent, status)
     await _settle(desk, agent, status)
 

@@ -31,8 +31,12 @@ LISTEN_BACKOFF_SECONDS = (0.1, 2.0)
 
 CUT_MARGIN_SECONDS = 1.0
 
-PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "jit": "off"}
-PLANNED_ONCE |= {"enable_seqscan": "off", "enable_bitmapscan": "off"}
+PLANNED_ONCE = {
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+}
 """For statements of several steps, which cost more to plan than to run. A plan that is kept was perhaps made when the
 tables were small, and must not read a whole one for that, nor sort what an index has in order."""
 PLAN_SECONDS = 5.0
