@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from hummdesk.ai import reply, routing, signals
+from hummdesk.ai import heads, reply, routing, signals
 from hummdesk.ai.encoder import encode
 from hummdesk.ai.gathering import Gathering
 from hummdesk.ai.protocol import (
@@ -109,7 +109,7 @@ def look_up(reading: Reading, knowledge: Knowledge) -> list[Found]:
     pages, shelf = _shelf(knowledge)
     asked = questions(reading.text)
     encoded = np.vstack([reading.encoded, encode(asked[1:])])
-    in_scope = signals.scope(reading)
+    in_scope = float(heads.scope(reading.encoded)[0])
     return [Found(pages[int(match.page)], confidence(match, in_scope)) for match in shelf.search(asked, encoded)]
 
 

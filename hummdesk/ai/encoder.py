@@ -69,8 +69,8 @@ class _Model(NumpyBackend):  # type: ignore[misc]
 
     def __init__(self, weights: Path, tokenizer: SentencePieceProcessor) -> None:
         super().__init__(weights, tokenizer, threads=1)
-        self.proj_W: Vectors = _in_blocks(self.proj_W)
-        self.cnn_W: Vectors = _in_blocks(self.cnn_W)
+        for name in ("proj_W", "cnn_W", "p1", "d0", "d1", "p3", "d2", "d3"):
+            setattr(self, name, _in_blocks(getattr(self, name)))
         self.w1: list[Vectors] = [_by_place(one) for one in self.w1]
         self.w2: list[Vectors] = [_by_place(one) for one in self.w2]
         widths = np.array([1] * len(ORDERS) + [order for order, _ in ORDERS]) * self.b1[0].size
@@ -109,8 +109,8 @@ class _Model(NumpyBackend):  # type: ignore[misc]
         counts = lengths[:, None].astype(np.float32)
         mean = _times(np.add.reduceat(features, starts, axis=0), self.cnn_W) + counts * self.cnn_b
         mean /= np.sqrt(counts)
-        inner = np.maximum(mean @ self.p1 + np.maximum(mean @ self.d0, 0) @ self.d1, 0)
-        vectors = np.tanh(inner @ self.p3 + np.maximum(inner @ self.d2, 0) @ self.d3)
+        inner = np.maximum(_times(mean, self.p1) + _times(np.maximum(_times(mean, self.d0), 0), self.d1), 0)
+        vectors = np.tanh(_times(inner, self.p3) + _times(np.maximum(_times(inner, self.d2), 0), self.d3))
         out[:] = vectors / np.sqrt(np.maximum((vectors**2).sum(axis=1, keepdims=True), self.eps))
 
     def _first_layers(self, tokens: NDArray[np.int64], embedded: Vectors) -> Vectors:

@@ -8,7 +8,8 @@ others, 2018), in few steps, since more of them help no company that is not amon
 
 On these vectors the heads are fitted, logistic regressions with a penalty on large weights; the temperature of the
 topic is chosen on examples that the head has not seen. Whether a help desk is asked at all is told by a kernel ridge
-regression: what is asked elsewhere lies in no one direction.
+regression: what is asked elsewhere lies in no one direction. How sure it is of that is learned on companies and topics
+that it has not seen.
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,13 @@ SCOPE_RIDGE = 1.0
 OUTSIDE = 3.0
 """What an example of what no help desk is asked counts beside one of what it is: there are fewer."""
 
+TOGETHER = 40
+"""Examples of what is asked elsewhere that are left out together: those of a topic stand beside each other."""
+ELSEWHERE = 2.0
+"""Messages that are a matter for no help desk, beside one that is: what is taken for granted of a message unread."""
+
 STEPS = 300
+NEWTON_STEPS = 20
 FOLDS = 5
 
 Numbers = Vectors
@@ -91,9 +98,8 @@ def fit() -> dict[str, Numbers]:
     found["neighbour_labels"] = labels.astype(np.float32)
     found["topic_temperature"] = np.array([_temperature(known, labels)], dtype=np.float32)
 
-    inside = np.vstack([read, *(texts for articles in asked for texts in articles)])
-    elsewhere = [*outside, *examples("outside")]
-    found |= _scope(inside, encode([example.text for example in elsewhere]), mean)
+    elsewhere = encode([example.text for example in [*outside, *examples("outside")]])
+    found |= _scope([read, *map(np.vstack, asked)], elsewhere, mean)
 
     felt = heads.feeling(encode([example.text for example in sentiments]), mean)
     feelings = _numbers(sentiments, heads.SENTIMENTS)
@@ -192,14 +198,48 @@ def _apart(projection: Numbers, articles: Sequence[Vectors]) -> Numbers:
     return gradient
 
 
-def _scope(inside: Vectors, outside: Vectors, mean: Vectors) -> dict[str, Numbers]:
-    both = np.vstack([inside, outside])
+def _scope(inside: Sequence[Vectors], outside: Vectors, mean: Vectors) -> dict[str, Numbers]:
+    """`inside` has what help desks in general are asked, and then the texts of each company."""
+    topics = np.split(outside, range(TOGETHER, len(outside), TOGETHER))
+    asked, both = sum(map(len, inside)), np.vstack([*inside, *topics])
     directions = _main_directions(heads.feeling(both, mean), SCOPE_DIRECTIONS)
     known = heads.scope_seen(both, mean, directions)
-    wanted = np.repeat([1.0, -1.0], [len(inside), len(outside)])
-    ridge = SCOPE_RIDGE / np.repeat([1.0, OUTSIDE], [len(inside), len(outside)])
-    weights = np.linalg.solve(heads.scope_kernel(known, known) + np.diag(ridge), wanted)
-    return {"scope_directions": directions, "scope_examples": known, "scope_weights": weights.astype(np.float32)}
+    wanted = np.repeat([1.0, -1.0], [asked, len(outside)])
+    ridge = SCOPE_RIDGE / np.repeat([1.0, OUTSIDE], [asked, len(outside)])
+    inverse = np.linalg.inv(heads.scope_kernel(known, known) + np.diag(ridge))
+    left_out = scores_left_out(inverse, wanted, [len(one) for one in [*inside, *topics]])
+    general = len(inside[0])
+    return {
+        "scope_directions": directions,
+        "scope_examples": known,
+        "scope_weights": (inverse @ wanted).astype(np.float32),
+        "scope_odds": _odds(left_out[general:], wanted[general:] > 0),
+    }
+
+
+def scores_left_out(inverse: Numbers, wanted: Numbers, sizes: Sequence[int]) -> Numbers:
+    """What kernel ridge regression makes of each group, one after the other, by a fit to the others.
+
+    `inverse` is that of the kernel with the ridge, of which each group's part tells (inversion by blocks).
+    """
+    weights = inverse @ wanted
+    groups = np.split(np.arange(len(wanted)), np.cumsum(sizes)[:-1])
+    found: Numbers = wanted - np.concatenate(
+        [np.linalg.solve(inverse[np.ix_(one, one)], weights[one]) for one in groups]
+    )
+    return found
+
+
+def _odds(scores: Vectors, inside: NDArray[np.bool_]) -> Numbers:
+    """Of the logistic regression that makes probabilities of scores, the slope and the constant."""
+    counts = np.where(inside, 1.0, ELSEWHERE * inside.sum() / (~inside).sum())
+    terms = np.column_stack([scores, np.ones(len(scores))])
+    odds = np.zeros(2)
+    for _ in range(NEWTON_STEPS):
+        likely = 1 / (1 + np.exp(-terms @ odds))
+        steepness = terms.T @ (terms * (counts * likely * (1 - likely))[:, None])
+        odds -= np.linalg.solve(steepness, terms.T @ (counts * (likely - inside)))
+    return odds.astype(np.float32)
 
 
 def _temperature(known: Vectors, labels: NDArray[np.int64]) -> float:

@@ -48,11 +48,12 @@ def topic(vectors: Vectors) -> Vectors:
 
 
 def scope(encoded: Vectors) -> Vectors:
-    """About 1 for each text that is a matter for a help desk, -1 for what is none."""
+    """The probability of each text that it is a matter for a help desk."""
     known = fitted()
     seen = scope_seen(encoded, known["mean"], known["scope_directions"])
     examples = known["scope_examples"].astype(np.float32) / SCOPE_LEVELS
-    found: Vectors = scope_kernel(seen, examples) @ known["scope_weights"]
+    steepness, constant = known["scope_odds"]
+    found: Vectors = 1 / (1 + np.exp(-steepness * (scope_kernel(seen, examples) @ known["scope_weights"]) - constant))
     return found
 
 

@@ -4,7 +4,6 @@ The fitted heads say what a message is like; cue words say what they cannot know
 that there is no hurry, and the tags.
 """
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,11 +29,6 @@ LEVELS = (1.0, 4.0, 7.0, 9.5)
 """The urgency that each priority stands for, in the order of heads.PRIORITIES."""
 PRIORITY_FROM: tuple[tuple[int, Priority], ...] = ((8, "urgent"), (6, "high"), (3, "medium"), (0, "low"))
 """From this urgency on, this priority."""
-
-IN_SCOPE, SCOPE_SPREAD = 0.15, 0.21
-"""Where heads.scope leaves it open whether a help desk is asked, and how steeply that changes: by logistic regression,
-of three messages two being a matter for none.
-"""
 
 _URGENCY = by_label({"urgency": LEXICON["urgency"]})
 _TAGS = plain_list(LEXICON["tags"])
@@ -80,11 +74,6 @@ def category(reading: Reading) -> tuple[Category, float]:
     odds[heads.CATEGORIES.index("general")] += outside
     best = odds.index(max(odds))
     return heads.CATEGORIES[best], odds[best]
-
-
-def scope(reading: Reading) -> float:
-    """The probability that a message is a matter for a help desk."""
-    return 1 / (1 + math.exp((IN_SCOPE - float(heads.scope(reading.encoded)[0])) / SCOPE_SPREAD))
 
 
 def language(text: str) -> str:

@@ -23,7 +23,20 @@ def test_the_file_is_what_the_examples_give(tmp_path: Path, monkeypatch: pytest.
 def _tolerance(name: str) -> float:
     """Of what is kept in 8 bits, in steps."""
     in_steps = {"neighbours": 3.0, "scope_examples": 1.0}
-    return (in_steps | {"category_temperature": 0.15, "projection": 0.05, "neighbour_scale": 1e-4}).get(name, 0.3)
+    return (
+        in_steps | {"category_temperature": 0.15, "projection": 0.05, "neighbour_scale": 1e-4, "scope_odds": 0.05}
+    ).get(name, 0.3)
+
+
+def test_what_is_left_out_is_scored_by_the_others_alone() -> None:
+    chance = np.random.default_rng(7)
+    texts, wanted, sizes = chance.normal(size=(12, 3)), np.repeat([1.0, -1.0], 6), [4, 2, 5, 1]
+    kernel, ridge = heads.scope_kernel(texts, texts), 0.5 * np.eye(12)
+    found = fitting.scores_left_out(np.linalg.inv(kernel + ridge), wanted, sizes)
+    for own in np.split(np.arange(12), np.cumsum(sizes)[:-1]):
+        others = np.setdiff1d(np.arange(12), own)
+        weights = np.linalg.solve((kernel + ridge)[np.ix_(others, others)], wanted[others])
+        np.testing.assert_allclose(found[own], kernel[np.ix_(own, others)] @ weights, atol=1e-9)
 
 
 @pytest.mark.parametrize(
