@@ -35,10 +35,9 @@ SCOPE_DIRECTIONS = 128
 SCOPE_RIDGE = 1.0
 OUTSIDE = 3.0
 """What an example of what no help desk is asked counts beside one of what it is: there are fewer."""
-
-TOGETHER = 40
-"""Examples of what is asked elsewhere that are left out together: those of a topic stand beside each other."""
-ELSEWHERE = 2.0
+TOPIC_SIZE = 40
+"""Examples of what no help desk is asked that are left out together: those of a topic stand beside each other."""
+EXPECTED_OUTSIDE = 2.0
 """Messages that are a matter for no help desk, beside one that is: what is taken for granted of a message unread."""
 
 STEPS = 300
@@ -200,20 +199,21 @@ def _apart(projection: Numbers, articles: Sequence[Vectors]) -> Numbers:
 
 def _scope(inside: Sequence[Vectors], outside: Vectors, mean: Vectors) -> dict[str, Numbers]:
     """`inside` has what help desks in general are asked, and then the texts of each company."""
-    topics = np.split(outside, range(TOGETHER, len(outside), TOGETHER))
-    asked, both = sum(map(len, inside)), np.vstack([*inside, *topics])
+    topics = np.split(outside, range(TOPIC_SIZE, len(outside), TOPIC_SIZE))
+    both = np.vstack([*inside, *topics])
+    is_inside = np.arange(len(both)) < len(both) - len(outside)
     directions = _main_directions(heads.feeling(both, mean), SCOPE_DIRECTIONS)
     known = heads.scope_seen(both, mean, directions)
-    wanted = np.repeat([1.0, -1.0], [asked, len(outside)])
-    ridge = SCOPE_RIDGE / np.repeat([1.0, OUTSIDE], [asked, len(outside)])
+    wanted = np.where(is_inside, 1.0, -1.0)
+    ridge = SCOPE_RIDGE / np.where(is_inside, 1.0, OUTSIDE)
     inverse = np.linalg.inv(heads.scope_kernel(known, known) + np.diag(ridge))
     left_out = scores_left_out(inverse, wanted, [len(one) for one in [*inside, *topics]])
-    general = len(inside[0])
+    scored = slice(len(inside[0]), None)  # a desk may lack a company or topic, never all that is general
     return {
         "scope_directions": directions,
         "scope_examples": known,
         "scope_weights": (inverse @ wanted).astype(np.float32),
-        "scope_odds": _odds(left_out[general:], wanted[general:] > 0),
+        "scope_odds": _odds(left_out[scored], is_inside[scored]),
     }
 
 
@@ -230,15 +230,15 @@ def scores_left_out(inverse: Numbers, wanted: Numbers, sizes: Sequence[int]) -> 
     return found
 
 
-def _odds(scores: Vectors, inside: NDArray[np.bool_]) -> Numbers:
+def _odds(scores: Vectors, is_inside: NDArray[np.bool_]) -> Numbers:
     """Of the logistic regression that makes probabilities of scores, the slope and the constant."""
-    counts = np.where(inside, 1.0, ELSEWHERE * inside.sum() / (~inside).sum())
+    counts = np.where(is_inside, 1.0, EXPECTED_OUTSIDE * is_inside.sum() / (~is_inside).sum())
     terms = np.column_stack([scores, np.ones(len(scores))])
     odds = np.zeros(2)
     for _ in range(NEWTON_STEPS):
         likely = 1 / (1 + np.exp(-terms @ odds))
         steepness = terms.T @ (terms * (counts * likely * (1 - likely))[:, None])
-        odds -= np.linalg.solve(steepness, terms.T @ (counts * (likely - inside)))
+        odds -= np.linalg.solve(steepness, terms.T @ (counts * (likely - is_inside)))
     return odds.astype(np.float32)
 
 

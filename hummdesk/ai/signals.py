@@ -44,7 +44,6 @@ class Reading:
     stems: list[str]
     language: str
     encoded: Vectors
-    vectors: Vectors
     topics: Vectors
     priorities: Vectors
     sentiments: Vectors
@@ -61,7 +60,7 @@ class Reading:
         vectors = project(encoded)
         languages = [language(text) for text in texts]
         sentiments = heads.sentiment(encoded, texts, [one in ("en", UNKNOWN_LANGUAGE) for one in languages])
-        told = encoded, vectors, heads.topic(vectors), heads.priority(vectors), sentiments
+        told = encoded, heads.topic(vectors), heads.priority(vectors), sentiments
         rows = zip(*(np.split(one, len(texts)) for one in told), strict=True)
         return [cls(text, stems(text), spoken, *row) for text, spoken, row in zip(texts, languages, rows, strict=True)]
 

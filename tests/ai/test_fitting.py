@@ -23,9 +23,8 @@ def test_the_file_is_what_the_examples_give(tmp_path: Path, monkeypatch: pytest.
 def _tolerance(name: str) -> float:
     """Of what is kept in 8 bits, in steps."""
     in_steps = {"neighbours": 3.0, "scope_examples": 1.0}
-    return (
-        in_steps | {"category_temperature": 0.15, "projection": 0.05, "neighbour_scale": 1e-4, "scope_odds": 0.05}
-    ).get(name, 0.3)
+    others = {"category_temperature": 0.15, "projection": 0.05, "neighbour_scale": 1e-4, "scope_odds": 0.05}
+    return (in_steps | others).get(name, 0.3)
 
 
 def test_what_is_left_out_is_scored_by_the_others_alone() -> None:
