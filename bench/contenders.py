@@ -15,7 +15,7 @@ from bench import cores, event, npm
 from bench.sockets import Crowd, Receiver, SocketIOReceiver
 from bench.world import World
 from hummdesk.broadcast import from_settings
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.dev.process import Process, Service
 from hummdesk.dev.redis import free_port
 

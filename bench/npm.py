@@ -4,8 +4,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from hummdesk.core.errors import CommandError
 from hummdesk.dev.node import find
-from hummdesk.faults import Fault
 
 PEERS = Path(__file__).parent / "peers"
 MODULES = PEERS / "node_modules"
@@ -24,7 +24,7 @@ def node() -> str:
     except subprocess.CalledProcessError as failure:
         errors = [line for line in failure.stderr.decode().splitlines() if "error" in line.lower()]
         raise Missing(f"npm ci failed: {(errors or ['it does not say why'])[0]}") from failure
-    except (Fault, OSError, subprocess.SubprocessError) as failure:
+    except (CommandError, OSError, subprocess.SubprocessError) as failure:
         raise Missing(f"no Node.js with its packages: {failure or 'not installed'}") from failure
     return found.program
 

@@ -8,7 +8,7 @@ from bench.contenders import Server, Start
 from bench.npm import Missing
 from bench.sockets import Lost
 from bench.world import World
-from hummdesk.faults import Fault
+from hummdesk.core.errors import CommandError
 
 T = TypeVar("T")
 OURS = "hummdesk"
@@ -65,6 +65,6 @@ class Bench:
             try:
                 async with start(self.world) as server:
                     found[name] = await measure(server)
-            except (Missing, Fault, Lost, OSError) as reason:
+            except (Missing, CommandError, Lost, OSError) as reason:
                 self.skipped[name] = str(reason).partition(" (see ")[0]  # the log goes with the folder
         return found

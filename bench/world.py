@@ -16,7 +16,7 @@ import psycopg
 from redis.asyncio import Redis
 
 from bench import cores
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.dev import demo, postgres, redis
 from hummdesk.storage.migrations import migrate
 

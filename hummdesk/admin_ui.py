@@ -8,9 +8,9 @@ import hmac
 from collections.abc import Callable
 from typing import Any
 
+from hummdesk.core.errors import Unauthorized
+from hummdesk.core.metrics import ERRORS
 from hummdesk.engine import SocketIOServer
-from hummdesk.errors import Unauthorized
-from hummdesk.metrics import ERRORS
 
 NAMESPACE = "/admin"
 USERNAME = "admin"

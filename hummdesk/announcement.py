@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from hummdesk.broadcast import BroadcastService, Payload, classification_fields, draft_fields
-from hummdesk.errors import wire_time
-from hummdesk.models import Conversation, Message
+from hummdesk.core.errors import wire_time
+from hummdesk.core.models import Conversation, Message
 from hummdesk.storage.jobs import Ended
 
 UNEXPLAINED = "The AI run failed"

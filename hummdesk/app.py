@@ -8,9 +8,10 @@ from typing import Any
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
-from hummdesk import logs, operations, pages, visitors
-from hummdesk.config import Settings
+from hummdesk import operations, pages, visitors
 from hummdesk.contract import page
+from hummdesk.core import logs
+from hummdesk.core.config import Settings
 from hummdesk.dev import sign_in
 from hummdesk.listening import listen, peers_directory, reserved
 from hummdesk.node import Node, named_origins

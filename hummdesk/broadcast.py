@@ -12,9 +12,9 @@ from hummdesk.bus.envelope import Envelope, Place
 from hummdesk.bus.presence import Presence, Status
 from hummdesk.bus.shards import connect
 from hummdesk.bus.viewers import Viewers
-from hummdesk.config import Settings
-from hummdesk.errors import now
-from hummdesk.models import Conversation, Message, Person
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import now
+from hummdesk.core.models import Conversation, Message, Person
 
 Payload = dict[str, Any]
 RunKind = Literal["classification", "draft"]

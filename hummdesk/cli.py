@@ -13,10 +13,9 @@ from typing import Any
 
 import click
 
-from hummdesk import config
-from hummdesk.config import Settings, SettingsError
-from hummdesk.errors import HummDeskError, Unavailable
-from hummdesk.faults import Fault
+from hummdesk.core import config
+from hummdesk.core.config import Settings, SettingsError
+from hummdesk.core.errors import CommandError, HummDeskError, Unavailable
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 REFUSED = 2
@@ -59,7 +58,7 @@ def _lines(error: Exception) -> list[str] | None:
         return [error.message]
     from hummdesk.storage.migrations import MigrationError
 
-    return [str(error)] if isinstance(error, Fault | MigrationError) else None
+    return [str(error)] if isinstance(error, CommandError | MigrationError) else None
 
 
 def _cause(error: BaseException) -> str:
@@ -159,7 +158,7 @@ def demo(home: Path, as_json: bool, accounts: int, agents: int, customers: int) 
 @click.option("--hours", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Validity.")
 def token(home: Path, email: str | None, contact: str | None, account: Any, hours: float) -> None:
     """Print a token that makes its bearer that person."""
-    from hummdesk import tokens
+    from hummdesk.core import tokens
     from hummdesk.dev.person import find
 
     if (email is None) == (contact is None):
@@ -358,7 +357,7 @@ def _demo_knowledge(folder: Path) -> Path:
 
 def _settings(home: Path, given: dict[str, object] | None = None) -> Settings:
     """The settings with what the command line gives instead, all faults of both told at once."""
-    from hummdesk import tokens
+    from hummdesk.core import tokens
 
     changes = {name: str(value) for name, value in (given or {}).items() if value is not None}
     settings = config.read(config.gather(home) | changes)

@@ -3,10 +3,10 @@
 import asyncio
 import time
 
-from hummdesk.background import soon
 from hummdesk.bus.absences import CONNECTED_SECONDS, Absences, Absent
-from hummdesk.errors import Unavailable
-from hummdesk.models import Person
+from hummdesk.core.background import soon
+from hummdesk.core.errors import Unavailable
+from hummdesk.core.models import Person
 from hummdesk.sockets import Session, Sockets
 
 

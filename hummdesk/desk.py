@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from hummdesk.background import soon
 from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.census import Census
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.reader import Reader
 from hummdesk.bus.viewers import ViewerLeases
-from hummdesk.config import Settings
+from hummdesk.core.background import soon
+from hummdesk.core.config import Settings
 from hummdesk.departures import Departures
 from hummdesk.readiness import Readiness
 from hummdesk.sockets import Session, Sockets

@@ -4,10 +4,10 @@ import asyncio
 from itertools import takewhile
 from uuid import UUID
 
-from hummdesk import metrics
 from hummdesk.ai import lessons
 from hummdesk.ai.embedding import MODEL, embed
 from hummdesk.ai.protocol import Article, CannedReply, Knowledge, PastAnswer
+from hummdesk.core import metrics
 from hummdesk.storage import knowledge, past_answers
 from hummdesk.storage.database import Database
 from hummdesk.storage.past_answers import Learned, Reply

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hummdesk.faults import Fault
+from hummdesk.core.errors import CommandError
 
 
 def listen(host: str, port: int, *, backlog: int) -> socket.socket:
@@ -40,7 +40,7 @@ def _bound(host: str, port: int, *options: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError:
-        raise Fault(f"HOST: {host!r} is no address") from None
+        raise CommandError(f"HOST: {host!r} is no address") from None
     listener = socket.socket(family, kind, protocol)
     try:
         for option in options:
@@ -49,5 +49,5 @@ def _bound(host: str, port: int, *options: int) -> socket.socket:
     except OSError as error:
         listener.close()
         why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-        raise Fault(f"port {port} of {host} {why}: choose another with --port N") from None
+        raise CommandError(f"port {port} of {host} {why}: choose another with --port N") from None
     return listener

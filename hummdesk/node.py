@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from hummdesk.admin_ui import AdminUi
-from hummdesk.background import end, soon
 from hummdesk.broadcast import BroadcastService, message_envelope
 from hummdesk.bus.absences import Absences
 from hummdesk.bus.census import Census
@@ -20,14 +19,15 @@ from hummdesk.bus.presence import Presence
 from hummdesk.bus.reader import Reader
 from hummdesk.bus.shards import Shard, connect, shard_of
 from hummdesk.bus.viewers import ViewerLeases
-from hummdesk.config import Settings
+from hummdesk.core.background import end, soon
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import HummDeskError, Unavailable
+from hummdesk.core.metrics import ERRORS
 from hummdesk.departures import Departures
 from hummdesk.desk import Desk, Typing
 from hummdesk.engine import Claim, Return, SocketIOServer
-from hummdesk.errors import HummDeskError, Unavailable
 from hummdesk.events.dispatch import dispatch
 from hummdesk.handlers import connection, presence, recovery, viewing
-from hummdesk.metrics import ERRORS
 from hummdesk.readiness import Readiness
 from hummdesk.sockets import Sockets
 from hummdesk.storage import messages, people

@@ -10,8 +10,8 @@ from sanic import Blueprint, Request, Sanic
 from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse, json, raw
 
-from hummdesk import metrics
-from hummdesk.errors import RateLimited, Unavailable
+from hummdesk.core import metrics
+from hummdesk.core.errors import RateLimited, Unavailable
 from hummdesk.node import Node
 from hummdesk.sockets import TokenBucket
 

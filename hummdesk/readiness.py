@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.reader import Reader
-from hummdesk.errors import Unavailable
-from hummdesk.metrics import READY
+from hummdesk.core.errors import Unavailable
+from hummdesk.core.metrics import READY
 from hummdesk.storage.database import Database
 
 CACHED_SECONDS = 1.0

@@ -18,10 +18,13 @@ from uuid import UUID
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from hummdesk import broadcast, logs, metrics
+from hummdesk import broadcast
 from hummdesk.announcement import announce
 from hummdesk.broadcast import BroadcastService
-from hummdesk.broker import (
+from hummdesk.bus.presence import translated
+from hummdesk.bus.shards import connect
+from hummdesk.core import logs, metrics
+from hummdesk.core.broker import (
     BATCHES,
     QUEUE_KEYS,
     QUEUES,
@@ -31,10 +34,8 @@ from hummdesk.broker import (
     configuration,
     lease_seconds,
 )
-from hummdesk.bus.presence import translated
-from hummdesk.bus.shards import connect
-from hummdesk.config import Settings
-from hummdesk.errors import HummDeskError, Unavailable
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.storage import outbox, past_answers, results
 from hummdesk.storage.database import Database
 from hummdesk.storage.jobs import Ended, Kind

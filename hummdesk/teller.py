@@ -4,11 +4,11 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from hummdesk import metrics
 from hummdesk.announcement import announce_message, announce_updates
 from hummdesk.broadcast import BroadcastService
-from hummdesk.errors import NotFound, Unavailable
-from hummdesk.models import Conversation, Message
+from hummdesk.core import metrics
+from hummdesk.core.errors import NotFound, Unavailable
+from hummdesk.core.models import Conversation, Message
 from hummdesk.storage import untold
 from hummdesk.storage.database import Database
 from hummdesk.storage.untold import Entry

@@ -17,10 +17,10 @@ import orjson
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, json
 
-from hummdesk import tokens
-from hummdesk.config import Settings
-from hummdesk.errors import Forbidden, HummDeskError, Invalid, RateLimited, Unauthorized
-from hummdesk.models import Person
+from hummdesk.core import tokens
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, RateLimited, Unauthorized
+from hummdesk.core.models import Person
 from hummdesk.node import Node
 from hummdesk.operations import Addresses
 from hummdesk.storage import visitors

@@ -14,10 +14,10 @@ from types import FrameType
 
 from billiard import pool
 
-from hummdesk import logs
 from hummdesk.ai import providers
-from hummdesk.broker import QUEUES, Queue, served
-from hummdesk.lifeline import die_with
+from hummdesk.core import logs
+from hummdesk.core.broker import QUEUES, Queue, served
+from hummdesk.core.parent_death import die_with
 from tasks.app import app, settings
 
 log = logging.getLogger(__name__)

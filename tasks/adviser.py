@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from hummdesk import metrics
 from hummdesk.ai import providers
 from hummdesk.ai.outside import Call
 from hummdesk.ai.protocol import Provider, ProviderError, ProviderRefused
-from hummdesk.config import Settings
-from hummdesk.errors import Unavailable
+from hummdesk.core import metrics
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import Unavailable
 from hummdesk.storage import calls
 from hummdesk.storage.database import Database
 from hummdesk.storage.jobs import Job

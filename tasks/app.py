@@ -7,9 +7,9 @@ from typing import Any
 
 from celery import Celery, signals
 
-from hummdesk import config
-from hummdesk.broker import QUEUES, configuration
-from hummdesk.lifeline import die_with
+from hummdesk.core import config
+from hummdesk.core.broker import QUEUES, configuration
+from hummdesk.core.parent_death import die_with
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -35,7 +35,7 @@ app.conf.update(configuration(settings))
 @signals.setup_logging.connect
 def _log(**_: Any) -> None:
     """Celery sets up no logs of its own when this signal has a receiver."""
-    from hummdesk import logs
+    from hummdesk.core import logs
 
     logs.configure(settings, process="worker")
 
@@ -43,7 +43,7 @@ def _log(**_: Any) -> None:
 @signals.worker_ready.connect
 def _expose(**_: Any) -> None:
     """A main process tells the figures of all, which share a directory: on a machine the one for classification."""
-    from hummdesk import metrics
+    from hummdesk.core import metrics
 
     if settings.metrics_port and QUEUES["classification"] in app.amqp.queues.consume_from:
         metrics.expose(settings.metrics_port)

@@ -2,7 +2,7 @@
 
 import random
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 
 
 def backoff_seconds(settings: Settings, attempts: int, fault: Exception) -> float:

@@ -22,12 +22,12 @@ from uuid import UUID
 from celery.exceptions import Retry
 from structlog.contextvars import bound_contextvars
 
-from hummdesk import metrics
 from hummdesk.ai.protocol import ProviderError, ProviderRefused
 from hummdesk.announcement import announce, announce_updates
-from hummdesk.broker import TASKS, lease_seconds
-from hummdesk.errors import HummDeskError, Unavailable
-from hummdesk.models import Conversation
+from hummdesk.core import metrics
+from hummdesk.core.broker import TASKS, lease_seconds
+from hummdesk.core.errors import HummDeskError, Unavailable
+from hummdesk.core.models import Conversation
 from hummdesk.storage import conversations, jobs
 from hummdesk.storage.jobs import Job, Kind, Outcome, Ref, Settled, Verdict
 from tasks.app import app

@@ -12,7 +12,7 @@ from celery import signals
 
 from hummdesk import broadcast
 from hummdesk.broadcast import BroadcastService
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.storage.database import Database
 from tasks.adviser import Adviser
 from tasks.app import settings

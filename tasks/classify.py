@@ -6,7 +6,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from hummdesk.ai.protocol import Context, IncomingMessage, Team, Turn
-from hummdesk.errors import Unavailable
+from hummdesk.core.errors import Unavailable
 from hummdesk.storage import corrections as corrected
 from hummdesk.storage import teams
 from hummdesk.storage.database import Transaction

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from hummdesk import library
-from hummdesk.broker import UPDATE_KNOWLEDGE
+from hummdesk.core.broker import UPDATE_KNOWLEDGE
 from tasks.app import app
 from tasks.child import Desk, child
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from hummdesk.broker import QUEUES, TASKS, Queue
+from hummdesk.core.broker import QUEUES, TASKS, Queue
 from hummdesk.storage import accounts
 from hummdesk.storage.jobs import Kind, Ref
 from tasks.app import app

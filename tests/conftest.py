@@ -17,7 +17,7 @@ from psycopg import sql
 # Where all processes under test gather their metrics; prometheus_client looks for it once, when it is imported.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = tempfile.mkdtemp(prefix="hummdesk-metrics-")
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import socketio
 from sanic import Sanic
 
-from hummdesk import config, tokens
+from hummdesk.core import config, tokens
 from hummdesk.storage import people
 from hummdesk.storage.database import Database
 

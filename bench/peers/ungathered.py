@@ -2,7 +2,7 @@
 
 from hummdesk import node
 from hummdesk.cli import main
-from hummdesk.models import Person
+from hummdesk.core.models import Person
 from hummdesk.storage import messages
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent
 from hummdesk.storage.writer import MessageWriter

@@ -6,7 +6,7 @@ import anthropic
 from anthropic.types import Message
 
 from hummdesk.ai.model import Completion, Request, Usage, translated, unusable
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 
 STOPS: dict[str | None, Literal["end", "length", "refusal"]] = {
     "max_tokens": "length",

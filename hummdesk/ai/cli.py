@@ -10,8 +10,8 @@ import orjson
 
 from hummdesk.ai.protocol import Article, Context, IncomingMessage, Knowledge, Provider, ProviderError
 from hummdesk.ai.providers import opened
-from hummdesk.config import Settings
-from hummdesk.faults import Fault
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import CommandError
 
 Answer = Callable[[IncomingMessage], Coroutine[Any, Any, dict[str, Any]]]
 
@@ -83,7 +83,7 @@ def articles(path: Path) -> list[Article]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise Fault(f"{path}: {error.strerror}") from None
+        raise CommandError(f"{path}: {error.strerror}") from None
     return [_article(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
@@ -95,5 +95,7 @@ def _article(path: Path, number: int, line: bytes) -> Article:
         if not isinstance(questions, list) or not all(isinstance(text, str) for text in texts):
             raise TypeError
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise Fault(f'{path}, line {number}: not {{"id", "title", "body", "questions": [...]}}, all text') from None
+        raise CommandError(
+            f'{path}, line {number}: not {{"id", "title", "body", "questions": [...]}}, all text'
+        ) from None
     return Article(id=fields["id"], title=fields["title"], body=fields["body"], questions=tuple(questions))

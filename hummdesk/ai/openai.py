@@ -6,7 +6,7 @@ import openai
 from openai.types.chat import ChatCompletion
 
 from hummdesk.ai.model import Completion, Request, Usage, translated, unusable
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 
 STOPS: dict[str | None, Literal["end", "length", "refusal"]] = {"length": "length", "content_filter": "refusal"}
 NO_KEY = "none"

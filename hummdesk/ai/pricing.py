@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hummdesk.ai.model import Usage
-from hummdesk.faults import Fault
+from hummdesk.core.errors import CommandError
 
 MILLION = 1_000_000
 LISTED = Path(__file__).with_name("prices.json")
@@ -35,7 +35,7 @@ def _read(path: Path) -> Prices:
         table: Any = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
         return {str(model): {kind: _price(price[kind]) for kind in price} for model, price in table.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise Fault(f'AI_PRICES: {path}: not {{"model": {{"input": 1.0, "output": 5.0}}}} ({error})') from None
+        raise CommandError(f'AI_PRICES: {path}: not {{"model": {{"input": 1.0, "output": 5.0}}}} ({error})') from None
 
 
 def _price(value: object) -> Decimal:

@@ -11,7 +11,7 @@ from hummdesk.ai.model import Model
 from hummdesk.ai.outside import OutsideProvider
 from hummdesk.ai.protocol import Provider
 from hummdesk.ai.tasks import Tasks
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 
 PROVIDERS: dict[str, Callable[[], Provider]] = {"embedded": EmbeddedProvider}
 """Those of the house, which are always there."""

@@ -7,7 +7,7 @@ from marshmallow import Schema
 
 from hummdesk.ai.answers import ClassificationAnswer, DraftAnswer
 from hummdesk.ai.prompts import Prompt, prompt
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,10 @@ from uuid import UUID
 import orjson
 from redis.asyncio import Redis
 
-from hummdesk.background import soon
 from hummdesk.bus.presence import NODES
 from hummdesk.bus.shards import FAULTS
-from hummdesk.errors import Unavailable
+from hummdesk.core.background import soon
+from hummdesk.core.errors import Unavailable
 
 CONNECTED_SECONDS = 3600
 """How long it is kept for a connected socket; it is kept anew before that."""

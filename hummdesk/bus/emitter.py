@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from hummdesk.background import end, soon
 from hummdesk.bus.envelope import Envelope, pack
 from hummdesk.bus.shards import FAULTS, SHARDS, Shard, shard_of
+from hummdesk.core.background import end, soon
 
 log = logging.getLogger(__name__)
 

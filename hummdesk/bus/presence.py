@@ -22,9 +22,9 @@ import orjson
 from redis.asyncio import Redis
 
 from hummdesk.bus.shards import FAULTS
-from hummdesk.config import Settings
-from hummdesk.errors import Unavailable
-from hummdesk.gathering import Gathering
+from hummdesk.core.batching import Batcher
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import Unavailable
 
 Status = Literal["online", "away", "busy", "offline"]
 
@@ -58,9 +58,9 @@ class Presence:
         self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
         join = partial(self._step, "join", settings.presence_lease_seconds)
         leave = partial(self._step, "leave", settings.presence_grace_seconds)
-        self._joining: Gathering[Lease, bytes | None] = Gathering(join, most=BATCH)
-        self._leaving: Gathering[Lease, bytes | None] = Gathering(leave, most=BATCH)
-        self._telling: Gathering[Lease, bytes | None] = Gathering(partial(self._step, "told", 0), most=BATCH)
+        self._joining: Batcher[Lease, bytes | None] = Batcher(join, most=BATCH)
+        self._leaving: Batcher[Lease, bytes | None] = Batcher(leave, most=BATCH)
+        self._telling: Batcher[Lease, bytes | None] = Batcher(partial(self._step, "told", 0), most=BATCH)
 
     async def close(self) -> None:
         await self._redis.aclose()

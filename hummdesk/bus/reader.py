@@ -14,10 +14,10 @@ from uuid import UUID
 from redis import exceptions
 from redis.asyncio import Redis
 
-from hummdesk.background import end
 from hummdesk.bus.envelope import Event, unpack
 from hummdesk.bus.shards import FAULTS, START, Shard, moment, shard_of
-from hummdesk.metrics import BUS_LAG_SECONDS
+from hummdesk.core.background import end
+from hummdesk.core.metrics import BUS_LAG_SECONDS
 
 log = logging.getLogger(__name__)
 

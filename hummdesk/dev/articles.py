@@ -7,8 +7,8 @@ import orjson
 
 from hummdesk import library
 from hummdesk.ai import cli
-from hummdesk.config import Settings
-from hummdesk.faults import Fault
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import CommandError
 from hummdesk.storage import accounts, knowledge
 from hummdesk.storage.database import Database, operator
 from hummdesk.storage.knowledge import Managed
@@ -29,10 +29,10 @@ async def put(settings: Settings, account_id: UUID, file: Path, kind: Managed = 
         for one in cli.articles(file)
     ]
     if kind == "canned_reply" and (asked := next((one.title for one in read if one.questions), None)):
-        raise Fault(f"{file}: {asked!r} has questions, which a canned reply has not")
+        raise CommandError(f"{file}: {asked!r} has questions, which a canned reply has not")
     async with operator(settings) as database, database.everywhere() as tx:
         if account_id not in {one.account_id for one in await accounts.accounts(tx)}:
-            raise Fault(f"there is no account {account_id}")
+            raise CommandError(f"there is no account {account_id}")
         written = [await knowledge.put(tx, account_id, kind, article) for article in read]
     await _index(settings, account_id)
     return f"{sum(written)} of {len(read)} {NAMES[kind][1]} added or changed, all can be found"
@@ -54,7 +54,7 @@ async def remove(settings: Settings, account_id: UUID, given: str, kind: Managed
     """By the id that `show` tells, or that was imported. Raises Fault."""
     async with operator(settings) as database, database.everywhere() as tx:
         if not await knowledge.remove(tx, account_id, kind, _id(account_id, given)):
-            raise Fault(f"the account has no {NAMES[kind][0]} {given!r}")
+            raise CommandError(f"the account has no {NAMES[kind][0]} {given!r}")
 
 
 async def _index(settings: Settings, account_id: UUID) -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 
 ANYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import orjson
 
-from hummdesk.config import Settings
-from hummdesk.faults import Fault
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import CommandError
 from hummdesk.storage import accounts, calls
 from hummdesk.storage.calls import Costs
 from hummdesk.storage.database import operator
@@ -19,13 +19,13 @@ async def provider(settings: Settings, account_id: UUID | None, name: str | None
     """A line for each account, or for the one that is named, after `name` is chosen for it. Raises Fault."""
     chosen = None if name == "default" else name
     if chosen is not None and chosen not in settings.providers:
-        raise Fault(f"{chosen} has no key here: set {chosen.upper()}_API_KEY for the workers first")
+        raise CommandError(f"{chosen} has no key here: set {chosen.upper()}_API_KEY for the workers first")
     async with operator(settings) as database, database.everywhere() as tx:
         if name is not None and account_id is not None:
             await accounts.choose_provider(tx, account_id, chosen)
         found = [one for one in await accounts.accounts(tx) if account_id in (None, one.account_id)]
     if not found:
-        raise Fault(f"there is no account {account_id}" if account_id else "there is no account yet")
+        raise CommandError(f"there is no account {account_id}" if account_id else "there is no account yet")
     return [f"{one.account_id}  {one.ai_provider or f'{settings.ai_provider} (default)'}  {one.name}" for one in found]
 
 

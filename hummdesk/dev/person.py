@@ -5,9 +5,9 @@ from typing import get_args
 from uuid import UUID
 
 from hummdesk.ai.protocol import Category
-from hummdesk.config import Settings
-from hummdesk.faults import Fault
-from hummdesk.models import Person
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import CommandError
+from hummdesk.core.models import Person
 from hummdesk.storage import accounts, directory
 from hummdesk.storage.database import operator
 
@@ -33,22 +33,24 @@ async def set_skills(settings: Settings, *, account_id: UUID, email: str, skills
     known = get_args(Category)
     for skill in skills:
         if skill not in known and not re.fullmatch("[a-z]{2}", skill):
-            raise Fault(f"{skill!r} is no skill: a language of two letters, or one of {', '.join(known)}")
+            raise CommandError(f"{skill!r} is no skill: a language of two letters, or one of {', '.join(known)}")
     async with operator(settings) as database, database.everywhere() as tx:
         name = await directory.set_skills(tx, account_id=account_id, email=email, skills=skills)
     if name is None:
-        raise Fault(f"the account has no user with the e-mail {email!r}")
+        raise CommandError(f"the account has no user with the e-mail {email!r}")
     return name
 
 
 def _the_one(found: list[Person], email: str | None, contact: str | None) -> Person:
     if not found and contact is not None:
-        raise Fault(f"no active contact is called {contact!r}; for a user give --email; `demo` prints who there is")
+        raise CommandError(
+            f"no active contact is called {contact!r}; for a user give --email; `demo` prints who there is"
+        )
     if not found:
-        raise Fault(
+        raise CommandError(
             f"no active user has the e-mail {email!r}; for a customer give --contact; `demo` prints who there is"
         )
     if len(found) > 1:
         known_in = ", ".join(str(person.account_id) for person in found)
-        raise Fault(f"{found[0].email} is known in {len(found)} accounts, give one with --account: {known_in}")
+        raise CommandError(f"{found[0].email} is known in {len(found)} accounts, give one with --account: {known_in}")
     return found[0]

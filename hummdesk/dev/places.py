@@ -13,8 +13,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from hummdesk.core.errors import CommandError
 from hummdesk.dev.process import ServerUser
-from hummdesk.faults import Fault
 
 UNPRIVILEGED = ("postgres", "nobody")
 SHARED = Path("/var/lib/hummdesk")
@@ -34,7 +34,9 @@ def server_user() -> ServerUser | None:
         except KeyError:
             continue
         return ServerUser(name, entry.pw_uid, entry.pw_gid)
-    raise Fault(f"PostgreSQL does not run as root and there is no user {' or '.join(UNPRIVILEGED)} to run it: make one")
+    raise CommandError(
+        f"PostgreSQL does not run as root and there is no user {' or '.join(UNPRIVILEGED)} to run it: make one"
+    )
 
 
 def reaches(user: ServerUser | None, path: Path, *, to: str) -> bool:
@@ -45,7 +47,7 @@ def reaches(user: ServerUser | None, path: Path, *, to: str) -> bool:
     try:
         asked = subprocess.run(command, user=user.uid, group=user.gid, extra_groups=[], cwd="/", check=False)
     except PermissionError:
-        raise Fault(f"this root may not become {user.name} to run PostgreSQL: set DATABASE_URL") from None
+        raise CommandError(f"this root may not become {user.name} to run PostgreSQL: set DATABASE_URL") from None
     return asked.returncode == 0
 
 
@@ -58,9 +60,13 @@ def database_place(home: Path, user: ServerUser | None) -> Path:
     owner = os.geteuid() if user is None else user.uid
     if not place.is_dir() or place.stat().st_uid != owner:
         name = user.name if user else pwd.getpwuid(owner).pw_name
-        raise Fault(f"{place} does not belong to {name}, who runs PostgreSQL: run as before, or choose another --home")
+        raise CommandError(
+            f"{place} does not belong to {name}, who runs PostgreSQL: run as before, or choose another --home"
+        )
     if not reaches(user, place, to="w"):
-        raise Fault(f"{place} cannot be reached by {user and user.name}: move the home, or choose another --home")
+        raise CommandError(
+            f"{place} cannot be reached by {user and user.name}: move the home, or choose another --home"
+        )
     return place
 
 
@@ -89,7 +95,7 @@ def shared_directory(user: ServerUser | None) -> Path:
         if _is_private(candidate, os.geteuid()) and reaches(user, candidate, to="x"):
             return candidate
     name = user and user.name
-    raise Fault(f"PostgreSQL's user {name} can reach neither the home nor {SHARED}: choose another --home")
+    raise CommandError(f"PostgreSQL's user {name} can reach neither the home nor {SHARED}: choose another --home")
 
 
 def socket_directory(place: Path, user: ServerUser | None, file: str) -> Path:
@@ -110,7 +116,7 @@ def _make_owned(path: Path, user: ServerUser | None) -> None:
         if user is not None:
             os.chown(path, user.uid, user.gid)
     except OSError as error:
-        raise Fault(f"{path} cannot be made ({error.strerror}): remove it, or choose another --home") from error
+        raise CommandError(f"{path} cannot be made ({error.strerror}): remove it, or choose another --home") from error
 
 
 def _is_private(path: Path, owner: int) -> bool:

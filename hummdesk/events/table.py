@@ -9,10 +9,10 @@ from typing import Literal
 
 from marshmallow import Schema
 
+from hummdesk.core.models import ANSWERING, STAFF, Role
 from hummdesk.desk import Desk, Payload
 from hummdesk.events import figures, payloads, schemas
 from hummdesk.handlers import connection, conversation, message, operations, presence
-from hummdesk.models import ANSWERING, STAFF, Role
 from hummdesk.sockets import Session
 
 Handler = Callable[[Desk, Session, Payload], Awaitable[Payload]]

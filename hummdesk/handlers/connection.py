@@ -5,13 +5,14 @@ import time
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from hummdesk import rooms, tokens
-from hummdesk.background import soon
+from hummdesk import rooms
 from hummdesk.bus.presence import Lease
+from hummdesk.core import tokens
+from hummdesk.core.background import soon
+from hummdesk.core.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized, Unavailable
+from hummdesk.core.models import ANSWERING, Person
 from hummdesk.desk import Desk, Payload
-from hummdesk.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized, Unavailable
 from hummdesk.handlers import presence, viewing
-from hummdesk.models import ANSWERING, Person
 from hummdesk.sockets import Session, TokenBucket
 
 log = logging.getLogger(__name__)

@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from hummdesk.announcement import payload_of
-from hummdesk.background import soon
+from hummdesk.core.background import soon
+from hummdesk.core.errors import Forbidden, wire_time
+from hummdesk.core.models import ANSWERING
 from hummdesk.desk import Desk, Payload
-from hummdesk.errors import Forbidden, wire_time
 from hummdesk.handlers import viewing
 from hummdesk.handlers.receipts import mark_read, tell_change
-from hummdesk.models import ANSWERING
 from hummdesk.sockets import Session
 from hummdesk.storage import conversations, corrections, messages, results, untold
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import get_args
 from uuid import UUID
 
-from hummdesk.broker import QUEUE_KEYS
+from hummdesk.core.broker import QUEUE_KEYS
+from hummdesk.core.errors import wire_time
+from hummdesk.core.models import Role
 from hummdesk.desk import Desk, Payload
-from hummdesk.errors import wire_time
-from hummdesk.models import Role
 from hummdesk.sockets import Session
 from hummdesk.storage.jobs import Kind
 from hummdesk.storage.operations import Failure, Runs, activity

@@ -1,9 +1,9 @@
 """Who is there, who is typing."""
 
 from hummdesk.bus.presence import Status
+from hummdesk.core.errors import Forbidden, wire_time
+from hummdesk.core.models import Person
 from hummdesk.desk import Desk, Payload
-from hummdesk.errors import Forbidden, wire_time
-from hummdesk.models import Person
 from hummdesk.sockets import Session
 from hummdesk.storage import people, teams
 

@@ -4,10 +4,10 @@ from contextlib import suppress
 from uuid import UUID
 
 from hummdesk.announcement import announce_updates
-from hummdesk.background import soon
+from hummdesk.core.background import soon
+from hummdesk.core.errors import NotFound, Unavailable, wire_time
+from hummdesk.core.models import Conversation, Person
 from hummdesk.desk import Desk
-from hummdesk.errors import NotFound, Unavailable, wire_time
-from hummdesk.models import Conversation, Person
 from hummdesk.storage import conversations, messages, untold
 
 

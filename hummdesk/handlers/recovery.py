@@ -6,17 +6,18 @@ from uuid import UUID
 
 from orjson import Fragment
 
-from hummdesk import rooms, tokens
+from hummdesk import rooms
 from hummdesk.bus.absences import Absences, Absent
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.reader import ShardReader
 from hummdesk.bus.shards import START, moment
+from hummdesk.core import tokens
+from hummdesk.core.errors import HummDeskError, Unavailable
+from hummdesk.core.metrics import RECOVERIES
+from hummdesk.core.models import Person
 from hummdesk.desk import Desk
 from hummdesk.engine import Claim, Missed, Return
-from hummdesk.errors import HummDeskError, Unavailable
 from hummdesk.handlers import connection, viewing
-from hummdesk.metrics import RECOVERIES
-from hummdesk.models import Person
 from hummdesk.sockets import Session
 from hummdesk.storage import conversations
 

@@ -5,8 +5,8 @@ from collections.abc import Set
 from uuid import UUID
 
 from hummdesk.bus.viewers import View, Viewers
+from hummdesk.core.errors import Unavailable
 from hummdesk.desk import Desk
-from hummdesk.errors import Unavailable
 from hummdesk.sockets import Session
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
-from hummdesk.errors import NotFound
+from hummdesk.core.errors import NotFound
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from hummdesk.errors import Conflict, Invalid, NotFound
-from hummdesk.models import ANSWERING, Conversation, Person
+from hummdesk.core.errors import Conflict, Invalid, NotFound
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import ANSWERING, Conversation, Person
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.queries import load, nested
 
 queries = load("conversations")

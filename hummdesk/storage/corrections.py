@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from hummdesk.errors import NotFound
-from hummdesk.models import Person
+from hummdesk.core.errors import NotFound
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Person
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.queries import load
 
 queries = load("corrections")

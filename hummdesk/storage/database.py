@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.storage.translation import translated
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]

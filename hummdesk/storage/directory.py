@@ -5,7 +5,7 @@ It does not look up their teams: `people.find_person` does.
 
 from uuid import UUID
 
-from hummdesk.models import Person
+from hummdesk.core.models import Person
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 

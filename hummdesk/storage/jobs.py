@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from hummdesk.models import Message
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Message
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.queries import load, nested
 
 queries = load("jobs")

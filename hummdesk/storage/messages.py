@@ -8,11 +8,11 @@ from uuid import UUID
 
 import orjson
 
-from hummdesk.errors import Conflict, Invalid, NotFound, Unavailable, wire_time
-from hummdesk.models import Message, Person
+from hummdesk.core.errors import Conflict, Invalid, NotFound, Unavailable, wire_time
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Message, Person
 from hummdesk.storage import conversations
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.queries import load
 
 queries = load("messages")

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors as postgres
 from psycopg.rows import dict_row
 
-from hummdesk.faults import Fault
+from hummdesk.core.errors import CommandError
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import SQL, load
 
@@ -20,7 +20,7 @@ MINIMUM_SERVER = 15
 LOCK = 0x68756D6D6465736B  # "hummdesk"
 
 
-class MigrationError(Fault):
+class MigrationError(CommandError):
     """Why the database cannot be migrated, or cannot be served."""
 
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from hummdesk.core.ids import least_id
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.ids import least_id
 from hummdesk.storage.jobs import Kind
 from hummdesk.storage.queries import load
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 from uuid import UUID
 
+from hummdesk.core.ids import new_id
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.queries import load
 
 queries = load("past_answers")

@@ -7,9 +7,9 @@ from typing import Any, Self
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from hummdesk.errors import NotFound
-from hummdesk.gathering import Gathering
-from hummdesk.models import Person
+from hummdesk.core.batching import Batcher
+from hummdesk.core.errors import NotFound
+from hummdesk.core.models import Person
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.queries import load
 
@@ -37,14 +37,14 @@ class People:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._gatherings: WeakValueDictionary[UUID, Gathering[UUID, list[Person]]] = WeakValueDictionary()
+        self._gatherings: WeakValueDictionary[UUID, Batcher[UUID, list[Person]]] = WeakValueDictionary()
 
     async def find(self, account_id: UUID, person_id: UUID, *, customer: bool) -> Person | None:
         """The active contact (`customer`) or user with this id; one of the other kind if there is none of this.
 
         Raises Unavailable.
         """
-        new: Gathering[UUID, list[Person]] = Gathering(partial(self._find, account_id), most=MOST_AT_ONCE)
+        new: Batcher[UUID, list[Person]] = Batcher(partial(self._find, account_id), most=MOST_AT_ONCE)
         found = await self._gatherings.setdefault(account_id, new).ask(person_id)
         return next(iter(sorted(found, key=lambda person: person.is_staff == customer)), None)
 

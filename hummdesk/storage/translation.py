@@ -7,7 +7,7 @@ import psycopg
 from psycopg import errors as postgres
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from hummdesk.errors import HummDeskError, Invalid, NotFound, Unavailable
+from hummdesk.core.errors import HummDeskError, Invalid, NotFound, Unavailable
 
 UNAVAILABLE = (
     psycopg.OperationalError,  # lost or refused connections, time-outs of locks and statements, deadlocks, shutdown

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
-from hummdesk.errors import NotFound
-from hummdesk.models import Conversation, Message
+from hummdesk.core.errors import NotFound
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Conversation, Message
 from hummdesk.storage import conversations
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.queries import load
 
 queries = load("untold")

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from hummdesk.models import Person
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Person
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.queries import load
 
 queries = load("visitors")

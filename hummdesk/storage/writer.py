@@ -17,8 +17,8 @@ import psycopg
 from psycopg import errors as postgres
 from psycopg_pool import PoolTimeout
 
-from hummdesk.errors import Forbidden, Unavailable
-from hummdesk.models import Person
+from hummdesk.core.errors import Forbidden, Unavailable
+from hummdesk.core.models import Person
 from hummdesk.storage import messages, untold
 from hummdesk.storage.batches import Batches
 from hummdesk.storage.database import Database

@@ -8,7 +8,7 @@ from uuid import UUID
 from hummdesk.ai import providers
 from hummdesk.ai.outside import Call, OutsideProvider
 from hummdesk.ai.protocol import Context, IncomingMessage, Team
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from tests.ai.played import Played
 
 MESSAGE = IncomingMessage(content="I was charged twice for my order!", customer_name="Hugo Marchetti")

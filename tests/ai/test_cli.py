@@ -13,8 +13,8 @@ import pytest
 from hummdesk.ai import cli, providers
 from hummdesk.ai.embedded import EmbeddedProvider
 from hummdesk.ai.protocol import Classification, Context, IncomingMessage, ProviderError
-from hummdesk.config import Settings
-from hummdesk.faults import Fault
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import CommandError
 from tests.ai.played import CLASSIFICATION, DRAFT, PROTOCOLS, Protocol, fails, playing, says
 
 EMBEDDED = Settings()
@@ -79,12 +79,12 @@ def test_draft_answers_from_the_file(tmp_path: Path) -> None:
 def test_a_line_that_is_no_article_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "knowledge.jsonl"
     path.write_text(json.dumps(ARTICLE) + "\n" + line)
-    with pytest.raises(Fault, match=r"knowledge.jsonl, line 2: not"):
+    with pytest.raises(CommandError, match=r"knowledge.jsonl, line 2: not"):
         cli.draft(lines_of(b""), io.StringIO(), EMBEDDED, path)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="No such file"):
+    with pytest.raises(CommandError, match="No such file"):
         cli.draft(lines_of(b""), io.StringIO(), EMBEDDED, tmp_path / "none.jsonl")
 
 

@@ -23,7 +23,7 @@ from hummdesk.ai.protocol import (
     Team,
     Tone,
 )
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from tests.ai.played import CLASSIFICATION, DRAFT, PROTOCOLS, Played, playing, says
 
 INJECTIONS = json.loads(Path(__file__).with_name("injections.json").read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ from hummdesk.ai.protocol import (
     Knowledge,
     Turn,
 )
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from tests.ai.asking import CONTEXT, MESSAGE, SUPPORT, Desk
 from tests.ai.played import (
     CLASSIFICATION,

@@ -12,8 +12,8 @@ from hummdesk.ai.answers import OUTCOMES
 from hummdesk.ai.model import Usage
 from hummdesk.ai.prompts import FOLDER, prompt
 from hummdesk.ai.protocol import Category, Priority, Sentiment, Tone
-from hummdesk.config import Settings
-from hummdesk.faults import Fault
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import CommandError
 
 
 @pytest.mark.parametrize("name", [file.stem for file in FOLDER.glob("*.md")])
@@ -68,7 +68,7 @@ def test_prices_of_ones_own_come_first(tmp_path: Path) -> None:
 def test_a_file_that_has_no_prices_is_named(tmp_path: Path, text: str) -> None:
     own = tmp_path / "prices.json"
     own.write_text(text)
-    with pytest.raises(Fault, match=r"AI_PRICES: .*prices.json"):
+    with pytest.raises(CommandError, match=r"AI_PRICES: .*prices.json"):
         pricing.prices(str(own))
-    with pytest.raises(Fault, match="AI_PRICES"):
+    with pytest.raises(CommandError, match="AI_PRICES"):
         pricing.prices(str(tmp_path / "none.json"))

@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
 from hummdesk.bus.shards import connect
-from hummdesk.config import Settings, gather, read
+from hummdesk.core.config import Settings, gather, read
 from tests.browser.console import Console
 from tests.browser.site import Site
 from tests.browser.wire import Wire

@@ -17,7 +17,7 @@ import psutil
 from psycopg import AsyncConnection
 from redis.asyncio import Redis
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 from hummdesk.dev.process import Process, Service
 from hummdesk.storage.migrations import migrate

@@ -16,11 +16,11 @@ import psutil
 import pytest
 from celery import Celery
 
-from hummdesk.broker import configuration
-from hummdesk.config import Settings
+from hummdesk.core.broker import configuration
+from hummdesk.core.config import Settings
+from hummdesk.core.models import Message
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
-from hummdesk.models import Message
 from tests.chaos.report import row, size
 from tests.conftest import make_reachable_directory
 from tests.tasks.conftest import Pipeline, hurried, pipeline_of, worker_of

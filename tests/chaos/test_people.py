@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hummdesk import tokens
+from hummdesk.core import tokens
 from tests.chaos.arena import Arena
 from tests.chaos.client import Client
 from tests.chaos.load import client_of

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from hummdesk import tokens
-from hummdesk.config import Settings
+from hummdesk.core import tokens
+from hummdesk.core.config import Settings
+from hummdesk.core.models import Person
 from hummdesk.dev import demo
-from hummdesk.models import Person
 from hummdesk.storage import conversations, knowledge, messages, people
 from hummdesk.storage.database import Database
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from hummdesk import tokens
-from hummdesk.config import Settings
+from hummdesk.core import tokens
+from hummdesk.core.config import Settings
 from hummdesk.dev import demo
 from tests.realtime.conftest import running
 

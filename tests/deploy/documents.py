@@ -11,10 +11,10 @@ from typing import Any
 from marshmallow import Schema
 from prometheus_client.metrics import MetricWrapperBase
 
-from hummdesk import metrics
-from hummdesk.config import Settings
+from hummdesk.core import metrics
+from hummdesk.core.config import Settings
+from hummdesk.core.models import ANSWERING, STAFF
 from hummdesk.events.table import EVENTS, REQUESTS, Request
-from hummdesk.models import ANSWERING, STAFF
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from tests.deploy.documents import ROOT
 from tests.js.node import HERE, Node
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.dev import demo, postgres
 from hummdesk.dev.home import make
 from hummdesk.storage.migrations import migrate

@@ -8,8 +8,8 @@ from io import StringIO
 import pytest
 from dotenv import dotenv_values
 
-from hummdesk import config
-from hummdesk.config import Settings
+from hummdesk.core import config
+from hummdesk.core.config import Settings
 from tests.deploy.documents import DOCUMENTS, ROOT, events_table, renewed
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
-from hummdesk import metrics
+from hummdesk.core import metrics
 from tests.deploy.documents import ROOT
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"

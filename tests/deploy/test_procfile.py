@@ -19,7 +19,7 @@ import psutil
 import pytest
 from honcho.environ import parse_procfile
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
 from tests.js.node import Node
 from tests.js.serving import body, environment, get, until_ready

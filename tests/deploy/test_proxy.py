@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
 from tests.deploy.documents import ROOT
 from tests.js.conftest import desk_of

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
-from hummdesk import tokens
 from hummdesk.cli import main
-from hummdesk.config import HOME_ENV_FILE, Settings
+from hummdesk.core import tokens
+from hummdesk.core.config import HOME_ENV_FILE, Settings
 from hummdesk.dev import home as homes
 
 COMMANDS = [

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from hummdesk import config
-from hummdesk.config import Settings, SettingsError
+from hummdesk.core import config
+from hummdesk.core.config import Settings, SettingsError
 
 GOOD = {
     "DATABASE_URL": "postgresql://hummdesk@/hummdesk?host=%2Frun",

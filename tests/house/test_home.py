@@ -7,8 +7,8 @@ import pytest
 from dotenv import dotenv_values
 
 from hummdesk import listening
+from hummdesk.core.errors import CommandError
 from hummdesk.dev import home
-from hummdesk.faults import Fault
 
 VALUES = {
     "DATABASE_URL": "postgresql://hummdesk@/hummdesk?host=%2Ftmp%2Fa%20b",
@@ -34,7 +34,11 @@ def test_nothing_was_told_yet(tmp_path: Path) -> None:
 
 
 def test_a_home_is_held_by_one(tmp_path: Path) -> None:
-    with home.locked(tmp_path), pytest.raises(Fault, match=r"another `up` runs on .*--home DIR"), home.locked(tmp_path):
+    with (
+        home.locked(tmp_path),
+        pytest.raises(CommandError, match=r"another `up` runs on .*--home DIR"),
+        home.locked(tmp_path),
+    ):
         pass
     with home.locked(tmp_path):
         assert list(tmp_path.iterdir()) == []
@@ -43,7 +47,7 @@ def test_a_home_is_held_by_one(tmp_path: Path) -> None:
 def test_a_home_that_cannot_be_made_is_refused_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for wrong in (tmp_path / "file", tmp_path / "file" / "home", Path("/proc/hummdesk")):
-        with pytest.raises(Fault, match=r"cannot be written \(.*\): choose another with --home DIR"):
+        with pytest.raises(CommandError, match=r"cannot be written \(.*\): choose another with --home DIR"):
             home.make(wrong)
 
 
@@ -58,11 +62,11 @@ def test_a_reserved_port_is_shared_by_web_processes_only() -> None:
         first = listening.listen("127.0.0.1", port, backlog=1)
         second = listening.listen("127.0.0.1", port, backlog=1)
         refused = re.escape(f"port {port} of 127.0.0.1 is in use: choose another with --port N")
-        with pytest.raises(Fault, match=refused), listening.reserved("127.0.0.1", port):
+        with pytest.raises(CommandError, match=refused), listening.reserved("127.0.0.1", port):
             pass
         first.close()
         second.close()
-        with pytest.raises(Fault, match="is in use"), listening.reserved("127.0.0.1", port):
+        with pytest.raises(CommandError, match="is in use"), listening.reserved("127.0.0.1", port):
             pass
     with listening.reserved("127.0.0.1", port) as again:
         assert again == port
@@ -71,9 +75,9 @@ def test_a_reserved_port_is_shared_by_web_processes_only() -> None:
 def test_a_port_of_somebody_else_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(Fault, match="is in use"), listening.reserved("127.0.0.1", port):
+        with pytest.raises(CommandError, match="is in use"), listening.reserved("127.0.0.1", port):
             pass
-        with pytest.raises(Fault, match="is in use"):
+        with pytest.raises(CommandError, match="is in use"):
             listening.listen("127.0.0.1", port, backlog=1)
 
 
@@ -91,5 +95,5 @@ def test_a_port_that_was_just_served_is_free_again() -> None:
 
 def test_a_host_that_is_no_address_of_this_machine_is_refused() -> None:
     for host, why in (("no.such.host.invalid", "is no address"), ("192.0.2.1", "cannot be used")):
-        with pytest.raises(Fault, match=why), listening.reserved(host, 0):
+        with pytest.raises(CommandError, match=why), listening.reserved(host, 0):
             pass

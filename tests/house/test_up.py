@@ -16,7 +16,7 @@ import psutil
 import psycopg
 import pytest
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.dev.home import kept
 from tests.conftest import Servers
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from tests.js.node import Node, installed
 from tests.realtime.conftest import running
 from tests.realtime.world import Account

@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 
 PATIENCE_SECONDS = 20.0
 

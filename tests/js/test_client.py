@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
 from tests.js.conftest import desk_of
 from tests.js.node import Node

@@ -10,7 +10,7 @@ import pytest
 from sanic import Sanic
 
 from hummdesk.app import build
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.node import Node
 from tests.realtime.returning import Front, Returning, front, say
 from tests.realtime.world import Account, Client

@@ -9,7 +9,7 @@ import pytest
 import socketio
 
 from hummdesk import admin_ui
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.node import Node
 from tests.realtime.conftest import running
 from tests.realtime.world import Account

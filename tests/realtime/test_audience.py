@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from hummdesk import background, rooms
+from hummdesk import rooms
 from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.viewers import Viewers
-from hummdesk.errors import now
+from hummdesk.core import background
+from hummdesk.core.errors import now
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Conversation, Message
 from hummdesk.events.table import EVENTS, REQUESTS, Listener
-from hummdesk.models import Conversation, Message
 from hummdesk.node import SWEEP_SECONDS, Node
-from hummdesk.storage.ids import new_id
 from tests.realtime.world import CLASSIFICATION, DRAFT, Account, Client
 
 PEOPLE: dict[str, frozenset[Listener]] = {

@@ -1,7 +1,7 @@
 """The same BroadcastService where there are no sockets: a Celery task, a script."""
 
 from hummdesk.broadcast import from_settings
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.node import Node
 from tests.realtime.world import Account
 

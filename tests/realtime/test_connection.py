@@ -7,8 +7,8 @@ from dataclasses import replace
 import jwt
 import pytest
 
+from hummdesk.core.models import Person
 from hummdesk.handlers import connection
-from hummdesk.models import Person
 from hummdesk.node import Node
 from tests.realtime.world import Account, Client
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from hummdesk.storage.ids import new_id
+from hummdesk.core.ids import new_id
 from tests.realtime.world import CLASSIFICATION, DRAFT, Account
 
 

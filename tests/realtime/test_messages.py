@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hummdesk.storage.ids import new_id
+from hummdesk.core.ids import new_id
 from tests.realtime.world import Account
 
 

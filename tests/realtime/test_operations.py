@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 import structlog
 
-from hummdesk import logs, metrics
-from hummdesk.config import Settings
+from hummdesk.core import logs, metrics
+from hummdesk.core.config import Settings
 from hummdesk.node import Node
 from hummdesk.readiness import Readiness
 from tests.realtime.conftest import running

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.listening import reserved
 from tests.js.serving import environment, get
 from tests.realtime.world import Account

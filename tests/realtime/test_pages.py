@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from hummdesk import pages
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.events.table import EVENTS, REQUESTS
 from tests.realtime.conftest import running
 

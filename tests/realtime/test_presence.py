@@ -11,7 +11,7 @@ from websockets.frames import CloseCode
 
 from hummdesk.bus.presence import Lease, Presence
 from hummdesk.bus.shards import connect
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.listening import reserved
 from tests.js.serving import serving
 from tests.realtime.conftest import running

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from hummdesk.bus.reader import ShardReader
 from hummdesk.bus.shards import shard_of
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.handlers import recovery
 from hummdesk.node import Node
 from tests.realtime.conftest import running

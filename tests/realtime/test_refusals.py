@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from hummdesk.config import Settings
-from hummdesk.storage.ids import new_id
+from hummdesk.core.config import Settings
+from hummdesk.core.ids import new_id
 from tests.realtime.conftest import running
 from tests.realtime.world import Account
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hummdesk.bus.shards import connect
 from hummdesk.bus.viewers import View, ViewerLeases
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from tests.realtime.world import Account, Client
 
 

@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 
-from hummdesk import tokens
 from hummdesk.cli import main
-from hummdesk.config import Settings
+from hummdesk.core import tokens
+from hummdesk.core.config import Settings
 from tests.realtime.conftest import running
 from tests.realtime.world import Account
 

@@ -9,10 +9,10 @@ from uuid import UUID
 import orjson
 import pytest
 
-from hummdesk.broker import QUEUE_KEYS
 from hummdesk.bus.census import BATCH
+from hummdesk.core.broker import QUEUE_KEYS
+from hummdesk.core.ids import new_id
 from hummdesk.node import Node
-from hummdesk.storage.ids import new_id
 from tests.realtime.world import PATIENCE_SECONDS, Account, Client
 
 NOBODY = {"admin": 0, "agent": 0, "viewer": 0, "customer": 0}

@@ -17,14 +17,14 @@ import psutil
 import psycopg
 import pytest
 
-from hummdesk import tokens
-from hummdesk.broker import Queue
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.reader import Reader
 from hummdesk.bus.shards import connect
-from hummdesk.config import Settings
+from hummdesk.core import tokens
+from hummdesk.core.broker import Queue
+from hummdesk.core.config import Settings
+from hummdesk.core.models import Message, Person
 from hummdesk.dev import demo
-from hummdesk.models import Message, Person
 from hummdesk.storage import people
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, send

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from hummdesk.bus.envelope import Event
-from hummdesk.config import Settings
-from hummdesk.models import Message
+from hummdesk.core.config import Settings
+from hummdesk.core.models import Message
 from tests.conftest import Servers
 from tests.tasks.conftest import Pipeline, hurried, pipeline_of, private_redis
 

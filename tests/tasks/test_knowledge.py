@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from hummdesk import library
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import CommandError
 from hummdesk.dev import articles, demo
 from hummdesk.dev.person import set_skills
-from hummdesk.faults import Fault
 from hummdesk.storage import conversations, people, teams
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, send
@@ -83,9 +83,9 @@ async def test_what_has_changed_is_indexed_anew_and_what_is_gone_is_not_found(
     assert "Zoo tickets" not in await titles(database, account, asked)
     await articles.remove(settings, account, "zoo")
     assert "Ferry times" not in await titles(database, account, "When does the ferry leave?")
-    with pytest.raises(Fault, match="no article 'zoo'"):
+    with pytest.raises(CommandError, match="no article 'zoo'"):
         await articles.remove(settings, account, "zoo")
-    with pytest.raises(Fault, match="there is no account"):
+    with pytest.raises(CommandError, match="there is no account"):
         await articles.put(settings, UUID(int=7), file)
 
 
@@ -106,13 +106,13 @@ async def test_canned_replies_are_managed_as_articles_are(
     }
     found = await library.find(database, account, ["sorry for the wait"])
     assert reply["body"] in [one.content for one in found.canned_replies]
-    with pytest.raises(Fault, match="no canned reply 'sorry'"):
+    with pytest.raises(CommandError, match="no canned reply 'sorry'"):
         await articles.remove(settings, other, "sorry", "canned_reply")
     await articles.remove(settings, account, "sorry", "canned_reply")
     found = await library.find(database, account, ["sorry for the wait"])
     assert reply["body"] not in [one.content for one in found.canned_replies]
     file.write_text(json.dumps(reply | {"questions": ["Why?"]}))
-    with pytest.raises(Fault, match="has questions"):
+    with pytest.raises(CommandError, match="has questions"):
         await articles.put(settings, account, file, "canned_reply")
 
 
@@ -124,9 +124,9 @@ async def test_skills_are_those_of_their_account(shops: tuple[Settings, list[UUI
     assert await set_skills(settings, account_id=accounts[0], email=agent.email.upper(), skills=known) == agent.name
     async with database.accounts(accounts) as tx:
         assert await teams.skills(tx, accounts) == {accounts[0]: {agent.id: frozenset(known)}}
-    with pytest.raises(Fault, match="'yodelling' is no skill"):
+    with pytest.raises(CommandError, match="'yodelling' is no skill"):
         await set_skills(settings, account_id=accounts[0], email=agent.email, skills=["yodelling"])
-    with pytest.raises(Fault, match="no user"):
+    with pytest.raises(CommandError, match="no user"):
         await set_skills(settings, account_id=accounts[1], email="nobody@example.com", skills=[])
 
 

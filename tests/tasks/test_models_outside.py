@@ -13,9 +13,9 @@ from uuid import UUID
 
 import pytest
 
+from hummdesk.core.errors import CommandError
+from hummdesk.core.models import Message
 from hummdesk.dev import books
-from hummdesk.faults import Fault
-from hummdesk.models import Message
 from tests.ai.played import CLASSIFICATION, DRAFT, PROTOCOLS, Behaviour, Played, Protocol, fails, hangs, playing, says
 from tests.tasks.conftest import Pipeline
 
@@ -202,9 +202,9 @@ async def test_who_answers_is_shown_and_chosen_by_account(pipeline: Pipeline) ->
     assert "embedded (default)" in (await books.provider(settings, None, None))[0]
     assert f"{account}  anthropic  " in (await books.provider(settings, account, "anthropic"))[0]
     assert "embedded (default)" in (await books.provider(settings, account, "default"))[0]
-    with pytest.raises(Fault, match="openai has no key here"):
+    with pytest.raises(CommandError, match="openai has no key here"):
         await books.provider(settings, account, "openai")
-    with pytest.raises(Fault, match="there is no account"):
+    with pytest.raises(CommandError, match="there is no account"):
         await books.provider(settings, UUID(int=7), "embedded")
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from hummdesk.models import Message
+from hummdesk.core.models import Message
 from hummdesk.storage import conversations, corrections
 from tests.tasks.conftest import Pipeline
 

@@ -17,14 +17,14 @@ from celery import Celery
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from hummdesk.broker import QUEUES, TASKS, configuration
 from hummdesk.bus.envelope import Event
-from hummdesk.config import Settings
+from hummdesk.core.broker import QUEUES, TASKS, configuration
+from hummdesk.core.config import Settings
+from hummdesk.core.ids import new_id
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
 from hummdesk.storage import jobs
 from hummdesk.storage.database import Database
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.jobs import Verdict
 from tests.conftest import Servers, make_reachable_directory
 from tests.tasks.conftest import Pipeline, hurried, pipeline_of

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hummdesk.gathering import Gathering
+from hummdesk.core.batching import Batcher
 
 
 class Oracle:
@@ -24,7 +24,7 @@ class Oracle:
 
 async def test_what_is_asked_meanwhile_is_put_together() -> None:
     oracle = Oracle()
-    gathering = Gathering(oracle.put, most=3)
+    gathering = Batcher(oracle.put, most=3)
     first = asyncio.create_task(gathering.ask(1))
     while not oracle.asked:
         await asyncio.sleep(0)
@@ -40,14 +40,14 @@ async def test_what_is_asked_meanwhile_is_put_together() -> None:
 async def test_a_failure_is_of_those_who_asked_together() -> None:
     oracle = Oracle()
     oracle.may_answer.set()
-    gathering = Gathering(oracle.put, most=2)
+    gathering = Batcher(oracle.put, most=2)
     answers = await asyncio.gather(*map(gathering.ask, (1, 13, 3)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [LookupError, LookupError, int]
 
 
 async def test_who_gives_up_keeps_nobody_from_an_answer() -> None:
     oracle = Oracle()
-    gathering = Gathering(oracle.put, most=9)
+    gathering = Batcher(oracle.put, most=9)
     leaving, staying = (asyncio.create_task(gathering.ask(number)) for number in (1, 2))
     while not oracle.asked:
         await asyncio.sleep(0)

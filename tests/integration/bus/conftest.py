@@ -13,8 +13,8 @@ from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope, Event, Place
 from hummdesk.bus.reader import Drained, Reader, ShardReader, at_once
 from hummdesk.bus.shards import Shard, connect
-from hummdesk.config import Settings
-from hummdesk.storage.ids import new_id
+from hummdesk.core.config import Settings
+from hummdesk.core.ids import new_id
 
 
 @dataclass

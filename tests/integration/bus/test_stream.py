@@ -16,7 +16,7 @@ from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.reader import Reader
 from hummdesk.bus.shards import connect, shard_of
-from hummdesk.storage.ids import new_id
+from hummdesk.core.ids import new_id
 from tests.integration.bus.conftest import Line
 
 

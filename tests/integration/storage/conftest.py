@@ -11,11 +11,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from hummdesk.models import Conversation, Person, Role
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Conversation, Person, Role
 from hummdesk.storage import conversations, messages
 from hummdesk.storage.batches import Batches
 from hummdesk.storage.database import Database, Transaction
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.messages import NewMessage, Sent
 from hummdesk.storage.writer import MessageWriter
 

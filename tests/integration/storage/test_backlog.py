@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from hummdesk.core.ids import new_id
 from hummdesk.storage import database, jobs, outbox
 from hummdesk.storage.database import Database, Transaction
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.jobs import Verdict
 
 WAITING = 3_000

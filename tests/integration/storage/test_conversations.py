@@ -4,9 +4,9 @@ from uuid import UUID
 
 import pytest
 
-from hummdesk.errors import Conflict, Invalid, NotFound
+from hummdesk.core.errors import Conflict, Invalid, NotFound
+from hummdesk.core.ids import new_id
 from hummdesk.storage import conversations
-from hummdesk.storage.ids import new_id
 
 
 async def test_a_new_conversation_as_both_sides_see_it(account: Any) -> None:

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from hummdesk.errors import Invalid, NotFound, Unavailable
+from hummdesk.core.errors import Invalid, NotFound, Unavailable
+from hummdesk.core.ids import new_id
 from hummdesk.storage.database import Database, connection_string
-from hummdesk.storage.ids import new_id
 
 NOBODY_LISTENS = "postgresql://hummdesk@127.0.0.1:1/hummdesk"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from hummdesk.core.ids import new_id
 from hummdesk.storage import conversations, jobs, outbox
-from hummdesk.storage.ids import new_id
 from tests.integration.storage.working import TERMS, Desk, claim, working
 
 

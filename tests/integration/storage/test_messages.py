@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from hummdesk.errors import Conflict, Invalid, NotFound
+from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.storage import conversations, messages
 
 ATTACHMENT = {"url": "https://example.com/a.png", "filename": "a.png", "contentType": "image/png", "size": 1}

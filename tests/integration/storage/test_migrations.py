@@ -7,10 +7,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from hummdesk.models import Person
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Person
 from hummdesk.storage import conversations, messages, migrations
 from hummdesk.storage.database import Database
-from hummdesk.storage.ids import new_id
 from hummdesk.storage.migrations import Migration, MigrationError, migrate, pending
 from hummdesk.storage.queries import SQL
 

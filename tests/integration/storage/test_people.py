@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from hummdesk.errors import NotFound
+from hummdesk.core.errors import NotFound
+from hummdesk.core.ids import new_id
 from hummdesk.storage import conversations, directory, people
 from hummdesk.storage.database import Database
-from hummdesk.storage.ids import new_id
 
 
 async def test_a_user_is_found_with_role_and_teams(account: Any) -> None:

@@ -3,10 +3,10 @@ from uuid import UUID
 
 import pytest
 
-from hummdesk.errors import NotFound
-from hummdesk.models import Person
+from hummdesk.core.errors import NotFound
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Person
 from hummdesk.storage import messages
-from hummdesk.storage.ids import new_id
 
 
 async def read(account: Any, reader: Person, message_id: UUID | None = None) -> messages.Read | None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hummdesk.errors import Conflict, Invalid, NotFound
+from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.storage import conversations, messages
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from hummdesk.errors import Forbidden, Unavailable
+from hummdesk.core.errors import Forbidden, Unavailable
 from hummdesk.storage import writer
 from hummdesk.storage.messages import Sent
 from tests.integration.storage.conftest import Desk, told_of

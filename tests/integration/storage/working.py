@@ -7,9 +7,9 @@ from uuid import UUID
 
 from psycopg import sql
 
+from hummdesk.core.ids import new_id
 from hummdesk.storage import jobs, outbox
 from hummdesk.storage.database import Database, Transaction
-from hummdesk.storage.ids import new_id
 
 TERMS: dict[str, Any] = {"lease_seconds": 30, "deadline_seconds": 60}
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 from kombu import Exchange
 from kombu import Queue as BrokerQueue
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 from hummdesk.storage.jobs import Kind
 
 Queue = Literal[

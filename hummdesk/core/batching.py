@@ -8,7 +8,7 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
-class Gathering(Generic[Question, Answer]):
+class Batcher(Generic[Question, Answer]):
     """Gathers what is asked while the answers before are under way; who asks alone waits for nobody.
 
     Every question is put after it was asked, so an answer is never older than its question.

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from hummdesk.errors import wire_time
+from hummdesk.core.errors import wire_time
 
 Role = Literal["admin", "agent", "viewer", "customer"]
 STAFF: frozenset[Role] = frozenset({"admin", "agent", "viewer"})

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from hummdesk.config import Settings
+from hummdesk.core.config import Settings
 
 
 def configure(settings: Settings, *, process: str) -> None:

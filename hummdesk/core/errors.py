@@ -1,4 +1,4 @@
-"""The errors a client is told of: one base, a code of the contract, a message that is safe to show."""
+"""Errors: those a client receives, with a code of the contract and a safe message, and those that end a command."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -83,3 +83,7 @@ class UnknownEvent(HummDeskError):
 class Unavailable(HummDeskError):
     code = "UNAVAILABLE"
     message = "A part we depend on is down, try again"
+
+
+class CommandError(Exception):
+    """A command cannot continue. The message is one line for the person at the terminal, and says what to do."""

@@ -12,9 +12,9 @@ import jwt
 from jwt.algorithms import get_default_algorithms
 from jwt.types import Options
 
-from hummdesk.config import Settings, SettingsError
-from hummdesk.errors import TokenExpired, Unauthorized
-from hummdesk.models import Person, Role
+from hummdesk.core.config import Settings, SettingsError
+from hummdesk.core.errors import TokenExpired, Unauthorized
+from hummdesk.core.models import Person, Role
 
 LONGEST = 8192
 """Characters; what is longer is refused before anything parses it."""
