@@ -7,10 +7,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 from hummdesk import rooms
-from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope, Place
 from hummdesk.bus.presence import Presence, Status
 from hummdesk.bus.shards import connect
+from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.bus.viewers import Viewers
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import now
@@ -26,7 +26,7 @@ SETTLE_SECONDS = 5.0
 class BroadcastService:
     """Every method returns once the event is on its way, in the order of the calls; none fails without Redis."""
 
-    def __init__(self, emitter: Emitter, presence: Presence) -> None:
+    def __init__(self, emitter: StreamWriter, presence: Presence) -> None:
         self._emitter = emitter
         self._presence = presence
 
@@ -369,7 +369,7 @@ def _about(conversation_id: UUID, message_id: UUID) -> Payload:
 async def from_settings(settings: Settings) -> AsyncIterator[BroadcastService]:
     """A service for a process without sockets of its own: each call returns when Redis has the event."""
     presence = Presence(connect(settings.redis), settings)
-    emitter = Emitter(connect(settings.redis), length=settings.bus_length, settled=True)
+    emitter = StreamWriter(connect(settings.redis), length=settings.bus_length, settled=True)
     try:
         yield BroadcastService(emitter, presence)
     finally:

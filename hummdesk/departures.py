@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from hummdesk.bus.absences import CONNECTED_SECONDS, Absences, Absent
+from hummdesk.bus.recovery_store import CONNECTED_SECONDS, RecoverableSession, RecoveryStore
 from hummdesk.core.background import soon
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import Person
@@ -13,7 +13,7 @@ from hummdesk.sockets import Session, Sockets
 class Departures:
     """Without `absences` no socket comes back, and nothing is kept."""
 
-    def __init__(self, absences: Absences | None, sockets: Sockets) -> None:
+    def __init__(self, absences: RecoveryStore | None, sockets: Sockets) -> None:
         self._absences = absences
         self._sockets = sockets
 
@@ -50,7 +50,7 @@ class Departures:
         if self._absences is not None:
             soon(self._forget(self._absences, session))
 
-    async def _keep(self, absences: Absences, session: Session) -> None:
+    async def _keep(self, absences: RecoveryStore, session: Session) -> None:
         if session.closed or session.person is None or not session.may_return:
             return
         began = time.monotonic()
@@ -60,15 +60,15 @@ class Departures:
             return
         session.kept_at = began
 
-    async def _forget(self, absences: Absences, session: Session) -> None:
+    async def _forget(self, absences: RecoveryStore, session: Session) -> None:
         try:
             await absences.drop(session.pid)
         except Unavailable:
             return
 
 
-def _absent(session: Session, person: Person) -> Absent:
-    return Absent(
+def _absent(session: Session, person: Person) -> RecoverableSession:
+    return RecoverableSession(
         sid=session.sid,
         account_id=person.account_id,
         person_id=person.id,

@@ -7,9 +7,9 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from hummdesk.broadcast import BroadcastService
-from hummdesk.bus.census import Census
 from hummdesk.bus.presence import Presence
-from hummdesk.bus.reader import Reader
+from hummdesk.bus.socket_counts import SocketCounts
+from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.background import soon
 from hummdesk.core.config import Settings
@@ -73,9 +73,9 @@ class Desk:
     people: People
     presence: Presence
     viewers: ViewerLeases
-    census: Census
+    census: SocketCounts
     broadcast: BroadcastService
-    reader: Reader
+    reader: StreamReader
     sockets: Sockets
     readiness: Readiness
     departures: Departures

@@ -11,13 +11,13 @@ from uuid import UUID, uuid4
 
 from hummdesk.admin_ui import AdminUi
 from hummdesk.broadcast import BroadcastService, message_envelope
-from hummdesk.bus.absences import Absences
-from hummdesk.bus.census import Census
-from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Presence
-from hummdesk.bus.reader import Reader
+from hummdesk.bus.recovery_store import RecoveryStore
 from hummdesk.bus.shards import Shard, connect, shard_of
+from hummdesk.bus.socket_counts import SocketCounts
+from hummdesk.bus.stream_reader import StreamReader
+from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.background import end, soon
 from hummdesk.core.config import Settings
@@ -74,10 +74,10 @@ class Node:
         self._admin_ui = AdminUi(self.server, password=password, node=self.name) if password else None
         self.server.on("connect", self._on_connect)
         self.server.on("disconnect", self._on_disconnect)
-        self.emitter = Emitter(connect(settings.redis), length=settings.bus_length, fetch=self._missing)
+        self.emitter = StreamWriter(connect(settings.redis), length=settings.bus_length, fetch=self._missing)
         presence_store = Presence(connect(settings.redis, timeout=PRESENCE_SECONDS), settings)
         broadcast = BroadcastService(self.emitter, presence_store)
-        self.absences = Absences(
+        self.absences = RecoveryStore(
             connect(settings.redis, timeout=PRESENCE_SECONDS),
             node=self.name,
             window_seconds=settings.recovery_window_seconds,
@@ -89,7 +89,7 @@ class Node:
             position=self._position if recovers else None,
             labelled_accounts=settings.metrics_accounts,
         )
-        self.reader = Reader(
+        self.reader = StreamReader(
             connect(settings.redis),
             deliver=sockets.deliver,
             drained=self.server.eio.drained,
@@ -110,7 +110,7 @@ class Node:
             viewers=ViewerLeases(
                 connect(settings.redis, timeout=PRESENCE_SECONDS), lease_seconds=settings.presence_lease_seconds
             ),
-            census=Census(
+            census=SocketCounts(
                 connect(settings.redis, timeout=PRESENCE_SECONDS),
                 node=self.name,
                 lease_seconds=settings.presence_lease_seconds,

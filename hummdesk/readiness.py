@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from hummdesk.bus.presence import Presence
-from hummdesk.bus.reader import Reader
+from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.metrics import READY
 from hummdesk.storage.database import Database
@@ -17,7 +17,7 @@ CHECK_SECONDS = 2.0
 class Readiness:
     """Asked at most once a second, however many ask."""
 
-    def __init__(self, database: Database, presence: Presence, reader: Reader) -> None:
+    def __init__(self, database: Database, presence: Presence, reader: StreamReader) -> None:
         self._database = database
         self._presence = presence
         self._reader = reader

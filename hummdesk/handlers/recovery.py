@@ -7,10 +7,10 @@ from uuid import UUID
 from orjson import Fragment
 
 from hummdesk import rooms
-from hummdesk.bus.absences import Absences, Absent
 from hummdesk.bus.envelope import Event
-from hummdesk.bus.reader import ShardReader
+from hummdesk.bus.recovery_store import RecoverableSession, RecoveryStore
 from hummdesk.bus.shards import START, moment
+from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.core import tokens
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.metrics import RECOVERIES
@@ -35,7 +35,7 @@ class NotRecovered(Exception):
         self.outcome = outcome
 
 
-async def recover(desk: Desk, absences: Absences, claim: Claim) -> Return | None:
+async def recover(desk: Desk, absences: RecoveryStore, claim: Claim) -> Return | None:
     """What a client may have back; None: nothing, and it begins anew."""
     try:
         back = await _find(desk, absences, claim)
@@ -48,7 +48,7 @@ async def recover(desk: Desk, absences: Absences, claim: Claim) -> Return | None
     return Return(sid=back.session.sid, missed=back.missed, enter=back.enter, welcome=back.welcome)
 
 
-async def _find(desk: Desk, absences: Absences, claim: Claim) -> "_Back":
+async def _find(desk: Desk, absences: RecoveryStore, claim: Claim) -> "_Back":
     """Verify the token before the session is claimed, so that nobody can use up another one's."""
     offset = _OFFSET.fullmatch(claim.offset)
     if offset is None:
@@ -91,7 +91,7 @@ class _Back:
     claim: Claim
     person: Person
     claims: tokens.Claims
-    absent: Absent
+    absent: RecoverableSession
     visible: set[UUID]
     reader: ShardReader
     entry: str

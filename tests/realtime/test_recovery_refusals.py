@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from hummdesk.bus.reader import ShardReader
 from hummdesk.bus.shards import shard_of
+from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.core.config import Settings
 from hummdesk.handlers import recovery
 from hummdesk.node import Node

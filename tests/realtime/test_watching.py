@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from hummdesk.bus.census import BATCH
+from hummdesk.bus.socket_counts import BATCH
 from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.ids import new_id
 from hummdesk.node import Node

@@ -18,8 +18,8 @@ import psycopg
 import pytest
 
 from hummdesk.bus.envelope import Event
-from hummdesk.bus.reader import Reader
 from hummdesk.bus.shards import connect
+from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.core import tokens
 from hummdesk.core.broker import Queue
 from hummdesk.core.config import Settings
@@ -196,7 +196,7 @@ async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline
             UUID(talks[1]["id"]),
             customers[1],
         )
-        reader = Reader(
+        reader = StreamReader(
             connect(settings.redis),
             deliver=pipeline.heard,
             lost=pytest.fail,

@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from hummdesk.bus.emitter import Emitter
 from hummdesk.bus.envelope import Envelope, Event, Place
-from hummdesk.bus.reader import Drained, Reader, ShardReader, at_once
 from hummdesk.bus.shards import Shard, connect
+from hummdesk.bus.stream_reader import Drained, ShardReader, StreamReader, at_once
+from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
 
@@ -33,16 +33,16 @@ class Line:
         return self.number(seq, place=place)
 
     @asynccontextmanager
-    async def emitting(self, **more: object) -> AsyncIterator[Emitter]:
+    async def emitting(self, **more: object) -> AsyncIterator[StreamWriter]:
         options = {"length": 10_000} | more
-        emitter = Emitter(connect(self.redis_url), **options)  # type: ignore[arg-type]
+        emitter = StreamWriter(connect(self.redis_url), **options)  # type: ignore[arg-type]
         yield emitter
         await emitter.close()
 
     @asynccontextmanager
     async def reading(self, *, keep_seconds: float = 60, drained: Drained = at_once) -> AsyncIterator["Heard"]:
         heard = Heard()
-        reader = Reader(
+        reader = StreamReader(
             connect(self.redis_url), deliver=heard.hear, drained=drained, lost=heard.lose, keep_seconds=keep_seconds
         )
         heard.shard = await reader.follow(self.account_id)
@@ -88,7 +88,7 @@ def line(settings: Settings) -> Line:
 
 
 @pytest.fixture
-async def emitter(line: Line) -> AsyncIterator[Emitter]:
+async def emitter(line: Line) -> AsyncIterator[StreamWriter]:
     async with line.emitting() as emitter:
         yield emitter
 

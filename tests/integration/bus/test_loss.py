@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hummdesk.bus import emitter as emitters
-from hummdesk.bus.emitter import Emitter
+from hummdesk.bus import stream_writer as emitters
 from hummdesk.bus.shards import COMMAND_SECONDS, connect, shard_of
+from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
 from tests.integration.bus.conftest import Heard, Line
@@ -63,7 +63,7 @@ async def heard_up_to(heard: Heard, last: int) -> None:
     assert heard == sorted(set(heard))
 
 
-async def test_a_restart_delays_and_loses_nothing(own_redis: OwnRedis, line: Line, emitter: Emitter) -> None:
+async def test_a_restart_delays_and_loses_nothing(own_redis: OwnRedis, line: Line, emitter: StreamWriter) -> None:
     """Fault row 5: the stream is on disk, the writer keeps the rest, the reader goes on where it was."""
     async with line.reading() as heard:
         for value in range(100):
@@ -79,7 +79,7 @@ async def test_a_restart_delays_and_loses_nothing(own_redis: OwnRedis, line: Lin
 
 
 async def test_a_redis_that_stands_still_delays_and_loses_nothing(
-    own_redis: OwnRedis, line: Line, emitter: Emitter
+    own_redis: OwnRedis, line: Line, emitter: StreamWriter
 ) -> None:
     """Fault row 6, longer than a command may take."""
     async with line.reading() as heard:
@@ -96,7 +96,7 @@ async def test_a_redis_that_stands_still_delays_and_loses_nothing(
 
 
 async def test_a_process_that_stood_still_does_not_blame_redis(
-    line: Line, emitter: Emitter, caplog: pytest.LogCaptureFixture
+    line: Line, emitter: StreamWriter, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By its clock Redis has not answered in time."""
     async with line.reading() as heard:
@@ -110,7 +110,7 @@ async def test_a_process_that_stood_still_does_not_blame_redis(
         assert "cannot be read" not in caplog.text
 
 
-async def test_a_flush_is_noticed_with_the_next_event(line: Line, emitter: Emitter) -> None:
+async def test_a_flush_is_noticed_with_the_next_event(line: Line, emitter: StreamWriter) -> None:
     """Fault row 8: and what comes after it is delivered."""
     async with line.reading() as heard, connect(line.redis_url) as client:
         await emitter.emit(line.number(1))
@@ -121,7 +121,9 @@ async def test_a_flush_is_noticed_with_the_next_event(line: Line, emitter: Emitt
         assert heard.losses == [1]
 
 
-async def test_a_restart_without_its_data_is_noticed_at_once(own_redis: OwnRedis, line: Line, emitter: Emitter) -> None:
+async def test_a_restart_without_its_data_is_noticed_at_once(
+    own_redis: OwnRedis, line: Line, emitter: StreamWriter
+) -> None:
     async with line.reading() as heard:
         await emitter.emit(line.number(1))
         await heard.reaches(1)
@@ -134,7 +136,7 @@ async def test_a_restart_without_its_data_is_noticed_at_once(own_redis: OwnRedis
         await heard.reaches(1, 2)
 
 
-async def test_a_reader_that_stood_still_while_the_stream_was_cut_notices(line: Line, emitter: Emitter) -> None:
+async def test_a_reader_that_stood_still_while_the_stream_was_cut_notices(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard, connect(line.redis_url) as client:
         await emitter.emit(line.number(1))
         await heard.reaches(1)
@@ -150,7 +152,7 @@ async def test_a_reader_that_stood_still_while_the_stream_was_cut_notices(line: 
         assert heard.losses == [1]
 
 
-async def test_what_a_writer_was_told_and_redis_forgot_is_noticed_by_all(line: Line, emitter: Emitter) -> None:
+async def test_what_a_writer_was_told_and_redis_forgot_is_noticed_by_all(line: Line, emitter: StreamWriter) -> None:
     """A restart with a file that was a second old: no reader can tell, but the writer can."""
     async with line.reading() as heard, line.emitting() as other, connect(line.redis_url) as client:
         await emitter.emit(line.number(1))
@@ -167,7 +169,7 @@ async def test_what_a_writer_was_told_and_redis_forgot_is_noticed_by_all(line: L
 
 
 async def test_a_backlog_that_overflowed_is_told_as_a_loss(
-    own_redis: OwnRedis, line: Line, emitter: Emitter, monkeypatch: pytest.MonkeyPatch
+    own_redis: OwnRedis, line: Line, emitter: StreamWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(emitters, "BACKLOG", 10)
     async with line.reading() as heard:
@@ -182,7 +184,7 @@ async def test_a_backlog_that_overflowed_is_told_as_a_loss(
         assert heard.losses
 
 
-async def test_who_comes_back_after_a_loss_gets_nothing_in_part(line: Line, emitter: Emitter) -> None:
+async def test_who_comes_back_after_a_loss_gets_nothing_in_part(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard, connect(line.redis_url) as client:
         await emitter.emit(line.number(1))
         await heard.reaches(1)
@@ -196,7 +198,7 @@ async def test_who_comes_back_after_a_loss_gets_nothing_in_part(line: Line, emit
         assert await heard.shard.reach(heard.shard.position, None)
 
 
-async def test_what_was_before_the_reader_is_read_once_for_all_who_come_back(line: Line, emitter: Emitter) -> None:
+async def test_what_was_before_the_reader_is_read_once_for_all_who_come_back(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as first:
         for value in range(700):
             await emitter.emit(line.number(value))
@@ -220,9 +222,9 @@ async def test_what_was_before_the_reader_is_read_once_for_all_who_come_back(lin
 
 
 async def test_more_than_is_kept_is_not_made_good(
-    line: Line, emitter: Emitter, monkeypatch: pytest.MonkeyPatch
+    line: Line, emitter: StreamWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hummdesk.bus.reader.KEPT_ENTRIES", 20)
+    monkeypatch.setattr("hummdesk.bus.stream_reader.KEPT_ENTRIES", 20)
     async with line.reading() as first:
         for value in range(60):
             await emitter.emit(line.number(value))

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from hummdesk.bus import emitter as emitters
-from hummdesk.bus.emitter import Emitter
+from hummdesk.bus import stream_writer as emitters
 from hummdesk.bus.envelope import Envelope
+from hummdesk.bus.stream_writer import StreamWriter
 from tests.integration.bus.conftest import Line
 
 
@@ -36,13 +36,13 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emitters, "HOLD_SECONDS", 15)
 
 
-async def publish(line: Line, emitter: Emitter, *seqs: int) -> None:
+async def publish(line: Line, emitter: StreamWriter, *seqs: int) -> None:
     for seq in seqs:
         await emitter.emit(line.message(seq))
 
 
 @pytest.mark.usefixtures("patient")
-async def test_two_processes_publish_the_wrong_way_round(line: Line, emitter: Emitter) -> None:
+async def test_two_processes_publish_the_wrong_way_round(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard, line.emitting() as other:
         await publish(line, emitter, 1, 2)
         await publish(line, other, 5, 6, 4)
@@ -67,7 +67,7 @@ async def test_ten_processes_at_once(line: Line) -> None:
         await heard.reaches(*range(1, 301))
 
 
-async def test_a_repeat_is_left_out(line: Line, emitter: Emitter) -> None:
+async def test_a_repeat_is_left_out(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard, line.emitting() as other:
         await publish(line, emitter, 1, 2, 2, 1, 3)
         assert await emitter.settle(timeout=5)
@@ -75,7 +75,7 @@ async def test_a_repeat_is_left_out(line: Line, emitter: Emitter) -> None:
         await heard.reaches(1, 2, 3, 4)
 
 
-async def test_a_conversation_that_is_not_known_goes_on_where_it_is(line: Line, emitter: Emitter) -> None:
+async def test_a_conversation_that_is_not_known_goes_on_where_it_is(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard:
         await emitter.emit(line.message(41, closely=False))
         await publish(line, emitter, 42)
@@ -154,7 +154,7 @@ async def test_a_look_that_fails_is_repeated(line: Line) -> None:
         await heard.reaches(2, 3)
 
 
-async def test_other_conversations_and_events_do_not_wait(line: Line, emitter: Emitter) -> None:
+async def test_other_conversations_and_events_do_not_wait(line: Line, emitter: StreamWriter) -> None:
     other = Line(line.redis_url, account_id=line.account_id)
     async with line.reading() as heard:
         await publish(line, emitter, 5)

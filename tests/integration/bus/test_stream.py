@@ -10,17 +10,17 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from hummdesk.bus import emitter as emitters
-from hummdesk.bus import reader as readers
-from hummdesk.bus.emitter import Emitter
+from hummdesk.bus import stream_reader as readers
+from hummdesk.bus import stream_writer as emitters
 from hummdesk.bus.envelope import Event
-from hummdesk.bus.reader import Reader
 from hummdesk.bus.shards import connect, shard_of
+from hummdesk.bus.stream_reader import StreamReader
+from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core.ids import new_id
 from tests.integration.bus.conftest import Line
 
 
-async def test_every_reader_delivers_everything_in_order(line: Line, emitter: Emitter) -> None:
+async def test_every_reader_delivers_everything_in_order(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as first, line.reading() as second:
         for value in range(1200):
             await emitter.emit(line.number(value))
@@ -28,7 +28,7 @@ async def test_every_reader_delivers_everything_in_order(line: Line, emitter: Em
         await second.reaches(*range(1200))
 
 
-async def test_what_was_before_is_not_delivered(line: Line, emitter: Emitter) -> None:
+async def test_what_was_before_is_not_delivered(line: Line, emitter: StreamWriter) -> None:
     await emitter.emit(line.number(1))
     assert await emitter.settle(timeout=5)
     async with line.reading() as heard:
@@ -38,7 +38,7 @@ async def test_what_was_before_is_not_delivered(line: Line, emitter: Emitter) ->
 
 
 async def test_a_tick_is_one_entry_and_an_offset_names_the_place_in_it(
-    line: Line, emitter: Emitter, redis: Redis
+    line: Line, emitter: StreamWriter, redis: Redis
 ) -> None:
     stream = shard_of(line.account_id).stream
     async with line.reading() as heard:
@@ -51,10 +51,10 @@ async def test_a_tick_is_one_entry_and_an_offset_names_the_place_in_it(
         assert [event.offset for event in heard.events] == [f"{entry}.0", f"{entry}.1", entry]
 
 
-async def test_accounts_of_other_shards_are_not_read(line: Line, emitter: Emitter, redis: Redis) -> None:
+async def test_accounts_of_other_shards_are_not_read(line: Line, emitter: StreamWriter, redis: Redis) -> None:
     """And a shard that nobody needs is not read any more, once nobody has needed it twice."""
     heard: list[Event] = []
-    reader = Reader(connect(line.redis_url), deliver=heard.append, lost=pytest.fail, keep_seconds=60)
+    reader = StreamReader(connect(line.redis_url), deliver=heard.append, lost=pytest.fail, keep_seconds=60)
     others = [other for other in (new_id() for _ in range(200)) if shard_of(other) != shard_of(line.account_id)]
     shard = await reader.follow(line.account_id)
     assert await reader.follow(line.account_id) is shard
@@ -74,7 +74,7 @@ async def test_accounts_of_other_shards_are_not_read(line: Line, emitter: Emitte
     await reader.stop()
 
 
-async def test_a_write_whose_answer_was_lost_is_delivered_once(line: Line, emitter: Emitter) -> None:
+async def test_a_write_whose_answer_was_lost_is_delivered_once(line: Line, emitter: StreamWriter) -> None:
     honest = emitter._execute
     lost: list[bool] = []
 
@@ -95,7 +95,7 @@ async def test_a_write_whose_answer_was_lost_is_delivered_once(line: Line, emitt
         assert not heard.losses
 
 
-async def test_what_is_told_twice_is_heard_once(line: Line, emitter: Emitter) -> None:
+async def test_what_is_told_twice_is_heard_once(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard, line.emitting() as other:
         for value, key in enumerate(("a", "b", "a", None, None, "b")):
             key = key and f"{key}/{line.account_id}"
@@ -106,7 +106,7 @@ async def test_what_is_told_twice_is_heard_once(line: Line, emitter: Emitter) ->
         await heard.reaches(0, 1, 3, 4, 6)
 
 
-async def test_a_backlog_is_delivered_as_it_is_taken(line: Line, emitter: Emitter, redis: Redis) -> None:
+async def test_a_backlog_is_delivered_as_it_is_taken(line: Line, emitter: StreamWriter, redis: Redis) -> None:
     asked, answer = asyncio.Event(), asyncio.Event()
 
     async def drained() -> None:
@@ -125,7 +125,7 @@ async def test_a_backlog_is_delivered_as_it_is_taken(line: Line, emitter: Emitte
         await heard.reaches(0, 1, 2, 3, 4)
 
 
-async def test_killed_connections_lose_nothing(line: Line, emitter: Emitter, redis: Redis) -> None:
+async def test_killed_connections_lose_nothing(line: Line, emitter: StreamWriter, redis: Redis) -> None:
     """Fault row 7, short."""
     async with line.reading() as heard:
         for value in range(300):
@@ -168,7 +168,7 @@ def test_a_connection_that_uvloop_has_closed_already(line: Line, monkeypatch: py
 
 async def test_a_silent_redis_delays_and_loses_nothing(line: Line, redis: Redis) -> None:
     """Fault row 6, short: nobody who emits waits for it."""
-    emitter = Emitter(connect(line.redis_url, timeout=0.3), length=10_000)
+    emitter = StreamWriter(connect(line.redis_url, timeout=0.3), length=10_000)
     async with line.reading() as heard:
         await emitter.emit(line.number(0))
         await heard.reaches(0)
@@ -183,7 +183,7 @@ async def test_a_silent_redis_delays_and_loses_nothing(line: Line, redis: Redis)
     await emitter.close()
 
 
-async def test_a_delivery_that_fails_does_not_stop_the_others(line: Line, emitter: Emitter) -> None:
+async def test_a_delivery_that_fails_does_not_stop_the_others(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard:
         honest = heard.shard._deliver
 

@@ -19,7 +19,7 @@ BATCH = 200
 Roles = Mapping[str, int]
 
 
-class Census:
+class SocketCounts:
     def __init__(self, redis: Redis, *, node: str, lease_seconds: float) -> None:
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._node = node

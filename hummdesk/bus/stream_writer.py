@@ -126,7 +126,7 @@ class _Write:
         return head + [part for item in self.items for part in (item.kind, item.seq, item.packed)]
 
 
-class Emitter:
+class StreamWriter:
     """Publishes events in the order in which they were given, one write a shard for all of a tick of the loop.
 
     More is gathered while a write is in flight, and what Redis does not take is kept and tried again, so that storing

@@ -32,7 +32,7 @@ IS_TAKEN = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Absent:
+class RecoverableSession:
     """A socket: whose it is, and its rooms, with the place in the stream at which it entered each."""
 
     sid: str
@@ -42,13 +42,13 @@ class Absent:
     joined: list[UUID]
 
     @classmethod
-    def from_json(cls, packed: bytes) -> "Absent":
+    def from_json(cls, packed: bytes) -> "RecoverableSession":
         fields = orjson.loads(packed)
         ids = {name: UUID(fields[name]) for name in ("account_id", "person_id")}
         return cls(**(fields | ids | {"joined": [UUID(one) for one in fields["joined"]]}))
 
 
-class Absences:
+class RecoveryStore:
     def __init__(self, redis: Redis, *, node: str, window_seconds: float, report_seconds: float) -> None:
         """`report_seconds`: how often a living node reports itself."""
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
@@ -56,15 +56,15 @@ class Absences:
         self._window_seconds = window_seconds
         self._window_milliseconds = int(window_seconds * 1000)
         self._report_seconds = report_seconds
-        self._leave = redis.register_script((Path(__file__).parent / "leave.lua").read_text())
-        self._claim = redis.register_script((Path(__file__).parent / "claim.lua").read_text())
+        self._leave = redis.register_script((Path(__file__).parent / "recovery_leave.lua").read_text())
+        self._claim = redis.register_script((Path(__file__).parent / "recovery_claim.lua").read_text())
         self._waiting: list[tuple[Callable[[Any], Any], asyncio.Future[Any]]] = []
         self._is_writing = False
 
     async def close(self) -> None:
         await self._redis.aclose()
 
-    async def keep(self, pid: str, absent: Absent) -> None:
+    async def keep(self, pid: str, absent: RecoverableSession) -> None:
         """Raises Unavailable."""
         value = self._node.encode() + b" " + orjson.dumps(absent)
         await self._do(lambda redis: redis.set(_key(pid), value, ex=CONNECTED_SECONDS))
@@ -78,7 +78,7 @@ class Absences:
         """It may not come back. Raises Unavailable."""
         await self._do(lambda redis: redis.delete(_key(pid)))
 
-    async def claim(self, pid: str) -> Absent | None:
+    async def claim(self, pid: str) -> RecoverableSession | None:
         """What was kept, to one caller; None if there is nothing, or not any more. Raises Unavailable."""
         kept = await self._take(pid, even_if_connected=True)
         looks = 0
@@ -91,7 +91,7 @@ class Absences:
         node, _, packed = kept.partition(b" ")
         if node and not await self._was_alive(node.decode()):
             return None
-        return Absent.from_json(packed)
+        return RecoverableSession.from_json(packed)
 
     async def _take(self, pid: str, *, even_if_connected: bool) -> Any:
         arguments: list[str | int] = [self._node, self._window_milliseconds, int(even_if_connected)]

@@ -240,7 +240,7 @@ async def at_once() -> None:
     """For those without sockets."""
 
 
-class Reader:
+class StreamReader:
     def __init__(
         self, redis: Redis, *, deliver: Deliver, drained: Drained = at_once, lost: Lost, keep_seconds: float
     ) -> None:
