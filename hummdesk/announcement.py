@@ -11,7 +11,7 @@ from uuid import UUID
 from hummdesk.broadcast import BroadcastService, Payload, classification_fields, draft_fields
 from hummdesk.core.errors import wire_time
 from hummdesk.core.models import Conversation, Message
-from hummdesk.storage.jobs import Ended
+from hummdesk.storage.runs import Ended
 
 UNEXPLAINED = "The AI run failed"
 

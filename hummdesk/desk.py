@@ -17,8 +17,8 @@ from hummdesk.departures import Departures
 from hummdesk.readiness import Readiness
 from hummdesk.sockets import Session, Sockets
 from hummdesk.storage.database import Database
+from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.people import People
-from hummdesk.storage.writer import MessageWriter
 
 Payload = dict[str, Any]
 

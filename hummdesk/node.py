@@ -31,9 +31,9 @@ from hummdesk.handlers import connection, presence, recovery, viewing
 from hummdesk.readiness import Readiness
 from hummdesk.sockets import Sockets
 from hummdesk.storage import messages, people
-from hummdesk.storage.batches import Batches
 from hummdesk.storage.database import Database
-from hummdesk.storage.writer import MessageWriter
+from hummdesk.storage.message_writer import MessageWriter
+from hummdesk.storage.writer_connection import Batches
 
 log = logging.getLogger(__name__)
 

@@ -36,10 +36,10 @@ from hummdesk.core.broker import (
 )
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError, Unavailable
-from hummdesk.storage import outbox, past_answers, results
+from hummdesk.storage import past_answers, results, run_dispatch
 from hummdesk.storage.database import Database
-from hummdesk.storage.jobs import Ended, Kind
-from hummdesk.storage.outbox import JobRef
+from hummdesk.storage.run_dispatch import RunRef
+from hummdesk.storage.runs import Ended, Kind
 from hummdesk.teller import Teller
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Relay:
         self._celery.conf.update(configuration(settings))
         self._redis: Any = connect(settings.redis)
         self._woken = asyncio.Event()
-        self._taken: deque[list[JobRef]] = deque()
+        self._taken: deque[list[RunRef]] = deque()
         """Marked as published, and not yet with the broker: a task each."""
         self._learning: dict[UUID, float] = {}
         """When it was last ordered for an account."""
@@ -134,14 +134,14 @@ class Relay:
         while True:
             await self._hand_over()
             async with self._every.everywhere(lasting=False) as tx:
-                due = await outbox.publishable(
+                due = await run_dispatch.publishable(
                     tx,
                     BATCH,
                     lease_seconds=lease_seconds(self._settings),
                     deadline_seconds=self._settings.ai_deadline_seconds,
                 )
                 if not due:
-                    return await outbox.next_due(tx)
+                    return await run_dispatch.next_due(tx)
             self._taken += _tasks(due)
             await self._hand_over()
             await self._gather()
@@ -162,7 +162,7 @@ class Relay:
     async def _republish(self) -> None:
         """What was lost with the broker or a worker. Each run alone, in case that it is what kills them."""
         async with self._every.everywhere() as tx:
-            lost = await outbox.republishable(
+            lost = await run_dispatch.republishable(
                 tx,
                 BATCH,
                 lease_seconds=lease_seconds(self._settings),
@@ -190,11 +190,11 @@ class Relay:
         The rows stay locked until Redis has the events: a relay that is killed meanwhile has announced nothing.
         """
         async with self._every.everywhere() as tx:
-            for ended in await outbox.expired(tx, BATCH, max_attempts=self._settings.ai_max_attempts):
+            for ended in await run_dispatch.expired(tx, BATCH, max_attempts=self._settings.ai_max_attempts):
                 log.warning("AI run given up", extra={"run_id": str(ended.id), "error": ended.last_error})
                 await announce(self._broadcast, [(ended, None)])
         async with self._every.everywhere() as tx:
-            for ended in await outbox.unannounced(tx, BATCH, older_than_seconds=lease_seconds(self._settings)):
+            for ended in await run_dispatch.unannounced(tx, BATCH, older_than_seconds=lease_seconds(self._settings)):
                 await announce(self._broadcast, [(ended, await self._result(ended))])
 
     async def _result(self, ended: Ended) -> dict[str, object] | None:
@@ -220,7 +220,7 @@ class Relay:
 
     async def _measure(self) -> None:
         async with self._every.everywhere() as tx:
-            depths = await outbox.depth(tx)
+            depths = await run_dispatch.depth(tx)
         counts: dict[tuple[str, str], int] = {(depth.kind, depth.status): depth.jobs for depth in depths}
         for kind in get_args(Kind):
             for status in OPEN_STATES:
@@ -231,7 +231,7 @@ class Relay:
             metrics.QUEUE_TASKS.labels(queue=queue).set(await self._waiting(queue))
 
 
-def _tasks(due: list[JobRef]) -> Iterator[list[JobRef]]:
+def _tasks(due: list[RunRef]) -> Iterator[list[RunRef]]:
     """What goes to the broker together: runs of one kind; alone, who has failed before."""
     for kind in get_args(Kind):
         fresh = [job for job in due if job.kind == kind and job.attempts == 0]

@@ -9,9 +9,9 @@ from hummdesk.broadcast import BroadcastService
 from hummdesk.core import metrics
 from hummdesk.core.errors import NotFound, Unavailable
 from hummdesk.core.models import Conversation, Message
-from hummdesk.storage import untold
+from hummdesk.storage import outbox
 from hummdesk.storage.database import Database
-from hummdesk.storage.untold import Entry
+from hummdesk.storage.outbox import Entry
 
 BATCH = 100
 OVERDUE_SECONDS = 0.75
@@ -37,16 +37,16 @@ class Teller:
         more = True
         while more:
             async with self._every.everywhere() as tx:
-                entries = await untold.overdue(tx, BATCH, older_than_seconds=OVERDUE_SECONDS)
+                entries = await outbox.overdue(tx, BATCH, older_than_seconds=OVERDUE_SECONDS)
             for entry in entries:
                 await self._tell_of(entry)
                 async with self._every.everywhere() as tx:
-                    await untold.forget(tx, entry)
+                    await outbox.forget(tx, entry)
             more = len(entries) == BATCH
 
     async def measure(self) -> None:
         async with self._every.everywhere() as tx:
-            depth = await untold.depth(tx)
+            depth = await outbox.depth(tx)
         metrics.UNTOLD_ENTRIES.set(depth.entries)
         metrics.UNTOLD_OLDEST_SECONDS.set(depth.oldest_seconds)
 
@@ -59,7 +59,7 @@ class Teller:
             async with asyncio.timeout(TELL_SECONDS):
                 if isinstance(subject, Message):
                     await self._tell_message(entry, subject)
-                elif entry.seq == untold.NEW:
+                elif entry.seq == outbox.NEW:
                     await self._broadcast.conversation_created(subject)
                 else:
                     await announce_updates(self._broadcast, partial(self._look_up_changed, entry))
@@ -68,7 +68,7 @@ class Teller:
 
     async def _look_up(self, entry: Entry) -> Any:
         async with self._one.account(entry.account_id) as tx:
-            return await untold.look_up(tx, entry)
+            return await outbox.look_up(tx, entry)
 
     async def _look_up_changed(self, entry: Entry) -> list[Conversation]:
         return [await self._look_up(entry)]

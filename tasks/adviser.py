@@ -17,9 +17,9 @@ from hummdesk.ai.protocol import Provider, ProviderError, ProviderRefused
 from hummdesk.core import metrics
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Unavailable
-from hummdesk.storage import calls
+from hummdesk.storage import model_calls
 from hummdesk.storage.database import Database
-from hummdesk.storage.jobs import Job
+from hummdesk.storage.runs import Job
 from tasks.backoff import longest_backoff_seconds
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Adviser:
             self._count(job, call)
         try:
             async with self._database.account(job.account_id) as tx:
-                await calls.store(tx, job.id, noted, fallback=fallback)
+                await model_calls.store(tx, job.id, noted, fallback=fallback)
         except Unavailable:
             spent: list[dict[str, Any]] = [{"model": call.model, "cost": str(call.cost)} for call in noted]
             log.error("calls could not be noted", extra={"calls": spent})

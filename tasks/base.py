@@ -28,8 +28,9 @@ from hummdesk.core import metrics
 from hummdesk.core.broker import TASKS, lease_seconds
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.models import Conversation
-from hummdesk.storage import conversations, jobs
-from hummdesk.storage.jobs import Job, Kind, Outcome, Ref, Settled, Verdict
+from hummdesk.storage import conversations
+from hummdesk.storage import runs as jobs
+from hummdesk.storage.runs import Job, Kind, Outcome, Ref, Settled, Verdict
 from tasks.app import app
 from tasks.backoff import backoff_seconds
 from tasks.child import Desk, child

@@ -10,7 +10,7 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.storage import corrections as corrected
 from hummdesk.storage import teams
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.jobs import Job, Kind
+from hummdesk.storage.runs import Job, Kind
 from tasks import corrections
 from tasks.base import Find, Found, Run, register
 from tasks.child import Desk

@@ -15,7 +15,7 @@ from hummdesk.ai.protocol import Category, Correction, Priority
 from hummdesk.ai.text import plain
 from hummdesk.storage import corrections
 from hummdesk.storage.corrections import Corrected
-from hummdesk.storage.jobs import Job
+from hummdesk.storage.runs import Job
 from tasks.child import Desk
 
 Versions = Mapping[UUID, datetime]

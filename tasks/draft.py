@@ -8,7 +8,7 @@ from hummdesk import library
 from hummdesk.ai.protocol import Context, IncomingMessage, Turn
 from hummdesk.ai.retrieval import questions
 from hummdesk.ai.text import plain
-from hummdesk.storage.jobs import Job, Kind
+from hummdesk.storage.runs import Job, Kind
 from tasks import index
 from tasks.base import Find, Found, Run, register
 from tasks.child import Desk

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from hummdesk.core.broker import QUEUES, TASKS, Queue
 from hummdesk.storage import accounts
-from hummdesk.storage.jobs import Kind, Ref
+from hummdesk.storage.runs import Kind, Ref
 from tasks.app import app
 from tasks.child import Desk
 

@@ -4,8 +4,8 @@ from hummdesk import node
 from hummdesk.cli import main
 from hummdesk.core.models import Person
 from hummdesk.storage import messages
+from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent
-from hummdesk.storage.writer import MessageWriter
 
 
 class Ungathered(MessageWriter):

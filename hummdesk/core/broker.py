@@ -7,7 +7,7 @@ from kombu import Exchange
 from kombu import Queue as BrokerQueue
 
 from hummdesk.core.config import Settings
-from hummdesk.storage.jobs import Kind
+from hummdesk.storage.runs import Kind
 
 Queue = Literal[
     "classification",

@@ -8,9 +8,9 @@ import orjson
 
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
-from hummdesk.storage import accounts, calls
-from hummdesk.storage.calls import Costs
+from hummdesk.storage import accounts, model_calls
 from hummdesk.storage.database import operator
+from hummdesk.storage.model_calls import Costs
 
 HEADINGS = ("account", "model", "calls", "failed", "fallbacks", "input", "output", "dollars", "unpriced", "median ms")
 
@@ -32,7 +32,7 @@ async def provider(settings: Settings, account_id: UUID | None, name: str | None
 async def costs(settings: Settings, *, days: int, as_json: bool) -> list[str]:
     """A line for each account and model, under headings unless it is JSON."""
     async with operator(settings) as database, database.everywhere() as tx:
-        found = await calls.costs(tx, days=days)
+        found = await model_calls.costs(tx, days=days)
     if as_json:
         return [orjson.dumps(asdict(one), default=_number).decode() for one in found]
     rows = [HEADINGS, *(_row(one) for one in found)]

@@ -10,7 +10,7 @@ from hummdesk.desk import Desk, Payload
 from hummdesk.handlers import viewing
 from hummdesk.handlers.receipts import mark_read, tell_change
 from hummdesk.sockets import Session
-from hummdesk.storage import conversations, corrections, messages, results, untold
+from hummdesk.storage import conversations, corrections, messages, outbox, results
 
 JOIN_MESSAGES = 50
 JOIN_MISSED = 100
@@ -84,7 +84,7 @@ async def update_conversation_status(desk: Desk, session: Session, payload: Payl
         change = await conversations.change_status(
             tx, actor=actor, conversation_id=conversation_id, status=payload["status"], reason=payload["reason"]
         )
-        entry = await untold.add_change(tx, conversation_id) if change.old != change.new else None
+        entry = await outbox.add_change(tx, conversation_id) if change.old != change.new else None
     changed = {
         "conversationId": str(conversation_id),
         "oldStatus": change.old,
@@ -108,7 +108,7 @@ async def assign_conversation(desk: Desk, session: Session, payload: Payload) ->
         at = await conversations.assign(
             tx, actor=actor, conversation_id=conversation_id, agent_id=agent_id, team_id=team_id
         )
-        entry = await untold.add_change(tx, conversation_id)
+        entry = await outbox.add_change(tx, conversation_id)
     assigned = {
         "conversationId": str(conversation_id),
         "assignedTo": str(agent_id),
@@ -130,7 +130,7 @@ async def unassign_conversation(desk: Desk, session: Session, payload: Payload) 
     actor, conversation_id = session.who, payload["conversationId"]
     async with desk.database.account(actor.account_id) as tx:
         was = await conversations.unassign(tx, actor=actor, conversation_id=conversation_id, reason=payload["reason"])
-        entry = await untold.add_change(tx, conversation_id)
+        entry = await outbox.add_change(tx, conversation_id)
     unassigned = {
         "conversationId": str(conversation_id),
         "unassignedFrom": str(was.agent_id),
@@ -164,7 +164,7 @@ async def correct_classification(desk: Desk, session: Session, payload: Payload)
         if priority is not None and await conversations.set_priority(
             tx, actor=actor, conversation_id=conversation_id, priority=priority
         ):
-            entry = await untold.add_change(tx, conversation_id)
+            entry = await outbox.add_change(tx, conversation_id)
     corrected = {
         "conversationId": str(conversation_id),
         "messageId": str(payload["messageId"]),

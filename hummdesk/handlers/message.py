@@ -10,7 +10,7 @@ from hummdesk.core.models import Person
 from hummdesk.desk import Desk, Payload
 from hummdesk.handlers.receipts import mark_read
 from hummdesk.sockets import Session
-from hummdesk.storage import conversations, messages, untold
+from hummdesk.storage import conversations, messages, outbox
 from hummdesk.storage.messages import NewMessage, Sent
 
 MAX_SYNCED_CHARACTERS = 1_000_000
@@ -111,7 +111,7 @@ async def start_conversation(desk: Desk, session: Session, payload: Payload) -> 
             client_message_id=payload["clientMessageId"],
         )
         if created:
-            await untold.add_conversation(tx, conversation_id)
+            await outbox.add_conversation(tx, conversation_id)
         if payload["content"] is not None:
             sent = await messages.send(tx, sender=contact, message=_first(conversation_id, payload))
         conversation = await conversations.get(tx, viewer=contact, conversation_id=conversation_id)

@@ -9,8 +9,8 @@ from hummdesk.core.errors import wire_time
 from hummdesk.core.models import Role
 from hummdesk.desk import Desk, Payload
 from hummdesk.sockets import Session
-from hummdesk.storage.jobs import Kind
-from hummdesk.storage.operations import Failure, Runs, activity
+from hummdesk.storage.activity import Failure, Runs, activity
+from hummdesk.storage.runs import Kind
 
 
 async def get_operations(desk: Desk, session: Session, _: Payload) -> Payload:

@@ -8,7 +8,7 @@ from hummdesk.core.background import soon
 from hummdesk.core.errors import NotFound, Unavailable, wire_time
 from hummdesk.core.models import Conversation, Person
 from hummdesk.desk import Desk
-from hummdesk.storage import conversations, messages, untold
+from hummdesk.storage import conversations, messages, outbox
 
 
 async def mark_read(desk: Desk, reader: Person, conversation_id: UUID, message_id: UUID | None) -> None:
@@ -17,7 +17,7 @@ async def mark_read(desk: Desk, reader: Person, conversation_id: UUID, message_i
         read = await messages.mark_read(tx, reader=reader, conversation_id=conversation_id, message_id=message_id)
         if read is None:
             return
-        entry = await untold.add_change(tx, conversation_id) if reader.is_staff else None
+        entry = await outbox.add_change(tx, conversation_id) if reader.is_staff else None
     await desk.broadcast.message_read(
         conversation_id=conversation_id,
         message_id=read.message_id,

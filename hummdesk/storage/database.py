@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from hummdesk.core.config import Settings
-from hummdesk.storage.translation import translated
+from hummdesk.storage.driver_errors import translated
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
 Role = Literal["hummdesk_app", "hummdesk_worker", "hummdesk_writer", "hummdesk_relay", "hummdesk_operator"]

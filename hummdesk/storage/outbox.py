@@ -1,24 +1,35 @@
-"""The relay's side of AI runs: what is to be handed to the broker, and what nobody else will end."""
+"""The outbox: what has been committed and may not have been told yet.
+
+An entry is written with what it is about and removed when Redis has its events. If its process dies in between, the
+relay finds it here.
+"""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 from uuid import UUID
 
+from hummdesk.core.errors import NotFound
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Conversation, Message
+from hummdesk.storage import conversations
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.jobs import Ended, Kind
 from hummdesk.storage.queries import load
 
 queries = load("outbox")
 
+NEW = 0
+CHANGED = -1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobRef:
-    """What the broker carries of a run. `attempts` counts the tries begun so far."""
+class Entry:
+    """A message; a new conversation, with seq NEW; or, with seq CHANGED, one that stands otherwise than before."""
 
-    id: UUID
     account_id: UUID
-    kind: Kind
-    attempts: int
+    id: UUID
+    conversation_id: UUID
+    seq: int
+    reopened_from: conversations.Status | None
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
@@ -27,57 +38,50 @@ class JobRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """Runs of one kind and state before their end, for the metrics."""
-
-    kind: Kind
-    status: Literal["pending", "published", "running"]
-    jobs: int
+    entries: int
     oldest_seconds: float
 
-    @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Self:
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+async def add_conversation(tx: Transaction, conversation_id: UUID) -> None:
+    """Note that a conversation was started; `messages.send` notes messages by itself."""
+    await queries.add(tx, id=conversation_id, conversation_id=conversation_id, seq=NEW)
 
 
-async def publishable(tx: Transaction, limit: int, *, lease_seconds: float, deadline_seconds: float) -> list[JobRef]:
-    """Runs that are due to be handed to the broker, the oldest first taken; they are marked as published.
-
-    The deadline runs from a run's first time here.
-    """
-    rows = queries.publishable(tx, limit=limit, lease_seconds=lease_seconds, deadline_seconds=deadline_seconds)
-    return [JobRef.from_row(row) async for row in rows]
+async def add_change(tx: Transaction, conversation_id: UUID) -> UUID:
+    """Note that staff has to be told how a conversation stands now; the entry's id."""
+    entry = new_id()
+    await queries.add(tx, id=entry, conversation_id=conversation_id, seq=CHANGED)
+    return entry
 
 
-async def republishable(tx: Transaction, limit: int, *, lease_seconds: float, max_attempts: int) -> list[JobRef]:
-    """Runs that were published or begun, and of which nothing was heard for a lease; they are published anew."""
-    rows = queries.republishable(tx, limit=limit, lease_seconds=lease_seconds, max_attempts=max_attempts)
-    return [JobRef.from_row(row) async for row in rows]
+def forgetting(entries: list[tuple[UUID, UUID]]) -> tuple[str, dict[str, Any]]:
+    """A statement that removes entries, given as (account, id)."""
+    accounts, ids = zip(*entries, strict=True)
+    return queries.forget.sql, {"account_ids": list(accounts), "ids": list(ids)}
 
 
-async def next_due(tx: Transaction) -> float | None:
-    """In how many seconds the next run is due, at most 0 if one is; None if none waits."""
-    row = await queries.next_due(tx)
-    seconds: float | None = row["seconds"]
-    return seconds
+async def overdue(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[Entry]:
+    """Relay: the oldest entries that their process should have told by now."""
+    rows = queries.overdue(tx, limit=limit, older_than_seconds=older_than_seconds)
+    return [Entry.from_row(row) async for row in rows]
 
 
-async def expired(tx: Transaction, limit: int, *, max_attempts: int) -> list[Ended]:
-    """Fail runs past their deadline, or whose last allowed try has lost its worker.
-
-    Emit their terminal events before the transaction ends: if that cannot be done, they come again.
-    """
-    return [Ended.from_row(row) async for row in queries.expired(tx, limit=limit, max_attempts=max_attempts)]
+async def forget(tx: Transaction, entry: Entry) -> None:
+    """Relay: one alone, which takes part in no deadlock with the web process that removes many."""
+    await queries.forget(tx, account_ids=[entry.account_id], ids=[entry.id])
 
 
-async def unannounced(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[Ended]:
-    """Runs that ended a while ago, whose terminal event nobody has noted as emitted.
+async def look_up(tx: Transaction, entry: Entry) -> Message | Conversation:
+    """What an entry of the transaction's account is about; a conversation as staff sees it. Raises NotFound."""
+    if entry.seq in (NEW, CHANGED):
+        return await conversations.as_staff(tx, conversation_id=entry.conversation_id)
+    row = await queries.message(tx, id=entry.id)
+    if row is None:
+        raise NotFound
+    return Message.from_row(row)
 
-    Emit their terminal events before the transaction ends: if that cannot be done, they come again.
-    """
-    rows = queries.unannounced(tx, limit=limit, older_than_seconds=older_than_seconds)
-    return [Ended.from_row(row) async for row in rows]
 
-
-async def depth(tx: Transaction) -> list[Depth]:
-    """The runs that have not ended, by kind and state."""
-    return [Depth.from_row(row) async for row in queries.depth(tx)]
+async def depth(tx: Transaction) -> Depth:
+    """Relay: how many entries there are, and for how long the oldest has been."""
+    row = await queries.depth(tx)
+    return Depth(entries=row["entries"], oldest_seconds=row["oldest_seconds"])

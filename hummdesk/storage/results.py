@@ -4,8 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.jobs import Ended
 from hummdesk.storage.queries import load
+from hummdesk.storage.runs import Ended
 
 queries = load("results")
 

@@ -1,6 +1,6 @@
 -- name: write(items)
 -- Store messages of conversations of any account, in the order given, with all that follows from each: counters,
--- reopening by the customer, AI run, what is to be learned from, outbox. A row for each item that says what became of it; see storage/writer.py.
+-- reopening by the customer, AI run, what is to be learned from, outbox. A row for each item that says what became of it; see storage/message_writer.py.
 -- OFFSET 0 has the planner look each row up by its index, and never read a table to compare it with the batch.
 WITH item AS MATERIALIZED (
     SELECT *

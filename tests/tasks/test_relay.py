@@ -23,9 +23,9 @@ from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
-from hummdesk.storage import jobs
+from hummdesk.storage import runs as jobs
 from hummdesk.storage.database import Database
-from hummdesk.storage.jobs import Verdict
+from hummdesk.storage.runs import Verdict
 from tests.conftest import Servers, make_reachable_directory
 from tests.tasks.conftest import Pipeline, hurried, pipeline_of
 

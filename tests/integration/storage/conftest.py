@@ -14,10 +14,10 @@ from psycopg import sql
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Conversation, Person, Role
 from hummdesk.storage import conversations, messages
-from hummdesk.storage.batches import Batches
 from hummdesk.storage.database import Database, Transaction
+from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.messages import NewMessage, Sent
-from hummdesk.storage.writer import MessageWriter
+from hummdesk.storage.writer_connection import Batches
 
 STAFF: dict[str, Role] = {"admin": "admin", "agent": "agent", "colleague": "agent", "viewer": "viewer"}
 CUSTOMERS = ("customer", "stranger")

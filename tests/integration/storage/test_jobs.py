@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hummdesk.core.ids import new_id
-from hummdesk.storage import conversations, jobs, outbox
+from hummdesk.storage import conversations, run_dispatch, runs
 from tests.integration.storage.working import TERMS, Desk, claim, working
 
 
@@ -36,7 +36,7 @@ async def test_the_deadline_runs_from_the_first_publication(desk: Desk) -> None:
 async def test_two_relays_do_not_publish_the_same(desk: Desk) -> None:
     await desk.account.send(desk.account.customer)
     async with desk.everywhere() as first:
-        assert len(await outbox.publishable(first, 10, **TERMS)) == 1
+        assert len(await run_dispatch.publishable(first, 10, **TERMS)) == 1
         assert await desk.publish() == []
 
 
@@ -50,7 +50,7 @@ async def test_what_is_published_in_vain_comes_again(desk: Desk) -> None:
 async def test_the_relay_knows_when_the_next_run_is_due(desk: Desk) -> None:
     async def due() -> float | None:
         async with desk.everywhere() as tx:
-            return await outbox.next_due(tx)
+            return await run_dispatch.next_due(tx)
 
     assert await due() is None
     job = await desk.running()
@@ -132,7 +132,7 @@ async def test_a_delivery_that_comes_again_gives_back_what_it_had_claimed(desk: 
     await desk.claim(other.id)
     async with desk.tx() as tx:
         assert (
-            await jobs.hand_back(tx, [(desk.account.id, mine.id), (desk.account.id, other.id)], delivery=delivery) == 1
+            await runs.hand_back(tx, [(desk.account.id, mine.id), (desk.account.id, other.id)], delivery=delivery) == 1
         )
     assert [(ref.id, ref.attempts) for ref in await desk.publish()] == [(job.id, 1)]
 
@@ -155,8 +155,8 @@ async def test_runs_of_several_accounts_end_together(desk: Desk) -> None:
     async with desk.worker.accounts([desk.account.id, other.id]) as tx:
         claimed = await claim(tx, *refs)
         assert {job.account_id for job in claimed} == {desk.account.id, other.id}
-        verdicts = [jobs.Verdict(job=job, status="done", outcome="done", payload={"n": 1}) for job in claimed]
-        settled = await jobs.settle(tx, verdicts, quiet_seconds=0)
+        verdicts = [runs.Verdict(job=job, status="done", outcome="done", payload={"n": 1}) for job in claimed]
+        settled = await runs.settle(tx, verdicts, quiet_seconds=0)
     assert {ended.ref for ended in settled.ended} == set(refs)
     assert await desk.account.execute("SELECT count(DISTINCT account_id) FROM ai_results") == [(2,)]
 
@@ -192,7 +192,7 @@ async def test_what_ended_in_silence_is_announced_by_the_relay_once(desk: Desk) 
     job = await desk.running()
     assert await desk.end(job, "abstained")
     async with desk.everywhere() as tx:
-        assert len(await outbox.unannounced(tx, 10, older_than_seconds=0)) == 1
+        assert len(await run_dispatch.unannounced(tx, 10, older_than_seconds=0)) == 1
         await tx.rollback()  # as when it could not be emitted
     [ended] = await desk.unannounced()
     assert (ended.id, ended.account_id, ended.kind) == (job.id, desk.account.id, "classification")
@@ -242,12 +242,12 @@ async def test_a_result_is_kept_with_the_end_of_its_run(desk: Desk) -> None:
 
 async def test_a_sure_finding_sets_the_priority_and_is_logged(desk: Desk) -> None:
     job = await desk.running()
-    settled = await desk.settle(jobs.Verdict(job=job, status="done", outcome="done", priority="urgent"))
+    settled = await desk.settle(runs.Verdict(job=job, status="done", outcome="done", priority="urgent"))
     assert settled.reprioritized == {(desk.account.id, desk.account.conversation)}
     assert (await desk.account.see(desk.account.agent)).priority == "urgent"
     assert (await desk.account.log())[-1] == ("priority_changed", "system", {"from": "medium", "to": "urgent"})
     again = await desk.running()
-    settled = await desk.settle(jobs.Verdict(job=again, status="done", outcome="done", priority="urgent"))
+    settled = await desk.settle(runs.Verdict(job=again, status="done", outcome="done", priority="urgent"))
     assert settled.reprioritized == set()
 
 
@@ -265,7 +265,7 @@ async def test_the_depth_counts_what_has_not_ended(desk: Desk) -> None:
     await desk.account.send(desk.account.customer)
     await desk.account.send(desk.account.customer)
     async with desk.everywhere() as tx:
-        depth = {(one.kind, one.status): one for one in await outbox.depth(tx)}
+        depth = {(one.kind, one.status): one for one in await run_dispatch.depth(tx)}
     assert {place: one.jobs for place, one in depth.items()} == {
         ("classification", "running"): 1,
         ("classification", "pending"): 2,
@@ -273,15 +273,15 @@ async def test_the_depth_counts_what_has_not_ended(desk: Desk) -> None:
     assert all(0 < one.oldest_seconds < 5 for one in depth.values())
     await desk.end(job)
     async with desk.everywhere() as tx:
-        assert [one.status for one in await outbox.depth(tx)] == ["pending"]
+        assert [one.status for one in await run_dispatch.depth(tx)] == ["pending"]
 
 
 async def test_a_run_of_another_account_is_out_of_reach(desk: Desk) -> None:
     job = await desk.running()
-    verdict = jobs.Verdict(job=job, status="done", outcome="done", payload={})
+    verdict = runs.Verdict(job=job, status="done", outcome="done", payload={})
     async with desk.worker.accounts([new_id()]) as tx:
         assert await claim(tx, job.ref) == []
-        assert (await jobs.settle(tx, [verdict], quiet_seconds=0)).ended == []
-        assert await jobs.announced(tx, [job.ref]) == 0
+        assert (await runs.settle(tx, [verdict], quiet_seconds=0)).ended == []
+        assert await runs.announced(tx, [job.ref]) == 0
     async with desk.account.app.accounts([desk.account.id]) as tx:  # whose role has no part in this
-        assert (await jobs.settle(tx, [verdict], quiet_seconds=0)).ended == []
+        assert (await runs.settle(tx, [verdict], quiet_seconds=0)).ended == []

@@ -19,10 +19,10 @@ from psycopg.types.json import Jsonb
 
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
+from hummdesk.storage.activity import MOST_RUNS
 from hummdesk.storage.conversations import MOST_FOUND, NEWEST, STATUSES
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import BEYOND, NewMessage, Outgoing, joined
-from hummdesk.storage.operations import MOST_RUNS
 from hummdesk.storage.queries import SQL
 
 ACCOUNTS = 4

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from hummdesk.core.errors import Forbidden, Unavailable
-from hummdesk.storage import writer
+from hummdesk.storage import message_writer
 from hummdesk.storage.messages import Sent
 from tests.integration.storage.conftest import Desk, told_of
 
@@ -24,7 +24,7 @@ async def locked(account: Any) -> AsyncIterator[None]:
 async def test_a_locked_conversation_keeps_nobody_else_waiting(
     account: Any, foreign: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "LOCK_SECONDS", 0.4)
+    monkeypatch.setattr(message_writer, "LOCK_SECONDS", 0.4)
     async with locked(account):
         stuck = [asyncio.create_task(desk.send(account, "customer")) for _ in range(8)]
         async with asyncio.timeout(0.3):
@@ -102,14 +102,14 @@ async def test_who_was_disabled_stores_nothing_whatever_the_process_believes(
 async def test_a_batch_is_bounded_in_number_and_bytes(
     account: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "BATCH", 4)
+    monkeypatch.setattr(message_writer, "BATCH", 4)
     await asyncio.gather(*(desk.send(account, "customer") for _ in range(10)))
     assert desk.transactions == [4, 4, 2]
-    monkeypatch.setattr(writer, "BATCH_BYTES", 10_000)
+    monkeypatch.setattr(message_writer, "BATCH_BYTES", 10_000)
     desk.transactions.clear()
     await asyncio.gather(*(desk.send(account, "customer", "x" * 6_000) for _ in range(4)))
     assert desk.transactions == [2, 2]
-    monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 100)
+    monkeypatch.setattr(message_writer, "MAX_WAITING_BYTES", 100)
     with pytest.raises(Unavailable):
         await desk.send(account, "customer")
 

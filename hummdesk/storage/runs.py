@@ -19,7 +19,7 @@ from hummdesk.core.models import Message
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load, nested
 
-queries = load("jobs")
+queries = load("runs")
 
 Kind = Literal["classification", "draft"]
 Outcome = Literal["done", "abstained", "superseded"]

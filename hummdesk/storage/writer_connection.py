@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from hummdesk.storage.database import PLANNED_ONCE, RECONNECT_SECONDS, connection_string, cut_after
-from hummdesk.storage.translation import translated
+from hummdesk.storage.driver_errors import translated
 
 Row = dict[str, Any]
 Statement = tuple[str, dict[str, Any]]

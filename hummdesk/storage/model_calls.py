@@ -13,7 +13,7 @@ from hummdesk.storage.queries import load
 if TYPE_CHECKING:
     from hummdesk.ai.outside import Call
 
-queries = load("calls")
+queries = load("model_calls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from hummdesk.core.ids import least_id
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.jobs import Kind
 from hummdesk.storage.queries import load
+from hummdesk.storage.runs import Kind
 
-queries = load("operations")
+queries = load("activity")
 
 MESSAGES_OVER = timedelta(seconds=10)
 RUNS_OVER = timedelta(hours=1)
