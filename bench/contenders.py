@@ -14,10 +14,10 @@ from signal import SIGKILL
 from bench import cores, event, npm
 from bench.sockets import Crowd, Receiver, SocketIOReceiver
 from bench.world import World
-from hummdesk.broadcast import from_settings
 from hummdesk.core.config import Settings
 from hummdesk.dev.process import Process, Service
 from hummdesk.dev.redis import free_port
+from hummdesk.publish.broadcast import from_settings
 
 START_SECONDS = 30.0
 PEERS = Path(__file__).parent / "peers"

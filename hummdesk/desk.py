@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.socket_counts import SocketCounts
 from hummdesk.bus.stream_reader import StreamReader
@@ -14,6 +13,7 @@ from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.background import soon
 from hummdesk.core.config import Settings
 from hummdesk.departures import Departures
+from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.readiness import Readiness
 from hummdesk.sockets import Session, Sockets
 from hummdesk.storage.database import Database

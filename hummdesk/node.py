@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from hummdesk.admin_ui import AdminUi
-from hummdesk.broadcast import BroadcastService, message_envelope
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
@@ -28,6 +27,7 @@ from hummdesk.desk import Desk, Typing
 from hummdesk.engine import Claim, Return, SocketIOServer
 from hummdesk.events.dispatch import dispatch
 from hummdesk.handlers import connection, presence, recovery, viewing
+from hummdesk.publish.broadcast import BroadcastService, message_envelope
 from hummdesk.readiness import Readiness
 from hummdesk.sockets import Sockets
 from hummdesk.storage import messages, people

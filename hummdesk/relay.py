@@ -18,9 +18,6 @@ from uuid import UUID
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from hummdesk import broadcast
-from hummdesk.announcement import announce
-from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.presence import translated
 from hummdesk.bus.shards import connect
 from hummdesk.core import logs, metrics
@@ -36,6 +33,9 @@ from hummdesk.core.broker import (
 )
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError, Unavailable
+from hummdesk.publish import broadcast
+from hummdesk.publish.broadcast import BroadcastService
+from hummdesk.publish.run_events import announce
 from hummdesk.storage import past_answers, results, run_dispatch
 from hummdesk.storage.database import Database
 from hummdesk.storage.run_dispatch import RunRef

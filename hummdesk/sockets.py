@@ -11,12 +11,12 @@ from weakref import WeakSet
 
 from orjson import Fragment
 
-from hummdesk import rooms
 from hummdesk.bus.envelope import Event
 from hummdesk.core.errors import Unauthorized, now
 from hummdesk.core.metrics import ACCOUNT_CONNECTIONS, CONNECTIONS, DELIVERIES, AccountLabels
 from hummdesk.core.models import ANSWERING, Person
 from hummdesk.engine import SocketIOServer
+from hummdesk.publish import rooms
 
 LONGEST_TIMER_SECONDS = 86_400.0
 

@@ -4,11 +4,11 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from hummdesk.announcement import announce_message, announce_updates
-from hummdesk.broadcast import BroadcastService
 from hummdesk.core import metrics
 from hummdesk.core.errors import NotFound, Unavailable
 from hummdesk.core.models import Conversation, Message
+from hummdesk.publish.broadcast import BroadcastService
+from hummdesk.publish.run_events import announce_message, announce_updates
 from hummdesk.storage import outbox
 from hummdesk.storage.database import Database
 from hummdesk.storage.outbox import Entry

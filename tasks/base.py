@@ -23,11 +23,11 @@ from celery.exceptions import Retry
 from structlog.contextvars import bound_contextvars
 
 from hummdesk.ai.protocol import ProviderError, ProviderRefused
-from hummdesk.announcement import announce, announce_updates
 from hummdesk.core import metrics
 from hummdesk.core.broker import TASKS, lease_seconds
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.models import Conversation
+from hummdesk.publish.run_events import announce, announce_updates
 from hummdesk.storage import conversations
 from hummdesk.storage import runs as jobs
 from hummdesk.storage.runs import Job, Kind, Outcome, Ref, Settled, Verdict

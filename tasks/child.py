@@ -10,9 +10,9 @@ from typing import Any
 import uvloop
 from celery import signals
 
-from hummdesk import broadcast
-from hummdesk.broadcast import BroadcastService
 from hummdesk.core.config import Settings
+from hummdesk.publish import broadcast
+from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.storage.database import Database
 from tasks.adviser import Adviser
 from tasks.app import settings

@@ -5,7 +5,6 @@ import time
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from hummdesk import rooms
 from hummdesk.bus.presence import Lease
 from hummdesk.core import tokens
 from hummdesk.core.background import soon
@@ -13,6 +12,7 @@ from hummdesk.core.errors import Forbidden, HummDeskError, TokenExpired, Unautho
 from hummdesk.core.models import ANSWERING, Person
 from hummdesk.desk import Desk, Payload
 from hummdesk.handlers import presence, viewing
+from hummdesk.publish import rooms
 from hummdesk.sockets import Session, TokenBucket
 
 log = logging.getLogger(__name__)

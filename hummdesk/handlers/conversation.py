@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from hummdesk.announcement import payload_of
 from hummdesk.core.background import soon
 from hummdesk.core.errors import Forbidden, wire_time
 from hummdesk.core.models import ANSWERING
 from hummdesk.desk import Desk, Payload
 from hummdesk.handlers import viewing
 from hummdesk.handlers.receipts import mark_read, tell_change
+from hummdesk.publish.run_events import payload_of
 from hummdesk.sockets import Session
 from hummdesk.storage import conversations, corrections, messages, outbox, results
 

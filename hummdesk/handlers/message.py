@@ -3,12 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from hummdesk.announcement import announce_message
 from hummdesk.core.errors import Forbidden, NotFound
 from hummdesk.core.metrics import MESSAGES
 from hummdesk.core.models import Person
 from hummdesk.desk import Desk, Payload
 from hummdesk.handlers.receipts import mark_read
+from hummdesk.publish.run_events import announce_message
 from hummdesk.sockets import Session
 from hummdesk.storage import conversations, messages, outbox
 from hummdesk.storage.messages import NewMessage, Sent

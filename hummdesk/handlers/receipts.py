@@ -3,11 +3,11 @@
 from contextlib import suppress
 from uuid import UUID
 
-from hummdesk.announcement import announce_updates
 from hummdesk.core.background import soon
 from hummdesk.core.errors import NotFound, Unavailable, wire_time
 from hummdesk.core.models import Conversation, Person
 from hummdesk.desk import Desk
+from hummdesk.publish.run_events import announce_updates
 from hummdesk.storage import conversations, messages, outbox
 
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from orjson import Fragment
 
-from hummdesk import rooms
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.recovery_store import RecoverableSession, RecoveryStore
 from hummdesk.bus.shards import START, moment
@@ -18,6 +17,7 @@ from hummdesk.core.models import Person
 from hummdesk.desk import Desk
 from hummdesk.engine import Claim, Missed, Return
 from hummdesk.handlers import connection, viewing
+from hummdesk.publish import rooms
 from hummdesk.sockets import Session
 from hummdesk.storage import conversations
 

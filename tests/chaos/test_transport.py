@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from bench.sockets import KEY, UPGRADE, masked
-from hummdesk.broadcast import BroadcastService, from_settings
+from hummdesk.publish.broadcast import BroadcastService, from_settings
 from tests.chaos.arena import Arena, is_ready
 from tests.chaos.client import LOSS
 from tests.chaos.load import Load, client_of, load

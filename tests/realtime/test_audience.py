@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from hummdesk import rooms
-from hummdesk.broadcast import BroadcastService
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.viewers import Viewers
 from hummdesk.core import background
@@ -21,6 +19,8 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.models import Conversation, Message
 from hummdesk.events.table import EVENTS, REQUESTS, Listener
 from hummdesk.node import SWEEP_SECONDS, Node
+from hummdesk.publish import rooms
+from hummdesk.publish.broadcast import BroadcastService
 from tests.realtime.world import CLASSIFICATION, DRAFT, Account, Client
 
 PEOPLE: dict[str, frozenset[Listener]] = {

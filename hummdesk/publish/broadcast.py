@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 from uuid import UUID
 
-from hummdesk import rooms
 from hummdesk.bus.envelope import Envelope, Place
 from hummdesk.bus.presence import Presence, Status
 from hummdesk.bus.shards import connect
@@ -15,6 +14,7 @@ from hummdesk.bus.viewers import Viewers
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import now
 from hummdesk.core.models import Conversation, Message, Person
+from hummdesk.publish import rooms
 
 Payload = dict[str, Any]
 RunKind = Literal["classification", "draft"]

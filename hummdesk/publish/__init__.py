@@ -1,0 +1,1 @@
+"""What is published and to whom: rooms, the broadcast service, the events of AI runs."""
