@@ -104,7 +104,7 @@ def serve(home: Path, host: str | None, port: int | None, workers: int, share_po
     """Run the web process: Socket.IO, health and metrics. Refuses to start when migrations are pending."""
     settings = _settings(home, {"HOST": host, "PORT": port})
     with _metrics_directory():
-        from hummdesk import app
+        from hummdesk.server import app
 
         app.serve(settings, host=settings.host, workers=workers, shares_port=share_port)
 

@@ -1,8 +1,8 @@
 """HummDesk as it would be without gathering: every message in a transaction of its own, on the pool's connections."""
 
-from hummdesk import node
 from hummdesk.cli import main
 from hummdesk.core.models import Person
+from hummdesk.server import node
 from hummdesk.storage import messages
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent

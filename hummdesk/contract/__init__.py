@@ -1,1 +1,1 @@
-"""What clients and server say to each other, printed for others from the tables and schemas in `hummdesk.events`."""
+"""The contract with clients: every request and event (start at `table`), their schemas, and what is generated from them."""

@@ -5,10 +5,10 @@ AsyncAPI has no word for Socket.IO's acknowledgements: an answer is a reply on t
 
 from typing import Any
 
-from hummdesk.contract.shapes import payload_of, shapes
-from hummdesk.events.fields import JsonSchema, reference
-from hummdesk.events.payloads import ErrorReport
-from hummdesk.events.table import EVENTS, REQUESTS, Event, Request
+from hummdesk.contract.fields import JsonSchema, reference
+from hummdesk.contract.json_schema import payload_of, shapes
+from hummdesk.contract.payloads import ErrorReport
+from hummdesk.contract.table import EVENTS, REQUESTS, Event, Request
 
 CHANNEL = "desk"
 NOTHING: JsonSchema = {"type": "null"}

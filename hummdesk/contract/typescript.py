@@ -2,9 +2,9 @@
 
 import json
 
-from hummdesk.contract.shapes import payload_of, shapes
-from hummdesk.events.fields import JsonSchema, reference
-from hummdesk.events.table import EVENTS, REQUESTS, Request
+from hummdesk.contract.fields import JsonSchema, reference
+from hummdesk.contract.json_schema import payload_of, shapes
+from hummdesk.contract.table import EVENTS, REQUESTS, Request
 
 HEAD = """\
 // Made by `python -m hummdesk contract --typescript` from hummdesk/events. Do not edit.

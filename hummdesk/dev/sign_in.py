@@ -15,9 +15,9 @@ from sanic.response import HTTPResponse, json
 
 from hummdesk.core import tokens
 from hummdesk.core.models import Person
-from hummdesk.desk import Desk
 from hummdesk.dev.company import FIRMS, Company, company
-from hummdesk.node import Node
+from hummdesk.server.context import ServerContext
+from hummdesk.server.node import Node
 from hummdesk.storage import people
 
 AGENTS = CUSTOMERS = 6
@@ -29,7 +29,7 @@ LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("demo")
-    desk = node.desk
+    context = node.context
     companies = [company(number) for number in range(len(FIRMS))]
 
     @routes.on_request
@@ -39,7 +39,7 @@ def blueprint(node: Node) -> Blueprint:
 
     @routes.get("/demo/people")
     async def those_there(_: Request[Any, Any]) -> HTTPResponse:
-        found = [(one, await _found(desk, one)) for one in companies]
+        found = [(one, await _found(context, one)) for one in companies]
         accounts = [{"name": one.name, "people": list(map(_shown, persons))} for one, persons in found if persons]
         return json({"accounts": accounts}, headers={"Cache-Control": "no-store"})
 
@@ -47,18 +47,18 @@ def blueprint(node: Node) -> Blueprint:
     async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
         wanted = request.json.get("userId") if isinstance(request.json, dict) else None
         for one in companies:
-            for person in await _found(desk, one):
+            for person in await _found(context, one):
                 if str(person.id) == wanted:
-                    token = tokens.issue(desk.settings, person, hours=TOKEN_HOURS)
+                    token = tokens.issue(context.settings, person, hours=TOKEN_HOURS)
                     return json({"token": token}, headers={"Cache-Control": "no-store"})
         raise NotFound
 
     return routes
 
 
-async def _found(desk: Desk, one: Company) -> list[Person]:
+async def _found(context: ServerContext, one: Company) -> list[Person]:
     """Those of a company whom the database knows, as it knows them."""
-    async with desk.database.account(one.id) as tx:
+    async with context.database.account(one.id) as tx:
         known = [
             await people.find_person(tx, person_id=person.id, customer=person.role == "customer")
             for person in (*one.users(AGENTS), *one.customers(CUSTOMERS))

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from hummdesk import listening
 from hummdesk.core import config, tokens
 from hummdesk.core.config import Settings
 from hummdesk.dev import demo, home, postgres, redis
 from hummdesk.dev.banner import banner, local
 from hummdesk.dev.process import Service, end_orphans
 from hummdesk.dev.supervisor import Supervisor
+from hummdesk.server import listener
 from hummdesk.storage.migrations import migrate
 
 SLOW_SECONDS = 30.0
@@ -56,7 +56,7 @@ class Up:
         self.home = home.make(self.home)
         with ExitStack() as held:
             held.enter_context(home.locked(self.home))
-            free = held.enter_context(listening.reserved(wanted.host, wanted.port))
+            free = held.enter_context(listener.reserved(wanted.host, wanted.port))
             await asyncio.to_thread(end_orphans, self.home)
             self._clear_metrics()
             try:

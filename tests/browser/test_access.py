@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.async_api import Browser, expect
 
-from hummdesk.pages import BUILT
+from hummdesk.server.http.pages import BUILT
 from tests.browser.conftest import Open, Shop
 from tests.browser.console import Console
 from tests.browser.site import Site

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from hummdesk.dev.person import set_widget_origins
-from hummdesk.pages import BUILT
+from hummdesk.server.http.pages import BUILT
 from tests.browser.conftest import Shop
 from tests.browser.console import Console
 from tests.browser.site import Site

@@ -11,10 +11,10 @@ from typing import Any
 from marshmallow import Schema
 from prometheus_client.metrics import MetricWrapperBase
 
+from hummdesk.contract.table import EVENTS, REQUESTS, Request
 from hummdesk.core import metrics
 from hummdesk.core.config import Settings
 from hummdesk.core.models import ANSWERING, STAFF
-from hummdesk.events.table import EVENTS, REQUESTS, Request
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +76,7 @@ def _who(request: Request) -> str:
 
 
 def _schema(request: Request) -> str:
-    return f"[`{type(request.schema).__name__}`](hummdesk/events/schemas.py)"
+    return f"[`{type(request.schema).__name__}`](hummdesk/contract/requests.py)"
 
 
 def _payload(schema: Schema) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from hummdesk import listening
 from hummdesk.core.errors import CommandError
 from hummdesk.dev import home
+from hummdesk.server import listener
 
 VALUES = {
     "DATABASE_URL": "postgresql://hummdesk@/hummdesk?host=%2Ftmp%2Fa%20b",
@@ -58,42 +58,42 @@ def test_a_home_that_is_there_keeps_its_permissions(tmp_path: Path) -> None:
 
 
 def test_a_reserved_port_is_shared_by_web_processes_only() -> None:
-    with listening.reserved("127.0.0.1", 0) as port:
-        first = listening.listen("127.0.0.1", port, backlog=1)
-        second = listening.listen("127.0.0.1", port, backlog=1)
+    with listener.reserved("127.0.0.1", 0) as port:
+        first = listener.listen("127.0.0.1", port, backlog=1)
+        second = listener.listen("127.0.0.1", port, backlog=1)
         refused = re.escape(f"port {port} of 127.0.0.1 is in use: choose another with --port N")
-        with pytest.raises(CommandError, match=refused), listening.reserved("127.0.0.1", port):
+        with pytest.raises(CommandError, match=refused), listener.reserved("127.0.0.1", port):
             pass
         first.close()
         second.close()
-        with pytest.raises(CommandError, match="is in use"), listening.reserved("127.0.0.1", port):
+        with pytest.raises(CommandError, match="is in use"), listener.reserved("127.0.0.1", port):
             pass
-    with listening.reserved("127.0.0.1", port) as again:
+    with listener.reserved("127.0.0.1", port) as again:
         assert again == port
 
 
 def test_a_port_of_somebody_else_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(CommandError, match="is in use"), listening.reserved("127.0.0.1", port):
+        with pytest.raises(CommandError, match="is in use"), listener.reserved("127.0.0.1", port):
             pass
         with pytest.raises(CommandError, match="is in use"):
-            listening.listen("127.0.0.1", port, backlog=1)
+            listener.listen("127.0.0.1", port, backlog=1)
 
 
 def test_a_port_that_was_just_served_is_free_again() -> None:
-    with listening.reserved("127.0.0.1", 0) as port:
-        server = listening.listen("127.0.0.1", port, backlog=1)
+    with listener.reserved("127.0.0.1", 0) as port:
+        server = listener.listen("127.0.0.1", port, backlog=1)
         client = socket.create_connection(("127.0.0.1", port))
         accepted, _ = server.accept()
         accepted.close()  # the side that closes first keeps the port in TIME_WAIT
         client.close()
         server.close()
-    with listening.reserved("127.0.0.1", port) as again:
+    with listener.reserved("127.0.0.1", port) as again:
         assert again == port
 
 
 def test_a_host_that_is_no_address_of_this_machine_is_refused() -> None:
     for host, why in (("no.such.host.invalid", "is no address"), ("192.0.2.1", "cannot be used")):
-        with pytest.raises(CommandError, match=why), listening.reserved(host, 0):
+        with pytest.raises(CommandError, match=why), listener.reserved(host, 0):
             pass

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from marshmallow import Schema
 
 from hummdesk.cli import main
-from hummdesk.events.table import EVENTS, REQUESTS
+from hummdesk.contract.table import EVENTS, REQUESTS
 from tests.deploy.documents import ROOT
 from tests.js.node import HERE, Node
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
-from hummdesk.app import build
 from hummdesk.core.config import Settings
-from hummdesk.node import Node
+from hummdesk.server.app import build
+from hummdesk.server.node import Node
 from tests.realtime.returning import Front, Returning, front, say
 from tests.realtime.world import Account, Client
 

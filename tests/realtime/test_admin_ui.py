@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import socketio
 
-from hummdesk import admin_ui
 from hummdesk.core.config import Settings
-from hummdesk.node import Node
+from hummdesk.server import admin_ui
+from hummdesk.server.node import Node
 from tests.realtime.conftest import running
 from tests.realtime.world import Account
 

@@ -1,6 +1,6 @@
 """Fault row 24: every event, every role, own and foreign account, joined or not: nobody hears what is not for them.
 
-Generated from the tables in hummdesk/events/table.py: an event without an example here fails.
+Generated from the tables in hummdesk/contract/table.py: an event without an example here fails.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ import pytest
 
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.viewers import Viewers
+from hummdesk.contract.table import EVENTS, REQUESTS, Listener
 from hummdesk.core import background
 from hummdesk.core.errors import now
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Conversation, Message
-from hummdesk.events.table import EVENTS, REQUESTS, Listener
-from hummdesk.node import SWEEP_SECONDS, Node
 from hummdesk.publish import rooms
 from hummdesk.publish.broadcast import BroadcastService
+from hummdesk.server.node import SWEEP_SECONDS, Node
 from tests.realtime.world import CLASSIFICATION, DRAFT, Account, Client
 
 PEOPLE: dict[str, frozenset[Listener]] = {
@@ -59,7 +59,7 @@ class Audience:
 
     async def _askers_gone(self) -> None:
         """Wait until those who asked in the tests before have gone offline, and that has been told."""
-        presence = self.node.desk.presence
+        presence = self.node.context.presence
         staying = {account.people[name].id for account in (self.account, self.foreign) for name in PEOPLE}
         while (await presence.statuses(self.account.id) | await presence.statuses(self.foreign.id)).keys() - staying:
             self.is_quiet = False
@@ -329,7 +329,7 @@ TOLD: dict[str, Tell] = {
 @pytest.mark.parametrize("event", sorted(set(EVENTS) - SOCKET_EVENTS))
 async def test_an_event_is_heard_once_by_all_its_audience(audience: Audience, event: str) -> None:
     await audience.begin()
-    await TOLD[event](audience.node.desk.broadcast, audience.account)
+    await TOLD[event](audience.node.context.broadcast, audience.account)
     await audience.settled()
     for person, client in audience.here.items():
         assert client.names() == ([event] if EVENTS[event].heard_by & PEOPLE[person] else []), person
@@ -340,6 +340,8 @@ async def test_an_event_is_heard_once_by_all_its_audience(audience: Audience, ev
 async def test_a_note_is_heard_by_staff_only(audience: Audience) -> None:
     await audience.begin()
     note = a_message(audience.account, private=True)
-    await audience.node.desk.broadcast.new_message(account_id=audience.account.id, message=note, follows_closely=False)
+    await audience.node.context.broadcast.new_message(
+        account_id=audience.account.id, message=note, follows_closely=False
+    )
     await audience.settled()
     assert [person for person, client in audience.here.items() if client.heard] == ["viewer", "colleague", "agent"]

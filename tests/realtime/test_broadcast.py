@@ -1,8 +1,8 @@
 """The same BroadcastService where there are no sockets: a Celery task, a script."""
 
 from hummdesk.core.config import Settings
-from hummdesk.node import Node
 from hummdesk.publish.broadcast import from_settings
+from hummdesk.server.node import Node
 from tests.realtime.world import Account
 
 

@@ -8,8 +8,8 @@ import jwt
 import pytest
 
 from hummdesk.core.models import Person
-from hummdesk.handlers import connection
-from hummdesk.node import Node
+from hummdesk.server.handlers import connection
+from hummdesk.server.node import Node
 from tests.realtime.world import Account, Client
 
 
@@ -165,12 +165,12 @@ async def test_a_look_at_who_was_there_leaves_who_is_there_alone(
     """While the database is asked about a person, the socket may expire and become another one's."""
     await account.connect("agent")
     was, now = account.people["agent"], account.people["viewer"]
-    (session,) = node.desk.sockets.of_person(was.id)
+    (session,) = node.context.sockets.of_person(was.id)
 
     async def find_slowly(*_: object, **__: object) -> Person:
-        node.desk.sockets.identify(session, now)
+        node.context.sockets.identify(session, now)
         return replace(was, role="admin")
 
     monkeypatch.setattr(connection, "_find", find_slowly)
-    await connection.person_changed(node.desk, account.id, was.id)
+    await connection.person_changed(node.context, account.id, was.id)
     assert session.person is now

@@ -11,8 +11,8 @@ import structlog
 
 from hummdesk.core import logs, metrics
 from hummdesk.core.config import Settings
-from hummdesk.node import Node
-from hummdesk.readiness import Readiness
+from hummdesk.server.node import Node
+from hummdesk.server.readiness import Readiness
 from tests.realtime.conftest import running
 from tests.realtime.world import Account
 
@@ -65,7 +65,7 @@ async def test_readiness_says_which_part_is_down(account: Account, web_settings:
             "checks": {"postgresql": "down", "redis": "down", "bus": "down"},
         }
         assert (await session.get("/health/live")).status == 200
-        await Readiness(node.desk.database, node.desk.presence, node.reader).checks()
+        await Readiness(node.context.database, node.context.presence, node.reader).checks()
         assert 'hummdesk_ready{part="redis"} 0.0' in metrics.exposition().decode()
         client = account.client()
         await client.connect(token=account.token("agent"), url=url)

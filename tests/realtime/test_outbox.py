@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from hummdesk.core.config import Settings
-from hummdesk.listening import reserved
+from hummdesk.server.listener import reserved
 from tests.js.serving import environment, get
 from tests.realtime.world import Account
 

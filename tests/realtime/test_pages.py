@@ -9,9 +9,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from hummdesk import pages
+from hummdesk.contract.table import EVENTS, REQUESTS
 from hummdesk.core.config import Settings
-from hummdesk.events.table import EVENTS, REQUESTS
+from hummdesk.server.http import pages
 from tests.realtime.conftest import running
 
 

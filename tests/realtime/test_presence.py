@@ -12,7 +12,7 @@ from websockets.frames import CloseCode
 from hummdesk.bus.presence import Lease, Presence
 from hummdesk.bus.shards import connect
 from hummdesk.core.config import Settings
-from hummdesk.listening import reserved
+from hummdesk.server.listener import reserved
 from tests.js.serving import serving
 from tests.realtime.conftest import running
 from tests.realtime.world import Account

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from hummdesk.bus.shards import shard_of
 from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.core.config import Settings
-from hummdesk.handlers import recovery
-from hummdesk.node import Node
+from hummdesk.server.handlers import recovery
+from hummdesk.server.node import Node
 from tests.realtime.conftest import running
 from tests.realtime.returning import Front, Returning, say
 from tests.realtime.world import Account, Client
@@ -102,7 +102,7 @@ async def test_a_farewell_is_for_good(account: Account, clients: Front, node: No
     await connection.hears("authenticated")
     await connection.leave()
     async with asyncio.timeout(5):
-        while connection.sid in node.desk.sockets.sessions:
+        while connection.sid in node.context.sockets.sessions:
             await asyncio.sleep(0.01)
     await begins_anew(account, clients, connection, "unknown")
 
@@ -115,7 +115,7 @@ async def test_who_missed_too_much_begins_anew(
     await connection.hears("authenticated")
     connection.cut()
     for number in range(3):
-        await node.desk.broadcast.to_account(account.id, "number", {"number": number})
+        await node.context.broadcast.to_account(account.id, "number", {"number": number})
     await sender.hears("number", number=2)
     again = await clients.back(account.url, account.token("colleague"), connection)
     assert again.sid != connection.sid
@@ -127,7 +127,7 @@ async def test_a_change_of_the_person_while_it_comes_back(
     honest = ShardReader.reach
 
     async def reach(reader: ShardReader, entry_id: str, place: int | None) -> bool:
-        node.desk.sockets.doubt(account.people["customer"].id)
+        node.context.sockets.doubt(account.people["customer"].id)
         return await honest(reader, entry_id, place)
 
     monkeypatch.setattr(ShardReader, "reach", reach)
@@ -162,7 +162,7 @@ async def test_who_is_told_of_a_loss_hears_no_event_that_came_after_it(
     connection = await clients.connect(account.url, account.token("agent"))
     await connection.hears("authenticated")
     node.reader._readers[shard_of(account.id)].position = "0-1"  # what Redis has next does not follow this
-    await node.desk.broadcast.agent_status_changed(agent=account.people["colleague"], old="online", new="away")
+    await node.context.broadcast.agent_status_changed(agent=account.people["colleague"], old="online", new="away")
     assert (await connection.hears("disconnect_reason"))["code"] == "RESYNC"
     await connection.ends()
     assert "agent_status_changed" not in [event for event, _ in connection.heard]

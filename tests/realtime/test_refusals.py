@@ -271,7 +271,7 @@ async def test_limits_of_requests_and_connections(account: Account, web_settings
 async def test_cut_connects_leave_no_ghost(account: Account, first: Any) -> None:
     """Fault row 23, short: a poll with a CONNECT whose connection is cut neither gets in nor stays in a room."""
     url, node = first
-    before = set(node.desk.sockets.sessions)
+    before = set(node.context.sockets.sessions)
     polling = "/socket.io/?EIO=4&transport=polling"
     host, port = url.removeprefix("http://").split(":")
     body = '40{"token":"rubbish"}'
@@ -286,8 +286,8 @@ async def test_cut_connects_leave_no_ghost(account: Account, first: Any) -> None
             await writer.drain()
             writer.transport.abort()
     await asyncio.sleep(0.2)
-    added = [session for sid, session in node.desk.sockets.sessions.items() if sid not in before]
+    added = [session for sid, session in node.context.sockets.sessions.items() if sid not in before]
     assert all(session.person is None and not session.rooms for session in added)
     async with asyncio.timeout(10):
-        while set(node.desk.sockets.sessions) - before:
+        while set(node.context.sockets.sessions) - before:
             await asyncio.sleep(0.1)

@@ -71,13 +71,13 @@ async def test_who_looked_through_a_dead_process_is_gone_with_the_lease(
 
 async def test_without_redis_a_conversation_is_opened_without_viewers(account: Account, node: object) -> None:
     agent = await account.connect("agent")
-    desk = node.desk  # type: ignore[attr-defined]
+    desk = node.context  # type: ignore[attr-defined]
     away = replace(desk, viewers=ViewerLeases(connect("redis://127.0.0.1:1/0", timeout=0.2), lease_seconds=1))
-    node.desk = away  # type: ignore[attr-defined]
+    node.context = away  # type: ignore[attr-defined]
     try:
         answer = await agent.do("join_conversation", str(account.conversation))
         assert answer["viewers"] == []
         await agent.do("leave_conversation", str(account.conversation))
     finally:
-        node.desk = desk  # type: ignore[attr-defined]
+        node.context = desk  # type: ignore[attr-defined]
         await away.viewers.close()

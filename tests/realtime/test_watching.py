@@ -12,7 +12,7 @@ import pytest
 from hummdesk.bus.socket_counts import BATCH
 from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.ids import new_id
-from hummdesk.node import Node
+from hummdesk.server.node import Node
 from tests.realtime.world import PATIENCE_SECONDS, Account, Client
 
 NOBODY = {"admin": 0, "agent": 0, "viewer": 0, "customer": 0}
@@ -61,17 +61,17 @@ async def test_connections_follow_who_comes_and_goes_at_every_process(account: A
 
 async def test_a_process_that_died_is_not_counted(account: Account, node: Node) -> None:
     admin = await account.connect("admin")
-    report = {"at": time.time() - node.desk.settings.presence_lease_seconds, "roles": {"agent": 100}}
-    await node.desk.census._redis.hset(f"hummdesk:census:{account.id}", "a dead one", orjson.dumps(report))
+    report = {"at": time.time() - node.context.settings.presence_lease_seconds, "roles": {"agent": 100}}
+    await node.context.census._redis.hset(f"hummdesk:census:{account.id}", "a dead one", orjson.dumps(report))
     await watched(admin, lambda figures: figures["connections"] == NOBODY | {"admin": 1})
 
 
 async def test_the_census_of_many_accounts_is_told_in_parts_and_only_what_changed(node: Node) -> None:
     accounts = {new_id(): {"agent": 1} for _ in range(BATCH + 1)}
-    await node.desk.census.tell(accounts)
-    assert [await node.desk.census.of(one) for one in accounts] == [{"agent": 1}] * (BATCH + 1)
-    node.desk.sockets.census(whole=False)
-    assert node.desk.sockets.census(whole=False) == {}
+    await node.context.census.tell(accounts)
+    assert [await node.context.census.of(one) for one in accounts] == [{"agent": 1}] * (BATCH + 1)
+    node.context.sockets.census(whole=False)
+    assert node.context.sockets.census(whole=False) == {}
 
 
 async def test_messages_count_as_they_are_stored(account: Account) -> None:
@@ -123,11 +123,11 @@ async def test_the_health_of_the_desk_is_told_as_numbers_only(account: Account, 
     admin = await account.connect("admin")
     key, *_ = QUEUE_KEYS.values()
     before = (await admin.do("get_operations"))["health"]
-    await node.desk.census._redis.rpush(key, "a task of somebody")
+    await node.context.census._redis.rpush(key, "a task of somebody")
     try:
         health = (await admin.do("get_operations"))["health"]
     finally:
-        await node.desk.census._redis.delete(key)
+        await node.context.census._redis.delete(key)
     assert health | {"busLag": 0} == {"postgresql": True, "redis": True, "bus": True, "busLag": 0} | {
         "queuedTasks": before["queuedTasks"] + 1
     }

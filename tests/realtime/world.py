@@ -10,12 +10,12 @@ import psycopg
 import socketio
 from marshmallow import Schema
 
+from hummdesk.contract.payloads import ErrorReport
+from hummdesk.contract.table import EVENTS, REQUESTS
 from hummdesk.core import tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person, Role
-from hummdesk.events.payloads import ErrorReport
-from hummdesk.events.table import EVENTS, REQUESTS
 
 PATIENCE_SECONDS = 15.0
 

@@ -8,7 +8,7 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, json, raw, text
 
-BUILT = Path(__file__).parent / "web"
+BUILT = Path(__file__).parents[2] / "web"
 HASHED = "assets"
 """The folder of the files that have a hash of their content in their name."""
 

@@ -7,17 +7,17 @@ from hummdesk.bus.recovery_store import CONNECTED_SECONDS, RecoverableSession, R
 from hummdesk.core.background import soon
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import Person
-from hummdesk.sockets import Session, Sockets
+from hummdesk.server.sockets import ClientSession, SocketRegistry
 
 
-class Departures:
+class RecoverySaver:
     """Without `absences` no socket comes back, and nothing is kept."""
 
-    def __init__(self, absences: RecoveryStore | None, sockets: Sockets) -> None:
+    def __init__(self, absences: RecoveryStore | None, sockets: SocketRegistry) -> None:
         self._absences = absences
         self._sockets = sockets
 
-    def keep(self, session: Session) -> None:
+    def keep(self, session: ClientSession) -> None:
         """Its person or rooms have changed. Nobody waits; what Redis does not take now is kept at the next `renew`."""
         session.kept_at = float("-inf")
         if self._absences is not None:
@@ -30,7 +30,7 @@ class Departures:
         if self._absences is not None:
             await asyncio.gather(*(self._keep(self._absences, session) for session in late))
 
-    async def leave(self, session: Session, *, for_good: bool) -> bool:
+    async def leave(self, session: ClientSession, *, for_good: bool) -> bool:
         """The socket has gone. Tells whether it has come back already, to another process."""
         person, absences = session.person, self._absences
         if absences is None or person is None:
@@ -45,12 +45,12 @@ class Departures:
         except Unavailable:
             return False
 
-    def forget(self, session: Session) -> None:
+    def forget(self, session: ClientSession) -> None:
         """It has lost its person."""
         if self._absences is not None:
             soon(self._forget(self._absences, session))
 
-    async def _keep(self, absences: RecoveryStore, session: Session) -> None:
+    async def _keep(self, absences: RecoveryStore, session: ClientSession) -> None:
         if session.closed or session.person is None or not session.may_return:
             return
         began = time.monotonic()
@@ -60,14 +60,14 @@ class Departures:
             return
         session.kept_at = began
 
-    async def _forget(self, absences: RecoveryStore, session: Session) -> None:
+    async def _forget(self, absences: RecoveryStore, session: ClientSession) -> None:
         try:
             await absences.drop(session.pid)
         except Unavailable:
             return
 
 
-def _absent(session: Session, person: Person) -> RecoverableSession:
+def _absent(session: ClientSession, person: Person) -> RecoverableSession:
     return RecoverableSession(
         sid=session.sid,
         account_id=person.account_id,

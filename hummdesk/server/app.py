@@ -8,13 +8,12 @@ from typing import Any
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
-from hummdesk import operations, pages, visitors
-from hummdesk.contract import page
 from hummdesk.core import logs
 from hummdesk.core.config import Settings
 from hummdesk.dev import sign_in
-from hummdesk.listening import listen, peers_directory, reserved
-from hummdesk.node import Node, named_origins
+from hummdesk.server.http import contract_page, health, pages, visitors
+from hummdesk.server.listener import listen, peers_directory, reserved
+from hummdesk.server.node import Node, named_origins
 from hummdesk.storage.migrations import MigrationError, pending
 
 SOCKETIO_PATH = "/socket.io"
@@ -29,7 +28,7 @@ COLLECT_AFTER = (20_000, 20, 20)
 
 def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     """The application of one web process; its node is `app.ctx.node`."""
-    app: Sanic[Any, Any] = Sanic(name, configure_logging=False, error_handler=operations.SafeErrors())
+    app: Sanic[Any, Any] = Sanic(name, configure_logging=False, error_handler=health.SafeErrors())
     largest = settings.max_packet_bytes * HTTP_BODY_FACTOR
     app.config.update(
         ACCESS_LOG=False,  # it prints the whole URL, a token in the query included
@@ -46,16 +45,16 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     )
     app.ctx.node = node = Node(settings, max_http_bytes=largest, peers_directory=peers_directory(settings.port))
     node.server.attach(app, SOCKETIO_PATH, farewell=node.say_goodbye)
-    app.blueprint(operations.blueprint(node))
+    app.blueprint(health.blueprint(node))
     in_development = settings.hummdesk_env == "development"
     origins = named_origins(settings.cors_origin)
     app.blueprint(pages.blueprint(pages.BUILT, openers=origins, with_demo=in_development))
-    app.blueprint(page.blueprint())
+    app.blueprint(contract_page.blueprint())
     if settings.jwt_algorithm == "HS256":  # whoever else signs tokens gives them to the widget by `identify`
         app.blueprint(visitors.blueprint(node))
     if in_development and settings.jwt_algorithm == "HS256":
         app.blueprint(sign_in.blueprint(node))
-    operations.limit_connects(app, node, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
+    health.limit_connects(app, node, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
 
     @app.before_server_start
     async def start(_: Sanic[Any, Any]) -> None:

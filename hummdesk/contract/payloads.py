@@ -9,22 +9,9 @@ from typing import get_args
 from marshmallow import Schema, fields
 
 from hummdesk.ai.protocol import Category, Priority, Sentiment, SourceKind, Tone
+from hummdesk.contract.fields import MAX_SEQ, ByKey, Either, Flag, Free, Id, Items, OneOf, Share, Time, Whole, Words
 from hummdesk.core import errors
 from hummdesk.core.models import Role
-from hummdesk.events.fields import (
-    MAX_SEQ,
-    ByKey,
-    Either,
-    Flag,
-    Free,
-    Id,
-    Items,
-    OneOf,
-    Share,
-    Time,
-    Whole,
-    Words,
-)
 
 CODES = sorted({errors.HummDeskError.code, *(error.code for error in errors.HummDeskError.__subclasses__())})
 URGENCIES = 10

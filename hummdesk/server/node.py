@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from hummdesk.admin_ui import AdminUi
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
@@ -22,14 +21,15 @@ from hummdesk.core.background import end, soon
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.metrics import ERRORS
-from hummdesk.departures import Departures
-from hummdesk.desk import Desk, Typing
 from hummdesk.engine import Claim, Return, SocketIOServer
-from hummdesk.events.dispatch import dispatch
-from hummdesk.handlers import connection, presence, recovery, viewing
 from hummdesk.publish.broadcast import BroadcastService, message_envelope
-from hummdesk.readiness import Readiness
-from hummdesk.sockets import Sockets
+from hummdesk.server.admin_ui import AdminUi
+from hummdesk.server.context import ServerContext, Typing
+from hummdesk.server.dispatch import dispatch
+from hummdesk.server.handlers import connection, presence, recovery, viewers
+from hummdesk.server.readiness import Readiness
+from hummdesk.server.recovery_state import RecoverySaver
+from hummdesk.server.sockets import SocketRegistry
 from hummdesk.storage import messages, people
 from hummdesk.storage.database import Database
 from hummdesk.storage.message_writer import MessageWriter
@@ -84,7 +84,7 @@ class Node:
             report_seconds=settings.presence_lease_seconds / 3,
         )
         recovers = settings.recovery_window_seconds > 0
-        sockets = Sockets(
+        sockets = SocketRegistry(
             self.server,
             position=self._position if recovers else None,
             labelled_accounts=settings.metrics_accounts,
@@ -101,7 +101,7 @@ class Node:
         )
         write_seconds = min(WRITE_SECONDS, settings.db_timeout_seconds)
         self._batches = Batches(settings.postgres, timeout=write_seconds)
-        self.desk = Desk(
+        self.context = ServerContext(
             settings=settings,
             database=database,
             people=people.People(database),
@@ -119,23 +119,23 @@ class Node:
             reader=self.reader,
             sockets=sockets,
             readiness=Readiness(database, presence_store, self.reader),
-            departures=Departures(self.absences if recovers else None, sockets),
+            departures=RecoverySaver(self.absences if recovers else None, sockets),
             typing=Typing(broadcast, timeout=settings.typing_timeout_seconds),
         )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        await self.desk.database.open()
+        await self.context.database.open()
         await self._batches.open()
         self._tasks = [
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep_presence)),
-            asyncio.create_task(self._every(FORGET_SECONDS, self.desk.writer.forget_told)),
+            asyncio.create_task(self._every(FORGET_SECONDS, self.context.writer.forget_told)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_presence)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_viewers)),
             asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_census)),
             asyncio.create_task(self._every(CENSUS_SECONDS, self._tell_census)),
             asyncio.create_task(self._every(REST_SECONDS, self._rest)),
-            asyncio.create_task(self._every(READINESS_SECONDS, self.desk.readiness.checks)),
+            asyncio.create_task(self._every(READINESS_SECONDS, self.context.readiness.checks)),
             asyncio.create_task(self._watch_people()),
         ]
 
@@ -145,8 +145,8 @@ class Node:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.shutdown_seconds):
                 await self.server.settle()
-                for session in list(self.desk.sockets.sessions.values()):
-                    self.desk.sockets.close(
+                for session in list(self.context.sockets.sessions.values()):
+                    self.context.sockets.close(
                         session,
                         code="SERVER_SHUTDOWN",
                         message="This server is stopping, reconnect",
@@ -159,43 +159,45 @@ class Node:
     async def stop(self) -> None:
         await end(*self._tasks, *(self._admin_ui.tasks if self._admin_ui else ()))
         await self.server.shutdown()
-        await self.desk.writer.settle()
+        await self.context.writer.settle()
         await self.emitter.settle(timeout=self._settings.shutdown_seconds)
         with suppress(Unavailable):
-            await self.desk.writer.forget_told()
+            await self.context.writer.forget_told()
         with suppress(Unavailable):
-            await self.desk.presence.forget(self.name)
+            await self.context.presence.forget(self.name)
             await self._tell_census()
         await self.reader.stop()
         await self.emitter.close()
         await self.absences.close()
-        await self.desk.presence.close()
-        await self.desk.viewers.close()
-        await self.desk.census.close()
+        await self.context.presence.close()
+        await self.context.viewers.close()
+        await self.context.census.close()
         await self._batches.close()
-        await self.desk.database.close()
+        await self.context.database.close()
 
     def _position(self, account_id: UUID) -> str:
         return self.reader.position(account_id)
 
     def _tell_loss(self, shard: Shard) -> None:
         """Redis has lost events before they were delivered here: who may have missed one begins anew."""
-        for session in list(self.desk.sockets.sessions.values()):
+        for session in list(self.context.sockets.sessions.values()):
             if session.person is not None and shard_of(session.person.account_id) == shard:
-                self.desk.sockets.close(
+                self.context.sockets.close(
                     session, code="RESYNC", message="Events were lost, reconnect and load anew", reconnect=True
                 )
 
     async def _rest(self) -> None:
         """Stop reading for accounts that nobody here belongs to any more."""
-        await self.reader.rest(s.person.account_id for s in self.desk.sockets.sessions.values() if s.person is not None)
+        await self.reader.rest(
+            s.person.account_id for s in self.context.sockets.sessions.values() if s.person is not None
+        )
 
     async def _missing(self, held: Envelope, after_seq: int) -> list[Envelope]:
         """The messages before `held` that were committed and perhaps not published."""
         last = held.place
         if last is None:
             return []
-        async with self.desk.database.account(held.account_id) as tx:
+        async with self.context.database.account(held.account_id) as tx:
             found = await messages.between(
                 tx, conversation_id=last.conversation_id, after_seq=after_seq, before_seq=last.seq
             )
@@ -213,44 +215,44 @@ class Node:
             await asyncio.sleep(seconds)
 
     async def _renew_presence(self) -> None:
-        sockets = self.desk.sockets
-        await self.desk.presence.report(self.name, sockets.connections())
+        sockets = self.context.sockets
+        await self.context.presence.report(self.name, sockets.connections())
         present = {
             connection.lease_of(session, session.person): session.person
             for session in sockets.sessions.values()
             if session.person is not None and session.has_presence()
         }
-        for lease in await self.desk.presence.renew(list(present)):
-            await presence.tell(self.desk, present[lease], "online")
-        await self.desk.departures.renew()
+        for lease in await self.context.presence.renew(list(present)):
+            await presence.tell(self.context, present[lease], "online")
+        await self.context.departures.renew()
 
     async def _renew_census(self) -> None:
-        await self.desk.census.tell(self.desk.sockets.census(whole=True))
+        await self.context.census.tell(self.context.sockets.census(whole=True))
 
     async def _tell_census(self) -> None:
-        await self.desk.census.tell(self.desk.sockets.census(whole=False))
+        await self.context.census.tell(self.context.sockets.census(whole=False))
 
     async def _renew_viewers(self) -> None:
-        await viewing.renew(self.desk)
+        await viewers.renew(self.context)
 
     async def _sweep_presence(self) -> None:
         """Each departure, and whatever nobody has told in time, is one node's to tell; what it cannot, stays untold."""
-        gone = [(lease.account_id, lease.agent_id) for lease in await self.desk.presence.expire()]
-        for account_id, agent_id in gone + await self.desk.presence.untold():
+        gone = [(lease.account_id, lease.agent_id) for lease in await self.context.presence.expire()]
+        for account_id, agent_id in gone + await self.context.presence.untold():
             await self._tell_presence(account_id, agent_id)
 
     async def _tell_presence(self, account_id: UUID, agent_id: UUID) -> None:
-        async with self.desk.database.account(account_id) as tx:
+        async with self.context.database.account(account_id) as tx:
             agent = await people.find_person(tx, person_id=agent_id, customer=False)
         if agent is None:
-            await self.desk.presence.told(account_id, agent_id)
+            await self.context.presence.told(account_id, agent_id)
         else:
-            statuses = await self.desk.presence.statuses(account_id)
-            await presence.tell(self.desk, agent, statuses.get(agent_id, "offline"))
+            statuses = await self.context.presence.statuses(account_id)
+            await presence.tell(self.context, agent, statuses.get(agent_id, "offline"))
 
     async def _watch_people(self) -> None:
         """Hear of people that the database changed. After a silence everybody connected is looked at again."""
-        async for _, payload in self.desk.database.listen(PEOPLE_CHANNEL):
+        async for _, payload in self.context.database.listen(PEOPLE_CHANNEL):
             for account_id, person_id in self._changed(payload):
                 soon(self._look_at(account_id, person_id))
 
@@ -260,15 +262,15 @@ class Node:
             change = json.loads(payload)
             return [(UUID(change["accountId"]), UUID(change["personId"]))]
         except (ValueError, TypeError, KeyError, AttributeError):
-            known = (session.person for session in self.desk.sockets.sessions.values())
+            known = (session.person for session in self.context.sockets.sessions.values())
             return {(person.account_id, person.id) for person in known if person is not None}
 
     async def _look_at(self, account_id: UUID, person_id: UUID) -> None:
         """One after the other for each person, so that the last look wins."""
         while not self.is_stopping:
             try:
-                async with self.desk.turns.of(person_id):
-                    await connection.person_changed(self.desk, account_id, person_id)
+                async with self.context.turns.of(person_id):
+                    await connection.person_changed(self.context, account_id, person_id)
                 return
             except Unavailable:
                 await asyncio.sleep(RETRY_SECONDS)
@@ -277,20 +279,20 @@ class Node:
         token = connection.find_token(auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
         pid, address = self.server.private_ids.of(sid), environ["REMOTE_ADDR"]
         environ.clear()  # it is kept for as long as the socket, a token with it
-        session = connection.new_session(self.desk, sid=sid, pid=pid, address=address)
-        await connection.connected(self.desk, session, token)
+        session = connection.new_session(self.context, sid=sid, pid=pid, address=address)
+        await connection.connected(self.context, session, token)
 
     async def _on_recover(self, claim: Claim) -> Return | None:
-        return await recovery.recover(self.desk, self.absences, claim)
+        return await recovery.recover(self.context, self.absences, claim)
 
     async def _on_disconnect(self, sid: str, reason: str) -> None:
-        await connection.disconnected(self.desk, sid, for_good=reason == self.server.reason.CLIENT_DISCONNECT)
+        await connection.disconnected(self.context, sid, for_good=reason == self.server.reason.CLIENT_DISCONNECT)
 
     async def _on_event(
         self, sid: str, event: object, arguments: list[object], acknowledges: bool
     ) -> dict[str, object]:
-        session = self.desk.sockets.sessions[sid]
-        return await dispatch(self.desk, session, event, arguments, acknowledges=acknowledges)
+        session = self.context.sockets.sessions[sid]
+        return await dispatch(self.context, session, event, arguments, acknowledges=acknowledges)
 
 
 def _origins(cors_origin: str) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from sanic.response import HTTPResponse, json, raw
 
 from hummdesk.core import metrics
 from hummdesk.core.errors import RateLimited, Unavailable
-from hummdesk.node import Node
-from hummdesk.sockets import TokenBucket
+from hummdesk.server.node import Node
+from hummdesk.server.sockets import TokenBucket
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def blueprint(node: Node) -> Blueprint:
 
     @routes.get("/health/ready")
     async def ready(_: Request[Any, Any]) -> HTTPResponse:
-        checks = await node.desk.readiness.checks() | ({"process": "stopping"} if node.is_stopping else {})
+        checks = await node.context.readiness.checks() | ({"process": "stopping"} if node.is_stopping else {})
         is_ready = all(state == "ok" for state in checks.values())
         status = "ok" if is_ready else "unavailable"
         return json({"status": status, "checks": checks}, status=200 if is_ready else 503)

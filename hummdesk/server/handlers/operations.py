@@ -7,23 +7,23 @@ from uuid import UUID
 from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.errors import wire_time
 from hummdesk.core.models import Role
-from hummdesk.desk import Desk, Payload
-from hummdesk.sockets import Session
+from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.sockets import ClientSession
 from hummdesk.storage.activity import Failure, Runs, activity
 from hummdesk.storage.runs import Kind
 
 
-async def get_operations(desk: Desk, session: Session, _: Payload) -> Payload:
+async def get_operations(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
     account_id, moment = session.who.account_id, datetime.now(UTC)
-    async with desk.database.account(account_id) as tx:
+    async with context.database.account(account_id) as tx:
         found = await activity(tx, moment)
-    connected = await desk.census.of(account_id)
+    connected = await context.census.of(account_id)
     return {
         "connections": {role: connected.get(role, 0) for role in get_args(Role)},
         "messagesPerSecond": found.messages_per_second,
         "ai": [_figures(kind, runs) for kind, runs in found.runs.items()],
         "failedRuns": [_failed(failure) for failure in found.failures],
-        "health": await _health(desk, account_id),
+        "health": await _health(context, account_id),
         "timestamp": wire_time(moment),
     }
 
@@ -44,10 +44,10 @@ def _failed(failure: Failure) -> Payload:
     }
 
 
-async def _health(desk: Desk, account_id: UUID) -> Payload:
+async def _health(context: ServerContext, account_id: UUID) -> Payload:
     """The lag is that of the account's own shard; of the queues there is only their sum."""
-    checks = await desk.readiness.checks()
+    checks = await context.readiness.checks()
     return {part: state == "ok" for part, state in checks.items()} | {
-        "busLag": round(desk.reader.lag_seconds(account_id) * 1000),
-        "queuedTasks": await desk.census.waiting(QUEUE_KEYS.values()),
+        "busLag": round(context.reader.lag_seconds(account_id) * 1000),
+        "queuedTasks": await context.census.waiting(QUEUE_KEYS.values()),
     }

@@ -12,10 +12,10 @@ from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.background import soon
 from hummdesk.core.config import Settings
-from hummdesk.departures import Departures
 from hummdesk.publish.broadcast import BroadcastService
-from hummdesk.readiness import Readiness
-from hummdesk.sockets import Session, Sockets
+from hummdesk.server.readiness import Readiness
+from hummdesk.server.recovery_state import RecoverySaver
+from hummdesk.server.sockets import ClientSession, SocketRegistry
 from hummdesk.storage.database import Database
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.people import People
@@ -41,7 +41,7 @@ class Typing:
         self._timeout = timeout
         self._timers: dict[tuple[str, UUID], asyncio.TimerHandle] = {}
 
-    async def start(self, session: Session, conversation_id: UUID) -> None:
+    async def start(self, session: ClientSession, conversation_id: UUID) -> None:
         """Tell the others, also when it goes on, so that who joined meanwhile knows."""
         self._cancel(session, conversation_id)
         loop = asyncio.get_running_loop()
@@ -49,16 +49,16 @@ class Typing:
         self._timers[key] = loop.call_later(self._timeout, lambda: soon(self.stop(session, conversation_id)))
         await self._broadcast.typing("typing_start", conversation_id=conversation_id, typist=session.who)
 
-    async def stop(self, session: Session, conversation_id: UUID) -> None:
+    async def stop(self, session: ClientSession, conversation_id: UUID) -> None:
         if self._cancel(session, conversation_id) and session.person is not None:
             await self._broadcast.typing("typing_stop", conversation_id=conversation_id, typist=session.person)
 
-    async def stop_all(self, session: Session) -> None:
+    async def stop_all(self, session: ClientSession) -> None:
         for sid, conversation_id in list(self._timers):
             if sid == session.sid:
                 await self.stop(session, conversation_id)
 
-    def _cancel(self, session: Session, conversation_id: UUID) -> bool:
+    def _cancel(self, session: ClientSession, conversation_id: UUID) -> bool:
         timer = self._timers.pop((session.sid, conversation_id), None)
         if timer is not None:
             timer.cancel()
@@ -66,7 +66,7 @@ class Typing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class ServerContext:
     settings: Settings
     database: Database
     writer: MessageWriter
@@ -76,8 +76,8 @@ class Desk:
     census: SocketCounts
     broadcast: BroadcastService
     reader: StreamReader
-    sockets: Sockets
+    sockets: SocketRegistry
     readiness: Readiness
-    departures: Departures
+    departures: RecoverySaver
     typing: Typing
     turns: Turns = field(default_factory=Turns)

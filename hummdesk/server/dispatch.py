@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from marshmallow import ValidationError
 
+from hummdesk.contract.table import REQUESTS, Request
 from hummdesk.core.errors import (
     Forbidden,
     HummDeskError,
@@ -18,10 +19,9 @@ from hummdesk.core.errors import (
 )
 from hummdesk.core.ids import new_id
 from hummdesk.core.metrics import ERRORS, EVENTS, HANDLER_SECONDS
-from hummdesk.desk import Desk, Payload
 from hummdesk.engine import Unreadable
-from hummdesk.events.table import REQUESTS, Request
-from hummdesk.sockets import Session
+from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.sockets import ClientSession
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,9 @@ OTHER = "other"
 """The label of requests that are not in the table: a client's words never become a metric's label."""
 
 
-async def dispatch(desk: Desk, session: Session, event: object, arguments: list[Any], *, acknowledges: bool) -> Payload:
+async def dispatch(
+    context: ServerContext, session: ClientSession, event: object, arguments: list[Any], *, acknowledges: bool
+) -> Payload:
     """Handle one request; the answer is `{ok: true, …}` or `{ok: false, error}`.
 
     Without an acknowledgement a failure is sent as the event `error`.
@@ -37,20 +39,20 @@ async def dispatch(desk: Desk, session: Session, event: object, arguments: list[
     started = time.perf_counter()
     name = event if isinstance(event, str) and event in REQUESTS else OTHER
     with structlog.contextvars.bound_contextvars(request_id=str(new_id()), event_name=name):
-        answer = await _answer(desk, session, event, arguments)
+        answer = await _answer(context, session, event, arguments)
     outcome = "ok" if answer["ok"] else answer["error"]["code"]
     EVENTS.labels(name, outcome).inc()
     HANDLER_SECONDS.labels(name).observe(time.perf_counter() - started)
     if not answer["ok"] and not acknowledges:
-        desk.sockets.send(session, "error", answer["error"])
+        context.sockets.send(session, "error", answer["error"])
     return answer
 
 
-async def _answer(desk: Desk, session: Session, event: object, arguments: list[Any]) -> Payload:
+async def _answer(context: ServerContext, session: ClientSession, event: object, arguments: list[Any]) -> Payload:
     try:
         request = _permitted(session, event)
         payload = _validated(request, arguments)
-        return {"ok": True} | await request.handler(desk, session, payload)
+        return {"ok": True} | await request.handler(context, session, payload)
     except HummDeskError as refusal:
         ERRORS.labels("handler", refusal.code).inc()
         return {"ok": False, "error": refusal.payload()}
@@ -60,7 +62,7 @@ async def _answer(desk: Desk, session: Session, event: object, arguments: list[A
         return {"ok": False, "error": HummDeskError().payload()}
 
 
-def _permitted(session: Session, event: object) -> Request:
+def _permitted(session: ClientSession, event: object) -> Request:
     wait = session.bucket.take()
     if wait:
         raise RateLimited(details={"retryAfterMs": int(wait * 1000) + 1})

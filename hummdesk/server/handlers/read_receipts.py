@@ -6,19 +6,19 @@ from uuid import UUID
 from hummdesk.core.background import soon
 from hummdesk.core.errors import NotFound, Unavailable, wire_time
 from hummdesk.core.models import Conversation, Person
-from hummdesk.desk import Desk
 from hummdesk.publish.run_events import announce_updates
+from hummdesk.server.context import ServerContext
 from hummdesk.storage import conversations, messages, outbox
 
 
-async def mark_read(desk: Desk, reader: Person, conversation_id: UUID, message_id: UUID | None) -> None:
+async def mark_read(context: ServerContext, reader: Person, conversation_id: UUID, message_id: UUID | None) -> None:
     """Everything up to a message, or up to the last one (None), is read; tells the others if that was news."""
-    async with desk.database.account(reader.account_id) as tx:
+    async with context.database.account(reader.account_id) as tx:
         read = await messages.mark_read(tx, reader=reader, conversation_id=conversation_id, message_id=message_id)
         if read is None:
             return
         entry = await outbox.add_change(tx, conversation_id) if reader.is_staff else None
-    await desk.broadcast.message_read(
+    await context.broadcast.message_read(
         conversation_id=conversation_id,
         message_id=read.message_id,
         seq=read.seq,
@@ -26,15 +26,15 @@ async def mark_read(desk: Desk, reader: Person, conversation_id: UUID, message_i
         at=wire_time(read.at),
     )
     if entry is not None:
-        soon(tell_change(desk, reader.account_id, conversation_id, entry))
+        soon(tell_change(context, reader.account_id, conversation_id, entry))
 
 
-async def tell_change(desk: Desk, account_id: UUID, conversation_id: UUID, entry: UUID) -> None:
+async def tell_change(context: ServerContext, account_id: UUID, conversation_id: UUID, entry: UUID) -> None:
     """Tell the account how a conversation now stands. What fails here is told by the relay, from the outbox."""
 
     async def read() -> list[Conversation]:
-        async with desk.database.account(account_id) as tx:
+        async with context.database.account(account_id) as tx:
             return [await conversations.as_staff(tx, conversation_id=conversation_id)]
 
     with suppress(Unavailable, NotFound):
-        await announce_updates(desk.broadcast, read, entry=entry)
+        await announce_updates(context.broadcast, read, entry=entry)

@@ -9,13 +9,14 @@ from typing import Literal
 
 from marshmallow import Schema
 
+from hummdesk.contract import operations as figures
+from hummdesk.contract import payloads, requests
 from hummdesk.core.models import ANSWERING, STAFF, Role
-from hummdesk.desk import Desk, Payload
-from hummdesk.events import figures, payloads, schemas
-from hummdesk.handlers import connection, conversation, message, operations, presence
-from hummdesk.sockets import Session
+from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.handlers import connection, conversation, message, operations, presence
+from hummdesk.server.sockets import ClientSession
 
-Handler = Callable[[Desk, Session, Payload], Awaitable[Payload]]
+Handler = Callable[[ServerContext, ClientSession, Payload], Awaitable[Payload]]
 
 EVERYBODY: frozenset[Role] = STAFF | {"customer"}
 TALKING: frozenset[Role] = ANSWERING | {"customer"}
@@ -41,7 +42,7 @@ REQUESTS: dict[str, Request] = {
     for request in (
         Request(
             "authenticate",
-            schemas.Authenticate(),
+            requests.Authenticate(),
             connection.authenticate,
             EVERYBODY,
             payloads.PersonIdentity(),
@@ -50,7 +51,7 @@ REQUESTS: dict[str, Request] = {
         ),
         Request(
             "join_conversation",
-            schemas.JoinConversation(),
+            requests.JoinConversation(),
             conversation.join_conversation,
             EVERYBODY,
             payloads.Joined(),
@@ -58,68 +59,68 @@ REQUESTS: dict[str, Request] = {
         ),
         Request(
             "leave_conversation",
-            schemas.OfConversation(),
+            requests.OfConversation(),
             conversation.leave_conversation,
             EVERYBODY,
             payloads.Done(),
             bare="conversationId",
         ),
-        Request("send_message", schemas.SendMessage(), message.send_message, TALKING, payloads.Receipt()),
-        Request("message_read", schemas.MessageRead(), message.message_read, TALKING, payloads.Done()),
-        Request("typing_start", schemas.OfConversation(), presence.typing_start, TALKING, payloads.Done()),
-        Request("typing_stop", schemas.OfConversation(), presence.typing_stop, TALKING, payloads.Done()),
-        Request("agent_online", schemas.Nothing(), presence.agent_online, ANSWERING, payloads.Done()),
-        Request("agent_offline", schemas.Nothing(), presence.agent_offline, ANSWERING, payloads.Done()),
+        Request("send_message", requests.SendMessage(), message.send_message, TALKING, payloads.Receipt()),
+        Request("message_read", requests.MessageRead(), message.message_read, TALKING, payloads.Done()),
+        Request("typing_start", requests.OfConversation(), presence.typing_start, TALKING, payloads.Done()),
+        Request("typing_stop", requests.OfConversation(), presence.typing_stop, TALKING, payloads.Done()),
+        Request("agent_online", requests.Nothing(), presence.agent_online, ANSWERING, payloads.Done()),
+        Request("agent_offline", requests.Nothing(), presence.agent_offline, ANSWERING, payloads.Done()),
         Request(
             "set_agent_status",
-            schemas.SetAgentStatus(),
+            requests.SetAgentStatus(),
             presence.set_agent_status,
             ANSWERING,
             payloads.AgentStatusChange(),
         ),
         Request(
             "update_conversation_status",
-            schemas.UpdateConversationStatus(),
+            requests.UpdateConversationStatus(),
             conversation.update_conversation_status,
             ANSWERING,
             payloads.StatusChange(),
         ),
         Request(
             "assign_conversation",
-            schemas.AssignConversation(),
+            requests.AssignConversation(),
             conversation.assign_conversation,
             ANSWERING,
             payloads.Assignment(),
         ),
         Request(
             "unassign_conversation",
-            schemas.UnassignConversation(),
+            requests.UnassignConversation(),
             conversation.unassign_conversation,
             ANSWERING,
             payloads.Unassignment(),
         ),
         Request(
             "correct_classification",
-            schemas.CorrectClassification(),
+            requests.CorrectClassification(),
             conversation.correct_classification,
             ANSWERING,
             payloads.ClassificationCorrection(),
         ),
         Request(
-            "start_conversation", schemas.StartConversation(), message.start_conversation, CUSTOMER, payloads.Started()
+            "start_conversation", requests.StartConversation(), message.start_conversation, CUSTOMER, payloads.Started()
         ),
         Request(
             "list_conversations",
-            schemas.ListConversations(),
+            requests.ListConversations(),
             conversation.list_conversations,
             EVERYBODY,
             payloads.ConversationPage(),
         ),
-        Request("get_messages", schemas.GetMessages(), message.get_messages, EVERYBODY, payloads.MessagePage()),
-        Request("sync", schemas.Sync(), message.sync, EVERYBODY, payloads.Synced()),
-        Request("get_presence", schemas.Nothing(), presence.get_presence, STAFF, payloads.Colleagues()),
-        Request("get_teams", schemas.Nothing(), presence.get_teams, STAFF, payloads.Teams()),
-        Request("get_operations", schemas.Nothing(), operations.get_operations, ADMIN, figures.Operations()),
+        Request("get_messages", requests.GetMessages(), message.get_messages, EVERYBODY, payloads.MessagePage()),
+        Request("sync", requests.Sync(), message.sync, EVERYBODY, payloads.Synced()),
+        Request("get_presence", requests.Nothing(), presence.get_presence, STAFF, payloads.Colleagues()),
+        Request("get_teams", requests.Nothing(), presence.get_teams, STAFF, payloads.Teams()),
+        Request("get_operations", requests.Nothing(), operations.get_operations, ADMIN, figures.Operations()),
     )
 }
 

@@ -5,28 +5,28 @@ from uuid import UUID
 from hummdesk.core.background import soon
 from hummdesk.core.errors import Forbidden, wire_time
 from hummdesk.core.models import ANSWERING
-from hummdesk.desk import Desk, Payload
-from hummdesk.handlers import viewing
-from hummdesk.handlers.receipts import mark_read, tell_change
 from hummdesk.publish.run_events import payload_of
-from hummdesk.sockets import Session
+from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.handlers import viewers
+from hummdesk.server.handlers.read_receipts import mark_read, tell_change
+from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations, corrections, messages, outbox, results
 
 JOIN_MESSAGES = 50
 JOIN_MISSED = 100
 
 
-async def join_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
+async def join_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Join, then look: what is said between the two arrives as an event as well, and never in neither."""
     viewer, conversation_id = session.who, payload["conversationId"]
     after_seq = payload["afterSeq"]
-    async with desk.database.account(viewer.account_id) as tx:
+    async with context.database.account(viewer.account_id) as tx:
         await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
-    desk.sockets.join_conversation(session, viewer, conversation_id)
-    desk.departures.keep(session)
+    context.sockets.join_conversation(session, viewer, conversation_id)
+    context.departures.keep(session)
     if viewer.role in ANSWERING:
-        await mark_read(desk, viewer, conversation_id, None)
-    async with desk.database.account(viewer.account_id) as tx:
+        await mark_read(context, viewer, conversation_id, None)
+    async with context.database.account(viewer.account_id) as tx:
         conversation = await conversations.get(tx, viewer=viewer, conversation_id=conversation_id)
         found, has_more = await messages.page(
             tx,
@@ -46,23 +46,23 @@ async def join_conversation(desk: Desk, session: Session, payload: Payload) -> P
     }
     if viewer.is_staff:
         answer["ai"] = {ended.kind: payload_of(ended, result) for ended, result in known}
-        answer["viewers"] = await viewing.begin(desk, session, conversation_id)
+        answer["viewers"] = await viewers.begin(context, session, conversation_id)
     return answer
 
 
-async def leave_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
-    await desk.typing.stop(session, payload["conversationId"])
-    await viewing.end(desk, session, {payload["conversationId"]})
-    desk.sockets.leave_conversation(session, payload["conversationId"])
-    desk.departures.keep(session)
+async def leave_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
+    await context.typing.stop(session, payload["conversationId"])
+    await viewers.end(context, session, {payload["conversationId"]})
+    context.sockets.leave_conversation(session, payload["conversationId"])
+    context.departures.keep(session)
     return {}
 
 
-async def list_conversations(desk: Desk, session: Session, payload: Payload) -> Payload:
+async def list_conversations(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     viewer = session.who
     if payload["search"] is not None and not viewer.is_staff:
         raise Forbidden("Only staff searches")  # what is found may be a note
-    async with desk.database.account(viewer.account_id) as tx:
+    async with context.database.account(viewer.account_id) as tx:
         found, cursor = await conversations.page(
             tx,
             viewer=viewer,
@@ -77,10 +77,10 @@ async def list_conversations(desk: Desk, session: Session, payload: Payload) -> 
     return answer | {"nextCursor": cursor} if cursor else answer
 
 
-async def update_conversation_status(desk: Desk, session: Session, payload: Payload) -> Payload:
+async def update_conversation_status(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """A status that it has already is answered, and changes and tells nothing."""
     actor, conversation_id = session.who, payload["conversationId"]
-    async with desk.database.account(actor.account_id) as tx:
+    async with context.database.account(actor.account_id) as tx:
         change = await conversations.change_status(
             tx, actor=actor, conversation_id=conversation_id, status=payload["status"], reason=payload["reason"]
         )
@@ -93,18 +93,18 @@ async def update_conversation_status(desk: Desk, session: Session, payload: Payl
         "timestamp": wire_time(change.at),
     } | _reason(payload)
     if entry is not None:
-        await desk.broadcast.status_changed(
+        await context.broadcast.status_changed(
             account_id=actor.account_id, conversation_id=conversation_id, payload=changed
         )
-        soon(tell_change(desk, actor.account_id, conversation_id, entry))
+        soon(tell_change(context, actor.account_id, conversation_id, entry))
     return changed
 
 
-async def assign_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
+async def assign_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Also to whom it is assigned already: it is logged and told again."""
     actor, conversation_id = session.who, payload["conversationId"]
     agent_id, team_id = payload["agentId"], payload["teamId"]
-    async with desk.database.account(actor.account_id) as tx:
+    async with context.database.account(actor.account_id) as tx:
         at = await conversations.assign(
             tx, actor=actor, conversation_id=conversation_id, agent_id=agent_id, team_id=team_id
         )
@@ -115,20 +115,20 @@ async def assign_conversation(desk: Desk, session: Session, payload: Payload) ->
         "assignedBy": str(actor.id),
         "timestamp": wire_time(at),
     } | ({"assignedTeam": str(team_id)} if team_id else {})
-    await desk.broadcast.assigned(
+    await context.broadcast.assigned(
         account_id=actor.account_id,
         conversation_id=conversation_id,
         agent_id=agent_id,
         team_id=team_id,
         payload=assigned,
     )
-    soon(tell_change(desk, actor.account_id, conversation_id, entry))
+    soon(tell_change(context, actor.account_id, conversation_id, entry))
     return assigned
 
 
-async def unassign_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
+async def unassign_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     actor, conversation_id = session.who, payload["conversationId"]
-    async with desk.database.account(actor.account_id) as tx:
+    async with context.database.account(actor.account_id) as tx:
         was = await conversations.unassign(tx, actor=actor, conversation_id=conversation_id, reason=payload["reason"])
         entry = await outbox.add_change(tx, conversation_id)
     unassigned = {
@@ -137,22 +137,22 @@ async def unassign_conversation(desk: Desk, session: Session, payload: Payload) 
         "unassignedBy": str(actor.id),
         "timestamp": wire_time(was.at),
     } | _reason(payload)
-    await desk.broadcast.unassigned(
+    await context.broadcast.unassigned(
         account_id=actor.account_id,
         conversation_id=conversation_id,
         agent_id=was.agent_id,
         team_id=was.team_id,
         payload=unassigned,
     )
-    soon(tell_change(desk, actor.account_id, conversation_id, entry))
+    soon(tell_change(context, actor.account_id, conversation_id, entry))
     return unassigned
 
 
-async def correct_classification(desk: Desk, session: Session, payload: Payload) -> Payload:
+async def correct_classification(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """A priority is the conversation's from now on."""
     actor, conversation_id, priority = session.who, payload["conversationId"], payload["priority"]
     entry: UUID | None = None
-    async with desk.database.account(actor.account_id) as tx:
+    async with context.database.account(actor.account_id) as tx:
         at = await corrections.correct(
             tx,
             actor=actor,
@@ -171,9 +171,9 @@ async def correct_classification(desk: Desk, session: Session, payload: Payload)
         "correctedBy": str(actor.id),
         "timestamp": wire_time(at),
     } | {name: payload[name] for name in ("category", "priority") if payload[name] is not None}
-    await desk.broadcast.classification_corrected(account_id=actor.account_id, payload=corrected)
+    await context.broadcast.classification_corrected(account_id=actor.account_id, payload=corrected)
     if entry is not None:
-        soon(tell_change(desk, actor.account_id, conversation_id, entry))
+        soon(tell_change(context, actor.account_id, conversation_id, entry))
     return corrected
 
 

@@ -2,8 +2,8 @@
 
 from marshmallow import Schema, fields
 
-from hummdesk.events.fields import MAX_SEQ, Amount, Flag, Id, Items, OneOf, Time, Whole, Words
-from hummdesk.events.payloads import Count
+from hummdesk.contract.fields import MAX_SEQ, Amount, Flag, Id, Items, OneOf, Time, Whole, Words
+from hummdesk.contract.payloads import Count
 
 
 class RunFigures(Schema):

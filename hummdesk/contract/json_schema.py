@@ -7,10 +7,10 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from hummdesk.events.fields import Either, JsonSchema, json_schema, reference
-from hummdesk.events.payloads import ErrorReport
-from hummdesk.events.schemas import Nothing
-from hummdesk.events.table import EVENTS, REQUESTS, Request
+from hummdesk.contract.fields import Either, JsonSchema, json_schema, reference
+from hummdesk.contract.payloads import ErrorReport
+from hummdesk.contract.requests import Nothing
+from hummdesk.contract.table import EVENTS, REQUESTS, Request
 
 
 @cache

@@ -11,10 +11,10 @@ from sanic.response import HTTPResponse, html
 from sanic.response import json as as_json
 
 from hummdesk.contract.asyncapi import DESCRIPTION, document
-from hummdesk.contract.shapes import payload_of, shapes
-from hummdesk.events.fields import JsonSchema, reference
-from hummdesk.events.table import EVENTS, REQUESTS
-from hummdesk.pages import SECURITY
+from hummdesk.contract.fields import JsonSchema, reference
+from hummdesk.contract.json_schema import payload_of, shapes
+from hummdesk.contract.table import EVENTS, REQUESTS
+from hummdesk.server.http.pages import SECURITY
 
 HEAD = """\
 <!doctype html>

@@ -6,10 +6,10 @@ from uuid import UUID
 from hummdesk.core.errors import Forbidden, NotFound
 from hummdesk.core.metrics import MESSAGES
 from hummdesk.core.models import Person
-from hummdesk.desk import Desk, Payload
-from hummdesk.handlers.receipts import mark_read
 from hummdesk.publish.run_events import announce_message
-from hummdesk.sockets import Session
+from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.handlers.read_receipts import mark_read
+from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations, messages, outbox
 from hummdesk.storage.messages import NewMessage, Sent
 
@@ -17,7 +17,7 @@ MAX_SYNCED_CHARACTERS = 1_000_000
 """Content in one answer to `sync`; a conversation that does not fit any more is too far behind."""
 
 
-async def send_message(desk: Desk, session: Session, payload: Payload) -> Payload:
+async def send_message(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     sender = session.who
     if payload["private"] and not sender.is_staff:
         raise Forbidden("A customer has no private notes")
@@ -31,21 +31,21 @@ async def send_message(desk: Desk, session: Session, payload: Payload) -> Payloa
         private=payload["private"],
         based_on_seq=payload["basedOnSeq"],
     )
-    sent = await desk.writer.send(sender=sender, message=new)
-    await announce(desk, sender, sent)
-    await desk.typing.stop(session, new.conversation_id)
+    sent = await context.writer.send(sender=sender, message=new)
+    await announce(context, sender, sent)
+    await context.typing.stop(session, new.conversation_id)
     receipt = sent.message.receipt()
-    desk.sockets.send(session, "message_sent", receipt)
+    context.sockets.send(session, "message_sent", receipt)
     return receipt
 
 
-async def announce(desk: Desk, sender: Person, sent: Sent) -> None:
+async def announce(context: ServerContext, sender: Person, sent: Sent) -> None:
     """Tell everybody of a message that has just been committed. A repeat has been told, or the relay will tell it."""
     if not sent.created:
         return
     MESSAGES.labels(sent.message.sender_type).inc()
     await announce_message(
-        desk.broadcast,
+        context.broadcast,
         sender.account_id,
         sent.message,
         follows_closely=sent.follows_closely,
@@ -54,14 +54,14 @@ async def announce(desk: Desk, sender: Person, sent: Sent) -> None:
     )
 
 
-async def message_read(desk: Desk, session: Session, payload: Payload) -> Payload:
-    await mark_read(desk, session.who, payload["conversationId"], payload["messageId"])
+async def message_read(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
+    await mark_read(context, session.who, payload["conversationId"], payload["messageId"])
     return {}
 
 
-async def get_messages(desk: Desk, session: Session, payload: Payload) -> Payload:
+async def get_messages(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     viewer = session.who
-    async with desk.database.account(viewer.account_id) as tx:
+    async with context.database.account(viewer.account_id) as tx:
         found, has_more = await messages.page(
             tx,
             viewer=viewer,
@@ -73,12 +73,12 @@ async def get_messages(desk: Desk, session: Session, payload: Payload) -> Payloa
     return {"messages": [message.wire() for message in found], "hasMore": has_more}
 
 
-async def sync(desk: Desk, session: Session, payload: Payload) -> Payload:
+async def sync(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """For each conversation all that was missed, or word that it is too much: never a part."""
     viewer = session.who
     answer: dict[str, Any] = {}
     room_left = MAX_SYNCED_CHARACTERS
-    async with desk.database.account(viewer.account_id) as tx:
+    async with context.database.account(viewer.account_id) as tx:
         for conversation_id, after_seq in payload["conversations"].items():
             try:
                 missed, last_seq = await messages.missed(
@@ -95,14 +95,14 @@ async def sync(desk: Desk, session: Session, payload: Payload) -> Payload:
     return {"conversations": answer}
 
 
-async def start_conversation(desk: Desk, session: Session, payload: Payload) -> Payload:
+async def start_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Open a conversation for the customer, join it, and send the first message if there is one.
 
     A repeat of a `clientMessageId` finds the conversation that it opened before.
     """
     contact = session.who
     sent: Sent | None = None
-    async with desk.database.account(contact.account_id) as tx:
+    async with context.database.account(contact.account_id) as tx:
         conversation_id, created = await conversations.start(
             tx,
             contact=contact,
@@ -117,14 +117,14 @@ async def start_conversation(desk: Desk, session: Session, payload: Payload) -> 
         conversation = await conversations.get(tx, viewer=contact, conversation_id=conversation_id)
         as_staff = await conversations.as_staff(tx, conversation_id=conversation_id)
     if created:
-        await desk.broadcast.conversation_created(as_staff, entry=conversation_id)
+        await context.broadcast.conversation_created(as_staff, entry=conversation_id)
     if sent is not None:
-        await announce(desk, contact, sent)
-    desk.sockets.join_conversation(session, contact, conversation_id)
-    desk.departures.keep(session)
+        await announce(context, contact, sent)
+    context.sockets.join_conversation(session, contact, conversation_id)
+    context.departures.keep(session)
     answer: Payload = {"conversation": conversation.wire()}
     if sent is not None:
-        desk.sockets.send(session, "message_sent", sent.message.receipt())
+        context.sockets.send(session, "message_sent", sent.message.receipt())
         answer["message"] = sent.message.wire()
     return answer
 

@@ -14,11 +14,11 @@ from hummdesk.core import tokens
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.metrics import RECOVERIES
 from hummdesk.core.models import Person
-from hummdesk.desk import Desk
 from hummdesk.engine import Claim, Missed, Return
-from hummdesk.handlers import connection, viewing
 from hummdesk.publish import rooms
-from hummdesk.sockets import Session
+from hummdesk.server.context import ServerContext
+from hummdesk.server.handlers import connection, viewers
+from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations
 
 MOST_MISSED = 1000
@@ -35,10 +35,10 @@ class NotRecovered(Exception):
         self.outcome = outcome
 
 
-async def recover(desk: Desk, absences: RecoveryStore, claim: Claim) -> Return | None:
+async def recover(context: ServerContext, absences: RecoveryStore, claim: Claim) -> Return | None:
     """What a client may have back; None: nothing, and it begins anew."""
     try:
-        back = await _find(desk, absences, claim)
+        back = await _find(context, absences, claim)
     except NotRecovered as refusal:
         RECOVERIES.labels(refusal.outcome).inc()
         return None
@@ -48,7 +48,7 @@ async def recover(desk: Desk, absences: RecoveryStore, claim: Claim) -> Return |
     return Return(sid=back.session.sid, missed=back.missed, enter=back.enter, welcome=back.welcome)
 
 
-async def _find(desk: Desk, absences: RecoveryStore, claim: Claim) -> "_Back":
+async def _find(context: ServerContext, absences: RecoveryStore, claim: Claim) -> "_Back":
     """Verify the token before the session is claimed, so that nobody can use up another one's."""
     offset = _OFFSET.fullmatch(claim.offset)
     if offset is None:
@@ -58,36 +58,36 @@ async def _find(desk: Desk, absences: RecoveryStore, claim: Claim) -> "_Back":
     )
     if token is None:
         raise NotRecovered("token")
-    claims = tokens.verify(desk.settings, token)
+    claims = tokens.verify(context.settings, token)
     absent = await absences.claim(claim.pid)
     if absent is None:
         raise NotRecovered("unknown")
     if (claims.account_id, claims.user_id) != (absent.account_id, absent.person_id):
         raise NotRecovered("person")
-    session = connection.new_session(desk, sid=absent.sid, pid=claim.pid, address=claim.environ["REMOTE_ADDR"])
-    desk.sockets.returning.add(session)
-    reader = await desk.reader.follow(absent.account_id)
-    person = await connection.find_settled(desk, session, claims)
+    session = connection.new_session(context, sid=absent.sid, pid=claim.pid, address=claim.environ["REMOTE_ADDR"])
+    context.sockets.returning.add(session)
+    reader = await context.reader.follow(absent.account_id)
+    person = await connection.find_settled(context, session, claims)
     session.claimed = person.id
-    visible = await _visible(desk, person, absent.joined)
+    visible = await _visible(context, person, absent.joined)
     entry, place = offset[1], None if offset[2] is None else int(offset[2])
     if not await reader.reach(entry, place):
         raise NotRecovered("gap")
-    return _Back(desk, session, claim, person, claims, absent, visible, reader, entry, place)
+    return _Back(context, session, claim, person, claims, absent, visible, reader, entry, place)
 
 
-async def _visible(desk: Desk, viewer: Person, joined: list[UUID]) -> set[UUID]:
+async def _visible(context: ServerContext, viewer: Person, joined: list[UUID]) -> set[UUID]:
     """The conversations among those joined that the person may still see."""
     if not joined:
         return set()
-    async with desk.database.account(viewer.account_id) as tx:
+    async with context.database.account(viewer.account_id) as tx:
         return await conversations.visible(tx, viewer=viewer, ids=joined)
 
 
 @dataclass(frozen=True, slots=True)
 class _Back:
-    desk: Desk
-    session: Session
+    context: ServerContext
+    session: ClientSession
     claim: Claim
     person: Person
     claims: tokens.Claims
@@ -132,16 +132,16 @@ class _Back:
     def enter(self) -> None:
         self.session.claimed = None
         self.claim.environ.clear()  # it is kept for as long as the socket, a token with it
-        self.desk.sockets.add(self.session)
-        connection.settle(self.desk, self.session, self.person, self.claims)
+        self.context.sockets.add(self.session)
+        connection.settle(self.context, self.session, self.person, self.claims)
         entered = self._entered()
-        self.desk.sockets.enter(self.session, *entered)
+        self.context.sockets.enter(self.session, *entered)
         self.session.rooms |= entered
         self.session.joined |= self.visible
 
     async def welcome(self) -> None:
         """Presence goes on: to others, nobody was away."""
         RECOVERIES.labels("recovered").inc()
-        await connection.welcome(self.desk, self.session, self.person)
+        await connection.welcome(self.context, self.session, self.person)
         for conversation_id in self.visible:
-            await viewing.begin(self.desk, self.session, conversation_id)
+            await viewers.begin(self.context, self.session, conversation_id)

@@ -21,8 +21,8 @@ from hummdesk.core import tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, RateLimited, Unauthorized
 from hummdesk.core.models import Person
-from hummdesk.node import Node
-from hummdesk.operations import Addresses
+from hummdesk.server.http.health import Addresses
+from hummdesk.server.node import Node
 from hummdesk.storage import visitors
 from hummdesk.storage.people import find_people
 
@@ -37,7 +37,7 @@ STATUSES = {"FORBIDDEN": 403, "RATE_LIMITED": 429, "UNAUTHORIZED": 401, "UNAVAIL
 
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("visitors")
-    settings = node.desk.settings
+    settings = node.context.settings
     addresses = Addresses(per_minute=settings.rate_limit_visitors_per_minute)
 
     @routes.post("/widget/session")
@@ -58,19 +58,19 @@ def blueprint(node: Node) -> Blueprint:
 async def _admit(node: Node, request: Request[Any, Any], origin: str) -> dict[str, Any]:
     account_id, old_pass = _wanted(request)
     own = [OWN_ORIGIN] if origin == f"{request.scheme}://{request.host}" else []
-    async with node.desk.database.account(account_id) as tx:
+    async with node.context.database.account(account_id) as tx:
         if "://" not in origin or not await visitors.may_come_from(tx, origins=[origin, *own]):
             raise Forbidden("No page of this origin may show the widget of this account")
         if old_pass is None:
             visitor = await visitors.add(tx, account_id=account_id)
         else:
-            known = await find_people(tx, person_ids=[_bearer(node.desk.settings, old_pass, account_id, origin)])
+            known = await find_people(tx, person_ids=[_bearer(node.context.settings, old_pass, account_id, origin)])
             if not known or known[0].role != "customer":
                 raise Unauthorized("This visitor is not known here any more")
             visitor = known[0]
     return {
-        "token": tokens.issue(node.desk.settings, visitor, hours=TOKEN_SECONDS / 3600),
-        "pass": _pass(node.desk.settings, visitor, origin),
+        "token": tokens.issue(node.context.settings, visitor, hours=TOKEN_SECONDS / 3600),
+        "pass": _pass(node.context.settings, visitor, origin),
         "expiresIn": TOKEN_SECONDS,
     }
 

@@ -5,7 +5,7 @@ from typing import Any, get_args
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validates_schema
 
 from hummdesk.ai.protocol import Category, Priority
-from hummdesk.events.fields import (
+from hummdesk.contract.fields import (
     MAX_ATTACHMENT_BYTES,
     MAX_ATTACHMENTS,
     MAX_REASON,

@@ -47,7 +47,7 @@ class TokenBucket:
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
-class Session:
+class ClientSession:
     """What is known of one socket. `person` is None until it has authenticated, and again after its token expired."""
 
     sid: str
@@ -104,7 +104,7 @@ class Session:
             self.timer = None
 
 
-class Sockets:
+class SocketRegistry:
     def __init__(
         self, server: SocketIOServer, *, position: Callable[[UUID], str] | None, labelled_accounts: int
     ) -> None:
@@ -117,21 +117,21 @@ class Sockets:
         self._labels = AccountLabels(labelled_accounts)
         self._accounts: dict[UUID, dict[str, int]] = {}
         self._changed: set[UUID] = set()
-        self.sessions: dict[str, Session] = {}
-        self.returning: WeakSet[Session] = WeakSet()
+        self.sessions: dict[str, ClientSession] = {}
+        self.returning: WeakSet[ClientSession] = WeakSet()
         """Sessions that are being given back to their clients."""
 
-    def add(self, session: Session) -> None:
+    def add(self, session: ClientSession) -> None:
         self.sessions[session.sid] = session
         self._count(session, 1)
 
-    def remove(self, session: Session) -> None:
+    def remove(self, session: ClientSession) -> None:
         session.closed = True
         session.cancel()
         self._count(session, -1)
         del self.sessions[session.sid]
 
-    def identify(self, session: Session, person: Person | None) -> None:
+    def identify(self, session: ClientSession, person: Person | None) -> None:
         """Say who is behind a socket; None: nobody that is known any more."""
         self._count(session, -1)
         session.person = person
@@ -143,10 +143,10 @@ class Sockets:
             if session.claimed == person_id:
                 session.is_doubtful = True
 
-    def of_person(self, person_id: UUID) -> list[Session]:
+    def of_person(self, person_id: UUID) -> list[ClientSession]:
         return [session for session in self.sessions.values() if session.person and session.person.id == person_id]
 
-    def enter(self, session: Session, *names: str) -> None:
+    def enter(self, session: ClientSession, *names: str) -> None:
         """Enter rooms, unless the socket has closed or lost its person while the caller waited."""
         if session.closed or session.person is None:
             raise Unauthorized
@@ -154,21 +154,21 @@ class Sockets:
         for room in names:
             session.rooms.setdefault(room, self._offset(session) or "")
 
-    def leave(self, session: Session, *names: str) -> None:
+    def leave(self, session: ClientSession, *names: str) -> None:
         self._server.leave(session.sid, *names)
         for room in names:
             session.rooms.pop(room, None)
 
-    def join_conversation(self, session: Session, person: Person, conversation_id: UUID) -> None:
+    def join_conversation(self, session: ClientSession, person: Person, conversation_id: UUID) -> None:
         """Into the conversation's room, staff into that of its staff as well."""
         self.enter(session, *rooms.of_joined(conversation_id, is_staff=person.is_staff))
         session.joined |= {conversation_id}
 
-    def leave_conversation(self, session: Session, conversation_id: UUID) -> None:
+    def leave_conversation(self, session: ClientSession, conversation_id: UUID) -> None:
         session.joined -= {conversation_id}
         self.leave(session, rooms.conversation(conversation_id), rooms.conversation_staff(conversation_id))
 
-    def send(self, session: Session, event: str, payload: dict[str, Any]) -> None:
+    def send(self, session: ClientSession, event: str, payload: dict[str, Any]) -> None:
         """To this socket alone, and not again if it is lost on the way."""
         self._server.deliver(event, payload, rooms=[session.sid], offset=self._offset(session))
 
@@ -184,14 +184,16 @@ class Sockets:
         if number:
             DELIVERIES.labels(event.event).inc(number)
 
-    def close(self, session: Session, *, code: str, message: str, reconnect: bool, may_return: bool = False) -> None:
+    def close(
+        self, session: ClientSession, *, code: str, message: str, reconnect: bool, may_return: bool = False
+    ) -> None:
         """Say why, then close the connection: it hears nothing after that. `may_return`: with all that it has."""
         session.may_return = may_return
         payload = {"code": code, "message": message, "reconnect": reconnect, "timestamp": now()}
         self.send(session, "disconnect_reason", payload)
         self._server.close_session(session.sid, reconnect=reconnect)
 
-    def _offset(self, session: Session) -> str | None:
+    def _offset(self, session: ClientSession) -> str | None:
         """All before this has been delivered to the socket; empty if it belongs to nobody, who has nothing to miss.
 
         Empty also for who has to begin anew: a client that is back before its departure is noticed claims in vain.
@@ -219,7 +221,7 @@ class Sockets:
                 del self._accounts[account_id]
         return found
 
-    def _count(self, session: Session, change: int) -> None:
+    def _count(self, session: ClientSession, change: int) -> None:
         person = session.person
         if person is None:
             CONNECTIONS.labels("none", "unauthenticated").inc(change)

@@ -1,1 +1,0 @@
-"""Every event that clients and server exchange: see `table`."""

@@ -1,0 +1,1 @@
+"""The web process: Socket.IO, its handlers, and what it serves over HTTP."""

@@ -1,0 +1,1 @@
+"""What the web process serves over HTTP: health, metrics, pages, and sessions for visitors."""
