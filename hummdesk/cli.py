@@ -117,10 +117,10 @@ def relay(home: Path) -> None:
     with _metrics_directory():
         import uvloop
 
-        from hummdesk import relay
+        from hummdesk.relay import process
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(relay.run(settings))
+            runner.run(process.run(settings))
 
 
 @main.command()

@@ -1,1 +1,1 @@
-"""The contract with clients: every request and event (start at `table`), their schemas, and what is generated from them."""
+"""The contract with clients: every request and event (start at `table`), their schemas, and the generators."""

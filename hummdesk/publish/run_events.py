@@ -15,7 +15,7 @@ from hummdesk.storage.runs import Ended
 
 UNEXPLAINED = "The AI run failed"
 
-Telling = Coroutine[Any, Any, None]
+Publication = Coroutine[Any, Any, None]
 
 
 async def announce_message(
@@ -65,7 +65,7 @@ async def announce(broadcast: BroadcastService, runs: Iterable[tuple[Ended, Payl
     await asyncio.gather(*(telling for ended, result in runs for telling in _tellings(broadcast, ended, result)))
 
 
-def _tellings(broadcast: BroadcastService, ended: Ended, result: Payload | None) -> list[Telling]:
+def _tellings(broadcast: BroadcastService, ended: Ended, result: Payload | None) -> list[Publication]:
     """In order; they are on their way together."""
     about = {"account_id": ended.account_id, "conversation_id": ended.conversation_id, "message_id": ended.message_id}
     if ended.outcome is None:

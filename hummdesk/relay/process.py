@@ -36,11 +36,11 @@ from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.publish import broadcast
 from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.publish.run_events import announce
+from hummdesk.relay.outbox import OutboxRelay
 from hummdesk.storage import past_answers, results, run_dispatch
 from hummdesk.storage.database import Database
 from hummdesk.storage.run_dispatch import RunRef
 from hummdesk.storage.runs import Ended, Kind
-from hummdesk.teller import Teller
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Relay:
         self._every = every
         self._one = one
         self._broadcast = service
-        self._teller = Teller(every, one, service)
+        self._outbox = OutboxRelay(every, one, service)
         self._celery = Celery("hummdesk", set_as_current=False)
         self._celery.conf.update(configuration(settings))
         self._redis: Any = connect(settings.redis)
@@ -112,8 +112,8 @@ class Relay:
             _Part(self._publish, every=sweep, woken=self._woken),
             _Part(self._republish, every=sweep, woken=asyncio.Event()),
             _Part(self._end, every=sweep, woken=asyncio.Event()),
-            _Part(self._teller.tell, every=sweep, woken=asyncio.Event()),
-            _Part(self._teller.measure, every=sweep, woken=asyncio.Event()),
+            _Part(self._outbox.tell, every=sweep, woken=asyncio.Event()),
+            _Part(self._outbox.measure, every=sweep, woken=asyncio.Event()),
             _Part(self._measure, every=sweep, woken=asyncio.Event()),
             _Part(self._learn, every=sweep, woken=asyncio.Event()),
         ]

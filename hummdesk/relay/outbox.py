@@ -20,7 +20,7 @@ TELL_SECONDS = 2.0
 """Longest wait for Redis to take what is told."""
 
 
-class Teller:
+class OutboxRelay:
     def __init__(self, every: Database, one: Database, broadcast: BroadcastService) -> None:
         """`every` sees the outbox of all accounts, `one` all of one account."""
         self._every = every
