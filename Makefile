@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-NODE := $(BIN)/python -m hummdesk.dev.node
+NODE := $(BIN)/python -m hummdesk.dev.nodejs
 PAGES := hummdesk/web/built
 SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name '*.tsbuildinfo' \) -prune -o -type f -print)
 

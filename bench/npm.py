@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from hummdesk.core.errors import CommandError
-from hummdesk.dev.node import find
+from hummdesk.dev.nodejs import find
 
 PEERS = Path(__file__).parent / "peers"
 MODULES = PEERS / "node_modules"

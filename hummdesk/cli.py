@@ -159,7 +159,7 @@ def demo(home: Path, as_json: bool, accounts: int, agents: int, customers: int) 
 def token(home: Path, email: str | None, contact: str | None, account: Any, hours: float) -> None:
     """Print a token that makes its bearer that person."""
     from hummdesk.core import tokens
-    from hummdesk.dev.person import find
+    from hummdesk.operator.people import find
 
     if (email is None) == (contact is None):
         raise click.UsageError("give one of --email and --contact")
@@ -190,7 +190,7 @@ def widget(home: Path, account: Any, origins: tuple[str, ...]) -> None:
 
     These take the place of those before; without any, no page may.
     """
-    from hummdesk.dev.person import set_widget_origins
+    from hummdesk.operator.people import set_widget_origins
 
     for origin in origins:
         if origin != "self" and not re.fullmatch(r"https?://[^/\s]+", origin):
@@ -229,9 +229,9 @@ provider_option = click.option("--provider", help="Who answers.  [AI_PROVIDER, o
 @provider_option
 def classify(provider: str | None) -> None:
     """Category, priority, sentiment and language of each message."""
-    from hummdesk.ai import cli
+    from hummdesk.operator import ai_trial
 
-    cli.classify(sys.stdin, sys.stdout, _with_provider(provider))
+    ai_trial.classify(sys.stdin, sys.stdout, _with_provider(provider))
 
 
 @ai.command()
@@ -244,10 +244,10 @@ def classify(provider: str | None) -> None:
 )
 def draft(provider: str | None, knowledge: Path | None) -> None:
     """A reply to each message, as an agent would be offered it."""
-    from hummdesk.ai import cli
+    from hummdesk.operator import ai_trial
 
     with tempfile.TemporaryDirectory() as folder:
-        cli.draft(sys.stdin, sys.stdout, _with_provider(provider), knowledge or _demo_knowledge(Path(folder)))
+        ai_trial.draft(sys.stdin, sys.stdout, _with_provider(provider), knowledge or _demo_knowledge(Path(folder)))
 
 
 @ai.command()
@@ -256,11 +256,11 @@ def draft(provider: str | None, knowledge: Path | None) -> None:
 @click.argument("name", required=False, type=click.Choice(["embedded", "anthropic", "openai", "default"]))
 def provider(home: Path, account: Any, name: str | None) -> None:
     """Show, or choose, who answers for an account; `default`: whoever AI_PROVIDER says."""
-    from hummdesk.dev import books
+    from hummdesk.operator import ai_providers
 
     if name is not None and account is None:
         raise click.UsageError("--account says for whom")
-    for line in asyncio.run(books.provider(_settings(home), account, name)):
+    for line in asyncio.run(ai_providers.provider(_settings(home), account, name)):
         click.echo(line)
 
 
@@ -270,9 +270,9 @@ def provider(home: Path, account: Any, name: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def costs(home: Path, days: int, as_json: bool) -> None:
     """What models outside were asked and have cost, by account and model."""
-    from hummdesk.dev import books
+    from hummdesk.operator import ai_providers
 
-    for line in asyncio.run(books.costs(_settings(home), days=days, as_json=as_json)):
+    for line in asyncio.run(ai_providers.costs(_settings(home), days=days, as_json=as_json)):
         click.echo(line)
 
 
@@ -294,7 +294,7 @@ canned_option = click.option(
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def import_(home: Path, account: Any, kind: Any, file: Path) -> None:
     """Add or change articles: one {"id", "title", "body", "questions"} a line. Canned replies have no questions."""
-    from hummdesk.dev import articles
+    from hummdesk.operator import knowledge as articles
 
     click.echo(asyncio.run(articles.put(_settings(home), account, file, kind)))
 
@@ -305,7 +305,7 @@ def import_(home: Path, account: Any, kind: Any, file: Path) -> None:
 @canned_option
 def list_(home: Path, account: Any, kind: Any) -> None:
     """Print the articles as `import` reads them."""
-    from hummdesk.dev import articles
+    from hummdesk.operator import knowledge as articles
 
     for line in asyncio.run(articles.show(_settings(home), account, kind)):
         click.echo(line)
@@ -318,7 +318,7 @@ def list_(home: Path, account: Any, kind: Any) -> None:
 @click.argument("article", type=str)
 def remove(home: Path, account: Any, kind: Any, article: str) -> None:
     """Remove an article, by its id."""
-    from hummdesk.dev import articles
+    from hummdesk.operator import knowledge as articles
 
     asyncio.run(articles.remove(_settings(home), account, article, kind))
 
@@ -333,7 +333,7 @@ def skills(home: Path, account: Any, email: str, skills: tuple[str, ...]) -> Non
 
     These take the place of those before.
     """
-    from hummdesk.dev.person import set_skills
+    from hummdesk.operator.people import set_skills
 
     name = asyncio.run(set_skills(_settings(home), account_id=account, email=email, skills=list(skills)))
     click.echo(f"{name}: {', '.join(skills) or 'no skills'}")
@@ -347,7 +347,7 @@ def _with_provider(name: str | None) -> Settings:
 def _demo_knowledge(folder: Path) -> Path:
     import orjson
 
-    from hummdesk.dev.company import company
+    from hummdesk.dev.demo_companies import company
 
     articles = [{"id": page["title"], **page} for page in company(0).content["articles"]]
     file = folder / "articles.jsonl"

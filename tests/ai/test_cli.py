@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from hummdesk.ai import cli, providers
+from hummdesk.ai import providers
 from hummdesk.ai.embedded import EmbeddedProvider
 from hummdesk.ai.protocol import Classification, Context, IncomingMessage, ProviderError
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
+from hummdesk.operator import ai_trial
 from tests.ai.played import CLASSIFICATION, DRAFT, PROTOCOLS, Protocol, fails, playing, says
 
 EMBEDDED = Settings()
@@ -36,7 +37,7 @@ def answers(target: io.StringIO) -> list[dict[str, Any]]:
 
 def test_classify_answers_each_line() -> None:
     target = io.StringIO()
-    cli.classify(lines_of(b"I forgot my password\nWo ist mein Paket?\r\n"), target, EMBEDDED)
+    ai_trial.classify(lines_of(b"I forgot my password\nWo ist mein Paket?\r\n"), target, EMBEDDED)
     first, second = answers(target)
     assert set(first) == {"category", "priority", "urgency", "sentiment", "language", "tags", "confidence"}
     assert first["category"] == "account_access"
@@ -45,7 +46,7 @@ def test_classify_answers_each_line() -> None:
 
 def test_a_bad_line_gives_an_error_and_the_next_one_is_answered() -> None:
     target = io.StringIO()
-    cli.classify(lines_of(b"\n \n\xff\xfe\nWhere is my order?"), target, EMBEDDED)
+    ai_trial.classify(lines_of(b"\n \n\xff\xfe\nWhere is my order?"), target, EMBEDDED)
     empty, blank, broken, good = answers(target)
     assert empty == blank == {"error": "The line is empty"}
     assert broken == {"error": "The line is not UTF-8"}
@@ -56,7 +57,7 @@ def test_draft_answers_from_the_file(tmp_path: Path) -> None:
     path = tmp_path / "knowledge.jsonl"
     path.write_text(json.dumps(ARTICLE) + "\n\n" + json.dumps({"id": "a2", "title": "Boots", "body": "Wide."}))
     target = io.StringIO()
-    cli.draft(lines_of(b"When is my refund?\nWho won the match?\n\n"), target, EMBEDDED, path)
+    ai_trial.draft(lines_of(b"When is my refund?\nWho won the match?\n\n"), target, EMBEDDED, path)
     done, abstained, bad = answers(target)
     assert set(done) == set(abstained) == {"outcome", "content", "confidence", "sources", "reasoning"}
     assert (done["outcome"], done["sources"]) == ("done", ["a1"])
@@ -80,12 +81,12 @@ def test_a_line_that_is_no_article_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "knowledge.jsonl"
     path.write_text(json.dumps(ARTICLE) + "\n" + line)
     with pytest.raises(CommandError, match=r"knowledge.jsonl, line 2: not"):
-        cli.draft(lines_of(b""), io.StringIO(), EMBEDDED, path)
+        ai_trial.draft(lines_of(b""), io.StringIO(), EMBEDDED, path)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No such file"):
-        cli.draft(lines_of(b""), io.StringIO(), EMBEDDED, tmp_path / "none.jsonl")
+        ai_trial.draft(lines_of(b""), io.StringIO(), EMBEDDED, tmp_path / "none.jsonl")
 
 
 def test_a_provider_that_fails_is_told_on_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +96,7 @@ def test_a_provider_that_fails_is_told_on_its_line(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setitem(providers.PROVIDERS, "embedded", Failing)
     target = io.StringIO()
-    cli.classify(lines_of(b"Hello\n"), target, EMBEDDED)
+    ai_trial.classify(lines_of(b"Hello\n"), target, EMBEDDED)
     assert answers(target) == [{"error": "The provider gave no answer: no answer today"}]
 
 
@@ -107,13 +108,13 @@ async def test_another_provider_answers_each_line(protocol: Protocol, tmp_path: 
         settings = Settings(**played.settings())
         target = io.StringIO()
         played.plays(says(CLASSIFICATION), fails(401))
-        await asyncio.to_thread(cli.classify, lines_of(b"Charged twice!\nCharged twice!\n"), target, settings)
+        await asyncio.to_thread(ai_trial.classify, lines_of(b"Charged twice!\nCharged twice!\n"), target, settings)
         found, failed = answers(target)
         assert (found["category"], found["confidence"]) == ("billing", 0.9)
         assert failed == {"error": "The provider gave no answer: status 401, error"}
         target = io.StringIO()
         played.plays(says(DRAFT))
-        await asyncio.to_thread(cli.draft, lines_of(b"When is my refund?\n"), target, settings, path)
+        await asyncio.to_thread(ai_trial.draft, lines_of(b"When is my refund?\n"), target, settings, path)
         assert answers(target)[0]["sources"] == ["a1"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from hummdesk.dev.person import set_widget_origins
+from hummdesk.operator.people import set_widget_origins
 from hummdesk.server.http.pages import BUILT
 from tests.browser.conftest import Shop
 from tests.browser.console import Console

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hummdesk.core.errors import CommandError
-from hummdesk.dev import places, postgres
+from hummdesk.dev import directories, postgres
 from hummdesk.dev.process import ServerUser
 from tests.house.conftest import ask, running
 
@@ -26,7 +26,7 @@ def modes(path: Path) -> dict[Path, tuple[int, int]]:
 async def test_a_home_out_of_reach_is_left_as_it_is(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "SHARED", folder / "shared")
+    monkeypatch.setattr(directories, "SHARED", folder / "shared")
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     before = modes(home)
@@ -47,9 +47,9 @@ async def test_a_home_out_of_reach_is_left_as_it_is(
 async def test_binaries_out_of_reach_are_copied_once(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user = places.server_user()
+    user = directories.server_user()
     shared = folder / "shared"
-    monkeypatch.setattr(places, "SHARED", shared)
+    monkeypatch.setattr(directories, "SHARED", shared)
     original = postgres.find_binaries(user)
     monkeypatch.setattr(postgres, "_is_usable", lambda package, user: False)
     binaries = postgres.find_binaries(user)
@@ -64,18 +64,18 @@ async def test_binaries_out_of_reach_are_copied_once(
 
 @as_root
 def test_a_directory_that_somebody_else_put_there_is_not_trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    user = places.server_user()
+    user = directories.server_user()
     assert user is not None
     theirs, fallback = folder / "theirs", folder / "fallback"
-    monkeypatch.setattr(places, "SHARED", theirs)
+    monkeypatch.setattr(directories, "SHARED", theirs)
     fallback.mkdir(mode=0o711)
     monkeypatch.setattr("tempfile.tempdir", str(fallback))
     theirs.mkdir()
     os.chown(theirs, user.uid, user.gid)
-    assert places.shared_directory(user).parent == fallback
+    assert directories.shared_directory(user).parent == fallback
     fallback.chmod(0o700)
     with pytest.raises(CommandError, match="can reach neither the home nor"):
-        places.shared_directory(user)
+        directories.shared_directory(user)
 
 
 @as_root
@@ -87,19 +87,19 @@ async def test_a_place_of_another_user_is_refused(folder: Path) -> None:
 
 @as_root
 async def test_a_home_that_moved_out_of_reach_is_refused(folder: Path) -> None:
-    user = places.server_user()
+    user = directories.server_user()
     (folder / "near").mkdir(mode=0o711)
-    places.database_place(folder / "near", user)
+    directories.database_place(folder / "near", user)
     folder.chmod(0o700)
     with pytest.raises(CommandError, match="cannot be reached by"):
-        places.database_place(folder / "near", user)
+        directories.database_place(folder / "near", user)
 
 
 def test_root_without_anybody_to_run_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(places, "UNPRIVILEGED", ("no-such-user",))
+    monkeypatch.setattr(directories, "UNPRIVILEGED", ("no-such-user",))
     with pytest.raises(CommandError, match="no user no-such-user to run it"):
-        places.server_user()
+        directories.server_user()
 
 
 UNPRIVILEGED = """
@@ -125,7 +125,7 @@ asyncio.run(main())
 async def test_without_root_everything_is_in_the_home(folder: Path) -> None:
     """Imported as root, so that an interpreter out of reach will do; the binaries have to be within."""
     nobody = ServerUser("nobody", 65534, 65534)
-    if not places.reaches(nobody, postgres.find_binaries(None) / "postgres", to="x"):
+    if not directories.reaches(nobody, postgres.find_binaries(None) / "postgres", to="x"):
         pytest.skip("the packages are out of reach for others")
     folder.chmod(0o777)
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # it cannot write here

@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 
 from hummdesk.core.errors import CommandError
-from hummdesk.dev import places, postgres, redis
+from hummdesk.dev import directories, postgres, redis
 from tests.conftest import Servers
 from tests.house.conftest import ask, running
 
@@ -66,7 +66,7 @@ async def test_a_postmaster_file_with_the_pid_of_a_stranger_is_no_obstacle(folde
 
 
 async def test_an_interrupted_first_start_leaves_no_half_of_a_database(folder: Path) -> None:
-    place = places.database_place(folder, places.server_user())
+    place = directories.database_place(folder, directories.server_user())
     (place / "new").mkdir()
     (place / "new" / "PG_VERSION").write_text("18")
     async with running(await postgres.prepare(folder), folder):

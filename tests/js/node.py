@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hummdesk.dev.node import find
+from hummdesk.dev.nodejs import find
 
 HERE = Path(__file__).parent
 PATIENCE_SECONDS = 40.0

@@ -13,8 +13,9 @@ import pytest
 from hummdesk import library
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
-from hummdesk.dev import articles, demo
-from hummdesk.dev.person import set_skills
+from hummdesk.dev import demo
+from hummdesk.operator import knowledge
+from hummdesk.operator.people import set_skills
 from hummdesk.storage import conversations, people, teams
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, send
@@ -59,8 +60,8 @@ async def test_an_account_finds_its_own_and_nobody_elses(
     settings, (outdoor, invoicing) = shops
     for account in (outdoor, invoicing):
         await indexed(database, account)
-    own = {json.loads(line)["title"] for line in await articles.show(settings, outdoor)}
-    other = {json.loads(line)["title"] for line in await articles.show(settings, invoicing)}
+    own = {json.loads(line)["title"] for line in await knowledge.show(settings, outdoor)}
+    other = {json.loads(line)["title"] for line in await knowledge.show(settings, invoicing)}
     assert set(await titles(database, outdoor, ZIP)) <= own
     assert set(await titles(database, invoicing, ZIP)) <= other
     assert "repair" in (await titles(database, outdoor, ZIP))[0].lower()
@@ -74,19 +75,19 @@ async def test_what_has_changed_is_indexed_anew_and_what_is_gone_is_not_found(
     file = tmp_path / "articles.jsonl"
     asked = "Do you sell tickets for the zoo?"
     file.write_text(json.dumps({"id": "zoo", "title": "Zoo tickets", "body": "We sell tickets for the zoo."}))
-    assert (await articles.put(settings, account, file)).startswith("1 of 1")
+    assert (await knowledge.put(settings, account, file)).startswith("1 of 1")
     assert (await titles(database, account, asked))[0] == "Zoo tickets"
-    assert (await articles.put(settings, account, file)).startswith("0 of 1"), "it is there as it is"
+    assert (await knowledge.put(settings, account, file)).startswith("0 of 1"), "it is there as it is"
     file.write_text(json.dumps({"id": "zoo", "title": "Ferry times", "body": "The ferry leaves at nine."}))
-    assert (await articles.put(settings, account, file)).startswith("1 of 1")
+    assert (await knowledge.put(settings, account, file)).startswith("1 of 1")
     assert (await titles(database, account, "When does the ferry leave?"))[0] == "Ferry times"
     assert "Zoo tickets" not in await titles(database, account, asked)
-    await articles.remove(settings, account, "zoo")
+    await knowledge.remove(settings, account, "zoo")
     assert "Ferry times" not in await titles(database, account, "When does the ferry leave?")
     with pytest.raises(CommandError, match="no article 'zoo'"):
-        await articles.remove(settings, account, "zoo")
+        await knowledge.remove(settings, account, "zoo")
     with pytest.raises(CommandError, match="there is no account"):
-        await articles.put(settings, UUID(int=7), file)
+        await knowledge.put(settings, UUID(int=7), file)
 
 
 async def test_canned_replies_are_managed_as_articles_are(
@@ -96,10 +97,10 @@ async def test_canned_replies_are_managed_as_articles_are(
     file = tmp_path / "replies.jsonl"
     reply = {"id": "sorry", "title": "Sorry for the wait", "body": "Sorry that it took so long."}
     file.write_text(json.dumps(reply))
-    assert await articles.put(settings, account, file, "canned_reply") == (
+    assert await knowledge.put(settings, account, file, "canned_reply") == (
         "1 of 1 canned replies added or changed, all can be found"
     )
-    shown = [json.loads(line) for line in await articles.show(settings, account, "canned_reply")]
+    shown = [json.loads(line) for line in await knowledge.show(settings, account, "canned_reply")]
     assert {name: value for name, value in shown[-1].items() if name != "id"} == {
         "title": reply["title"],
         "body": reply["body"],
@@ -107,13 +108,13 @@ async def test_canned_replies_are_managed_as_articles_are(
     found = await library.find(database, account, ["sorry for the wait"])
     assert reply["body"] in [one.content for one in found.canned_replies]
     with pytest.raises(CommandError, match="no canned reply 'sorry'"):
-        await articles.remove(settings, other, "sorry", "canned_reply")
-    await articles.remove(settings, account, "sorry", "canned_reply")
+        await knowledge.remove(settings, other, "sorry", "canned_reply")
+    await knowledge.remove(settings, account, "sorry", "canned_reply")
     found = await library.find(database, account, ["sorry for the wait"])
     assert reply["body"] not in [one.content for one in found.canned_replies]
     file.write_text(json.dumps(reply | {"questions": ["Why?"]}))
     with pytest.raises(CommandError, match="has questions"):
-        await articles.put(settings, account, file, "canned_reply")
+        await knowledge.put(settings, account, file, "canned_reply")
 
 
 async def test_skills_are_those_of_their_account(shops: tuple[Settings, list[UUID]], database: Database) -> None:

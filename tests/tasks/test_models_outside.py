@@ -15,7 +15,7 @@ import pytest
 
 from hummdesk.core.errors import CommandError
 from hummdesk.core.models import Message
-from hummdesk.dev import books
+from hummdesk.operator import ai_providers
 from tests.ai.played import CLASSIFICATION, DRAFT, PROTOCOLS, Behaviour, Played, Protocol, fails, hangs, playing, says
 from tests.tasks.conftest import Pipeline
 
@@ -33,7 +33,7 @@ async def working(pipeline: Pipeline, protocol: Protocol, **changes: Any) -> Asy
         outside = {name: value for name, value in played.settings().items() if name != "ai_provider"}
         unhurried = {"ai_soft_limit_seconds": 12.0, "ai_hard_limit_seconds": 16.0, "ai_deadline_seconds": 90.0}
         pipeline.settings = replace(pipeline.settings, **(outside | unhurried))
-        await books.provider(pipeline.settings, pipeline.customer.account_id, protocol)
+        await ai_providers.provider(pipeline.settings, pipeline.customer.account_id, protocol)
         pipeline.settings = replace(pipeline.settings, **changes)
         await held.enter_async_context(pipeline.relay())
         await held.enter_async_context(pipeline.worker())
@@ -171,7 +171,7 @@ async def test_who_is_answered_in_the_house_waits_for_no_model_outside(pipeline:
         async with asyncio.timeout(60):
             while not played.asked:
                 await asyncio.sleep(0.05)
-        await books.provider(pipeline.settings, pipeline.customer.account_id, "embedded")
+        await ai_providers.provider(pipeline.settings, pipeline.customer.account_id, "embedded")
         quick = await pipeline.ask(QUESTION, assigned=False)
         assert (await told_of(pipeline, quick, "classification"))["ai_classification"]["provider"] == "scripted"
         assert [event.event for event in pipeline.told(slow)] == ["ai_processing_started"]
@@ -199,13 +199,13 @@ async def test_workers_without_a_key_answer_by_the_embedded_provider(pipeline: P
 async def test_who_answers_is_shown_and_chosen_by_account(pipeline: Pipeline) -> None:
     account = pipeline.customer.account_id
     settings = replace(pipeline.settings, anthropic_api_key="sk-x")
-    assert "embedded (default)" in (await books.provider(settings, None, None))[0]
-    assert f"{account}  anthropic  " in (await books.provider(settings, account, "anthropic"))[0]
-    assert "embedded (default)" in (await books.provider(settings, account, "default"))[0]
+    assert "embedded (default)" in (await ai_providers.provider(settings, None, None))[0]
+    assert f"{account}  anthropic  " in (await ai_providers.provider(settings, account, "anthropic"))[0]
+    assert "embedded (default)" in (await ai_providers.provider(settings, account, "default"))[0]
     with pytest.raises(CommandError, match="openai has no key here"):
-        await books.provider(settings, account, "openai")
+        await ai_providers.provider(settings, account, "openai")
     with pytest.raises(CommandError, match="there is no account"):
-        await books.provider(settings, UUID(int=7), "embedded")
+        await ai_providers.provider(settings, UUID(int=7), "embedded")
 
 
 async def test_figures_and_costs(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ async def test_figures_and_costs(pipeline: Pipeline, monkeypatch: pytest.MonkeyP
     assert f'hummdesk_ai_tokens_total{{account="{account}",kind="output",model="my-model"}} 50.0' in shown
     assert f'hummdesk_ai_cost_dollars_total{{account="{account}",model="gpt-6-luna"}} 0.000127' in shown
     assert f'hummdesk_ai_cost_dollars_total{{account="{account}",model="my-model"}}' not in shown
-    lines = await books.costs(pipeline.settings, days=1, as_json=True)
+    lines = await ai_providers.costs(pipeline.settings, days=1, as_json=True)
     found = {one["model"]: one for one in map(json.loads, lines)}
     assert found["gpt-6-luna"] | {"median_milliseconds": 0} == {
         "account_id": str(account),
@@ -246,6 +246,6 @@ async def test_figures_and_costs(pipeline: Pipeline, monkeypatch: pytest.MonkeyP
         "median_milliseconds": 0,
     }
     assert (found["my-model"]["cost_usd"], found["my-model"]["unpriced"]) == (None, 1), "not known is not nothing"
-    table = await books.costs(pipeline.settings, days=1, as_json=False)
+    table = await ai_providers.costs(pipeline.settings, days=1, as_json=False)
     assert table[0].split()[:2] == ["account", "model"]
     assert any("my-model" in line and "unknown" in line for line in table)

@@ -6,9 +6,9 @@ from uuid import UUID, uuid5
 import orjson
 
 from hummdesk import library
-from hummdesk.ai import cli
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
+from hummdesk.operator import ai_trial
 from hummdesk.storage import accounts, knowledge
 from hummdesk.storage.database import Database, operator
 from hummdesk.storage.knowledge import Managed
@@ -26,7 +26,7 @@ async def put(settings: Settings, account_id: UUID, file: Path, kind: Managed = 
     """
     read = [
         knowledge.Article(id=_id(account_id, one.id), title=one.title, body=one.body, questions=list(one.questions))
-        for one in cli.articles(file)
+        for one in ai_trial.articles(file)
     ]
     if kind == "canned_reply" and (asked := next((one.title for one in read if one.questions), None)):
         raise CommandError(f"{file}: {asked!r} has questions, which a canned reply has not")

