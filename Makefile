@@ -49,8 +49,8 @@ bench: $(READY) ## what it costs, beside Node.js, Bun, nats, nginx and C (ARGS="
 eval: $(READY) ## how good the embedded AI is, on held-back examples and on open data beside the clone
 	@exec $(BIN)/python -m tests.ai.evaluate
 
-fit: $(READY) ## fit the embedded AI to hummdesk/ai/examples again
-	@$(BIN)/python -m hummdesk.ai.fitting
+fit: $(READY) ## fit the embedded AI to training/examples again
+	@$(BIN)/python -m training.fitting
 
 lock: $(READY) ## compile the requirements from pyproject.toml (ARGS=--upgrade for newer ones)
 	@$(LOCK) --output-file requirements.txt $(ARGS)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import ClassVar
 
-from hummdesk import library
+from hummdesk.ai import knowledge_base
 from hummdesk.ai.protocol import Context, IncomingMessage, Turn
 from hummdesk.ai.retrieval import questions
 from hummdesk.ai.text import plain
@@ -20,12 +20,12 @@ class Drafting(Run):
 
     async def prepare(self, desk: Desk, going: Sequence[Job]) -> Find:
         for account_id in {job.account_id for job in going}:
-            if await library.index(desk.database, account_id):
+            if await knowledge_base.index(desk.database, account_id):
                 index.order(account_id)
 
         async def find(job: Job) -> Found:
             message, context = asked(job)
-            known = await library.find(desk.database, job.account_id, questions(plain(message.content)))
+            known = await knowledge_base.find(desk.database, job.account_id, questions(plain(message.content)))
             advice = await desk.adviser.ask(job, lambda provider: provider.draft(message, context, known))
             draft = advice.value
             payload = {

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from hummdesk import library
+from hummdesk.ai import knowledge_base
 from hummdesk.core.broker import UPDATE_KNOWLEDGE
 from tasks.app import app
 from tasks.child import Desk, child
@@ -14,8 +14,8 @@ def index(account_id: str) -> None:
     """One batch, and the next one as a task of its own, so that one account's thousands hold no other's up."""
 
     async def work(desk: Desk) -> None:
-        more = await library.learn(desk.database, UUID(account_id))
-        if await library.index(desk.database, UUID(account_id)) or more:
+        more = await knowledge_base.learn(desk.database, UUID(account_id))
+        if await knowledge_base.index(desk.database, UUID(account_id)) or more:
             order(account_id)
 
     child().run(work)

@@ -12,7 +12,7 @@ import numpy as np
 
 from hummdesk.ai import heads, reply, routing, signals
 from hummdesk.ai.encoder import encode
-from hummdesk.ai.gathering import Gathering
+from hummdesk.ai.inference_batching import InferenceBatcher
 from hummdesk.ai.protocol import (
     Citation,
     Classification,
@@ -49,7 +49,7 @@ class EmbeddedProvider:
 
     def __init__(self) -> None:
         _classify(Reading.of("Hello"), Context())  # reads the models now: processes forked afterwards share them
-        self._gathering = Gathering(Reading.of_all)
+        self._gathering = InferenceBatcher(Reading.of_all)
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
         return _classify(await self._gathering.read(plain(message.content)), context)

@@ -1,4 +1,4 @@
-"""What has been learned from hummdesk/ai/examples, as numbers: read from fitted.npz, which fitting.py writes."""
+"""What has been learned from training/examples, as numbers: read from fitted.npz, which fitting.py writes."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -10,7 +10,7 @@ more than they ask.
 How sure it is that a page answers is another matter: as sure as that a help desk is asked at all and, if it is, that
 what is as like a page as this is answered by it.
 
-The weights were chosen on hummdesk/ai/examples/questions.txt, each company with what the others' questions had fitted.
+The weights were chosen on training/examples/questions.txt, each company with what the others' questions had fitted.
 """
 
 import math

@@ -5,7 +5,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from hummdesk import library
+from hummdesk.ai import knowledge_base
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.operator import ai_trial
@@ -61,7 +61,7 @@ async def _index(settings: Settings, account_id: UUID) -> None:
     database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=settings.db_timeout_seconds)
     await database.open()
     try:
-        while await library.index(database, account_id):
+        while await knowledge_base.index(database, account_id):
             pass
     finally:
         await database.close()

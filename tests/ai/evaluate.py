@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hummdesk.ai.fitting import examples
 from hummdesk.ai.protocol import Context, IncomingMessage
 from hummdesk.ai.providers import provider
 from tests.ai import measures
 from tests.ai.measures import HELD_BACK, OPEN, open_rows
+from training.fitting import examples
 
 MEMORY = """
 import os, psutil, sys

@@ -15,11 +15,11 @@ import numpy as np
 
 from hummdesk.ai import signals
 from hummdesk.ai.embedded import ENOUGH, look_up
-from hummdesk.ai.fitting import examples
 from hummdesk.ai.heads import PRIORITIES, SENTIMENTS
 from hummdesk.ai.protocol import Article, Knowledge
 from hummdesk.ai.signals import Reading
 from hummdesk.ai.text import plain
+from training.fitting import examples
 
 HELD_BACK = Path(__file__).with_name("held_back")
 OPEN = Path(__file__).parents[3] / "shared" / "eval"

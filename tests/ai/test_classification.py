@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from hummdesk.ai.fitting import examples
 from hummdesk.ai.protocol import Classification, Context, Correction, IncomingMessage, Provider, Team
 from tests.ai import measures
 from tests.ai.conftest import CONTEXT
 from tests.ai.measures import HELD_BACK
+from training.fitting import examples
 
 
 async def classify(embedded: Provider, text: str, context: Context = CONTEXT) -> Classification:

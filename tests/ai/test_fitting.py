@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hummdesk.ai import fitted, fitting, heads
+from hummdesk.ai import fitted, heads
 from tests.ai import measures
 from tests.ai.measures import HELD_BACK
+from training import fitting
 
 
 def test_the_file_is_what_the_examples_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from hummdesk import library
+from hummdesk.ai import knowledge_base
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.dev import demo
@@ -43,14 +43,14 @@ async def database(shops: tuple[Settings, list[UUID]]) -> AsyncIterator[Database
 
 
 async def indexed(database: Database, account_id: UUID) -> None:
-    while await library.learn(database, account_id):
+    while await knowledge_base.learn(database, account_id):
         pass
-    while await library.index(database, account_id):
+    while await knowledge_base.index(database, account_id):
         pass
 
 
 async def titles(database: Database, account_id: UUID, asked: str) -> list[str]:
-    found = await library.find(database, account_id, [asked])
+    found = await knowledge_base.find(database, account_id, [asked])
     return [article.title for article in found.articles]
 
 
@@ -65,7 +65,7 @@ async def test_an_account_finds_its_own_and_nobody_elses(
     assert set(await titles(database, outdoor, ZIP)) <= own
     assert set(await titles(database, invoicing, ZIP)) <= other
     assert "repair" in (await titles(database, outdoor, ZIP))[0].lower()
-    assert len(await titles(database, outdoor, ZIP)) <= library.GIVEN
+    assert len(await titles(database, outdoor, ZIP)) <= knowledge_base.GIVEN
 
 
 async def test_what_has_changed_is_indexed_anew_and_what_is_gone_is_not_found(
@@ -105,12 +105,12 @@ async def test_canned_replies_are_managed_as_articles_are(
         "title": reply["title"],
         "body": reply["body"],
     }
-    found = await library.find(database, account, ["sorry for the wait"])
+    found = await knowledge_base.find(database, account, ["sorry for the wait"])
     assert reply["body"] in [one.content for one in found.canned_replies]
     with pytest.raises(CommandError, match="no canned reply 'sorry'"):
         await knowledge.remove(settings, other, "sorry", "canned_reply")
     await knowledge.remove(settings, account, "sorry", "canned_reply")
-    found = await library.find(database, account, ["sorry for the wait"])
+    found = await knowledge_base.find(database, account, ["sorry for the wait"])
     assert reply["body"] not in [one.content for one in found.canned_replies]
     file.write_text(json.dumps(reply | {"questions": ["Why?"]}))
     with pytest.raises(CommandError, match="has questions"):
@@ -151,10 +151,10 @@ async def test_past_answers_are_found_in_their_account_alone_and_only_the_newest
     questions = ("Do you rent out snow shoes?", "Do you rent out kayaks?", "Do you rent out climbing ropes?")
     for question in questions:
         await answered(settings, accounts[0], question, "We rent them by the week, in our shop.")
-    monkeypatch.setattr(library, "REMEMBERED", 2)
+    monkeypatch.setattr(knowledge_base, "REMEMBERED", 2)
     for account in accounts:
         await indexed(database, account)
-    own, other = [await library.find(database, account, list(questions)) for account in accounts]
+    own, other = [await knowledge_base.find(database, account, list(questions)) for account in accounts]
     assert {one.question for one in own.past_answers} == set(questions[1:])
     assert {one.answer for one in own.past_answers} == {"We rent them by the week, in our shop."}
     assert other.past_answers == ()

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from hummdesk.ai import gathering
+from hummdesk.ai import inference_batching
 from hummdesk.ai.embedded import EmbeddedProvider
 from hummdesk.ai.encoder import Vectors, encode
-from hummdesk.ai.gathering import Gathering
+from hummdesk.ai.inference_batching import InferenceBatcher
 from hummdesk.ai.protocol import Context, IncomingMessage
 
 TEXTS = [
@@ -36,7 +36,7 @@ class Reader:
 
 async def test_what_arrives_in_one_tick_is_read_in_one_pass_as_if_alone() -> None:
     reader = Reader()
-    together = Gathering(reader.read)
+    together = InferenceBatcher(reader.read)
     found = await asyncio.gather(*map(together.read, TEXTS))
     assert reader.passes == [TEXTS]
     assert all(row.shape == (512,) for row in found)
@@ -45,15 +45,15 @@ async def test_what_arrives_in_one_tick_is_read_in_one_pass_as_if_alone() -> Non
 
 async def test_a_pass_is_bounded_and_the_next_tick_has_its_own() -> None:
     reader = Reader()
-    together = Gathering(reader.read)
-    await asyncio.gather(*(together.read(f"Message {number}") for number in range(2 * gathering.MOST + 1)))
+    together = InferenceBatcher(reader.read)
+    await asyncio.gather(*(together.read(f"Message {number}") for number in range(2 * inference_batching.MOST + 1)))
     await together.read("Later")
-    assert [len(texts) for texts in reader.passes] == [gathering.MOST, gathering.MOST, 1, 1]
+    assert [len(texts) for texts in reader.passes] == [inference_batching.MOST, inference_batching.MOST, 1, 1]
 
 
 async def test_who_no_longer_waits_is_left_out() -> None:
     reader = Reader()
-    together = Gathering(reader.read)
+    together = InferenceBatcher(reader.read)
     gone, stays = (asyncio.ensure_future(together.read(text)) for text in ("gone", "stays"))
     asyncio.get_running_loop().call_soon(gone.cancel)
     assert (await stays).shape == (512,)
@@ -69,14 +69,14 @@ async def test_a_pass_that_fails_is_told_to_all_and_the_next_is_not_concerned() 
             raise faults.pop()
         return list(encode(texts))
 
-    together = Gathering(read)
+    together = InferenceBatcher(read)
     found = await asyncio.gather(*map(together.read, TEXTS), return_exceptions=True)
     assert [type(one) for one in found] == [MemoryError] * len(TEXTS)
     assert (await together.read("Again")).shape == (512,)
 
 
 def test_a_loop_that_ended_in_between_stops_nobody() -> None:
-    together = Gathering(Reader().read)
+    together = InferenceBatcher(Reader().read)
 
     async def leave() -> None:
         loop = asyncio.get_running_loop()

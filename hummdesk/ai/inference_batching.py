@@ -11,7 +11,7 @@ MOST = 32
 """Texts in one pass. What runs on the loop waits for it: about 1 ms for each short one, 15 ms for each long one."""
 
 
-class Gathering(Generic[T]):
+class InferenceBatcher(Generic[T]):
     """Collects the texts that arrive in one tick of the event loop, and waits no longer than that."""
 
     def __init__(self, read: Callable[[Sequence[str]], Sequence[T]]) -> None:

@@ -1,4 +1,4 @@
-"""Fit the embedded provider to hummdesk/ai/examples: `python -m hummdesk.ai.fitting` writes fitted.npz in a minute.
+"""Fit the embedded provider to training/examples: `python -m training.fitting` writes fitted.npz in a minute.
 
 The projection of embedding.py comes first: the covariance of one wish put in many ways shows in which directions
 vectors differ though the meaning is the same; dividing by it makes these matter less (Hatch and others, Within-class

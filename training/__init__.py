@@ -1,0 +1,1 @@
+"""Fits the embedded AI to its examples: `make fit`. Not part of what runs in production."""
