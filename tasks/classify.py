@@ -11,9 +11,9 @@ from hummdesk.storage import corrections as corrected
 from hummdesk.storage import teams
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.runs import Job, Kind
-from tasks import corrections
-from tasks.base import Find, Found, Run, register
-from tasks.child import Desk
+from tasks import similar_corrections
+from tasks.context import WorkerContext
+from tasks.run import Find, Found, Run, register
 
 SURE = 0.5
 """Confidence from which a message sets its conversation's priority."""
@@ -23,14 +23,14 @@ class Classification(Run):
     kind: ClassVar[Kind] = "classification"
     turns = 6
 
-    async def prepare(self, desk: Desk, going: Sequence[Job]) -> Find:
+    async def prepare(self, worker: WorkerContext, going: Sequence[Job]) -> Find:
         accounts = {job.account_id for job in going}
-        async with desk.database.accounts(accounts) as tx:
+        async with worker.database.accounts(accounts) as tx:
             known = await _teams(tx, accounts)
             skills = await teams.skills(tx, accounts)
             versions = await corrected.versions(tx, accounts)
-        online = await _online(desk, known.keys() | skills.keys())
-        nearest = await corrections.nearest(desk, going, versions)
+        online = await _online(worker, known.keys() | skills.keys())
+        nearest = await similar_corrections.nearest(worker, going, versions)
 
         async def find(job: Job) -> Found:
             context = Context(
@@ -41,7 +41,7 @@ class Classification(Run):
                 corrections=nearest.get(job.id, ()),
             )
             message = IncomingMessage(content=job.message.content, customer_name=job.message.sender_name)
-            advice = await desk.adviser.ask(job, lambda provider: provider.classify(message, context))
+            advice = await worker.adviser.ask(job, lambda provider: provider.classify(message, context))
             found = advice.value
             payload = {"classification": found.wire(), "confidence": found.confidence, **advice.marks}
             says_nothing = found.category == "general" and found.priority == "low"  # a mere «thanks»
@@ -59,11 +59,11 @@ async def _teams(tx: Transaction, accounts: Iterable[UUID]) -> dict[UUID, list[T
     return known
 
 
-async def _online(desk: Desk, accounts: Iterable[UUID]) -> dict[UUID, frozenset[UUID]]:
+async def _online(worker: WorkerContext, accounts: Iterable[UUID]) -> dict[UUID, frozenset[UUID]]:
     """Nobody, when Redis cannot tell: then no agent is suggested."""
     wanted = list(accounts)
     try:
-        statuses = await asyncio.gather(*(desk.broadcast.online_agents(account_id) for account_id in wanted))
+        statuses = await asyncio.gather(*(worker.broadcast.online_agents(account_id) for account_id in wanted))
     except Unavailable:
         return {}
     return {account_id: frozenset(found) for account_id, found in zip(wanted, statuses, strict=True)}

@@ -9,24 +9,24 @@ from hummdesk.ai.protocol import Context, IncomingMessage, Turn
 from hummdesk.ai.retrieval import questions
 from hummdesk.ai.text import plain
 from hummdesk.storage.runs import Job, Kind
-from tasks import index
-from tasks.base import Find, Found, Run, register
-from tasks.child import Desk
+from tasks import knowledge
+from tasks.context import WorkerContext
+from tasks.run import Find, Found, Run, register
 
 
 class Drafting(Run):
     kind: ClassVar[Kind] = "draft"
     turns = 20
 
-    async def prepare(self, desk: Desk, going: Sequence[Job]) -> Find:
+    async def prepare(self, worker: WorkerContext, going: Sequence[Job]) -> Find:
         for account_id in {job.account_id for job in going}:
-            if await knowledge_base.index(desk.database, account_id):
-                index.order(account_id)
+            if await knowledge_base.index(worker.database, account_id):
+                knowledge.order(account_id)
 
         async def find(job: Job) -> Found:
             message, context = asked(job)
-            known = await knowledge_base.find(desk.database, job.account_id, questions(plain(message.content)))
-            advice = await desk.adviser.ask(job, lambda provider: provider.draft(message, context, known))
+            known = await knowledge_base.find(worker.database, job.account_id, questions(plain(message.content)))
+            advice = await worker.adviser.ask(job, lambda provider: provider.draft(message, context, known))
             draft = advice.value
             payload = {
                 "draft": draft.wire(),

@@ -16,7 +16,7 @@ SUPPORT = Team(id=UUID(int=1), name="Billing", agent_ids=(UUID(int=11), UUID(int
 CONTEXT = Context(teams=(SUPPORT,), online=frozenset({UUID(int=12)}))
 
 
-class Desk:
+class WorkerContext:
     """A provider on a played server, with its books."""
 
     def __init__(self, played: Played, **changes: Any) -> None:
@@ -33,7 +33,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def asking(played: Played, **changes: Any) -> AsyncIterator[Desk]:
-    desk = Desk(played, **changes)
+async def asking(played: Played, **changes: Any) -> AsyncIterator[WorkerContext]:
+    desk = WorkerContext(played, **changes)
     yield desk
     await desk.outside.close()

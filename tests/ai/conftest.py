@@ -9,7 +9,7 @@ import pytest
 from hummdesk.ai import providers
 from hummdesk.ai.protocol import Article, CannedReply, Context, Knowledge, Provider, Team
 from hummdesk.dev.demo_companies import company
-from tests.ai.asking import Desk, asking
+from tests.ai.asking import WorkerContext, asking
 from tests.ai.played import PROTOCOLS, Played, playing
 
 HERE = Path(__file__).parent
@@ -53,6 +53,6 @@ async def played(request: pytest.FixtureRequest) -> AsyncIterator[Played]:
 
 
 @pytest.fixture
-async def desk(played: Played) -> AsyncIterator[Desk]:
+async def desk(played: Played) -> AsyncIterator[WorkerContext]:
     async with asking(played) as made:
         yield made

@@ -16,7 +16,7 @@ from hummdesk.ai.protocol import (
     Turn,
 )
 from hummdesk.core.config import Settings
-from tests.ai.asking import CONTEXT, MESSAGE, SUPPORT, Desk
+from tests.ai.asking import CONTEXT, MESSAGE, SUPPORT, WorkerContext
 from tests.ai.played import (
     CLASSIFICATION,
     DRAFT,
@@ -35,7 +35,7 @@ KNOWLEDGE = Knowledge(
 )
 
 
-async def test_a_classification(played: Played, desk: Desk) -> None:
+async def test_a_classification(played: Played, desk: WorkerContext) -> None:
     played.plays(says(CLASSIFICATION | {"team": "T1"}))
     found = await desk.provider.classify(MESSAGE, CONTEXT)
     assert found.wire() == {
@@ -57,7 +57,7 @@ async def test_a_classification(played: Played, desk: Desk) -> None:
     }
 
 
-async def test_a_draft(played: Played, desk: Desk) -> None:
+async def test_a_draft(played: Played, desk: WorkerContext) -> None:
     played.plays(says(DRAFT | {"content": "Hi [NAME_1], five working days, see [LINK_1].", "sources": ["S1", "S9"]}))
     draft = await desk.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
     assert draft.content == "Hi Hugo Marchetti, five working days, see https://shop.example/refunds."
@@ -70,21 +70,21 @@ async def test_a_draft(played: Played, desk: Desk) -> None:
     assert shown["sources"][1]["text"] == "Call [NUMBER_1] or write to [EMAIL_1]."
 
 
-async def test_a_canned_reply_is_a_source_without_an_id(played: Played, desk: Desk) -> None:
+async def test_a_canned_reply_is_a_source_without_an_id(played: Played, desk: WorkerContext) -> None:
     played.plays(says(DRAFT | {"sources": ["S3"], "content": "We are sorry to hear that."}))
     draft = await desk.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
     assert (draft.sources, draft.reasoning) == ((), "Answered from “Sorry”")
 
 
 @pytest.mark.parametrize("outcome", ["not_in_sources", "needs_person", "unclear"])
-async def test_a_model_that_abstains_says_why_in_our_words(played: Played, desk: Desk, outcome: str) -> None:
+async def test_a_model_that_abstains_says_why_in_our_words(played: Played, desk: WorkerContext, outcome: str) -> None:
     played.plays(says(DRAFT | {"outcome": outcome, "sources": [], "content": ""}))
     draft = await desk.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
     assert (draft.outcome, draft.content, draft.sources) == ("abstained", None, ())
     assert draft.reasoning
 
 
-async def test_what_is_asked_of_the_server(played: Played, desk: Desk) -> None:
+async def test_what_is_asked_of_the_server(played: Played, desk: WorkerContext) -> None:
     played.plays(says(CLASSIFICATION))
     await desk.provider.classify(MESSAGE, CONTEXT)
     asked = played.asked[0]
@@ -108,7 +108,7 @@ async def test_what_is_asked_of_the_server(played: Played, desk: Desk) -> None:
     assert MESSAGE.content not in played.system(), "the prompt is the same for all, so that it can be cached"
 
 
-async def test_what_was_said_and_put_right_before_goes_along(played: Played, desk: Desk) -> None:
+async def test_what_was_said_and_put_right_before_goes_along(played: Played, desk: WorkerContext) -> None:
     played.plays(says(CLASSIFICATION))
     context = Context(
         history=(Turn(sender="customer", content="Hello"), Turn(sender="agent", content="Hi, write to me@x.example")),
@@ -122,7 +122,7 @@ async def test_what_was_said_and_put_right_before_goes_along(played: Played, des
     assert played.shown()["corrections"] == [{"text": "Twice!", "category": "billing"}]
 
 
-async def test_each_request_is_noted_with_its_cost(played: Played, desk: Desk) -> None:
+async def test_each_request_is_noted_with_its_cost(played: Played, desk: WorkerContext) -> None:
     played.plays(says(CLASSIFICATION))
     await desk.provider.classify(MESSAGE, CONTEXT)
     (call,) = desk.calls
@@ -139,7 +139,7 @@ async def test_each_request_is_noted_with_its_cost(played: Played, desk: Desk) -
 
 
 async def test_the_cost_of_a_model_without_a_price_is_not_known(played: Played) -> None:
-    desk = Desk(played, **{f"{played.protocol}_classify_model": "my-own-model"})
+    desk = WorkerContext(played, **{f"{played.protocol}_classify_model": "my-own-model"})
     played.plays(says(CLASSIFICATION))
     await desk.provider.classify(MESSAGE, CONTEXT)
     assert (desk.calls[0].model, desk.calls[0].cost) == ("my-own-model", None)
@@ -157,14 +157,14 @@ async def test_the_cost_of_a_model_without_a_price_is_not_known(played: Played) 
     ids=["fenced", "thoughts", "a brace behind", "another object before"],
 )
 async def test_a_server_that_ignores_the_schema_is_understood(
-    played: Played, desk: Desk, before: str, after: str
+    played: Played, desk: WorkerContext, before: str, after: str
 ) -> None:
     played.plays(says(before + json.dumps(CLASSIFICATION) + after))
     assert (await desk.provider.classify(MESSAGE, CONTEXT)).category == "billing"
     assert len(played.asked) == 1
 
 
-async def test_an_answer_that_cannot_be_read_is_asked_for_once_more(played: Played, desk: Desk) -> None:
+async def test_an_answer_that_cannot_be_read_is_asked_for_once_more(played: Played, desk: WorkerContext) -> None:
     played.plays(says("Billing, I think."), says(CLASSIFICATION))
     assert (await desk.provider.classify(MESSAGE, CONTEXT)).category == "billing"
     assert desk.outcomes == ["unusable", "ok"], "both are paid for"
@@ -176,19 +176,19 @@ async def test_an_answer_that_cannot_be_read_is_asked_for_once_more(played: Play
 
 
 @pytest.mark.parametrize("content", ["", " \n", "x" * 100_000, "\ud800", "\x00", "🙂" * 500, "שלום", "<b>hi</b>"])
-async def test_any_message_can_be_sent(played: Played, desk: Desk, content: str) -> None:
+async def test_any_message_can_be_sent(played: Played, desk: WorkerContext, content: str) -> None:
     played.plays(says(CLASSIFICATION))
     await desk.provider.classify(IncomingMessage(content=content, customer_name=content[:50]), CONTEXT)
     assert len(played.shown()["message"]) < 9000
 
 
-async def test_an_answer_that_nothing_can_store_is_cleaned(played: Played, desk: Desk) -> None:
+async def test_an_answer_that_nothing_can_store_is_cleaned(played: Played, desk: WorkerContext) -> None:
     played.plays(says(DRAFT | {"content": "Five\x00 working \ud800days\u202e\U000e0041."}))
     draft = await desk.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
     assert draft.content == "Five working ?days."
 
 
-async def test_a_team_that_was_not_given_is_none(played: Played, desk: Desk) -> None:
+async def test_a_team_that_was_not_given_is_none(played: Played, desk: WorkerContext) -> None:
     played.plays(says(CLASSIFICATION | {"team": "T2"}))
     found = await desk.provider.classify(MESSAGE, CONTEXT)
     assert (found.suggested_team, found.suggested_agent) == (None, None)
@@ -196,7 +196,7 @@ async def test_a_team_that_was_not_given_is_none(played: Played, desk: Desk) -> 
 
 async def test_an_answer_without_usage_has_no_cost() -> None:
     async with playing("openai") as played:
-        desk = Desk(played)
+        desk = WorkerContext(played)
         played.plays(says(CLASSIFICATION, usage=False))
         await desk.provider.classify(MESSAGE, CONTEXT)
         assert (desk.calls[0].usage.input, desk.calls[0].cost) == (0, None)

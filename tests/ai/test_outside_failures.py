@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hummdesk.ai.protocol import ProviderError, ProviderRefused
-from tests.ai.asking import CONTEXT, MESSAGE, Desk
+from tests.ai.asking import CONTEXT, MESSAGE, WorkerContext
 from tests.ai.played import CLASSIFICATION, Behaviour, Played, drips, fails, hangs, hangs_up, playing, says, sends
 
 QUICK = {"ai_classify_seconds": 0.5, "ai_draft_seconds": 0.5}
@@ -52,7 +52,7 @@ FAILURES: list[tuple[str, Behaviour, str, bool]] = [
 async def test_a_failure_is_told_by_its_code(
     played: Played, behaviour: Behaviour, code: str, may_be_tried_again: bool
 ) -> None:
-    desk = Desk(played, **QUICK)
+    desk = WorkerContext(played, **QUICK)
     played.plays(behaviour)
     began = time.monotonic()
     with pytest.raises(ProviderError) as failure:
@@ -70,7 +70,7 @@ async def test_a_failure_is_told_by_its_code(
 
 async def test_the_filter_of_openai_is_a_refusal() -> None:
     async with playing("openai") as played:
-        desk = Desk(played)
+        desk = WorkerContext(played)
         played.plays(says("", stop="filter"))
         with pytest.raises(ProviderRefused) as failure:
             await desk.provider.classify(MESSAGE, CONTEXT)
@@ -81,7 +81,7 @@ async def test_the_filter_of_openai_is_a_refusal() -> None:
 @pytest.mark.parametrize("code", ["enforced_spend_limit_reached", "contract_spend_limit_reached"])
 async def test_a_spending_limit_is_used_up_credit(code: str) -> None:
     async with playing("anthropic") as played:
-        desk = Desk(played)
+        desk = WorkerContext(played)
         error = {"type": "rate_limit_error", "message": "limit", "details": {"error_code": code}}
 
         async def limited(*_: Any) -> Any:
@@ -107,7 +107,7 @@ async def test_a_spending_limit_is_used_up_credit(code: str) -> None:
     ],
 )
 async def test_how_long_the_server_asks_to_wait_is_told(
-    played: Played, desk: Desk, headers: dict[str, str], seconds: float | None
+    played: Played, desk: WorkerContext, headers: dict[str, str], seconds: float | None
 ) -> None:
     played.plays(fails(429, **headers))
     with pytest.raises(ProviderError) as failure:
@@ -119,7 +119,7 @@ async def test_nobody_at_the_address(played: Played) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    desk = Desk(played, **{f"{played.protocol}_base_url": address})
+    desk = WorkerContext(played, **{f"{played.protocol}_base_url": address})
     with pytest.raises(ProviderError) as failure:
         await desk.provider.classify(MESSAGE, CONTEXT)
     assert (failure.value.code, desk.outcomes) == ("unreachable", ["unreachable"])
@@ -127,7 +127,7 @@ async def test_nobody_at_the_address(played: Played) -> None:
 
 
 async def test_the_second_try_shares_the_time_of_the_first(played: Played) -> None:
-    desk = Desk(played, ai_classify_seconds=2.0)
+    desk = WorkerContext(played, ai_classify_seconds=2.0)
     played.plays(says("Billing, I think."), hangs)
     began = time.monotonic()
     with pytest.raises(ProviderError) as failure:
@@ -154,7 +154,9 @@ async def test_the_second_try_shares_the_time_of_the_first(played: Played) -> No
     ],
     ids=str,
 )
-async def test_an_answer_outside_the_schema_is_refused(played: Played, desk: Desk, wrong: dict[str, Any]) -> None:
+async def test_an_answer_outside_the_schema_is_refused(
+    played: Played, desk: WorkerContext, wrong: dict[str, Any]
+) -> None:
     played.plays(says(CLASSIFICATION | wrong))
     with pytest.raises(ProviderError) as failure:
         await desk.provider.classify(MESSAGE, CONTEXT)

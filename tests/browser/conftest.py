@@ -20,7 +20,7 @@ from tests.browser.console import Console
 from tests.browser.site import Site
 from tests.browser.wire import Wire
 from tests.conftest import make_reachable_directory
-from tests.house.test_up import Desk, running
+from tests.house.test_up import WorkerContext, running
 from tests.realtime.test_flow import demo
 from tests.realtime.world import Client
 
@@ -37,7 +37,7 @@ expect.set_options(timeout=15_000)
 class Shop:
     """A running desk, and one company of the demo on it: its people by role, with their tokens."""
 
-    def __init__(self, desk: Desk, account: dict[str, Any]) -> None:
+    def __init__(self, desk: WorkerContext, account: dict[str, Any]) -> None:
         self.desk = desk
         self.id = UUID(account["id"])
         self.url = f"http://127.0.0.1:{desk.port}"

@@ -16,7 +16,7 @@ from tests.deploy.documents import ROOT
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMMANDS = ("serve", "relay", "migrate", "demo", "token", "env", "widget", "contract", "ai classify", "ai draft")
 IMPORTS = """
-import hummdesk.app, hummdesk.relay, tasks.classify, tasks.draft, flower.app, kombu.transport.redis
+import hummdesk.server.app, hummdesk.relay.process, tasks.classify, tasks.draft, flower.app, kombu.transport.redis
 import hummdesk.ai.cli, hummdesk.dev.banner, hummdesk.dev.demo, hummdesk.dev.person
 """
 SERVERS = {

@@ -41,7 +41,7 @@ async def serving(server: EngineIOServer | SocketIOServer, path: str) -> AsyncIt
 
 
 @dataclass
-class Desk:
+class WorkerContext:
     """A server's endpoint, spoken to without any client library."""
 
     url: str
@@ -107,9 +107,9 @@ async def server(times: dict[str, float]) -> EngineIOServer:
 
 
 @pytest.fixture
-async def desk(server: EngineIOServer, http: aiohttp.ClientSession) -> AsyncIterator[Desk]:
+async def desk(server: EngineIOServer, http: aiohttp.ClientSession) -> AsyncIterator[WorkerContext]:
     async with serving(server, "engine.io") as url:
-        yield Desk(f"{url}/engine.io/", http)
+        yield WorkerContext(f"{url}/engine.io/", http)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import socketio
 
 from hummdesk.engine import EngineIOServer, SocketIOServer
-from tests.engine.conftest import Desk, heard, serving
+from tests.engine.conftest import WorkerContext, heard, serving
 
 
 class Shop(socketio.AsyncNamespace):  # type: ignore[misc]
@@ -139,7 +139,7 @@ async def test_a_manager_of_ones_own(http: aiohttp.ClientSession) -> None:
 
 async def test_deliver(server: SocketIOServer, url: str, http: aiohttp.ClientSession) -> None:
     """To each socket once, to polling ones as well, in the order of the calls and of the acknowledgements."""
-    desk = Desk(f"{url}/socket.io/", http)
+    desk = WorkerContext(f"{url}/socket.io/", http)
     sockets = [await desk.websocket() for _ in range(3)]
     sids = []
     for websocket in sockets:

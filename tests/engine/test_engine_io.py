@@ -8,14 +8,14 @@ import aiohttp
 import pytest
 
 from hummdesk.engine import EngineIOServer
-from tests.engine.conftest import MAX_PAYLOAD, Desk, heard, serving
+from tests.engine.conftest import MAX_PAYLOAD, WorkerContext, heard, serving
 
 ANNOUNCED = {"pingInterval": 25_000, "pingTimeout": 20_000, "maxPayload": MAX_PAYLOAD}
 
 # Handshake ----------------------------------------------------------------------------------------------------------
 
 
-async def test_polling_opens_a_session(desk: Desk) -> None:
+async def test_polling_opens_a_session(desk: WorkerContext) -> None:
     async with desk.http.get(desk.polling) as answer:
         assert answer.status == 200
         assert answer.content_type == "text/plain"
@@ -27,7 +27,7 @@ async def test_polling_opens_a_session(desk: Desk) -> None:
     assert opening == ANNOUNCED | {"upgrades": ["websocket"]}
 
 
-async def test_websocket_opens_a_session(desk: Desk) -> None:
+async def test_websocket_opens_a_session(desk: WorkerContext) -> None:
     websocket = await desk.websocket()
     opening = json.loads((await heard(websocket))[1:])
     assert isinstance(opening.pop("sid"), str)
@@ -58,7 +58,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("method", "query", "code"), REFUSED)
-async def test_refusals_say_why(desk: Desk, method: str, query: str, code: int) -> None:
+async def test_refusals_say_why(desk: WorkerContext, method: str, query: str, code: int) -> None:
     async with desk.http.request(method, f"{desk.url}?{query}") as answer:
         assert answer.status == 400
         assert answer.content_type == "application/json"
@@ -68,7 +68,7 @@ async def test_refusals_say_why(desk: Desk, method: str, query: str, code: int) 
 
 
 @pytest.mark.parametrize(("method", "query", "code"), REFUSED)
-async def test_a_refused_websocket_is_not_opened(desk: Desk, method: str, query: str, code: int) -> None:
+async def test_a_refused_websocket_is_not_opened(desk: WorkerContext, method: str, query: str, code: int) -> None:
     if method != "GET" or "polling" not in query:
         return
     with pytest.raises(aiohttp.WSServerHandshakeError, match="400"):
@@ -76,7 +76,7 @@ async def test_a_refused_websocket_is_not_opened(desk: Desk, method: str, query:
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-async def test_other_methods_in_a_session(desk: Desk, method: str) -> None:
+async def test_other_methods_in_a_session(desk: WorkerContext, method: str) -> None:
     sid = await desk.open()
     async with desk.http.request(method, f"{desk.polling}&sid={sid}") as answer:
         assert answer.status == 400
@@ -85,12 +85,12 @@ async def test_other_methods_in_a_session(desk: Desk, method: str) -> None:
 
 async def test_transports_can_be_left_out(http: aiohttp.ClientSession) -> None:
     async with serving(EngineIOServer(transports=["websocket"]), "engine.io") as url:
-        desk = Desk(f"{url}/engine.io/", http)
+        desk = WorkerContext(f"{url}/engine.io/", http)
         async with http.get(desk.polling) as answer:
             assert (await answer.json())["code"] == 0
         assert await heard(await desk.websocket())
     async with serving(EngineIOServer(transports="polling"), "engine.io") as url:
-        desk = Desk(f"{url}/engine.io/", http)
+        desk = WorkerContext(f"{url}/engine.io/", http)
         async with http.get(desk.polling) as answer:
             assert '"upgrades":[]' in await answer.text()
         with pytest.raises(aiohttp.WSServerHandshakeError):
@@ -109,7 +109,7 @@ async def test_a_refused_connection(http: aiohttp.ClientSession, answer: Any) ->
         return answer
 
     async with serving(server, "engine.io") as url:
-        desk = Desk(f"{url}/engine.io/", http)
+        desk = WorkerContext(f"{url}/engine.io/", http)
         async with http.get(desk.polling) as response:
             assert response.status == 401
             assert await response.json() == (answer if isinstance(answer, dict) else "Unauthorized")
@@ -123,13 +123,13 @@ async def test_a_refused_connection(http: aiohttp.ClientSession, answer: Any) ->
 # Polling ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_packet_is_sent_and_received(desk: Desk) -> None:
+async def test_a_packet_is_sent_and_received(desk: WorkerContext) -> None:
     sid = await desk.open()
     answers = await asyncio.gather(desk.poll(sid), desk.post(sid, "4hello"))
     assert answers == [(200, "4hello"), (200, "ok")]
 
 
-async def test_several_packets_in_a_payload(desk: Desk) -> None:
+async def test_several_packets_in_a_payload(desk: WorkerContext) -> None:
     sid = await desk.open()
     await desk.post(sid, "4test1\x1e4test2\x1e4test3€")
     assert await desk.poll(sid) == (200, "4test1\x1e4test2\x1e4test3€")
@@ -140,7 +140,7 @@ async def test_several_packets_in_a_payload(desk: Desk) -> None:
     assert content.strip("\x1e").split("\x1e") == [f"4{number}" for number in range(1000)]
 
 
-async def test_binary_is_base64(desk: Desk) -> None:
+async def test_binary_is_base64(desk: WorkerContext) -> None:
     sid = await desk.open()
     await desk.post(sid, "bAQIDBA==\x1e4text")
     assert await desk.poll(sid) == (200, "bAQIDBA==\x1e4text")
@@ -149,7 +149,7 @@ async def test_binary_is_base64(desk: Desk) -> None:
 async def test_a_payload_keeps_to_its_maximum(http: aiohttp.ClientSession) -> None:
     server = EngineIOServer(max_http_buffer_size=1000)
     async with serving(server, "engine.io") as url:
-        desk = Desk(f"{url}/engine.io/", http)
+        desk = WorkerContext(f"{url}/engine.io/", http)
         sid = await desk.open()
         for number in range(10):
             await server.send(sid, f"{number}" * 400)
@@ -162,7 +162,7 @@ async def test_a_payload_keeps_to_its_maximum(http: aiohttp.ClientSession) -> No
 @pytest.mark.parametrize(
     "body", ["abc", "", "\x1e", "4a\x1e\x1e4b", "8", "2", "0{}", "5", "b!!!!", "bAQI", b"\xff\xfe"]
 )
-async def test_malformed_packets_close_the_session(desk: Desk, body: str | bytes) -> None:
+async def test_malformed_packets_close_the_session(desk: WorkerContext, body: str | bytes) -> None:
     sid = await desk.open()
     poll = asyncio.create_task(desk.poll(sid))
     await asyncio.sleep(0.02)
@@ -172,7 +172,7 @@ async def test_malformed_packets_close_the_session(desk: Desk, body: str | bytes
     assert (await desk.poll(sid))[0] == 400
 
 
-async def test_a_second_poll_closes_the_session(desk: Desk) -> None:
+async def test_a_second_poll_closes_the_session(desk: WorkerContext) -> None:
     sid = await desk.open()
     first = asyncio.create_task(desk.poll(sid))
     await asyncio.sleep(0.02)
@@ -181,7 +181,7 @@ async def test_a_second_poll_closes_the_session(desk: Desk) -> None:
     assert (await desk.poll(sid))[0] == 400
 
 
-async def test_the_client_closes(desk: Desk) -> None:
+async def test_the_client_closes(desk: WorkerContext) -> None:
     sid = await desk.open()
     answers = await asyncio.gather(desk.poll(sid), desk.post(sid, "1"))
     assert answers == [(200, "6"), (200, "ok")]
@@ -191,7 +191,7 @@ async def test_the_client_closes(desk: Desk) -> None:
     assert (await desk.poll(sid))[0] == 400
 
 
-async def test_a_closed_session_can_fetch_what_is_left(desk: Desk, server: EngineIOServer) -> None:
+async def test_a_closed_session_can_fetch_what_is_left(desk: WorkerContext, server: EngineIOServer) -> None:
     sid = await desk.open()
     await server.send(sid, "last words")
     await server.disconnect(sid)
@@ -201,7 +201,7 @@ async def test_a_closed_session_can_fetch_what_is_left(desk: Desk, server: Engin
 
 
 async def test_a_stopping_server_waits_for_the_last_poll_of_a_closed_session(
-    desk: Desk, server: EngineIOServer
+    desk: WorkerContext, server: EngineIOServer
 ) -> None:
     fetches, stays_away = await desk.open(), await desk.open()
     await server.disconnect()
@@ -212,7 +212,7 @@ async def test_a_stopping_server_waits_for_the_last_poll_of_a_closed_session(
     assert (await desk.poll(stays_away))[0] == 400
 
 
-async def test_a_large_post_is_refused_before_it_is_read(desk: Desk) -> None:
+async def test_a_large_post_is_refused_before_it_is_read(desk: WorkerContext) -> None:
     sid = await desk.open()
     _, port = desk.url.removeprefix("http://").split("/")[0].split(":")
     reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
@@ -228,7 +228,7 @@ async def test_a_large_post_is_refused_before_it_is_read(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 124, 125, 126, 5000, 65_534, 65_535, 300_000])
-async def test_websocket_messages_of_every_length(desk: Desk, size: int) -> None:
+async def test_websocket_messages_of_every_length(desk: WorkerContext, size: int) -> None:
     websocket = await desk.websocket()
     await heard(websocket)
     await websocket.send_str("4" + "x" * size)
@@ -238,14 +238,14 @@ async def test_websocket_messages_of_every_length(desk: Desk, size: int) -> None
 
 
 @pytest.mark.parametrize("packet", ["abc", "", "8", "2", "0{}", "5", "2probe"])
-async def test_malformed_packets_close_the_websocket(desk: Desk, packet: str) -> None:
+async def test_malformed_packets_close_the_websocket(desk: WorkerContext, packet: str) -> None:
     websocket = await desk.websocket()
     await heard(websocket)
     await websocket.send_str(packet)
     assert await heard(websocket) is None
 
 
-async def test_a_client_closes_its_websocket(desk: Desk, server: EngineIOServer) -> None:
+async def test_a_client_closes_its_websocket(desk: WorkerContext, server: EngineIOServer) -> None:
     reasons: list[str] = []
     server.on("disconnect", lambda sid, reason: reasons.append(reason))
     for end in ("packet", "frame", "cut"):
@@ -267,7 +267,7 @@ async def test_a_client_closes_its_websocket(desk: Desk, server: EngineIOServer)
     assert reasons == ["client disconnect", "transport close", "transport close"]
 
 
-async def test_a_closed_server_says_goodbye(desk: Desk, server: EngineIOServer) -> None:
+async def test_a_closed_server_says_goodbye(desk: WorkerContext, server: EngineIOServer) -> None:
     websocket = await desk.websocket()
     sid = json.loads((await heard(websocket))[1:])["sid"]
     await server.send(sid, "last words")
@@ -292,7 +292,7 @@ async def test_a_closed_server_says_goodbye(desk: Desk, server: EngineIOServer) 
 )
 async def test_origins(http: aiohttp.ClientSession, allowed: Any, origin: str, answer: str | None) -> None:
     async with serving(EngineIOServer(cors_allowed_origins=allowed), "engine.io") as url:
-        desk = Desk(f"{url}/engine.io/", http)
+        desk = WorkerContext(f"{url}/engine.io/", http)
         async with http.get(desk.polling, headers={"Origin": origin}) as response:
             assert response.status == (200 if answer else 400)
             assert response.headers.get("Access-Control-Allow-Origin") == answer

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hummdesk.engine import EngineIOServer
-from tests.engine.conftest import Desk, heard
+from tests.engine.conftest import WorkerContext, heard
 
 
 @pytest.fixture
@@ -13,14 +13,14 @@ def times() -> dict[str, float]:
     return {"ping_interval": 0.3, "ping_timeout": 0.2}
 
 
-async def test_polling_heartbeat(desk: Desk) -> None:
+async def test_polling_heartbeat(desk: WorkerContext) -> None:
     sid = await desk.open()
     for _ in range(3):
         assert await desk.poll(sid) == (200, "2")
         assert await desk.post(sid, "3") == (200, "ok")
 
 
-async def test_polling_silence_closes(desk: Desk, server: EngineIOServer) -> None:
+async def test_polling_silence_closes(desk: WorkerContext, server: EngineIOServer) -> None:
     sid = await desk.open()
     assert await desk.poll(sid) == (200, "2")
     await asyncio.sleep(0.35)
@@ -28,7 +28,7 @@ async def test_polling_silence_closes(desk: Desk, server: EngineIOServer) -> Non
     assert (await desk.poll(sid))[0] == 400
 
 
-async def test_a_pending_poll_hears_that_its_silence_closed_the_session(desk: Desk) -> None:
+async def test_a_pending_poll_hears_that_its_silence_closed_the_session(desk: WorkerContext) -> None:
     sid = await desk.open()
     assert await desk.poll(sid) == (200, "2")
     assert await desk.poll(sid) == (200, "1")
@@ -36,7 +36,7 @@ async def test_a_pending_poll_hears_that_its_silence_closed_the_session(desk: De
 
 
 @pytest.mark.alone
-async def test_websocket_heartbeat(desk: Desk) -> None:
+async def test_websocket_heartbeat(desk: WorkerContext) -> None:
     websocket = await desk.websocket()
     await heard(websocket)
     loop = asyncio.get_running_loop()
@@ -52,7 +52,7 @@ async def test_websocket_heartbeat(desk: Desk) -> None:
 
 
 @pytest.mark.alone
-async def test_websocket_silence_closes(desk: Desk) -> None:
+async def test_websocket_silence_closes(desk: WorkerContext) -> None:
     loop = asyncio.get_running_loop()
     waited = []
     for _ in range(3):

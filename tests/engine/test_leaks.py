@@ -10,7 +10,7 @@ import pytest
 from hummdesk.engine import SocketIOServer
 from hummdesk.engine.session import Probe, Session
 from hummdesk.engine.websocket import WebSocket
-from tests.engine.conftest import Desk, gone, heard, serving
+from tests.engine.conftest import WorkerContext, gone, heard, serving
 
 pytestmark = pytest.mark.alone
 
@@ -31,9 +31,9 @@ async def server() -> SocketIOServer:
 
 
 @pytest.fixture
-async def desk(server: SocketIOServer, http: aiohttp.ClientSession) -> AsyncIterator[Desk]:
+async def desk(server: SocketIOServer, http: aiohttp.ClientSession) -> AsyncIterator[WorkerContext]:
     async with serving(server, "socket.io") as url:
-        yield Desk(f"{url}/socket.io/", http)
+        yield WorkerContext(f"{url}/socket.io/", http)
 
 
 async def nothing_is_left(server: SocketIOServer) -> None:
@@ -50,7 +50,7 @@ async def nothing_is_left(server: SocketIOServer) -> None:
     assert not any(map(len, timers))
 
 
-async def test_two_thousand_connections(server: SocketIOServer, desk: Desk) -> None:
+async def test_two_thousand_connections(server: SocketIOServer, desk: WorkerContext) -> None:
     async def come_and_go(number: int) -> None:
         if number % 3 == 0:
             websocket = await desk.websocket()
@@ -71,7 +71,7 @@ async def test_two_thousand_connections(server: SocketIOServer, desk: Desk) -> N
     await nothing_is_left(server)
 
 
-async def test_idle_handshakes_and_silent_clients(server: SocketIOServer, desk: Desk) -> None:
+async def test_idle_handshakes_and_silent_clients(server: SocketIOServer, desk: WorkerContext) -> None:
     sids = await asyncio.gather(*(desk.open() for _ in range(80)))
     await asyncio.gather(*(desk.post(sid, "40") for sid in sids[:40]))
     await asyncio.gather(*(desk.websocket(sid) for sid in sids[20:60]))
@@ -79,7 +79,7 @@ async def test_idle_handshakes_and_silent_clients(server: SocketIOServer, desk: 
 
 
 @pytest.mark.parametrize("step", ["handshake", "upgrade", "connect", "poll"])
-async def test_connects_that_are_cut(server: SocketIOServer, desk: Desk, step: str) -> None:
+async def test_connects_that_are_cut(server: SocketIOServer, desk: WorkerContext, step: str) -> None:
     """Fault row 23: 1,000 connections end while they are being opened."""
     host, port = desk.url.removeprefix("http://").split("/")[0].split(":")
     path = desk.polling.removeprefix(f"http://{host}:{port}")
@@ -120,7 +120,7 @@ async def test_a_cancelled_connect_handler_is_a_refusal(http: aiohttp.ClientSess
     server.eio.on("connect", connect)
     server.eio.on("disconnect", lambda sid, reason: ended.append(sid))
     async with serving(server, "socket.io") as url:
-        opening = asyncio.create_task(Desk(f"{url}/socket.io/", http).open())
+        opening = asyncio.create_task(WorkerContext(f"{url}/socket.io/", http).open())
         await started.wait()
         opening.cancel()
         await asyncio.sleep(0.1)

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import socketio
 
-from tests.engine.conftest import Desk, heard
+from tests.engine.conftest import WorkerContext, heard
 
 CLIENTS = 200
 LONG = "x" * 70_000
@@ -31,8 +31,8 @@ class Workers:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def desk(self, http: aiohttp.ClientSession) -> Desk:
-        return Desk(f"{self.url}/socket.io/", http)
+    def desk(self, http: aiohttp.ClientSession) -> WorkerContext:
+        return WorkerContext(f"{self.url}/socket.io/", http)
 
     async def start(self) -> None:
         marks = len(list(self.directory.iterdir()))
@@ -71,7 +71,7 @@ def connector(kind: str) -> aiohttp.TCPConnector:
     return aiohttp.TCPConnector(force_close=True, limit=0) if kind == "new" else aiohttp.TCPConnector(limit=0)
 
 
-async def polled(desk: Desk, sid: str, wanted: str) -> str:
+async def polled(desk: WorkerContext, sid: str, wanted: str) -> str:
     while True:
         status, payload = await desk.poll(sid)
         assert status == 200, payload
@@ -82,7 +82,7 @@ async def polled(desk: Desk, sid: str, wanted: str) -> str:
                 assert await desk.post(sid, "3") == (200, "ok")
 
 
-async def poll_only(desk: Desk, number: int) -> int:
+async def poll_only(desk: WorkerContext, number: int) -> int:
     sid = await desk.open()
     assert await desk.post(sid, "40") == (200, "ok")
     await polled(desk, sid, "40")
@@ -97,7 +97,7 @@ async def poll_only(desk: Desk, number: int) -> int:
     return int(pids.pop()) if len(pids) == 1 else 0
 
 
-async def upgrade(desk: Desk, number: int) -> int:
+async def upgrade(desk: WorkerContext, number: int) -> int:
     sid = await desk.open()
     assert await desk.post(sid, "40") == (200, "ok")
     await polled(desk, sid, "40")

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from hummdesk.engine import SocketIOServer
-from tests.engine.conftest import Desk, heard, serving
+from tests.engine.conftest import WorkerContext, heard, serving
 
 CONNECT_SECONDS = 0.25
 
@@ -45,13 +45,13 @@ async def server(times: dict[str, float]) -> SocketIOServer:
 
 
 @pytest.fixture
-async def desk(server: SocketIOServer, http: aiohttp.ClientSession) -> AsyncIterator[Desk]:
+async def desk(server: SocketIOServer, http: aiohttp.ClientSession) -> AsyncIterator[WorkerContext]:
     async with serving(server, "socket.io") as url:
-        yield Desk(f"{url}/socket.io/", http)
+        yield WorkerContext(f"{url}/socket.io/", http)
 
 
 @pytest.fixture
-async def websocket(desk: Desk) -> aiohttp.ClientWebSocketResponse:
+async def websocket(desk: WorkerContext) -> aiohttp.ClientWebSocketResponse:
     """Open, without a namespace."""
     websocket = await desk.websocket()
     assert (await heard(websocket)).startswith("0{")
@@ -95,7 +95,7 @@ async def test_an_unknown_namespace(websocket: Any) -> None:
     await hears(websocket, '44/random,{"message":"Invalid namespace"}')
 
 
-async def test_who_does_not_connect_in_time_is_closed(desk: Desk, websocket: Any) -> None:
+async def test_who_does_not_connect_in_time_is_closed(desk: WorkerContext, websocket: Any) -> None:
     started = asyncio.get_running_loop().time()
     polling = await desk.open()
     assert await heard(websocket) is None
@@ -235,7 +235,7 @@ async def test_the_server_asks(connected: Any, binary: bool) -> None:
         await hears(connected, '42["answer","yes"]')
 
 
-async def test_binary_on_polling(desk: Desk, server: SocketIOServer) -> None:
+async def test_binary_on_polling(desk: WorkerContext, server: SocketIOServer) -> None:
     sid = await desk.open()
     await desk.post(sid, "40")
     await desk.poll(sid)
@@ -251,7 +251,7 @@ async def test_a_refused_connect(http: aiohttp.ClientSession, always_connect: bo
     server = SocketIOServer(always_connect=always_connect)
     server.on("connect", lambda sid, environ, auth: False)
     async with serving(server, "socket.io") as url:
-        websocket = await Desk(f"{url}/socket.io/", http).websocket()
+        websocket = await WorkerContext(f"{url}/socket.io/", http).websocket()
         await heard(websocket)
         await websocket.send_str("40")
         answers = [await heard(websocket) for _ in range(1 + always_connect)]

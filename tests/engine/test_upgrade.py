@@ -6,10 +6,10 @@ import aiohttp
 import pytest
 
 from hummdesk.engine import EngineIOServer
-from tests.engine.conftest import Desk, heard
+from tests.engine.conftest import WorkerContext, heard
 
 
-async def test_an_upgrade(desk: Desk, server: EngineIOServer) -> None:
+async def test_an_upgrade(desk: WorkerContext, server: EngineIOServer) -> None:
     sid = await desk.open()
     assert server.transport(sid) == "polling"
     websocket = await desk.upgraded(sid)
@@ -18,7 +18,7 @@ async def test_an_upgrade(desk: Desk, server: EngineIOServer) -> None:
     assert server.transport(sid) == "websocket"
 
 
-async def test_a_pending_poll_is_answered_and_nothing_leaks(desk: Desk, server: EngineIOServer) -> None:
+async def test_a_pending_poll_is_answered_and_nothing_leaks(desk: WorkerContext, server: EngineIOServer) -> None:
     sid = await desk.open()
     poll = asyncio.create_task(desk.poll(sid))
     await asyncio.sleep(0.02)
@@ -33,7 +33,7 @@ async def test_a_pending_poll_is_answered_and_nothing_leaks(desk: Desk, server: 
     assert [await heard(websocket), await heard(websocket)] == ["4meanwhile", "4after"]
 
 
-async def test_requests_after_the_upgrade_do_not_disturb(desk: Desk) -> None:
+async def test_requests_after_the_upgrade_do_not_disturb(desk: WorkerContext) -> None:
     sid = await desk.open()
     websocket = await desk.upgraded(sid)
     assert (await desk.poll(sid))[0] == 400
@@ -45,7 +45,7 @@ async def test_requests_after_the_upgrade_do_not_disturb(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("instead", ["4hello", "5", "3probe", "cut", "late"])
-async def test_an_upgrade_that_fails_leaves_the_session_polling(desk: Desk, instead: str) -> None:
+async def test_an_upgrade_that_fails_leaves_the_session_polling(desk: WorkerContext, instead: str) -> None:
     sid = await desk.open()
     websocket = await desk.websocket(sid)
     if instead == "late":

@@ -15,7 +15,7 @@ from websockets.protocol import CLIENT, Protocol
 
 from hummdesk.engine import EngineIOServer, SocketIOServer
 from hummdesk.engine.engine_io import DRAIN_SECONDS
-from tests.engine.conftest import Desk, heard, serving
+from tests.engine.conftest import WorkerContext, heard, serving
 
 MAX_BYTES = 100_000
 HANDSHAKE = (
@@ -176,7 +176,7 @@ async def test_a_client_that_does_not_close_back_is_cut(url: str, server: Engine
 async def test_who_does_not_read_is_closed_and_nobody_waits(http: aiohttp.ClientSession, url: str, server: Any) -> None:
     reasons: dict[str, str] = {}
     server.on("disconnect", reasons.__setitem__)
-    desk = Desk(f"{url}/engine.io/", http)
+    desk = WorkerContext(f"{url}/engine.io/", http)
     deaf = await Bare.open(url)
     (deaf_sid,) = server.sockets
     listening = await desk.websocket()
@@ -243,7 +243,7 @@ async def test_what_is_sent_in_one_tick_to_several_keeps_its_order(http: aiohttp
         await server.enter_room(sid, environ["QUERY_STRING"][-1])
 
     async with serving(server, "socket.io") as address:
-        desk = Desk(f"{address}/socket.io/", http)
+        desk = WorkerContext(f"{address}/socket.io/", http)
         sockets = {}
         for room in "abc":
             websocket = await desk.websocket(more=f"&room={room}")
@@ -295,7 +295,7 @@ async def test_what_was_posted_before_an_upgrade_counts(http: aiohttp.ClientSess
         handled.append(data)
 
     async with serving(server, "engine.io") as url:
-        desk = Desk(f"{url}/engine.io/", http)
+        desk = WorkerContext(f"{url}/engine.io/", http)
         sid = await desk.open()
         await desk.post(sid, "\x1e".join(f"4m{number}" for number in range(64)))
         websocket = await desk.upgraded(sid)
@@ -327,7 +327,7 @@ async def test_compression(http: aiohttp.ClientSession) -> None:
         before = bare.received
         assert (await bare.frame()).data == b"4" + b"long " * 1000
         assert bare.received - before < 100
-        desk = Desk(f"{url}/engine.io/", http)
+        desk = WorkerContext(f"{url}/engine.io/", http)
         for options in ({"compress": 15}, {"compress": 0}, {"compress": 10}):
             websocket = await desk.websocket(**options)
             await heard(websocket)

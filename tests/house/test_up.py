@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @dataclass
-class Desk:
+class WorkerContext:
     process: Process
     home: Path
     said: str
@@ -60,7 +60,7 @@ async def launch(*arguments: str, env: Mapping[str, str] | None = None) -> Proce
 
 
 @asynccontextmanager
-async def running(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -> AsyncIterator[Desk]:
+async def running(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -> AsyncIterator[WorkerContext]:
     process = await launch("--home", str(home), *arguments, env=env)
     assert process.stdout is not None
     said = ""
@@ -70,7 +70,7 @@ async def running(home: Path, *arguments: str, env: Mapping[str, str] | None = N
                 line = (await process.stdout.readline()).decode()
                 assert line, f"it ended: {said}"
                 said += line
-        yield Desk(process, home, said)
+        yield WorkerContext(process, home, said)
     except TimeoutError as late:
         logs = {log.name: log.read_text()[-2000:] for log in (home / "logs").glob("*.log")}
         raise AssertionError(f"too late; said {said!r}, logged {logs}") from late

@@ -151,7 +151,7 @@ async def owner(servers: Any, empty_database_url: str) -> AsyncIterator[str]:
         await superuser.execute(sql.SQL("DROP ROLE {}").format(name))
 
 
-class Desk:
+class WorkerContext:
     """A writer, the transactions that it makes, and entries that it may forget."""
 
     def __init__(self, url: str, app: Database) -> None:
@@ -180,8 +180,8 @@ class Desk:
 
 
 @asynccontextmanager
-async def opened(url: str, app: Database) -> AsyncIterator[Desk]:
-    desk = Desk(url, app)
+async def opened(url: str, app: Database) -> AsyncIterator[WorkerContext]:
+    desk = WorkerContext(url, app)
     await desk.batches.open()
     yield desk
     await desk.writer.settle()
@@ -189,13 +189,13 @@ async def opened(url: str, app: Database) -> AsyncIterator[Desk]:
 
 
 @pytest.fixture
-async def desk(database_url: str, app: Database) -> AsyncIterator[Desk]:
+async def desk(database_url: str, app: Database) -> AsyncIterator[WorkerContext]:
     async with opened(database_url, app) as one:
         yield one
 
 
 @pytest.fixture
-async def elsewhere(database_url: str, app: Database) -> AsyncIterator[Desk]:
+async def elsewhere(database_url: str, app: Database) -> AsyncIterator[WorkerContext]:
     """The writer of another web process."""
     async with opened(database_url, app) as one:
         yield one

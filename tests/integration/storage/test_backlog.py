@@ -37,7 +37,7 @@ FROM messages WHERE seq >= %(first)s;
 """
 
 
-class Desk:
+class WorkerContext:
     def __init__(self, url: str) -> None:
         self.account = new_id()
         self.relay = Database(url, role="hummdesk_relay", size=1, timeout=10, hurried=True)
@@ -85,9 +85,9 @@ async def runs_read(tx: Transaction) -> int:
 
 
 @pytest.fixture
-async def desk(servers: Any, template: str) -> AsyncIterator[Desk]:
+async def desk(servers: Any, template: str) -> AsyncIterator[WorkerContext]:
     name = await servers.clone(template)
-    desk = Desk(servers.cluster.url(name))
+    desk = WorkerContext(servers.cluster.url(name))
     await desk.arrive(SEED)
     await desk.relay.open()
     await desk.worker.open()
@@ -97,7 +97,7 @@ async def desk(servers: Any, template: str) -> AsyncIterator[Desk]:
     await servers.drop(name)
 
 
-async def test_a_run_costs_the_same_however_many_wait(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_costs_the_same_however_many_wait(desk: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> None:
     await desk.arrive(MORE, first=1, last=TOGETHER)
     await desk.work()  # so that there are plans for a desk that is almost empty
     await desk.arrive(MORE, first=TOGETHER + 1, last=WAITING)

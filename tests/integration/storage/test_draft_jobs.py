@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from hummdesk.storage import conversations, runs
-from tests.integration.storage.working import Desk, working
+from tests.integration.storage.working import WorkerContext, working
 
 
 @pytest.fixture
-async def desk(alone: Any) -> AsyncIterator[Desk]:
+async def desk(alone: Any) -> AsyncIterator[WorkerContext]:
     async with working(alone) as desk:
         yield desk
 
 
-async def assign(desk: Desk) -> None:
+async def assign(desk: WorkerContext) -> None:
     account = desk.account
     async with account.tx() as tx:
         await conversations.assign(
@@ -24,7 +24,7 @@ async def assign(desk: Desk) -> None:
         )
 
 
-async def drafting(desk: Desk) -> runs.Job:
+async def drafting(desk: WorkerContext) -> runs.Job:
     """A claimed draft on a message that has just been classified."""
     await assign(desk)
     assert await desk.end(await desk.running())
@@ -34,7 +34,7 @@ async def drafting(desk: Desk) -> runs.Job:
     return draft
 
 
-async def test_a_draft_is_asked_for_in_an_assigned_conversation_and_wakes_the_relay(desk: Desk) -> None:
+async def test_a_draft_is_asked_for_in_an_assigned_conversation_and_wakes_the_relay(desk: WorkerContext) -> None:
     assert await desk.end(await desk.running())
     assert await desk.publish() == []
     await assign(desk)
@@ -50,7 +50,7 @@ async def test_a_draft_is_asked_for_in_an_assigned_conversation_and_wakes_the_re
     assert (draft.kind, draft.message) == ("draft", job.message)
 
 
-async def test_a_draft_waits_for_the_customer_to_go_on(desk: Desk) -> None:
+async def test_a_draft_waits_for_the_customer_to_go_on(desk: WorkerContext) -> None:
     await assign(desk)
     job = await desk.running()
     await desk.settle(runs.Verdict(job=job, status="done", outcome="done"), quiet_seconds=60)
@@ -59,7 +59,7 @@ async def test_a_draft_waits_for_the_customer_to_go_on(desk: Desk) -> None:
     assert await desk.account.execute(query) == [(True,)]
 
 
-async def test_only_the_last_word_is_answered(desk: Desk) -> None:
+async def test_only_the_last_word_is_answered(desk: WorkerContext) -> None:
     """Of two messages, whichever is classified first, the second is."""
     await assign(desk)
     await desk.account.send(desk.account.customer)
@@ -72,7 +72,7 @@ async def test_only_the_last_word_is_answered(desk: Desk) -> None:
     assert draft.message == second.message
 
 
-async def test_a_newer_message_ends_the_draft_that_waits(desk: Desk) -> None:
+async def test_a_newer_message_ends_the_draft_that_waits(desk: WorkerContext) -> None:
     await assign(desk)
     job = await desk.running()
     await desk.settle(runs.Verdict(job=job, status="done", outcome="done"), quiet_seconds=60)
@@ -82,7 +82,7 @@ async def test_a_newer_message_ends_the_draft_that_waits(desk: Desk) -> None:
     assert ended == {("draft", job.message.id): "superseded", ("classification", newer.message.id): "done"}
 
 
-async def test_a_newer_message_ends_the_draft_that_is_being_made(desk: Desk) -> None:
+async def test_a_newer_message_ends_the_draft_that_is_being_made(desk: WorkerContext) -> None:
     draft = await drafting(desk)
     newer = await desk.running()
     settled = await desk.settle(runs.Verdict(job=newer, status="done", outcome="done"))
@@ -92,7 +92,7 @@ async def test_a_newer_message_ends_the_draft_that_is_being_made(desk: Desk) -> 
 
 
 @pytest.mark.parametrize("sender", ["customer", "agent"])
-async def test_a_draft_that_was_overtaken_is_superseded(desk: Desk, sender: str) -> None:
+async def test_a_draft_that_was_overtaken_is_superseded(desk: WorkerContext, sender: str) -> None:
     draft = await drafting(desk)
     await desk.account.send(getattr(desk.account, sender))
     settled = await desk.settle(runs.Verdict(job=draft, status="done", outcome="done", payload={"n": 1}))
@@ -100,7 +100,7 @@ async def test_a_draft_that_was_overtaken_is_superseded(desk: Desk, sender: str)
     assert await desk.account.execute("SELECT FROM ai_results") == []
 
 
-async def test_a_note_overtakes_nothing(desk: Desk) -> None:
+async def test_a_note_overtakes_nothing(desk: WorkerContext) -> None:
     draft = await drafting(desk)
     await desk.account.send(desk.account.agent, private=True)
     settled = await desk.settle(runs.Verdict(job=draft, status="done", outcome="done", payload={"n": 1}))

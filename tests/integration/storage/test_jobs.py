@@ -6,23 +6,23 @@ import pytest
 
 from hummdesk.core.ids import new_id
 from hummdesk.storage import conversations, run_dispatch, runs
-from tests.integration.storage.working import TERMS, Desk, claim, working
+from tests.integration.storage.working import TERMS, WorkerContext, claim, working
 
 
 @pytest.fixture
-async def desk(alone: Any) -> AsyncIterator[Desk]:
+async def desk(alone: Any) -> AsyncIterator[WorkerContext]:
     async with working(alone) as desk:
         yield desk
 
 
-async def test_a_question_is_published_once(desk: Desk) -> None:
+async def test_a_question_is_published_once(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     [ref] = await desk.publish()
     assert (ref.account_id, ref.kind, ref.attempts) == (desk.account.id, "classification", 0)
     assert await desk.publish() == []
 
 
-async def test_the_deadline_runs_from_the_first_publication(desk: Desk) -> None:
+async def test_the_deadline_runs_from_the_first_publication(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     query = "SELECT (deadline_at - published_at) BETWEEN '59 s' AND '61 s', deadline_at FROM ai_jobs"
     await desk.publish()
@@ -33,21 +33,21 @@ async def test_the_deadline_runs_from_the_first_publication(desk: Desk) -> None:
     assert [(right, deadline)] == await desk.account.execute(query)
 
 
-async def test_two_relays_do_not_publish_the_same(desk: Desk) -> None:
+async def test_two_relays_do_not_publish_the_same(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     async with desk.everywhere() as first:
         assert len(await run_dispatch.publishable(first, 10, **TERMS)) == 1
         assert await desk.publish() == []
 
 
-async def test_what_is_published_in_vain_comes_again(desk: Desk) -> None:
+async def test_what_is_published_in_vain_comes_again(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     first = await desk.publish()
     await desk.later("lease_until")
     assert await desk.publish() == first
 
 
-async def test_the_relay_knows_when_the_next_run_is_due(desk: Desk) -> None:
+async def test_the_relay_knows_when_the_next_run_is_due(desk: WorkerContext) -> None:
     async def due() -> float | None:
         async with desk.everywhere() as tx:
             return await run_dispatch.next_due(tx)
@@ -61,7 +61,7 @@ async def test_the_relay_knows_when_the_next_run_is_due(desk: Desk) -> None:
     assert 59 < seconds < 60
 
 
-async def test_a_job_knows_what_its_worker_needs(desk: Desk) -> None:
+async def test_a_job_knows_what_its_worker_needs(desk: WorkerContext) -> None:
     account = desk.account
     await account.send(account.customer, "Hello")
     await account.send(account.agent, "How can I help?")
@@ -83,7 +83,7 @@ async def test_a_job_knows_what_its_worker_needs(desk: Desk) -> None:
     assert (early.history, early.overtaken, job.overtaken) == ((), True, False)
 
 
-async def test_a_second_delivery_does_nothing(desk: Desk) -> None:
+async def test_a_second_delivery_does_nothing(desk: WorkerContext) -> None:
     job = await desk.running()
     assert await desk.claim(job.id) == []
     assert await desk.end(job)
@@ -91,7 +91,7 @@ async def test_a_second_delivery_does_nothing(desk: Desk) -> None:
     assert await desk.publish() == []
 
 
-async def test_a_second_delivery_does_not_wait_for_the_first(desk: Desk) -> None:
+async def test_a_second_delivery_does_not_wait_for_the_first(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     [ref] = await desk.publish()
     async with desk.tx() as tx:
@@ -99,21 +99,21 @@ async def test_a_second_delivery_does_not_wait_for_the_first(desk: Desk) -> None
         assert await desk.claim(ref.id) == []
 
 
-async def test_of_ten_deliveries_at_once_one_claims(desk: Desk) -> None:
+async def test_of_ten_deliveries_at_once_one_claims(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     [ref] = await desk.publish()
     claimed = await asyncio.gather(*(desk.claim(ref.id) for _ in range(10)))
     assert sum(map(len, claimed)) == 1
 
 
-async def test_who_claims_before_the_relay_is_told_has_it(desk: Desk) -> None:
+async def test_who_claims_before_the_relay_is_told_has_it(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     [[run_id]] = await desk.account.execute("SELECT id FROM ai_jobs")
     assert len(await desk.claim(run_id)) == 1
     assert await desk.publish() == []
 
 
-async def test_a_lost_worker_leaves_its_run_to_the_next(desk: Desk) -> None:
+async def test_a_lost_worker_leaves_its_run_to_the_next(desk: WorkerContext) -> None:
     job = await desk.running()
     await desk.later("lease_until")
     [ref] = await desk.publish()
@@ -123,7 +123,7 @@ async def test_a_lost_worker_leaves_its_run_to_the_next(desk: Desk) -> None:
     assert await desk.end(again)
 
 
-async def test_a_delivery_that_comes_again_gives_back_what_it_had_claimed(desk: Desk) -> None:
+async def test_a_delivery_that_comes_again_gives_back_what_it_had_claimed(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     await desk.account.send(desk.account.customer)
     mine, other = await desk.publish()
@@ -137,7 +137,7 @@ async def test_a_delivery_that_comes_again_gives_back_what_it_had_claimed(desk: 
     assert [(ref.id, ref.attempts) for ref in await desk.publish()] == [(job.id, 1)]
 
 
-async def test_a_run_ends_once(desk: Desk) -> None:
+async def test_a_run_ends_once(desk: WorkerContext) -> None:
     job = await desk.running()
     assert await desk.end(job, "superseded")
     assert not await desk.end(job)
@@ -147,7 +147,7 @@ async def test_a_run_ends_once(desk: Desk) -> None:
     assert states == [("done", "superseded", None)]
 
 
-async def test_runs_of_several_accounts_end_together(desk: Desk) -> None:
+async def test_runs_of_several_accounts_end_together(desk: WorkerContext) -> None:
     other = await type(desk.account)(desk.account.url, desk.account.app).make()
     for account in (desk.account, other):
         await account.send(account.customer)
@@ -161,14 +161,14 @@ async def test_runs_of_several_accounts_end_together(desk: Desk) -> None:
     assert await desk.account.execute("SELECT count(DISTINCT account_id) FROM ai_results") == [(2,)]
 
 
-async def test_what_does_not_run_cannot_be_ended(desk: Desk) -> None:
+async def test_what_does_not_run_cannot_be_ended(desk: WorkerContext) -> None:
     job = await desk.running()
     await desk.retry(job, 0)
     await desk.publish()
     assert not await desk.end(job)
 
 
-async def test_a_retry_waits(desk: Desk) -> None:
+async def test_a_retry_waits(desk: WorkerContext) -> None:
     job = await desk.running()
     assert await desk.retry(job, 60)
     assert await desk.publish() == []
@@ -178,7 +178,7 @@ async def test_a_retry_waits(desk: Desk) -> None:
     assert (ref.id, ref.attempts) == (job.id, 1)
 
 
-async def test_a_failed_run_is_announced_by_who_failed_it(desk: Desk) -> None:
+async def test_a_failed_run_is_announced_by_who_failed_it(desk: WorkerContext) -> None:
     job = await desk.running()
     assert not await desk.announced(job)
     assert await desk.fail(job)
@@ -188,7 +188,7 @@ async def test_a_failed_run_is_announced_by_who_failed_it(desk: Desk) -> None:
     assert await desk.unannounced() == []
 
 
-async def test_what_ended_in_silence_is_announced_by_the_relay_once(desk: Desk) -> None:
+async def test_what_ended_in_silence_is_announced_by_the_relay_once(desk: WorkerContext) -> None:
     job = await desk.running()
     assert await desk.end(job, "abstained")
     async with desk.everywhere() as tx:
@@ -201,7 +201,7 @@ async def test_what_ended_in_silence_is_announced_by_the_relay_once(desk: Desk) 
     assert await desk.unannounced() == []
 
 
-async def test_past_the_deadline_a_run_has_failed(desk: Desk) -> None:
+async def test_past_the_deadline_a_run_has_failed(desk: WorkerContext) -> None:
     job = await desk.running()
     assert await desk.expire() == []
     await desk.later("deadline_at")
@@ -211,7 +211,7 @@ async def test_past_the_deadline_a_run_has_failed(desk: Desk) -> None:
     assert await desk.expire() == await desk.unannounced() == await desk.publish() == []
 
 
-async def test_past_the_deadline_nobody_begins(desk: Desk) -> None:
+async def test_past_the_deadline_nobody_begins(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     [ref] = await desk.publish()
     await desk.later("deadline_at")
@@ -221,7 +221,7 @@ async def test_past_the_deadline_nobody_begins(desk: Desk) -> None:
     assert [ended.id for ended in await desk.expire()] == [ref.id]
 
 
-async def test_a_job_that_kills_its_workers_is_set_aside(desk: Desk) -> None:
+async def test_a_job_that_kills_its_workers_is_set_aside(desk: WorkerContext) -> None:
     job = await desk.running()
     await desk.later("lease_until")
     assert await desk.expire() == []
@@ -233,14 +233,14 @@ async def test_a_job_that_kills_its_workers_is_set_aside(desk: Desk) -> None:
     assert (ended.id, ended.outcome, ended.last_error) == (job.id, None, "The AI stopped while working on this")
 
 
-async def test_a_result_is_kept_with_the_end_of_its_run(desk: Desk) -> None:
+async def test_a_result_is_kept_with_the_end_of_its_run(desk: WorkerContext) -> None:
     job = await desk.running()
     assert await desk.end(job, payload={"n": 1})
     assert not await desk.end(job, payload={"n": 2})
     assert await desk.account.execute("SELECT payload FROM ai_results") == [({"n": 1},)]
 
 
-async def test_a_sure_finding_sets_the_priority_and_is_logged(desk: Desk) -> None:
+async def test_a_sure_finding_sets_the_priority_and_is_logged(desk: WorkerContext) -> None:
     job = await desk.running()
     settled = await desk.settle(runs.Verdict(job=job, status="done", outcome="done", priority="urgent"))
     assert settled.reprioritized == {(desk.account.id, desk.account.conversation)}
@@ -251,7 +251,7 @@ async def test_a_sure_finding_sets_the_priority_and_is_logged(desk: Desk) -> Non
     assert settled.reprioritized == set()
 
 
-async def test_a_question_wakes_the_relay_when_it_is_committed(desk: Desk) -> None:
+async def test_a_question_wakes_the_relay_when_it_is_committed(desk: WorkerContext) -> None:
     listening = desk.relay.listen("hummdesk_jobs")
     assert await anext(listening) == ("", "")
     await desk.account.send(desk.account.customer)
@@ -260,7 +260,7 @@ async def test_a_question_wakes_the_relay_when_it_is_committed(desk: Desk) -> No
     await listening.aclose()
 
 
-async def test_the_depth_counts_what_has_not_ended(desk: Desk) -> None:
+async def test_the_depth_counts_what_has_not_ended(desk: WorkerContext) -> None:
     job = await desk.running()
     await desk.account.send(desk.account.customer)
     await desk.account.send(desk.account.customer)
@@ -276,7 +276,7 @@ async def test_the_depth_counts_what_has_not_ended(desk: Desk) -> None:
         assert [one.status for one in await run_dispatch.depth(tx)] == ["pending"]
 
 
-async def test_a_run_of_another_account_is_out_of_reach(desk: Desk) -> None:
+async def test_a_run_of_another_account_is_out_of_reach(desk: WorkerContext) -> None:
     job = await desk.running()
     verdict = runs.Verdict(job=job, status="done", outcome="done", payload={})
     async with desk.worker.accounts([new_id()]) as tx:

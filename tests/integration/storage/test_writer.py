@@ -15,7 +15,7 @@ from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.storage import conversations, messages
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent
-from tests.integration.storage.conftest import Account, Desk, told_of
+from tests.integration.storage.conftest import Account, WorkerContext, told_of
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def new_account(app: Database, database_url: str) -> Callable[[], Awaitable[Acco
     return lambda: Account(database_url, app).make()
 
 
-async def test_a_message_alone_is_committed_at_once_with_all_that_follows_from_it(account: Any, desk: Desk) -> None:
+async def test_a_message_alone_is_committed_at_once_with_all_that_follows_from_it(
+    account: Any, desk: WorkerContext
+) -> None:
     sent = await desk.send(account, "customer", client_message_id="m", metadata={"a": [1, None, {"b": "ü"}]})
     async with account.tx() as tx:
         [kept], _ = await messages.page(tx, viewer=account.customer, conversation_id=account.conversation)
@@ -36,7 +38,9 @@ async def test_a_message_alone_is_committed_at_once_with_all_that_follows_from_i
     assert jobs == [(kept.id, "classification", "pending")]
 
 
-async def test_what_comes_while_a_transaction_is_in_flight_shares_the_next_one(account: Any, desk: Desk) -> None:
+async def test_what_comes_while_a_transaction_is_in_flight_shares_the_next_one(
+    account: Any, desk: WorkerContext
+) -> None:
     first = asyncio.create_task(desk.send(account, "customer", "0"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -54,7 +58,7 @@ async def test_what_comes_while_a_transaction_is_in_flight_shares_the_next_one(a
     assert (seen.last_seq, seen.unread_count, seen.updated_at) == (60, 20, stored[-1].created_at)
 
 
-async def test_ten_accounts_share_a_transaction_and_nothing_else(desk: Desk, new_account: Any) -> None:
+async def test_ten_accounts_share_a_transaction_and_nothing_else(desk: WorkerContext, new_account: Any) -> None:
     accounts = [await new_account() for _ in range(10)]
     sends = [desk.send(one, who, f"{one.id} {who}") for who in ("customer", "agent") for one in accounts]
     sent = await asyncio.gather(*sends)
@@ -69,7 +73,7 @@ async def test_ten_accounts_share_a_transaction_and_nothing_else(desk: Desk, new
         assert await one.execute("SELECT count(*) FROM ai_jobs WHERE account_id = %(account)s") == [(1,)]
 
 
-async def test_each_of_ten_gets_its_own_answer(account: Any, foreign: Any, desk: Desk) -> None:
+async def test_each_of_ten_gets_its_own_answer(account: Any, foreign: Any, desk: WorkerContext) -> None:
     first = await desk.send(account, "customer", "First", client_message_id="m")
     await desk.send(account, "colleague", "Answer")
     desk.transactions.clear()
@@ -97,7 +101,7 @@ async def test_each_of_ten_gets_its_own_answer(account: Any, foreign: Any, desk:
 
 
 @pytest.mark.parametrize("poison", [{"metadata": {"a": "\0"}}, {"content": ""}, {"content_type": "other"}], ids=repr)
-async def test_what_cannot_be_stored_fails_alone(account: Any, foreign: Any, desk: Desk, poison: Any) -> None:
+async def test_what_cannot_be_stored_fails_alone(account: Any, foreign: Any, desk: WorkerContext, poison: Any) -> None:
     sends = [desk.send(account, "customer", str(n)) for n in range(7)]
     sends.insert(4, desk.send(account, "customer", **poison))
     sends.append(desk.send(foreign, "customer"))
@@ -108,7 +112,7 @@ async def test_what_cannot_be_stored_fails_alone(account: Any, foreign: Any, des
     assert (await account.see(account.admin)).last_seq == 7
 
 
-async def test_equal_repeats_within_a_batch_are_one_message(account: Any, desk: Desk) -> None:
+async def test_equal_repeats_within_a_batch_are_one_message(account: Any, desk: WorkerContext) -> None:
     answers = await asyncio.gather(
         *(desk.send(account, "customer", str(n), client_message_id="m") for n in range(20)),
         desk.send(account, "agent", client_message_id="m"),
@@ -118,7 +122,7 @@ async def test_equal_repeats_within_a_batch_are_one_message(account: Any, desk: 
     assert (await account.see(account.admin)).last_seq == 2
 
 
-async def test_of_two_agents_on_the_same_base_one_replies(account: Any, desk: Desk) -> None:
+async def test_of_two_agents_on_the_same_base_one_replies(account: Any, desk: WorkerContext) -> None:
     await desk.send(account, "customer")
     first, second = await desk.at_once(
         desk.send(account, "agent", "Mine", based_on_seq=1), desk.send(account, "colleague", "Mine", based_on_seq=1)
@@ -127,7 +131,7 @@ async def test_of_two_agents_on_the_same_base_one_replies(account: Any, desk: De
     assert [one["seq"] for one in second.details["missed"]] == [2]
 
 
-async def test_a_conversation_is_reopened_once_and_logged(account: Any, desk: Desk) -> None:
+async def test_a_conversation_is_reopened_once_and_logged(account: Any, desk: WorkerContext) -> None:
     async with account.tx() as tx:
         await conversations.change_status(
             tx, actor=account.agent, conversation_id=account.conversation, status="closed", reason=None
@@ -143,12 +147,14 @@ async def test_a_conversation_is_reopened_once_and_logged(account: Any, desk: De
     assert (await account.see(account.admin)).status == "open"
 
 
-async def test_two_processes_write_to_the_same_conversations(account: Any, desk: Desk, elsewhere: Desk) -> None:
+async def test_two_processes_write_to_the_same_conversations(
+    account: Any, desk: WorkerContext, elsewhere: WorkerContext
+) -> None:
     second = await account.start(account.customer)
     places = (account.conversation, second)
     people = ("customer", "agent", "colleague")
 
-    async def talk(place: Desk, who: str, conversation: UUID) -> list[Sent]:
+    async def talk(place: WorkerContext, who: str, conversation: UUID) -> list[Sent]:
         return [await place.send(account, who, conversation_id=conversation) for _ in range(15)]
 
     talks = await asyncio.gather(*(talk(at, who, to) for at in (desk, elsewhere) for who in people for to in places))
@@ -174,7 +180,7 @@ SEND = st.tuples(
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sends=st.lists(SEND, min_size=1, max_size=25))
 async def test_whatever_is_sent_at_once_is_as_if_sent_one_after_the_other(
-    new_account: Any, desk: Desk, sends: Any
+    new_account: Any, desk: WorkerContext, sends: Any
 ) -> None:
     account = await new_account()
     places = (account.conversation, await account.start(account.stranger))
@@ -216,7 +222,7 @@ async def test_whatever_is_sent_at_once_is_as_if_sent_one_after_the_other(
         assert (customer.last_seq, customer.unread_count) == (max(public, default=0), len(public) - len(asked))
 
 
-async def test_nobody_writes_by_the_name_of_somebody_else(account: Any, foreign: Any, desk: Desk) -> None:
+async def test_nobody_writes_by_the_name_of_somebody_else(account: Any, foreign: Any, desk: WorkerContext) -> None:
     """Beneath the statement: both accounts are named, the conversation is the message's, the sender is not."""
     send = NewMessage(conversation_id=account.conversation, content="Hello")
     for sender in (foreign.agent, foreign.customer, replace(account.stranger, role="agent"), account.viewer):
@@ -228,7 +234,7 @@ async def test_nobody_writes_by_the_name_of_somebody_else(account: Any, foreign:
     assert (await account.see(account.admin)).last_seq == 0
 
 
-async def test_an_account_that_is_not_named_does_not_exist(account: Any, foreign: Any, desk: Desk) -> None:
+async def test_an_account_that_is_not_named_does_not_exist(account: Any, foreign: Any, desk: WorkerContext) -> None:
     outgoing = Outgoing.of(account.agent, NewMessage(conversation_id=account.conversation, content="Hello"))
     write = (messages.queries.write.sql, {"items": messages.joined([outgoing])})
     for named in ([], [foreign.id]):

@@ -11,7 +11,7 @@ import pytest
 from hummdesk.core.errors import Forbidden, Unavailable
 from hummdesk.storage import message_writer
 from hummdesk.storage.messages import Sent
-from tests.integration.storage.conftest import Desk, told_of
+from tests.integration.storage.conftest import WorkerContext, told_of
 
 
 @asynccontextmanager
@@ -22,7 +22,7 @@ async def locked(account: Any) -> AsyncIterator[None]:
 
 
 async def test_a_locked_conversation_keeps_nobody_else_waiting(
-    account: Any, foreign: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    account: Any, foreign: Any, desk: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(message_writer, "LOCK_SECONDS", 0.4)
     async with locked(account):
@@ -36,7 +36,7 @@ async def test_a_locked_conversation_keeps_nobody_else_waiting(
     assert (await desk.send(account, "customer")).message.seq == 1
 
 
-async def test_who_waits_for_a_lock_is_stored_when_it_is_free(account: Any, desk: Desk) -> None:
+async def test_who_waits_for_a_lock_is_stored_when_it_is_free(account: Any, desk: WorkerContext) -> None:
     async with locked(account):
         waiting = [asyncio.create_task(desk.send(account, "customer", client_message_id=f"{n}")) for n in range(3)]
         while desk.transactions != [3]:
@@ -47,7 +47,7 @@ async def test_who_waits_for_a_lock_is_stored_when_it_is_free(account: Any, desk
     assert len(await told_of(account)) == 3
 
 
-async def test_a_lost_connection_loses_and_doubles_nothing(account: Any, desk: Desk) -> None:
+async def test_a_lost_connection_loses_and_doubles_nothing(account: Any, desk: WorkerContext) -> None:
     """The answer to a commit may be lost with it: the second try finds what the first one has stored."""
     await desk.send(account, "customer")
     honest, lost = desk._run, []
@@ -68,7 +68,7 @@ async def test_a_lost_connection_loses_and_doubles_nothing(account: Any, desk: D
     assert len(await told_of(account)) == 6
 
 
-async def test_a_connection_that_was_ended_is_noticed_by_nobody(account: Any, desk: Desk) -> None:
+async def test_a_connection_that_was_ended_is_noticed_by_nobody(account: Any, desk: WorkerContext) -> None:
     for number in range(1, 4):
         await account.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -77,7 +77,7 @@ async def test_a_connection_that_was_ended_is_noticed_by_nobody(account: Any, de
         assert (await desk.send(account, "customer")).message.seq == number
 
 
-async def test_a_locked_table_is_unavailable_for_all_and_soon(account: Any, desk: Desk) -> None:
+async def test_a_locked_table_is_unavailable_for_all_and_soon(account: Any, desk: WorkerContext) -> None:
     async with await psycopg.AsyncConnection.connect(account.url) as connection:
         await connection.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
         answers = await desk.at_once(*(desk.send(account, "customer") for _ in range(3)))
@@ -87,7 +87,7 @@ async def test_a_locked_table_is_unavailable_for_all_and_soon(account: Any, desk
 
 @pytest.mark.parametrize("who", ["agent", "customer", "viewer"])
 async def test_who_was_disabled_stores_nothing_whatever_the_process_believes(
-    account: Any, foreign: Any, desk: Desk, who: str
+    account: Any, foreign: Any, desk: WorkerContext, who: str
 ) -> None:
     for disable in (
         "UPDATE contacts SET active = false WHERE id = %(id)s",
@@ -100,7 +100,7 @@ async def test_who_was_disabled_stores_nothing_whatever_the_process_believes(
 
 
 async def test_a_batch_is_bounded_in_number_and_bytes(
-    account: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    account: Any, desk: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(message_writer, "BATCH", 4)
     await asyncio.gather(*(desk.send(account, "customer") for _ in range(10)))
@@ -114,7 +114,7 @@ async def test_a_batch_is_bounded_in_number_and_bytes(
         await desk.send(account, "customer")
 
 
-async def test_what_was_told_is_forgotten_with_the_next_batch_or_without_one(account: Any, desk: Desk) -> None:
+async def test_what_was_told_is_forgotten_with_the_next_batch_or_without_one(account: Any, desk: WorkerContext) -> None:
     sent = [await desk.send(account, "customer") for _ in range(4)]
     desk.forgettable = [(account.id, one.message.id) for one in sent[:2]]
     await desk.send(account, "agent")
@@ -124,7 +124,7 @@ async def test_what_was_told_is_forgotten_with_the_next_batch_or_without_one(acc
     assert [row[2] for row in await told_of(account)] == [5]
 
 
-async def test_what_could_not_be_forgotten_is_tried_again(account: Any, desk: Desk) -> None:
+async def test_what_could_not_be_forgotten_is_tried_again(account: Any, desk: WorkerContext) -> None:
     sent = await desk.send(account, "customer")
     desk.forgettable = [(account.id, sent.message.id)]
     async with await psycopg.AsyncConnection.connect(account.url) as connection:

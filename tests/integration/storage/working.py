@@ -17,7 +17,7 @@ TERMS: dict[str, Any] = {"lease_seconds": 30, "deadline_seconds": 60}
 MAX_ATTEMPTS = 2
 
 
-class Desk:
+class WorkerContext:
     """One account with the relay and a worker beside it."""
 
     def __init__(self, account: Any, relay: Database, worker: Database) -> None:
@@ -88,11 +88,11 @@ async def claim(tx: Transaction, *refs: runs.Ref, delivery: UUID | None = None) 
 
 
 @asynccontextmanager
-async def working(account: Any) -> AsyncIterator[Desk]:
+async def working(account: Any) -> AsyncIterator[WorkerContext]:
     relay = Database(account.url, role="hummdesk_relay", size=2, timeout=5)
     await relay.open()
     worker = Database(account.url, role="hummdesk_worker", size=10, timeout=5)
     await worker.open()
-    yield Desk(account, relay, worker)
+    yield WorkerContext(account, relay, worker)
     await relay.close()
     await worker.close()

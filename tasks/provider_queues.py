@@ -9,30 +9,30 @@ from hummdesk.core.broker import QUEUES, TASKS, Queue
 from hummdesk.storage import accounts
 from hummdesk.storage.runs import Kind, Ref
 from tasks.app import app
-from tasks.child import Desk
+from tasks.context import WorkerContext
 
 
-async def pass_on(desk: Desk, refs: Sequence[Ref], *, kind: Kind, here: str) -> list[Ref]:
+async def pass_on(worker: WorkerContext, refs: Sequence[Ref], *, kind: Kind, here: str) -> list[Ref]:
     """Those that are to be tried `here`, in the queue by this name of the broker.
 
     What is passed on is not claimed. If it is lost with the broker, the relay publishes it anew.
     """
-    outside = desk.settings.providers[1:]
+    outside = worker.settings.providers[1:]
     if not outside or here != QUEUES[kind]:
         return list(refs)
-    providers = await _providers(desk, refs)
+    providers = await _providers(worker, refs)
     for provider in outside:
         if theirs := [ref for ref in refs if providers[ref[0]] == provider]:
             await asyncio.to_thread(_send, theirs, kind, provider)
     return [ref for ref in refs if providers[ref[0]] not in outside]
 
 
-async def _providers(desk: Desk, refs: Sequence[Ref]) -> dict[UUID, str]:
+async def _providers(worker: WorkerContext, refs: Sequence[Ref]) -> dict[UUID, str]:
     """By account, who answers for it."""
     wanted = {account_id for account_id, _ in refs}
-    async with desk.database.accounts(wanted) as tx:
+    async with worker.database.accounts(wanted) as tx:
         chosen = await accounts.providers(tx, wanted)
-    return {account_id: chosen.get(account_id) or desk.settings.ai_provider for account_id in wanted}
+    return {account_id: chosen.get(account_id) or worker.settings.ai_provider for account_id in wanted}
 
 
 def _send(refs: Sequence[Ref], kind: Kind, provider: str) -> None:

@@ -33,9 +33,9 @@ from hummdesk.storage import runs as jobs
 from hummdesk.storage.runs import Job, Kind, Outcome, Ref, Settled, Verdict
 from tasks.app import app
 from tasks.backoff import backoff_seconds
-from tasks.child import Desk, child
-from tasks.passing import pass_on
-from tasks.step import Stepwise
+from tasks.context import WorkerContext, child
+from tasks.provider_queues import pass_on
+from tasks.watchdog import Stepwise
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -97,26 +97,26 @@ class Run(ABC):
     """How many earlier messages of the conversation it looks at."""
 
     @abstractmethod
-    async def prepare(self, desk: Desk, going: Sequence[Job]) -> Find:
+    async def prepare(self, worker: WorkerContext, going: Sequence[Job]) -> Find:
         """Fetch what these need together; what is given asks the provider for one of them, and holds no transaction."""
 
-    async def attempt(self, desk: Desk, refs: Sequence[Ref], *, delivery: UUID, redelivered: bool) -> None:
+    async def attempt(self, worker: WorkerContext, refs: Sequence[Ref], *, delivery: UUID, redelivered: bool) -> None:
         """One try of each, but of those that another worker is at, that have ended or whose time is over.
 
         When all is stored and told, raises RunsFailed or Retry if that is what became of some, for Flower to show.
         """
-        claimed = await _patiently(desk, lambda: self._claim(desk, refs, delivery, redelivered))
+        claimed = await _patiently(worker, lambda: self._claim(worker, refs, delivery, redelivered))
         going = [job for job in claimed if not self._is_idle(job)]
         idle = [Verdict(job=job, status="done", outcome="superseded") for job in claimed if self._is_idle(job)]
         # With each try: one that was killed in between may have told nobody. It is heard once, and before what follows.
         telling = asyncio.gather(
-            *(desk.broadcast.ai_processing_started(**_about(job), kind=self.kind, run_id=job.id) for job in going)
+            *(worker.broadcast.ai_processing_started(**_about(job), kind=self.kind, run_id=job.id) for job in going)
         )
         outcomes = Counter[str]()
         if idle:
-            outcomes += await self._settle(desk, [Try(verdict, 0.0) for verdict in idle])
+            outcomes += await self._settle(worker, [Try(verdict, 0.0) for verdict in idle])
         if going:
-            outcomes += await self._try_all(desk, going)
+            outcomes += await self._try_all(worker, going)
         await telling
         if outcomes["failed"]:
             raise RunsFailed(f"{outcomes['failed']} of {len(refs)}")
@@ -127,35 +127,35 @@ class Run(ABC):
         """Whether nobody would look at what it finds."""
         return self.kind == "draft" and job.overtaken
 
-    async def _claim(self, desk: Desk, refs: Sequence[Ref], delivery: UUID, redelivered: bool) -> list[Job]:
+    async def _claim(self, worker: WorkerContext, refs: Sequence[Ref], delivery: UUID, redelivered: bool) -> list[Job]:
         """A claim that PostgreSQL has forgotten did not happen: what comes of it is not stored."""
-        async with desk.database.accounts((account_id for account_id, _ in refs), lasting=False) as tx:
+        async with worker.database.accounts((account_id for account_id, _ in refs), lasting=False) as tx:
             if redelivered:
                 await jobs.hand_back(tx, refs, delivery=delivery)
-            lease = lease_seconds(desk.settings)
+            lease = lease_seconds(worker.settings)
             return await jobs.claim(tx, refs, delivery=delivery, lease_seconds=lease, turns=self.turns)
 
-    async def _try_all(self, desk: Desk, going: Sequence[Job]) -> Counter[str]:
+    async def _try_all(self, worker: WorkerContext, going: Sequence[Job]) -> Counter[str]:
         try:
-            find = await self.prepare(desk, going)
+            find = await self.prepare(worker, going)
         except Exception as fault:
-            return await self._settle(desk, [Try(self._failed(desk, job, fault), 0.0) for job in going])
+            return await self._settle(worker, [Try(self._failed(worker, job, fault), 0.0) for job in going])
         outcomes = Counter[str]()
-        trying = {asyncio.create_task(self._try(desk, job, find)) for job in going}
+        trying = {asyncio.create_task(self._try(worker, job, find)) for job in going}
         while trying:
             ready, trying = await asyncio.wait(trying, return_when=asyncio.FIRST_COMPLETED)
-            outcomes += await self._settle(desk, [task.result() for task in ready])
+            outcomes += await self._settle(worker, [task.result() for task in ready])
         return outcomes
 
-    async def _try(self, desk: Desk, job: Job, find: Find) -> Try:
+    async def _try(self, worker: WorkerContext, job: Job, find: Find) -> Try:
         began = time.perf_counter()
-        limit = desk.settings.ai_soft_limit_seconds
+        limit = worker.settings.ai_soft_limit_seconds
         with bound_contextvars(account_id=str(job.account_id), run_id=str(job.id)):
             try:
                 async with asyncio.timeout(limit):
                     found = await Stepwise(find(job), seconds=min(limit, STEP_SECONDS))
             except Exception as fault:
-                verdict = self._failed(desk, job, fault)
+                verdict = self._failed(worker, job, fault)
             else:
                 verdict = Verdict(
                     job=job,
@@ -166,59 +166,61 @@ class Run(ABC):
                 )
         return Try(verdict, time.perf_counter() - began)
 
-    def _failed(self, desk: Desk, job: Job, fault: Exception) -> Verdict:
+    def _failed(self, worker: WorkerContext, job: Job, fault: Exception) -> Verdict:
         failure = next(failure for kind, failure in FAILURES if isinstance(fault, kind))
         metrics.ERRORS.labels(where="ai", code=failure.code).inc()
         code = fault.code if isinstance(fault, ProviderError) else failure.code
         log.warning("AI run failed", extra={"kind": self.kind, "attempt": job.attempts, "code": code}, exc_info=fault)
-        if failure.permanent or job.attempts >= desk.settings.ai_max_attempts:
+        if failure.permanent or job.attempts >= worker.settings.ai_max_attempts:
             return Verdict(job=job, status="failed", error=failure.message)
-        delay = backoff_seconds(desk.settings, job.attempts, fault)
+        delay = backoff_seconds(worker.settings, job.attempts, fault)
         return Verdict(job=job, status="pending", error=failure.message, delay_seconds=delay)
 
-    async def _settle(self, desk: Desk, tries: Sequence[Try]) -> Counter[str]:
+    async def _settle(self, worker: WorkerContext, tries: Sequence[Try]) -> Counter[str]:
         """Store together, or if that fails because of one of them, each for itself; tell; how many came to what."""
         try:
-            settled = await _patiently(desk, lambda: self._store(desk, tries))
+            settled = await _patiently(worker, lambda: self._store(worker, tries))
         except Unavailable:
             raise
         except Exception as fault:
             if len(tries) > 1:
-                return sum([await self._settle(desk, [one]) for one in tries], Counter[str]())
-            unstorable = self._failed(desk, tries[0].verdict.job, fault)
+                return sum([await self._settle(worker, [one]) for one in tries], Counter[str]())
+            unstorable = self._failed(worker, tries[0].verdict.job, fault)
             tries = [Try(unstorable, tries[0].seconds)]
-            settled = await _patiently(desk, lambda: self._store(desk, tries))
-        await self._tell(desk, tries, settled)
-        return self._count(desk, tries, settled)
+            settled = await _patiently(worker, lambda: self._store(worker, tries))
+        await self._tell(worker, tries, settled)
+        return self._count(worker, tries, settled)
 
-    async def _store(self, desk: Desk, tries: Sequence[Try]) -> Settled:
+    async def _store(self, worker: WorkerContext, tries: Sequence[Try]) -> Settled:
         verdicts = [one.verdict for one in tries]
-        async with desk.database.accounts(verdict.job.account_id for verdict in verdicts) as tx:
-            return await jobs.settle(tx, verdicts, quiet_seconds=desk.settings.ai_quiet_seconds)
+        async with worker.database.accounts(verdict.job.account_id for verdict in verdicts) as tx:
+            return await jobs.settle(tx, verdicts, quiet_seconds=worker.settings.ai_quiet_seconds)
 
-    def _count(self, desk: Desk, tries: Sequence[Try], settled: Settled) -> Counter[str]:
+    def _count(self, worker: WorkerContext, tries: Sequence[Try], settled: Settled) -> Counter[str]:
         outcomes: dict[UUID, str] = {ended.id: ended.outcome or "failed" for ended in settled.ended}
         outcomes |= dict.fromkeys(settled.again, "retried")
         for one in tries:
             job = one.verdict.job
             outcome = outcomes.get(job.id, "overtaken")
-            provider = (one.verdict.payload or {}).get("provider") or desk.adviser.chosen(job)
+            provider = (one.verdict.payload or {}).get("provider") or worker.adviser.chosen(job)
             seconds = metrics.AI_SECONDS.labels(type=self.kind, provider=provider, outcome=outcome)
             seconds.observe(one.seconds)
             log.debug("AI run ended", extra={"kind": self.kind, "outcome": outcome, "run_id": str(job.id)})
         return Counter(outcomes.get(one.verdict.job.id, "overtaken") for one in tries)
 
-    async def _tell(self, desk: Desk, tries: Sequence[Try], settled: Settled) -> None:
+    async def _tell(self, worker: WorkerContext, tries: Sequence[Try], settled: Settled) -> None:
         """Tell, then note that it is told: what happens to this process in between, the relay tells it again."""
         changed: dict[UUID, list[UUID]] = {}
         for account_id, conversation_id in settled.reprioritized:
             changed.setdefault(account_id, []).append(conversation_id)
         for account_id, ids in changed.items():
-            await announce_updates(desk.broadcast, partial(_patiently, desk, partial(_views, desk, account_id, ids)))
+            await announce_updates(
+                worker.broadcast, partial(_patiently, worker, partial(_views, worker, account_id, ids))
+            )
         if settled.ended:
             payloads = {one.verdict.job.id: one.verdict.payload for one in tries}
-            await announce(desk.broadcast, [(ended, payloads.get(ended.id)) for ended in settled.ended])
-            await _patiently(desk, lambda: _note(desk, [ended.ref for ended in settled.ended]))
+            await announce(worker.broadcast, [(ended, payloads.get(ended.id)) for ended in settled.ended])
+            await _patiently(worker, lambda: _note(worker, [ended.ref for ended in settled.ended]))
 
 
 def register(run: Run) -> None:
@@ -230,20 +232,20 @@ def register(run: Run) -> None:
         delivery = self.request.delivery_info or {}
         again = bool(delivery.get("redelivered"))
 
-        async def work(desk: Desk) -> None:
+        async def work(worker: WorkerContext) -> None:
             queue = delivery.get("routing_key", "")
-            if ours := await _patiently(desk, lambda: pass_on(desk, refs, kind=run.kind, here=queue)):
-                await run.attempt(desk, ours, delivery=UUID(self.request.id), redelivered=again)
+            if ours := await _patiently(worker, lambda: pass_on(worker, refs, kind=run.kind, here=queue)):
+                await run.attempt(worker, ours, delivery=UUID(self.request.id), redelivered=again)
 
         child().run(work)
 
 
-async def _patiently(desk: Desk, write: Callable[[], Awaitable[T]]) -> T:
+async def _patiently(worker: WorkerContext, write: Callable[[], Awaitable[T]]) -> T:
     """Wait for PostgreSQL as long as the hard limit allows; then the lease runs out, and the relay sees to it.
 
     Repeating a transaction that had been committed unnoticed does nothing: its runs are no longer running.
     """
-    until = time.monotonic() + (desk.settings.ai_hard_limit_seconds - desk.settings.ai_soft_limit_seconds) / 2
+    until = time.monotonic() + (worker.settings.ai_hard_limit_seconds - worker.settings.ai_soft_limit_seconds) / 2
     while True:
         try:
             return await write()
@@ -253,13 +255,13 @@ async def _patiently(desk: Desk, write: Callable[[], Awaitable[T]]) -> T:
             await asyncio.sleep(DATABASE_RETRY_SECONDS)
 
 
-async def _views(desk: Desk, account_id: UUID, ids: list[UUID]) -> list[Conversation]:
-    async with desk.database.account(account_id) as tx:
+async def _views(worker: WorkerContext, account_id: UUID, ids: list[UUID]) -> list[Conversation]:
+    async with worker.database.account(account_id) as tx:
         return await conversations.all_as_staff(tx, ids=ids)
 
 
-async def _note(desk: Desk, refs: Sequence[Ref]) -> int:
-    async with desk.database.accounts((account_id for account_id, _ in refs), lasting=False) as tx:
+async def _note(worker: WorkerContext, refs: Sequence[Ref]) -> int:
+    async with worker.database.accounts((account_id for account_id, _ in refs), lasting=False) as tx:
         return await jobs.announced(tx, refs)
 
 

@@ -1,6 +1,6 @@
 """Who answers a run: the provider of its account, or the embedded one where that cannot.
 
-Tries belong to the run (tasks/base.py): what may be tried again is raised from here, as long as another try can come in
+Tries belong to the run (tasks/run.py): what may be tried again is raised from here, as long as another try can come in
 time. What cannot be made good is answered by the embedded provider, and marked.
 """
 

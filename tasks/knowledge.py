@@ -6,16 +6,16 @@ from uuid import UUID
 from hummdesk.ai import knowledge_base
 from hummdesk.core.broker import UPDATE_KNOWLEDGE
 from tasks.app import app
-from tasks.child import Desk, child
+from tasks.context import WorkerContext, child
 
 
 @app.task(name=UPDATE_KNOWLEDGE)
 def index(account_id: str) -> None:
     """One batch, and the next one as a task of its own, so that one account's thousands hold no other's up."""
 
-    async def work(desk: Desk) -> None:
-        more = await knowledge_base.learn(desk.database, UUID(account_id))
-        if await knowledge_base.index(desk.database, UUID(account_id)) or more:
+    async def work(worker: WorkerContext) -> None:
+        more = await knowledge_base.learn(worker.database, UUID(account_id))
+        if await knowledge_base.index(worker.database, UUID(account_id)) or more:
             order(account_id)
 
     child().run(work)

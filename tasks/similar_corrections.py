@@ -16,7 +16,7 @@ from hummdesk.ai.text import plain
 from hummdesk.storage import corrections
 from hummdesk.storage.corrections import Corrected
 from hummdesk.storage.runs import Job
-from tasks.child import Desk
+from tasks.context import WorkerContext
 
 Versions = Mapping[UUID, datetime]
 """Of each account that has corrections, what changes with them."""
@@ -54,11 +54,11 @@ class _Memory:
 _memories: OrderedDict[UUID, _Memory] = OrderedDict()
 
 
-async def nearest(desk: Desk, jobs: Sequence[Job], versions: Versions) -> dict[UUID, tuple[Correction, ...]]:
+async def nearest(worker: WorkerContext, jobs: Sequence[Job], versions: Versions) -> dict[UUID, tuple[Correction, ...]]:
     """By run, of those whose account has corrections; the texts are compared by their embeddings."""
     for account_id, version in versions.items():
         if account_id not in _memories or _memories[account_id].version != version:
-            _memories[account_id] = await _load(desk, account_id, version)
+            _memories[account_id] = await _load(worker, account_id, version)
         _memories.move_to_end(account_id)
         if len(_memories) > ACCOUNTS:
             _memories.popitem(last=False)
@@ -71,9 +71,9 @@ async def nearest(desk: Desk, jobs: Sequence[Job], versions: Versions) -> dict[U
     }
 
 
-async def _load(desk: Desk, account_id: UUID, version: datetime) -> _Memory:
+async def _load(worker: WorkerContext, account_id: UUID, version: datetime) -> _Memory:
     """Makes the vectors that are missing or of another model, and keeps them."""
-    async with desk.database.accounts([account_id]) as tx:
+    async with worker.database.accounts([account_id]) as tx:
         found = await corrections.newest(tx, account_id, most=REMEMBERED)
         known = {one.message_id: one.vector for one in found if one.vector and one.model == embedding.MODEL}
         missing = [one for one in found if one.message_id not in known]

@@ -14,12 +14,12 @@ from hummdesk.core.config import Settings
 from hummdesk.publish import broadcast
 from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.storage.database import Database
-from tasks.adviser import Adviser
 from tasks.app import settings
+from tasks.provider_choice import Adviser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class WorkerContext:
     settings: Settings
     database: Database
     broadcast: BroadcastService
@@ -30,16 +30,16 @@ class Child:
     def __init__(self, settings: Settings) -> None:
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._held = AsyncExitStack()
-        self._desk = self._runner.run(self._open(settings))
+        self._context = self._runner.run(self._open(settings))
 
-    def run(self, work: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
-        self._runner.run(work(self._desk))
+    def run(self, work: Callable[[WorkerContext], Coroutine[Any, Any, None]]) -> None:
+        self._runner.run(work(self._context))
 
     def close(self) -> None:
         self._runner.run(self._held.aclose())
         self._runner.close()
 
-    async def _open(self, settings: Settings) -> Desk:
+    async def _open(self, settings: Settings) -> WorkerContext:
         database = Database(
             settings.postgres, role="hummdesk_worker", size=2, timeout=settings.db_timeout_seconds, hurried=True
         )
@@ -47,7 +47,7 @@ class Child:
         self._held.push_async_callback(database.close)
         adviser = Adviser(settings, database)
         self._held.push_async_callback(adviser.close)
-        return Desk(
+        return WorkerContext(
             settings=settings,
             database=database,
             broadcast=await self._held.enter_async_context(broadcast.from_settings(settings)),
