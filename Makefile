@@ -13,7 +13,7 @@ help: ## what there is to make
 run: $(READY) web ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
 	@exec $(BIN)/python -m hummdesk up $(ARGS)
 
-test: $(READY) web haproxy chromium prometheus ## every test (ARGS="tests/house -k token -n 0" for some)
+test: $(READY) web haproxy chromium prometheus ## every test (ARGS="tests/system/dev -k token -n 0" for some)
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 coverage: ## every test, and which lines they reach in all processes, which takes twice the processor's time
@@ -32,7 +32,7 @@ prometheus: # its promtool, for the tests of deploy/prometheus/, which say so if
 		|| { apt-get -qq update; apt-get -qq install -y --no-install-recommends prometheus; } >/dev/null 2>&1 || true
 
 chaos: $(READY) ## every fault of the catalogue, at its full size, in 20 minutes (ARGS="-k redis" for some)
-	@CHAOS=full $(BIN)/python -m pytest tests/chaos $(ARGS)
+	@CHAOS=full $(BIN)/python -m pytest tests/system/chaos $(ARGS)
 
 web: $(READY) $(PAGES) ## the pages, built from web/ into hummdesk/web/
 

@@ -1,8 +1,0 @@
-import pytest
-
-from tests.js.node import Node, installed
-
-
-@pytest.fixture(scope="session")
-def node() -> Node:
-    return installed()

@@ -1,0 +1,169 @@
+"""Two real processes on one port, without anything sticky before them."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+import socketio
+
+from tests.integration.engine.conftest import WorkerContext, heard
+
+CLIENTS = 200
+LONG = "x" * 70_000
+"""Longer than what Sanic reads before it handles a request."""
+
+
+@dataclass
+class Workers:
+    port: int
+    directory: Path
+    processes: list[asyncio.subprocess.Process]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def desk(self, http: aiohttp.ClientSession) -> WorkerContext:
+        return WorkerContext(f"{self.url}/socket.io/", http)
+
+    async def start(self) -> None:
+        marks = len(list(self.directory.iterdir()))
+        command = [sys.executable, "-m", "tests.integration.engine.worker", str(self.port), str(self.directory)]
+        self.processes.append(await asyncio.create_subprocess_exec(*command))
+        async with asyncio.timeout(20):
+            while len(list(self.directory.iterdir())) == marks:
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def working(directory: Path) -> AsyncIterator[Workers]:
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reserved.bind(("127.0.0.1", 0))
+        workers = Workers(reserved.getsockname()[1], directory, [])
+        try:
+            await workers.start()
+            await workers.start()
+            yield workers
+        finally:
+            for process in workers.processes:
+                if process.returncode is None:
+                    process.terminate()
+                await process.wait()
+
+
+@pytest.fixture(scope="module")
+async def workers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workers]:
+    async with working(tmp_path_factory.mktemp("p")) as workers:
+        yield workers
+
+
+def connector(kind: str) -> aiohttp.TCPConnector:
+    """New connections for every request, or few ones that every session uses."""
+    return aiohttp.TCPConnector(force_close=True, limit=0) if kind == "new" else aiohttp.TCPConnector(limit=0)
+
+
+async def polled(desk: WorkerContext, sid: str, wanted: str) -> str:
+    while True:
+        status, payload = await desk.poll(sid)
+        assert status == 200, payload
+        for packet in payload.split("\x1e"):
+            if packet.startswith(wanted):
+                return packet
+            if packet == "2":
+                assert await desk.post(sid, "3") == (200, "ok")
+
+
+async def poll_only(desk: WorkerContext, number: int) -> int:
+    sid = await desk.open()
+    assert await desk.post(sid, "40") == (200, "ok")
+    await polled(desk, sid, "40")
+    pids = set()
+    for turn in range(5):
+        data = LONG if number % 20 == 0 and turn == 3 else f"{number}-{turn}"
+        assert await desk.post(sid, f'42{turn}["whoami","{data}"]') == (200, "ok")
+        pid, echo = json.loads((await polled(desk, sid, f"43{turn}"))[3:])
+        assert echo == data
+        pids.add(pid)
+    assert await desk.post(sid, "1") == (200, "ok")
+    return int(pids.pop()) if len(pids) == 1 else 0
+
+
+async def upgrade(desk: WorkerContext, number: int) -> int:
+    sid = await desk.open()
+    assert await desk.post(sid, "40") == (200, "ok")
+    await polled(desk, sid, "40")
+    websocket = await desk.upgraded(sid)
+    await websocket.send_str(f'427["whoami",{number}]')
+    pid, echo = json.loads((await heard(websocket))[3:])
+    assert echo == number
+    await websocket.close()
+    return int(pid)
+
+
+@pytest.mark.parametrize("connections", ["new", "kept"])
+@pytest.mark.parametrize("client", [poll_only, upgrade])
+async def test_every_request_finds_its_session(workers: Workers, client: type, connections: str) -> None:
+    async with aiohttp.ClientSession(connector=connector(connections)) as http:
+        desk = workers.desk(http)
+        pids = await asyncio.gather(*(client(desk, number) for number in range(CLIENTS)))
+    assert set(pids) == {process.pid for process in workers.processes}
+
+
+async def test_a_clients_library(workers: Workers) -> None:
+    for transports in (["polling"], ["polling", "websocket"]):
+        clients = [socketio.AsyncClient(reconnection=False) for _ in range(10)]
+        await asyncio.gather(*(client.connect(workers.url, transports=transports) for client in clients))
+        answers = await asyncio.gather(*(client.call("whoami", 1) for client in clients))
+        assert {pid for pid, _ in answers} <= {process.pid for process in workers.processes}
+        await asyncio.gather(*(client.disconnect() for client in clients))
+
+
+async def test_a_body_that_comes_later_and_requests_after_it(workers: Workers) -> None:
+    """What arrives after a connection was handed over reaches its new owner; it goes on serving other requests."""
+    async with aiohttp.ClientSession(connector=connector("new")) as http:
+        desk = workers.desk(http)
+        for _ in range(10):
+            sid = await desk.open()
+            reader, writer = await asyncio.open_connection("127.0.0.1", workers.port)
+            head = (
+                f"POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+            )
+            for piece in (head[:50], head[50:], "4", "0"):
+                writer.write(piece.encode())
+                await asyncio.sleep(0.01)
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+            writer.write(b"GET /pid HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+
+
+async def test_unknown_sessions(workers: Workers) -> None:
+    (workers.directory / "deadbeef").touch()
+    marks = [path.name for path in workers.directory.iterdir()]
+    async with aiohttp.ClientSession(connector=connector("new")) as http:
+        for sid in (*(mark + "A" * 20 for mark in marks), "A" * 28, "../../" + "A" * 20, "short", "é" * 20):
+            status, body = await workers.desk(http).poll(sid)
+            assert (status, json.loads(body)["code"]) == (400, 1)
+
+
+async def test_a_worker_that_was_killed(tmp_path: Path) -> None:
+    async with working(tmp_path) as workers, aiohttp.ClientSession(connector=connector("new")) as http:
+        desk = workers.desk(http)
+        sids = await asyncio.gather(*(desk.open() for _ in range(40)))
+        victim = workers.processes[0]
+        victim.send_signal(signal.SIGKILL)
+        await victim.wait()
+        polls = await asyncio.gather(*(desk.poll(sid) for sid in sids))
+        lost = [body for status, body in polls if status != 200]
+        assert 0 < len(lost) < 40
+        assert {json.loads(body)["code"] for body in lost} == {1}
+        assert len(list(tmp_path.iterdir())) == 1

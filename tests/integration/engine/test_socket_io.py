@@ -1,0 +1,260 @@
+"""What https://github.com/socketio/socket.io-protocol asks of a server, on the wire."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hummdesk.engine import SocketIOServer
+from tests.integration.engine.conftest import WorkerContext, heard, serving
+
+CONNECT_SECONDS = 0.25
+
+
+@pytest.fixture
+async def server(times: dict[str, float]) -> SocketIOServer:
+    """The application of the protocol's own tests, with handlers by name."""
+    server = SocketIOServer(**times, connect_timeout=CONNECT_SECONDS, cors_allowed_origins="*")
+
+    async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        namespace = "/" if "sid" not in environ else "/custom"
+        await server.emit("auth", auth or {}, to=sid, namespace=namespace)
+
+    async def connect_custom(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        await server.emit("auth", auth or {}, to=sid, namespace="/custom")
+
+    async def message(sid: str, *arguments: Any) -> None:
+        await server.emit("message-back", arguments, to=sid)
+
+    async def acknowledged(sid: str, *arguments: Any) -> tuple[Any, ...]:
+        return arguments
+
+    async def asked(sid: str) -> None:
+        answer = await server.call("question", ("a", b"\x01"), to=sid, timeout=2)
+        await server.emit("answer", answer, to=sid)
+
+    server.on("connect", connect)
+    server.on("connect", connect_custom, namespace="/custom")
+    server.on("message", message)
+    server.on("message-with-ack", acknowledged)
+    server.on("ask-me", asked)
+    return server
+
+
+@pytest.fixture
+async def desk(server: SocketIOServer, http: aiohttp.ClientSession) -> AsyncIterator[WorkerContext]:
+    async with serving(server, "socket.io") as url:
+        yield WorkerContext(f"{url}/socket.io/", http)
+
+
+@pytest.fixture
+async def websocket(desk: WorkerContext) -> aiohttp.ClientWebSocketResponse:
+    """Open, without a namespace."""
+    websocket = await desk.websocket()
+    assert (await heard(websocket)).startswith("0{")
+    return websocket
+
+
+@pytest.fixture
+async def connected(websocket: aiohttp.ClientWebSocketResponse) -> aiohttp.ClientWebSocketResponse:
+    """In the main namespace."""
+    await websocket.send_str("40")
+    assert {(await heard(websocket))[:2], (await heard(websocket))[:2]} == {"40", "42"}
+    return websocket
+
+
+async def hears(websocket: aiohttp.ClientWebSocketResponse, *expected: str | bytes) -> None:
+    assert [await heard(websocket) for _ in expected] == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("packet", "namespace", "auth"),
+    [
+        ("40", "", {}),
+        ("40{}", "", {}),
+        ('40{"token":"123"}', "", {"token": "123"}),
+        ("40/custom,", "/custom,", {}),
+        ("40/custom", "/custom,", {}),
+        ('40/custom,{"token":"abc"}', "/custom,", {"token": "abc"}),
+        ("40/custom?foo=bar,", "/custom,", {}),
+    ],
+)
+async def test_connecting(websocket: Any, packet: str, namespace: str, auth: dict[str, str]) -> None:
+    await websocket.send_str(packet)
+    packets = sorted([await heard(websocket), await heard(websocket)])
+    assert packets[0].startswith(f"40{namespace}{{")
+    assert set(json.loads(packets[0].removeprefix(f"40{namespace}"))) == {"sid"}
+    assert packets[1] == f'42{namespace}["auth",{json.dumps(auth, separators=(",", ":"))}]'
+
+
+async def test_an_unknown_namespace(websocket: Any) -> None:
+    await websocket.send_str("40/random")
+    await hears(websocket, '44/random,{"message":"Invalid namespace"}')
+
+
+async def test_who_does_not_connect_in_time_is_closed(desk: WorkerContext, websocket: Any) -> None:
+    started = asyncio.get_running_loop().time()
+    polling = await desk.open()
+    assert await heard(websocket) is None
+    assert CONNECT_SECONDS - 0.05 < asyncio.get_running_loop().time() - started < CONNECT_SECONDS + 0.2
+    await desk.poll(polling)
+    assert (await desk.poll(polling))[0] == 400
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        '42["message"]',
+        '42/custom,["message"]',
+        "41",
+        '431["x"]',
+        "4abc",
+        "4",
+        "42{}",
+        "42[",
+        "42[]",
+        '42abc["message"]',
+        '42["message",NaN]',
+        "49[]",
+        "44{}",
+        '4{"a":1}',
+        "40[]",
+        '51-["message"]',
+        b"\x01",
+    ],
+)
+@pytest.mark.parametrize("is_connected", [True, False])
+async def test_malformed(websocket: Any, server: SocketIOServer, packet: str | bytes, is_connected: bool) -> None:
+    if is_connected:
+        await websocket.send_str("40")
+        assert await heard(websocket)
+        assert await heard(websocket)
+    if packet in ('42["message"]', "41", '431["x"]') and is_connected:
+        return
+    await (websocket.send_str(packet) if isinstance(packet, str) else websocket.send_bytes(packet))
+    assert await heard(websocket) is None
+    await server.settle()
+    assert not server.eio.sockets
+    assert not server.manager.rooms
+    assert not server.environ
+
+
+@pytest.mark.parametrize(
+    "packets",
+    [
+        ["40"],
+        ['452-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]', b"\x01", '42["message"]'],
+        ['451-["message",{"_placeholder":true,"num":7}]', b"\x01"],
+        ['451-["message",{"_placeholder":true,"num":"0"}]', b"\x01"],
+        ['452147483647-["message"]'],
+        ['42["connect"]'],
+        ['42["disconnect"]'],
+        ["42[{}]"],
+        ["42[[1]]"],
+        ['42["message",' + "[" * 20_000 + "]" * 20_000 + "]"],
+    ],
+)
+async def test_malformed_when_connected(connected: Any, server: SocketIOServer, packets: list[str | bytes]) -> None:
+    for packet in packets:
+        await (connected.send_str(packet) if isinstance(packet, str) else connected.send_bytes(packet))
+    assert await heard(connected) is None
+    await server.settle()
+    assert not server._binary_packet
+
+
+async def test_disconnecting_from_the_main_namespace(connected: Any, server: SocketIOServer) -> None:
+    reasons: list[str] = []
+    server.on("disconnect", lambda sid, reason: reasons.append(reason))
+    await connected.send_str("41")
+    await connected.send_str("40")
+    assert (await heard(connected))[:2] in ("40", "42")
+    assert reasons == ["client disconnect"]
+
+
+async def test_disconnecting_from_a_custom_namespace(connected: Any) -> None:
+    await connected.send_str("40/custom")
+    assert await heard(connected)
+    assert await heard(connected)
+    await connected.send_str("41/custom")
+    await connected.send_str('42["message","message to main namespace"]')
+    await hears(connected, '42["message-back","message to main namespace"]')
+
+
+async def test_events(connected: Any) -> None:
+    await connected.send_str('42["message",1,"2",{"3":[true]}]')
+    await hears(connected, '42["message-back",1,"2",{"3":[true]}]')
+
+
+async def test_acknowledgements(connected: Any) -> None:
+    await connected.send_str('42456["message-with-ack",1,"2",{"3":[false]}]')
+    await hears(connected, '43456[1,"2",{"3":[false]}]')
+    await connected.send_str('420["message-with-ack"]')
+    await hears(connected, "430[]")
+    await connected.send_str("437[]")
+    await connected.send_str('421["message-with-ack"]')
+    await hears(connected, "431[]")
+
+
+async def test_binary_events(connected: Any) -> None:
+    await connected.send_str('452-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]')
+    await connected.send_bytes(b"\x01\x02\x03")
+    await connected.send_bytes(b"\x04\x05\x06")
+    await hears(
+        connected,
+        '452-["message-back",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]',
+        b"\x01\x02\x03",
+        b"\x04\x05\x06",
+    )
+
+
+async def test_binary_acknowledgements(connected: Any) -> None:
+    await connected.send_str('452-789["message-with-ack",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]')
+    await connected.send_bytes(b"\x01\x02\x03")
+    await connected.send_bytes(b"\x04\x05\x06")
+    await hears(
+        connected,
+        '462-789[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]',
+        b"\x01\x02\x03",
+        b"\x04\x05\x06",
+    )
+
+
+@pytest.mark.parametrize("binary", [True, False])
+async def test_the_server_asks(connected: Any, binary: bool) -> None:
+    await connected.send_str('42["ask-me"]')
+    await hears(connected, '451-1["question","a",{"_placeholder":true,"num":0}]', b"\x01")
+    if binary:
+        await connected.send_str('461-1[{"_placeholder":true,"num":0}]')
+        await connected.send_bytes(b"\x02")
+        await hears(connected, '451-["answer",{"_placeholder":true,"num":0}]', b"\x02")
+    else:
+        await connected.send_str('431["yes"]')
+        await hears(connected, '42["answer","yes"]')
+
+
+async def test_binary_on_polling(desk: WorkerContext, server: SocketIOServer) -> None:
+    sid = await desk.open()
+    await desk.post(sid, "40")
+    await desk.poll(sid)
+    await desk.post(sid, '451-["message",{"_placeholder":true,"num":0}]\x1ebAQID')
+    content = ""
+    while "bAQID" not in content:
+        content += "\x1e" + (await desk.poll(sid))[1]
+    assert content.endswith('451-["message-back",{"_placeholder":true,"num":0}]\x1ebAQID')
+
+
+@pytest.mark.parametrize("always_connect", [True, False])
+async def test_a_refused_connect(http: aiohttp.ClientSession, always_connect: bool) -> None:
+    server = SocketIOServer(always_connect=always_connect)
+    server.on("connect", lambda sid, environ, auth: False)
+    async with serving(server, "socket.io") as url:
+        websocket = await WorkerContext(f"{url}/socket.io/", http).websocket()
+        await heard(websocket)
+        await websocket.send_str("40")
+        answers = [await heard(websocket) for _ in range(1 + always_connect)]
+        assert [answer[:2] for answer in answers] == (["40", "41"] if always_connect else ["44"])
+        await server.settle()
+        assert not server.manager.rooms

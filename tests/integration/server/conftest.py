@@ -1,0 +1,121 @@
+"""The real web process, in this process: Sanic on a port, PostgreSQL and Redis behind it."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sanic import Sanic
+
+from hummdesk.core.config import Settings
+from hummdesk.server.app import build
+from hummdesk.server.node import Node
+from tests.integration.server.accounts import Account, Client
+from tests.integration.server.reconnecting import Front, Returning, front, say
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, name: str) -> AsyncIterator[tuple[str, Node]]:
+    """A web process of these settings; its address and its node."""
+    app = build(settings, name=name)
+    app.config.TOUCHUP = False  # it rewrites Sanic itself, and cannot do so for a second application
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = await app.create_server(sock=listener, return_asyncio_server=True)
+    assert server is not None
+    await server.startup()
+    await server.before_start()
+    await server.after_start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", app.ctx.node
+    finally:
+        await server.before_stop()
+        await server.close()
+        await server.after_stop()
+        Sanic._app_registry.pop(name)
+
+
+@pytest.fixture(scope="session")
+def web_settings(settings: Settings) -> Settings:
+    """Quick where a test would wait, without limits where it would meet them."""
+    return replace(
+        settings,
+        presence_grace_seconds=0.6,
+        presence_lease_seconds=3,
+        typing_timeout_seconds=0.5,
+        auth_timeout_seconds=2.5,
+        rate_limit_events_per_second=0,
+        rate_limit_connects_per_minute=0,
+        metrics_accounts=10_000,
+    )
+
+
+@pytest.fixture(scope="session")
+async def first(web_settings: Settings) -> AsyncIterator[tuple[str, Node]]:
+    async with running(web_settings, name="first") as web:
+        yield web
+
+
+@pytest.fixture(scope="session")
+def desk_url(first: tuple[str, Node]) -> str:
+    return first[0]
+
+
+@pytest.fixture(scope="session")
+def node(first: tuple[str, Node]) -> Node:
+    return first[1]
+
+
+@pytest.fixture(scope="session")
+async def second_url(web_settings: Settings) -> AsyncIterator[str]:
+    """Another web process on the same PostgreSQL and Redis."""
+    async with running(web_settings, name="second") as (url, _):
+        yield url
+
+
+@pytest.fixture
+async def new_account(web_settings: Settings, desk_url: str) -> AsyncIterator[Callable[[], Awaitable[Account]]]:
+    made: list[Account] = []
+
+    async def make() -> Account:
+        made.append(await Account(settings=web_settings, url=desk_url).make())
+        return made[-1]
+
+    yield make
+    for account in made:
+        await account.close()
+
+
+@pytest.fixture
+async def account(new_account: Callable[[], Awaitable[Account]]) -> Account:
+    return await new_account()
+
+
+@pytest.fixture
+async def foreign(new_account: Callable[[], Awaitable[Account]]) -> Any:
+    """Another account on the same desk."""
+    return await new_account()
+
+
+@pytest.fixture
+async def sender(account: Account) -> Client:
+    return await account.connect("agent", joins=True)
+
+
+@pytest.fixture
+async def clients() -> AsyncIterator[Front]:
+    async with front() as clients:
+        yield clients
+
+
+@pytest.fixture
+async def lost(account: Account, clients: Front, sender: Client) -> Returning:
+    """The customer's connection, just cut; it had joined the conversation and heard a message."""
+    connection = await clients.connect(account.url, account.token("customer"))
+    await connection.hears("authenticated")
+    await connection.do("join_conversation", str(account.conversation))
+    await say(account, sender, "before")
+    await connection.hears("new_message", content="before")
+    connection.cut()
+    return connection

@@ -1,0 +1,347 @@
+"""Fault row 24: every event, every role, own and foreign account, joined or not: nobody hears what is not for them.
+
+Generated from the tables in hummdesk/contract/table.py: an event without an example here fails.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from hummdesk.bus.envelope import Envelope
+from hummdesk.bus.viewers import Viewers
+from hummdesk.contract.table import EVENTS, REQUESTS, Listener
+from hummdesk.core import background
+from hummdesk.core.errors import now
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Conversation, Message
+from hummdesk.publish import rooms
+from hummdesk.publish.broadcast import BroadcastService
+from hummdesk.server.node import SWEEP_SECONDS, Node
+from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account, Client
+
+PEOPLE: dict[str, frozenset[Listener]] = {
+    "viewer": frozenset({"account staff"}),
+    "colleague": frozenset({"account staff", "joined staff", "team"}),
+    "agent": frozenset({"account staff", "assignee", "team"}),
+    "customer": frozenset({"joined customer"}),
+    "stranger": frozenset(),
+}
+"""Who listens in the account, and as what; nobody of the foreign account may hear anything."""
+
+JOINED = ("colleague", "customer")
+SOCKET_EVENTS = {name for name, event in EVENTS.items() if event.heard_by == {"socket"}}
+STAFF_ONLY_FIELDS = {"reason"}
+
+
+@dataclass
+class Audience:
+    node: Node
+    account: Account
+    foreign: Account
+    here: dict[str, Client]
+    there: dict[str, Client]
+    is_quiet: bool = False
+
+    async def settled(self) -> None:
+        """Wait until whatever was published before this, or is about to be, has been delivered to everybody."""
+        while background._running:
+            await asyncio.wait(background._running)
+        listening = [(self.account, self.here), (self.foreign, self.there)]
+        for account, clients in listening:
+            everybody = tuple(rooms.person(account.people[name].id) for name in clients)
+            await self.node.emitter.emit(Envelope(account_id=account.id, event="marker", data={}, rooms=everybody))
+        for client in (*self.here.values(), *self.there.values()):
+            await client.hears("marker")
+
+    async def _askers_gone(self) -> None:
+        """Wait until those who asked in the tests before have gone offline, and that has been told."""
+        presence = self.node.context.presence
+        staying = {account.people[name].id for account in (self.account, self.foreign) for name in PEOPLE}
+        while (await presence.statuses(self.account.id) | await presence.statuses(self.foreign.id)).keys() - staying:
+            self.is_quiet = False
+            await asyncio.sleep(SWEEP_SECONDS)
+        if not self.is_quiet:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.is_quiet = True
+
+    async def begin(self) -> None:
+        """A new conversation of the customer, joined by who joins."""
+        await self._askers_gone()
+        self.account.conversation = new_id()
+        await self.account.execute(
+            "INSERT INTO conversations (account_id, id, contact_id) VALUES (%(account)s, %(id)s, %(contact)s)",
+            id=self.account.conversation,
+            contact=self.account.people["customer"].id,
+        )
+        for name in JOINED:
+            await self.here[name].do("join_conversation", str(self.account.conversation))
+        await self.settled()
+        self.forget()
+
+    def forget(self) -> None:
+        for client in (*self.here.values(), *self.there.values()):
+            client.forget()
+
+
+@pytest.fixture(scope="module")
+async def audience(first: tuple[str, Node], web_settings: Any) -> AsyncIterator[Audience]:
+    url, node = first
+    account, foreign = [await Account(settings=web_settings, url=url).make() for _ in range(2)]
+    gathered = [{name: await place.connect(name) for name in PEOPLE} for place in (account, foreign)]
+    for place, clients in zip((account, foreign), gathered, strict=True):
+        for name in JOINED:
+            await clients[name].do("join_conversation", str(place.conversation))
+        await clients["stranger"].do("join_conversation", str(place.other_conversation))
+    yield Audience(node, account, foreign, *gathered)
+    await account.close()
+    await foreign.close()
+
+
+def example(event: str, account: Account, sample: str) -> Any:
+    """A payload that the event's schema takes, about `account`'s conversation."""
+    conversation = {"conversationId": str(account.conversation)}
+    return {
+        "join_conversation": conversation,
+        "leave_conversation": conversation,
+        "send_message": conversation | {"content": sample},
+        "message_read": conversation | {"messageId": sample},
+        "typing_start": conversation,
+        "typing_stop": conversation,
+        "agent_online": None,
+        "agent_offline": None,
+        "set_agent_status": {"status": "busy"},
+        "update_conversation_status": conversation | {"status": "pending", "reason": "secret"},
+        "assign_conversation": conversation | {"agentId": str(account.people["agent"].id)},
+        "unassign_conversation": conversation | {"reason": "secret"},
+        "correct_classification": conversation | {"messageId": sample, "category": "sales", "priority": "high"},
+        "start_conversation": {"content": sample},
+        "list_conversations": {},
+        "get_messages": conversation,
+        "sync": {"conversations": {str(account.conversation): 0}},
+        "get_presence": None,
+        "get_teams": None,
+        "get_operations": None,
+        "authenticate": None,
+    }[event]
+
+
+ANSWERED_WITHOUT_ACCESS = {
+    "leave_conversation",
+    "list_conversations",
+    "agent_online",
+    "agent_offline",
+    "set_agent_status",
+}
+ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "start_conversation"}
+"""Requests that name no conversation, or change nothing of it."""
+
+
+def expected(event: str, role: str, situation: str) -> str:
+    request = REQUESTS[event]
+    if situation == "unauthenticated":
+        return "UNAUTHORIZED"
+    if role not in request.roles:
+        return "FORBIDDEN"
+    if event.startswith("typing_"):
+        return "FORBIDDEN"  # none of the askers has joined
+    if situation == "own" or event in ANSWERED_WITHOUT_ACCESS:
+        return "ok"
+    return "NOT_FOUND"
+
+
+@pytest.mark.parametrize("situation", ["own", "foreign", "not the customer's", "unauthenticated"])
+@pytest.mark.parametrize("name", ["admin", "agent", "viewer", "customer"])
+@pytest.mark.parametrize("event", [name for name in REQUESTS if name != "authenticate"])
+async def test_requests_reach_only_their_audience(audience: Audience, event: str, name: str, situation: str) -> None:
+    account = audience.account
+    if situation == "foreign":
+        asker = await audience.foreign.connect(name)
+    elif situation == "unauthenticated":
+        asker = await account.client().connect()
+    elif situation == "not the customer's" and name == "customer":
+        asker = await account.connect("stranger")
+    else:
+        asker = await account.connect(name)
+    role = audience.account.people[name].role
+    is_own = situation == "own" or (situation == "not the customer's" and name != "customer")
+    sample = await message_of(account) if event in ("message_read", "correct_classification") else "psst"
+    if event == "unassign_conversation":
+        await assign(account)
+    await audience.settled()
+    audience.forget()
+
+    answer = await asker.ask(event, example(event, account, sample))
+    outcome = "ok" if answer["ok"] else answer["error"]["code"]
+    assert outcome == expected(event, role, "own" if is_own else situation)
+    await audience.settled()
+    for person, client in audience.here.items():
+        kinds = PEOPLE[person]
+        for heard, payload in client.heard:
+            assert EVENTS[heard].heard_by & kinds, f"{person} heard {heard}"
+            assert not (person in ("customer", "stranger") and STAFF_ONLY_FIELDS & set(payload))
+    for person, client in audience.there.items():
+        foreign = [payload for _, payload in client.heard if payload.get("accountId") != str(audience.foreign.id)]
+        assert situation == "foreign" or foreign == [], f"{person} of the foreign account"
+    if outcome != "ok":
+        assert {heard for client in audience.here.values() for heard in client.names()} <= {
+            "agent_online",
+            "agent_offline",
+            "conversation_viewers",  # the asker of the test before has left
+        }
+    await asker.close()
+
+
+async def message_of(account: Account) -> str:
+    agent = await account.connect("customer")
+    sent = await agent.do("send_message", {"conversationId": str(account.conversation), "content": "read this"})
+    await agent.close()
+    return str(sent["messageId"])
+
+
+async def assign(account: Account) -> None:
+    admin = await account.connect("admin")
+    await admin.do("assign_conversation", example("assign_conversation", account, ""))
+    await admin.close()
+
+
+def a_message(account: Account, *, private: bool = False) -> Message:
+    return Message(
+        id=new_id(),
+        conversation_id=account.conversation,
+        seq=1,
+        sender_id=account.people["admin"].id,
+        sender_type="agent",
+        sender_name="Admin",
+        content="Hello",
+        content_type="text",
+        attachments=[],
+        metadata={},
+        private=private,
+        client_message_id=None,
+        created_at=datetime.now(UTC),
+    )
+
+
+def a_conversation(account: Account) -> Conversation:
+    moment = datetime.now(UTC)
+    return Conversation(
+        id=account.conversation,
+        account_id=account.id,
+        contact_id=account.people["customer"].id,
+        contact_name="Customer",
+        contact_email="customer@example.com",
+        contact_avatar=None,
+        status="open",
+        priority="medium",
+        assigned_to=None,
+        assigned_team=None,
+        subject=None,
+        metadata={},
+        last_seq=0,
+        unread_count=0,
+        created_at=moment,
+        updated_at=moment,
+        last_message=None,
+    )
+
+
+Tell = Callable[[BroadcastService, Account], Awaitable[object]]
+
+
+def run(account: Account) -> dict[str, Any]:
+    about = {"account_id": account.id, "conversation_id": account.conversation, "message_id": new_id()}
+    return about | {"kind": "draft", "run_id": new_id()}
+
+
+def run_without_kind(account: Account) -> dict[str, Any]:
+    return {key: value for key, value in run(account).items() if key not in ("kind", "run_id")}
+
+
+def parties(account: Account) -> dict[str, Any]:
+    about = {"account_id": account.id, "conversation_id": account.conversation, "team_id": account.team}
+    return about | {"agent_id": account.people["agent"].id}
+
+
+def change(account: Account, **fields: str) -> dict[str, Any]:
+    return {"conversationId": str(account.conversation), "timestamp": now()} | fields
+
+
+def correction(account: Account) -> dict[str, Any]:
+    about = {"conversationId": str(account.conversation), "messageId": str(new_id()), "category": "sales"}
+    return about | {"correctedBy": str(account.people["agent"].id), "timestamp": now()}
+
+
+TOLD: dict[str, Tell] = {
+    "new_message": lambda b, a: b.new_message(account_id=a.id, message=a_message(a), follows_closely=False),
+    "message_read": lambda b, a: b.message_read(
+        conversation_id=a.conversation, message_id=new_id(), seq=1, reader=a.people["admin"], at=now()
+    ),
+    "typing_start": lambda b, a: b.typing("typing_start", conversation_id=a.conversation, typist=a.people["admin"]),
+    "typing_stop": lambda b, a: b.typing("typing_stop", conversation_id=a.conversation, typist=a.people["admin"]),
+    "agent_online": lambda b, a: b.presence("agent_online", agent=a.people["admin"], status="online"),
+    "agent_offline": lambda b, a: b.presence("agent_offline", agent=a.people["admin"], status="offline"),
+    "agent_status_changed": lambda b, a: b.agent_status_changed(agent=a.people["admin"], old="online", new="busy"),
+    "conversation_viewers": lambda b, a: b.conversation_viewers(
+        Viewers(a.id, a.conversation, {a.people["agent"].id: "Agent"}, changed=True)
+    ),
+    "conversation_created": lambda b, a: b.conversation_created(a_conversation(a)),
+    "conversation_updated": lambda b, a: b.conversation_updated(a_conversation(a)),
+    "conversation_status_changed": lambda b, a: b.status_changed(
+        account_id=a.id,
+        conversation_id=a.conversation,
+        payload=change(a, oldStatus="open", newStatus="closed", changedBy=str(a.people["admin"].id), reason="secret"),
+    ),
+    "conversation_assigned": lambda b, a: b.assigned(
+        **parties(a),
+        payload=change(a, assignedTo=str(a.people["agent"].id), assignedBy=str(a.people["admin"].id)),
+    ),
+    "conversation_unassigned": lambda b, a: b.unassigned(
+        **parties(a),
+        payload=change(
+            a, unassignedFrom=str(a.people["agent"].id), unassignedBy=str(a.people["admin"].id), reason="secret"
+        ),
+    ),
+    "ai_processing_started": lambda b, a: b.ai_processing_started(**run(a)),
+    "ai_processing_completed": lambda b, a: b.ai_processing_completed(**run(a), outcome="done", processing_ms=1),
+    "ai_classification": lambda b, a: b.ai_classification(
+        **run_without_kind(a), classification=CLASSIFICATION, confidence=1.0, processing_ms=1, provider="embedded"
+    ),
+    "ai_draft": lambda b, a: b.ai_draft(
+        **run_without_kind(a),
+        assigned_to=a.people["agent"].id,
+        draft=DRAFT,
+        confidence=1.0,
+        reasoning=None,
+        sources=[],
+        citations=[],
+        based_on_seq=1,
+        provider="embedded",
+    ),
+    "ai_error": lambda b, a: b.ai_error(**run(a), error="It failed"),
+    "classification_corrected": lambda b, a: b.classification_corrected(account_id=a.id, payload=correction(a)),
+}
+
+
+@pytest.mark.parametrize("event", sorted(set(EVENTS) - SOCKET_EVENTS))
+async def test_an_event_is_heard_once_by_all_its_audience(audience: Audience, event: str) -> None:
+    await audience.begin()
+    await TOLD[event](audience.node.context.broadcast, audience.account)
+    await audience.settled()
+    for person, client in audience.here.items():
+        assert client.names() == ([event] if EVENTS[event].heard_by & PEOPLE[person] else []), person
+        assert person not in ("customer", "stranger") or not any("reason" in payload for _, payload in client.heard)
+    assert not any(client.heard for client in audience.there.values())
+
+
+async def test_a_note_is_heard_by_staff_only(audience: Audience) -> None:
+    await audience.begin()
+    note = a_message(audience.account, private=True)
+    await audience.node.context.broadcast.new_message(
+        account_id=audience.account.id, message=note, follows_closely=False
+    )
+    await audience.settled()
+    assert [person for person, client in audience.here.items() if client.heard] == ["viewer", "colleague", "agent"]

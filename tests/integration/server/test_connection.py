@@ -1,0 +1,176 @@
+"""From an unknown socket to a person, four ways, and back."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import jwt
+import pytest
+
+from hummdesk.core.models import Person
+from hummdesk.server.handlers import connection
+from hummdesk.server.node import Node
+from tests.integration.server.accounts import Account, Client
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize("way", ["auth", "header", "query", "late"])
+async def test_a_token_is_found(account: Account, way: str, transport: str) -> None:
+    token = account.token("agent")
+    client = account.client()
+    if way == "auth":
+        await client.connect(token=token, transports=(transport,))
+    elif way == "header":
+        await client.connect(headers={"Authorization": f"Bearer {token}"}, transports=(transport,))
+    elif way == "query":
+        await client.connect(url=f"{account.url}?token={token}", transports=(transport,))
+    else:
+        await client.connect(transports=(transport,))
+        assert (await client.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+        assert (await client.do("authenticate", token))["role"] == "agent"
+    agent = account.people["agent"]
+    assert await client.hears("authenticated") == {
+        "userId": str(agent.id),
+        "accountId": str(account.id),
+        "email": agent.email,
+        "role": "agent",
+    }
+
+
+async def test_the_handshake_token_is_preferred(account: Account) -> None:
+    client = account.client()
+    await client.connect(
+        token=account.token("agent"),
+        url=f"{account.url}?token={account.token('viewer')}",
+        headers={"Authorization": f"Bearer {account.token('admin')}"},
+    )
+    assert (await client.hears("authenticated"))["role"] == "agent"
+
+
+async def test_without_a_token_nothing_is_done(account: Account) -> None:
+    client = await account.client().connect()
+    await client.hears("authentication_error")
+    for event in ("list_conversations", "send_message", "get_presence", "no_such_event"):
+        assert await client.refused(event, {}) == "UNAUTHORIZED"
+    reason = await client.hears("disconnect_reason")
+    assert (reason["code"], reason["reconnect"]) == ("UNAUTHORIZED", False)
+    await asyncio.wait_for(client.gone.wait(), 5)
+
+
+async def test_the_database_decides(account: Account) -> None:
+    """The role of the database wins over that of the token; who is not there, disabled or moved is refused."""
+    token = jwt.encode(
+        account.people["viewer"].wire() | {"role": "admin", "exp": time.time() + 60}, account.settings.jwt_secret
+    )
+    client = await account.client().connect(token=token)
+    assert (await client.hears("authenticated"))["role"] == "viewer"
+    absent = replace(account, people={"nobody": replace(account.people["agent"], id=account.id)})
+    client = await account.client().connect(token=absent.token("nobody"))
+    assert (await client.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+    await account.execute(
+        "UPDATE users SET active = false WHERE account_id = %(account)s AND id = %(id)s", id=account.people["agent"].id
+    )
+    client = await account.client().connect(token=account.token("agent"))
+    assert (await client.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+
+
+async def test_a_session_ends_with_its_token(account: Account) -> None:
+    customer = await account.connect("customer", joins=True)
+    agent = await account.client().connect(token=account.token("agent", hours=1.2 / 3600))
+    await agent.hears("authenticated")
+    await agent.do("join_conversation", str(account.conversation))
+    assert (await agent.hears("authentication_error"))["code"] == "TOKEN_EXPIRED"
+    assert await agent.refused("list_conversations", {}) == "UNAUTHORIZED"
+    await customer.do("send_message", {"conversationId": str(account.conversation), "content": "Anybody?"})
+    assert "new_message" not in agent.names()
+    await agent.do("authenticate", {"token": account.token("agent")})
+    await customer.do("send_message", {"conversationId": str(account.conversation), "content": "Hello?"})
+    await agent.hears("new_message", content="Hello?")
+
+
+async def test_authenticate_extends_its_own_session_only(account: Account) -> None:
+    agent = await account.client().connect(token=account.token("agent", hours=2 / 3600))
+    await agent.hears("authenticated")
+    await agent.do("authenticate", account.token("agent"))
+    assert await agent.refused("authenticate", account.token("colleague")) == "FORBIDDEN"
+    assert await agent.refused("authenticate", "rubbish") == "UNAUTHORIZED"
+    await asyncio.sleep(2.5)
+    await agent.do("list_conversations", {})
+
+
+@pytest.mark.parametrize("change", ["active = false", "account_id = %(elsewhere)s"])
+async def test_who_is_disabled_or_moved_is_out_on_every_node(
+    account: Account, foreign: Account, second_url: str, change: str
+) -> None:
+    here = await account.connect("agent", joins=True)
+    there = await account.client().connect(token=account.token("agent"), url=second_url)
+    await there.hears("authenticated")
+    await account.execute(
+        f"UPDATE users SET {change} WHERE account_id = %(account)s AND id = %(id)s",  # noqa: S608
+        id=account.people["agent"].id,
+        elsewhere=foreign.id,
+    )
+    for client in (here, there):
+        assert (await client.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+        assert await client.refused("list_conversations", {}) == "UNAUTHORIZED"
+
+
+@pytest.mark.parametrize("rubbish", ["c", "{}", "[]", '{"accountId": 1, "personId": null}', '{"accountId": "x"}'])
+async def test_a_notification_that_says_nothing_ends_no_watch(account: Account, rubbish: str) -> None:
+    """Whoever may connect to the database may notify."""
+    agent = await account.connect("agent")
+    await account.execute("SELECT pg_notify('hummdesk_people', %(rubbish)s)", rubbish=rubbish)
+    await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.people["agent"].id)
+    assert (await agent.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+
+
+async def test_a_change_of_role_holds_at_once(account: Account) -> None:
+    agent = await account.connect("agent")
+    send = {"conversationId": str(account.conversation), "content": "still?"}
+    taken: dict[str, list[float]] = {"viewer": [], "agent": []}
+    for role, may_send in [("viewer", False), ("agent", True)] * 3:
+        started = time.monotonic()
+        await account.execute(
+            "UPDATE users SET role = %(role)s WHERE account_id = %(account)s AND id = %(id)s",
+            role=role,
+            id=account.people["agent"].id,
+        )
+        async with asyncio.timeout(10):
+            while (answer := await agent.ask("send_message", send))["ok"] is not may_send:
+                await asyncio.sleep(0.01)
+        assert may_send or answer["error"]["code"] == "FORBIDDEN"
+        taken[role].append(time.monotonic() - started)
+    assert max(map(min, taken.values())) < 1
+
+
+async def test_one_sockets_requests_are_handled_in_order(account: Account) -> None:
+    agent = await account.connect("agent")
+    conversation = str(account.conversation)
+    for number in range(40):
+        await agent.socket.emit("send_message", {"conversationId": conversation, "content": str(number)})
+    heard = [(await agent.hears("new_message"))["content"] for _ in range(40)]
+    assert heard == [str(number) for number in range(40)]
+
+
+async def test_both_transports_and_the_upgrade_between_them(account: Account) -> None:
+    for transports in (("polling",), ("websocket",), ("polling", "websocket")):
+        client: Client = await account.connect("agent", transports=transports)
+        assert (await client.do("list_conversations", {}))["conversations"]
+        assert client.socket.transport() == transports[-1]
+
+
+async def test_a_look_at_who_was_there_leaves_who_is_there_alone(
+    account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the database is asked about a person, the socket may expire and become another one's."""
+    await account.connect("agent")
+    was, now = account.people["agent"], account.people["viewer"]
+    (session,) = node.context.sockets.of_person(was.id)
+
+    async def find_slowly(*_: object, **__: object) -> Person:
+        node.context.sockets.identify(session, now)
+        return replace(was, role="admin")
+
+    monkeypatch.setattr(connection, "_find", find_slowly)
+    await connection.person_changed(node.context, account.id, was.id)
+    assert session.person is now

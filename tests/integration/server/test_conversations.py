@@ -1,0 +1,190 @@
+"""Conversations: their status and assignment, each with its audit and its audience."""
+
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from hummdesk.core.ids import new_id
+from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account
+
+
+async def audit(account: Account) -> list[str]:
+    rows = await account.execute(
+        "SELECT kind FROM conversation_events WHERE account_id = %(account)s AND conversation_id = %(id)s ORDER BY id",
+        id=account.conversation,
+    )
+    return [row[0] for row in rows]
+
+
+async def test_a_status_is_changed_logged_and_told(account: Account) -> None:
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent", joins=True)
+    viewer = await account.connect("viewer")
+    change = {"conversationId": str(account.conversation), "status": "pending", "reason": "waiting for parts"}
+    answer = await agent.do("update_conversation_status", change)
+    for staff in (agent, viewer):
+        changed = await staff.hears("conversation_status_changed")
+        assert (changed["oldStatus"], changed["newStatus"], changed["reason"]) == (
+            "open",
+            "pending",
+            "waiting for parts",
+        )
+        assert changed == {key: value for key, value in answer.items() if key != "ok"}
+        assert (await staff.hears("conversation_updated"))["status"] == "pending"
+    assert "reason" not in await customer.hears("conversation_status_changed")
+    assert "conversation_updated" not in customer.names()
+    again = await agent.do("update_conversation_status", change)
+    assert (again["oldStatus"], again["newStatus"]) == ("pending", "pending")
+    assert await audit(account) == ["status_changed"]
+    assert "conversation_status_changed" not in agent.names()
+
+
+async def test_assignment_and_its_end(account: Account) -> None:
+    customer = await account.connect("customer", joins=True)
+    admin = await account.connect("admin")
+    agent = await account.connect("agent", joins=True)
+    conversation = {"conversationId": str(account.conversation)}
+    chosen = str(account.people["agent"].id)
+    await admin.do("assign_conversation", conversation | {"agentId": chosen, "teamId": str(account.team)})
+    for client in (customer, admin, agent):
+        told = await client.hears("conversation_assigned")
+        assert (told["assignedTo"], told["assignedTeam"]) == (chosen, str(account.team))
+        assert told["assignedBy"] == str(account.people["admin"].id)
+        assert "conversation_assigned" not in client.names()
+    assert (await agent.hears("conversation_updated"))["assignedTo"] == chosen
+    listed = await agent.do("list_conversations", {"assignedTo": chosen})
+    assert [item["conversationId"] for item in listed["conversations"]] == [str(account.conversation)]
+    await agent.do("unassign_conversation", conversation | {"reason": "holiday"})
+    assert (await admin.hears("conversation_unassigned"))["reason"] == "holiday"
+    told = await customer.hears("conversation_unassigned")
+    assert (told["unassignedFrom"], "reason" in told) == (chosen, False)
+    assert await agent.refused("unassign_conversation", conversation) == "CONFLICT"
+    assert await audit(account) == ["assigned", "unassigned"]
+
+
+async def test_only_an_active_agent_of_the_account_is_assigned(account: Account, foreign: Account) -> None:
+    agent = await account.connect("agent")
+    conversation = {"conversationId": str(account.conversation)}
+    for wrong, code in (
+        (new_id(), "NOT_FOUND"),
+        (foreign.people["agent"].id, "NOT_FOUND"),
+        (account.people["customer"].id, "NOT_FOUND"),
+        (account.people["viewer"].id, "VALIDATION_ERROR"),
+    ):
+        assert await agent.refused("assign_conversation", conversation | {"agentId": str(wrong)}) == code
+    team = {"agentId": str(account.people["agent"].id), "teamId": str(foreign.team)}
+    assert await agent.refused("assign_conversation", conversation | team) == "NOT_FOUND"
+    assert await audit(account) == []
+
+
+async def test_lists_are_of_ones_own_and_paged(account: Account) -> None:
+    agent = await account.connect("agent")
+    customer = await account.connect("customer")
+    first = await agent.do("list_conversations", {"limit": 1})
+    second = await agent.do("list_conversations", {"limit": 1, "cursor": first["nextCursor"]})
+    assert "nextCursor" not in second
+    seen = {answer["conversations"][0]["conversationId"] for answer in (first, second)}
+    assert seen == {str(account.conversation), str(account.other_conversation)}
+    own = await customer.do("list_conversations", {})
+    assert [item["conversationId"] for item in own["conversations"]] == [str(account.conversation)]
+    assert await agent.refused("list_conversations", {"cursor": "rubbish"}) == "VALIDATION_ERROR"
+
+
+async def test_staff_searches_and_lists_what_nobody_has(account: Account) -> None:
+    customer = await account.connect("customer")
+    agent = await account.connect("agent")
+    viewer = await account.connect("viewer")
+    conversation = {"conversationId": str(account.conversation)}
+    await customer.do("send_message", conversation | {"content": "The kettle is broken"})
+    found = await viewer.do("list_conversations", {"search": "kettle brok"})
+    assert [one["conversationId"] for one in found["conversations"]] == [str(account.conversation)]
+    await agent.do("assign_conversation", conversation | {"agentId": str(account.people["agent"].id)})
+    left = await viewer.do("list_conversations", {"unassigned": True})
+    assert [one["conversationId"] for one in left["conversations"]] == [str(account.other_conversation)]
+    assert await customer.refused("list_conversations", {"search": "kettle"}) == "FORBIDDEN"
+    for wrong in ({"search": " "}, {"search": "x" * 101}, {"unassigned": "yes"}):
+        assert await agent.refused("list_conversations", wrong) == "VALIDATION_ERROR"
+    both = {"unassigned": True, "assignedTo": str(account.people["agent"].id)}
+    assert await agent.refused("list_conversations", both) == "VALIDATION_ERROR"
+
+
+async def test_teams_are_told_with_who_is_in_them(account: Account) -> None:
+    viewer = await account.connect("viewer")
+    agents = sorted(str(account.people[name].id) for name in ("agent", "colleague"))
+    (team,) = (await viewer.do("get_teams"))["teams"]
+    assert (team["teamId"], team["name"], sorted(team["agentIds"])) == (str(account.team), "Team", agents)
+
+
+async def test_who_opens_a_conversation_sees_how_far_the_others_have_read(account: Account) -> None:
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent", joins=True)
+    conversation = {"conversationId": str(account.conversation)}
+    sent = await agent.do("send_message", conversation | {"content": "Hello"})
+    await customer.do("message_read", conversation | {"messageId": sent["messageId"]})
+    told = await agent.hears("message_read")
+    (receipt,) = (await agent.do("join_conversation", conversation))["receipts"]
+    assert receipt == {name: told[name] for name in ("readBy", "readByType", "seq", "timestamp")}
+
+
+async def test_what_the_ai_said_is_there_for_who_opens_the_conversation_later(account: Account) -> None:
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent")
+    conversation = {"conversationId": str(account.conversation)}
+    asked = [await customer.do("send_message", conversation | {"content": text}) for text in ("Where?", "And when?")]
+    for message, kind in ((asked[0], "classification"), (asked[1], "classification"), (asked[1], "draft")):
+        await has_found(account, message, kind)
+    ai = (await agent.do("join_conversation", conversation))["ai"]
+    about = {"conversationId": str(account.conversation), "messageId": asked[1]["messageId"]}
+    assert {name: kind | {"timestamp": ""} for name, kind in ai.items()} == {
+        "classification": about
+        | {
+            "classification": CLASSIFICATION | {"tags": ["seq 2"]},
+            "confidence": 0.9,
+            "processingTime": 2000,
+            "provider": "embedded",
+        }
+        | {"timestamp": ""},
+        "draft": about
+        | {
+            "draft": DRAFT | {"content": "seq 2"},
+            "confidence": 0.9,
+            "sources": [],
+            "citations": [],
+            "basedOnSeq": 2,
+            "provider": "embedded",
+        }
+        | {"timestamp": ""},
+    }
+    await agent.do("send_message", conversation | {"content": "Only a note", "private": True})
+    assert "draft" in (await agent.do("join_conversation", conversation))["ai"]
+    await agent.do("send_message", conversation | {"content": "Tomorrow"})
+    assert set((await agent.do("join_conversation", conversation))["ai"]) == {"classification"}
+
+
+async def has_found(account: Account, message: dict[str, Any], kind: str) -> None:
+    """As a worker has left it: a run that ended, and its result."""
+    said = f"seq {message['seq']}"
+    found: dict[str, Any] = {"confidence": 0.9, "provider": "embedded"}
+    if kind == "classification":
+        found["classification"] = CLASSIFICATION | {"tags": [said]}
+    else:
+        found |= {"draft": DRAFT | {"content": said}, "reasoning": None, "sources": [], "assigned_to": None}
+        found["based_on_seq"] = message["seq"]
+    await account.execute(
+        "WITH run AS ("
+        "    INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind) "
+        "    VALUES (%(account)s, gen_random_uuid(), %(conversation)s, %(message)s, %(seq)s, %(kind)s) "
+        "    ON CONFLICT (account_id, message_id, kind) DO UPDATE SET seq = EXCLUDED.seq RETURNING id) "
+        "INSERT INTO ai_results (account_id, run_id, kind, payload) "
+        "SELECT %(account)s, id, %(kind)s, %(found)s FROM run",
+        conversation=account.conversation,
+        message=message["messageId"],
+        seq=message["seq"],
+        kind=kind,
+        found=Jsonb(found),
+    )
+    await account.execute(
+        "UPDATE ai_jobs SET status = 'done', outcome = 'done', started_at = now() - interval '2 s', "
+        "finished_at = now(), announced_at = now() WHERE account_id = %(account)s AND message_id = %(message)s",
+        message=message["messageId"],
+    )

@@ -1,0 +1,241 @@
+"""What is said: stored, acknowledged, heard by exactly those who may, in order."""
+
+import asyncio
+
+from hummdesk.core.ids import new_id
+from tests.integration.server.accounts import Account
+
+
+async def test_a_message_is_acknowledged_and_heard(account: Account) -> None:
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent")
+    conversation = str(account.conversation)
+    answer = await customer.do(
+        "send_message", {"conversationId": conversation, "content": "  Hello?  ", "clientMessageId": "c-1"}
+    )
+    assert answer["seq"] == 1
+    sent = await customer.hears("message_sent")
+    assert sent == {key: value for key, value in answer.items() if key != "ok"}
+    for listener in (customer, agent):
+        message = await listener.hears("new_message")
+        assert message["content"] == "Hello?"
+        assert message["senderType"] == "customer"
+        assert message["clientMessageId"] == "c-1"
+        assert message["messageId"] == sent["messageId"]
+        assert message["timestamp"].endswith("Z")
+
+
+async def test_a_repeat_gets_the_first_answer_and_is_heard_once(account: Account) -> None:
+    agent = await account.connect("agent", joins=True)
+    message = {"conversationId": str(account.conversation), "content": "once", "clientMessageId": "same"}
+    first = await agent.do("send_message", message)
+    assert await agent.do("send_message", message | {"content": "other"}) == first
+    await agent.do("send_message", message | {"clientMessageId": "next"})
+    await agent.hears("new_message", clientMessageId="next")
+    assert agent.names().count("new_message") == 1
+    assert agent.names().count("message_sent") == 3
+
+
+async def test_messages_arrive_in_seq_order_from_two_processes(account: Account, second_url: str) -> None:
+    listeners = [await account.connect("admin", joins=True), await account.connect("viewer")]
+    here = await account.connect("agent")
+    there = await account.client().connect(token=account.token("colleague"), url=second_url)
+    await there.hears("authenticated")
+    await asyncio.gather(
+        *(
+            sender.do("send_message", {"conversationId": str(account.conversation), "content": f"{number}"})
+            for number in range(60)
+            for sender in (here, there)
+        )
+    )
+    for listener in (*listeners, here, there):
+        heard = [(await listener.hears("new_message"))["seq"] for _ in range(120)]
+        assert heard == list(range(1, 121))
+
+
+async def test_a_note_stays_with_staff(account: Account) -> None:
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent", joins=True)
+    conversation = str(account.conversation)
+    await agent.do("send_message", {"conversationId": conversation, "content": "psst", "private": True})
+    assert (await agent.hears("new_message"))["private"] is True
+    await agent.do("send_message", {"conversationId": conversation, "content": "Hello"})
+    heard = await customer.hears("new_message")
+    assert (heard["content"], heard["seq"]) == ("Hello", 2)
+    page = await customer.do("get_messages", {"conversationId": conversation})
+    assert [message["content"] for message in page["messages"]] == ["Hello"]
+    assert (
+        await customer.refused("send_message", {"conversationId": conversation, "content": "x", "private": True})
+        == "FORBIDDEN"
+    )
+
+
+async def test_a_stale_reply_is_told_what_it_missed(account: Account) -> None:
+    agent = await account.connect("agent")
+    colleague = await account.connect("colleague")
+    message = {"conversationId": str(account.conversation), "content": "I take this"}
+    await agent.do("send_message", message)
+    answer = await colleague.ask("send_message", message | {"basedOnSeq": 0})
+    assert answer["error"]["code"] == "CONFLICT"
+    assert [missed["seq"] for missed in answer["error"]["details"]["missed"]] == [1]
+    assert answer["error"]["details"]["lastSeq"] == 1
+    assert (await colleague.do("send_message", message | {"basedOnSeq": 1}))["seq"] == 2
+    assert (await agent.do("send_message", message | {"basedOnSeq": 2}))["seq"] == 3
+
+
+async def test_reading_is_told_and_counted(account: Account) -> None:
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent")
+    conversation = str(account.conversation)
+    for text in ("one", "two"):
+        await customer.do("send_message", {"conversationId": conversation, "content": text})
+    listed = await agent.do("list_conversations", {})
+    unread = {item["conversationId"]: item["unreadCount"] for item in listed["conversations"]}
+    assert unread[conversation] == 2
+    joined = await agent.do("join_conversation", {"conversationId": conversation})
+    assert joined["conversation"]["unreadCount"] == 0
+    assert [message["content"] for message in joined["messages"]] == ["one", "two"]
+    read = await customer.hears("message_read")
+    assert (read["seq"], read["readByType"]) == (2, "agent")
+    assert (await agent.hears("conversation_updated"))["unreadCount"] == 0
+
+    answer = await agent.do("send_message", {"conversationId": conversation, "content": "three"})
+    await customer.do("message_read", {"conversationId": conversation, "messageId": answer["messageId"]})
+    read = await agent.hears("message_read", readByType="customer")
+    assert read["messageId"] == answer["messageId"]
+    unknown = {"conversationId": conversation, "messageId": str(new_id())}
+    assert await customer.refused("message_read", unknown) == "NOT_FOUND"
+
+
+async def test_history_and_sync(account: Account) -> None:
+    agent = await account.connect("agent", joins=True)
+    conversation = str(account.conversation)
+    for number in range(1, 8):
+        await agent.do("send_message", {"conversationId": conversation, "content": str(number)})
+
+    async def page(**where: int) -> tuple[list[int], bool]:
+        answer = await agent.do("get_messages", {"conversationId": conversation, **where})
+        return [message["seq"] for message in answer["messages"]], answer["hasMore"]
+
+    assert await page(limit=3) == ([5, 6, 7], True)
+    assert await page(beforeSeq=5, limit=3) == ([2, 3, 4], True)
+    assert await page(beforeSeq=2) == ([1], False)
+    assert await page(afterSeq=5) == ([6, 7], False)
+    joined = await agent.do("join_conversation", {"conversationId": conversation, "afterSeq": 6})
+    assert [message["seq"] for message in joined["messages"]] == [7]
+    synced = await agent.do("sync", {"conversations": {conversation: 5}})
+    assert [message["seq"] for message in synced["conversations"][conversation]["messages"]] == [6, 7]
+    assert synced["conversations"][conversation]["lastSeq"] == 7
+
+
+async def test_typing_stops_by_itself_and_on_send(account: Account) -> None:
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent", joins=True)
+    second_tab = await account.connect("agent", joins=True)
+    conversation = {"conversationId": str(account.conversation)}
+    await agent.do("typing_start", conversation)
+    started = await customer.hears("typing_start")
+    assert (started["userType"], started["userName"]) == ("agent", "Agent")
+    await customer.hears("typing_stop")
+    await agent.do("typing_start", conversation)
+    await customer.hears("typing_start")
+    await agent.do("send_message", conversation | {"content": "done"})
+    await customer.hears("typing_stop")
+    await agent.do("typing_start", conversation)
+    await agent.close()
+    await customer.hears("typing_stop")
+    assert "typing_start" not in second_tab.names()
+    unjoined = await account.connect("colleague")
+    assert await unjoined.refused("typing_start", conversation) == "FORBIDDEN"
+
+
+async def test_a_customer_starts_a_conversation(account: Account) -> None:
+    agent = await account.connect("agent")
+    customer = await account.connect("customer")
+    request = {"subject": "Tent", "content": "It leaks", "clientMessageId": "start", "metadata": {"page": "/tents"}}
+    started = await customer.do("start_conversation", request)
+    created = await agent.hears("conversation_created")
+    assert created["conversationId"] == started["conversation"]["conversationId"]
+    assert created["subject"] == "Tent"
+    assert created["customer"]["name"] == "Customer"
+    assert (created["lastSeq"], created["unreadCount"]) == (1, 1)
+    assert (await agent.hears("new_message"))["content"] == "It leaks"
+    assert (await customer.hears("message_sent"))["seq"] == 1
+    assert (await customer.do("start_conversation", request)) == started
+    await agent.do("send_message", {"conversationId": created["conversationId"], "content": "Sorry!"})
+    await customer.hears("new_message", content="Sorry!")
+    assert agent.names().count("conversation_created") == 0
+
+
+async def test_html_is_sanitized_on_the_way_in(account: Account) -> None:
+    agent = await account.connect("agent")
+    html = {"conversationId": str(account.conversation), "contentType": "html"}
+    await agent.do("send_message", html | {"content": "<b>hi</b><script>alert(1)</script><img src=x onerror=y>"})
+    assert (await agent.hears("new_message"))["content"] == "<b>hi</b>"
+    assert await agent.refused("send_message", html | {"content": "<script>alert(1)</script>"}) == "VALIDATION_ERROR"
+
+
+async def test_a_customer_reopens_a_closed_conversation(account: Account) -> None:
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent")
+    conversation = {"conversationId": str(account.conversation)}
+    await agent.do("update_conversation_status", conversation | {"status": "closed"})
+    await customer.hears("conversation_status_changed", newStatus="closed")
+    await customer.do("send_message", conversation | {"content": "One more thing"})
+    reopened = await agent.hears("conversation_status_changed", newStatus="open")
+    assert (reopened["oldStatus"], reopened["changedBy"]) == ("closed", str(account.people["customer"].id))
+
+
+async def test_a_number_that_json_libraries_differ_on_harms_nobody(account: Account, foreign: Account) -> None:
+    """PostgreSQL gives 1e20 back as an integer of more than 64 bits."""
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent")
+    stranger = await foreign.connect("agent", joins=True)
+    message = {"conversationId": str(account.conversation), "content": "Many", "metadata": {"a": 1e20}}
+    await customer.do("send_message", message)
+    await stranger.do("send_message", {"conversationId": str(foreign.conversation), "content": "Whole"})
+    assert (await agent.hears("new_message"))["metadata"] == {"a": 1e20}
+    await stranger.hears("new_message", content="Whole")
+    assert (await agent.do("join_conversation", str(account.conversation)))["messages"][0]["metadata"] == {"a": 1e20}
+    await agent.hears("conversation_updated")
+
+
+async def test_a_message_that_was_never_published_is_looked_up(account: Account) -> None:
+    """As when its process died between commit and publication."""
+    agent = await account.connect("agent", joins=True)
+    conversation = {"conversationId": str(account.conversation)}
+    await agent.do("send_message", conversation | {"content": "first"})
+    await account.execute(
+        """
+        WITH next AS (
+            UPDATE conversations SET last_seq = last_seq + 1, last_public_seq = last_seq + 1
+            WHERE account_id = %(account)s AND id = %(id)s RETURNING last_seq
+        )
+        INSERT INTO messages
+            (account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content, content_type)
+        SELECT %(account)s, gen_random_uuid(), %(id)s, last_seq, %(sender)s, 'customer', 'Customer', 'unheard', 'text'
+        FROM next
+        """,
+        id=account.conversation,
+        sender=account.people["customer"].id,
+    )
+    await agent.do("send_message", conversation | {"content": "third"})
+    heard = [(await agent.hears("new_message"))["content"] for _ in range(3)]
+    assert heard == ["first", "unheard", "third"]
+
+
+async def test_who_was_away_for_a_week_is_told_all_of_it(account: Account) -> None:
+    agent = await account.connect("agent", joins=True)
+    conversation = str(account.conversation)
+    for number in range(1, 5):
+        note = {"private": True} if number == 3 else {}
+        await agent.do("send_message", {"conversationId": conversation, "content": str(number), **note})
+    await account.execute(
+        "UPDATE messages SET created_at = created_at - interval '8 days' WHERE account_id = %(account)s"
+    )
+    for who, expected in (("colleague", [2, 3, 4]), ("customer", [2, 4])):
+        away = await account.connect(who)
+        found = (await away.do("sync", {"conversations": {conversation: 1}}))["conversations"][conversation]
+        assert ([one["seq"] for one in found["messages"]], found["lastSeq"]) == (expected, 4)
+        joined = await away.do("join_conversation", {"conversationId": conversation, "afterSeq": 1})
+        assert ([one["seq"] for one in joined["messages"]], joined["lastSeq"]) == (expected, 4)

@@ -1,0 +1,68 @@
+"""Fault row 20: what was committed by a process that died before it told anybody is told by the relay."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import pytest
+
+from hummdesk.core.config import Settings
+from hummdesk.server.listener import reserved
+from tests.integration.server.accounts import Account
+from tests.system.js.serving import environment, get
+
+NO_REDIS = "redis://127.0.0.1:1/0"
+
+RELAYING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN \"hummdesk_jobs\"'"
+"""A row as soon as a relay is at work."""
+
+
+@asynccontextmanager
+async def process(settings: Settings, *command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """One of ours, that is killed at the end if it was not before."""
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hummdesk", *command, env=environment(settings)
+    )
+    try:
+        yield running
+    finally:
+        with suppress(ProcessLookupError):
+            running.kill()
+        await running.wait()
+
+
+@pytest.mark.alone
+async def test_a_process_that_dies_between_commit_and_publication(account: Account, web_settings: Settings) -> None:
+    """It has no Redis, and so can only commit; then it is killed."""
+    with reserved("127.0.0.1", 0) as port:
+        pass
+    url = f"http://127.0.0.1:{port}"
+    cut_off = replace(web_settings, port=port, redis_url=NO_REDIS)
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent")
+    await agent.do("update_conversation_status", {"conversationId": str(account.conversation), "status": "closed"})
+    await customer.hears("conversation_status_changed", newStatus="closed")
+    message = {"conversationId": str(account.conversation), "content": "Hello?", "clientMessageId": "m"}
+    async with process(web_settings, "relay"), process(cut_off, "serve", "--port", str(port)) as doomed:
+        async with asyncio.timeout(20):
+            while await get(f"{url}/health/live") != 200 or not await account.execute(RELAYING):
+                await asyncio.sleep(0.05)
+        sender = await account.client().connect(token=account.token("customer"), url=url)
+        await sender.hears("authenticated")
+        sent = await sender.do("send_message", message)
+        doomed.kill()
+        killed_at = time.monotonic()
+        for listener in (customer, agent):
+            heard = await listener.hears("new_message")
+            assert (heard["messageId"], heard["seq"], heard["content"]) == (sent["messageId"], 1, "Hello?")
+            reopened = await listener.hears("conversation_status_changed", newStatus="open")
+            assert reopened["oldStatus"] == "closed"
+        assert time.monotonic() - killed_at < 2.5
+        assert await customer.do("send_message", message) == sent
+        async with asyncio.timeout(2):
+            while await account.execute("SELECT FROM untold WHERE account_id = %(account)s"):
+                await asyncio.sleep(0.05)
+    assert customer.names().count("new_message") == agent.names().count("new_message") == 0, "each of them once"

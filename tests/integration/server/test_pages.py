@@ -1,0 +1,110 @@
+"""The pages as browsers get them: built, compressed, kept, and with the headers that keep foreign code out."""
+
+import gzip
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from hummdesk.contract.table import EVENTS, REQUESTS
+from hummdesk.core.config import Settings
+from hummdesk.server.http import pages
+from tests.integration.server.conftest import running
+
+
+@pytest.fixture
+async def browser(desk_url: str) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(desk_url, auto_decompress=False) as session:
+        yield session
+
+
+async def script_of(browser: aiohttp.ClientSession) -> str:
+    """The address of the console's script."""
+    page = await (await browser.get("/", headers={"Accept-Encoding": "identity"})).text()
+    (script,) = re.findall(r'src="(/assets/[^"]+\.js)"', page)
+    assert not re.search(r"<script[^>]*>[^<]|<style|\bon\w+=|\bstyle=", page)
+    return str(script)
+
+
+async def test_nothing_but_scripts_of_ours_runs_in_a_page(browser: aiohttp.ClientSession) -> None:
+    for path in ("/", "/widget.js", await script_of(browser)):
+        headers = (await browser.get(path)).headers
+        policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_origins_that_are_accepted_may_open_the_console(web_settings: Settings) -> None:
+    for named, origins, policy in (
+        (
+            "https://app.example.com, https://two.example.com/",
+            ["https://app.example.com", "https://two.example.com"],
+            0,
+        ),
+        ("*", [], 1),
+        ("", [], 1),
+    ):
+        settings = replace(web_settings, cors_origin=named)
+        async with running(settings, name="opened") as (url, _), aiohttp.ClientSession(url) as session:
+            assert await (await session.get("/console/origins")).json() == {"origins": origins}
+            headers = (await session.get("/")).headers
+            assert headers["Cross-Origin-Opener-Policy"] == ("unsafe-none", "same-origin")[policy]
+
+
+async def test_the_contract_can_be_read(browser: aiohttp.ClientSession) -> None:
+    answer = await browser.get("/docs")
+    page = await answer.text()
+    assert answer.headers["Content-Security-Policy"] == pages.SECURITY["Content-Security-Policy"]
+    assert all(f"<code>{name}</code>" in page for name in EVENTS.keys() | REQUESTS.keys())
+    links, targets = set(re.findall(r'href="#(\w+)"', page)), set(re.findall(r'id="(\w+)"', page))
+    assert links <= targets
+    assert not re.search(r"<script|<style|\bon\w+=|\bstyle=", page)
+    assert (await browser.get("/docs.css")).status == 200
+    assert (await (await browser.get("/docs/asyncapi.json")).json())["asyncapi"] == "3.0.0"
+
+
+async def test_what_has_a_hash_is_kept_and_the_rest_asked_for(browser: aiohttp.ClientSession) -> None:
+    script = await script_of(browser)
+    assert "immutable" in (await browser.get(script)).headers["Cache-Control"]
+    for path in ("/", "/widget.js"):
+        answer = await browser.get(path)
+        assert answer.headers["Cache-Control"] == "no-cache"
+        again = await browser.get(path, headers={"If-None-Match": answer.headers["ETag"]})
+        assert (again.status, await again.read()) == (304, b"")
+
+
+async def test_a_browser_gets_the_smallest_that_it_reads(browser: aiohttp.ClientSession) -> None:
+    script = await script_of(browser)
+    answers = {
+        accepted: await browser.get(script, headers={"Accept-Encoding": accepted})
+        for accepted in ("identity", "gzip", "gzip, deflate, br;q=1.0")
+    }
+    assert [answer.headers.get("Content-Encoding") for answer in answers.values()] == [None, "gzip", "br"]
+    plain, zipped, smallest = [await answer.read() for answer in answers.values()]
+    assert gzip.decompress(zipped) == plain
+    assert len(smallest) < len(zipped) < len(plain)
+    assert {answer.headers["Vary"] for answer in answers.values()} == {"Accept-Encoding"}
+
+
+async def test_a_head_has_no_body_and_a_source_is_not_served(browser: aiohttp.ClientSession) -> None:
+    answer = await browser.head("/")
+    assert (answer.status, await answer.read()) == (200, b"")
+    for path in ("/built", "/index.html", "/widget.js.gz", "/assets/../app.py", "/assets/%2e%2e/%2e%2e/pages.py"):
+        assert (await browser.get(path)).status == 404
+
+
+async def test_a_desk_without_its_pages_says_what_to_do(
+    web_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "BUILT", tmp_path)
+    async with running(web_settings, name="unbuilt") as (url, _), aiohttp.ClientSession(url) as session:
+        answer = await session.get("/")
+        assert answer.status == 503
+        assert "make web" in await answer.text()
+        assert (await session.get("/health/live")).status == 200

@@ -1,0 +1,199 @@
+"""Who is there: several tabs, a grace, a lease, by hand."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import aiohttp
+from websockets.asyncio.client import connect as open_websocket
+from websockets.frames import CloseCode
+
+from hummdesk.bus.presence import Lease, Presence
+from hummdesk.bus.shards import connect
+from hummdesk.core.config import Settings
+from hummdesk.server.listener import reserved
+from tests.integration.server.accounts import Account
+from tests.integration.server.conftest import running
+from tests.system.js.serving import serving
+
+
+async def status_of(client: object, account: Account, name: str) -> str:
+    answer = await client.do("get_presence")  # type: ignore[attr-defined]
+    agents = {agent["agentId"]: agent for agent in answer["agents"]}
+    assert {agent["email"] for agent in answer["agents"]} == {
+        person.email for person in account.people.values() if person.role in ("admin", "agent")
+    }
+    return str(agents[str(account.people[name].id)]["status"])
+
+
+async def test_tabs_come_and_go_as_one_agent(account: Account) -> None:
+    viewer = await account.connect("viewer")
+    tabs = [await account.connect("agent") for _ in range(3)]
+    online = await viewer.hears("agent_online")
+    assert (online["agentId"], online["status"]) == (str(account.people["agent"].id), "online")
+    assert await status_of(viewer, account, "agent") == "online"
+    for tab in tabs:
+        await tab.close()
+    offline = await viewer.hears("agent_offline")
+    assert offline["lastSeenAt"].endswith("Z")
+    assert await status_of(viewer, account, "agent") == "offline"
+    assert viewer.names().count("agent_online") == 0
+    assert viewer.names().count("agent_offline") == 0
+
+
+async def test_a_reload_is_silent(account: Account) -> None:
+    viewer = await account.connect("viewer")
+    await (await account.connect("agent")).close()
+    again = await account.connect("agent")
+    await asyncio.sleep(1.5)
+    assert viewer.names() == ["agent_online"]
+    assert await status_of(again, account, "agent") == "online"
+
+
+async def test_offline_by_hand_lasts_until_a_new_session(account: Account) -> None:
+    viewer = await account.connect("viewer")
+    agent = await account.connect("agent")
+    await viewer.hears("agent_online")
+    await agent.do("agent_offline")
+    await viewer.hears("agent_offline")
+    assert await status_of(viewer, account, "agent") == "offline"
+    await account.connect("agent")
+    await viewer.hears("agent_online")
+    await agent.do("agent_offline")
+    await viewer.hears("agent_offline")
+    await agent.do("agent_online")
+    await viewer.hears("agent_online")
+
+
+async def test_a_status_is_told_with_the_one_before(account: Account) -> None:
+    viewer = await account.connect("viewer")
+    agent = await account.connect("agent")
+    await agent.do("set_agent_status", {"status": "busy"})
+    changed = await viewer.hears("agent_status_changed")
+    assert (changed["oldStatus"], changed["newStatus"]) == ("online", "busy")
+    await account.connect("agent")
+    assert await status_of(viewer, account, "agent") == "busy"
+    await agent.do("set_agent_status", {"status": "offline"})
+    await viewer.hears("agent_offline")
+    await agent.do("set_agent_status", {"status": "away"})
+    assert await viewer.hears("agent_online", status="away")
+
+
+async def test_an_agent_of_a_dead_process_goes_offline_with_the_lease(account: Account, web_settings: Settings) -> None:
+    viewer = await account.connect("viewer")
+    short = replace(web_settings, presence_lease_seconds=1)
+    dead = Presence(connect(web_settings.redis), short)
+    assert await dead.join(Lease(account.id, account.people["agent"].id, "a-socket-of-a-dead-process"))
+    assert await status_of(viewer, account, "agent") == "online"
+    await viewer.hears("agent_offline")
+    assert await status_of(viewer, account, "agent") == "offline"
+    await dead.close()
+
+
+async def test_what_a_process_did_not_live_to_tell_another_one_tells(account: Account, web_settings: Settings) -> None:
+    """Or what it did not hear that it has brought about, since the answer of Redis was lost."""
+    viewer = await account.connect("viewer")
+    mute = Presence(connect(web_settings.redis), replace(web_settings, presence_grace_seconds=0))
+    lease = Lease(account.id, account.people["agent"].id, "a-socket-of-a-mute-process")
+    assert await mute.join(lease)
+    assert not await mute.join(lease), "what a repeated question is answered"
+    assert (await viewer.hears("agent_online"))["status"] == "online"
+    await mute.leave(lease)
+    while lease not in await mute.expire():  # or the process under test was faster
+        if await status_of(viewer, account, "agent") == "offline":
+            break
+    await viewer.hears("agent_offline")
+    await asyncio.sleep(3)
+    assert viewer.names().count("agent_online") == viewer.names().count("agent_offline") == 0, "each of them once"
+    await mute.close()
+
+
+async def test_a_status_that_its_process_did_not_live_to_tell_another_one_tells(
+    account: Account, web_settings: Settings
+) -> None:
+    viewer = await account.connect("viewer")
+    await account.connect("agent")
+    assert (await viewer.hears("agent_online"))["status"] == "online"
+    mute = Presence(connect(web_settings.redis), web_settings)
+    assert await mute.change(account.id, account.people["agent"].id, "busy") == "online"
+    assert (await viewer.hears("agent_online"))["status"] == "busy"
+    await asyncio.sleep(3)
+    assert "agent_online" not in viewer.names(), "once"
+    await mute.close()
+
+
+async def test_a_stopping_process_sends_its_clients_on(account: Account, web_settings: Settings) -> None:
+    viewer = await account.connect("viewer")
+    async with running(web_settings, name="stopping") as (url, _):
+        agent = await account.client().connect(token=account.token("agent"), url=url)
+        await viewer.hears("agent_online")
+    reason = await agent.hears("disconnect_reason")
+    assert (reason["code"], reason["reconnect"]) == ("SERVER_SHUTDOWN", True)
+    await asyncio.wait_for(agent.gone.wait(), 5)
+    await account.connect("agent")
+    await asyncio.sleep(1.2)
+    assert "agent_offline" not in viewer.names()
+
+
+async def test_a_stopping_process_tells_who_is_between_two_polls(account: Account, web_settings: Settings) -> None:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
+
+        async def polled() -> str:
+            async with http.get(polling) as answer:
+                return await answer.text()
+
+        async def polled_late() -> str:
+            await asyncio.sleep(0.2)
+            return await polled()
+
+        async with running(web_settings, name="stopping") as (url, _):
+            polling = f"{url}/socket.io/?EIO=4&transport=polling"
+            polling += "&sid=" + json.loads((await polled())[1:])["sid"]
+            connect_packet = "40" + json.dumps({"token": account.token("agent")})
+            (await http.post(polling, data=connect_packet)).release()
+            while '"authenticated"' not in await polled():
+                pass
+            last = asyncio.create_task(polled_late())
+        assert "SERVER_SHUTDOWN" in await last
+
+
+async def test_a_stopping_process_tells_who_writes_before_reading(account: Account, web_settings: Settings) -> None:
+    """A process that is gone answers what it is sent by a reset, and that takes with it what was not read yet."""
+    with reserved("127.0.0.1", 0) as port:
+        pass
+    settings = replace(web_settings, port=port)
+    heard: list[str] = []
+
+    async def writes_and_then_reads() -> None:
+        for _ in range(5):
+            await client.send('42["heartbeat"]')
+            await asyncio.sleep(0.1)
+        client.transport.resume_reading()
+        heard.extend([str(frame) async for frame in client])
+
+    async with AsyncExitStack() as held:
+        async with serving(settings):
+            address = f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket"
+            client = await held.enter_async_context(open_websocket(address, ping_interval=None, compression=None))
+            assert str(await client.recv()).startswith("0")
+            await client.send("40" + json.dumps({"token": account.token("agent")}))
+            while '"authenticated"' not in str(await client.recv()):
+                pass
+            client.transport.pause_reading()
+            later = asyncio.create_task(writes_and_then_reads())
+        await later
+    assert any("SERVER_SHUTDOWN" in frame for frame in heard)
+    assert client.close_code == CloseCode.NORMAL_CLOSURE
+
+
+async def test_viewers_and_customers_have_no_presence(account: Account) -> None:
+    admin = await account.connect("admin")
+    await admin.hears("agent_online")
+    viewer = await account.connect("viewer")
+    customer = await account.connect("customer")
+    assert admin.names() == []
+    for client in (viewer, customer):
+        assert await client.refused("agent_online") == "FORBIDDEN"
+        assert await client.refused("set_agent_status", {"status": "away"}) == "FORBIDDEN"
+    assert await customer.refused("get_presence") == "FORBIDDEN"

@@ -1,0 +1,250 @@
+"""A socket that comes back after a short loss has missed nothing; one that cannot be told everything begins anew."""
+
+import asyncio
+
+import pytest
+
+from hummdesk.server.handlers import recovery
+from hummdesk.server.node import Node
+from tests.integration.server.accounts import Account, Client
+from tests.integration.server.reconnecting import Front, Returning, say
+
+
+async def test_what_was_missed_comes_before_the_welcome_once_and_in_order(
+    account: Account, clients: Front, sender: Client, lost: Returning
+) -> None:
+    for number in range(5):
+        await say(account, sender, f"missed {number}")
+    again = await clients.back(account.url, account.token("customer"), lost)
+    assert (again.sid, again.pid) == (lost.sid, lost.pid)
+    assert again.messages() == [f"missed {number}" for number in range(5)]
+    await again.hears("authenticated")
+    await say(account, sender, "after")
+    assert (await again.hears("new_message"))["content"] == "after"
+    await again.do("send_message", {"conversationId": str(account.conversation), "content": "I am back"})
+    assert (await sender.hears("new_message", content="I am back"))["senderType"] == "customer"
+
+
+async def test_it_comes_back_at_another_process(
+    account: Account, clients: Front, sender: Client, lost: Returning, second_url: str
+) -> None:
+    await say(account, sender, "missed")
+    again = await clients.back(second_url, account.token("customer"), lost)
+    assert again.sid == lost.sid
+    assert again.messages() == ["missed"]
+    await again.hears("authenticated")
+    again.cut()
+    await say(account, sender, "missed again")
+    third = await clients.back(account.url, account.token("customer"), again)
+    assert third.sid == lost.sid
+    assert third.messages() == ["missed again"]
+
+
+async def test_the_process_need_not_have_noticed_the_loss(
+    account: Account, clients: Front, sender: Client, node: Node
+) -> None:
+    """The old connection is still open when the client is back with another one."""
+    held = await clients.connect(account.url, account.token("customer"))
+    await held.hears("authenticated")
+    await held.do("join_conversation", str(account.conversation))
+    offset = held.offset
+    await say(account, sender, "on its way to nobody")
+    again = await clients.back(account.url, account.token("customer"), held, offset=offset)
+    assert again.sid == held.sid
+    assert again.messages() == ["on its way to nobody"]
+    await again.hears("authenticated")
+    await held.ends()
+    await say(account, sender, "after")
+    assert [payload["content"] for event, payload in again.heard if event == "new_message"] == []
+    assert (await again.hears("new_message"))["content"] == "after"
+    assert node.context.sockets.sessions[again.sid].pid == again.pid
+
+
+async def test_it_is_cut_again_before_it_hears_that_it_is_back(
+    account: Account, clients: Front, sender: Client, lost: Returning, second_url: str
+) -> None:
+    await say(account, sender, "missed")
+    for url in (second_url, account.url) * 5:
+        await clients.claim_and_cut(url, account.token("customer"), lost)
+    again = await clients.back(second_url, account.token("customer"), lost)
+    assert again.sid == lost.sid
+    assert again.messages() == ["missed"]
+
+
+async def test_every_event_ends_with_an_offset(account: Account, clients: Front, sender: Client) -> None:
+    connection = await clients.connect(account.url, account.token("agent"))
+    await connection.hears("authenticated")
+    await connection.do("join_conversation", str(account.conversation))
+    await sender.do("typing_start", {"conversationId": str(account.conversation)})
+    await connection.do("typing_start", {"conversationId": str(account.conversation)})
+    await say(account, sender, "x")
+    await connection.hears("new_message")
+    await connection.do("send_message", {"conversationId": str(account.conversation), "content": "y"})
+    await connection.hears("message_sent")
+    assert len(connection.offsets) >= 4
+    assert all(recovery._OFFSET.fullmatch(offset) for offset in connection.offsets)
+
+
+async def test_volatile_events_are_not_replayed(
+    account: Account, clients: Front, sender: Client, lost: Returning
+) -> None:
+    colleague = await account.connect("colleague", joins=True)
+    await sender.do("typing_start", {"conversationId": str(account.conversation)})
+    await colleague.hears("typing_start")
+    await say(account, sender, "missed")
+    again = await clients.back(account.url, account.token("customer"), lost)
+    assert [event for event, _ in again.missed] == ["new_message"]
+
+
+async def test_a_customer_gets_nothing_of_staff(
+    account: Account, clients: Front, sender: Client, lost: Returning
+) -> None:
+    await say(account, sender, "a note", private=True)
+    conversation = str(account.conversation)
+    closing = {"conversationId": conversation, "status": "closed", "reason": "spam"}
+    await sender.do("update_conversation_status", closing)
+    await say(account, sender, "for all")
+    again = await clients.back(account.url, account.token("customer"), lost)
+    assert again.messages() == ["for all"]
+    (status,) = [payload for event, payload in again.missed if event == "conversation_status_changed"]
+    assert "reason" not in status
+    assert {event for event, _ in again.missed} == {"new_message", "conversation_status_changed"}
+
+
+async def test_staff_gets_one_of_two_for_two_sides(account: Account, clients: Front, sender: Client) -> None:
+    connection = await clients.connect(account.url, account.token("colleague"))
+    await connection.hears("authenticated")
+    await connection.do("join_conversation", str(account.conversation))
+    connection.cut()
+    closing = {"conversationId": str(account.conversation), "status": "closed", "reason": "spam"}
+    await sender.do("update_conversation_status", closing)
+    await sender.hears("conversation_status_changed")
+    again = await clients.back(account.url, account.token("colleague"), connection)
+    (status,) = [payload for event, payload in again.missed if event == "conversation_status_changed"]
+    assert status["reason"] == "spam"
+
+
+async def test_what_was_said_before_it_joined_is_not_replayed(account: Account, clients: Front, sender: Client) -> None:
+    connection = await clients.connect(account.url, account.token("customer"))
+    await connection.hears("authenticated")
+    offset = connection.offset
+    await say(account, sender, "before")
+    await connection.do("join_conversation", str(account.conversation))
+    connection.cut()
+    await say(account, sender, "after")
+    again = await clients.back(account.url, account.token("customer"), connection, offset=offset)
+    assert again.messages() == ["after"]
+
+
+async def test_a_conversation_that_was_left_is_left(account: Account, clients: Front, sender: Client) -> None:
+    connection = await clients.connect(account.url, account.token("customer"))
+    await connection.hears("authenticated")
+    await connection.do("join_conversation", str(account.conversation))
+    await connection.do("leave_conversation", str(account.conversation))
+    connection.cut()
+    await say(account, sender, "not for it")
+    again = await clients.back(account.url, account.token("customer"), connection)
+    assert again.sid == connection.sid
+    assert not again.missed
+    await say(account, sender, "nor this")
+    await again.do("list_conversations", {})
+    assert "new_message" not in [event for event, _ in again.heard]
+
+
+async def test_a_conversation_that_became_somebody_elses_is_not_replayed(
+    account: Account, clients: Front, sender: Client, lost: Returning
+) -> None:
+    await say(account, sender, "secret")
+    await account.execute(
+        "UPDATE conversations SET contact_id = %(contact)s WHERE id = %(id)s",
+        contact=account.people["stranger"].id,
+        id=account.conversation,
+    )
+    again = await clients.back(account.url, account.token("customer"), lost)
+    assert again.sid == lost.sid
+    assert not again.missed
+    await say(account, sender, "secret, too")
+    await again.do("list_conversations", {})
+    assert "new_message" not in [event for event, _ in again.heard]
+
+
+async def test_a_role_that_was_lost_is_lost(account: Account, clients: Front, sender: Client) -> None:
+    connection = await clients.connect(account.url, account.token("colleague"))
+    await connection.hears("authenticated")
+    connection.cut()
+    await account.execute("DELETE FROM team_members WHERE user_id = %(id)s", id=account.people["colleague"].id)
+    conversation = str(account.conversation)
+    await account.execute("UPDATE users SET role = 'viewer' WHERE id = %(id)s", id=account.people["colleague"].id)
+    await say(account, sender, "for the account")
+    again = await clients.back(account.url, account.token("colleague"), connection)
+    assert again.messages() == ["for the account"]
+    assert (await again.hears("authenticated"))["role"] == "viewer"
+    with pytest.raises(AssertionError, match="FORBIDDEN"):
+        await again.do("send_message", {"conversationId": conversation, "content": "x"})
+
+
+async def test_an_offset_within_an_entry(account: Account, clients: Front, node: Node, sender: Client) -> None:
+    """What one tick has published: some of it was heard, some not."""
+    connection = await clients.connect(account.url, account.token("colleague"))
+    await connection.hears("authenticated")
+    for number in range(3):
+        await node.context.broadcast.to_account(account.id, f"number_{number}", {})
+    await connection.hears("number_2")
+    connection.cut()
+    entry = connection.offset
+    for place, missed in ((0, ["number_1", "number_2"]), (1, ["number_2"])):
+        connection = await clients.back(account.url, account.token("colleague"), connection, offset=f"{entry}.{place}")
+        assert [event for event, _ in connection.missed] == missed
+        connection.cut()
+
+
+async def test_presence_is_silent_about_it(account: Account, clients: Front, sender: Client) -> None:
+    connection = await clients.connect(account.url, account.token("colleague"))
+    await sender.hears("agent_online", agentId=str(account.people["colleague"].id))
+    await connection.hears("authenticated")
+    sender.forget()
+    for _ in range(3):
+        connection.cut()
+        connection = await clients.back(account.url, account.token("colleague"), connection)
+        await connection.hears("authenticated")
+    await say(account, sender, "x")
+    assert not {"agent_online", "agent_offline"} & set(sender.names())
+    presence = await sender.do("get_presence")
+    assert {agent["name"]: agent["status"] for agent in presence["agents"]}["Colleague"] == "online"
+
+
+async def test_events_that_come_while_it_comes_back_come_once(
+    account: Account, clients: Front, node: Node, sender: Client
+) -> None:
+    """The publisher does not pause: what is replayed and what is live meet without a gap or an overlap."""
+    numbers = iter(range(100_000))
+    going = True
+
+    async def publish() -> None:
+        while going:
+            await node.context.broadcast.to_account(account.id, "number", {"number": next(numbers)})
+            await asyncio.sleep(0.001)
+
+    publishing = asyncio.create_task(publish())
+    connection = await clients.connect(account.url, account.token("colleague"))
+    heard: list[int] = []
+    recovered = 0
+    for _ in range(30):
+        async with asyncio.timeout(10):
+            for _ in range(20):
+                await connection.read()
+        connection.cut()
+        heard += numbers_of(connection)
+        lost, connection = connection, await clients.back(account.url, account.token("colleague"), connection)
+        recovered += connection.sid == lost.sid
+    going = False
+    await publishing
+    await node.context.broadcast.to_account(account.id, "number", {"number": -1})
+    await connection.hears("number", number=-1)
+    heard += numbers_of(connection)
+    assert recovered == 30
+    assert heard == list(range(heard[0], next(numbers)))
+
+
+def numbers_of(connection: Returning) -> list[int]:
+    return [payload["number"] for event, payload in (*connection.missed, *connection.heard) if event == "number"]

@@ -1,0 +1,182 @@
+"""Who cannot be told everything, or is not who was here, begins anew."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+from redis.asyncio import Redis
+
+from hummdesk.bus.shards import shard_of
+from hummdesk.bus.stream_reader import ShardReader
+from hummdesk.core.config import Settings
+from hummdesk.server.handlers import recovery
+from hummdesk.server.node import Node
+from tests.integration.server.accounts import Account, Client
+from tests.integration.server.conftest import running
+from tests.integration.server.reconnecting import Front, Returning, say
+
+
+async def outcomes(url: str) -> dict[str, float]:
+    async with aiohttp.ClientSession() as session:
+        lines = (await (await session.get(f"{url}/metrics")).text()).splitlines()
+    found = (line.split('outcome="')[1].split('"} ') for line in lines if line.startswith("hummdesk_recoveries_total"))
+    return {name: float(value) for name, value in found}
+
+
+async def begins_anew(
+    account: Account, clients: Front, lost: Returning, outcome: str, *, token: str | None = None, **other: str
+) -> Returning:
+    before = (await outcomes(account.url)).get(outcome, 0)
+    again = await clients.back(account.url, token or account.token("customer"), lost, **other)
+    assert again.sid != lost.sid
+    assert again.pid != lost.pid
+    assert not again.missed
+    assert (await outcomes(account.url))[outcome] == before + 1
+    return again
+
+
+async def test_a_disabled_person_does_not_come_back(
+    account: Account, clients: Front, sender: Client, lost: Returning
+) -> None:
+    await say(account, sender, "secret")
+    await account.execute("UPDATE contacts SET active = false WHERE id = %(id)s", id=account.people["customer"].id)
+    again = await begins_anew(account, clients, lost, "token")
+    await again.hears("authentication_error")
+
+
+async def test_the_token_is_verified_again_and_a_bad_one_uses_nothing_up(
+    account: Account, clients: Front, sender: Client, lost: Returning
+) -> None:
+    await say(account, sender, "missed")
+    again = await begins_anew(account, clients, lost, "token", token=account.token("customer", hours=-1))
+    assert (await again.hears("authentication_error"))["code"] == "TOKEN_EXPIRED"
+    await begins_anew(account, clients, lost, "token", token="no.token.atall")
+    right = await clients.back(account.url, account.token("customer"), lost)
+    assert right.messages() == ["missed"]
+
+
+async def test_nobody_else_comes_back_as_this_socket(
+    account: Account, foreign: Account, clients: Front, lost: Returning
+) -> None:
+    await begins_anew(account, clients, lost, "person", token=account.token("stranger"))
+    connection = await clients.connect(account.url, account.token("agent"))
+    await connection.hears("authenticated")
+    connection.cut()
+    await begins_anew(account, clients, connection, "person", token=foreign.token("agent"))
+
+
+async def test_it_comes_back_once(account: Account, clients: Front, lost: Returning, second_url: str) -> None:
+    urls = (account.url, account.url, second_url, second_url)
+    found = await asyncio.gather(*(clients.back(url, account.token("customer"), lost) for url in urls))
+    assert [again.sid for again in found].count(lost.sid) == 1
+
+
+@pytest.mark.parametrize(
+    "offset", ["", "x", "1-0", "9999999999999-0", "1-1.", "-1-0", "1e3-0", "٣-١", "1-1.1.1", "9" * 400 + "-0"]
+)
+async def test_an_offset_that_the_stream_does_not_have(
+    account: Account, clients: Front, lost: Returning, offset: str
+) -> None:
+    readable = recovery._OFFSET.fullmatch(offset)
+    await begins_anew(account, clients, lost, "gap" if readable else "offset", offset=offset)
+
+
+@pytest.mark.parametrize("pid", ["", "x", "../leases", "*", "a" * 100_000])
+async def test_a_pid_that_nobody_has(account: Account, clients: Front, lost: Returning, pid: str) -> None:
+    await begins_anew(account, clients, lost, "unknown", pid=pid)
+
+
+@pytest.mark.parametrize("claim", [{"pid": 1}, {"offset": None}, {"pid": {"a": 1}}, {"offset": ["x"]}])
+async def test_a_claim_that_is_none_is_an_ordinary_connect(
+    account: Account, clients: Front, lost: Returning, claim: Any
+) -> None:
+    again = await clients.back(account.url, account.token("customer"), lost, **claim)
+    assert again.sid != lost.sid
+    await again.hears("authenticated")
+
+
+async def test_a_farewell_is_for_good(account: Account, clients: Front, node: Node) -> None:
+    connection = await clients.connect(account.url, account.token("customer"))
+    await connection.hears("authenticated")
+    await connection.leave()
+    async with asyncio.timeout(5):
+        while connection.sid in node.context.sockets.sessions:
+            await asyncio.sleep(0.01)
+    await begins_anew(account, clients, connection, "unknown")
+
+
+async def test_who_missed_too_much_begins_anew(
+    account: Account, clients: Front, node: Node, sender: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "MOST_MISSED", 2)
+    connection = await clients.connect(account.url, account.token("colleague"))
+    await connection.hears("authenticated")
+    connection.cut()
+    for number in range(3):
+        await node.context.broadcast.to_account(account.id, "number", {"number": number})
+    await sender.hears("number", number=2)
+    again = await clients.back(account.url, account.token("colleague"), connection)
+    assert again.sid != connection.sid
+
+
+async def test_a_change_of_the_person_while_it_comes_back(
+    account: Account, clients: Front, node: Node, lost: Returning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = ShardReader.reach
+
+    async def reach(reader: ShardReader, entry_id: str, place: int | None) -> bool:
+        node.context.sockets.doubt(account.people["customer"].id)
+        return await honest(reader, entry_id, place)
+
+    monkeypatch.setattr(ShardReader, "reach", reach)
+    await begins_anew(account, clients, lost, "changed")
+
+
+async def test_after_a_flush_it_begins_anew(
+    account: Account, clients: Front, web_settings: Settings, lost: Returning
+) -> None:
+    async with Redis.from_url(web_settings.redis) as redis:
+        await redis.delete(f"hummdesk:absence:{lost.pid}")
+    await begins_anew(account, clients, lost, "unknown")
+
+
+async def test_when_redis_has_lost_events_everybody_concerned_is_told(
+    account: Account, clients: Front, node: Node
+) -> None:
+    connection = await clients.connect(account.url, account.token("customer"))
+    await connection.hears("authenticated")
+    shard = node.reader._readers[shard_of(account.id)].shard
+    node._tell_loss(shard)
+    reason = await connection.hears("disconnect_reason")
+    assert (reason["code"], reason["reconnect"]) == ("RESYNC", True)
+    again = await begins_anew(account, clients, connection, "offset")
+    await again.hears("authenticated")
+
+
+async def test_who_is_told_of_a_loss_hears_no_event_that_came_after_it(
+    account: Account, clients: Front, node: Node
+) -> None:
+    """It loads anew what it may have heard already, and would hear it twice."""
+    connection = await clients.connect(account.url, account.token("agent"))
+    await connection.hears("authenticated")
+    node.reader._readers[shard_of(account.id)].position = "0-1"  # what Redis has next does not follow this
+    await node.context.broadcast.agent_status_changed(agent=account.people["colleague"], old="online", new="away")
+    assert (await connection.hears("disconnect_reason"))["code"] == "RESYNC"
+    await connection.ends()
+    assert "agent_status_changed" not in [event for event, _ in connection.heard]
+
+
+async def test_without_a_window_there_is_neither_pid_nor_offset(
+    account: Account, clients: Front, web_settings: Settings
+) -> None:
+    async with running(replace(web_settings, recovery_window_seconds=0.0), name="no-window") as (url, _):
+        connection = await clients.connect(url, account.token("agent"))
+        await connection.hears("authenticated")
+        await connection.do("send_message", {"conversationId": str(account.conversation), "content": "x"})
+        await connection.hears("new_message")
+        assert not connection.pid
+        assert not connection.offsets
+        again = await clients.back(url, account.token("agent"), connection, pid="x", offset="1-0")
+        assert again.sid != connection.sid

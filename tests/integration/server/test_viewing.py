@@ -1,0 +1,83 @@
+"""Who else of staff is looking at a conversation: over processes, tabs and a process that dies."""
+
+from dataclasses import replace
+
+from hummdesk.bus.shards import connect
+from hummdesk.bus.viewers import View, ViewerLeases
+from hummdesk.core.config import Settings
+from tests.integration.server.accounts import Account, Client
+
+
+async def names(client: Client, account: Account) -> list[str]:
+    told = await client.hears("conversation_viewers", conversationId=str(account.conversation))
+    return [viewer["name"] for viewer in told["viewers"]]
+
+
+async def test_staff_sees_who_comes_and_goes_on_every_process(account: Account, second_url: str) -> None:
+    conversation = str(account.conversation)
+    agent = await account.connect("agent")
+    answer = await agent.do("join_conversation", conversation)
+    assert answer["viewers"] == [{"agentId": str(account.people["agent"].id), "name": "Agent"}]
+    assert await names(agent, account) == ["Agent"]
+    viewer = await account.connect("viewer", url=second_url)
+    answer = await viewer.do("join_conversation", conversation)
+    assert [one["name"] for one in answer["viewers"]] == ["Agent", "Viewer"]
+    assert await names(agent, account) == ["Agent", "Viewer"]
+    await viewer.do("leave_conversation", conversation)
+    assert await names(agent, account) == ["Agent"]
+    await viewer.do("join_conversation", conversation)
+    assert await names(agent, account) == ["Agent", "Viewer"]
+    await viewer.close()
+    assert await names(agent, account) == ["Agent"]
+
+
+async def test_two_tabs_are_one_viewer(account: Account) -> None:
+    admin = await account.connect("admin", joins=True)
+    assert await names(admin, account) == ["Admin"]
+    tabs = [await account.connect("agent", joins=True) for _ in range(2)]
+    for _ in tabs:
+        assert await names(admin, account) == ["Admin", "Agent"]
+    await tabs[0].close()
+    assert await names(admin, account) == ["Admin", "Agent"]
+    await tabs[1].close()
+    assert await names(admin, account) == ["Admin"]
+
+
+async def test_a_customer_neither_sees_nor_is_seen(account: Account) -> None:
+    agent = await account.connect("agent", joins=True)
+    customer = await account.connect("customer")
+    answer = await customer.do("join_conversation", str(account.conversation))
+    assert not {"viewers", "ai"} & set(answer)
+    await account.connect("admin", joins=True)
+    assert await names(agent, account) == ["Agent"]
+    assert await names(agent, account) == ["Admin", "Agent"]
+    await customer.do("leave_conversation", str(account.conversation))
+    assert "conversation_viewers" not in customer.names()
+
+
+async def test_who_looked_through_a_dead_process_is_gone_with_the_lease(
+    account: Account, web_settings: Settings
+) -> None:
+    dead = ViewerLeases(connect(web_settings.redis), lease_seconds=0.5)
+    person = account.people["colleague"]
+    await dead.enter([View(account.id, account.conversation, person.id, "a-socket-of-a-dead-process", person.name)])
+    agent = await account.connect("agent")
+    answer = await agent.do("join_conversation", str(account.conversation))
+    assert [one["name"] for one in answer["viewers"]] == ["Agent", "Colleague"]
+    assert await names(agent, account) == ["Agent", "Colleague"]
+    assert await names(agent, account) == ["Agent"]
+    await dead.close()
+
+
+async def test_without_redis_a_conversation_is_opened_without_viewers(account: Account, node: object) -> None:
+    agent = await account.connect("agent")
+    desk = node.context  # type: ignore[attr-defined]
+    away = replace(desk, viewers=ViewerLeases(connect("redis://127.0.0.1:1/0", timeout=0.2), lease_seconds=1))
+    node.context = away  # type: ignore[attr-defined]
+    try:
+        answer = await agent.do("join_conversation", str(account.conversation))
+        assert answer["viewers"] == []
+        await agent.do("leave_conversation", str(account.conversation))
+    finally:
+        node.context = desk  # type: ignore[attr-defined]
+        await away.viewers.close()

@@ -1,0 +1,146 @@
+"""Visitors of the widget: who may become one, from where, how often, and who they are the next time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from click.testing import CliRunner
+
+from hummdesk.cli import main
+from hummdesk.core import tokens
+from hummdesk.core.config import Settings
+from tests.integration.server.accounts import Account
+from tests.integration.server.conftest import running
+
+SHOP = "https://shop.example"
+
+
+class Widget:
+    def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
+        self.session = session
+        self.account = account
+
+    async def asks(self, *, origin: str | None = SHOP, status: int = 200, **body: Any) -> Any:
+        """What the desk answers to a page of this origin."""
+        headers = {} if origin is None else {"Origin": origin}
+        asked = {"accountId": str(self.account.id)} | body
+        async with self.session.post("/widget/session", json=asked, headers=headers) as answer:
+            said = await answer.json()
+            assert answer.status == status, said
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert answer.headers["Vary"] == "Origin"
+        return said
+
+
+@pytest.fixture
+async def widget(account: Account) -> AsyncIterator[Widget]:
+    await account.execute(
+        "UPDATE accounts SET widget_origins = %(origins)s WHERE account_id = %(account)s", origins=[SHOP]
+    )
+    async with aiohttp.ClientSession(account.url) as session:
+        yield Widget(session, account)
+
+
+async def connects(account: Account, token: str) -> Any:
+    client = await account.client().connect(token=token)
+    return client, await client.hears("authenticated")
+
+
+async def test_a_visitor_is_a_customer_who_can_talk(widget: Widget) -> None:
+    admitted = await widget.asks()
+    client, person = await connects(widget.account, admitted["token"])
+    assert (person["role"], person["accountId"]) == ("customer", str(widget.account.id))
+    agent = await widget.account.connect("agent")
+    await client.do("start_conversation", {"content": "Hello"})
+    assert (await agent.hears("new_message"))["senderName"] == "Visitor"
+    other, _ = await connects(widget.account, (await widget.asks())["token"])
+    assert (await other.do("list_conversations", {}))["conversations"] == []
+
+
+async def test_a_pass_brings_the_same_visitor_back(widget: Widget) -> None:
+    first = await widget.asks()
+    again = await widget.asks(**{"pass": first["pass"]})
+    once_more = await widget.asks(**{"pass": again["pass"]})
+    people = [(await connects(widget.account, one["token"]))[1]["userId"] for one in (first, again, once_more)]
+    assert len(set(people)) == 1
+
+
+async def test_a_pass_is_of_its_origin_and_account_and_no_token(widget: Widget, account: Account) -> None:
+    admitted = await widget.asks()
+    elsewhere = "https://other.example"
+    await account.execute(
+        "UPDATE accounts SET widget_origins = %(origins)s WHERE account_id = %(account)s", origins=[SHOP, elsewhere]
+    )
+    for stolen in (admitted["pass"] + "x", admitted["token"], account.token("agent"), "", "x.y.z"):
+        assert (await widget.asks(status=401, **{"pass": stolen}))["code"] == "UNAUTHORIZED"
+    assert (await widget.asks(origin=elsewhere, status=401, **{"pass": admitted["pass"]}))["code"] == "UNAUTHORIZED"
+    with pytest.raises(tokens.Unauthorized):
+        tokens.verify(account.settings, admitted["pass"])
+
+
+async def test_a_visitor_who_was_made_inactive_does_not_come_back(widget: Widget) -> None:
+    admitted = await widget.asks()
+    client, person = await connects(widget.account, admitted["token"])
+    await widget.account.execute("UPDATE contacts SET active = false WHERE id = %(id)s", id=person["userId"])
+    await client.hears("authentication_error")
+    assert (await widget.asks(status=401, **{"pass": admitted["pass"]}))["code"] == "UNAUTHORIZED"
+
+
+@pytest.mark.parametrize("origin", [None, "https://evil.example", "https://shop.example.evil.example", "null", "self"])
+async def test_other_pages_make_nobody(widget: Widget, origin: str | None) -> None:
+    assert (await widget.asks(origin=origin, status=403))["code"] == "FORBIDDEN"
+    unknown = await widget.asks(status=403, accountId=str(uuid4()))
+    assert unknown["code"] == "FORBIDDEN"
+    rows = await widget.account.execute("SELECT id FROM contacts WHERE account_id = %(account)s AND name = 'Visitor'")
+    assert rows == []
+
+
+async def test_self_is_the_desk_s_own_pages(widget: Widget, account: Account) -> None:
+    await account.execute("UPDATE accounts SET widget_origins = '{self}' WHERE account_id = %(account)s")
+    await widget.asks(origin=account.url)
+    await widget.asks(status=403)
+    await widget.asks(origin="self", status=403)
+
+
+WRONG = [b"", b"[]", b"{", b'{"accountId": 7}', b'{"pass": "x"}', b'"x"', b"\xff", b"1" * 9999]
+
+
+@pytest.mark.parametrize("body", WRONG)
+async def test_a_wrong_body_is_said_to_be_wrong(widget: Widget, body: bytes) -> None:
+    async with widget.session.post("/widget/session", data=body, headers={"Origin": SHOP}) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (400, "VALIDATION_ERROR")
+
+
+async def test_an_address_makes_few_visitors_a_minute(web_settings: Settings, account: Account) -> None:
+    await account.execute("UPDATE accounts SET widget_origins = '{self}' WHERE account_id = %(account)s")
+    few = replace(web_settings, rate_limit_visitors_per_minute=3)
+    async with running(few, name="few-visitors") as (url, _), aiohttp.ClientSession(url) as session:
+        widget = Widget(session, account)
+        for _ in range(3):
+            await widget.asks(origin=url)
+        assert (await widget.asks(origin=url, status=429))["code"] == "RATE_LIMITED"
+
+
+async def test_the_operator_says_which_pages_show_the_widget(
+    widget: Widget, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", account.settings.postgres)
+    monkeypatch.setenv("REDIS_URL", account.settings.redis)
+    monkeypatch.setenv("JWT_SECRET", account.settings.jwt_secret)
+
+    async def says(*arguments: str) -> Any:
+        return await asyncio.to_thread(CliRunner().invoke, main, ["widget", *arguments])
+
+    assert (await says(str(account.id), "shop.example")).exit_code == 2
+    assert (await says(str(uuid4()), SHOP)).exit_code == 2
+    assert (await widget.asks())["token"]
+    set_anew = await says(str(account.id), "https://other.example", "self")
+    assert f'data-account="{account.id}"' in set_anew.output
+    await widget.asks(status=403)
+    assert (await widget.asks(origin="https://other.example"))["token"]
+    assert (await says(str(account.id))).exit_code == 0
+    await widget.asks(origin="https://other.example", status=403)

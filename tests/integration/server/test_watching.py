@@ -1,0 +1,147 @@
+"""What an admin watches: figures of the own account that follow what happens, and none of anybody else's."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+
+from hummdesk.bus.socket_counts import BATCH
+from hummdesk.core.broker import QUEUE_KEYS
+from hummdesk.core.ids import new_id
+from hummdesk.server.node import Node
+from tests.integration.server.accounts import PATIENCE_SECONDS, Account, Client
+
+NOBODY = {"admin": 0, "agent": 0, "viewer": 0, "customer": 0}
+ADD_MESSAGE = """
+INSERT INTO messages (account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content, content_type)
+SELECT %(account)s, %(message)s, %(conversation)s, COALESCE(max(seq), 0) + 1, %(account)s, 'customer', 'Somebody',
+    'what nobody may read', 'text'
+FROM messages
+WHERE conversation_id = %(conversation)s
+"""
+ADD_RUN = """
+INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind, status, outcome, last_error, started_at,
+    lease_until, finished_at, announced_at)
+VALUES (%(account)s, %(run)s, %(conversation)s, %(message)s, 1, %(kind)s, %(status)s,
+    CASE WHEN %(status)s = 'done' THEN 'done' END, %(error)s, now(), now(),
+    CASE WHEN %(status)s IN ('done', 'failed') THEN now() + make_interval(secs => %(seconds)s) END,
+    CASE WHEN %(status)s IN ('done', 'failed') THEN now() END)
+"""
+
+
+async def watched(admin: Client, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The figures, when they have become so."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not is_so(figures := await admin.do("get_operations")):
+            await asyncio.sleep(0.1)
+    return figures
+
+
+async def add_run(account: Account, kind: str, status: str, *, seconds: float = 0.2, error: str | None = None) -> None:
+    """A run for one more message of the account."""
+    given = {"message": new_id(), "conversation": account.conversation}
+    await account.execute(ADD_MESSAGE, **given)
+    await account.execute(ADD_RUN, run=new_id(), kind=kind, status=status, seconds=seconds, error=error, **given)
+
+
+async def test_connections_follow_who_comes_and_goes_at_every_process(account: Account, second_url: str) -> None:
+    admin = await account.connect("admin")
+    await account.connect("agent")
+    elsewhere = [await account.connect(name, url=second_url) for name in ("colleague", "customer")]
+    everybody = NOBODY | {"admin": 1, "agent": 2, "customer": 1}
+    await watched(admin, lambda figures: figures["connections"] == everybody)
+    for client in elsewhere:
+        await client.close()
+    await watched(admin, lambda figures: figures["connections"] == NOBODY | {"admin": 1, "agent": 1})
+
+
+async def test_a_process_that_died_is_not_counted(account: Account, node: Node) -> None:
+    admin = await account.connect("admin")
+    report = {"at": time.time() - node.context.settings.presence_lease_seconds, "roles": {"agent": 100}}
+    await node.context.census._redis.hset(f"hummdesk:census:{account.id}", "a dead one", orjson.dumps(report))
+    await watched(admin, lambda figures: figures["connections"] == NOBODY | {"admin": 1})
+
+
+async def test_the_census_of_many_accounts_is_told_in_parts_and_only_what_changed(node: Node) -> None:
+    accounts = {new_id(): {"agent": 1} for _ in range(BATCH + 1)}
+    await node.context.census.tell(accounts)
+    assert [await node.context.census.of(one) for one in accounts] == [{"agent": 1}] * (BATCH + 1)
+    node.context.sockets.census(whole=False)
+    assert node.context.sockets.census(whole=False) == {}
+
+
+async def test_messages_count_as_they_are_stored(account: Account) -> None:
+    admin = await account.connect("admin")
+    assert (await admin.do("get_operations"))["messagesPerSecond"] == 0
+    for number in range(5):
+        await admin.do("send_message", {"conversationId": str(account.conversation), "content": f"{number}"})
+    assert (await admin.do("get_operations"))["messagesPerSecond"] == 0.5
+
+
+async def test_an_id_of_another_kind_is_not_taken_for_a_new_message(account: Account) -> None:
+    admin = await account.connect("admin")
+    given = {"message": UUID(32 * "f"), "conversation": account.conversation}
+    await account.execute(ADD_MESSAGE, **given)
+    assert (await admin.do("get_operations"))["messagesPerSecond"] == 0
+
+
+async def test_ai_runs_are_summed_up_and_their_failures_shown_without_a_text(account: Account) -> None:
+    admin = await account.connect("admin")
+    for seconds in (0.1, 0.2, 0.3):
+        await add_run(account, "classification", "done", seconds=seconds)
+    await add_run(account, "draft", "failed", error="The AI did not answer in time")
+    await add_run(account, "draft", "published")
+    figures = await admin.do("get_operations")
+    assert figures["ai"] == [
+        {"processingType": "classification", "done": 3, "failed": 0, "waiting": 0, "medianTime": 200, "slowTime": 290},
+        {"processingType": "draft", "done": 0, "failed": 1, "waiting": 1},
+    ]
+    (failed,) = figures["failedRuns"]
+    assert (failed["processingType"], failed["error"]) == ("draft", "The AI did not answer in time")
+    assert "what nobody may read" not in str(figures)
+
+
+async def test_nothing_of_an_account_is_seen_in_another(account: Account, foreign: Account) -> None:
+    stranger = await foreign.connect("admin")
+    before = await stranger.do("get_operations")
+    admin = await account.connect("admin")
+    await add_run(account, "draft", "failed", error="Not yours")
+    await add_run(account, "classification", "published")
+    await watched(admin, lambda figures: figures["failedRuns"] and figures["connections"]["admin"] == 1)
+    after = await watched(stranger, lambda figures: figures["connections"] == NOBODY | {"admin": 1})
+    for part in ("messagesPerSecond", "ai", "failedRuns"):
+        assert after[part] == before[part]
+    assert after["messagesPerSecond"] == 0
+    assert after["failedRuns"] == []
+
+
+async def test_the_health_of_the_desk_is_told_as_numbers_only(account: Account, node: Node) -> None:
+    admin = await account.connect("admin")
+    key, *_ = QUEUE_KEYS.values()
+    before = (await admin.do("get_operations"))["health"]
+    await node.context.census._redis.rpush(key, "a task of somebody")
+    try:
+        health = (await admin.do("get_operations"))["health"]
+    finally:
+        await node.context.census._redis.delete(key)
+    assert health | {"busLag": 0} == {"postgresql": True, "redis": True, "bus": True, "busLag": 0} | {
+        "queuedTasks": before["queuedTasks"] + 1
+    }
+
+
+@pytest.mark.parametrize("name", ["agent", "viewer", "customer"])
+async def test_nobody_else_may_watch(account: Account, name: str) -> None:
+    assert await (await account.connect(name)).refused("get_operations") == "FORBIDDEN"
+
+
+async def test_who_is_an_admin_no_more_sees_nothing_more(account: Account) -> None:
+    admin = await account.connect("admin")
+    await account.execute("UPDATE users SET role = 'agent' WHERE id = %(id)s", id=account.people["admin"].id)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (answer := await admin.ask("get_operations"))["ok"]:
+            await asyncio.sleep(0.05)
+    assert answer["error"]["code"] == "FORBIDDEN"

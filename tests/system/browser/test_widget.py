@@ -1,0 +1,222 @@
+"""A visitor of a shop's page, who has no name, and whoever answers."""
+
+import gzip
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, expect
+
+from hummdesk.operator.people import set_widget_origins
+from hummdesk.server.http.pages import BUILT
+from tests.integration.server.accounts import Client
+from tests.system.browser.conftest import Shop
+from tests.system.browser.console import Console
+from tests.system.browser.site import Site
+from tests.system.browser.wire import Wire
+
+LARGEST_KIB = 60
+SCRIPT = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script><b onclick="window.hurt=1">bold</b>'
+
+
+class Visitor:
+    """A page with the widget; what it does by hand goes through the shadow root as a person's hand does."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.watch = Console(page)
+        self.log = page.get_by_role("log", name="Messages")
+
+    @property
+    def launcher(self) -> Locator:
+        return self.page.get_by_role("button", name=re.compile("the chat")).last
+
+    async def write(self, text: str) -> None:
+        await self.page.get_by_role("textbox", name="Your message").fill(text)
+        await self.page.keyboard.press("Enter")
+
+    def said(self, text: str) -> Locator:
+        return self.log.get_by_text(text, exact=True)
+
+
+@pytest.fixture
+async def context(chromium: Browser) -> AsyncIterator[Any]:
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760})
+    yield context
+    await context.close()
+
+
+async def visit(context: Any, url: str) -> Visitor:
+    visitor = Visitor(await context.new_page())
+    await visitor.page.goto(f"{url}/demo/shop")
+    return visitor
+
+
+async def ask(visitor: Visitor, agent: Client, text: str) -> str:
+    """A new visitor's question; the id of the conversation, which the agent has joined."""
+    await visitor.launcher.click()
+    await visitor.write(text)
+    conversation = str((await agent.hears("new_message", content=text))["conversationId"])
+    await agent.do("join_conversation", conversation)
+    return conversation
+
+
+async def test_a_visitor_talks_and_is_known_on_the_next_page(context: Any, shop: Shop, pictures: Path) -> None:
+    agent = await shop.connect(shop.agents[1])
+    visitor = await visit(context, shop.url)
+    conversation = await ask(visitor, agent, "Do you repair tents?")
+    await expect(visitor.log.get_by_role("img", name="Read")).to_be_visible()
+    await agent.do("typing_start", {"conversationId": conversation})
+    await expect(visitor.log).to_contain_text("is typing")
+    await visitor.page.get_by_role("textbox", name="Your message").press_sequentially("W")
+    await agent.hears("typing_start", conversationId=conversation)
+    await agent.do("send_message", {"conversationId": conversation, "content": "A note", "private": True})
+    await agent.do("send_message", {"conversationId": conversation, "content": "We do."})
+    await expect(visitor.said("We do.")).to_be_visible()
+    await agent.hears("message_read", conversationId=conversation, readByType="customer")
+    await visitor.page.screenshot(path=pictures / "widget.png")
+
+    await visitor.page.reload()
+    await agent.do("send_message", {"conversationId": conversation, "content": "Send it to us."})
+    await expect(visitor.launcher).to_have_accessible_name(re.compile("1 unread"))
+    counts = "new Promise((done) => HummDesk.onUnread((count) => count && done(count)))"
+    assert await visitor.page.evaluate(counts) == 1
+    await visitor.launcher.click()
+    for text in ("Do you repair tents?", "We do.", "Send it to us."):
+        await expect(visitor.said(text)).to_be_visible()
+    await expect(visitor.said("A note")).to_have_count(0)
+    assert visitor.watch.faults == []
+
+
+async def test_what_is_written_while_the_network_is_away_goes_once(context: Any, shop: Shop) -> None:
+    agent = await shop.connect(shop.agents[1])
+    async with Wire(int(shop.url.rpartition(":")[2])) as wire:
+        visitor = await visit(context, wire.url)
+        await visitor.launcher.click()
+        wire.cut()
+        await visitor.write("Hello!")
+        await visitor.write("Is my order on its way?")
+        await expect(visitor.log.get_by_text("Waiting to be sent")).to_have_count(2)
+        wire.mend()
+        await expect(visitor.log).not_to_contain_text("Waiting to be sent")
+        asked = await agent.hears("new_message", content="Is my order on its way?")
+        conversation = asked["conversationId"]
+        wire.cut()
+        await expect(visitor.page.get_by_role("status")).to_contain_text("No connection")
+        await visitor.write("first")
+        await visitor.write("second")
+        await expect(visitor.log).to_contain_text("Waiting to be sent")
+        await agent.do("send_message", {"conversationId": conversation, "content": "It is."})
+        wire.mend()
+        await expect(visitor.said("It is.")).to_be_visible(timeout=20_000)
+        await expect(visitor.log).not_to_contain_text("Waiting to be sent")
+        page = await agent.do("get_messages", {"conversationId": conversation})
+        texts = [message["content"] for message in page["messages"]]
+        assert texts == ["Hello!", "Is my order on its way?", "It is.", "first", "second"]
+
+
+async def test_html_and_scripts_are_inert(context: Any, shop: Shop) -> None:
+    agent = await shop.connect(shop.agents[1])
+    visitor = await visit(context, shop.url)
+    conversation = await ask(visitor, agent, SCRIPT)
+    await expect(visitor.said(SCRIPT)).to_be_visible()
+    html = {"conversationId": conversation, "contentType": "html", "content": f"{SCRIPT}<em>&lt;i&gt;</em>"}
+    await agent.do("send_message", html)
+    await expect(visitor.log.locator("em")).to_have_text("<i>")
+    await expect(visitor.log.locator("b")).to_have_text("bold")
+    assert await visitor.page.evaluate("window.hurt === undefined")
+    assert await visitor.log.locator("script, [src], [onclick]").count() == 0
+    assert visitor.watch.faults == []
+
+
+async def test_the_host_signs_its_customers_in_and_out(context: Any, shop: Shop) -> None:
+    customer = shop.customers[1]
+    agent = await shop.connect(shop.agents[1])
+    visitor = await visit(context, shop.url)
+    await visitor.page.evaluate("(token) => HummDesk.identify(token)", customer["token"])
+    await visitor.page.evaluate("HummDesk.open()")
+    await visitor.write("It is me.")
+    assert (await agent.hears("new_message", content="It is me."))["senderId"] == customer["id"]
+    stored = await visitor.page.evaluate("JSON.stringify(localStorage)")
+    assert customer["token"] not in stored
+    await visitor.page.evaluate("HummDesk.logout()")
+    await expect(visitor.log).to_have_count(0)
+    await visitor.launcher.click()
+    await expect(visitor.log).to_contain_text("How can we help you?")
+    await expect(visitor.said("It is me.")).to_have_count(0)
+
+
+async def test_no_style_leaks_in_or_out(context: Any, shop: Shop) -> None:
+    visitor = await visit(context, shop.url)
+    before = await style_of(visitor.page, "document.querySelector('nav a')")
+    hostile = "button, textarea, p, h2 { font-size: 40px !important; display: none !important }"
+    await visitor.page.evaluate(
+        "(css) => { const s = new CSSStyleSheet(); s.replaceSync(css); document.adoptedStyleSheets = [s] }", hostile
+    )
+    await visitor.launcher.click()
+    await expect(visitor.page.get_by_role("textbox", name="Your message")).to_be_focused()
+    inside = await style_of(visitor.page, "document.querySelector('hummdesk-widget').shadowRoot.querySelector('h2')")
+    assert inside["fontSize"] == "17px"
+    assert before == await style_of(visitor.page, "document.querySelector('nav a')")
+
+
+async def style_of(page: Page, element: str) -> Any:
+    seen = "({fontSize, color, display}) => ({fontSize, color, display})"
+    return await page.evaluate(f"({seen})(getComputedStyle({element}))")
+
+
+async def test_it_works_on_a_telephone_by_keyboard_and_for_a_screen_reader(
+    chromium: Browser, shop: Shop, pictures: Path
+) -> None:
+    size: Any = {"width": 360, "height": 640}
+    context = await chromium.new_context(viewport=size, reduced_motion="reduce")
+    agent = await shop.connect(shop.agents[1])
+    visitor = await visit(context, shop.url)
+    await visitor.launcher.focus()
+    await visitor.page.keyboard.press("Enter")
+    await expect(visitor.page.get_by_role("textbox", name="Your message")).to_be_focused()
+    text = f"A long wordwithoutanyend{'x' * 60}"
+    await visitor.write(text)
+    conversation = str((await agent.hears("new_message", content=text))["conversationId"])
+    await agent.do("send_message", {"conversationId": conversation, "content": "Yes?"})
+    await expect(visitor.said("Yes?")).to_be_visible()
+    assert await visitor.watch.barriers() == []
+    assert await visitor.watch.barriers_in_the_dark() == []
+    assert await visitor.watch.width() == size["width"]
+    await visitor.watch.photograph(pictures, "widget-mobile")
+    await visitor.page.keyboard.press("Escape")
+    await expect(visitor.log).to_have_count(0)
+    await expect(visitor.launcher).to_be_focused()
+    await context.close()
+
+
+async def test_a_shop_elsewhere_shows_it_if_the_account_allows_its_origin(
+    context: Any, shop: Shop, neighbour: Site, stranger: Site
+) -> None:
+    script = f'<script src="{shop.url}/widget.js" data-account="{shop.id}"></script>'
+    neighbour.page = stranger.page = f"<!doctype html><title>A shop</title>{script}"
+    agent = await shop.connect(shop.agents[1])
+    visitor = Visitor(await context.new_page())
+    for site, words in ((stranger, "No connection"), (neighbour, "No page of this origin may show the widget")):
+        await visitor.page.goto(site.origin)
+        await visitor.launcher.click()
+        await visitor.write(f"Do you ship to {site.origin}?")
+        await expect(visitor.page.get_by_role("status")).to_contain_text(words)
+    assert "new_message" not in agent.names()
+
+    await set_widget_origins(shop.settings, account_id=shop.id, origins=["self", neighbour.origin])
+    await visitor.page.reload()
+    await visitor.launcher.click()
+    asked = await agent.hears("new_message", content=f"Do you ship to {neighbour.origin}?")
+    await agent.do("send_message", {"conversationId": asked["conversationId"], "content": "We do."})
+    await expect(visitor.said("We do.")).to_be_visible()
+    await visitor.page.reload()
+    await visitor.launcher.click()
+    await expect(visitor.said("We do.")).to_be_visible()
+
+
+def test_it_is_small() -> None:
+    content = (BUILT / "widget.js").read_bytes()
+    assert len(gzip.compress(content)) < LARGEST_KIB * 1024

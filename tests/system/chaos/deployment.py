@@ -1,0 +1,192 @@
+"""Real processes that can be killed, stopped and restarted: PostgreSQL, Redis, web, relay and worker of one desk."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+from psycopg import AsyncConnection
+from redis.asyncio import Redis
+
+from hummdesk.core.config import Settings
+from hummdesk.dev import postgres, redis
+from hummdesk.dev.process import Process, Service
+from hummdesk.storage.migrations import migrate
+from tests.conftest import make_reachable_directory
+from tests.integration.server.accounts import Account
+
+READY_SECONDS = 30.0
+UNSHARED = {"PROMETHEUS_MULTIPROC_DIR", "COVERAGE_PROCESS_CONFIG"}
+"""What the processes under test do not share with the test: its metrics, and that every line is counted."""
+WEB, RELAY, WORKER = "web", "relay", "worker"
+
+
+@dataclass
+class Arena:
+    folder: Path
+    settings: Settings
+    cluster: postgres.Cluster
+    redis_server: redis.Server
+    ports: tuple[int, ...]
+    processes: dict[str, Process] = field(default_factory=dict)
+    """By name: `postgres`, `redis`, `web-0`, `web-1`, … `relay`, `worker`."""
+
+    @property
+    def addresses(self) -> list[str]:
+        return [f"http://127.0.0.1:{port}" for port in self.ports]
+
+    async def account(self) -> Account:
+        return await Account(settings=self.settings, url=self.addresses[0]).make()
+
+    # Processes ------------------------------------------------------------------------------------------------------
+
+    async def start_servers(self) -> None:
+        self.processes["postgres"] = await postgres.start(self.cluster, self.folder, durable=False)
+        self.processes["redis"] = await redis.start(self.redis_server, self.folder)
+
+    async def start_web(self, *numbers: int) -> None:
+        """These, or all; returns when each is ready."""
+        await asyncio.gather(*(self._start_web(number) for number in numbers or range(len(self.ports))))
+
+    async def _start_web(self, number: int) -> None:
+        service = self._service(f"{WEB}-{number}", "hummdesk", "serve", "--port", str(self.ports[number]))
+        self.processes[service.name] = await Process.start_ready(
+            service, lambda _: is_ready(self.addresses[number]), READY_SECONDS
+        )
+
+    async def start_relay(self) -> None:
+        self.processes[RELAY] = await Process.start(self._service(RELAY, "hummdesk", "relay"))
+
+    async def heal(self) -> None:
+        """Start again what a test has left dead."""
+        missing = [number for number in range(len(self.ports)) if f"{WEB}-{number}" not in self.processes]
+        if missing:
+            await self.start_web(*missing)
+        if RELAY not in self.processes:
+            await self.start_relay()
+
+    async def kill(self, name: str) -> None:
+        """With SIGKILL, and wait until it is gone."""
+        process = self.processes.pop(name)
+        process.kill()
+        await process.wait()
+
+    async def stop(self, *names: str) -> None:
+        await asyncio.gather(*(self.processes.pop(name).stop() for name in names))
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        os.kill(self.processes[name].pid, number)
+
+    async def restart(self, name: str) -> None:
+        """A server, at once and as hard as a crash."""
+        await self.kill(name)
+        await self.start_server(name)
+
+    async def start_server(self, name: str) -> None:
+        if name == "redis":
+            self.processes[name] = await redis.start(self.redis_server, self.folder)
+        else:
+            await self._reap_backends()
+            self.processes[name] = await postgres.start(self.cluster, self.folder, durable=False)
+
+    async def _reap_backends(self) -> None:
+        """A killed PostgreSQL takes a moment until none of its children holds the shared memory."""
+        data = str(self.cluster.data)
+        for child in psutil.process_iter(["cmdline"]):
+            if data in (child.info["cmdline"] or ()):
+                child.wait(5)
+
+    def resident_mib(self, name: str) -> float:
+        return float(psutil.Process(self.processes[name].pid).memory_info().rss / (1 << 20))
+
+    def cpu_seconds(self, *names: str) -> float:
+        """What these have used since they were started."""
+        return sum(sum(psutil.Process(self.processes[name].pid).cpu_times()[:2]) for name in names)
+
+    def redis(self) -> Redis:
+        return Redis.from_url(self.redis_server.url)
+
+    async def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """As the superuser, past every policy."""
+        async with await AsyncConnection.connect(self.settings.postgres, autocommit=True) as connection:
+            cursor = await connection.execute(statement.encode(), values)
+            return await cursor.fetchall() if cursor.description is not None else []
+
+    def _service(self, name: str, *arguments: str) -> Service:
+        values = {key.upper(): str(value) for key, value in asdict(self.settings).items()}
+        env = {key: value for key, value in os.environ.items() if key not in UNSHARED} | values
+        return Service(
+            name=name,
+            command=(sys.executable, "-m", *arguments),
+            folder=self.folder,
+            env=env,
+            stop_seconds=self.settings.shutdown_seconds + 15,
+        )
+
+
+async def is_ready(address: str) -> bool:
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{address}/health/ready") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+def quick(**changes: Any) -> Settings:
+    """Settings with which a fault takes its course within seconds, and no limit is met by honest load."""
+    values: dict[str, Any] = {
+        "hummdesk_env": "development",
+        "jwt_secret": secrets.token_hex(32),
+        "log_level": "WARNING",
+        "presence_lease_seconds": 3.0,
+        "presence_grace_seconds": 1.0,
+        "ping_interval_seconds": 2.0,
+        "ping_timeout_seconds": 3.0,
+        "rate_limit_events_per_second": 0,
+        "rate_limit_connects_per_minute": 0,
+        "relay_sweep_seconds": 0.25,
+        "db_timeout_seconds": 3.0,
+    }
+    return Settings(**(values | changes))
+
+
+@asynccontextmanager
+async def arena(*, webs: int = 2, starts: Sequence[str] = (WEB, RELAY), **changes: Any) -> AsyncIterator[Arena]:
+    """A desk of its own, which may be broken at will; `changes` are settings."""
+    folder = make_reachable_directory()
+    async with AsyncExitStack() as held:
+        held.callback(shutil.rmtree, folder, ignore_errors=True)
+        cluster = await postgres.prepare(folder)
+        held.callback(cluster.tidy)
+        server = redis.prepare(folder)
+        settings = replace(quick(**changes), database_url=cluster.url(), redis_url=server.url)
+        made = Arena(folder, settings, cluster, server, tuple(redis.free_port(0) for _ in range(webs)))
+        held.push_async_callback(_end, made)
+        await made.start_servers()
+        await migrate(settings.postgres)
+        if WEB in starts:
+            await made.start_web()
+        if RELAY in starts:
+            await made.start_relay()
+        yield made
+
+
+async def _end(made: Arena) -> None:
+    """Whatever state a test left it in: what serves first, the servers last."""
+    servers = [name for name in ("postgres", "redis") if name in made.processes]
+    for name, process in made.processes.items():
+        if name not in servers:
+            process.kill()
+    for name in servers:
+        made.signal(name, signal.SIGCONT)
+    await made.stop(*servers)
+    await asyncio.gather(*(process.wait() for process in made.processes.values()))

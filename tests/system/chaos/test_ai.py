@@ -1,0 +1,175 @@
+"""Faults 9 to 12 of the AI pipeline at any size, and that no queue waits for another. 13 to 16: tests/system/tasks."""
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+import pytest
+from celery import Celery
+
+from hummdesk.core.broker import configuration
+from hummdesk.core.config import Settings
+from hummdesk.core.models import Message
+from hummdesk.dev import redis
+from hummdesk.dev.process import Process
+from tests.conftest import make_reachable_directory
+from tests.system.chaos.report import row, size
+from tests.system.tasks.conftest import Pipeline, hurried, pipeline_of, worker_of
+
+pytestmark = pytest.mark.timeout(size(180, 1800))
+
+QUESTION = "My jacket's zip broke after two years. Do you repair it?"
+ENDS = ("ai_processing_completed", "ai_error")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = make_reachable_directory()
+    yield made
+    shutil.rmtree(made)
+
+
+@dataclass
+class Broker:
+    """A Redis that may be killed."""
+
+    folder: Path
+    server: redis.Server
+    process: Process
+
+    async def restart(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+        self.process = await redis.start(self.server, self.folder)
+
+
+@pytest.fixture
+async def broker(folder: Path) -> AsyncIterator[Broker]:
+    server = redis.prepare(folder)
+    made = Broker(folder, server, await redis.start(server, folder))
+    yield made
+    await made.process.stop()
+
+
+@pytest.fixture
+async def pipeline(
+    settings: Settings, fresh_database_url: str, broker: Broker, tmp_path: Path
+) -> AsyncIterator[Pipeline]:
+    quick = hurried(settings, fresh_database_url, broker.server.url)
+    async with pipeline_of(replace(quick, ai_max_attempts=10), tmp_path) as desk, desk.relay():
+        yield desk
+
+
+async def test_main_processes_of_workers_are_killed(pipeline: Pipeline) -> None:
+    times = size(1, 10)
+    with row("10", f"the Celery main process of every queue killed {times}x, with runs in hand") as found:
+        took, asked = [], []
+        async with pipeline.worker() as workers:
+            await pipeline.ended(await pipeline.ask(QUESTION), "classification", "draft", seconds=60)
+            for _ in range(times):
+                drafted = await pipeline.ask(f"{QUESTION}\ndraft waits")
+                await pipeline.until(lambda one=drafted: ("ai_processing_started", "draft") in pipeline.names(one))
+                waiting = [await pipeline.ask(f"{QUESTION}\nclassify waits", assigned=False) for _ in range(5)]
+                await pipeline.until(lambda some=waiting: any(pipeline.told(one) for one in some))
+                for main in workers.children():
+                    main.kill()
+                began = time.monotonic()
+                for message in waiting:
+                    await pipeline.ended(message, "classification", seconds=90)
+                await pipeline.ended(drafted, "draft", seconds=90)
+                took.append(time.monotonic() - began)
+                asked += [drafted, *waiting]
+        ends = Counter(event.data["runId"] for one in asked for event in pipeline.told(one) if event.event in ENDS)
+        found.measure("longest until every run has ended", max(took), 60, " s")
+        found.measure("ends told twice", sum(number - 1 for number in ends.values()))
+
+
+async def test_workers_are_killed_at_random(pipeline: Pipeline) -> None:
+    kills = size(6, 200)
+    with row("11", f"AI workers and their main processes killed {kills}x at random") as found:
+        messages = []
+        async with pipeline.worker() as workers:
+            await pipeline.ended(await pipeline.ask(QUESTION), "classification", "draft", seconds=60)
+            for _ in range(kills):
+                messages.append(await pipeline.ask(f"{QUESTION}\ndraft waits"))
+                await asyncio.sleep(random.uniform(0, 2))  # on the average as long as a worker takes to start
+                with suppress(psutil.Error, IndexError):
+                    random.choice(workers.children(recursive=True)).kill()
+            for message in messages:
+                await pipeline.ended(message, "classification", seconds=70)
+            async with asyncio.timeout(70):
+                while not await _all_announced(pipeline, messages):
+                    await asyncio.sleep(0.1)
+        told = [(event.event, event.data) for message in messages for event in pipeline.told(message)]
+        runs = [job for message in messages for job in (await pipeline.jobs(message)).values()]
+        ends = Counter(data["runId"] for name, data in told if name in ENDS)
+        found.tell(f"{len(runs)} runs, {sum(job['attempts'] for job in runs)} tries")
+        found.measure("runs without an end", len(runs) - len(ends))
+        found.measure("ends told twice", sum(times - 1 for times in ends.values()))
+        shown = Counter((name, data["messageId"]) for name, data in told if name in ("ai_classification", "ai_draft"))
+        found.measure("findings told twice", sum(times - 1 for times in shown.values()))
+        found.measure("results of a run beyond one", sum(max(0, job["results"] - 1) for job in runs))
+
+
+async def test_the_broker_is_restarted(pipeline: Pipeline, broker: Broker) -> None:
+    times = size(2, 10)
+    with row("12", f"the broker killed and restarted {times}x") as found:
+        took = []
+        async with pipeline.worker():
+            await pipeline.ended(await pipeline.ask(QUESTION), "classification", seconds=60)
+            for _ in range(times):
+                await broker.restart()
+                began = time.monotonic()
+                await pipeline.ended(await pipeline.ask(QUESTION), "classification", seconds=60)
+                took.append(time.monotonic() - began)
+        found.measure("longest until a message is classified again", max(took), 30, " s")
+
+
+async def test_a_queue_waits_for_no_other(pipeline: Pipeline) -> None:
+    with row("11b", "the bulk queue flooded, then the workers for classification stopped") as found:
+        async with pipeline.worker() as workers:
+            await pipeline.ended(await pipeline.ask(QUESTION), "classification", "draft", seconds=60)
+            sender = Celery("test", set_as_current=False)
+            sender.conf.update(configuration(pipeline.settings))
+            for _ in range(500):
+                sender.send_task("hummdesk.bulk.idle")
+            began = time.monotonic()
+            await pipeline.ended(message := await pipeline.ask(QUESTION), "classification", "draft")
+            found.measure("classified and drafted after", time.monotonic() - began, 10, " s")
+            with sender.connection_or_acquire() as connection:
+                left = connection.default_channel.queue_declare(queue="ai.bulk").message_count
+            sender.close()
+            found.tell(f"{left} bulk tasks were left")
+            assert left > 100
+
+            message = await pipeline.ask(f"{QUESTION}\ndraft lingers 1")
+            await pipeline.ended(message, "classification")
+            main = await worker_of(workers, "classification")
+            family = [main, *main.children()]
+            for process in family:
+                os.kill(process.pid, signal.SIGSTOP)
+            try:
+                for _ in range(50):
+                    await pipeline.ask("Where is my parcel?", assigned=False)
+                began = time.monotonic()
+                await pipeline.ended(message, "draft")
+                found.measure("drafted after", time.monotonic() - began, 10, " s")
+            finally:
+                for process in family:
+                    os.kill(process.pid, signal.SIGCONT)
+                began = time.monotonic()
+        found.measure("stopped after", time.monotonic() - began, 5, " s")
+
+
+async def _all_announced(pipeline: Pipeline, messages: Sequence[Message]) -> bool:
+    found = [await pipeline.jobs(message) for message in messages]
+    return all(job["announced"] for jobs in found for job in jobs.values())

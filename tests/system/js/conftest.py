@@ -1,0 +1,45 @@
+"""A desk of the real web process, and the people of one account on it, as the scripts get them."""
+
+import json
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from hummdesk.core.config import Settings
+from tests.integration.server.accounts import Account
+from tests.integration.server.conftest import running
+from tests.system.js.node import Node, installed
+
+
+@pytest.fixture(scope="session")
+def node() -> Node:
+    return installed()
+
+
+@pytest.fixture(scope="session")
+async def javascript_desk(settings: Settings) -> AsyncIterator[tuple[Settings, str]]:
+    """Quick where a test would wait."""
+    quick = replace(settings, typing_timeout_seconds=0.5, auth_timeout_seconds=1.0)
+    async with running(quick, name="javascript") as (url, _):
+        yield quick, url
+
+
+@pytest.fixture
+async def account(javascript_desk: tuple[Settings, str]) -> Account:
+    settings, url = javascript_desk
+    return await Account(settings=settings, url=url).make()
+
+
+def desk_of(account: Account) -> dict[str, str]:
+    """The environment of a script: the desk's address, and an account's people with their tokens."""
+    forger = replace(account, settings=replace(account.settings, jwt_secret=secrets.token_hex(32)))
+    tokens = {name: account.token(name) for name in account.people} | {
+        "expired": account.token("agent", hours=-1),
+        "forged": forger.token("agent"),
+        "garbage": "not.a.token",
+    }
+    people = {name: person.wire() for name, person in account.people.items()}
+    desk = {"url": account.url, "conversation": str(account.conversation), "people": people, "tokens": tokens}
+    return {"DESK": json.dumps(desk)}

@@ -1,0 +1,108 @@
+"""What the command line prints of the contract: types that the compiler takes, a document that its validator takes."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from marshmallow import Schema
+
+from hummdesk.cli import main
+from hummdesk.contract.table import EVENTS, REQUESTS
+from tests.system.deploy.documents import ROOT
+from tests.system.js.node import HERE, Node
+
+WEB = ROOT / "web"
+TYPES = WEB / "client/src/contract.ts"
+UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+def printed(form: str) -> str:
+    done = CliRunner().invoke(main, ["contract", form])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_types_that_the_pages_are_compiled_against_are_those_of_the_code() -> None:
+    assert TYPES.read_text() == printed("--typescript"), "python -m hummdesk contract --typescript > " + str(TYPES)
+
+
+def test_every_event_and_request_is_in_both() -> None:
+    types, document = printed("--typescript"), json.loads(printed("--asyncapi"))
+    heard, asked = (types.split(f"interface {name} ")[1].split("\n}")[0] for name in MAPS)
+    assert all(f"  {name}: (" in heard for name in EVENTS)
+    assert all(f"  {name}: (" in asked for name in REQUESTS)
+    assert set(document["operations"]) == set(REQUESTS) | {f"on_{name}" for name in EVENTS}
+
+
+MAPS = ("ServerToClientEvents", "ClientToServerEvents")
+
+
+def test_asyncapi_is_valid(node: Node, tmp_path: Path) -> None:
+    command = [node.program, HERE / "asyncapi.mjs"]
+    done = subprocess.run(command, input=printed("--asyncapi"), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(f"valid: {len(EVENTS) + 2 * len(REQUESTS)} ")
+
+
+def test_a_stranger_can_use_the_built_client(node: Node, tmp_path: Path) -> None:
+    """By its `exports`, under the strictest rules, with the declarations looked through as well."""
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "stranger.ts").write_text((HERE / "stranger.ts").read_text())
+    (tmp_path / "node_modules/@hummdesk").mkdir(parents=True)
+    (tmp_path / "node_modules/@hummdesk/client").symlink_to(WEB / "client")
+    for command in (
+        [WEB / "node_modules/.bin/tsc", "--strict", "--exactOptionalPropertyTypes", *TARGET, "stranger.ts"],
+        ["stranger.js"],
+    ):
+        done = subprocess.run([node.program, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "done\n"
+
+
+TARGET = ("--module", "nodenext", "--target", "es2022", "--lib", "es2023,dom")
+
+
+def test_one_of_the_two_has_to_be_named() -> None:
+    done = CliRunner().invoke(main, ["contract"])
+    assert done.exit_code == 2
+    assert "--typescript or --asyncapi" in done.output
+
+
+@pytest.mark.parametrize(
+    "schema", [*(event.schema for event in EVENTS.values()), *(r.answer for r in REQUESTS.values())]
+)
+def test_nothing_may_be_added_or_left_out(schema: Schema) -> None:
+    """The realtime tests hold to these schemas whatever they see sent."""
+    missing: Any = schema.validate({})
+    assert set(missing) == {name for name, field in schema.fields.items() if field.required}
+    assert "surplus" in schema.validate({"surplus": 1})
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        ("authenticated", {"role": "owner"}),
+        ("authenticated", {"userId": 7}),
+        ("message_sent", {"seq": "1"}),
+        ("message_sent", {"timestamp": "2026-01-31T12:00:00Z"}),
+        ("ai_classification", {"confidence": 1.5}),
+        ("ai_classification", {"classification": {"category": "other"}}),
+        ("error", {"details": []}),
+        ("disconnect_reason", {"reconnect": 1}),
+        ("new_message", {"attachments": [{"size": "1"}]}),
+        ("new_message", {"content": None}),
+    ],
+)
+def test_what_is_sent_has_the_kinds_that_the_types_say(event: str, fields: dict[str, Any]) -> None:
+    faults: Any = EVENTS[event].schema.validate(fields, partial=True)
+    assert set(faults) == set(fields)
+
+
+def test_an_answer_to_sync_is_all_of_a_conversation_or_word_that_it_is_too_much() -> None:
+    schema = REQUESTS["sync"].answer
+    whole: dict[str, Any] = {"messages": [], "lastSeq": 1}
+    for part, is_right in ((whole, True), ({"resyncRequired": True, "lastSeq": 1}, True), ({"lastSeq": 1}, False)):
+        assert (schema.validate({"conversations": {UUID: part}}) == {}) is is_right

@@ -1,0 +1,276 @@
+"""A desk whose AI runs are worked on by a real relay and a real Celery worker, each a process of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import psycopg
+import pytest
+
+from hummdesk.bus.envelope import Event
+from hummdesk.bus.shards import connect
+from hummdesk.bus.stream_reader import StreamReader
+from hummdesk.core import tokens
+from hummdesk.core.broker import Queue
+from hummdesk.core.config import Settings
+from hummdesk.core.models import Message, Person
+from hummdesk.dev import demo
+from hummdesk.storage import people
+from hummdesk.storage.database import Database
+from hummdesk.storage.messages import NewMessage, send
+from tests.conftest import Servers
+from tests.system.tasks.marks import mark_of
+
+REPOSITORY = Path(__file__).parents[3]
+STOP_SECONDS = 10
+BROKER_DATABASE = 7
+
+
+@dataclass
+class Pipeline:
+    settings: Settings
+    marks: Path
+    database: Database
+    customer: Person
+    agent: Person
+    """To whom `assigned` is assigned."""
+    assigned: UUID
+    """A conversation of `customer`, assigned to the agent."""
+    unassigned: UUID
+    """Another one, of `other_customer`, that nobody has."""
+    other_customer: Person
+    events: list[Event] = field(default_factory=list)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def heard(self, event: Event) -> None:
+        self.events.append(event)
+        self._arrived.set()
+
+    async def ask(self, text: str, *, assigned: bool = True) -> Message:
+        """The customer writes, in an assigned conversation after an answer to all before; the message as stored."""
+        if not assigned:
+            return await self.say(self.other_customer, text, self.unassigned)
+        await self.say(self.agent, "Is there anything else?")
+        return await self.say(self.customer, text)
+
+    async def say(self, sender: Person, text: str, conversation_id: UUID | None = None) -> Message:
+        new = NewMessage(conversation_id=conversation_id or self.assigned, content=text)
+        async with self.database.account(sender.account_id) as tx:
+            return (await send(tx, sender=sender, message=new)).message
+
+    def told(self, message: Message) -> list[Event]:
+        """The events of this message's runs so far, in the order in which everybody hears them."""
+        about = [event for event in self.events if event.data.get("messageId") == str(message.id)]
+        return [event for event in about if event.event != "new_message"]
+
+    def names(self, message: Message) -> list[tuple[str, str]]:
+        """(event, kind of run or outcome)."""
+        return [(event.event, event.data.get("processingType", "")) for event in self.told(message)]
+
+    async def until(self, holds: Callable[[], bool], *, seconds: float = 25) -> None:
+        async with asyncio.timeout(seconds):
+            while not holds():
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    async def ended(self, message: Message, *kinds: str, seconds: float = 25) -> list[Event]:
+        """Wait for the terminal events of these runs; gives all that was told of the message."""
+
+        def all_ended() -> bool:
+            ends = [kind for event, kind in self.names(message) if event in ("ai_processing_completed", "ai_error")]
+            return set(kinds) <= set(ends)
+
+        await self.until(all_ended, seconds=seconds)
+        return self.told(message)
+
+    async def jobs(self, message: Message) -> dict[str, dict[str, Any]]:
+        """The runs of a message by kind, as they are in the database."""
+        async with self.database.account(self.customer.account_id) as tx:
+            found = await tx.execute(
+                """SELECT kind, status, outcome, attempts, announced_at IS NOT NULL AS announced,
+                       (SELECT count(*) FROM ai_results WHERE run_id = ai_jobs.id) AS results
+                FROM ai_jobs WHERE message_id = %s""",
+                (message.id,),
+            )
+            return {row["kind"]: row async for row in found}
+
+    def tries(self, verb: str, message: Message) -> int:
+        """How often the provider has been asked."""
+        return self.tries_of(verb, message.content)
+
+    def tries_of(self, verb: str, text: str) -> int:
+        return len(list(self.marks.glob(f"{mark_of(verb, text)}-*")))
+
+    async def cut_connections(self) -> None:
+        """End every connection of relay and worker to PostgreSQL."""
+        async with await psycopg.AsyncConnection.connect(self.settings.postgres, autocommit=True) as connection:
+            await connection.execute(
+                """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+            )
+
+    @property
+    def env(self) -> dict[str, str]:
+        values = {name.upper(): str(value) for name, value in asdict(self.settings).items()}
+        return os.environ | values | {"TEST_MARKS": str(self.marks)}
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[psutil.Process]:
+        async with self.process("tests.system.tasks.workers") as process:
+            yield psutil.Process(process.pid)
+
+    @asynccontextmanager
+    async def relay(self) -> AsyncIterator[Process]:
+        async with self.process("hummdesk", "relay", "--home", str(self.marks)) as process:
+            yield process
+
+    @property
+    def log(self) -> Path:
+        return self.marks / "log"
+
+    @asynccontextmanager
+    async def process(self, *arguments: str) -> AsyncIterator[Process]:
+        with self.log.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *arguments,
+                cwd=REPOSITORY,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:
+                os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+                raise
+
+
+@asynccontextmanager
+async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline]:
+    """A desk with demo data, on a database of its own, and ears on its bus."""
+    loaded = (await demo.load(settings, accounts=1, agents=1, customers=2))["accounts"][0]
+    async with AsyncExitStack() as held:
+        database = Database(settings.postgres, role="hummdesk_app", size=2, timeout=5)
+        await database.open()
+        held.push_async_callback(database.close)
+        customers = []
+        async with database.account(UUID(loaded["id"])) as tx:
+            for shown in loaded["customers"]:
+                person_id = tokens.verify(settings, shown["token"]).user_id
+                customers.append(await people.find_person(tx, person_id=person_id, customer=True))
+            agent_id = UUID(loaded["conversations"][0]["assignedTo"])
+            agent = await people.find_person(tx, person_id=agent_id, customer=False)
+        assert agent is not None
+        assert customers[0] is not None
+        assert customers[1] is not None
+        talks = loaded["conversations"]
+        assert talks[0]["assignedTo"] is not None
+        assert talks[1]["assignedTo"] is None
+        pipeline = Pipeline(
+            settings,
+            marks,
+            database,
+            customers[0],
+            agent,
+            UUID(talks[0]["id"]),
+            UUID(talks[1]["id"]),
+            customers[1],
+        )
+        reader = StreamReader(
+            connect(settings.redis),
+            deliver=pipeline.heard,
+            lost=pytest.fail,
+            keep_seconds=0,
+        )
+        await reader.follow(customers[0].account_id)
+        held.push_async_callback(reader.stop)
+        yield pipeline
+
+
+def hurried(settings: Settings, database_url: str, redis_url: str) -> Settings:
+    """Settings with which a failure takes its course within seconds."""
+    return replace(
+        settings,
+        database_url=database_url,
+        redis_url=redis_url,
+        ai_max_attempts=2,
+        ai_retry_base_seconds=0.05,
+        ai_retry_cap_seconds=0.2,
+        ai_soft_limit_seconds=1.5,
+        ai_hard_limit_seconds=3.0,
+        ai_deadline_seconds=30.0,
+        ai_quiet_seconds=0.0,
+        relay_sweep_seconds=0.1,
+        worker_concurrency=1,
+    )
+
+
+async def private_redis(settings: Settings) -> str:
+    """The URL of a database of the tests' Redis that holds nothing."""
+    url = settings.redis_url.removesuffix("/0") + f"/{BROKER_DATABASE}"
+    redis = connect(url)
+    await redis.flushdb()
+    await redis.aclose()
+    return url
+
+
+@pytest.fixture
+async def pipeline(settings: Settings, fresh_database_url: str, tmp_path: Path) -> AsyncIterator[Pipeline]:
+    """Nobody works on its runs yet."""
+    redis_url = await private_redis(settings)
+    async with pipeline_of(hurried(settings, fresh_database_url, redis_url), tmp_path) as desk:
+        yield desk
+
+
+@pytest.fixture(scope="module")
+async def running(
+    settings: Settings, servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Pipeline]:
+    """With a relay and a worker, for all tests of a module."""
+    name = await servers.clone(template)
+    redis_url = await private_redis(settings)
+    marks = tmp_path_factory.mktemp("marks")
+    quick = hurried(settings, servers.cluster.url(name), redis_url)
+    async with pipeline_of(quick, marks) as desk, desk.relay(), desk.worker():
+        yield desk
+    await servers.drop(name)
+
+
+async def worker_of(workers: psutil.Process, queue: Queue) -> psutil.Process:
+    """The Celery worker that serves a queue, until it is started anew; where no model outside can be asked."""
+    queues: list[Queue] = ["classification", "draft", "bulk"]
+    return (await _children(workers, len(queues)))[queues.index(queue)]
+
+
+async def child_of(workers: psutil.Process, queue: Queue) -> psutil.Process:
+    """A process that runs the tasks of a queue."""
+    return (await _children(await worker_of(workers, queue), 1))[0]
+
+
+async def _children(process: psutil.Process, number: int) -> list[psutil.Process]:
+    """In the order in which they were started, when there are so many."""
+    until = time.monotonic() + 20
+    while len(children := process.children()) < number:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.05)
+    return sorted(children, key=psutil.Process.create_time)

@@ -1,0 +1,120 @@
+"""A provider that fails in the ways real ones do, for the workers under test."""
+
+import asyncio
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from hummdesk.ai import providers
+from hummdesk.ai.embedded import EmbeddedProvider
+from hummdesk.ai.protocol import (
+    Classification,
+    Context,
+    Draft,
+    IncomingMessage,
+    Knowledge,
+    ProviderError,
+    ProviderRefused,
+)
+from tasks.app import app
+from tests.system.tasks.marks import mark_of
+
+MARKS = Path(os.environ["TEST_MARKS"])
+"""A folder in which each call leaves a file, so that the test can count them over all processes."""
+
+
+def tries(verb: str, text: str) -> int:
+    """Count this call, and tell how many there have been for this text."""
+    mark = mark_of(verb, text)
+    (MARKS / f"{mark}-{time.monotonic_ns()}").touch()
+    return len(list(MARKS.glob(f"{mark}-*")))
+
+
+class Scripted:
+    """The embedded provider, except for messages that order a mishap."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self._real = EmbeddedProvider()
+
+    async def classify(self, message: IncomingMessage, context: Context) -> Classification:
+        await mishap(message.content, "classify", tries("classify", message.content))
+        found = await self._real.classify(message, context)
+        if "heed corrections" in message.content:
+            near = [one for one in context.corrections if one.similarity > 0.7]
+            return replace(found, tags=tuple(str(word) for one in near[:1] for word in (one.category, one.priority)))
+        return found
+
+    async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
+        await mishap(message.content, "draft", tries("draft", message.content))
+        return await self._real.draft(message, context, knowledge)
+
+
+async def mishap(text: str, verb: str, number: int) -> None:
+    """`<verb> <what of MISHAPS> [n]`: the first n times, always without n."""
+    for order in text.splitlines():
+        match order.split():
+            case [ordered, what, *limit] if ordered == verb and (not limit or number <= int(limit[0])):
+                await MISHAPS[what]()
+
+
+async def fails() -> None:
+    raise ProviderError("the test says 503")
+
+
+async def refuses() -> None:
+    raise ProviderRefused("the test says 400")
+
+
+async def breaks() -> None:
+    raise KeyError("a fault of ours")
+
+
+async def waits() -> None:
+    await asyncio.sleep(0.5)
+
+
+async def lingers() -> None:
+    await asyncio.sleep(3)
+
+
+async def hangs() -> None:
+    await asyncio.sleep(3600)
+
+
+async def blocks() -> None:
+    time.sleep(3600)
+
+
+async def freezes() -> None:
+    """As C code that looks at no signal."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    time.sleep(3600)
+
+
+async def dies() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+MISHAPS = {
+    "fails": fails,
+    "refuses": refuses,
+    "breaks": breaks,
+    "waits": waits,
+    "lingers": lingers,
+    "hangs": hangs,
+    "blocks": blocks,
+    "freezes": freezes,
+    "dies": dies,
+}
+
+providers.PROVIDERS["embedded"] = Scripted
+
+
+@app.task(name="hummdesk.bulk.idle")
+def idle() -> None:
+    """Bulk work that takes its time."""
+    time.sleep(0.1)

@@ -1,0 +1,88 @@
+"""Several messages of a customer in a row are answered once, and nobody is told what to answer to the past."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from hummdesk.bus.envelope import Event
+from hummdesk.core.config import Settings
+from hummdesk.core.models import Message
+from tests.conftest import Servers
+from tests.system.tasks.conftest import Pipeline, hurried, pipeline_of, private_redis
+
+pytestmark = pytest.mark.timeout(120)
+
+BURST = ("Hello!", "I have a question", "about my jacket", "the zip broke after two years", "Do you repair it?")
+
+
+@pytest.fixture(scope="module")
+async def running(
+    settings: Settings, servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Pipeline]:
+    """As in production, drafts wait two seconds."""
+    name = await servers.clone(template)
+    quick = hurried(settings, servers.cluster.url(name), await private_redis(settings))
+    quick = replace(quick, ai_quiet_seconds=2.0, ai_soft_limit_seconds=8.0, ai_hard_limit_seconds=10.0)
+    async with pipeline_of(quick, tmp_path_factory.mktemp("marks")) as desk, desk.relay(), desk.worker():
+        yield desk
+    await servers.drop(name)
+
+
+def drafts(pipeline: Pipeline, messages: list[Message]) -> list[Event]:
+    return [event for message in messages for event in pipeline.told(message) if event.event == "ai_draft"]
+
+
+def outcome(pipeline: Pipeline, message: Message) -> str | None:
+    """Of the draft; None for a message that had none made."""
+    ends = [event.data for event in pipeline.told(message) if event.event == "ai_processing_completed"]
+    found = [end["outcome"] for end in ends if end["processingType"] == "draft"]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+async def test_five_messages_within_two_seconds_cause_one_draft_on_all_of_them(running: Pipeline) -> None:
+    await running.say(running.agent, "Welcome.")
+    burst = []
+    for text in BURST:
+        burst.append(await running.say(running.customer, text))
+        await asyncio.sleep(1.9 / (len(BURST) - 1))
+    for message in burst:
+        await running.ended(message, "classification")
+    await running.ended(burst[-1], "draft")
+    [draft] = drafts(running, burst)
+    assert draft.data["messageId"] == str(burst[-1].id)
+    assert draft.data["basedOnSeq"] == burst[-1].seq
+    *earlier, last = (outcome(running, message) for message in burst)
+    assert last == "done"
+    assert set(earlier) <= {"superseded", None}
+    assert running.tries_of("draft", "\n\n".join(BURST)) == 1
+    assert len(list(running.marks.glob("draft-*"))) == 1, "nothing was asked of the provider for the others"
+
+
+async def test_a_message_that_arrives_while_a_draft_is_made_supersedes_it(running: Pipeline) -> None:
+    first = await running.ask("Where is my parcel?\ndraft lingers 1")
+    await running.until(lambda: ("ai_processing_started", "draft") in running.names(first))
+    second = await running.say(running.customer, "It should have come on Monday.")
+    await running.ended(first, "draft")
+    assert outcome(running, first) == "superseded"
+    assert outcome(running, second) is None, "the first was not waited for"
+    await running.ended(second, "draft")
+    [draft] = drafts(running, [first, second])
+    assert (draft.data["messageId"], draft.data["basedOnSeq"]) == (str(second.id), second.seq)
+
+
+async def test_once_an_agent_has_replied_nothing_is_drafted(running: Pipeline) -> None:
+    waiting = await running.ask("Where is my parcel?")
+    await running.ended(waiting, "classification")
+    await running.say(running.agent, "It is on its way.")
+    await running.ended(waiting, "draft")
+    made = await running.ask("And my refund?\ndraft lingers 1")
+    await running.until(lambda: ("ai_processing_started", "draft") in running.names(made))
+    await running.say(running.agent, "It was paid yesterday.")
+    await running.ended(made, "draft")
+    assert [outcome(running, message) for message in (waiting, made)] == ["superseded", "superseded"]
+    assert drafts(running, [waiting, made]) == []
+    assert ("ai_processing_started", "draft") not in running.names(waiting)
+    assert running.tries("draft", waiting) == 0

@@ -1,0 +1,262 @@
+"""Accounts that a model outside answers for, by a real relay and worker: what is told and noted, and who steps in."""
+
+import asyncio
+import json
+import socket
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from hummdesk.core.errors import CommandError
+from hummdesk.core.models import Message
+from hummdesk.operator import ai_providers
+from tests.integration.ai.fake_provider import (
+    CLASSIFICATION,
+    DRAFT,
+    PROTOCOLS,
+    Behaviour,
+    Played,
+    Protocol,
+    fails,
+    hangs,
+    playing,
+    says,
+)
+from tests.system.tasks.conftest import Pipeline
+
+pytestmark = pytest.mark.timeout(120)
+
+QUESTION = "I was charged twice, write to hugo@private.example!"
+GOOD = DRAFT | {"content": "Hi [NAME_1], we write to [EMAIL_1]."}
+
+
+@asynccontextmanager
+async def working(pipeline: Pipeline, protocol: Protocol, **changes: Any) -> AsyncIterator[Played]:
+    """The desk's one account is set to a played server's protocol; relay and workers run."""
+    async with AsyncExitStack() as held:
+        played = await held.enter_async_context(playing(protocol))
+        outside = {name: value for name, value in played.settings().items() if name != "ai_provider"}
+        unhurried = {"ai_soft_limit_seconds": 12.0, "ai_hard_limit_seconds": 16.0, "ai_deadline_seconds": 90.0}
+        pipeline.settings = replace(pipeline.settings, **(outside | unhurried))
+        await ai_providers.provider(pipeline.settings, pipeline.customer.account_id, protocol)
+        pipeline.settings = replace(pipeline.settings, **changes)
+        await held.enter_async_context(pipeline.relay())
+        await held.enter_async_context(pipeline.worker())
+        yield played
+
+
+async def told_of(pipeline: Pipeline, message: Message, *kinds: str) -> dict[str, dict[str, Any]]:
+    """What staff is told until these runs have ended, by event; workers with both clients take seconds to start."""
+    return {event.event: event.data for event in await pipeline.ended(message, *kinds, seconds=60)}
+
+
+async def noted(pipeline: Pipeline, message: Message) -> list[dict[str, Any]]:
+    """The calls for a message, in order."""
+    async with pipeline.database.account(pipeline.customer.account_id) as tx:
+        found = await tx.execute(
+            """SELECT ai_jobs.kind, ai_calls.* FROM ai_calls JOIN ai_jobs ON ai_jobs.id = ai_calls.run_id
+            WHERE ai_jobs.message_id = %s ORDER BY ai_calls.created_at, ai_calls.id""",
+            (message.id,),
+        )
+        return [row async for row in found]
+
+
+async def results(pipeline: Pipeline, message: Message) -> dict[str, Any]:
+    async with pipeline.database.account(pipeline.customer.account_id) as tx:
+        found = await tx.execute(
+            """SELECT ai_jobs.kind, payload FROM ai_results JOIN ai_jobs ON ai_jobs.id = ai_results.run_id
+            WHERE ai_jobs.message_id = %s""",
+            (message.id,),
+        )
+        return {row["kind"]: row["payload"] async for row in found}
+
+
+def outcomes(calls: list[dict[str, Any]]) -> list[tuple[str, str, bool]]:
+    return [(call["kind"], call["outcome"], call["fallback"]) for call in calls]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_a_model_outside_answers(pipeline: Pipeline, protocol: Protocol) -> None:
+    async with working(pipeline, protocol) as played:
+        played.plays(says(CLASSIFICATION), says(GOOD))
+        message = await pipeline.ask(QUESTION)
+        told = await told_of(pipeline, message, "classification", "draft")
+        assert told["ai_classification"]["classification"]["category"] == "billing"
+        assert told["ai_classification"]["provider"] == told["ai_draft"]["provider"] == protocol
+        name = pipeline.customer.name
+        assert told["ai_draft"]["draft"]["content"] == f"Hi {name}, we write to hugo@private.example."
+        assert "ai_error" not in told
+        for asked in played.asked:
+            assert "hugo@private" not in json.dumps(asked), "it stays in the house"
+            assert name not in json.dumps(asked)
+    calls = await noted(pipeline, message)
+    assert outcomes(calls) == [("classification", "ok", False), ("draft", "ok", False)]
+    for call in calls:
+        assert call["provider"] == protocol
+        assert call["prompt"].startswith(("classify@1-", "draft@2-"))
+        assert (call["input_tokens"], call["cache_read_tokens"], call["output_tokens"]) == (1000, 200, 50)
+        assert call["cost_usd"] > 0
+        assert 0 < call["milliseconds"] < 4000
+    assert "fallback" not in (await results(pipeline, message))["draft"]
+    assert "charged twice" not in pipeline.log.read_text()
+    assert "sk-secret-key" not in pipeline.log.read_text()
+
+
+FOR_GOOD: list[tuple[str, Behaviour, str]] = [
+    ("no credit", fails(429, "insufficient_quota"), "spent"),
+    ("wrong key", fails(401), "unauthorized"),
+    ("refusal", says(CLASSIFICATION, stop="refusal"), "refusal"),
+    ("length", says("{", stop="length"), "length"),
+]
+
+
+async def test_what_cannot_be_made_good_the_embedded_provider_answers_at_once(pipeline: Pipeline) -> None:
+    async with working(pipeline, "openai", ai_max_attempts=4) as played:
+        for _, behaviour, code in FOR_GOOD:
+            played.plays(behaviour)
+            message = await pipeline.ask("Where is my parcel?", assigned=False)
+            told = await told_of(pipeline, message, "classification")
+            assert told["ai_classification"]["provider"] == "scripted", "it says who has answered"
+            assert told["ai_classification"]["classification"]["category"] == "order_shipping"
+            assert "ai_error" not in told
+            assert outcomes(await noted(pipeline, message)) == [("classification", code, True)]
+            assert (await results(pipeline, message))["classification"]["fallback"] == code
+            assert (await pipeline.jobs(message))["classification"]["attempts"] == 1
+
+
+async def test_an_unsafe_draft_is_replaced_by_the_embedded_providers(pipeline: Pipeline) -> None:
+    async with working(pipeline, "anthropic") as played:
+        played.plays(says(CLASSIFICATION), says(DRAFT | {"content": "Log in at https://evil.example"}))
+        message = await pipeline.ask("My jacket's zip broke after two years. Do you repair it?")
+        told = await told_of(pipeline, message, "classification", "draft")
+        assert "free of charge" in told["ai_draft"]["draft"]["content"]
+        assert told["ai_draft"]["provider"] == "scripted"
+        assert (await results(pipeline, message))["draft"]["fallback"] == "unsafe"
+        # The model's answer was fine for the protocol, and is paid for; that it was not shown stands with the run.
+        assert outcomes(await noted(pipeline, message))[1] == ("draft", "ok", True)
+
+
+async def test_what_may_pass_is_tried_again_and_then_the_embedded_provider_answers(pipeline: Pipeline) -> None:
+    async with working(pipeline, "openai", ai_max_attempts=3, ai_classify_seconds=3.0) as played:
+        played.plays(fails(500), says(CLASSIFICATION))
+        message = await pipeline.ask(QUESTION, assigned=False)
+        told = await told_of(pipeline, message, "classification")
+        assert told["ai_classification"]["provider"] == "openai"
+        assert outcomes(await noted(pipeline, message)) == [
+            ("classification", "server_error", False),
+            ("classification", "ok", False),
+        ]
+        played.plays(fails(503))
+        message = await pipeline.ask(QUESTION, assigned=False)
+        told = await told_of(pipeline, message, "classification")
+        assert told["ai_classification"]["provider"] == "scripted"
+        assert outcomes(await noted(pipeline, message)) == [("classification", "server_error", False)] * 2 + [
+            ("classification", "server_error", True)
+        ]
+        played.plays(hangs)
+        message = await pipeline.ask(QUESTION, assigned=False)
+        told = await told_of(pipeline, message, "classification")
+        assert "ai_error" not in told
+        assert (await results(pipeline, message))["classification"]["fallback"] == "timeout"
+
+
+async def test_the_time_that_the_server_asks_for_is_given_to_it(pipeline: Pipeline) -> None:
+    async with working(pipeline, "anthropic") as played:
+        played.plays(fails(429, **{"Retry-After": "2"}), says(CLASSIFICATION))
+        message = await pipeline.ask(QUESTION, assigned=False)
+        await told_of(pipeline, message, "classification")
+        first, second = await noted(pipeline, message)
+        assert (second["created_at"] - first["created_at"]).total_seconds() > 1.8
+
+
+async def test_who_is_answered_in_the_house_waits_for_no_model_outside(pipeline: Pipeline) -> None:
+    async with working(pipeline, "anthropic", worker_concurrency=1) as played:
+        played.plays(hangs)
+        slow = await pipeline.ask(QUESTION, assigned=False)
+        async with asyncio.timeout(60):
+            while not played.asked:
+                await asyncio.sleep(0.05)
+        await ai_providers.provider(pipeline.settings, pipeline.customer.account_id, "embedded")
+        quick = await pipeline.ask(QUESTION, assigned=False)
+        assert (await told_of(pipeline, quick, "classification"))["ai_classification"]["provider"] == "scripted"
+        assert [event.event for event in pipeline.told(slow)] == ["ai_processing_started"]
+        played.released.set()
+
+
+async def test_a_wait_that_the_deadline_does_not_allow_is_not_waited(pipeline: Pipeline) -> None:
+    async with working(pipeline, "anthropic", ai_max_attempts=9) as played:
+        played.plays(fails(429, **{"Retry-After": "3600"}))
+        message = await pipeline.ask(QUESTION, assigned=False)
+        told = await told_of(pipeline, message, "classification")
+        assert told["ai_classification"]["provider"] == "scripted"
+        assert outcomes(await noted(pipeline, message)) == [("classification", "rate_limited", True)]
+
+
+async def test_workers_without_a_key_answer_by_the_embedded_provider(pipeline: Pipeline) -> None:
+    async with working(pipeline, "openai", openai_base_url="", openai_api_key="") as played:
+        message = await pipeline.ask(QUESTION, assigned=False)
+        told = await told_of(pipeline, message, "classification")
+        assert told["ai_classification"]["provider"] == "scripted"
+        assert (await results(pipeline, message))["classification"]["fallback"] == "not_configured"
+        assert played.asked == []
+
+
+async def test_who_answers_is_shown_and_chosen_by_account(pipeline: Pipeline) -> None:
+    account = pipeline.customer.account_id
+    settings = replace(pipeline.settings, anthropic_api_key="sk-x")
+    assert "embedded (default)" in (await ai_providers.provider(settings, None, None))[0]
+    assert f"{account}  anthropic  " in (await ai_providers.provider(settings, account, "anthropic"))[0]
+    assert "embedded (default)" in (await ai_providers.provider(settings, account, "default"))[0]
+    with pytest.raises(CommandError, match="openai has no key here"):
+        await ai_providers.provider(settings, account, "openai")
+    with pytest.raises(CommandError, match="there is no account"):
+        await ai_providers.provider(settings, UUID(int=7), "embedded")
+
+
+async def test_figures_and_costs(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "metrics"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with working(pipeline, "openai", metrics_port=port, openai_draft_model="my-model") as played:
+        played.plays(says(CLASSIFICATION), says(GOOD))
+        message = await pipeline.ask(QUESTION)
+        await told_of(pipeline, message, "classification", "draft")
+
+        def get() -> str:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                return str(answer.read().decode())
+
+        shown = await asyncio.to_thread(get)
+    account = pipeline.customer.account_id
+    assert f'hummdesk_ai_calls_total{{account="{account}",model="gpt-6-luna",outcome="ok"}} 1.0' in shown
+    assert f'hummdesk_ai_tokens_total{{account="{account}",kind="output",model="my-model"}} 50.0' in shown
+    assert f'hummdesk_ai_cost_dollars_total{{account="{account}",model="gpt-6-luna"}} 0.000127' in shown
+    assert f'hummdesk_ai_cost_dollars_total{{account="{account}",model="my-model"}}' not in shown
+    lines = await ai_providers.costs(pipeline.settings, days=1, as_json=True)
+    found = {one["model"]: one for one in map(json.loads, lines)}
+    assert found["gpt-6-luna"] | {"median_milliseconds": 0} == {
+        "account_id": str(account),
+        "name": found["my-model"]["name"],
+        "provider": "openai",
+        "model": "gpt-6-luna",
+        "calls": 1,
+        "failures": 0,
+        "fallbacks": 0,
+        "input_tokens": 1200,
+        "output_tokens": 50,
+        "cost_usd": 0.000127,
+        "unpriced": 0,
+        "median_milliseconds": 0,
+    }
+    assert (found["my-model"]["cost_usd"], found["my-model"]["unpriced"]) == (None, 1), "not known is not nothing"
+    table = await ai_providers.costs(pipeline.settings, days=1, as_json=False)
+    assert table[0].split()[:2] == ["account", "model"]
+    assert any("my-model" in line and "unknown" in line for line in table)

@@ -1,0 +1,212 @@
+"""From a customer's message to what staff is told, and what becomes of a provider's mishaps."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from hummdesk.core.models import Message
+from hummdesk.storage import conversations, corrections
+from tests.system.tasks.conftest import Pipeline
+
+pytestmark = pytest.mark.timeout(120)
+
+QUESTION = "The zip of my jacket is broken. How do I send it to you for repair?"
+STARTED, CLASSIFIED, DRAFTED = "ai_processing_started", "ai_classification", "ai_draft"
+COMPLETED, FAILED = "ai_processing_completed", "ai_error"
+
+
+async def test_a_message_of_an_assigned_conversation_is_classified_and_answered(running: Pipeline) -> None:
+    message = await running.ask(QUESTION)
+    told = await running.ended(message, "classification", "draft")
+    names = running.names(message)
+    assert [name for name in names if name[1] == "classification" or name[0] == CLASSIFIED] == [
+        (STARTED, "classification"),
+        (CLASSIFIED, ""),
+        (COMPLETED, "classification"),
+    ]
+    assert [name for name in names if name[1] == "draft" or name[0] == DRAFTED] == [
+        (STARTED, "draft"),
+        (DRAFTED, ""),
+        (COMPLETED, "draft"),
+    ]
+    assert names.index((CLASSIFIED, "")) < names.index((DRAFTED, ""))
+    by_name = {event.event: event for event in told}
+    classification = by_name[CLASSIFIED].data
+    assert set(classification["classification"]) >= {"category", "priority", "urgency", "sentiment", "language", "tags"}
+    assert classification["classification"]["category"] == "technical"
+    assert classification["classification"]["language"] == "en"
+    assert classification["provider"] == "scripted"
+    assert 0 <= classification["confidence"] <= 1
+    draft = by_name[DRAFTED]
+    assert "free of charge" in draft.data["draft"]["content"]
+    assert running.customer.name.split()[0] in draft.data["draft"]["content"]
+    assert draft.data["basedOnSeq"] == message.seq
+    assert 1 <= len(draft.data["sources"]) <= 3
+    assert set(draft.rooms) == {f"agent:{running.agent.id}", f"conversation:{running.assigned}:staff"}
+    runs = {event.data["runId"] for event in told if "runId" in event.data}
+    assert len(runs) == 2
+    jobs = await running.jobs(message)
+    assert {kind: (job["outcome"], job["results"]) for kind, job in jobs.items()} == {
+        "classification": ("done", 1),
+        "draft": ("done", 1),
+    }
+
+
+async def test_without_an_assignee_nothing_is_drafted(running: Pipeline) -> None:
+    message = await running.ask("I was charged twice, this is URGENT", assigned=False)
+    told = await running.ended(message, "classification")
+    assert [event.event for event in told] == [STARTED, CLASSIFIED, COMPLETED]
+    assert set(await running.jobs(message)) == {"classification"}
+    updated = [event for event in running.events if event.data.get("conversationId") == str(running.unassigned)]
+    assert [event.data["priority"] for event in updated if event.event == "conversation_updated"] == ["urgent"]
+    thanks = await running.ask("Thanks!", assigned=False)
+    assert (await running.ended(thanks, "classification"))[1].data["classification"]["priority"] == "low"
+    async with running.database.account(running.customer.account_id) as tx:
+        row = await (
+            await tx.execute("SELECT priority FROM conversations WHERE id = %s", (running.unassigned,))
+        ).fetchone()
+    assert row == {"priority": "urgent"}, "a message that says nothing leaves the priority alone"
+
+
+async def test_what_the_account_knows_nothing_of_is_left_to_the_agent(running: Pipeline) -> None:
+    message = await running.ask("What is the capital of Portugal?")
+    told = await running.ended(message, "classification", "draft")
+    assert DRAFTED not in [event.event for event in told]
+    outcomes = {e.data["processingType"]: e.data["outcome"] for e in told if e.event == COMPLETED}
+    assert outcomes == {"classification": "done", "draft": "abstained"}
+
+
+@pytest.mark.parametrize(
+    ("mishap", "tries", "said"),
+    [
+        ("fails", 2, "The AI gave no usable answer"),
+        ("refuses", 1, "The AI cannot process this message"),
+        ("breaks", 2, "The AI run failed"),
+        ("hangs", 2, "The AI did not answer in time"),
+        ("dies", 2, "The AI stopped while working on this"),
+    ],
+)
+async def test_a_failure_for_good_is_told_once(running: Pipeline, mishap: str, tries: int, said: str) -> None:
+    message = await running.ask(f"Where is my parcel?\nclassify {mishap}")
+    told = await running.ended(message, "classification")
+    assert [event.event for event in told] == [STARTED, FAILED]
+    error = told[-1].data
+    assert (error["error"], error["retryable"], error["processingType"]) == (said, False, "classification")
+    assert error["runId"] == told[0].data["runId"]
+    assert running.tries("classify", message) == tries
+    after = await running.ask("Thanks, and how long does a refund take?")
+    assert (await running.ended(after, "classification", "draft"))[-1].event == COMPLETED, "others are not affected"
+    job = (await running.jobs(message))["classification"]
+    assert (job["status"], job["attempts"], job["results"], job["announced"]) == ("failed", tries, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "mishap"),
+    [
+        ("classify", "fails"),
+        ("draft", "fails"),
+        ("draft", "breaks"),
+        ("draft", "hangs"),
+        ("draft", "blocks"),
+        ("draft", "freezes"),
+        ("draft", "dies"),
+        ("classify", "dies"),
+    ],
+)
+async def test_a_mishap_is_made_good_by_another_try(running: Pipeline, verb: str, mishap: str) -> None:
+    message = await running.ask(f"{QUESTION}\n{verb} {mishap} 1")
+    await running.ended(message, "classification", "draft")
+    of_classification = [(STARTED, "classification"), (CLASSIFIED, ""), (COMPLETED, "classification")]
+    of_draft = [(STARTED, "draft"), (DRAFTED, ""), (COMPLETED, "draft")]
+    assert sorted(running.names(message)) == sorted([*of_classification, *of_draft])
+    assert running.tries(verb, message) == 2
+    assert {job["results"] for job in (await running.jobs(message)).values()} == {1}
+
+
+async def test_no_log_has_what_a_customer_wrote(running: Pipeline) -> None:
+    message = await running.ask("My secret is xylophone-4711\nclassify breaks 1\ndraft fails 1")
+    await running.ended(message, "classification", "draft")
+    log = running.log.read_text()
+    assert "AI run failed" in log
+    assert "xylophone" not in log
+    assert running.settings.jwt_secret not in log
+
+
+async def test_connections_that_postgresql_cuts_lose_nothing(running: Pipeline) -> None:
+    for number in range(5):
+        message = await running.ask(f"Where is my order number {number}?")
+        await running.cut_connections()
+        told = await running.ended(message, "classification", "draft")
+        assert len([event for event in told if event.event == COMPLETED]) == 2
+
+
+async def test_what_an_agent_has_corrected_is_told_to_the_provider(running: Pipeline) -> None:
+    corrected = await running.ask("The llama in the garden sings at night")
+    await running.ended(corrected, "classification")
+    async with running.database.account(running.customer.account_id) as tx:
+        await corrections.correct(
+            tx,
+            actor=running.agent,
+            conversation_id=running.assigned,
+            message_id=corrected.id,
+            category="sales",
+            priority=None,
+        )
+    same = await running.ask("The llama in the garden sings at night!\nheed corrections")
+    told = await running.ended(same, "classification")
+    [found] = [event.data for event in told if event.event == CLASSIFIED]
+    assert found["classification"]["tags"] == ["sales", "None"]
+    other = await running.ask("Where is my parcel?\nheed corrections")
+    told = await running.ended(other, "classification")
+    [found] = [event.data for event in told if event.event == CLASSIFIED]
+    assert found["classification"]["tags"] == []
+
+
+async def test_what_an_agent_has_answered_is_a_draft_for_others(running: Pipeline) -> None:
+    """Without what is the first customer's; see tests/integration/ai/test_lessons.py for that."""
+    first, second = running.customer.name, running.other_customer.name
+    asked = await running.ask(f"Do you rent out snow shoes for a weekend?\n{first}")
+    assert DRAFTED not in [event.event for event in await running.ended(asked, "classification", "draft")]
+    answer = "Snow shoes can be rented in our shop, at 9 pounds a weekend."
+    reply = await running.say(running.agent, f"Hi {first},\n\n{answer}\n\nKind regards,\n{running.agent.name}")
+    async with asyncio.timeout(25):
+        while not (learned := await answer_of(running, reply))["learned_at"]:
+            await asyncio.sleep(0.05)
+    assert learned["answer"] == answer
+    assert learned["draft_use"] is None
+    await assign(running, running.unassigned)
+    similar = await running.say(running.other_customer, "Can I rent snow shoes for the weekend?", running.unassigned)
+    told = await running.ended(similar, "classification", "draft")
+    [draft] = [event.data for event in told if event.event == DRAFTED]
+    content = draft["draft"]["content"]
+    assert answer in content
+    assert second.split()[0] in content
+    assert not any(name in content for name in (*first.split(), *running.agent.name.split()))
+    assert draft["sources"][0] == str(reply.id)
+    assert draft["citations"][0].items() >= {"kind": "past_answer", "id": str(reply.id)}.items()
+    assert first not in draft["citations"][0]["title"]
+    sent = await running.say(running.agent, content, running.unassigned)
+    async with asyncio.timeout(25):
+        while not (use := await answer_of(running, sent))["draft_use"]:
+            await asyncio.sleep(0.05)
+    assert use["draft_use"] == "as_it_was"
+    async with running.database.account(running.customer.account_id) as tx:
+        events = await tx.execute("SELECT actor_id, details FROM conversation_events WHERE kind = 'draft_used'")
+        [logged] = [row async for row in events if row["details"]["messageId"] == str(sent.id)]
+    assert (logged["actor_id"], logged["details"]["use"]) == (running.agent.id, "as_it_was")
+
+
+async def answer_of(desk: Pipeline, reply: Message) -> dict[str, Any]:
+    async with desk.database.account(desk.customer.account_id) as tx:
+        row = await (await tx.execute("SELECT * FROM past_answers WHERE message_id = %s", (reply.id,))).fetchone()
+    assert row is not None, "it is there with the reply"
+    return dict(row)
+
+
+async def assign(desk: Pipeline, conversation_id: UUID) -> None:
+    async with desk.database.account(desk.customer.account_id) as tx:
+        await conversations.assign(
+            tx, actor=desk.agent, conversation_id=conversation_id, agent_id=desk.agent.id, team_id=None
+        )

@@ -1,0 +1,261 @@
+"""What the relay promises when it, the broker or the workers are away."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from celery import Celery
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from hummdesk.bus.envelope import Event
+from hummdesk.core.broker import QUEUES, TASKS, configuration
+from hummdesk.core.config import Settings
+from hummdesk.core.ids import new_id
+from hummdesk.dev import redis
+from hummdesk.dev.process import Process
+from hummdesk.storage import runs as jobs
+from hummdesk.storage.database import Database
+from hummdesk.storage.runs import Verdict
+from tests.conftest import Servers, make_reachable_directory
+from tests.system.tasks.conftest import Pipeline, hurried, pipeline_of
+
+pytestmark = pytest.mark.timeout(120)
+
+QUESTION = "Where is my parcel?"
+
+
+async def run_id(pipeline: Pipeline, message_id: UUID) -> UUID:
+    async with pipeline.database.account(pipeline.customer.account_id) as tx:
+        row = await (await tx.execute("SELECT id FROM ai_jobs WHERE message_id = %s", (message_id,))).fetchone()
+    assert row is not None
+    found: UUID = row["id"]
+    return found
+
+
+async def classified(pipeline: Pipeline, text: str) -> list[Event]:
+    return await pipeline.ended(await pipeline.ask(text, assigned=False), "classification")
+
+
+async def test_a_run_that_is_delivered_ten_times_is_done_and_told_once(pipeline: Pipeline) -> None:
+    pipeline.settings = replace(pipeline.settings, worker_concurrency=2)
+    message = await pipeline.ask(QUESTION, assigned=False)
+    runs = [[str(pipeline.customer.account_id), str(await run_id(pipeline, message.id))]]
+    sender = Celery("test", set_as_current=False)
+    sender.conf.update(configuration(pipeline.settings))
+    for _ in range(10):
+        sender.send_task(TASKS["classification"], args=(runs,))
+    sender.close()
+    async with pipeline.worker():
+        await pipeline.ended(message, "classification")
+        later = await pipeline.ask("Thanks!", assigned=False)
+        async with pipeline.relay():
+            await pipeline.ended(later, "classification")  # behind the other nine in the queue
+    assert [event.event for event in pipeline.told(message)] == [
+        "ai_processing_started",
+        "ai_classification",
+        "ai_processing_completed",
+    ]
+    assert pipeline.tries("classify", message) == 1
+    assert (await pipeline.jobs(message))["classification"]["results"] == 1
+
+
+@pytest.mark.alone
+async def test_what_was_asked_while_no_relay_ran_is_done(pipeline: Pipeline) -> None:
+    async with pipeline.worker():
+        async with pipeline.relay() as relay:
+            first = await pipeline.ask(QUESTION, assigned=False)
+            await pipeline.ended(first, "classification")
+            os.kill(relay.pid, signal.SIGKILL)
+            await relay.wait()
+        second = await pipeline.ask("Where is my refund?", assigned=False)
+        async with pipeline.relay() as relay:
+            told = await pipeline.ended(second, "classification")
+            assert told[-1].event == "ai_processing_completed"
+            started = time.monotonic()
+            relay.terminate()
+            assert await relay.wait() == 0
+            assert time.monotonic() - started < 3
+
+
+async def test_without_a_worker_a_run_ends_at_its_deadline(pipeline: Pipeline) -> None:
+    pipeline.settings = replace(pipeline.settings, ai_deadline_seconds=1.0)
+    async with pipeline.relay():
+        message = await pipeline.ask(QUESTION)
+        told = await pipeline.ended(message, "classification")
+    assert [event.event for event in told] == ["ai_error"]
+    assert told[0].data["error"] == "The AI did not answer in time"
+    async with pipeline.relay(), pipeline.worker():
+        later = await pipeline.ask(QUESTION)
+        await pipeline.ended(later, "classification")
+    assert [event.event for event in pipeline.told(message)] == ["ai_error"], "its message is still in the broker"
+
+
+async def test_what_comes_while_no_worker_has_time_shares_tasks(pipeline: Pipeline) -> None:
+    sender = Celery("test", set_as_current=False)
+    sender.conf.update(configuration(pipeline.settings))
+    async with pipeline.relay():
+        asked = await asyncio.gather(*(pipeline.ask(QUESTION, assigned=False) for _ in range(12)))
+        async with asyncio.timeout(20):
+            while {(await pipeline.jobs(one))["classification"]["status"] for one in asked} != {"published"}:
+                await asyncio.sleep(0.05)
+    with sender.connection_or_acquire() as connection:  # when the relay has handed over what it had in hand
+        tasks = connection.default_channel.queue_declare(queue=QUEUES["classification"]).message_count
+    sender.close()
+    assert 1 <= tasks <= 6
+    async with pipeline.worker():
+        for message in asked:
+            await pipeline.ended(message, "classification")
+
+
+async def test_who_is_late_tells_nothing(pipeline: Pipeline) -> None:
+    """The deadline comes while a worker is at it: the relay ends the run, and the worker finds that out."""
+    pipeline.settings = replace(
+        pipeline.settings, ai_deadline_seconds=1.0, ai_soft_limit_seconds=2.0, ai_hard_limit_seconds=4.0
+    )
+    async with pipeline.worker(), pipeline.relay():
+        while (await classified(pipeline, "Thanks!"))[-1].event == "ai_error":
+            pass  # the worker is still starting
+        late = await pipeline.ask(f"{QUESTION}\nclassify hangs", assigned=False)
+        await pipeline.ended(late, "classification")
+        async with asyncio.timeout(10):
+            while "AI run failed" not in pipeline.log.read_text():
+                await asyncio.sleep(0.05)
+        await classified(pipeline, "Thanks again!")
+    assert [event.event for event in pipeline.told(late)] == ["ai_processing_started", "ai_error"]
+    assert (await pipeline.jobs(late))["classification"]["status"] == "failed"
+
+
+async def test_postgresql_away_while_a_run_is_worked_on(pipeline: Pipeline, servers: Servers) -> None:
+    pipeline.settings = replace(pipeline.settings, ai_hard_limit_seconds=9.0)
+    name = sql.Identifier(conninfo_to_dict(pipeline.settings.postgres)["dbname"])
+    async with pipeline.relay(), pipeline.worker():
+        message = await pipeline.ask(f"{QUESTION}\nclassify waits", assigned=False)
+        await pipeline.until(lambda: bool(pipeline.told(message)))
+        await servers.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+        await servers.execute(
+            sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(
+                sql.Literal(name.as_string().strip('"'))
+            )
+        )
+        await asyncio.sleep(1)
+        await servers.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
+        told = await pipeline.ended(message, "classification")
+    assert [event.event for event in told] == [
+        "ai_processing_started",
+        "ai_classification",
+        "ai_processing_completed",
+    ]
+    assert pipeline.tries("classify", message) == 1, "what had been found was not lost"
+
+
+@pytest.mark.parametrize("outcome", ["done", "failed"])
+async def test_an_end_that_its_worker_did_not_live_to_tell_is_told_by_the_relay(
+    pipeline: Pipeline, outcome: str
+) -> None:
+    message = await pipeline.ask(QUESTION, assigned=False)
+    run = await run_id(pipeline, message.id)
+    found = {"classification": {"category": "order_shipping"}, "confidence": 0.9, "provider": "embedded"}
+    worker = Database(pipeline.settings.postgres, role="hummdesk_worker", size=1, timeout=5)
+    await worker.open()
+    async with worker.accounts([account_id := pipeline.customer.account_id]) as tx:
+        [job] = await jobs.claim(tx, [(account_id, run)], delivery=new_id(), lease_seconds=60, turns=0)
+        verdict = (
+            Verdict(job=job, status="done", outcome="done", payload=found)
+            if outcome == "done"
+            else Verdict(job=job, status="failed", error="The AI run failed")
+        )
+        await jobs.settle(tx, [verdict], quiet_seconds=0)
+    await worker.close()
+    async with pipeline.relay():
+        told = await pipeline.ended(message, "classification")
+        await asyncio.sleep(0.3)  # a few sweeps more: told once
+    if outcome == "done":
+        assert [event.event for event in told] == ["ai_classification", "ai_processing_completed"]
+        assert told[0].data["classification"] == found["classification"]
+    else:
+        assert [(event.event, event.data["error"]) for event in told] == [("ai_error", "The AI run failed")]
+    assert pipeline.told(message) == told
+    assert (await pipeline.jobs(message))["classification"]["announced"]
+
+
+@pytest.fixture
+def own_redis_folder() -> Iterator[Path]:
+    folder = make_reachable_directory()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def own_redis(own_redis_folder: Path) -> AsyncIterator[tuple[redis.Server, list[Process]]]:
+    """A Redis that a test may stop and start."""
+    server = redis.prepare(own_redis_folder)
+    running = [await redis.start(server, own_redis_folder)]
+    yield server, running
+    await running[-1].stop()
+
+
+async def test_redis_away_and_back(
+    settings: Settings,
+    fresh_database_url: str,
+    own_redis: tuple[redis.Server, list[Process]],
+    own_redis_folder: Path,
+    tmp_path: Path,
+) -> None:
+    server, processes = own_redis
+    quick = hurried(settings, fresh_database_url, server.url)
+    async with pipeline_of(quick, tmp_path) as pipeline, pipeline.relay() as relay, pipeline.worker() as worker:
+        first = await pipeline.ask(QUESTION)
+        await pipeline.ended(first, "classification", "draft")
+        for _ in range(2):
+            await processes[-1].stop()
+            message = await pipeline.ask("Did you get my return?")
+            await asyncio.sleep(1.5)
+            processes.append(await redis.start(server, own_redis_folder))
+            await pipeline.ended(message, "classification", "draft", seconds=25)
+            names = [name for name, _ in pipeline.names(message)]
+            assert names.count("ai_processing_completed") == 2
+            assert names.count("ai_classification") == 1
+        assert relay.returncode is None
+        assert worker.is_running()
+
+
+async def test_figures(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "metrics"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    pipeline.settings = replace(pipeline.settings, metrics_port=port)
+    await pipeline.ask(QUESTION)
+
+    def get() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    async def figure(line: str) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    if line in await asyncio.to_thread(get):
+                        return
+                except OSError:
+                    pass
+                await asyncio.sleep(0.1)
+
+    async with pipeline.relay():
+        await figure('hummdesk_ai_jobs{kind="classification",status="published"} 1.0')
+        await figure('hummdesk_ai_jobs{kind="draft",status="pending"} 0.0')
+        await figure('hummdesk_queue_tasks{queue="classification"} 1.0')
+        await figure('hummdesk_ai_oldest_job_seconds{kind="classification"}')
+    async with pipeline.worker():
+        await figure('hummdesk_ai_seconds_count{outcome="done",provider="scripted",type="classification"} 1.0')

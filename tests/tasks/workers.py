@@ -1,6 +1,0 @@
-"""`python -m tests.tasks.workers`: the workers as `python -m tasks` runs them, with the scripted provider."""
-
-import tests.tasks.providers  # noqa: F401
-from tasks.__main__ import main
-
-main()
