@@ -104,9 +104,11 @@ def serve(home: Path, host: str | None, port: int | None, workers: int, share_po
     """Run the web process: Socket.IO, health and metrics. Refuses to start when migrations are pending."""
     settings = _settings(home, {"HOST": host, "PORT": port})
     with _metrics_directory():
+        from hummdesk.dev import sign_in
         from hummdesk.server import app
 
-        app.serve(settings, host=settings.host, workers=workers, shares_port=share_port)
+        routes = sign_in.routes(settings)
+        app.serve(settings, host=settings.host, workers=workers, shares_port=share_port, extra_routes=routes)
 
 
 @main.command()

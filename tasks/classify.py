@@ -7,10 +7,11 @@ from uuid import UUID
 
 from hummdesk.ai.protocol import Context, IncomingMessage, Team, Turn
 from hummdesk.core.errors import Unavailable
+from hummdesk.core.models import RunKind
 from hummdesk.storage import corrections as corrected
 from hummdesk.storage import teams
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.runs import Job, Kind
+from hummdesk.storage.runs import Job
 from tasks import similar_corrections
 from tasks.context import WorkerContext
 from tasks.run import Find, Found, Run, register
@@ -20,7 +21,7 @@ SURE = 0.5
 
 
 class Classification(Run):
-    kind: ClassVar[Kind] = "classification"
+    kind: ClassVar[RunKind] = "classification"
     turns = 6
 
     async def prepare(self, worker: WorkerContext, going: Sequence[Job]) -> Find:

@@ -8,14 +8,15 @@ from hummdesk.ai import knowledge_base
 from hummdesk.ai.protocol import Context, IncomingMessage, Turn
 from hummdesk.ai.retrieval import questions
 from hummdesk.ai.text import plain
-from hummdesk.storage.runs import Job, Kind
+from hummdesk.core.models import RunKind
+from hummdesk.storage.runs import Job
 from tasks import knowledge
 from tasks.context import WorkerContext
 from tasks.run import Find, Found, Run, register
 
 
 class Drafting(Run):
-    kind: ClassVar[Kind] = "draft"
+    kind: ClassVar[RunKind] = "draft"
     turns = 20
 
     async def prepare(self, worker: WorkerContext, going: Sequence[Job]) -> Find:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from hummdesk.ai import providers
-from hummdesk.ai.outside import Call
 from hummdesk.ai.protocol import Provider, ProviderError, ProviderRefused
 from hummdesk.core import metrics
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Unavailable
+from hummdesk.core.models import ModelCall
 from hummdesk.storage import model_calls
 from hummdesk.storage.database import Database
 from hummdesk.storage.runs import Job
@@ -59,7 +59,7 @@ class Adviser:
         chosen = self.chosen(job)
         if chosen == "embedded":
             return Advice(value=await ask(self._embedded), provider=self._embedded.name)
-        noted: list[Call] = []
+        noted: list[ModelCall] = []
         fallback = None
         try:
             return Advice(value=await ask(await self._provider(chosen, job, noted.append)), provider=chosen)
@@ -79,7 +79,7 @@ class Adviser:
         for outside in self._outside.values():
             await outside.close()
 
-    async def _provider(self, name: str, job: Job, note: Callable[[Call], None]) -> Provider:
+    async def _provider(self, name: str, job: Job, note: Callable[[ModelCall], None]) -> Provider:
         seconds = min(self._seconds_left(job), 0.9 * self._settings.ai_soft_limit_seconds)
         if name not in self._settings.providers:
             raise ProviderRefused("the provider has no key here", code="not_configured")
@@ -99,7 +99,7 @@ class Adviser:
     def _seconds_left(self, job: Job) -> float:
         return job.until - time.monotonic() - RESERVE_SECONDS
 
-    async def _note(self, job: Job, noted: list[Call], *, fallback: bool) -> None:
+    async def _note(self, job: Job, noted: list[ModelCall], *, fallback: bool) -> None:
         """What was spent stays known: in the metrics, in the books, or at least in the log."""
         if not noted:
             return
@@ -112,7 +112,7 @@ class Adviser:
             spent: list[dict[str, Any]] = [{"model": call.model, "cost": str(call.cost)} for call in noted]
             log.error("calls could not be noted", extra={"calls": spent})
 
-    def _count(self, job: Job, call: Call) -> None:
+    def _count(self, job: Job, call: ModelCall) -> None:
         account = self._labels.of(job.account_id)
         metrics.AI_CALLS.labels(account=account, model=call.model, outcome=call.outcome).inc()
         metrics.AI_CALL_SECONDS.labels(model=call.model, outcome=call.outcome).observe(call.seconds)

@@ -6,13 +6,14 @@ from typing import cast
 from uuid import UUID
 
 from hummdesk.core.broker import QUEUES, TASKS, Queue
+from hummdesk.core.models import RunKind
 from hummdesk.storage import accounts
-from hummdesk.storage.runs import Kind, Ref
+from hummdesk.storage.runs import Ref
 from tasks.app import app
 from tasks.context import WorkerContext
 
 
-async def pass_on(worker: WorkerContext, refs: Sequence[Ref], *, kind: Kind, here: str) -> list[Ref]:
+async def pass_on(worker: WorkerContext, refs: Sequence[Ref], *, kind: RunKind, here: str) -> list[Ref]:
     """Those that are to be tried `here`, in the queue by this name of the broker.
 
     What is passed on is not claimed. If it is lost with the broker, the relay publishes it anew.
@@ -35,7 +36,7 @@ async def _providers(worker: WorkerContext, refs: Sequence[Ref]) -> dict[UUID, s
     return {account_id: chosen.get(account_id) or worker.settings.ai_provider for account_id in wanted}
 
 
-def _send(refs: Sequence[Ref], kind: Kind, provider: str) -> None:
+def _send(refs: Sequence[Ref], kind: RunKind, provider: str) -> None:
     """In a thread: kombu blocks."""
     runs = [[str(account_id), str(run_id)] for account_id, run_id in refs]
     app.send_task(TASKS[kind], args=(runs,), queue=QUEUES[cast(Queue, f"{kind}.{provider}")], retry=False)

@@ -26,11 +26,11 @@ from hummdesk.ai.protocol import ProviderError, ProviderRefused
 from hummdesk.core import metrics
 from hummdesk.core.broker import TASKS, lease_seconds
 from hummdesk.core.errors import HummDeskError, Unavailable
-from hummdesk.core.models import Conversation
+from hummdesk.core.models import Conversation, RunKind, RunOutcome
 from hummdesk.publish.run_events import announce, announce_updates
 from hummdesk.storage import conversations
 from hummdesk.storage import runs as jobs
-from hummdesk.storage.runs import Job, Kind, Outcome, Ref, Settled, Verdict
+from hummdesk.storage.runs import Job, Ref, Settled, Verdict
 from tasks.app import app
 from tasks.backoff import backoff_seconds
 from tasks.context import WorkerContext, child
@@ -49,7 +49,7 @@ STEP_SECONDS = 2.0
 class Found:
     """What a run has found. `payload` is stored, and told to staff if `outcome` is `done`."""
 
-    outcome: Outcome
+    outcome: RunOutcome
     payload: dict[str, Any]
     priority: str | None = None
     """That its conversation gets."""
@@ -92,7 +92,7 @@ class RunsFailed(Exception):
 class Run(ABC):
     """One kind of AI run. Subclasses say what it finds."""
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[RunKind]
     turns: ClassVar[int]
     """How many earlier messages of the conversation it looks at."""
 

@@ -23,7 +23,7 @@ from hummdesk.dev import postgres, redis
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Who is marked `alone`, and all of tests/system/chaos, has the machine for itself, also where tests run side by side."""
+    """Run each test marked `alone`, and all of tests/system/chaos, with no other test beside it."""
     is_alone = item.get_closest_marker("alone") or "chaos" in item.path.parts
     with Path(__file__).open() as turns:
         fcntl.flock(turns, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)

@@ -5,8 +5,9 @@ from typing import Any, Literal
 import anthropic
 from anthropic.types import Message
 
-from hummdesk.ai.model import Completion, Request, Usage, translated, unusable
+from hummdesk.ai.model import Completion, Request, translated, unusable
 from hummdesk.core.config import Settings
+from hummdesk.core.models import TokenUsage
 
 STOPS: dict[str | None, Literal["end", "length", "refusal"]] = {
     "max_tokens": "length",
@@ -53,7 +54,7 @@ def _completion(message: object) -> Completion:
     return Completion(
         text="".join(block.text for block in message.content if block.type == "text"),
         stop=STOPS.get(message.stop_reason, "end"),
-        usage=Usage(
+        usage=TokenUsage(
             input=int(usage.input_tokens),
             cache_read=usage.cache_read_input_tokens or 0,
             cache_write=usage.cache_creation_input_tokens or 0,

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
 
 from hummdesk.ai.protocol import ProviderError, ProviderRefused
+from hummdesk.core.models import TokenUsage
 
 Role = Literal["user", "assistant"]
 
@@ -32,20 +33,10 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens, each counted once: `input` are those that were neither read from nor written to a cache."""
-
-    input: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-    output: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     text: str
     stop: Literal["end", "length", "refusal"]
-    usage: Usage
+    usage: TokenUsage
 
 
 class Model(Protocol):

@@ -5,8 +5,9 @@ from typing import Any, Literal
 import openai
 from openai.types.chat import ChatCompletion
 
-from hummdesk.ai.model import Completion, Request, Usage, translated, unusable
+from hummdesk.ai.model import Completion, Request, translated, unusable
 from hummdesk.core.config import Settings
+from hummdesk.core.models import TokenUsage
 
 STOPS: dict[str | None, Literal["end", "length", "refusal"]] = {"length": "length", "content_filter": "refusal"}
 NO_KEY = "none"
@@ -64,14 +65,14 @@ def _completion(answer: object) -> Completion:
     )
 
 
-def _usage(answer: ChatCompletion) -> Usage:
+def _usage(answer: ChatCompletion) -> TokenUsage:
     """Some servers leave it out."""
     if answer.usage is None:
-        return Usage()
+        return TokenUsage()
     details = answer.usage.prompt_tokens_details
     cached = (details and details.cached_tokens) or 0
     written = (details and getattr(details, "cache_write_tokens", None)) or 0
-    return Usage(
+    return TokenUsage(
         input=answer.usage.prompt_tokens - cached - written,
         cache_read=cached,
         cache_write=written,

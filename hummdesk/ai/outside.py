@@ -3,8 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -12,7 +10,7 @@ from marshmallow import Schema, ValidationError
 
 from hummdesk.ai import answers, grounding, pricing, routing
 from hummdesk.ai.grounding import Given, clean
-from hummdesk.ai.model import Completion, Model, Request, Role, Usage
+from hummdesk.ai.model import Completion, Model, Request, Role
 from hummdesk.ai.protocol import (
     Citation,
     Classification,
@@ -27,6 +25,7 @@ from hummdesk.ai.protocol import (
 from hummdesk.ai.redaction import Vault
 from hummdesk.ai.reply import actions_for, names
 from hummdesk.ai.tasks import Task, Tasks
+from hummdesk.core.models import ModelCall, TokenUsage
 
 LONGEST_MESSAGE = 8000
 LONGEST_SOURCE = 4000
@@ -45,21 +44,6 @@ WHY_NOT = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request to a model, for the books."""
-
-    provider: str
-    model: str
-    prompt: str
-    outcome: str
-    """`ok`, or the code of the ProviderError."""
-    usage: Usage
-    cost: Decimal | None
-    """US dollars; None: not known."""
-    seconds: float
-
-
 class OutsideProvider:
     """Asks once, and once more for an answer that cannot be read. Whether to try again is up to who called."""
 
@@ -69,7 +53,7 @@ class OutsideProvider:
         tasks: Tasks,
         prices: pricing.Prices,
         *,
-        note: Callable[[Call], None] = lambda call: None,
+        note: Callable[[ModelCall], None] = lambda call: None,
         seconds: float = float("inf"),
     ) -> None:
         """`note` is given each request however it ends; `seconds` bounds an answer beside the task's own time-out."""
@@ -157,7 +141,7 @@ class OutsideProvider:
             schema=answers.json_schema(task.form),
             max_tokens=task.max_tokens,
         )
-        began, usage, outcome = time.perf_counter(), Usage(), "cancelled"
+        began, usage, outcome = time.perf_counter(), TokenUsage(), "cancelled"
         try:
             async with asyncio.timeout_at(until):
                 completion = await self._model.complete(request)
@@ -174,8 +158,8 @@ class OutsideProvider:
             self._note(self._bill(task, outcome, usage, time.perf_counter() - began))
         return answer
 
-    def _bill(self, task: Task, outcome: str, usage: Usage, seconds: float) -> Call:
-        return Call(
+    def _bill(self, task: Task, outcome: str, usage: TokenUsage, seconds: float) -> ModelCall:
+        return ModelCall(
             provider=self.name,
             model=task.model,
             prompt=task.prompt.label,

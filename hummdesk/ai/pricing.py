@@ -5,8 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hummdesk.ai.model import Usage
 from hummdesk.core.errors import CommandError
+from hummdesk.core.models import TokenUsage
 
 MILLION = 1_000_000
 LISTED = Path(__file__).with_name("prices.json")
@@ -21,7 +21,7 @@ def prices(own: str) -> Prices:
     return found | _read(Path(own)) if own else found
 
 
-def cost(prices: Prices, model: str, usage: Usage) -> Decimal | None:
+def cost(prices: Prices, model: str, usage: TokenUsage) -> Decimal | None:
     """In US dollars; None if the model has no price, or none for a kind of token that was used: not known is not 0."""
     price = prices.get(model, {})
     used = {kind: getattr(usage, kind) for kind in KINDS if getattr(usage, kind)}

@@ -1,22 +1,15 @@
 """START HERE: every event, in two tables.
 
-To add an event: a row here, its schema, its handler, its test.
+To add a request: a row here, its schema, its handler in `hummdesk.server.handlers`, its test.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from marshmallow import Schema
 
-from hummdesk.contract import operations as figures
-from hummdesk.contract import payloads, requests
+from hummdesk.contract import operations, payloads, requests
 from hummdesk.core.models import ANSWERING, STAFF, Role
-from hummdesk.server.context import Payload, ServerContext
-from hummdesk.server.handlers import connection, conversation, message, operations, presence
-from hummdesk.server.sockets import ClientSession
-
-Handler = Callable[[ServerContext, ClientSession, Payload], Awaitable[Payload]]
 
 EVERYBODY: frozenset[Role] = STAFF | {"customer"}
 TALKING: frozenset[Role] = ANSWERING | {"customer"}
@@ -30,7 +23,6 @@ class Request:
 
     name: str
     schema: Schema
-    handler: Handler
     roles: frozenset[Role]
     answer: Schema
     bare: str | None = None
@@ -43,7 +35,6 @@ REQUESTS: dict[str, Request] = {
         Request(
             "authenticate",
             requests.Authenticate(),
-            connection.authenticate,
             EVERYBODY,
             payloads.PersonIdentity(),
             bare="token",
@@ -52,7 +43,6 @@ REQUESTS: dict[str, Request] = {
         Request(
             "join_conversation",
             requests.JoinConversation(),
-            conversation.join_conversation,
             EVERYBODY,
             payloads.Joined(),
             bare="conversationId",
@@ -60,67 +50,58 @@ REQUESTS: dict[str, Request] = {
         Request(
             "leave_conversation",
             requests.OfConversation(),
-            conversation.leave_conversation,
             EVERYBODY,
             payloads.Done(),
             bare="conversationId",
         ),
-        Request("send_message", requests.SendMessage(), message.send_message, TALKING, payloads.Receipt()),
-        Request("message_read", requests.MessageRead(), message.message_read, TALKING, payloads.Done()),
-        Request("typing_start", requests.OfConversation(), presence.typing_start, TALKING, payloads.Done()),
-        Request("typing_stop", requests.OfConversation(), presence.typing_stop, TALKING, payloads.Done()),
-        Request("agent_online", requests.Nothing(), presence.agent_online, ANSWERING, payloads.Done()),
-        Request("agent_offline", requests.Nothing(), presence.agent_offline, ANSWERING, payloads.Done()),
+        Request("send_message", requests.SendMessage(), TALKING, payloads.Receipt()),
+        Request("message_read", requests.MessageRead(), TALKING, payloads.Done()),
+        Request("typing_start", requests.OfConversation(), TALKING, payloads.Done()),
+        Request("typing_stop", requests.OfConversation(), TALKING, payloads.Done()),
+        Request("agent_online", requests.Nothing(), ANSWERING, payloads.Done()),
+        Request("agent_offline", requests.Nothing(), ANSWERING, payloads.Done()),
         Request(
             "set_agent_status",
             requests.SetAgentStatus(),
-            presence.set_agent_status,
             ANSWERING,
             payloads.AgentStatusChange(),
         ),
         Request(
             "update_conversation_status",
             requests.UpdateConversationStatus(),
-            conversation.update_conversation_status,
             ANSWERING,
             payloads.StatusChange(),
         ),
         Request(
             "assign_conversation",
             requests.AssignConversation(),
-            conversation.assign_conversation,
             ANSWERING,
             payloads.Assignment(),
         ),
         Request(
             "unassign_conversation",
             requests.UnassignConversation(),
-            conversation.unassign_conversation,
             ANSWERING,
             payloads.Unassignment(),
         ),
         Request(
             "correct_classification",
             requests.CorrectClassification(),
-            conversation.correct_classification,
             ANSWERING,
             payloads.ClassificationCorrection(),
         ),
-        Request(
-            "start_conversation", requests.StartConversation(), message.start_conversation, CUSTOMER, payloads.Started()
-        ),
+        Request("start_conversation", requests.StartConversation(), CUSTOMER, payloads.Started()),
         Request(
             "list_conversations",
             requests.ListConversations(),
-            conversation.list_conversations,
             EVERYBODY,
             payloads.ConversationPage(),
         ),
-        Request("get_messages", requests.GetMessages(), message.get_messages, EVERYBODY, payloads.MessagePage()),
-        Request("sync", requests.Sync(), message.sync, EVERYBODY, payloads.Synced()),
-        Request("get_presence", requests.Nothing(), presence.get_presence, STAFF, payloads.Colleagues()),
-        Request("get_teams", requests.Nothing(), presence.get_teams, STAFF, payloads.Teams()),
-        Request("get_operations", requests.Nothing(), operations.get_operations, ADMIN, figures.Operations()),
+        Request("get_messages", requests.GetMessages(), EVERYBODY, payloads.MessagePage()),
+        Request("sync", requests.Sync(), EVERYBODY, payloads.Synced()),
+        Request("get_presence", requests.Nothing(), STAFF, payloads.Colleagues()),
+        Request("get_teams", requests.Nothing(), STAFF, payloads.Teams()),
+        Request("get_operations", requests.Nothing(), ADMIN, operations.Operations()),
     )
 }
 

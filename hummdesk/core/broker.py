@@ -7,7 +7,7 @@ from kombu import Exchange
 from kombu import Queue as BrokerQueue
 
 from hummdesk.core.config import Settings
-from hummdesk.storage.runs import Kind
+from hummdesk.core.models import RunKind
 
 Queue = Literal[
     "classification",
@@ -21,7 +21,7 @@ Queue = Literal[
 """A kind of AI run, the same for a model outside, or what nobody waits for. Each has processes of its own, so that none
 waits for another's work."""
 
-TASKS: dict[Kind, str] = {"classification": "hummdesk.classify", "draft": "hummdesk.draft"}
+TASKS: dict[RunKind, str] = {"classification": "hummdesk.classify", "draft": "hummdesk.draft"}
 """By name, since this package does not know the tasks. Their argument is a list of [account, run], the ids as text."""
 
 BULK_TASKS = "hummdesk.bulk.*"
@@ -34,7 +34,7 @@ KEY_PREFIX = "hummdesk:celery:"
 QUEUE_KEYS: dict[Queue, str] = {queue: KEY_PREFIX + name for queue, name in QUEUES.items()}
 """Where in Redis the tasks of each queue wait."""
 
-BATCHES: dict[Kind, int] = {"classification": 50, "draft": 5}
+BATCHES: dict[RunKind, int] = {"classification": 50, "draft": 5}
 """Runs in one task, at the most: they are claimed and stored together, and share the fate of their process."""
 
 EXCHANGE = Exchange("ai", type="direct")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -11,6 +12,11 @@ Role = Literal["admin", "agent", "viewer", "customer"]
 STAFF: frozenset[Role] = frozenset({"admin", "agent", "viewer"})
 ANSWERING: frozenset[Role] = frozenset({"admin", "agent"})
 """The roles that talk to customers, are assigned conversations and have a presence."""
+
+RunKind = Literal["classification", "draft"]
+"""The kind of an AI run."""
+RunOutcome = Literal["done", "abstained", "superseded"]
+"""How a run ended that did not fail."""
 
 Row = dict[str, Any]
 
@@ -155,3 +161,28 @@ class Conversation:
             "updatedAt": wire_time(self.updated_at),
             "metadata": self.metadata,
         } | {name: value for name, value in optional.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUsage:
+    """Tokens, each counted once: `input` are those that were neither read from nor written to a cache."""
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCall:
+    """One request to an external model. `prompt` is the version of the prompt."""
+
+    provider: str
+    model: str
+    prompt: str
+    outcome: str
+    """`ok`, or the code of the ProviderError."""
+    usage: TokenUsage
+    cost: Decimal | None
+    """US dollars; None if the price is not known."""
+    seconds: float

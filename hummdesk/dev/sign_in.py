@@ -5,6 +5,7 @@ address of its connection), asked for us by a name of this machine (so that no o
 of ours (by Origin); everybody else finds nothing.
 """
 
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, json
 
 from hummdesk.core import tokens
+from hummdesk.core.config import Settings
 from hummdesk.core.models import Person
 from hummdesk.dev.demo_companies import FIRMS, Company, company
 from hummdesk.server.context import ServerContext
@@ -25,6 +27,12 @@ AGENTS = CUSTOMERS = 6
 
 TOKEN_HOURS = 12
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
+
+
+def routes(settings: Settings) -> list[Callable[[Node], Blueprint]]:
+    """Return these routes for a web process in development that issues tokens itself, else none."""
+    in_development = settings.hummdesk_env == "development" and settings.jwt_algorithm == "HS256"
+    return [blueprint] if in_development else []
 
 
 def blueprint(node: Node) -> Blueprint:

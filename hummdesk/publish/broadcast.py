@@ -13,12 +13,10 @@ from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.bus.viewers import Viewers
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import now
-from hummdesk.core.models import Conversation, Message, Person
+from hummdesk.core.models import Conversation, Message, Person, RunKind, RunOutcome
 from hummdesk.publish import rooms
 
 Payload = dict[str, Any]
-RunKind = Literal["classification", "draft"]
-RunOutcome = Literal["done", "abstained", "superseded"]
 
 SETTLE_SECONDS = 5.0
 

@@ -33,6 +33,7 @@ from hummdesk.core.broker import (
 )
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError, Unavailable
+from hummdesk.core.models import RunKind
 from hummdesk.publish import broadcast
 from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.publish.run_events import announce
@@ -40,7 +41,7 @@ from hummdesk.relay.outbox import OutboxRelay
 from hummdesk.storage import past_answers, results, run_dispatch
 from hummdesk.storage.database import Database
 from hummdesk.storage.run_dispatch import RunRef
-from hummdesk.storage.runs import Ended, Kind
+from hummdesk.storage.runs import Ended
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +223,7 @@ class Relay:
         async with self._every.everywhere() as tx:
             depths = await run_dispatch.depth(tx)
         counts: dict[tuple[str, str], int] = {(depth.kind, depth.status): depth.jobs for depth in depths}
-        for kind in get_args(Kind):
+        for kind in get_args(RunKind):
             for status in OPEN_STATES:
                 metrics.AI_JOBS_DEPTH.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
             oldest = max((depth.oldest_seconds for depth in depths if depth.kind == kind), default=0.0)
@@ -233,7 +234,7 @@ class Relay:
 
 def _tasks(due: list[RunRef]) -> Iterator[list[RunRef]]:
     """What goes to the broker together: runs of one kind; alone, who has failed before."""
-    for kind in get_args(Kind):
+    for kind in get_args(RunKind):
         fresh = [job for job in due if job.kind == kind and job.attempts == 0]
         size = BATCHES[kind]
         yield from (fresh[start : start + size] for start in range(0, len(fresh), size))

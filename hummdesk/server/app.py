@@ -2,15 +2,15 @@
 
 import asyncio
 import gc
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sanic import Sanic
+from sanic import Blueprint, Sanic
 from sanic.worker.loader import AppLoader
 
 from hummdesk.core import logs
 from hummdesk.core.config import Settings
-from hummdesk.dev import sign_in
 from hummdesk.server.http import contract_page, health, pages, visitors
 from hummdesk.server.listener import listen, peers_directory, reserved
 from hummdesk.server.node import Node, named_origins
@@ -26,8 +26,12 @@ COLLECT_AFTER = (20_000, 20, 20)
 """Python's are 700, 10 and 10: a seventh of the CPU time of connects."""
 
 
-def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
-    """The application of one web process; its node is `app.ctx.node`."""
+Routes = Callable[[Node], Blueprint]
+"""Makes routes that the web process serves besides its own."""
+
+
+def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[Routes] = ()) -> Sanic[Any, Any]:
+    """Return the application of one web process; its node is `app.ctx.node`."""
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False, error_handler=health.SafeErrors())
     largest = settings.max_packet_bytes * HTTP_BODY_FACTOR
     app.config.update(
@@ -52,8 +56,8 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     app.blueprint(contract_page.blueprint())
     if settings.jwt_algorithm == "HS256":  # whoever else signs tokens gives them to the widget by `identify`
         app.blueprint(visitors.blueprint(node))
-    if in_development and settings.jwt_algorithm == "HS256":
-        app.blueprint(sign_in.blueprint(node))
+    for routes in extra_routes:
+        app.blueprint(routes(node))
     health.limit_connects(app, node, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
 
     @app.before_server_start
@@ -67,7 +71,9 @@ def build(settings: Settings, *, name: str = "hummdesk") -> Sanic[Any, Any]:
     return app
 
 
-def serve(settings: Settings, *, host: str, workers: int, shares_port: bool) -> None:
+def serve(
+    settings: Settings, *, host: str, workers: int, shares_port: bool, extra_routes: Sequence[Routes] = ()
+) -> None:
     """Run the web process until SIGINT or SIGTERM, or `workers` of them on one port.
 
     `shares_port` joins processes that listen there already; without it a port in use is refused.
@@ -78,7 +84,7 @@ def serve(settings: Settings, *, host: str, workers: int, shares_port: bool) -> 
         with reserved(host, settings.port):
             pass
     listener = listen(host, settings.port, backlog=BACKLOG)
-    loader = AppLoader(factory=partial(_build_in_process, settings))
+    loader = AppLoader(factory=partial(_build_in_process, settings, extra_routes))
     app = loader.load()
     app.prepare(sock=listener, workers=workers, single_process=workers == 1, motd=False, access_log=False)
     if workers == 1:
@@ -87,9 +93,9 @@ def serve(settings: Settings, *, host: str, workers: int, shares_port: bool) -> 
         Sanic.serve(primary=app, app_loader=loader)
 
 
-def _build_in_process(settings: Settings) -> Sanic[Any, Any]:
+def _build_in_process(settings: Settings, extra_routes: Sequence[Routes]) -> Sanic[Any, Any]:
     logs.configure(settings, process="web")
-    app = build(settings)
+    app = build(settings, extra_routes=extra_routes)
     app.register_listener(_relieve_collector, "after_server_start")
     return app
 

@@ -21,6 +21,7 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.metrics import ERRORS, EVENTS, HANDLER_SECONDS
 from hummdesk.engine import Unreadable
 from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.handlers.table import HANDLERS
 from hummdesk.server.sockets import ClientSession
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ async def _answer(context: ServerContext, session: ClientSession, event: object,
     try:
         request = _permitted(session, event)
         payload = _validated(request, arguments)
-        return {"ok": True} | await request.handler(context, session, payload)
+        return {"ok": True} | await HANDLERS[request.name](context, session, payload)
     except HummDeskError as refusal:
         ERRORS.labels("handler", refusal.code).inc()
         return {"ok": False, "error": refusal.payload()}

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from hummdesk.core.ids import least_id
+from hummdesk.core.models import RunKind
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
-from hummdesk.storage.runs import Kind
 
 queries = load("activity")
 
@@ -36,7 +36,7 @@ class Runs:
 @dataclass(frozen=True, slots=True)
 class Failure:
     run_id: UUID
-    kind: Kind
+    kind: RunKind
     error: str
     at: datetime
 
@@ -44,7 +44,7 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class Activity:
     messages_per_second: float
-    runs: dict[Kind, Runs] = field(default_factory=lambda: {"classification": Runs(), "draft": Runs()})
+    runs: dict[RunKind, Runs] = field(default_factory=lambda: {"classification": Runs(), "draft": Runs()})
     failures: list[Failure] = field(default_factory=list)
 
 

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from uuid import UUID
 
 from hummdesk.core.ids import new_id
+from hummdesk.core.models import ModelCall
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
-
-if TYPE_CHECKING:
-    from hummdesk.ai.outside import Call
 
 queries = load("model_calls")
 
@@ -40,7 +38,7 @@ class Costs:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
-async def store(tx: Transaction, run_id: UUID, calls: Sequence["Call"], *, fallback: bool) -> None:
+async def store(tx: Transaction, run_id: UUID, calls: Sequence[ModelCall], *, fallback: bool) -> None:
     """Note the requests of one try; `fallback`: after the last one the embedded provider answered."""
     await queries.store(
         tx,

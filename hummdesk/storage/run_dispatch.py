@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 from uuid import UUID
 
+from hummdesk.core.models import RunKind
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
-from hummdesk.storage.runs import Ended, Kind
+from hummdesk.storage.runs import Ended
 
 queries = load("run_dispatch")
 
@@ -17,7 +18,7 @@ class RunRef:
 
     id: UUID
     account_id: UUID
-    kind: Kind
+    kind: RunKind
     attempts: int
 
     @classmethod
@@ -29,7 +30,7 @@ class RunRef:
 class Depth:
     """Runs of one kind and state before their end, for the metrics."""
 
-    kind: Kind
+    kind: RunKind
     status: Literal["pending", "published", "running"]
     jobs: int
     oldest_seconds: float

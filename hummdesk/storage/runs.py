@@ -15,14 +15,12 @@ from typing import Any, Literal, Self
 from uuid import UUID
 
 from hummdesk.core.ids import new_id
-from hummdesk.core.models import Message
+from hummdesk.core.models import Message, RunKind, RunOutcome
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load, nested
 
 queries = load("runs")
 
-Kind = Literal["classification", "draft"]
-Outcome = Literal["done", "abstained", "superseded"]
 Ref = tuple[UUID, UUID]
 """Account and run."""
 
@@ -48,7 +46,7 @@ class Job:
 
     id: UUID
     account_id: UUID
-    kind: Kind
+    kind: RunKind
     attempts: int
     message: Message
     assigned_to: UUID | None
@@ -77,7 +75,7 @@ class Verdict:
 
     job: Job
     status: Literal["done", "failed", "pending"]
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
     error: str | None = None
     delay_seconds: float = 0.0
     """Until a pending one is due."""
@@ -94,8 +92,8 @@ class Ended:
     account_id: UUID
     conversation_id: UUID
     message_id: UUID
-    kind: Kind
-    outcome: Outcome | None
+    kind: RunKind
+    outcome: RunOutcome | None
     last_error: str | None
     started_at: datetime | None
     finished_at: datetime

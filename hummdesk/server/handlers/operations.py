@@ -6,11 +6,10 @@ from uuid import UUID
 
 from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.errors import wire_time
-from hummdesk.core.models import Role
+from hummdesk.core.models import Role, RunKind
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession
 from hummdesk.storage.activity import Failure, Runs, activity
-from hummdesk.storage.runs import Kind
 
 
 async def get_operations(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
@@ -28,7 +27,7 @@ async def get_operations(context: ServerContext, session: ClientSession, _: Payl
     }
 
 
-def _figures(kind: Kind, runs: Runs) -> Payload:
+def _figures(kind: RunKind, runs: Runs) -> Payload:
     figures: Payload = {"processingType": kind, "done": runs.done, "failed": runs.failed, "waiting": runs.waiting}
     if runs.median is not None and runs.slow is not None:
         figures |= {"medianTime": round(runs.median * 1000), "slowTime": round(runs.slow * 1000)}

@@ -6,9 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from hummdesk.ai import providers
-from hummdesk.ai.outside import Call, OutsideProvider
+from hummdesk.ai.outside import OutsideProvider
 from hummdesk.ai.protocol import Context, IncomingMessage, Team
 from hummdesk.core.config import Settings
+from hummdesk.core.models import ModelCall
 from tests.integration.ai.fake_provider import Played
 
 MESSAGE = IncomingMessage(content="I was charged twice for my order!", customer_name="Hugo Marchetti")
@@ -21,7 +22,7 @@ class WorkerContext:
 
     def __init__(self, played: Played, **changes: Any) -> None:
         self.outside = providers.Outside(played.protocol, Settings(**(played.settings() | changes)))
-        self.calls: list[Call] = []
+        self.calls: list[ModelCall] = []
 
     @property
     def provider(self) -> OutsideProvider:

@@ -9,11 +9,11 @@ import pytest
 
 from hummdesk.ai import pricing
 from hummdesk.ai.answers import OUTCOMES
-from hummdesk.ai.model import Usage
 from hummdesk.ai.prompts import FOLDER, prompt
 from hummdesk.ai.protocol import Category, Priority, Sentiment, Tone
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
+from hummdesk.core.models import TokenUsage
 
 
 @pytest.mark.parametrize("name", [file.stem for file in FOLDER.glob("*.md")])
@@ -49,17 +49,17 @@ def test_what_is_asked_by_default_has_a_price() -> None:
 
 def test_a_cost_is_known_only_if_every_kind_of_token_has_a_price() -> None:
     prices = {"m": {"input": Decimal(3), "output": Decimal(15)}}
-    assert pricing.cost(prices, "m", Usage(input=1_000_000, output=100_000)) == Decimal("4.5")
-    assert pricing.cost(prices, "m", Usage(input=10, cache_read=5)) is None
-    assert pricing.cost(prices, "n", Usage(input=10)) is None
-    assert pricing.cost(prices, "m", Usage()) is None
+    assert pricing.cost(prices, "m", TokenUsage(input=1_000_000, output=100_000)) == Decimal("4.5")
+    assert pricing.cost(prices, "m", TokenUsage(input=10, cache_read=5)) is None
+    assert pricing.cost(prices, "n", TokenUsage(input=10)) is None
+    assert pricing.cost(prices, "m", TokenUsage()) is None
 
 
 def test_prices_of_ones_own_come_first(tmp_path: Path) -> None:
     own = tmp_path / "prices.json"
     own.write_text(json.dumps({"mine": {"input": 0, "output": 0}, "gpt-6-luna": {"input": 7, "output": 8}}))
     found = pricing.prices(str(own))
-    assert pricing.cost(found, "mine", Usage(input=5, output=5)) == 0
+    assert pricing.cost(found, "mine", TokenUsage(input=5, output=5)) == 0
     assert found["gpt-6-luna"]["input"] == 7
     assert "claude-haiku-5-5" in found
 

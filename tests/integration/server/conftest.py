@@ -10,6 +10,7 @@ import pytest
 from sanic import Sanic
 
 from hummdesk.core.config import Settings
+from hummdesk.dev import sign_in
 from hummdesk.server.app import build
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account, Client
@@ -19,7 +20,7 @@ from tests.integration.server.reconnecting import Front, Returning, front, say
 @asynccontextmanager
 async def running(settings: Settings, *, name: str) -> AsyncIterator[tuple[str, Node]]:
     """A web process of these settings; its address and its node."""
-    app = build(settings, name=name)
+    app = build(settings, name=name, extra_routes=sign_in.routes(settings))
     app.config.TOUCHUP = False  # it rewrites Sanic itself, and cannot do so for a second application
     listener = socket.create_server(("127.0.0.1", 0))
     server = await app.create_server(sock=listener, return_asyncio_server=True)

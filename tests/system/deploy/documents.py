@@ -1,4 +1,4 @@
-"""The parts of the documents that are made from the code. `python -m tests.system.deploy.documents` writes them anew."""
+"""The parts of the documents that are generated: `python -m tests.system.deploy.documents` writes them."""
 
 import ast
 import re
@@ -15,6 +15,7 @@ from hummdesk.contract.table import EVENTS, REQUESTS, Request
 from hummdesk.core import metrics
 from hummdesk.core.config import Settings
 from hummdesk.core.models import ANSWERING, STAFF
+from hummdesk.server.handlers.table import HANDLERS
 
 ROOT = Path(__file__).parents[3]
 
@@ -85,8 +86,8 @@ def _payload(schema: Schema) -> str:
 
 
 def _handler(request: Request) -> str:
-    path = request.handler.__module__.replace(".", "/") + ".py"
-    return f"[`{request.handler.__name__}`]({path})"
+    path = HANDLERS[request.name].__module__.replace(".", "/") + ".py"
+    return f"[`{HANDLERS[request.name].__name__}`]({path})"
 
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -117,7 +118,7 @@ def _sending() -> list[tuple[str, set[str]]]:
 
 
 def _constants(function: ast.AST) -> set[str]:
-    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.ModelCall)]
     return {
         part.value
         for call in calls

@@ -1,0 +1,37 @@
+"""The handler of each request."""
+
+from collections.abc import Awaitable, Callable
+
+from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.handlers import connection, conversation, message, operations, presence
+from hummdesk.server.sockets import ClientSession
+
+Handler = Callable[[ServerContext, ClientSession, Payload], Awaitable[Payload]]
+
+HANDLERS: dict[str, Handler] = {
+    handler.__name__: handler
+    for handler in (
+        connection.authenticate,
+        conversation.join_conversation,
+        conversation.leave_conversation,
+        message.send_message,
+        message.message_read,
+        presence.typing_start,
+        presence.typing_stop,
+        presence.agent_online,
+        presence.agent_offline,
+        presence.set_agent_status,
+        conversation.update_conversation_status,
+        conversation.assign_conversation,
+        conversation.unassign_conversation,
+        conversation.correct_classification,
+        message.start_conversation,
+        conversation.list_conversations,
+        message.get_messages,
+        message.sync,
+        presence.get_presence,
+        presence.get_teams,
+        operations.get_operations,
+    )
+}
+"""By the name of the request, which is also the function's. A test holds the names to those of the contract."""
