@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg import sql
 
 from hummdesk.core.ids import new_id
+from hummdesk.core.models import RunOutcome
 from hummdesk.storage import run_dispatch, runs
 from hummdesk.storage.database import Database, Transaction
 
@@ -54,7 +55,7 @@ class WorkerContext:
         async with self.tx() as tx:
             return await runs.settle(tx, verdicts, quiet_seconds=quiet_seconds)
 
-    async def end(self, job: runs.Job, outcome: runs.Outcome = "done", **more: Any) -> bool:
+    async def end(self, job: runs.Job, outcome: RunOutcome = "done", **more: Any) -> bool:
         settled = await self.settle(runs.Verdict(job=job, status="done", outcome=outcome, **more))
         return job.id in {ended.id for ended in settled.ended}
 

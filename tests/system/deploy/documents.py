@@ -118,7 +118,7 @@ def _sending() -> list[tuple[str, set[str]]]:
 
 
 def _constants(function: ast.AST) -> set[str]:
-    calls = [node for node in ast.walk(function) if isinstance(node, ast.ModelCall)]
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
     return {
         part.value
         for call in calls
