@@ -5,8 +5,8 @@ from itertools import takewhile
 from typing import ClassVar
 
 from hummdesk.ai import knowledge_base
+from hummdesk.ai.embedded.retrieval import questions
 from hummdesk.ai.protocol import Context, IncomingMessage, Turn
-from hummdesk.ai.retrieval import questions
 from hummdesk.ai.text import plain
 from hummdesk.core.models import RunKind
 from hummdesk.storage.runs import Job

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import numpy as np
 
-from hummdesk.ai import embedding
-from hummdesk.ai.encoder import Vectors
+from hummdesk.ai.embedded import embedding
+from hummdesk.ai.embedded.encoder import Vectors
 from hummdesk.ai.protocol import Category, Correction, Priority
 from hummdesk.ai.text import plain
 from hummdesk.storage import corrections

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hummdesk.ai import fitted, heads
-from hummdesk.ai.embedding import DIMENSIONS, unit
-from hummdesk.ai.encoder import WIDTH, Vectors, encode
+from hummdesk.ai.embedded import classifiers, weights
+from hummdesk.ai.embedded.embedding import DIMENSIONS, unit
+from hummdesk.ai.embedded.encoder import WIDTH, Vectors, encode
 
 EXAMPLES = Path(__file__).with_name("examples")
 
@@ -91,8 +91,8 @@ def fit() -> dict[str, Numbers]:
 
     outside = examples("scope")
     known = np.vstack([vectors(read), vectors(encode([example.text for example in outside]))])
-    labels = _numbers([*categories, *outside], heads.TOPICS)
-    found["topic"] = softmax_regression(known, labels, len(heads.TOPICS), penalty=0.1)
+    labels = _numbers([*categories, *outside], classifiers.TOPICS)
+    found["topic"] = softmax_regression(known, labels, len(classifiers.TOPICS), penalty=0.1)
     found["neighbours"] = known
     found["neighbour_labels"] = labels.astype(np.float32)
     found["topic_temperature"] = np.array([_temperature(known, labels)], dtype=np.float32)
@@ -100,24 +100,24 @@ def fit() -> dict[str, Numbers]:
     elsewhere = encode([example.text for example in [*outside, *examples("outside")]])
     found |= _scope([read, *map(np.vstack, asked)], elsewhere, mean)
 
-    felt = heads.feeling(encode([example.text for example in sentiments]), mean)
-    feelings = _numbers(sentiments, heads.SENTIMENTS)
-    found["sentiment"] = softmax_regression(felt, feelings, len(heads.SENTIMENTS), penalty=0.5)
+    felt = classifiers.feeling(encode([example.text for example in sentiments]), mean)
+    feelings = _numbers(sentiments, classifiers.SENTIMENTS)
+    found["sentiment"] = softmax_regression(felt, feelings, len(classifiers.SENTIMENTS), penalty=0.5)
     english = [at for at, example in enumerate(sentiments) if example.language == "en"]
-    valued = np.hstack([felt[english], heads.valences([sentiments[at].text for at in english])])
-    found["sentiment_english"] = softmax_regression(valued, feelings[english], len(heads.SENTIMENTS), penalty=0.5)
+    valued = np.hstack([felt[english], classifiers.valences([sentiments[at].text for at in english])])
+    found["sentiment_english"] = softmax_regression(valued, feelings[english], len(classifiers.SENTIMENTS), penalty=0.5)
 
     pressing = examples("urgency")
     found["urgency"] = softmax_regression(
         vectors(encode([example.text for example in pressing])),
-        _numbers(pressing, heads.PRIORITIES),
-        len(heads.PRIORITIES),
+        _numbers(pressing, classifiers.PRIORITIES),
+        len(classifiers.PRIORITIES),
         penalty=0.1,
     )
     return found
 
 
-def write(found: dict[str, Numbers], path: Path = fitted.FILE) -> None:
+def write(found: dict[str, Numbers], path: Path = weights.FILE) -> None:
     """In as few bits as the answers need: vectors of examples in 8, what turns them in 16."""
     scale = float(np.abs(found["neighbours"]).max()) / 127
     stored: dict[str, NDArray[np.generic]] = {
@@ -127,7 +127,7 @@ def write(found: dict[str, Numbers], path: Path = fitted.FILE) -> None:
         "neighbour_labels": found["neighbour_labels"].astype(np.uint8),
         "neighbour_scale": np.array([scale], dtype=np.float32),
         "scope_directions": found["scope_directions"].astype(np.float16),
-        "scope_examples": np.round(found["scope_examples"] * heads.SCOPE_LEVELS).astype(np.int8),
+        "scope_examples": np.round(found["scope_examples"] * classifiers.SCOPE_LEVELS).astype(np.int8),
     }
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **stored)
@@ -143,7 +143,7 @@ def softmax_regression(x: Vectors, y: NDArray[np.int64], classes: int, *, penalt
     weights = previous = np.zeros((features.shape[1], classes), dtype=np.float32)
     for step in range(STEPS):
         ahead = weights + np.float32(step / (step + 3)) * (weights - previous)
-        slope = features.T @ (heads.softmax(features @ ahead) - wanted) / len(x) + decay * ahead
+        slope = features.T @ (classifiers.softmax(features @ ahead) - wanted) / len(x) + decay * ahead
         previous, weights = weights, ahead - rate * slope
     return weights
 
@@ -202,11 +202,11 @@ def _scope(inside: Sequence[Vectors], outside: Vectors, mean: Vectors) -> dict[s
     topics = np.split(outside, range(TOPIC_SIZE, len(outside), TOPIC_SIZE))
     both = np.vstack([*inside, *topics])
     is_inside = np.arange(len(both)) < len(both) - len(outside)
-    directions = _main_directions(heads.feeling(both, mean), SCOPE_DIRECTIONS)
-    known = heads.scope_seen(both, mean, directions)
+    directions = _main_directions(classifiers.feeling(both, mean), SCOPE_DIRECTIONS)
+    known = classifiers.scope_seen(both, mean, directions)
     wanted = np.where(is_inside, 1.0, -1.0)
     ridge = SCOPE_RIDGE / np.where(is_inside, 1.0, OUTSIDE)
-    inverse = np.linalg.inv(heads.scope_kernel(known, known) + np.diag(ridge))
+    inverse = np.linalg.inv(classifiers.scope_kernel(known, known) + np.diag(ridge))
     left_out = scores_left_out(inverse, wanted, [len(one) for one in [*inside, *topics]])
     scored = slice(len(inside[0]), None)  # a desk may lack a company or topic, never all that is general
     return {
@@ -244,14 +244,14 @@ def _odds(scores: Vectors, is_inside: NDArray[np.bool_]) -> Numbers:
 
 def _temperature(known: Vectors, labels: NDArray[np.int64]) -> float:
     """The one that makes the probabilities of examples that were left out likeliest."""
-    logits = np.zeros((len(known), len(heads.TOPICS)), dtype=np.float32)
+    logits = np.zeros((len(known), len(classifiers.TOPICS)), dtype=np.float32)
     for fold in range(FOLDS):
         out = np.arange(len(known)) % FOLDS == fold
-        weights = softmax_regression(known[~out], labels[~out], len(heads.TOPICS), penalty=0.1)
-        logits[out] = heads.blend(known[out], weights, known[~out], labels[~out])
+        weights = softmax_regression(known[~out], labels[~out], len(classifiers.TOPICS), penalty=0.1)
+        logits[out] = classifiers.blend(known[out], weights, known[~out], labels[~out])
     temperatures = np.arange(0.5, 4.0, 0.05)
     losses = [
-        -np.log(heads.softmax(logits / temperature)[np.arange(len(labels)), labels] + 1e-12).mean()
+        -np.log(classifiers.softmax(logits / temperature)[np.arange(len(labels)), labels] + 1e-12).mean()
         for temperature in temperatures
     ]
     return float(temperatures[int(np.argmin(losses))])

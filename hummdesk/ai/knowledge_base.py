@@ -4,8 +4,8 @@ import asyncio
 from itertools import takewhile
 from uuid import UUID
 
-from hummdesk.ai import lessons
-from hummdesk.ai.embedding import MODEL, embed
+from hummdesk.ai import answer_extraction
+from hummdesk.ai.embedded.embedding import MODEL, embed
 from hummdesk.ai.protocol import Article, CannedReply, Knowledge, PastAnswer
 from hummdesk.core import metrics
 from hummdesk.storage import knowledge, past_answers
@@ -80,8 +80,8 @@ def _learned(reply: Reply) -> Learned:
     asked = list(takewhile(lambda turn: turn.sender == "customer", turns))
     told = [turn for turn in turns if turn.sender == "customer"]
     drafted = reply.draft_seq is not None and any(turn.seq == reply.draft_seq for turn in asked)
-    lesson = lessons.learn(
-        lessons.Reply(
+    lesson = answer_extraction.learn(
+        answer_extraction.Reply(
             content=reply.content,
             agent_name=reply.agent_name,
             customer_names=(reply.customer_name, reply.customer_email, *{turn.name for turn in told}),

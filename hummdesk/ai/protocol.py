@@ -105,7 +105,7 @@ class CannedReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastAnswer:
-    """What an agent of the account has answered another customer, without anything of that one (see lessons.py)."""
+    """An answer by an agent of the account to another customer, free of personal data (`answer_extraction`)."""
 
     id: str
     """Of the message."""

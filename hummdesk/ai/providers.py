@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from hummdesk.ai import pricing
-from hummdesk.ai.embedded import EmbeddedProvider
-from hummdesk.ai.model import Model
-from hummdesk.ai.outside import OutsideProvider
+from hummdesk.ai.embedded.provider import EmbeddedProvider
+from hummdesk.ai.external import pricing
+from hummdesk.ai.external.client import Model
+from hummdesk.ai.external.provider import OutsideProvider
+from hummdesk.ai.external.request_templates import Tasks
 from hummdesk.ai.protocol import Provider
-from hummdesk.ai.tasks import Tasks
 from hummdesk.core.config import Settings
 
 PROVIDERS: dict[str, Callable[[], Provider]] = {"embedded": EmbeddedProvider}
@@ -61,9 +61,9 @@ class Outside:
 def _model(name: str, settings: Settings) -> Model:
     """The clients are imported when they are needed: a desk without them does without their 60 MB."""
     if name == "anthropic":
-        from hummdesk.ai.anthropic import AnthropicModel
+        from hummdesk.ai.external.anthropic import AnthropicModel
 
         return AnthropicModel(settings)
-    from hummdesk.ai.openai import OpenAIModel
+    from hummdesk.ai.external.openai import OpenAIModel
 
     return OpenAIModel(settings)

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from hummdesk.ai.lexicon import STOPWORDS
 from hummdesk.ai.protocol import Category, Citation, Classification, Tone
-from hummdesk.ai.retrieval import SENTENCE_END, STOPWORDS
-from hummdesk.ai.text import stems
+from hummdesk.ai.text import SENTENCE_END, stems
 
 PHRASES: dict[str, Any] = json.loads(Path(__file__).with_name("phrases.json").read_text(encoding="utf-8"))
 ENGLISH = "en"

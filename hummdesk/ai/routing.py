@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from hummdesk.ai.cues import LEXICON, plain_list
+from hummdesk.ai.lexicon import LEXICON, plain_list
 from hummdesk.ai.protocol import Category, Context, Team
 from hummdesk.ai.text import stems
 

@@ -13,6 +13,8 @@ LONGEST = 4000
 LONGEST_WORD = 40
 """Longer ones are base64, keys or noise."""
 
+SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+
 _PAIRED = "\u3040-\u30ff\u4e00-\u9fff"
 _SPACE = re.compile(r"\s+")
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,500}>")

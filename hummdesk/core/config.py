@@ -112,7 +112,7 @@ class Settings:
         "how much a model of Anthropic or OpenAI thinks first; `default`: as it does unasked, for models without it",
         choices=("default", "low", "medium", "high"),
     )
-    ai_prices: str = setting("", "JSON file with prices of models, over those of hummdesk/ai/prices.json")
+    ai_prices: str = setting("", "JSON file with prices of models, over those of hummdesk/ai/external/prices.json")
     anthropic_api_key: str = setting("", "key of the provider `anthropic`")
     anthropic_base_url: str = setting("", "address of its API; empty: Anthropic's")
     anthropic_classify_model: str = setting("claude-haiku-5-5", "model that classifies")

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from hummdesk.ai import providers
-from hummdesk.ai.outside import OutsideProvider
+from hummdesk.ai.external.provider import OutsideProvider
 from hummdesk.ai.protocol import Context, IncomingMessage, Team
 from hummdesk.core.config import Settings
 from hummdesk.core.models import ModelCall

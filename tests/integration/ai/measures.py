@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hummdesk.ai import signals
-from hummdesk.ai.embedded import ENOUGH, look_up
-from hummdesk.ai.heads import PRIORITIES, SENTIMENTS
+from hummdesk.ai.embedded import analysis
+from hummdesk.ai.embedded.analysis import Reading
+from hummdesk.ai.embedded.classifiers import PRIORITIES, SENTIMENTS
+from hummdesk.ai.embedded.provider import ENOUGH, look_up
 from hummdesk.ai.protocol import Article, Knowledge
-from hummdesk.ai.signals import Reading
 from hummdesk.ai.text import plain
 from training.fitting import examples
 
@@ -66,7 +66,7 @@ class Categories:
 
 def categories(labelled: Sequence[tuple[str, str, str]]) -> Categories:
     """Of (text, category, language)."""
-    found = [signals.category(reading(text)) for text, _, _ in labelled]
+    found = [analysis.category(reading(text)) for text, _, _ in labelled]
     return Categories(
         np.array([category == wanted for (category, _), (_, wanted, _) in zip(found, labelled, strict=True)]),
         np.array([confidence for _, confidence in found]),
@@ -85,7 +85,7 @@ def open_rows(name: str) -> list[list[str]]:
 
 def sentiment(labelled: Sequence[tuple[str, str]]) -> float:
     """Macro-F1 over the three."""
-    pairs = [(signals.sentiment(reading(text)), wanted) for text, wanted in labelled]
+    pairs = [(analysis.sentiment(reading(text)), wanted) for text, wanted in labelled]
     return float(np.mean([_f1(pairs, label) for label in SENTIMENTS]))
 
 
@@ -95,7 +95,7 @@ def _f1(pairs: Sequence[tuple[str, str]], label: str) -> float:
 
 
 def language(labelled: Sequence[tuple[str, str]]) -> float:
-    return float(np.mean([signals.language(plain(text)) == wanted for text, wanted in labelled]))
+    return float(np.mean([analysis.language(plain(text)) == wanted for text, wanted in labelled]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Priorities:
 
 def priorities() -> Priorities:
     pairs = [
-        (signals.priority(signals.urgency(reading(one.text))), one.label) for one in examples("urgency", HELD_BACK)
+        (analysis.priority(analysis.urgency(reading(one.text))), one.label) for one in examples("urgency", HELD_BACK)
     ]
     steps = [abs(PRIORITIES.index(found) - PRIORITIES.index(wanted)) for found, wanted in pairs]  # type: ignore[arg-type]
     urgent = [found == "urgent" for found, wanted in pairs if wanted == "urgent"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hummdesk.ai import providers
-from hummdesk.ai.embedded import EmbeddedProvider
+from hummdesk.ai.embedded.provider import EmbeddedProvider
 from hummdesk.ai.protocol import Classification, Context, IncomingMessage, ProviderError
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError

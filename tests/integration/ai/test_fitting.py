@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hummdesk.ai import fitted, heads
+from hummdesk.ai.embedded import classifiers, weights
 from tests.integration.ai import measures
 from tests.integration.ai.measures import HELD_BACK
 from training import fitting
@@ -14,7 +14,7 @@ from training import fitting
 def test_the_file_is_what_the_examples_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run `make fit` after a change of the examples. Processors round differently, hence near and not the same."""
     fitting.write(fitting.fit(), tmp_path / "fitted.npz")
-    with np.load(tmp_path / "fitted.npz") as now, np.load(fitted.FILE) as kept:
+    with np.load(tmp_path / "fitted.npz") as now, np.load(weights.FILE) as kept:
         assert now.files == kept.files
         for name in kept.files:
             assert now[name].shape == kept[name].shape, name
@@ -31,7 +31,7 @@ def _tolerance(name: str) -> float:
 def test_what_is_left_out_is_scored_by_the_others_alone() -> None:
     chance = np.random.default_rng(7)
     texts, wanted, sizes = chance.normal(size=(12, 3)), np.repeat([1.0, -1.0], 6), [4, 2, 5, 1]
-    kernel, ridge = heads.scope_kernel(texts, texts), 0.5 * np.eye(12)
+    kernel, ridge = classifiers.scope_kernel(texts, texts), 0.5 * np.eye(12)
     found = fitting.scores_left_out(np.linalg.inv(kernel + ridge), wanted, sizes)
     for own in np.split(np.arange(12), np.cumsum(sizes)[:-1]):
         others = np.setdiff1d(np.arange(12), own)
@@ -42,9 +42,9 @@ def test_what_is_left_out_is_scored_by_the_others_alone() -> None:
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        ("categories", heads.CATEGORIES),
-        ("sentiment", heads.SENTIMENTS),
-        ("urgency", heads.PRIORITIES),
+        ("categories", classifiers.CATEGORIES),
+        ("sentiment", classifiers.SENTIMENTS),
+        ("urgency", classifiers.PRIORITIES),
         ("scope", ("out",)),
         ("outside", ("out",)),
         ("phrasings", ("frame", "wish")),

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from hummdesk.ai import inference_batching
-from hummdesk.ai.embedded import EmbeddedProvider
-from hummdesk.ai.encoder import Vectors, encode
+from hummdesk.ai.embedded.encoder import Vectors, encode
+from hummdesk.ai.embedded.provider import EmbeddedProvider
 from hummdesk.ai.inference_batching import InferenceBatcher
 from hummdesk.ai.protocol import Context, IncomingMessage
 

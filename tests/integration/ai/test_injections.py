@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from hummdesk.ai import providers
-from hummdesk.ai.answers import TAGS
-from hummdesk.ai.prompts import prompt
+from hummdesk.ai.external.answer_schemas import TAGS
+from hummdesk.ai.external.prompts import prompt
 from hummdesk.ai.protocol import (
     Article,
     Category,

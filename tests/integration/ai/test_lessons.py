@@ -3,7 +3,7 @@
 import pytest
 
 from hummdesk.ai import reply
-from hummdesk.ai.lessons import LONGEST_ANSWER, LONGEST_QUESTION, Lesson, Reply, learn
+from hummdesk.ai.answer_extraction import LONGEST_ANSWER, LONGEST_QUESTION, Lesson, Reply, learn
 
 ASKED = "Do you rent out tents?"
 ANSWER = "We rent tents by the week, from £15."

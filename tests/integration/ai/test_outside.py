@@ -197,8 +197,8 @@ async def test_an_answer_without_usage_has_no_cost() -> None:
 
 
 def test_openai_itself_is_told_how_much_to_think_and_to_keep_nothing() -> None:
-    from hummdesk.ai.model import Request
-    from hummdesk.ai.openai import OpenAIModel
+    from hummdesk.ai.external.client import Request
+    from hummdesk.ai.external.openai import OpenAIModel
 
     request = Request(model="m", system="s", turns=(("user", "u"),), name="n", schema={}, max_tokens=7)
     low = OpenAIModel(Settings(openai_api_key="sk-x"))._terms(request)

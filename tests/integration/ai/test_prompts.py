@@ -7,9 +7,9 @@ from typing import get_args
 
 import pytest
 
-from hummdesk.ai import pricing
-from hummdesk.ai.answers import OUTCOMES
-from hummdesk.ai.prompts import FOLDER, prompt
+from hummdesk.ai.external import pricing
+from hummdesk.ai.external.answer_schemas import OUTCOMES
+from hummdesk.ai.external.prompts import FOLDER, prompt
 from hummdesk.ai.protocol import Category, Priority, Sentiment, Tone
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError

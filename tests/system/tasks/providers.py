@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hummdesk.ai import providers
-from hummdesk.ai.embedded import EmbeddedProvider
+from hummdesk.ai.embedded.provider import EmbeddedProvider
 from hummdesk.ai.protocol import (
     Classification,
     Context,

@@ -14,19 +14,18 @@ The weights were chosen on training/examples/questions.txt, each company with wh
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hummdesk.ai import heads
-from hummdesk.ai.cues import LEXICON
-from hummdesk.ai.embedding import project, unit
-from hummdesk.ai.encoder import Vectors
-from hummdesk.ai.fitted import fitted
-from hummdesk.ai.text import stem, stems
+from hummdesk.ai.embedded import classifiers
+from hummdesk.ai.embedded.embedding import project, unit
+from hummdesk.ai.embedded.encoder import Vectors
+from hummdesk.ai.embedded.weights import load_weights
+from hummdesk.ai.lexicon import STOPWORDS
+from hummdesk.ai.text import SENTENCE_END, stems
 
 AS_PUT, TOPIC, WORDS = 0.5, 0.1, 0.2
 """What likeness with how it is put, in topic and in words adds to likeness in meaning."""
@@ -51,11 +50,8 @@ LIKELY, SPREAD = 0.56, 0.14
 three questions to a help desk one being such that no page answers it.
 """
 
-SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 SENTENCES = 4
 """Looked up of one message at the most besides the whole, the first ones with three words or more."""
-
-STOPWORDS = frozenset(stem(word) for word in LEXICON["stopwords"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +120,8 @@ class Shelf:
 def _seen(encoded: Vectors) -> Vectors:
     """Rows whose inner product is likeness in all ways but words."""
     meant = project(encoded)
-    topic = unit(heads.topic(meant))
-    as_put = heads.feeling(encoded, fitted()["mean"])
+    topic = unit(classifiers.topic(meant))
+    as_put = classifiers.feeling(encoded, load_weights()["mean"])
     return np.hstack([meant, math.sqrt(TOPIC) * topic, math.sqrt(AS_PUT) * as_put])
 
 

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hummdesk.ai.prompts import Prompt
+from hummdesk.ai.external.prompts import Prompt
 from hummdesk.ai.protocol import ProviderRefused
 from hummdesk.ai.redaction import Vault, exposes, placeholders
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from hummdesk.ai.embedding import unit
-from hummdesk.ai.encoder import Vectors
-from hummdesk.ai.fitted import fitted
+from hummdesk.ai.embedded.embedding import unit
+from hummdesk.ai.embedded.encoder import Vectors
+from hummdesk.ai.embedded.weights import load_weights
 from hummdesk.ai.protocol import Category, Priority, Sentiment
 
 CATEGORIES: tuple[Category, ...] = (
@@ -42,14 +42,14 @@ SCOPE_SHARPNESS = 3.0
 
 def topic(vectors: Vectors) -> Vectors:
     """A row of probabilities for each vector of `embed`, in the order of TOPICS."""
-    known = fitted()
+    known = load_weights()
     logits = blend(vectors, known["topic"], known["neighbours"], known["neighbour_labels"])
     return softmax(logits / known["topic_temperature"])
 
 
 def scope(encoded: Vectors) -> Vectors:
     """The probability of each text that it is a matter for a help desk."""
-    known = fitted()
+    known = load_weights()
     seen = scope_seen(encoded, known["mean"], known["scope_directions"])
     examples = known["scope_examples"].astype(np.float32) / SCOPE_LEVELS
     steepness, constant = known["scope_odds"]
@@ -68,16 +68,16 @@ def scope_kernel(vectors: Vectors, others: Vectors) -> Vectors:
 
 def priority(vectors: Vectors) -> Vectors:
     """In the order of PRIORITIES."""
-    return softmax(_linear(vectors, fitted()["urgency"]))
+    return softmax(_linear(vectors, load_weights()["urgency"]))
 
 
 def sentiment(encoded: Vectors, texts: Sequence[str], english: Sequence[bool]) -> Vectors:
     """In the order of SENTIMENTS, of texts as `encode` has read them."""
-    felt = feeling(encoded, fitted()["mean"])
-    found = softmax(_linear(felt, fitted()["sentiment"]))
+    felt = feeling(encoded, load_weights()["mean"])
+    found = softmax(_linear(felt, load_weights()["sentiment"]))
     if rows := [row for row, is_english in enumerate(english) if is_english]:
         valued = np.hstack([felt[rows], valences([texts[row] for row in rows])])
-        found[rows] = softmax(_linear(valued, fitted()["sentiment_english"]))
+        found[rows] = softmax(_linear(valued, load_weights()["sentiment_english"]))
     return found
 
 

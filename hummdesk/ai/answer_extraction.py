@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from hummdesk.ai.lexicon import STOPWORDS
 from hummdesk.ai.redaction import PLACEHOLDER, Vault, exposes
 from hummdesk.ai.reply import PHRASES
-from hummdesk.ai.retrieval import STOPWORDS
 from hummdesk.ai.text import stem, words
 
 DraftUse = Literal["as_it_was", "edited", "ignored"]

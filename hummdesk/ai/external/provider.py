@@ -8,9 +8,11 @@ from typing import Any
 import orjson
 from marshmallow import Schema, ValidationError
 
-from hummdesk.ai import answers, grounding, pricing, routing
-from hummdesk.ai.grounding import Given, clean
-from hummdesk.ai.model import Completion, Model, Request, Role
+from hummdesk.ai import routing
+from hummdesk.ai.external import answer_schemas, grounding, pricing
+from hummdesk.ai.external.client import Completion, Model, Request, Role
+from hummdesk.ai.external.grounding import Given, clean
+from hummdesk.ai.external.request_templates import Task, Tasks
 from hummdesk.ai.protocol import (
     Citation,
     Classification,
@@ -24,7 +26,6 @@ from hummdesk.ai.protocol import (
 )
 from hummdesk.ai.redaction import Vault
 from hummdesk.ai.reply import actions_for, names
-from hummdesk.ai.tasks import Task, Tasks
 from hummdesk.core.models import ModelCall, TokenUsage
 
 LONGEST_MESSAGE = 8000
@@ -138,7 +139,7 @@ class OutsideProvider:
             system=task.prompt.text,
             turns=turns,
             name=task.prompt.name,
-            schema=answers.json_schema(task.form),
+            schema=answer_schemas.json_schema(task.form),
             max_tokens=task.max_tokens,
         )
         began, usage, outcome = time.perf_counter(), TokenUsage(), "cancelled"
@@ -185,7 +186,7 @@ def _read(form: Schema, completion: Completion) -> dict[str, Any]:
     if completion.stop == "length":
         raise ProviderRefused("the answer was too long", code="length")
     try:
-        return answers.load(form, completion.text)
+        return answer_schemas.load(form, completion.text)
     except ValidationError as error:
         raise _Misshapen(completion.text, str(error.messages)) from None
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from hummdesk.ai.cues import LEXICON
+from hummdesk.ai.lexicon import LEXICON
 from hummdesk.ai.protocol import Category, Priority, Sentiment, Tone
 
 TAGS = tuple(LEXICON["tags"])

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hummdesk.ai.encoder import Vectors, encode
-from hummdesk.ai.fitted import fitted
+from hummdesk.ai.embedded.encoder import Vectors, encode
+from hummdesk.ai.embedded.weights import load_weights
 
 MODEL = "use-multilingual-3/3"
 """Changes with all that changes a vector: those of another MODEL are not comparable."""
@@ -27,7 +27,7 @@ def embed(texts: Sequence[str]) -> Vectors:
 
 def project(encoded: Vectors) -> Vectors:
     """The vectors of texts that `encode` has read."""
-    return unit((encoded - fitted()["mean"]) @ fitted()["projection"])
+    return unit((encoded - load_weights()["mean"]) @ load_weights()["projection"])
 
 
 def unit(vectors: Vectors) -> Vectors:

@@ -10,8 +10,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from hummdesk.ai import heads, reply, routing, signals
-from hummdesk.ai.encoder import encode
+from hummdesk.ai import reply, routing
+from hummdesk.ai.embedded import analysis, classifiers
+from hummdesk.ai.embedded.analysis import Reading
+from hummdesk.ai.embedded.encoder import encode
+from hummdesk.ai.embedded.retrieval import Passage, Shelf, confidence, questions
 from hummdesk.ai.inference_batching import InferenceBatcher
 from hummdesk.ai.protocol import (
     Citation,
@@ -24,8 +27,6 @@ from hummdesk.ai.protocol import (
     Priority,
     SourceKind,
 )
-from hummdesk.ai.retrieval import Passage, Shelf, confidence, questions
-from hummdesk.ai.signals import Reading
 from hummdesk.ai.text import plain
 
 ENOUGH = 0.5
@@ -69,7 +70,7 @@ class EmbeddedProvider:
                 reply.fill(reply.excerpt(best.page.body, reading.text), customer_name=message.customer_name),
                 customer_name=message.customer_name,
                 tone=tone,
-                language=signals.language(best.page.body),
+                language=analysis.language(best.page.body),
             ),
             confidence=round(best.confidence, 3),
             reasoning=f"{ANSWERED[best.page.cited.kind]} “{best.page.cited.title}”",
@@ -109,7 +110,7 @@ def look_up(reading: Reading, knowledge: Knowledge) -> list[Found]:
     pages, shelf = _shelf(knowledge)
     asked = questions(reading.text)
     encoded = np.vstack([reading.encoded, encode(asked[1:])])
-    in_scope = float(heads.scope(reading.encoded)[0])
+    in_scope = float(classifiers.scope(reading.encoded)[0])
     return [Found(pages[int(match.page)], confidence(match, in_scope)) for match in shelf.search(asked, encoded)]
 
 
@@ -138,7 +139,7 @@ def _answers(found: Sequence[Found], language: str) -> list[Found]:
         return []
     sure = [one for one in found if one.confidence >= ENOUGH]
     sure = _ahead(sure, lambda one: not one.page.claims, CLAIMS)
-    return _ahead(sure, lambda one: signals.language(one.page.body) == language, CLOSE)
+    return _ahead(sure, lambda one: analysis.language(one.page.body) == language, CLOSE)
 
 
 def _ahead(pages: list[Found], wanted: Callable[[Found], bool], worth: float) -> list[Found]:
@@ -157,9 +158,9 @@ def _why_not(reading: Reading, found: Sequence[Found]) -> str:
 
 
 def _classify(reading: Reading, context: Context) -> Classification:
-    category, confidence = signals.category(reading)
-    urgency = signals.urgency(reading)
-    priority = signals.priority(urgency)
+    category, confidence = analysis.category(reading)
+    urgency = analysis.urgency(reading)
+    priority = analysis.priority(urgency)
     for correction in _holding(context.corrections):
         category, confidence = correction.category or category, max(confidence, correction.similarity)
         priority = correction.priority or priority
@@ -169,9 +170,9 @@ def _classify(reading: Reading, context: Context) -> Classification:
         category=category,
         priority=priority,
         urgency=_within(urgency, priority),
-        sentiment=signals.sentiment(reading),
+        sentiment=analysis.sentiment(reading),
         language=reading.language,
-        tags=signals.tags(reading),
+        tags=analysis.tags(reading),
         confidence=round(confidence, 3),
         suggested_team=team.id if team else None,
         suggested_agent=agent,
@@ -185,6 +186,6 @@ def _holding(corrections: Iterable[Correction]) -> list[Correction]:
 
 def _within(urgency: int, priority: Priority) -> int:
     """The nearest urgency that the priority has."""
-    least = {name: start for start, name in signals.PRIORITY_FROM}
+    least = {name: start for start, name in analysis.PRIORITY_FROM}
     highest = min((start - 1 for start in least.values() if start > least[priority]), default=10)
     return min(max(urgency, least[priority]), highest)

@@ -5,8 +5,8 @@ from typing import Self
 
 from marshmallow import Schema
 
-from hummdesk.ai.answers import ClassificationAnswer, DraftAnswer
-from hummdesk.ai.prompts import Prompt, prompt
+from hummdesk.ai.external.answer_schemas import ClassificationAnswer, DraftAnswer
+from hummdesk.ai.external.prompts import Prompt, prompt
 from hummdesk.core.config import Settings
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import openai
 from openai.types.chat import ChatCompletion
 
-from hummdesk.ai.model import Completion, Request, translated, unusable
+from hummdesk.ai.external.client import Completion, Request, translated, unusable
 from hummdesk.core.config import Settings
 from hummdesk.core.models import TokenUsage
 

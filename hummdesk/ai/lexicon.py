@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hummdesk.ai.text import stems
+from hummdesk.ai.text import stem, stems
 
 LEXICON: dict[str, Any] = json.loads(Path(__file__).with_name("lexicon.json").read_text(encoding="utf-8"))
+STOPWORDS = frozenset(stem(word) for word in LEXICON["stopwords"])
 
 
 class Cues:

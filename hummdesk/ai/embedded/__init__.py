@@ -1,0 +1,1 @@
+"""The embedded provider: local models, no key, no network, deterministic answers."""

@@ -1,0 +1,1 @@
+"""The external providers: prompts, answer schemas and clients for models that run outside this deployment."""
