@@ -54,7 +54,7 @@ class World:
         And no dead rows of its own, and the planner as informed as autovacuum keeps it on a desk that lives.
         """
         async with await psycopg.AsyncConnection.connect(self.settings.postgres, autocommit=True) as connection:
-            await connection.execute("TRUNCATE ai_jobs CASCADE")
+            await connection.execute("TRUNCATE ai_runs CASCADE")
             await connection.execute("VACUUM ANALYZE")
         async with Redis.from_url(self.settings.redis) as client:
             await client.flushall()

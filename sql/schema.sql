@@ -271,21 +271,21 @@ CREATE TRIGGER users_leave_account
 -- The outbox: what has been committed and may not have been told yet. An entry is written in the transaction of its
 -- message or conversation, and removed when Redis has the events. What stays longer has lost its process, and the relay
 -- tells it. No foreign keys: an entry lives for a second, and costs as little as possible.
-CREATE TABLE untold (
+CREATE TABLE outbox (
     account_id uuid NOT NULL,
     id uuid NOT NULL,                                           -- of the message, or of a new conversation
     conversation_id uuid NOT NULL,
     seq bigint NOT NULL,                                        -- of the message; 0: a new conversation
     reopened_from text,                                         -- the status that the message has ended
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT untold_pkey PRIMARY KEY (account_id, id)
+    CONSTRAINT outbox_pkey PRIMARY KEY (account_id, id)
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 
 ----------------------------------------------------------------------------------------------------------------- AI
 
 -- The outbox of AI runs: a run is added in the transaction of its message, published to the broker by the relay,
 -- claimed, tried and ended by a worker, and announced when its one terminal event has been emitted.
-CREATE TABLE ai_jobs (
+CREATE TABLE ai_runs (
     account_id uuid NOT NULL,
     id uuid NOT NULL,                                           -- runId on the wire
     conversation_id uuid NOT NULL,
@@ -306,20 +306,20 @@ CREATE TABLE ai_jobs (
     finished_at timestamptz,
     announced_at timestamptz,
     claimed_by uuid,                                            -- the delivery of the broker that did it last
-    CONSTRAINT ai_jobs_pkey PRIMARY KEY (account_id, id),
-    CONSTRAINT ai_jobs_message_key UNIQUE (account_id, message_id, kind),
-    CONSTRAINT ai_jobs_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
-    CONSTRAINT ai_jobs_kind_known CHECK (kind IN ('classification', 'draft')),
-    CONSTRAINT ai_jobs_status_known CHECK (status IN ('pending', 'published', 'running', 'done', 'failed')),
-    CONSTRAINT ai_jobs_outcome_known CHECK (outcome IN ('done', 'abstained', 'superseded')),
-    CONSTRAINT ai_jobs_outcome_of_done CHECK ((status = 'done') = (outcome IS NOT NULL)),
-    CONSTRAINT ai_jobs_leased CHECK (status NOT IN ('published', 'running') OR lease_until IS NOT NULL),
-    CONSTRAINT ai_jobs_finished CHECK ((status IN ('done', 'failed')) = (finished_at IS NOT NULL)),
-    CONSTRAINT ai_jobs_announced_last CHECK (announced_at IS NULL OR finished_at IS NOT NULL)
+    CONSTRAINT ai_runs_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT ai_runs_message_key UNIQUE (account_id, message_id, kind),
+    CONSTRAINT ai_runs_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
+    CONSTRAINT ai_runs_kind_known CHECK (kind IN ('classification', 'draft')),
+    CONSTRAINT ai_runs_status_known CHECK (status IN ('pending', 'published', 'running', 'done', 'failed')),
+    CONSTRAINT ai_runs_outcome_known CHECK (outcome IN ('done', 'abstained', 'superseded')),
+    CONSTRAINT ai_runs_outcome_of_done CHECK ((status = 'done') = (outcome IS NOT NULL)),
+    CONSTRAINT ai_runs_leased CHECK (status NOT IN ('published', 'running') OR lease_until IS NOT NULL),
+    CONSTRAINT ai_runs_finished CHECK ((status IN ('done', 'failed')) = (finished_at IS NOT NULL)),
+    CONSTRAINT ai_runs_announced_last CHECK (announced_at IS NULL OR finished_at IS NOT NULL)
 ) WITH (fillfactor = 70);
 -- The only indexes that a run's changes of state touch, each once, when it leaves: the others stay in the page.
-CREATE INDEX ai_jobs_open ON ai_jobs (account_id, conversation_id) WHERE announced_at IS NULL;
-CREATE INDEX ai_jobs_waiting ON ai_jobs (available_at) WHERE published_at IS NULL;
+CREATE INDEX ai_runs_open ON ai_runs (account_id, conversation_id) WHERE announced_at IS NULL;
+CREATE INDEX ai_runs_waiting ON ai_runs (available_at) WHERE published_at IS NULL;
 
 -- What a run has found, kept in the transaction that ends it: so a run has one result, and it can be told again.
 CREATE TABLE ai_results (
@@ -329,7 +329,7 @@ CREATE TABLE ai_results (
     payload jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT ai_results_pkey PRIMARY KEY (account_id, run_id),
-    CONSTRAINT ai_results_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_jobs (account_id, id),
+    CONSTRAINT ai_results_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_runs (account_id, id),
     CONSTRAINT ai_results_kind_known CHECK (kind IN ('classification', 'draft'))
 );
 
@@ -370,7 +370,7 @@ CREATE TABLE ai_calls (
     milliseconds integer NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT ai_calls_pkey PRIMARY KEY (account_id, id),
-    CONSTRAINT ai_calls_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_jobs (account_id, id),
+    CONSTRAINT ai_calls_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_runs (account_id, id),
     CONSTRAINT ai_calls_cost_not_negative CHECK (cost_usd >= 0)
 );
 CREATE INDEX ai_calls_by_time ON ai_calls (account_id, created_at);
@@ -432,7 +432,7 @@ CREATE TABLE past_answers (
     indexed_as text,
     CONSTRAINT past_answers_pkey PRIMARY KEY (account_id, message_id),
     CONSTRAINT past_answers_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
-    CONSTRAINT past_answers_draft_fkey FOREIGN KEY (account_id, draft_run_id) REFERENCES ai_jobs (account_id, id),
+    CONSTRAINT past_answers_draft_fkey FOREIGN KEY (account_id, draft_run_id) REFERENCES ai_runs (account_id, id),
     CONSTRAINT past_answers_draft_use_known CHECK (draft_use IN ('as_it_was', 'edited', 'ignored')),
     CONSTRAINT past_answers_use_of_draft CHECK ((draft_use IS NULL) = (draft_run_id IS NULL)),
     CONSTRAINT past_answers_whole CHECK ((question IS NULL) = (answer IS NULL)),
@@ -482,7 +482,7 @@ DECLARE
 BEGIN
     FOREACH table_name IN ARRAY ARRAY[
         'accounts', 'users', 'contacts', 'teams', 'team_members', 'conversations', 'messages', 'message_reads',
-        'conversation_events', 'ai_jobs', 'ai_results', 'knowledge_articles', 'canned_replies'
+        'conversation_events', 'ai_runs', 'ai_results', 'knowledge_articles', 'canned_replies'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
@@ -500,17 +500,17 @@ GRANT UPDATE ON accounts, users, contacts, teams, conversations, knowledge_artic
     TO hummdesk_operator;
 GRANT DELETE ON team_members TO hummdesk_operator;
 GRANT UPDATE (last_seen_at) ON users TO hummdesk_app;
-GRANT INSERT ON conversations, messages, message_reads, conversation_events, ai_jobs, ai_results TO hummdesk_app;
+GRANT INSERT ON conversations, messages, message_reads, conversation_events, ai_runs, ai_results TO hummdesk_app;
 GRANT UPDATE (status, priority, assigned_to, assigned_team, last_seq, last_public_seq, staff_read_seq, unread_staff,
     unread_customer, updated_at) ON conversations TO hummdesk_app;
 GRANT UPDATE (seq, read_at) ON message_reads TO hummdesk_app;
 GRANT UPDATE (status, outcome, attempts, available_at, lease_until, started_at, last_error, finished_at, announced_at)
-    ON ai_jobs TO hummdesk_app;
+    ON ai_runs TO hummdesk_app;
 
-CREATE POLICY every_run ON ai_jobs TO hummdesk_relay USING (true);
-GRANT SELECT ON ai_jobs TO hummdesk_relay;
+CREATE POLICY every_run ON ai_runs TO hummdesk_relay USING (true);
+GRANT SELECT ON ai_runs TO hummdesk_relay;
 GRANT UPDATE (status, published_at, lease_until, deadline_at, last_error, finished_at, announced_at)
-    ON ai_jobs TO hummdesk_relay;
+    ON ai_runs TO hummdesk_relay;
 
 -- A web process or relay with a login of its own asks at its start whether migrations are pending.
 GRANT SELECT ON schema_migrations TO hummdesk_app, hummdesk_relay;
@@ -524,11 +524,11 @@ GRANT SELECT, INSERT ON ai_corrections TO hummdesk_app;
 GRANT UPDATE (category, priority, corrected_by, corrected_at, vector, model) ON ai_corrections TO hummdesk_app;
 GRANT SELECT, INSERT ON ai_corrections TO hummdesk_operator;
 
-GRANT UPDATE (published_at, claimed_by) ON ai_jobs TO hummdesk_app;
+GRANT UPDATE (published_at, claimed_by) ON ai_runs TO hummdesk_app;
 CREATE POLICY named_accounts ON conversations TO hummdesk_worker USING (account_id IN (SELECT unnest(current_accounts())));
 CREATE POLICY named_accounts ON messages TO hummdesk_worker USING (account_id IN (SELECT unnest(current_accounts())));
 CREATE POLICY named_accounts ON conversation_events TO hummdesk_worker USING (account_id IN (SELECT unnest(current_accounts())));
-CREATE POLICY named_accounts ON ai_jobs TO hummdesk_worker USING (account_id IN (SELECT unnest(current_accounts())));
+CREATE POLICY named_accounts ON ai_runs TO hummdesk_worker USING (account_id IN (SELECT unnest(current_accounts())));
 CREATE POLICY named_accounts ON ai_results TO hummdesk_worker USING (account_id IN (SELECT unnest(current_accounts())));
 CREATE POLICY named_accounts ON teams TO hummdesk_worker USING (account_id IN (SELECT unnest(current_accounts())));
 CREATE POLICY named_accounts ON team_members TO hummdesk_worker USING (account_id IN (SELECT unnest(current_accounts())));
@@ -661,12 +661,12 @@ GRANT INSERT (account_id, id, email, name) ON contacts TO hummdesk_app;
 
 ----------------------------------------------------------------------------------------------------- the message writer
 
-CREATE POLICY own_account ON untold TO hummdesk_app USING (account_id = current_account());
-GRANT SELECT, INSERT ON untold TO hummdesk_app;
-CREATE POLICY every_entry ON untold TO hummdesk_relay USING (true);
-GRANT SELECT, DELETE ON untold TO hummdesk_relay;
-ALTER TABLE untold ENABLE ROW LEVEL SECURITY;
-ALTER TABLE untold FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON outbox TO hummdesk_app USING (account_id = current_account());
+GRANT SELECT, INSERT ON outbox TO hummdesk_app;
+CREATE POLICY every_entry ON outbox TO hummdesk_relay USING (true);
+GRANT SELECT, DELETE ON outbox TO hummdesk_relay;
+ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;
+ALTER TABLE outbox FORCE ROW LEVEL SECURITY;
 
 -- The writer stores messages of several accounts in one transaction. What keeps them apart, beneath its statement:
 --   it sees and writes only rows of the accounts that the transaction names;
@@ -684,7 +684,7 @@ DECLARE
     table_name text;
 BEGIN
     FOREACH table_name IN ARRAY ARRAY[
-        'users', 'contacts', 'conversations', 'messages', 'conversation_events', 'ai_jobs', 'untold'
+        'users', 'contacts', 'conversations', 'messages', 'conversation_events', 'ai_runs', 'outbox'
     ] LOOP
         EXECUTE format('CREATE POLICY accounts_of_the_batch ON %I TO hummdesk_writer '
                        'USING (account_id IN (SELECT unnest(current_accounts())))', table_name);
@@ -720,5 +720,5 @@ GRANT SELECT (account_id, id, contact_id, status, last_seq, last_public_seq, unr
     ON conversations TO hummdesk_writer;
 GRANT SELECT (account_id, id, conversation_id, seq, sender_id, sender_type, private, client_message_id, created_at), INSERT
     ON messages TO hummdesk_writer;
-GRANT INSERT ON conversation_events, ai_jobs TO hummdesk_writer;
-GRANT SELECT (account_id, id), INSERT, DELETE ON untold TO hummdesk_writer;
+GRANT INSERT ON conversation_events, ai_runs TO hummdesk_writer;
+GRANT SELECT (account_id, id), INSERT, DELETE ON outbox TO hummdesk_writer;

@@ -46,7 +46,7 @@ class BroadcastService:
 
     # Messages -------------------------------------------------------------------------------------------------------
 
-    # With `entry` the outbox forgets what was told once Redis has it; see storage/untold.py.
+    # With `entry` the outbox forgets what was told once Redis has it; see storage/outbox.py.
 
     async def new_message(
         self, *, account_id: UUID, message: Message, follows_closely: bool, entry: UUID | None = None

@@ -127,7 +127,7 @@ class Relay:
         await self._redis.aclose()
 
     async def _listen(self) -> None:
-        async for _ in self._every.listen("hummdesk_jobs"):
+        async for _ in self._every.listen("hummdesk_runs"):
             self._woken.set()
 
     async def _publish(self) -> float | None:

@@ -17,7 +17,7 @@ SELECT
     ) FILTER (WHERE status = 'done') AS seconds
 FROM (
     SELECT kind, status, started_at, finished_at
-    FROM ai_jobs
+    FROM ai_runs
     WHERE account_id = current_account()
       AND id >= :since
       AND id < :until
@@ -31,7 +31,7 @@ GROUP BY kind;
 SELECT id, kind, last_error, finished_at
 FROM (
     SELECT id, kind, status, last_error, finished_at
-    FROM ai_jobs
+    FROM ai_runs
     WHERE account_id = current_account()
       AND id >= :since
       AND id < :until
@@ -47,7 +47,7 @@ LIMIT :shown;
 SELECT kind, count(*) AS runs
 FROM (
     SELECT kind
-    FROM ai_jobs
+    FROM ai_runs
     WHERE account_id = current_account()
       AND announced_at IS NULL
       AND status IN ('pending', 'published', 'running')

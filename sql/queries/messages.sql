@@ -207,7 +207,7 @@ WITH item AS MATERIALIZED (
     FROM stored
     WHERE reopened_from IS NOT NULL
 ), job AS (
-    INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind)
+    INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind)
     SELECT account_id, run_id, conversation_id, id, seq, 'classification'
     FROM stored
     WHERE asks
@@ -217,11 +217,11 @@ WITH item AS MATERIALIZED (
     FROM stored
     WHERE answers
 ), entry AS (
-    INSERT INTO untold (account_id, id, conversation_id, seq, reopened_from)
+    INSERT INTO outbox (account_id, id, conversation_id, seq, reopened_from)
     SELECT account_id, id, conversation_id, seq, reopened_from
     FROM stored
 ), notified AS MATERIALIZED (
-    SELECT pg_notify('hummdesk_jobs', '')
+    SELECT pg_notify('hummdesk_runs', '')
     WHERE EXISTS (SELECT FROM stored WHERE asks)
 )
 SELECT

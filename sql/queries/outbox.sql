@@ -1,14 +1,14 @@
 -- name: add(id, conversation_id, seq)!
 -- Note that something about a conversation has to be told.
-INSERT INTO untold (account_id, id, conversation_id, seq)
+INSERT INTO outbox (account_id, id, conversation_id, seq)
 VALUES (current_account(), :id, :conversation_id, :seq);
 
 -- name: forget(account_ids, ids)!
 -- Remove entries that have been told.
-DELETE FROM untold
+DELETE FROM outbox
 USING unnest(:account_ids::uuid[], :ids::uuid[]) AS told (account_id, id)
-WHERE untold.account_id = told.account_id
-  AND untold.id = told.id;
+WHERE outbox.account_id = told.account_id
+  AND outbox.id = told.id;
 
 -- name: overdue(older_than_seconds, limit)
 -- The oldest entries that have been there for a while.
@@ -18,7 +18,7 @@ SELECT
     conversation_id,
     seq,
     reopened_from
-FROM untold
+FROM outbox
 WHERE created_at < clock_timestamp() - make_interval(secs => :older_than_seconds)
 ORDER BY created_at, seq
 LIMIT :limit;
@@ -48,4 +48,4 @@ WHERE account_id = current_account()
 SELECT
     count(*) AS entries,
     COALESCE(max(EXTRACT(epoch FROM clock_timestamp() - created_at)), 0)::float8 AS oldest_seconds
-FROM untold;
+FROM outbox;

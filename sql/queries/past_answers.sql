@@ -45,16 +45,16 @@ JOIN contacts
   ON contacts.account_id = current_account()
  AND contacts.id = conversations.contact_id
 LEFT JOIN LATERAL (
-    SELECT ai_jobs.id AS run_id, ai_jobs.seq, ai_results.payload -> 'draft' ->> 'content' AS content
+    SELECT ai_runs.id AS run_id, ai_runs.seq, ai_results.payload -> 'draft' ->> 'content' AS content
     FROM messages AS asked
-    JOIN ai_jobs
-      ON ai_jobs.account_id = current_account()
-     AND ai_jobs.message_id = asked.id
-     AND ai_jobs.kind = 'draft'
-     AND ai_jobs.outcome = 'done'
+    JOIN ai_runs
+      ON ai_runs.account_id = current_account()
+     AND ai_runs.message_id = asked.id
+     AND ai_runs.kind = 'draft'
+     AND ai_runs.outcome = 'done'
     JOIN ai_results
       ON ai_results.account_id = current_account()
-     AND ai_results.run_id = ai_jobs.id
+     AND ai_results.run_id = ai_runs.id
     WHERE asked.account_id = current_account()
       AND asked.conversation_id = new.conversation_id
       AND asked.seq >= new.seq - :turns::bigint

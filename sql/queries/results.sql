@@ -16,30 +16,30 @@ WITH recent AS (
     ORDER BY seq DESC
     LIMIT :among
 )
-SELECT DISTINCT ON (ai_jobs.kind)
-    ai_jobs.id,
-    ai_jobs.account_id,
-    ai_jobs.conversation_id,
-    ai_jobs.message_id,
-    ai_jobs.kind,
-    ai_jobs.outcome,
-    ai_jobs.last_error,
-    ai_jobs.started_at,
-    ai_jobs.finished_at,
+SELECT DISTINCT ON (ai_runs.kind)
+    ai_runs.id,
+    ai_runs.account_id,
+    ai_runs.conversation_id,
+    ai_runs.message_id,
+    ai_runs.kind,
+    ai_runs.outcome,
+    ai_runs.last_error,
+    ai_runs.started_at,
+    ai_runs.finished_at,
     ai_results.payload,
     ai_corrections.category,
     ai_corrections.priority
 FROM recent
-JOIN ai_jobs
-  ON ai_jobs.account_id = current_account()
- AND ai_jobs.message_id = recent.id
+JOIN ai_runs
+  ON ai_runs.account_id = current_account()
+ AND ai_runs.message_id = recent.id
 JOIN ai_results
-  ON ai_results.account_id = ai_jobs.account_id
- AND ai_results.run_id = ai_jobs.id
+  ON ai_results.account_id = ai_runs.account_id
+ AND ai_results.run_id = ai_runs.id
 LEFT JOIN ai_corrections
   ON ai_corrections.account_id = current_account()
  AND ai_corrections.message_id = recent.id
- AND ai_jobs.kind = 'classification'
-WHERE ai_jobs.outcome = 'done'
-  AND (ai_jobs.kind <> 'draft' OR recent.seq > COALESCE((SELECT max(seq) FROM recent WHERE answers), 0))
-ORDER BY ai_jobs.kind, recent.seq DESC;
+ AND ai_runs.kind = 'classification'
+WHERE ai_runs.outcome = 'done'
+  AND (ai_runs.kind <> 'draft' OR recent.seq > COALESCE((SELECT max(seq) FROM recent WHERE answers), 0))
+ORDER BY ai_runs.kind, recent.seq DESC;

@@ -4,19 +4,19 @@ WITH named AS (
     SELECT account_id, id
     FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
 ), claimable AS (
-    SELECT ai_jobs.account_id, ai_jobs.id
+    SELECT ai_runs.account_id, ai_runs.id
     FROM named
-    JOIN ai_jobs
-      ON ai_jobs.account_id = named.account_id
-     AND ai_jobs.id = named.id
+    JOIN ai_runs
+      ON ai_runs.account_id = named.account_id
+     AND ai_runs.id = named.id
     WHERE (
-          ai_jobs.status = 'pending' AND ai_jobs.available_at <= clock_timestamp()
-          OR ai_jobs.status = 'published'
+          ai_runs.status = 'pending' AND ai_runs.available_at <= clock_timestamp()
+          OR ai_runs.status = 'published'
       )
-      AND (ai_jobs.deadline_at IS NULL OR ai_jobs.deadline_at > clock_timestamp())
-    FOR UPDATE OF ai_jobs SKIP LOCKED
+      AND (ai_runs.deadline_at IS NULL OR ai_runs.deadline_at > clock_timestamp())
+    FOR UPDATE OF ai_runs SKIP LOCKED
 ), job AS (
-    UPDATE ai_jobs
+    UPDATE ai_runs
     SET
         status = 'running',
         attempts = attempts + 1,
@@ -25,18 +25,18 @@ WITH named AS (
         lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
         started_at = COALESCE(started_at, clock_timestamp())
     FROM claimable
-    WHERE ai_jobs.account_id = claimable.account_id
-      AND ai_jobs.id = claimable.id
+    WHERE ai_runs.account_id = claimable.account_id
+      AND ai_runs.id = claimable.id
     RETURNING
-        ai_jobs.account_id,
-        ai_jobs.id,
-        ai_jobs.conversation_id,
-        ai_jobs.message_id,
-        ai_jobs.seq,
-        ai_jobs.kind,
-        ai_jobs.attempts,
-        ai_jobs.started_at,
-        ai_jobs.deadline_at
+        ai_runs.account_id,
+        ai_runs.id,
+        ai_runs.conversation_id,
+        ai_runs.message_id,
+        ai_runs.seq,
+        ai_runs.kind,
+        ai_runs.attempts,
+        ai_runs.started_at,
+        ai_runs.deadline_at
 )
 SELECT
     job.account_id,
@@ -124,18 +124,18 @@ WITH verdict AS (
 ), held AS (
     SELECT
         verdict.*,
-        ai_jobs.conversation_id,
-        ai_jobs.message_id,
-        ai_jobs.seq,
-        ai_jobs.kind
+        ai_runs.conversation_id,
+        ai_runs.message_id,
+        ai_runs.seq,
+        ai_runs.kind
     FROM verdict
-    JOIN ai_jobs
-      ON ai_jobs.account_id = verdict.account_id
-     AND ai_jobs.id = verdict.run_id
-    WHERE ai_jobs.status = 'running'
-      AND ai_jobs.attempts = verdict.attempt
-    ORDER BY ai_jobs.account_id, ai_jobs.id
-    FOR UPDATE OF ai_jobs SKIP LOCKED
+    JOIN ai_runs
+      ON ai_runs.account_id = verdict.account_id
+     AND ai_runs.id = verdict.run_id
+    WHERE ai_runs.status = 'running'
+      AND ai_runs.attempts = verdict.attempt
+    ORDER BY ai_runs.account_id, ai_runs.id
+    FOR UPDATE OF ai_runs SKIP LOCKED
 ), tried AS (
     SELECT
         held.*,
@@ -168,7 +168,7 @@ WITH verdict AS (
         draft_id
     FROM tried
 ), ended AS (
-    UPDATE ai_jobs
+    UPDATE ai_runs
     SET
         status = judged.status,
         outcome = judged.outcome,
@@ -181,19 +181,19 @@ WITH verdict AS (
         lease_until = CASE WHEN judged.status = 'pending' THEN NULL ELSE lease_until END,
         finished_at = CASE WHEN judged.status = 'pending' THEN NULL ELSE clock_timestamp() END
     FROM judged
-    WHERE ai_jobs.account_id = judged.account_id
-      AND ai_jobs.id = judged.run_id
+    WHERE ai_runs.account_id = judged.account_id
+      AND ai_runs.id = judged.run_id
     RETURNING
-        ai_jobs.id,
-        ai_jobs.account_id,
-        ai_jobs.conversation_id,
-        ai_jobs.message_id,
-        ai_jobs.kind,
-        ai_jobs.status,
-        ai_jobs.outcome,
-        ai_jobs.last_error,
-        ai_jobs.started_at,
-        ai_jobs.finished_at
+        ai_runs.id,
+        ai_runs.account_id,
+        ai_runs.conversation_id,
+        ai_runs.message_id,
+        ai_runs.kind,
+        ai_runs.status,
+        ai_runs.outcome,
+        ai_runs.last_error,
+        ai_runs.started_at,
+        ai_runs.finished_at
 ), result AS (
     INSERT INTO ai_results (account_id, run_id, kind, payload)
     SELECT account_id, run_id, kind, payload
@@ -231,38 +231,38 @@ WITH verdict AS (
     SELECT account_id, id, event_id, 'priority_changed', 'system', jsonb_build_object('from', old, 'to', new)
     FROM unequal
 ), stale AS (
-    SELECT ai_jobs.account_id, ai_jobs.id
+    SELECT ai_runs.account_id, ai_runs.id
     FROM judged
-    JOIN ai_jobs
-      ON ai_jobs.account_id = judged.account_id
-     AND ai_jobs.conversation_id = judged.conversation_id
+    JOIN ai_runs
+      ON ai_runs.account_id = judged.account_id
+     AND ai_runs.conversation_id = judged.conversation_id
     WHERE judged.kind = 'classification'
       AND judged.status = 'done'
-      AND ai_jobs.announced_at IS NULL
-      AND ai_jobs.kind = 'draft'
-      AND ai_jobs.status IN ('pending', 'published', 'running')
-      AND ai_jobs.seq < judged.seq
-    ORDER BY ai_jobs.account_id, ai_jobs.id
-    FOR UPDATE OF ai_jobs SKIP LOCKED
+      AND ai_runs.announced_at IS NULL
+      AND ai_runs.kind = 'draft'
+      AND ai_runs.status IN ('pending', 'published', 'running')
+      AND ai_runs.seq < judged.seq
+    ORDER BY ai_runs.account_id, ai_runs.id
+    FOR UPDATE OF ai_runs SKIP LOCKED
 ), superseded AS (
-    UPDATE ai_jobs
+    UPDATE ai_runs
     SET status = 'done', outcome = 'superseded', finished_at = clock_timestamp()
     FROM (SELECT DISTINCT account_id, id FROM stale) AS one
-    WHERE ai_jobs.account_id = one.account_id
-      AND ai_jobs.id = one.id
+    WHERE ai_runs.account_id = one.account_id
+      AND ai_runs.id = one.id
     RETURNING
-        ai_jobs.id,
-        ai_jobs.account_id,
-        ai_jobs.conversation_id,
-        ai_jobs.message_id,
-        ai_jobs.kind,
-        ai_jobs.status,
-        ai_jobs.outcome,
-        ai_jobs.last_error,
-        ai_jobs.started_at,
-        ai_jobs.finished_at
+        ai_runs.id,
+        ai_runs.account_id,
+        ai_runs.conversation_id,
+        ai_runs.message_id,
+        ai_runs.kind,
+        ai_runs.status,
+        ai_runs.outcome,
+        ai_runs.last_error,
+        ai_runs.started_at,
+        ai_runs.finished_at
 ), draft AS (
-    INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind, available_at)
+    INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind, available_at)
     SELECT
         judged.account_id,
         judged.draft_id,
@@ -285,7 +285,7 @@ WITH verdict AS (
     ON CONFLICT (account_id, message_id, kind) DO NOTHING
     RETURNING id
 ), woken AS (
-    SELECT pg_notify('hummdesk_jobs', '') AS notified
+    SELECT pg_notify('hummdesk_runs', '') AS notified
     WHERE EXISTS (SELECT FROM draft)
        OR EXISTS (SELECT FROM ended WHERE status = 'pending')
 )
@@ -307,23 +307,23 @@ ORDER BY told.message_id, told.id;
 
 -- name: hand_back(account_ids, run_ids, delivery)
 -- End the leases of runs that a delivery has claimed whose worker is gone: the relay has them tried again.
-UPDATE ai_jobs
+UPDATE ai_runs
 SET lease_until = clock_timestamp()
 FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
-WHERE ai_jobs.account_id = named.account_id
-  AND ai_jobs.id = named.id
-  AND ai_jobs.status = 'running'
-  AND ai_jobs.claimed_by = :delivery
-RETURNING ai_jobs.id;
+WHERE ai_runs.account_id = named.account_id
+  AND ai_runs.id = named.id
+  AND ai_runs.status = 'running'
+  AND ai_runs.claimed_by = :delivery
+RETURNING ai_runs.id;
 
 -- name: announced(account_ids, run_ids)
 -- Note that the terminal events of ended runs have been emitted.
 -- With «announced_at IS NULL» the plan would rather look through all open runs of an account, for each of these.
-UPDATE ai_jobs
+UPDATE ai_runs
 SET announced_at = clock_timestamp()
 FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
-WHERE ai_jobs.account_id = named.account_id
-  AND ai_jobs.id = named.id
-  AND ai_jobs.finished_at IS NOT NULL
-  AND COALESCE(ai_jobs.announced_at, 'infinity') = 'infinity'
-RETURNING ai_jobs.id;
+WHERE ai_runs.account_id = named.account_id
+  AND ai_runs.id = named.id
+  AND ai_runs.finished_at IS NOT NULL
+  AND COALESCE(ai_runs.announced_at, 'infinity') = 'infinity'
+RETURNING ai_runs.id;

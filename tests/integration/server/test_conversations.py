@@ -172,7 +172,7 @@ async def has_found(account: Account, message: dict[str, Any], kind: str) -> Non
         found["based_on_seq"] = message["seq"]
     await account.execute(
         "WITH run AS ("
-        "    INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind) "
+        "    INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind) "
         "    VALUES (%(account)s, gen_random_uuid(), %(conversation)s, %(message)s, %(seq)s, %(kind)s) "
         "    ON CONFLICT (account_id, message_id, kind) DO UPDATE SET seq = EXCLUDED.seq RETURNING id) "
         "INSERT INTO ai_results (account_id, run_id, kind, payload) "
@@ -184,7 +184,7 @@ async def has_found(account: Account, message: dict[str, Any], kind: str) -> Non
         found=Jsonb(found),
     )
     await account.execute(
-        "UPDATE ai_jobs SET status = 'done', outcome = 'done', started_at = now() - interval '2 s', "
+        "UPDATE ai_runs SET status = 'done', outcome = 'done', started_at = now() - interval '2 s', "
         "finished_at = now(), announced_at = now() WHERE account_id = %(account)s AND message_id = %(message)s",
         message=message["messageId"],
     )

@@ -16,7 +16,7 @@ from tests.system.js.serving import environment, get
 
 NO_REDIS = "redis://127.0.0.1:1/0"
 
-RELAYING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN \"hummdesk_jobs\"'"
+RELAYING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN \"hummdesk_runs\"'"
 """A row as soon as a relay is at work."""
 
 
@@ -63,6 +63,6 @@ async def test_a_process_that_dies_between_commit_and_publication(account: Accou
         assert time.monotonic() - killed_at < 2.5
         assert await customer.do("send_message", message) == sent
         async with asyncio.timeout(2):
-            while await account.execute("SELECT FROM untold WHERE account_id = %(account)s"):
+            while await account.execute("SELECT FROM outbox WHERE account_id = %(account)s"):
                 await asyncio.sleep(0.05)
     assert customer.names().count("new_message") == agent.names().count("new_message") == 0, "each of them once"

@@ -24,7 +24,7 @@ FROM messages
 WHERE conversation_id = %(conversation)s
 """
 ADD_RUN = """
-INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind, status, outcome, last_error, started_at,
+INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind, status, outcome, last_error, started_at,
     lease_until, finished_at, announced_at)
 VALUES (%(account)s, %(run)s, %(conversation)s, %(message)s, 1, %(kind)s, %(status)s,
     CASE WHEN %(status)s = 'done' THEN 'done' END, %(error)s, now(), now(),

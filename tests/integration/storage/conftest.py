@@ -203,5 +203,5 @@ async def elsewhere(database_url: str, app: Database) -> AsyncIterator[WorkerCon
 
 async def told_of(account: Any) -> list[Any]:
     return await account.execute(
-        "SELECT id, conversation_id, seq, reopened_from FROM untold WHERE account_id = %(account)s ORDER BY seq"
+        "SELECT id, conversation_id, seq, reopened_from FROM outbox WHERE account_id = %(account)s ORDER BY seq"
     )

@@ -31,7 +31,7 @@ INSERT INTO messages (account_id, id, conversation_id, seq, sender_id, sender_ty
 SELECT %(account)s, md5('message' || n)::uuid, md5('conversation' || n)::uuid, n,
     md5('contact' || n)::uuid, 'customer', 'Somebody', 'What is said.', 'text', 'm' || n
 FROM generate_series(%(first)s::int, %(last)s::int) AS n;
-INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind)
+INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind)
 SELECT account_id, md5(id || 'run')::uuid, conversation_id, id, seq, 'classification'
 FROM messages WHERE seq >= %(first)s;
 """
@@ -78,7 +78,7 @@ async def counted(tx: Transaction, found: dict[str, int], step: str) -> AsyncIte
 
 async def runs_read(tx: Transaction) -> int:
     """So far, by this connection."""
-    statistics = "SELECT idx_tup_fetch + seq_tup_read AS read FROM pg_stat_xact_user_tables WHERE relname = 'ai_jobs'"
+    statistics = "SELECT idx_tup_fetch + seq_tup_read AS read FROM pg_stat_xact_user_tables WHERE relname = 'ai_runs'"
     row = await (await tx.execute(statistics)).fetchone()
     assert row is not None
     return int(row["read"])

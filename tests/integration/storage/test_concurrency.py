@@ -28,7 +28,7 @@ async def test_parallel_repeats_store_one_row(account: Any) -> None:
     assert len({one.message.id for one in sent}) == 1
     seen = await account.see(account.admin)
     assert (seen.last_seq, seen.unread_count) == (1, 1)
-    assert await account.execute("SELECT count(*) FROM ai_jobs WHERE account_id = %(account)s") == [(1,)]
+    assert await account.execute("SELECT count(*) FROM ai_runs WHERE account_id = %(account)s") == [(1,)]
 
 
 async def test_parallel_starts_open_one_conversation(account: Any) -> None:

@@ -222,11 +222,11 @@ async def test_what_cannot_be_stored_is_invalid(account: Any) -> None:
 
 
 async def test_listening_survives_a_cut_and_says_so(account: Any) -> None:
-    listening = account.app.listen("hummdesk_people", "hummdesk_jobs")
+    listening = account.app.listen("hummdesk_people", "hummdesk_runs")
     async with asyncio.timeout(5):
         assert await anext(listening) == ("", "")
-        await account.execute("SELECT pg_notify('hummdesk_jobs', 'a'), pg_notify('other', 'b')")
-        assert await anext(listening) == ("hummdesk_jobs", "a")
+        await account.execute("SELECT pg_notify('hummdesk_runs', 'a'), pg_notify('other', 'b')")
+        assert await anext(listening) == ("hummdesk_runs", "a")
         await account.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' "
             "AND datname = current_database()"
@@ -238,7 +238,7 @@ async def test_listening_survives_a_cut_and_says_so(account: Any) -> None:
 
 
 async def test_listening_can_be_cancelled() -> None:
-    listening = Database(NOBODY_LISTENS, role="hummdesk_app", size=1, timeout=1).listen("hummdesk_jobs")
+    listening = Database(NOBODY_LISTENS, role="hummdesk_app", size=1, timeout=1).listen("hummdesk_runs")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await anext(listening)

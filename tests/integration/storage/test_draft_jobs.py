@@ -39,11 +39,11 @@ async def test_a_draft_is_asked_for_in_an_assigned_conversation_and_wakes_the_re
     assert await desk.publish() == []
     await assign(desk)
     job = await desk.running()
-    listening = desk.relay.listen("hummdesk_jobs")
+    listening = desk.relay.listen("hummdesk_runs")
     assert await anext(listening) == ("", "")
     assert await desk.end(job)
     async with asyncio.timeout(5):
-        assert await anext(listening) == ("hummdesk_jobs", "")
+        assert await anext(listening) == ("hummdesk_runs", "")
     await listening.aclose()
     [ref] = await desk.publish()
     [draft] = await desk.claim(ref.id)
@@ -55,7 +55,7 @@ async def test_a_draft_waits_for_the_customer_to_go_on(desk: WorkerContext) -> N
     job = await desk.running()
     await desk.settle(runs.Verdict(job=job, status="done", outcome="done"), quiet_seconds=60)
     assert await desk.publish() == []
-    query = "SELECT available_at - (SELECT created_at FROM messages) = '60 s' FROM ai_jobs WHERE kind = 'draft'"
+    query = "SELECT available_at - (SELECT created_at FROM messages) = '60 s' FROM ai_runs WHERE kind = 'draft'"
     assert await desk.account.execute(query) == [(True,)]
 
 

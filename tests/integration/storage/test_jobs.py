@@ -24,7 +24,7 @@ async def test_a_question_is_published_once(desk: WorkerContext) -> None:
 
 async def test_the_deadline_runs_from_the_first_publication(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
-    query = "SELECT (deadline_at - published_at) BETWEEN '59 s' AND '61 s', deadline_at FROM ai_jobs"
+    query = "SELECT (deadline_at - published_at) BETWEEN '59 s' AND '61 s', deadline_at FROM ai_runs"
     await desk.publish()
     [(right, deadline)] = await desk.account.execute(query)
     assert right
@@ -108,7 +108,7 @@ async def test_of_ten_deliveries_at_once_one_claims(desk: WorkerContext) -> None
 
 async def test_who_claims_before_the_relay_is_told_has_it(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
-    [[run_id]] = await desk.account.execute("SELECT id FROM ai_jobs")
+    [[run_id]] = await desk.account.execute("SELECT id FROM ai_runs")
     assert len(await desk.claim(run_id)) == 1
     assert await desk.publish() == []
 
@@ -143,7 +143,7 @@ async def test_a_run_ends_once(desk: WorkerContext) -> None:
     assert not await desk.end(job)
     assert not await desk.fail(job)
     assert not await desk.retry(job, 0)
-    states = await desk.account.execute("SELECT status, outcome, last_error FROM ai_jobs")
+    states = await desk.account.execute("SELECT status, outcome, last_error FROM ai_runs")
     assert states == [("done", "superseded", None)]
 
 
@@ -252,11 +252,11 @@ async def test_a_sure_finding_sets_the_priority_and_is_logged(desk: WorkerContex
 
 
 async def test_a_question_wakes_the_relay_when_it_is_committed(desk: WorkerContext) -> None:
-    listening = desk.relay.listen("hummdesk_jobs")
+    listening = desk.relay.listen("hummdesk_runs")
     assert await anext(listening) == ("", "")
     await desk.account.send(desk.account.customer)
     async with asyncio.timeout(5):
-        assert await anext(listening) == ("hummdesk_jobs", "")
+        assert await anext(listening) == ("hummdesk_runs", "")
     await listening.aclose()
 
 

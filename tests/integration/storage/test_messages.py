@@ -43,7 +43,7 @@ async def test_a_repeat_gets_the_first_message(account: Any) -> None:
     assert (again.message, again.created) == (first.message, False)
     seen = await account.see(account.agent)
     assert (seen.last_seq, seen.unread_count) == (1, 1)
-    assert await account.execute("SELECT count(*) FROM ai_jobs WHERE account_id = %(account)s") == [(1,)]
+    assert await account.execute("SELECT count(*) FROM ai_runs WHERE account_id = %(account)s") == [(1,)]
 
 
 async def test_a_client_id_is_the_senders_and_the_conversations_own(account: Any) -> None:
@@ -95,7 +95,7 @@ async def test_a_question_starts_a_run_and_an_answer_does_not(account: Any) -> N
     asked = await account.send(account.customer)
     await account.send(account.agent)
     await account.send(account.agent, private=True)
-    jobs = await account.execute("SELECT message_id, seq, kind, status FROM ai_jobs WHERE account_id = %(account)s")
+    jobs = await account.execute("SELECT message_id, seq, kind, status FROM ai_runs WHERE account_id = %(account)s")
     assert jobs == [(asked.message.id, 1, "classification", "pending")]
 
 

@@ -59,16 +59,16 @@ SELECT account_id, md5(id || '/' || seq)::uuid, id, seq,
 FROM given JOIN conversations USING (account_id), generate_series(1, last_seq) AS seq;
 INSERT INTO message_reads (account_id, conversation_id, reader_id, reader_type, seq)
 SELECT account_id, id, md5(a || 'user1')::uuid, 'agent', 5 FROM given JOIN conversations USING (account_id);
-INSERT INTO ai_jobs (account_id, id, conversation_id, message_id, seq, kind, status, outcome, finished_at,
+INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind, status, outcome, finished_at,
     announced_at)
 SELECT account_id, md5(id || 'run')::uuid, conversation_id, id, seq, 'classification', 'done', 'done', now(), now()
 FROM messages WHERE sender_type = 'customer' AND seq < 10000;
-UPDATE ai_jobs SET announced_at = NULL WHERE id::text < '02';
-UPDATE ai_jobs SET status = 'running', outcome = NULL, finished_at = NULL, lease_until = now(), attempts = 1
+UPDATE ai_runs SET announced_at = NULL WHERE id::text < '02';
+UPDATE ai_runs SET status = 'running', outcome = NULL, finished_at = NULL, lease_until = now(), attempts = 1
 WHERE id::text < '01';
-UPDATE ai_jobs SET status = 'pending', lease_until = NULL, attempts = 0 WHERE id::text < '008';
-UPDATE ai_jobs SET published_at = now() WHERE id::text >= '008';
-INSERT INTO ai_results SELECT account_id, id, kind, '{}' FROM ai_jobs WHERE status = 'done';
+UPDATE ai_runs SET status = 'pending', lease_until = NULL, attempts = 0 WHERE id::text < '008';
+UPDATE ai_runs SET published_at = now() WHERE id::text >= '008';
+INSERT INTO ai_results SELECT account_id, id, kind, '{}' FROM ai_runs WHERE status = 'done';
 INSERT INTO knowledge_articles
 SELECT account_id, md5(a || 'article' || n)::uuid, 'Title', 'Body' FROM given, generate_series(1, 50) AS n;
 INSERT INTO canned_replies
@@ -87,7 +87,7 @@ ANALYZE;
 """
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
-SMALL_TABLES |= {"untold"}
+SMALL_TABLES |= {"outbox"}
 """An account has few of these: all of them may be read to answer one request. An entry of the outbox lives a second."""
 
 
@@ -285,7 +285,7 @@ async def seeded(servers: Any, template: str) -> AsyncIterator[str]:
         row = await (await connection.execute("SELECT count(*) FROM messages")).fetchone()
         assert row is not None
         assert row[0] == ACCOUNTS * (LONG + 3000 * SHORT) == 200_000
-        cursor = await connection.execute("SELECT FROM ai_jobs WHERE announced_at IS NULL")
+        cursor = await connection.execute("SELECT FROM ai_runs WHERE announced_at IS NULL")
         assert 100 < cursor.rowcount < OPEN - 200
     yield url
     await servers.drop(name)

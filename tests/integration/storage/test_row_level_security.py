@@ -56,7 +56,7 @@ async def test_every_index_is_led_by_the_account(account: Any) -> None:
         "JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0] WHERE relname <> 'schema_migrations'"
     )
     assert len(indexes) > 20
-    assert {name for name, column in indexes if column != "account_id"} == {"ai_jobs_waiting"}  # for the relay
+    assert {name for name, column in indexes if column != "account_id"} == {"ai_runs_waiting"}  # for the relay
 
 
 async def test_every_foreign_key_is_composite_on_the_account(account: Any) -> None:
@@ -154,7 +154,7 @@ async def test_a_worker_sees_the_accounts_that_it_names(account: Any, foreign: A
     await worker.open()
     for named in ([account.id], [account.id, foreign.id], []):
         async with worker.accounts(named) as tx:
-            for table in ("messages", "conversations", "ai_jobs"):
+            for table in ("messages", "conversations", "ai_runs"):
                 query = sql.SQL("SELECT DISTINCT account_id FROM {}").format(sql.Identifier(table))
                 assert {row["account_id"] async for row in await tx.execute(query)} == set(named), table
             assert await rows(tx, "contacts") == 0
@@ -213,19 +213,19 @@ async def test_a_role_cannot_be_reset_away(database_url: str, role: Any) -> None
         ("hummdesk_writer", "DELETE FROM messages"),
         ("hummdesk_writer", "UPDATE messages SET seq = 1"),
         ("hummdesk_writer", "UPDATE conversations SET contact_id = contact_id"),
-        ("hummdesk_writer", "UPDATE ai_jobs SET status = 'done'"),
-        ("hummdesk_app", "DELETE FROM untold"),
+        ("hummdesk_writer", "UPDATE ai_runs SET status = 'done'"),
+        ("hummdesk_app", "DELETE FROM outbox"),
         ("hummdesk_app", "DELETE FROM past_answers"),
         ("hummdesk_app", "UPDATE past_answers SET account_id = account_id"),
-        ("hummdesk_relay", "INSERT INTO untold (account_id) VALUES (NULL)"),
+        ("hummdesk_relay", "INSERT INTO outbox (account_id) VALUES (NULL)"),
         ("hummdesk_relay", "SELECT FROM messages"),
         ("hummdesk_relay", "SELECT FROM accounts"),
         ("hummdesk_relay", "SELECT FROM users"),
         ("hummdesk_relay", "SELECT FROM ai_results"),
         ("hummdesk_relay", "SELECT answer FROM past_answers"),
-        ("hummdesk_relay", "INSERT INTO ai_jobs (account_id) VALUES (NULL)"),
-        ("hummdesk_relay", "UPDATE ai_jobs SET account_id = NULL"),
-        ("hummdesk_relay", "DELETE FROM ai_jobs"),
+        ("hummdesk_relay", "INSERT INTO ai_runs (account_id) VALUES (NULL)"),
+        ("hummdesk_relay", "UPDATE ai_runs SET account_id = NULL"),
+        ("hummdesk_relay", "DELETE FROM ai_runs"),
         ("hummdesk_operator", "DELETE FROM messages"),
         ("hummdesk_operator", "UPDATE messages SET content = ''"),
         ("hummdesk_operator", "UPDATE conversation_events SET details = '{}'"),

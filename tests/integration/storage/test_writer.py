@@ -34,7 +34,7 @@ async def test_a_message_alone_is_committed_at_once_with_all_that_follows_from_i
     seen = await account.see(account.agent)
     assert (seen.last_seq, seen.unread_count, seen.updated_at) == (1, 1, kept.created_at)
     assert await told_of(account) == [(kept.id, account.conversation, 1, None)]
-    jobs = await account.execute("SELECT message_id, kind, status FROM ai_jobs WHERE account_id = %(account)s")
+    jobs = await account.execute("SELECT message_id, kind, status FROM ai_runs WHERE account_id = %(account)s")
     assert jobs == [(kept.id, "classification", "pending")]
 
 
@@ -70,7 +70,7 @@ async def test_ten_accounts_share_a_transaction_and_nothing_else(desk: WorkerCon
         assert [message.content for message in kept] == [f"{one.id} customer", f"{one.id} agent"]
         assert (await one.see(one.admin)).unread_count == 1
         assert len(await told_of(one)) == 2
-        assert await one.execute("SELECT count(*) FROM ai_jobs WHERE account_id = %(account)s") == [(1,)]
+        assert await one.execute("SELECT count(*) FROM ai_runs WHERE account_id = %(account)s") == [(1,)]
 
 
 async def test_each_of_ten_gets_its_own_answer(account: Any, foreign: Any, desk: WorkerContext) -> None:

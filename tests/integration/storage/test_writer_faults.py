@@ -128,7 +128,7 @@ async def test_what_could_not_be_forgotten_is_tried_again(account: Any, desk: Wo
     sent = await desk.send(account, "customer")
     desk.forgettable = [(account.id, sent.message.id)]
     async with await psycopg.AsyncConnection.connect(account.url) as connection:
-        await connection.execute("LOCK TABLE untold IN ACCESS EXCLUSIVE MODE")
+        await connection.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(Unavailable):
             await desk.writer.forget_told()
     await desk.writer.forget_told()

@@ -80,7 +80,7 @@ class WorkerContext:
 
     async def later(self, column: str) -> None:
         """Let the time in this column pass."""
-        statement = sql.SQL("UPDATE ai_jobs SET {} = now() - interval '1 s'").format(sql.Identifier(column))
+        statement = sql.SQL("UPDATE ai_runs SET {} = now() - interval '1 s'").format(sql.Identifier(column))
         await self.account.execute(statement.as_string())
 
 

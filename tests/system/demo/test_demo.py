@@ -114,7 +114,7 @@ def without_tokens(loaded: dict[str, Any]) -> dict[str, Any]:
 
 async def test_conversations_are_whole_and_ask_nothing_of_the_ai(fresh: Settings, operator: Database) -> None:
     loaded = await demo.load(fresh, accounts=2, agents=2, customers=10)
-    assert await count(operator, "ai_jobs") == 0
+    assert await count(operator, "ai_runs") == 0
     database = Database(fresh.postgres, role="hummdesk_app", size=1, timeout=5)
     await database.open()
     answered = 0

@@ -98,8 +98,8 @@ class Pipeline:
         async with self.database.account(self.customer.account_id) as tx:
             found = await tx.execute(
                 """SELECT kind, status, outcome, attempts, announced_at IS NOT NULL AS announced,
-                       (SELECT count(*) FROM ai_results WHERE run_id = ai_jobs.id) AS results
-                FROM ai_jobs WHERE message_id = %s""",
+                       (SELECT count(*) FROM ai_results WHERE run_id = ai_runs.id) AS results
+                FROM ai_runs WHERE message_id = %s""",
                 (message.id,),
             )
             return {row["kind"]: row async for row in found}

@@ -60,8 +60,8 @@ async def noted(pipeline: Pipeline, message: Message) -> list[dict[str, Any]]:
     """The calls for a message, in order."""
     async with pipeline.database.account(pipeline.customer.account_id) as tx:
         found = await tx.execute(
-            """SELECT ai_jobs.kind, ai_calls.* FROM ai_calls JOIN ai_jobs ON ai_jobs.id = ai_calls.run_id
-            WHERE ai_jobs.message_id = %s ORDER BY ai_calls.created_at, ai_calls.id""",
+            """SELECT ai_runs.kind, ai_calls.* FROM ai_calls JOIN ai_runs ON ai_runs.id = ai_calls.run_id
+            WHERE ai_runs.message_id = %s ORDER BY ai_calls.created_at, ai_calls.id""",
             (message.id,),
         )
         return [row async for row in found]
@@ -70,8 +70,8 @@ async def noted(pipeline: Pipeline, message: Message) -> list[dict[str, Any]]:
 async def results(pipeline: Pipeline, message: Message) -> dict[str, Any]:
     async with pipeline.database.account(pipeline.customer.account_id) as tx:
         found = await tx.execute(
-            """SELECT ai_jobs.kind, payload FROM ai_results JOIN ai_jobs ON ai_jobs.id = ai_results.run_id
-            WHERE ai_jobs.message_id = %s""",
+            """SELECT ai_runs.kind, payload FROM ai_results JOIN ai_runs ON ai_runs.id = ai_results.run_id
+            WHERE ai_runs.message_id = %s""",
             (message.id,),
         )
         return {row["kind"]: row["payload"] async for row in found}

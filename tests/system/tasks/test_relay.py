@@ -36,7 +36,7 @@ QUESTION = "Where is my parcel?"
 
 async def run_id(pipeline: Pipeline, message_id: UUID) -> UUID:
     async with pipeline.database.account(pipeline.customer.account_id) as tx:
-        row = await (await tx.execute("SELECT id FROM ai_jobs WHERE message_id = %s", (message_id,))).fetchone()
+        row = await (await tx.execute("SELECT id FROM ai_runs WHERE message_id = %s", (message_id,))).fetchone()
     assert row is not None
     found: UUID = row["id"]
     return found
@@ -253,8 +253,8 @@ async def test_figures(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_
                 await asyncio.sleep(0.1)
 
     async with pipeline.relay():
-        await figure('hummdesk_ai_jobs{kind="classification",status="published"} 1.0')
-        await figure('hummdesk_ai_jobs{kind="draft",status="pending"} 0.0')
+        await figure('hummdesk_ai_runs{kind="classification",status="published"} 1.0')
+        await figure('hummdesk_ai_runs{kind="draft",status="pending"} 0.0')
         await figure('hummdesk_queue_tasks{queue="classification"} 1.0')
         await figure('hummdesk_ai_oldest_job_seconds{kind="classification"}')
     async with pipeline.worker():
