@@ -66,11 +66,9 @@ AI_TOKENS = Counter(
 AI_COST = Counter(
     "hummdesk_ai_cost_dollars", "What models outside with a known price have cost, in US dollars", ["account", "model"]
 )
-AI_JOBS_DEPTH = Gauge(
-    "hummdesk_ai_jobs", "AI runs by kind and status", ["kind", "status"], multiprocess_mode="mostrecent"
-)
-AI_OLDEST_JOB_SECONDS = Gauge(
-    "hummdesk_ai_oldest_job_seconds",
+AI_RUNS = Gauge("hummdesk_ai_runs", "AI runs by kind and status", ["kind", "status"], multiprocess_mode="mostrecent")
+AI_OLDEST_RUN_SECONDS = Gauge(
+    "hummdesk_ai_oldest_run_seconds",
     "Age of the oldest AI run that has not ended",
     ["kind"],
     multiprocess_mode="mostrecent",
@@ -79,11 +77,11 @@ QUEUE_TASKS = Gauge(
     "hummdesk_queue_tasks", "Tasks that wait in the broker for a worker", ["queue"], multiprocess_mode="mostrecent"
 )
 
-UNTOLD_ENTRIES = Gauge(
-    "hummdesk_untold_entries", "Messages and new conversations in the outbox", multiprocess_mode="mostrecent"
+OUTBOX_ENTRIES = Gauge(
+    "hummdesk_outbox_entries", "Messages and new conversations in the outbox", multiprocess_mode="mostrecent"
 )
-UNTOLD_OLDEST_SECONDS = Gauge(
-    "hummdesk_untold_oldest_seconds",
+OUTBOX_OLDEST_SECONDS = Gauge(
+    "hummdesk_outbox_oldest_seconds",
     "Age of the oldest entry of the outbox; above 2, somebody waits to be told",
     multiprocess_mode="mostrecent",
 )

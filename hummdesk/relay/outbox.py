@@ -47,8 +47,8 @@ class OutboxRelay:
     async def measure(self) -> None:
         async with self._every.everywhere() as tx:
             depth = await outbox.depth(tx)
-        metrics.UNTOLD_ENTRIES.set(depth.entries)
-        metrics.UNTOLD_OLDEST_SECONDS.set(depth.oldest_seconds)
+        metrics.OUTBOX_ENTRIES.set(depth.entries)
+        metrics.OUTBOX_OLDEST_SECONDS.set(depth.oldest_seconds)
 
     async def _tell_of(self, entry: Entry) -> None:
         try:

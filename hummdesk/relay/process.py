@@ -225,9 +225,9 @@ class Relay:
         counts: dict[tuple[str, str], int] = {(depth.kind, depth.status): depth.jobs for depth in depths}
         for kind in get_args(RunKind):
             for status in OPEN_STATES:
-                metrics.AI_JOBS_DEPTH.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
+                metrics.AI_RUNS.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
             oldest = max((depth.oldest_seconds for depth in depths if depth.kind == kind), default=0.0)
-            metrics.AI_OLDEST_JOB_SECONDS.labels(kind=kind).set(oldest)
+            metrics.AI_OLDEST_RUN_SECONDS.labels(kind=kind).set(oldest)
         for queue in QUEUES:
             metrics.QUEUE_TASKS.labels(queue=queue).set(await self._waiting(queue))
 

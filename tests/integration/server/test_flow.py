@@ -112,7 +112,7 @@ async def everything_is_counted(url: str) -> None:
         'hummdesk_ai_seconds_count{outcome="done",provider="embedded",type="classification"} 1.0',
         'hummdesk_ai_seconds_count{outcome="done",provider="embedded",type="draft"} 1.0',
         'hummdesk_connections{role="customer",state="authenticated"} 1.0',
-        "hummdesk_ai_oldest_job_seconds",
+        "hummdesk_ai_oldest_run_seconds",
         "hummdesk_ai_runs{",
     ):
         assert line in figures

@@ -256,6 +256,6 @@ async def test_figures(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_
         await figure('hummdesk_ai_runs{kind="classification",status="published"} 1.0')
         await figure('hummdesk_ai_runs{kind="draft",status="pending"} 0.0')
         await figure('hummdesk_queue_tasks{queue="classification"} 1.0')
-        await figure('hummdesk_ai_oldest_job_seconds{kind="classification"}')
+        await figure('hummdesk_ai_oldest_run_seconds{kind="classification"}')
     async with pipeline.worker():
         await figure('hummdesk_ai_seconds_count{outcome="done",provider="scripted",type="classification"} 1.0')
