@@ -6,12 +6,11 @@ and any may be killed. Without PostgreSQL or Redis it waits for them.
 
 import asyncio
 import logging
-import random
 import signal
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any, get_args
 from uuid import UUID
 
@@ -34,6 +33,7 @@ from hummdesk.core.broker import (
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.models import RunKind
+from hummdesk.core.periodic import Periodic, Step
 from hummdesk.publish import broadcast
 from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.publish.run_events import announce
@@ -53,8 +53,8 @@ meanwhile goes to the broker in one task. Few large ones cost a worker, and Post
 LEARN_SECONDS = 2.0
 """Between two orders to learn from what the agents of one account have answered, and longer while bulk work waits."""
 
-BACKOFF_SECONDS = (0.25, 5.0)
-"""First and longest wait when PostgreSQL or Redis is away; doubles, with jitter."""
+LONGEST_BACKOFF_SECONDS = 5.0
+"""The longest wait between two attempts while PostgreSQL or Redis is unavailable."""
 STOP_SECONDS = 5.0
 OPEN_STATES = ("pending", "published", "running")
 
@@ -104,26 +104,32 @@ class Relay:
         """Marked as published, and not yet with the broker: a task each."""
         self._learning: dict[UUID, float] = {}
         """When it was last ordered for an account."""
-        self._parts: list[_Part] = []
-
-    def start(self) -> None:
-        sweep = self._settings.relay_sweep_seconds
-        self._parts = [
-            _Part(self._listen, every=sweep, woken=asyncio.Event()),
-            _Part(self._publish, every=sweep, woken=self._woken),
-            _Part(self._republish, every=sweep, woken=asyncio.Event()),
-            _Part(self._end, every=sweep, woken=asyncio.Event()),
-            _Part(self._outbox.tell, every=sweep, woken=asyncio.Event()),
-            _Part(self._outbox.measure, every=sweep, woken=asyncio.Event()),
-            _Part(self._measure, every=sweep, woken=asyncio.Event()),
-            _Part(self._learn, every=sweep, woken=asyncio.Event()),
+        self._listener = self._periodic(self._listen)
+        self._steps = [
+            self._periodic(self._publish, wake=self._woken),
+            *map(
+                self._periodic,
+                (self._republish, self._end, self._outbox.tell, self._outbox.measure, self._measure, self._learn),
+            ),
         ]
 
+    def start(self) -> None:
+        for runner in (self._listener, *self._steps):
+            runner.start()
+
+    def _periodic(self, step: Step, *, wake: asyncio.Event | None = None) -> Periodic:
+        return Periodic(
+            step,
+            interval=self._settings.relay_sweep_seconds,
+            on_failure=_report,
+            wake=wake,
+            longest_backoff=LONGEST_BACKOFF_SECONDS,
+        )
+
     async def stop(self) -> None:
-        """Let what is being handed over or announced come to its end, for a while."""
-        listening, *others = self._parts
-        listening.cancel()
-        await asyncio.gather(*(part.stop() for part in others))
+        """Finish what is being published, for at most STOP_SECONDS."""
+        await self._listener.stop()
+        await asyncio.gather(*(runner.stop(grace_seconds=STOP_SECONDS) for runner in self._steps))
         await self._redis.aclose()
 
     async def _listen(self) -> None:
@@ -239,44 +245,6 @@ def _tasks(due: list[RunRef]) -> Iterator[list[RunRef]]:
         size = BATCHES[kind]
         yield from (fresh[start : start + size] for start in range(0, len(fresh), size))
     yield from ([job] for job in due if job.attempts > 0)
-
-
-class _Part:
-    """Takes its step when woken and every so often, or sooner if the step says so in seconds; backs off on failure."""
-
-    def __init__(self, step: Callable[[], Awaitable[float | None]], *, every: float, woken: asyncio.Event) -> None:
-        self._step = step
-        self._every = every
-        self._woken = woken
-        self._busy = asyncio.Lock()
-        self._task = asyncio.create_task(self._run())
-
-    def cancel(self) -> None:
-        self._task.cancel()
-
-    async def stop(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                await self._busy.acquire()
-        self._task.cancel()
-        await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        wait = BACKOFF_SECONDS[0]
-        while True:
-            self._woken.clear()
-            try:
-                async with self._busy:
-                    due = await self._step()
-            except Exception as fault:
-                _report(fault)
-                await asyncio.sleep(wait * random.uniform(0.5, 1))
-                wait = min(wait * 2, BACKOFF_SECONDS[1])
-            else:
-                wait = BACKOFF_SECONDS[0]
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._every if due is None else min(self._every, max(due, 0.001))):
-                        await self._woken.wait()
 
 
 def _report(fault: Exception) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from hummdesk.core.background import end, soon
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.metrics import ERRORS
+from hummdesk.core.periodic import Periodic
 from hummdesk.engine import Claim, Return, SocketIOServer
 from hummdesk.publish.broadcast import BroadcastService, message_envelope
 from hummdesk.server.admin_ui import AdminUi
@@ -122,22 +123,29 @@ class Node:
             departures=RecoverySaver(self.absences if recovers else None, sockets),
             typing=Typing(broadcast, timeout=settings.typing_timeout_seconds),
         )
-        self._tasks: list[asyncio.Task[None]] = []
+        self._periodic: list[Periodic] = []
+        self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await self.context.database.open()
         await self._batches.open()
-        self._tasks = [
-            asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep_presence)),
-            asyncio.create_task(self._every(FORGET_SECONDS, self.context.writer.forget_told)),
-            asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_presence)),
-            asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_viewers)),
-            asyncio.create_task(self._every(self._settings.presence_lease_seconds / 3, self._renew_census)),
-            asyncio.create_task(self._every(CENSUS_SECONDS, self._tell_census)),
-            asyncio.create_task(self._every(REST_SECONDS, self._rest)),
-            asyncio.create_task(self._every(READINESS_SECONDS, self.context.readiness.checks)),
-            asyncio.create_task(self._watch_people()),
+        renewal_seconds = self._settings.presence_lease_seconds / 3
+        self._periodic = [
+            Periodic(step, interval=interval, on_failure=_report)
+            for interval, step in (
+                (SWEEP_SECONDS, self._sweep_presence),
+                (FORGET_SECONDS, self.context.writer.forget_told),
+                (renewal_seconds, self._renew_presence),
+                (renewal_seconds, self._renew_viewers),
+                (renewal_seconds, self._renew_census),
+                (CENSUS_SECONDS, self._tell_census),
+                (REST_SECONDS, self._rest),
+                (READINESS_SECONDS, self._check_readiness),
+            )
         ]
+        for runner in self._periodic:
+            runner.start()
+        self._watcher = asyncio.create_task(self._watch_people())
 
     async def say_goodbye(self) -> None:
         """Handle what has arrived, tell every client to come back elsewhere, and close its connection."""
@@ -157,7 +165,8 @@ class Node:
                 await self.server.eio.fetched()
 
     async def stop(self) -> None:
-        await end(*self._tasks, *(self._admin_ui.tasks if self._admin_ui else ()))
+        await asyncio.gather(*(runner.stop() for runner in self._periodic))
+        await end(*([self._watcher] if self._watcher else []), *(self._admin_ui.tasks if self._admin_ui else ()))
         await self.server.shutdown()
         await self.context.writer.settle()
         await self.emitter.settle(timeout=self._settings.shutdown_seconds)
@@ -203,16 +212,8 @@ class Node:
             )
         return [message_envelope(held.account_id, message, follows_closely=True) for message in found]
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-        while True:
-            try:
-                await work()
-            except HummDeskError as fault:
-                ERRORS.labels("node", fault.code).inc()
-            except Exception:
-                log.exception("periodic work failed")
-                ERRORS.labels("node", HummDeskError.code).inc()
-            await asyncio.sleep(seconds)
+    async def _check_readiness(self) -> None:
+        await self.context.readiness.checks()
 
     async def _renew_presence(self) -> None:
         sockets = self.context.sockets
@@ -293,6 +294,13 @@ class Node:
     ) -> dict[str, object]:
         session = self.context.sockets.sessions[sid]
         return await dispatch(self.context, session, event, arguments, acknowledges=acknowledges)
+
+
+def _report(error: Exception) -> None:
+    code = error.code if isinstance(error, HummDeskError) else HummDeskError.code
+    ERRORS.labels("node", code).inc()
+    if not isinstance(error, HummDeskError):
+        log.error("periodic.step_failed", exc_info=error)
 
 
 def _origins(cors_origin: str) -> dict[str, Any]:

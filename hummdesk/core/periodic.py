@@ -1,0 +1,76 @@
+"""Periodic work: the one runner for everything that a process does at intervals."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from hummdesk.core.background import end
+
+FIRST_BACKOFF_SECONDS = 0.25
+SHORTEST_WAIT_SECONDS = 0.001
+
+Step = Callable[[], Awaitable[float | None]]
+"""Does the work once. Returns the seconds until it is due again, or None for the whole interval."""
+
+
+class Periodic:
+    """Runs a step at once, then every `interval` seconds, and sooner when `wake` is set or the step asks for it.
+
+    A failed step is reported and retried with exponential backoff and jitter; no failure ends the runner. `wake` does
+    not shorten a backoff.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        *,
+        interval: float,
+        on_failure: Callable[[Exception], object],
+        wake: asyncio.Event | None = None,
+        longest_backoff: float | None = None,
+    ) -> None:
+        """`longest_backoff` in seconds; the interval by default."""
+        self._step = step
+        self._interval = interval
+        self._on_failure = on_failure
+        self._wake = wake or asyncio.Event()
+        self._longest_backoff = interval if longest_backoff is None else longest_backoff
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self, *, grace_seconds: float = 0.0) -> None:
+        """Let a running step finish for up to `grace_seconds`, then cancel it."""
+        if self._task is None:
+            return
+        self._stopping.set()
+        self._wake.set()
+        if grace_seconds:
+            await asyncio.wait([self._task], timeout=grace_seconds)
+        await end(self._task)
+
+    async def _run(self) -> None:
+        backoff = FIRST_BACKOFF_SECONDS
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                due = await self._step()
+            except Exception as error:
+                self._on_failure(error)
+                await _wait(self._stopping, min(backoff, self._longest_backoff) * random.uniform(0.5, 1))
+                backoff *= 2
+            else:
+                backoff = FIRST_BACKOFF_SECONDS
+                await _wait(self._wake, self._until(due))
+
+    def _until(self, due: float | None) -> float:
+        return self._interval if due is None else min(self._interval, max(due, SHORTEST_WAIT_SECONDS))
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
