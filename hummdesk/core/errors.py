@@ -1,17 +1,8 @@
 """Errors: those a client receives, with a code of the contract and a safe message, and those that end a command."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-
-def wire_time(moment: datetime) -> str:
-    """ISO 8601 UTC with milliseconds and `Z`, as the contract writes every time."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def now() -> str:
-    """This moment, as the contract writes it."""
-    return wire_time(datetime.now(UTC))
+from hummdesk.core.clock import now
 
 
 class HummDeskError(Exception):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from hummdesk.core.errors import wire_time
+from hummdesk.core.clock import wire_time
 
 Role = Literal["admin", "agent", "viewer", "customer"]
 STAFF: frozenset[Role] = frozenset({"admin", "agent", "viewer"})

@@ -11,8 +11,8 @@ from hummdesk.bus.presence import Presence, Status
 from hummdesk.bus.shards import connect
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.bus.viewers import Viewers
+from hummdesk.core.clock import now
 from hummdesk.core.config import Settings
-from hummdesk.core.errors import now
 from hummdesk.core.models import Conversation, Message, Person, RunKind, RunOutcome
 from hummdesk.publish import rooms
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 from uuid import UUID
 
-from hummdesk.core.errors import wire_time
+from hummdesk.core.clock import wire_time
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.broadcast import BroadcastService, Payload, classification_fields, draft_fields
 from hummdesk.storage.runs import Ended

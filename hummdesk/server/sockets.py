@@ -12,7 +12,8 @@ from weakref import WeakSet
 from orjson import Fragment
 
 from hummdesk.bus.envelope import Event
-from hummdesk.core.errors import Unauthorized, now
+from hummdesk.core.clock import now
+from hummdesk.core.errors import Unauthorized
 from hummdesk.core.metrics import ACCOUNT_CONNECTIONS, CONNECTIONS, DELIVERIES, AccountLabels
 from hummdesk.core.models import ANSWERING, Person
 from hummdesk.engine import SocketIOServer

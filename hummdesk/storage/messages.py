@@ -8,7 +8,8 @@ from uuid import UUID
 
 import orjson
 
-from hummdesk.core.errors import Conflict, Invalid, NotFound, Unavailable, wire_time
+from hummdesk.core.clock import wire_time
+from hummdesk.core.errors import Conflict, Invalid, NotFound, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Message, Person
 from hummdesk.storage import conversations

@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from hummdesk.core.background import soon
-from hummdesk.core.errors import Forbidden, wire_time
+from hummdesk.core.clock import wire_time
+from hummdesk.core.errors import Forbidden
 from hummdesk.core.models import ANSWERING
 from hummdesk.publish.run_events import payload_of
 from hummdesk.server.context import Payload, ServerContext

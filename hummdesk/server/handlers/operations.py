@@ -5,7 +5,7 @@ from typing import get_args
 from uuid import UUID
 
 from hummdesk.core.broker import QUEUE_KEYS
-from hummdesk.core.errors import wire_time
+from hummdesk.core.clock import wire_time
 from hummdesk.core.models import Role, RunKind
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession

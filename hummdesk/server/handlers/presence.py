@@ -1,7 +1,8 @@
 """Who is there, who is typing."""
 
 from hummdesk.bus.presence import Status
-from hummdesk.core.errors import Forbidden, wire_time
+from hummdesk.core.clock import wire_time
+from hummdesk.core.errors import Forbidden
 from hummdesk.core.models import Person
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession

@@ -4,7 +4,8 @@ from contextlib import suppress
 from uuid import UUID
 
 from hummdesk.core.background import soon
-from hummdesk.core.errors import NotFound, Unavailable, wire_time
+from hummdesk.core.clock import wire_time
+from hummdesk.core.errors import NotFound, Unavailable
 from hummdesk.core.models import Conversation, Person
 from hummdesk.publish.run_events import announce_updates
 from hummdesk.server.context import ServerContext

@@ -15,7 +15,7 @@ from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.viewers import Viewers
 from hummdesk.contract.table import EVENTS, REQUESTS, Listener
 from hummdesk.core import background
-from hummdesk.core.errors import now
+from hummdesk.core.clock import now
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish import rooms
