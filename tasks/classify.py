@@ -11,7 +11,7 @@ from hummdesk.core.models import RunKind
 from hummdesk.storage import corrections as corrected
 from hummdesk.storage import teams
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.runs import Job
+from hummdesk.storage.runs import ClaimedRun
 from tasks import similar_corrections
 from tasks.context import WorkerContext
 from tasks.run import Find, Found, Run, register
@@ -24,7 +24,7 @@ class Classification(Run):
     kind: ClassVar[RunKind] = "classification"
     turns = 6
 
-    async def prepare(self, worker: WorkerContext, going: Sequence[Job]) -> Find:
+    async def prepare(self, worker: WorkerContext, going: Sequence[ClaimedRun]) -> Find:
         accounts = {job.account_id for job in going}
         async with worker.database.accounts(accounts) as tx:
             known = await _teams(tx, accounts)
@@ -33,7 +33,7 @@ class Classification(Run):
         online = await _online(worker, known.keys() | skills.keys())
         nearest = await similar_corrections.nearest(worker, going, versions)
 
-        async def find(job: Job) -> Found:
+        async def find(job: ClaimedRun) -> Found:
             context = Context(
                 teams=tuple(known.get(job.account_id, ())),
                 online=online.get(job.account_id, frozenset()),

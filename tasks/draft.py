@@ -9,7 +9,7 @@ from hummdesk.ai.embedded.retrieval import questions
 from hummdesk.ai.protocol import Context, IncomingMessage, Turn
 from hummdesk.ai.text import plain
 from hummdesk.core.models import RunKind
-from hummdesk.storage.runs import Job
+from hummdesk.storage.runs import ClaimedRun
 from tasks import knowledge
 from tasks.context import WorkerContext
 from tasks.run import Find, Found, Run, register
@@ -19,12 +19,12 @@ class Drafting(Run):
     kind: ClassVar[RunKind] = "draft"
     turns = 20
 
-    async def prepare(self, worker: WorkerContext, going: Sequence[Job]) -> Find:
+    async def prepare(self, worker: WorkerContext, going: Sequence[ClaimedRun]) -> Find:
         for account_id in {job.account_id for job in going}:
             if await knowledge_base.index(worker.database, account_id):
                 knowledge.order(account_id)
 
-        async def find(job: Job) -> Found:
+        async def find(job: ClaimedRun) -> Found:
             message, context = asked(job)
             known = await knowledge_base.find(worker.database, job.account_id, questions(plain(message.content)))
             advice = await worker.adviser.ask(job, lambda provider: provider.draft(message, context, known))
@@ -44,7 +44,7 @@ class Drafting(Run):
         return find
 
 
-def asked(job: Job) -> tuple[IncomingMessage, Context]:
+def asked(job: ClaimedRun) -> tuple[IncomingMessage, Context]:
     """All that the customer has said since anybody answered, as one message, and what was said before."""
     burst = list(takewhile(lambda turn: turn.sender == "customer", reversed(job.history)))[::-1]
     before = job.history[: len(job.history) - len(burst)]

@@ -19,7 +19,7 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ModelCall
 from hummdesk.storage import model_calls
 from hummdesk.storage.database import Database
-from hummdesk.storage.runs import Job
+from hummdesk.storage.runs import ClaimedRun
 from tasks.backoff import longest_backoff_seconds
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Adviser:
         self._outside: dict[str, providers.Outside] = {}
         self._labels = metrics.AccountLabels(settings.metrics_accounts)
 
-    async def ask(self, job: Job, ask: Callable[[Provider], Awaitable[T]]) -> Advice[T]:
+    async def ask(self, job: ClaimedRun, ask: Callable[[Provider], Awaitable[T]]) -> Advice[T]:
         """Have `ask` ask whoever is to answer. Raises what makes another try of the run worth while."""
         chosen = self.chosen(job)
         if chosen == "embedded":
@@ -72,14 +72,14 @@ class Adviser:
             await self._note(job, noted, fallback=fallback is not None)
         return Advice(value=await ask(self._embedded), provider=self._embedded.name, fallback=fallback)
 
-    def chosen(self, job: Job) -> str:
+    def chosen(self, job: ClaimedRun) -> str:
         return job.provider or self._settings.ai_provider
 
     async def close(self) -> None:
         for outside in self._outside.values():
             await outside.close()
 
-    async def _provider(self, name: str, job: Job, note: Callable[[ModelCall], None]) -> Provider:
+    async def _provider(self, name: str, job: ClaimedRun, note: Callable[[ModelCall], None]) -> Provider:
         seconds = min(self._seconds_left(job), 0.9 * self._settings.ai_soft_limit_seconds)
         if name not in self._settings.providers:
             raise ProviderRefused("the provider has no key here", code="not_configured")
@@ -90,16 +90,16 @@ class Adviser:
             self._outside[name] = await asyncio.to_thread(providers.Outside, name, self._settings)
         return self._outside[name].provider(note=note, seconds=seconds)
 
-    def _may_try_again(self, job: Job, failure: Exception) -> bool:
+    def _may_try_again(self, job: ClaimedRun, failure: Exception) -> bool:
         if isinstance(failure, ProviderRefused) or job.attempts >= self._settings.ai_max_attempts:
             return False
         pause = longest_backoff_seconds(self._settings, job.attempts, failure)
         return self._seconds_left(job) - pause >= SHORTEST_SECONDS
 
-    def _seconds_left(self, job: Job) -> float:
-        return job.until - time.monotonic() - RESERVE_SECONDS
+    def _seconds_left(self, job: ClaimedRun) -> float:
+        return job.deadline - time.monotonic() - RESERVE_SECONDS
 
-    async def _note(self, job: Job, noted: list[ModelCall], *, fallback: bool) -> None:
+    async def _note(self, job: ClaimedRun, noted: list[ModelCall], *, fallback: bool) -> None:
         """What was spent stays known: in the metrics, in the books, or at least in the log."""
         if not noted:
             return
@@ -112,7 +112,7 @@ class Adviser:
             spent: list[dict[str, Any]] = [{"model": call.model, "cost": str(call.cost)} for call in noted]
             log.error("calls could not be noted", extra={"calls": spent})
 
-    def _count(self, job: Job, call: ModelCall) -> None:
+    def _count(self, job: ClaimedRun, call: ModelCall) -> None:
         account = self._labels.of(job.account_id)
         metrics.AI_CALLS.labels(account=account, model=call.model, outcome=call.outcome).inc()
         metrics.AI_CALL_SECONDS.labels(model=call.model, outcome=call.outcome).observe(call.seconds)

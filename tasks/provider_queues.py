@@ -8,12 +8,12 @@ from uuid import UUID
 from hummdesk.core.broker import QUEUES, TASKS, Queue
 from hummdesk.core.models import RunKind
 from hummdesk.storage import accounts
-from hummdesk.storage.runs import Ref
+from hummdesk.storage.runs import RunKey
 from tasks.app import app
 from tasks.context import WorkerContext
 
 
-async def pass_on(worker: WorkerContext, refs: Sequence[Ref], *, kind: RunKind, here: str) -> list[Ref]:
+async def pass_on(worker: WorkerContext, refs: Sequence[RunKey], *, kind: RunKind, here: str) -> list[RunKey]:
     """Those that are to be tried `here`, in the queue by this name of the broker.
 
     What is passed on is not claimed. If it is lost with the broker, the relay publishes it anew.
@@ -28,7 +28,7 @@ async def pass_on(worker: WorkerContext, refs: Sequence[Ref], *, kind: RunKind, 
     return [ref for ref in refs if providers[ref[0]] not in outside]
 
 
-async def _providers(worker: WorkerContext, refs: Sequence[Ref]) -> dict[UUID, str]:
+async def _providers(worker: WorkerContext, refs: Sequence[RunKey]) -> dict[UUID, str]:
     """By account, who answers for it."""
     wanted = {account_id for account_id, _ in refs}
     async with worker.database.accounts(wanted) as tx:
@@ -36,7 +36,7 @@ async def _providers(worker: WorkerContext, refs: Sequence[Ref]) -> dict[UUID, s
     return {account_id: chosen.get(account_id) or worker.settings.ai_provider for account_id in wanted}
 
 
-def _send(refs: Sequence[Ref], kind: RunKind, provider: str) -> None:
+def _send(refs: Sequence[RunKey], kind: RunKind, provider: str) -> None:
     """In a thread: kombu blocks."""
     runs = [[str(account_id), str(run_id)] for account_id, run_id in refs]
     app.send_task(TASKS[kind], args=(runs,), queue=QUEUES[cast(Queue, f"{kind}.{provider}")], retry=False)

@@ -30,7 +30,7 @@ from hummdesk.core.models import Conversation, RunKind, RunOutcome
 from hummdesk.publish.run_events import announce, announce_updates
 from hummdesk.storage import conversations
 from hummdesk.storage import runs as jobs
-from hummdesk.storage.runs import Job, Ref, Settled, Verdict
+from hummdesk.storage.runs import AttemptResult, ClaimedRun, RunKey, Settlement
 from tasks.app import app
 from tasks.backoff import backoff_seconds
 from tasks.context import WorkerContext, child
@@ -55,7 +55,7 @@ class Found:
     """That its conversation gets."""
 
 
-Find = Callable[[Job], Coroutine[Any, Any, Found]]
+Find = Callable[[ClaimedRun], Coroutine[Any, Any, Found]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
 class Try:
     """One that has ended, with what it found or the failure."""
 
-    verdict: Verdict
+    verdict: AttemptResult
     seconds: float
 
 
@@ -97,17 +97,19 @@ class Run(ABC):
     """How many earlier messages of the conversation it looks at."""
 
     @abstractmethod
-    async def prepare(self, worker: WorkerContext, going: Sequence[Job]) -> Find:
+    async def prepare(self, worker: WorkerContext, going: Sequence[ClaimedRun]) -> Find:
         """Fetch what these need together; what is given asks the provider for one of them, and holds no transaction."""
 
-    async def attempt(self, worker: WorkerContext, refs: Sequence[Ref], *, delivery: UUID, redelivered: bool) -> None:
+    async def attempt(
+        self, worker: WorkerContext, refs: Sequence[RunKey], *, delivery: UUID, redelivered: bool
+    ) -> None:
         """One try of each, but of those that another worker is at, that have ended or whose time is over.
 
         When all is stored and told, raises RunsFailed or Retry if that is what became of some, for Flower to show.
         """
         claimed = await _patiently(worker, lambda: self._claim(worker, refs, delivery, redelivered))
         going = [job for job in claimed if not self._is_idle(job)]
-        idle = [Verdict(job=job, status="done", outcome="superseded") for job in claimed if self._is_idle(job)]
+        idle = [AttemptResult(run=job, status="done", outcome="superseded") for job in claimed if self._is_idle(job)]
         # With each try: one that was killed in between may have told nobody. It is heard once, and before what follows.
         telling = asyncio.gather(
             *(worker.broadcast.ai_processing_started(**_about(job), kind=self.kind, run_id=job.id) for job in going)
@@ -123,19 +125,21 @@ class Run(ABC):
         if outcomes["retried"]:
             raise Retry(f"{outcomes['retried']} of {len(refs)}")
 
-    def _is_idle(self, job: Job) -> bool:
+    def _is_idle(self, job: ClaimedRun) -> bool:
         """Whether nobody would look at what it finds."""
-        return self.kind == "draft" and job.overtaken
+        return self.kind == "draft" and job.has_newer_message
 
-    async def _claim(self, worker: WorkerContext, refs: Sequence[Ref], delivery: UUID, redelivered: bool) -> list[Job]:
+    async def _claim(
+        self, worker: WorkerContext, refs: Sequence[RunKey], delivery: UUID, redelivered: bool
+    ) -> list[ClaimedRun]:
         """A claim that PostgreSQL has forgotten did not happen: what comes of it is not stored."""
         async with worker.database.accounts((account_id for account_id, _ in refs), lasting=False) as tx:
             if redelivered:
-                await jobs.hand_back(tx, refs, delivery=delivery)
+                await jobs.release(tx, refs, delivery=delivery)
             lease = lease_seconds(worker.settings)
-            return await jobs.claim(tx, refs, delivery=delivery, lease_seconds=lease, turns=self.turns)
+            return await jobs.claim(tx, refs, delivery=delivery, lease_seconds=lease, history_limit=self.turns)
 
-    async def _try_all(self, worker: WorkerContext, going: Sequence[Job]) -> Counter[str]:
+    async def _try_all(self, worker: WorkerContext, going: Sequence[ClaimedRun]) -> Counter[str]:
         try:
             find = await self.prepare(worker, going)
         except Exception as fault:
@@ -147,7 +151,7 @@ class Run(ABC):
             outcomes += await self._settle(worker, [task.result() for task in ready])
         return outcomes
 
-    async def _try(self, worker: WorkerContext, job: Job, find: Find) -> Try:
+    async def _try(self, worker: WorkerContext, job: ClaimedRun, find: Find) -> Try:
         began = time.perf_counter()
         limit = worker.settings.ai_soft_limit_seconds
         with bound_contextvars(account_id=str(job.account_id), run_id=str(job.id)):
@@ -157,8 +161,8 @@ class Run(ABC):
             except Exception as fault:
                 verdict = self._failed(worker, job, fault)
             else:
-                verdict = Verdict(
-                    job=job,
+                verdict = AttemptResult(
+                    run=job,
                     status="done",
                     outcome=found.outcome,
                     payload=found.payload,
@@ -166,15 +170,15 @@ class Run(ABC):
                 )
         return Try(verdict, time.perf_counter() - began)
 
-    def _failed(self, worker: WorkerContext, job: Job, fault: Exception) -> Verdict:
+    def _failed(self, worker: WorkerContext, job: ClaimedRun, fault: Exception) -> AttemptResult:
         failure = next(failure for kind, failure in FAILURES if isinstance(fault, kind))
         metrics.ERRORS.labels(where="ai", code=failure.code).inc()
         code = fault.code if isinstance(fault, ProviderError) else failure.code
         log.warning("AI run failed", extra={"kind": self.kind, "attempt": job.attempts, "code": code}, exc_info=fault)
         if failure.permanent or job.attempts >= worker.settings.ai_max_attempts:
-            return Verdict(job=job, status="failed", error=failure.message)
+            return AttemptResult(run=job, status="failed", error=failure.message)
         delay = backoff_seconds(worker.settings, job.attempts, fault)
-        return Verdict(job=job, status="pending", error=failure.message, delay_seconds=delay)
+        return AttemptResult(run=job, status="pending", error=failure.message, delay_seconds=delay)
 
     async def _settle(self, worker: WorkerContext, tries: Sequence[Try]) -> Counter[str]:
         """Store together, or if that fails because of one of them, each for itself; tell; how many came to what."""
@@ -185,30 +189,30 @@ class Run(ABC):
         except Exception as fault:
             if len(tries) > 1:
                 return sum([await self._settle(worker, [one]) for one in tries], Counter[str]())
-            unstorable = self._failed(worker, tries[0].verdict.job, fault)
+            unstorable = self._failed(worker, tries[0].verdict.run, fault)
             tries = [Try(unstorable, tries[0].seconds)]
             settled = await _patiently(worker, lambda: self._store(worker, tries))
         await self._tell(worker, tries, settled)
         return self._count(worker, tries, settled)
 
-    async def _store(self, worker: WorkerContext, tries: Sequence[Try]) -> Settled:
+    async def _store(self, worker: WorkerContext, tries: Sequence[Try]) -> Settlement:
         verdicts = [one.verdict for one in tries]
-        async with worker.database.accounts(verdict.job.account_id for verdict in verdicts) as tx:
+        async with worker.database.accounts(verdict.run.account_id for verdict in verdicts) as tx:
             return await jobs.settle(tx, verdicts, quiet_seconds=worker.settings.ai_quiet_seconds)
 
-    def _count(self, worker: WorkerContext, tries: Sequence[Try], settled: Settled) -> Counter[str]:
+    def _count(self, worker: WorkerContext, tries: Sequence[Try], settled: Settlement) -> Counter[str]:
         outcomes: dict[UUID, str] = {ended.id: ended.outcome or "failed" for ended in settled.ended}
-        outcomes |= dict.fromkeys(settled.again, "retried")
+        outcomes |= dict.fromkeys(settled.retried, "retried")
         for one in tries:
-            job = one.verdict.job
+            job = one.verdict.run
             outcome = outcomes.get(job.id, "overtaken")
             provider = (one.verdict.payload or {}).get("provider") or worker.adviser.chosen(job)
             seconds = metrics.AI_SECONDS.labels(type=self.kind, provider=provider, outcome=outcome)
             seconds.observe(one.seconds)
             log.debug("AI run ended", extra={"kind": self.kind, "outcome": outcome, "run_id": str(job.id)})
-        return Counter(outcomes.get(one.verdict.job.id, "overtaken") for one in tries)
+        return Counter(outcomes.get(one.verdict.run.id, "overtaken") for one in tries)
 
-    async def _tell(self, worker: WorkerContext, tries: Sequence[Try], settled: Settled) -> None:
+    async def _tell(self, worker: WorkerContext, tries: Sequence[Try], settled: Settlement) -> None:
         """Tell, then note that it is told: what happens to this process in between, the relay tells it again."""
         changed: dict[UUID, list[UUID]] = {}
         for account_id, conversation_id in settled.reprioritized:
@@ -218,9 +222,9 @@ class Run(ABC):
                 worker.broadcast, partial(_patiently, worker, partial(_views, worker, account_id, ids))
             )
         if settled.ended:
-            payloads = {one.verdict.job.id: one.verdict.payload for one in tries}
+            payloads = {one.verdict.run.id: one.verdict.payload for one in tries}
             await announce(worker.broadcast, [(ended, payloads.get(ended.id)) for ended in settled.ended])
-            await _patiently(worker, lambda: _note(worker, [ended.ref for ended in settled.ended]))
+            await _patiently(worker, lambda: _note(worker, [ended.key for ended in settled.ended]))
 
 
 def register(run: Run) -> None:
@@ -260,11 +264,11 @@ async def _views(worker: WorkerContext, account_id: UUID, ids: list[UUID]) -> li
         return await conversations.all_as_staff(tx, ids=ids)
 
 
-async def _note(worker: WorkerContext, refs: Sequence[Ref]) -> int:
+async def _note(worker: WorkerContext, refs: Sequence[RunKey]) -> int:
     async with worker.database.accounts((account_id for account_id, _ in refs), lasting=False) as tx:
-        return await jobs.announced(tx, refs)
+        return await jobs.mark_published(tx, refs)
 
 
-def _about(job: Job) -> dict[str, UUID]:
+def _about(job: ClaimedRun) -> dict[str, UUID]:
     message = job.message
     return {"account_id": job.account_id, "conversation_id": message.conversation_id, "message_id": message.id}

@@ -15,7 +15,7 @@ from hummdesk.ai.protocol import Category, Correction, Priority
 from hummdesk.ai.text import plain
 from hummdesk.storage import corrections
 from hummdesk.storage.corrections import Corrected
-from hummdesk.storage.runs import Job
+from hummdesk.storage.runs import ClaimedRun
 from tasks.context import WorkerContext
 
 Versions = Mapping[UUID, datetime]
@@ -54,7 +54,9 @@ class _Memory:
 _memories: OrderedDict[UUID, _Memory] = OrderedDict()
 
 
-async def nearest(worker: WorkerContext, jobs: Sequence[Job], versions: Versions) -> dict[UUID, tuple[Correction, ...]]:
+async def nearest(
+    worker: WorkerContext, jobs: Sequence[ClaimedRun], versions: Versions
+) -> dict[UUID, tuple[Correction, ...]]:
     """By run, of those whose account has corrections; the texts are compared by their embeddings."""
     for account_id, version in versions.items():
         if account_id not in _memories or _memories[account_id].version != version:

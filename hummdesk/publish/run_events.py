@@ -11,7 +11,7 @@ from uuid import UUID
 from hummdesk.core.clock import wire_time
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.broadcast import BroadcastService, Payload, classification_fields, draft_fields
-from hummdesk.storage.runs import Ended
+from hummdesk.storage.runs import EndedRun
 
 UNEXPLAINED = "The AI run failed"
 
@@ -60,12 +60,12 @@ async def announce_updates(
         told, entry = stand, None
 
 
-async def announce(broadcast: BroadcastService, runs: Iterable[tuple[Ended, Payload | None]]) -> None:
+async def announce(broadcast: BroadcastService, runs: Iterable[tuple[EndedRun, Payload | None]]) -> None:
     """Emit of each what it has found (as it was stored), if that is for people, and its one terminal event."""
     await asyncio.gather(*(telling for ended, result in runs for telling in _tellings(broadcast, ended, result)))
 
 
-def _tellings(broadcast: BroadcastService, ended: Ended, result: Payload | None) -> list[Publication]:
+def _tellings(broadcast: BroadcastService, ended: EndedRun, result: Payload | None) -> list[Publication]:
     """In order; they are on their way together."""
     about = {"account_id": ended.account_id, "conversation_id": ended.conversation_id, "message_id": ended.message_id}
     if ended.outcome is None:
@@ -78,7 +78,7 @@ def _tellings(broadcast: BroadcastService, ended: Ended, result: Payload | None)
     return [*shown, completed]
 
 
-async def _show(broadcast: BroadcastService, ended: Ended, result: Payload, about: Payload) -> None:
+async def _show(broadcast: BroadcastService, ended: EndedRun, result: Payload, about: Payload) -> None:
     if ended.kind == "classification":
         await broadcast.ai_classification(**about, **_classification(ended, result))
     else:
@@ -86,7 +86,7 @@ async def _show(broadcast: BroadcastService, ended: Ended, result: Payload, abou
         await broadcast.ai_draft(**about, assigned_to=assigned_to, **_draft(result))
 
 
-def payload_of(ended: Ended, result: Payload) -> Payload:
+def payload_of(ended: EndedRun, result: Payload) -> Payload:
     """What `ai_classification` or `ai_draft` has told of a run, for who comes later."""
     about = {
         "conversationId": str(ended.conversation_id),
@@ -98,7 +98,7 @@ def payload_of(ended: Ended, result: Payload) -> Payload:
     return about | draft_fields(**_draft(result))
 
 
-def _classification(ended: Ended, result: Payload) -> Payload:
+def _classification(ended: EndedRun, result: Payload) -> Payload:
     kept = ("classification", "confidence", "provider")
     return {name: result[name] for name in kept} | {"processing_ms": _milliseconds(ended)}
 
@@ -108,7 +108,7 @@ def _draft(result: Payload) -> Payload:
     return {name: result[name] for name in kept} | {"citations": result.get("citations", [])}  # older ones have none
 
 
-def _milliseconds(ended: Ended) -> int:
+def _milliseconds(ended: EndedRun) -> int:
     if ended.started_at is None:
         return 0
     return max(0, round((ended.finished_at - ended.started_at).total_seconds() * 1000))  # the clocks may be two

@@ -11,7 +11,7 @@ from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.publish.run_events import announce_message, announce_updates
 from hummdesk.storage import outbox
 from hummdesk.storage.database import Database
-from hummdesk.storage.outbox import Entry
+from hummdesk.storage.outbox import OutboxEntry
 
 BATCH = 100
 OVERDUE_SECONDS = 0.75
@@ -41,16 +41,16 @@ class OutboxRelay:
             for entry in entries:
                 await self._tell_of(entry)
                 async with self._every.everywhere() as tx:
-                    await outbox.forget(tx, entry)
+                    await outbox.remove(tx, entry)
             more = len(entries) == BATCH
 
     async def measure(self) -> None:
         async with self._every.everywhere() as tx:
-            depth = await outbox.depth(tx)
-        metrics.OUTBOX_ENTRIES.set(depth.entries)
-        metrics.OUTBOX_OLDEST_SECONDS.set(depth.oldest_seconds)
+            backlog = await outbox.backlog(tx)
+        metrics.OUTBOX_ENTRIES.set(backlog.entries)
+        metrics.OUTBOX_OLDEST_SECONDS.set(backlog.oldest_seconds)
 
-    async def _tell_of(self, entry: Entry) -> None:
+    async def _tell_of(self, entry: OutboxEntry) -> None:
         try:
             subject = await self._look_up(entry)
         except NotFound:
@@ -59,21 +59,21 @@ class OutboxRelay:
             async with asyncio.timeout(TELL_SECONDS):
                 if isinstance(subject, Message):
                     await self._tell_message(entry, subject)
-                elif entry.seq == outbox.NEW:
+                elif entry.seq == outbox.NEW_CONVERSATION:
                     await self._broadcast.conversation_created(subject)
                 else:
                     await announce_updates(self._broadcast, partial(self._look_up_changed, entry))
         except TimeoutError:
             raise Unavailable from None
 
-    async def _look_up(self, entry: Entry) -> Any:
+    async def _look_up(self, entry: OutboxEntry) -> Any:
         async with self._one.account(entry.account_id) as tx:
-            return await outbox.look_up(tx, entry)
+            return await outbox.subject(tx, entry)
 
-    async def _look_up_changed(self, entry: Entry) -> list[Conversation]:
+    async def _look_up_changed(self, entry: OutboxEntry) -> list[Conversation]:
         return [await self._look_up(entry)]
 
-    async def _tell_message(self, entry: Entry, message: Message) -> None:
+    async def _tell_message(self, entry: OutboxEntry, message: Message) -> None:
         """Whatever was before it in its conversation has been told: by its process, or from an older entry."""
         await announce_message(
             self._broadcast, entry.account_id, message, follows_closely=False, reopened_from=entry.reopened_from

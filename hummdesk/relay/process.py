@@ -40,8 +40,8 @@ from hummdesk.publish.run_events import announce
 from hummdesk.relay.outbox import OutboxRelay
 from hummdesk.storage import past_answers, results, run_dispatch
 from hummdesk.storage.database import Database
-from hummdesk.storage.run_dispatch import RunRef
-from hummdesk.storage.runs import Ended
+from hummdesk.storage.run_dispatch import DueRun
+from hummdesk.storage.runs import EndedRun
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Relay:
         self._celery.conf.update(configuration(settings))
         self._redis: Any = connect(settings.redis)
         self._woken = asyncio.Event()
-        self._taken: deque[list[RunRef]] = deque()
+        self._taken: deque[list[DueRun]] = deque()
         """Marked as published, and not yet with the broker: a task each."""
         self._learning: dict[UUID, float] = {}
         """When it was last ordered for an account."""
@@ -141,14 +141,14 @@ class Relay:
         while True:
             await self._hand_over()
             async with self._every.everywhere(lasting=False) as tx:
-                due = await run_dispatch.publishable(
+                due = await run_dispatch.take_due(
                     tx,
                     BATCH,
                     lease_seconds=lease_seconds(self._settings),
                     deadline_seconds=self._settings.ai_deadline_seconds,
                 )
                 if not due:
-                    return await run_dispatch.next_due(tx)
+                    return await run_dispatch.seconds_until_due(tx)
             self._taken += _tasks(due)
             await self._hand_over()
             await self._gather()
@@ -169,7 +169,7 @@ class Relay:
     async def _republish(self) -> None:
         """What was lost with the broker or a worker. Each run alone, in case that it is what kills them."""
         async with self._every.everywhere() as tx:
-            lost = await run_dispatch.republishable(
+            lost = await run_dispatch.take_lost(
                 tx,
                 BATCH,
                 lease_seconds=lease_seconds(self._settings),
@@ -187,7 +187,7 @@ class Relay:
         with self._celery.producer_or_acquire() as producer:
             while self._taken:
                 together = self._taken[0]
-                runs = [[str(job.account_id), str(job.id)] for job in together]
+                runs = [[str(run.account_id), str(run.id)] for run in together]
                 self._celery.send_task(TASKS[together[0].kind], args=(runs,), producer=producer, retry=False)
                 self._taken.popleft()
 
@@ -197,14 +197,16 @@ class Relay:
         The rows stay locked until Redis has the events: a relay that is killed meanwhile has announced nothing.
         """
         async with self._every.everywhere() as tx:
-            for ended in await run_dispatch.expired(tx, BATCH, max_attempts=self._settings.ai_max_attempts):
+            for ended in await run_dispatch.fail_expired(tx, BATCH, max_attempts=self._settings.ai_max_attempts):
                 log.warning("AI run given up", extra={"run_id": str(ended.id), "error": ended.last_error})
                 await announce(self._broadcast, [(ended, None)])
         async with self._every.everywhere() as tx:
-            for ended in await run_dispatch.unannounced(tx, BATCH, older_than_seconds=lease_seconds(self._settings)):
+            for ended in await run_dispatch.take_unpublished(
+                tx, BATCH, older_than_seconds=lease_seconds(self._settings)
+            ):
                 await announce(self._broadcast, [(ended, await self._result(ended))])
 
-    async def _result(self, ended: Ended) -> dict[str, object] | None:
+    async def _result(self, ended: EndedRun) -> dict[str, object] | None:
         async with self._one.account(ended.account_id) as tx:
             return await results.result(tx, ended.id)
 
@@ -227,24 +229,24 @@ class Relay:
 
     async def _measure(self) -> None:
         async with self._every.everywhere() as tx:
-            depths = await run_dispatch.depth(tx)
-        counts: dict[tuple[str, str], int] = {(depth.kind, depth.status): depth.jobs for depth in depths}
+            groups = await run_dispatch.open_runs(tx)
+        counts: dict[tuple[str, str], int] = {(group.kind, group.status): group.count for group in groups}
         for kind in get_args(RunKind):
             for status in OPEN_STATES:
                 metrics.AI_RUNS.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
-            oldest = max((depth.oldest_seconds for depth in depths if depth.kind == kind), default=0.0)
+            oldest = max((group.oldest_seconds for group in groups if group.kind == kind), default=0.0)
             metrics.AI_OLDEST_RUN_SECONDS.labels(kind=kind).set(oldest)
         for queue in QUEUES:
             metrics.QUEUE_TASKS.labels(queue=queue).set(await self._waiting(queue))
 
 
-def _tasks(due: list[RunRef]) -> Iterator[list[RunRef]]:
+def _tasks(due: list[DueRun]) -> Iterator[list[DueRun]]:
     """What goes to the broker together: runs of one kind; alone, who has failed before."""
     for kind in get_args(RunKind):
-        fresh = [job for job in due if job.kind == kind and job.attempts == 0]
+        fresh = [run for run in due if run.kind == kind and run.attempts == 0]
         size = BATCHES[kind]
         yield from (fresh[start : start + size] for start in range(0, len(fresh), size))
-    yield from ([job] for job in due if job.attempts > 0)
+    yield from ([run] for run in due if run.attempts > 0)
 
 
 def _report(fault: Exception) -> None:

@@ -96,7 +96,7 @@ class MessageWriter:
     async def forget_told(self) -> None:
         """Remove what is left in the outbox and has been told, when no send does it on its way."""
         while self._flight is None and (told := self._take_told()):
-            await self._batches.run({account for account, _ in told}, [outbox.forgetting(told)])
+            await self._batches.run({account for account, _ in told}, [outbox.removal(told)])
             self._told = []
 
     async def settle(self) -> None:
@@ -183,7 +183,7 @@ class MessageWriter:
         accounts = {one.sender.account_id for one in outgoing} | {account for account, _ in told}
         statements = [(messages.queries.write.sql, {"items": messages.joined(outgoing)})]
         if told:
-            statements.append(outbox.forgetting(told))
+            statements.append(outbox.removal(told))
         try:
             rows = await self._once_more(accounts, statements)
         except postgres.InsufficientPrivilege as fault:

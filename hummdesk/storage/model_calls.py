@@ -1,5 +1,6 @@
-"""What was asked of models outside, and what that cost."""
+"""Calls of external models and their costs."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +17,7 @@ queries = load("model_calls")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """Of one account and model."""
+    """Calls and costs of one account and model."""
 
     account_id: UUID
     name: str
@@ -30,7 +31,7 @@ class Costs:
     output_tokens: int
     cost_usd: Decimal | None
     unpriced: int
-    """Calls whose cost is not known, and not in the sum."""
+    """Calls with an unknown price, which `cost_usd` does not include."""
     median_milliseconds: int
 
     @classmethod
@@ -39,25 +40,28 @@ class Costs:
 
 
 async def store(tx: Transaction, run_id: UUID, calls: Sequence[ModelCall], *, fallback: bool) -> None:
-    """Note the requests of one try; `fallback`: after the last one the embedded provider answered."""
-    await queries.store(
-        tx,
-        run_id=run_id,
-        ids=[new_id() for _ in calls],
-        providers=[call.provider for call in calls],
-        models=[call.model for call in calls],
-        prompts=[call.prompt for call in calls],
-        outcomes=[call.outcome for call in calls],
-        fallbacks=[fallback and call is calls[-1] for call in calls],
-        input_tokens=[call.usage.input for call in calls],
-        cache_read_tokens=[call.usage.cache_read for call in calls],
-        cache_write_tokens=[call.usage.cache_write for call in calls],
-        output_tokens=[call.usage.output for call in calls],
-        costs=[call.cost for call in calls],
-        milliseconds=[round(call.seconds * 1000) for call in calls],
-    )
+    """Store the model calls of one attempt; `fallback`: the embedded provider answered after the last one."""
+    records = [_record(call, fallback=fallback and call is calls[-1]) for call in calls]
+    await queries.store(tx, run_id=run_id, calls=json.dumps(records))
 
 
 async def costs(tx: Transaction, *, days: int) -> list[Costs]:
-    """Operator: by account and model."""
+    """Costs of the last days by account and model, for the operator."""
     return [Costs.from_row(row) async for row in queries.costs(tx, days=days)]
+
+
+def _record(call: ModelCall, *, fallback: bool) -> dict[str, Any]:
+    return {
+        "id": str(new_id()),
+        "provider": call.provider,
+        "model": call.model,
+        "prompt": call.prompt,
+        "outcome": call.outcome,
+        "fallback": fallback,
+        "input_tokens": call.usage.input,
+        "cache_read_tokens": call.usage.cache_read,
+        "cache_write_tokens": call.usage.cache_write,
+        "output_tokens": call.usage.output,
+        "cost_usd": None if call.cost is None else str(call.cost),
+        "milliseconds": round(call.seconds * 1000),
+    }

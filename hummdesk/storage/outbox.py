@@ -1,7 +1,7 @@
-"""The outbox: what has been committed and may not have been told yet.
+"""The outbox: committed changes whose events may not have been published yet.
 
-An entry is written with what it is about and removed when Redis has its events. If its process dies in between, the
-relay finds it here.
+An entry is written in the transaction of its change and removed when Redis has stored the events. If the web process
+dies in between, the relay finds the entry and publishes the events.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,16 @@ from hummdesk.storage.queries import load
 
 queries = load("outbox")
 
-NEW = 0
-CHANGED = -1
+EntryKey = tuple[UUID, UUID]
+"""Account and entry."""
+
+NEW_CONVERSATION = 0
+CHANGED_CONVERSATION = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A message; a new conversation, with seq NEW; or, with seq CHANGED, one that stands otherwise than before."""
+class OutboxEntry:
+    """An unpublished message, or by its `seq` a NEW_CONVERSATION or a CHANGED_CONVERSATION."""
 
     account_id: UUID
     id: UUID
@@ -37,43 +40,43 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Depth:
+class Backlog:
     entries: int
     oldest_seconds: float
 
 
 async def add_conversation(tx: Transaction, conversation_id: UUID) -> None:
-    """Note that a conversation was started; `messages.send` notes messages by itself."""
-    await queries.add(tx, id=conversation_id, conversation_id=conversation_id, seq=NEW)
+    """Add an entry for a new conversation. `messages.send` adds the entry of a message itself."""
+    await queries.add(tx, id=conversation_id, conversation_id=conversation_id, seq=NEW_CONVERSATION)
 
 
 async def add_change(tx: Transaction, conversation_id: UUID) -> UUID:
-    """Note that staff has to be told how a conversation stands now; the entry's id."""
+    """Add an entry for a conversation whose staff view has changed; return its id."""
     entry = new_id()
-    await queries.add(tx, id=entry, conversation_id=conversation_id, seq=CHANGED)
+    await queries.add(tx, id=entry, conversation_id=conversation_id, seq=CHANGED_CONVERSATION)
     return entry
 
 
-def forgetting(entries: list[tuple[UUID, UUID]]) -> tuple[str, dict[str, Any]]:
-    """A statement that removes entries, given as (account, id)."""
+def removal(entries: list[EntryKey]) -> tuple[str, dict[str, Any]]:
+    """A statement that removes entries."""
     accounts, ids = zip(*entries, strict=True)
-    return queries.forget.sql, {"account_ids": list(accounts), "ids": list(ids)}
+    return queries.remove.sql, {"account_ids": list(accounts), "ids": list(ids)}
 
 
-async def overdue(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[Entry]:
-    """Relay: the oldest entries that their process should have told by now."""
+async def overdue(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[OutboxEntry]:
+    """The oldest entries whose events the web process should have published by now, for the relay."""
     rows = queries.overdue(tx, limit=limit, older_than_seconds=older_than_seconds)
-    return [Entry.from_row(row) async for row in rows]
+    return [OutboxEntry.from_row(row) async for row in rows]
 
 
-async def forget(tx: Transaction, entry: Entry) -> None:
-    """Relay: one alone, which takes part in no deadlock with the web process that removes many."""
-    await queries.forget(tx, account_ids=[entry.account_id], ids=[entry.id])
+async def remove(tx: Transaction, entry: OutboxEntry) -> None:
+    """Remove a single entry, for the relay; a single entry cannot deadlock with a web process that removes many."""
+    await queries.remove(tx, account_ids=[entry.account_id], ids=[entry.id])
 
 
-async def look_up(tx: Transaction, entry: Entry) -> Message | Conversation:
-    """What an entry of the transaction's account is about; a conversation as staff sees it. Raises NotFound."""
-    if entry.seq in (NEW, CHANGED):
+async def subject(tx: Transaction, entry: OutboxEntry) -> Message | Conversation:
+    """The message or conversation of an entry of the transaction's account, as staff sees it. Raises NotFound."""
+    if entry.seq in (NEW_CONVERSATION, CHANGED_CONVERSATION):
         return await conversations.as_staff(tx, conversation_id=entry.conversation_id)
     row = await queries.message(tx, id=entry.id)
     if row is None:
@@ -81,7 +84,7 @@ async def look_up(tx: Transaction, entry: Entry) -> Message | Conversation:
     return Message.from_row(row)
 
 
-async def depth(tx: Transaction) -> Depth:
-    """Relay: how many entries there are, and for how long the oldest has been."""
-    row = await queries.depth(tx)
-    return Depth(entries=row["entries"], oldest_seconds=row["oldest_seconds"])
+async def backlog(tx: Transaction) -> Backlog:
+    """Number of entries and age of the oldest, for the relay."""
+    row = await queries.backlog(tx)
+    return Backlog(entries=row["entries"], oldest_seconds=row["oldest_seconds"])

@@ -1,31 +1,31 @@
-"""What AI runs have found."""
+"""Results of AI runs."""
 
 from typing import Any
 from uuid import UUID
 
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
-from hummdesk.storage.runs import Ended
+from hummdesk.storage.runs import EndedRun
 
 queries = load("results")
 
-AMONG = 50
-"""The last messages about which a finding is still shown: as many as a conversation opens with."""
+RECENT_MESSAGES = 50
+"""Results of older messages are not shown: a conversation opens with as many messages."""
 
 
 async def result(tx: Transaction, run_id: UUID) -> dict[str, Any] | None:
-    """What `jobs.store_result` has kept of a run, None if that is nothing."""
+    """The payload that `runs.settle` has stored for a run, or None."""
     row: dict[str, Any] | None = await queries.result(tx, run_id=run_id)
     return row and row["payload"]
 
 
-async def latest(tx: Transaction, *, conversation_id: UUID) -> list[tuple[Ended, dict[str, Any]]]:
-    """The newest classification, and the newest draft if no agent has replied since: the run, and what it has found.
+async def latest(tx: Transaction, *, conversation_id: UUID) -> list[tuple[EndedRun, dict[str, Any]]]:
+    """The newest classification, and the newest draft unless an agent has replied since, each with its run.
 
-    A classification is as agents have corrected it.
+    Corrections by agents are applied to the classification.
     """
-    rows = queries.latest(tx, conversation_id=conversation_id, among=AMONG)
-    return [(Ended.from_row(row), _corrected(row)) async for row in rows]
+    rows = queries.latest(tx, conversation_id=conversation_id, recent_messages=RECENT_MESSAGES)
+    return [(EndedRun.from_row(row), _corrected(row)) async for row in rows]
 
 
 def _corrected(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The relay's side of AI runs: what is to be handed to the broker, and what nobody else will end."""
+"""AI runs as the relay handles them: runs due for the broker, lost runs, and runs that no worker will end."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -7,14 +7,14 @@ from uuid import UUID
 from hummdesk.core.models import RunKind
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
-from hummdesk.storage.runs import Ended
+from hummdesk.storage.runs import EndedRun
 
 queries = load("run_dispatch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRef:
-    """What the broker carries of a run. `attempts` counts the tries begun so far."""
+class DueRun:
+    """A run to be sent to the broker. `attempts` counts the attempts started so far."""
 
     id: UUID
     account_id: UUID
@@ -27,12 +27,12 @@ class RunRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Depth:
-    """Runs of one kind and state before their end, for the metrics."""
+class OpenRuns:
+    """Number of runs of one kind and status that have not ended, for the metrics."""
 
     kind: RunKind
     status: Literal["pending", "published", "running"]
-    jobs: int
+    count: int
     oldest_seconds: float
 
     @classmethod
@@ -40,45 +40,45 @@ class Depth:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
-async def publishable(tx: Transaction, limit: int, *, lease_seconds: float, deadline_seconds: float) -> list[RunRef]:
-    """Runs that are due to be handed to the broker, the oldest first taken; they are marked as published.
+async def take_due(tx: Transaction, limit: int, *, lease_seconds: float, deadline_seconds: float) -> list[DueRun]:
+    """Mark runs that are due as published and return them; the earliest due are taken first.
 
-    The deadline runs from a run's first time here.
+    The deadline of a run counts from the first time that it is taken.
     """
-    rows = queries.publishable(tx, limit=limit, lease_seconds=lease_seconds, deadline_seconds=deadline_seconds)
-    return [RunRef.from_row(row) async for row in rows]
+    rows = queries.take_due(tx, limit=limit, lease_seconds=lease_seconds, deadline_seconds=deadline_seconds)
+    return [DueRun.from_row(row) async for row in rows]
 
 
-async def republishable(tx: Transaction, limit: int, *, lease_seconds: float, max_attempts: int) -> list[RunRef]:
-    """Runs that were published or begun, and of which nothing was heard for a lease; they are published anew."""
-    rows = queries.republishable(tx, limit=limit, lease_seconds=lease_seconds, max_attempts=max_attempts)
-    return [RunRef.from_row(row) async for row in rows]
+async def take_lost(tx: Transaction, limit: int, *, lease_seconds: float, max_attempts: int) -> list[DueRun]:
+    """Renew the lease of published or running runs whose lease has expired, and return them to be sent again."""
+    rows = queries.take_lost(tx, limit=limit, lease_seconds=lease_seconds, max_attempts=max_attempts)
+    return [DueRun.from_row(row) async for row in rows]
 
 
-async def next_due(tx: Transaction) -> float | None:
-    """In how many seconds the next run is due, at most 0 if one is; None if none waits."""
-    row = await queries.next_due(tx)
+async def seconds_until_due(tx: Transaction) -> float | None:
+    """Seconds until the next run is due, at most 0 if one is due now; None if no run waits for the broker."""
+    row = await queries.seconds_until_due(tx)
     seconds: float | None = row["seconds"]
     return seconds
 
 
-async def expired(tx: Transaction, limit: int, *, max_attempts: int) -> list[Ended]:
-    """Fail runs past their deadline, or whose last allowed try has lost its worker.
+async def fail_expired(tx: Transaction, limit: int, *, max_attempts: int) -> list[EndedRun]:
+    """Fail runs that are past their deadline, or whose last allowed attempt has lost its worker.
 
-    Emit their terminal events before the transaction ends: if that cannot be done, they come again.
+    Publish their terminal events before the transaction commits: after a rollback the runs are returned again.
     """
-    return [Ended.from_row(row) async for row in queries.expired(tx, limit=limit, max_attempts=max_attempts)]
+    return [EndedRun.from_row(row) async for row in queries.fail_expired(tx, limit=limit, max_attempts=max_attempts)]
 
 
-async def unannounced(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[Ended]:
-    """Runs that ended a while ago, whose terminal event nobody has noted as emitted.
+async def take_unpublished(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[EndedRun]:
+    """Mark runs that ended a while ago without `runs.mark_published` as published, and return them.
 
-    Emit their terminal events before the transaction ends: if that cannot be done, they come again.
+    Publish their terminal events before the transaction commits: after a rollback the runs are returned again.
     """
-    rows = queries.unannounced(tx, limit=limit, older_than_seconds=older_than_seconds)
-    return [Ended.from_row(row) async for row in rows]
+    rows = queries.take_unpublished(tx, limit=limit, older_than_seconds=older_than_seconds)
+    return [EndedRun.from_row(row) async for row in rows]
 
 
-async def depth(tx: Transaction) -> list[Depth]:
-    """The runs that have not ended, by kind and state."""
-    return [Depth.from_row(row) async for row in queries.depth(tx)]
+async def open_runs(tx: Transaction) -> list[OpenRuns]:
+    """Count the runs that have not ended, by kind and status."""
+    return [OpenRuns.from_row(row) async for row in queries.open_runs(tx)]

@@ -1,8 +1,8 @@
-"""AI runs in the hands of a worker, several accounts' at a time. For how they come there see `outbox`.
+"""AI runs as a worker process handles them, several accounts at a time; see `run_dispatch` for the relay's side.
 
-`pending` → `published` (the broker has it) → `running` (a worker has claimed it) → `done` or `failed`. A lease bounds
-how long `published` and `running` are believed. Whoever has `settle` end a run emits its terminal event and then calls
-`announced`; the relay emits it for those who did not live to do so.
+Status: `pending` → `published` (the broker has it) → `running` (a worker has claimed it) → `done` or `failed`. A lease
+limits how long `published` and `running` are trusted. The process that ends a run publishes its terminal event and then
+calls `mark_published`; if it dies in between, the relay publishes the event.
 """
 
 import json
@@ -21,72 +21,90 @@ from hummdesk.storage.queries import load, nested
 
 queries = load("runs")
 
-Ref = tuple[UUID, UUID]
+RunKey = tuple[UUID, UUID]
 """Account and run."""
 
-TURN_LENGTH = 2_000
-"""Characters of each earlier message that a job brings along."""
+HISTORY_CHARACTERS = 2_000
+"""Maximum length of each earlier message in a claimed run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Earlier:
-    """A public message before that of a run."""
+class EarlierMessage:
+    """A public message of the conversation before the message of the run."""
 
     sender: Literal["customer", "agent", "system"]
     content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A claimed run. `attempts` counts this try; `assigned_to` is who has the conversation now.
-
-    `overtaken`: the customer or an agent has said something after its message. `history` has the oldest first.
-    `provider` is the account's own choice, None for the default. `until` is its deadline, of time.monotonic().
-    """
+class ClaimedRun:
+    """A run that this worker has claimed, with everything that its attempt needs."""
 
     id: UUID
     account_id: UUID
     kind: RunKind
     attempts: int
+    """Attempts started, including this one."""
     message: Message
     assigned_to: UUID | None
+    """The agent to whom the conversation is assigned now."""
     started_at: datetime
-    overtaken: bool
+    has_newer_message: bool
+    """The customer or an agent has sent a public message after the message of the run."""
     provider: str | None
-    until: float
-    history: tuple[Earlier, ...]
+    """The account's choice; None for the default."""
+    deadline: float
+    """In seconds of `time.monotonic()`."""
+    history: tuple[EarlierMessage, ...]
+    """Oldest first."""
 
     @property
-    def ref(self) -> Ref:
+    def key(self) -> RunKey:
         return self.account_id, self.id
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
-        made = ("message", "history", "until")
-        own = {name: row[name] for name in cls.__dataclass_fields__ if name not in made}
-        history = tuple(Earlier(**turn) for turn in reversed(row["history"]))
-        until = math.inf if row["seconds_left"] is None else time.monotonic() + row["seconds_left"]
-        return cls(message=Message.from_row(nested(row, "message")), history=history, until=until, **own)
+        derived = ("message", "history", "deadline")
+        columns = {name: row[name] for name in cls.__dataclass_fields__ if name not in derived}
+        history = tuple(EarlierMessage(**message) for message in reversed(row["history"]))
+        deadline = math.inf if row["seconds_left"] is None else time.monotonic() + row["seconds_left"]
+        return cls(message=Message.from_row(nested(row, "message")), history=history, deadline=deadline, **columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What becomes of a try: `done` with an outcome and perhaps a payload, `failed` for good, or `pending` again."""
+class AttemptResult:
+    """The result of one attempt: `done` with an outcome, `failed` for good, or `pending` to be retried."""
 
-    job: Job
+    run: ClaimedRun
     status: Literal["done", "failed", "pending"]
     outcome: RunOutcome | None = None
     error: str | None = None
     delay_seconds: float = 0.0
-    """Until a pending one is due."""
+    """Delay before a pending run is due again."""
     payload: dict[str, Any] | None = None
     priority: str | None = None
-    """That the conversation gets."""
+    """New priority of the conversation."""
+
+    def record(self) -> dict[str, Any]:
+        """The row of the JSON recordset that `settle` reads."""
+        return {
+            "account_id": str(self.run.account_id),
+            "run_id": str(self.run.id),
+            "attempt": self.run.attempts,
+            "status": self.status,
+            "outcome": self.outcome,
+            "error": self.error,
+            "delay": self.delay_seconds,
+            "payload": self.payload,
+            "priority": self.priority,
+            "event_id": str(new_id()),
+            "draft_id": str(new_id()),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """A run whose terminal event is to be emitted: `outcome` is None for a failed one, which has a `last_error`."""
+class EndedRun:
+    """A run whose terminal event is due. `outcome` is None for a failed run, which has a `last_error`."""
 
     id: UUID
     account_id: UUID
@@ -99,7 +117,7 @@ class Ended:
     finished_at: datetime
 
     @property
-    def ref(self) -> Ref:
+    def key(self) -> RunKey:
         return self.account_id, self.id
 
     @classmethod
@@ -108,69 +126,60 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """What came of verdicts.
+class Settlement:
+    """What `settle` has changed. A run that another process had already ended appears nowhere."""
 
-    `ended` also has the drafts that became idle; a run that somebody else has ended is in none. `reprioritized` has
-    accounts and conversations.
-    """
-
-    ended: list[Ended]
-    again: set[UUID]
-    """The runs that will be tried again."""
+    ended: list[EndedRun]
+    """Includes the drafts that became superseded."""
+    retried: set[UUID]
     reprioritized: set[tuple[UUID, UUID]]
+    """Account and conversation."""
 
 
-async def claim(tx: Transaction, refs: Sequence[Ref], *, delivery: UUID, lease_seconds: float, turns: int) -> list[Job]:
-    """Begin a try of each, in the order in which they were asked for.
+async def claim(
+    tx: Transaction, keys: Sequence[RunKey], *, delivery: UUID, lease_seconds: float, history_limit: int
+) -> list[ClaimedRun]:
+    """Claim runs and start an attempt of each, in the order of their creation.
 
-    Left out is what another worker is at, has ended, or is past its deadline. `delivery` names the broker's message;
-    `turns` is how many earlier messages each job brings along.
+    Runs that another worker has claimed, that have ended or that are past their deadline are left out. `delivery`
+    identifies the Celery task; `history_limit` is the maximum number of earlier messages of each run.
     """
-    terms = {"delivery": delivery, "lease_seconds": lease_seconds, "turns": turns, "turn_length": TURN_LENGTH}
-    return [Job.from_row(row) async for row in queries.claim(tx, **_named(refs), **terms)]
+    rows = queries.claim(
+        tx,
+        **_columns(keys),
+        delivery=delivery,
+        lease_seconds=lease_seconds,
+        history_limit=history_limit,
+        history_characters=HISTORY_CHARACTERS,
+    )
+    return [ClaimedRun.from_row(row) async for row in rows]
 
 
-async def settle(tx: Transaction, verdicts: Sequence[Verdict], *, quiet_seconds: float) -> Settled:
-    """Carry out verdicts on tries that still run.
+async def settle(tx: Transaction, results: Sequence[AttemptResult], *, quiet_seconds: float) -> Settlement:
+    """Store the results of attempts that are still running.
 
-    A classified message of an assigned conversation, if it is the last word there, has a draft asked for, which is due
-    `quiet_seconds` after the message; the drafts for earlier ones are superseded.
+    When the newest message of an assigned conversation has been classified, a draft run is created, due
+    `quiet_seconds` after the message; open draft runs for earlier messages become superseded.
     """
-    rows = [
-        row
-        async for row in queries.settle(
-            tx,
-            **_named([verdict.job.ref for verdict in verdicts]),
-            attempts=[verdict.job.attempts for verdict in verdicts],
-            statuses=[verdict.status for verdict in verdicts],
-            outcomes=[verdict.outcome for verdict in verdicts],
-            errors=[verdict.error for verdict in verdicts],
-            delays=[verdict.delay_seconds for verdict in verdicts],
-            payloads=[None if verdict.payload is None else json.dumps(verdict.payload) for verdict in verdicts],
-            priorities=[verdict.priority for verdict in verdicts],
-            event_ids=[new_id() for _ in verdicts],
-            draft_ids=[new_id() for _ in verdicts],
-            quiet_seconds=quiet_seconds,
-        )
-    ]
-    return Settled(
-        ended=[Ended.from_row(row) for row in rows if row["status"] != "pending"],
-        again={row["id"] for row in rows if row["status"] == "pending"},
+    records = json.dumps([result.record() for result in results])
+    rows = [row async for row in queries.settle(tx, results=records, quiet_seconds=quiet_seconds)]
+    return Settlement(
+        ended=[EndedRun.from_row(row) for row in rows if row["status"] != "pending"],
+        retried={row["id"] for row in rows if row["status"] == "pending"},
         reprioritized={(row["account_id"], row["conversation_id"]) for row in rows if row["reprioritized"]},
     )
 
 
-async def hand_back(tx: Transaction, refs: Sequence[Ref], *, delivery: UUID) -> int:
-    """Give up what this delivery of the broker has claimed in a worker that is gone; how many runs that are."""
-    return len([row async for row in queries.hand_back(tx, delivery=delivery, **_named(refs))])
+async def release(tx: Transaction, keys: Sequence[RunKey], *, delivery: UUID) -> int:
+    """End the leases of runs that a lost worker had claimed for this delivery; return their number."""
+    return len([row async for row in queries.release(tx, delivery=delivery, **_columns(keys))])
 
 
-async def announced(tx: Transaction, refs: Sequence[Ref]) -> int:
-    """Note that the terminal events of ended runs are out; how many the relay was not faster with."""
-    return len([row async for row in queries.announced(tx, **_named(refs))])
+async def mark_published(tx: Transaction, keys: Sequence[RunKey]) -> int:
+    """Record that the terminal events of ended runs are published; return how many had not been recorded before."""
+    return len([row async for row in queries.mark_published(tx, **_columns(keys))])
 
 
-def _named(refs: Iterable[Ref]) -> dict[str, list[UUID]]:
-    accounts, runs = zip(*refs, strict=True)
+def _columns(keys: Iterable[RunKey]) -> dict[str, list[UUID]]:
+    accounts, runs = zip(*keys, strict=True)
     return {"account_ids": list(accounts), "run_ids": list(runs)}

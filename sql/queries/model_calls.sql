@@ -1,5 +1,5 @@
--- name: store(ids, run_id, providers, models, prompts, outcomes, fallbacks, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, costs, milliseconds)!
--- Note the requests of one try of a run.
+-- name: store(run_id, calls)!
+-- Store the model calls of one attempt of a run, given as a JSON recordset.
 INSERT INTO ai_calls (
     account_id,
     id,
@@ -31,36 +31,23 @@ SELECT
     call.output_tokens,
     call.cost_usd,
     call.milliseconds
-FROM unnest(
-    :ids::uuid[],
-    :providers::text[],
-    :models::text[],
-    :prompts::text[],
-    :outcomes::text[],
-    :fallbacks::boolean[],
-    :input_tokens::integer[],
-    :cache_read_tokens::integer[],
-    :cache_write_tokens::integer[],
-    :output_tokens::integer[],
-    :costs::numeric[],
-    :milliseconds::integer[]
-) AS call (
-    id,
-    provider,
-    model,
-    prompt,
-    outcome,
-    fallback,
-    input_tokens,
-    cache_read_tokens,
-    cache_write_tokens,
-    output_tokens,
-    cost_usd,
-    milliseconds
+FROM json_to_recordset(:calls::json) AS call (
+    id uuid,
+    provider text,
+    model text,
+    prompt text,
+    outcome text,
+    fallback boolean,
+    input_tokens integer,
+    cache_read_tokens integer,
+    cache_write_tokens integer,
+    output_tokens integer,
+    cost_usd numeric,
+    milliseconds integer
 );
 
 -- name: costs(days)
--- What the models have cost each account in the last days. A sum without the calls whose price is not known.
+-- Costs of the last days by account and model. The sum leaves out calls with an unknown price.
 SELECT
     ai_calls.account_id,
     accounts.name,

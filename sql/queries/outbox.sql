@@ -1,17 +1,17 @@
 -- name: add(id, conversation_id, seq)!
--- Note that something about a conversation has to be told.
+-- Add an entry for a conversation.
 INSERT INTO outbox (account_id, id, conversation_id, seq)
 VALUES (current_account(), :id, :conversation_id, :seq);
 
--- name: forget(account_ids, ids)!
--- Remove entries that have been told.
+-- name: remove(account_ids, ids)!
+-- Remove entries whose events are published.
 DELETE FROM outbox
-USING unnest(:account_ids::uuid[], :ids::uuid[]) AS told (account_id, id)
-WHERE outbox.account_id = told.account_id
-  AND outbox.id = told.id;
+USING unnest(:account_ids::uuid[], :ids::uuid[]) AS published (account_id, id)
+WHERE outbox.account_id = published.account_id
+  AND outbox.id = published.id;
 
 -- name: overdue(older_than_seconds, limit)
--- The oldest entries that have been there for a while.
+-- The oldest entries above an age, oldest first.
 SELECT
     account_id,
     id,
@@ -24,7 +24,7 @@ ORDER BY created_at, seq
 LIMIT :limit;
 
 -- name: message(id)^
--- A message of the account.
+-- A message by its id.
 SELECT
     id,
     conversation_id,
@@ -43,8 +43,8 @@ FROM messages
 WHERE account_id = current_account()
   AND id = :id;
 
--- name: depth()^
--- How many entries there are, and how old the oldest is.
+-- name: backlog()^
+-- Number of entries and age of the oldest.
 SELECT
     count(*) AS entries,
     COALESCE(max(EXTRACT(epoch FROM clock_timestamp() - created_at)), 0)::float8 AS oldest_seconds

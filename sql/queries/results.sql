@@ -1,20 +1,20 @@
 -- name: result(run_id)^
--- What a run has found.
+-- The result of a run.
 SELECT payload
 FROM ai_results
 WHERE account_id = current_account()
   AND run_id = :run_id;
 
--- name: latest(conversation_id, among)
--- What the last runs have found about the last `among` messages of a conversation: the newest first, a draft only while
--- no agent has replied to its message.
+-- name: latest(conversation_id, recent_messages)
+-- The newest classification of the last `recent_messages` messages of a conversation, and the newest draft unless an
+-- agent has replied after its message.
 WITH recent AS (
     SELECT id, seq, sender_type = 'agent' AND NOT private AS answers
     FROM messages
     WHERE account_id = current_account()
       AND conversation_id = :conversation_id
     ORDER BY seq DESC
-    LIMIT :among
+    LIMIT :recent_messages
 )
 SELECT DISTINCT ON (ai_runs.kind)
     ai_runs.id,

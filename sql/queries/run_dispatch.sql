@@ -1,5 +1,5 @@
--- name: publishable(limit, lease_seconds, deadline_seconds)
--- Take runs that are due and wait for the broker; the first time starts the clock of their deadline.
+-- name: take_due(limit, lease_seconds, deadline_seconds)
+-- Mark runs that are due as published. The deadline counts from the first time.
 WITH due AS (
     SELECT account_id, id
     FROM ai_runs
@@ -22,9 +22,9 @@ WHERE ai_runs.account_id = due.account_id
   AND ai_runs.id = due.id
 RETURNING ai_runs.id, ai_runs.account_id, ai_runs.kind, ai_runs.attempts;
 
--- name: republishable(limit, lease_seconds, max_attempts)
--- Take runs that nobody has claimed or ended within a lease.
-WITH over AS (
+-- name: take_lost(limit, lease_seconds, max_attempts)
+-- Mark runs whose lease has expired as published again.
+WITH expired AS (
     SELECT account_id, id
     FROM ai_runs
     WHERE announced_at IS NULL
@@ -41,22 +41,22 @@ SET
     status = 'published',
     published_at = clock_timestamp(),
     lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
-FROM over
-WHERE ai_runs.account_id = over.account_id
-  AND ai_runs.id = over.id
+FROM expired
+WHERE ai_runs.account_id = expired.account_id
+  AND ai_runs.id = expired.id
 RETURNING ai_runs.id, ai_runs.account_id, ai_runs.kind, ai_runs.attempts;
 
--- name: next_due()^
--- In how many seconds the next run is due that waits for the broker; NULL when none does.
+-- name: seconds_until_due()^
+-- Seconds until the next run that waits for the broker is due; NULL if none waits.
 SELECT EXTRACT(epoch FROM min(available_at) - clock_timestamp())::float8 AS seconds
 FROM ai_runs
 WHERE published_at IS NULL
   AND status = 'pending'
   AND (deadline_at IS NULL OR deadline_at > clock_timestamp());
 
--- name: expired(limit, max_attempts)
--- Fail runs past their deadline, or out of attempts with the lease of the last one over.
-WITH over AS (
+-- name: fail_expired(limit, max_attempts)
+-- Fail runs that are past their deadline, or whose last allowed attempt has an expired lease.
+WITH expired AS (
     SELECT account_id, id, deadline_at <= clock_timestamp() AS late
     FROM ai_runs
     WHERE announced_at IS NULL
@@ -69,12 +69,15 @@ WITH over AS (
 UPDATE ai_runs
 SET
     status = 'failed',
-    last_error = COALESCE(last_error, CASE WHEN over.late THEN 'The AI did not answer in time' ELSE 'The AI stopped while working on this' END),
+    last_error = COALESCE(
+        last_error,
+        CASE WHEN expired.late THEN 'The AI did not answer in time' ELSE 'The AI stopped while working on this' END
+    ),
     finished_at = clock_timestamp(),
     announced_at = clock_timestamp()
-FROM over
-WHERE ai_runs.account_id = over.account_id
-  AND ai_runs.id = over.id
+FROM expired
+WHERE ai_runs.account_id = expired.account_id
+  AND ai_runs.id = expired.id
 RETURNING
     ai_runs.id,
     ai_runs.account_id,
@@ -86,9 +89,9 @@ RETURNING
     ai_runs.started_at,
     ai_runs.finished_at;
 
--- name: unannounced(limit, older_than_seconds)
--- Take ended runs whose worker was lost before it has emitted, or noted, their terminal event.
-WITH silent AS (
+-- name: take_unpublished(limit, older_than_seconds)
+-- Mark ended runs whose worker has not recorded the publication of their terminal event.
+WITH unpublished AS (
     SELECT account_id, id
     FROM ai_runs
     WHERE announced_at IS NULL
@@ -99,9 +102,9 @@ WITH silent AS (
 )
 UPDATE ai_runs
 SET announced_at = clock_timestamp()
-FROM silent
-WHERE ai_runs.account_id = silent.account_id
-  AND ai_runs.id = silent.id
+FROM unpublished
+WHERE ai_runs.account_id = unpublished.account_id
+  AND ai_runs.id = unpublished.id
 RETURNING
     ai_runs.id,
     ai_runs.account_id,
@@ -113,12 +116,12 @@ RETURNING
     ai_runs.started_at,
     ai_runs.finished_at;
 
--- name: depth()
--- How many runs are in each state before their end, and how old the oldest is.
+-- name: open_runs()
+-- Number of runs that have not ended and age of the oldest, by kind and status.
 SELECT
     kind,
     status,
-    count(*) AS jobs,
+    count(*) AS count,
     max(EXTRACT(epoch FROM clock_timestamp() - created_at))::float8 AS oldest_seconds
 FROM ai_runs
 WHERE announced_at IS NULL

@@ -1,5 +1,6 @@
--- name: claim(account_ids, run_ids, delivery, lease_seconds, turns, turn_length)
--- Begin a try of runs, with what it needs to know; no row for one that is being tried, has ended or is past its deadline.
+-- name: claim(account_ids, run_ids, delivery, lease_seconds, history_limit, history_characters)
+-- Claim runs, start an attempt of each and return what it needs. Runs that another worker has claimed, that have ended or
+-- that are past their deadline return no row.
 WITH named AS (
     SELECT account_id, id
     FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
@@ -15,7 +16,7 @@ WITH named AS (
       )
       AND (ai_runs.deadline_at IS NULL OR ai_runs.deadline_at > clock_timestamp())
     FOR UPDATE OF ai_runs SKIP LOCKED
-), job AS (
+), claimed AS (
     UPDATE ai_runs
     SET
         status = 'running',
@@ -39,32 +40,32 @@ WITH named AS (
         ai_runs.deadline_at
 )
 SELECT
-    job.account_id,
-    job.id,
-    job.kind,
-    job.attempts,
-    job.started_at,
-    EXTRACT(epoch FROM job.deadline_at - clock_timestamp())::float8 AS seconds_left,
+    claimed.account_id,
+    claimed.id,
+    claimed.kind,
+    claimed.attempts,
+    claimed.started_at,
+    EXTRACT(epoch FROM claimed.deadline_at - clock_timestamp())::float8 AS seconds_left,
     accounts.ai_provider AS provider,
     conversations.assigned_to,
     EXISTS (
         SELECT
         FROM messages AS later
-        WHERE later.account_id = job.account_id
-          AND later.conversation_id = job.conversation_id
-          AND later.seq > job.seq
+        WHERE later.account_id = claimed.account_id
+          AND later.conversation_id = claimed.conversation_id
+          AND later.seq > claimed.seq
           AND NOT later.private
           AND later.sender_type IN ('customer', 'agent')
-    ) AS overtaken,
+    ) AS has_newer_message,
     ARRAY(
-        SELECT jsonb_build_object('sender', earlier.sender_type, 'content', left(earlier.content, :turn_length))
+        SELECT jsonb_build_object('sender', earlier.sender_type, 'content', left(earlier.content, :history_characters))
         FROM messages AS earlier
-        WHERE earlier.account_id = job.account_id
-          AND earlier.conversation_id = job.conversation_id
-          AND earlier.seq < job.seq
+        WHERE earlier.account_id = claimed.account_id
+          AND earlier.conversation_id = claimed.conversation_id
+          AND earlier.seq < claimed.seq
           AND NOT earlier.private
         ORDER BY earlier.seq DESC
-        LIMIT :turns
+        LIMIT :history_limit
     ) AS history,
     messages.id AS message_id,
     messages.conversation_id AS message_conversation_id,
@@ -79,21 +80,34 @@ SELECT
     messages.private AS message_private,
     messages.client_message_id AS message_client_message_id,
     messages.created_at AS message_created_at
-FROM job
+FROM claimed
 JOIN accounts
-  ON accounts.account_id = job.account_id
+  ON accounts.account_id = claimed.account_id
 JOIN messages
-  ON messages.account_id = job.account_id
- AND messages.id = job.message_id
+  ON messages.account_id = claimed.account_id
+ AND messages.id = claimed.message_id
 JOIN conversations
-  ON conversations.account_id = job.account_id
- AND conversations.id = job.conversation_id
-ORDER BY job.id;
+  ON conversations.account_id = claimed.account_id
+ AND conversations.id = claimed.conversation_id
+ORDER BY claimed.id;
 
--- name: settle(account_ids, run_ids, attempts, statuses, outcomes, errors, delays, payloads, priorities, event_ids, draft_ids, quiet_seconds)
--- End tries, or hand their runs back to be tried later, with all that follows: result, priority, drafts asked for and made idle.
--- A draft that a newer message or an agent's reply has overtaken is superseded, whatever was found.
-WITH verdict AS (
+-- name: settle(results, quiet_seconds)
+-- Store the results of attempts, given as a JSON recordset, with everything that follows from them.
+--   result        the recordset, a row for each attempt
+--   held          lock the runs whose attempt is still running; another process has ended the others
+--   checked       add whether a newer public message exists
+--   decided       a draft run with a newer message is superseded, whatever its result is
+--   ended         update the runs: done, failed, or pending again after a delay
+--   stored        insert the payloads of done runs
+--   wanted        the new priority of each conversation, from its latest message in the batch
+--   unequal, reprioritized, event
+--                 lock and update the conversations whose priority changes, and log the change
+--   stale, superseded
+--                 lock and end the open draft runs for earlier messages than a classified one
+--   draft         create the draft run of a classified message, if it is the newest of an assigned conversation
+--   notified      wake the relay if runs are due
+-- Locks are taken in the order of the primary key, or skipped, so that batches cannot deadlock.
+WITH result AS (
     SELECT
         account_id,
         run_id,
@@ -102,41 +116,39 @@ WITH verdict AS (
         outcome,
         error,
         delay,
-        payload::jsonb AS payload,
+        payload,
         priority,
         event_id,
         draft_id
-    FROM unnest(
-        :account_ids::uuid[],
-        :run_ids::uuid[],
-        :attempts::integer[],
-        :statuses::text[],
-        :outcomes::text[],
-        :errors::text[],
-        :delays::float8[],
-        :payloads::text[],
-        :priorities::text[],
-        :event_ids::uuid[],
-        :draft_ids::uuid[]
-    ) AS verdict (
-        account_id, run_id, attempt, status, outcome, error, delay, payload, priority, event_id, draft_id
+    FROM json_to_recordset(:results::json) AS result (
+        account_id uuid,
+        run_id uuid,
+        attempt integer,
+        status text,
+        outcome text,
+        error text,
+        delay float8,
+        payload jsonb,
+        priority text,
+        event_id uuid,
+        draft_id uuid
     )
 ), held AS (
     SELECT
-        verdict.*,
+        result.*,
         ai_runs.conversation_id,
         ai_runs.message_id,
         ai_runs.seq,
         ai_runs.kind
-    FROM verdict
+    FROM result
     JOIN ai_runs
-      ON ai_runs.account_id = verdict.account_id
-     AND ai_runs.id = verdict.run_id
+      ON ai_runs.account_id = result.account_id
+     AND ai_runs.id = result.run_id
     WHERE ai_runs.status = 'running'
-      AND ai_runs.attempts = verdict.attempt
+      AND ai_runs.attempts = result.attempt
     ORDER BY ai_runs.account_id, ai_runs.id
     FOR UPDATE OF ai_runs SKIP LOCKED
-), tried AS (
+), checked AS (
     SELECT
         held.*,
         EXISTS (
@@ -147,9 +159,9 @@ WITH verdict AS (
               AND later.seq > held.seq
               AND NOT later.private
               AND later.sender_type IN ('customer', 'agent')
-        ) AS overtaken
+        ) AS has_newer_message
     FROM held
-), judged AS (
+), decided AS (
     SELECT
         account_id,
         run_id,
@@ -157,32 +169,32 @@ WITH verdict AS (
         message_id,
         seq,
         kind,
-        overtaken,
-        CASE WHEN kind = 'draft' AND overtaken THEN 'done' ELSE status END AS status,
-        CASE WHEN kind = 'draft' AND overtaken THEN 'superseded' ELSE outcome END AS outcome,
+        has_newer_message,
+        CASE WHEN kind = 'draft' AND has_newer_message THEN 'done' ELSE status END AS status,
+        CASE WHEN kind = 'draft' AND has_newer_message THEN 'superseded' ELSE outcome END AS outcome,
         error,
         delay,
         payload,
         priority,
         event_id,
         draft_id
-    FROM tried
+    FROM checked
 ), ended AS (
     UPDATE ai_runs
     SET
-        status = judged.status,
-        outcome = judged.outcome,
-        last_error = COALESCE(judged.error, last_error),
+        status = decided.status,
+        outcome = decided.outcome,
+        last_error = COALESCE(decided.error, last_error),
         available_at = CASE
-            WHEN judged.status = 'pending' THEN clock_timestamp() + make_interval(secs => judged.delay)
+            WHEN decided.status = 'pending' THEN clock_timestamp() + make_interval(secs => decided.delay)
             ELSE available_at
         END,
-        published_at = CASE WHEN judged.status = 'pending' THEN NULL ELSE published_at END,
-        lease_until = CASE WHEN judged.status = 'pending' THEN NULL ELSE lease_until END,
-        finished_at = CASE WHEN judged.status = 'pending' THEN NULL ELSE clock_timestamp() END
-    FROM judged
-    WHERE ai_runs.account_id = judged.account_id
-      AND ai_runs.id = judged.run_id
+        published_at = CASE WHEN decided.status = 'pending' THEN NULL ELSE published_at END,
+        lease_until = CASE WHEN decided.status = 'pending' THEN NULL ELSE lease_until END,
+        finished_at = CASE WHEN decided.status = 'pending' THEN NULL ELSE clock_timestamp() END
+    FROM decided
+    WHERE ai_runs.account_id = decided.account_id
+      AND ai_runs.id = decided.run_id
     RETURNING
         ai_runs.id,
         ai_runs.account_id,
@@ -194,16 +206,16 @@ WITH verdict AS (
         ai_runs.last_error,
         ai_runs.started_at,
         ai_runs.finished_at
-), result AS (
+), stored AS (
     INSERT INTO ai_results (account_id, run_id, kind, payload)
     SELECT account_id, run_id, kind, payload
-    FROM judged
+    FROM decided
     WHERE payload IS NOT NULL
       AND outcome <> 'superseded'
     ON CONFLICT (account_id, run_id) DO NOTHING
 ), wanted AS (
     SELECT DISTINCT ON (account_id, conversation_id) account_id, conversation_id, priority, event_id
-    FROM judged
+    FROM decided
     WHERE priority IS NOT NULL
     ORDER BY account_id, conversation_id, seq DESC
 ), unequal AS (
@@ -220,7 +232,7 @@ WITH verdict AS (
     WHERE conversations.priority <> wanted.priority
     ORDER BY conversations.account_id, conversations.id
     FOR NO KEY UPDATE OF conversations
-), changed AS (
+), reprioritized AS (
     UPDATE conversations
     SET priority = unequal.new
     FROM unequal
@@ -232,24 +244,24 @@ WITH verdict AS (
     FROM unequal
 ), stale AS (
     SELECT ai_runs.account_id, ai_runs.id
-    FROM judged
+    FROM decided
     JOIN ai_runs
-      ON ai_runs.account_id = judged.account_id
-     AND ai_runs.conversation_id = judged.conversation_id
-    WHERE judged.kind = 'classification'
-      AND judged.status = 'done'
+      ON ai_runs.account_id = decided.account_id
+     AND ai_runs.conversation_id = decided.conversation_id
+    WHERE decided.kind = 'classification'
+      AND decided.status = 'done'
       AND ai_runs.announced_at IS NULL
       AND ai_runs.kind = 'draft'
       AND ai_runs.status IN ('pending', 'published', 'running')
-      AND ai_runs.seq < judged.seq
+      AND ai_runs.seq < decided.seq
     ORDER BY ai_runs.account_id, ai_runs.id
     FOR UPDATE OF ai_runs SKIP LOCKED
 ), superseded AS (
     UPDATE ai_runs
     SET status = 'done', outcome = 'superseded', finished_at = clock_timestamp()
-    FROM (SELECT DISTINCT account_id, id FROM stale) AS one
-    WHERE ai_runs.account_id = one.account_id
-      AND ai_runs.id = one.id
+    FROM (SELECT DISTINCT account_id, id FROM stale) AS outdated
+    WHERE ai_runs.account_id = outdated.account_id
+      AND ai_runs.id = outdated.id
     RETURNING
         ai_runs.id,
         ai_runs.account_id,
@@ -264,49 +276,49 @@ WITH verdict AS (
 ), draft AS (
     INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind, available_at)
     SELECT
-        judged.account_id,
-        judged.draft_id,
-        judged.conversation_id,
-        judged.message_id,
-        judged.seq,
+        decided.account_id,
+        decided.draft_id,
+        decided.conversation_id,
+        decided.message_id,
+        decided.seq,
         'draft',
         messages.created_at + make_interval(secs => :quiet_seconds)
-    FROM judged
+    FROM decided
     JOIN messages
-      ON messages.account_id = judged.account_id
-     AND messages.id = judged.message_id
+      ON messages.account_id = decided.account_id
+     AND messages.id = decided.message_id
     JOIN conversations
-      ON conversations.account_id = judged.account_id
-     AND conversations.id = judged.conversation_id
-    WHERE judged.kind = 'classification'
-      AND judged.status = 'done'
-      AND NOT judged.overtaken
+      ON conversations.account_id = decided.account_id
+     AND conversations.id = decided.conversation_id
+    WHERE decided.kind = 'classification'
+      AND decided.status = 'done'
+      AND NOT decided.has_newer_message
       AND conversations.assigned_to IS NOT NULL
     ON CONFLICT (account_id, message_id, kind) DO NOTHING
     RETURNING id
-), woken AS (
-    SELECT pg_notify('hummdesk_runs', '') AS notified
+), notified AS (
+    SELECT pg_notify('hummdesk_runs', '') AS sent
     WHERE EXISTS (SELECT FROM draft)
        OR EXISTS (SELECT FROM ended WHERE status = 'pending')
 )
 SELECT
-    told.*,
+    settled.*,
     EXISTS (
         SELECT
         FROM unequal
-        WHERE unequal.account_id = told.account_id
-          AND unequal.id = told.conversation_id
+        WHERE unequal.account_id = settled.account_id
+          AND unequal.id = settled.conversation_id
     ) AS reprioritized,
-    (SELECT count(notified) FROM woken) AS woken
+    (SELECT count(sent) FROM notified) AS notified
 FROM (
     SELECT * FROM ended
     UNION ALL
     SELECT * FROM superseded
-) AS told
-ORDER BY told.message_id, told.id;
+) AS settled
+ORDER BY settled.message_id, settled.id;
 
--- name: hand_back(account_ids, run_ids, delivery)
--- End the leases of runs that a delivery has claimed whose worker is gone: the relay has them tried again.
+-- name: release(account_ids, run_ids, delivery)
+-- End the leases of runs that a delivery has claimed whose worker is lost: the relay sends them again.
 UPDATE ai_runs
 SET lease_until = clock_timestamp()
 FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)
@@ -316,9 +328,9 @@ WHERE ai_runs.account_id = named.account_id
   AND ai_runs.claimed_by = :delivery
 RETURNING ai_runs.id;
 
--- name: announced(account_ids, run_ids)
--- Note that the terminal events of ended runs have been emitted.
--- With «announced_at IS NULL» the plan would rather look through all open runs of an account, for each of these.
+-- name: mark_published(account_ids, run_ids)
+-- Record that the terminal events of ended runs are published.
+-- COALESCE keeps the planner from using the index of open runs, which would read all those of the account for each row.
 UPDATE ai_runs
 SET announced_at = clock_timestamp()
 FROM unnest(:account_ids::uuid[], :run_ids::uuid[]) AS named (account_id, id)

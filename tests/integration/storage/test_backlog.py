@@ -10,7 +10,7 @@ import pytest
 from hummdesk.core.ids import new_id
 from hummdesk.storage import database, run_dispatch, runs
 from hummdesk.storage.database import Database, Transaction
-from hummdesk.storage.runs import Verdict
+from hummdesk.storage.runs import AttemptResult
 
 WAITING = 3_000
 TOGETHER = 50
@@ -56,15 +56,15 @@ class WorkerContext:
         """Take the next runs to their end; what each step has read of the table of runs."""
         found: dict[str, int] = {}
         async with self.relay.everywhere() as tx, counted(tx, found, "published"):
-            due = await run_dispatch.publishable(tx, TOGETHER, lease_seconds=30, deadline_seconds=60)
+            due = await run_dispatch.take_due(tx, TOGETHER, lease_seconds=30, deadline_seconds=60)
         refs = [(job.account_id, job.id) for job in due]
         async with self.tx() as tx, counted(tx, found, "claimed"):
-            claimed = await runs.claim(tx, refs, delivery=new_id(), lease_seconds=30, turns=6)
-        verdicts = [Verdict(job=job, status="done", outcome="done", payload={}) for job in claimed]
+            claimed = await runs.claim(tx, refs, delivery=new_id(), lease_seconds=30, history_limit=6)
+        verdicts = [AttemptResult(run=job, status="done", outcome="done", payload={}) for job in claimed]
         async with self.tx() as tx, counted(tx, found, "settled"):
             settled = await runs.settle(tx, verdicts, quiet_seconds=0)
         async with self.tx() as tx, counted(tx, found, "announced"):
-            assert await runs.announced(tx, [one.ref for one in settled.ended]) == TOGETHER
+            assert await runs.mark_published(tx, [one.key for one in settled.ended]) == TOGETHER
         return found
 
 

@@ -24,7 +24,7 @@ async def assign(desk: WorkerContext) -> None:
         )
 
 
-async def drafting(desk: WorkerContext) -> runs.Job:
+async def drafting(desk: WorkerContext) -> runs.ClaimedRun:
     """A claimed draft on a message that has just been classified."""
     await assign(desk)
     assert await desk.end(await desk.running())
@@ -53,7 +53,7 @@ async def test_a_draft_is_asked_for_in_an_assigned_conversation_and_wakes_the_re
 async def test_a_draft_waits_for_the_customer_to_go_on(desk: WorkerContext) -> None:
     await assign(desk)
     job = await desk.running()
-    await desk.settle(runs.Verdict(job=job, status="done", outcome="done"), quiet_seconds=60)
+    await desk.settle(runs.AttemptResult(run=job, status="done", outcome="done"), quiet_seconds=60)
     assert await desk.publish() == []
     query = "SELECT available_at - (SELECT created_at FROM messages) = '60 s' FROM ai_runs WHERE kind = 'draft'"
     assert await desk.account.execute(query) == [(True,)]
@@ -75,9 +75,9 @@ async def test_only_the_last_word_is_answered(desk: WorkerContext) -> None:
 async def test_a_newer_message_ends_the_draft_that_waits(desk: WorkerContext) -> None:
     await assign(desk)
     job = await desk.running()
-    await desk.settle(runs.Verdict(job=job, status="done", outcome="done"), quiet_seconds=60)
+    await desk.settle(runs.AttemptResult(run=job, status="done", outcome="done"), quiet_seconds=60)
     newer = await desk.running()
-    settled = await desk.settle(runs.Verdict(job=newer, status="done", outcome="done"), quiet_seconds=60)
+    settled = await desk.settle(runs.AttemptResult(run=newer, status="done", outcome="done"), quiet_seconds=60)
     ended = {(one.kind, one.message_id): one.outcome for one in settled.ended}
     assert ended == {("draft", job.message.id): "superseded", ("classification", newer.message.id): "done"}
 
@@ -85,7 +85,7 @@ async def test_a_newer_message_ends_the_draft_that_waits(desk: WorkerContext) ->
 async def test_a_newer_message_ends_the_draft_that_is_being_made(desk: WorkerContext) -> None:
     draft = await drafting(desk)
     newer = await desk.running()
-    settled = await desk.settle(runs.Verdict(job=newer, status="done", outcome="done"))
+    settled = await desk.settle(runs.AttemptResult(run=newer, status="done", outcome="done"))
     assert draft.id in {one.id for one in settled.ended}
     assert not await desk.end(draft, payload={"n": 1})
     assert await desk.account.execute("SELECT FROM ai_results") == []
@@ -95,7 +95,7 @@ async def test_a_newer_message_ends_the_draft_that_is_being_made(desk: WorkerCon
 async def test_a_draft_that_was_overtaken_is_superseded(desk: WorkerContext, sender: str) -> None:
     draft = await drafting(desk)
     await desk.account.send(getattr(desk.account, sender))
-    settled = await desk.settle(runs.Verdict(job=draft, status="done", outcome="done", payload={"n": 1}))
+    settled = await desk.settle(runs.AttemptResult(run=draft, status="done", outcome="done", payload={"n": 1}))
     assert [(one.id, one.outcome) for one in settled.ended] == [(draft.id, "superseded")]
     assert await desk.account.execute("SELECT FROM ai_results") == []
 
@@ -103,5 +103,5 @@ async def test_a_draft_that_was_overtaken_is_superseded(desk: WorkerContext, sen
 async def test_a_note_overtakes_nothing(desk: WorkerContext) -> None:
     draft = await drafting(desk)
     await desk.account.send(desk.account.agent, private=True)
-    settled = await desk.settle(runs.Verdict(job=draft, status="done", outcome="done", payload={"n": 1}))
+    settled = await desk.settle(runs.AttemptResult(run=draft, status="done", outcome="done", payload={"n": 1}))
     assert [one.outcome for one in settled.ended] == ["done"]

@@ -36,7 +36,7 @@ async def test_the_deadline_runs_from_the_first_publication(desk: WorkerContext)
 async def test_two_relays_do_not_publish_the_same(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     async with desk.everywhere() as first:
-        assert len(await run_dispatch.publishable(first, 10, **TERMS)) == 1
+        assert len(await run_dispatch.take_due(first, 10, **TERMS)) == 1
         assert await desk.publish() == []
 
 
@@ -50,7 +50,7 @@ async def test_what_is_published_in_vain_comes_again(desk: WorkerContext) -> Non
 async def test_the_relay_knows_when_the_next_run_is_due(desk: WorkerContext) -> None:
     async def due() -> float | None:
         async with desk.everywhere() as tx:
-            return await run_dispatch.next_due(tx)
+            return await run_dispatch.seconds_until_due(tx)
 
     assert await due() is None
     job = await desk.running()
@@ -80,7 +80,7 @@ async def test_a_job_knows_what_its_worker_needs(desk: WorkerContext) -> None:
         ("customer", "Hello"),
         ("agent", "How can I help?"),
     ]
-    assert (early.history, early.overtaken, job.overtaken) == ((), True, False)
+    assert (early.history, early.has_newer_message, job.has_newer_message) == ((), True, False)
 
 
 async def test_a_second_delivery_does_nothing(desk: WorkerContext) -> None:
@@ -131,9 +131,7 @@ async def test_a_delivery_that_comes_again_gives_back_what_it_had_claimed(desk: 
     [job] = await desk.claim(mine.id, delivery=delivery)
     await desk.claim(other.id)
     async with desk.tx() as tx:
-        assert (
-            await runs.hand_back(tx, [(desk.account.id, mine.id), (desk.account.id, other.id)], delivery=delivery) == 1
-        )
+        assert await runs.release(tx, [(desk.account.id, mine.id), (desk.account.id, other.id)], delivery=delivery) == 1
     assert [(ref.id, ref.attempts) for ref in await desk.publish()] == [(job.id, 1)]
 
 
@@ -155,9 +153,9 @@ async def test_runs_of_several_accounts_end_together(desk: WorkerContext) -> Non
     async with desk.worker.accounts([desk.account.id, other.id]) as tx:
         claimed = await claim(tx, *refs)
         assert {job.account_id for job in claimed} == {desk.account.id, other.id}
-        verdicts = [runs.Verdict(job=job, status="done", outcome="done", payload={"n": 1}) for job in claimed]
+        verdicts = [runs.AttemptResult(run=job, status="done", outcome="done", payload={"n": 1}) for job in claimed]
         settled = await runs.settle(tx, verdicts, quiet_seconds=0)
-    assert {ended.ref for ended in settled.ended} == set(refs)
+    assert {ended.key for ended in settled.ended} == set(refs)
     assert await desk.account.execute("SELECT count(DISTINCT account_id) FROM ai_results") == [(2,)]
 
 
@@ -182,23 +180,23 @@ async def test_a_failed_run_is_announced_by_who_failed_it(desk: WorkerContext) -
     job = await desk.running()
     assert not await desk.announced(job)
     assert await desk.fail(job)
-    assert await desk.unannounced(older_than_seconds=60) == []
+    assert await desk.take_unpublished(older_than_seconds=60) == []
     assert await desk.announced(job)
     assert not await desk.announced(job)
-    assert await desk.unannounced() == []
+    assert await desk.take_unpublished() == []
 
 
 async def test_what_ended_in_silence_is_announced_by_the_relay_once(desk: WorkerContext) -> None:
     job = await desk.running()
     assert await desk.end(job, "abstained")
     async with desk.everywhere() as tx:
-        assert len(await run_dispatch.unannounced(tx, 10, older_than_seconds=0)) == 1
+        assert len(await run_dispatch.take_unpublished(tx, 10, older_than_seconds=0)) == 1
         await tx.rollback()  # as when it could not be emitted
-    [ended] = await desk.unannounced()
+    [ended] = await desk.take_unpublished()
     assert (ended.id, ended.account_id, ended.kind) == (job.id, desk.account.id, "classification")
     assert (ended.conversation_id, ended.message_id) == (desk.account.conversation, job.message.id)
     assert (ended.outcome, ended.last_error, ended.started_at) == ("abstained", None, job.started_at)
-    assert await desk.unannounced() == []
+    assert await desk.take_unpublished() == []
 
 
 async def test_past_the_deadline_a_run_has_failed(desk: WorkerContext) -> None:
@@ -208,7 +206,7 @@ async def test_past_the_deadline_a_run_has_failed(desk: WorkerContext) -> None:
     [ended] = await desk.expire()
     assert (ended.id, ended.outcome, ended.last_error) == (job.id, None, "The AI did not answer in time")
     assert not await desk.end(job)
-    assert await desk.expire() == await desk.unannounced() == await desk.publish() == []
+    assert await desk.expire() == await desk.take_unpublished() == await desk.publish() == []
 
 
 async def test_past_the_deadline_nobody_begins(desk: WorkerContext) -> None:
@@ -242,12 +240,12 @@ async def test_a_result_is_kept_with_the_end_of_its_run(desk: WorkerContext) -> 
 
 async def test_a_sure_finding_sets_the_priority_and_is_logged(desk: WorkerContext) -> None:
     job = await desk.running()
-    settled = await desk.settle(runs.Verdict(job=job, status="done", outcome="done", priority="urgent"))
+    settled = await desk.settle(runs.AttemptResult(run=job, status="done", outcome="done", priority="urgent"))
     assert settled.reprioritized == {(desk.account.id, desk.account.conversation)}
     assert (await desk.account.see(desk.account.agent)).priority == "urgent"
     assert (await desk.account.log())[-1] == ("priority_changed", "system", {"from": "medium", "to": "urgent"})
     again = await desk.running()
-    settled = await desk.settle(runs.Verdict(job=again, status="done", outcome="done", priority="urgent"))
+    settled = await desk.settle(runs.AttemptResult(run=again, status="done", outcome="done", priority="urgent"))
     assert settled.reprioritized == set()
 
 
@@ -265,23 +263,23 @@ async def test_the_depth_counts_what_has_not_ended(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
     await desk.account.send(desk.account.customer)
     async with desk.everywhere() as tx:
-        depth = {(one.kind, one.status): one for one in await run_dispatch.depth(tx)}
-    assert {place: one.jobs for place, one in depth.items()} == {
+        depth = {(one.kind, one.status): one for one in await run_dispatch.open_runs(tx)}
+    assert {place: one.count for place, one in depth.items()} == {
         ("classification", "running"): 1,
         ("classification", "pending"): 2,
     }
     assert all(0 < one.oldest_seconds < 5 for one in depth.values())
     await desk.end(job)
     async with desk.everywhere() as tx:
-        assert [one.status for one in await run_dispatch.depth(tx)] == ["pending"]
+        assert [one.status for one in await run_dispatch.open_runs(tx)] == ["pending"]
 
 
 async def test_a_run_of_another_account_is_out_of_reach(desk: WorkerContext) -> None:
     job = await desk.running()
-    verdict = runs.Verdict(job=job, status="done", outcome="done", payload={})
+    verdict = runs.AttemptResult(run=job, status="done", outcome="done", payload={})
     async with desk.worker.accounts([new_id()]) as tx:
-        assert await claim(tx, job.ref) == []
+        assert await claim(tx, job.key) == []
         assert (await runs.settle(tx, [verdict], quiet_seconds=0)).ended == []
-        assert await runs.announced(tx, [job.ref]) == 0
+        assert await runs.mark_published(tx, [job.key]) == 0
     async with desk.account.app.accounts([desk.account.id]) as tx:  # whose role has no part in this
         assert (await runs.settle(tx, [verdict], quiet_seconds=0)).ended == []

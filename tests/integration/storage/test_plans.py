@@ -4,6 +4,7 @@ Both kinds of plan are looked at: PostgreSQL takes the generic one when a statem
 """
 
 import hashlib
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -123,11 +124,11 @@ def items(sender: Person, *conversations: UUID, **more: Any) -> dict[str, Any]:
     return {"items": joined([Outgoing.of(sender, send) for send in sends])}
 
 
-def verdicts(run_id: UUID) -> dict[str, Any]:
-    """The parameters that end one classification."""
-    given = {"attempts": 1, "statuses": "done", "outcomes": "done", "errors": None, "delays": 0.0, "payloads": "{}"}
-    given |= {"priorities": "urgent", "event_ids": new_id(), "draft_ids": new_id(), "account_ids": ACCOUNT}
-    return {name: [value] for name, value in (given | {"run_ids": run_id}).items()} | {"quiet_seconds": 2.0}
+def attempt_results(run_id: UUID) -> dict[str, Any]:
+    """The parameters that end one classification run."""
+    record = {"account_id": str(ACCOUNT), "run_id": str(run_id), "attempt": 1, "status": "done", "outcome": "done"}
+    record |= {"delay": 0.0, "payload": {}, "priority": "urgent", "event_id": str(new_id()), "draft_id": str(new_id())}
+    return {"results": json.dumps([record]), "quiet_seconds": 2.0}
 
 
 OPEN = 1_000
@@ -211,9 +212,9 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
     ("outbox.add", {"id": new_id(), "conversation_id": new_id(), "seq": 0}, 0),
     ("outbox.message", {"id": md5(f"{BUSY}/9")}, 1),
-    ("outbox.forget", {"account_ids": [ACCOUNT] * 100, "ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
+    ("outbox.remove", {"account_ids": [ACCOUNT] * 100, "ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
     ("outbox.overdue", {"older_than_seconds": 0.0, "limit": 100}, 0),
-    ("outbox.depth", {}, 0),
+    ("outbox.backlog", {}, 0),
     ("activity.stored", {"since": UUID("fe" + 30 * "0"), "until": UUID("ff" + 30 * "0")}, 400),
     ("activity.runs", EVER | {"most": MOST_RUNS}, MOST_RUNS),
     ("activity.failures", EVER | {"most": MOST_RUNS, "shown": 10}, MOST_RUNS),
@@ -243,27 +244,27 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     (
         "runs.claim",
         {"account_ids": [ACCOUNT], "run_ids": [PENDING], "delivery": new_id(), "lease_seconds": 30.0}
-        | {"turns": 5, "turn_length": 100},
+        | {"history_limit": 5, "history_characters": 100},
         12,
     ),
-    ("runs.settle", verdicts(RUNNING), 12),
-    ("runs.hand_back", {"account_ids": [ACCOUNT], "run_ids": [RUNNING], "delivery": new_id()}, 1),
-    ("runs.announced", {"account_ids": [ACCOUNT], "run_ids": [SILENT]}, 1),
+    ("runs.settle", attempt_results(RUNNING), 12),
+    ("runs.release", {"account_ids": [ACCOUNT], "run_ids": [RUNNING], "delivery": new_id()}, 1),
+    ("runs.mark_published", {"account_ids": [ACCOUNT], "run_ids": [SILENT]}, 1),
     ("results.result", {"run_id": DONE}, 1),
-    ("results.latest", {"conversation_id": md5("2conversation7"), "among": 50}, 30),
-    ("run_dispatch.publishable", {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0}, OPEN),
-    ("run_dispatch.republishable", {"limit": 100, "lease_seconds": 30.0, "max_attempts": 4}, OPEN),
-    ("run_dispatch.next_due", {}, OPEN),
-    ("run_dispatch.expired", {"limit": 100, "max_attempts": 1}, OPEN),
-    ("run_dispatch.unannounced", {"limit": 100, "older_than_seconds": 0.0}, OPEN),
-    ("run_dispatch.depth", {}, OPEN),
+    ("results.latest", {"conversation_id": md5("2conversation7"), "recent_messages": 50}, 30),
+    ("run_dispatch.take_due", {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0}, OPEN),
+    ("run_dispatch.take_lost", {"limit": 100, "lease_seconds": 30.0, "max_attempts": 4}, OPEN),
+    ("run_dispatch.seconds_until_due", {}, OPEN),
+    ("run_dispatch.fail_expired", {"limit": 100, "max_attempts": 1}, OPEN),
+    ("run_dispatch.take_unpublished", {"limit": 100, "older_than_seconds": 0.0}, OPEN),
+    ("run_dispatch.open_runs", {}, OPEN),
 ]
 ROLES = {
     "runs": "worker",
     "run_dispatch": "relay",
     "outbox.overdue": "relay",
-    "outbox.depth": "relay",
-    "outbox.forget": "writer",
+    "outbox.backlog": "relay",
+    "outbox.remove": "writer",
     "messages.write": "writer",
     "past_answers.waiting": "relay",
 }

@@ -32,51 +32,51 @@ class WorkerContext:
     def tx(self) -> AbstractAsyncContextManager[Transaction]:
         return self.worker.accounts([self.account.id])
 
-    async def publish(self) -> list[run_dispatch.RunRef]:
+    async def publish(self) -> list[run_dispatch.DueRun]:
         """What is due, or was lost."""
         async with self.everywhere() as tx:
             return [
-                *await run_dispatch.publishable(tx, 10, **TERMS),
-                *await run_dispatch.republishable(tx, 10, lease_seconds=30, max_attempts=MAX_ATTEMPTS),
+                *await run_dispatch.take_due(tx, 10, **TERMS),
+                *await run_dispatch.take_lost(tx, 10, lease_seconds=30, max_attempts=MAX_ATTEMPTS),
             ]
 
-    async def claim(self, *run_ids: UUID, delivery: UUID | None = None) -> list[runs.Job]:
+    async def claim(self, *run_ids: UUID, delivery: UUID | None = None) -> list[runs.ClaimedRun]:
         async with self.tx() as tx:
             return await claim(tx, *((self.account.id, run_id) for run_id in run_ids), delivery=delivery)
 
-    async def running(self) -> runs.Job:
+    async def running(self) -> runs.ClaimedRun:
         """A run that somebody has asked for and a worker has just claimed."""
         await self.account.send(self.account.customer)
         [ref] = await self.publish()
         [job] = await self.claim(ref.id)
         return job
 
-    async def settle(self, *verdicts: runs.Verdict, quiet_seconds: float = 0) -> runs.Settled:
+    async def settle(self, *verdicts: runs.AttemptResult, quiet_seconds: float = 0) -> runs.Settlement:
         async with self.tx() as tx:
             return await runs.settle(tx, verdicts, quiet_seconds=quiet_seconds)
 
-    async def end(self, job: runs.Job, outcome: RunOutcome = "done", **more: Any) -> bool:
-        settled = await self.settle(runs.Verdict(job=job, status="done", outcome=outcome, **more))
+    async def end(self, job: runs.ClaimedRun, outcome: RunOutcome = "done", **more: Any) -> bool:
+        settled = await self.settle(runs.AttemptResult(run=job, status="done", outcome=outcome, **more))
         return job.id in {ended.id for ended in settled.ended}
 
-    async def fail(self, job: runs.Job) -> bool:
-        return bool((await self.settle(runs.Verdict(job=job, status="failed", error="no answer"))).ended)
+    async def fail(self, job: runs.ClaimedRun) -> bool:
+        return bool((await self.settle(runs.AttemptResult(run=job, status="failed", error="no answer"))).ended)
 
-    async def retry(self, job: runs.Job, delay_seconds: float) -> bool:
-        verdict = runs.Verdict(job=job, status="pending", error="429", delay_seconds=delay_seconds)
-        return job.id in (await self.settle(verdict)).again
+    async def retry(self, job: runs.ClaimedRun, delay_seconds: float) -> bool:
+        verdict = runs.AttemptResult(run=job, status="pending", error="429", delay_seconds=delay_seconds)
+        return job.id in (await self.settle(verdict)).retried
 
-    async def announced(self, job: runs.Job) -> int:
+    async def announced(self, job: runs.ClaimedRun) -> int:
         async with self.tx() as tx:
-            return await runs.announced(tx, [job.ref])
+            return await runs.mark_published(tx, [job.key])
 
-    async def expire(self) -> list[runs.Ended]:
+    async def expire(self) -> list[runs.EndedRun]:
         async with self.everywhere() as tx:
-            return await run_dispatch.expired(tx, 10, max_attempts=MAX_ATTEMPTS)
+            return await run_dispatch.fail_expired(tx, 10, max_attempts=MAX_ATTEMPTS)
 
-    async def unannounced(self, *, older_than_seconds: float = 0) -> list[runs.Ended]:
+    async def take_unpublished(self, *, older_than_seconds: float = 0) -> list[runs.EndedRun]:
         async with self.everywhere() as tx:
-            return await run_dispatch.unannounced(tx, 10, older_than_seconds=older_than_seconds)
+            return await run_dispatch.take_unpublished(tx, 10, older_than_seconds=older_than_seconds)
 
     async def later(self, column: str) -> None:
         """Let the time in this column pass."""
@@ -84,8 +84,8 @@ class WorkerContext:
         await self.account.execute(statement.as_string())
 
 
-async def claim(tx: Transaction, *refs: runs.Ref, delivery: UUID | None = None) -> list[runs.Job]:
-    return await runs.claim(tx, refs, delivery=delivery or new_id(), lease_seconds=30, turns=5)
+async def claim(tx: Transaction, *refs: runs.RunKey, delivery: UUID | None = None) -> list[runs.ClaimedRun]:
+    return await runs.claim(tx, refs, delivery=delivery or new_id(), lease_seconds=30, history_limit=5)
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from hummdesk.dev import redis
 from hummdesk.dev.process import Process
 from hummdesk.storage import runs as jobs
 from hummdesk.storage.database import Database
-from hummdesk.storage.runs import Verdict
+from hummdesk.storage.runs import AttemptResult
 from tests.conftest import Servers, make_reachable_directory
 from tests.system.tasks.conftest import Pipeline, hurried, pipeline_of
 
@@ -168,11 +168,11 @@ async def test_an_end_that_its_worker_did_not_live_to_tell_is_told_by_the_relay(
     worker = Database(pipeline.settings.postgres, role="hummdesk_worker", size=1, timeout=5)
     await worker.open()
     async with worker.accounts([account_id := pipeline.customer.account_id]) as tx:
-        [job] = await jobs.claim(tx, [(account_id, run)], delivery=new_id(), lease_seconds=60, turns=0)
+        [job] = await jobs.claim(tx, [(account_id, run)], delivery=new_id(), lease_seconds=60, history_limit=0)
         verdict = (
-            Verdict(job=job, status="done", outcome="done", payload=found)
+            AttemptResult(run=job, status="done", outcome="done", payload=found)
             if outcome == "done"
-            else Verdict(job=job, status="failed", error="The AI run failed")
+            else AttemptResult(run=job, status="failed", error="The AI run failed")
         )
         await jobs.settle(tx, [verdict], quiet_seconds=0)
     await worker.close()
