@@ -53,8 +53,9 @@ fit: $(READY) ## fit the embedded AI to training/examples again
 	@$(BIN)/python -m training.fitting
 
 lock: $(READY) ## compile the requirements from pyproject.toml (ARGS=--upgrade for newer ones)
-	@$(LOCK) --output-file requirements.txt $(ARGS)
-	@$(LOCK) --output-file requirements-dev.txt --extra dev --constraint requirements.txt $(ARGS)
+	@$(LOCK) --output-file requirements.txt --extra all $(ARGS)
+	@$(LOCK) --output-file requirements-run.txt --extra up --constraint requirements.txt $(ARGS)
+	@$(LOCK) --output-file requirements-dev.txt --extra dev --constraint requirements-run.txt $(ARGS)
 
 clean: ## remove .venv, the built pages and caches; the data of `make run` in .hummdesk stays
 	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \

@@ -1,1 +1,3 @@
-"""The real-time heart of a customer-support desk."""
+"""HummDesk, the real-time server of a customer support desk."""
+
+__version__ = "0.2.0"

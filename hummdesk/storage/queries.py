@@ -5,7 +5,15 @@ from typing import Any
 
 import aiosql
 
-SQL = Path(__file__).resolve().parents[2] / "sql"
+
+def _sql_directory() -> Path:
+    """Return the directory of the SQL files: in the package of an installed wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "sql"
+    return installed if installed.is_dir() else package.parent / "sql"
+
+
+SQL = _sql_directory()
 
 
 def load(noun: str) -> Any:
