@@ -3,20 +3,15 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hummdesk.engine.parcel import Parcel
-from hummdesk.engine.ring import BUFFER_BYTES, Ring, ring_if_any
 
 if TYPE_CHECKING:
     from hummdesk.engine.session import Session
     from hummdesk.engine.websocket import Wire
 
 Audience = list["Session"]
-
-MANY = 16
-"""To so many sessions by one system call, where there is one that does it."""
 
 
 class Outbox:
@@ -43,7 +38,7 @@ class Outbox:
             self._write(audience, parcels)
 
     def _write(self, audience: Audience, parcels: Sequence[Parcel]) -> None:
-        """The inner loop of every fan-out: in one system call all sessions in which nothing waits, if that can be."""
+        """The inner loop of every fan-out: directly to all sessions with an empty write buffer."""
         frames = parcels[0].frame if len(parcels) == 1 else b"".join([parcel.frame for parcel in parcels])
         sessions, wires = [], []
         for session in audience:
@@ -52,18 +47,8 @@ class Outbox:
             else:
                 sessions.append(session)
                 wires.append(wire)
-        for place, sent in self._send(wires, frames):
+        for place, sent in _send_each(wires, frames):
             sessions[place].put_rest(frames[sent:])
-
-    def _send(self, wires: "list[Wire]", frames: bytes) -> Iterable[tuple[int, int]]:
-        """Who has not taken all of it, by place, and the bytes that were."""
-        if len(wires) < MANY or len(frames) > BUFFER_BYTES or self._ring is None:
-            return _send_each(wires, frames)
-        return self._ring.send([wire.fileno() for wire in wires], frames).items()
-
-    @cached_property
-    def _ring(self) -> Ring | None:
-        return ring_if_any()
 
 
 def _shared(waiting: list[tuple[Audience, Parcel]]) -> Iterable[tuple[tuple[Parcel, ...], Audience]]:
