@@ -1,8 +1,29 @@
-"""Engine.IO and Socket.IO on Sanic. Nothing here knows HummDesk."""
+"""Engine.IO v4 and Socket.IO v5 servers for Sanic, compatible with python-engineio and python-socketio.
+
+Session handling, heartbeats, WebSockets and write coalescing are implemented here; handlers, rooms, namespaces and
+acknowledgements have the interface of python-socketio. The package depends on nothing else of HummDesk.
+
+    from sanic import Sanic
+
+    from hummdesk.engine import SocketIOServer
+
+    app = Sanic("chat")
+    server = SocketIOServer()
+    server.attach(app)
+
+    @server.on("join")
+    async def join(sid: str, room: str) -> str:
+        await server.enter_room(sid, room)
+        server.deliver("joined", {"sid": sid}, rooms=[room])
+        return "ok"
+
+    if __name__ == "__main__":
+        app.run(port=8000, single_process=True)
+"""
 
 from hummdesk.engine.engine_io import EngineIOServer
-from hummdesk.engine.packet import Unreadable
-from hummdesk.engine.recovery import Claim, Missed, Return
+from hummdesk.engine.packet import UnparsedPayload
+from hummdesk.engine.recovery import MissedEvent, Recovery, RecoveryRequest
 from hummdesk.engine.socket_io import SocketIOServer
 
-__all__ = ["Claim", "EngineIOServer", "Missed", "Return", "SocketIOServer", "Unreadable"]
+__all__ = ["EngineIOServer", "MissedEvent", "Recovery", "RecoveryRequest", "SocketIOServer", "UnparsedPayload"]

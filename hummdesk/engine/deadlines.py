@@ -1,4 +1,4 @@
-"""Timers for thousands of sessions that all wait equally long."""
+"""Timers for thousands of objects that share one delay."""
 
 import asyncio
 from collections.abc import Callable, Hashable
@@ -8,17 +8,17 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 PRECISION_SECONDS = 0.02
-"""Deadlines that are closer together than this are met together."""
+"""Deadlines that are closer together than this expire together."""
 
 
 class Deadlines(Generic[Key]):
-    """One timer of the event loop for everything that expires after the same delay: what started first is due first."""
+    """One timer of the event loop for all keys with the same delay; keys expire in the order of their start."""
 
-    __slots__ = ("_due", "_expired", "_seconds", "_timer")
+    __slots__ = ("_due", "_on_expired", "_seconds", "_timer")
 
-    def __init__(self, seconds: float, expired: Callable[[Key], None]) -> None:
+    def __init__(self, seconds: float, on_expired: Callable[[Key], None]) -> None:
         self._seconds = seconds
-        self._expired = expired
+        self._on_expired = on_expired
         self._due: dict[Key, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -26,12 +26,12 @@ class Deadlines(Generic[Key]):
         return len(self._due)
 
     def start(self, key: Key) -> None:
-        """Call `expired(key)` after the delay from now, unless it is cancelled or started again before."""
+        """Call `on_expired(key)` once the delay has passed; a start of a key that is waiting restarts its delay."""
         self._due.pop(key, None)
         loop = asyncio.get_running_loop()
         self._due[key] = loop.time() + self._seconds
         if self._timer is None:
-            self._wait(loop, self._seconds)
+            self._schedule(loop, self._seconds)
 
     def cancel(self, key: Key) -> None:
         self._due.pop(key, None)
@@ -42,19 +42,19 @@ class Deadlines(Generic[Key]):
             self._timer.cancel()
             self._timer = None
 
-    def _wait(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-        # A context of its own: the caller's would keep the request alive that started this.
-        self._timer = loop.call_later(max(seconds, PRECISION_SECONDS), self._look, loop, context=Context())
+    def _schedule(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        # An empty context: a copy of the caller's would keep the current request alive.
+        self._timer = loop.call_later(max(seconds, PRECISION_SECONDS), self._expire, loop, context=Context())
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        due = []
+        expired = []
         self._timer = None
-        for key, moment in self._due.items():
-            if moment > now:
-                self._wait(loop, moment - now)
+        for key, due in self._due.items():
+            if due > now:
+                self._schedule(loop, due - now)
                 break
-            due.append(key)
-        for key in due:
-            if self._due.pop(key, None) is not None:
-                self._expired(key)
+            expired.append(key)
+        for key in expired:
+            if self._due.pop(key, None) is not None:  # an earlier callback may have cancelled it
+                self._on_expired(key)

@@ -1,26 +1,25 @@
-"""The HTTP side of Engine.IO: what a request asks for, and the refusals that clients know by their codes."""
+"""The HTTP endpoint of Engine.IO: validates requests and answers with the protocol's error codes."""
 
 import asyncio
-import base64
 import enum
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from sanic import HTTPResponse, Request
 from sanic.exceptions import PayloadTooLarge
 from sanic.response import json, raw
 
-from hummdesk.engine.request import environ_of, wants_websocket
-from hummdesk.engine.session import SEPARATOR, Session
-
-if TYPE_CHECKING:
-    from hummdesk.engine.engine_io import EngineIOServer
+from hummdesk.engine.handover import ConnectionHandover
+from hummdesk.engine.polling import decode_payload
+from hummdesk.engine.request import build_environ, is_websocket_handshake
+from hummdesk.engine.session import REASON, Session
 
 METHODS = ("GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 PROTOCOL = "4"
 
 
-class Why(enum.Enum):
+class ErrorCode(enum.Enum):
     UNKNOWN_TRANSPORT = (0, "Transport unknown")
     UNKNOWN_SESSION = (1, "Session ID unknown")
     BAD_METHOD = (2, "Bad handshake method")
@@ -28,137 +27,148 @@ class Why(enum.Enum):
     UNKNOWN_PROTOCOL = (5, "Unsupported protocol version")
 
 
-class Refusal(Exception):
-    def __init__(self, why: Why) -> None:
-        self.code, self.message = why.value
+class RequestError(Exception):
+    def __init__(self, error: ErrorCode) -> None:
+        self.code, self.message = error.value
         super().__init__(self.message)
 
 
+class EndpointServer(Protocol):
+    """What the endpoint needs of its server."""
+
+    sockets: Mapping[str, Session]
+    transports: Collection[str]
+    allow_upgrades: bool
+    max_http_buffer_size: int
+    http_compression: bool
+    compression_threshold: int
+    handover: ConnectionHandover | None
+
+    def cors_headers(self, environ: dict[str, Any]) -> dict[str, str] | None:
+        """The CORS headers for a request with an origin; None if the origin is not allowed."""
+
+    async def open_session(self, request: Request[Any, Any], transport: str) -> Any:
+        """Return the new session, or the value with which the application's connect handler refused it."""
+
+    def session_cookie(self, sid: str) -> str | None: ...
+    def take_closed_session(self, sid: str) -> Session | None: ...
+    def begin_upgrade(self, request: Request[Any, Any], session: Session) -> None: ...
+    def gzip(self, payload: bytes) -> bytes: ...
+
+
 class Endpoint:
-    def __init__(self, server: "EngineIOServer") -> None:
+    def __init__(self, server: EndpointServer) -> None:
         self._server = server
 
     async def handle(self, request: Request[Any, Any]) -> HTTPResponse | None:
-        """The answer to a request; None when its connection has been taken from Sanic."""
+        """Return the response; None if the connection was detached from Sanic."""
         headers: dict[str, str] = {}
         try:
-            headers = self._checked_origin(request)
-            response = await self._answer(request)
-        except Refusal as refusal:
-            response = json({"code": refusal.code, "message": refusal.message}, status=HTTPStatus.BAD_REQUEST)
+            headers = self._check_origin(request)
+            response = await self._dispatch(request)
+        except RequestError as error:
+            response = json({"code": error.code, "message": error.message}, status=HTTPStatus.BAD_REQUEST)
         if response is not None:
             response.headers.update(headers)
         return response
 
-    def _checked_origin(self, request: Request[Any, Any]) -> dict[str, str]:
-        """The headers for a browser's page on another origin, if it may be here."""
-        server = self._server
-        if "origin" not in request.headers or server.cors_allowed_origins == []:
+    def _check_origin(self, request: Request[Any, Any]) -> dict[str, str]:
+        """Return the CORS headers. Raises RequestError for a forbidden origin."""
+        if "origin" not in request.headers:
             return {}
-        environ = environ_of(request)
-        allowed = server._cors_allowed_origins(environ)
-        if allowed is not None and environ["HTTP_ORIGIN"] not in allowed:
-            raise Refusal(Why.BAD_REQUEST)
-        headers = dict(server._cors_headers(environ))
-        if allowed is None:  # `*`: any page may come, none with somebody's cookies
-            headers["Access-Control-Allow-Origin"] = "*"
-            headers.pop("Access-Control-Allow-Credentials", None)
-        return headers | {"Vary": "Origin"}
+        headers = self._server.cors_headers(build_environ(request))
+        if headers is None:
+            raise RequestError(ErrorCode.BAD_REQUEST)
+        return headers
 
-    async def _answer(self, request: Request[Any, Any]) -> HTTPResponse | None:
+    async def _dispatch(self, request: Request[Any, Any]) -> HTTPResponse | None:
         if request.method == "OPTIONS":
             return raw(b"", status=HTTPStatus.NO_CONTENT)
         transport, sid = request.args.get("transport"), request.args.get("sid")
         if transport not in self._server.transports:
-            raise Refusal(Why.UNKNOWN_TRANSPORT)
+            raise RequestError(ErrorCode.UNKNOWN_TRANSPORT)
         if request.method == "GET" and cast(Any, request.stream).request_body:
-            raise Refusal(Why.BAD_REQUEST)
+            raise RequestError(ErrorCode.BAD_REQUEST)
         if sid is None:
             return await self._open(request, transport)
         session = self._server.sockets.get(sid)
         if session is None or session.closing:
-            return await self._absent(request, transport, sid)
+            return await self._handle_unknown_session(request, transport, sid)
         return await self._continue(request, transport, session)
 
     async def _open(self, request: Request[Any, Any], transport: str) -> HTTPResponse | None:
         if request.method != "GET":
-            raise Refusal(Why.BAD_METHOD)
+            raise RequestError(ErrorCode.BAD_METHOD)
         if request.args.get("EIO") != PROTOCOL:
-            raise Refusal(Why.UNKNOWN_PROTOCOL)
-        if transport == "websocket" and not wants_websocket(request):
-            raise Refusal(Why.BAD_REQUEST)
-        accepted = await self._server._handle_connect(request, transport)
-        if not isinstance(accepted, Session):
-            return json("Unauthorized" if accepted in (None, True, False) else accepted, status=HTTPStatus.UNAUTHORIZED)
-        if accepted.upgraded:
+            raise RequestError(ErrorCode.UNKNOWN_PROTOCOL)
+        if transport == "websocket" and not is_websocket_handshake(request):
+            raise RequestError(ErrorCode.BAD_REQUEST)
+        opened = await self._server.open_session(request, transport)
+        if not isinstance(opened, Session):
+            return json("Unauthorized" if opened in (None, True, False) else opened, status=HTTPStatus.UNAUTHORIZED)
+        if opened.upgraded:
             return None
-        return await self._polled(request, accepted, cookie=self._cookie(accepted.sid))
+        return await self._poll(request, opened, cookie=self._server.session_cookie(opened.sid))
 
-    def _cookie(self, sid: str) -> str | None:
-        cookie = self._server.cookie
-        if not cookie:
-            return None
-        attributes = cookie if isinstance(cookie, dict) else {"name": cookie, "path": "/", "SameSite": "Lax"}
-        return cast(str, self._server._generate_sid_cookie(sid, attributes))
-
-    async def _absent(self, request: Request[Any, Any], transport: str, sid: str) -> HTTPResponse | None:
-        """A session that this worker does not have, or one whose client may fetch what is left."""
+    async def _handle_unknown_session(
+        self, request: Request[Any, Any], transport: str, sid: str
+    ) -> HTTPResponse | None:
+        """Answer the last poll of a closed session, or hand the connection over to the worker that has the session."""
         if transport == "polling" and request.method == "GET":
-            session = self._server.take_left(sid)
+            session = self._server.take_closed_session(sid)
             if session is not None:
-                return await self._polled(request, session)
-        if self._server.peers is not None and await self._server.peers.hand_over(request, sid):
+                return await self._poll(request, session)
+        if self._server.handover is not None and await self._server.handover.send(request, sid):
             return None
-        raise Refusal(Why.UNKNOWN_SESSION)
+        raise RequestError(ErrorCode.UNKNOWN_SESSION)
 
     async def _continue(self, request: Request[Any, Any], transport: str, session: Session) -> HTTPResponse | None:
         if session.upgraded:
-            raise Refusal(Why.BAD_REQUEST)
+            raise RequestError(ErrorCode.BAD_REQUEST)
         if transport == "websocket":
-            if not self._server.allow_upgrades or session.probe is not None or not wants_websocket(request):
-                raise Refusal(Why.BAD_REQUEST)
+            if not self._server.allow_upgrades or session.probe is not None or not is_websocket_handshake(request):
+                raise RequestError(ErrorCode.BAD_REQUEST)
             self._server.begin_upgrade(request, session)
             return None
         if request.method == "GET":
-            return await self._polled(request, session)
+            return await self._poll(request, session)
         if request.method == "POST":
-            return await self._posted(request, session)
-        raise Refusal(Why.BAD_REQUEST)
+            return await self._post(request, session)
+        raise RequestError(ErrorCode.BAD_REQUEST)
 
-    async def _polled(self, request: Request[Any, Any], session: Session, *, cookie: str | None = None) -> HTTPResponse:
+    async def _poll(self, request: Request[Any, Any], session: Session, *, cookie: str | None = None) -> HTTPResponse:
         server = self._server
         if session.is_polled:
-            session.close(server.reason.TRANSPORT_ERROR)
-            raise Refusal(Why.BAD_REQUEST)
+            session.close(REASON.TRANSPORT_ERROR)
+            raise RequestError(ErrorCode.BAD_REQUEST)
         payload = await session.poll(max_bytes=server.max_http_buffer_size)
         headers = {"Cache-Control": "no-store"} | ({"Set-Cookie": cookie} if cookie else {})
         if server.http_compression and len(payload) >= server.compression_threshold and _accepts_gzip(request):
-            payload, headers["Content-Encoding"] = server._gzip(payload), "gzip"
+            payload, headers["Content-Encoding"] = server.gzip(payload), "gzip"
         return raw(payload, content_type="text/plain; charset=UTF-8", headers=headers)
 
-    async def _posted(self, request: Request[Any, Any], session: Session) -> HTTPResponse:
-        error = self._server.reason.TRANSPORT_ERROR
+    async def _post(self, request: Request[Any, Any], session: Session) -> HTTPResponse:
         if session.is_posting:
-            session.close(error)
-            raise Refusal(Why.BAD_REQUEST)
+            session.close(REASON.TRANSPORT_ERROR)
+            raise RequestError(ErrorCode.BAD_REQUEST)
         session.is_posting = True
         try:
-            for data in _packets(await self._body(request)):
-                await session.room()
-                session.on_packet(data)
+            for packet in decode_payload(await self._read_body(request)):
+                await session.wait_for_capacity()
+                session.on_packet(packet)
         except (asyncio.CancelledError, PayloadTooLarge):
-            session.close(error)
+            session.close(REASON.TRANSPORT_ERROR)
             raise
         except ValueError:
-            session.close(error)
+            session.close(REASON.TRANSPORT_ERROR)
         finally:
             session.is_posting = False
-        if session.closing and session.reason == error:
-            raise Refusal(Why.BAD_REQUEST)
+        if session.closing and session.reason == REASON.TRANSPORT_ERROR:
+            raise RequestError(ErrorCode.BAD_REQUEST)
         return raw(b"ok", content_type="text/html")
 
-    async def _body(self, request: Request[Any, Any]) -> str:
-        """The body, refused by Sanic before more than `max_http_buffer_size` of it is read."""
+    async def _read_body(self, request: Request[Any, Any]) -> str:
+        """Read the body. Sanic raises PayloadTooLarge before it reads more than `max_http_buffer_size`."""
         largest = min(self._server.max_http_buffer_size, request.app.config.REQUEST_MAX_SIZE)
         cast(Any, request.stream).request_max_size = largest
         await request.receive_body()  # type: ignore[no-untyped-call]
@@ -168,12 +178,3 @@ class Endpoint:
 def _accepts_gzip(request: Request[Any, Any]) -> bool:
     accepted = request.headers.get("accept-encoding", "").split(",")
     return "gzip" in [encoding.split(";")[0].strip() for encoding in accepted]
-
-
-def _packets(payload: str) -> list[str | bytes]:
-    """The packets of a POST; ValueError if one of them is none."""
-    return [_decoded(packet) for packet in payload.split(SEPARATOR.decode())]
-
-
-def _decoded(packet: str) -> str | bytes:
-    return base64.b64decode(packet[1:], validate=True) if packet.startswith("b") else packet

@@ -1,12 +1,15 @@
-"""Who is in which room, in plain dicts, so that neither a delivery nor a disconnect looks at more than it concerns."""
+"""The members of each room in plain dicts: a delivery or a disconnect reads only the rooms concerned.
+
+Depends on private members of python-socketio's AsyncManager, whose version is therefore pinned exactly. Called:
+`_generate_ack_id`. The attributes `rooms` and `callbacks` have another layout than there.
+"""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from engineio import packet as eio_packet
 from socketio import AsyncManager, packet
 
-from hummdesk.engine.parcel import Parcel
+from hummdesk.engine.encoding import encode
 from hummdesk.engine.session import Session
 
 Members = dict[str, Session]
@@ -14,7 +17,7 @@ Members = dict[str, Session]
 
 
 class RoomManager(AsyncManager):  # type: ignore[misc]
-    """socketio.AsyncManager; `rooms[namespace][None]` are all members, and a sid's own room is not stored."""
+    """socketio.AsyncManager. `rooms[namespace][None]` has all members; the own room of a sid is not stored."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,19 +27,19 @@ class RoomManager(AsyncManager):  # type: ignore[misc]
         self._disconnecting: set[tuple[str, str]] = set()
 
     def members(self, namespace: str, room: Any) -> Members:
-        """Who is in a room; it belongs to the manager and must not be changed."""
+        """The members of a room; do not modify the result."""
         rooms = self.rooms.get(namespace)
         if rooms is None:
             return {}
         if room is not None and room in rooms:
             found: Members = rooms[room]
             return found
-        everybody, sessions = rooms[None], self.server.eio.sockets
-        sids = everybody if room is None else [room] if room in everybody else []
-        return {sid: session for sid in sids if (session := sessions.get(everybody[sid])) is not None}
+        all_members, sessions = rooms[None], self.server.eio.sockets
+        sids = all_members if room is None else [room] if room in all_members else []
+        return {sid: session for sid in sids if (session := sessions.get(all_members[sid])) is not None}
 
     def members_of_any(self, namespace: str, rooms: Iterable[Any]) -> Members:
-        """Who is in any of the rooms; not to be changed either, since most events are for one room only."""
+        """The members of any of the rooms; do not modify the result, which for a single room is the stored dict."""
         found: Members = {}
         for members in filter(None, (self.members(namespace, room) for room in rooms)):
             found = found | members if found else members
@@ -51,26 +54,25 @@ class RoomManager(AsyncManager):  # type: ignore[misc]
         if (namespace, eio_sid) in self._sids:
             return None
         sid: str = self.server.eio.generate_id()
-        self._sids[namespace, eio_sid] = sid
-        self.rooms.setdefault(namespace, {None: {}})[None][sid] = eio_sid
+        self.connect_as(eio_sid, namespace, sid)
         self._connecting.add((namespace, sid))
         return sid
 
     async def connect(self, sid: str, namespace: str) -> str | None:
-        """`sid` is that of Engine.IO when nothing was called before."""
+        """Complete a connect. Without a `pre_connect` before, `sid` is that of Engine.IO."""
         if (namespace, sid) not in self._connecting:
-            return await self._connect_at_once(sid, namespace)
+            return await self._connect_directly(sid, namespace)
         self._connecting.discard((namespace, sid))
         return sid
 
-    async def _connect_at_once(self, eio_sid: str, namespace: str) -> str | None:
+    async def _connect_directly(self, eio_sid: str, namespace: str) -> str | None:
         sid = await self.pre_connect(eio_sid, namespace)
         if sid is not None:
             self._connecting.discard((namespace, sid))
         return sid
 
-    def adopt(self, eio_sid: str, namespace: str, sid: str) -> None:
-        """Connect a session under a sid that its client had before."""
+    def connect_as(self, eio_sid: str, namespace: str, sid: str) -> None:
+        """Connect a session under the sid of a recovered one."""
         self._sids[namespace, eio_sid] = sid
         self.rooms.setdefault(namespace, {None: {}})[None][sid] = eio_sid
 
@@ -147,25 +149,18 @@ class RoomManager(AsyncManager):  # type: ignore[misc]
     ) -> None:
         arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
         skipped = set(skip_sid) if isinstance(skip_sid, list) else {skip_sid}
-        receivers = {
+        recipients = {
             sid: eio_sid for sid, eio_sid in self.get_participants(namespace, to or room) if sid not in skipped
         }
-        whole = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, *arguments])
+        event_packet = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, *arguments])
         if callback is None:
-            self._post(receivers.values(), whole)
-        for sid, eio_sid in receivers.items() if callback is not None else ():
-            whole.id = self._generate_ack_id(sid, callback)
-            self._post([eio_sid], whole)
+            self._post(recipients.values(), event_packet)
+        for sid, eio_sid in recipients.items() if callback is not None else ():
+            event_packet.id = self._generate_ack_id(sid, callback)
+            self._post([eio_sid], event_packet)
 
-    def _post(self, eio_sids: Iterable[str], whole: packet.Packet) -> None:
+    def _post(self, eio_sids: Iterable[str], socketio_packet: packet.Packet) -> None:
         sockets = self.server.eio.sockets
-        audience = [sockets[eio_sid] for eio_sid in eio_sids if eio_sid in sockets]
-        for parcel in parcels_of(whole) if audience else ():
-            self.server.eio.outbox.add(audience, parcel)
-
-
-def parcels_of(whole: packet.Packet) -> list[Parcel]:
-    """A Socket.IO packet as Engine.IO messages: itself, and its attachments."""
-    encoded = whole.encode()
-    parts = encoded if isinstance(encoded, list) else [encoded]
-    return [Parcel(eio_packet.Packet(eio_packet.MESSAGE, part).encode()) for part in parts]
+        sessions = [sockets[eio_sid] for eio_sid in eio_sids if eio_sid in sockets]
+        for encoded in encode(socketio_packet) if sessions else ():
+            self.server.eio.coalescer.add(sessions, encoded)

@@ -1,4 +1,4 @@
-"""Reading packets of strangers: what cannot be read is named, so that it can be answered."""
+"""Decoding Socket.IO packets of untrusted clients."""
 
 import enum
 import json
@@ -9,31 +9,31 @@ import orjson
 from socketio import packet
 
 MAX_ATTACHMENTS = 10
-"""A BINARY_EVENT announces how many frames follow; they are held until the last has come."""
+"""Limit of the attachments that a packet announces; they are buffered until the last has arrived."""
 
 _EVENT = re.compile(r'2(?:/[^,]*,)?\d{0,18}\["([^"\\]{1,100})"')
 _MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 
-class Unreadable(enum.Enum):
-    """Stands in an event's arguments for a payload that was not parsed."""
+class UnparsedPayload(enum.Enum):
+    """Takes the place of an event's arguments that were not parsed."""
 
     TOO_LARGE = "too large"
     TOO_DEEP = "nested too deeply"
 
 
 class MalformedPacket(Exception):
-    """Not a Socket.IO v5 packet: the session is closed."""
+    """Not a packet of the Socket.IO protocol v5; the server closes the session."""
 
 
 class Json:
-    """The JSON of packets: orjson on the way out, the forgiving standard library on the way in."""
+    """The JSON of packets: encoded by orjson, decoded by the more lenient standard library."""
 
     @staticmethod
     def dumps(value: Any, **_: Any) -> str:
         try:
             return orjson.dumps(value).decode()
-        except TypeError:  # lone surrogates, integers over 64 bits: echoed back from what a client sent
+        except TypeError:  # lone surrogates and integers over 64 bits, which a client may have sent
             return json.dumps(value, separators=(",", ":"))
 
     @staticmethod
@@ -50,33 +50,33 @@ class Packet(packet.Packet):  # type: ignore[misc]
 
 
 def decode(encoded: str | bytes, *, max_bytes: int, packet_class: type[packet.Packet] = Packet) -> packet.Packet:
-    """Decode one packet, or raise MalformedPacket.
+    """Decode one packet. Raises MalformedPacket.
 
-    An event over `max_bytes` or nested too deeply keeps its name and acknowledgement id, and has an
-    `Unreadable` for its argument: whoever asked gets an answer.
+    An event over `max_bytes` or nested too deeply keeps its name and its acknowledgement id, and has an
+    `UnparsedPayload` for its argument, so that the client gets an error as its acknowledgement.
     """
     try:
-        if isinstance(encoded, bytes):  # a serializer of its own, such as msgpack
+        if isinstance(encoded, bytes):  # of a binary serializer, such as msgpack
             return _checked(packet_class(encoded_packet=encoded))
-        # A character is at most four bytes; most packets are cleared without encoding them.
+        # A character has at most four bytes: most packets pass this check without being encoded.
         if len(encoded) * 4 > max_bytes and len(encoded.encode(errors="surrogatepass")) > max_bytes:
-            return _unreadable(encoded, Unreadable.TOO_LARGE)
+            return _decode_without_payload(encoded, UnparsedPayload.TOO_LARGE)
         return _checked(packet_class(encoded_packet=encoded))
     except RecursionError:
         if isinstance(encoded, bytes):
             raise MalformedPacket from None
-        return _unreadable(encoded, Unreadable.TOO_DEEP)
-    except _MALFORMED as fault:
-        raise MalformedPacket from fault
+        return _decode_without_payload(encoded, UnparsedPayload.TOO_DEEP)
+    except _MALFORMED as error:
+        raise MalformedPacket from error
 
 
-def _unreadable(encoded: str, why: Unreadable) -> packet.Packet:
+def _decode_without_payload(encoded: str, cause: UnparsedPayload) -> packet.Packet:
     head = _EVENT.match(encoded)
     if not head:
         raise MalformedPacket
-    readable = Packet(encoded_packet=f"{encoded[: head.end()]}]")
-    readable.data.append(why)
-    return readable
+    decoded = Packet(encoded_packet=f"{encoded[: head.end()]}]")
+    decoded.data.append(cause)
+    return decoded
 
 
 def _checked(decoded: packet.Packet) -> packet.Packet:

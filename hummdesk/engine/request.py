@@ -1,4 +1,4 @@
-"""Requests of Sanic: the environ of one, and its connection made a WebSocket of ours."""
+"""Sanic requests: their environ, the WebSocket handshake, and detaching their connections from Sanic."""
 
 from collections.abc import Collection
 from typing import Any, cast
@@ -19,8 +19,8 @@ KEY_CHARACTERS = 24
 _DEFLATE = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
 
 
-def environ_of(request: Request[Any, Any], only: Collection[str] | None = None) -> dict[str, Any]:
-    """The environ of PEP 3333, in which python-engineio describes a request; or `only` these entries of it."""
+def build_environ(request: Request[Any, Any], only: Collection[str] | None = None) -> dict[str, Any]:
+    """Return the environ (PEP 3333) of a request, as python-engineio passes it to handlers; `only` selects entries."""
     environ = {
         "REQUEST_METHOD": request.method,
         "QUERY_STRING": request.query_string,
@@ -42,8 +42,8 @@ def environ_of(request: Request[Any, Any], only: Collection[str] | None = None) 
     return environ if only is None else {key: environ[key] for key in only if key in environ}
 
 
-def wants_websocket(request: Request[Any, Any]) -> bool:
-    """Whether this is the opening handshake of RFC 6455, section 4.2.1."""
+def is_websocket_handshake(request: Request[Any, Any]) -> bool:
+    """Whether this is an opening handshake: RFC 6455, section 4.2.1."""
     headers = request.headers
     return (
         request.method == "GET"
@@ -55,8 +55,8 @@ def wants_websocket(request: Request[Any, Any]) -> bool:
     )
 
 
-def deflation(request: Request[Any, Any]) -> tuple[list[Extension], str]:
-    """permessage-deflate and the header that accepts it, if the client offers it with the full window."""
+def negotiate_compression(request: Request[Any, Any]) -> tuple[list[Extension], str]:
+    """Return permessage-deflate and its response header, if the client offers it with the full window."""
     try:
         offers = parse_extension(request.headers.get("sec-websocket-extensions", ""))
     except InvalidHeader:
@@ -65,29 +65,29 @@ def deflation(request: Request[Any, Any]) -> tuple[list[Extension], str]:
         if name != _DEFLATE.name:
             continue
         try:
-            answer, extension = _DEFLATE.process_request_params(parameters, [])
+            parameters, extension = _DEFLATE.process_request_params(parameters, [])
         except NegotiationError:
             continue
-        if extension.local_max_window_bits == 15:  # what is compressed once fits every receiver
-            return [extension], build_extension([(name, answer)])
+        if extension.local_max_window_bits == 15:  # one compressed frame must fit every recipient
+            return [extension], build_extension([(name, parameters)])
     return [], ""
 
 
-def release(request: Request[Any, Any]) -> tuple[Any, bytes]:
-    """Take a request's connection away from Sanic: its transport, and what was read of it and not used."""
+def detach_connection(request: Request[Any, Any]) -> tuple[Any, bytes]:
+    """Detach a request's connection from Sanic; return its transport, and the bytes read but not consumed."""
     transport = request.transport
     http: Any = transport.get_protocol()
-    # Its task ends with this request, and would close a transport that it still had.
+    # The task of the protocol ends with this request and would close the transport.
     http.connections.discard(http)
     http.transport = None
     stream = cast(Any, request.stream)
-    stream.upgrade_websocket = True  # nothing is answered here
+    stream.upgrade_websocket = True  # makes Sanic send no response
     stream.request_body = None
     return transport, bytes(http.recv_buffer)
 
 
-def take_over(request: Request[Any, Any], websocket: WebSocket, extensions: str, first: bytes = b"") -> None:
-    """Answer the handshake, with the `first` frames in one write, and let `websocket` have the connection."""
+def accept_websocket(request: Request[Any, Any], websocket: WebSocket, extensions: str, first: bytes = b"") -> None:
+    """Answer the handshake and the `first` frames in one write, and hand the connection to `websocket`."""
     lines = [
         "HTTP/1.1 101 Switching Protocols",
         "Upgrade: websocket",
@@ -95,10 +95,10 @@ def take_over(request: Request[Any, Any], websocket: WebSocket, extensions: str,
         f"Sec-WebSocket-Accept: {accept_key(request.headers['sec-websocket-key'])}",
         *([f"Sec-WebSocket-Extensions: {extensions}"] if extensions else ()),
     ]
-    transport, unused = release(request)
+    transport, unconsumed = detach_connection(request)
     transport.set_protocol(websocket)
     websocket.connection_made(transport)
     websocket.write("\r\n".join([*lines, "", ""]).encode() + first)
     transport.resume_reading()
-    if unused:
-        websocket.data_received(unused)
+    if unconsumed:
+        websocket.data_received(unconsumed)

@@ -1,43 +1,56 @@
-"""One Engine.IO session: first polling or a WebSocket, its packets in and out, its heartbeat and its end."""
+"""One Engine.IO session: its transport, its inbox and the state of its connection."""
 
 import asyncio
 import json
-import logging
 from collections import deque
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
 
-from hummdesk.engine.parcel import CLOSE, NOOP, Parcel
-from hummdesk.engine.websocket import WebSocket, Wire
+from engineio.base_server import BaseServer
 
-if TYPE_CHECKING:
-    from hummdesk.engine.engine_io import EngineIOServer
+from hummdesk.engine.coalescer import WriteCoalescer
+from hummdesk.engine.encoding import CLOSE, NOOP, EncodedPacket
+from hummdesk.engine.polling import PollBuffer
+from hummdesk.engine.upgrade import UpgradeProbe
+from hummdesk.engine.websocket import DirectSocket, WebSocket
 
-log = logging.getLogger(__name__)
+REASON = BaseServer.reason
 
 MAX_PENDING = 64
-"""Messages of one session that wait for a handler; at that many its connection is not read."""
+"""When this many messages of a session wait for their handler, its connection is not read any further."""
 
-SEPARATOR = b"\x1e"
+_DISCONNECT = object()
+"""The last item of every inbox."""
 
-_END = object()
-"""The last thing in every inbox."""
+
+class SessionServer(Protocol):
+    """What a session needs of its server."""
+
+    coalescer: WriteCoalescer
+    max_buffered_bytes: int
+
+    def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None: ...
+    def on_pong(self, session: "Session") -> None: ...
+    def on_closing(self, session: "Session") -> None: ...
+    def on_probe_ended(self, probe: UpgradeProbe) -> None: ...
+    async def on_message(self, session: "Session", message: Any) -> None: ...
+    async def on_disconnect(self, session: "Session", reason: str) -> None: ...
 
 
 class Session:
-    """What python-engineio calls a socket."""
+    """A session, in python-engineio a socket. Its transport is polling until it has a WebSocket."""
 
     __slots__ = (
         "__weakref__",
-        "_backlog",
-        "_backlog_bytes",
         "_inbox",
-        "_room",
+        "_inbox_capacity",
+        "_pending_poll",
+        "_poll_buffer",
         "_server",
-        "_waiting_poll",
         "awaits_pong",
         "closed",
         "closing",
+        "direct_socket",
         "is_posting",
         "probe",
         "reason",
@@ -45,111 +58,104 @@ class Session:
         "sid",
         "upgraded",
         "websocket",
-        "wire",
     )
 
-    def __init__(self, server: "EngineIOServer", sid: str) -> None:
+    def __init__(self, server: SessionServer, sid: str) -> None:
         self.sid = sid
         self.session: dict[str, Any] = {}
         self.websocket: WebSocket | None = None
-        self.wire: Wire | None = None
-        self.probe: Probe | None = None
+        self.direct_socket: DirectSocket | None = None
+        self.probe: UpgradeProbe | None = None
         self.upgraded = self.closing = self.closed = False
         self.awaits_pong = self.is_posting = False
-        self._server = server
-        self._backlog: list[Parcel] | None = None
-        self._backlog_bytes = 0
-        self._waiting_poll: asyncio.Future[None] | None = None
-        self._inbox: deque[Any] | None = None
-        self._room: asyncio.Future[None] | None = None
         self.reason = ""
+        self._server = server
+        self._poll_buffer: PollBuffer | None = None
+        self._pending_poll: asyncio.Future[None] | None = None
+        self._inbox: deque[Any] | None = None
+        self._inbox_capacity: asyncio.Future[None] | None = None
+        """Pending while a POST waits for a full inbox."""
 
     # Sending --------------------------------------------------------------------------------------------------------
 
-    def post(self, parcel: Parcel) -> None:
-        """Send without waiting: at the end of this tick of the loop, or with the next poll."""
-        self._server.outbox.add([self], parcel)
+    def post(self, packet: EncodedPacket) -> None:
+        """Send at the end of this tick of the event loop, or with the next poll."""
+        self._server.coalescer.add([self], packet)
 
-    def put(self, parcels: Iterable[Parcel]) -> None:
-        """What the outbox does not write itself: to be compressed, to wait behind something, or to be polled."""
+    async def send(self, packet: Any) -> None:
+        """Send a packet of python-engineio."""
+        self.post(EncodedPacket(packet.encode()))
+
+    def write_packets(self, packets: Sequence[EncodedPacket]) -> None:
+        """Write packets that cannot go to the direct socket: compressed, behind others in a buffer, or for a poll."""
         if self.websocket is not None:
-            self.websocket.write(self.websocket.framed(parcels))
-        elif self._backlog_bytes > self._server.max_buffered_bytes:
-            self._backlog, self._backlog_bytes = None, 0
-            self.close(self._server.reason.TRANSPORT_ERROR)
+            self.websocket.write(self.websocket.frames_of(packets))
+        elif self.buffered_bytes > self._server.max_buffered_bytes:
+            self._poll_buffer = None
+            self.close(REASON.TRANSPORT_ERROR)
         elif not self.closing:
-            self._keep(*parcels)
+            self._buffer(packets)
 
-    @property
-    def unread_bytes(self) -> int:
-        """What waits here because its client has not taken it."""
-        return self._backlog_bytes if self.websocket is None else self.websocket.unread_bytes
-
-    def put_rest(self, frames: bytes) -> None:
+    def write_remainder(self, frames: bytes) -> None:
         if self.websocket is not None:
             self.websocket.write(frames)
 
-    async def send(self, packet: Any) -> None:
-        """As python-engineio's."""
-        self.post(Parcel(packet.encode()))
+    @property
+    def buffered_bytes(self) -> int:
+        """The size of the write buffer: packets that the client has not read or polled yet."""
+        if self.websocket is not None:
+            return self.websocket.buffered_bytes
+        return 0 if self._poll_buffer is None else self._poll_buffer.byte_count
 
-    def _keep(self, *parcels: Parcel) -> None:
-        if self._backlog is None:
-            self._backlog = []
-        self._backlog += parcels
-        self._backlog_bytes += sum(len(parcel.frame) for parcel in parcels)
+    def _buffer(self, packets: Sequence[EncodedPacket]) -> None:
+        if self._poll_buffer is None:
+            self._poll_buffer = PollBuffer()
+        self._poll_buffer.extend(packets)
         self.answer_poll()
 
-    def answer_poll(self) -> None:
-        """Answer the poll that waits, with a NOOP if there is nothing to say."""
-        if self._waiting_poll is not None and not self._waiting_poll.done():
-            self._waiting_poll.set_result(None)
+    # Polling and upgrade --------------------------------------------------------------------------------------------
 
     @property
     def is_polled(self) -> bool:
-        return self._waiting_poll is not None
+        return self._pending_poll is not None
+
+    def answer_poll(self) -> None:
+        """Answer the pending poll, with a NOOP if the buffer is empty."""
+        if self._pending_poll is not None and not self._pending_poll.done():
+            self._pending_poll.set_result(None)
 
     async def poll(self, *, max_bytes: int) -> bytes:
-        """The payload for a poll: what waits, or else what comes next."""
-        self._server.outbox.flush()
-        if not self._backlog and not self.closing and not self._is_upgrading():
-            self._waiting_poll = asyncio.get_running_loop().create_future()
+        """Return the payload of a poll; wait for a packet if the buffer is empty."""
+        self._server.coalescer.flush()
+        if not self._poll_buffer and not self.closing and not self._is_upgrading():
+            self._pending_poll = asyncio.get_running_loop().create_future()
             try:
-                await self._waiting_poll
+                await self._pending_poll
             except asyncio.CancelledError:
-                self.close(self._server.reason.TRANSPORT_CLOSE)
+                self.close(REASON.TRANSPORT_CLOSE)
                 raise
             finally:
-                self._waiting_poll = None
-        return NOOP.polled if self._is_upgrading() else self._take(max_bytes)
+                self._pending_poll = None
+        if self._is_upgrading() or self._poll_buffer is None:
+            return NOOP.polling_payload
+        return self._poll_buffer.take_payload(max_bytes)
 
     def _is_upgrading(self) -> bool:
-        return self.upgraded or (self.probe is not None and self.probe.has_asked)
+        return self.upgraded or (self.probe is not None and self.probe.is_confirmed)
 
-    def _take(self, max_bytes: int) -> bytes:
-        waiting = self._backlog or [NOOP]
-        number, size = 0, 0
-        while number < len(waiting) and (not number or size + len(waiting[number].polled) < max_bytes):
-            size += len(waiting[number].polled) + len(SEPARATOR)
-            number += 1
-        self._backlog = waiting[number:] or None
-        self._backlog_bytes = sum(len(parcel.frame) for parcel in self._backlog or ())
-        return SEPARATOR.join(parcel.polled for parcel in waiting[:number])
-
-    def use(self, websocket: WebSocket) -> bytes:
-        """From now on this is the way out; gives the frames that have waited and are to be written to it first."""
-        self._server.outbox.flush()
+    def switch_to(self, websocket: WebSocket) -> bytes:
+        """Make a WebSocket the transport; return the frames of the buffered packets, which must be written first."""
+        self._server.coalescer.flush()
         self.websocket, self.upgraded = websocket, True
-        websocket.receiver = self
-        backlog, self._backlog = self._backlog, None
-        self._backlog_bytes = 0
+        websocket.handler = self
+        buffer, self._poll_buffer = self._poll_buffer, None
         self.answer_poll()
-        return websocket.framed(backlog or ())
+        return b"" if buffer is None else websocket.frames_of(buffer.take_all())
 
-    def forget_probe(self, probe: "Probe") -> None:
+    def on_probe_ended(self, probe: UpgradeProbe) -> None:
         if self.probe is probe:
             self.probe = None
-        self._server.forget_probe(probe)
+        self._server.on_probe_ended(probe)
 
     # Receiving ------------------------------------------------------------------------------------------------------
 
@@ -158,133 +164,96 @@ class Session:
             return
         kind = data[:1]
         if isinstance(data, bytes):
-            self._arrive(data)
+            self._receive(data)
         elif kind == "4":
-            self._arrive(_message(data))
+            self._receive(_message_data(data))
         elif kind == "3":
-            self._server.beat(self)
+            self._server.on_pong(self)
         elif kind == "1":
-            self.close(self._server.reason.CLIENT_DISCONNECT)
+            self.close(REASON.CLIENT_DISCONNECT)
         elif kind != "6":
-            self.close(self._server.reason.TRANSPORT_ERROR)
+            self.close(REASON.TRANSPORT_ERROR)
 
-    def on_lost(self, *, overflown: bool = False) -> None:
-        """The WebSocket is gone, or about to be cut because its client does not read."""
+    def on_connection_lost(self, *, overflowed: bool = False) -> None:
+        """Close the session of a lost WebSocket, or of one that is aborted because its client does not read."""
         self.websocket = None
-        reason = self._server.reason
-        self.close(reason.TRANSPORT_ERROR if overflown else reason.TRANSPORT_CLOSE)
+        self.close(REASON.TRANSPORT_ERROR if overflowed else REASON.TRANSPORT_CLOSE)
 
-    async def room(self) -> None:
-        """Wait until another message may arrive."""
+    async def wait_for_capacity(self) -> None:
+        """Wait until the inbox has capacity for another message."""
         while self._is_full() and not self.closing:
-            if self._room is None:
-                self._room = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._room)
+            if self._inbox_capacity is None:
+                self._inbox_capacity = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._inbox_capacity)
 
     def _is_full(self) -> bool:
         return self._inbox is not None and len(self._inbox) >= MAX_PENDING
 
-    def _arrive(self, message: Any) -> None:
+    def _receive(self, message: Any) -> None:
         if self._inbox is None:
             self._inbox = deque((message,))
-            self._server.spawn(self._work())
+            self._server.start_task(self._handle_inbox())
         else:
             self._inbox.append(message)
-            if self.websocket is not None and self._is_full() and not self.websocket.is_paused:
-                self.websocket.pause()
+            if self.websocket is not None and self._is_full() and not self.websocket.is_reading_paused:
+                self.websocket.pause_reading()
 
-    async def _work(self) -> None:
+    async def _handle_inbox(self) -> None:
         inbox = self._inbox
         while inbox:
-            if inbox[0] is _END:
-                await self._server.leave(self, self.reason)
+            if inbox[0] is _DISCONNECT:
+                await self._server.on_disconnect(self, self.reason)
             else:
-                await self._server.handle(self, inbox[0])
+                await self._server.on_message(self, inbox[0])
             inbox.popleft()
-            self._make_room(len(inbox))
+            if len(inbox) == MAX_PENDING // 2:
+                self._resume_receiving()
         self._inbox = None
 
-    def _make_room(self, pending: int) -> None:
-        if pending != MAX_PENDING // 2:
-            return
+    def _resume_receiving(self) -> None:
         if self.websocket is not None:
-            self.websocket.resume()
-        if self._room is not None:
-            self._room.set_result(None)
-            self._room = None
+            self.websocket.resume_reading()
+        self._release_post()
+
+    def _release_post(self) -> None:
+        if self._inbox_capacity is not None:
+            self._inbox_capacity.set_result(None)
+            self._inbox_capacity = None
 
     @property
-    def is_held_back(self) -> bool:
-        """It is not read because its messages wait for handlers, and so may its heartbeat."""
-        return self._room is not None or (self.websocket is not None and self.websocket.is_paused)
+    def is_reading_paused(self) -> bool:
+        """Whether the connection is not read because the inbox is full; a pong may wait there."""
+        return self._inbox_capacity is not None or (self.websocket is not None and self.websocket.is_reading_paused)
 
-    # Ending ---------------------------------------------------------------------------------------------------------
+    # Closing --------------------------------------------------------------------------------------------------------
 
     def close(self, reason: str) -> None:
-        """End the session; `disconnect` is handled after everything that has arrived."""
+        """End the session; `disconnect` is handled after all messages that have arrived."""
         if self.closing:
             return
-        self._server.outbox.flush()
+        self._server.coalescer.flush()
         self.closing, self.reason = True, reason
         websocket, self.websocket = self.websocket, None
         if websocket is not None:
             websocket.close()
-        elif not self.upgraded and self._is_to_be_told(reason):
-            self._keep(CLOSE)
+        elif not self.upgraded and self._needs_close_packet(reason):
+            self._buffer([CLOSE])
         self.answer_poll()
         if self.probe is not None:
-            self.probe.give_up()
-        if self._room is not None:
-            self._room.set_result(None)
-            self._room = None
-        self._server.forget(self)
-        self._arrive(_END)
+            self.probe.abort()
+        self._release_post()
+        self._server.on_closing(self)
+        self._receive(_DISCONNECT)
 
-    def _is_to_be_told(self, reason: str) -> bool:
-        """A client that polls: when the server wants to end, or in the answer that it waits for."""
-        if reason == self._server.reason.SERVER_DISCONNECT:
+    def _needs_close_packet(self, reason: str) -> bool:
+        """Whether a polling client gets a CLOSE packet: always from the server, else only in the pending poll."""
+        if reason == REASON.SERVER_DISCONNECT:
             return True
-        return self.is_polled and reason != self._server.reason.CLIENT_DISCONNECT
+        return self.is_polled and reason != REASON.CLIENT_DISCONNECT
 
 
-class Probe:
-    """A WebSocket that wants to take over a session from polling: `2probe`, `3probe`, `5`."""
-
-    __slots__ = ("_session", "has_asked", "websocket", "wire")
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.has_asked = False
-        self.websocket: WebSocket | None = None
-        self.wire: Wire | None = None
-
-    def on_packet(self, data: str | bytes) -> None:
-        if not self.has_asked and data == "2probe" and self.websocket is not None:
-            self.has_asked = True
-            self.websocket.write(PROBED.frame)
-            self._session.answer_poll()
-        elif self.has_asked and data == "5" and (websocket := self.on_lost()):
-            websocket.write(self._session.use(websocket))
-            websocket.resume_writing()
-        else:
-            self.give_up()
-
-    def on_lost(self, *, overflown: bool = False) -> WebSocket | None:
-        """The session goes on polling, unless it gets the WebSocket."""
-        websocket, self.websocket = self.websocket, None
-        self._session.forget_probe(self)
-        return websocket
-
-    def give_up(self) -> None:
-        if websocket := self.on_lost():
-            websocket.close()
-
-
-PROBED = Parcel("3probe")
-
-
-def _message(packet: str) -> Any:
-    """The data of a message as python-engineio gives it: JSON is parsed, unless it begins with a number."""
+def _message_data(packet: str) -> Any:
+    """The data of a message as python-engineio passes it on: JSON is parsed, unless it begins with a digit."""
     if packet[1:2].isnumeric():
         return packet[1:]
     try:

@@ -1,8 +1,12 @@
-"""A Socket.IO v5 server on our Engine.IO: https://github.com/socketio/socket.io-protocol.
+"""A Socket.IO v5 server on `EngineIOServer`: https://github.com/socketio/socket.io-protocol.
 
-Stock python-socketio runs handlers inside the HTTP request that brought the packet. Sanic cancels that request when
-its TCP connection drops, and a cancelled connect handler counts as an accepted one. Here a packet is put into its
-session's inbox and handled by a task of the server: in the order of arrival, connect first and disconnect last.
+python-socketio runs handlers inside the HTTP request that delivers the packet. Sanic cancels that request when its TCP
+connection is lost, and python-engineio reports a cancelled connect handler as an accepted one. Here a packet goes to
+its session's inbox and is handled by a task of the server: in the order of arrival, connect first, disconnect last.
+
+`SocketIOServer` depends on private methods of python-socketio, whose version is therefore pinned exactly. Overridden:
+`_engineio_server_class`, `_handle_connect`, `_handle_disconnect`, `_handle_eio_connect`, `_handle_eio_disconnect`,
+`_handle_eio_message`, `_handle_event`, `_send_packet`. Called: `_handle_ack`. Used: the attribute `_binary_packet`.
 """
 
 import asyncio
@@ -15,19 +19,27 @@ from sanic import Sanic
 from socketio import packet
 
 from hummdesk.engine.deadlines import Deadlines
-from hummdesk.engine.engine_io import EngineIOServer, Farewell
-from hummdesk.engine.manager import RoomManager, parcels_of
-from hummdesk.engine.packet import MalformedPacket, Packet, Unreadable, decode
-from hummdesk.engine.recovery import PREDECESSOR_SECONDS, Claim, OnRecover, PrivateIds, Return, claim_of
-from hummdesk.engine.websocket import quiet
+from hummdesk.engine.encoding import encode
+from hummdesk.engine.engine_io import BeforeClose, EngineIOServer
+from hummdesk.engine.manager import RoomManager
+from hummdesk.engine.packet import MalformedPacket, Packet, UnparsedPayload, decode
+from hummdesk.engine.recovery import (
+    PREDECESSOR_TIMEOUT_SECONDS,
+    OnRecover,
+    PrivateIds,
+    Recovery,
+    RecoveryRequest,
+    parse_recovery_request,
+)
+from hummdesk.engine.websocket import library_logger
 
 log = logging.getLogger(__name__)
 
 OnEvent = Callable[[str, object, list[Any], bool], Awaitable[Any]]
-"""(sid, event, arguments, whether an acknowledgement was asked for) -> what to acknowledge with."""
+"""(sid, event, arguments, whether the client expects an acknowledgement) -> the acknowledgement's payload."""
 
-Guard = Callable[[object], bool]
-"""(what a client says of itself to connect) -> whether it may."""
+NamespaceGuard = Callable[[object], bool]
+"""(the `auth` payload of a CONNECT packet) -> whether the client can connect."""
 
 ALL_NAMESPACES = "*"
 
@@ -46,30 +58,31 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         """
-        `on_event`: gets every event of the namespace `/`, one at a time for each socket, instead of handlers by name.
-        `on_recover`: turns connection state recovery on.
-        `max_packet_bytes`: a longer event reaches `on_event` with an `Unreadable` for its arguments.
-        `connect_timeout`: a session that has asked for no namespace after so many seconds is closed.
+        `on_event`: handles all events of the namespace `/`, one at a time for each socket, in place of named handlers.
+        `on_recover`: enables connection state recovery.
+        `max_packet_bytes`: a longer event reaches `on_event` with an `UnparsedPayload` for its arguments.
+        `connect_timeout`: seconds after which a session without a namespace is closed.
         """
-        quietly = {"logger": quiet, "engineio_logger": quiet, "serializer": Packet}
-        super().__init__(client_manager=client_manager or RoomManager(), **quietly | options)
+        defaults = {"logger": library_logger, "engineio_logger": library_logger, "serializer": Packet}
+        super().__init__(client_manager=client_manager or RoomManager(), **defaults | options)
         self._on_event = on_event
         self._on_recover = on_recover
         self.private_ids = PrivateIds()
-        self._guards: dict[str, Guard] = {}
-        self._departing: dict[str, asyncio.Future[None]] = {}
-        """Sessions that a successor waits for, by Engine.IO sid."""
+        self._guards: dict[str, NamespaceGuard] = {}
+        self._predecessors: dict[str, asyncio.Future[None]] = {}
+        """Resolved when a session has ended that a recovery waits for; by Engine.IO sid."""
         self._max_packet_bytes = max_packet_bytes or self.eio.max_http_buffer_size
         self._unconnected: Deadlines[str] = Deadlines(connect_timeout, self.eio.close)
 
     def attach(
-        self, app: Sanic[Any, Any], socketio_path: str = "socket.io", *, farewell: Farewell | None = None
+        self, app: Sanic[Any, Any], socketio_path: str = "socket.io", *, before_close: BeforeClose | None = None
     ) -> None:
-        self.eio.attach(app, socketio_path, farewell=farewell)
+        """Add the route to `app`. `before_close` is awaited when the server stops, before it closes the connections."""
+        self.eio.attach(app, socketio_path, before_close=before_close)
 
-    def guard(self, namespace: str, may_enter: Guard) -> None:
-        """Refuse who may not enter a namespace, before it is in, at the price of its connection."""
-        self._guards[namespace] = may_enter
+    def restrict_namespace(self, namespace: str, is_allowed: NamespaceGuard) -> None:
+        """Close the connection of a client that is not allowed, before it joins the namespace."""
+        self._guards[namespace] = is_allowed
 
     def deliver(
         self,
@@ -80,10 +93,10 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         except_rooms: Collection[str] = (),
         offset: str | None = None,
     ) -> int:
-        """Send an event once to each local socket in any of `rooms` and none of `except_rooms`; give their number.
+        """Send an event once to each local socket in any of `rooms` and none of `except_rooms`; return their number.
 
-        It is encoded once, and on its way to every socket before this returns: deliveries keep their order. `data` may
-        be ready JSON, as an `orjson.Fragment`. `offset` is what a client that comes back names as the last it heard.
+        The event is encoded once and queued for all sockets before this returns: deliveries keep their order. `data`
+        can be encoded JSON, as an `orjson.Fragment`. A reconnecting client sends the last `offset` that it received.
         """
         members = self.manager.members_of_any("/", rooms)
         if except_rooms:
@@ -91,22 +104,22 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             members = {sid: session for sid, session in members.items() if sid not in excepted}
         if members:
             arguments = [event, data] if offset is None else [event, data, offset]
-            (parcel,) = parcels_of(self.packet_class(packet.EVENT, data=arguments, binary=False))
-            self.eio.outbox.add(list(members.values()), parcel)
+            (encoded,) = encode(self.packet_class(packet.EVENT, data=arguments, binary=False))
+            self.eio.coalescer.add(list(members.values()), encoded)
         return len(members)
 
-    def enter(self, sid: str, *rooms: str) -> None:
+    def join_rooms(self, sid: str, *rooms: str) -> None:
         for room in rooms:
             self.manager.basic_enter_room(sid, "/", room)
 
-    def leave(self, sid: str, *rooms: str) -> None:
+    def leave_rooms(self, sid: str, *rooms: str) -> None:
         for room in rooms:
             self.manager.basic_leave_room(sid, "/", room)
 
     def close_session(self, sid: str, *, reconnect: bool) -> None:
-        """Close a socket and the connection below it.
+        """Close a socket and its connection.
 
-        A client comes back by itself after its connection was closed, but not after a Socket.IO DISCONNECT.
+        Clients reconnect automatically after a closed connection, but not after a Socket.IO DISCONNECT.
         """
         eio_sid = self.manager.eio_sid_from_sid(sid, "/")
         if eio_sid is not None:
@@ -114,21 +127,26 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
                 self._post(eio_sid, Packet(packet.DISCONNECT, namespace="/"))
             self.eio.close(eio_sid)
 
-    async def settle(self) -> None:
-        """Wait until every packet that has arrived is handled."""
-        await self.eio.settle()
+    async def wait_handled(self) -> None:
+        """Wait until all packets that have arrived are handled."""
+        await self.eio.wait_handled()
 
     async def shutdown(self) -> None:
         await super().shutdown()
         self._unconnected.clear()
 
-    def _post(self, eio_sid: str, whole: packet.Packet) -> None:
-        for parcel in parcels_of(whole):
-            self.eio.post(eio_sid, parcel)
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left of any connection."""
+        return self.eio.is_idle and not self.environ and not self._unconnected and not self.manager.rooms
+
+    def _post(self, eio_sid: str, socketio_packet: packet.Packet) -> None:
+        for encoded in encode(socketio_packet):
+            self.eio.post(eio_sid, encoded)
 
     async def _send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
         if pkt.packet_type == packet.CONNECT and self._on_recover is not None and pkt.namespace == "/":
-            pkt.data["pid"] = self.private_ids.of(pkt.data["sid"])
+            pkt.data["pid"] = self.private_ids.get(pkt.data["sid"])
         self._post(eio_sid, pkt)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
@@ -138,16 +156,16 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         self._unconnected.cancel(eio_sid)
         self._binary_packet.pop(eio_sid, None)
-        if reason == self.reason.CLIENT_DISCONNECT:  # the transport's farewell; the client has not left the namespace
+        if reason == self.reason.CLIENT_DISCONNECT:  # an Engine.IO CLOSE packet does not leave the namespace
             reason = self.reason.TRANSPORT_CLOSE
         await super()._handle_eio_disconnect(eio_sid, reason)
-        if successor := self._departing.pop(eio_sid, None):
-            successor.set_result(None)
+        if ended := self._predecessors.pop(eio_sid, None):
+            ended.set_result(None)
 
     async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
         await super()._handle_disconnect(eio_sid, namespace, reason)
-        self.private_ids.forget(sid)
+        self.private_ids.discard(sid)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
@@ -156,37 +174,36 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             self.eio.close(eio_sid)
 
     async def _handle_packet(self, eio_sid: str, data: Any) -> None:
-        whole = self._received(eio_sid, data)
-        if whole is None:
+        received = self._decode(eio_sid, data)
+        if received is None:
             return
-        if whole.packet_type == packet.CONNECT:
-            await self._handle_connect(eio_sid, whole.namespace, whole.data)
-            return
-        match whole.packet_type:
+        match received.packet_type:
+            case packet.CONNECT:
+                await self._handle_connect(eio_sid, received.namespace, received.data)
             case packet.DISCONNECT:
-                await self._handle_disconnect(eio_sid, whole.namespace)
+                await self._handle_disconnect(eio_sid, received.namespace)
             case packet.EVENT | packet.BINARY_EVENT:
-                await self._handle_event(eio_sid, whole.namespace, whole.id, whole.data)
+                await self._handle_event(eio_sid, received.namespace, received.id, received.data)
             case packet.ACK | packet.BINARY_ACK:
-                await self._handle_ack(eio_sid, whole.namespace, whole.id, whole.data)
+                await self._handle_ack(eio_sid, received.namespace, received.id, received.data)
             case _:
                 raise MalformedPacket
 
-    def _received(self, eio_sid: str, data: Any) -> packet.Packet | None:
-        """The packet that is now complete; None while attachments are missing."""
-        waiting = self._binary_packet.get(eio_sid)
-        if waiting is not None:
-            return self._with_attachment(eio_sid, waiting, data)
+    def _decode(self, eio_sid: str, data: Any) -> packet.Packet | None:
+        """Return a complete packet; None while attachments are missing."""
+        incomplete = self._binary_packet.get(eio_sid)
+        if incomplete is not None:
+            return self._add_attachment(eio_sid, incomplete, data)
         if isinstance(data, str) != self.packet_class.uses_binary_events:
             raise MalformedPacket
-        whole = decode(data, max_bytes=self._max_packet_bytes, packet_class=self.packet_class)
-        if self._on_event is None and whole.packet_type == packet.EVENT and isinstance(whole.data[-1], Unreadable):
+        decoded = decode(data, max_bytes=self._max_packet_bytes, packet_class=self.packet_class)
+        if self._on_event is None and decoded.packet_type == packet.EVENT and _is_unparsed(decoded):
             raise MalformedPacket
-        if whole.packet_type != packet.CONNECT:
-            self._check_connected(eio_sid, whole.namespace or "/")
-        if not whole.attachment_count:
-            return whole
-        self._binary_packet[eio_sid] = whole
+        if decoded.packet_type != packet.CONNECT:
+            self._check_connected(eio_sid, decoded.namespace or "/")
+        if not decoded.attachment_count:
+            return decoded
+        self._binary_packet[eio_sid] = decoded
         return None
 
     def _check_connected(self, eio_sid: str, namespace: str) -> None:
@@ -194,16 +211,16 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         if sid is None or not self.manager.is_connected(sid, namespace):
             raise MalformedPacket
 
-    def _with_attachment(self, eio_sid: str, waiting: packet.Packet, data: Any) -> packet.Packet | None:
+    def _add_attachment(self, eio_sid: str, incomplete: packet.Packet, data: Any) -> packet.Packet | None:
         if not isinstance(data, bytes):
             raise MalformedPacket
         try:
-            if not waiting.add_attachment(data):
+            if not incomplete.add_attachment(data):
                 return None
-        except (LookupError, TypeError, RecursionError) as fault:  # a placeholder for what did not come
-            raise MalformedPacket from fault
+        except (LookupError, TypeError, RecursionError) as error:  # a placeholder without its attachment
+            raise MalformedPacket from error
         del self._binary_packet[eio_sid]
-        return waiting
+        return incomplete
 
     def _has(self, namespace: str) -> bool:
         return (
@@ -224,66 +241,71 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             raise MalformedPacket
         else:
             self._unconnected.cancel(eio_sid)
-            claim = claim_of(data, self.environ[eio_sid]) if self._on_recover and name == "/" else None
-            if claim is None or not await self._recover(eio_sid, claim):
+            can_recover = self._on_recover is not None and name == "/"
+            request = parse_recovery_request(data, self.environ[eio_sid]) if can_recover else None
+            if request is None or not await self._recover(eio_sid, request):
                 await super()._handle_connect(eio_sid, namespace, data)
 
     async def _refuse(self, eio_sid: str, namespace: str | None, message: str) -> None:
-        whole = self.packet_class(packet.CONNECT_ERROR, data={"message": message}, namespace=namespace)
-        await self._send_packet(eio_sid, whole)
+        refusal = self.packet_class(packet.CONNECT_ERROR, data={"message": message}, namespace=namespace)
+        await self._send_packet(eio_sid, refusal)
 
-    async def _recover(self, eio_sid: str, claim: Claim) -> bool:
-        """Give a client back what it had, or nothing of it."""
-        found = await self._find(claim)
-        if found is None or not await self._end_predecessor(found.sid):
+    async def _recover(self, eio_sid: str, request: RecoveryRequest) -> bool:
+        """Recover all of a client's state, or nothing of it; return whether it was recovered."""
+        recovery = await self._find_recovery(request)
+        if recovery is None or not await self._close_predecessor(recovery.sid):
             return False
-        missed = found.missed()
+        missed = recovery.read_missed()
         if missed is None:
             return False
-        self.manager.adopt(eio_sid, "/", found.sid)
-        self.private_ids.keep(found.sid, claim.pid)
-        found.enter()
-        for one in missed:
-            event = self.packet_class(packet.EVENT, data=[one.event, one.data, one.offset], binary=False)
-            self._post(eio_sid, event)
-        await self._send_packet(eio_sid, self.packet_class(packet.CONNECT, {"sid": found.sid}, namespace="/"))
-        await found.welcome()
+        self.manager.connect_as(eio_sid, "/", recovery.sid)
+        self.private_ids.set_recovered(recovery.sid, request.pid)
+        recovery.join_rooms()
+        for event in missed:
+            arguments = [event.event, event.data, event.offset]
+            self._post(eio_sid, self.packet_class(packet.EVENT, data=arguments, binary=False))
+        await self._send_packet(eio_sid, self.packet_class(packet.CONNECT, {"sid": recovery.sid}, namespace="/"))
+        await recovery.on_recovered()
         return True
 
-    async def _find(self, claim: Claim) -> Return | None:
+    async def _find_recovery(self, request: RecoveryRequest) -> Recovery | None:
         if self._on_recover is None:
             return None
         try:
-            return await self._on_recover(claim)
+            return await self._on_recover(request)
         except Exception:
-            log.exception("a socket was not recovered")
+            log.exception("recovery.failed")
             return None
 
-    async def _end_predecessor(self, sid: str) -> bool:
-        """End the connection that the client has left behind, if this process has not noticed yet."""
+    async def _close_predecessor(self, sid: str) -> bool:
+        """Close the client's previous connection if its loss was not noticed yet; return whether it has ended."""
         eio_sid = self.manager.eio_sid_from_sid(sid, "/")
         if eio_sid is None:
             return True
-        departure = self._departing[eio_sid] = asyncio.get_running_loop().create_future()
+        ended = self._predecessors[eio_sid] = asyncio.get_running_loop().create_future()
         self.eio.close(eio_sid)
-        await asyncio.wait([departure], timeout=PREDECESSOR_SECONDS)
-        return departure.done()
+        await asyncio.wait([ended], timeout=PREDECESSOR_TIMEOUT_SECONDS)
+        return ended.done()
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
-        """With `on_event`, also one that a client called `connect` or `disconnect`."""
+        """Pass the event to `on_event`, whatever its name; without `on_event`, to the named handler."""
         if self._on_event is None or namespace not in (None, "/"):
             await self._handle_named_event(eio_sid, namespace, id, data)
             return
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
-        answer = await self._on_event(sid, data[0], data[1:], id is not None)
+        result = await self._on_event(sid, data[0], data[1:], id is not None)
         if id is not None:
-            self._post(eio_sid, self.packet_class(packet.ACK, namespace=namespace, id=id, data=[answer], binary=False))
+            self._post(eio_sid, self.packet_class(packet.ACK, namespace=namespace, id=id, data=[result], binary=False))
 
     async def _handle_named_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
-        """Nobody calls the handlers of `connect` and `disconnect` by name, or one by something that is no name."""
+        """Refuse reserved event names and names that are not strings."""
         if not isinstance(data[0], str) or data[0] in self.reserved_events:
             raise MalformedPacket
         await super()._handle_event(eio_sid, namespace, id, data)
 
     def _engineio_server_class(self) -> type[EngineIOServer]:
         return EngineIOServer
+
+
+def _is_unparsed(event: packet.Packet) -> bool:
+    return isinstance(event.data[-1], UnparsedPayload)

@@ -1,4 +1,4 @@
-"""One WebSocket on an asyncio transport, with nothing held for it while it is idle: no task, no timer, no parser."""
+"""A server-side WebSocket as an asyncio protocol. An idle connection holds no task, no timer and no parser."""
 
 import asyncio
 import logging
@@ -13,185 +13,187 @@ from websockets.protocol import Protocol as Parser
 from websockets.utils import apply_mask
 
 from hummdesk.engine.deadlines import Deadlines
-from hummdesk.engine.parcel import Parcel
+from hummdesk.engine.encoding import EncodedPacket
 
-quiet = logging.getLogger("hummdesk.engine.library")
-quiet.setLevel(logging.ERROR)  # below it, the libraries write what clients sent
+library_logger = logging.getLogger("hummdesk.engine.library")
+library_logger.setLevel(logging.ERROR)  # at lower levels the libraries log what clients send
 
 SLICE_BYTES = 4096
-"""So much is given to the parser at once: a receiver that pauses gets no more than what is in it."""
+"""The parser gets this much at once: after `pause_reading` the handler receives at most the packets of one slice."""
 
 _SMALL, _MEDIUM = 0x80 | 125, 0x80 | 126
-"""The second byte of a masked frame: its length, or 126 when that follows in two bytes."""
+"""The second byte of a masked frame: its length, or 126 when the length follows in two bytes."""
 
 
-Wire = socket.SocketType
-"""The descriptor of a transport, which stays the transport's. Python's `send` on it costs the kernel a twentieth less
-than a transport's `write()`; and it is safe for as long as `connection_lost` was not called, after which it is closed.
+DirectSocket = socket.SocketType
+"""A socket object on the descriptor of a transport, which stays its owner. `send` on it costs 5 % less CPU time than
+`write` of the transport. It is valid until `connection_lost`.
 """
 
 
-class Receiver(Protocol):
-    wire: Wire | None
-    """The WebSocket's, as long as frames can be sent on it as they are and nothing waits in its transport."""
+class PacketHandler(Protocol):
+    """Receives the packets of a WebSocket."""
+
+    direct_socket: DirectSocket | None
+    """Set while frames can be sent as they are: no encryption, no compression, an empty write buffer."""
 
     def on_packet(self, data: str | bytes) -> None: ...
-    def on_lost(self, *, overflown: bool = False) -> object: ...
+    def on_connection_lost(self, *, overflowed: bool = False) -> object: ...
 
 
-class Shared:
-    """What the WebSockets of one server have in common."""
+class WebSocketOptions:
+    """The limits and the close timers that the WebSockets of a server share."""
 
     def __init__(self, *, max_bytes: int, max_buffered_bytes: int, close_seconds: float) -> None:
         self.max_bytes = max_bytes
         self.max_buffered_bytes = max_buffered_bytes
-        self.closing: Deadlines[WebSocket] = Deadlines(close_seconds, WebSocket.abort)
+        self.close_timeouts: Deadlines[WebSocket] = Deadlines(close_seconds, WebSocket.abort)
 
 
 class WebSocket(asyncio.Protocol):
     __slots__ = (
+        "_direct_socket",
         "_extensions",
         "_fragments",
+        "_options",
         "_parser",
-        "_shared",
         "_transport",
         "_unread",
-        "_wire",
-        "is_paused",
-        "receiver",
+        "handler",
+        "is_reading_paused",
     )
 
-    def __init__(self, shared: Shared, receiver: Receiver, extensions: Sequence[Extension] = ()) -> None:
-        self.receiver: Receiver | None = receiver
-        self._shared = shared
+    def __init__(self, options: WebSocketOptions, handler: PacketHandler, extensions: Sequence[Extension] = ()) -> None:
+        self.handler: PacketHandler | None = handler
+        self._options = options
         self._extensions = extensions
         self._parser: Parser | None = None
         self._fragments: list[bytes] | None = None
         self._unread = b""
-        self.is_paused = False
+        self.is_reading_paused = False
 
-    def framed(self, parcels: Iterable[Parcel]) -> bytes:
-        return b"".join(parcel.compressed_frame if self._extensions else parcel.frame for parcel in parcels)
+    def frames_of(self, packets: Iterable[EncodedPacket]) -> bytes:
+        """The packets as frames of this connection, compressed if that was negotiated."""
+        return b"".join(packet.compressed_frame if self._extensions else packet.frame for packet in packets)
 
     def write(self, frames: bytes) -> None:
-        """Send now. If more waits than `max_buffered_bytes`, nobody waits for this client; it can come back.
+        """Send now. Abort the connection if its write buffer already exceeds `max_buffered_bytes`.
 
-        One large packet to a client that reads is no offence: what is sent after it is.
+        A single packet may exceed the limit; the next write finds the buffer too full unless the client reads.
         """
         if self._transport.is_closing():
             return
-        if self._transport.get_write_buffer_size() > self._shared.max_buffered_bytes:
-            self._lose(overflown=True)
+        if self._transport.get_write_buffer_size() > self._options.max_buffered_bytes:
+            self._on_lost(overflowed=True)
             self._transport.abort()
         else:
             self._transport.write(frames)
 
     @property
-    def unread_bytes(self) -> int:
+    def buffered_bytes(self) -> int:
         return self._transport.get_write_buffer_size()
 
     def close(self, code: CloseCode = CloseCode.NORMAL_CLOSURE) -> None:
-        """Send what there is and say goodbye; nothing is received any more."""
-        self._release()
+        """Start the closing handshake after all buffered frames; ignore further packets."""
+        self._detach_handler()
         if self._transport.is_closing():
             return
-        parser = self._parsing()
+        parser = self._full_parser()
         if parser.state is OPEN:
             parser.send_close(code)
-        self._shared.closing.start(self)
-        self.is_paused = False
+        self._options.close_timeouts.start(self)
+        self.is_reading_paused = False
         self._transport.resume_reading()
-        self._answer(parser)
+        self._write_output(parser)
 
     def abort(self) -> None:
         self._transport.abort()
 
-    def pause(self) -> None:
-        """Read nothing until `resume`."""
-        self.is_paused = True
+    def pause_reading(self) -> None:
+        self.is_reading_paused = True
         self._transport.pause_reading()
 
-    def resume(self) -> None:
-        self.is_paused = False
+    def resume_reading(self) -> None:
+        self.is_reading_paused = False
         unread, self._unread = self._unread, b""
         self._read(unread)
-        if not self.is_paused:
+        if not self.is_reading_paused:
             self._transport.resume_reading()
 
-    # What the transport calls ---------------------------------------------------------------------------------------
+    # asyncio.Protocol -----------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=0)  # any wait is told
-        self._wire = None if self._extensions else _wire(self._transport)
+        self._transport.set_write_buffer_limits(high=0)  # call pause_writing for any buffered byte
+        self._direct_socket = None if self._extensions else _direct_socket(self._transport)
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        if self.is_paused:
+        if self.is_reading_paused:
             self._unread += data
         else:
             self._read(data)
 
     def pause_writing(self) -> None:
-        if self.receiver is not None:
-            self.receiver.wire = None
+        if self.handler is not None:
+            self.handler.direct_socket = None
 
     def resume_writing(self) -> None:
-        if self.receiver is not None and not self._transport.get_write_buffer_size():
-            self.receiver.wire = self._wire
+        if self.handler is not None and not self._transport.get_write_buffer_size():
+            self.handler.direct_socket = self._direct_socket
 
     def connection_lost(self, _: Exception | None) -> None:
-        if self._wire is not None:
-            self._wire.detach()
-        self._shared.closing.cancel(self)
+        if self._direct_socket is not None:
+            self._direct_socket.detach()
+        self._options.close_timeouts.cancel(self)
         self._parser = self._fragments = None
         self._unread = b""
-        self._lose()
+        self._on_lost()
 
-    def _release(self) -> Receiver | None:
-        """Nothing that was received or sent later concerns the receiver."""
-        receiver, self.receiver = self.receiver, None
-        if receiver is not None:
-            receiver.wire = None
-        return receiver
+    def _detach_handler(self) -> PacketHandler | None:
+        """Detach the handler: it gets no further packets or events."""
+        handler, self.handler = self.handler, None
+        if handler is not None:
+            handler.direct_socket = None
+        return handler
 
-    def _lose(self, *, overflown: bool = False) -> None:
-        receiver = self._release()
-        if receiver is not None:
-            receiver.on_lost(overflown=overflown)
+    def _on_lost(self, *, overflowed: bool = False) -> None:
+        handler = self._detach_handler()
+        if handler is not None:
+            handler.on_connection_lost(overflowed=overflowed)
 
     # Reading --------------------------------------------------------------------------------------------------------
 
     def _read(self, data: bytes) -> None:
         at, end = 0, len(data)
         while at < end:
-            if self.is_paused:
+            if self.is_reading_paused:
                 self._unread = data[at:]
                 return
-            whole = _whole_text(data, at, self._shared.max_bytes) if self._parser is None else None
+            whole = _small_text_frame(data, at, self._options.max_bytes) if self._parser is None else None
             if whole is not None:
                 text, at = whole
-                self._text(text)
+                self._on_text(text)
             else:
                 self._parse(data[at : at + SLICE_BYTES])
                 at += SLICE_BYTES
 
-    def _parsing(self) -> Parser:
-        """The parser of everything but whole small texts; few connections ever need it."""
+    def _full_parser(self) -> Parser:
+        """The full parser, created for the first frame that is not a complete small text; few connections need it."""
         if self._parser is None:
-            self._parser = Parser(SERVER, max_size=self._shared.max_bytes, logger=quiet)
+            self._parser = Parser(SERVER, max_size=self._options.max_bytes, logger=library_logger)
             self._parser.extensions = list(self._extensions)
         return self._parser
 
     def _parse(self, data: bytes) -> None:
-        parser = self._parsing()
+        parser = self._full_parser()
         parser.receive_data(data)
         for event in parser.events_received():
-            if isinstance(event, Frame) and self.receiver is not None:
-                self._frame(event)
-        self._answer(parser)
+            if isinstance(event, Frame) and self.handler is not None:
+                self._on_frame(event)
+        self._write_output(parser)
 
-    def _frame(self, frame: Frame) -> None:
+    def _on_frame(self, frame: Frame) -> None:
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             return
         if frame.opcode is not Opcode.CONT:
@@ -202,59 +204,59 @@ class WebSocket(asyncio.Protocol):
         if frame.fin:
             kind, *parts = self._fragments
             self._fragments = None
-            self._message(kind, b"".join(parts))
+            self._on_message(kind, b"".join(parts))
 
-    def _message(self, kind: bytes, payload: bytes) -> None:
+    def _on_message(self, kind: bytes, payload: bytes) -> None:
         if kind == b"t":
-            self._text(payload)
-        elif self.receiver is not None:
-            self.receiver.on_packet(payload)
+            self._on_text(payload)
+        elif self.handler is not None:
+            self.handler.on_packet(payload)
 
-    def _text(self, payload: bytes) -> None:
+    def _on_text(self, payload: bytes) -> None:
         try:
             text = payload.decode()
         except UnicodeDecodeError:
-            self._fail(CloseCode.INVALID_DATA)
+            self._close_with_error(CloseCode.INVALID_DATA)
             return
-        if self.receiver is not None:
-            self.receiver.on_packet(text)
+        if self.handler is not None:
+            self.handler.on_packet(text)
 
-    def _fail(self, code: CloseCode) -> None:
-        receiver = self.receiver
+    def _close_with_error(self, code: CloseCode) -> None:
+        handler = self.handler
         self.close(code)
-        if receiver is not None:
-            receiver.on_lost()
+        if handler is not None:
+            handler.on_connection_lost()
 
-    def _answer(self, parser: Parser) -> None:
-        """Write what the parser answers: pongs and the closing handshake. An empty piece is the end."""
+    def _write_output(self, parser: Parser) -> None:
+        """Write the parser's output: pongs and the closing handshake. An empty piece means end of stream."""
         for piece in parser.data_to_send():
             if piece:
                 self._transport.write(piece)
             else:
-                self._end(parser)
+                self._close_transport(parser)
 
-    def _end(self, parser: Parser) -> None:
-        """Close, but after a failure read on, since a reset could overtake the frame that says why."""
+    def _close_transport(self, parser: Parser) -> None:
+        """Close the transport; after a failure keep reading, since a reset could discard the close frame."""
         if parser.close_rcvd is None and self._transport.can_write_eof():
             self._transport.write_eof()
-            self._shared.closing.start(self)
+            self._options.close_timeouts.start(self)
         else:
             self._transport.close()
-        self._lose()
+        self._on_lost()
 
 
-def _wire(transport: asyncio.Transport) -> Wire | None:
-    """None where the transport encrypts."""
+def _direct_socket(transport: asyncio.Transport) -> DirectSocket | None:
+    """The transport's socket; None if the transport encrypts."""
     if transport.get_extra_info("sslcontext") is not None:
         return None
     own = transport.get_extra_info("socket")
-    wire = Wire(own.family, own.type, own.proto, own.fileno())
-    wire.setblocking(False)
-    return wire
+    direct = DirectSocket(own.family, own.type, own.proto, own.fileno())
+    direct.setblocking(False)
+    return direct
 
 
-def _whole_text(data: bytes, at: int, max_bytes: int) -> tuple[bytes, int] | None:
-    """The payload of the masked, unfragmented text that begins at `at`, and where it ends; None if it is not that."""
+def _small_text_frame(data: bytes, at: int, max_bytes: int) -> tuple[bytes, int] | None:
+    """The payload of the complete, masked, unfragmented text frame at `at`, and the frame's end; None for any other."""
     if len(data) - at < 6 or data[at] != 0x81 or not 0x80 <= data[at + 1] <= _MEDIUM:
         return None
     length, start = data[at + 1] & 0x7F, at + 6

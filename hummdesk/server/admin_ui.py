@@ -20,7 +20,7 @@ EVERY_SECONDS = 2.0
 class AdminUi:
     def __init__(self, server: SocketIOServer, *, password: str, node: str) -> None:
         may_enter = _guard(password)
-        server.guard(NAMESPACE, may_enter)  # before; the library asks when the socket is in already
+        server.restrict_namespace(NAMESPACE, may_enter)  # before; the library asks when the socket is in already
         self._told: Any = server.instrument(
             auth=may_enter,
             mode="production",

@@ -48,7 +48,7 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
         PROXIES_COUNT=settings.proxies_count or None,
     )
     app.ctx.node = node = Node(settings, max_http_bytes=largest, peers_directory=peers_directory(settings.port))
-    node.server.attach(app, SOCKETIO_PATH, farewell=node.say_goodbye)
+    node.server.attach(app, SOCKETIO_PATH, before_close=node.say_goodbye)
     app.blueprint(health.blueprint(node))
     in_development = settings.hummdesk_env == "development"
     origins = named_origins(settings.cors_origin)

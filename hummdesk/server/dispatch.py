@@ -19,7 +19,7 @@ from hummdesk.core.errors import (
 )
 from hummdesk.core.ids import new_id
 from hummdesk.core.metrics import ERRORS, EVENTS, HANDLER_SECONDS
-from hummdesk.engine import Unreadable
+from hummdesk.engine import UnparsedPayload
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers.table import HANDLERS
 from hummdesk.server.sockets import ClientSession
@@ -79,9 +79,9 @@ def _permitted(session: ClientSession, event: object) -> Request:
 
 
 def _validated(request: Request, arguments: list[Any]) -> Payload:
-    if Unreadable.TOO_LARGE in arguments:
+    if UnparsedPayload.TOO_LARGE in arguments:
         raise PayloadTooLarge
-    if Unreadable.TOO_DEEP in arguments:
+    if UnparsedPayload.TOO_DEEP in arguments:
         raise Invalid("The payload is nested too deeply")
     if len(arguments) > 1:
         raise Invalid("An event carries one payload at the most")

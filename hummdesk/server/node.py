@@ -22,7 +22,7 @@ from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.metrics import ERRORS
 from hummdesk.core.periodic import Periodic
-from hummdesk.engine import Claim, Return, SocketIOServer
+from hummdesk.engine import Recovery, RecoveryRequest, SocketIOServer
 from hummdesk.publish.broadcast import BroadcastService, message_envelope
 from hummdesk.server.admin_ui import AdminUi
 from hummdesk.server.context import ServerContext, Typing
@@ -63,7 +63,7 @@ class Node:
             max_packet_bytes=settings.max_packet_bytes,
             kept_environ=("QUERY_STRING", "HTTP_AUTHORIZATION", "REMOTE_ADDR"),
             always_connect=True,
-            peers_directory=peers_directory,
+            handover_directory=peers_directory,
             max_http_buffer_size=max_http_bytes,
             max_buffered_bytes=settings.max_buffered_bytes,
             compression=settings.compression == "on",
@@ -93,7 +93,7 @@ class Node:
         self.reader = StreamReader(
             connect(settings.redis),
             deliver=sockets.deliver,
-            drained=self.server.eio.drained,
+            drained=self.server.eio.drain,
             lost=self._tell_loss,
             keep_seconds=settings.recovery_window_seconds,
         )
@@ -152,7 +152,7 @@ class Node:
         self.is_stopping = True
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.shutdown_seconds):
-                await self.server.settle()
+                await self.server.wait_handled()
                 for session in list(self.context.sockets.sessions.values()):
                     self.context.sockets.close(
                         session,
@@ -161,8 +161,8 @@ class Node:
                         reconnect=True,
                         may_return=True,
                     )
-                await self.server.settle()
-                await self.server.eio.fetched()
+                await self.server.wait_handled()
+                await self.server.eio.wait_closed()
 
     async def stop(self) -> None:
         await asyncio.gather(*(runner.stop() for runner in self._periodic))
@@ -278,12 +278,12 @@ class Node:
 
     async def _on_connect(self, sid: str, environ: dict[str, str], auth: object = None) -> None:
         token = connection.find_token(auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
-        pid, address = self.server.private_ids.of(sid), environ["REMOTE_ADDR"]
+        pid, address = self.server.private_ids.get(sid), environ["REMOTE_ADDR"]
         environ.clear()  # it is kept for as long as the socket, a token with it
         session = connection.new_session(self.context, sid=sid, pid=pid, address=address)
         await connection.connected(self.context, session, token)
 
-    async def _on_recover(self, claim: Claim) -> Return | None:
+    async def _on_recover(self, claim: RecoveryRequest) -> Recovery | None:
         return await recovery.recover(self.context, self.absences, claim)
 
     async def _on_disconnect(self, sid: str, reason: str) -> None:

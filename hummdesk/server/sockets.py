@@ -151,12 +151,12 @@ class SocketRegistry:
         """Enter rooms, unless the socket has closed or lost its person while the caller waited."""
         if session.closed or session.person is None:
             raise Unauthorized
-        self._server.enter(session.sid, *names)
+        self._server.join_rooms(session.sid, *names)
         for room in names:
             session.rooms.setdefault(room, self._offset(session) or "")
 
     def leave(self, session: ClientSession, *names: str) -> None:
-        self._server.leave(session.sid, *names)
+        self._server.leave_rooms(session.sid, *names)
         for room in names:
             session.rooms.pop(room, None)
 

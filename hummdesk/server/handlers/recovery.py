@@ -14,7 +14,7 @@ from hummdesk.core import tokens
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.metrics import RECOVERIES
 from hummdesk.core.models import Person
-from hummdesk.engine import Claim, Missed, Return
+from hummdesk.engine import MissedEvent, Recovery, RecoveryRequest
 from hummdesk.publish import rooms
 from hummdesk.server.context import ServerContext
 from hummdesk.server.handlers import connection, viewers
@@ -35,7 +35,7 @@ class NotRecovered(Exception):
         self.outcome = outcome
 
 
-async def recover(context: ServerContext, absences: RecoveryStore, claim: Claim) -> Return | None:
+async def recover(context: ServerContext, absences: RecoveryStore, claim: RecoveryRequest) -> Recovery | None:
     """What a client may have back; None: nothing, and it begins anew."""
     try:
         back = await _find(context, absences, claim)
@@ -45,10 +45,10 @@ async def recover(context: ServerContext, absences: RecoveryStore, claim: Claim)
     except HummDeskError as refusal:
         RECOVERIES.labels("unavailable" if isinstance(refusal, Unavailable) else "token").inc()
         return None
-    return Return(sid=back.session.sid, missed=back.missed, enter=back.enter, welcome=back.welcome)
+    return Recovery(sid=back.session.sid, read_missed=back.missed, join_rooms=back.enter, on_recovered=back.welcome)
 
 
-async def _find(context: ServerContext, absences: RecoveryStore, claim: Claim) -> "_Back":
+async def _find(context: ServerContext, absences: RecoveryStore, claim: RecoveryRequest) -> "_Back":
     """Verify the token before the session is claimed, so that nobody can use up another one's."""
     offset = _OFFSET.fullmatch(claim.offset)
     if offset is None:
@@ -88,7 +88,7 @@ async def _visible(context: ServerContext, viewer: Person, joined: list[UUID]) -
 class _Back:
     context: ServerContext
     session: ClientSession
-    claim: Claim
+    claim: RecoveryRequest
     person: Person
     claims: tokens.Claims
     absent: RecoverableSession
@@ -97,14 +97,14 @@ class _Back:
     entry: str
     place: int | None
 
-    def missed(self) -> list[Missed] | None:
+    def missed(self) -> list[MissedEvent] | None:
         try:
             return self._missed()
         except NotRecovered as refusal:
             RECOVERIES.labels(refusal.outcome).inc()
             return None
 
-    def _missed(self) -> list[Missed]:
+    def _missed(self) -> list[MissedEvent]:
         if self.session.is_doubtful:
             raise NotRecovered("changed")
         events = self.reader.after(self.entry, self.place)
@@ -114,7 +114,7 @@ class _Back:
         found = [event for event in events if self._would_have_heard(event, entered)]
         if len(found) > MOST_MISSED:
             raise NotRecovered("too_many")
-        return [Missed(event.event, Fragment(event.body), event.offset) for event in found]
+        return [MissedEvent(event.event, Fragment(event.body), event.offset) for event in found]
 
     def _entered(self) -> dict[str, str]:
         """The rooms it was in and may be in, with the place in the stream at which it entered each."""

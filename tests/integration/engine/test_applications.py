@@ -104,7 +104,7 @@ async def test_rooms_calls_and_sessions(server: SocketIOServer, url: str, transp
     await ann.disconnect()
     await bob.disconnect()
     await asyncio.sleep(0.1)
-    await server.settle()
+    await server.wait_handled()
     (who, reason), last = sorted(server.ended)
     assert last == ("bob", "server disconnect")
     # On a WebSocket this client may close the connection before it has said why.

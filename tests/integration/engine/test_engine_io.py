@@ -115,9 +115,9 @@ async def test_a_refused_connection(http: aiohttp.ClientSession, answer: Any) ->
             assert await response.json() == (answer if isinstance(answer, dict) else "Unauthorized")
         with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
             await desk.websocket()
-        await server.settle()
+        await server.wait_handled()
         assert not server.sockets
-        assert not server._pings
+        assert not server.heartbeat
 
 
 # Polling ------------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ async def test_a_closed_session_can_fetch_what_is_left(desk: WorkerContext, serv
     await server.send(sid, "last words")
     await server.disconnect(sid)
     assert await desk.poll(sid) == (200, "4last words\x1e1")
-    await asyncio.wait_for(server.fetched(), 0.1)
+    await asyncio.wait_for(server.wait_closed(), 0.1)
     assert (await desk.poll(sid))[0] == 400
 
 
@@ -205,7 +205,7 @@ async def test_a_stopping_server_waits_for_the_last_poll_of_a_closed_session(
 ) -> None:
     fetches, stays_away = await desk.open(), await desk.open()
     await server.disconnect()
-    waits = asyncio.create_task(server.fetched())
+    waits = asyncio.create_task(server.wait_closed())
     assert await desk.poll(fetches) == (200, "1")
     assert not waits.done()
     await asyncio.wait_for(waits, 3)

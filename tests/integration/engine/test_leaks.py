@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 
 from hummdesk.engine import SocketIOServer
-from hummdesk.engine.session import Probe, Session
+from hummdesk.engine.session import Session
+from hummdesk.engine.upgrade import UpgradeProbe
 from hummdesk.engine.websocket import WebSocket
 from tests.integration.engine.conftest import WorkerContext, gone, heard, serving
 
@@ -38,16 +39,13 @@ async def desk(server: SocketIOServer, http: aiohttp.ClientSession) -> AsyncIter
 
 async def nothing_is_left(server: SocketIOServer) -> None:
     await gone(Session, lambda session: session._server is server.eio)
-    await gone(Probe, lambda probe: probe._session._server is server.eio)
-    await gone(WebSocket, lambda websocket: websocket._shared is server.eio._shared)
-    await server.settle()
-    assert not server.eio.sockets
-    assert not server.environ
+    await gone(UpgradeProbe, lambda probe: probe._session._server is server.eio)
+    await gone(WebSocket, lambda websocket: websocket._options is server.eio._websocket_options)
+    await server.wait_handled()
     manager = server.manager
-    held = [manager.rooms, manager._sids, manager._entered, manager._connecting, manager._disconnecting]
+    assert server.is_idle
+    held = [manager._sids, manager._entered, manager._connecting, manager._disconnecting]
     assert not any(held)
-    timers = [server._unconnected, server.eio._pings, server.eio._pongs, server.eio._probes, server.eio._farewells]
-    assert not any(map(len, timers))
 
 
 async def test_two_thousand_connections(server: SocketIOServer, desk: WorkerContext) -> None:

@@ -136,7 +136,7 @@ async def test_malformed(websocket: Any, server: SocketIOServer, packet: str | b
         return
     await (websocket.send_str(packet) if isinstance(packet, str) else websocket.send_bytes(packet))
     assert await heard(websocket) is None
-    await server.settle()
+    await server.wait_handled()
     assert not server.eio.sockets
     assert not server.manager.rooms
     assert not server.environ
@@ -161,7 +161,7 @@ async def test_malformed_when_connected(connected: Any, server: SocketIOServer, 
     for packet in packets:
         await (connected.send_str(packet) if isinstance(packet, str) else connected.send_bytes(packet))
     assert await heard(connected) is None
-    await server.settle()
+    await server.wait_handled()
     assert not server._binary_packet
 
 
@@ -256,5 +256,5 @@ async def test_a_refused_connect(http: aiohttp.ClientSession, always_connect: bo
         await websocket.send_str("40")
         answers = [await heard(websocket) for _ in range(1 + always_connect)]
         assert [answer[:2] for answer in answers] == (["40", "41"] if always_connect else ["44"])
-        await server.settle()
+        await server.wait_handled()
         assert not server.manager.rooms

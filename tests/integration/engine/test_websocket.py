@@ -14,7 +14,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, Protocol
 
 from hummdesk.engine import EngineIOServer, SocketIOServer
-from hummdesk.engine.engine_io import DRAIN_SECONDS
+from hummdesk.engine.engine_io import DRAIN_TIMEOUT_SECONDS
 from tests.integration.engine.conftest import WorkerContext, heard, serving
 
 MAX_BYTES = 100_000
@@ -202,7 +202,7 @@ async def test_what_waits_for_a_slow_reader_keeps_its_order(url: str, server: En
     slow = await Bare.open(url)
     (session,) = server.sockets.values()
     sent = 0
-    while session.wire is not None or sent % 10:
+    while session.direct_socket is not None or sent % 10:
         await server.send(session.sid, f"m{sent}/{'x' * 5000}")
         await asyncio.sleep(0 if sent % 3 else 0.0001)  # some leave in one write
         sent += 1
@@ -211,27 +211,27 @@ async def test_what_waits_for_a_slow_reader_keeps_its_order(url: str, server: En
         assert bytes((await slow.frame()).data).startswith(b"4m%d/" % number)
     await server.send(session.sid, "last")
     assert bytes((await slow.frame()).data) == b"4last"
-    assert session.wire is not None
+    assert session.direct_socket is not None
 
 
 async def test_who_does_not_take_it_is_waited_for_and_not_long(url: str, server: EngineIOServer) -> None:
     slow = await Bare.open(url)
     (session,) = server.sockets.values()
     sent, time = 0, asyncio.get_running_loop().time
-    while session.unread_bytes <= server.max_buffered_bytes / 2:
+    while session.buffered_bytes <= server.max_buffered_bytes / 2:
         await server.send(session.sid, "x" * 50_000)
         await asyncio.sleep(0)
         sent += 1
         assert sent < 1000
     began = time()
-    await server.drained()
-    assert time() - began >= DRAIN_SECONDS
-    assert session.unread_bytes > server.max_buffered_bytes / 2
+    await server.drain()
+    assert time() - began >= DRAIN_TIMEOUT_SECONDS
+    assert session.buffered_bytes > server.max_buffered_bytes / 2
     for _ in range(sent):
         await slow.frame()
     began = time()
-    await server.drained()
-    assert time() - began < DRAIN_SECONDS
+    await server.drain()
+    assert time() - began < DRAIN_TIMEOUT_SECONDS
     assert session.sid in server.sockets
 
 

@@ -12,7 +12,7 @@ from hummdesk.engine import SocketIOServer
 
 
 def main(port: int, directory: str) -> None:
-    server = SocketIOServer(peers_directory=directory, ping_interval=25, ping_timeout=20, cors_allowed_origins="*")
+    server = SocketIOServer(handover_directory=directory, ping_interval=25, ping_timeout=20, cors_allowed_origins="*")
     app: Sanic[Any, Any] = Sanic("worker", configure_logging=False)
 
     @server.on("whoami")

@@ -90,7 +90,7 @@ async def test_a_failing_http_request_tells_nobody_the_token(
     async def fail(*_: object) -> None:
         raise ValueError("inside")
 
-    monkeypatch.setattr(node.server.eio, "_handle_connect", fail)
+    monkeypatch.setattr(node.server.eio, "open_session", fail)
     async with aiohttp.ClientSession() as session:
         answer = await session.get(f"{url}/socket.io/?EIO=4&transport=polling&token=t0p-s3cret")
         assert answer.status == 500

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hummdesk.engine.packet import Json, MalformedPacket, Unreadable, decode
+from hummdesk.engine.packet import Json, MalformedPacket, UnparsedPayload, decode
 
 SMALL = 1000
 
@@ -15,13 +15,13 @@ def test_an_event_is_read() -> None:
 @pytest.mark.parametrize("text", ["ä" * 600, "x" * 1100])
 def test_too_large_counts_bytes_and_keeps_the_id(text: str) -> None:
     decoded = decode(f'27["x","{text}"]', max_bytes=SMALL)
-    assert (decoded.id, decoded.data) == (7, ["x", Unreadable.TOO_LARGE])
+    assert (decoded.id, decoded.data) == (7, ["x", UnparsedPayload.TOO_LARGE])
     assert decode('27["x","' + "ä" * 400 + '"]', max_bytes=SMALL).data[1] == "ä" * 400
 
 
 def test_too_deep_keeps_the_id() -> None:
     decoded = decode('27["x",' + "[" * 10_000 + "]" * 10_000 + "]", max_bytes=10**6)
-    assert (decoded.id, decoded.data) == (7, ["x", Unreadable.TOO_DEEP])
+    assert (decoded.id, decoded.data) == (7, ["x", UnparsedPayload.TOO_DEEP])
 
 
 @pytest.mark.parametrize(

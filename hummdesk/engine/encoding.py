@@ -1,0 +1,63 @@
+"""Encoded Engine.IO packets, framed once however many recipients there are."""
+
+import base64
+import zlib
+from functools import cached_property
+
+from engineio import packet as eio_packet
+from socketio import packet
+
+TEXT = 0x81
+BINARY = 0x82
+COMPRESSED = 0x40
+"""FIN with the opcode, and RSV1: RFC 6455, section 5.2, and RFC 7692, section 6."""
+
+COMPRESSION_THRESHOLD = 256
+"""Deflate does not shrink payloads below this size."""
+
+
+def build_frame(payload: bytes, head: int = TEXT) -> bytes:
+    """Return an unfragmented server frame. Server frames are unmasked, so all recipients share the same bytes."""
+    length = len(payload)
+    if length < 126:
+        return bytes((head, length)) + payload
+    if length < 1 << 16:
+        return bytes((head, 126)) + length.to_bytes(2, "big") + payload
+    return bytes((head, 127)) + length.to_bytes(8, "big") + payload
+
+
+class EncodedPacket:
+    """One Engine.IO packet as a WebSocket frame and as an item of a polling payload."""
+
+    def __init__(self, encoded: str | bytes) -> None:
+        """`encoded`: a text packet that starts with its type, or the data of a binary message."""
+        self._head = TEXT if isinstance(encoded, str) else BINARY
+        self._payload = encoded.encode() if isinstance(encoded, str) else bytes(encoded)
+        self.frame = build_frame(self._payload, self._head)
+
+    @cached_property
+    def compressed_frame(self) -> bytes:
+        """The frame with permessage-deflate, without context takeover, so that recipients can share it."""
+        if len(self._payload) < COMPRESSION_THRESHOLD:
+            return self.frame
+        deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        deflated = deflate.compress(self._payload) + deflate.flush(zlib.Z_SYNC_FLUSH)
+        return build_frame(deflated[:-4], self._head | COMPRESSED)
+
+    @cached_property
+    def polling_payload(self) -> bytes:
+        """The packet as in the payload of a polling response."""
+        return self._payload if self._head == TEXT else b"b" + base64.b64encode(self._payload)
+
+
+CLOSE = EncodedPacket("1")
+PING = EncodedPacket("2")
+NOOP = EncodedPacket("6")
+PROBE_PONG = EncodedPacket("3probe")
+
+
+def encode(socketio_packet: packet.Packet) -> list[EncodedPacket]:
+    """Encode a Socket.IO packet as Engine.IO messages: the packet, then its binary attachments."""
+    encoded = socketio_packet.encode()
+    parts = encoded if isinstance(encoded, list) else [encoded]
+    return [EncodedPacket(eio_packet.Packet(eio_packet.MESSAGE, part).encode()) for part in parts]

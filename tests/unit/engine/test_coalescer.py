@@ -1,0 +1,151 @@
+"""Write coalescing: one write for each recipient and tick, on direct sockets and through sessions."""
+
+import asyncio
+import resource
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+import pytest
+
+from hummdesk.engine.coalescer import WriteCoalescer
+from hummdesk.engine.encoding import EncodedPacket
+from hummdesk.engine.websocket import DirectSocket
+
+MANY = 600
+
+
+class FakeRecipient:
+    """Records what does not go to its direct socket."""
+
+    def __init__(self, direct_socket: DirectSocket | None = None) -> None:
+        self.direct_socket = direct_socket
+        self.writes: list[list[EncodedPacket]] = []
+        self.remainder = b""
+
+    def write_packets(self, packets: Sequence[EncodedPacket]) -> None:
+        self.writes.append(list(packets))
+
+    def write_remainder(self, frames: bytes) -> None:
+        self.remainder += frames
+
+
+@pytest.fixture
+def recipients() -> Iterator[tuple[list[FakeRecipient], list[socket.socket]]]:
+    """Recipients with connected sockets, and the clients' ends."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    pairs = [socket.socketpair() for _ in range(MANY)]
+    for pair in pairs:
+        for one in pair:
+            one.setblocking(False)
+    yield [FakeRecipient(server) for server, _ in pairs], [client for _, client in pairs]
+    for pair in pairs:
+        for one in pair:
+            one.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def packets(*names: str) -> list[EncodedPacket]:
+    return [EncodedPacket(f"4{name}") for name in names]
+
+
+def fill_buffer(recipient: FakeRecipient) -> None:
+    assert recipient.direct_socket is not None
+    with suppress(BlockingIOError):
+        while recipient.direct_socket.send(b"x"):
+            pass
+
+
+def shrink_buffer(recipient: FakeRecipient) -> None:
+    assert recipient.direct_socket is not None
+    recipient.direct_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+
+
+async def test_add_writes_the_packets_of_one_tick_together_and_in_order() -> None:
+    coalescer, recipient = WriteCoalescer(), FakeRecipient()
+    first, second, third = packets("a", "b", "c")
+    coalescer.add([recipient], first)
+    coalescer.add([recipient], second)
+    assert recipient.writes == []
+    await asyncio.sleep(0)
+    coalescer.add([recipient], third)
+    await asyncio.sleep(0)
+    assert recipient.writes == [[first, second], [third]]
+
+
+async def test_flush_writes_at_once_and_only_once() -> None:
+    coalescer, recipient = WriteCoalescer(), FakeRecipient()
+    [packet] = packets("a")
+    coalescer.add([recipient], packet)
+    coalescer.flush()
+    assert recipient.writes == [[packet]]
+    await asyncio.sleep(0)
+    assert recipient.writes == [[packet]]
+
+
+async def test_overlapping_recipients_get_their_packets_in_order() -> None:
+    coalescer = WriteCoalescer()
+    everyone = {name: FakeRecipient() for name in "abc"}
+    sent = dict(zip(("ab", "b", "bc", "abc", "a"), packets(*"12345"), strict=True))
+    for names, packet in sent.items():
+        coalescer.add([everyone[name] for name in names], packet)
+    coalescer.flush()
+    for name, recipient in everyone.items():
+        assert recipient.writes == [[packet for names, packet in sent.items() if name in names]]
+
+
+async def test_packet_added_during_a_flush_is_sent_in_the_next_tick() -> None:
+    coalescer = WriteCoalescer()
+    [first, second] = packets("a", "b")
+
+    class Replying(FakeRecipient):
+        def write_packets(self, packets: Sequence[EncodedPacket]) -> None:
+            super().write_packets(packets)
+            if len(self.writes) == 1:
+                coalescer.add([self], second)
+
+    recipient = Replying()
+    coalescer.add([recipient], first)
+    await asyncio.sleep(0)
+    assert recipient.writes == [[first]]
+    await asyncio.sleep(0)
+    assert recipient.writes == [[first], [second]]
+
+
+async def test_direct_sockets_get_all_frames_in_order(
+    recipients: tuple[list[FakeRecipient], list[socket.socket]],
+) -> None:
+    coalescer = WriteCoalescer()
+    sessions, clients = recipients
+    five = packets(*"01234")
+    for packet in five:
+        coalescer.add(sessions, packet)
+        coalescer.flush()
+    [last] = packets("last")
+    coalescer.add(sessions[:3], last)
+    coalescer.flush()
+    frames = b"".join(packet.frame for packet in five)
+    assert {client.recv(1 << 20) for client in clients[:3]} == {frames + last.frame}
+    assert {client.recv(1 << 20) for client in clients[3:]} == {frames}
+    assert not any(session.writes or session.remainder for session in sessions)
+
+
+async def test_full_slow_and_broken_sockets_get_the_remainder_written(
+    recipients: tuple[list[FakeRecipient], list[socket.socket]],
+) -> None:
+    sessions, clients = recipients
+    full, slow, broken = 7, MANY - 2, 511
+    packet = EncodedPacket("4" + "x" * 65_000)
+    fill_buffer(sessions[full])
+    shrink_buffer(sessions[slow])
+    clients[broken].close()
+    coalescer = WriteCoalescer()
+    coalescer.add(sessions, packet)
+    coalescer.flush()
+    assert [number for number, session in enumerate(sessions) if session.remainder] == sorted((full, slow, broken))
+    assert sessions[full].remainder == sessions[broken].remainder == packet.frame
+    assert 0 < len(sessions[slow].remainder) < len(packet.frame)
+    assert clients[slow].recv(1 << 20) + sessions[slow].remainder == packet.frame
+    others = [client for number, client in enumerate(clients) if number not in (full, slow, broken)]
+    assert {client.recv(1 << 20) for client in others} == {packet.frame}
