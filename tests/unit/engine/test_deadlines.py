@@ -1,0 +1,87 @@
+"""Timers that share one delay, with a fake clock."""
+
+import pytest
+
+from hummdesk.engine.deadlines import PRECISION_SECONDS, Deadlines
+from tests.unit.engine.conftest import FakeClock
+
+
+def test_start_after_delay_expires_keys_in_order_of_start(clock: FakeClock) -> None:
+    expired: list[str] = []
+    deadlines = Deadlines(10, expired.append)
+    deadlines.start("a")
+    clock.advance(1)
+    deadlines.start("b")
+    clock.advance(8.9)
+    assert expired == []
+    clock.advance(0.2)
+    assert expired == ["a"]
+    clock.advance(1)
+    assert expired == ["a", "b"]
+    assert len(deadlines) == 0
+    assert clock.pending_timers == 0
+
+
+def test_start_of_a_waiting_key_restarts_its_delay(clock: FakeClock) -> None:
+    expired: list[str] = []
+    deadlines = Deadlines(10, expired.append)
+    deadlines.start("a")
+    clock.advance(9)
+    deadlines.start("a")
+    clock.advance(9)
+    assert expired == []
+    clock.advance(1.1)
+    assert expired == ["a"]
+
+
+def test_cancelled_key_does_not_expire(clock: FakeClock) -> None:
+    expired: list[str] = []
+    deadlines = Deadlines(10, expired.append)
+    deadlines.start("a")
+    deadlines.start("b")
+    deadlines.cancel("a")
+    deadlines.cancel("unknown")
+    clock.advance(11)
+    assert expired == ["b"]
+
+
+def test_key_cancelled_by_an_earlier_callback_does_not_expire(clock: FakeClock) -> None:
+    expired: list[str] = []
+
+    def on_expired(key: str) -> None:
+        expired.append(key)
+        deadlines.cancel("b")
+
+    deadlines = Deadlines(10, on_expired)
+    for key in "abc":
+        deadlines.start(key)
+    clock.advance(11)
+    assert expired == ["a", "c"]
+
+
+def test_many_keys_share_one_timer(clock: FakeClock) -> None:
+    deadlines: Deadlines[int] = Deadlines(10, lambda key: None)
+    for number in range(1000):
+        deadlines.start(number)
+        clock.advance(0.001)
+    assert clock.pending_timers == 1
+
+
+def test_keys_closer_than_the_precision_expire_together(clock: FakeClock) -> None:
+    moments: list[float] = []
+    deadlines: Deadlines[int] = Deadlines(10, lambda key: moments.append(clock.now))
+    deadlines.start(0)
+    clock.advance(PRECISION_SECONDS / 2)
+    deadlines.start(1)
+    clock.advance(PRECISION_SECONDS / 4)
+    deadlines.start(2)
+    clock.advance(11)
+    assert moments[1] == moments[2]
+    assert moments[1] - moments[0] == pytest.approx(PRECISION_SECONDS)
+
+
+def test_clear_cancels_the_timer(clock: FakeClock) -> None:
+    deadlines: Deadlines[str] = Deadlines(10, lambda key: None)
+    deadlines.start("a")
+    deadlines.clear()
+    assert len(deadlines) == clock.pending_timers == 0

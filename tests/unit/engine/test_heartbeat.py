@@ -1,0 +1,103 @@
+"""Heartbeat deadlines, with a fake clock."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from hummdesk.engine.encoding import PING, EncodedPacket
+from hummdesk.engine.heartbeat import Heartbeat
+from tests.unit.engine.conftest import FakeClock
+
+INTERVAL, TIMEOUT = 25.0, 20.0
+
+
+@dataclass(eq=False)
+class FakeSession:
+    clock: FakeClock
+    awaits_pong: bool = False
+    is_reading_paused: bool = False
+    pinged: list[float] = field(default_factory=list)
+    closed: list[tuple[float, str]] = field(default_factory=list)
+
+    def post(self, packet: EncodedPacket) -> None:
+        assert packet is PING
+        self.pinged.append(self.clock.now - 1000)
+
+    def close(self, reason: str) -> None:
+        self.closed.append((self.clock.now - 1000, reason))
+
+
+@pytest.fixture
+def heartbeat(clock: FakeClock) -> Heartbeat:
+    return Heartbeat(interval=INTERVAL, timeout=TIMEOUT)
+
+
+@pytest.fixture
+def session(clock: FakeClock) -> FakeSession:
+    return FakeSession(clock)
+
+
+def test_start_sends_the_first_ping_after_the_interval(
+    clock: FakeClock, heartbeat: Heartbeat, session: FakeSession
+) -> None:
+    heartbeat.start(session)
+    clock.advance(INTERVAL - 0.1)
+    assert session.pinged == []
+    clock.advance(0.1)
+    assert session.pinged == [INTERVAL]
+    assert session.awaits_pong
+
+
+def test_pong_starts_the_next_interval(clock: FakeClock, heartbeat: Heartbeat, session: FakeSession) -> None:
+    heartbeat.start(session)
+    clock.advance(INTERVAL)
+    clock.advance(3)
+    heartbeat.on_pong(session)
+    clock.advance(INTERVAL)
+    assert session.pinged == [INTERVAL, INTERVAL + 3 + INTERVAL]
+    assert session.closed == []
+
+
+def test_missing_pong_closes_the_session_after_the_timeout(
+    clock: FakeClock, heartbeat: Heartbeat, session: FakeSession
+) -> None:
+    heartbeat.start(session)
+    clock.advance(INTERVAL + TIMEOUT - 0.1)
+    assert session.closed == []
+    clock.advance(0.1)
+    assert session.closed == [(INTERVAL + TIMEOUT, "ping timeout")]
+
+
+def test_pong_without_a_ping_does_not_delay_the_next_ping(
+    clock: FakeClock, heartbeat: Heartbeat, session: FakeSession
+) -> None:
+    heartbeat.start(session)
+    clock.advance(INTERVAL - 1)
+    heartbeat.on_pong(session)
+    clock.advance(1)
+    assert session.pinged == [INTERVAL]
+
+
+def test_missing_pong_of_a_session_that_is_not_read_extends_the_timeout(
+    clock: FakeClock, heartbeat: Heartbeat, session: FakeSession
+) -> None:
+    heartbeat.start(session)
+    session.is_reading_paused = True
+    clock.advance(INTERVAL + TIMEOUT)
+    assert session.closed == []
+    session.is_reading_paused = False
+    clock.advance(TIMEOUT)
+    assert session.closed == [(INTERVAL + 2 * TIMEOUT, "ping timeout")]
+
+
+@pytest.mark.parametrize("elapsed", [0, INTERVAL])
+def test_stop_ends_the_heartbeat(clock: FakeClock, heartbeat: Heartbeat, session: FakeSession, elapsed: float) -> None:
+    heartbeat.start(session)
+    clock.advance(elapsed)
+    assert len(heartbeat) == 1
+    heartbeat.stop(session)
+    assert len(heartbeat) == 0
+    pinged = len(session.pinged)
+    clock.advance(1000)
+    assert len(session.pinged) == pinged
+    assert session.closed == []
