@@ -14,7 +14,7 @@ run: $(READY) web ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 
 	@exec $(BIN)/python -m hummdesk up $(ARGS)
 
 test: $(READY) web haproxy chromium prometheus ## every test (ARGS="tests/system/dev -k token -n 0" for some)
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
 coverage: ## every test, and which lines they reach in all processes, which takes twice the processor's time
 	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term $(ARGS)"

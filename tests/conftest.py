@@ -1,4 +1,4 @@
-"""One PostgreSQL and one Redis for the whole run, on which nothing is durable; who needs a database gets a clone."""
+"""One PostgreSQL and one Redis for each test process, not durable; a test that needs a database gets a clone."""
 
 import asyncio
 import fcntl
@@ -14,20 +14,41 @@ import psycopg
 import pytest
 from psycopg import sql
 
-# Where all processes under test gather their metrics; prometheus_client looks for it once, when it is imported.
+# The metrics directory of all processes under test: prometheus_client reads the variable once, when it is imported.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = tempfile.mkdtemp(prefix="hummdesk-metrics-")
 
 from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 
+LEVELS = ("system", "integration", "unit")
+"""The slowest first, so that no worker is left with a long file at the end."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one test process more than processors: system tests wait more than they compute."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests that need the machine for themselves last, where they hold up no other test."""
+    items.sort(key=lambda item: (_is_exclusive(item), _level(item)))
+
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run each test marked `alone`, and all of tests/system/chaos, with no other test beside it."""
-    is_alone = item.get_closest_marker("alone") or "chaos" in item.path.parts
-    with Path(__file__).open() as turns:
-        fcntl.flock(turns, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+    """Hold a lock that exclusive tests do not share, in all test processes."""
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if _is_exclusive(item) else fcntl.LOCK_SH)
         return (yield)
+
+
+def _is_exclusive(item: pytest.Item) -> bool:
+    """Whether the test is marked `alone` or injects faults: it times what it tests, or loads the machine."""
+    return item.get_closest_marker("alone") is not None or "chaos" in item.path.parts
+
+
+def _level(item: pytest.Item) -> int:
+    return next((place for place, level in enumerate(LEVELS) if level in item.path.parts), 0)
 
 
 @dataclass(frozen=True)

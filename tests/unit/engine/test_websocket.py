@@ -103,6 +103,7 @@ def test_fragments_with_a_ping_between_them_are_joined(
         (frame(Opcode.CLOSE, b"\x03"), 1002),
         (frame(Opcode.CLOSE, (4000).to_bytes(2, "big")), 4000),
     ],
+    ids=["too large", "not UTF-8", "not masked", "continues nothing", "close of one byte", "close"],
 )
 def test_invalid_data_closes_with_the_code_of_the_protocol(
     websocket: WebSocket, handler: FakeHandler, transport: FakeTransport, data: bytes, code: int, uses_parser: bool
