@@ -1,4 +1,4 @@
-"""Servers in this process, on a port of their own."""
+"""Engine.IO and Socket.IO servers in the test process, and a client without a client library."""
 
 import asyncio
 import gc
@@ -21,10 +21,10 @@ _names = (f"engine{number}" for number in itertools.count())
 
 
 @asynccontextmanager
-async def serving(server: EngineIOServer | SocketIOServer, path: str) -> AsyncIterator[str]:
-    """Attach the server to an application and run it; its address."""
+async def running(server: EngineIOServer | SocketIOServer, path: str) -> AsyncIterator[str]:
+    """Run the server in a Sanic application; yield its URL."""
     app: Sanic[Any, Any] = Sanic(next(_names), configure_logging=False)
-    app.config.TOUCHUP = False  # it rewrites Sanic itself, and cannot do so for a second application
+    app.config.TOUCHUP = False  # supports one application per process only
     server.attach(app, path)
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     sanic = await app.create_server(sock=listener, return_asyncio_server=True)
@@ -41,8 +41,8 @@ async def serving(server: EngineIOServer | SocketIOServer, path: str) -> AsyncIt
 
 
 @dataclass
-class WorkerContext:
-    """A server's endpoint, spoken to without any client library."""
+class EndpointClient:
+    """Requests to a server's endpoint, without a client library."""
 
     url: str
     http: aiohttp.ClientSession
@@ -52,33 +52,33 @@ class WorkerContext:
         return f"{self.url}?EIO=4&transport=polling"
 
     async def open(self) -> str:
-        """A polling session; its sid."""
-        async with self.http.get(self.polling) as answer:
-            return (await answer.text()).split('"sid":"')[1].split('"')[0]
+        """Open a polling session; return its sid."""
+        async with self.http.get(self.polling) as response:
+            return (await response.text()).split('"sid":"')[1].split('"')[0]
 
     async def poll(self, sid: str) -> tuple[int, str]:
-        async with self.http.get(f"{self.polling}&sid={sid}") as answer:
-            return answer.status, await answer.text()
+        async with self.http.get(f"{self.polling}&sid={sid}") as response:
+            return response.status, await response.text()
 
     async def post(self, sid: str, body: str | bytes) -> tuple[int, str]:
-        async with self.http.post(f"{self.polling}&sid={sid}", data=body) as answer:
-            return answer.status, await answer.text()
+        async with self.http.post(f"{self.polling}&sid={sid}", data=body) as response:
+            return response.status, await response.text()
 
     async def websocket(self, sid: str = "", *, more: str = "", **options: Any) -> aiohttp.ClientWebSocketResponse:
-        """A WebSocket: of a new session, or one that wants to take over `sid`."""
+        """Open a WebSocket for a new session, or to upgrade the session `sid`."""
         url = f"{self.url}?EIO=4&transport=websocket" + (f"&sid={sid}" if sid else "") + more
         return await self.http.ws_connect(url, **{"max_msg_size": 0} | options)
 
-    async def upgraded(self, sid: str) -> aiohttp.ClientWebSocketResponse:
+    async def upgrade(self, sid: str) -> aiohttp.ClientWebSocketResponse:
         websocket = await self.websocket(sid)
         await websocket.send_str("2probe")
-        assert await heard(websocket) == "3probe"
+        assert await receive(websocket) == "3probe"
         await websocket.send_str("5")
         return websocket
 
 
-async def heard(websocket: aiohttp.ClientWebSocketResponse) -> Any:
-    """The next packet that is no ping; None when the WebSocket has closed."""
+async def receive(websocket: aiohttp.ClientWebSocketResponse) -> Any:
+    """Return the next packet other than a ping; None if the WebSocket was closed."""
     async with asyncio.timeout(5):
         while True:
             message = await websocket.receive()
@@ -89,15 +89,15 @@ async def heard(websocket: aiohttp.ClientWebSocketResponse) -> Any:
 
 
 @pytest.fixture
-def times() -> dict[str, float]:
-    """No heartbeat comes in between, however long a test takes; those of the heartbeat have their own."""
+def heartbeat_options() -> dict[str, float]:
+    """Long enough that no heartbeat occurs during a test; the tests of the heartbeat override it."""
     return {"ping_interval": 25, "ping_timeout": 20}
 
 
 @pytest.fixture
-async def server(times: dict[str, float]) -> EngineIOServer:
-    """An echo."""
-    server = EngineIOServer(**times, max_http_buffer_size=MAX_PAYLOAD, async_handlers=False)
+async def server(heartbeat_options: dict[str, float]) -> EngineIOServer:
+    """A server that echoes messages."""
+    server = EngineIOServer(**heartbeat_options, max_http_buffer_size=MAX_PAYLOAD, async_handlers=False)
 
     @server.on("message")
     async def message(sid: str, data: Any) -> None:
@@ -107,9 +107,9 @@ async def server(times: dict[str, float]) -> EngineIOServer:
 
 
 @pytest.fixture
-async def desk(server: EngineIOServer, http: aiohttp.ClientSession) -> AsyncIterator[WorkerContext]:
-    async with serving(server, "engine.io") as url:
-        yield WorkerContext(f"{url}/engine.io/", http)
+async def client(server: EngineIOServer, http: aiohttp.ClientSession) -> AsyncIterator[EndpointClient]:
+    async with running(server, "engine.io") as url:
+        yield EndpointClient(f"{url}/engine.io/", http)
 
 
 @pytest.fixture
@@ -118,9 +118,9 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def gone(kind: type, concerns: Callable[[Any], bool]) -> None:
-    """Wait until no such object is left."""
+async def wait_until_collected(kind: type, is_relevant: Callable[[Any], bool]) -> None:
+    """Wait until no relevant object of this type exists."""
     async with asyncio.timeout(15):
-        while [thing for thing in gc.get_objects() if type(thing) is kind and concerns(thing)]:
+        while [found for found in gc.get_objects() if type(found) is kind and is_relevant(found)]:
             await asyncio.sleep(0.1)
             gc.collect()

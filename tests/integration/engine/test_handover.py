@@ -1,11 +1,11 @@
-"""Two real processes on one port, without anything sticky before them."""
+"""Two worker processes on one port, without a sticky load balancer."""
 
 import asyncio
 import json
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,13 @@ import aiohttp
 import pytest
 import socketio
 
-from tests.integration.engine.conftest import WorkerContext, heard
+from tests.integration.engine.conftest import EndpointClient, receive
 
 CLIENTS = 200
+UseSession = Callable[[EndpointClient, int], Awaitable[int]]
+
 LONG = "x" * 70_000
-"""Longer than what Sanic reads before it handles a request."""
+"""More than Sanic reads before it handles a request."""
 
 
 @dataclass
@@ -31,20 +33,20 @@ class Workers:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def desk(self, http: aiohttp.ClientSession) -> WorkerContext:
-        return WorkerContext(f"{self.url}/socket.io/", http)
+    def client_of(self, http: aiohttp.ClientSession) -> EndpointClient:
+        return EndpointClient(f"{self.url}/socket.io/", http)
 
     async def start(self) -> None:
-        marks = len(list(self.directory.iterdir()))
+        before = len(list(self.directory.iterdir()))
         command = [sys.executable, "-m", "tests.integration.engine.worker", str(self.port), str(self.directory)]
         self.processes.append(await asyncio.create_subprocess_exec(*command))
         async with asyncio.timeout(20):
-            while len(list(self.directory.iterdir())) == marks:
+            while len(list(self.directory.iterdir())) == before:
                 await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
-async def working(directory: Path) -> AsyncIterator[Workers]:
+async def running_workers(directory: Path) -> AsyncIterator[Workers]:
     with socket.socket() as reserved:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         reserved.bind(("127.0.0.1", 0))
@@ -62,63 +64,65 @@ async def working(directory: Path) -> AsyncIterator[Workers]:
 
 @pytest.fixture(scope="module")
 async def workers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workers]:
-    async with working(tmp_path_factory.mktemp("p")) as workers:
+    async with running_workers(tmp_path_factory.mktemp("p")) as workers:
         yield workers
 
 
 def connector(kind: str) -> aiohttp.TCPConnector:
-    """New connections for every request, or few ones that every session uses."""
+    """Either a new connection for every request, or a pool that all sessions share."""
     return aiohttp.TCPConnector(force_close=True, limit=0) if kind == "new" else aiohttp.TCPConnector(limit=0)
 
 
-async def polled(desk: WorkerContext, sid: str, wanted: str) -> str:
+async def poll_until(client: EndpointClient, sid: str, prefix: str) -> str:
     while True:
-        status, payload = await desk.poll(sid)
+        status, payload = await client.poll(sid)
         assert status == 200, payload
         for packet in payload.split("\x1e"):
-            if packet.startswith(wanted):
+            if packet.startswith(prefix):
                 return packet
             if packet == "2":
-                assert await desk.post(sid, "3") == (200, "ok")
+                assert await client.post(sid, "3") == (200, "ok")
 
 
-async def poll_only(desk: WorkerContext, number: int) -> int:
-    sid = await desk.open()
-    assert await desk.post(sid, "40") == (200, "ok")
-    await polled(desk, sid, "40")
+async def use_polling(client: EndpointClient, number: int) -> int:
+    sid = await client.open()
+    assert await client.post(sid, "40") == (200, "ok")
+    await poll_until(client, sid, "40")
     pids = set()
     for turn in range(5):
         data = LONG if number % 20 == 0 and turn == 3 else f"{number}-{turn}"
-        assert await desk.post(sid, f'42{turn}["whoami","{data}"]') == (200, "ok")
-        pid, echo = json.loads((await polled(desk, sid, f"43{turn}"))[3:])
+        assert await client.post(sid, f'42{turn}["whoami","{data}"]') == (200, "ok")
+        pid, echo = json.loads((await poll_until(client, sid, f"43{turn}"))[3:])
         assert echo == data
         pids.add(pid)
-    assert await desk.post(sid, "1") == (200, "ok")
+    assert await client.post(sid, "1") == (200, "ok")
     return int(pids.pop()) if len(pids) == 1 else 0
 
 
-async def upgrade(desk: WorkerContext, number: int) -> int:
-    sid = await desk.open()
-    assert await desk.post(sid, "40") == (200, "ok")
-    await polled(desk, sid, "40")
-    websocket = await desk.upgraded(sid)
+async def use_websocket(client: EndpointClient, number: int) -> int:
+    sid = await client.open()
+    assert await client.post(sid, "40") == (200, "ok")
+    await poll_until(client, sid, "40")
+    websocket = await client.upgrade(sid)
     await websocket.send_str(f'427["whoami",{number}]')
-    pid, echo = json.loads((await heard(websocket))[3:])
+    pid, echo = json.loads((await receive(websocket))[3:])
     assert echo == number
     await websocket.close()
     return int(pid)
 
 
 @pytest.mark.parametrize("connections", ["new", "kept"])
-@pytest.mark.parametrize("client", [poll_only, upgrade])
-async def test_every_request_finds_its_session(workers: Workers, client: type, connections: str) -> None:
+@pytest.mark.parametrize("use_session", [use_polling, use_websocket])
+async def test_request_at_any_worker_reaches_its_session(
+    workers: Workers, use_session: UseSession, connections: str
+) -> None:
     async with aiohttp.ClientSession(connector=connector(connections)) as http:
-        desk = workers.desk(http)
-        pids = await asyncio.gather(*(client(desk, number) for number in range(CLIENTS)))
+        client = workers.client_of(http)
+        pids = await asyncio.gather(*(use_session(client, number) for number in range(CLIENTS)))
     assert set(pids) == {process.pid for process in workers.processes}
 
 
-async def test_a_clients_library(workers: Workers) -> None:
+async def test_stock_client_connects_to_any_worker(workers: Workers) -> None:
     for transports in (["polling"], ["polling", "websocket"]):
         clients = [socketio.AsyncClient(reconnection=False) for _ in range(10)]
         await asyncio.gather(*(client.connect(workers.url, transports=transports) for client in clients))
@@ -127,12 +131,12 @@ async def test_a_clients_library(workers: Workers) -> None:
         await asyncio.gather(*(client.disconnect() for client in clients))
 
 
-async def test_a_body_that_comes_later_and_requests_after_it(workers: Workers) -> None:
-    """What arrives after a connection was handed over reaches its new owner; it goes on serving other requests."""
+async def test_handed_over_connection_receives_late_body_and_next_request(workers: Workers) -> None:
+    """The new owner of a connection reads the rest of the body, and serves further requests on it."""
     async with aiohttp.ClientSession(connector=connector("new")) as http:
-        desk = workers.desk(http)
+        client = workers.client_of(http)
         for _ in range(10):
-            sid = await desk.open()
+            sid = await client.open()
             reader, writer = await asyncio.open_connection("127.0.0.1", workers.port)
             head = (
                 f"POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
@@ -146,23 +150,29 @@ async def test_a_body_that_comes_later_and_requests_after_it(workers: Workers) -
             writer.close()
 
 
-async def test_unknown_sessions(workers: Workers) -> None:
+async def test_unknown_session_returns_its_error_code(workers: Workers) -> None:
     (workers.directory / "deadbeef").touch()
-    marks = [path.name for path in workers.directory.iterdir()]
+    worker_ids = [path.name for path in workers.directory.iterdir()]
     async with aiohttp.ClientSession(connector=connector("new")) as http:
-        for sid in (*(mark + "A" * 20 for mark in marks), "A" * 28, "../../" + "A" * 20, "short", "é" * 20):
-            status, body = await workers.desk(http).poll(sid)
+        for sid in (
+            *(worker_id + "A" * 20 for worker_id in worker_ids),
+            "A" * 28,
+            "../../" + "A" * 20,
+            "short",
+            "é" * 20,
+        ):
+            status, body = await workers.client_of(http).poll(sid)
             assert (status, json.loads(body)["code"]) == (400, 1)
 
 
-async def test_a_worker_that_was_killed(tmp_path: Path) -> None:
-    async with working(tmp_path) as workers, aiohttp.ClientSession(connector=connector("new")) as http:
-        desk = workers.desk(http)
-        sids = await asyncio.gather(*(desk.open() for _ in range(40)))
+async def test_sessions_of_a_killed_worker_are_unknown(tmp_path: Path) -> None:
+    async with running_workers(tmp_path) as workers, aiohttp.ClientSession(connector=connector("new")) as http:
+        client = workers.client_of(http)
+        sids = await asyncio.gather(*(client.open() for _ in range(40)))
         victim = workers.processes[0]
         victim.send_signal(signal.SIGKILL)
         await victim.wait()
-        for request in (lambda sid: desk.post(sid, "40"), desk.poll):  # the answer to `40` ends the poll
+        for request in (lambda sid: client.post(sid, "40"), client.poll):  # the packet `40` lets the poll end at once
             answers = await asyncio.gather(*(request(sid) for sid in sids))
             lost = [body for status, body in answers if status != 200]
             assert 0 < len(lost) < 40

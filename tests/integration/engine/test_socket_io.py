@@ -1,4 +1,4 @@
-"""What https://github.com/socketio/socket.io-protocol asks of a server, on the wire."""
+"""The Socket.IO protocol on the wire: https://github.com/socketio/socket.io-protocol."""
 
 import asyncio
 import json
@@ -9,15 +9,15 @@ import aiohttp
 import pytest
 
 from hummdesk.engine import SocketIOServer
-from tests.integration.engine.conftest import WorkerContext, heard, serving
+from tests.integration.engine.conftest import EndpointClient, receive, running
 
 CONNECT_SECONDS = 0.25
 
 
 @pytest.fixture
-async def server(times: dict[str, float]) -> SocketIOServer:
-    """The application of the protocol's own tests, with handlers by name."""
-    server = SocketIOServer(**times, connect_timeout=CONNECT_SECONDS, cors_allowed_origins="*")
+async def server(heartbeat_options: dict[str, float]) -> SocketIOServer:
+    """The application of the protocol's own test suite, with named handlers."""
+    server = SocketIOServer(**heartbeat_options, connect_timeout=CONNECT_SECONDS, cors_allowed_origins="*")
 
     async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         namespace = "/" if "sid" not in environ else "/custom"
@@ -32,7 +32,7 @@ async def server(times: dict[str, float]) -> SocketIOServer:
     async def acknowledged(sid: str, *arguments: Any) -> tuple[Any, ...]:
         return arguments
 
-    async def asked(sid: str) -> None:
+    async def call_client(sid: str) -> None:
         answer = await server.call("question", ("a", b"\x01"), to=sid, timeout=2)
         await server.emit("answer", answer, to=sid)
 
@@ -40,34 +40,34 @@ async def server(times: dict[str, float]) -> SocketIOServer:
     server.on("connect", connect_custom, namespace="/custom")
     server.on("message", message)
     server.on("message-with-ack", acknowledged)
-    server.on("ask-me", asked)
+    server.on("ask-me", call_client)
     return server
 
 
 @pytest.fixture
-async def desk(server: SocketIOServer, http: aiohttp.ClientSession) -> AsyncIterator[WorkerContext]:
-    async with serving(server, "socket.io") as url:
-        yield WorkerContext(f"{url}/socket.io/", http)
+async def client(server: SocketIOServer, http: aiohttp.ClientSession) -> AsyncIterator[EndpointClient]:
+    async with running(server, "socket.io") as url:
+        yield EndpointClient(f"{url}/socket.io/", http)
 
 
 @pytest.fixture
-async def websocket(desk: WorkerContext) -> aiohttp.ClientWebSocketResponse:
-    """Open, without a namespace."""
-    websocket = await desk.websocket()
-    assert (await heard(websocket)).startswith("0{")
+async def websocket(client: EndpointClient) -> aiohttp.ClientWebSocketResponse:
+    """An open WebSocket without a namespace."""
+    websocket = await client.websocket()
+    assert (await receive(websocket)).startswith("0{")
     return websocket
 
 
 @pytest.fixture
 async def connected(websocket: aiohttp.ClientWebSocketResponse) -> aiohttp.ClientWebSocketResponse:
-    """In the main namespace."""
+    """A WebSocket connected to the main namespace."""
     await websocket.send_str("40")
-    assert {(await heard(websocket))[:2], (await heard(websocket))[:2]} == {"40", "42"}
+    assert {(await receive(websocket))[:2], (await receive(websocket))[:2]} == {"40", "42"}
     return websocket
 
 
-async def hears(websocket: aiohttp.ClientWebSocketResponse, *expected: str | bytes) -> None:
-    assert [await heard(websocket) for _ in expected] == list(expected)
+async def assert_receives(websocket: aiohttp.ClientWebSocketResponse, *expected: str | bytes) -> None:
+    assert [await receive(websocket) for _ in expected] == list(expected)
 
 
 @pytest.mark.parametrize(
@@ -82,26 +82,28 @@ async def hears(websocket: aiohttp.ClientWebSocketResponse, *expected: str | byt
         ("40/custom?foo=bar,", "/custom,", {}),
     ],
 )
-async def test_connecting(websocket: Any, packet: str, namespace: str, auth: dict[str, str]) -> None:
+async def test_connect_returns_sid_and_passes_auth(
+    websocket: Any, packet: str, namespace: str, auth: dict[str, str]
+) -> None:
     await websocket.send_str(packet)
-    packets = sorted([await heard(websocket), await heard(websocket)])
+    packets = sorted([await receive(websocket), await receive(websocket)])
     assert packets[0].startswith(f"40{namespace}{{")
     assert set(json.loads(packets[0].removeprefix(f"40{namespace}"))) == {"sid"}
     assert packets[1] == f'42{namespace}["auth",{json.dumps(auth, separators=(",", ":"))}]'
 
 
-async def test_an_unknown_namespace(websocket: Any) -> None:
+async def test_unknown_namespace_returns_connect_error(websocket: Any) -> None:
     await websocket.send_str("40/random")
-    await hears(websocket, '44/random,{"message":"Invalid namespace"}')
+    await assert_receives(websocket, '44/random,{"message":"Invalid namespace"}')
 
 
-async def test_who_does_not_connect_in_time_is_closed(desk: WorkerContext, websocket: Any) -> None:
+async def test_session_without_namespace_is_closed_after_the_timeout(client: EndpointClient, websocket: Any) -> None:
     started = asyncio.get_running_loop().time()
-    polling = await desk.open()
-    assert await heard(websocket) is None
+    polling = await client.open()
+    assert await receive(websocket) is None
     assert CONNECT_SECONDS - 0.05 < asyncio.get_running_loop().time() - started < CONNECT_SECONDS + 0.2
-    await desk.poll(polling)
-    assert (await desk.poll(polling))[0] == 400
+    await client.poll(polling)
+    assert (await client.poll(polling))[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -127,15 +129,17 @@ async def test_who_does_not_connect_in_time_is_closed(desk: WorkerContext, webso
     ],
 )
 @pytest.mark.parametrize("is_connected", [True, False])
-async def test_malformed(websocket: Any, server: SocketIOServer, packet: str | bytes, is_connected: bool) -> None:
+async def test_malformed_packet_closes_the_connection(
+    websocket: Any, server: SocketIOServer, packet: str | bytes, is_connected: bool
+) -> None:
     if is_connected:
         await websocket.send_str("40")
-        assert await heard(websocket)
-        assert await heard(websocket)
+        assert await receive(websocket)
+        assert await receive(websocket)
     if packet in ('42["message"]', "41", '431["x"]') and is_connected:
         return
     await (websocket.send_str(packet) if isinstance(packet, str) else websocket.send_bytes(packet))
-    assert await heard(websocket) is None
+    assert await receive(websocket) is None
     await server.wait_handled()
     assert not server.eio.sockets
     assert not server.manager.rooms
@@ -157,52 +161,54 @@ async def test_malformed(websocket: Any, server: SocketIOServer, packet: str | b
         ['42["message",' + "[" * 20_000 + "]" * 20_000 + "]"],
     ],
 )
-async def test_malformed_when_connected(connected: Any, server: SocketIOServer, packets: list[str | bytes]) -> None:
+async def test_malformed_packet_after_connect_closes_the_connection(
+    connected: Any, server: SocketIOServer, packets: list[str | bytes]
+) -> None:
     for packet in packets:
         await (connected.send_str(packet) if isinstance(packet, str) else connected.send_bytes(packet))
-    assert await heard(connected) is None
+    assert await receive(connected) is None
     await server.wait_handled()
     assert not server._binary_packet
 
 
-async def test_disconnecting_from_the_main_namespace(connected: Any, server: SocketIOServer) -> None:
+async def test_disconnect_from_main_namespace_allows_reconnect(connected: Any, server: SocketIOServer) -> None:
     reasons: list[str] = []
     server.on("disconnect", lambda sid, reason: reasons.append(reason))
     await connected.send_str("41")
     await connected.send_str("40")
-    assert (await heard(connected))[:2] in ("40", "42")
+    assert (await receive(connected))[:2] in ("40", "42")
     assert reasons == ["client disconnect"]
 
 
-async def test_disconnecting_from_a_custom_namespace(connected: Any) -> None:
+async def test_disconnect_from_custom_namespace_keeps_the_main_one(connected: Any) -> None:
     await connected.send_str("40/custom")
-    assert await heard(connected)
-    assert await heard(connected)
+    assert await receive(connected)
+    assert await receive(connected)
     await connected.send_str("41/custom")
     await connected.send_str('42["message","message to main namespace"]')
-    await hears(connected, '42["message-back","message to main namespace"]')
+    await assert_receives(connected, '42["message-back","message to main namespace"]')
 
 
-async def test_events(connected: Any) -> None:
+async def test_event_is_passed_to_its_handler(connected: Any) -> None:
     await connected.send_str('42["message",1,"2",{"3":[true]}]')
-    await hears(connected, '42["message-back",1,"2",{"3":[true]}]')
+    await assert_receives(connected, '42["message-back",1,"2",{"3":[true]}]')
 
 
-async def test_acknowledgements(connected: Any) -> None:
+async def test_acknowledgement_returns_the_handlers_result(connected: Any) -> None:
     await connected.send_str('42456["message-with-ack",1,"2",{"3":[false]}]')
-    await hears(connected, '43456[1,"2",{"3":[false]}]')
+    await assert_receives(connected, '43456[1,"2",{"3":[false]}]')
     await connected.send_str('420["message-with-ack"]')
-    await hears(connected, "430[]")
+    await assert_receives(connected, "430[]")
     await connected.send_str("437[]")
     await connected.send_str('421["message-with-ack"]')
-    await hears(connected, "431[]")
+    await assert_receives(connected, "431[]")
 
 
-async def test_binary_events(connected: Any) -> None:
+async def test_binary_event_is_passed_to_its_handler(connected: Any) -> None:
     await connected.send_str('452-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]')
     await connected.send_bytes(b"\x01\x02\x03")
     await connected.send_bytes(b"\x04\x05\x06")
-    await hears(
+    await assert_receives(
         connected,
         '452-["message-back",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]',
         b"\x01\x02\x03",
@@ -210,11 +216,11 @@ async def test_binary_events(connected: Any) -> None:
     )
 
 
-async def test_binary_acknowledgements(connected: Any) -> None:
+async def test_binary_acknowledgement_returns_attachments(connected: Any) -> None:
     await connected.send_str('452-789["message-with-ack",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]')
     await connected.send_bytes(b"\x01\x02\x03")
     await connected.send_bytes(b"\x04\x05\x06")
-    await hears(
+    await assert_receives(
         connected,
         '462-789[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]',
         b"\x01\x02\x03",
@@ -223,38 +229,40 @@ async def test_binary_acknowledgements(connected: Any) -> None:
 
 
 @pytest.mark.parametrize("binary", [True, False])
-async def test_the_server_asks(connected: Any, binary: bool) -> None:
+async def test_call_returns_the_clients_acknowledgement(connected: Any, binary: bool) -> None:
     await connected.send_str('42["ask-me"]')
-    await hears(connected, '451-1["question","a",{"_placeholder":true,"num":0}]', b"\x01")
+    await assert_receives(connected, '451-1["question","a",{"_placeholder":true,"num":0}]', b"\x01")
     if binary:
         await connected.send_str('461-1[{"_placeholder":true,"num":0}]')
         await connected.send_bytes(b"\x02")
-        await hears(connected, '451-["answer",{"_placeholder":true,"num":0}]', b"\x02")
+        await assert_receives(connected, '451-["answer",{"_placeholder":true,"num":0}]', b"\x02")
     else:
         await connected.send_str('431["yes"]')
-        await hears(connected, '42["answer","yes"]')
+        await assert_receives(connected, '42["answer","yes"]')
 
 
-async def test_binary_on_polling(desk: WorkerContext, server: SocketIOServer) -> None:
-    sid = await desk.open()
-    await desk.post(sid, "40")
-    await desk.poll(sid)
-    await desk.post(sid, '451-["message",{"_placeholder":true,"num":0}]\x1ebAQID')
+async def test_binary_event_over_polling_is_echoed(client: EndpointClient, server: SocketIOServer) -> None:
+    sid = await client.open()
+    await client.post(sid, "40")
+    await client.poll(sid)
+    await client.post(sid, '451-["message",{"_placeholder":true,"num":0}]\x1ebAQID')
     content = ""
     while "bAQID" not in content:
-        content += "\x1e" + (await desk.poll(sid))[1]
+        content += "\x1e" + (await client.poll(sid))[1]
     assert content.endswith('451-["message-back",{"_placeholder":true,"num":0}]\x1ebAQID')
 
 
 @pytest.mark.parametrize("always_connect", [True, False])
-async def test_a_refused_connect(http: aiohttp.ClientSession, always_connect: bool) -> None:
+async def test_refused_connect_sends_connect_error_or_disconnect(
+    http: aiohttp.ClientSession, always_connect: bool
+) -> None:
     server = SocketIOServer(always_connect=always_connect)
     server.on("connect", lambda sid, environ, auth: False)
-    async with serving(server, "socket.io") as url:
-        websocket = await WorkerContext(f"{url}/socket.io/", http).websocket()
-        await heard(websocket)
+    async with running(server, "socket.io") as url:
+        websocket = await EndpointClient(f"{url}/socket.io/", http).websocket()
+        await receive(websocket)
         await websocket.send_str("40")
-        answers = [await heard(websocket) for _ in range(1 + always_connect)]
+        answers = [await receive(websocket) for _ in range(1 + always_connect)]
         assert [answer[:2] for answer in answers] == (["40", "41"] if always_connect else ["44"])
         await server.wait_handled()
         assert not server.manager.rooms

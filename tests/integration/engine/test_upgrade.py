@@ -1,4 +1,4 @@
-"""A session that goes over from polling to a WebSocket, or tries to."""
+"""The upgrade of a polling session to a WebSocket."""
 
 import asyncio
 
@@ -6,57 +6,59 @@ import aiohttp
 import pytest
 
 from hummdesk.engine import EngineIOServer
-from tests.integration.engine.conftest import WorkerContext, heard
+from tests.integration.engine.conftest import EndpointClient, receive
 
 
-async def test_an_upgrade(desk: WorkerContext, server: EngineIOServer) -> None:
-    sid = await desk.open()
+async def test_upgrade_changes_the_transport(client: EndpointClient, server: EngineIOServer) -> None:
+    sid = await client.open()
     assert server.transport(sid) == "polling"
-    websocket = await desk.upgraded(sid)
+    websocket = await client.upgrade(sid)
     await websocket.send_str("4hello")
-    assert await heard(websocket) == "4hello"
+    assert await receive(websocket) == "4hello"
     assert server.transport(sid) == "websocket"
 
 
-async def test_a_pending_poll_is_answered_and_nothing_leaks(desk: WorkerContext, server: EngineIOServer) -> None:
-    sid = await desk.open()
-    poll = asyncio.create_task(desk.poll(sid))
+async def test_upgrade_answers_the_pending_poll_and_keeps_the_packet_order(
+    client: EndpointClient, server: EngineIOServer
+) -> None:
+    sid = await client.open()
+    poll = asyncio.create_task(client.poll(sid))
     await asyncio.sleep(0.02)
-    websocket = await desk.websocket(sid)
+    websocket = await client.websocket(sid)
     await websocket.send_str("2probe")
-    assert await heard(websocket) == "3probe"
+    assert await receive(websocket) == "3probe"
     assert await asyncio.wait_for(poll, 1) == (200, "6")
     await server.send(sid, "meanwhile")
-    assert await desk.poll(sid) == (200, "6")
+    assert await client.poll(sid) == (200, "6")
     await websocket.send_str("5")
     await websocket.send_str("4after")
-    assert [await heard(websocket), await heard(websocket)] == ["4meanwhile", "4after"]
+    assert [await receive(websocket), await receive(websocket)] == ["4meanwhile", "4after"]
 
 
-async def test_requests_after_the_upgrade_do_not_disturb(desk: WorkerContext) -> None:
-    sid = await desk.open()
-    websocket = await desk.upgraded(sid)
-    assert (await desk.poll(sid))[0] == 400
-    assert (await desk.post(sid, "4x"))[0] == 400
+async def test_http_request_after_upgrade_is_refused_and_harmless(client: EndpointClient) -> None:
+    sid = await client.open()
+    websocket = await client.upgrade(sid)
+    assert (await client.poll(sid))[0] == 400
+    assert (await client.post(sid, "4x"))[0] == 400
     with pytest.raises(aiohttp.WSServerHandshakeError, match="400"):
-        await desk.websocket(sid)
+        await client.websocket(sid)
     await websocket.send_str("4hello")
-    assert await heard(websocket) == "4hello"
+    assert await receive(websocket) == "4hello"
 
 
-@pytest.mark.parametrize("instead", ["4hello", "5", "3probe", "cut", "late"])
-async def test_an_upgrade_that_fails_leaves_the_session_polling(desk: WorkerContext, instead: str) -> None:
-    sid = await desk.open()
-    websocket = await desk.websocket(sid)
-    if instead == "late":
+@pytest.mark.parametrize("instead", ["4hello", "5", "3probe", "cut", "confirmed"])
+async def test_failed_upgrade_keeps_the_session_polling(client: EndpointClient, instead: str) -> None:
+    sid = await client.open()
+    websocket = await client.websocket(sid)
+    if instead == "confirmed":
         await websocket.send_str("2probe")
-        assert await heard(websocket) == "3probe"
-        await websocket.send_str("4not yet")
+        assert await receive(websocket) == "3probe"
+        await websocket.send_str("4early")
     elif instead == "cut":
         await websocket.close()
     else:
         await websocket.send_str(instead)
-    assert await heard(websocket) is None
-    assert await desk.post(sid, "4hello") == (200, "ok")
-    assert await desk.poll(sid) == (200, "4hello")
-    websocket = await desk.upgraded(sid)
+    assert await receive(websocket) is None
+    assert await client.post(sid, "4hello") == (200, "ok")
+    assert await client.poll(sid) == (200, "4hello")
+    websocket = await client.upgrade(sid)

@@ -1,4 +1,4 @@
-"""RFC 6455 on a bare socket: what no client library would send, and clients that do not read."""
+"""RFC 6455 on a raw socket: frames that no client library sends, and clients that do not read."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from websockets.protocol import CLIENT, Protocol
 
 from hummdesk.engine import EngineIOServer, SocketIOServer
 from hummdesk.engine.engine_io import DRAIN_TIMEOUT_SECONDS
-from tests.integration.engine.conftest import WorkerContext, heard, serving
+from tests.integration.engine.conftest import EndpointClient, receive, running
 
 MAX_BYTES = 100_000
 HANDSHAKE = (
@@ -37,24 +37,24 @@ async def server() -> EngineIOServer:
 
 @pytest.fixture
 async def url(server: EngineIOServer) -> AsyncIterator[str]:
-    async with serving(server, "engine.io") as url:
+    async with running(server, "engine.io") as url:
         yield url
 
 
 @pytest.fixture(autouse=True)
 async def closing() -> AsyncIterator[None]:
     yield
-    for bare in Bare.opened:
-        bare.writer.close()
+    for raw in RawWebSocket.opened:
+        raw.writer.close()
         with suppress(ConnectionError):
-            await bare.writer.wait_closed()
-    Bare.opened.clear()
+            await raw.writer.wait_closed()
+    RawWebSocket.opened.clear()
 
 
-class Bare:
-    """A WebSocket without manners."""
+class RawWebSocket:
+    """A WebSocket client that sends any frames, also invalid ones."""
 
-    opened: ClassVar[list["Bare"]] = []
+    opened: ClassVar[list["RawWebSocket"]] = []
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -63,15 +63,15 @@ class Bare:
         self.opened.append(self)
 
     @classmethod
-    async def open(cls, url: str, *, headers: str = "", early: bytes = b"") -> "Bare":
+    async def open(cls, url: str, *, headers: str = "", early: bytes = b"") -> "RawWebSocket":
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
         writer.write(f"{HANDSHAKE}{headers}\r\n".encode() + early)
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
         assert head.startswith(b"HTTP/1.1 101")
         assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
-        bare = cls(reader, writer)
-        assert bytes((await bare.frame()).data).startswith(b"0{")
-        return bare
+        raw = cls(reader, writer)
+        assert bytes((await raw.frame()).data).startswith(b"0{")
+        return raw
 
     async def frame(self) -> Frame:
         async with asyncio.timeout(5):
@@ -100,33 +100,33 @@ class Bare:
                 pass
 
 
-async def test_a_message_in_pieces(url: str) -> None:
-    bare = await Bare.open(url)
-    bare.send(Opcode.TEXT, "4h€".encode()[:3], fin=False)
-    bare.send(Opcode.PING, b"here")
-    bare.send(Opcode.CONT, b"", fin=False)
-    bare.send(Opcode.CONT, "4h€".encode()[3:])
-    assert [(await bare.frame()).opcode, (await bare.frame()).data] == [Opcode.PONG, "4h€".encode()]
-    bare.send(Opcode.BINARY, b"\xff", fin=False)
-    bare.send(Opcode.CONT, b"\xfe")
-    frame = await bare.frame()
+async def test_fragmented_message_is_reassembled(url: str) -> None:
+    raw = await RawWebSocket.open(url)
+    raw.send(Opcode.TEXT, "4h€".encode()[:3], fin=False)
+    raw.send(Opcode.PING, b"here")
+    raw.send(Opcode.CONT, b"", fin=False)
+    raw.send(Opcode.CONT, "4h€".encode()[3:])
+    assert [(await raw.frame()).opcode, (await raw.frame()).data] == [Opcode.PONG, "4h€".encode()]
+    raw.send(Opcode.BINARY, b"\xff", fin=False)
+    raw.send(Opcode.CONT, b"\xfe")
+    frame = await raw.frame()
     assert (frame.opcode, frame.data) == (Opcode.BINARY, b"\xff\xfe")
 
 
-async def test_frames_that_arrive_byte_by_byte_and_all_at_once(url: str) -> None:
-    bare = await Bare.open(url, early=Frame(Opcode.TEXT, b"4early").serialize(mask=True))
-    assert (await bare.frame()).data == b"4early"
+async def test_frames_are_parsed_byte_by_byte_and_all_at_once(url: str) -> None:
+    raw = await RawWebSocket.open(url, early=Frame(Opcode.TEXT, b"4early").serialize(mask=True))
+    assert (await raw.frame()).data == b"4early"
     sent = b"".join(Frame(Opcode.TEXT, b"4%d" % number).serialize(mask=True) for number in range(500))
-    bare.writer.write(sent)
-    assert [(await bare.frame()).data for _ in range(500)] == [b"4%d" % number for number in range(500)]
+    raw.writer.write(sent)
+    assert [(await raw.frame()).data for _ in range(500)] == [b"4%d" % number for number in range(500)]
     for byte in sent[:100]:
-        bare.writer.write(bytes([byte]))
+        raw.writer.write(bytes([byte]))
         await asyncio.sleep(0)
-    bare.writer.write(sent[100:])
-    assert [(await bare.frame()).data for _ in range(500)] == [b"4%d" % number for number in range(500)]
+    raw.writer.write(sent[100:])
+    assert [(await raw.frame()).data for _ in range(500)] == [b"4%d" % number for number in range(500)]
 
 
-@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("uses_parser", [False, True])
 @pytest.mark.parametrize(
     ("frames", "code"),
     [
@@ -145,66 +145,70 @@ async def test_frames_that_arrive_byte_by_byte_and_all_at_once(url: str) -> None
         ([(Opcode.CLOSE, (4000).to_bytes(2, "big"), {})], 4000),
     ],
 )
-async def test_close_codes(url: str, server: EngineIOServer, frames: Any, code: int, begun: bool) -> None:
-    """The same whether or not the connection has needed the parser before."""
-    bare = await Bare.open(url)
-    if begun:
-        bare.send(Opcode.PING, b"")
-        assert (await bare.frame()).opcode is Opcode.PONG
+async def test_protocol_violation_closes_with_its_code(
+    url: str, server: EngineIOServer, frames: Any, code: int, uses_parser: bool
+) -> None:
+    """`uses_parser`: whether the connection has already needed the full parser."""
+    raw = await RawWebSocket.open(url)
+    if uses_parser:
+        raw.send(Opcode.PING, b"")
+        assert (await raw.frame()).opcode is Opcode.PONG
     for opcode, data, options in frames:
         if options.get("fin") is False and opcode is Opcode.PING:
-            bare.writer.write(bytes((Opcode.PING, 0x81)) + b"\0\0\0\0x")
+            raw.writer.write(bytes((Opcode.PING, 0x81)) + b"\0\0\0\0x")
         elif opcode is Opcode.PING:
-            bare.writer.write(bytes((0x80 | Opcode.PING, 0xFE)) + len(data).to_bytes(2, "big") + b"\0\0\0\0" + data)
+            raw.writer.write(bytes((0x80 | Opcode.PING, 0xFE)) + len(data).to_bytes(2, "big") + b"\0\0\0\0" + data)
         else:
-            bare.send(opcode, data, **options)
-    assert await bare.close_code() == code
-    bare.writer.write_eof()
-    await bare.ended()
+            raw.send(opcode, data, **options)
+    assert await raw.close_code() == code
+    raw.writer.write_eof()
+    await raw.ended()
     assert not server.sockets
 
 
-async def test_a_client_that_does_not_close_back_is_cut(url: str, server: EngineIOServer) -> None:
-    bare = await Bare.open(url)
+async def test_client_that_does_not_answer_the_close_frame_is_aborted(url: str, server: EngineIOServer) -> None:
+    raw = await RawWebSocket.open(url)
     await server.disconnect()
-    assert await bare.close_code() == 1000
-    bare.send(Opcode.TEXT, b"4ignored")
-    await bare.ended()
+    assert await raw.close_code() == 1000
+    raw.send(Opcode.TEXT, b"4ignored")
+    await raw.ended()
 
 
 @pytest.mark.alone
-async def test_who_does_not_read_is_closed_and_nobody_waits(http: aiohttp.ClientSession, url: str, server: Any) -> None:
+async def test_client_that_does_not_read_is_closed_without_delaying_others(
+    http: aiohttp.ClientSession, url: str, server: Any
+) -> None:
     reasons: dict[str, str] = {}
     server.on("disconnect", reasons.__setitem__)
-    desk = WorkerContext(f"{url}/engine.io/", http)
-    deaf = await Bare.open(url)
-    (deaf_sid,) = server.sockets
-    listening = await desk.websocket()
-    await heard(listening)
-    polling = await desk.open()
-    (sid,) = set(server.sockets) - {deaf_sid, polling}
+    client = EndpointClient(f"{url}/engine.io/", http)
+    stalled = await RawWebSocket.open(url)
+    (stalled_sid,) = server.sockets
+    reading = await client.websocket()
+    await receive(reading)
+    polling = await client.open()
+    (sid,) = set(server.sockets) - {stalled_sid, polling}
     started = asyncio.get_running_loop().time()
     sent = 0
-    while deaf_sid in server.sockets:
+    while stalled_sid in server.sockets:
         for receiver in list(server.sockets):
             await server.send(receiver, "x" * 50_000)
         sent += 1
-        assert await heard(listening)
+        assert await receive(reading)
         assert sent < 1000
-    assert reasons == {deaf_sid: "transport error", polling: "transport error"}
+    assert reasons == {stalled_sid: "transport error", polling: "transport error"}
     assert sid in server.sockets
     assert asyncio.get_running_loop().time() - started < 3
     with suppress(ConnectionError):
-        await deaf.ended()
+        await stalled.ended()
 
 
-async def test_what_waits_for_a_slow_reader_keeps_its_order(url: str, server: EngineIOServer) -> None:
-    slow = await Bare.open(url)
+async def test_packets_to_a_slow_reader_keep_their_order(url: str, server: EngineIOServer) -> None:
+    slow = await RawWebSocket.open(url)
     (session,) = server.sockets.values()
     sent = 0
     while session.direct_socket is not None or sent % 10:
         await server.send(session.sid, f"m{sent}/{'x' * 5000}")
-        await asyncio.sleep(0 if sent % 3 else 0.0001)  # some leave in one write
+        await asyncio.sleep(0 if sent % 3 else 0.0001)  # some are coalesced
         sent += 1
         assert sent < 10_000
     for number in range(sent):
@@ -214,8 +218,8 @@ async def test_what_waits_for_a_slow_reader_keeps_its_order(url: str, server: En
     assert session.direct_socket is not None
 
 
-async def test_who_does_not_take_it_is_waited_for_and_not_long(url: str, server: EngineIOServer) -> None:
-    slow = await Bare.open(url)
+async def test_drain_waits_for_a_slow_reader_until_the_timeout(url: str, server: EngineIOServer) -> None:
+    slow = await RawWebSocket.open(url)
     (session,) = server.sockets.values()
     sent, time = 0, asyncio.get_running_loop().time
     while session.buffered_bytes <= server.max_buffered_bytes / 2:
@@ -235,31 +239,31 @@ async def test_who_does_not_take_it_is_waited_for_and_not_long(url: str, server:
     assert session.sid in server.sockets
 
 
-async def test_what_is_sent_in_one_tick_to_several_keeps_its_order(http: aiohttp.ClientSession) -> None:
+async def test_deliveries_of_one_tick_to_overlapping_rooms_keep_their_order(http: aiohttp.ClientSession) -> None:
     server = SocketIOServer()
 
     @server.on("connect")
     async def connect(sid: str, environ: dict[str, Any]) -> None:
         await server.enter_room(sid, environ["QUERY_STRING"][-1])
 
-    async with serving(server, "socket.io") as address:
-        desk = WorkerContext(f"{address}/socket.io/", http)
+    async with running(server, "socket.io") as address:
+        client = EndpointClient(f"{address}/socket.io/", http)
         sockets = {}
         for room in "abc":
-            websocket = await desk.websocket(more=f"&room={room}")
-            await heard(websocket)
+            websocket = await client.websocket(more=f"&room={room}")
+            await receive(websocket)
             await websocket.send_str("40")
-            assert (await heard(websocket)).startswith("40")
+            assert (await receive(websocket)).startswith("40")
             sockets[room] = websocket
         everything = ["ab", "b", "bc", "abc", "a", "ab"]
         for number, rooms in enumerate(everything):
             server.deliver("e", number, rooms=rooms)
         for room, websocket in sockets.items():
             for number in (number for number, rooms in enumerate(everything) if room in rooms):
-                assert await heard(websocket) == f'42["e",{number}]'
+                assert await receive(websocket) == f'42["e",{number}]'
 
 
-async def test_a_flood_is_handled_in_order_and_not_read_ahead(http: aiohttp.ClientSession) -> None:
+async def test_flood_of_messages_is_handled_in_order_and_not_read_ahead(http: aiohttp.ClientSession) -> None:
     server = EngineIOServer(async_handlers=False, ping_interval=0.1, ping_timeout=0.2)
     gate = asyncio.Event()
     handled: list[str] = []
@@ -269,11 +273,11 @@ async def test_a_flood_is_handled_in_order_and_not_read_ahead(http: aiohttp.Clie
         await gate.wait()
         handled.append(data)
 
-    async with serving(server, "engine.io") as url:
-        bare = await Bare.open(url)
+    async with running(server, "engine.io") as url:
+        raw = await RawWebSocket.open(url)
         (session,) = server.sockets.values()
         for number in range(10_000):
-            bare.send(Opcode.TEXT, b"4m%d" % number)
+            raw.send(Opcode.TEXT, b"4m%d" % number)
         await asyncio.sleep(0.5)
         assert len(session._inbox) == 64
         assert not session.closing, "its pong could not be read"
@@ -284,7 +288,7 @@ async def test_a_flood_is_handled_in_order_and_not_read_ahead(http: aiohttp.Clie
         assert handled == [f"m{number}" for number in range(10_000)]
 
 
-async def test_what_was_posted_before_an_upgrade_counts(http: aiohttp.ClientSession) -> None:
+async def test_messages_posted_before_an_upgrade_count_towards_the_inbox_limit(http: aiohttp.ClientSession) -> None:
     server = EngineIOServer(async_handlers=False)
     gate = asyncio.Event()
     handled: list[str] = []
@@ -294,11 +298,11 @@ async def test_what_was_posted_before_an_upgrade_counts(http: aiohttp.ClientSess
         await gate.wait()
         handled.append(data)
 
-    async with serving(server, "engine.io") as url:
-        desk = WorkerContext(f"{url}/engine.io/", http)
-        sid = await desk.open()
-        await desk.post(sid, "\x1e".join(f"4m{number}" for number in range(64)))
-        websocket = await desk.upgraded(sid)
+    async with running(server, "engine.io") as url:
+        client = EndpointClient(f"{url}/engine.io/", http)
+        sid = await client.open()
+        await client.post(sid, "\x1e".join(f"4m{number}" for number in range(64)))
+        websocket = await client.upgrade(sid)
         for number in range(64, 3000):
             await websocket.send_str(f"4m{number}")
         await asyncio.sleep(0.1)
@@ -310,30 +314,30 @@ async def test_what_was_posted_before_an_upgrade_counts(http: aiohttp.ClientSess
         assert handled == [f"m{number}" for number in range(3000)]
 
 
-async def test_compression(http: aiohttp.ClientSession) -> None:
+async def test_compressed_messages_are_echoed_and_limited(http: aiohttp.ClientSession) -> None:
     server = EngineIOServer(compression=True, async_handlers=False, max_http_buffer_size=MAX_BYTES)
 
     @server.on("message")
     async def message(sid: str, data: Any) -> None:
         await server.send(sid, data)
 
-    async with serving(server, "engine.io") as url:
+    async with running(server, "engine.io") as url:
         offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-        bare = await Bare.open(url, headers=offer)
+        raw = await RawWebSocket.open(url, headers=offer)
         deflate = zlib.compressobj(wbits=-15)
         payload = deflate.compress(b"4" + b"long " * 1000) + deflate.flush(zlib.Z_SYNC_FLUSH)
-        bare.send(Opcode.TEXT, payload[:-4], rsv1=True)
-        bare.protocol.extensions = [PerMessageDeflate(True, True, 15, 15)]
-        before = bare.received
-        assert (await bare.frame()).data == b"4" + b"long " * 1000
-        assert bare.received - before < 100
-        desk = WorkerContext(f"{url}/engine.io/", http)
+        raw.send(Opcode.TEXT, payload[:-4], rsv1=True)
+        raw.protocol.extensions = [PerMessageDeflate(True, True, 15, 15)]
+        before = raw.received
+        assert (await raw.frame()).data == b"4" + b"long " * 1000
+        assert raw.received - before < 100
+        client = EndpointClient(f"{url}/engine.io/", http)
         for options in ({"compress": 15}, {"compress": 0}, {"compress": 10}):
-            websocket = await desk.websocket(**options)
-            await heard(websocket)
+            websocket = await client.websocket(**options)
+            await receive(websocket)
             for text in ("4short", "4" + "long " * 1000, "4" + os.urandom(2000).hex()):
                 await websocket.send_str(text)
-                assert await heard(websocket) == text
+                assert await receive(websocket) == text
         bomb = zlib.compressobj(wbits=-15)
-        bare.send(Opcode.TEXT, bomb.compress(b"4" * 10**7) + bomb.flush(zlib.Z_SYNC_FLUSH)[:-4], rsv1=True)
-        assert await bare.close_code() == 1009
+        raw.send(Opcode.TEXT, bomb.compress(b"4" * 10**7) + bomb.flush(zlib.Z_SYNC_FLUSH)[:-4], rsv1=True)
+        assert await raw.close_code() == 1009

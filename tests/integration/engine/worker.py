@@ -1,4 +1,4 @@
-"""One of several processes on one port: `python -m tests.integration.engine.worker PORT DIRECTORY`."""
+"""One of several worker processes on one port: `python -m tests.integration.engine.worker PORT DIRECTORY`."""
 
 import os
 import socket
