@@ -10,6 +10,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -82,10 +83,20 @@ class Cluster:
             return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
         return False
 
-    def forget_stranger(self) -> None:
+    def check_version(self) -> None:
+        """Raise CommandError if another major version of PostgreSQL wrote the data."""
+        with suppress(OSError):
+            written = (self.data / "PG_VERSION").read_text().strip()
+            if written != (installed := _major_version(self.binaries)):
+                raise CommandError(
+                    f"the database in {self.data} was written by PostgreSQL {written}, and PostgreSQL {installed} "
+                    f"cannot read it: choose another --home DIR, or run PostgreSQL {written} on it and set DATABASE_URL"
+                )
+
+    def remove_foreign_pid_file(self) -> None:
         """Remove a postmaster.pid whose process is alive but not this server, as after a restart of a container.
 
-        One whose process is dead stays: PostgreSQL uses it to see whether backends of it are still there.
+        The file of a dead process stays: PostgreSQL uses it to detect backends that are still running.
         """
         with suppress(OSError, ValueError, psutil.Error):
             pid = int((self.data / "postmaster.pid").read_text().split("\n")[0])
@@ -105,7 +116,8 @@ async def prepare(home: Path) -> Cluster:
     place = directories.database_place(home, user)
     cluster = Cluster(place, directories.socket_directory(place, user, SOCKET), find_binaries(user), user)
     if cluster.data.is_dir():
-        cluster.forget_stranger()
+        cluster.check_version()
+        cluster.remove_foreign_pid_file()
     else:
         await _initialise(cluster)
     return cluster
@@ -147,6 +159,11 @@ async def _run(cluster: Cluster, command: tuple[str, ...], script: bytes = b"") 
             output.seek(0)
             words = " ".join(output.read().decode(errors="replace").split())
             raise CommandError(f"{Path(command[0]).name} failed: {words[-500:]}")
+
+
+def _major_version(binaries: Path) -> str:
+    asked = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return asked.stdout.split()[-1].partition(".")[0]
 
 
 def environment() -> dict[str, str]:

