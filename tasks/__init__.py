@@ -1,1 +1,1 @@
-"""The Celery tasks: what is done with a customer's message away from the web process."""
+"""The Celery tasks: AI runs and knowledge updates, outside the web processes."""

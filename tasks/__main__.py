@@ -1,6 +1,7 @@
-"""`python -m tasks`: a Celery worker for each queue, so that no queue ever waits for another one's work.
+"""`python -m tasks`: a Celery worker for each queue, so that no queue waits for the work of another.
 
-They are forked from one process that has read the models, whose memory they share. It starts those again that end.
+The workers are forked from one process that has loaded the models, so that they share its memory. A worker that exits
+is started again.
 """
 
 import gc
@@ -16,49 +17,51 @@ from billiard import pool
 
 from hummdesk.ai import providers
 from hummdesk.core import logs
-from hummdesk.core.broker import QUEUES, Queue, served
+from hummdesk.core.broker import QUEUES, Queue, active_queues
 from hummdesk.core.parent_death import die_with
 from tasks.app import app, settings
 
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
-LAST_WORD_LOOKS = 10
-"""How often, every 0.1 s, a process that ends looks whether its worker has read what it said. billiard's 300 hold up a
-stop for 30 s when the worker has given up the task: it no longer reads. What the task did is in PostgreSQL."""
-STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+CONSUMPTION_CHECKS = 10
+"""How often, every 0.1 s, an exiting process checks whether its worker has read its last result. With billiard's 300, a
+stop would take 30 s if the worker has given up the task and no longer reads. Results are in PostgreSQL."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 class Workers:
+    """Forks and supervises the Celery workers."""
+
     def __init__(self) -> None:
         self._queues: dict[int, Queue] = {}
-        """By the pid of the Celery worker that serves it."""
+        """By the pid of the Celery worker."""
         self._stopping = False
 
     def run(self) -> None:
-        """Until SIGTERM, and then until the tasks in hand have ended."""
-        for number in STOPPING:
+        """Run until SIGTERM, and then until the current tasks have ended."""
+        for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
-        for queue in served(settings):
+        for queue in active_queues(settings):
             self._start(queue)
         while self._queues:
             pid, status = os.wait()
             queue = self._queues.pop(pid)
             if not self._stopping:
-                log.warning("a worker ended", extra={"queue": queue, "code": os.waitstatus_to_exitcode(status)})
+                log.warning("worker.exited", extra={"queue": queue, "code": os.waitstatus_to_exitcode(status)})
                 time.sleep(RESTART_SECONDS)
                 self._start(queue)
 
     def _start(self, queue: Queue) -> None:
         parent = os.getpid()
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # a stop in between would miss the new one
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # a stop before the pid is known would miss the worker
         try:
             pid = os.fork()
             if pid == 0:
                 _serve(queue, parent)
             self._queues[pid] = queue
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         if self._stopping:
             os.kill(pid, signal.SIGTERM)
 
@@ -70,21 +73,21 @@ class Workers:
 
 
 def _serve(queue: Queue, parent: int) -> None:
-    """In the new process, which does not return from here."""
+    """Run the Celery worker in the forked process; never returns."""
     code = 1
     try:
-        for number in STOPPING:
+        for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         if bind := die_with(parent, signal.SIGTERM):
             bind()
         processes = 1 if queue == "bulk" else settings.worker_concurrency
-        place = (f"--hostname={queue}@%h", f"--queues={QUEUES[queue]}", f"--concurrency={processes}")
-        app.worker_main(["worker", "--without-gossip", "--without-mingle", *place])
+        options = (f"--hostname={queue}@%h", f"--queues={QUEUES[queue]}", f"--concurrency={processes}")
+        app.worker_main(["worker", "--without-gossip", "--without-mingle", *options])
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     except Exception:
-        log.exception("a worker failed")
+        log.exception("worker.failed", extra={"queue": queue})
     finally:
         sys.stderr.flush()
         os._exit(code)
@@ -92,7 +95,7 @@ def _serve(queue: Queue, parent: int) -> None:
 
 def main() -> None:
     logs.configure(settings, process="worker")
-    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = LAST_WORD_LOOKS
+    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = CONSUMPTION_CHECKS
     providers.load(settings)
     gc.freeze()
     Workers().run()

@@ -1,4 +1,4 @@
-"""The Celery application of the workers: `python -m tasks`, or for one queue `celery -A tasks.app worker -Q NAME`."""
+"""The Celery application. `python -m tasks` starts all workers, `celery -A tasks.app worker -Q NAME` one."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def _settings() -> config.Settings:
     # Celery imports prometheus_client, for Flower, before this module: too late to set the variable here.
     if settings.metrics_port and not os.environ.get(METRICS):
         sys.exit(
-            f"{METRICS}: not set; METRICS_PORT needs an empty directory in which a worker's processes share figures"
+            f"{METRICS}: not set; METRICS_PORT needs an empty directory in which the processes share their metrics"
         )
     return settings
 
@@ -33,16 +33,16 @@ app.conf.update(configuration(settings))
 
 
 @signals.setup_logging.connect
-def _log(**_: Any) -> None:
-    """Celery sets up no logs of its own when this signal has a receiver."""
+def _configure_logs(**_: Any) -> None:
+    """Configure the logs; with a receiver of this signal, Celery does not configure its own."""
     from hummdesk.core import logs
 
     logs.configure(settings, process="worker")
 
 
 @signals.worker_ready.connect
-def _expose(**_: Any) -> None:
-    """A main process tells the figures of all, which share a directory: on a machine the one for classification."""
+def _expose_metrics(**_: Any) -> None:
+    """Expose the metrics of all processes of the machine, which share a directory, from the classification worker."""
     from hummdesk.core import metrics
 
     if settings.metrics_port and QUEUES["classification"] in app.amqp.queues.consume_from:
@@ -50,7 +50,7 @@ def _expose(**_: Any) -> None:
 
 
 @signals.worker_process_init.connect
-def _bind(**_: Any) -> None:
-    """A main process that is killed leaves no children that nobody gives work to."""
+def _end_with_parent(**_: Any) -> None:
+    """End the process when its Celery worker is killed: it would receive no more tasks."""
     if bind := die_with(os.getppid(), signal.SIGKILL):
         bind()

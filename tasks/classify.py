@@ -1,11 +1,11 @@
-"""Classification of a customer's message: what it is about, how soon it matters, who should answer."""
+"""Classification runs: category, priority and suggested team or agent of a customer's message."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 from uuid import UUID
 
-from hummdesk.ai.protocol import Context, IncomingMessage, Team, Turn
+from hummdesk.ai.protocol import Classification, Context, IncomingMessage, Team, Turn
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import RunKind
 from hummdesk.storage import corrections as corrected
@@ -14,60 +14,64 @@ from hummdesk.storage.database import Transaction
 from hummdesk.storage.runs import ClaimedRun
 from tasks import similar_corrections
 from tasks.context import WorkerContext
-from tasks.run import Find, Found, Run, register
+from tasks.run_handler import Answer, RunHandler, RunResult, register
 
-SURE = 0.5
-"""Confidence from which a message sets its conversation's priority."""
+PRIORITY_CONFIDENCE = 0.5
+"""Minimum confidence at which a classification sets the priority of its conversation."""
 
 
-class Classification(Run):
+class ClassificationHandler(RunHandler):
     kind: ClassVar[RunKind] = "classification"
-    turns = 6
+    history_limit = 6
 
-    async def prepare(self, worker: WorkerContext, going: Sequence[ClaimedRun]) -> Find:
-        accounts = {job.account_id for job in going}
-        async with worker.database.accounts(accounts) as tx:
-            known = await _teams(tx, accounts)
-            skills = await teams.skills(tx, accounts)
-            versions = await corrected.versions(tx, accounts)
-        online = await _online(worker, known.keys() | skills.keys())
-        nearest = await similar_corrections.nearest(worker, going, versions)
+    async def prepare(self, worker: WorkerContext, claimed: Sequence[ClaimedRun]) -> Answer:
+        account_ids = {run.account_id for run in claimed}
+        async with worker.database.accounts(account_ids) as tx:
+            known_teams = await _teams(tx, account_ids)
+            skills = await teams.skills(tx, account_ids)
+            versions = await corrected.versions(tx, account_ids)
+        online = await _online(worker, known_teams.keys() | skills.keys())
+        nearest = await similar_corrections.nearest(worker, claimed, versions)
 
-        async def find(job: ClaimedRun) -> Found:
+        async def answer(run: ClaimedRun) -> RunResult:
             context = Context(
-                teams=tuple(known.get(job.account_id, ())),
-                online=online.get(job.account_id, frozenset()),
-                skills=skills.get(job.account_id, {}),
-                history=tuple(Turn(sender=turn.sender, content=turn.content) for turn in job.history),
-                corrections=nearest.get(job.id, ()),
+                teams=tuple(known_teams.get(run.account_id, ())),
+                online=online.get(run.account_id, frozenset()),
+                skills=skills.get(run.account_id, {}),
+                history=tuple(Turn(sender=earlier.sender, content=earlier.content) for earlier in run.history),
+                corrections=nearest.get(run.id, ()),
             )
-            message = IncomingMessage(content=job.message.content, customer_name=job.message.sender_name)
-            advice = await worker.adviser.ask(job, lambda provider: provider.classify(message, context))
-            found = advice.value
-            payload = {"classification": found.wire(), "confidence": found.confidence, **advice.marks}
-            says_nothing = found.category == "general" and found.priority == "low"  # a mere «thanks»
-            telling = found.confidence >= SURE and not says_nothing
-            return Found(outcome="done", payload=payload, priority=found.priority if telling else None)
+            message = IncomingMessage(content=run.message.content, customer_name=run.message.sender_name)
+            answered = await worker.providers.ask(run, lambda provider: provider.classify(message, context))
+            found = answered.value
+            payload = {"classification": found.wire(), "confidence": found.confidence, **answered.source}
+            return RunResult(outcome="done", payload=payload, priority=_new_priority(found))
 
-        return find
+        return answer
 
 
-async def _teams(tx: Transaction, accounts: Iterable[UUID]) -> dict[UUID, list[Team]]:
-    """By account; without those that have none."""
-    known: dict[UUID, list[Team]] = {}
-    for team in await teams.teams(tx, accounts):
-        known.setdefault(team.account_id, []).append(Team(id=team.id, name=team.name, agent_ids=team.agent_ids))
-    return known
+def _new_priority(found: Classification) -> str | None:
+    """None also for a message without content of its own, such as "thanks"."""
+    is_empty = found.category == "general" and found.priority == "low"
+    return found.priority if found.confidence >= PRIORITY_CONFIDENCE and not is_empty else None
 
 
-async def _online(worker: WorkerContext, accounts: Iterable[UUID]) -> dict[UUID, frozenset[UUID]]:
-    """Nobody, when Redis cannot tell: then no agent is suggested."""
-    wanted = list(accounts)
+async def _teams(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, list[Team]]:
+    """Teams by account, without accounts that have none."""
+    found: dict[UUID, list[Team]] = {}
+    for team in await teams.teams(tx, account_ids):
+        found.setdefault(team.account_id, []).append(Team(id=team.id, name=team.name, agent_ids=team.agent_ids))
+    return found
+
+
+async def _online(worker: WorkerContext, account_ids: Iterable[UUID]) -> dict[UUID, frozenset[UUID]]:
+    """Online agents by account; none while Redis is unavailable, so that no agent is suggested."""
+    ids = list(account_ids)
     try:
-        statuses = await asyncio.gather(*(worker.broadcast.online_agents(account_id) for account_id in wanted))
+        agents = await asyncio.gather(*(worker.broadcast.online_agents(account_id) for account_id in ids))
     except Unavailable:
         return {}
-    return {account_id: frozenset(found) for account_id, found in zip(wanted, statuses, strict=True)}
+    return {account_id: frozenset(found) for account_id, found in zip(ids, agents, strict=True)}
 
 
-register(Classification())
+register(ClassificationHandler())

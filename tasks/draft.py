@@ -1,56 +1,46 @@
-"""A draft of the answer to what a customer has written since the last reply, from what the account knows."""
+"""Draft runs: a reply to the customer's unanswered messages, based on the account's knowledge."""
 
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import ClassVar
 
 from hummdesk.ai import knowledge_base
 from hummdesk.ai.embedded.retrieval import questions
-from hummdesk.ai.protocol import Context, IncomingMessage, Turn
 from hummdesk.ai.text import plain
 from hummdesk.core.models import RunKind
 from hummdesk.storage.runs import ClaimedRun
 from tasks import knowledge
+from tasks.burst import combined_question
 from tasks.context import WorkerContext
-from tasks.run import Find, Found, Run, register
+from tasks.run_handler import Answer, RunHandler, RunResult, register
 
 
-class Drafting(Run):
+class DraftHandler(RunHandler):
     kind: ClassVar[RunKind] = "draft"
-    turns = 20
+    history_limit = 20
 
-    async def prepare(self, worker: WorkerContext, going: Sequence[ClaimedRun]) -> Find:
-        for account_id in {job.account_id for job in going}:
+    async def prepare(self, worker: WorkerContext, claimed: Sequence[ClaimedRun]) -> Answer:
+        for account_id in {run.account_id for run in claimed}:
             if await knowledge_base.index(worker.database, account_id):
-                knowledge.order(account_id)
+                knowledge.enqueue_update(account_id)
 
-        async def find(job: ClaimedRun) -> Found:
-            message, context = asked(job)
-            known = await knowledge_base.find(worker.database, job.account_id, questions(plain(message.content)))
-            advice = await worker.adviser.ask(job, lambda provider: provider.draft(message, context, known))
-            draft = advice.value
+        async def answer(run: ClaimedRun) -> RunResult:
+            message, context = combined_question(run)
+            known = await knowledge_base.find(worker.database, run.account_id, questions(plain(message.content)))
+            answered = await worker.providers.ask(run, lambda provider: provider.draft(message, context, known))
+            draft = answered.value
             payload = {
                 "draft": draft.wire(),
                 "confidence": draft.confidence,
                 "reasoning": draft.reasoning,
                 "sources": list(draft.sources),
-                "citations": [one.wire() for one in draft.citations],
-                "based_on_seq": job.message.seq,
-                "assigned_to": str(job.assigned_to) if job.assigned_to else None,
-                **advice.marks,
+                "citations": [citation.wire() for citation in draft.citations],
+                "based_on_seq": run.message.seq,
+                "assigned_to": str(run.assigned_to) if run.assigned_to else None,
+                **answered.source,
             }
-            return Found(outcome=draft.outcome, payload=payload)
+            return RunResult(outcome=draft.outcome, payload=payload)
 
-        return find
-
-
-def asked(job: ClaimedRun) -> tuple[IncomingMessage, Context]:
-    """All that the customer has said since anybody answered, as one message, and what was said before."""
-    burst = list(takewhile(lambda turn: turn.sender == "customer", reversed(job.history)))[::-1]
-    before = job.history[: len(job.history) - len(burst)]
-    content = "\n\n".join([*(turn.content for turn in burst), job.message.content])
-    history = tuple(Turn(sender=turn.sender, content=turn.content) for turn in before)
-    return IncomingMessage(content=content, customer_name=job.message.sender_name), Context(history=history)
+        return answer
 
 
-register(Drafting())
+register(DraftHandler())

@@ -1,26 +1,26 @@
-"""Bulk work: an account's agents are learned from, and what no draft has taken the time for is indexed."""
+"""Bulk tasks: learn from the agents' replies of an account, and index its knowledge."""
 
-from typing import Any
 from uuid import UUID
 
 from hummdesk.ai import knowledge_base
 from hummdesk.core.broker import UPDATE_KNOWLEDGE
 from tasks.app import app
-from tasks.context import WorkerContext, child
+from tasks.context import WorkerContext
+from tasks.worker_process import worker_process
 
 
 @app.task(name=UPDATE_KNOWLEDGE)
-def index(account_id: str) -> None:
-    """One batch, and the next one as a task of its own, so that one account's thousands hold no other's up."""
+def update_knowledge(account_id: str) -> None:
+    """Process one batch, and enqueue a task for the next: an account with a large backlog does not block the others."""
 
     async def work(worker: WorkerContext) -> None:
         more = await knowledge_base.learn(worker.database, UUID(account_id))
         if await knowledge_base.index(worker.database, UUID(account_id)) or more:
-            order(account_id)
+            enqueue_update(UUID(account_id))
 
-    child().run(work)
+    worker_process().run(work)
 
 
-def order(account_id: Any) -> None:
-    """If the order is lost with the broker, the account's next draft or answer has it ordered again."""
+def enqueue_update(account_id: UUID) -> None:
+    """Enqueue the task. If the broker loses it, the next draft or reply of the account enqueues it again."""
     app.send_task(UPDATE_KNOWLEDGE, args=(str(account_id),))

@@ -1,7 +1,7 @@
-"""Runs that a model outside answers are passed on to workers of their own: however slow it is, nobody else waits."""
+"""Forwarding runs of external models to queues with workers of their own: a slow model delays no other run."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 from uuid import UUID
 
@@ -11,32 +11,36 @@ from hummdesk.storage import accounts
 from hummdesk.storage.runs import RunKey
 from tasks.app import app
 from tasks.context import WorkerContext
+from tasks.database_retry import retry_while_unavailable
+from tasks.provider_policy import partition
 
 
-async def pass_on(worker: WorkerContext, refs: Sequence[RunKey], *, kind: RunKind, here: str) -> list[RunKey]:
-    """Those that are to be tried `here`, in the queue by this name of the broker.
+async def forward(worker: WorkerContext, keys: Sequence[RunKey], *, kind: RunKind, queue: str) -> list[RunKey]:
+    """Forward runs of external models, and return those to be processed in this queue of the broker.
 
-    What is passed on is not claimed. If it is lost with the broker, the relay publishes it anew.
+    A forwarded run is not claimed. If the broker loses it, the relay sends it again.
     """
-    outside = worker.settings.providers[1:]
-    if not outside or here != QUEUES[kind]:
-        return list(refs)
-    providers = await _providers(worker, refs)
-    for provider in outside:
-        if theirs := [ref for ref in refs if providers[ref[0]] == provider]:
-            await asyncio.to_thread(_send, theirs, kind, provider)
-    return [ref for ref in refs if providers[ref[0]] not in outside]
+    external = worker.settings.providers[1:]
+    if not external or queue != QUEUES[kind]:
+        return list(keys)
+    own, forwarded = partition(keys, await _providers(worker, {account_id for account_id, _ in keys}), external)
+    for provider, provider_keys in forwarded.items():
+        await asyncio.to_thread(_send, provider_keys, kind, provider)
+    return own
 
 
-async def _providers(worker: WorkerContext, refs: Sequence[RunKey]) -> dict[UUID, str]:
-    """By account, who answers for it."""
-    wanted = {account_id for account_id, _ in refs}
-    async with worker.database.accounts(wanted) as tx:
-        chosen = await accounts.providers(tx, wanted)
-    return {account_id: chosen.get(account_id) or worker.settings.ai_provider for account_id in wanted}
+async def _providers(worker: WorkerContext, account_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The provider of each account."""
+
+    async def read() -> dict[UUID, str]:
+        async with worker.database.accounts(account_ids) as tx:
+            return await accounts.providers(tx, account_ids)
+
+    chosen = await retry_while_unavailable(worker.settings, read)
+    return {account_id: chosen.get(account_id) or worker.settings.ai_provider for account_id in account_ids}
 
 
-def _send(refs: Sequence[RunKey], kind: RunKind, provider: str) -> None:
-    """In a thread: kombu blocks."""
-    runs = [[str(account_id), str(run_id)] for account_id, run_id in refs]
-    app.send_task(TASKS[kind], args=(runs,), queue=QUEUES[cast(Queue, f"{kind}.{provider}")], retry=False)
+def _send(keys: Sequence[RunKey], kind: RunKind, provider: str) -> None:
+    """Call in a thread: kombu blocks."""
+    argument = [[str(account_id), str(run_id)] for account_id, run_id in keys]
+    app.send_task(TASKS[kind], args=(argument,), queue=QUEUES[cast(Queue, f"{kind}.{provider}")], retry=False)

@@ -1,4 +1,4 @@
-"""The corrections of an account that are nearest to a message, for who classifies it."""
+"""The corrections of an account that are most similar to a message, as examples for its classification."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -19,22 +19,22 @@ from hummdesk.storage.runs import ClaimedRun
 from tasks.context import WorkerContext
 
 Versions = Mapping[UUID, datetime]
-"""Of each account that has corrections, what changes with them."""
+"""By account with corrections, a value that changes when its corrections change."""
 
-REMEMBERED = 500
-"""Corrections of an account that are looked at, the newest."""
+CORRECTIONS_PER_ACCOUNT = 500
+"""Only the newest corrections of an account are compared."""
 NEAREST = 3
-LEAST_SIMILARITY = 0.5
-ACCOUNTS = 100
-"""Whose corrections a process holds: about a megabyte each."""
+MINIMUM_SIMILARITY = 0.5
+CACHED_ACCOUNTS = 100
+"""Accounts whose corrections a worker process caches: about a megabyte each."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Memory:
+class _AccountCorrections:
     version: datetime
     corrected: list[Corrected]
     vectors: Vectors
-    """A row of length 1 for each."""
+    """A row of length 1 for each correction."""
 
     def nearest(self, vector: Vectors) -> tuple[Correction, ...]:
         similarities = self.vectors @ vector
@@ -47,36 +47,36 @@ class _Memory:
                 priority=cast("Priority | None", self.corrected[number].priority),
             )
             for number in best
-            if similarities[number] >= LEAST_SIMILARITY
+            if similarities[number] >= MINIMUM_SIMILARITY
         )
 
 
-_memories: OrderedDict[UUID, _Memory] = OrderedDict()
+_cache: OrderedDict[UUID, _AccountCorrections] = OrderedDict()
 
 
 async def nearest(
-    worker: WorkerContext, jobs: Sequence[ClaimedRun], versions: Versions
+    worker: WorkerContext, claimed: Sequence[ClaimedRun], versions: Versions
 ) -> dict[UUID, tuple[Correction, ...]]:
-    """By run, of those whose account has corrections; the texts are compared by their embeddings."""
+    """The nearest corrections by run, for runs of accounts that have corrections; texts are compared by embedding."""
     for account_id, version in versions.items():
-        if account_id not in _memories or _memories[account_id].version != version:
-            _memories[account_id] = await _load(worker, account_id, version)
-        _memories.move_to_end(account_id)
-        if len(_memories) > ACCOUNTS:
-            _memories.popitem(last=False)
-    asked = [job for job in jobs if job.account_id in versions]
-    vectors = embedding.embed([plain(job.message.content) for job in asked])
+        if account_id not in _cache or _cache[account_id].version != version:
+            _cache[account_id] = await _load(worker, account_id, version)
+        _cache.move_to_end(account_id)
+        if len(_cache) > CACHED_ACCOUNTS:
+            _cache.popitem(last=False)
+    compared = [run for run in claimed if run.account_id in versions]
+    vectors = embedding.embed([plain(run.message.content) for run in compared])
     return {
-        job.id: _memories[job.account_id].nearest(vector)
-        for job, vector in zip(asked, vectors, strict=True)
-        if job.account_id in _memories
+        run.id: _cache[run.account_id].nearest(vector)
+        for run, vector in zip(compared, vectors, strict=True)
+        if run.account_id in _cache
     }
 
 
-async def _load(worker: WorkerContext, account_id: UUID, version: datetime) -> _Memory:
-    """Makes the vectors that are missing or of another model, and keeps them."""
+async def _load(worker: WorkerContext, account_id: UUID, version: datetime) -> _AccountCorrections:
+    """Load the corrections; compute and store vectors that are missing or come from another model."""
     async with worker.database.accounts([account_id]) as tx:
-        found = await corrections.newest(tx, account_id, most=REMEMBERED)
+        found = await corrections.newest(tx, account_id, most=CORRECTIONS_PER_ACCOUNT)
         known = {one.message_id: one.vector for one in found if one.vector and one.model == embedding.MODEL}
         missing = [one for one in found if one.message_id not in known]
         made = embedding.embed([plain(one.content) for one in missing])
@@ -85,4 +85,4 @@ async def _load(worker: WorkerContext, account_id: UUID, version: datetime) -> _
             await corrections.keep_vectors(tx, account_id, new, model=embedding.MODEL)
     packed = b"".join((known | new)[one.message_id] for one in found)
     vectors = np.frombuffer(packed, dtype=np.float32).reshape(len(found), embedding.DIMENSIONS)
-    return _Memory(version, found, vectors)
+    return _AccountCorrections(version, found, vectors)

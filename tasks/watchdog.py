@@ -1,4 +1,4 @@
-"""A bound on what a provider does without awaiting: while it does, nobody else on the loop gets on."""
+"""A time limit for code that computes without awaiting, which blocks every other coroutine of the event loop."""
 
 import signal
 from collections.abc import Coroutine, Generator, Iterator
@@ -10,15 +10,15 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class Stuck(TimeoutError):
-    """A step took too long."""
+class StepTimeout(TimeoutError):
+    """A coroutine has computed for too long without awaiting."""
 
 
-class Stepwise(Generic[T]):
-    """Awaits a coroutine, and raises Stuck inside it when one of its steps, from await to await, takes too long.
+class Watchdog(Generic[T]):
+    """Await a coroutine, and raise StepTimeout inside it when it runs for too long from one await to the next.
 
-    For the main thread of a process that uses SIGALRM for nothing else. Python code is interrupted, and calls that
-    look at signals; a C function that does not, only the hard limit ends.
+    Only for the main thread of a process that does not use SIGALRM otherwise. Interrupts Python code and system calls;
+    a C function that does not check for signals ends only with the hard limit.
     """
 
     def __init__(self, work: Coroutine[Any, Any, T], *, seconds: float) -> None:
@@ -43,7 +43,7 @@ class Stepwise(Generic[T]):
 
 @contextmanager
 def _interrupted_after(seconds: float) -> Iterator[None]:
-    _listen()
+    _install_handler()
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
@@ -52,10 +52,10 @@ def _interrupted_after(seconds: float) -> Iterator[None]:
 
 
 @cache
-def _listen() -> None:
-    """Once in a process: to set a handler for each step would cost more than the timer."""
+def _install_handler() -> None:
+    """Once per process: installing a handler for each step would cost more than the timer."""
     signal.signal(signal.SIGALRM, _interrupt)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise Stuck
+    raise StepTimeout

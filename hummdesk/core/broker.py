@@ -1,4 +1,4 @@
-"""Celery on Redis, as relay and workers have to agree on it. State is in PostgreSQL: the broker may lose or repeat."""
+"""The Celery configuration shared by relay and workers. State is in PostgreSQL: the broker may lose or repeat tasks."""
 
 import math
 from typing import Any, Literal, get_args
@@ -18,24 +18,24 @@ Queue = Literal[
     "classification.openai",
     "draft.openai",
 ]
-"""A kind of AI run, the same for a model outside, or what nobody waits for. Each has processes of its own, so that none
-waits for another's work."""
+"""A queue for each kind of AI run, for each kind and external model, and for bulk work. Each has its own worker
+processes, so that no queue waits for the work of another."""
 
 TASKS: dict[RunKind, str] = {"classification": "hummdesk.classify", "draft": "hummdesk.draft"}
-"""By name, since this package does not know the tasks. Their argument is a list of [account, run], the ids as text."""
+"""Names of the Celery tasks. Their argument is a list of [account id, run id]."""
 
 BULK_TASKS = "hummdesk.bulk.*"
-"""Tasks so named go to the bulk queue."""
+"""Tasks with these names are routed to the bulk queue."""
 UPDATE_KNOWLEDGE = "hummdesk.bulk.index"
-"""The argument is an account."""
+"""The argument is an account id."""
 
 QUEUES: dict[Queue, str] = {queue: f"ai.{queue}" for queue in get_args(Queue)}
 KEY_PREFIX = "hummdesk:celery:"
 QUEUE_KEYS: dict[Queue, str] = {queue: KEY_PREFIX + name for queue, name in QUEUES.items()}
-"""Where in Redis the tasks of each queue wait."""
+"""The Redis list of each queue."""
 
-BATCHES: dict[RunKind, int] = {"classification": 50, "draft": 5}
-"""Runs in one task, at the most: they are claimed and stored together, and share the fate of their process."""
+BATCH_SIZES: dict[RunKind, int] = {"classification": 50, "draft": 5}
+"""Maximum number of runs in one Celery task: they are claimed and stored together."""
 
 EXCHANGE = Exchange("ai", type="direct")
 
@@ -43,13 +43,13 @@ SOCKET_SECONDS = 5.0
 LEASE_MARGIN_SECONDS = 2.0
 
 
-def served(settings: Settings) -> list[Queue]:
-    """The queues that have work with these settings: those of models outside need their keys."""
+def active_queues(settings: Settings) -> list[Queue]:
+    """The queues in use with these settings: those of an external model need its API key."""
     return [queue for queue in QUEUES if "." not in queue or queue.partition(".")[2] in settings.providers]
 
 
 def lease_seconds(settings: Settings) -> float:
-    """How long a run is believed to be worked on. Celery has killed who works on it before that is over."""
+    """The lease of a run. Celery kills its process at the hard limit, before the lease expires."""
     return settings.ai_hard_limit_seconds + LEASE_MARGIN_SECONDS
 
 
@@ -57,8 +57,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": settings.redis,
         "broker_transport_options": {
-            # Until then a message that a dead worker took is hidden. No task is delayed in the broker, so the hard
-            # limit is all that this has to exceed.
+            # For this long a task of a dead worker is hidden. No task is delayed in the broker, so the timeout only has
+            # to exceed the hard limit.
             "visibility_timeout": math.ceil(2 * lease_seconds(settings)),
             "global_keyprefix": KEY_PREFIX,
             "socket_timeout": SOCKET_SECONDS,
@@ -66,7 +66,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
             "socket_keepalive": True,
         },
         "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,  # for ever; the default is 100
+        "broker_connection_max_retries": None,  # no limit; the default is 100
         "task_queues": [BrokerQueue(name, EXCHANGE, routing_key=name) for name in QUEUES.values()],
         "task_routes": {name: {"queue": QUEUES[kind]} for kind, name in TASKS.items()}
         | {BULK_TASKS: {"queue": QUEUES["bulk"]}},
@@ -78,6 +78,6 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_time_limit": settings.ai_hard_limit_seconds,
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": settings.worker_concurrency,
-        "worker_send_task_events": True,  # what Flower shows
+        "worker_send_task_events": True,  # for Flower
         "timezone": "UTC",
     }

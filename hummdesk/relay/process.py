@@ -9,7 +9,7 @@ import logging
 import signal
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, get_args
 from uuid import UUID
@@ -21,7 +21,6 @@ from hummdesk.bus.presence import translated
 from hummdesk.bus.shards import connect
 from hummdesk.core import logs, metrics
 from hummdesk.core.broker import (
-    BATCHES,
     QUEUE_KEYS,
     QUEUES,
     TASKS,
@@ -38,6 +37,7 @@ from hummdesk.publish import broadcast
 from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.publish.run_events import announce
 from hummdesk.relay.outbox import OutboxRelay
+from hummdesk.relay.task_batches import task_batches
 from hummdesk.storage import past_answers, results, run_dispatch
 from hummdesk.storage.database import Database
 from hummdesk.storage.run_dispatch import DueRun
@@ -149,7 +149,7 @@ class Relay:
                 )
                 if not due:
                     return await run_dispatch.seconds_until_due(tx)
-            self._taken += _tasks(due)
+            self._taken += task_batches(due)
             await self._hand_over()
             await self._gather()
 
@@ -175,7 +175,7 @@ class Relay:
                 lease_seconds=lease_seconds(self._settings),
                 max_attempts=self._settings.ai_max_attempts,
             )
-        self._taken += _tasks(lost)
+        self._taken += task_batches(lost)
         self._woken.set()
 
     async def _hand_over(self) -> None:
@@ -198,7 +198,7 @@ class Relay:
         """
         async with self._every.everywhere() as tx:
             for ended in await run_dispatch.fail_expired(tx, BATCH, max_attempts=self._settings.ai_max_attempts):
-                log.warning("AI run given up", extra={"run_id": str(ended.id), "error": ended.last_error})
+                log.warning("ai_run.expired", extra={"run_id": str(ended.id), "error": ended.last_error})
                 await announce(self._broadcast, [(ended, None)])
         async with self._every.everywhere() as tx:
             for ended in await run_dispatch.take_unpublished(
@@ -240,20 +240,11 @@ class Relay:
             metrics.QUEUE_TASKS.labels(queue=queue).set(await self._waiting(queue))
 
 
-def _tasks(due: list[DueRun]) -> Iterator[list[DueRun]]:
-    """What goes to the broker together: runs of one kind; alone, who has failed before."""
-    for kind in get_args(RunKind):
-        fresh = [run for run in due if run.kind == kind and run.attempts == 0]
-        size = BATCHES[kind]
-        yield from (fresh[start : start + size] for start in range(0, len(fresh), size))
-    yield from ([run] for run in due if run.attempts > 0)
-
-
 def _report(fault: Exception) -> None:
-    """A relay that ends helps nobody: it says what is wrong and tries again."""
+    """Count and log the failure of a step, which the periodic runner retries."""
     away = isinstance(fault, Unavailable | OperationalError)
     metrics.ERRORS.labels(where="relay", code=(Unavailable if away else HummDeskError).code).inc()
     if away:
-        log.warning("waiting for PostgreSQL or Redis", extra={"fault": type(fault.__cause__ or fault).__name__})
+        log.warning("relay.unavailable", extra={"error": type(fault.__cause__ or fault).__name__})
     else:
-        log.error("the relay failed, and goes on", exc_info=fault)
+        log.error("relay.step_failed", exc_info=fault)

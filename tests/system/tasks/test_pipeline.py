@@ -129,7 +129,7 @@ async def test_no_log_has_what_a_customer_wrote(running: Pipeline) -> None:
     message = await running.ask("My secret is xylophone-4711\nclassify breaks 1\ndraft fails 1")
     await running.ended(message, "classification", "draft")
     log = running.log.read_text()
-    assert "AI run failed" in log
+    assert "ai_run.attempt_failed" in log
     assert "xylophone" not in log
     assert running.settings.jwt_secret not in log
 

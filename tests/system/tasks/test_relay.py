@@ -128,7 +128,7 @@ async def test_who_is_late_tells_nothing(pipeline: Pipeline) -> None:
         late = await pipeline.ask(f"{QUESTION}\nclassify hangs", assigned=False)
         await pipeline.ended(late, "classification")
         async with asyncio.timeout(10):
-            while "AI run failed" not in pipeline.log.read_text():
+            while "ai_run.attempt_failed" not in pipeline.log.read_text():
                 await asyncio.sleep(0.05)
         await classified(pipeline, "Thanks again!")
     assert [event.event for event in pipeline.told(late)] == ["ai_processing_started", "ai_error"]

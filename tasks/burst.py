@@ -1,0 +1,15 @@
+"""Combining the unanswered messages of a customer into one question."""
+
+from itertools import takewhile
+
+from hummdesk.ai.protocol import Context, IncomingMessage, Turn
+from hummdesk.storage.runs import ClaimedRun
+
+
+def combined_question(run: ClaimedRun) -> tuple[IncomingMessage, Context]:
+    """All messages of the customer since the last reply as one message, and the conversation before them."""
+    burst = list(takewhile(lambda earlier: earlier.sender == "customer", reversed(run.history)))[::-1]
+    before = run.history[: len(run.history) - len(burst)]
+    content = "\n\n".join([*(earlier.content for earlier in burst), run.message.content])
+    history = tuple(Turn(sender=earlier.sender, content=earlier.content) for earlier in before)
+    return IncomingMessage(content=content, customer_name=run.message.sender_name), Context(history=history)

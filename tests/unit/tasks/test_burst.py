@@ -1,0 +1,27 @@
+from tasks.burst import combined_question
+from tests.unit.tasks.runs import claimed_run, history, message
+
+
+def test_combined_question_without_history_is_the_message() -> None:
+    question, context = combined_question(claimed_run(message=message("Help!")))
+    assert (question.content, question.customer_name) == ("Help!", "Maya")
+    assert context.history == ()
+
+
+def test_combined_question_after_unanswered_messages_joins_them_oldest_first() -> None:
+    run = claimed_run(
+        message=message("It is red."),
+        history=history(("agent", "Anything else?"), ("customer", "Yes."), ("customer", "My parcel is late.")),
+    )
+    question, context = combined_question(run)
+    assert question.content == "Yes.\n\nMy parcel is late.\n\nIt is red."
+    assert [(turn.sender, turn.content) for turn in context.history] == [("agent", "Anything else?")]
+
+
+def test_combined_question_after_a_reply_leaves_answered_messages_in_the_history() -> None:
+    run = claimed_run(
+        message=message("And now?"), history=history(("customer", "Hello"), ("agent", "Hi"), ("system", "Assigned"))
+    )
+    question, context = combined_question(run)
+    assert question.content == "And now?"
+    assert [turn.content for turn in context.history] == ["Hello", "Hi", "Assigned"]
