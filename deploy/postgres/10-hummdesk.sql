@@ -1,7 +1,7 @@
--- Run by the image once, when the volume is new: HummDesk's user, who is no superuser, and the database it owns.
+-- Run once by the image, when the volume is new: creates HummDesk's user, which is not a superuser, and its database.
 \getenv password DB_PASSWORD
 CREATE ROLE hummdesk LOGIN CREATEROLE PASSWORD :'password';
 CREATE DATABASE hummdesk OWNER hummdesk;
--- pgvector: only a superuser may add it.
+-- Only a superuser may create this extension.
 \connect hummdesk
 CREATE EXTENSION vector;

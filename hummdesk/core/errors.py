@@ -1,4 +1,4 @@
-"""Errors: those a client receives, with a code of the contract and a safe message, and those that end a command."""
+"""Errors that clients receive, with a code of the contract and a safe message, and errors that end a command."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from hummdesk.core.clock import now
 
 
 class HummDeskError(Exception):
-    """What went wrong, in words that may be shown to whoever asked."""
+    """An error whose code and message are sent to the client; the message contains no internal details."""
 
     code = "INTERNAL_ERROR"
-    message = "Something went wrong on our side"
+    message = "Internal server error"
 
     def __init__(self, message: str | None = None, *, details: dict[str, Any] | None = None) -> None:
         super().__init__(message or self.message)
@@ -17,7 +17,7 @@ class HummDeskError(Exception):
         self.details = details
 
     def payload(self) -> dict[str, Any]:
-        """`{code, message, details?, timestamp}`, as in `error` and in a refused acknowledgement."""
+        """Return `{code, message, details?, timestamp}`, the payload of `error` and of a failed acknowledgement."""
         error: dict[str, Any] = {"code": self.code, "message": self.message, "timestamp": now()}
         if self.details is not None:
             error["details"] = self.details
@@ -26,7 +26,7 @@ class HummDeskError(Exception):
 
 class Unauthorized(HummDeskError):
     code = "UNAUTHORIZED"
-    message = "Authenticate first"
+    message = "Not authenticated; send a valid token first"
 
 
 class TokenExpired(HummDeskError):
@@ -36,45 +36,45 @@ class TokenExpired(HummDeskError):
 
 class Forbidden(HummDeskError):
     code = "FORBIDDEN"
-    message = "Your role may not do this"
+    message = "Your role is not allowed to do this"
 
 
 class NotFound(HummDeskError):
-    """It does not exist or belongs to another account; the two are not told apart."""
+    """The object does not exist or belongs to another account; clients cannot distinguish the two."""
 
     code = "NOT_FOUND"
-    message = "There is no such thing here"
+    message = "Not found"
 
 
 class Invalid(HummDeskError):
     code = "VALIDATION_ERROR"
-    message = "The payload is not valid"
+    message = "Invalid payload"
 
 
 class Conflict(HummDeskError):
     code = "CONFLICT"
-    message = "This contradicts what happened meanwhile"
+    message = "The conversation was changed by someone else; reload it"
 
 
 class RateLimited(HummDeskError):
     code = "RATE_LIMITED"
-    message = "Too many requests"
+    message = "Too many requests; retry later"
 
 
 class PayloadTooLarge(HummDeskError):
     code = "PAYLOAD_TOO_LARGE"
-    message = "The packet is too large"
+    message = "The packet exceeds the maximum size"
 
 
 class UnknownEvent(HummDeskError):
     code = "UNKNOWN_EVENT"
-    message = "There is no such event"
+    message = "Unknown event"
 
 
 class Unavailable(HummDeskError):
     code = "UNAVAILABLE"
-    message = "A part we depend on is down, try again"
+    message = "A required service is unavailable; try again"
 
 
 class CommandError(Exception):
-    """A command cannot continue. The message is one line for the person at the terminal, and says what to do."""
+    """A command cannot continue. The message is one line that says what is wrong and what to do."""

@@ -1,4 +1,4 @@
-"""JSON logs. Nothing here ever receives a token or the text of a message."""
+"""Configuration of the logs. Log lines never contain a token or the text of a message."""
 
 import logging
 import sys
@@ -12,14 +12,14 @@ from hummdesk.core.config import Settings
 
 
 def configure(settings: Settings, *, process: str) -> None:
-    """Send every log line of this process, ours and the libraries', to standard error in one format."""
+    """Send all log lines of this process, those of libraries included, to standard error in one format."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _where_it_failed,
+        _without_exception_text,
     ]
     renderer: Any = structlog.processors.JSONRenderer()
     if settings.log_format == "console":
@@ -31,9 +31,11 @@ def configure(settings: Settings, *, process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a warning for every try to reconnect
-    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)  # each task that comes: its end is logged
-    for client in ("anthropic", "openai", "httpx2", "httpcore2"):  # below this they tell what is sent and received
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns at every attempt to reconnect
+    logging.getLogger("celery.worker.strategy").setLevel(
+        logging.WARNING
+    )  # it logs every received task; we log how each ends
+    for client in ("anthropic", "openai", "httpx2", "httpcore2"):  # at INFO they log requests and responses
         logging.getLogger(client).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)
     structlog.configure(
@@ -44,8 +46,8 @@ def configure(settings: Settings, *, process: str) -> None:
     )
 
 
-def _where_it_failed(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
-    """Replace an exception by its type and place: its text may quote what a customer wrote."""
+def _without_exception_text(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
+    """Replace an exception by its type and stack: its text may quote a customer's message."""
     info = entry.pop("exc_info", None)
     failure = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
     if isinstance(failure, BaseException):

@@ -1,7 +1,7 @@
-"""What the processes count, in the Prometheus format.
+"""The metrics, in the Prometheus format.
 
-All processes of one machine share a directory (PROMETHEUS_MULTIPROC_DIR, set before this module is imported), so any
-of them can expose the sum.
+All processes of one machine share a directory, PROMETHEUS_MULTIPROC_DIR, so that each can expose the sum. It must be
+set before this module is imported.
 """
 
 from uuid import UUID
@@ -11,84 +11,99 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 OTHER_ACCOUNTS = "other"
 
-CONNECTIONS = Gauge("hummdesk_connections", "Sockets by role and state", ["role", "state"], multiprocess_mode="livesum")
+CONNECTIONS = Gauge(
+    "hummdesk_connections", "Connected sockets, by role and state", ["role", "state"], multiprocess_mode="livesum"
+)
 ACCOUNT_CONNECTIONS = Gauge(
     "hummdesk_account_connections",
-    "Authenticated sockets of the first accounts seen",
+    "Authenticated sockets, by account",
     ["account"],
     multiprocess_mode="livesum",
 )
-MESSAGES = Counter("hummdesk_messages", "Messages stored", ["sender_type"])
+MESSAGES = Counter("hummdesk_messages", "Messages stored, by type of sender", ["sender_type"])
 EVENTS = Counter(
-    "hummdesk_events", "Requests of clients by event and outcome: ok or the error's code", ["event", "outcome"]
+    "hummdesk_events", "Requests from clients, by event and outcome: ok or the error code", ["event", "outcome"]
 )
 HANDLER_SECONDS = Histogram(
     "hummdesk_handler_seconds",
-    "Time from a request's arrival at its handler to its answer",
+    "Duration of a request from its handler's start to its acknowledgement",
     ["event"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 READY = Gauge(
     "hummdesk_ready",
-    "1 while a web process reaches this part of what it needs, 0 while one does not",
+    "1 if all web processes of the machine reach this dependency, else 0",
     ["part"],
     multiprocess_mode="livemin",
 )
-ERRORS = Counter("hummdesk_errors", "Errors by where they arose and their code", ["where", "code"])
-DELIVERIES = Counter("hummdesk_fanout_deliveries", "Events put to sockets by event", ["event"])
-BUS_LAG_SECONDS = Gauge(
-    "hummdesk_bus_lag_seconds", "From an event's publication to its delivery", ["shard"], multiprocess_mode="livemax"
+ERRORS = Counter("hummdesk_errors", "Errors, by component and code", ["where", "code"])
+DELIVERIES = Counter(
+    "hummdesk_fanout_deliveries", "Events sent to sockets, by event; an event sent to 10 sockets counts 10", ["event"]
 )
-RECOVERIES = Counter("hummdesk_recoveries", "Clients that came back and asked for what they missed", ["outcome"])
+BUS_LAG_SECONDS = Gauge(
+    "hummdesk_bus_lag_seconds",
+    "Time from the publication of an event to its delivery to sockets",
+    ["shard"],
+    multiprocess_mode="livemax",
+)
+RECOVERIES = Counter(
+    "hummdesk_recoveries", "Clients that reconnected and asked to recover their session, by outcome", ["outcome"]
+)
 AI_SECONDS = Histogram(
     "hummdesk_ai_seconds",
-    "Time of one try of an AI run",
+    "Duration of one attempt of an AI run",
     ["type", "provider", "outcome"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-AI_DRAFT_USES = Counter("hummdesk_ai_draft_uses", "Drafts that an agent has answered, by what became of them", ["use"])
+AI_DRAFT_USES = Counter(
+    "hummdesk_ai_draft_uses", "Drafts after the agent's reply, by use: as_it_was, edited or ignored", ["use"]
+)
 AI_CALLS = Counter(
     "hummdesk_ai_calls",
-    "Requests to models outside, of the first accounts seen; outcome: ok or the failure's code",
+    "Requests to external models, by outcome: ok or the error code",
     ["account", "model", "outcome"],
 )
 AI_CALL_SECONDS = Histogram(
     "hummdesk_ai_call_seconds",
-    "Time of one request to a model outside",
+    "Duration of one request to an external model",
     ["model", "outcome"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30),
 )
 AI_TOKENS = Counter(
     "hummdesk_ai_tokens",
-    "Tokens of models outside; kind: input, cache_read, cache_write or output",
+    "Tokens used by external models, by kind: input, cache_read, cache_write or output",
     ["account", "model", "kind"],
 )
 AI_COST = Counter(
-    "hummdesk_ai_cost_dollars", "What models outside with a known price have cost, in US dollars", ["account", "model"]
+    "hummdesk_ai_cost_dollars", "Cost of external models with a known price, in US dollars", ["account", "model"]
 )
-AI_RUNS = Gauge("hummdesk_ai_runs", "AI runs by kind and status", ["kind", "status"], multiprocess_mode="mostrecent")
+AI_RUNS = Gauge(
+    "hummdesk_ai_runs", "Unfinished AI runs, by kind and status", ["kind", "status"], multiprocess_mode="mostrecent"
+)
 AI_OLDEST_RUN_SECONDS = Gauge(
     "hummdesk_ai_oldest_run_seconds",
-    "Age of the oldest AI run that has not ended",
+    "Age of the oldest unfinished AI run",
     ["kind"],
     multiprocess_mode="mostrecent",
 )
 QUEUE_TASKS = Gauge(
-    "hummdesk_queue_tasks", "Tasks that wait in the broker for a worker", ["queue"], multiprocess_mode="mostrecent"
+    "hummdesk_queue_tasks", "Celery tasks waiting in the broker", ["queue"], multiprocess_mode="mostrecent"
 )
 
 OUTBOX_ENTRIES = Gauge(
-    "hummdesk_outbox_entries", "Messages and new conversations in the outbox", multiprocess_mode="mostrecent"
+    "hummdesk_outbox_entries",
+    "Entries in the outbox: messages and new conversations whose publication is not confirmed",
+    multiprocess_mode="mostrecent",
 )
 OUTBOX_OLDEST_SECONDS = Gauge(
     "hummdesk_outbox_oldest_seconds",
-    "Age of the oldest entry of the outbox; above 2, somebody waits to be told",
+    "Age of the oldest outbox entry; above 2 seconds, publication is delayed",
     multiprocess_mode="mostrecent",
 )
 
 
 class AccountLabels:
-    """Bound the labels of a metric: the first `number` accounts that are seen have their own, the rest share one."""
+    """Bound the number of account labels: the first `number` accounts get their own, all others share one."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -107,10 +122,10 @@ def _registry() -> CollectorRegistry:
 
 
 def exposition() -> bytes:
-    """The figures of all processes that share the directory, in the text format 0.0.4."""
+    """Return the metrics of all processes that share the directory, in the text format 0.0.4."""
     return generate_latest(_registry())
 
 
 def expose(port: int) -> None:
-    """Serve the figures on a port of this machine's loopback and networks, from a thread."""
+    """Serve the metrics on a port of all interfaces, from a thread."""
     start_http_server(port, registry=_registry())

@@ -105,9 +105,9 @@ def test_without_settings_all_that_is_missing_is_said(command: str) -> None:
     result = run(*command.split())
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        "hummdesk: wrong setting: DATABASE_URL (or DB_HOST): not set; a running `up` has one, see --home",
-        "hummdesk: wrong setting: REDIS_URL (or REDIS_HOST): not set; a running `up` has one, see --home",
-        "hummdesk: wrong setting: JWT_SECRET: not set",
+        "hummdesk: wrong setting: DATABASE_URL (or DB_HOST): not set; set it, or give the data directory of a running `up` with --home",
+        "hummdesk: wrong setting: REDIS_URL (or REDIS_HOST): not set; set it, or give the data directory of a running `up` with --home",
+        "hummdesk: wrong setting: JWT_SECRET: not set; `openssl rand -hex 32` makes one",
     ]
 
 
@@ -191,7 +191,7 @@ def test_the_ai_answers_each_line() -> None:
     unknown = CliRunner().invoke(main, ["ai", "classify", "--provider", "oracle"], input=text)
     assert (unknown.exit_code, unknown.stderr) == (
         2,
-        "hummdesk: wrong setting: AI_PROVIDER: 'oracle' is none of embedded, anthropic, openai\n",
+        "hummdesk: wrong setting: AI_PROVIDER: 'oracle' is not one of embedded, anthropic, openai\n",
     )
 
 

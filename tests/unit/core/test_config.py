@@ -14,42 +14,48 @@ GOOD = {
 
 FAULTS = [
     ({"PORT": "five"}, "PORT: 'five' is not a whole number"),
-    ({"PORT": "-1"}, "PORT: -1 is below 0"),
-    ({"PORT": "70000"}, "PORT: 70000 is above 65535"),
+    ({"PORT": "-1"}, "PORT: -1 is below the minimum of 0"),
+    ({"PORT": "70000"}, "PORT: 70000 is above the maximum of 65535"),
     ({"DB_TIMEOUT_SECONDS": "soon"}, "DB_TIMEOUT_SECONDS: 'soon' is not a number"),
     ({"DB_TIMEOUT_SECONDS": "nan"}, "DB_TIMEOUT_SECONDS: 'nan' is not a number"),
-    ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL: 'LOUD' is none of DEBUG, INFO, WARNING, ERROR"),
-    ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL: must begin with postgresql://"),
-    ({"REDIS_URL": "http://x"}, "REDIS_URL: must begin with redis://, rediss:// or unix://"),
-    ({"DATABASE_URL": ""}, "DATABASE_URL (or DB_HOST): not set; a running `up` has one, see --home"),
-    ({"REDIS_URL": ""}, "REDIS_URL (or REDIS_HOST): not set; a running `up` has one, see --home"),
-    ({"JWT_SECRET": ""}, "JWT_SECRET: not set"),
-    ({"JWT_SECRET": "short"}, "JWT_SECRET: shorter than 32 bytes"),
+    ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL: 'LOUD' is not one of DEBUG, INFO, WARNING, ERROR"),
+    ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL: must start with postgresql://"),
+    ({"REDIS_URL": "http://x"}, "REDIS_URL: must start with redis://, rediss:// or unix://"),
+    (
+        {"DATABASE_URL": ""},
+        "DATABASE_URL (or DB_HOST): not set; set it, or give the data directory of a running `up` with --home",
+    ),
+    (
+        {"REDIS_URL": ""},
+        "REDIS_URL (or REDIS_HOST): not set; set it, or give the data directory of a running `up` with --home",
+    ),
+    ({"JWT_SECRET": ""}, "JWT_SECRET: not set; `openssl rand -hex 32` makes one"),
+    ({"JWT_SECRET": "short"}, "JWT_SECRET: shorter than 32 bytes; `openssl rand -hex 32` makes a good one"),
     ({"ADMIN_UI_PASSWORD": "admin"}, "ADMIN_UI_PASSWORD: shorter than 16 bytes"),
-    ({"JWT_ALGORITHM": "none"}, "JWT_ALGORITHM: 'none' is none of HS256, RS256, ES256, EdDSA"),
-    ({"JWT_ALGORITHM": "RS256"}, "JWT_PUBLIC_KEY: RS256 needs one"),
-    ({"AI_PROVIDER": "oracle"}, "AI_PROVIDER: 'oracle' is none of embedded, anthropic, openai"),
-    ({"AI_PROVIDER": "anthropic"}, "ANTHROPIC_API_KEY: not set; AI_PROVIDER needs it"),
-    ({"AI_PROVIDER": "openai"}, "OPENAI_API_KEY (or OPENAI_BASE_URL): not set; AI_PROVIDER needs it"),
-    ({"OPENAI_BASE_URL": "vllm:8000"}, "OPENAI_BASE_URL: must begin with http:// or https://"),
-    ({"AI_SOFT_LIMIT_SECONDS": "45"}, "AI_HARD_LIMIT_SECONDS: must be above AI_SOFT_LIMIT_SECONDS"),
+    ({"JWT_ALGORITHM": "none"}, "JWT_ALGORITHM: 'none' is not one of HS256, RS256, ES256, EdDSA"),
+    ({"JWT_ALGORITHM": "RS256"}, "JWT_PUBLIC_KEY: not set; JWT_ALGORITHM=RS256 needs it"),
+    ({"AI_PROVIDER": "oracle"}, "AI_PROVIDER: 'oracle' is not one of embedded, anthropic, openai"),
+    ({"AI_PROVIDER": "anthropic"}, "ANTHROPIC_API_KEY: not set; AI_PROVIDER=anthropic needs it"),
+    ({"AI_PROVIDER": "openai"}, "OPENAI_API_KEY (or OPENAI_BASE_URL): not set; AI_PROVIDER=openai needs it"),
+    ({"OPENAI_BASE_URL": "vllm:8000"}, "OPENAI_BASE_URL: must start with http:// or https://"),
+    ({"AI_SOFT_LIMIT_SECONDS": "45"}, "AI_HARD_LIMIT_SECONDS: must be greater than AI_SOFT_LIMIT_SECONDS"),
 ]
 
 
-def test_good_settings_are_read() -> None:
+def test_read_with_valid_values_returns_settings() -> None:
     settings = config.read(GOOD | {"PORT": "8080", "PING_INTERVAL_SECONDS": "1.5", "CORS_ORIGIN": ""})
     assert (settings.port, settings.ping_interval_seconds, settings.cors_origin) == (8080, 1.5, "")
     assert (settings.postgres, settings.redis) == (GOOD["DATABASE_URL"], GOOD["REDIS_URL"])
 
 
 @pytest.mark.parametrize(("changes", "fault"), FAULTS, ids=[fault for _, fault in FAULTS])
-def test_each_fault_is_named(changes: dict[str, str], fault: str) -> None:
+def test_read_with_one_invalid_value_names_it(changes: dict[str, str], fault: str) -> None:
     with pytest.raises(SettingsError) as refusal:
         config.read(GOOD | changes)
     assert refusal.value.faults == [fault]
 
 
-def test_all_faults_are_listed_at_once() -> None:
+def test_read_with_several_invalid_values_reports_all() -> None:
     wrong = {"PORT": "x", "LOG_FORMAT": "xml", "DB_POOL_SIZE": "0", "JWT_SECRET": "short"}
     with pytest.raises(SettingsError) as refusal:
         config.read(wrong)
@@ -60,12 +66,12 @@ def test_all_faults_are_listed_at_once() -> None:
     assert str(refusal.value).count("\n") == 5
 
 
-def test_up_needs_no_servers_and_development_takes_a_short_secret() -> None:
+def test_read_in_development_accepts_missing_servers_and_a_short_secret() -> None:
     assert not config.read({}, needs_servers=False).names_postgres
     assert config.read(GOOD | {"JWT_SECRET": "short", "HUMMDESK_ENV": "development"}).jwt_secret == "short"
 
 
-def test_servers_can_be_named_by_their_parts() -> None:
+def test_read_with_separate_server_settings_builds_urls() -> None:
     settings = config.read(
         {
             "DB_HOST": "db.example.com",
@@ -82,7 +88,7 @@ def test_servers_can_be_named_by_their_parts() -> None:
     assert settings.names_redis
 
 
-def test_the_environment_wins_over_env_file_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gather_prefers_environment_over_env_file_over_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / config.HOME_ENV_FILE).write_text("PORT=1\nHOST=home\nLOG_LEVEL=ERROR\n")
@@ -96,5 +102,5 @@ def test_the_environment_wins_over_env_file_and_home(tmp_path: Path, monkeypatch
     assert config.gather(tmp_path / "none", {"PORT": "3"}) == {"PORT": "3", "HOST": "file"}
 
 
-def test_every_setting_has_a_meaning() -> None:
+def test_settings_all_have_a_meaning() -> None:
     assert all(entry.metadata["meaning"] for entry in fields(Settings))
