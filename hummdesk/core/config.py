@@ -300,13 +300,9 @@ def _provider_faults(settings: Settings) -> list[str]:
 def _missing_servers_and_secret(settings: Settings) -> list[str]:
     faults = []
     if not settings.names_postgres:
-        faults.append(
-            "DATABASE_URL (or DB_HOST): not set; set it, or give the data directory of a running `up` with --home"
-        )
+        faults.append("DATABASE_URL (or DB_HOST): not set; set it, or name a running `up` with --home")
     if not settings.names_redis:
-        faults.append(
-            "REDIS_URL (or REDIS_HOST): not set; set it, or give the data directory of a running `up` with --home"
-        )
+        faults.append("REDIS_URL (or REDIS_HOST): not set; set it, or name a running `up` with --home")
     if settings.jwt_algorithm == "HS256" and not settings.jwt_secret:
         faults.append("JWT_SECRET: not set; `openssl rand -hex 32` makes one")
     elif settings.jwt_algorithm == "HS256" and _is_weak(settings):

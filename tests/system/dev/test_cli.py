@@ -105,8 +105,8 @@ def test_without_settings_all_that_is_missing_is_said(command: str) -> None:
     result = run(*command.split())
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        "hummdesk: wrong setting: DATABASE_URL (or DB_HOST): not set; set it, or give the data directory of a running `up` with --home",
-        "hummdesk: wrong setting: REDIS_URL (or REDIS_HOST): not set; set it, or give the data directory of a running `up` with --home",
+        "hummdesk: wrong setting: DATABASE_URL (or DB_HOST): not set; set it, or name a running `up` with --home",
+        "hummdesk: wrong setting: REDIS_URL (or REDIS_HOST): not set; set it, or name a running `up` with --home",
         "hummdesk: wrong setting: JWT_SECRET: not set; `openssl rand -hex 32` makes one",
     ]
 

@@ -23,11 +23,11 @@ FAULTS = [
     ({"REDIS_URL": "http://x"}, "REDIS_URL: must start with redis://, rediss:// or unix://"),
     (
         {"DATABASE_URL": ""},
-        "DATABASE_URL (or DB_HOST): not set; set it, or give the data directory of a running `up` with --home",
+        "DATABASE_URL (or DB_HOST): not set; set it, or name a running `up` with --home",
     ),
     (
         {"REDIS_URL": ""},
-        "REDIS_URL (or REDIS_HOST): not set; set it, or give the data directory of a running `up` with --home",
+        "REDIS_URL (or REDIS_HOST): not set; set it, or name a running `up` with --home",
     ),
     ({"JWT_SECRET": ""}, "JWT_SECRET: not set; `openssl rand -hex 32` makes one"),
     ({"JWT_SECRET": "short"}, "JWT_SECRET: shorter than 32 bytes; `openssl rand -hex 32` makes a good one"),
