@@ -1,3 +1,3 @@
 from hummdesk.cli import main
 
-main()
+main(prog_name="python -m hummdesk")

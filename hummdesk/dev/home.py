@@ -1,4 +1,4 @@
-"""The home of one `up`: everything it keeps, and the lock that keeps a second one out."""
+"""The home directory of one `up`: its data, its settings, and the lock that refuses a second `up`."""
 
 import fcntl
 import os
@@ -14,13 +14,16 @@ from hummdesk.core.config import HOME_ENV_FILE
 from hummdesk.core.errors import CommandError
 
 SHARED_VALUES = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET", "PORT", "HUMMDESK_ENV")
-"""What other commands need to know to work with a running `up`."""
+"""The settings that other commands need to work with a running `up`."""
 
 PLAIN_VALUE = re.compile(r"[\w:/@?=&%.,+~-]*")
 
 
 def make(home: Path) -> Path:
-    """Make the home, or refuse in one line. Under root others may pass through it, to what they own in it."""
+    """Make the home directory. Raises CommandError if it cannot be written.
+
+    Under root, other users may traverse it, since the database files in it belong to another user.
+    """
     home = home.absolute()
     try:
         home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
@@ -33,7 +36,7 @@ def make(home: Path) -> Path:
 
 @contextmanager
 def locked(home: Path) -> Iterator[None]:
-    """Hold the home. The kernel lets go of it when we end in whatever way."""
+    """Lock the home until the end of the block; the kernel unlocks it when this process dies."""
     descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,18 +47,18 @@ def locked(home: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def kept(home: Path) -> dict[str, str]:
-    """What the last `up` on this home told the others."""
+def read_settings(home: Path) -> dict[str, str]:
+    """Return the settings that the last `up` of this home has written; empty before the first."""
     return {name: value for name, value in dotenv_values(home / HOME_ENV_FILE).items() if value}
 
 
-def tell(home: Path, values: Mapping[str, str]) -> None:
-    """Tell other commands how to reach this `up`; readable for us only."""
+def write_settings(home: Path, values: Mapping[str, str]) -> None:
+    """Write the settings that other commands read, in a file that only this user can read."""
     write_private(home / HOME_ENV_FILE, env_lines({name: values[name] for name in SHARED_VALUES}))
 
 
 def env_lines(values: Mapping[str, str]) -> str:
-    """The lines of a .env file."""
+    """Return `values` as lines of a .env file."""
     return "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
 
 
@@ -66,7 +69,7 @@ def _quoted(value: str) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file whole; nobody but us can ever read it."""
+    """Replace a file atomically; only this user can read it, at any moment."""
     descriptor, made = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

@@ -67,11 +67,11 @@ class Up:
     async def _serve(self, wanted: Settings, free: int) -> None:
         values = {**self.values, "PORT": str(free), **await self._servers(wanted)}
         values.setdefault("HUMMDESK_ENV", "development")
-        values.setdefault("JWT_SECRET", home.kept(self.home).get("JWT_SECRET") or secrets.token_urlsafe(48))
+        values.setdefault("JWT_SECRET", home.read_settings(self.home).get("JWT_SECRET") or secrets.token_urlsafe(48))
         settings = config.read(values)
         tokens.check(settings)
         await migrate(settings.postgres)
-        home.tell(self.home, values | {"DATABASE_URL": settings.postgres, "REDIS_URL": settings.redis})
+        home.write_settings(self.home, values | {"DATABASE_URL": settings.postgres, "REDIS_URL": settings.redis})
         for service in self._services(settings, values):
             await self.supervisor.start(service)
         people = await demo.load(settings)
@@ -87,7 +87,7 @@ class Up:
             self.supervisor.keep(await postgres.start(self.cluster, self.home))
             urls["DATABASE_URL"] = self.cluster.url()
         if not wanted.names_redis:
-            server = redis.prepare(self.home, home.kept(self.home).get("REDIS_URL", ""))
+            server = redis.prepare(self.home, home.read_settings(self.home).get("REDIS_URL", ""))
             self.supervisor.keep(await redis.start(server, self.home))
             urls["REDIS_URL"] = server.url
         return urls

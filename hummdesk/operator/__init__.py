@@ -1,1 +1,1 @@
-"""The commands of an operator, one module for each group."""
+"""The commands of the command line, one module a group, and what operators do with them."""

@@ -1,4 +1,4 @@
-"""What the operator asks of the AI's books: who answers for whom, and what that has cost."""
+"""Choose the AI provider of an account, and report the costs of external models."""
 
 from dataclasses import asdict
 from decimal import Decimal
@@ -16,21 +16,21 @@ HEADINGS = ("account", "model", "calls", "failed", "fallbacks", "input", "output
 
 
 async def provider(settings: Settings, account_id: UUID | None, name: str | None) -> list[str]:
-    """A line for each account, or for the one that is named, after `name` is chosen for it. Raises Fault."""
+    """Choose `name` for the account if given, then return a line for it, or for every account. Raises CommandError."""
     chosen = None if name == "default" else name
     if chosen is not None and chosen not in settings.providers:
-        raise CommandError(f"{chosen} has no key here: set {chosen.upper()}_API_KEY for the workers first")
+        raise CommandError(f"{chosen} has no API key: set {chosen.upper()}_API_KEY for the workers first")
     async with operator(settings) as database, database.everywhere() as tx:
         if name is not None and account_id is not None:
             await accounts.choose_provider(tx, account_id, chosen)
         found = [one for one in await accounts.accounts(tx) if account_id in (None, one.account_id)]
     if not found:
-        raise CommandError(f"there is no account {account_id}" if account_id else "there is no account yet")
+        raise CommandError(f"no account has the id {account_id}" if account_id else "there is no account yet")
     return [f"{one.account_id}  {one.ai_provider or f'{settings.ai_provider} (default)'}  {one.name}" for one in found]
 
 
 async def costs(settings: Settings, *, days: int, as_json: bool) -> list[str]:
-    """A line for each account and model, under headings unless it is JSON."""
+    """Return a line for each account and model, below headings unless `as_json`."""
     async with operator(settings) as database, database.everywhere() as tx:
         found = await model_calls.costs(tx, days=days)
     if as_json:

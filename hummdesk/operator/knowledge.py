@@ -1,74 +1,55 @@
-"""What the operator does with an account's articles and canned replies."""
+"""The commands for the articles and canned replies from which an account's drafts are made."""
 
+import asyncio
 from pathlib import Path
-from uuid import UUID, uuid5
+from typing import Any
+from uuid import UUID
 
-import orjson
+import click
 
-from hummdesk.ai import knowledge_base
-from hummdesk.core.config import Settings
-from hummdesk.core.errors import CommandError
-from hummdesk.operator import ai_trial
-from hummdesk.storage import accounts, knowledge
-from hummdesk.storage.database import Database, operator
-from hummdesk.storage.knowledge import Managed
+from hummdesk.operator.options import account_option, home_option, settings_of
 
-NAMES: dict[Managed, tuple[str, str]] = {
-    "article": ("article", "articles"),
-    "canned_reply": ("canned reply", "canned replies"),
-}
+canned_option = click.option(
+    "--canned", "kind", flag_value="canned_reply", default="article", help="Canned replies instead of articles."
+)
 
 
-async def put(settings: Settings, account_id: UUID, file: Path, kind: Managed = "article") -> str:
-    """Add or change those of a file, and index them; what was done. An id that is no UUID is the same one each time.
-
-    Raises Fault, also for a canned reply with questions.
-    """
-    read = [
-        knowledge.Article(id=_id(account_id, one.id), title=one.title, body=one.body, questions=list(one.questions))
-        for one in ai_trial.articles(file)
-    ]
-    if kind == "canned_reply" and (asked := next((one.title for one in read if one.questions), None)):
-        raise CommandError(f"{file}: {asked!r} has questions, which a canned reply has not")
-    async with operator(settings) as database, database.everywhere() as tx:
-        if account_id not in {one.account_id for one in await accounts.accounts(tx)}:
-            raise CommandError(f"there is no account {account_id}")
-        written = [await knowledge.put(tx, account_id, kind, article) for article in read]
-    await _index(settings, account_id)
-    return f"{sum(written)} of {len(read)} {NAMES[kind][1]} added or changed, all can be found"
+@click.group("knowledge")
+def knowledge_command() -> None:
+    """Manage the articles and canned replies used for drafts."""
 
 
-async def show(settings: Settings, account_id: UUID, kind: Managed = "article") -> list[str]:
-    async with operator(settings) as database, database.everywhere() as tx:
-        found = await knowledge.listed(tx, account_id, kind)
-    return [
-        orjson.dumps(
-            {"id": str(one.id), "title": one.title, "body": one.body}
-            | ({"questions": one.questions} if kind == "article" else {})
-        ).decode()
-        for one in found
-    ]
+@knowledge_command.command("import")
+@home_option
+@account_option
+@canned_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def import_command(home: Path, account: UUID, kind: Any, file: Path) -> None:
+    """Add or change articles: one {"id", "title", "body", "questions"} a line. Canned replies have no questions."""
+    from hummdesk.operator import articles
+
+    click.echo(asyncio.run(articles.put(settings_of(home), account, file, kind)))
 
 
-async def remove(settings: Settings, account_id: UUID, given: str, kind: Managed = "article") -> None:
-    """By the id that `show` tells, or that was imported. Raises Fault."""
-    async with operator(settings) as database, database.everywhere() as tx:
-        if not await knowledge.remove(tx, account_id, kind, _id(account_id, given)):
-            raise CommandError(f"the account has no {NAMES[kind][0]} {given!r}")
+@knowledge_command.command("list")
+@home_option
+@account_option
+@canned_option
+def list_command(home: Path, account: UUID, kind: Any) -> None:
+    """Print the articles in the format that `import` reads."""
+    from hummdesk.operator import articles
+
+    for line in asyncio.run(articles.show(settings_of(home), account, kind)):
+        click.echo(line)
 
 
-async def _index(settings: Settings, account_id: UUID) -> None:
-    database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=settings.db_timeout_seconds)
-    await database.open()
-    try:
-        while await knowledge_base.index(database, account_id):
-            pass
-    finally:
-        await database.close()
+@knowledge_command.command("remove")
+@home_option
+@account_option
+@canned_option
+@click.argument("article", type=str)
+def remove_command(home: Path, account: UUID, kind: Any, article: str) -> None:
+    """Remove an article, by its id."""
+    from hummdesk.operator import articles
 
-
-def _id(account_id: UUID, given: str) -> UUID:
-    try:
-        return UUID(given)
-    except ValueError:
-        return uuid5(account_id, given)
+    asyncio.run(articles.remove(settings_of(home), account, article, kind))

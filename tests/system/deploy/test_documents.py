@@ -58,7 +58,7 @@ def test_every_message_in_the_troubleshooting_is_one_that_the_code_says() -> Non
 
 def bare(message: str) -> str:
     """Without what the command line puts before it."""
-    return message.removeprefix("hummdesk: ").removeprefix("wrong setting: ")
+    return message.removeprefix("hummdesk: ").removeprefix("invalid setting: ")
 
 
 def sayings() -> list[re.Pattern[str]]:

@@ -1,11 +1,14 @@
-"""The command line as somebody types it."""
+"""The command line: help, refusals in one line, tokens and demo data."""
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +16,8 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
-from hummdesk.cli import main
+from hummdesk import __version__
+from hummdesk.cli import EXTRAS, main
 from hummdesk.core import tokens
 from hummdesk.core.config import HOME_ENV_FILE, Settings
 from hummdesk.dev import home as homes
@@ -26,6 +30,9 @@ COMMANDS = [
     "demo",
     "token",
     "env",
+    "widget",
+    "contract",
+    "completion",
     "ai",
     "ai classify",
     "ai draft",
@@ -40,7 +47,7 @@ COMMANDS = [
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def other_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -56,12 +63,12 @@ def known(settings: Settings, tmp_path: Path) -> Path:
         "PORT": "5000",
         "HUMMDESK_ENV": "development",
     }
-    homes.tell(folder, values)
+    homes.write_settings(folder, values)
     return folder
 
 
 def run(*arguments: str) -> Result:
-    """In a thread's place: the commands start a loop of their own."""
+    """Run a command in this process; synchronous, since commands start their own event loop."""
     return CliRunner().invoke(main, list(arguments), prog_name="hummdesk")
 
 
@@ -84,7 +91,7 @@ async def typed(*arguments: str, text: str = "") -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_explains_itself(command: str) -> None:
+def test_command_help_names_the_command(command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.exit_code == 0
     assert "Usage: hummdesk" in result.output
@@ -96,22 +103,77 @@ def test_help_loads_no_server(tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     loaded = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=env, check=True).stdout
     assert "'hummdesk.cli'" in loaded
-    for heavy in ("sanic", "psycopg", "celery", "redis", "prometheus_client"):
+    for heavy in ("sanic", "psycopg", "celery", "redis", "prometheus_client", "numpy"):
         assert f"'{heavy}'" not in loaded
 
 
+def test_version_is_the_package_version() -> None:
+    assert run("--version").output == f"hummdesk, version {__version__}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_the_script_of_the_shell(shell: str) -> None:
+    result = run("completion", shell)
+    assert result.exit_code == 0
+    assert f"_HUMMDESK_COMPLETE={shell}_complete" in result.output
+
+
+async def test_completion_of_a_command_lists_it() -> None:
+    source = "from hummdesk.cli import main; main(prog_name='hummdesk')"
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    env |= {"_HUMMDESK_COMPLETE": "bash_complete", "COMP_WORDS": "hummdesk know", "COMP_CWORD": "1"}
+    completed = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=env, check=True)
+    assert completed.stdout == "plain,knowledge\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "extra"),
+    [
+        ("ai classify", "numpy", "ai"),
+        ("relay", "kombu", "relay"),
+        ("up", "psutil", "up"),
+    ],
+)
+def test_command_without_its_extra_names_the_extra(command: str, module: str, extra: str, known: Path) -> None:
+    source = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] == {module!r}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "from hummdesk.cli import main; main()"
+    )
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    command_line = [sys.executable, "-c", source, *command.split()]
+    done = subprocess.run(command_line, capture_output=True, text=True, env=env, input="", check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"hummdesk: the Python package {module} is not installed: pip install 'hummdesk[{extra}]'\n"
+
+
+def test_extras_of_the_command_line_are_those_of_the_project() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    for module, extra in EXTRAS.items():
+        owners = packages_distributions().get(module)
+        assert owners is None or any(
+            re.match(rf"{re.escape(owner)}\b", requirement, re.IGNORECASE)
+            for owner in (*owners, "celery")
+            for requirement in project["optional-dependencies"][extra]
+        ), module
+
+
 @pytest.mark.parametrize("command", ["serve", "relay", "migrate", "demo", "token --email a@example.com", "env"])
-def test_without_settings_all_that_is_missing_is_said(command: str) -> None:
+def test_command_without_settings_reports_all_missing_ones(command: str) -> None:
     result = run(*command.split())
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        "hummdesk: wrong setting: DATABASE_URL (or DB_HOST): not set; set it, or name a running `up` with --home",
-        "hummdesk: wrong setting: REDIS_URL (or REDIS_HOST): not set; set it, or name a running `up` with --home",
-        "hummdesk: wrong setting: JWT_SECRET: not set; `openssl rand -hex 32` makes one",
+        "hummdesk: invalid setting: DATABASE_URL (or DB_HOST): not set; set it, or name a running `up` with --home",
+        "hummdesk: invalid setting: REDIS_URL (or REDIS_HOST): not set; set it, or name a running `up` with --home",
+        "hummdesk: invalid setting: JWT_SECRET: not set; `openssl rand -hex 32` makes one",
     ]
 
 
-def test_up_lists_all_wrong_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_up_with_invalid_settings_reports_all_of_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LOG_LEVEL", "LOUD")
     monkeypatch.setenv("BUS_LENGTH", "1")
     result = run("up", "--home", str(tmp_path / "home"))
@@ -124,7 +186,7 @@ def test_up_lists_all_wrong_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     "arguments",
     ["serve --port 70000", "up --workers 0", "demo --accounts 0", "token", "token --email a --contact b", "dance"],
 )
-def test_wrong_arguments_are_refused(arguments: str, known: Path) -> None:
+def test_command_with_invalid_arguments_is_refused(arguments: str, known: Path) -> None:
     result = run(*arguments.split())
     assert result.exit_code == 2
     assert "Error: " in result.stderr
@@ -141,7 +203,7 @@ def test_env_prints_lines_of_an_env_file(known: Path, settings: Settings) -> Non
     assert (known / HOME_ENV_FILE).stat().st_mode & 0o077 == 0
 
 
-def test_a_database_that_does_not_answer_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, known: Path) -> None:
+def test_command_with_unreachable_database_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, known: Path) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://hummdesk:verysecret@127.0.0.1:1/hummdesk")
     monkeypatch.setenv("DB_TIMEOUT_SECONDS", "0.5")
     for command in ("migrate", "serve", "token --email a@example.com"):
@@ -151,12 +213,14 @@ def test_a_database_that_does_not_answer_is_said_in_a_line(monkeypatch: pytest.M
         assert "verysecret" not in result.stderr
 
 
-def test_migrate_says_what_it_did(known: Path, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migrate_without_pending_migrations_reports_nothing_to_do(
+    known: Path, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABASE_URL", fresh_database_url)
     assert run("migrate").output == "nothing to do\n"
 
 
-def test_serve_refuses_a_database_that_waits_for_migrations(
+def test_serve_with_pending_migrations_is_refused(
     known: Path, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", fresh_database_url)
@@ -172,14 +236,14 @@ def test_serve_refuses_a_database_that_waits_for_migrations(
     assert "edited" in result.stderr
 
 
-def test_serve_refuses_a_port_in_use(known: Path) -> None:
+def test_serve_on_a_port_in_use_is_refused(known: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("serve", "--port", str(taken.getsockname()[1]), "--home", str(known))
     assert result.exit_code == 2
     assert "is in use: choose another with --port N" in result.stderr
 
 
-def test_the_ai_answers_each_line() -> None:
+def test_ai_commands_answer_each_line() -> None:
     text = "My parcel never arrived, where is it?\nMERCI, tout va bien\n"
     classified = CliRunner().invoke(main, ["ai", "classify"], input=text)
     assert classified.exit_code == 0, classified.stderr
@@ -191,7 +255,7 @@ def test_the_ai_answers_each_line() -> None:
     unknown = CliRunner().invoke(main, ["ai", "classify", "--provider", "oracle"], input=text)
     assert (unknown.exit_code, unknown.stderr) == (
         2,
-        "hummdesk: wrong setting: AI_PROVIDER: 'oracle' is not one of embedded, anthropic, openai\n",
+        "hummdesk: invalid setting: AI_PROVIDER: 'oracle' is not one of embedded, anthropic, openai\n",
     )
 
 
@@ -225,7 +289,7 @@ class TestToken:
         assert result.exit_code == 0, result.stderr
         return tokens.verify(settings, result.output.removesuffix("\n"))
 
-    def test_of_a_user(self, known: Path, settings: Settings, people: dict[str, str]) -> None:
+    def test_token_of_a_user_has_its_claims(self, known: Path, settings: Settings, people: dict[str, str]) -> None:
         claims = self.claims(settings, "--email", f"GRACE.{people['mark']}@example.com", "--hours", "2")
         assert (str(claims.user_id), str(claims.account_id), claims.role) == (
             people["grace"],
@@ -234,7 +298,9 @@ class TestToken:
         )
         assert 7000 < claims.expires_at - time.time() < 7300
 
-    def test_of_a_user_of_several_accounts(self, known: Path, settings: Settings, people: dict[str, str]) -> None:
+    def test_token_of_a_user_in_several_accounts_needs_the_account(
+        self, known: Path, settings: Settings, people: dict[str, str]
+    ) -> None:
         email = f"ada.{people['mark']}@example.com"
         result = run("token", "--email", email)
         assert result.exit_code == 2
@@ -243,14 +309,14 @@ class TestToken:
         assert people["second"] in result.stderr
         assert str(self.claims(settings, "--email", email, "--account", people["second"]).user_id) == people["ada2"]
 
-    def test_of_a_customer(self, known: Path, settings: Settings, people: dict[str, str]) -> None:
+    def test_token_of_a_customer_by_id_or_email(self, known: Path, settings: Settings, people: dict[str, str]) -> None:
         email = f"cus.{people['mark']}@example.com"
         by_id = self.claims(settings, "--contact", people["cus2"])
         by_email = self.claims(settings, "--contact", email, "--account", people["second"])
         assert str(by_id.user_id) == str(by_email.user_id) == people["cus2"]
         assert by_id.role == "customer"
 
-    def test_of_nobody(self, known: Path, people: dict[str, str]) -> None:
+    def test_token_of_an_unknown_person_is_refused(self, known: Path, people: dict[str, str]) -> None:
         for arguments in (
             ["--email", "nobody@example.com"],
             ["--email", f"cus.{people['mark']}@example.com"],
@@ -267,7 +333,7 @@ class TestToken:
             assert result.stderr.count("\n") == 1
 
 
-def test_demo_prints_exactly_who_was_asked_for(
+def test_demo_prints_exactly_the_people_asked_for(
     known: Path, fresh_database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", fresh_database_url)

@@ -1,3 +1,5 @@
+"""The home directory of `up`: its settings file, its lock, and the port it reserves."""
+
 import re
 import socket
 import stat
@@ -19,21 +21,21 @@ VALUES = {
 }
 
 
-def test_what_is_told_is_what_others_read(tmp_path: Path) -> None:
-    home.tell(tmp_path, VALUES | {"AI_PROVIDER": "embedded"})
-    assert home.kept(tmp_path) == VALUES
+def test_written_settings_are_read_back(tmp_path: Path) -> None:
+    home.write_settings(tmp_path, VALUES | {"AI_PROVIDER": "embedded"})
+    assert home.read_settings(tmp_path) == VALUES
     assert stat.S_IMODE((tmp_path / "hummdesk.env").stat().st_mode) == 0o600
     assert home.env_lines({"PORT": "5000"}) == "PORT=5000\n"
-    home.tell(tmp_path, VALUES | {"PORT": "5001"})
+    home.write_settings(tmp_path, VALUES | {"PORT": "5001"})
     assert dotenv_values(tmp_path / "hummdesk.env")["PORT"] == "5001"
     assert [path.name for path in tmp_path.iterdir()] == ["hummdesk.env"]
 
 
-def test_nothing_was_told_yet(tmp_path: Path) -> None:
-    assert home.kept(tmp_path) == {}
+def test_settings_of_a_new_home_are_empty(tmp_path: Path) -> None:
+    assert home.read_settings(tmp_path) == {}
 
 
-def test_a_home_is_held_by_one(tmp_path: Path) -> None:
+def test_locked_home_refuses_a_second_lock(tmp_path: Path) -> None:
     with (
         home.locked(tmp_path),
         pytest.raises(CommandError, match=r"another `up` runs on .*--home DIR"),
@@ -44,20 +46,20 @@ def test_a_home_is_held_by_one(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_home_that_cannot_be_made_is_refused_in_a_line(tmp_path: Path) -> None:
+def test_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for wrong in (tmp_path / "file", tmp_path / "file" / "home", Path("/proc/hummdesk")):
         with pytest.raises(CommandError, match=r"cannot be written \(.*\): choose another with --home DIR"):
             home.make(wrong)
 
 
-def test_a_home_that_is_there_keeps_its_permissions(tmp_path: Path) -> None:
+def test_existing_home_keeps_its_permissions(tmp_path: Path) -> None:
     tmp_path.chmod(0o750)
     home.make(tmp_path)
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750
 
 
-def test_a_reserved_port_is_shared_by_web_processes_only() -> None:
+def test_reserved_port_is_shared_by_web_processes_only() -> None:
     with listener.reserved("127.0.0.1", 0) as port:
         first = listener.listen("127.0.0.1", port, backlog=1)
         second = listener.listen("127.0.0.1", port, backlog=1)
@@ -72,7 +74,7 @@ def test_a_reserved_port_is_shared_by_web_processes_only() -> None:
         assert again == port
 
 
-def test_a_port_of_somebody_else_is_refused() -> None:
+def test_port_of_another_process_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(CommandError, match="is in use"), listener.reserved("127.0.0.1", port):
@@ -81,7 +83,7 @@ def test_a_port_of_somebody_else_is_refused() -> None:
             listener.listen("127.0.0.1", port, backlog=1)
 
 
-def test_a_port_that_was_just_served_is_free_again() -> None:
+def test_port_in_time_wait_can_be_reserved_again() -> None:
     with listener.reserved("127.0.0.1", 0) as port:
         server = listener.listen("127.0.0.1", port, backlog=1)
         client = socket.create_connection(("127.0.0.1", port))
@@ -93,7 +95,7 @@ def test_a_port_that_was_just_served_is_free_again() -> None:
         assert again == port
 
 
-def test_a_host_that_is_no_address_of_this_machine_is_refused() -> None:
+def test_host_that_is_not_a_local_address_is_refused() -> None:
     for host, why in (("no.such.host.invalid", "is no address"), ("192.0.2.1", "cannot be used")):
         with pytest.raises(CommandError, match=why), listener.reserved(host, 0):
             pass

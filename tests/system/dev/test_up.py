@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from hummdesk.core.config import Settings
-from hummdesk.dev.home import kept
+from hummdesk.dev.home import read_settings
 from tests.conftest import Servers
 
 REPOSITORY = Path(__file__).parents[3]
@@ -33,7 +33,7 @@ class WorkerContext:
 
     @property
     def port(self) -> int:
-        return int(kept(self.home)["PORT"])
+        return int(read_settings(self.home)["PORT"])
 
     def descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -106,7 +106,7 @@ async def until_ready(port: int) -> str:
 
 async def test_the_life_of_a_home(home: Path, fresh_database_url: str, servers: Servers, tmp_path: Path) -> None:
     async with running(home, "--port", "0", "--workers", "2") as desk:
-        told = kept(home)
+        told = read_settings(home)
         assert re.search(rf"ready after [\d.]+ s: http://127.0.0.1:{desk.port}\n", desk.said)
         assert (home / "hummdesk.env").stat().st_mode & 0o077 == 0
         assert '"status":"ok"' in await until_ready(desk.port)
@@ -132,14 +132,14 @@ async def test_the_life_of_a_home(home: Path, fresh_database_url: str, servers: 
     # Goes on with the same data, and beside it another home, which brings no servers along.
     named = {"DATABASE_URL": fresh_database_url, "REDIS_URL": servers.redis_url, "JWT_SECRET": "s" * 40}
     async with running(home, "--port", "0") as desk, running(tmp_path / "b", "--port", "0", env=named) as beside:
-        again = kept(home)
+        again = read_settings(home)
         assert [again[name] for name in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET")] == [
             told[name] for name in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET")
         ]
         with psycopg.connect(again["DATABASE_URL"]) as connection:
             assert connection.execute("SELECT text FROM note").fetchone() == ("kept",)
         assert desk.port != beside.port
-        assert kept(beside.home).items() >= named.items()
+        assert read_settings(beside.home).items() >= named.items()
         assert sorted(path.name for path in (beside.home / "run").iterdir()) == ["relay.pid", "web.pid", "worker.pid"]
         assert sorted(path.name for path in beside.home.iterdir()) == ["hummdesk.env", "logs", "metrics", "run"]
 

@@ -14,7 +14,7 @@ from hummdesk.ai import knowledge_base
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.dev import demo
-from hummdesk.operator import knowledge
+from hummdesk.operator import articles as knowledge
 from hummdesk.operator.people import set_skills
 from hummdesk.storage import conversations, people, teams
 from hummdesk.storage.database import Database
@@ -86,7 +86,7 @@ async def test_what_has_changed_is_indexed_anew_and_what_is_gone_is_not_found(
     assert "Ferry times" not in await titles(database, account, "When does the ferry leave?")
     with pytest.raises(CommandError, match="no article 'zoo'"):
         await knowledge.remove(settings, account, "zoo")
-    with pytest.raises(CommandError, match="there is no account"):
+    with pytest.raises(CommandError, match="no account has the id"):
         await knowledge.put(settings, UUID(int=7), file)
 
 
@@ -98,7 +98,7 @@ async def test_canned_replies_are_managed_as_articles_are(
     reply = {"id": "sorry", "title": "Sorry for the wait", "body": "Sorry that it took so long."}
     file.write_text(json.dumps(reply))
     assert await knowledge.put(settings, account, file, "canned_reply") == (
-        "1 of 1 canned replies added or changed, all can be found"
+        "1 of 1 canned replies added or changed, all indexed"
     )
     shown = [json.loads(line) for line in await knowledge.show(settings, account, "canned_reply")]
     assert {name: value for name, value in shown[-1].items() if name != "id"} == {
@@ -125,7 +125,7 @@ async def test_skills_are_those_of_their_account(shops: tuple[Settings, list[UUI
     assert await set_skills(settings, account_id=accounts[0], email=agent.email.upper(), skills=known) == agent.name
     async with database.accounts(accounts) as tx:
         assert await teams.skills(tx, accounts) == {accounts[0]: {agent.id: frozenset(known)}}
-    with pytest.raises(CommandError, match="'yodelling' is no skill"):
+    with pytest.raises(CommandError, match="'yodelling' is not a skill"):
         await set_skills(settings, account_id=accounts[0], email=agent.email, skills=["yodelling"])
     with pytest.raises(CommandError, match="no user"):
         await set_skills(settings, account_id=accounts[1], email="nobody@example.com", skills=[])

@@ -213,9 +213,9 @@ async def test_who_answers_is_shown_and_chosen_by_account(pipeline: Pipeline) ->
     assert "embedded (default)" in (await ai_providers.provider(settings, None, None))[0]
     assert f"{account}  anthropic  " in (await ai_providers.provider(settings, account, "anthropic"))[0]
     assert "embedded (default)" in (await ai_providers.provider(settings, account, "default"))[0]
-    with pytest.raises(CommandError, match="openai has no key here"):
+    with pytest.raises(CommandError, match="openai has no API key"):
         await ai_providers.provider(settings, account, "openai")
-    with pytest.raises(CommandError, match="there is no account"):
+    with pytest.raises(CommandError, match="no account has the id"):
         await ai_providers.provider(settings, UUID(int=7), "embedded")
 
 

@@ -1,0 +1,90 @@
+"""The commands for the AI: try it on lines of text, choose an account's provider, and see the costs."""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from hummdesk.core import config
+from hummdesk.core.config import Settings
+from hummdesk.operator.options import home_option, settings_of
+
+provider_option = click.option("--provider", help="Provider to ask.  [AI_PROVIDER, or embedded]")
+
+
+@click.group("ai")
+def ai_command() -> None:
+    """Try the AI on messages, choose its provider, and see its costs.
+
+    `classify` and `draft` read messages from standard input, one a line."""
+
+
+@ai_command.command("classify")
+@provider_option
+def classify_command(provider: str | None) -> None:
+    """Print category, priority, sentiment and language of each message."""
+    from hummdesk.operator import ai_trial
+
+    ai_trial.classify(sys.stdin, sys.stdout, _with_provider(provider))
+
+
+@ai_command.command("draft")
+@provider_option
+@click.option(
+    "--knowledge",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help='Articles to draft from, one {"id", "title", "body", "questions"} a line.  [those of the demo]',
+)
+def draft_command(provider: str | None, knowledge: Path | None) -> None:
+    """Print a draft reply to each message, as it would be suggested to an agent."""
+    from hummdesk.operator import ai_trial
+
+    with tempfile.TemporaryDirectory(prefix="hummdesk-") as folder:
+        ai_trial.draft(sys.stdin, sys.stdout, _with_provider(provider), knowledge or _demo_knowledge(Path(folder)))
+
+
+@ai_command.command("provider")
+@home_option
+@click.option("--account", type=click.UUID, help="Id of the account.  [all are shown]")
+@click.argument("name", required=False, type=click.Choice(["embedded", "anthropic", "openai", "default"]))
+def provider_command(home: Path, account: UUID | None, name: str | None) -> None:
+    """Show or choose the AI provider of an account; `default` follows AI_PROVIDER."""
+    from hummdesk.operator import ai_providers
+
+    if name is not None and account is None:
+        raise click.UsageError("give --account to choose a provider")
+    for line in asyncio.run(ai_providers.provider(settings_of(home), account, name)):
+        click.echo(line)
+
+
+@ai_command.command("costs")
+@home_option
+@click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="Days to look back.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def costs_command(home: Path, days: int, as_json: bool) -> None:
+    """Print the calls to external models and their costs, by account and model."""
+    from hummdesk.operator import ai_providers
+
+    for line in asyncio.run(ai_providers.costs(settings_of(home), days=days, as_json=as_json)):
+        click.echo(line)
+
+
+def _with_provider(name: str | None) -> Settings:
+    values = config.gather() | ({} if name is None else {"AI_PROVIDER": name})
+    return config.read(values, needs_servers=False)
+
+
+def _demo_knowledge(folder: Path) -> Path:
+    """Write the articles of the first demo company to a file in `folder`."""
+    import orjson
+
+    from hummdesk.dev.demo_companies import company
+
+    articles = [{"id": page["title"], **page} for page in company(0).content["articles"]]
+    file = folder / "articles.jsonl"
+    file.write_bytes(b"\n".join(orjson.dumps(article) for article in articles))
+    return file

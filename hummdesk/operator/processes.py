@@ -1,0 +1,67 @@
+"""The commands that run the processes of a deployment, and the one that prepares its database."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from hummdesk.operator.options import home_option, settings_of
+
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@click.command("serve")
+@home_option
+@click.option("--host", help="Address to listen on.  [HOST, or 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [PORT, or 5000]")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of processes.")
+@click.option("--share-port", is_flag=True, help="Join web processes that already listen on this port.")
+def serve_command(home: Path, host: str | None, port: int | None, workers: int, share_port: bool) -> None:
+    """Run the web process: Socket.IO, pages, health and metrics. Refused while migrations are pending."""
+    settings = settings_of(home, {"HOST": host, "PORT": port})
+    with _metrics_directory():
+        from hummdesk.dev import sign_in
+        from hummdesk.server import app
+
+        routes = sign_in.routes(settings)
+        app.serve(settings, host=settings.host, workers=workers, shares_port=share_port, extra_routes=routes)
+
+
+@click.command("relay")
+@home_option
+def relay_command(home: Path) -> None:
+    """Run the relay: hand AI runs to Celery, and publish the outbox."""
+    settings = settings_of(home)
+    with _metrics_directory():
+        import uvloop
+
+        from hummdesk.relay import process
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(process.run(settings))
+
+
+@click.command("migrate")
+@home_option
+def migrate_command(home: Path) -> None:
+    """Apply pending migrations to the database. Refused if an applied migration was edited."""
+    from hummdesk.storage.migrations import migrate
+
+    applied = asyncio.run(migrate(settings_of(home).postgres))
+    click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+
+
+@contextmanager
+def _metrics_directory() -> Iterator[None]:
+    """Set the directory in which processes share their metrics, before prometheus_client is imported."""
+    if os.environ.get(METRICS):
+        yield
+        return
+    from hummdesk.core import temporary
+
+    with temporary.directory("metrics") as folder:
+        os.environ[METRICS] = str(folder)
+        yield
