@@ -9,8 +9,6 @@ process may die, or lose the answer that says what it has brought about, and the
 """
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
@@ -21,10 +19,9 @@ from uuid import UUID
 import orjson
 from redis.asyncio import Redis
 
-from hummdesk.bus.shards import FAULTS
+from hummdesk.bus.client import raising_unavailable
 from hummdesk.core.batching import Batcher
 from hummdesk.core.config import Settings
-from hummdesk.core.errors import Unavailable
 
 Status = Literal["online", "away", "busy", "offline"]
 
@@ -58,21 +55,21 @@ class Presence:
         self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
         join = partial(self._step, "join", settings.presence_lease_seconds)
         leave = partial(self._step, "leave", settings.presence_grace_seconds)
-        self._joining: Batcher[Lease, bytes | None] = Batcher(join, most=BATCH)
-        self._leaving: Batcher[Lease, bytes | None] = Batcher(leave, most=BATCH)
-        self._telling: Batcher[Lease, bytes | None] = Batcher(partial(self._step, "told", 0), most=BATCH)
+        self._joining: Batcher[Lease, bytes | None] = Batcher(join, max_items=BATCH)
+        self._leaving: Batcher[Lease, bytes | None] = Batcher(leave, max_items=BATCH)
+        self._telling: Batcher[Lease, bytes | None] = Batcher(partial(self._step, "told", 0), max_items=BATCH)
 
     async def close(self) -> None:
         await self._redis.aclose()
 
     async def check(self) -> None:
         """Raise Unavailable unless Redis answers."""
-        async with translated():
+        async with raising_unavailable():
             await self._redis.ping()
 
     async def join(self, lease: Lease) -> bool:
         """Begin a lease; tells whether the agent came online by it."""
-        return bool(await self._joining.ask(lease))
+        return bool(await self._joining.submit(lease))
 
     async def renew(self, leases: list[Lease]) -> list[Lease]:
         """Prolong the leases, and make those again that Redis has lost; give those whose agent came online by it."""
@@ -85,11 +82,11 @@ class Presence:
 
     async def leave(self, lease: Lease) -> None:
         """Let a lease end after the grace."""
-        await self._leaving.ask(lease)
+        await self._leaving.submit(lease)
 
     async def expire(self) -> list[Lease]:
         """Take away the leases that have run out; give those whose agent went offline by it, each to one caller."""
-        async with translated():
+        async with raising_unavailable():
             seconds, microseconds = await self._redis.time()
             ended = await self._redis.zrangebyscore(
                 LEASES, "-inf", seconds * 1000 + microseconds // 1000, start=0, num=BATCH
@@ -99,13 +96,13 @@ class Presence:
 
     async def untold(self) -> list[tuple[UUID, UUID]]:
         """Agents, as (account, agent), whose change nobody has told in time; each to one caller."""
-        async with translated():
+        async with raising_unavailable():
             found = await self._call("untold", UNTOLD_SECONDS, [])
         return [(UUID(account), UUID(agent)) for account, agent in (who.decode().split("/") for who in found)]
 
     async def told(self, account_id: UUID, agent_id: UUID) -> Status:
         """Note that an agent's change has been told; gives the status as it is after that."""
-        status = await self._telling.ask(Lease(account_id, agent_id, ""))
+        status = await self._telling.submit(Lease(account_id, agent_id, ""))
         return cast(Status, status.decode()) if status else "offline"
 
     async def change(self, account_id: UUID, agent_id: UUID, status: Status) -> Status:
@@ -115,22 +112,22 @@ class Presence:
 
     async def statuses(self, account_id: UUID) -> dict[UUID, Status]:
         """The status of each agent of the account that has a socket; who is not in it is offline."""
-        async with translated():
+        async with raising_unavailable():
             found = await self._redis.hgetall(_statuses(account_id))
         return {UUID(agent.decode()): status.decode() for agent, status in found.items()}
 
     async def report(self, node: str, connections: dict[str, int]) -> None:
         """Tell how many sockets of each role this web process holds."""
-        async with translated():
+        async with raising_unavailable():
             await self._redis.hset(NODES, node, orjson.dumps({"at": time.time(), "connections": connections}))
 
     async def forget(self, node: str) -> None:
-        async with translated():
+        async with raising_unavailable():
             await self._redis.hdel(NODES, node)
 
     async def statistics(self) -> dict[str, Any]:
         """`{nodes, connections, byRole: {role: n}}` over the web processes that reported within a lease."""
-        async with translated():
+        async with raising_unavailable():
             reports = [orjson.loads(report) for report in (await self._redis.hgetall(NODES)).values()]
         alive = [report for report in reports if time.time() - report["at"] < self._settings.presence_lease_seconds]
         by_role: dict[str, int] = {}
@@ -147,7 +144,7 @@ class Presence:
         if not leases:
             return []
         about = [str(part) for lease in leases for part in (lease.account_id, lease.agent_id, lease.sid)]
-        async with translated():
+        async with raising_unavailable():
             return await self._call(step, seconds, about)
 
     async def _call(self, step: str, seconds: float, about: list[str]) -> list[Any]:
@@ -157,11 +154,3 @@ class Presence:
 
 def _statuses(account_id: UUID) -> str:
     return f"hummdesk:presence:{account_id}"
-
-
-@asynccontextmanager
-async def translated() -> AsyncIterator[None]:
-    try:
-        yield
-    except FAULTS as fault:
-        raise Unavailable from fault

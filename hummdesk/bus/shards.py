@@ -4,15 +4,6 @@ import zlib
 from dataclasses import dataclass
 from uuid import UUID
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
-COMMAND_SECONDS = 5.0
-FAULTS = (RedisError, RuntimeError)
-"""What a command raises while Redis is away. The second is uvloop's, for a connection that has closed just now."""
-
 SHARDS = 16
 """No setting: processes that count otherwise would not hear each other, and say nothing of it."""
 
@@ -49,15 +40,3 @@ def moment(entry_id: str) -> tuple[int, int]:
     """An entry's id as numbers that can be compared: Redis's clock in milliseconds, and a counter."""
     milliseconds, _, counter = entry_id.partition("-")
     return int(milliseconds), int(counter)
-
-
-def connect(url: str, *, timeout: float = COMMAND_SECONDS) -> Redis:
-    """A Redis client that fails fast: whoever calls decides what a failure means."""
-    return Redis.from_url(
-        url,
-        socket_timeout=timeout,
-        socket_connect_timeout=COMMAND_SECONDS,
-        health_check_interval=15,
-        protocol=2,
-        retry=Retry(NoBackoff(), 1),
-    )

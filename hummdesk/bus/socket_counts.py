@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from redis.asyncio import Redis
 
-from hummdesk.bus.presence import translated
+from hummdesk.bus.client import raising_unavailable
 
 BATCH = 200
 """Accounts in one write: Redis does nothing else meanwhile."""
@@ -32,7 +32,7 @@ class SocketCounts:
         """How many sockets of each role these accounts have at this process."""
         reports = list(accounts.items())
         for start in range(0, len(reports), BATCH):
-            async with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
                 for account_id, roles in reports[start : start + BATCH]:
                     report = orjson.dumps({"at": time.time(), "roles": roles})
                     pipeline.hset(_key(account_id), self._node, report)
@@ -41,7 +41,7 @@ class SocketCounts:
 
     async def of(self, account_id: UUID) -> dict[str, int]:
         """The sockets of an account by role, over all processes that live."""
-        async with translated():
+        async with raising_unavailable():
             reports = [orjson.loads(report) for report in (await self._redis.hgetall(_key(account_id))).values()]
         total: dict[str, int] = {}
         for report in reports:
@@ -52,7 +52,7 @@ class SocketCounts:
 
     async def waiting(self, lists: Iterable[str]) -> int:
         """The entries of lists of the broker."""
-        async with translated(), self._redis.pipeline(transaction=False) as pipeline:
+        async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
             for name in lists:
                 pipeline.llen(name)
             return sum(await pipeline.execute())

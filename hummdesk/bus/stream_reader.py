@@ -14,8 +14,9 @@ from uuid import UUID
 from redis import exceptions
 from redis.asyncio import Redis
 
+from hummdesk.bus.client import REDIS_ERRORS
 from hummdesk.bus.envelope import Event, unpack
-from hummdesk.bus.shards import FAULTS, START, Shard, moment, shard_of
+from hummdesk.bus.shards import START, Shard, moment, shard_of
 from hummdesk.core.background import end
 from hummdesk.core.metrics import BUS_LAG_SECONDS
 
@@ -109,7 +110,7 @@ class ShardReader:
                 if not self._is_sure:
                     await self._find_place()
                 await self._read()
-            except FAULTS as fault:
+            except REDIS_ERRORS as fault:
                 self._is_sure = False
                 log.warning("the event stream cannot be read", extra={"fault": type(fault).__name__})
                 self._go_on_without()

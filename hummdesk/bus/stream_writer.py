@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from hummdesk.bus.client import REDIS_ERRORS
 from hummdesk.bus.envelope import Envelope, pack
-from hummdesk.bus.shards import FAULTS, SHARDS, Shard, shard_of
+from hummdesk.bus.shards import SHARDS, Shard, shard_of
 from hummdesk.core.background import end, soon
 
 log = logging.getLogger(__name__)
@@ -181,7 +182,7 @@ class StreamWriter:
             await end(self._flusher)
         await self._redis.aclose()
 
-    def take_told(self, most: int) -> list[tuple[UUID, UUID]]:
+    def take_published(self, most: int) -> list[tuple[UUID, UUID]]:
         """At most so many entries of the outbox, as (account, entry), all of whose events Redis has; each once."""
         return [self._told.popleft() for _ in range(min(most, len(self._told)))]
 
@@ -209,7 +210,7 @@ class StreamWriter:
                 return await self._execute(writes)
             except NoScriptError:
                 self._digest = None
-            except FAULTS as fault:
+            except REDIS_ERRORS as fault:
                 log.warning("the event stream cannot be written", extra={"fault": type(fault).__name__})
                 await asyncio.sleep(RETRY_SECONDS)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from hummdesk.bus.presence import translated
+from hummdesk.bus.client import raising_unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class ViewerLeases:
         return await self._step("leave", views)
 
     async def _step(self, step: str, views: list[View]) -> list[Viewers]:
-        async with translated(), self._redis.pipeline(transaction=False) as pipeline:
+        async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
             for view in views:
                 key = f"hummdesk:viewers:{view.conversation_id}"
                 await self._script(keys=[key], args=[step, view.member(), self._lease_ms], client=pipeline)

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 from uuid import UUID
 
+from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Envelope, Place
 from hummdesk.bus.presence import Presence, Status
-from hummdesk.bus.shards import connect
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.bus.viewers import Viewers
 from hummdesk.core.clock import now

@@ -17,8 +17,7 @@ from uuid import UUID
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from hummdesk.bus.presence import translated
-from hummdesk.bus.shards import connect
+from hummdesk.bus.client import connect, raising_unavailable
 from hummdesk.core import logs, metrics
 from hummdesk.core.broker import (
     QUEUE_KEYS,
@@ -163,7 +162,7 @@ class Relay:
 
     async def _waiting(self, queue: Queue) -> int:
         """Tasks that no worker has taken."""
-        async with translated():
+        async with raising_unavailable():
             return int(await self._redis.llen(QUEUE_KEYS[queue]))
 
     async def _republish(self) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
-from hummdesk.bus.shards import Shard, connect, shard_of
+from hummdesk.bus.shards import Shard, shard_of
 from hummdesk.bus.socket_counts import SocketCounts
 from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.bus.stream_writer import StreamWriter
@@ -106,7 +107,9 @@ class Node:
             settings=settings,
             database=database,
             people=people.People(database),
-            writer=MessageWriter(self._batches, database, timeout=write_seconds, forgettable=self.emitter.take_told),
+            writer=MessageWriter(
+                self._batches, database, timeout=write_seconds, take_published=self.emitter.take_published
+            ),
             presence=presence_store,
             viewers=ViewerLeases(
                 connect(settings.redis, timeout=PRESENCE_SECONDS), lease_seconds=settings.presence_lease_seconds
@@ -134,7 +137,7 @@ class Node:
             Periodic(step, interval=interval, on_failure=_report)
             for interval, step in (
                 (SWEEP_SECONDS, self._sweep_presence),
-                (FORGET_SECONDS, self.context.writer.forget_told),
+                (FORGET_SECONDS, self.context.writer.remove_published),
                 (renewal_seconds, self._renew_presence),
                 (renewal_seconds, self._renew_viewers),
                 (renewal_seconds, self._renew_census),
@@ -168,10 +171,10 @@ class Node:
         await asyncio.gather(*(runner.stop() for runner in self._periodic))
         await end(*([self._watcher] if self._watcher else []), *(self._admin_ui.tasks if self._admin_ui else ()))
         await self.server.shutdown()
-        await self.context.writer.settle()
+        await self.context.writer.drain()
         await self.emitter.settle(timeout=self._settings.shutdown_seconds)
         with suppress(Unavailable):
-            await self.context.writer.forget_told()
+            await self.context.writer.remove_published()
         with suppress(Unavailable):
             await self.context.presence.forget(self.name)
             await self._tell_census()

@@ -37,11 +37,11 @@ class RecoverySaver:
             return False
         try:
             if for_good or not session.may_return:
-                await absences.drop(session.pid)
+                await absences.delete(session.pid)
                 return False
             if session.kept_at == float("-inf"):
-                await absences.keep(session.pid, _absent(session, person))
-            return not await absences.leave(session.pid)
+                await absences.save(session.pid, _absent(session, person))
+            return not await absences.disconnect(session.pid)
         except Unavailable:
             return False
 
@@ -55,14 +55,14 @@ class RecoverySaver:
             return
         began = time.monotonic()
         try:
-            await absences.keep(session.pid, _absent(session, session.person))
+            await absences.save(session.pid, _absent(session, session.person))
         except Unavailable:
             return
         session.kept_at = began
 
     async def _forget(self, absences: RecoveryStore, session: ClientSession) -> None:
         try:
-            await absences.drop(session.pid)
+            await absences.delete(session.pid)
         except Unavailable:
             return
 

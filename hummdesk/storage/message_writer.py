@@ -1,15 +1,14 @@
-"""The message writer: what is sent while a transaction is in flight is gathered and committed together in the next.
+"""The message writer: group commit of the messages of all accounts.
 
-A message alone is committed at once; under load a batch holds as many as came meanwhile. Messages of all accounts share
-a batch and nothing else: each row is found by its own account, row-level security leaves the transaction no other
-account than those named, and lets in no message whose sender is not of the account that the row says.
+A message alone is committed at once; messages that arrive during a transaction are committed together in the next one.
+The messages of a batch share nothing else: each row is found by its own account, row-level security hides every account
+that the batch does not name, and rejects a message whose sender does not belong to the account of its row.
 """
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,106 +16,103 @@ import psycopg
 from psycopg import errors as postgres
 from psycopg_pool import PoolTimeout
 
+from hummdesk.core.batching import REQUEUE, Batcher, Requeue
 from hummdesk.core.errors import Forbidden, Unavailable
 from hummdesk.core.models import Person
 from hummdesk.storage import messages, outbox
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent
+from hummdesk.storage.outbox import EntryKey
 from hummdesk.storage.writer_connection import Batches
 
 log = logging.getLogger(__name__)
 
 BATCH = 256
-"""Messages in one transaction at the most."""
+"""Messages in one transaction."""
 BATCH_BYTES = 1_000_000
-FORGOTTEN_AT_ONCE = 1_000
-"""Entries of the outbox that one transaction removes."""
-MAX_WAITING_BYTES = 64_000_000
-"""What may wait; past it a send is refused at once."""
-LOCKED_AT_ONCE = 4
-"""Sends that wait at a time for a conversation which somebody else has locked: the pool has other work."""
+REMOVALS = 1_000
+"""Outbox entries that one transaction removes."""
+MAX_PENDING_BYTES = 64_000_000
+"""Further messages are refused while messages of this size wait to be stored."""
+LOCKED_SENDS = 4
+"""Sends that wait for a locked conversation at a time; each occupies a connection of the pool."""
 LOCK_SECONDS = 1.0
-"""So long a send waits for a locked conversation."""
+"""Longest wait of a send for a locked conversation."""
 
-WAITED_ENOUGH = (postgres.LockNotAvailable, postgres.QueryCanceled, PoolTimeout)
-"""Failures that a second try would not cure sooner."""
+NOT_RETRIED = (postgres.LockNotAvailable, postgres.QueryCanceled, PoolTimeout)
+"""Failures by a time-out: a second attempt would take as long."""
 
 Row = dict[str, Any]
-Forgettable = Callable[[int], list[tuple[UUID, UUID]]]
-"""At most so many entries of the outbox, as (account, id), that have been told and are to be removed."""
+TakePublished = Callable[[int], list[EntryKey]]
+"""Returns at most so many outbox entries whose events are published, each once."""
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
+@dataclass(slots=True)
+class _Send:
     outgoing: Outgoing
-    until: float
-    row: asyncio.Future[Row] = field(default_factory=asyncio.Future)
-
-    def conclude(self, row: Row) -> None:
-        if not self.row.done():
-            self.row.set_result(row)
-
-    def fail(self, fault: BaseException) -> None:
-        if not self.row.done():
-            self.row.set_exception(fault)
+    deadline: float
 
 
 class MessageWriter:
-    def __init__(self, batches: Batches, database: Database, *, timeout: float, forgettable: Forgettable) -> None:
-        """`timeout` in seconds: what could not be begun by then is Unavailable."""
+    def __init__(self, batches: Batches, database: Database, *, timeout: float, take_published: TakePublished) -> None:
+        """`timeout`: seconds after which a message whose transaction has not begun is Unavailable."""
         self._batches = batches
         self._database = database
         self._timeout = timeout
-        self._forgettable = forgettable
-        self._waiting: deque[_Waiting] = deque()
-        self._bytes = 0
-        self._locked = asyncio.Semaphore(LOCKED_AT_ONCE)
-        self._told: list[tuple[UUID, UUID]] = []
-        """Taken from `forgettable` and perhaps not removed yet."""
-        self._flight: asyncio.Task[None] | None = None
+        self._take_published = take_published
+        self._sends: Batcher[_Send, Row] = Batcher(
+            self._store,
+            max_items=BATCH,
+            max_size=BATCH_BYTES,
+            size=lambda send: len(send.outgoing.item),
+            isolate=lambda error: not isinstance(error, Unavailable),
+        )
+        self._pending_bytes = 0
+        self._locked = asyncio.Semaphore(LOCKED_SENDS)
+        self._removable: list[EntryKey] = []
+        """Taken from `take_published` and perhaps not removed yet."""
 
     async def send(self, *, sender: Person, message: NewMessage) -> Sent:
-        """Store a message with all that follows from it, or find the first one of a repeated send.
+        """Store a message with its AI run and outbox entry; a repeated send returns the first message.
 
-        Those of one conversation get their `seq` in the order in which they were handed over here. Raises NotFound,
-        Forbidden for somebody who has been disabled or moved meanwhile, Conflict with what was missed when staff
-        answers on the base of an old state, Unavailable.
+        The messages of one conversation get their `seq` in the order of the calls. Raises NotFound, Forbidden if the
+        sender was disabled or moved to another account, Unavailable, and Conflict with the missed messages if staff
+        replies on the basis of an outdated state.
         """
         outgoing = Outgoing.of(sender, message)
-        row = await self._written(outgoing)
+        row = await self._submit(outgoing)
         match row["outcome"]:
             case "stored":
                 return outgoing.stored(row)
             case "busy":
-                return await self._send_alone(outgoing)
+                return await self._send_locked(outgoing)
             case outcome:
                 async with self._database.account(sender.account_id) as tx:
                     return await messages.concluded(tx, outgoing, outcome)
 
-    async def forget_told(self) -> None:
-        """Remove what is left in the outbox and has been told, when no send does it on its way."""
-        while self._flight is None and (told := self._take_told()):
-            await self._batches.run({account for account, _ in told}, [outbox.removal(told)])
-            self._told = []
+    async def remove_published(self) -> None:
+        """Remove published outbox entries, unless a batch in progress does."""
+        while self._sends.is_idle and (entries := self._next_removable()):
+            await self._batches.run({account for account, _ in entries}, [outbox.removal(entries)])
+            self._removable = []
 
-    async def settle(self) -> None:
-        """Wait until nothing waits."""
-        while self._flight is not None:
-            await asyncio.wait([self._flight])
+    async def drain(self) -> None:
+        """Wait until no message is queued or being stored."""
+        await self._sends.drain()
 
-    async def _written(self, outgoing: Outgoing) -> Row:
-        """What the statement says of it."""
-        if self._bytes + len(outgoing.item) > MAX_WAITING_BYTES:
+    async def _submit(self, outgoing: Outgoing) -> Row:
+        """Return the row of the statement `write`."""
+        size = len(outgoing.item)
+        if self._pending_bytes + size > MAX_PENDING_BYTES:
             raise Unavailable
-        waiting = _Waiting(outgoing, asyncio.get_running_loop().time() + self._timeout)
-        self._bytes += len(outgoing.item)
-        self._waiting.append(waiting)
-        if self._flight is None:
-            self._flight = asyncio.create_task(self._fly())
-        return await waiting.row
+        self._pending_bytes += size
+        try:
+            return await self._sends.submit(_Send(outgoing, asyncio.get_running_loop().time() + self._timeout))
+        finally:
+            self._pending_bytes -= size
 
-    async def _send_alone(self, outgoing: Outgoing) -> Sent:
-        """When somebody else has its conversation: wait for it, for a while, and keep nobody else waiting."""
+    async def _send_locked(self, outgoing: Outgoing) -> Sent:
+        """Store a message whose conversation is locked by another transaction; the batch does not wait for it."""
         try:
             async with asyncio.timeout(LOCK_SECONDS):
                 await self._locked.acquire()
@@ -129,77 +125,42 @@ class MessageWriter:
         finally:
             self._locked.release()
 
-    async def _fly(self) -> None:
-        try:
-            while self._waiting:
-                await self._write(self._gathered())
-        finally:
-            self._flight = None
+    async def _store(self, batch: list[_Send]) -> Sequence[Row | Unavailable | Requeue]:
+        """Store a batch in one transaction; messages whose deadline has passed are left out.
 
-    def _gathered(self) -> list[_Waiting]:
-        """The next batch; what has waited too long, because PostgreSQL is away, is not tried any more."""
-        batch: list[_Waiting] = []
-        size, now = 0, asyncio.get_running_loop().time()
-        while self._waiting and len(batch) < BATCH and size < BATCH_BYTES:
-            first = self._waiting.popleft()
-            size += len(first.outgoing.item)
-            if first.until < now:
-                first.fail(Unavailable())
-            else:
-                batch.append(first)
-        self._bytes -= size
-        return batch
+        A message that depends on an earlier one of its batch is stored by the next batch.
+        """
+        now = asyncio.get_running_loop().time()
+        due = [send.outgoing for send in batch if send.deadline >= now]
+        results = [REQUEUE if row["outcome"] == "again" else row for row in await self._write(due)] if due else []
+        if len(due) == len(batch):
+            return results
+        remaining = iter(results)
+        return [next(remaining) if send.deadline >= now else Unavailable() for send in batch]
 
-    async def _write(self, batch: list[_Waiting]) -> None:
-        """Store a batch, or if something in it cannot be stored, its halves: so that this fails alone."""
-        try:
-            rows = await self._store(batch)
-        except Unavailable:
-            for one in batch:
-                one.fail(Unavailable())
-        except Exception as fault:
-            if len(batch) > 1:
-                await self._write(batch[: len(batch) // 2])
-                await self._write(batch[len(batch) // 2 :])
-            else:
-                batch[0].fail(fault)
-        else:
-            self._conclude(batch, rows)
-
-    def _conclude(self, batch: list[_Waiting], rows: list[Row]) -> None:
-        again = [one for one, row in zip(batch, rows, strict=True) if row["outcome"] == "again"]
-        for one, row in zip(batch, rows, strict=True):
-            if row["outcome"] != "again":
-                one.conclude(row)
-        self._bytes += sum(len(one.outgoing.item) for one in again)
-        self._waiting.extendleft(reversed(again))
-
-    async def _store(self, batch: list[_Waiting]) -> list[Row]:
-        """One transaction. Tried again when the connection was lost: what it has stored then is found by its id."""
-        if not batch:
-            return []
-        outgoing = [one.outgoing for one in batch]
-        told = self._take_told()
-        accounts = {one.sender.account_id for one in outgoing} | {account for account, _ in told}
+    async def _write(self, outgoing: list[Outgoing]) -> list[Row]:
+        removable = self._next_removable()
+        accounts = {one.sender.account_id for one in outgoing} | {account for account, _ in removable}
         statements = [(messages.queries.write.sql, {"items": messages.joined(outgoing)})]
-        if told:
-            statements.append(outbox.removal(told))
+        if removable:
+            statements.append(outbox.removal(removable))
         try:
-            rows = await self._once_more(accounts, statements)
-        except postgres.InsufficientPrivilege as fault:
-            log.warning("a sender may not write", extra={"fault": fault.diag.message_primary})
-            raise Forbidden from fault
-        self._told = []
+            rows = await self._run(accounts, statements)
+        except postgres.InsufficientPrivilege as error:
+            log.warning("message.sender_rejected", extra={"error": error.diag.message_primary})
+            raise Forbidden from error
+        self._removable = []
         return rows
 
-    def _take_told(self) -> list[tuple[UUID, UUID]]:
-        self._told = self._told or self._forgettable(FORGOTTEN_AT_ONCE)
-        return self._told
+    def _next_removable(self) -> list[EntryKey]:
+        self._removable = self._removable or self._take_published(REMOVALS)
+        return self._removable
 
-    async def _once_more(self, accounts: set[UUID], statements: list[tuple[str, dict[str, Any]]]) -> list[Row]:
+    async def _run(self, accounts: set[UUID], statements: list[tuple[str, dict[str, Any]]]) -> list[Row]:
+        """Run the transaction, twice if the connection was lost: messages that it has stored are found by their id."""
         try:
             return (await self._batches.run(accounts, statements))[0]
-        except Unavailable as fault:
-            if not isinstance(fault.__cause__, psycopg.Error) or isinstance(fault.__cause__, WAITED_ENOUGH):
+        except Unavailable as error:
+            if not isinstance(error.__cause__, psycopg.Error) or isinstance(error.__cause__, NOT_RETRIED):
                 raise
         return (await self._batches.run(accounts, statements))[0]

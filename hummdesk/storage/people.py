@@ -44,8 +44,8 @@ class People:
 
         Raises Unavailable.
         """
-        new: Batcher[UUID, list[Person]] = Batcher(partial(self._find, account_id), most=MOST_AT_ONCE)
-        found = await self._gatherings.setdefault(account_id, new).ask(person_id)
+        new: Batcher[UUID, list[Person]] = Batcher(partial(self._find, account_id), max_items=MOST_AT_ONCE)
+        found = await self._gatherings.setdefault(account_id, new).submit(person_id)
         return next(iter(sorted(found, key=lambda person: person.is_staff == customer)), None)
 
     async def _find(self, account_id: UUID, person_ids: list[UUID]) -> list[list[Person]]:

@@ -15,7 +15,7 @@ from hummdesk.ai.embedded import analysis, classifiers
 from hummdesk.ai.embedded.analysis import Reading
 from hummdesk.ai.embedded.encoder import encode
 from hummdesk.ai.embedded.retrieval import Passage, Shelf, confidence, questions
-from hummdesk.ai.inference_batching import InferenceBatcher
+from hummdesk.ai.inference_batching import inference_batcher
 from hummdesk.ai.protocol import (
     Citation,
     Classification,
@@ -50,13 +50,13 @@ class EmbeddedProvider:
 
     def __init__(self) -> None:
         _classify(Reading.of("Hello"), Context())  # reads the models now: processes forked afterwards share them
-        self._gathering = InferenceBatcher(Reading.of_all)
+        self._readings = inference_batcher(Reading.of_all)
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
-        return _classify(await self._gathering.read(plain(message.content)), context)
+        return _classify(await self._readings.submit(plain(message.content)), context)
 
     async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
-        reading = await self._gathering.read(plain(message.content))
+        reading = await self._readings.submit(plain(message.content))
         found = look_up(reading, knowledge)
         classification = _classify(reading, context)
         tone = reply.tone(reading.text, classification)

@@ -9,7 +9,7 @@ import pytest
 from hummdesk.ai import inference_batching
 from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.embedded.provider import EmbeddedProvider
-from hummdesk.ai.inference_batching import InferenceBatcher
+from hummdesk.ai.inference_batching import inference_batcher
 from hummdesk.ai.protocol import Context, IncomingMessage
 
 TEXTS = [
@@ -36,8 +36,8 @@ class Reader:
 
 async def test_what_arrives_in_one_tick_is_read_in_one_pass_as_if_alone() -> None:
     reader = Reader()
-    together = InferenceBatcher(reader.read)
-    found = await asyncio.gather(*map(together.read, TEXTS))
+    together = inference_batcher(reader.read)
+    found = await asyncio.gather(*map(together.submit, TEXTS))
     assert reader.passes == [TEXTS]
     assert all(row.shape == (512,) for row in found)
     np.testing.assert_allclose(np.vstack(found), np.vstack([encode([text]) for text in TEXTS]), atol=1e-5)
@@ -45,16 +45,18 @@ async def test_what_arrives_in_one_tick_is_read_in_one_pass_as_if_alone() -> Non
 
 async def test_a_pass_is_bounded_and_the_next_tick_has_its_own() -> None:
     reader = Reader()
-    together = InferenceBatcher(reader.read)
-    await asyncio.gather(*(together.read(f"Message {number}") for number in range(2 * inference_batching.MOST + 1)))
-    await together.read("Later")
-    assert [len(texts) for texts in reader.passes] == [inference_batching.MOST, inference_batching.MOST, 1, 1]
+    together = inference_batcher(reader.read)
+    await asyncio.gather(
+        *(together.submit(f"Message {number}") for number in range(2 * inference_batching.MAX_TEXTS + 1))
+    )
+    await together.submit("Later")
+    assert [len(texts) for texts in reader.passes] == [inference_batching.MAX_TEXTS, inference_batching.MAX_TEXTS, 1, 1]
 
 
 async def test_who_no_longer_waits_is_left_out() -> None:
     reader = Reader()
-    together = InferenceBatcher(reader.read)
-    gone, stays = (asyncio.ensure_future(together.read(text)) for text in ("gone", "stays"))
+    together = inference_batcher(reader.read)
+    gone, stays = (asyncio.ensure_future(together.submit(text)) for text in ("gone", "stays"))
     asyncio.get_running_loop().call_soon(gone.cancel)
     assert (await stays).shape == (512,)
     assert gone.cancelled()
@@ -69,26 +71,26 @@ async def test_a_pass_that_fails_is_told_to_all_and_the_next_is_not_concerned() 
             raise faults.pop()
         return list(encode(texts))
 
-    together = InferenceBatcher(read)
-    found = await asyncio.gather(*map(together.read, TEXTS), return_exceptions=True)
+    together = inference_batcher(read)
+    found = await asyncio.gather(*map(together.submit, TEXTS), return_exceptions=True)
     assert [type(one) for one in found] == [MemoryError] * len(TEXTS)
-    assert (await together.read("Again")).shape == (512,)
+    assert (await together.submit("Again")).shape == (512,)
 
 
 def test_a_loop_that_ended_in_between_stops_nobody() -> None:
-    together = InferenceBatcher(Reader().read)
+    together = inference_batcher(Reader().read)
 
     async def leave() -> None:
         loop = asyncio.get_running_loop()
         loop.call_soon(loop.stop)
-        await together.read("Left behind")
+        await together.submit("Left behind")
 
     loop = asyncio.new_event_loop()
     left = loop.create_task(leave())
     loop.call_soon(loop.stop)
     loop.run_forever()
     assert not left.done()
-    assert asyncio.run(together.read("Next")).shape == (512,)
+    assert asyncio.run(together.submit("Next")).shape == (512,)
     left.cancel()
     with pytest.raises(asyncio.CancelledError):
         loop.run_until_complete(left)

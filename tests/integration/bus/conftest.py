@@ -9,8 +9,9 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
+from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Envelope, Event, Place
-from hummdesk.bus.shards import Shard, connect
+from hummdesk.bus.shards import Shard
 from hummdesk.bus.stream_reader import Drained, ShardReader, StreamReader, at_once
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core.config import Settings

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from hummdesk.bus import stream_writer as emitters
-from hummdesk.bus.shards import COMMAND_SECONDS, connect, shard_of
+from hummdesk.bus.client import COMMAND_SECONDS, connect
+from hummdesk.bus.shards import shard_of
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process

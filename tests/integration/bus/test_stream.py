@@ -12,8 +12,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from hummdesk.bus import stream_reader as readers
 from hummdesk.bus import stream_writer as emitters
+from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Event
-from hummdesk.bus.shards import connect, shard_of
+from hummdesk.bus.shards import shard_of
 from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core.ids import new_id

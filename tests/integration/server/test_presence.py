@@ -9,8 +9,8 @@ import aiohttp
 from websockets.asyncio.client import connect as open_websocket
 from websockets.frames import CloseCode
 
+from hummdesk.bus.client import connect
 from hummdesk.bus.presence import Lease, Presence
-from hummdesk.bus.shards import connect
 from hummdesk.core.config import Settings
 from hummdesk.server.listener import reserved
 from tests.integration.server.accounts import Account

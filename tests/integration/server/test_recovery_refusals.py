@@ -138,7 +138,7 @@ async def test_after_a_flush_it_begins_anew(
     account: Account, clients: Front, web_settings: Settings, lost: Returning
 ) -> None:
     async with Redis.from_url(web_settings.redis) as redis:
-        await redis.delete(f"hummdesk:absence:{lost.pid}")
+        await redis.delete(f"hummdesk:recovery:{lost.pid}")
     await begins_anew(account, clients, lost, "unknown")
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hummdesk.bus.shards import connect
+from hummdesk.bus.client import connect
 from hummdesk.bus.viewers import View, ViewerLeases
 from hummdesk.core.config import Settings
 from tests.integration.server.accounts import Account, Client

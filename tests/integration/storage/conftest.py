@@ -152,12 +152,12 @@ async def owner(servers: Any, empty_database_url: str) -> AsyncIterator[str]:
 
 
 class WorkerContext:
-    """A writer, the transactions that it makes, and entries that it may forget."""
+    """A writer, the transactions that it makes, and the published outbox entries."""
 
     def __init__(self, url: str, app: Database) -> None:
         self.batches = Batches(url, timeout=WRITER_TIMEOUT)
-        self.forgettable: list[tuple[UUID, UUID]] = []
-        self.writer = MessageWriter(self.batches, app, timeout=WRITER_TIMEOUT, forgettable=self._take)
+        self.published: list[tuple[UUID, UUID]] = []
+        self.writer = MessageWriter(self.batches, app, timeout=WRITER_TIMEOUT, take_published=self._take)
         self.transactions: list[int] = []
         """Messages in each."""
         self._run = self.batches.run
@@ -171,7 +171,7 @@ class WorkerContext:
         return await asyncio.gather(*sends, return_exceptions=True)
 
     def _take(self, most: int) -> list[tuple[UUID, UUID]]:
-        taken, self.forgettable = self.forgettable[:most], self.forgettable[most:]
+        taken, self.published = self.published[:most], self.published[most:]
         return taken
 
     async def _count(self, accounts: Any, statements: Any) -> Any:
@@ -184,7 +184,7 @@ async def opened(url: str, app: Database) -> AsyncIterator[WorkerContext]:
     desk = WorkerContext(url, app)
     await desk.batches.open()
     yield desk
-    await desk.writer.settle()
+    await desk.writer.drain()
     await desk.batches.close()
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from hummdesk.core.errors import Forbidden, Unavailable
 from hummdesk.storage import message_writer
+from hummdesk.storage.database import Database
+from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.messages import Sent
 from tests.integration.storage.conftest import WorkerContext, told_of
 
@@ -99,37 +101,50 @@ async def test_who_was_disabled_stores_nothing_whatever_the_process_believes(
     assert (await account.see(account.admin)).last_seq == 1
 
 
-async def test_a_batch_is_bounded_in_number_and_bytes(
+@pytest.mark.parametrize(
+    ("limit", "value", "length", "transactions"), [("BATCH", 4, 5, [4, 4, 2]), ("BATCH_BYTES", 10_000, 6_000, [2] * 5)]
+)
+async def test_batch_is_limited_in_messages_and_bytes(
+    limit: str,
+    value: int,
+    length: int,
+    transactions: list[int],
+    account: Any,
+    app: Database,
+    desk: WorkerContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(message_writer, limit, value)
+    desk.writer = MessageWriter(desk.batches, app, timeout=5, take_published=lambda _: [])
+    await asyncio.gather(*(desk.send(account, "customer", "x" * length) for _ in range(10)))
+    assert desk.transactions == transactions
+
+
+async def test_send_is_refused_while_too_many_bytes_are_pending(
     account: Any, desk: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(message_writer, "BATCH", 4)
-    await asyncio.gather(*(desk.send(account, "customer") for _ in range(10)))
-    assert desk.transactions == [4, 4, 2]
-    monkeypatch.setattr(message_writer, "BATCH_BYTES", 10_000)
-    desk.transactions.clear()
-    await asyncio.gather(*(desk.send(account, "customer", "x" * 6_000) for _ in range(4)))
-    assert desk.transactions == [2, 2]
-    monkeypatch.setattr(message_writer, "MAX_WAITING_BYTES", 100)
-    with pytest.raises(Unavailable):
-        await desk.send(account, "customer")
+    monkeypatch.setattr(message_writer, "MAX_PENDING_BYTES", 1_000)
+    answers = await desk.at_once(*(desk.send(account, "customer", "x" * 400) for _ in range(2)))
+    assert [type(one) for one in answers] == [Sent, Unavailable]
+    assert (await desk.send(account, "customer", "x" * 400)).message.seq == 2
 
 
 async def test_what_was_told_is_forgotten_with_the_next_batch_or_without_one(account: Any, desk: WorkerContext) -> None:
     sent = [await desk.send(account, "customer") for _ in range(4)]
-    desk.forgettable = [(account.id, one.message.id) for one in sent[:2]]
+    desk.published = [(account.id, one.message.id) for one in sent[:2]]
     await desk.send(account, "agent")
     assert [row[2] for row in await told_of(account)] == [3, 4, 5]
-    desk.forgettable = [(account.id, one.message.id) for one in sent[2:]]
-    await desk.writer.forget_told()
+    desk.published = [(account.id, one.message.id) for one in sent[2:]]
+    await desk.writer.remove_published()
     assert [row[2] for row in await told_of(account)] == [5]
 
 
 async def test_what_could_not_be_forgotten_is_tried_again(account: Any, desk: WorkerContext) -> None:
     sent = await desk.send(account, "customer")
-    desk.forgettable = [(account.id, sent.message.id)]
+    desk.published = [(account.id, sent.message.id)]
     async with await psycopg.AsyncConnection.connect(account.url) as connection:
         await connection.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(Unavailable):
-            await desk.writer.forget_told()
-    await desk.writer.forget_told()
+            await desk.writer.remove_published()
+    await desk.writer.remove_published()
     assert await told_of(account) == []

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
-from hummdesk.bus.shards import connect
+from hummdesk.bus.client import connect
 from hummdesk.core.config import Settings, gather, read
 from tests.conftest import make_reachable_directory
 from tests.integration.server.accounts import Client
@@ -66,7 +66,7 @@ class Shop:
     async def forget_absent(self) -> None:
         """Let the time be over in which a socket that has gone can come back."""
         redis = connect(self.settings.redis)
-        async for key in redis.scan_iter("hummdesk:absence:*"):
+        async for key in redis.scan_iter("hummdesk:recovery:*"):
             await redis.delete(key)
         await redis.aclose()
 

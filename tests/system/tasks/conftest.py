@@ -17,8 +17,8 @@ import psutil
 import psycopg
 import pytest
 
+from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Event
-from hummdesk.bus.shards import connect
 from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.core import tokens
 from hummdesk.core.broker import Queue

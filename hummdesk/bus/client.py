@@ -1,0 +1,36 @@
+"""Redis clients and the translation of their errors."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from hummdesk.core.errors import Unavailable
+
+COMMAND_SECONDS = 5.0
+REDIS_ERRORS = (RedisError, RuntimeError)
+"""Raised by a command while Redis is unavailable. RuntimeError is uvloop's, for a connection that was just closed."""
+
+
+def connect(url: str, *, timeout: float = COMMAND_SECONDS) -> Redis:
+    """Return a client whose commands fail within `timeout` seconds."""
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=COMMAND_SECONDS,
+        health_check_interval=15,
+        protocol=2,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+@asynccontextmanager
+async def raising_unavailable() -> AsyncIterator[None]:
+    """Raise Unavailable in place of an error of Redis."""
+    try:
+        yield
+    except REDIS_ERRORS as error:
+        raise Unavailable from error
