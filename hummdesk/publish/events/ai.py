@@ -1,0 +1,187 @@
+"""Events about AI runs, for staff only.
+
+The events of a run are deduplicated: a second worker or the relay publishes them again when it cannot know whether the
+first worker has.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, NotRequired, Self, TypedDict
+from uuid import UUID
+
+from hummdesk.ai.protocol import Category, Priority, Sentiment, SourceKind, Tone
+from hummdesk.core.models import RunKind, RunOutcome
+from hummdesk.publish.audience import ACCOUNT, JOINED_STAFF, agent
+from hummdesk.publish.events.base import Event, OfMessage, Payload, event, utc_now
+from hummdesk.publish.fields import Count, Id, Range, Routing, Share
+from hummdesk.storage.runs import Ended
+
+UNEXPLAINED = "The AI run failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AIRun(OfMessage):
+    processing_type: RunKind
+    run_id: UUID
+
+
+@event("ai_processing_started", schema="AIRun", to=(ACCOUNT,))
+class AIProcessingStarted(AIRun):
+    """An AI run has begun."""
+
+    @property
+    def key(self) -> str:
+        return f"started/{self.run_id}"
+
+
+@event("ai_processing_completed", schema="AIRunEnd", to=(ACCOUNT,))
+class AIProcessingCompleted(AIRun):
+    """An AI run has ended without a failure. `processingTime` is in milliseconds."""
+
+    outcome: RunOutcome
+    processing_time: Count
+
+    @property
+    def key(self) -> str:
+        return f"ended/{self.run_id}"
+
+
+class Classification(TypedDict):
+    category: Category
+    priority: Priority
+    urgency: Annotated[int, Range(0, 10)]
+    sentiment: Sentiment
+    language: str
+    tags: list[str]
+    suggestedTeam: NotRequired[Id]
+    suggestedAgent: NotRequired[Id]
+
+
+@event("ai_classification", to=(ACCOUNT,))
+class AIClassification(OfMessage):
+    """The classification of a customer's message. `processingTime` is in milliseconds."""
+
+    classification: Classification
+    confidence: Share
+    processing_time: Count
+    provider: str
+
+    @property
+    def key(self) -> str:
+        return f"classified/{self.message_id}"
+
+    @classmethod
+    def of(cls, ended: Ended, result: Payload, *, at: datetime) -> Self:
+        return cls(
+            account_id=ended.account_id,
+            conversation_id=ended.conversation_id,
+            timestamp=at,
+            message_id=ended.message_id,
+            classification=result["classification"],
+            confidence=result["confidence"],
+            processing_time=milliseconds(ended),
+            provider=result["provider"],
+        )
+
+
+class Draft(TypedDict):
+    content: str
+    tone: Tone
+    suggestedActions: list[str]
+
+
+class Citation(TypedDict):
+    """A source of a draft. For a past answer, `title` is the question and `id` that of the agent's message."""
+
+    kind: SourceKind
+    title: str
+    id: NotRequired[str]
+
+
+@event("ai_draft", to=(JOINED_STAFF, agent("assigned_to")))
+class AIDraft(OfMessage):
+    """A suggested reply. It is stale once a message has a greater `seq` than `basedOnSeq`.
+
+    `sources` has the ids of the `citations` that have one.
+    """
+
+    assigned_to: Routing[UUID | None] = None
+    draft: Draft
+    confidence: Share
+    reasoning: str | None = None
+    sources: list[str]
+    citations: list[Citation] | None = None
+    based_on_seq: Count
+    provider: str
+
+    @property
+    def key(self) -> str:
+        return f"drafted/{self.message_id}"
+
+    @classmethod
+    def of(cls, ended: Ended, result: Payload, *, at: datetime) -> Self:
+        return cls(
+            account_id=ended.account_id,
+            conversation_id=ended.conversation_id,
+            timestamp=at,
+            message_id=ended.message_id,
+            assigned_to=result["assigned_to"] and UUID(result["assigned_to"]),
+            draft=result["draft"],
+            confidence=result["confidence"],
+            reasoning=result["reasoning"],
+            sources=result["sources"],
+            citations=result.get("citations", []),  # older results have none
+            based_on_seq=result["based_on_seq"],
+            provider=result["provider"],
+        )
+
+
+@event("ai_error", to=(ACCOUNT,))
+class AIError(AIRun):
+    """An AI run has failed for good. `error` is safe to show."""
+
+    error: str
+    retryable: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"ended/{self.run_id}"
+
+
+@event("classification_corrected", schema="ClassificationCorrection", to=(ACCOUNT,))
+class ClassificationCorrected(OfMessage):
+    """An agent has corrected the category or the priority of a message; the rest stays as the AI found it."""
+
+    corrected_by: UUID
+    category: Category | None = None
+    priority: Priority | None = None
+
+
+def finding_of(ended: Ended, result: Payload, *, at: datetime) -> AIClassification | AIDraft:
+    """The event with the stored result of a run."""
+    return (AIClassification if ended.kind == "classification" else AIDraft).of(ended, result, at=at)
+
+
+def events_of(ended: Ended, result: Payload | None) -> list[Event]:
+    """The events of a run's end, in order: its result, if that is for staff, and its one terminal event."""
+    about = {"account_id": ended.account_id, "conversation_id": ended.conversation_id, "message_id": ended.message_id}
+    if ended.outcome is None:
+        error = ended.last_error or UNEXPLAINED
+        return [AIError(**about, processing_type=ended.kind, run_id=ended.id, error=error)]
+    completed = AIProcessingCompleted(
+        **about,
+        processing_type=ended.kind,
+        run_id=ended.id,
+        outcome=ended.outcome,
+        processing_time=milliseconds(ended),
+    )
+    if ended.outcome != "done" or result is None:
+        return [completed]
+    return [finding_of(ended, result, at=utc_now()), completed]
+
+
+def milliseconds(ended: Ended) -> int:
+    """The time from the first attempt to the end, and 0 where the clocks of two machines differ by more."""
+    if ended.started_at is None:
+        return 0
+    return max(0, round((ended.finished_at - ended.started_at).total_seconds() * 1000))

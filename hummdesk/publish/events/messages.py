@@ -1,0 +1,56 @@
+"""Events about messages.
+
+The first two name their schema in place of having it derived: the payload is that of the model, which the answers to
+requests carry as well.
+"""
+
+from uuid import UUID
+
+from hummdesk.bus.envelope import Place
+from hummdesk.core.models import Message
+from hummdesk.publish import rooms
+from hummdesk.publish.audience import ACCOUNT, JOINED
+from hummdesk.publish.events.base import Event, OfMessage, Payload, SocketEvent, event
+from hummdesk.publish.fields import Count, SenderType
+
+
+@event("message_sent", schema="Receipt")
+class MessageSent(SocketEvent):
+    """A message was stored."""
+
+    message: Message
+
+    def payload(self) -> Payload:
+        return self.message.receipt()
+
+
+@event("new_message", schema="Message", to=(JOINED, ACCOUNT))
+class NewMessage(Event):
+    """A message; customers do not receive a private one.
+
+    `follows_closely`: the message before it is so young that another process may not have published it yet.
+    """
+
+    message: Message
+    follows_closely: bool = False
+
+    def payload(self) -> Payload:
+        return self.message.wire()
+
+    @property
+    def order(self) -> Place:
+        message = self.message
+        return Place(conversation_id=message.conversation_id, seq=message.seq, follows_closely=self.follows_closely)
+
+    def rooms(self) -> tuple[str, ...]:
+        joined = rooms.conversation_staff if self.message.private else rooms.conversation
+        return (joined(self.message.conversation_id), rooms.account(self.account_id))
+
+
+@event("message_read", schema="ReadMark", to=(JOINED,))
+class MessageRead(OfMessage):
+    """A reader has read everything up to a message."""
+
+    seq: Count
+    read_by: UUID
+    read_by_type: SenderType
