@@ -17,7 +17,7 @@ from bench.world import World
 from hummdesk.core.config import Settings
 from hummdesk.dev.process import Process, Service
 from hummdesk.dev.redis import free_port
-from hummdesk.publish.broadcast import from_settings
+from hummdesk.publish.broadcast import open_broadcast_service
 
 START_SECONDS = 30.0
 PEERS = Path(__file__).parent / "peers"
@@ -60,10 +60,12 @@ async def hummdesk(
     env = environment(world, port, UNLIMITED | {"PROMETHEUS_MULTIPROC_DIR": world.metrics_folder()})
     command = (sys.executable, "-m", module, "serve", "--port", str(port), "--workers", str(workers))
     running = run(world, "hummdesk", command, env=env, ready=partial(_is_healthy, port), on=on)
-    async with running as pid, from_settings(world.settings) as broadcast:
+    async with running as pid, open_broadcast_service(world.settings) as broadcast:
 
         async def publish(_: Crowd, number: int) -> None:
-            await asyncio.gather(*(broadcast.to_account(account.id, event.NAME, event.PAYLOAD) for _ in range(number)))
+            await asyncio.gather(
+                *(broadcast.broadcast_to_account(account.id, event.NAME, event.PAYLOAD) for _ in range(number))
+            )
 
         yield Server(pid=pid, port=port, receiver=lambda crowd: SocketIOReceiver(crowd, next(tokens)), publish=publish)
 

@@ -68,7 +68,7 @@ async def _online(worker: WorkerContext, account_ids: Iterable[UUID]) -> dict[UU
     """Online agents by account; none while Redis is unavailable, so that no agent is suggested."""
     ids = list(account_ids)
     try:
-        agents = await asyncio.gather(*(worker.broadcast.online_agents(account_id) for account_id in ids))
+        agents = await asyncio.gather(*(worker.broadcast.get_online_agents(account_id) for account_id in ids))
     except Unavailable:
         return {}
     return {account_id: frozenset(found) for account_id, found in zip(ids, agents, strict=True)}

@@ -22,6 +22,7 @@ from structlog.contextvars import bound_contextvars
 
 from hummdesk.core.broker import TASKS, lease_seconds
 from hummdesk.core.models import RunKind, RunOutcome
+from hummdesk.publish.events.ai import AIProcessingStarted
 from hummdesk.storage import runs
 from hummdesk.storage.runs import AttemptResult, ClaimedRun, RunKey
 from tasks.app import app
@@ -76,7 +77,7 @@ class RunHandler(ABC):
         superseded = [run for run in claimed if self._is_superseded(run)]
         # With every attempt: the process of the one before may have died before it published. Clients receive the event
         # once, and before all others of the run.
-        started = asyncio.gather(*(self._publish_start(worker, run) for run in current))
+        started = asyncio.ensure_future(worker.broadcast.publisher.publish(*map(_started, current)))
         outcomes = Counter[str]()
         if superseded:
             results = [AttemptResult(run=run, status="done", outcome="superseded") for run in superseded]
@@ -109,15 +110,6 @@ class RunHandler(ABC):
 
         return await retry_while_unavailable(worker.settings, claim)
 
-    async def _publish_start(self, worker: WorkerContext, run: ClaimedRun) -> None:
-        await worker.broadcast.ai_processing_started(
-            account_id=run.account_id,
-            conversation_id=run.message.conversation_id,
-            message_id=run.message.id,
-            kind=self.kind,
-            run_id=run.id,
-        )
-
     async def _attempt_all(self, worker: WorkerContext, claimed: Sequence[ClaimedRun]) -> Counter[str]:
         try:
             answer = await self.prepare(worker, claimed)
@@ -148,6 +140,16 @@ class RunHandler(ABC):
                     priority=found.priority,
                 )
         return FinishedAttempt(result, time.perf_counter() - started)
+
+
+def _started(run: ClaimedRun) -> AIProcessingStarted:
+    return AIProcessingStarted(
+        account_id=run.account_id,
+        conversation_id=run.message.conversation_id,
+        message_id=run.message.id,
+        processing_type=run.kind,
+        run_id=run.id,
+    )
 
 
 def register(handler: RunHandler) -> None:

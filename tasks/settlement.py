@@ -11,7 +11,8 @@ from hummdesk.ai.protocol import ProviderError
 from hummdesk.core import metrics
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import Conversation
-from hummdesk.publish.run_events import announce, announce_updates
+from hummdesk.publish.events.ai import events_of
+from hummdesk.publish.outbox import publish_updates
 from hummdesk.storage import conversations, runs
 from hummdesk.storage.runs import AttemptResult, ClaimedRun, RunKey, Settlement
 from tasks.context import WorkerContext
@@ -68,14 +69,15 @@ async def _store(worker: WorkerContext, attempts: Sequence[FinishedAttempt]) -> 
 
 async def _publish(worker: WorkerContext, attempts: Sequence[FinishedAttempt], settlement: Settlement) -> None:
     """Publish, then record that it is published: if this process dies in between, the relay publishes again."""
+    publisher = worker.broadcast.publisher
     reprioritized: dict[UUID, list[UUID]] = {}
     for account_id, conversation_id in settlement.reprioritized:
         reprioritized.setdefault(account_id, []).append(conversation_id)
     for account_id, ids in reprioritized.items():
-        await announce_updates(worker.broadcast, partial(_conversations, worker, account_id, ids))
+        await publish_updates(publisher, partial(_conversations, worker, account_id, ids))
     if settlement.ended:
         payloads = {attempt.result.run.id: attempt.result.payload for attempt in attempts}
-        await announce(worker.broadcast, [(run, payloads.get(run.id)) for run in settlement.ended])
+        await publisher.publish(*(event for run in settlement.ended for event in events_of(run, payloads.get(run.id))))
         await _mark_published(worker, [run.key for run in settlement.ended])
 
 

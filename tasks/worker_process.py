@@ -10,7 +10,7 @@ import uvloop
 from celery import signals
 
 from hummdesk.core.config import Settings
-from hummdesk.publish import broadcast
+from hummdesk.publish.broadcast import open_broadcast_service
 from hummdesk.storage.database import Database
 from tasks.app import settings
 from tasks.context import WorkerContext
@@ -43,7 +43,7 @@ class WorkerProcess:
         return WorkerContext(
             settings=settings,
             database=database,
-            broadcast=await self._resources.enter_async_context(broadcast.from_settings(settings)),
+            broadcast=await self._resources.enter_async_context(open_broadcast_service(settings)),
             providers=providers,
         )
 

@@ -37,8 +37,6 @@ class Envelope:
     key: str | None = None
     is_volatile: bool = False
     """It is of no use later: who was away is not told."""
-    entry: UUID | None = None
-    """What the outbox can forget when all events of it have been published."""
 
 
 @dataclass(frozen=True, slots=True)

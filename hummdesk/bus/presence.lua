@@ -1,6 +1,6 @@
 -- Presence: one atomic step for each of some leases. Times are Redis's own clock in milliseconds, so that nodes need not
--- agree on theirs. KEYS: leases (sorted set "account/agent/socket" by end of lease), untold (sorted set "account/agent"
--- of those whose coming, going or other status is to be told, by when that came about). Beside them, named below by
+-- agree on theirs. KEYS: leases (sorted set "account/agent/socket" by end of lease), unpublished (sorted set
+-- "account/agent" by the time of the change, until its publication is confirmed). Beside them, named below by
 -- account and agent: the statuses of the account (hash by agent) and the sockets of the agent (set).
 -- ARGV: step, lease ms, expiry s, then account, agent and socket of each lease.
 local step, lease, expiry = ARGV[1], ARGV[2], ARGV[3]
@@ -8,7 +8,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local steps = {}
 
-if step == 'untold' then -- those that have been so for `lease`; for as long they are given to nobody else
+if step == 'overdue' then -- unpublished for `lease`; no other caller gets them for as long
   local found = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - lease)
   for _, who in ipairs(found) do
     redis.call('ZADD', KEYS[2], now, who)
@@ -21,7 +21,7 @@ local function note(account, agent)
   redis.call('EXPIRE', KEYS[2], expiry)
 end
 
-function steps.told(account, agent)
+function steps.confirm(account, agent)
   redis.call('ZREM', KEYS[2], account .. '/' .. agent)
   return redis.call('HGET', 'hummdesk:presence:' .. account, agent)
 end

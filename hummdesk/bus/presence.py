@@ -4,8 +4,8 @@ An agent is present while a lease runs. A closed socket's lease is cut to the gr
 node that finds one run out takes it away, and the one that takes an agent's last announces the departure. So a reload,
 a second tab or a rolling restart within the grace is silent.
 
-Whoever brings about a coming, a going or another status tells of it. Redis keeps it as untold until that is done: a
-process may die, or lose the answer that says what it has brought about, and then any other one tells of it.
+The process that changes a status publishes it. Redis keeps the change as unpublished until that is confirmed: if the
+process dies, or loses the answer that names the change, another process publishes it.
 """
 
 import time
@@ -26,9 +26,9 @@ from hummdesk.core.config import Settings
 Status = Literal["online", "away", "busy", "offline"]
 
 LEASES = "hummdesk:presence:leases"
-UNTOLD = "hummdesk:presence:untold"
-UNTOLD_SECONDS = 2.0
-"""Whoever has brought about a change has so long to tell of it before another process does."""
+UNPUBLISHED = "hummdesk:presence:unpublished"
+OVERDUE_SECONDS = 2.0
+"""A change that its process has not confirmed as published by then is published by another process."""
 NODES = "hummdesk:nodes"
 BATCH = 200
 """Leases in one step: Redis does nothing else meanwhile."""
@@ -57,7 +57,7 @@ class Presence:
         leave = partial(self._step, "leave", settings.presence_grace_seconds)
         self._joining: Batcher[Lease, bytes | None] = Batcher(join, max_items=BATCH)
         self._leaving: Batcher[Lease, bytes | None] = Batcher(leave, max_items=BATCH)
-        self._telling: Batcher[Lease, bytes | None] = Batcher(partial(self._step, "told", 0), max_items=BATCH)
+        self._confirming: Batcher[Lease, bytes | None] = Batcher(partial(self._step, "confirm", 0), max_items=BATCH)
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -94,15 +94,15 @@ class Presence:
         leases = [Lease.from_member(member) for member in ended]
         return list(compress(leases, await self._step("expire", 0, leases)))
 
-    async def untold(self) -> list[tuple[UUID, UUID]]:
-        """Agents, as (account, agent), whose change nobody has told in time; each to one caller."""
+    async def overdue(self) -> list[tuple[UUID, UUID]]:
+        """Agents, as (account, agent), whose change was not confirmed as published in time; each to one caller."""
         async with raising_unavailable():
-            found = await self._call("untold", UNTOLD_SECONDS, [])
+            found = await self._call("overdue", OVERDUE_SECONDS, [])
         return [(UUID(account), UUID(agent)) for account, agent in (who.decode().split("/") for who in found)]
 
-    async def told(self, account_id: UUID, agent_id: UUID) -> Status:
-        """Note that an agent's change has been told; gives the status as it is after that."""
-        status = await self._telling.submit(Lease(account_id, agent_id, ""))
+    async def confirm(self, account_id: UUID, agent_id: UUID) -> Status:
+        """Confirm that an agent's change was published. Return the status after that."""
+        status = await self._confirming.submit(Lease(account_id, agent_id, ""))
         return cast(Status, status.decode()) if status else "offline"
 
     async def change(self, account_id: UUID, agent_id: UUID, status: Status) -> Status:
@@ -139,7 +139,7 @@ class Presence:
     async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bytes | None]:
         """Take a step of the script for each of these leases; gives for each the agent's status if the step changed it.
 
-        Of `told` it is the status as it is, of `change` the one before.
+        Of `confirm` it is the status as it is, of `change` the one before.
         """
         if not leases:
             return []
@@ -149,7 +149,7 @@ class Presence:
 
     async def _call(self, step: str, seconds: float, about: list[str]) -> list[Any]:
         args: list[str | int] = [step, int(seconds * 1000), self._settings.presence_ttl_seconds, *about]
-        return list(await self._script(keys=[LEASES, UNTOLD], args=args))
+        return list(await self._script(keys=[LEASES, UNPUBLISHED], args=args))
 
 
 def _statuses(account_id: UUID) -> str:

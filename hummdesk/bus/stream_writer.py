@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -135,35 +135,27 @@ class StreamWriter:
     one that comes early is held until the one before it is in the stream.
     """
 
-    def __init__(self, redis: Redis, *, length: int, fetch: Fetch | None = None, settled: bool = False) -> None:
-        """`length` bounds each shard in entries. `settled` makes `emit` wait until Redis has the event."""
+    def __init__(self, redis: Redis, *, length: int, fetch: Fetch | None = None) -> None:
+        """`length` bounds each shard in entries."""
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._length = length
         self._fetch = fetch
-        self._settled = settled
         self._lanes = [_Lane(Shard(number)) for number in range(SHARDS)]
         self._held: dict[UUID, _Held] = {}
-        self._unpublished: Counter[UUID] = Counter()
-        """Events by their entry in the outbox."""
-        self._told: deque[tuple[UUID, UUID]] = deque()
         self._digest: str | None = None
         self._flusher: asyncio.Task[None] | None = None
         self._is_closed = False
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def emit(self, envelope: Envelope) -> asyncio.Future[None]:
-        """What it gives is done when Redis has the event."""
+    def emit(self, envelope: Envelope) -> asyncio.Future[None]:
+        """Publish an event. Return a future: done when Redis has stored the event, cancelled if it was dropped."""
         item = _item(envelope)
-        if envelope.entry is not None:
-            self._unpublished[envelope.entry] += 1
         held = self._held.get(envelope.place.conversation_id) if envelope.place else None
         if held is not None:
             held.items[item.seq] = item
         else:
             self._put([item])
-        if self._settled:
-            await self._idle.wait()
         return item.written
 
     async def settle(self, *, timeout: float) -> bool:
@@ -181,10 +173,6 @@ class StreamWriter:
         if self._flusher is not None:
             await end(self._flusher)
         await self._redis.aclose()
-
-    def take_published(self, most: int) -> list[tuple[UUID, UUID]]:
-        """At most so many entries of the outbox, as (account, entry), all of whose events Redis has; each once."""
-        return [self._told.popleft() for _ in range(min(most, len(self._told)))]
 
     def _put(self, items: Iterable[_Item]) -> None:
         for item in items:
@@ -225,17 +213,6 @@ class StreamWriter:
                 pipeline.evalsha(self._digest, *call)
             return [answer.decode() for answer in await pipeline.execute()]
 
-    def _published(self, item: _Item) -> None:
-        if not item.written.done():
-            item.written.set_result(None)
-        account_id, entry = item.envelope.account_id, item.envelope.entry
-        if entry is None:
-            return
-        self._unpublished[entry] -= 1
-        if self._unpublished[entry] <= 0:
-            del self._unpublished[entry]
-            self._told.append((account_id, entry))
-
     # Messages that come before the one before them ---------------------------------------------------------------
 
     def _look_at(self, write: _Write, answer: str) -> None:
@@ -244,8 +221,8 @@ class StreamWriter:
         early = {int(index): int(last) for index, last in pairs}
         concerned: dict[UUID, list[tuple[_Item, int | None]]] = defaultdict(list)
         for index, item in enumerate(write.items):
-            if index not in early:
-                self._published(item)
+            if index not in early and not item.written.done():
+                item.written.set_result(None)
             place = item.envelope.place
             if place is not None and (index in early or place.conversation_id in self._held):
                 concerned[place.conversation_id].append((item, early.get(index)))

@@ -37,10 +37,6 @@ class Viewers:
     names: dict[UUID, str]
     changed: bool
 
-    def wire(self) -> list[dict[str, str]]:
-        people = sorted(self.names.items(), key=lambda person: (person[1], person[0]))
-        return [{"agentId": str(agent_id), "name": name} for agent_id, name in people]
-
 
 class ViewerLeases:
     def __init__(self, redis: Redis, *, lease_seconds: float) -> None:

@@ -15,7 +15,7 @@ STAFF: frozenset[Recipient] = frozenset({"account staff", "joined staff", "assig
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The sockets in one room. `field` names the attribute of the event that holds the room's id; None: no such room."""
+    """The sockets in one room. `field` names the attribute of the event with the room's id; None means no room."""
 
     room: Callable[[UUID], str]
     field: str

@@ -11,7 +11,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from hummdesk.core.errors import wire_time
+from hummdesk.core.clock import wire_time
 
 T = TypeVar("T")
 

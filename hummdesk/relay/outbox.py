@@ -7,8 +7,9 @@ from typing import Any
 from hummdesk.core import metrics
 from hummdesk.core.errors import NotFound, Unavailable
 from hummdesk.core.models import Conversation, Message
-from hummdesk.publish.broadcast import BroadcastService
-from hummdesk.publish.run_events import announce_message, announce_updates
+from hummdesk.publish.events.conversations import ConversationCreated
+from hummdesk.publish.outbox import message_events, publish_updates
+from hummdesk.publish.publisher import Publisher
 from hummdesk.storage import outbox
 from hummdesk.storage.database import Database
 from hummdesk.storage.outbox import OutboxEntry
@@ -21,18 +22,18 @@ TELL_SECONDS = 2.0
 
 
 class OutboxRelay:
-    def __init__(self, every: Database, one: Database, broadcast: BroadcastService) -> None:
+    def __init__(self, every: Database, one: Database, publisher: Publisher) -> None:
         """`every` sees the outbox of all accounts, `one` all of one account."""
         self._every = every
         self._one = one
-        self._broadcast = broadcast
+        self._publisher = publisher
 
     async def tell(self) -> None:
         """Tell what is overdue. An entry goes when Redis has its events; what is told twice is heard once.
 
         Raises Unavailable while Redis is away: no more is given to it then than one event that waits.
         """
-        if not await self._broadcast.settle(timeout=0):
+        if not await self._publisher.settle(timeout=0):
             raise Unavailable
         more = True
         while more:
@@ -60,9 +61,9 @@ class OutboxRelay:
                 if isinstance(subject, Message):
                     await self._tell_message(entry, subject)
                 elif entry.seq == outbox.NEW_CONVERSATION:
-                    await self._broadcast.conversation_created(subject)
+                    await self._publisher.publish(ConversationCreated.of(subject))
                 else:
-                    await announce_updates(self._broadcast, partial(self._look_up_changed, entry))
+                    await publish_updates(self._publisher, partial(self._look_up_changed, entry))
         except TimeoutError:
             raise Unavailable from None
 
@@ -75,6 +76,5 @@ class OutboxRelay:
 
     async def _tell_message(self, entry: OutboxEntry, message: Message) -> None:
         """Whatever was before it in its conversation has been told: by its process, or from an older entry."""
-        await announce_message(
-            self._broadcast, entry.account_id, message, follows_closely=False, reopened_from=entry.reopened_from
-        )
+        events = message_events(entry.account_id, message, follows_closely=False, reopened_from=entry.reopened_from)
+        await self._publisher.publish(*events)

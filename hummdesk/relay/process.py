@@ -32,9 +32,9 @@ from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.models import RunKind
 from hummdesk.core.periodic import Periodic, Step
-from hummdesk.publish import broadcast
-from hummdesk.publish.broadcast import BroadcastService
-from hummdesk.publish.run_events import announce
+from hummdesk.publish.broadcast import open_broadcast_service
+from hummdesk.publish.events.ai import events_of
+from hummdesk.publish.publisher import Publisher
 from hummdesk.relay.outbox import OutboxRelay
 from hummdesk.relay.task_batches import task_batches
 from hummdesk.storage import past_answers, results, run_dispatch
@@ -80,21 +80,21 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     await every.open()
     await one.open()
     try:
-        async with broadcast.from_settings(settings) as service:
-            yield Relay(settings, every, one, service)
+        async with open_broadcast_service(settings) as service:
+            yield Relay(settings, every, one, service.publisher)
     finally:
         await every.close()
         await one.close()
 
 
 class Relay:
-    def __init__(self, settings: Settings, every: Database, one: Database, service: BroadcastService) -> None:
+    def __init__(self, settings: Settings, every: Database, one: Database, publisher: Publisher) -> None:
         """`every` sees the runs of all accounts and nothing else, `one` all of one account."""
         self._settings = settings
         self._every = every
         self._one = one
-        self._broadcast = service
-        self._outbox = OutboxRelay(every, one, service)
+        self._publisher = publisher
+        self._outbox = OutboxRelay(every, one, publisher)
         self._celery = Celery("hummdesk", set_as_current=False)
         self._celery.conf.update(configuration(settings))
         self._redis: Any = connect(settings.redis)
@@ -198,12 +198,12 @@ class Relay:
         async with self._every.everywhere() as tx:
             for ended in await run_dispatch.fail_expired(tx, BATCH, max_attempts=self._settings.ai_max_attempts):
                 log.warning("ai_run.expired", extra={"run_id": str(ended.id), "error": ended.last_error})
-                await announce(self._broadcast, [(ended, None)])
+                await self._publisher.publish(*events_of(ended, None))
         async with self._every.everywhere() as tx:
             for ended in await run_dispatch.take_unpublished(
                 tx, BATCH, older_than_seconds=lease_seconds(self._settings)
             ):
-                await announce(self._broadcast, [(ended, await self._result(ended))])
+                await self._publisher.publish(*events_of(ended, await self._result(ended)))
 
     async def _result(self, ended: EndedRun) -> dict[str, object] | None:
         async with self._one.account(ended.account_id) as tx:

@@ -13,6 +13,10 @@ from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.background import soon
 from hummdesk.core.config import Settings
 from hummdesk.publish.broadcast import BroadcastService
+from hummdesk.publish.events.presence import TypingStart, TypingStop
+from hummdesk.publish.presence import PresencePublisher
+from hummdesk.publish.publisher import Publisher
+from hummdesk.publish.receipts import Receipts
 from hummdesk.server.readiness import Readiness
 from hummdesk.server.recovery_state import RecoverySaver
 from hummdesk.server.sockets import ClientSession, SocketRegistry
@@ -36,8 +40,8 @@ class Turns:
 class Typing:
     """Who is typing at this process; it stops by itself."""
 
-    def __init__(self, broadcast: BroadcastService, *, timeout: float) -> None:
-        self._broadcast = broadcast
+    def __init__(self, publisher: Publisher, *, timeout: float) -> None:
+        self._publisher = publisher
         self._timeout = timeout
         self._timers: dict[tuple[str, UUID], asyncio.TimerHandle] = {}
 
@@ -47,11 +51,11 @@ class Typing:
         loop = asyncio.get_running_loop()
         key = (session.sid, conversation_id)
         self._timers[key] = loop.call_later(self._timeout, lambda: soon(self.stop(session, conversation_id)))
-        await self._broadcast.typing("typing_start", conversation_id=conversation_id, typist=session.who)
+        await self._publisher.publish(TypingStart.of(session.who, conversation_id))
 
     async def stop(self, session: ClientSession, conversation_id: UUID) -> None:
         if self._cancel(session, conversation_id) and session.person is not None:
-            await self._broadcast.typing("typing_stop", conversation_id=conversation_id, typist=session.person)
+            await self._publisher.publish(TypingStop.of(session.person, conversation_id))
 
     async def stop_all(self, session: ClientSession) -> None:
         for sid, conversation_id in list(self._timers):
@@ -74,6 +78,9 @@ class ServerContext:
     presence: Presence
     viewers: ViewerLeases
     census: SocketCounts
+    publisher: Publisher
+    receipts: Receipts
+    presence_publisher: PresencePublisher
     broadcast: BroadcastService
     reader: StreamReader
     sockets: SocketRegistry

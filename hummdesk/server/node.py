@@ -24,11 +24,15 @@ from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.metrics import ERRORS
 from hummdesk.core.periodic import Periodic
 from hummdesk.engine import Recovery, RecoveryRequest, SocketIOServer
-from hummdesk.publish.broadcast import BroadcastService, message_envelope
+from hummdesk.publish.broadcast import BroadcastService
+from hummdesk.publish.events.messages import NewMessage
+from hummdesk.publish.presence import PresencePublisher
+from hummdesk.publish.publisher import Publisher
+from hummdesk.publish.receipts import Receipts
 from hummdesk.server.admin_ui import AdminUi
 from hummdesk.server.context import ServerContext, Typing
 from hummdesk.server.dispatch import dispatch
-from hummdesk.server.handlers import connection, presence, recovery, viewers
+from hummdesk.server.handlers import connection, recovery, viewers
 from hummdesk.server.readiness import Readiness
 from hummdesk.server.recovery_state import RecoverySaver
 from hummdesk.server.sockets import SocketRegistry
@@ -78,7 +82,8 @@ class Node:
         self.server.on("disconnect", self._on_disconnect)
         self.emitter = StreamWriter(connect(settings.redis), length=settings.bus_length, fetch=self._missing)
         presence_store = Presence(connect(settings.redis, timeout=PRESENCE_SECONDS), settings)
-        broadcast = BroadcastService(self.emitter, presence_store)
+        publisher = Publisher(self.emitter)
+        receipts = Receipts()
         self.absences = RecoveryStore(
             connect(settings.redis, timeout=PRESENCE_SECONDS),
             node=self.name,
@@ -108,7 +113,7 @@ class Node:
             database=database,
             people=people.People(database),
             writer=MessageWriter(
-                self._batches, database, timeout=write_seconds, take_published=self.emitter.take_published
+                self._batches, database, timeout=write_seconds, take_published=receipts.take_confirmed
             ),
             presence=presence_store,
             viewers=ViewerLeases(
@@ -119,12 +124,15 @@ class Node:
                 node=self.name,
                 lease_seconds=settings.presence_lease_seconds,
             ),
-            broadcast=broadcast,
+            publisher=publisher,
+            receipts=receipts,
+            presence_publisher=PresencePublisher(publisher, presence_store, database),
+            broadcast=BroadcastService(publisher, presence_store),
             reader=self.reader,
             sockets=sockets,
             readiness=Readiness(database, presence_store, self.reader),
             departures=RecoverySaver(self.absences if recovers else None, sockets),
-            typing=Typing(broadcast, timeout=settings.typing_timeout_seconds),
+            typing=Typing(publisher, timeout=settings.typing_timeout_seconds),
         )
         self._periodic: list[Periodic] = []
         self._watcher: asyncio.Task[None] | None = None
@@ -213,7 +221,8 @@ class Node:
             found = await messages.between(
                 tx, conversation_id=last.conversation_id, after_seq=after_seq, before_seq=last.seq
             )
-        return [message_envelope(held.account_id, message, follows_closely=True) for message in found]
+        events = [NewMessage(account_id=held.account_id, message=message, follows_closely=True) for message in found]
+        return [envelope for event in events for envelope in event.envelopes()]
 
     async def _check_readiness(self) -> None:
         await self.context.readiness.checks()
@@ -227,7 +236,7 @@ class Node:
             if session.person is not None and session.has_presence()
         }
         for lease in await self.context.presence.renew(list(present)):
-            await presence.tell(self.context, present[lease], "online")
+            await self.context.presence_publisher.publish(present[lease], "online")
         await self.context.departures.renew()
 
     async def _renew_census(self) -> None:
@@ -240,19 +249,10 @@ class Node:
         await viewers.renew(self.context)
 
     async def _sweep_presence(self) -> None:
-        """Each departure, and whatever nobody has told in time, is one node's to tell; what it cannot, stays untold."""
+        """Publish the departure of agents whose last lease has run out; each is returned to one process."""
         gone = [(lease.account_id, lease.agent_id) for lease in await self.context.presence.expire()]
-        for account_id, agent_id in gone + await self.context.presence.untold():
-            await self._tell_presence(account_id, agent_id)
-
-    async def _tell_presence(self, account_id: UUID, agent_id: UUID) -> None:
-        async with self.context.database.account(account_id) as tx:
-            agent = await people.find_person(tx, person_id=agent_id, customer=False)
-        if agent is None:
-            await self.context.presence.told(account_id, agent_id)
-        else:
-            statuses = await self.context.presence.statuses(account_id)
-            await presence.tell(self.context, agent, statuses.get(agent_id, "offline"))
+        for account_id, agent_id in gone + await self.context.presence.overdue():
+            await self.context.presence_publisher.publish_status(account_id, agent_id)
 
     async def _watch_people(self) -> None:
         """Hear of people that the database changed. After a silence everybody connected is looked at again."""

@@ -16,9 +16,7 @@ def _defined_in(module: ModuleType) -> list[type[SocketEvent]]:
     return [cls for cls in found if cls.__module__ == module.__name__ and "event_name" in vars(cls)]
 
 
-EVENTS: dict[str, type[SocketEvent]] = {
-    event.event_name: event for module in MODULES for event in _defined_in(module)
-}
+EVENTS: dict[str, type[SocketEvent]] = {event.event_name: event for module in MODULES for event in _defined_in(module)}
 """By name, in the order of the contract."""
 
 __all__ = ["EVENTS", "Event", "SocketEvent"]

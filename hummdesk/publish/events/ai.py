@@ -6,7 +6,7 @@ first worker has.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, NotRequired, Self, TypedDict
+from typing import Annotated, Any, NotRequired, Self, TypedDict
 from uuid import UUID
 
 from hummdesk.ai.protocol import Category, Priority, Sentiment, SourceKind, Tone
@@ -14,7 +14,7 @@ from hummdesk.core.models import RunKind, RunOutcome
 from hummdesk.publish.audience import ACCOUNT, JOINED_STAFF, agent
 from hummdesk.publish.events.base import Event, OfMessage, Payload, event, utc_now
 from hummdesk.publish.fields import Count, Id, Range, Routing, Share
-from hummdesk.storage.runs import Ended
+from hummdesk.storage.runs import EndedRun
 
 UNEXPLAINED = "The AI run failed"
 
@@ -71,7 +71,7 @@ class AIClassification(OfMessage):
         return f"classified/{self.message_id}"
 
     @classmethod
-    def of(cls, ended: Ended, result: Payload, *, at: datetime) -> Self:
+    def of(cls, ended: EndedRun, result: Payload, *, at: datetime) -> Self:
         return cls(
             account_id=ended.account_id,
             conversation_id=ended.conversation_id,
@@ -119,7 +119,7 @@ class AIDraft(OfMessage):
         return f"drafted/{self.message_id}"
 
     @classmethod
-    def of(cls, ended: Ended, result: Payload, *, at: datetime) -> Self:
+    def of(cls, ended: EndedRun, result: Payload, *, at: datetime) -> Self:
         return cls(
             account_id=ended.account_id,
             conversation_id=ended.conversation_id,
@@ -157,21 +157,25 @@ class ClassificationCorrected(OfMessage):
     priority: Priority | None = None
 
 
-def finding_of(ended: Ended, result: Payload, *, at: datetime) -> AIClassification | AIDraft:
+def finding_of(ended: EndedRun, result: Payload, *, at: datetime) -> AIClassification | AIDraft:
     """The event with the stored result of a run."""
     return (AIClassification if ended.kind == "classification" else AIDraft).of(ended, result, at=at)
 
 
-def events_of(ended: Ended, result: Payload | None) -> list[Event]:
+def events_of(ended: EndedRun, result: Payload | None) -> list[Event]:
     """The events of a run's end, in order: its result, if that is for staff, and its one terminal event."""
-    about = {"account_id": ended.account_id, "conversation_id": ended.conversation_id, "message_id": ended.message_id}
+    about: dict[str, Any] = {
+        "account_id": ended.account_id,
+        "conversation_id": ended.conversation_id,
+        "message_id": ended.message_id,
+        "processing_type": ended.kind,
+        "run_id": ended.id,
+    }
     if ended.outcome is None:
         error = ended.last_error or UNEXPLAINED
-        return [AIError(**about, processing_type=ended.kind, run_id=ended.id, error=error)]
+        return [AIError(**about, error=error)]
     completed = AIProcessingCompleted(
         **about,
-        processing_type=ended.kind,
-        run_id=ended.id,
         outcome=ended.outcome,
         processing_time=milliseconds(ended),
     )
@@ -180,7 +184,7 @@ def events_of(ended: Ended, result: Payload | None) -> list[Event]:
     return [finding_of(ended, result, at=utc_now()), completed]
 
 
-def milliseconds(ended: Ended) -> int:
+def milliseconds(ended: EndedRun) -> int:
     """The time from the first attempt to the end, and 0 where the clocks of two machines differ by more."""
     if ended.started_at is None:
         return 0

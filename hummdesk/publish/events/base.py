@@ -71,19 +71,21 @@ class Event(SocketEvent):
     def envelopes(self) -> tuple[Envelope, ...]:
         """The event as the stream takes it: once, or if customers do not receive all of it, once for each side."""
         payload = self.payload()
-        if self.staff_only.isdisjoint(payload):
-            return (self._envelope(payload, self.rooms(), but=self._rooms_of(self.but), key=self.key),)
+        if self.staff_only and not self.staff_only.isdisjoint(payload):
+            return self._sides(payload)
+        return (self._envelope(payload, self.rooms(), self._rooms_of(self.but) if self.but else (), self.key),)
+
+    def _sides(self, payload: Payload) -> tuple[Envelope, Envelope]:
+        """For staff as it is, and for the customer without the fields that are for staff only."""
         public = {name: value for name, value in payload.items() if name not in self.staff_only}
         staff = self._rooms_of(tuple(JOINED_STAFF if group is JOINED else group for group in self.to))
         joined_staff, key = self._rooms_of((JOINED_STAFF,)), self.key
         return (
-            self._envelope(payload, staff, key=key and f"{key}/staff"),
-            self._envelope(public, self._rooms_of((JOINED,)), but=joined_staff, key=key and f"{key}/customer"),
+            self._envelope(payload, staff, (), key and f"{key}/staff"),
+            self._envelope(public, self._rooms_of((JOINED,)), joined_staff, key and f"{key}/customer"),
         )
 
-    def _envelope(
-        self, payload: Payload, to: tuple[str, ...], *, but: tuple[str, ...] = (), key: str | None
-    ) -> Envelope:
+    def _envelope(self, payload: Payload, to: tuple[str, ...], but: tuple[str, ...], key: str | None) -> Envelope:
         return Envelope(
             account_id=self.account_id,
             event=self.event_name,
@@ -96,8 +98,8 @@ class Event(SocketEvent):
         )
 
     def _rooms_of(self, groups: tuple[Group, ...]) -> tuple[str, ...]:
-        found = ((group.room, getattr(self, group.field)) for group in groups)
-        return tuple(room(room_id) for room, room_id in found if room_id is not None)
+        found = [(group.room, getattr(self, group.field)) for group in groups]
+        return tuple([room(room_id) for room, room_id in found if room_id is not None])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

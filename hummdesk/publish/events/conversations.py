@@ -55,7 +55,7 @@ class ConversationStatusChanged(OfConversation):
 
     @property
     def key(self) -> str | None:
-        return self.message_id and f"reopened/{self.message_id}"
+        return f"reopened/{self.message_id}" if self.message_id else None
 
     @classmethod
     def reopened(cls, account_id: UUID, message: Message, *, old_status: Status) -> Self:

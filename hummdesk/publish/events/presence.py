@@ -6,6 +6,7 @@ from typing import Self, TypedDict
 from uuid import UUID
 
 from hummdesk.bus.presence import Status
+from hummdesk.bus.viewers import Viewers
 from hummdesk.core.models import Person
 from hummdesk.publish.audience import ACCOUNT, JOINED, JOINED_STAFF, person
 from hummdesk.publish.events.base import Event, OfConversation, event, utc_now
@@ -97,3 +98,10 @@ class ConversationViewers(OfConversation):
     """The staff who are looking at a conversation now."""
 
     viewers: list[Viewer]
+
+    @classmethod
+    def of(cls, found: Viewers) -> Self:
+        """By name, one entry for each agent."""
+        people = sorted(found.names.items(), key=lambda person: (person[1], person[0]))
+        viewers: list[Viewer] = [{"agentId": str(agent_id), "name": name} for agent_id, name in people]
+        return cls(account_id=found.account_id, conversation_id=found.conversation_id, viewers=viewers)

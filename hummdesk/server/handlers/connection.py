@@ -12,7 +12,7 @@ from hummdesk.core.errors import Forbidden, HummDeskError, TokenExpired, Unautho
 from hummdesk.core.models import ANSWERING, Person
 from hummdesk.publish import rooms
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.server.handlers import presence, viewers
+from hummdesk.server.handlers import viewers
 from hummdesk.server.sockets import ClientSession, TokenBucket
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ def lease_of(session: ClientSession, person: Person) -> Lease:
 async def _arrive(context: ServerContext, session: ClientSession, person: Person) -> None:
     try:
         if await context.presence.join(lease_of(session, person)):
-            await presence.tell(context, person, "online")
+            await context.presence_publisher.publish(person, "online")
     except Unavailable:
         log.warning("presence waits for Redis")  # the next renewal makes the lease
 

@@ -1,15 +1,19 @@
-"""Conversations: joined and left, listed, opened and closed, assigned."""
+"""Conversations: join, leave, list, change the status, assign, correct the classification."""
 
 from uuid import UUID
 
 from hummdesk.core.background import soon
-from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Forbidden
 from hummdesk.core.models import ANSWERING
-from hummdesk.publish.run_events import payload_of
+from hummdesk.publish.events.ai import ClassificationCorrected, finding_of
+from hummdesk.publish.events.conversations import (
+    ConversationAssigned,
+    ConversationStatusChanged,
+    ConversationUnassigned,
+)
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import viewers
-from hummdesk.server.handlers.read_receipts import mark_read, tell_change
+from hummdesk.server.handlers.read_receipts import mark_read, publish_change
 from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations, corrections, messages, outbox, results
 
@@ -18,7 +22,7 @@ JOIN_MISSED = 100
 
 
 async def join_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    """Join, then look: what is said between the two arrives as an event as well, and never in neither."""
+    """Join, then read: a message that is sent in between is in the answer as well as an event, never in neither."""
     viewer, conversation_id = session.who, payload["conversationId"]
     after_seq = payload["afterSeq"]
     async with context.database.account(viewer.account_id) as tx:
@@ -41,12 +45,14 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
     answer: Payload = {
         "conversation": conversation.wire(),
         "messages": [message.wire() for message in found],
-        "lastSeq": max([conversation.last_seq, *(message.seq for message in found[-1:])]),  # one may have come since
+        "lastSeq": max([conversation.last_seq, *(message.seq for message in found[-1:])]),  # the page is read after it
         "hasMore": has_more,
         "receipts": [receipt.wire() for receipt in receipts],
     }
     if viewer.is_staff:
-        answer["ai"] = {ended.kind: payload_of(ended, result) for ended, result in known}
+        answer["ai"] = {
+            ended.kind: finding_of(ended, result, at=ended.finished_at).payload() for ended, result in known
+        }
         answer["viewers"] = await viewers.begin(context, session, conversation_id)
     return answer
 
@@ -62,7 +68,7 @@ async def leave_conversation(context: ServerContext, session: ClientSession, pay
 async def list_conversations(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     viewer = session.who
     if payload["search"] is not None and not viewer.is_staff:
-        raise Forbidden("Only staff searches")  # what is found may be a note
+        raise Forbidden("Only staff can search")  # a private note may match
     async with context.database.account(viewer.account_id) as tx:
         found, cursor = await conversations.page(
             tx,
@@ -79,30 +85,30 @@ async def list_conversations(context: ServerContext, session: ClientSession, pay
 
 
 async def update_conversation_status(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    """A status that it has already is answered, and changes and tells nothing."""
+    """Change the status. A status that the conversation has already is answered, and nothing is published."""
     actor, conversation_id = session.who, payload["conversationId"]
     async with context.database.account(actor.account_id) as tx:
         change = await conversations.change_status(
             tx, actor=actor, conversation_id=conversation_id, status=payload["status"], reason=payload["reason"]
         )
         entry = await outbox.add_change(tx, conversation_id) if change.old != change.new else None
-    changed = {
-        "conversationId": str(conversation_id),
-        "oldStatus": change.old,
-        "newStatus": change.new,
-        "changedBy": str(actor.id),
-        "timestamp": wire_time(change.at),
-    } | _reason(payload)
+    changed = ConversationStatusChanged(
+        account_id=actor.account_id,
+        conversation_id=conversation_id,
+        timestamp=change.at,
+        old_status=change.old,
+        new_status=change.new,
+        changed_by=actor.id,
+        reason=payload["reason"] or None,
+    )
     if entry is not None:
-        await context.broadcast.status_changed(
-            account_id=actor.account_id, conversation_id=conversation_id, payload=changed
-        )
-        soon(tell_change(context, actor.account_id, conversation_id, entry))
-    return changed
+        await context.publisher.publish(changed)
+        soon(publish_change(context, actor.account_id, conversation_id, entry))
+    return changed.payload()
 
 
 async def assign_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    """Also to whom it is assigned already: it is logged and told again."""
+    """Assign a conversation, also to the agent who has it already: that is logged and published again."""
     actor, conversation_id = session.who, payload["conversationId"]
     agent_id, team_id = payload["agentId"], payload["teamId"]
     async with context.database.account(actor.account_id) as tx:
@@ -110,21 +116,17 @@ async def assign_conversation(context: ServerContext, session: ClientSession, pa
             tx, actor=actor, conversation_id=conversation_id, agent_id=agent_id, team_id=team_id
         )
         entry = await outbox.add_change(tx, conversation_id)
-    assigned = {
-        "conversationId": str(conversation_id),
-        "assignedTo": str(agent_id),
-        "assignedBy": str(actor.id),
-        "timestamp": wire_time(at),
-    } | ({"assignedTeam": str(team_id)} if team_id else {})
-    await context.broadcast.assigned(
+    assigned = ConversationAssigned(
         account_id=actor.account_id,
         conversation_id=conversation_id,
-        agent_id=agent_id,
-        team_id=team_id,
-        payload=assigned,
+        timestamp=at,
+        assigned_to=agent_id,
+        assigned_team=team_id,
+        assigned_by=actor.id,
     )
-    soon(tell_change(context, actor.account_id, conversation_id, entry))
-    return assigned
+    await context.publisher.publish(assigned)
+    soon(publish_change(context, actor.account_id, conversation_id, entry))
+    return assigned.payload()
 
 
 async def unassign_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
@@ -132,25 +134,22 @@ async def unassign_conversation(context: ServerContext, session: ClientSession, 
     async with context.database.account(actor.account_id) as tx:
         was = await conversations.unassign(tx, actor=actor, conversation_id=conversation_id, reason=payload["reason"])
         entry = await outbox.add_change(tx, conversation_id)
-    unassigned = {
-        "conversationId": str(conversation_id),
-        "unassignedFrom": str(was.agent_id),
-        "unassignedBy": str(actor.id),
-        "timestamp": wire_time(was.at),
-    } | _reason(payload)
-    await context.broadcast.unassigned(
+    unassigned = ConversationUnassigned(
         account_id=actor.account_id,
         conversation_id=conversation_id,
-        agent_id=was.agent_id,
+        timestamp=was.at,
+        unassigned_from=was.agent_id,
+        unassigned_by=actor.id,
+        reason=payload["reason"] or None,
         team_id=was.team_id,
-        payload=unassigned,
     )
-    soon(tell_change(context, actor.account_id, conversation_id, entry))
-    return unassigned
+    await context.publisher.publish(unassigned)
+    soon(publish_change(context, actor.account_id, conversation_id, entry))
+    return unassigned.payload()
 
 
 async def correct_classification(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    """A priority is the conversation's from now on."""
+    """Correct the category or the priority of a message. A priority becomes that of the conversation."""
     actor, conversation_id, priority = session.who, payload["conversationId"], payload["priority"]
     entry: UUID | None = None
     async with context.database.account(actor.account_id) as tx:
@@ -166,17 +165,16 @@ async def correct_classification(context: ServerContext, session: ClientSession,
             tx, actor=actor, conversation_id=conversation_id, priority=priority
         ):
             entry = await outbox.add_change(tx, conversation_id)
-    corrected = {
-        "conversationId": str(conversation_id),
-        "messageId": str(payload["messageId"]),
-        "correctedBy": str(actor.id),
-        "timestamp": wire_time(at),
-    } | {name: payload[name] for name in ("category", "priority") if payload[name] is not None}
-    await context.broadcast.classification_corrected(account_id=actor.account_id, payload=corrected)
+    corrected = ClassificationCorrected(
+        account_id=actor.account_id,
+        conversation_id=conversation_id,
+        timestamp=at,
+        message_id=payload["messageId"],
+        corrected_by=actor.id,
+        category=payload["category"],
+        priority=priority,
+    )
+    await context.publisher.publish(corrected)
     if entry is not None:
-        soon(tell_change(context, actor.account_id, conversation_id, entry))
-    return corrected
-
-
-def _reason(payload: Payload) -> Payload:
-    return {"reason": payload["reason"]} if payload["reason"] else {}
+        soon(publish_change(context, actor.account_id, conversation_id, entry))
+    return corrected.payload()

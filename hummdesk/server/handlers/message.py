@@ -1,4 +1,4 @@
-"""Messages: sent, read, looked up, caught up with."""
+"""Messages: send, mark as read, page through, synchronize."""
 
 from typing import Any
 from uuid import UUID
@@ -6,7 +6,9 @@ from uuid import UUID
 from hummdesk.core.errors import Forbidden, NotFound
 from hummdesk.core.metrics import MESSAGES
 from hummdesk.core.models import Person
-from hummdesk.publish.run_events import announce_message
+from hummdesk.publish.events.conversations import ConversationCreated
+from hummdesk.publish.events.messages import MessageSent
+from hummdesk.publish.outbox import message_events
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers.read_receipts import mark_read
 from hummdesk.server.sockets import ClientSession
@@ -32,26 +34,22 @@ async def send_message(context: ServerContext, session: ClientSession, payload: 
         based_on_seq=payload["basedOnSeq"],
     )
     sent = await context.writer.send(sender=sender, message=new)
-    await announce(context, sender, sent)
+    await _publish(context, sender, sent)
     await context.typing.stop(session, new.conversation_id)
-    receipt = sent.message.receipt()
-    context.sockets.send(session, "message_sent", receipt)
+    receipt = MessageSent(message=sent.message).payload()
+    context.sockets.send(session, MessageSent.event_name, receipt)
     return receipt
 
 
-async def announce(context: ServerContext, sender: Person, sent: Sent) -> None:
-    """Tell everybody of a message that has just been committed. A repeat has been told, or the relay will tell it."""
+async def _publish(context: ServerContext, sender: Person, sent: Sent) -> None:
+    """Publish a message that was just committed. A repeat was published before, or the relay publishes it."""
     if not sent.created:
         return
     MESSAGES.labels(sent.message.sender_type).inc()
-    await announce_message(
-        context.broadcast,
-        sender.account_id,
-        sent.message,
-        follows_closely=sent.follows_closely,
-        reopened_from=sent.reopened_from,
-        entry=sent.message.id,
+    events = message_events(
+        sender.account_id, sent.message, follows_closely=sent.follows_closely, reopened_from=sent.reopened_from
     )
+    await context.publisher.publish(*events, receipt=context.receipts.pending(sender.account_id, sent.message.id))
 
 
 async def message_read(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
@@ -117,14 +115,15 @@ async def start_conversation(context: ServerContext, session: ClientSession, pay
         conversation = await conversations.get(tx, viewer=contact, conversation_id=conversation_id)
         as_staff = await conversations.as_staff(tx, conversation_id=conversation_id)
     if created:
-        await context.broadcast.conversation_created(as_staff, entry=conversation_id)
+        receipt = context.receipts.pending(contact.account_id, conversation_id)
+        await context.publisher.publish(ConversationCreated.of(as_staff), receipt=receipt)
     if sent is not None:
-        await announce(context, contact, sent)
+        await _publish(context, contact, sent)
     context.sockets.join_conversation(session, contact, conversation_id)
     context.departures.keep(session)
     answer: Payload = {"conversation": conversation.wire()}
     if sent is not None:
-        context.sockets.send(session, "message_sent", sent.message.receipt())
+        context.sockets.send(session, MessageSent.event_name, sent.message.receipt())
         answer["message"] = sent.message.wire()
     return answer
 

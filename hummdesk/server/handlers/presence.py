@@ -1,9 +1,10 @@
-"""Who is there, who is typing."""
+"""The presence of agents, the teams, and typing."""
 
 from hummdesk.bus.presence import Status
 from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Forbidden
 from hummdesk.core.models import Person
+from hummdesk.publish.events.presence import AgentStatusChanged
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import people, teams
@@ -15,57 +16,26 @@ async def agent_online(context: ServerContext, session: ClientSession, _: Payloa
 
 
 async def agent_offline(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
-    """Offline by hand: until `agent_online` or a new session."""
+    """Go offline by hand, until `agent_online` or a new session."""
     await _change(context, session.who, "offline")
     return {}
+
+
+async def _change(context: ServerContext, agent: Person, status: Status) -> None:
+    before = await context.presence.change(agent.account_id, agent.id, status)
+    changes = [AgentStatusChanged.of(agent, old=before, new=status)] if before != status else []
+    await context.presence_publisher.publish(agent, status, *changes)
 
 
 async def set_agent_status(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     agent, status = session.who, payload["status"]
     before = await context.presence.change(agent.account_id, agent.id, status)
+    changed = AgentStatusChanged.of(agent, old=before, new=status)
     if (before == "offline") != (status == "offline"):
-        await _announce(context, agent, status)
-    told = await context.broadcast.agent_status_changed(agent=agent, old=before, new=status)
-    await _settle(context, agent, status)
-    return told
-
-
-async def _change(context: ServerContext, agent: Person, status: Status) -> None:
-    before = await context.presence.change(agent.account_id, agent.id, status)
-    await _announce(context, agent, status)
-    if before != status:
-        await context.broadcast.agent_status_changed(agent=agent, old=before, new=status)
-    await _settle(context, agent, status)
-
-
-async def _announce(context: ServerContext, agent: Person, status: Status) -> None:
-    if status == "offline":
-        await _gone(context, agent)
+        await context.presence_publisher.publish(agent, status, changed)
     else:
-        await context.broadcast.presence("agent_online", agent=agent, status=status)
-
-
-async def tell(context: ServerContext, agent: Person, status: Status) -> None:
-    """Tell that an agent has come or gone, or has another status."""
-    await _announce(context, agent, status)
-    await _settle(context, agent, status)
-
-
-async def _settle(context: ServerContext, agent: Person, status: Status) -> None:
-    """This has been told. Tell how it stands until what was told last is that.
-
-    Two processes may tell in another order than they brought it about; whoever tells of the older one last finds out.
-    """
-    while (stands := await context.presence.told(agent.account_id, agent.id)) != status:
-        status = stands
-        await _announce(context, agent, status)
-
-
-async def _gone(context: ServerContext, agent: Person) -> None:
-    """Note when an agent was last seen, and tell the account."""
-    async with context.database.account(agent.account_id) as tx:
-        seen_at = await people.seen(tx, user_id=agent.id)
-    await context.broadcast.presence("agent_offline", agent=agent, status="offline", last_seen_at=wire_time(seen_at))
+        await context.presence_publisher.confirm(agent, status, changed)
+    return changed.payload()
 
 
 async def get_presence(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
@@ -106,6 +76,6 @@ async def typing_stop(context: ServerContext, session: ClientSession, payload: P
 
 
 def _require_joined(session: ClientSession, payload: Payload) -> None:
-    """A conversation that was not joined is not looked up: that it is foreign or absent is not told."""
+    """Refuse without a query, so that the answer does not show whether the conversation exists."""
     if payload["conversationId"] not in session.joined:
         raise Forbidden("Join the conversation first")

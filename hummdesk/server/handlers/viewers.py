@@ -1,4 +1,4 @@
-"""Who of staff is looking at a conversation, told to the others of staff who do."""
+"""The staff who are looking at a conversation, published to those who have joined it."""
 
 import logging
 from collections.abc import Set
@@ -6,41 +6,43 @@ from uuid import UUID
 
 from hummdesk.bus.viewers import View, Viewers
 from hummdesk.core.errors import Unavailable
+from hummdesk.publish.events.presence import ConversationViewers, Viewer
 from hummdesk.server.context import ServerContext
 from hummdesk.server.sockets import ClientSession
 
 log = logging.getLogger(__name__)
 
 
-async def begin(context: ServerContext, session: ClientSession, conversation_id: UUID) -> list[dict[str, str]]:
-    """Somebody of staff has joined a conversation; who looks at it now. Nobody, when Redis cannot tell."""
+async def begin(context: ServerContext, session: ClientSession, conversation_id: UUID) -> list[Viewer]:
+    """Add a socket of staff to the viewers of a conversation, and return them; none while Redis is away."""
     try:
         found = await context.viewers.enter(_views(session, {conversation_id}))
     except Unavailable:
-        log.warning("viewers wait for Redis")  # the next renewal makes the lease
+        log.warning("viewers.lease_failed")  # the next renewal makes the lease
         return []
-    await _tell(context, found)
-    return found[0].wire() if found else []
+    await _publish(context, found)
+    return ConversationViewers.of(found[0]).viewers if found else []
 
 
 async def end(context: ServerContext, session: ClientSession, conversation_ids: Set[UUID]) -> None:
-    """A socket has left conversations, or goes."""
+    """Remove a socket from the viewers of conversations that it has joined."""
     try:
-        await _tell(context, await context.viewers.leave(_views(session, conversation_ids & session.joined)))
+        await _publish(context, await context.viewers.leave(_views(session, conversation_ids & session.joined)))
     except Unavailable:
-        log.warning("viewers wait for Redis")  # the leases run out
+        log.warning("viewers.release_failed")  # the leases run out
 
 
 async def renew(context: ServerContext) -> None:
-    """Prolong what this node's sockets look at, and tell of those whose node has died. Raises Unavailable."""
+    """Renew the leases of this process, and publish the viewers where those of a dead process ended.
+
+    Raises Unavailable.
+    """
     views = [view for session in context.sockets.sessions.values() for view in _views(session, session.joined)]
-    await _tell(context, await context.viewers.renew(views))
+    await _publish(context, await context.viewers.renew(views))
 
 
-async def _tell(context: ServerContext, found: list[Viewers]) -> None:
-    for viewers in found:
-        if viewers.changed:
-            await context.broadcast.conversation_viewers(viewers)
+async def _publish(context: ServerContext, found: list[Viewers]) -> None:
+    await context.publisher.publish(*(ConversationViewers.of(viewers) for viewers in found if viewers.changed))
 
 
 def _views(session: ClientSession, conversation_ids: Set[UUID]) -> list[View]:

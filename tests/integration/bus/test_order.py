@@ -38,7 +38,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def publish(line: Line, emitter: StreamWriter, *seqs: int) -> None:
     for seq in seqs:
-        await emitter.emit(line.message(seq))
+        emitter.emit(line.message(seq))
 
 
 @pytest.mark.usefixtures("patient")
@@ -58,7 +58,7 @@ async def test_ten_processes_at_once(line: Line) -> None:
     async def send(seqs: list[int]) -> None:
         async with line.emitting() as emitter:
             for seq in seqs:
-                await emitter.emit(line.message(seq))
+                emitter.emit(line.message(seq))
                 await asyncio.sleep(0)
             assert await emitter.settle(timeout=15)
 
@@ -77,7 +77,7 @@ async def test_a_repeat_is_left_out(line: Line, emitter: StreamWriter) -> None:
 
 async def test_a_conversation_that_is_not_known_goes_on_where_it_is(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard:
-        await emitter.emit(line.message(41, closely=False))
+        emitter.emit(line.message(41, closely=False))
         await publish(line, emitter, 42)
         await heard.reaches(41, 42)
 
@@ -158,6 +158,6 @@ async def test_other_conversations_and_events_do_not_wait(line: Line, emitter: S
     other = Line(line.redis_url, account_id=line.account_id)
     async with line.reading() as heard:
         await publish(line, emitter, 5)
-        await emitter.emit(other.message(1))
-        await emitter.emit(line.number(100))
+        emitter.emit(other.message(1))
+        emitter.emit(line.number(100))
         await heard.reaches(1, 100)

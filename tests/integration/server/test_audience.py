@@ -4,7 +4,7 @@ Generated from the tables in hummdesk/contract/table.py: an event without an exa
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,17 +13,41 @@ import pytest
 
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.viewers import Viewers
-from hummdesk.contract.table import EVENTS, REQUESTS, Listener
+from hummdesk.contract.table import REQUESTS
 from hummdesk.core import background
-from hummdesk.core.clock import now
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish import rooms
-from hummdesk.publish.broadcast import BroadcastService
+from hummdesk.publish.audience import Recipient
+from hummdesk.publish.events import EVENTS, Event
+from hummdesk.publish.events.ai import (
+    AIClassification,
+    AIDraft,
+    AIError,
+    AIProcessingCompleted,
+    AIProcessingStarted,
+    ClassificationCorrected,
+)
+from hummdesk.publish.events.conversations import (
+    ConversationAssigned,
+    ConversationCreated,
+    ConversationStatusChanged,
+    ConversationUnassigned,
+    ConversationUpdated,
+)
+from hummdesk.publish.events.messages import MessageRead, NewMessage
+from hummdesk.publish.events.presence import (
+    AgentOffline,
+    AgentOnline,
+    AgentStatusChanged,
+    ConversationViewers,
+    TypingStart,
+    TypingStop,
+)
 from hummdesk.server.node import SWEEP_SECONDS, Node
 from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account, Client
 
-PEOPLE: dict[str, frozenset[Listener]] = {
+PEOPLE: dict[str, frozenset[Recipient]] = {
     "viewer": frozenset({"account staff"}),
     "colleague": frozenset({"account staff", "joined staff", "team"}),
     "agent": frozenset({"account staff", "assignee", "team"}),
@@ -33,8 +57,7 @@ PEOPLE: dict[str, frozenset[Listener]] = {
 """Who listens in the account, and as what; nobody of the foreign account may hear anything."""
 
 JOINED = ("colleague", "customer")
-SOCKET_EVENTS = {name for name, event in EVENTS.items() if event.heard_by == {"socket"}}
-STAFF_ONLY_FIELDS = {"reason"}
+STAFF_ONLY_FIELDS = {key for event in EVENTS.values() if issubclass(event, Event) for key in event.staff_only}
 
 
 @dataclass
@@ -53,7 +76,7 @@ class Audience:
         listening = [(self.account, self.here), (self.foreign, self.there)]
         for account, clients in listening:
             everybody = tuple(rooms.person(account.people[name].id) for name in clients)
-            await self.node.emitter.emit(Envelope(account_id=account.id, event="marker", data={}, rooms=everybody))
+            self.node.emitter.emit(Envelope(account_id=account.id, event="marker", data={}, rooms=everybody))
         for client in (*self.here.values(), *self.there.values()):
             await client.hears("marker")
 
@@ -181,7 +204,7 @@ async def test_requests_reach_only_their_audience(audience: Audience, event: str
     for person, client in audience.here.items():
         kinds = PEOPLE[person]
         for heard, payload in client.heard:
-            assert EVENTS[heard].heard_by & kinds, f"{person} heard {heard}"
+            assert EVENTS[heard].recipients & kinds, f"{person} heard {heard}"
             assert not (person in ("customer", "stranger") and STAFF_ONLY_FIELDS & set(payload))
     for person, client in audience.there.items():
         foreign = [payload for _, payload in client.heard if payload.get("accountId") != str(audience.foreign.id)]
@@ -249,99 +272,92 @@ def a_conversation(account: Account) -> Conversation:
     )
 
 
-Tell = Callable[[BroadcastService, Account], Awaitable[object]]
+def parts(account: Account) -> dict[str, Any]:
+    """Of an event about a message."""
+    return {"account_id": account.id, "conversation_id": account.conversation, "message_id": new_id()}
 
 
-def run(account: Account) -> dict[str, Any]:
-    about = {"account_id": account.id, "conversation_id": account.conversation, "message_id": new_id()}
-    return about | {"kind": "draft", "run_id": new_id()}
+def of_conversation(account: Account) -> dict[str, Any]:
+    return {"account_id": account.id, "conversation_id": account.conversation}
 
 
-def run_without_kind(account: Account) -> dict[str, Any]:
-    return {key: value for key, value in run(account).items() if key not in ("kind", "run_id")}
+def of_run(account: Account) -> dict[str, Any]:
+    return parts(account) | {"processing_type": "draft", "run_id": new_id()}
 
 
-def parties(account: Account) -> dict[str, Any]:
-    about = {"account_id": account.id, "conversation_id": account.conversation, "team_id": account.team}
-    return about | {"agent_id": account.people["agent"].id}
-
-
-def change(account: Account, **fields: str) -> dict[str, Any]:
-    return {"conversationId": str(account.conversation), "timestamp": now()} | fields
-
-
-def correction(account: Account) -> dict[str, Any]:
-    about = {"conversationId": str(account.conversation), "messageId": str(new_id()), "category": "sales"}
-    return about | {"correctedBy": str(account.people["agent"].id), "timestamp": now()}
-
-
-TOLD: dict[str, Tell] = {
-    "new_message": lambda b, a: b.new_message(account_id=a.id, message=a_message(a), follows_closely=False),
-    "message_read": lambda b, a: b.message_read(
-        conversation_id=a.conversation, message_id=new_id(), seq=1, reader=a.people["admin"], at=now()
-    ),
-    "typing_start": lambda b, a: b.typing("typing_start", conversation_id=a.conversation, typist=a.people["admin"]),
-    "typing_stop": lambda b, a: b.typing("typing_stop", conversation_id=a.conversation, typist=a.people["admin"]),
-    "agent_online": lambda b, a: b.presence("agent_online", agent=a.people["admin"], status="online"),
-    "agent_offline": lambda b, a: b.presence("agent_offline", agent=a.people["admin"], status="offline"),
-    "agent_status_changed": lambda b, a: b.agent_status_changed(agent=a.people["admin"], old="online", new="busy"),
-    "conversation_viewers": lambda b, a: b.conversation_viewers(
+EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
+    NewMessage: lambda a: NewMessage(account_id=a.id, message=a_message(a)),
+    MessageRead: lambda a: MessageRead(**parts(a), seq=1, read_by=a.people["admin"].id, read_by_type="agent"),
+    TypingStart: lambda a: TypingStart.of(a.people["admin"], a.conversation),
+    TypingStop: lambda a: TypingStop.of(a.people["admin"], a.conversation),
+    AgentOnline: lambda a: AgentOnline.of(a.people["admin"], "online"),
+    AgentOffline: lambda a: AgentOffline.of(a.people["admin"], "offline"),
+    AgentStatusChanged: lambda a: AgentStatusChanged.of(a.people["admin"], old="online", new="busy"),
+    ConversationViewers: lambda a: ConversationViewers.of(
         Viewers(a.id, a.conversation, {a.people["agent"].id: "Agent"}, changed=True)
     ),
-    "conversation_created": lambda b, a: b.conversation_created(a_conversation(a)),
-    "conversation_updated": lambda b, a: b.conversation_updated(a_conversation(a)),
-    "conversation_status_changed": lambda b, a: b.status_changed(
-        account_id=a.id,
-        conversation_id=a.conversation,
-        payload=change(a, oldStatus="open", newStatus="closed", changedBy=str(a.people["admin"].id), reason="secret"),
+    ConversationCreated: lambda a: ConversationCreated.of(a_conversation(a)),
+    ConversationUpdated: lambda a: ConversationUpdated.of(a_conversation(a)),
+    ConversationStatusChanged: lambda a: ConversationStatusChanged(
+        **of_conversation(a),
+        old_status="open",
+        new_status="closed",
+        changed_by=a.people["admin"].id,
+        reason="secret",
     ),
-    "conversation_assigned": lambda b, a: b.assigned(
-        **parties(a),
-        payload=change(a, assignedTo=str(a.people["agent"].id), assignedBy=str(a.people["admin"].id)),
+    ConversationAssigned: lambda a: ConversationAssigned(
+        **of_conversation(a),
+        assigned_to=a.people["agent"].id,
+        assigned_team=a.team,
+        assigned_by=a.people["admin"].id,
     ),
-    "conversation_unassigned": lambda b, a: b.unassigned(
-        **parties(a),
-        payload=change(
-            a, unassignedFrom=str(a.people["agent"].id), unassignedBy=str(a.people["admin"].id), reason="secret"
-        ),
+    ConversationUnassigned: lambda a: ConversationUnassigned(
+        **of_conversation(a),
+        unassigned_from=a.people["agent"].id,
+        unassigned_by=a.people["admin"].id,
+        reason="secret",
+        team_id=a.team,
     ),
-    "ai_processing_started": lambda b, a: b.ai_processing_started(**run(a)),
-    "ai_processing_completed": lambda b, a: b.ai_processing_completed(**run(a), outcome="done", processing_ms=1),
-    "ai_classification": lambda b, a: b.ai_classification(
-        **run_without_kind(a), classification=CLASSIFICATION, confidence=1.0, processing_ms=1, provider="embedded"
+    AIProcessingStarted: lambda a: AIProcessingStarted(**of_run(a)),
+    AIProcessingCompleted: lambda a: AIProcessingCompleted(**of_run(a), outcome="done", processing_time=1),
+    AIClassification: lambda a: AIClassification(
+        **parts(a), classification=CLASSIFICATION, confidence=1.0, processing_time=1, provider="embedded"
     ),
-    "ai_draft": lambda b, a: b.ai_draft(
-        **run_without_kind(a),
+    AIDraft: lambda a: AIDraft(
+        **parts(a),
         assigned_to=a.people["agent"].id,
         draft=DRAFT,
         confidence=1.0,
-        reasoning=None,
         sources=[],
         citations=[],
         based_on_seq=1,
         provider="embedded",
     ),
-    "ai_error": lambda b, a: b.ai_error(**run(a), error="It failed"),
-    "classification_corrected": lambda b, a: b.classification_corrected(account_id=a.id, payload=correction(a)),
+    AIError: lambda a: AIError(**of_run(a), error="It failed"),
+    ClassificationCorrected: lambda a: ClassificationCorrected(
+        **parts(a), corrected_by=a.people["agent"].id, category="sales"
+    ),
 }
 
 
-@pytest.mark.parametrize("event", sorted(set(EVENTS) - SOCKET_EVENTS))
-async def test_an_event_is_heard_once_by_all_its_audience(audience: Audience, event: str) -> None:
+def test_every_event_that_is_published_has_an_example() -> None:
+    assert set(EXAMPLES) == {event for event in EVENTS.values() if issubclass(event, Event)}
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.event_name)
+async def test_published_event_reaches_each_recipient_once(audience: Audience, event: type[Event]) -> None:
     await audience.begin()
-    await TOLD[event](audience.node.context.broadcast, audience.account)
+    await audience.node.context.publisher.publish(EXAMPLES[event](audience.account))
     await audience.settled()
     for person, client in audience.here.items():
-        assert client.names() == ([event] if EVENTS[event].heard_by & PEOPLE[person] else []), person
+        assert client.names() == ([event.event_name] if event.recipients & PEOPLE[person] else []), person
         assert person not in ("customer", "stranger") or not any("reason" in payload for _, payload in client.heard)
     assert not any(client.heard for client in audience.there.values())
 
 
-async def test_a_note_is_heard_by_staff_only(audience: Audience) -> None:
+async def test_private_message_reaches_staff_only(audience: Audience) -> None:
     await audience.begin()
     note = a_message(audience.account, private=True)
-    await audience.node.context.broadcast.new_message(
-        account_id=audience.account.id, message=note, follows_closely=False
-    )
+    await audience.node.context.publisher.publish(NewMessage(account_id=audience.account.id, message=note))
     await audience.settled()
     assert [person for person, client in audience.here.items() if client.heard] == ["viewer", "colleague", "agent"]

@@ -188,7 +188,7 @@ async def test_an_offset_within_an_entry(account: Account, clients: Front, node:
     connection = await clients.connect(account.url, account.token("colleague"))
     await connection.hears("authenticated")
     for number in range(3):
-        await node.context.broadcast.to_account(account.id, f"number_{number}", {})
+        await node.context.broadcast.broadcast_to_account(account.id, f"number_{number}", {})
     await connection.hears("number_2")
     connection.cut()
     entry = connection.offset
@@ -222,7 +222,7 @@ async def test_events_that_come_while_it_comes_back_come_once(
 
     async def publish() -> None:
         while going:
-            await node.context.broadcast.to_account(account.id, "number", {"number": next(numbers)})
+            await node.context.broadcast.broadcast_to_account(account.id, "number", {"number": next(numbers)})
             await asyncio.sleep(0.001)
 
     publishing = asyncio.create_task(publish())
@@ -239,7 +239,7 @@ async def test_events_that_come_while_it_comes_back_come_once(
         recovered += connection.sid == lost.sid
     going = False
     await publishing
-    await node.context.broadcast.to_account(account.id, "number", {"number": -1})
+    await node.context.broadcast.broadcast_to_account(account.id, "number", {"number": -1})
     await connection.hears("number", number=-1)
     heard += numbers_of(connection)
     assert recovered == 30

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from hummdesk.bus.shards import shard_of
 from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.core.config import Settings
+from hummdesk.publish.events.presence import AgentStatusChanged
 from hummdesk.server.handlers import recovery
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account, Client
@@ -115,7 +116,7 @@ async def test_who_missed_too_much_begins_anew(
     await connection.hears("authenticated")
     connection.cut()
     for number in range(3):
-        await node.context.broadcast.to_account(account.id, "number", {"number": number})
+        await node.context.broadcast.broadcast_to_account(account.id, "number", {"number": number})
     await sender.hears("number", number=2)
     again = await clients.back(account.url, account.token("colleague"), connection)
     assert again.sid != connection.sid
@@ -162,7 +163,8 @@ async def test_who_is_told_of_a_loss_hears_no_event_that_came_after_it(
     connection = await clients.connect(account.url, account.token("agent"))
     await connection.hears("authenticated")
     node.reader._readers[shard_of(account.id)].position = "0-1"  # what Redis has next does not follow this
-    await node.context.broadcast.agent_status_changed(agent=account.people["colleague"], old="online", new="away")
+    changed = AgentStatusChanged.of(account.people["colleague"], old="online", new="away")
+    await node.context.publisher.publish(changed)
     assert (await connection.hears("disconnect_reason"))["code"] == "RESYNC"
     await connection.ends()
     assert "agent_status_changed" not in [event for event, _ in connection.heard]

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from bench.sockets import KEY, UPGRADE, masked
-from hummdesk.publish.broadcast import BroadcastService, from_settings
+from hummdesk.publish.broadcast import BroadcastService, open_broadcast_service
 from tests.integration.server.accounts import Account
 from tests.system.chaos.client import LOSS
 from tests.system.chaos.deployment import Arena, is_ready
@@ -79,7 +79,7 @@ def p99(talk: Load, *, since: float) -> float:
 
 @asynccontextmanager
 async def publishing(desk: Arena) -> AsyncIterator[BroadcastService]:
-    async with from_settings(desk.settings) as broadcast:
+    async with open_broadcast_service(desk.settings) as broadcast:
         yield broadcast
 
 
@@ -118,7 +118,7 @@ async def flooding(broadcast: BroadcastService, account: Account) -> AsyncIterat
 
     async def flood() -> None:
         while True:
-            await broadcast.to_account(account.id, "conversation_updated", {"padding": "x" * 60_000})
+            await broadcast.broadcast_to_account(account.id, "conversation_updated", {"padding": "x" * 60_000})
             await asyncio.sleep(0.05)
 
     task = asyncio.create_task(flood())
@@ -171,7 +171,7 @@ async def test_connections_that_are_cut_while_they_are_made(desk: Arena) -> None
         await asyncio.sleep(settings.presence_grace_seconds + settings.ping_interval_seconds + 1)
         found.measure("sockets left", await sockets_of(desk) - before)
         async with publishing(desk) as broadcast:
-            found.measure("agents left online", len(await broadcast.online_agents(account.id)))
+            found.measure("agents left online", len(await broadcast.get_online_agents(account.id)))
 
 
 async def test_rubbish(desk: Arena) -> None:

@@ -53,8 +53,8 @@ class FakeDatabase:
         self.log.append(f"mark {len(keys)}")
         return len(keys)
 
-    async def announce(self, broadcast: None, published: Sequence[tuple[EndedRun, Any]]) -> None:
-        self.log.append(f"publish {len(published)}")
+    async def publish(self, *events: object) -> None:
+        self.log.append(f"publish {len(events)}")
 
 
 def ended(result: AttemptResult) -> EndedRun:
@@ -77,7 +77,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> FakeDatabase:
     database = FakeDatabase()
     monkeypatch.setattr(runs, "settle", database.settle)
     monkeypatch.setattr(runs, "mark_published", database.mark_published)
-    monkeypatch.setattr(settlement, "announce", database.announce)
+    monkeypatch.setattr(settlement, "events_of", lambda run, result: [run])
     monkeypatch.setattr(database_retry, "RETRY_SECONDS", 0.0)
     return database
 
@@ -85,7 +85,8 @@ def database(monkeypatch: pytest.MonkeyPatch) -> FakeDatabase:
 @pytest.fixture
 def worker(database: FakeDatabase) -> WorkerContext:
     providers = SimpleNamespace(name_for=lambda run: "embedded")
-    fakes = SimpleNamespace(settings=SETTINGS, database=database, broadcast=None, providers=providers)
+    broadcast = SimpleNamespace(publisher=database)
+    fakes = SimpleNamespace(settings=SETTINGS, database=database, broadcast=broadcast, providers=providers)
     return cast(WorkerContext, fakes)
 
 
