@@ -26,7 +26,7 @@ def load(settings: Settings) -> None:
     """Read now what the first answers would, which takes seconds: processes that are forked afterwards share it."""
     provider("embedded")
     for name in settings.providers[1:]:
-        importlib.import_module(f"hummdesk.ai.{name}")
+        importlib.import_module(f"hummdesk.ai.external.{name}")
 
 
 @asynccontextmanager
