@@ -2,80 +2,113 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/ready
+RUN := $(VENV)/ready-run
+DEV := $(VENV)/ready-dev
 NODE := $(BIN)/python -m hummdesk.dev.nodejs
 PAGES := hummdesk/web/built
 SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name '*.tsbuildinfo' \) -prune -o -type f -print)
+# Tests of the unit level need neither pages nor programs of the system.
+LEVELS := $(filter tests/%,$(ARGS))
+NEEDED := $(if $(LEVELS),$(if $(filter-out tests/unit%,$(LEVELS)),web programs),web programs)
 
-help: ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' Makefile | expand -t 22
 
-run: $(READY) web ## the whole desk, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
+run: $(RUN) web ## run everything on this machine, with demo data, until Ctrl-C (ARGS="--port 5001 --home DIR")
 	@exec $(BIN)/python -m hummdesk up $(ARGS)
 
-test: $(READY) web haproxy chromium prometheus ## every test (ARGS="tests/system/dev -k token -n 0" for some)
+dev: $(RUN) web ## the same, restarted whenever a source file changes
+	@exec $(BIN)/python -m hummdesk up --reload $(ARGS)
+
+test: $(DEV) $(NEEDED) ## run the tests (ARGS="tests/unit" for some; INSTALL=1 installs missing system packages)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
-coverage: ## every test, and which lines they reach in all processes, which takes twice the processor's time
+test-systems: $(DEV) web servers ## run the tests with other servers: haproxy, the system's redis-server
+	@$(BIN)/python -m pytest -m systems --durations 10 $(ARGS)
+
+# Name of a program of the system, its package, and the tests that are skipped without it.
+define program
+	@command -v $(1) >/dev/null || if [ "$(INSTALL)" = 1 ]; \
+		then { apt-get -qq update; apt-get -qq install -y --no-install-recommends $(2); } >/dev/null; \
+		else echo "$(1) is not installed: $(3) are skipped (INSTALL=1 installs $(2) with apt-get)"; fi
+endef
+
+programs:
+	$(call program,chromium,chromium,the tests of the pages in a browser)
+	$(call program,promtool,prometheus,the tests of deploy/prometheus)
+
+servers:
+	$(call program,haproxy,haproxy,the tests of deploy/haproxy.cfg)
+	$(call program,redis-server,redis-server,the tests of the Redis of the system)
+
+coverage: ## run the tests and report the lines that they reach, which takes twice the CPU time
 	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term $(ARGS)"
 
-haproxy: # for the test of deploy/haproxy.cfg, which says so if it is skipped
-	@command -v haproxy >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
-		|| { apt-get -qq update; apt-get -qq install -y haproxy; } >/dev/null 2>&1 || true
-
-chromium: # for the tests of the pages in a browser, which say so if they are skipped, and fail in CI
-	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
-		|| { apt-get -qq update; apt-get -qq install -y chromium; } >/dev/null 2>&1 || true
-
-prometheus: # its promtool, for the tests of deploy/prometheus/, which say so if they are skipped
-	@command -v promtool >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
-		|| { apt-get -qq update; apt-get -qq install -y --no-install-recommends prometheus; } >/dev/null 2>&1 || true
-
-chaos: $(READY) ## every fault of the catalogue, at its full size, in 20 minutes (ARGS="-k redis" for some)
+chaos: $(DEV) ## run the fault tests at full size, about 20 minutes (ARGS="-k redis" for some)
 	@CHAOS=full $(BIN)/python -m pytest tests/system/chaos $(ARGS)
 
-web: $(READY) $(PAGES) ## the pages, built from web/ into hummdesk/web/
+web: $(RUN) $(PAGES) ## build the pages from web/ into hummdesk/web/
 
-check: $(READY) ## ruff, mypy, import-linter; TypeScript and Biome
+check: $(DEV) node ## run ruff, mypy and import-linter, TypeScript and Biome
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(NODE) web check
 
-bench: $(READY) ## what it costs, beside Node.js, Bun, nats, nginx and C (ARGS="P1 P2 --peers node")
+bench: $(DEV) node ## measure the server, beside Node.js, Bun, nats, nginx and C (ARGS="P1 P2 --peers node")
 	@exec $(BIN)/python -m bench $(ARGS)
 
-eval: $(READY) ## how good the embedded AI is, on held-back examples and on open data beside the clone
+eval: $(DEV) ## evaluate the embedded AI on held-back examples and on open data beside the clone
 	@exec $(BIN)/python -m tests.ai.evaluate
 
-fit: $(READY) ## fit the embedded AI to training/examples again
+fit: $(DEV) ## fit the embedded AI to training/examples
 	@$(BIN)/python -m training.fitting
 
-lock: $(READY) ## compile the requirements from pyproject.toml (ARGS=--upgrade for newer ones)
-	@$(LOCK) --output-file requirements.txt --extra all $(ARGS)
-	@$(LOCK) --output-file requirements-run.txt --extra up --constraint requirements.txt $(ARGS)
-	@$(LOCK) --output-file requirements-dev.txt --extra dev --constraint requirements-run.txt $(ARGS)
+lock: $(DEV) ## compile the requirements from pyproject.toml (ARGS=--upgrade for newer ones)
+	@$(LOCK) --output-file requirements.txt pyproject.toml --extra all $(ARGS)
+	@$(LOCK) --output-file requirements-run.txt pyproject.toml --extra up --constraint requirements.txt $(ARGS)
+	@$(LOCK) --output-file requirements-pages.txt --group pages $(ARGS)
+	@$(LOCK) --output-file requirements-dev.txt pyproject.toml --extra up --group dev \
+		--constraint requirements-run.txt $(ARGS)
+
+wheel: $(DEV) web ## build dist/hummdesk-VERSION-py3-none-any.whl, with SQL and pages
+	@$(BIN)/python -m hatchling build -t wheel
 
 clean: ## remove .venv, the built pages and caches; the data of `make run` in .hummdesk stays
 	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		hummdesk/web web/client/dist web/node_modules web/tsconfig.tsbuildinfo
+		hummdesk/web dist web/client/dist web/node_modules web/tsconfig.tsbuildinfo
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-config --no-emit-index-url --custom-compile-command "make lock"
 
-$(PAGES): $(SOURCES) | $(READY)
+$(PAGES): $(SOURCES) | $(RUN) node
 	@echo "Building the pages ..."
 	@$(NODE) web build
 	@touch $(PAGES)
 
-$(READY): requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HummDesk needs Python 3.11 or later; name one: make PYTHON=python3.12")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
-	@touch $(READY)
+node: | $(RUN)
+	@$(NODE) --check || { echo "Installing Node.js into $(VENV) ..."; $(PIP) -r requirements-pages.txt; }
 
-.PHONY: help run test coverage chromium web chaos haproxy prometheus check bench eval fit lock clean
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+
+$(RUN): requirements-run.txt | $(BIN)/pip
+	@echo "Installing into $(VENV) ..."
+	@$(PIP) -r requirements-run.txt
+	@touch $(RUN)
+
+$(DEV): requirements-dev.txt | $(BIN)/pip
+	@echo "Installing into $(VENV), with the tools for development ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $(RUN) $(DEV)
+
+# The last file of a virtual environment: without it, the environment is incomplete and is made again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HummDesk needs Python 3.11 or later; name one: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+		|| { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+.PHONY: help run dev test test-systems programs servers node coverage web chaos check bench eval fit lock wheel clean
 .DEFAULT_GOAL := help

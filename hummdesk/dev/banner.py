@@ -1,4 +1,4 @@
-"""What `up` and `demo` tell the person at the terminal."""
+"""The texts that `up` and `demo` print."""
 
 import os
 import sys
@@ -7,16 +7,16 @@ from typing import Any
 
 from hummdesk.core.config import Settings
 
-ANYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
+WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
 
 
 def local(host: str) -> str:
-    """An address to reach from here what listens on `host`."""
-    return "127.0.0.1" if host in ANYWHERE else host
+    """Return an address at which this machine reaches a listener on `host`."""
+    return "127.0.0.1" if host in WILDCARDS else host
 
 
 def people(demo: dict[str, Any]) -> str:
-    """A line for each person of the demo data, by account."""
+    """Return a line for each user and customer of the demo data, by account."""
     lines = []
     for account in demo["accounts"]:
         lines.append(f"{account['name']} ({account['id']})")
@@ -30,7 +30,7 @@ def _line(role: str, person: dict[str, Any]) -> str:
 
 
 def banner(home: Path, settings: Settings, demo: dict[str, Any], *, seconds: float) -> str:
-    program = f"{_shown(Path(sys.executable))} -m hummdesk"
+    program = f"{_shown(Path(sys.executable))} -m hummdesk" if Path(sys.argv[0]).name != "hummdesk" else "hummdesk"
     celery = _shown(Path(sys.executable).with_name("celery"))
     chosen = "" if home == Path(".hummdesk").absolute() else f" --home {_shown(home)}"
     users = [user for account in demo["accounts"] for user in account["users"] if user["role"] == "agent"]
@@ -40,17 +40,17 @@ def banner(home: Path, settings: Settings, demo: dict[str, Any], *, seconds: flo
 {people(demo)}
 
 HummDesk is ready after {seconds:.1f} s: {address}
-Data and logs are in {_shown(home)}. Ctrl-C stops it; what was written stays.
+Data and logs are in {_shown(home)}. Ctrl-C stops HummDesk; the data is kept.
 
-Be an agent:      {program} token{chosen} --email {users[0]["email"]}
-Be a customer:    {program} token{chosen} --contact {customers[0]["email"]}
-Connect:          a Socket.IO client to {address} with auth: {{token}}; README.md has a first session
-See it work:      curl {address}/health/ready   curl {address}/metrics
+Agent console:    {address}/ (click a demo user to sign in)
+Customer widget:  {address}/demo/shop
+
+Agent token:      {program} token{chosen} --email {users[0]["email"]}
+Customer token:   {program} token{chosen} --contact {customers[0]["email"]}
+Socket.IO:        connect to {address} with auth: {{token}}
+Health, metrics:  curl {address}/health/ready   curl {address}/metrics
+Celery workers:   env $({program} env{chosen}) {celery} -A tasks.app flower --address=127.0.0.1
 Ask the AI:       echo "My parcel never arrived" | {program} ai classify
-Watch it work:    env $({program} env{chosen}) {celery} -A tasks.app flower --address=127.0.0.1
-
-Open in a browser: {address}/ is the agents' console; a click signs you in
-                  {address}/demo/shop is a shop with the customers' widget
 """
 
 

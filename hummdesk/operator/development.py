@@ -13,7 +13,8 @@ from hummdesk.operator.options import home_option, settings_of
 @home_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the web processes; 0 chooses a free one.  [5000]")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of web processes.")
-def up_command(home: Path, port: int | None, workers: int) -> None:
+@click.option("--reload", is_flag=True, help="Restart when a source file changes; for a checkout with `make dev`.")
+def up_command(home: Path, port: int | None, workers: int, reload: bool) -> None:
     """Run everything on this machine, with demo data, until Ctrl-C.
 
     It starts PostgreSQL and Redis unless DATABASE_URL (or DB_HOST) and REDIS_URL (or REDIS_HOST) name others.
@@ -21,7 +22,7 @@ def up_command(home: Path, port: int | None, workers: int) -> None:
     from hummdesk.dev.up import Up, run
 
     values = config.gather() | ({} if port is None else {"PORT": str(port)})
-    asyncio.run(run(Up(home=home, values=values, workers=workers, say=_say)))
+    asyncio.run(run(Up(home=home, values=values, workers=workers, say=_say, reload=reload)))
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""The proxy's configuration: held against what it stands before, and run where there is a haproxy on the PATH."""
+"""The configuration of HAProxy: consistent with the web processes, and run by a haproxy on the PATH."""
 
 import asyncio
 import http.client
@@ -23,10 +23,10 @@ from tests.system.js.serving import get, serving
 CONFIGURATION = (ROOT / "deploy/haproxy.cfg").read_text()
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 HAPROXY = shutil.which("haproxy")
-needs_haproxy = pytest.mark.skipif(HAPROXY is None, reason="no haproxy on the PATH")
+needs_haproxy = pytest.mark.skipif(HAPROXY is None, reason="haproxy is not on the PATH")
 
 
-def test_a_silent_connection_outlives_its_heartbeat() -> None:
+def test_proxy_timeouts_exceed_the_heartbeat() -> None:
     heartbeat = Settings.ping_interval_seconds + Settings.ping_timeout_seconds
     for side in ("client", "server", "tunnel"):
         found = re.search(rf"timeout {side} (\d+)s$", CONFIGURATION, re.MULTILINE)
@@ -34,13 +34,13 @@ def test_a_silent_connection_outlives_its_heartbeat() -> None:
         assert int(found[1]) > heartbeat
 
 
-def test_it_stands_before_the_web_processes_of_the_compose_file() -> None:
+def test_proxy_servers_are_the_web_processes_of_the_compose_file() -> None:
     servers = re.findall(r"server (\S+) (\S+):5000 cookie (\S+)", CONFIGURATION)
     names = re.findall(r"^  (web-\d+): \*web$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
     assert servers == [(name, name, name) for name in names]
 
 
-def test_no_query_is_logged_since_a_token_can_be_in_it() -> None:
+def test_proxy_log_format_has_no_query_which_may_hold_a_token() -> None:
     log_format = re.search(r'log-format "(.*)"', CONFIGURATION)
     assert log_format is not None
     assert not re.search(r"%(\{[^}]*\})?(HU|HQ|HV|r|hr|hs)\b", log_format[1])
@@ -70,7 +70,7 @@ async def haproxy(folder: Path, port: int, webs: dict[str, int]) -> AsyncIterato
 
 @asynccontextmanager
 async def desk(settings: Settings, folder: Path, **env: str) -> AsyncIterator[str]:
-    """Two web processes behind the proxy; its address."""
+    """Run two web processes behind the proxy, and yield its address."""
     first, second, port = (free_port(0) for _ in range(3))
     env |= {"PROXIES_COUNT": "1", "TYPING_TIMEOUT_SECONDS": "0.5", "AUTH_TIMEOUT_SECONDS": "1"}
     async with (
@@ -87,29 +87,33 @@ async def proxied(settings: Settings, tmp_path_factory: pytest.TempPathFactory) 
         yield url
 
 
+@pytest.mark.systems
 @needs_haproxy
 @pytest.mark.parametrize("script", ["connect", "talk"])
-async def test_the_javascript_client_through_the_proxy(
+async def test_javascript_client_works_through_the_proxy(
     script: str, settings: Settings, node: Node, proxied: str
 ) -> None:
     account = await Account(settings=settings, url=proxied).make()
     await node.run(HERE / f"{script}.test.mjs", env=desk_of(account))
 
 
+@pytest.mark.systems
 @needs_haproxy
-async def test_a_cookie_leads_back_to_the_same_process(proxied: str) -> None:
+async def test_handshake_sets_a_cookie_for_the_same_process(proxied: str) -> None:
     cookies = await asyncio.to_thread(handshake_cookies, proxied.removeprefix("http://"))
     assert re.match(r"hummdesk=web-[12];.*HttpOnly", cookies)
 
 
+@pytest.mark.systems
 @needs_haproxy
-async def test_the_metrics_are_not_for_the_public(proxied: str) -> None:
+async def test_metrics_through_the_proxy_are_not_found(proxied: str) -> None:
     assert await get(f"{proxied}/health/live") == 200
     assert await get(f"{proxied}/metrics") == 404
 
 
+@pytest.mark.systems
 @needs_haproxy
-async def test_a_client_is_counted_by_its_own_address_whatever_it_claims(settings: Settings, tmp_path: Path) -> None:
+async def test_rate_limit_ignores_a_forged_x_forwarded_for(settings: Settings, tmp_path: Path) -> None:
     async with desk(settings, tmp_path, RATE_LIMIT_CONNECTS_PER_MINUTE="3") as url:
         answers = [await get(url + HANDSHAKE, **{"X-Forwarded-For": f"192.0.2.{number}"}) for number in range(4)]
         assert answers == [200, 200, 200, 429]
@@ -123,8 +127,9 @@ def handshake_cookies(host: str) -> str:
     return cookies
 
 
+@pytest.mark.systems
 @needs_haproxy
-async def test_the_configuration_is_valid_with_and_without_a_certificate(tmp_path: Path) -> None:
+async def test_configuration_is_valid_with_and_without_a_certificate(tmp_path: Path) -> None:
     certificate = tmp_path / "desk.pem"
     await run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=desk.example.com",
               "-keyout", tmp_path / "key.pem", "-out", tmp_path / "chain.pem")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Processes that are started again when they die, and that never outlive the supervisor."""
+"""The supervisor restarts processes that end, and leaves none behind."""
 
 import asyncio
 import itertools
@@ -18,11 +18,11 @@ from hummdesk.dev.process import Process, Service, end_orphans
 from hummdesk.dev.supervisor import FIRST_DELAY, Supervisor
 
 TICKING = "import time, pathlib, os; pathlib.Path({0!r}).write_text(str(os.getpid())); time.sleep(60)"
-DEAF = (
+IGNORING_SIGTERM = (
     "import signal, subprocess, sys, time\n"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-    "print('deaf', flush=True)\n"
+    "print('ignoring', flush=True)\n"
     "time.sleep(60)"
 )
 
@@ -42,10 +42,10 @@ def pid_in(path: Path) -> int:
     return int(path.read_text() or 0) if path.exists() else 0
 
 
-async def test_who_dies_is_started_again_and_the_death_told(tmp_path: Path) -> None:
-    said: list[str] = []
-    buried: list[int] = []
-    supervisor = Supervisor(say=said.append, buried=buried.append)
+async def test_supervised_process_that_is_killed_is_restarted_and_reported(tmp_path: Path) -> None:
+    printed: list[str] = []
+    exited: list[int] = []
+    supervisor = Supervisor(say=printed.append, on_exit=exited.append)
     pid_file = tmp_path / "pid"
     await supervisor.start(script(tmp_path, TICKING.format(str(pid_file))))
     await until(lambda: pid_in(pid_file))
@@ -53,34 +53,36 @@ async def test_who_dies_is_started_again_and_the_death_told(tmp_path: Path) -> N
     os.kill(first, signal.SIGKILL)
     await until(lambda: pid_in(pid_file) not in (0, first))
     second = pid_in(pid_file)
-    assert said == [f"thing was killed by SIGKILL and starts again: it said nothing (see {tmp_path}/logs/thing.log)"]
+    assert printed == [
+        f"thing was killed by SIGKILL and is restarted: it logged nothing (see {tmp_path}/logs/thing.log)"
+    ]
     await supervisor.stop("thing")
-    assert buried == [first, second]
+    assert exited == [first, second]
     assert not psutil.pid_exists(second)
     assert not list((tmp_path / "run").iterdir())
 
 
-async def test_a_crash_loop_slows_down_and_is_told_in_a_line(tmp_path: Path) -> None:
-    said: list[str] = []
+async def test_crash_loop_is_slowed_down_and_reported_in_one_line(tmp_path: Path) -> None:
+    printed: list[str] = []
     ends: list[float] = []
-    supervisor = Supervisor(say=said.append, buried=lambda _: ends.append(time.monotonic()))
+    supervisor = Supervisor(say=printed.append, on_exit=lambda _: ends.append(time.monotonic()))
     await supervisor.start(script(tmp_path, "raise SystemExit('no such setting')"))
     await until(lambda: len(ends) == 4, seconds=30)
     await supervisor.stop("thing")
     log = tmp_path / "logs" / "thing.log"
-    assert said == [
-        f"thing ended with code 1 and starts again: no such setting (see {log})",
-        f"thing ended with code 1 and is tried every 10 s, it does not stay up: no such setting (see {log})",
+    assert printed == [
+        f"thing ended with code 1 and is restarted: no such setting (see {log})",
+        f"thing ended with code 1 and is restarted every 10 s from now on: no such setting (see {log})",
     ]
     for number, (earlier, later) in enumerate(itertools.pairwise(ends[:4])):
         assert later - earlier > FIRST_DELAY * 2**number
 
 
-async def test_who_does_not_listen_is_killed_with_its_children(tmp_path: Path) -> None:
+async def test_process_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path) -> None:
     supervisor = Supervisor(say=lambda _: None)
-    process = await Process.start(script(tmp_path, DEAF, stop_seconds=0.2))
-    supervisor.keep(process)
-    await until(lambda: "deaf" in process.service.log.read_text())
+    process = await Process.start(script(tmp_path, IGNORING_SIGTERM, stop_seconds=0.2))
+    supervisor.supervise(process)
+    await until(lambda: "ignoring" in process.service.log.read_text())
     children = psutil.Process(process.pid).children()
     assert len(children) == 1
     await supervisor.stop("thing", "unknown")
@@ -88,19 +90,46 @@ async def test_who_does_not_listen_is_killed_with_its_children(tmp_path: Path) -
     assert not alive
 
 
-async def test_hurry_ends_a_stop_that_waits(tmp_path: Path) -> None:
+async def test_restart_replaces_the_process_without_a_report(tmp_path: Path) -> None:
+    printed: list[str] = []
+    supervisor = Supervisor(say=printed.append)
+    pid_file = tmp_path / "pid"
+    await supervisor.start(script(tmp_path, TICKING.format(str(pid_file))))
+    await until(lambda: pid_in(pid_file))
+    first = pid_in(pid_file)
+    await supervisor.restart("thing", "unknown")
+    await until(lambda: pid_in(pid_file) not in (0, first))
+    assert not psutil.pid_exists(first)
+    assert printed == []
+    await supervisor.stop("thing")
+
+
+async def test_wait_raises_the_error_of_a_service_that_cannot_be_restarted(tmp_path: Path) -> None:
     supervisor = Supervisor(say=lambda _: None)
-    process = await Process.start(script(tmp_path, DEAF, stop_seconds=30))
-    supervisor.keep(process)
-    await until(lambda: "deaf" in process.service.log.read_text())
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    await supervisor.start(Service(name="thing", command=(str(program),), folder=tmp_path, env={}))
+    program.unlink()
+    async with asyncio.timeout(10):
+        with pytest.raises(FileNotFoundError):
+            await supervisor.wait()
+    await supervisor.stop("thing")
+
+
+async def test_kill_ends_a_stop_that_waits(tmp_path: Path) -> None:
+    supervisor = Supervisor(say=lambda _: None)
+    process = await Process.start(script(tmp_path, IGNORING_SIGTERM, stop_seconds=30))
+    supervisor.supervise(process)
+    await until(lambda: "ignoring" in process.service.log.read_text())
     stopping = asyncio.create_task(supervisor.stop("thing"))
     await asyncio.sleep(0)
-    supervisor.hurry()
+    supervisor.kill()
     async with asyncio.timeout(5):
         await stopping
 
 
-async def test_who_is_never_ready_is_a_fault_and_does_not_stay(tmp_path: Path) -> None:
+async def test_process_that_is_never_ready_is_refused_and_stopped(tmp_path: Path) -> None:
     async def never(_: int) -> bool:
         return False
 
@@ -134,8 +163,8 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
-async def test_a_child_dies_with_its_killed_parent(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals a child when its parent dies")
+async def test_child_of_a_killed_parent_dies(tmp_path: Path) -> None:
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PARENT, str(tmp_path), stdout=asyncio.subprocess.PIPE
     )
@@ -146,7 +175,7 @@ async def test_a_child_dies_with_its_killed_parent(tmp_path: Path) -> None:
     await until(lambda: not psutil.pid_exists(child))
 
 
-async def test_an_orphan_of_a_killed_run_is_ended_and_a_stranger_is_not(tmp_path: Path) -> None:
+async def test_end_orphans_ends_recorded_processes_and_no_others(tmp_path: Path) -> None:
     orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     stranger = await Process.start(script(tmp_path, "import time; time.sleep(60)", name="stranger"))
     reused = stranger.service.pid_file
@@ -161,7 +190,7 @@ async def test_an_orphan_of_a_killed_run_is_ended_and_a_stranger_is_not(tmp_path
     orphan.wait()
 
 
-async def test_a_log_that_grew_large_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_large_log_is_rotated_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hummdesk.dev.process.LOG_BYTES", 10)
     for word in ("first words", "second words"):
         await (await Process.start(script(tmp_path, f"print({word!r})"))).wait()

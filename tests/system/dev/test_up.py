@@ -1,4 +1,4 @@
-"""`up` as it is typed: started, killed, stopped, refused. What a client sees of it is tested elsewhere."""
+"""The command `up`: started, killed, stopped and refused."""
 
 import asyncio
 import os
@@ -26,10 +26,10 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @dataclass
-class WorkerContext:
+class Desk:
     process: Process
     home: Path
-    said: str
+    printed: str
 
     @property
     def port(self) -> int:
@@ -42,13 +42,13 @@ class WorkerContext:
         return int((self.home / "run" / f"{name}.pid").read_text().split()[0])
 
     async def end(self, number: signal.Signals) -> str:
-        """Send a signal, wait for the end of everything, and give what was said last."""
-        everybody = self.descendants()
+        """Send a signal, wait for the end of all processes, and return the rest of the output."""
+        processes = self.descendants()
         self.process.send_signal(number)
         async with asyncio.timeout(15):
             output = await self.process.stdout.read() if self.process.stdout else b""
             await self.process.wait()
-        alive = psutil.wait_procs(everybody, timeout=5)[1]
+        alive = psutil.wait_procs(processes, timeout=5)[1]
         assert not alive
         return output.decode()
 
@@ -60,20 +60,20 @@ async def launch(*arguments: str, env: Mapping[str, str] | None = None) -> Proce
 
 
 @asynccontextmanager
-async def running(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -> AsyncIterator[WorkerContext]:
+async def running(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -> AsyncIterator[Desk]:
     process = await launch("--home", str(home), *arguments, env=env)
     assert process.stdout is not None
-    said = ""
+    printed = ""
     try:
         async with asyncio.timeout(START_SECONDS):
-            while "Ask the AI" not in said:
+            while "Ask the AI" not in printed:
                 line = (await process.stdout.readline()).decode()
-                assert line, f"it ended: {said}"
-                said += line
-        yield WorkerContext(process, home, said)
+                assert line, f"it ended: {printed}"
+                printed += line
+        yield Desk(process, home, printed)
     except TimeoutError as late:
         logs = {log.name: log.read_text()[-2000:] for log in (home / "logs").glob("*.log")}
-        raise AssertionError(f"too late; said {said!r}, logged {logs}") from late
+        raise AssertionError(f"too late; printed {printed!r}, logged {logs}") from late
     finally:
         if process.returncode is None:
             process.kill()
@@ -81,7 +81,7 @@ async def running(home: Path, *arguments: str, env: Mapping[str, str] | None = N
 
 
 async def refused(*arguments: str, env: Mapping[str, str] | None = None) -> str:
-    """The one line with which it refuses to start."""
+    """Return the one line with which it refuses to start."""
     process = await launch(*arguments, env=env)
     async with asyncio.timeout(START_SECONDS):
         output, errors = await process.communicate()
@@ -94,7 +94,7 @@ async def refused(*arguments: str, env: Mapping[str, str] | None = None) -> str:
 
 
 async def until_ready(port: int) -> str:
-    """The answer of a web process that is ready; one of several may be a moment behind the others."""
+    """Return the answer of a web process that is ready."""
     async with asyncio.timeout(5):
         while True:
             with suppress(OSError):
@@ -104,20 +104,22 @@ async def until_ready(port: int) -> str:
             await asyncio.sleep(0.05)
 
 
-async def test_the_life_of_a_home(home: Path, fresh_database_url: str, servers: Servers, tmp_path: Path) -> None:
+async def test_home_survives_kills_and_restarts(
+    home: Path, fresh_database_url: str, servers: Servers, tmp_path: Path
+) -> None:
     async with running(home, "--port", "0", "--workers", "2") as desk:
-        told = read_settings(home)
-        assert re.search(rf"ready after [\d.]+ s: http://127.0.0.1:{desk.port}\n", desk.said)
+        first = read_settings(home)
+        assert re.search(rf"ready after [\d.]+ s: http://127.0.0.1:{desk.port}\n", desk.printed)
         assert (home / "hummdesk.env").stat().st_mode & 0o077 == 0
         assert '"status":"ok"' in await until_ready(desk.port)
-        assert "does not stay up" not in desk.said
+        assert "from now on" not in desk.printed
 
         assert "another `up` runs on" in await refused("--home", str(home))
         assert "is in use: choose another with --port" in await refused(
             "--home", str(tmp_path / "other"), "--port", str(desk.port)
         )
 
-        with psycopg.connect(told["DATABASE_URL"]) as connection:
+        with psycopg.connect(first["DATABASE_URL"]) as connection:
             connection.execute("CREATE TABLE note AS SELECT 'kept' AS text")
         killed = desk.child("web-1")
         os.kill(killed, signal.SIGKILL)
@@ -127,14 +129,14 @@ async def test_the_life_of_a_home(home: Path, fresh_database_url: str, servers: 
         assert not list((home / "metrics").glob(f"gauge_live*_{killed}.db"))
 
         output = await desk.end(signal.SIGKILL)
-        assert "web-1 was killed by SIGKILL and starts again" in output
+        assert "web-1 was killed by SIGKILL and is restarted" in output
 
-    # Goes on with the same data, and beside it another home, which brings no servers along.
+    # The same data after a restart, beside another home with external servers.
     named = {"DATABASE_URL": fresh_database_url, "REDIS_URL": servers.redis_url, "JWT_SECRET": "s" * 40}
     async with running(home, "--port", "0") as desk, running(tmp_path / "b", "--port", "0", env=named) as beside:
         again = read_settings(home)
         assert [again[name] for name in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET")] == [
-            told[name] for name in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET")
+            first[name] for name in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET")
         ]
         with psycopg.connect(again["DATABASE_URL"]) as connection:
             assert connection.execute("SELECT text FROM note").fetchone() == ("kept",)
@@ -149,7 +151,9 @@ async def test_the_life_of_a_home(home: Path, fresh_database_url: str, servers: 
         assert not list(home.glob("postgres/.s.PGSQL*"))
 
 
-async def test_what_stops_a_start_is_said_in_a_line(servers: Servers, settings: Settings, tmp_path: Path) -> None:
+async def test_up_that_cannot_start_is_refused_in_one_line(
+    servers: Servers, settings: Settings, tmp_path: Path
+) -> None:
     name = await servers.clone("template0")
     url = servers.cluster.url(name)
     with psycopg.connect(url) as connection:
@@ -166,13 +170,13 @@ async def test_what_stops_a_start_is_said_in_a_line(servers: Servers, settings: 
     assert "cannot be written" in await refused("--home", "/proc/hummdesk", "--port", "0")
 
 
-async def test_a_stop_during_the_start_leaves_nothing(home: Path) -> None:
+async def test_up_stopped_while_starting_leaves_no_process(home: Path) -> None:
     process = await launch("--home", str(home), "--port", "0")
     async with asyncio.timeout(20):
         while not (home / "run" / "postgres.pid").exists():
             await asyncio.sleep(0.01)
-        everybody = psutil.Process(process.pid).children(recursive=True)
+        processes = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
         output, errors = await process.communicate()
     assert (process.returncode, output, errors) == (0, b"Stopping ...\n", b"")
-    assert not psutil.wait_procs(everybody, timeout=5)[1]
+    assert not psutil.wait_procs(processes, timeout=5)[1]
