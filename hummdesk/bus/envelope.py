@@ -12,12 +12,12 @@ import orjson
 class Place:
     """Where a message stands in its conversation: every node delivers a conversation's messages in `seq` order.
 
-    `follows_closely` says that the message before it is so young that another process may not have published it yet.
+    `has_recent_predecessor`: another process may not have published the message before it yet.
     """
 
     conversation_id: UUID
     seq: int
-    follows_closely: bool
+    has_recent_predecessor: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

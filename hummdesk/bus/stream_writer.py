@@ -284,7 +284,7 @@ def _item(envelope: Envelope) -> _Item:
     packed = pack(envelope)
     if envelope.place is not None:
         place = envelope.place
-        kind: Kind = "next" if place.follows_closely else "far"
+        kind: Kind = "next" if place.has_recent_predecessor else "far"
         return _Item(envelope, packed, kind, str(place.conversation_id), place.seq)
     if envelope.key is not None:
         return _Item(envelope, packed, "once", envelope.key)

@@ -76,5 +76,7 @@ class OutboxRelay:
 
     async def _tell_message(self, entry: OutboxEntry, message: Message) -> None:
         """Whatever was before it in its conversation has been told: by its process, or from an older entry."""
-        events = message_events(entry.account_id, message, follows_closely=False, reopened_from=entry.reopened_from)
+        events = message_events(
+            entry.account_id, message, has_recent_predecessor=False, reopened_from=entry.reopened_from
+        )
         await self._publisher.publish(*events)

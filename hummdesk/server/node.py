@@ -221,7 +221,9 @@ class Node:
             found = await messages.between(
                 tx, conversation_id=last.conversation_id, after_seq=after_seq, before_seq=last.seq
             )
-        events = [NewMessage(account_id=held.account_id, message=message, follows_closely=True) for message in found]
+        events = [
+            NewMessage(account_id=held.account_id, message=message, has_recent_predecessor=True) for message in found
+        ]
         return [envelope for event in events for envelope in event.envelopes()]
 
     async def _check_readiness(self) -> None:

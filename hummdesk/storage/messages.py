@@ -40,17 +40,15 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What came of a send.
-
-    `created` is False for a repeat: `message` is then the first one's. `reopened_from` is the status that a customer's
-    message has ended. `follows_closely`: the message before it is less than five seconds old, so that the events of
-    the two could overtake each other on their way.
-    """
+    """The result of a send."""
 
     message: Message
     created: bool
+    """False for a repeated send: `message` is then that of the first one."""
     reopened_from: conversations.Status | None = None
-    follows_closely: bool = False
+    """The status of the conversation before a customer's message reopened it."""
+    has_recent_predecessor: bool = False
+    """The message before it is less than five seconds old: another process may not have published it yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +107,10 @@ class Outgoing:
             created_at=row["created_at"],
         )
         return Sent(
-            message=message, created=True, reopened_from=row["reopened_from"], follows_closely=row["follows_closely"]
+            message=message,
+            created=True,
+            reopened_from=row["reopened_from"],
+            has_recent_predecessor=row["has_recent_predecessor"],
         )
 
 

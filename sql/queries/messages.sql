@@ -237,7 +237,7 @@ SELECT
           AND messages.seq = stored.previous_seq
           AND messages.created_at > stored.created_at - interval '5 seconds'
         OFFSET 0
-    ) AS follows_closely
+    ) AS has_recent_predecessor
 FROM judged
 LEFT JOIN notified ON true
 LEFT JOIN stored ON stored.place = judged.place

@@ -28,11 +28,11 @@ class MessageSent(SocketEvent):
 class NewMessage(Event):
     """A message; customers do not receive a private one.
 
-    `follows_closely`: the message before it is so young that another process may not have published it yet.
+    `has_recent_predecessor`: the message before it is so young that another process may not have published it yet.
     """
 
     message: Message
-    follows_closely: bool = False
+    has_recent_predecessor: bool = False
 
     def payload(self) -> Payload:
         return self.message.wire()
@@ -40,7 +40,9 @@ class NewMessage(Event):
     @property
     def order(self) -> Place:
         message = self.message
-        return Place(conversation_id=message.conversation_id, seq=message.seq, follows_closely=self.follows_closely)
+        return Place(
+            conversation_id=message.conversation_id, seq=message.seq, has_recent_predecessor=self.has_recent_predecessor
+        )
 
     def rooms(self) -> tuple[str, ...]:
         joined = rooms.conversation_staff if self.message.private else rooms.conversation

@@ -47,7 +47,10 @@ async def _publish(context: ServerContext, sender: Person, sent: Sent) -> None:
         return
     MESSAGES.labels(sent.message.sender_type).inc()
     events = message_events(
-        sender.account_id, sent.message, follows_closely=sent.follows_closely, reopened_from=sent.reopened_from
+        sender.account_id,
+        sent.message,
+        has_recent_predecessor=sent.has_recent_predecessor,
+        reopened_from=sent.reopened_from,
     )
     await context.publisher.publish(*events, receipt=context.receipts.pending(sender.account_id, sent.message.id))
 

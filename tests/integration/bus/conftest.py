@@ -30,7 +30,7 @@ class Line:
         return Envelope(account_id=self.account_id, event="number", data={"number": value}, rooms=("room",), **more)  # type: ignore[arg-type]
 
     def message(self, seq: int, *, closely: bool = True) -> Envelope:
-        place = Place(conversation_id=self.conversation_id, seq=seq, follows_closely=closely)
+        place = Place(conversation_id=self.conversation_id, seq=seq, has_recent_predecessor=closely)
         return self.number(seq, place=place)
 
     @asynccontextmanager

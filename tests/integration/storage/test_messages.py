@@ -21,7 +21,7 @@ async def test_what_is_sent_is_kept_as_given(account: Any) -> None:
         [kept], more = await messages.page(tx, viewer=account.customer, conversation_id=account.conversation)
     assert kept == sent.message
     assert not more
-    assert (sent.created, sent.reopened_from, sent.follows_closely) == (True, None, False)
+    assert (sent.created, sent.reopened_from, sent.has_recent_predecessor) == (True, None, False)
     assert (kept.conversation_id, kept.seq, kept.private) == (account.conversation, 1, False)
     assert (kept.sender_id, kept.sender_type, kept.sender_name) == (account.agent.id, "agent", "Agent")
     assert (kept.content, kept.content_type, kept.client_message_id) == ("<b>Grüße</b> 👋", "html", "mine")
@@ -58,11 +58,11 @@ async def test_seq_counts_notes_as_well(account: Any) -> None:
     assert [one.message.seq for one in sent] == [1, 2, 3]
 
 
-async def test_what_follows_closely_says_so(account: Any) -> None:
+async def test_send_soon_after_the_last_message_has_recent_predecessor(account: Any) -> None:
     await account.send(account.agent)
-    assert (await account.send(account.agent)).follows_closely
+    assert (await account.send(account.agent)).has_recent_predecessor
     await account.execute("UPDATE messages SET created_at = created_at - interval '6 s' WHERE account_id = %(account)s")
-    assert not (await account.send(account.agent)).follows_closely
+    assert not (await account.send(account.agent)).has_recent_predecessor
 
 
 async def test_time_does_not_run_backwards_when_the_clock_does(account: Any) -> None:

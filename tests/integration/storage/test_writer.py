@@ -48,7 +48,7 @@ async def test_what_comes_while_a_transaction_is_in_flight_shares_the_next_one(
     sent = await asyncio.gather(first, *(desk.send(account, people[n % 3], str(n)) for n in range(1, 60)))
     assert desk.transactions == [1, 59]
     assert [one.message.seq for one in sent] == list(range(1, 61)), "in the order of the calls"
-    assert [one.follows_closely for one in sent] == [False] + [True] * 59
+    assert [one.has_recent_predecessor for one in sent] == [False] + [True] * 59
     async with account.tx() as tx:
         stored, _ = await messages.page(tx, viewer=account.admin, conversation_id=account.conversation, limit=100)
     assert [(one.content, one.sender_type) for one in stored] == [
