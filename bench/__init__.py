@@ -1,1 +1,1 @@
-"""What HummDesk costs, beside its peers: `python -m bench`. README.md says how each figure is measured."""
+"""The benchmarks of HummDesk and its peers: `python -m bench`. README.md documents each measurement."""

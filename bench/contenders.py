@@ -1,4 +1,4 @@
-"""The servers that are measured: HummDesk and, on other engines, Socket.IO. `engines` has those that only fan out."""
+"""The measured servers: HummDesk, and peers with Socket.IO. `engines` has the peers that only fan out."""
 
 import asyncio
 import sys
@@ -10,136 +10,149 @@ from itertools import cycle
 from os import environ
 from pathlib import Path
 from signal import SIGKILL
+from typing import Any
 
 from bench import cores, event, npm
-from bench.sockets import Crowd, Receiver, SocketIOReceiver
-from bench.world import World
+from bench.sockets import Receiver, ReceiverGroup, ReceiverPool, SocketIOReceiver
+from bench.testbed import Testbed
 from hummdesk.core.config import Settings
 from hummdesk.dev.process import Process, Service
 from hummdesk.dev.redis import free_port
 from hummdesk.publish.broadcast import open_broadcast_service
 
-START_SECONDS = 30.0
+START_TIMEOUT_SECONDS = 30.0
 PEERS = Path(__file__).parent / "peers"
 UNLIMITED = {"RATE_LIMIT_EVENTS_PER_SECOND": "0", "RATE_LIMIT_CONNECTS_PER_MINUTE": "0"}
 
-Publish = Callable[[Crowd, int], Awaitable[None]]
-Ready = Callable[[int], Awaitable[bool]]
+Receivers = ReceiverPool[Receiver]
+Publish = Callable[[Receivers, int], Awaitable[None]]
+IsReady = Callable[[int], Awaitable[bool]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """One that runs."""
+    """A running server."""
 
     pid: int
     port: int
-    receiver: Callable[[Crowd], Receiver]
+    create_receiver: Callable[[ReceiverGroup], Receiver]
     publish: Publish
-    """Have it send so many events to everybody of a crowd, as close together as it can."""
+    """Send this many events to all receivers, in one burst."""
 
     @asynccontextmanager
-    async def crowd(self) -> AsyncIterator[Crowd]:
-        crowd = Crowd(self.port, self.receiver)
+    async def receivers(self) -> AsyncIterator[Receivers]:
+        """An empty pool, whose receivers are closed at the end."""
+        receivers = ReceiverPool(self.port, self.create_receiver)
         try:
-            yield crowd
+            yield receivers
         finally:
-            crowd.close()
+            receivers.close()
 
 
-Start = Callable[[World], AbstractAsyncContextManager[Server]]
+StartServer = Callable[[Testbed], AbstractAsyncContextManager[Server]]
+
+
+def configured(start: Callable[..., AbstractAsyncContextManager[Server]], **options: Any) -> StartServer:
+    """The start of a contender with these options."""
+    return partial(start, **options)
 
 
 @asynccontextmanager
 async def hummdesk(
-    world: World, *, workers: int = 1, on: frozenset[int] = cores.SERVER, module: str = "hummdesk"
+    testbed: Testbed, *, workers: int = 1, on: frozenset[int] = cores.SERVER, module: str = "hummdesk"
 ) -> AsyncIterator[Server]:
-    """The product as `serve` runs it; events come to it from this process, as they do from a Celery task."""
+    """The product as `serve` runs it. This process publishes the events, as a Celery task does."""
     port = free_port(0)
-    account = world.accounts[0]
+    account = testbed.accounts[0]
     tokens = cycle(account.agents)
-    env = environment(world, port, UNLIMITED | {"PROMETHEUS_MULTIPROC_DIR": world.metrics_folder()})
+    env = environment(testbed, port, UNLIMITED | {"PROMETHEUS_MULTIPROC_DIR": testbed.new_metrics_folder()})
     command = (sys.executable, "-m", module, "serve", "--port", str(port), "--workers", str(workers))
-    running = run(world, "hummdesk", command, env=env, ready=partial(_is_healthy, port), on=on)
-    async with running as pid, open_broadcast_service(world.settings) as broadcast:
+    running = run(testbed, "hummdesk", command, env=env, is_ready=partial(_is_ready, port), on=on)
+    async with running as pid, open_broadcast_service(testbed.settings) as broadcast:
 
-        async def publish(_: Crowd, number: int) -> None:
+        async def publish(_: Receivers, count: int) -> None:
             await asyncio.gather(
-                *(broadcast.broadcast_to_account(account.id, event.NAME, event.PAYLOAD) for _ in range(number))
+                *(broadcast.broadcast_to_account(account.id, event.NAME, event.PAYLOAD) for _ in range(count))
             )
 
-        yield Server(pid=pid, port=port, receiver=lambda crowd: SocketIOReceiver(crowd, next(tokens)), publish=publish)
+        yield Server(
+            pid=pid,
+            port=port,
+            create_receiver=lambda group: SocketIOReceiver(group, next(tokens)),
+            publish=publish,
+        )
 
 
 @asynccontextmanager
-async def node(world: World, *, job: str = "fan-out", on: frozenset[int] = cores.SERVER) -> AsyncIterator[Server]:
-    """Socket.IO on Node.js: nothing but `fan-out`, or a `desk` with all that belongs to it."""
+async def node(testbed: Testbed, *, job: str = "fan-out", on: frozenset[int] = cores.SERVER) -> AsyncIterator[Server]:
+    """Socket.IO on Node.js. `job`: `fan-out` only, or a complete `desk`."""
     command = (npm.node(), str(PEERS / "server.mjs"))
-    async with _socketio(world, "node", command, job=job, on=on) as server:
+    async with _socketio(testbed, "node", command, job=job, on=on) as server:
         yield server
 
 
 @asynccontextmanager
-async def bun(world: World, *, job: str = "fan-out") -> AsyncIterator[Server]:
-    async with _socketio(world, "bun", (npm.bun(), str(PEERS / "server.mjs")), job=job) as server:
+async def bun(testbed: Testbed, *, job: str = "fan-out") -> AsyncIterator[Server]:
+    async with _socketio(testbed, "bun", (npm.bun(), str(PEERS / "server.mjs")), job=job) as server:
         yield server
 
 
 @asynccontextmanager
-async def stock(world: World, *, job: str = "fan-out") -> AsyncIterator[Server]:
-    """python-socketio on Sanic as its documentation has it."""
-    async with _socketio(world, "stock", (sys.executable, "-m", "bench.peers.stock"), job=job) as server:
+async def stock(testbed: Testbed, *, job: str = "fan-out") -> AsyncIterator[Server]:
+    """python-socketio on Sanic as documented."""
+    async with _socketio(testbed, "stock", (sys.executable, "-m", "bench.peers.stock"), job=job) as server:
         yield server
 
 
 @asynccontextmanager
 async def _socketio(
-    world: World, name: str, command: tuple[str, ...], *, job: str, on: frozenset[int] = cores.SERVER
+    testbed: Testbed, name: str, command: tuple[str, ...], *, job: str, on: frozenset[int] = cores.SERVER
 ) -> AsyncIterator[Server]:
-    """A peer that publishes when one of its clients asks it to. On a `desk` clients show a token."""
+    """A peer that publishes at the request of one of its clients. On a `desk` clients authenticate."""
     port = free_port(0)
-    tokens = cycle(world.accounts[0].agents if job == "desk" else [""])
-    env = environment(world, port, {"JOB": job, "EVENT": event.JSON, "NODE_ENV": "production"})
-    async with run(world, name, command, env=env, ready=partial(listens, port), on=on) as pid:
+    tokens = cycle(testbed.accounts[0].agents if job == "desk" else [""])
+    env = environment(testbed, port, {"JOB": job, "EVENT": event.JSON, "NODE_ENV": "production"})
+    async with run(testbed, name, command, env=env, is_ready=partial(accepts_connections, port), on=on) as pid:
 
-        async def publish(crowd: Crowd, number: int) -> None:
-            crowd[0].send(b'42["publish",%d]' % number)
+        async def publish(receivers: Receivers, count: int) -> None:
+            receivers[0].send(b'42["publish",%d]' % count)
 
         yield Server(
             pid=pid,
             port=port,
-            receiver=lambda crowd: SocketIOReceiver(crowd, next(tokens)),
+            create_receiver=lambda group: SocketIOReceiver(group, next(tokens)),
             publish=publish,
         )
 
 
 @asynccontextmanager
 async def run(
-    world: World,
+    testbed: Testbed,
     name: str,
     command: tuple[str, ...],
     *,
     env: Mapping[str, str],
-    ready: Ready,
+    is_ready: IsReady,
     on: frozenset[int] = cores.SERVER,
 ) -> AsyncIterator[int]:
-    """A process on these cores, until the measurement ends in whatever way; its pid."""
-    service = Service(name=name, command=command, folder=world.folder, env=env, stop_signal=SIGKILL)
+    """Run a process on these cores for the duration of a measurement; yield its pid."""
+    service = Service(name=name, command=command, folder=testbed.folder, env=env, stop_signal=SIGKILL)
     with cores.pinned(on):
-        process = await Process.start_ready(service, ready, START_SECONDS)
+        process = await Process.start_ready(service, is_ready, START_TIMEOUT_SECONDS)
     try:
         yield process.pid
     finally:
         await process.stop()
 
 
-def environment(world: World, port: int, more: Mapping[str, str]) -> dict[str, str]:
-    """Ours without any setting of whoever runs this."""
+def environment(testbed: Testbed, port: int, additional: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a contender, without the HummDesk settings of the caller."""
     settings = {entry.name.upper() for entry in fields(Settings)}
-    own = {name: value for name, value in environ.items() if name not in settings}
-    return own | world.environment(port) | dict(more)
+    inherited = {name: value for name, value in environ.items() if name not in settings}
+    return inherited | testbed.environment(port) | dict(additional)
 
 
-async def listens(port: int, _pid: int) -> bool:
+async def accepts_connections(port: int, _pid: int) -> bool:
     with suppress(OSError):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
@@ -147,7 +160,7 @@ async def listens(port: int, _pid: int) -> bool:
     return False
 
 
-async def _is_healthy(port: int, _pid: int) -> bool:
+async def _is_ready(port: int, _pid: int) -> bool:
     with suppress(OSError):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:

@@ -1,4 +1,4 @@
-"""Which cores serve and which ones load them, and what a process has used of CPU time and memory."""
+"""CPU affinity of servers and load, and the CPU time and memory of processes."""
 
 import ctypes
 import os
@@ -10,9 +10,9 @@ import psutil
 
 AVAILABLE = sorted(os.sched_getaffinity(0))
 SERVER = frozenset(AVAILABLE[:1])
-"""Of the server under measurement, alone."""
+"""For the measured server alone."""
 REST = frozenset(AVAILABLE[1:2] or AVAILABLE)
-"""Of everything else: receivers, PostgreSQL, Redis. One core, so that all machines measure alike."""
+"""For everything else: receivers, PostgreSQL, Redis. One core, so that results of all machines are comparable."""
 BOTH = SERVER | REST
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @contextmanager
 def pinned(cores: frozenset[int]) -> Iterator[None]:
-    """Run this thread, and what it starts meanwhile, on these cores."""
+    """Run this thread, and the processes that it starts meanwhile, on these cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -30,7 +30,7 @@ def pinned(cores: frozenset[int]) -> Iterator[None]:
 
 
 def move(pid: int, cores: frozenset[int]) -> None:
-    """Let a process, its threads and its children run on these cores."""
+    """Move a process, its threads and its children to these cores."""
     for process in family(pid):
         with suppress(psutil.Error, OSError):
             for thread in process.threads():
@@ -44,7 +44,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def cpu_seconds(pid: int) -> dict[int, float]:
-    """CPU time of a process and of each of its descendants, to the nanosecond."""
+    """Return the CPU time of a process and each of its descendants by pid, with a resolution of nanoseconds."""
     return {process.pid: _cpu_seconds(process.pid) for process in family(pid)}
 
 

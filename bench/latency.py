@@ -1,4 +1,4 @@
-"""P7, P9 and P11: how soon what happens in one process is heard from another, and whether it keeps up."""
+"""P7, P9 and P11: the latency of events between processes, and the sustained rate of classification."""
 
 import asyncio
 import json
@@ -11,9 +11,9 @@ from statistics import median
 
 from bench import cores, npm
 from bench.contenders import PEERS, Server, environment, hummdesk, node, run
-from bench.rounds import OURS, Bench, Round
-from bench.talk import TEXT, TEXTS, Talk, talking
-from bench.world import World
+from bench.load import TEXT, TEXTS, Load, conversations
+from bench.study import OURS, Bench, Round
+from bench.testbed import Testbed
 
 PAUSE_SECONDS = 0.01
 STARTED = b'42["ai_processing_started"'
@@ -24,124 +24,127 @@ OFFERED = 500
 
 
 @asynccontextmanager
-async def hummdesk_with_ai(world: World) -> AsyncIterator[Server]:
-    """As `up` runs it: web process, relay, Celery workers."""
+async def hummdesk_with_ai(testbed: Testbed) -> AsyncIterator[Server]:
+    """The processes of `up`: web process, relay, Celery workers."""
     async with (
-        hummdesk(world, on=cores.BOTH) as server,
-        _beside(world, "relay", (sys.executable, "-m", "hummdesk", "relay")),
-        _beside(world, "worker", (sys.executable, "-m", "tasks")),
+        hummdesk(testbed, on=cores.BOTH) as server,
+        _companion(testbed, "relay", (sys.executable, "-m", "hummdesk", "relay")),
+        _companion(testbed, "worker", (sys.executable, "-m", "tasks")),
     ):
         yield server
 
 
 @asynccontextmanager
-async def node_with_bullmq(world: World) -> AsyncIterator[Server]:
+async def node_with_bullmq(testbed: Testbed) -> AsyncIterator[Server]:
     worker = (npm.node(), str(PEERS / "worker.mjs"))
-    async with node(world, job="desk", on=cores.BOTH) as server, _beside(world, "bullmq", worker):
+    async with node(testbed, job="desk", on=cores.BOTH) as server, _companion(testbed, "bullmq", worker):
         yield server
 
 
 async def ai_start(bench: Bench) -> Round:
-    """P7: milliseconds from a message's commit, as PostgreSQL dates it, to `ai_processing_started` at an agent."""
+    """P7: milliseconds from the commit of a message in PostgreSQL to `ai_processing_started` at an agent."""
 
     async def measure(server: Server) -> float:
-        async with talking(bench.world, server, senders=4) as talk:
-            await _start(talk, 0)  # the worker may not be up yet
-            started = dict([await _start(talk, number) for number in range(bench.size.trials)])
-            stored = await bench.world.committed(started)
-            return median((started[message] - stored[message]) * 1000 for message in started)
+        async with conversations(bench.testbed, server, senders=4) as load:
+            await _trigger_run(load, 0)  # waits until the worker is ready
+            started = dict([await _trigger_run(load, number) for number in range(bench.size.trials)])
+            committed = await bench.testbed.commit_times(started)
+            return median((started[message] - committed[message]) * 1000 for message in started)
 
-    with bench.world.on_both_cores():
-        return {"P7": await bench.each({"node": node_with_bullmq, OURS: hummdesk_with_ai}, measure)}
+    with bench.testbed.on_both_cores():
+        return {"P7": await bench.measure_each({"node": node_with_bullmq, OURS: hummdesk_with_ai}, measure)}
 
 
 async def classified(bench: Bench) -> Round:
-    """P11: messages classified in a second while OFFERED are sent, by the second half of the time.
+    """P11: messages classified a second while OFFERED are sent, in the second half of the time.
 
-    Beside it the messages that wait for the end of their run at the end of it, which would grow if they were too many.
+    P12: the backlog at the end, which grows with the time if the rate is not sustained.
     """
 
     async def measure(server: Server) -> tuple[float, float]:
-        async with talking(bench.world, server, senders=bench.size.senders) as talk:
-            await _start(talk, 0)
-            return await _keeps_up(talk, seconds=bench.size.sustained_seconds)
+        async with conversations(bench.testbed, server, senders=bench.size.senders) as load:
+            await _trigger_run(load, 0)
+            return await _classification_rate(load, seconds=bench.size.sustained_seconds)
 
-    with bench.world.on_both_cores():
-        found = await bench.each({OURS: hummdesk_with_ai}, measure)
+    with bench.testbed.on_both_cores():
+        results = await bench.measure_each({OURS: hummdesk_with_ai}, measure)
     return {
-        "P11": {name: rate for name, (rate, _) in found.items()},
-        "P12": {name: waiting for name, (_, waiting) in found.items()},
+        "P11": {name: rate for name, (rate, _) in results.items()},
+        "P12": {name: backlog for name, (_, backlog) in results.items()},
     }
 
 
-async def _keeps_up(talk: Talk, *, seconds: float) -> tuple[float, float]:
-    sent = ended = 0
+async def _classification_rate(load: Load, *, seconds: float) -> tuple[float, float]:
+    """The rate in the second half, and the backlog at the end."""
+    sent = completed = 0
 
-    def heard(event: bytes) -> None:
-        nonlocal ended
+    def on_event(event: bytes) -> None:
+        nonlocal completed
         if event.startswith(COMPLETED) and CLASSIFICATION in event:
-            ended += 1
+            completed += 1
 
-    talk.on_event, talk.on_answer = heard, lambda *_: None
-    talks = list(zip(talk.senders, cycle(TEXTS), strict=False))  # everybody has one matter
-    began = time.perf_counter()
-    half = (began, 0)
-    for sent, (sender, text) in zip(range(1, int(OFFERED * seconds) + 1), cycle(talks), strict=False):
-        if (early := began + sent / OFFERED - time.perf_counter()) > 0:
+    load.on_event, load.on_acknowledged = on_event, lambda *_: None
+    topics = list(zip(load.senders, cycle(TEXTS), strict=False))  # one topic for each customer
+    started = time.perf_counter()
+    half = (started, 0)
+    for sent, (sender, text) in zip(range(1, int(OFFERED * seconds) + 1), cycle(topics), strict=False):
+        if (early := started + sent / OFFERED - time.perf_counter()) > 0:
             await asyncio.sleep(early)
-        if half[0] == began and sent >= OFFERED * seconds / 2:
-            half = (time.perf_counter(), ended)
-        sender.say(text)
-    talk.check()
-    return (ended - half[1]) / (time.perf_counter() - half[0]), sent - ended
+        if half[0] == started and sent >= OFFERED * seconds / 2:
+            half = (time.perf_counter(), completed)
+        sender.send_message(text)
+    load.raise_error()
+    return (completed - half[1]) / (time.perf_counter() - half[0]), sent - completed
 
 
 async def emits(bench: Bench) -> Round:
     """P9: milliseconds from an emit in this process, as in a Celery task, to a socket of the server."""
 
     async def measure(server: Server) -> float:
-        found = []
-        async with server.crowd() as crowd:
-            await crowd.grow(1)
+        latencies = []
+        async with server.receivers() as receivers:
+            await receivers.connect(1)
             for _ in range(bench.size.trials):
-                crowd.expect(1)
-                began = time.perf_counter()
-                emit = asyncio.ensure_future(server.publish(crowd, 1))
-                await crowd.heard()
-                found.append((time.perf_counter() - began) * 1000)
+                receivers.expect(1)
+                started = time.perf_counter()
+                emit = asyncio.ensure_future(server.publish(receivers, 1))
+                await receivers.wait_received()
+                latencies.append((time.perf_counter() - started) * 1000)
                 await emit
                 await asyncio.sleep(PAUSE_SECONDS)
-        return median(found)
+        return median(latencies)
 
-    return {"P9": await bench.each({OURS: hummdesk}, measure)}
+    return {"P9": await bench.measure_each({OURS: hummdesk}, measure)}
 
 
-async def _start(talk: Talk, number: int) -> tuple[str, float]:
-    """A message, and when an agent heard that its run has begun, by the clock."""
+async def _trigger_run(load: Load, number: int) -> tuple[str, float]:
+    """Send a message; return its id, and the time at which an agent received `ai_processing_started`."""
     stored: set[str] = set()
     started: dict[str, float] = {}
 
-    def answered(_: object, answer: bytes) -> None:
-        stored.add(json.loads(answer[answer.index(b"[") :])[0]["messageId"])
+    def on_acknowledged(_: object, acknowledgement: bytes) -> None:
+        stored.add(json.loads(acknowledgement[acknowledgement.index(b"[") :])[0]["messageId"])
 
-    def heard(event: bytes) -> None:
+    def on_event(event: bytes) -> None:
         if event.startswith(STARTED):
             payload = json.loads(event[2:])[1]
             started.setdefault(payload["messageId"], time.time())
 
-    talk.on_answer, talk.on_event = answered, heard
-    talk.senders[number % len(talk.senders)].say(TEXT)
-    await talk.until(lambda: stored & started.keys())
+    load.on_acknowledged, load.on_event = on_acknowledged, on_event
+    load.senders[number % len(load.senders)].send_message(TEXT)
+    await load.wait_until(lambda: not stored.isdisjoint(started))
     await asyncio.sleep(PAUSE_SECONDS)
     [message] = stored
     return message, started[message]
 
 
 @asynccontextmanager
-async def _beside(world: World, name: str, command: tuple[str, ...]) -> AsyncIterator[None]:
-    async def at_once(_pid: int) -> bool:
+async def _companion(testbed: Testbed, name: str, command: tuple[str, ...]) -> AsyncIterator[None]:
+    """Run another process of the product beside its server."""
+
+    async def is_ready(_pid: int) -> bool:
         return True
 
-    env = environment(world, 0, {"PROMETHEUS_MULTIPROC_DIR": world.metrics_folder()})
-    async with run(world, name, command, env=env, ready=at_once, on=cores.BOTH):
+    env = environment(testbed, 0, {"PROMETHEUS_MULTIPROC_DIR": testbed.new_metrics_folder()})
+    async with run(testbed, name, command, env=env, is_ready=is_ready, on=cores.BOTH):
         yield

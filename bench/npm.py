@@ -1,4 +1,4 @@
-"""Node.js and Bun, with the packages of peers/package-lock.json."""
+"""Node.js and Bun with the packages of peers/package-lock.json."""
 
 import subprocess
 from functools import cache
@@ -11,27 +11,27 @@ PEERS = Path(__file__).parent / "peers"
 MODULES = PEERS / "node_modules"
 
 
-class Missing(Exception):
-    """A peer cannot be had on this machine; says why."""
+class PeerUnavailable(Exception):
+    """A peer is not installed and cannot be installed; the message has the reason."""
 
 
 @cache
 def node() -> str:
-    """The program, once the packages are installed."""
+    """Install the packages; return the path of Node.js."""
     try:
-        found = find()
-        found.install(PEERS)
-    except subprocess.CalledProcessError as failure:
-        errors = [line for line in failure.stderr.decode().splitlines() if "error" in line.lower()]
-        raise Missing(f"npm ci failed: {(errors or ['it does not say why'])[0]}") from failure
-    except (CommandError, OSError, subprocess.SubprocessError) as failure:
-        raise Missing(f"no Node.js with its packages: {failure or 'not installed'}") from failure
-    return found.program
+        installation = find()
+        installation.install(PEERS)
+    except subprocess.CalledProcessError as error:
+        errors = [line for line in error.stderr.decode().splitlines() if "error" in line.lower()]
+        raise PeerUnavailable(f"npm ci failed: {(errors or ['without an error message'])[0]}") from error
+    except (CommandError, OSError, subprocess.SubprocessError) as error:
+        raise PeerUnavailable(f"Node.js or its packages are not installed: {error}") from error
+    return installation.program
 
 
 @cache
 def bun() -> str:
-    """The program of the npm package for this machine; its installer only links to that."""
+    """Return the path of the Bun for this machine in its npm package."""
     node()
     for program in sorted(MODULES.glob("@oven/*/bin/bun")):
         try:
@@ -39,4 +39,4 @@ def bun() -> str:
         except (OSError, subprocess.SubprocessError):
             continue
         return str(program)
-    raise Missing("npm has no Bun that runs on this machine")
+    raise PeerUnavailable("the npm package of Bun has no program for this machine")

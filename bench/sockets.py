@@ -1,12 +1,13 @@
-"""The load: raw WebSockets that cost little and are the same for every server. They speak just enough of a protocol.
+"""The load: cheap raw WebSockets, the same for every server.
 
-Frames are split and looked at, never parsed, and no frame is checked: the servers' conformance is tested elsewhere.
+They split frames and compare their first bytes, but parse no payload and verify no frame: the engine's tests verify
+conformance.
 """
 
 import asyncio
 import struct
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar, cast
 
 EVENT = b'42["new_message"'
 """How each delivery begins, at every server."""
@@ -17,91 +18,91 @@ UPGRADE = (
 )
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 CONNECTS_AT_ONCE = 50
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
-class Lost(Exception):
-    """A server closed a connection, or did not deliver in time."""
+class LoadError(Exception):
+    """A server refused or closed a connection, or did not deliver in time."""
 
 
 class Receiver(asyncio.Protocol):
-    """One WebSocket that counts what is published to it. Ready when it is upgraded."""
+    """One WebSocket that counts deliveries. `ready` resolves after the upgrade."""
 
     path = "/"
 
-    def __init__(self, crowd: "Crowd") -> None:
-        self.crowd = crowd
+    def __init__(self, group: "ReceiverGroup") -> None:
+        self.group = group
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.transport: asyncio.Transport
-        self._upgraded = False
-        self._rest = b""
+        self._is_upgraded = False
+        self._incomplete = b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        self.transport = transport
-        transport.write(UPGRADE.format(path=self.path, key=KEY).encode())
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.write(UPGRADE.format(path=self.path, key=KEY).encode())
 
     def data_received(self, data: bytes) -> None:
-        if self._rest:
-            data = self._rest + data
-        if not self._upgraded:
-            data = self._upgrade(data)
+        if self._incomplete:
+            data = self._incomplete + data
+        if not self._is_upgraded:
+            data = self._read_response(data)
         at, end, deliveries = 0, len(data), 0
         while at + 2 <= end:
             start, size = at + 2, data[at + 1]
             if size > 125:
                 if at + 10 > end:
                     break
-                start, size = _long(data, start, size)
+                start, size = _extended_length(data, start, size)
             if start + size > end:
                 break
             at = start + size
-            deliveries += self.take(data[start:at])
-        self._rest = data[at:]
+            deliveries += self.count_deliveries(data[start:at])
+        self._incomplete = data[at:]
         if deliveries:
-            self.crowd.count(deliveries)
+            self.group.add_deliveries(deliveries)
 
-    def _upgrade(self, data: bytes) -> bytes:
-        """Gives what follows the answer to the upgrade, once that is complete."""
+    def _read_response(self, data: bytes) -> bytes:
+        """Return the bytes after the response to the handshake, once it is complete."""
         head, end, rest = data.partition(b"\r\n\r\n")
         if not end:
-            self._rest = data
+            self._incomplete = data
             return b""
-        self._upgraded = True
-        self._rest = b""
+        self._is_upgraded = True
+        self._incomplete = b""
         if b" 101 " not in head.partition(b"\r\n")[0]:
-            self.ready.set_exception(Lost(f"no upgrade: {head[:100]!r}"))
+            self.ready.set_exception(LoadError(f"the server refused the handshake: {head[:100]!r}"))
             return b""
-        self.upgraded()
+        self.on_upgraded()
         return rest
 
-    def upgraded(self) -> None:
-        self.is_ready()
+    def on_upgraded(self) -> None:
+        self.set_ready()
 
-    def take(self, payload: bytes) -> int:
-        """The number of deliveries in the payload of a frame."""
+    def count_deliveries(self, payload: bytes) -> int:
+        """Return the number of deliveries in the payload of a frame."""
         return payload.startswith(EVENT)
 
-    def is_ready(self) -> None:
+    def set_ready(self) -> None:
         if not self.ready.done():
             self.ready.set_result(None)
 
     def send(self, payload: bytes) -> None:
-        self.transport.write(masked(payload))
+        self.transport.write(client_frame(payload))
 
-    def connection_lost(self, failure: Exception | None) -> None:
-        lost = Lost("the server closed a connection")
+    def connection_lost(self, _: Exception | None) -> None:
+        error = LoadError("the server closed a connection")
         if not self.ready.done():
-            self.ready.set_exception(lost)
-        self.crowd.lost(self, lost)
+            self.ready.set_exception(error)
+        self.group.fail(self, error)
 
 
-class BareReceiver(Receiver):
-    """No WebSocket handshake: the C loop sends ready-made frames at once."""
+class RawReceiver(Receiver):
+    """Without a WebSocket handshake: the C loop sends finished frames at once."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        self.transport = transport
-        self._upgraded = True
-        self.is_ready()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._is_upgraded = True
+        self.set_ready()
 
 
 class NchanReceiver(Receiver):
@@ -109,145 +110,158 @@ class NchanReceiver(Receiver):
 
 
 class NatsReceiver(Receiver):
-    """Subscribes to one subject. A message may come in pieces, so bytes are counted; a rare PING is lost in them."""
+    """Subscribes to one subject. NATS may split a message, so bytes are counted; a rare PING is lost among them."""
 
     SUBJECT = b"desk"
     PONG = b"PONG\r\n"
 
-    def __init__(self, crowd: "Crowd", *, message_bytes: int) -> None:
-        super().__init__(crowd)
+    def __init__(self, group: "ReceiverGroup", *, message_bytes: int) -> None:
+        super().__init__(group)
         head = b"MSG %s 1 %d\r\n" % (self.SUBJECT, message_bytes)
         self._size = len(head) + message_bytes + len(b"\r\n")
         self._bytes = 0
 
-    def upgraded(self) -> None:
+    def on_upgraded(self) -> None:
         hello = b'CONNECT {"verbose":false,"pedantic":false}\r\nSUB %s 1\r\nPING\r\n' % self.SUBJECT
-        self.transport.write(masked(hello, opcode=2))
+        self.transport.write(client_frame(hello, opcode=2))
 
-    def take(self, payload: bytes) -> int:
+    def count_deliveries(self, payload: bytes) -> int:
         if not self.ready.done():
             if payload.endswith(self.PONG):
-                self.is_ready()
+                self.set_ready()
             return 0
-        whole, self._bytes = divmod(self._bytes + len(payload), self._size)
-        return whole
+        deliveries, self._bytes = divmod(self._bytes + len(payload), self._size)
+        return deliveries
 
 
 class SocketIOReceiver(Receiver):
-    """A Socket.IO client. With a token it is ready when the server calls it authenticated, else when connected."""
+    """A Socket.IO client. With a token it is ready after `authenticated`, without one after CONNECT."""
 
     path = "/socket.io/?EIO=4&transport=websocket"
 
-    def __init__(self, crowd: "Crowd", token: str = "") -> None:
-        super().__init__(crowd)
-        self._hello = f'40{{"token":"{token}"}}'.encode() if token else b"40"
-        self._welcome = b'42["authenticated"' if token else b"40"
+    def __init__(self, group: "ReceiverGroup", token: str = "") -> None:
+        super().__init__(group)
+        self._connect = f'40{{"token":"{token}"}}'.encode() if token else b"40"
+        self._connected = b'42["authenticated"' if token else b"40"
 
-    def upgraded(self) -> None:
-        """The server speaks first."""
+    def on_upgraded(self) -> None:
+        """Wait for the Engine.IO OPEN packet."""
 
-    def take(self, payload: bytes) -> int:
+    def count_deliveries(self, payload: bytes) -> int:
         if payload.startswith(EVENT):
             return 1
         if payload == b"2":
             self.send(b"3")
         elif payload.startswith(b"0"):
-            self.send(self._hello)
-        elif payload.startswith(self._welcome):
-            self.is_ready()
+            self.send(self._connect)
+        elif payload.startswith(self._connected):
+            self.set_ready()
         else:
-            self.other(payload)
+            self.on_other_packet(payload)
         return 0
 
-    def other(self, payload: bytes) -> None:
-        """A packet that is not needed for counting."""
+    def on_other_packet(self, payload: bytes) -> None:
+        """Handle a packet that is no delivery."""
 
 
-class Crowd:
-    """The receivers of one server, and what they have received together."""
+R = TypeVar("R", bound=Receiver)
 
-    def __init__(self, port: int, make: Callable[["Crowd"], Receiver]) -> None:
-        self._port = port
-        self._make = make
-        self._members: list[Receiver] = []
+
+class ReceiverGroup:
+    """The deliveries and the first failure of all receivers of a pool."""
+
+    def __init__(self) -> None:
         self._received = 0
-        self._awaited = 0
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._failure: Lost | None = None
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def __getitem__(self, number: int) -> Any:
-        return self._members[number]
-
-    async def grow(self, number: int) -> None:
-        """Connect so many more, a few at a time, until each is ready."""
-        for start in range(0, number, CONNECTS_AT_ONCE):
-            await asyncio.gather(*(self.add() for _ in range(min(CONNECTS_AT_ONCE, number - start))))
-
-    async def add(self) -> Receiver:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                _, receiver = await loop.create_connection(lambda: self._make(self), "127.0.0.1", self._port)
-                self._members.append(receiver)
-                await receiver.ready
-        except (OSError, TimeoutError) as failure:
-            raise Lost(f"cannot connect: {failure!r}") from failure
-        return receiver
+        self._expected = 0
+        self._complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._error: LoadError | None = None
+        self._is_closing = False
 
     def expect(self, deliveries: int) -> None:
-        """From now on, so many are awaited by `heard`."""
-        self._awaited = self._received + deliveries
-        self._done = asyncio.get_running_loop().create_future()
+        """Start to count: `wait_received` returns after this many deliveries."""
+        self._expected = self._received + deliveries
+        self._complete = asyncio.get_running_loop().create_future()
 
-    async def heard(self) -> None:
-        self.check()
+    async def wait_received(self) -> None:
+        self.raise_error()
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._done
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await self._complete
         except TimeoutError:
-            raise Lost(f"{self._awaited - self._received} deliveries are missing") from None
+            raise LoadError(f"{self._expected - self._received} deliveries are missing") from None
 
-    def check(self) -> None:
-        """Raises Lost if anybody of it was."""
-        if self._failure is not None:
-            raise self._failure
+    def raise_error(self) -> None:
+        """Raise the first LoadError of a receiver, if there was one."""
+        if self._error is not None:
+            raise self._error
 
-    def count(self, deliveries: int) -> None:
+    def add_deliveries(self, deliveries: int) -> None:
         self._received += deliveries
-        if self._received >= self._awaited and not self._done.done():
-            self._done.set_result(None)
+        if self._received >= self._expected and not self._complete.done():
+            self._complete.set_result(None)
 
-    def lost(self, receiver: Receiver, why: Lost) -> None:
-        if receiver in self._members:
-            self._failure = why
-            if not self._done.done():
-                self._done.set_exception(why)
+    def fail(self, receiver: Receiver, error: LoadError) -> None:
+        if not self._is_closing and receiver.ready.done() and receiver.ready.exception() is None:
+            self._error = error
+            if not self._complete.done():
+                self._complete.set_exception(error)
+
+
+class ReceiverPool(ReceiverGroup, Generic[R]):
+    """The receivers of one server."""
+
+    def __init__(self, port: int, create: Callable[[ReceiverGroup], R]) -> None:
+        super().__init__()
+        self._port = port
+        self._create = create
+        self._receivers: list[R] = []
+
+    def __len__(self) -> int:
+        return len(self._receivers)
+
+    def __getitem__(self, index: int) -> R:
+        return self._receivers[index]
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(self._receivers)
+
+    async def connect(self, count: int) -> None:
+        """Connect this many receivers, CONNECTS_AT_ONCE at a time, until each is ready."""
+        for start in range(0, count, CONNECTS_AT_ONCE):
+            await asyncio.gather(*(self._connect_one() for _ in range(min(CONNECTS_AT_ONCE, count - start))))
+
+    async def _connect_one(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                _, receiver = await loop.create_connection(lambda: self._create(self), "127.0.0.1", self._port)
+                self._receivers.append(receiver)
+                await receiver.ready
+        except (OSError, TimeoutError) as error:
+            raise LoadError(f"cannot connect: {error!r}") from error
 
     def close(self) -> None:
-        members, self._members = self._members, []
-        for receiver in members:
+        self._is_closing = True
+        for receiver in self._receivers:
             receiver.transport.abort()
+        self._receivers = []
 
 
-def masked(payload: bytes, *, opcode: int = 1) -> bytes:
-    """A client's frame. Its key is zero, so that the payload stays as it is; the server unmasks it all the same."""
+def client_frame(payload: bytes, *, opcode: int = 1) -> bytes:
+    """A masked frame. Its key is zero, so that the payload does not change; the server unmasks it all the same."""
     size = len(payload)
     length = bytes([0x80 | size]) if size < 126 else b"\xfe" + struct.pack(">H", size)
     return bytes([0x80 | opcode]) + length + b"\0\0\0\0" + payload
 
 
-def framed(payload: bytes) -> bytes:
-    """A server's frame."""
+def server_frame(payload: bytes) -> bytes:
     size = len(payload)
     length = bytes([size]) if size < 126 else b"\x7e" + struct.pack(">H", size)
     return b"\x81" + length + payload
 
 
-def _long(data: bytes, start: int, size: int) -> tuple[int, int]:
-    """Start and size of a payload of 126 bytes and more."""
+def _extended_length(data: bytes, start: int, size: int) -> tuple[int, int]:
+    """Return the start and the size of a payload of 126 bytes and more."""
     if size == 126:
         return start + 2, int.from_bytes(data[start : start + 2], "big")
     return start + 8, int.from_bytes(data[start : start + 8], "big")

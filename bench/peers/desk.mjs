@@ -1,4 +1,4 @@
-// The desk as it would be built on this stack: JWT, PostgreSQL by `pg`, the Redis adapter, a BullMQ job for the AI.
+// A desk with the usual parts of this stack: JWT, PostgreSQL by `pg`, the Redis adapter, a BullMQ job for the AI.
 import { randomUUID } from "node:crypto";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { Queue } from "bullmq";

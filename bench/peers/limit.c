@@ -1,4 +1,4 @@
-/* The limit: what arrives on the first connection is sent to all others, one send() each. Nothing else. */
+/* The limit: sends the input of the first connection to all others, with one send() each, and does nothing else. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>

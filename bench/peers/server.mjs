@@ -1,4 +1,4 @@
-// Socket.IO on Node.js or on Bun, as its documentation sets it up. JOB is `fan-out`, nothing but that, or `desk`.
+// Socket.IO on Node.js or on Bun as documented. JOB is `fan-out` for that alone, or `desk` for a complete desk.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 

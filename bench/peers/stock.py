@@ -1,6 +1,6 @@
-"""python-socketio on Sanic with python-engineio's own driver and AsyncRedisManager, as its documentation sets it up.
+"""python-socketio on Sanic with python-engineio's own driver and AsyncRedisManager, as documented.
 
-With a token it checks what HummDesk checks, by the same functions: a JSON Web Token, then the person in PostgreSQL.
+A client with a token is authenticated by the functions of HummDesk: a JSON Web Token, then the user in PostgreSQL.
 """
 
 import json
@@ -29,7 +29,6 @@ async def start(_: Sanic[Any, Any]) -> None:
     await database.open()
 
 
-@server.event
 async def connect(sid: str, _: dict[str, Any], auth: dict[str, str] | None = None) -> None:
     await server.enter_room(sid, ROOM)
     if auth is not None:
@@ -43,11 +42,13 @@ async def connect(sid: str, _: dict[str, Any], auth: dict[str, str] | None = Non
         await server.emit("authenticated", person.wire(), to=sid)
 
 
-@server.event
-async def publish(_: str, number: int) -> None:
-    for _ in range(number):
+async def publish(_: str, count: int) -> None:
+    for _repeat in range(count):
         await server.emit(EVENT, PAYLOAD, room=ROOM)
 
+
+server.event(connect)
+server.event(publish)
 
 if __name__ == "__main__":
     app.run(host="127.0.0.1", port=settings.port, single_process=True, access_log=False, motd=False)

@@ -1,4 +1,4 @@
-// The AI's worker in its least form: it says that it has begun, and does nothing.
+// A minimal AI worker: it emits `ai_processing_started` and does nothing else.
 import { Emitter } from "@socket.io/redis-emitter";
 import { Worker } from "bullmq";
 import { Redis } from "ioredis";

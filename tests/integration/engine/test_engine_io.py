@@ -254,7 +254,7 @@ async def test_malformed_packet_closes_the_websocket(client: EndpointClient, pac
 async def test_closed_websocket_reports_its_reason(client: EndpointClient, server: EngineIOServer) -> None:
     reasons: list[str] = []
     server.on("disconnect", lambda sid, reason: reasons.append(reason))
-    for end in ("packet", "frame", "cut"):
+    for end in ("packet", "frame", "abort"):
         websocket = await client.websocket()
         await receive(websocket)
         if end == "packet":

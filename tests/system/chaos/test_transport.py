@@ -14,7 +14,7 @@ from statistics import quantiles
 import aiohttp
 import pytest
 
-from bench.sockets import KEY, UPGRADE, masked
+from bench.sockets import KEY, UPGRADE, client_frame
 from hummdesk.publish.broadcast import BroadcastService, open_broadcast_service
 from tests.integration.server.accounts import Account
 from tests.system.chaos.client import LOSS
@@ -53,7 +53,7 @@ class Bare:
         await self.reader.readuntil(b"\r\n\r\n")
 
     def send(self, packet: str) -> None:
-        self.writer.write(masked(packet.encode()))
+        self.writer.write(client_frame(packet.encode()))
 
     async def ended(self) -> None:
         with suppress(ConnectionError):
@@ -208,15 +208,15 @@ async def test_rubbish(desk: Arena) -> None:
 
 RUBBISH = (
     lambda chance: chance.randbytes(chance.randrange(2000)),
-    lambda chance: masked(chance.randbytes(chance.randrange(100)), opcode=chance.randrange(16)),
-    lambda _: masked(b"42" + b"[" * 50_000),
-    lambda _: masked(b'421["connect",{}]'),
-    lambda _: masked(b'421["disconnect",{}]'),
-    lambda _: masked(b'421[{"a":1},{}]'),
-    lambda _: masked(b"421[[],{}]"),
-    lambda chance: masked(b'421["send_message",' + chance.randbytes(20).hex().encode()),
-    lambda _: masked(b'451-["send_message",{"_placeholder":true,"num":9}]') + masked(b"x", opcode=2),
-    lambda _: masked(b"\xff\xfe"),
+    lambda chance: client_frame(chance.randbytes(chance.randrange(100)), opcode=chance.randrange(16)),
+    lambda _: client_frame(b"42" + b"[" * 50_000),
+    lambda _: client_frame(b'421["connect",{}]'),
+    lambda _: client_frame(b'421["disconnect",{}]'),
+    lambda _: client_frame(b'421[{"a":1},{}]'),
+    lambda _: client_frame(b"421[[],{}]"),
+    lambda chance: client_frame(b'421["send_message",' + chance.randbytes(20).hex().encode()),
+    lambda _: client_frame(b'451-["send_message",{"_placeholder":true,"num":9}]') + client_frame(b"x", opcode=2),
+    lambda _: client_frame(b"\xff\xfe"),
 )
 
 

@@ -1,4 +1,4 @@
-"""What all servers under measurement stand on: one PostgreSQL, one Redis, and the people of the demo."""
+"""The PostgreSQL, the Redis and the demo accounts that all measured servers share."""
 
 import asyncio
 import secrets
@@ -23,7 +23,7 @@ from hummdesk.storage.migrations import migrate
 ACCOUNTS = 4
 AGENTS = 100
 CUSTOMERS = 50
-"""Of each account."""
+"""Agents and customers of each account."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ class Account:
 
 
 @dataclass(frozen=True)
-class World:
+class Testbed:
     folder: Path
     settings: Settings
     accounts: list[Account]
     servers: tuple[int, ...]
-    """The pids of PostgreSQL and Redis."""
+    """The process ids of PostgreSQL and Redis."""
 
-    async def forget(self) -> None:
-        """Leave nothing that an earlier server did not finish: no presence that runs out, no AI run that waits.
+    async def reset(self) -> None:
+        """Remove the presence and the AI runs of the previous server, and bring statistics up to date.
 
-        And no dead rows of its own, and the planner as informed as autovacuum keeps it on a desk that lives.
+        Autovacuum does the latter in production; without it, dead rows would slow down later contenders.
         """
         async with await psycopg.AsyncConnection.connect(self.settings.postgres, autocommit=True) as connection:
             await connection.execute("TRUNCATE ai_runs CASCADE")
@@ -59,15 +59,15 @@ class World:
         async with Redis.from_url(self.settings.redis) as client:
             await client.flushall()
 
-    async def committed(self, messages: Collection[str]) -> dict[str, float]:
-        """When these were, by the clock in seconds."""
+    async def commit_times(self, messages: Collection[str]) -> dict[str, float]:
+        """Return the commit time of each message, in seconds since the epoch."""
         query = "SELECT id::text, EXTRACT(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM messages"
         async with await psycopg.AsyncConnection.connect(self.settings.postgres) as connection:
             found = await connection.execute(f"{query} WHERE id::text = ANY(%s)".encode(), [list(messages)])
             return dict(await found.fetchall())
 
     def environment(self, port: int) -> dict[str, str]:
-        """How a server reaches it."""
+        """Return the settings of a server that uses this testbed."""
         return {
             "DATABASE_URL": self.settings.postgres,
             "REDIS_URL": self.settings.redis,
@@ -75,15 +75,15 @@ class World:
             "PORT": str(port),
         }
 
-    def metrics_folder(self) -> str:
-        """A new one: with those of dead processes in it, each figure would be added up."""
+    def new_metrics_folder(self) -> str:
+        """Create a folder for the metrics of one server; in a shared one those of dead processes would be added."""
         folder = self.folder / f"metrics-{sum(1 for _ in self.folder.glob('metrics-*'))}"
         folder.mkdir()
         return str(folder)
 
     @contextmanager
     def on_both_cores(self) -> Iterator[None]:
-        """Where it counts what all get done together, no core is kept for the server."""
+        """Run servers, PostgreSQL, Redis and load on the same two cores."""
         with cores.pinned(cores.BOTH):
             self._move(cores.BOTH)
             try:
@@ -97,38 +97,38 @@ class World:
 
 
 @contextmanager
-def opened() -> Iterator[World]:
-    """A new world, on the cores that no server is measured on; nothing is left of it afterwards."""
+def open_testbed() -> Iterator[Testbed]:
+    """Start PostgreSQL and Redis on the cores of the load and create the accounts; remove everything at the end."""
     folder = Path(tempfile.mkdtemp(prefix="hummdesk-bench-"))
-    folder.chmod(0o711)  # PostgreSQL's user passes through
-    held = AsyncExitStack()
-    held.callback(_remove, folder)
+    folder.chmod(0o711)  # the user of PostgreSQL must be able to enter it
+    stack = AsyncExitStack()
+    stack.callback(_remove, folder)
     with asyncio.Runner() as runner, cores.pinned(cores.REST):
         try:
-            yield runner.run(_open(folder, held))
+            yield runner.run(_open(folder, stack))
         finally:
-            runner.run(held.aclose())
+            runner.run(stack.aclose())
 
 
-async def _open(folder: Path, held: AsyncExitStack) -> World:
+async def _open(folder: Path, stack: AsyncExitStack) -> Testbed:
     cluster = await postgres.prepare(folder)
-    held.callback(cluster.tidy)
+    stack.callback(cluster.tidy)
     with (cluster.data / "postgresql.auto.conf").open("a") as file:
         file.write("track_commit_timestamp = on\n")
     database = await postgres.start(cluster, folder)
-    held.push_async_callback(database.stop)
+    stack.push_async_callback(database.stop)
     server = redis.prepare(folder)
     broker = await redis.start(server, folder)
-    held.push_async_callback(broker.stop)
+    stack.push_async_callback(broker.stop)
     await migrate(cluster.url())
     settings = Settings(database_url=cluster.url(), redis_url=server.url, jwt_secret=secrets.token_urlsafe(48))
     loaded = await demo.load(settings, accounts=ACCOUNTS, agents=AGENTS, customers=CUSTOMERS)
     accounts = [_account(account) for account in loaded["accounts"]]
-    return World(folder=folder, settings=settings, accounts=accounts, servers=(database.pid, broker.pid))
+    return Testbed(folder=folder, settings=settings, accounts=accounts, servers=(database.pid, broker.pid))
 
 
 def _remove(folder: Path) -> None:
-    """Try again while an initdb that was interrupted still writes into it."""
+    """Retry while an interrupted initdb still writes into the folder."""
     for _ in range(20):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
@@ -137,7 +137,7 @@ def _remove(folder: Path) -> None:
 
 
 def _account(loaded: dict[str, Any]) -> Account:
-    conversations = {talk["customerId"]: talk["id"] for talk in loaded["conversations"]}
+    conversations = {entry["customerId"]: entry["id"] for entry in loaded["conversations"]}
     return Account(
         id=UUID(loaded["id"]),
         agents=[user["token"] for user in loaded["users"] if user["role"] == "agent"],
