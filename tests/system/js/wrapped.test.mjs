@@ -212,7 +212,7 @@ test("a token that is not accepted is told, and not tried for ever", async () =>
   await until(() => nobody.told.some(({ name }) => name === "refused"), () => nobody.state);
   assert.equal(nobody.told.find(({ name }) => name === "refused").payload.code, "UNAUTHORIZED");
   assert.equal(nobody.socket.active, false);
-  await assert.rejects(nobody.ask("list_conversations", {}), { name: "Unanswered" });
+  await assert.rejects(nobody.ask("list_conversations", {}), { name: "NoResponseError" });
 });
 
 test("an expired token is replaced without a new connection", async () => {

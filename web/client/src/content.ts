@@ -1,6 +1,6 @@
 import type { Message } from "./contract.js";
 
-/** A part of a message: text, or an element of the few that there are. */
+/** A part of a message's content: text, or one of the allowed elements. */
 export type Part = string | { tag: string; href?: string; parts: Part[] };
 
 type Content = Pick<Message, "content" | "contentType">;
@@ -8,25 +8,38 @@ type Content = Pick<Message, "content" | "contentType">;
 const TAGS = new Set("a b blockquote br code em i li ol p pre s strong u ul".split(" "));
 const TOKEN = /<(\/?)([a-z]+)([^<>]*)>|[^<]+|</gi;
 const HREF = /\bhref="([^"]*)"/i;
-const ADDRESS = /\bhttps?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
-const SAFE = /^(https?:|mailto:)/i;
+const URL_IN_TEXT = /\bhttps?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
+const SAFE_URL = /^(https?:|mailto:)/i;
 const ENTITY = /&(amp|lt|gt|quot|nbsp|#39|#x27);/g;
-const MEANING: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: " ", "#39": "'", "#x27": "'" };
+const CHARACTERS: Record<string, string> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  nbsp: " ",
+  "#39": "'",
+  "#x27": "'",
+};
 
 /**
- * What a message says. The HTML of one that the server has sanitized is read by a list of our own all the same: a tag
- * that is not on it is text, and a link that leads to nowhere safe is none. Addresses in a text are links.
+ * Parse the content of a message into parts.
+ *
+ * HTML was sanitized by the server and is checked again here: tags that are not allowed become text, and links with an
+ * unsafe scheme are dropped. URLs in plain text become links.
  */
 export function partsOf({ content, contentType }: Content): Part[] {
-  return contentType === "html" ? read(content) : linked(content);
+  return contentType === "html" ? parseHtml(content) : linkUrls(content);
 }
 
-/** A message as one line, for lists. */
+/** The content of a message as one line of text, for lists and previews. */
 export function plain(message: Content): string {
-  return partsOf(message).map(flat).join("").replace(/\s+/g, " ").trim();
+  return partsOf(message).map(textOf).join("").replace(/\s+/g, " ").trim();
 }
 
-/** Nodes of what a message says, made by `create`: that of Preact, React and others. No string becomes HTML. */
+/**
+ * Render the content of a message with `create`, such as `createElement` of Preact or React. No string is interpreted as
+ * HTML.
+ */
 export function nodesOf<Node>(
   message: Content,
   create: (tag: string, attributes: ReturnType<typeof linkTo>, ...children: (Node | string)[]) => Node,
@@ -36,21 +49,21 @@ export function nodesOf<Node>(
   return partsOf(message).map(node);
 }
 
-/** The attributes of a link to what somebody wrote; none, if that is no address to go to. */
+/** Attributes of a link to a URL that a user wrote; none if its scheme is not http, https or mailto. */
 export function linkTo(href = ""): { href?: string; target?: string; rel?: string } {
-  return SAFE.test(href) ? { href, target: "_blank", rel: "noopener noreferrer nofollow" } : {};
+  return SAFE_URL.test(href) ? { href, target: "_blank", rel: "noopener noreferrer nofollow" } : {};
 }
 
-function read(html: string): Part[] {
+function parseHtml(html: string): Part[] {
   const top: Part[] = [];
   const open: { tag: string; parts: Part[] }[] = [];
   for (const [whole, closing, name = "", attributes = ""] of html.matchAll(TOKEN)) {
     const tag = name.toLowerCase();
     const parts = open.at(-1)?.parts ?? top;
-    if (!TAGS.has(tag)) parts.push(decoded(whole));
+    if (!TAGS.has(tag)) parts.push(decode(whole));
     else if (closing) close(open, tag);
     else {
-      const element = tag === "a" ? link(decoded(HREF.exec(attributes)?.[1] ?? "")) : { tag, parts: [] };
+      const element = tag === "a" ? link(decode(HREF.exec(attributes)?.[1] ?? "")) : { tag, parts: [] };
       if (element === undefined) continue;
       parts.push(element);
       if (tag !== "br") open.push(element);
@@ -59,31 +72,31 @@ function read(html: string): Part[] {
   return top;
 }
 
-/** Of what was never opened, nothing. */
+/** Close the innermost open element with this tag; ignore a closing tag that matches none. */
 function close(open: { tag: string }[], tag: string): void {
-  const place = open.map((one) => one.tag).lastIndexOf(tag);
-  if (place >= 0) open.length = place;
+  const index = open.map((element) => element.tag).lastIndexOf(tag);
+  if (index >= 0) open.length = index;
 }
 
-function linked(text: string): Part[] {
+function linkUrls(text: string): Part[] {
   const parts: Part[] = [];
-  let at = 0;
-  for (const { 0: address, index } of text.matchAll(ADDRESS)) {
-    parts.push(text.slice(at, index), { tag: "a", href: address, parts: [address] });
-    at = index + address.length;
+  let end = 0;
+  for (const { 0: url, index } of text.matchAll(URL_IN_TEXT)) {
+    parts.push(text.slice(end, index), { tag: "a", href: url, parts: [url] });
+    end = index + url.length;
   }
-  parts.push(text.slice(at));
+  parts.push(text.slice(end));
   return parts.filter((part) => part !== "");
 }
 
 function link(href: string): { tag: string; href: string; parts: Part[] } | undefined {
-  return SAFE.test(href) ? { tag: "a", href, parts: [] } : undefined;
+  return SAFE_URL.test(href) ? { tag: "a", href, parts: [] } : undefined;
 }
 
-function decoded(text: string): string {
-  return text.replace(ENTITY, (whole, name: string) => MEANING[name] ?? whole);
+function decode(text: string): string {
+  return text.replace(ENTITY, (whole, name: string) => CHARACTERS[name] ?? whole);
 }
 
-function flat(part: Part): string {
-  return typeof part === "string" ? part : ` ${part.parts.map(flat).join("")} `;
+function textOf(part: Part): string {
+  return typeof part === "string" ? part : ` ${part.parts.map(textOf).join("")} `;
 }

@@ -1,7 +1,7 @@
+export * from "./client.js";
 export * from "./content.js";
 export type * from "./contract.js";
-export * from "./desk.js";
+export * from "./errors.js";
 export { History } from "./history.js";
 export * from "./outbox.js";
-export * from "./refusals.js";
 export * from "./socket.js";

@@ -1,68 +1,98 @@
 import type { ErrorReport, Message, Receipt, SendMessage } from "./contract.js";
 import { Emitter } from "./emitter.js";
-import { Refused } from "./refusals.js";
+import { RequestError } from "./errors.js";
 
-/** What was written and is not acknowledged yet; with `refusal` it goes no more by itself. */
-export interface Letter extends SendMessage {
+/** A message that the server has not acknowledged yet. */
+export interface PendingMessage extends SendMessage {
   clientMessageId: string;
+  /** When it was written, in ISO 8601. */
   writtenAt: string;
+  /** Why the server refused it. A refused message is not sent again unless {@link Outbox.resend} is called. */
   refusal?: ErrorReport;
 }
 
-/** `localStorage` and `sessionStorage` are such. */
-export type Keeping = Pick<Storage, "getItem" | "setItem">;
+/** @deprecated Use {@link PendingMessage}. */
+export type Letter = PendingMessage;
 
-const BETWEEN_TOKENS = new Set(["UNAUTHORIZED", "TOKEN_EXPIRED"]);
-const PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 8000;
+/** Where pending messages are stored; `localStorage` and `sessionStorage` qualify. */
+export type OutboxStorage = Pick<Storage, "getItem" | "setItem">;
+
+/** @deprecated Use {@link OutboxStorage}. */
+export type Keeping = OutboxStorage;
+
+/** Storage and key under which pending messages survive a reload of the page. */
+export interface OutboxPersistence {
+  storage: OutboxStorage;
+  key: string;
+}
+
+const RETRIED_AFTER_NEW_TOKEN = new Set(["UNAUTHORIZED", "TOKEN_EXPIRED"]);
+const FIRST_BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 8000;
 
 /**
- * Sends one after another, in the order in which they were written. One that is not answered goes again with the same
- * `clientMessageId`, which the server stores once.
+ * Sends messages one after another, in the order in which they were written.
+ *
+ * A message without a response is retried with the same `clientMessageId`, so that the server stores it once. Emits
+ * `changed` with all pending messages, and `refused` with a message that failed permanently.
  */
-export class Outbox extends Emitter<{ changed: readonly Letter[]; refused: Letter }> {
-  letters: readonly Letter[];
+export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refused: PendingMessage }> {
+  /** All pending and refused messages, oldest first. */
+  pending: readonly PendingMessage[];
   private isSending = false;
-  private pause = PAUSE_MS;
+  private backoff = FIRST_BACKOFF_MS;
 
   constructor(
     private readonly send: (payload: SendMessage) => Promise<Receipt>,
     private readonly isOnline: () => boolean,
-    private readonly keeping?: { storage: Keeping; key: string },
+    private readonly persistence?: OutboxPersistence,
   ) {
     super();
-    this.letters = kept(keeping);
+    this.pending = restore(persistence);
   }
 
-  of(conversationId: string): Letter[] {
-    return this.letters.filter((letter) => letter.conversationId === conversationId);
+  /** @deprecated Use {@link pending}. */
+  get letters(): readonly PendingMessage[] {
+    return this.pending;
   }
 
-  write(message: SendMessage): Letter {
+  /** The pending and refused messages of one conversation, oldest first. */
+  of(conversationId: string): PendingMessage[] {
+    return this.pending.filter((message) => message.conversationId === conversationId);
+  }
+
+  /** Queue a message; it is sent as soon as the client is connected. */
+  write(message: SendMessage): PendingMessage {
     const written = { clientMessageId: crypto.randomUUID(), ...message, writtenAt: new Date().toISOString() };
-    this.keep([...this.letters, written]);
+    this.store([...this.pending, written]);
     void this.flush();
     return written;
   }
 
-  /** A refused one, as something new: what was based on an old state is written in knowledge of the present one. */
-  again(letter: Letter): Letter {
-    const { refusal: _, basedOnSeq: __, clientMessageId: ___, writtenAt: ____, ...message } = letter;
-    this.discard(letter.clientMessageId);
-    return this.write(message);
+  /** Queue a refused message again, as a new message that is not based on an earlier state of the conversation. */
+  resend(message: PendingMessage): PendingMessage {
+    const { refusal: _, basedOnSeq: __, clientMessageId: ___, writtenAt: ____, ...payload } = message;
+    this.discard(message.clientMessageId);
+    return this.write(payload);
   }
 
+  /** @deprecated Use {@link resend}. */
+  again(message: PendingMessage): PendingMessage {
+    return this.resend(message);
+  }
+
+  /** Remove a message without sending it. */
   discard(clientMessageId: string): void {
-    const left = this.letters.filter((one) => one.clientMessageId !== clientMessageId);
-    if (left.length < this.letters.length) this.keep(left);
+    const left = this.pending.filter((message) => message.clientMessageId !== clientMessageId);
+    if (left.length < this.pending.length) this.store(left);
   }
 
-  /** It has been stored, whether its answer came or not. */
-  heard(message: Message): void {
+  /** Remove a message that was received as an event: it is stored even if its acknowledgement was lost. */
+  confirm(message: Message): void {
     if (message.clientMessageId !== undefined) this.discard(message.clientMessageId);
   }
 
-  /** Send what waits; whoever is online again calls it. */
+  /** Send what is pending. The client calls this whenever it has connected. */
   async flush(): Promise<void> {
     if (this.isSending) return;
     this.isSending = true;
@@ -73,50 +103,53 @@ export class Outbox extends Emitter<{ changed: readonly Letter[]; refused: Lette
     }
   }
 
-  private next(): Letter | undefined {
-    return this.letters.find(({ refusal }) => refusal === undefined);
+  private next(): PendingMessage | undefined {
+    return this.pending.find(({ refusal }) => refusal === undefined);
   }
 
-  private async deliver(letter: Letter): Promise<void> {
-    const { writtenAt: _, refusal: __, ...payload } = letter;
+  private async deliver(message: PendingMessage): Promise<void> {
+    const { writtenAt: _, refusal: __, ...payload } = message;
     try {
       await this.send(payload);
-      this.discard(letter.clientMessageId);
-      this.pause = PAUSE_MS;
-    } catch (fault) {
-      const isFinal = fault instanceof Refused && !fault.mayPass && !BETWEEN_TOKENS.has(fault.error.code);
-      if (isFinal) this.refuse(letter, fault.error);
-      else await this.rest();
+      this.discard(message.clientMessageId);
+      this.backoff = FIRST_BACKOFF_MS;
+    } catch (failure) {
+      if (isPermanent(failure)) this.refuse(message, failure.error);
+      else await this.wait();
     }
   }
 
-  private refuse(letter: Letter, refusal: ErrorReport): void {
-    const refused = { ...letter, refusal };
-    this.keep(this.letters.map((one) => (one.clientMessageId === letter.clientMessageId ? refused : one)));
-    this.tell("refused", refused);
+  private refuse(message: PendingMessage, refusal: ErrorReport): void {
+    const refused = { ...message, refusal };
+    this.store(this.pending.map((one) => (one.clientMessageId === message.clientMessageId ? refused : one)));
+    this.emit("refused", refused);
   }
 
-  private rest(): Promise<void> {
-    const pause = this.pause * (0.5 + Math.random());
-    this.pause = Math.min(this.pause * 2, LONGEST_PAUSE_MS);
-    return new Promise((resolve) => setTimeout(resolve, pause));
+  private wait(): Promise<void> {
+    const delay = this.backoff * (0.5 + Math.random());
+    this.backoff = Math.min(this.backoff * 2, LONGEST_BACKOFF_MS);
+    return new Promise((resolve) => setTimeout(resolve, delay));
   }
 
-  private keep(letters: readonly Letter[]): void {
-    this.letters = letters;
+  private store(pending: readonly PendingMessage[]): void {
+    this.pending = pending;
     try {
-      this.keeping?.storage.setItem(this.keeping.key, JSON.stringify(letters));
+      this.persistence?.storage.setItem(this.persistence.key, JSON.stringify(pending));
     } catch {
-      // No room, or no storage here: then it is kept for as long as the page.
+      // The quota is exhausted or storage is disabled: pending messages are lost with the page.
     }
-    this.tell("changed", letters);
+    this.emit("changed", pending);
   }
 }
 
-function kept(keeping: { storage: Keeping; key: string } | undefined): readonly Letter[] {
+function isPermanent(failure: unknown): failure is RequestError {
+  return failure instanceof RequestError && !failure.isTransient && !RETRIED_AFTER_NEW_TOKEN.has(failure.error.code);
+}
+
+function restore(persistence: OutboxPersistence | undefined): readonly PendingMessage[] {
   try {
-    const letters: unknown = JSON.parse(keeping?.storage.getItem(keeping.key) ?? "[]");
-    return Array.isArray(letters) ? letters : [];
+    const stored: unknown = JSON.parse(persistence?.storage.getItem(persistence.key) ?? "[]");
+    return Array.isArray(stored) ? stored : [];
   } catch {
     return [];
   }

@@ -3,28 +3,34 @@ import type { Answer, Answers, ClientToServerEvents, ServerToClientEvents } from
 
 export type RequestName = keyof ClientToServerEvents;
 
-/** What a request carries: its payload, or nothing. */
-export type Carried<Name extends RequestName> =
+/** The arguments of a request: its payload, or none. */
+export type RequestPayload<Name extends RequestName> =
   Parameters<ClientToServerEvents[Name]> extends [infer Payload, ...unknown[]] ? [payload: Payload] : [];
 
+/** @deprecated Use {@link RequestPayload}. */
+export type Carried<Name extends RequestName> = RequestPayload<Name>;
+
 /**
- * The socket as it is, with typed answers. An acknowledgement may be left out, and socket.io-client's own types can
- * tell what `emitWithAck` and `timeout` give only where it may not.
+ * A Socket.IO socket with typed acknowledgements.
+ *
+ * Acknowledgements are optional in the protocol. The types of socket.io-client derive the result of `emitWithAck` and
+ * `timeout` only where they are required, hence these overrides.
  */
 export type DeskSocket = Omit<Socket<ServerToClientEvents, ClientToServerEvents>, "emitWithAck" | "timeout"> & {
-  emitWithAck<Name extends RequestName>(name: Name, ...payload: Carried<Name>): Promise<Answer<Answers[Name]>>;
+  emitWithAck<Name extends RequestName>(name: Name, ...payload: RequestPayload<Name>): Promise<Answer<Answers[Name]>>;
   timeout(milliseconds: number): TimedSocket;
 };
 
+/** A {@link DeskSocket} whose requests fail when no acknowledgement arrives in time. */
 export interface TimedSocket {
-  emitWithAck<Name extends RequestName>(name: Name, ...payload: Carried<Name>): Promise<Answer<Answers[Name]>>;
+  emitWithAck<Name extends RequestName>(name: Name, ...payload: RequestPayload<Name>): Promise<Answer<Answers[Name]>>;
   emit<Name extends RequestName>(
     name: Name,
-    ...payload: [...Carried<Name>, acknowledge: (timeout: Error | null, answer: Answer<Answers[Name]>) => void]
+    ...payload: [...RequestPayload<Name>, acknowledge: (timeout: Error | null, answer: Answer<Answers[Name]>) => void]
   ): unknown;
 }
 
-/** `io(…)` is this. */
+/** The socket that `io()` of socket.io-client returned, as a {@link DeskSocket}. */
 export function typed(socket: Socket<ServerToClientEvents, ClientToServerEvents>): DeskSocket {
   return socket as unknown as DeskSocket;
 }

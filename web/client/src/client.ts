@@ -1,0 +1,297 @@
+import { io, type ManagerOptions, type SocketOptions } from "socket.io-client";
+import type { Answers, ErrorReport, Joined, Message, PersonIdentity, ReadMark, Typing } from "./contract.js";
+import { Emitter } from "./emitter.js";
+import { NoResponseError, RequestError } from "./errors.js";
+import { History } from "./history.js";
+import { Outbox, type OutboxPersistence } from "./outbox.js";
+import { type DeskSocket, type RequestName, type RequestPayload, typed } from "./socket.js";
+
+/**
+ * State of the connection.
+ *
+ * - `connecting`: not connected yet.
+ * - `online`: connected and authenticated for the first time.
+ * - `recovered`: reconnected after a short loss. No event was missed.
+ * - `resynchronized`: reconnected after a longer loss. Missed messages were requested and added.
+ * - `offline`: not connected. The client reconnects by itself unless it was closed or has emitted `refused`.
+ */
+export type State = "connecting" | "online" | "recovered" | "resynchronized" | "offline";
+
+/** Events of a {@link DeskClient}, by name. */
+export interface DeskEvents {
+  /** The state has changed. */
+  state: State;
+  /** The server has authenticated the connection; also emitted after each reconnect with a new session. */
+  person: PersonIdentity;
+  /** The server has rejected the token or the user. The client is closed and does not reconnect. */
+  refused: ErrorReport;
+  /** A message: once each for joined conversations; for others, as the server delivers it. */
+  message: Message;
+  /** Too much was missed, and the history of this conversation was reloaded: render it from the start. */
+  reloaded: string;
+  /** A participant has read up to a message. */
+  read: ReadMark;
+  /** A participant has started or stopped typing. */
+  typing: Typing & { isTyping: boolean };
+}
+
+/** Options of a {@link DeskClient}. */
+export interface DeskOptions {
+  /** Address of the server. Default: the origin of the page. */
+  url?: string;
+  /**
+   * Returns a valid token. Called for each connection, and when the server reports that the last token has expired. If
+   * it throws, it is called again later, except after a permanent {@link RequestError}: then the client is closed.
+   */
+  token: () => string | Promise<string>;
+  /** Where pending messages are stored, so that they survive a reload of the page. Default: in memory only. */
+  persistence?: OutboxPersistence;
+  /** @deprecated Use {@link persistence}. */
+  keeping?: OutboxPersistence;
+  /** Further options of socket.io-client. */
+  socket?: Partial<ManagerOptions & SocketOptions>;
+}
+
+const RESPONSE_TIMEOUT_MS = 10_000;
+const TYPING_INTERVAL_MS = 3000;
+const RECONNECT_MS = 500;
+const BACKOFF = { reconnectionDelay: 500, reconnectionDelayMax: 10_000, randomizationFactor: 0.7 };
+
+/**
+ * A connection of one user to the server: authentication, reconnection, message history and outbox.
+ *
+ * Joined conversations miss no message, and a written message is stored once, however often the connection is lost.
+ */
+export class DeskClient extends Emitter<DeskEvents> {
+  readonly socket: DeskSocket;
+  readonly outbox: Outbox;
+  state: State = "connecting";
+  /** The authenticated user; undefined before the first authentication. */
+  person: PersonIdentity | undefined;
+  private readonly histories = new Map<string, History>();
+  private readonly typedAt = new Map<string, number>();
+  private hasConnected = false;
+  private isReady = false;
+  /** Whether nothing was missed up to the last connection. Only then can a recovered session be complete. */
+  private isComplete = false;
+  private isClosed = false;
+  private reconnectTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly options: DeskOptions) {
+    super();
+    const auth = (callback: (auth: object) => void) => void this.provideToken(callback);
+    const more = { ...BACKOFF, ...options.socket, auth, autoConnect: false };
+    this.socket = typed(options.url === undefined ? io(more) : io(options.url, more));
+    const send = (payload: Parameters<Outbox["write"]>[0]) => this.request("send_message", payload);
+    this.outbox = new Outbox(send, () => this.isReady, options.persistence ?? options.keeping);
+    this.listen();
+    this.socket.connect();
+  }
+
+  /**
+   * Send a request and return its response.
+   *
+   * @throws {@link RequestError} if the server answered with an error.
+   * @throws {@link NoResponseError} if the client is not connected or no response arrived within 10 seconds.
+   */
+  async request<Name extends RequestName>(name: Name, ...payload: RequestPayload<Name>): Promise<Answers[Name]> {
+    if (!this.socket.connected) throw new NoResponseError();
+    const answer = await this.socket
+      .timeout(RESPONSE_TIMEOUT_MS)
+      .emitWithAck(name, ...payload)
+      .catch(() => {
+        throw new NoResponseError();
+      });
+    if (!answer.ok) throw new RequestError(answer.error);
+    return answer as unknown as Answers[Name];
+  }
+
+  /** @deprecated Use {@link request}. */
+  ask<Name extends RequestName>(name: Name, ...payload: RequestPayload<Name>): Promise<Answers[Name]> {
+    return this.request(name, ...payload);
+  }
+
+  /** Join a conversation. It stays joined through every reconnect until {@link leave} is called. */
+  async join(conversationId: string): Promise<{ history: History; joined: Joined }> {
+    const known = this.histories.get(conversationId);
+    const history = known ?? new History();
+    this.histories.set(conversationId, history); // before the request: messages may arrive ahead of its response
+    try {
+      const joined = await this.request("join_conversation", conversationId);
+      history.open(joined, undefined);
+      return { history, joined };
+    } catch (failure) {
+      if (!known) this.histories.delete(conversationId);
+      throw failure;
+    }
+  }
+
+  /** Leave a conversation and drop its history. */
+  leave(conversationId: string): void {
+    this.histories.delete(conversationId);
+    if (this.isReady) this.socket.emit("leave_conversation", conversationId);
+  }
+
+  /** The history of a joined conversation. */
+  history(conversationId: string): History | undefined {
+    return this.histories.get(conversationId);
+  }
+
+  /** Add a page of older messages to the history of a joined conversation. */
+  async loadOlder(conversationId: string): Promise<void> {
+    const history = this.histories.get(conversationId);
+    if (!history?.hasMore) return;
+    const page = await this.request("get_messages", { conversationId, beforeSeq: history.firstSeq });
+    history.add(page.messages);
+    history.hasMore = page.hasMore;
+  }
+
+  /** Notify the other participants of typing. Call it at each key press: at most one event is sent in 3 seconds. */
+  type(conversationId: string): void {
+    const now = Date.now();
+    if (!this.isReady || now - (this.typedAt.get(conversationId) ?? 0) < TYPING_INTERVAL_MS) return;
+    this.typedAt.set(conversationId, now);
+    this.socket.emit("typing_start", { conversationId });
+  }
+
+  /** Notify the other participants that typing has stopped. Not needed after sending a message. */
+  stopTyping(conversationId: string): void {
+    if (this.typedAt.delete(conversationId) && this.isReady) this.socket.emit("typing_stop", { conversationId });
+  }
+
+  /** Disconnect for good. Pending messages stay in their storage. */
+  close(): void {
+    this.isClosed = true;
+    clearTimeout(this.reconnectTimer);
+    this.socket.disconnect();
+    this.setState("offline");
+  }
+
+  private listen(): void {
+    const { socket } = this;
+    socket.on("connect", () => socket.recovered && this.isComplete && this.becomeReady("recovered"));
+    socket.on("authenticated", (person) => void this.onAuthenticated(person));
+    socket.on("authentication_error", (error) => void this.onAuthenticationError(error));
+    socket.on("connect_error", () => this.setState("offline"));
+    socket.on("disconnect", () => this.setState("offline"));
+    socket.on("disconnect_reason", ({ reconnect }) => {
+      if (reconnect) socket.once("disconnect", () => this.scheduleReconnect());
+      else this.isClosed = true;
+    });
+    socket.on("new_message", (message) => this.receive([message]));
+    socket.on("message_read", (mark) => {
+      this.histories.get(mark.conversationId)?.mark(mark);
+      this.emit("read", mark);
+    });
+    socket.on("typing_start", (typing) => this.emit("typing", { ...typing, isTyping: true }));
+    socket.on("typing_stop", (typing) => this.emit("typing", { ...typing, isTyping: false }));
+  }
+
+  private async provideToken(callback: (auth: object) => void): Promise<void> {
+    try {
+      callback({ token: await this.options.token() });
+    } catch (failure) {
+      if (failure instanceof RequestError && !failure.isTransient) this.refuse(failure.error);
+      else this.retryLater();
+    }
+  }
+
+  private async onAuthenticated(person: PersonIdentity): Promise<void> {
+    this.person = person;
+    this.emit("person", person);
+    if (this.isReady) return;
+    try {
+      await this.resynchronize();
+      this.becomeReady(this.hasConnected ? "resynchronized" : "online");
+    } catch {
+      this.retryLater();
+    }
+  }
+
+  private async onAuthenticationError(error: ErrorReport): Promise<void> {
+    this.isReady = false;
+    if (error.code === "TOKEN_EXPIRED") {
+      try {
+        await this.request("authenticate", await this.options.token());
+        return;
+      } catch (failure) {
+        if (!(failure instanceof RequestError)) return this.retryLater();
+      }
+    }
+    if (error.code === "UNAVAILABLE") this.retryLater();
+    else this.refuse(error);
+  }
+
+  private refuse(error: ErrorReport): void {
+    this.close();
+    this.emit("refused", error);
+  }
+
+  private becomeReady(state: State): void {
+    this.isReady = true;
+    this.hasConnected = true;
+    this.isComplete = true;
+    this.setState(state);
+    void this.outbox.flush();
+  }
+
+  /** Request what a new session has missed. Rooms are joined first: from then on, new messages arrive as events. */
+  private async resynchronize(): Promise<void> {
+    this.isComplete = false;
+    const behind: Record<string, number> = {};
+    for (const [conversationId, history] of this.histories) {
+      const afterSeq = history.lastSeq;
+      const joined = await this.request("join_conversation", { conversationId, afterSeq });
+      if (joined.hasMore) behind[conversationId] = afterSeq;
+      else this.resume(history, joined, afterSeq);
+    }
+    if (Object.keys(behind).length === 0) return;
+    const { conversations } = await this.request("sync", { conversations: behind });
+    for (const [conversationId, part] of Object.entries(conversations)) {
+      if ("messages" in part) this.receive(part.messages);
+      else await this.reload(conversationId);
+    }
+  }
+
+  private resume(history: History, joined: Joined, afterSeq: number): void {
+    this.receive(joined.messages);
+    history.open({ ...joined, messages: [] }, afterSeq);
+  }
+
+  private async reload(conversationId: string): Promise<void> {
+    await this.join(conversationId);
+    this.emit("reloaded", conversationId);
+  }
+
+  private receive(messages: readonly Message[]): void {
+    for (const message of messages) {
+      this.outbox.confirm(message);
+      const history = this.histories.get(message.conversationId);
+      if (!history || history.add([message]).length > 0) this.emit("message", message);
+    }
+  }
+
+  private retryLater(): void {
+    this.socket.disconnect();
+    this.setState("offline");
+    this.scheduleReconnect();
+  }
+
+  private scheduleReconnect(): void {
+    if (this.isClosed || this.socket.active) return; // an active socket reconnects by itself
+    clearTimeout(this.reconnectTimer);
+    this.reconnectTimer = setTimeout(() => this.socket.connect(), RECONNECT_MS * (1 + 3 * Math.random()));
+  }
+
+  private setState(state: State): void {
+    if (state === "offline") this.isReady = false;
+    if (state === this.state) return;
+    this.state = state;
+    this.emit("state", state);
+  }
+}
+
+/** @deprecated Use {@link DeskClient}. */
+export const Desk = DeskClient;
+/** @deprecated Use {@link DeskClient}. */
+export type Desk = DeskClient;
