@@ -12,7 +12,7 @@ import pytest
 from hummdesk.core.config import Settings
 from hummdesk.server.listener import reserved
 from tests.integration.server.accounts import Account
-from tests.system.js.serving import environment, get
+from tests.system.js.web_process import environment, get
 
 NO_REDIS = "redis://127.0.0.1:1/0"
 

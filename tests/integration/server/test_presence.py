@@ -15,7 +15,7 @@ from hummdesk.core.config import Settings
 from hummdesk.server.listener import reserved
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
-from tests.system.js.serving import serving
+from tests.system.js.web_process import serving
 
 
 async def status_of(client: object, account: Account, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.async_api import ConsoleMessage, Locator, Page, expect
 
-from tests.system.js.node import HERE, installed
+from tests.system.js.script_runner import HERE, install_packages
 
 HARMLESS = ("net::ERR_", "WebSocket connection to")
 """What Chromium says of a connection that a test has cut, or of an answer that is a refusal."""
@@ -91,5 +91,5 @@ class Console:
 
 @cache
 def axe() -> str:
-    installed()
+    install_packages()
     return Path(HERE / "node_modules" / "axe-core" / "axe.min.js").read_text()

@@ -1,8 +1,8 @@
 import pytest
 
-from tests.system.js.node import Node, installed
+from tests.system.js.script_runner import ScriptRunner, install_packages
 
 
 @pytest.fixture(scope="session")
-def node() -> Node:
-    return installed()
+def node() -> ScriptRunner:
+    return install_packages()

@@ -9,7 +9,7 @@ import pytest
 
 from hummdesk.core.config import Settings
 from tests.system.deploy.documents import ROOT
-from tests.system.js.node import HERE, Node
+from tests.system.js.script_runner import HERE, ScriptRunner
 
 FILE = ROOT / "docker-compose.yml"
 REQUIRED = {
@@ -27,7 +27,7 @@ WITH_METRICS_PORT = {"relay", "worker"}
 
 
 @pytest.fixture(scope="module")
-async def services(node: Node) -> dict[str, Any]:
+async def services(node: ScriptRunner) -> dict[str, Any]:
     composed = json.loads(await node.run(HERE / "compose.mjs", FILE, env=REQUIRED))
     return dict(composed["services"])
 
@@ -47,7 +47,7 @@ def test_what_runs(services: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-async def test_a_secret_that_is_not_set_is_asked_for(name: str, node: Node) -> None:
+async def test_a_secret_that_is_not_set_is_asked_for(name: str, node: ScriptRunner) -> None:
     async with node.running(HERE / "compose.mjs", FILE, env=REQUIRED | {name: ""}) as script:
         assert f"Error: {name}: " in (await script.communicate())[0].decode()
         assert script.returncode != 0

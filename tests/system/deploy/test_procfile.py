@@ -21,8 +21,8 @@ from honcho.environ import parse_procfile
 
 from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
-from tests.system.js.node import Node
-from tests.system.js.serving import body, environment, get, until_ready
+from tests.system.js.script_runner import ScriptRunner
+from tests.system.js.web_process import body, environment, get, until_ready
 
 ROOT = Path(__file__).parents[3]
 PROCESSES = parse_procfile((ROOT / "Procfile").read_text()).processes
@@ -68,7 +68,7 @@ async def honcho(env: dict[str, str], port: int) -> AsyncIterator[asyncio.subpro
 
 
 @pytest.mark.timeout(120)
-async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node: Node) -> None:
+async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node: ScriptRunner) -> None:
     port = free_port(0)
     url, flower = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{env['FLOWER_PORT']}"
     async with honcho(env, port) as process:
@@ -116,7 +116,7 @@ async def shown_by(flower: str) -> dict[str, dict[str, Any]]:
 
 def told(output: str) -> set[str]:
     """What it says in whatever order, and without the words of the AI."""
-    return {line.partition("the AI suggests: ")[1] or line for line in output.splitlines()}
+    return {line.partition("AI draft: ")[1] or line for line in output.splitlines()}
 
 
 async def people(env: dict[str, str]) -> dict[str, str]:

@@ -16,9 +16,9 @@ from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
 from tests.integration.server.accounts import Account
 from tests.system.deploy.documents import ROOT
-from tests.system.js.conftest import desk_of
-from tests.system.js.node import HERE, Node
-from tests.system.js.serving import get, serving
+from tests.system.js.conftest import script_environment
+from tests.system.js.script_runner import HERE, ScriptRunner
+from tests.system.js.web_process import get, serving
 
 CONFIGURATION = (ROOT / "deploy/haproxy.cfg").read_text()
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
@@ -89,12 +89,12 @@ async def proxied(settings: Settings, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.mark.systems
 @needs_haproxy
-@pytest.mark.parametrize("script", ["connect", "talk"])
+@pytest.mark.parametrize("script", ["connect", "conversation"])
 async def test_javascript_client_works_through_the_proxy(
-    script: str, settings: Settings, node: Node, proxied: str
+    script: str, settings: Settings, node: ScriptRunner, proxied: str
 ) -> None:
     account = await Account(settings=settings, url=proxied).make()
-    await node.run(HERE / f"{script}.test.mjs", env=desk_of(account))
+    await node.run(HERE / f"{script}.test.mjs", env=script_environment(account))
 
 
 @pytest.mark.systems

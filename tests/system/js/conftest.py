@@ -1,4 +1,4 @@
-"""A desk of the real web process, and the people of one account on it, as the scripts get them."""
+"""A web process, and the users of one account with their tokens, for scripts in JavaScript."""
 
 import json
 import secrets
@@ -10,17 +10,17 @@ import pytest
 from hummdesk.core.config import Settings
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
-from tests.system.js.node import Node, installed
+from tests.system.js.script_runner import ScriptRunner, install_packages
 
 
 @pytest.fixture(scope="session")
-def node() -> Node:
-    return installed()
+def node() -> ScriptRunner:
+    return install_packages()
 
 
 @pytest.fixture(scope="session")
 async def javascript_desk(settings: Settings) -> AsyncIterator[tuple[Settings, str]]:
-    """Quick where a test would wait."""
+    """A web process with short timeouts; its settings and URL."""
     quick = replace(settings, typing_timeout_seconds=0.5, auth_timeout_seconds=1.0)
     async with running(quick, name="javascript") as (url, _):
         yield quick, url
@@ -32,8 +32,8 @@ async def account(javascript_desk: tuple[Settings, str]) -> Account:
     return await Account(settings=settings, url=url).make()
 
 
-def desk_of(account: Account) -> dict[str, str]:
-    """The environment of a script: the desk's address, and an account's people with their tokens."""
+def script_environment(account: Account) -> dict[str, str]:
+    """Environment of a script: the server's URL, a conversation, and the account's users with their tokens."""
     forger = replace(account, settings=replace(account.settings, jwt_secret=secrets.token_hex(32)))
     tokens = {name: account.token(name) for name in account.people} | {
         "expired": account.token("agent", hours=-1),

@@ -1,8 +1,8 @@
-// The ways in: four places for a token, three ways of transport, and the refusals.
+// Connecting: four places for a token, three combinations of transports, and refused connections.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterEach, test } from "node:test";
-import { assertError, closeAll, connect, desk, done, hears, open, refused } from "./desk.mjs";
+import { assertError, closeAll, connect, desk, done, receives, open, refused } from "./sockets.mjs";
 
 afterEach(closeAll);
 
@@ -14,35 +14,35 @@ for (const [way, options] of Object.entries({
   "the Authorization header, websocket": { extraHeaders: bearer, transports: ["websocket"] },
   "the query": { query: { token: desk.tokens.agent } },
 })) {
-  test(`a token in ${way} authenticates`, async () => {
+  test(`token in ${way} authenticates`, async () => {
     const socket = open(null, options);
-    const { userId, accountId, email, role } = await hears(socket, "authenticated");
+    const { userId, accountId, email, role } = await receives(socket, "authenticated");
     assert.deepEqual({ userId, accountId, email, role }, desk.people.agent);
   });
 }
 
-test("the handshake's token comes before the header's, and that before the query's", async () => {
+test("handshake token takes precedence over header, header over query", async () => {
   const socket = open("customer", { extraHeaders: bearer, query: { token: desk.tokens.viewer } });
-  assert.equal((await hears(socket, "authenticated")).role, "customer");
+  assert.equal((await receives(socket, "authenticated")).role, "customer");
   const second = open(null, { extraHeaders: bearer, query: { token: desk.tokens.viewer } });
-  assert.equal((await hears(second, "authenticated")).role, "agent");
+  assert.equal((await receives(second, "authenticated")).role, "agent");
 });
 
-test("a socket without a token stays, may do nothing, and authenticates late", async () => {
+test("socket without token stays connected, is refused, and can authenticate later", async () => {
   const socket = open(null);
-  const error = await hears(socket, "authentication_error");
+  const error = await receives(socket, "authentication_error");
   assert.equal(error.code, "UNAUTHORIZED");
   assertError(error);
   assert.equal((await refused(socket, "list_conversations", {})).code, "UNAUTHORIZED");
   assert.equal((await done(socket, "authenticate", desk.tokens.customer)).role, "customer");
-  await hears(socket, "authenticated", { userId: desk.people.customer.userId });
+  await receives(socket, "authenticated", { userId: desk.people.customer.userId });
   await done(socket, "list_conversations", {});
 });
 
 for (const [token, code] of Object.entries({ forged: "UNAUTHORIZED", expired: "TOKEN_EXPIRED", garbage: "UNAUTHORIZED" })) {
-  test(`a token that is ${token} is refused with ${code}`, async () => {
+  test(`${token} token is refused with ${code}`, async () => {
     const socket = open(token);
-    const error = await hears(socket, "authentication_error");
+    const error = await receives(socket, "authentication_error");
     assert.equal(error.code, code);
     assertError(error);
     assert.equal(socket.connected, true);
@@ -50,9 +50,9 @@ for (const [token, code] of Object.entries({ forged: "UNAUTHORIZED", expired: "T
   });
 }
 
-test("who does not authenticate in time is told why and disconnected", async () => {
+test("socket that does not authenticate in time receives the reason and is disconnected", async () => {
   const socket = open(null, { reconnection: false });
-  const reason = await hears(socket, "disconnect_reason");
+  const reason = await receives(socket, "disconnect_reason");
   assert.equal(reason.code, "UNAUTHORIZED");
   assert.equal(reason.reconnect, false);
   if (socket.connected) await once(socket, "disconnect");
@@ -60,25 +60,25 @@ test("who does not authenticate in time is told why and disconnected", async () 
 });
 
 for (const transport of ["polling", "websocket"]) {
-  test(`a session over ${transport} alone`, async () => {
+  test(`session over ${transport} alone handles requests`, async () => {
     const socket = await connect("agent", { transports: [transport], upgrade: false });
     assert.equal(socket.io.engine.transport.name, transport);
     for (let turn = 0; turn < 5; turn += 1) await done(socket, "get_presence");
   });
 }
 
-test("a session that begins with polling and upgrades loses nothing on the way", async () => {
+test("session that upgrades from polling to websocket loses no response", async () => {
   const socket = open("agent");
   const upgraded = new Promise((resolve) => socket.io.engine.once("upgrade", resolve));
   const answers = Array.from({ length: 20 }, () => done(socket, "get_presence").catch(() => "lost"));
-  await hears(socket, "authenticated");
+  await receives(socket, "authenticated");
   await upgraded;
   assert.equal(socket.io.engine.transport.name, "websocket");
   await done(socket, "get_presence");
   assert.ok(!(await Promise.all(answers)).includes("lost"));
 });
 
-test("a namespace that is none of ours is refused", async () => {
+test("unknown namespace is refused", async () => {
   const socket = open("agent");
   const other = socket.io.socket("/admin", {});
   const [error] = await once(other, "connect_error");

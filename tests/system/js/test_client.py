@@ -1,4 +1,4 @@
-"""The official JavaScript client against the real web process."""
+"""The JavaScript clients against a real web process: the official Socket.IO client, and @hummdesk/client."""
 
 import re
 import signal
@@ -12,17 +12,17 @@ from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
-from tests.system.js.conftest import desk_of
-from tests.system.js.node import Node
-from tests.system.js.serving import serving
+from tests.system.js.conftest import script_environment
+from tests.system.js.script_runner import ScriptRunner
+from tests.system.js.web_process import serving
 
 HERE = Path(__file__).parent
 TEST = ("--test-reporter=tap", "--test-reporter-destination=stdout")
 
 
-@pytest.mark.parametrize("script", ["connect", "talk", "wrapped", "recovery"])
-async def test_client(script: str, node: Node, account: Account) -> None:
-    output = await node.run(*TEST, HERE / f"{script}.test.mjs", env=desk_of(account))
+@pytest.mark.parametrize("script", ["connect", "conversation", "client", "recovery"])
+async def test_script_with_running_server_passes(script: str, node: ScriptRunner, account: Account) -> None:
+    output = await node.run(*TEST, HERE / f"{script}.test.mjs", env=script_environment(account))
     assert_all_passed(output)
 
 
@@ -31,32 +31,33 @@ def assert_all_passed(output: str) -> None:
     assert re.search(r"^# skipped 0$", output, re.MULTILINE), output
 
 
-async def test_client_past_the_window(node: Node, settings: Settings) -> None:
+async def test_client_after_recovery_window_starts_new_session(node: ScriptRunner, settings: Settings) -> None:
     settings = replace(settings, recovery_window_seconds=1.0)
     async with running(settings, name="short-window") as (url, _):
         account = await Account(settings=settings, url=url).make()
-        assert_all_passed(await node.run(*TEST, HERE / "expired.test.mjs", env=desk_of(account)))
+        output = await node.run(*TEST, HERE / "recovery-window.test.mjs", env=script_environment(account))
+        assert_all_passed(output)
 
 
-async def test_client_through_a_kill(node: Node, settings: Settings) -> None:
-    await through(node, settings, "killed", signal.SIGKILL)
+async def test_client_of_killed_server_recovers(node: ScriptRunner, settings: Settings) -> None:
+    await run_through_restart(node, settings, "server-killed", signal.SIGKILL)
 
 
-async def test_client_through_a_restart(node: Node, settings: Settings) -> None:
-    await through(node, settings, "restart", signal.SIGTERM)
+async def test_client_of_restarted_server_recovers(node: ScriptRunner, settings: Settings) -> None:
+    await run_through_restart(node, settings, "server-restart", signal.SIGTERM)
 
 
-async def through(node: Node, settings: Settings, name: str, number: signal.Signals) -> None:
-    """Run a script whose web process ends by this signal when it is ready, and another one follows."""
+async def run_through_restart(node: ScriptRunner, settings: Settings, name: str, number: signal.Signals) -> None:
+    """Run a script; when it prints "ready", end its server by this signal and start another at the same address."""
     settings = replace(settings, port=free_port(0))
     account = await Account(settings=settings, url=f"http://127.0.0.1:{settings.port}").make()
     async with AsyncExitStack() as stack:
         async with serving(settings, ends_by=number):
-            started = node.running(*TEST, HERE / f"{name}.test.mjs", env=desk_of(account))
+            started = node.running(*TEST, HERE / f"{name}.test.mjs", env=script_environment(account))
             script = await stack.enter_async_context(started)
             assert script.stdout is not None
-            said = await script.stdout.readuntil(b"ready\n")
+            output = await script.stdout.readuntil(b"ready\n")
         async with serving(settings):
-            said += (await script.communicate(b"back\n"))[0]
-        assert script.returncode == 0, said.decode()
-    assert_all_passed(said.decode())
+            output += (await script.communicate(b"back\n"))[0]
+        assert script.returncode == 0, output.decode()
+    assert_all_passed(output.decode())

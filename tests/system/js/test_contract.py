@@ -12,7 +12,7 @@ from marshmallow import Schema
 from hummdesk.cli import main
 from hummdesk.contract.table import EVENTS, REQUESTS
 from tests.system.deploy.documents import ROOT
-from tests.system.js.node import HERE, Node
+from tests.system.js.script_runner import HERE, ScriptRunner
 
 WEB = ROOT / "web"
 TYPES = WEB / "client/src/contract.ts"
@@ -40,22 +40,22 @@ def test_every_event_and_request_is_in_both() -> None:
 MAPS = ("ServerToClientEvents", "ClientToServerEvents")
 
 
-def test_asyncapi_is_valid(node: Node, tmp_path: Path) -> None:
+def test_asyncapi_is_valid(node: ScriptRunner, tmp_path: Path) -> None:
     command = [node.program, HERE / "asyncapi.mjs"]
     done = subprocess.run(command, input=printed("--asyncapi"), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith(f"valid: {len(EVENTS) + 2 * len(REQUESTS)} ")
 
 
-def test_a_stranger_can_use_the_built_client(node: Node, tmp_path: Path) -> None:
+def test_a_stranger_can_use_the_built_client(node: ScriptRunner, tmp_path: Path) -> None:
     """By its `exports`, under the strictest rules, with the declarations looked through as well."""
     (tmp_path / "package.json").write_text('{"type": "module"}')
-    (tmp_path / "stranger.ts").write_text((HERE / "stranger.ts").read_text())
+    (tmp_path / "consumer.ts").write_text((HERE / "consumer.ts").read_text())
     (tmp_path / "node_modules/@hummdesk").mkdir(parents=True)
     (tmp_path / "node_modules/@hummdesk/client").symlink_to(WEB / "client")
     for command in (
-        [WEB / "node_modules/.bin/tsc", "--strict", "--exactOptionalPropertyTypes", *TARGET, "stranger.ts"],
-        ["stranger.js"],
+        [WEB / "node_modules/.bin/tsc", "--strict", "--exactOptionalPropertyTypes", *TARGET, "consumer.ts"],
+        ["consumer.js"],
     ):
         done = subprocess.run([node.program, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

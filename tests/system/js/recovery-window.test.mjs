@@ -1,12 +1,12 @@
-// A desk whose window is short.
+// A server with a recovery window of one second.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, test } from "node:test";
-import { closeAll, cut, join } from "./desk.mjs";
+import { closeAll, cut, join } from "./sockets.mjs";
 
 after(closeAll);
 
-test("who comes back too late begins anew", async () => {
+test("client that reconnects after the recovery window is not recovered", async () => {
   const socket = await join("customer", { transports: ["websocket"], reconnection: false });
   cut(socket);
   await once(socket, "disconnect");

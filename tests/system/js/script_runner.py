@@ -1,4 +1,4 @@
-"""Scripts of Node.js, with the packages of package-lock.json."""
+"""Run scripts with Node.js and the packages of this folder's package-lock.json."""
 
 import asyncio
 import os
@@ -11,18 +11,18 @@ from pathlib import Path
 from hummdesk.dev.nodejs import find
 
 HERE = Path(__file__).parent
-PATIENCE_SECONDS = 40.0
+TIMEOUT_SECONDS = 40.0
 
 
 @dataclass(frozen=True)
-class Node:
+class ScriptRunner:
     program: str
 
     @asynccontextmanager
     async def running(
         self, *arguments: str | Path, env: Mapping[str, str]
     ) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A script that runs; what it says on standard error comes with its output. It does not outlive the context."""
+        """Start a script whose standard error is part of its output, and kill it at the end of the context."""
         process = await asyncio.create_subprocess_exec(
             self.program,
             *arguments,
@@ -39,12 +39,12 @@ class Node:
                 await process.wait()
 
     async def run(self, *arguments: str | Path, env: Mapping[str, str]) -> str:
-        """Run a script to its end, expect that it succeeds, and give its output."""
+        """Run a script, assert that it succeeds, and return its output."""
         async with self.running(*arguments, env=env) as process:
             assert process.stdout is not None
             output = b""
             with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(TIMEOUT_SECONDS):
                     async for line in process.stdout:
                         output += line
                     await process.wait()
@@ -53,8 +53,8 @@ class Node:
 
 
 @cache
-def installed() -> Node:
-    """Node.js, with node_modules as package-lock.json has them."""
+def install_packages() -> ScriptRunner:
+    """Install the packages if they are missing, and return a runner."""
     found = find()
     found.install(HERE)
-    return Node(found.program)
+    return ScriptRunner(found.program)

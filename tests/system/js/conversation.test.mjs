@@ -1,14 +1,14 @@
-// An agent and the conversation's customer, each with a socket of the official client.
+// Agents and the customer of a conversation, each with a socket of the official client.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { afterEach, test } from "node:test";
-import { assertError, closeAll, connect, desk, done, hears, join, names, refused } from "./desk.mjs";
+import { assertError, closeAll, connect, desk, done, receives, join, names, refused } from "./sockets.mjs";
 
 afterEach(closeAll);
 
 const { conversation } = desk;
 
-test("join answers with the conversation, its messages and its last seq", async () => {
+test("join returns the conversation, its messages and its last seq", async () => {
   const agent = await connect("agent");
   const answer = await done(agent, "join_conversation", { conversationId: conversation });
   assert.equal(answer.conversation.conversationId, conversation);
@@ -16,18 +16,18 @@ test("join answers with the conversation, its messages and its last seq", async 
   assert.equal(answer.lastSeq, answer.messages.at(-1)?.seq ?? 0);
 });
 
-test("a message is acknowledged, and heard by the other side", async () => {
+test("message is acknowledged and delivered to the other side", async () => {
   const [agent, customer] = [await join("agent"), await join("customer")];
   const sent = await done(customer, "send_message", { conversationId: conversation, content: "  Is my parcel lost?  " });
-  await hears(customer, "message_sent", { messageId: sent.messageId, seq: sent.seq });
-  const message = await hears(agent, "new_message", { messageId: sent.messageId });
+  await receives(customer, "message_sent", { messageId: sent.messageId, seq: sent.seq });
+  const message = await receives(agent, "new_message", { messageId: sent.messageId });
   assert.equal(message.content, "Is my parcel lost?");
   assert.equal(message.senderType, "customer");
   assert.equal(message.senderId, desk.people.customer.userId);
   assert.equal(message.seq, sent.seq);
 });
 
-test("the same clientMessageId gives the first answer again, and is heard once", async () => {
+test("repeated clientMessageId returns the first receipt and is delivered once", async () => {
   const [agent, customer] = [await join("agent"), await join("customer")];
   const message = { conversationId: conversation, content: "Sent twice", clientMessageId: randomUUID() };
   const first = await done(agent, "send_message", message);
@@ -35,48 +35,48 @@ test("the same clientMessageId gives the first answer again, and is heard once",
   assert.deepEqual(again, first);
   const last = await done(agent, "send_message", { conversationId: conversation, content: "And on" });
   assert.equal(last.seq, first.seq + 1);
-  await hears(customer, "new_message", { messageId: last.messageId });
-  const repeats = customer.heard.filter(({ payload }) => payload.clientMessageId === message.clientMessageId);
+  await receives(customer, "new_message", { messageId: last.messageId });
+  const repeats = customer.received.filter(({ payload }) => payload.clientMessageId === message.clientMessageId);
   assert.equal(repeats.length, 1);
 });
 
-test("twenty messages sent at once arrive in the order of their seq", async () => {
+test("twenty messages sent at once are delivered in order of seq", async () => {
   const [agent, customer] = [await join("agent"), await join("customer")];
-  const texts = Array.from({ length: 20 }, (_, place) => `message ${place}`);
+  const texts = Array.from({ length: 20 }, (_, index) => `message ${index}`);
   await Promise.all(texts.map((content) => done(customer, "send_message", { conversationId: conversation, content })));
   const received = [];
-  for (const _ of texts) received.push(await hears(agent, "new_message"));
+  for (const _ of texts) received.push(await receives(agent, "new_message"));
   assert.deepEqual(received.map((message) => message.content), texts);
-  received.forEach((message, place) => assert.equal(message.seq, received[0].seq + place));
+  received.forEach((message, index) => assert.equal(message.seq, received[0].seq + index));
 });
 
-test("typing is heard by the other side, not by the typist, and stops by itself", async () => {
+test("typing is delivered to the other side only, and expires", async () => {
   const [agent, customer] = [await join("agent"), await join("customer")];
   await done(customer, "typing_start", { conversationId: conversation });
-  await hears(agent, "typing_start", { userId: desk.people.customer.userId, userType: "customer" });
-  await hears(agent, "typing_stop", { userId: desk.people.customer.userId });
+  await receives(agent, "typing_start", { userId: desk.people.customer.userId, userType: "customer" });
+  await receives(agent, "typing_stop", { userId: desk.people.customer.userId });
   assert.ok(!names(customer).includes("typing_start"));
 });
 
-test("reading is told to the other side", async () => {
+test("read mark is delivered to the other side", async () => {
   const [agent, customer] = [await join("agent"), await join("customer")];
   const { messageId } = await done(agent, "send_message", { conversationId: conversation, content: "It is on its way." });
   await done(customer, "message_read", { conversationId: conversation, messageId });
-  const read = await hears(agent, "message_read", { messageId });
+  const read = await receives(agent, "message_read", { messageId });
   assert.equal(read.readBy, desk.people.customer.userId);
   assert.equal(read.readByType, "customer");
 });
 
-test("a private note reaches staff and never the customer", async () => {
+test("private note is delivered to staff and never to the customer", async () => {
   const [agent, colleague, customer] = [await join("agent"), await join("colleague"), await join("customer")];
   const note = { conversationId: conversation, content: "Refund him if he asks again", private: true };
   const { messageId } = await done(agent, "send_message", note);
-  await hears(colleague, "new_message", { messageId, private: true });
+  await receives(colleague, "new_message", { messageId, private: true });
   await done(agent, "send_message", { conversationId: conversation, content: "One moment, please." });
-  assert.notEqual((await hears(customer, "new_message")).messageId, messageId);
+  assert.notEqual((await receives(customer, "new_message")).messageId, messageId);
 });
 
-test("what is refused says why in the acknowledgement, and changes nothing", async () => {
+test("refused request returns its error in the acknowledgement and changes nothing", async () => {
   const [customer, viewer] = [await join("customer"), await connect("viewer")];
   const send = (socket, fields) => refused(socket, "send_message", { conversationId: conversation, content: "x", ...fields });
   assert.deepEqual(Object.keys((await send(customer, { content: "   " })).details), ["content"]);
@@ -89,15 +89,15 @@ test("what is refused says why in the acknowledgement, and changes nothing", asy
   assert.ok(!names(customer).includes("new_message"));
 });
 
-test("a failure that nobody asked to be acknowledged arrives as the event error", async () => {
+test("failed request without acknowledgement is reported by the event error", async () => {
   const customer = await connect("customer");
   customer.emit("join_conversation", randomUUID());
-  const error = await hears(customer, "error");
+  const error = await receives(customer, "error");
   assert.equal(error.code, "NOT_FOUND");
   assertError(error);
 });
 
-test("binary content is refused, and the socket goes on", async () => {
+test("binary content is refused and the socket stays usable", async () => {
   const customer = await join("customer");
   const message = { conversationId: conversation, content: Buffer.from([1, 2, 3]) };
   assert.equal((await refused(customer, "send_message", message)).code, "VALIDATION_ERROR");

@@ -1,16 +1,16 @@
-// Clients whose web process is killed and started anew at the same address. Whoever runs this kills it after "ready",
-// and writes a line to standard input when it is back.
+// The server is killed and started again at the same address. The caller kills it when this prints "ready", and writes a
+// line to standard input when the new one is ready.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, test } from "node:test";
-import { closeAll, connect, desk, done, hears, join } from "./desk.mjs";
+import { closeAll, connect, desk, done, receives, join } from "./sockets.mjs";
 
 after(closeAll);
 
-test("a kill -9 is survived with rooms and all", async () => {
-  const soon = { reconnectionDelay: 100, reconnectionDelayMax: 300 };
-  const polling = await join("customer", { transports: ["polling"], ...soon });
-  const websocket = await join("agent", { transports: ["websocket"], ...soon });
+test("sessions and their rooms are recovered after kill -9", async () => {
+  const fast = { reconnectionDelay: 100, reconnectionDelayMax: 300 };
+  const polling = await join("customer", { transports: ["polling"], ...fast });
+  const websocket = await join("agent", { transports: ["websocket"], ...fast });
   const sockets = [polling, websocket];
   const ids = sockets.map(({ id }) => id);
   const back = sockets.map((socket) => once(socket, "disconnect").then(() => once(socket, "connect")));
@@ -22,6 +22,6 @@ test("a kill -9 is survived with rooms and all", async () => {
   assert.deepEqual(sockets.map(({ id }) => id), ids);
   const sender = await connect("admin");
   await done(sender, "send_message", { conversationId: desk.conversation, content: "Still there?" });
-  for (const socket of sockets) await hears(socket, "new_message", { content: "Still there?" });
+  for (const socket of sockets) await receives(socket, "new_message", { content: "Still there?" });
   process.stdin.destroy();
 });
