@@ -1,4 +1,4 @@
-"""Who gets in and how, on which screens, and with which help."""
+"""Sign-in, bundle size and accessibility of the console."""
 
 import re
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Any
 from playwright.async_api import Browser, expect
 
 from hummdesk.server.http.pages import BUILT
-from tests.system.browser.conftest import Open, Shop
-from tests.system.browser.console import Console
-from tests.system.browser.site import Site
+from tests.system.browser.conftest import DemoAccount, Open
+from tests.system.browser.console_page import ConsolePage
+from tests.system.browser.foreign_site import ForeignSite
 
 CONSOLE_BYTES = 150 * 1024
 PHONE: Any = {"width": 360, "height": 740}
 
 
-def test_the_console_is_small() -> None:
+def test_console_bundle_stays_below_size_limit() -> None:
     page = (BUILT / "index.html").read_text()
     files = re.findall(r'(?:src|href)="/(assets/[^"]+)"', page)
     sizes = {name: (BUILT / f"{name}.gz").stat().st_size for name in files}
@@ -24,49 +24,51 @@ def test_the_console_is_small() -> None:
     assert sum(sizes.values()) < CONSOLE_BYTES
 
 
-async def test_nobody_is_kept_out(open_console: Open, shop: Shop, pictures: Path) -> None:
+async def test_console_in_every_view_has_no_accessibility_violations(
+    open_console: Open, account: DemoAccount, screenshots: Path
+) -> None:
     agent = await open_console()
-    await expect(agent.page.get_by_role("button", name=shop.agents[0]["email"])).to_be_visible()
-    assert await agent.barriers() == []
-    assert await agent.barriers_in_the_dark() == []
-    await agent.sign_in(shop.agents[0])
-    await fill(agent, shop)
-    assert await agent.barriers() == []
-    assert await agent.barriers_in_the_dark() == []
-    await agent.photograph(pictures, "console")
+    await expect(agent.page.get_by_role("button", name=account.agents[0]["email"])).to_be_visible()
+    assert await agent.violations() == []
+    assert await agent.dark_violations() == []
+    await agent.sign_in(account.agents[0])
+    await fill(agent, account)
+    assert await agent.violations() == []
+    assert await agent.dark_violations() == []
+    await agent.take_screenshots(screenshots, "console")
 
     await agent.page.locator("[data-opens=assign]").click()
-    assert await agent.barriers() == []
+    assert await agent.violations() == []
     await agent.page.keyboard.press("Escape")
     await agent.page.keyboard.press("Control+k")
-    assert await agent.barriers() == []
+    assert await agent.violations() == []
     await agent.page.keyboard.press("Escape")
     await agent.page.keyboard.press("?")
     await expect(agent.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
-    assert await agent.barriers() == []
+    assert await agent.violations() == []
     await agent.page.keyboard.press("Escape")
 
     await agent.page.set_viewport_size(PHONE)
-    await narrow(agent, pictures, "phone")
+    await check_on_phone(agent, screenshots, "phone")
     await agent.page.get_by_role("button", name="Back to the list").click()
     await expect(agent.page.get_by_role("navigation", name="List of conversations")).to_be_visible()
-    await narrow(agent, pictures, "phone-list")
+    await check_on_phone(agent, screenshots, "phone-list")
 
 
-async def narrow(agent: Console, pictures: Path, name: str) -> None:
+async def check_on_phone(agent: ConsolePage, screenshots: Path, name: str) -> None:
     assert await agent.width() == PHONE["width"]
-    assert await agent.barriers() == []
-    await agent.photograph(pictures, name)
+    assert await agent.violations() == []
+    await agent.take_screenshots(screenshots, name)
 
 
-async def fill(agent: Console, shop: Shop) -> None:
-    """Everything that there can be in a conversation: note, chips, draft, attachment, two sides."""
-    customer, conversation = await shop.ask("Leaking bottle", "Good morning!", customer_number=1)
+async def fill(agent: ConsolePage, account: DemoAccount) -> None:
+    """Open a conversation with every kind of content: note, classification, draft, attachment, both sides."""
+    customer, conversation = await account.start_conversation("Leaking bottle", "Good morning!", customer_number=1)
     await agent.open(conversation)
     await agent.page.keyboard.press("m")
     await customer.hears("conversation_assigned")
     await agent.write("Ask the supplier.", key="n")
-    assert await agent.barriers() == []  # the colours of the note's composer
+    assert await agent.violations() == []  # the composer of a note has colours of its own
     await agent.write("Good morning, how can I help?")
     await customer.hears("new_message", senderType="agent")
     attachment = {"url": "https://example.com/b.png", "filename": "b.png", "contentType": "image/png", "size": 20480}
@@ -74,60 +76,61 @@ async def fill(agent: Console, shop: Shop) -> None:
     message = {"conversationId": conversation, "content": question, "attachments": [attachment]}
     await customer.do("send_message", message)
     await expect(agent.draft).to_be_visible()
-    found = agent.page.get_by_role("group", name="What the AI has found")
-    await expect(found).to_contain_text("Refund cancellation")  # not what it found about "Good morning!", even if later
+    await expect(agent.classification).to_contain_text("Refund cancellation")  # not of "Good morning!"
 
 
-async def test_the_contract_is_to_be_read_by_everybody(open_console: Open, shop: Shop, pictures: Path) -> None:
-    reader = await open_console(url=f"{shop.url}/docs")
-    beginning = "nav, main > :nth-child(-n + 12)"  # it goes on as it begins
-    assert await reader.barriers(within=beginning) == []
-    assert await reader.barriers_in_the_dark(within=beginning) == []
-    await reader.photograph(pictures, "contract")
+async def test_docs_page_has_no_accessibility_violations(
+    open_console: Open, account: DemoAccount, screenshots: Path
+) -> None:
+    reader = await open_console(url=f"{account.url}/docs")
+    start = "nav, main > :nth-child(-n + 12)"  # the rest has the same markup
+    assert await reader.violations(within=start) == []
+    assert await reader.dark_violations(within=start) == []
+    await reader.take_screenshots(screenshots, "contract")
     await reader.page.set_viewport_size(PHONE)
     assert await reader.width() == PHONE["width"]
 
 
-async def test_a_token_lets_in_and_is_kept_for_the_tab_alone(open_console: Open, shop: Shop) -> None:
+async def test_token_after_sign_in_is_stored_for_the_tab_only(open_console: Open, account: DemoAccount) -> None:
     console = await open_console()
     page = console.page
-    await offer(console, "not.a.token")
+    await submit_token(console, "not.a.token")
     await expect(page.get_by_role("alert")).to_contain_text("The token is not valid")
-    await offer(console, shop.customers[0]["token"])
-    await expect(page.get_by_role("alert")).to_contain_text("console of the staff")
-    await offer(console, shop.agents[0]["token"])
+    await submit_token(console, account.customers[0]["token"])
+    await expect(page.get_by_role("alert")).to_contain_text("console is for staff")
+    await submit_token(console, account.agents[0]["token"])
     await expect(page.get_by_role("navigation", name="List of conversations")).to_be_visible()
     assert "token" not in page.url
     assert await page.evaluate("localStorage.length") == 0
     assert await page.context.cookies() == []
     other = await page.context.new_page()
-    await other.goto(shop.url)
+    await other.goto(account.url)
     await expect(other.get_by_text("Sign in with a token")).to_be_visible()
     await other.close()
     await page.get_by_role("button", name="your status").click()
     await page.get_by_role("menuitemradio", name="Sign out").click()
     await expect(page.get_by_text("Sign in with a token")).to_be_visible()
-    assert await page.evaluate("Object.values(sessionStorage).filter(kept => kept !== '[]')") == []
+    assert await page.evaluate("Object.values(sessionStorage).filter(value => value !== '[]')") == []
 
 
-async def offer(console: Console, token: str) -> None:
+async def submit_token(console: ConsolePage, token: str) -> None:
     await console.page.get_by_text("Sign in with a token").click()
     await console.page.get_by_role("textbox").fill(token)
     await console.page.get_by_role("button", name="Sign in", exact=True).click()
 
 
-async def test_a_page_of_an_accepted_origin_hands_its_token_over(
-    chromium: Browser, shop: Shop, neighbour: Site, stranger: Site
+async def test_token_from_opener_is_accepted_from_allowed_origin_only(
+    chromium: Browser, account: DemoAccount, allowed_site: ForeignSite, foreign_site: ForeignSite
 ) -> None:
     context = await chromium.new_context()
-    for site in (stranger, neighbour):
+    for site in (foreign_site, allowed_site):
         opener = await context.new_page()
         await opener.goto(site.origin)
         async with context.expect_page() as opened:
-            await opener.evaluate(HAND_OVER, [shop.url, shop.agents[0]["token"]])
+            await opener.evaluate(OPEN_AND_OFFER_TOKEN, [account.url, account.agents[0]["token"]])
         console = await opened.value
-        if site is stranger:
-            await expect(console.get_by_role("button", name=shop.agents[0]["email"])).to_be_visible()
+        if site is foreign_site:
+            await expect(console.get_by_role("button", name=account.agents[0]["email"])).to_be_visible()
             await opener.evaluate("window.offer()")
             assert await console.evaluate("sessionStorage.length") == 0
             await expect(console.get_by_text("Sign in with a token")).to_be_visible()
@@ -137,7 +140,7 @@ async def test_a_page_of_an_accepted_origin_hands_its_token_over(
     await context.close()
 
 
-HAND_OVER = """([url, token]) => {
+OPEN_AND_OFFER_TOKEN = """([url, token]) => {
   const console = window.open(url);
   window.offer = () => console.postMessage({ type: "hummdesk:token", token }, url);
   window.addEventListener("message", ({ data, origin }) => {

@@ -1,19 +1,21 @@
-"""Two agents and a customer, each in a browser or at a socket of their own."""
+"""The agent console: agents in browsers, customers at sockets."""
 
 import re
 from pathlib import Path
 
 from playwright.async_api import expect
 
-from tests.system.browser.conftest import Open, Shop
-from tests.system.browser.console import Console
-from tests.system.browser.wire import Wire
+from tests.system.browser.conftest import DemoAccount, Open
+from tests.system.browser.console_page import ConsolePage
+from tests.system.browser.tcp_proxy import TcpProxy
 
 QUESTION = "Hello, my tent has a broken pole. How do I send it back, and when do I get my refund?"
 
 
-async def test_a_conversation_from_question_to_close(open_console: Open, shop: Shop, pictures: Path) -> None:
-    kwame, zoe = shop.agents
+async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
+    open_console: Open, account: DemoAccount, screenshots: Path
+) -> None:
+    kwame, zoe = account.agents
     first, second = await open_console(kwame), await open_console(zoe)
     await first.page.get_by_role("button", name="your status").click()
     await first.page.get_by_role("menuitemradio", name="Busy").click()
@@ -22,7 +24,7 @@ async def test_a_conversation_from_question_to_close(open_console: Open, shop: S
     await first.page.get_by_role("button", name="your status").click()
     await first.page.get_by_role("menuitemradio", name="Online").click()
     await expect(colleague).to_contain_text("Online")
-    customer, conversation = await shop.ask("Broken pole", "Is anybody there?")
+    customer, conversation = await account.start_conversation("Broken pole", "Is anybody there?")
     await expect(first.page.locator(".row").first).to_contain_text("Broken pole")
     await expect(first.row(conversation).locator(".badge")).to_have_text(re.compile("1"))
     await first.open(conversation)
@@ -35,25 +37,25 @@ async def test_a_conversation_from_question_to_close(open_console: Open, shop: S
     for console in (first, second):
         await expect(console.page.locator("[data-opens=assign]")).to_contain_text(kwame["name"])
     await second.write("He called yesterday, see order 10482.", key="n")
-    await expect(first.said("order 10482")).to_contain_text("Private note")
+    await expect(first.message("order 10482")).to_contain_text("Private note")
     await customer.do("typing_start", {"conversationId": conversation})
     await expect(first.page.locator(".typing")).to_contain_text("is typing")
     await customer.do("send_message", {"conversationId": conversation, "content": QUESTION})
     await expect(first.page.locator(".typing")).not_to_contain_text("is typing")
-    await expect(first.page.get_by_role("group", name="What the AI has found")).to_contain_text("Refund cancellation")
+    await expect(first.classification).to_contain_text("Refund cancellation")
     await expect(first.draft).to_contain_text("Hi Hugo")
-    await expect(first.draft).not_to_contain_text("A newer message came")
-    await first.page.screenshot(path=pictures / "console.png")
+    await expect(first.draft).not_to_contain_text("A newer message arrived")
+    await first.page.screenshot(path=screenshots / "console.png")
 
     await correct(first, second, conversation)
-    await first.draft.get_by_role("button", name="Send as it is").click()
+    await first.draft.get_by_role("button", name="Send as is").click()
     answer = await customer.hears("new_message", senderType="agent")
     assert answer["content"].startswith("Hi Hugo")
     for console in (first, second):
         await expect(console.draft).to_have_count(0)
-    await expect(first.said("Hi Hugo").locator(".ticks")).to_contain_text("Sent")
+    await expect(first.message("Hi Hugo").locator(".ticks")).to_contain_text("Sent")
     await customer.do("message_read", {"conversationId": conversation, "messageId": answer["messageId"]})
-    await expect(first.said("Hi Hugo").locator(".ticks")).to_contain_text("Read by the customer")
+    await expect(first.message("Hi Hugo").locator(".ticks")).to_contain_text("Read by the customer")
 
     await first.page.keyboard.press("r")
     await first.page.keyboard.type("One more")
@@ -67,84 +69,85 @@ async def test_a_conversation_from_question_to_close(open_console: Open, shop: S
     assert not [name for name in customer.names() if name.startswith("ai_") or name == "conversation_viewers"]
 
 
-async def correct(first: Console, second: Console, conversation: str) -> None:
-    """What the AI has found, for everybody, and whoever comes later."""
-    found = {"name": "What the AI has found"}
-    await first.page.get_by_role("button", name="correct the category").click()
+async def correct(first: ConsolePage, second: ConsolePage, conversation: str) -> None:
+    """Correct the classification; the change reaches both agents and survives a reload."""
+    await first.page.get_by_role("button", name="change category").click()
     await first.page.get_by_role("menuitemradio", name="Technical").click()
-    await first.page.get_by_role("button", name="priority: correct it").click()
+    await first.page.get_by_role("button", name="change priority").click()
     await first.page.get_by_role("menuitemradio", name="Urgent").click()
     for console in (first, second):
-        await expect(console.page.get_by_role("group", **found)).to_contain_text("Technical")
-        await expect(console.page.get_by_role("group", **found)).to_contain_text("Urgent priority")
+        await expect(console.classification).to_contain_text("Technical")
+        await expect(console.classification).to_contain_text("Urgent priority")
         await expect(console.row(conversation)).to_contain_text("Urgent")
     await second.page.reload()
     await second.open(conversation)
-    await expect(second.page.get_by_role("group", **found)).to_contain_text("Technical")
+    await expect(second.classification).to_contain_text("Technical")
 
 
-async def test_an_answer_to_what_is_no_longer_the_last_word(open_console: Open, shop: Shop) -> None:
-    kwame, zoe = shop.agents
+async def test_reply_based_on_stale_draft_is_refused_and_can_be_resent(
+    open_console: Open, account: DemoAccount
+) -> None:
+    kwame, zoe = account.agents
     first, second = await open_console(kwame), await open_console(zoe)
-    customer, conversation = await shop.ask("Torn sail")
+    customer, conversation = await account.start_conversation("Torn sail")
     await first.open(conversation)
     await second.open(conversation)
     await first.page.keyboard.press("m")
     await customer.hears("conversation_assigned")
     await customer.do("send_message", {"conversationId": conversation, "content": QUESTION})
-    as_it_is = first.draft.get_by_role("button", name="Send as it is")
-    await expect(as_it_is).to_be_enabled()
-    with shop.idle_workers():  # who would make a draft that knows of this
+    send_as_is = first.draft.get_by_role("button", name="Send as is")
+    await expect(send_as_is).to_be_enabled()
+    with account.suspended_workers():  # or a newer draft would replace the stale one
         await customer.do("send_message", {"conversationId": conversation, "content": "It is urgent."})
-        await expect(first.draft).to_contain_text("A newer message came")
-        await expect(as_it_is).to_be_disabled()
+        await expect(first.draft).to_contain_text("A newer message arrived")
+        await expect(send_as_is).to_be_disabled()
         await first.draft.get_by_role("button", name="Edit").click()
     await expect(first.page.get_by_role("textbox", name="Reply")).to_have_value(re.compile("Hi Hugo"))
     await second.write("I have sent you a label.")
-    await expect(first.said("sent you a label")).to_be_visible()
+    await expect(first.message("sent you a label")).to_be_visible()
     await first.page.get_by_role("button", name="Send", exact=True).click()
     refused = first.page.get_by_role("alert")
-    await expect(refused).to_contain_text("Somebody else has answered meanwhile")
+    await expect(refused).to_contain_text("Someone else replied in the meantime")
     await expect(refused.locator("blockquote").last).to_contain_text("I have sent you a label.")
     assert (await customer.hears("new_message", senderType="agent"))["content"] == "I have sent you a label."
     assert not [payload for _, payload in customer.heard if payload.get("senderType") == "agent"]
-    await refused.get_by_role("button", name="Send it all the same").click()
+    await refused.get_by_role("button", name="Send anyway").click()
     await expect(refused).to_have_count(0)
     assert (await customer.hears("new_message", senderId=kwame["id"]))["content"].startswith("Hi Hugo")
 
 
-async def test_what_is_written_while_the_network_is_cut_is_sent_once(
-    open_console: Open, shop: Shop, wire: Wire
+async def test_messages_written_offline_are_sent_once(
+    open_console: Open, account: DemoAccount, proxy: TcpProxy
 ) -> None:
-    agent = await open_console(shop.agents[1], url=wire.url)
-    customer, conversation = await shop.ask("Lost in the woods")
+    agent = await open_console(account.agents[1], url=proxy.url)
+    customer, conversation = await account.start_conversation("Lost in the woods")
     await agent.open(conversation)
-    wire.cut()
+    proxy.cut()
     banner = agent.page.locator(".banner")
     await expect(banner).to_contain_text("Offline")
     await agent.write("First, stay where you are.")
     await agent.write("Second, light a fire.")
-    await expect(banner).to_contain_text("2 messages wait.")
-    await expect(agent.said("Second, light")).to_contain_text("Waits for the connection")
+    await expect(banner).to_contain_text("2 messages queued.")
+    await expect(agent.message("Second, light")).to_contain_text("Waiting for the connection")
     await customer.do("send_message", {"conversationId": conversation, "content": "It is getting dark."})
-    await agent.page.get_by_role("button", name="Try now").click()
-    wire.mend()
-    await expect(banner).to_contain_text("Nothing was missed")
-    await expect(agent.said("getting dark")).to_have_count(1)
-    await expect(agent.said("Second, light").locator(".ticks")).to_contain_text("Sent")
+    await agent.page.get_by_role("button", name="Reconnect now").click()
+    proxy.restore()
+    await expect(banner).to_contain_text("No messages were missed")
+    await expect(agent.message("getting dark")).to_have_count(1)
+    await expect(agent.message("Second, light").locator(".ticks")).to_contain_text("Sent")
 
-    wire.cut()
+    proxy.cut()
     await expect(banner).to_contain_text("Offline")
     await agent.write("Third, wait.")
     await customer.do("send_message", {"conversationId": conversation, "content": "It is dark."})
-    await shop.forget_absent()
-    wire.mend()
-    await expect(banner).to_contain_text("brought up to date")
-    await expect(agent.said("It is dark.")).to_have_count(1)
-    await expect(agent.said("Third, wait.").locator(".ticks")).to_contain_text("Sent")
+    await account.expire_recovery()
+    proxy.restore()
+    await expect(banner).to_contain_text("up to date")
+    await expect(agent.message("It is dark.")).to_have_count(1)
+    await expect(agent.message("Third, wait.").locator(".ticks")).to_contain_text("Sent")
     page = await customer.do("get_messages", {"conversationId": conversation})
-    said = [(message["senderType"], message["content"]) for message in page["messages"]]
-    assert said == [
+    stored = [(message["senderType"], message["content"]) for message in page["messages"]]
+    assert stored == [
         ("customer", "It is getting dark."),
         ("agent", "First, stay where you are."),
         ("agent", "Second, light a fire."),
@@ -153,10 +156,10 @@ async def test_what_is_written_while_the_network_is_cut_is_sent_once(
     ]
 
 
-async def test_html_and_scripts_are_inert(open_console: Open, shop: Shop) -> None:
+async def test_html_and_scripts_in_messages_are_inert(open_console: Open, account: DemoAccount) -> None:
     attack = "<img src=x onerror=\"alert(1)\"><script>alert(2)</script><b onclick='alert(3)'>bold</b>"
-    customer, conversation = await shop.ask(f"{attack} subject", attack)
-    agent = await open_console(shop.agents[0])
+    customer, conversation = await account.start_conversation(f"{attack} subject", attack)
+    agent = await open_console(account.agents[0])
     await agent.open(conversation)
     rich = (
         attack
@@ -167,7 +170,7 @@ async def test_html_and_scripts_are_inert(open_console: Open, shop: Shop) -> Non
     await customer.do(
         "send_message", {"conversationId": conversation, "content": "see javascript:alert(5) https://example.org/x."}
     )
-    last = agent.said("example.org")
+    last = agent.message("example.org")
     await expect(last.get_by_role("link")).to_have_attribute("href", "https://example.org/x")
     shown = agent.page.get_by_role("log")
     await expect(shown.locator("strong, b")).to_have_text(["bold"])
@@ -177,35 +180,37 @@ async def test_html_and_scripts_are_inert(open_console: Open, shop: Shop) -> Non
     safe = shown.get_by_role("link", name="safe", exact=True)
     await expect(safe).to_have_attribute("href", "https://example.com/?a=1&b=2")
     await expect(safe).to_have_attribute("rel", "noopener noreferrer nofollow")
-    await expect(agent.said("<script>alert(2)</script>").first).to_be_visible()
+    await expect(agent.message("<script>alert(2)</script>").first).to_be_visible()
 
 
-async def test_history_comes_on_scroll_and_is_found_by_words(open_console: Open, shop: Shop) -> None:
-    customer, conversation = await shop.ask("A long story", "It begins with a kettlebell.")
-    zoe = await shop.connect(shop.agents[1])
+async def test_history_loads_on_scroll_and_is_found_by_search(open_console: Open, account: DemoAccount) -> None:
+    customer, conversation = await account.start_conversation("A long story", "It begins with a kettlebell.")
+    zoe = await account.connect(account.agents[1])
     for number in range(70):
         await zoe.do("send_message", {"conversationId": conversation, "content": f"Chapter {number}"})
-    agent = await open_console(shop.agents[0])
+    agent = await open_console(account.agents[0])
     await agent.page.keyboard.press("/")
     await agent.page.keyboard.type("kettleb")
     await expect(agent.page.locator(".row[data-conversation]")).to_have_count(1)
     await agent.open(conversation)
-    await expect(agent.said("Chapter 69")).to_be_in_viewport()
-    assert await agent.said("kettlebell").count() == 0
+    await expect(agent.message("Chapter 69")).to_be_in_viewport()
+    assert await agent.message("kettlebell").count() == 0
     await agent.page.get_by_role("log").hover()
     await agent.page.mouse.wheel(0, -20_000)
-    await expect(agent.said("kettlebell")).to_have_count(1)
-    await expect(agent.said("Chapter 20")).to_be_in_viewport()  # where one was: nothing jumps
+    await expect(agent.message("kettlebell")).to_have_count(1)
+    await expect(agent.message("Chapter 20")).to_be_in_viewport()  # the position is kept
     await agent.page.mouse.wheel(0, -20_000)
-    await expect(agent.said("kettlebell")).to_be_in_viewport()
+    await expect(agent.message("kettlebell")).to_be_in_viewport()
     await customer.do("send_message", {"conversationId": conversation, "content": "And then?"})
-    await expect(agent.said("And then?")).to_have_count(1)
-    await expect(agent.said("kettlebell")).to_be_in_viewport()
+    await expect(agent.message("And then?")).to_have_count(1)
+    await expect(agent.message("kettlebell")).to_be_in_viewport()
 
 
-async def test_filters_show_whose_and_which(open_console: Open, shop: Shop) -> None:
-    agent = await open_console(shop.agents[0])
-    _, conversation = await shop.ask("Whose is this?", "Mine?")
+async def test_filters_by_assignee_and_status_show_matching_conversations(
+    open_console: Open, account: DemoAccount
+) -> None:
+    agent = await open_console(account.agents[0])
+    _, conversation = await account.start_conversation("Whose is this?", "Mine?")
     await expect(agent.row(conversation)).to_be_visible()
     await agent.page.get_by_role("button", name="Mine", exact=True).click()
     await expect(agent.row(conversation)).to_have_count(0)
@@ -215,7 +220,7 @@ async def test_filters_show_whose_and_which(open_console: Open, shop: Shop) -> N
     await agent.page.get_by_role("menuitemradio", name="(you)").click()
     await expect(agent.row(conversation)).to_have_count(0)
     await agent.page.keyboard.press("Control+k")
-    await agent.page.keyboard.type("show mine")
+    await agent.page.keyboard.type("show my")
     await agent.page.keyboard.press("Enter")
     await expect(agent.row(conversation)).to_be_visible()
     await agent.page.locator("[data-opens=status]").click()
@@ -227,12 +232,35 @@ async def test_filters_show_whose_and_which(open_console: Open, shop: Shop) -> N
     await expect(agent.row(conversation)).to_be_visible()
 
 
-async def test_a_supervisor_sees_everything_and_changes_nothing(open_console: Open, shop: Shop) -> None:
-    _, conversation = await shop.ask("Who watches?", "Somebody?")
-    supervisor = await open_console(shop.supervisor)
+async def test_supervisor_sees_conversations_and_cannot_change_them(open_console: Open, account: DemoAccount) -> None:
+    _, conversation = await account.start_conversation("Who watches?", "Somebody?")
+    supervisor = await open_console(account.supervisor)
     await supervisor.open(conversation)
-    await expect(supervisor.said("Somebody?")).to_be_visible()
-    await expect(supervisor.page.get_by_text("you are a supervisor")).to_be_visible()
+    await expect(supervisor.message("Somebody?")).to_be_visible()
+    await expect(supervisor.page.get_by_text("Read-only access")).to_be_visible()
     assert await supervisor.page.locator("#composer, [data-opens]").count() == 0
     await supervisor.page.keyboard.press("e")
     await expect(supervisor.row(conversation).locator(".badge")).to_have_text(re.compile("1"))
+
+
+async def test_shortcut_pressed_in_first_frame_opens_palette(open_console: Open, account: DemoAccount) -> None:
+    agent = await open_console()
+    button = agent.page.get_by_role("button", name=account.agents[0]["email"])
+    await expect(button).to_be_visible()
+    await agent.page.evaluate(PRESS_BEFORE_FIRST_PAINT)
+    await button.click()
+    assert await agent.page.evaluate("window.pressed") == "Command or conversation"
+
+
+PRESS_BEFORE_FIRST_PAINT = """() => {
+  window.pressed = new Promise((resolve) => {
+    const observer = new MutationObserver(() => {
+      if (!document.querySelector(".console")) return;
+      observer.disconnect();
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "k", ctrlKey: true, bubbles: true }));
+      setTimeout(() => resolve(document.activeElement.ariaLabel));
+    });
+    observer.observe(document.body, { childList: true, subtree: true });
+  });
+}"""
+"""Press Control+K as soon as the console is in the document, and report the focused field before the next task."""

@@ -1,4 +1,4 @@
-"""A visitor of a shop's page, who has no name, and whoever answers."""
+"""The chat widget: a visitor of a host page, and the agent who replies."""
 
 import gzip
 import re
@@ -12,21 +12,21 @@ from playwright.async_api import Browser, Locator, Page, expect
 from hummdesk.operator.people import set_widget_origins
 from hummdesk.server.http.pages import BUILT
 from tests.integration.server.accounts import Client
-from tests.system.browser.conftest import Shop
-from tests.system.browser.console import Console
-from tests.system.browser.site import Site
-from tests.system.browser.wire import Wire
+from tests.system.browser.conftest import DemoAccount
+from tests.system.browser.console_page import ConsolePage
+from tests.system.browser.foreign_site import ForeignSite
+from tests.system.browser.tcp_proxy import TcpProxy
 
-LARGEST_KIB = 60
+MAX_KIB = 60
 SCRIPT = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script><b onclick="window.hurt=1">bold</b>'
 
 
 class Visitor:
-    """A page with the widget; what it does by hand goes through the shadow root as a person's hand does."""
+    """A page with the widget. Locators pierce its shadow root."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.watch = Console(page)
+        self.view = ConsolePage(page)
         self.log = page.get_by_role("log", name="Messages")
 
     @property
@@ -37,7 +37,7 @@ class Visitor:
         await self.page.get_by_role("textbox", name="Your message").fill(text)
         await self.page.keyboard.press("Enter")
 
-    def said(self, text: str) -> Locator:
+    def message(self, text: str) -> Locator:
         return self.log.get_by_text(text, exact=True)
 
 
@@ -54,8 +54,8 @@ async def visit(context: Any, url: str) -> Visitor:
     return visitor
 
 
-async def ask(visitor: Visitor, agent: Client, text: str) -> str:
-    """A new visitor's question; the id of the conversation, which the agent has joined."""
+async def start_chat(visitor: Visitor, agent: Client, text: str) -> str:
+    """Send the first message of a visitor and join the conversation as the agent. Returns its id."""
     await visitor.launcher.click()
     await visitor.write(text)
     conversation = str((await agent.hears("new_message", content=text))["conversationId"])
@@ -63,10 +63,10 @@ async def ask(visitor: Visitor, agent: Client, text: str) -> str:
     return conversation
 
 
-async def test_a_visitor_talks_and_is_known_on_the_next_page(context: Any, shop: Shop, pictures: Path) -> None:
-    agent = await shop.connect(shop.agents[1])
-    visitor = await visit(context, shop.url)
-    conversation = await ask(visitor, agent, "Do you repair tents?")
+async def test_visitor_conversation_survives_page_reload(context: Any, account: DemoAccount, screenshots: Path) -> None:
+    agent = await account.connect(account.agents[1])
+    visitor = await visit(context, account.url)
+    conversation = await start_chat(visitor, agent, "Do you repair tents?")
     await expect(visitor.log.get_by_role("img", name="Read")).to_be_visible()
     await agent.do("typing_start", {"conversationId": conversation})
     await expect(visitor.log).to_contain_text("is typing")
@@ -74,9 +74,9 @@ async def test_a_visitor_talks_and_is_known_on_the_next_page(context: Any, shop:
     await agent.hears("typing_start", conversationId=conversation)
     await agent.do("send_message", {"conversationId": conversation, "content": "A note", "private": True})
     await agent.do("send_message", {"conversationId": conversation, "content": "We do."})
-    await expect(visitor.said("We do.")).to_be_visible()
+    await expect(visitor.message("We do.")).to_be_visible()
     await agent.hears("message_read", conversationId=conversation, readByType="customer")
-    await visitor.page.screenshot(path=pictures / "widget.png")
+    await visitor.page.screenshot(path=screenshots / "widget.png")
 
     await visitor.page.reload()
     await agent.do("send_message", {"conversationId": conversation, "content": "Send it to us."})
@@ -85,56 +85,56 @@ async def test_a_visitor_talks_and_is_known_on_the_next_page(context: Any, shop:
     assert await visitor.page.evaluate(counts) == 1
     await visitor.launcher.click()
     for text in ("Do you repair tents?", "We do.", "Send it to us."):
-        await expect(visitor.said(text)).to_be_visible()
-    await expect(visitor.said("A note")).to_have_count(0)
-    assert visitor.watch.faults == []
+        await expect(visitor.message(text)).to_be_visible()
+    await expect(visitor.message("A note")).to_have_count(0)
+    assert visitor.view.errors == []
 
 
-async def test_what_is_written_while_the_network_is_away_goes_once(context: Any, shop: Shop) -> None:
-    agent = await shop.connect(shop.agents[1])
-    async with Wire(int(shop.url.rpartition(":")[2])) as wire:
-        visitor = await visit(context, wire.url)
+async def test_messages_written_offline_are_sent_once_in_order(context: Any, account: DemoAccount) -> None:
+    agent = await account.connect(account.agents[1])
+    async with TcpProxy(int(account.url.rpartition(":")[2])) as proxy:
+        visitor = await visit(context, proxy.url)
         await visitor.launcher.click()
-        wire.cut()
+        proxy.cut()
         await visitor.write("Hello!")
         await visitor.write("Is my order on its way?")
         await expect(visitor.log.get_by_text("Waiting to be sent")).to_have_count(2)
-        wire.mend()
+        proxy.restore()
         await expect(visitor.log).not_to_contain_text("Waiting to be sent")
         asked = await agent.hears("new_message", content="Is my order on its way?")
         conversation = asked["conversationId"]
-        wire.cut()
+        proxy.cut()
         await expect(visitor.page.get_by_role("status")).to_contain_text("No connection")
         await visitor.write("first")
         await visitor.write("second")
         await expect(visitor.log).to_contain_text("Waiting to be sent")
         await agent.do("send_message", {"conversationId": conversation, "content": "It is."})
-        wire.mend()
-        await expect(visitor.said("It is.")).to_be_visible(timeout=20_000)
+        proxy.restore()
+        await expect(visitor.message("It is.")).to_be_visible(timeout=20_000)
         await expect(visitor.log).not_to_contain_text("Waiting to be sent")
         page = await agent.do("get_messages", {"conversationId": conversation})
         texts = [message["content"] for message in page["messages"]]
         assert texts == ["Hello!", "Is my order on its way?", "It is.", "first", "second"]
 
 
-async def test_html_and_scripts_are_inert(context: Any, shop: Shop) -> None:
-    agent = await shop.connect(shop.agents[1])
-    visitor = await visit(context, shop.url)
-    conversation = await ask(visitor, agent, SCRIPT)
-    await expect(visitor.said(SCRIPT)).to_be_visible()
+async def test_html_and_scripts_in_messages_are_inert(context: Any, account: DemoAccount) -> None:
+    agent = await account.connect(account.agents[1])
+    visitor = await visit(context, account.url)
+    conversation = await start_chat(visitor, agent, SCRIPT)
+    await expect(visitor.message(SCRIPT)).to_be_visible()
     html = {"conversationId": conversation, "contentType": "html", "content": f"{SCRIPT}<em>&lt;i&gt;</em>"}
     await agent.do("send_message", html)
     await expect(visitor.log.locator("em")).to_have_text("<i>")
     await expect(visitor.log.locator("b")).to_have_text("bold")
     assert await visitor.page.evaluate("window.hurt === undefined")
     assert await visitor.log.locator("script, [src], [onclick]").count() == 0
-    assert visitor.watch.faults == []
+    assert visitor.view.errors == []
 
 
-async def test_the_host_signs_its_customers_in_and_out(context: Any, shop: Shop) -> None:
-    customer = shop.customers[1]
-    agent = await shop.connect(shop.agents[1])
-    visitor = await visit(context, shop.url)
+async def test_host_page_identifies_and_logs_out_customer(context: Any, account: DemoAccount) -> None:
+    customer = account.customers[1]
+    agent = await account.connect(account.agents[1])
+    visitor = await visit(context, account.url)
     await visitor.page.evaluate("(token) => HummDesk.identify(token)", customer["token"])
     await visitor.page.evaluate("HummDesk.open()")
     await visitor.write("It is me.")
@@ -145,11 +145,11 @@ async def test_the_host_signs_its_customers_in_and_out(context: Any, shop: Shop)
     await expect(visitor.log).to_have_count(0)
     await visitor.launcher.click()
     await expect(visitor.log).to_contain_text("How can we help you?")
-    await expect(visitor.said("It is me.")).to_have_count(0)
+    await expect(visitor.message("It is me.")).to_have_count(0)
 
 
-async def test_no_style_leaks_in_or_out(context: Any, shop: Shop) -> None:
-    visitor = await visit(context, shop.url)
+async def test_styles_of_page_and_widget_do_not_affect_each_other(context: Any, account: DemoAccount) -> None:
+    visitor = await visit(context, account.url)
     before = await style_of(visitor.page, "document.querySelector('nav a')")
     hostile = "button, textarea, p, h2 { font-size: 40px !important; display: none !important }"
     await visitor.page.evaluate(
@@ -167,13 +167,13 @@ async def style_of(page: Page, element: str) -> Any:
     return await page.evaluate(f"({seen})(getComputedStyle({element}))")
 
 
-async def test_it_works_on_a_telephone_by_keyboard_and_for_a_screen_reader(
-    chromium: Browser, shop: Shop, pictures: Path
+async def test_widget_on_phone_is_usable_by_keyboard_and_screen_reader(
+    chromium: Browser, account: DemoAccount, screenshots: Path
 ) -> None:
     size: Any = {"width": 360, "height": 640}
     context = await chromium.new_context(viewport=size, reduced_motion="reduce")
-    agent = await shop.connect(shop.agents[1])
-    visitor = await visit(context, shop.url)
+    agent = await account.connect(account.agents[1])
+    visitor = await visit(context, account.url)
     await visitor.launcher.focus()
     await visitor.page.keyboard.press("Enter")
     await expect(visitor.page.get_by_role("textbox", name="Your message")).to_be_focused()
@@ -181,42 +181,42 @@ async def test_it_works_on_a_telephone_by_keyboard_and_for_a_screen_reader(
     await visitor.write(text)
     conversation = str((await agent.hears("new_message", content=text))["conversationId"])
     await agent.do("send_message", {"conversationId": conversation, "content": "Yes?"})
-    await expect(visitor.said("Yes?")).to_be_visible()
-    assert await visitor.watch.barriers() == []
-    assert await visitor.watch.barriers_in_the_dark() == []
-    assert await visitor.watch.width() == size["width"]
-    await visitor.watch.photograph(pictures, "widget-mobile")
+    await expect(visitor.message("Yes?")).to_be_visible()
+    assert await visitor.view.violations() == []
+    assert await visitor.view.dark_violations() == []
+    assert await visitor.view.width() == size["width"]
+    await visitor.view.take_screenshots(screenshots, "widget-mobile")
     await visitor.page.keyboard.press("Escape")
     await expect(visitor.log).to_have_count(0)
     await expect(visitor.launcher).to_be_focused()
     await context.close()
 
 
-async def test_a_shop_elsewhere_shows_it_if_the_account_allows_its_origin(
-    context: Any, shop: Shop, neighbour: Site, stranger: Site
+async def test_widget_on_foreign_origin_works_only_if_account_allows_it(
+    context: Any, account: DemoAccount, allowed_site: ForeignSite, foreign_site: ForeignSite
 ) -> None:
-    script = f'<script src="{shop.url}/widget.js" data-account="{shop.id}"></script>'
-    neighbour.page = stranger.page = f"<!doctype html><title>A shop</title>{script}"
-    agent = await shop.connect(shop.agents[1])
+    script = f'<script src="{account.url}/widget.js" data-account="{account.id}"></script>'
+    allowed_site.page = foreign_site.page = f"<!doctype html><title>A account</title>{script}"
+    agent = await account.connect(account.agents[1])
     visitor = Visitor(await context.new_page())
-    for site, words in ((stranger, "No connection"), (neighbour, "No page of this origin may show the widget")):
+    for site, notice in ((foreign_site, "No connection"), (allowed_site, "No page of this origin may show the widget")):
         await visitor.page.goto(site.origin)
         await visitor.launcher.click()
         await visitor.write(f"Do you ship to {site.origin}?")
-        await expect(visitor.page.get_by_role("status")).to_contain_text(words)
+        await expect(visitor.page.get_by_role("status")).to_contain_text(notice)
     assert "new_message" not in agent.names()
 
-    await set_widget_origins(shop.settings, account_id=shop.id, origins=["self", neighbour.origin])
+    await set_widget_origins(account.settings, account_id=account.id, origins=["self", allowed_site.origin])
     await visitor.page.reload()
     await visitor.launcher.click()
-    asked = await agent.hears("new_message", content=f"Do you ship to {neighbour.origin}?")
+    asked = await agent.hears("new_message", content=f"Do you ship to {allowed_site.origin}?")
     await agent.do("send_message", {"conversationId": asked["conversationId"], "content": "We do."})
-    await expect(visitor.said("We do.")).to_be_visible()
+    await expect(visitor.message("We do.")).to_be_visible()
     await visitor.page.reload()
     await visitor.launcher.click()
-    await expect(visitor.said("We do.")).to_be_visible()
+    await expect(visitor.message("We do.")).to_be_visible()
 
 
-def test_it_is_small() -> None:
+def test_widget_bundle_stays_below_size_limit() -> None:
     content = (BUILT / "widget.js").read_bytes()
-    assert len(gzip.compress(content)) < LARGEST_KIB * 1024
+    assert len(gzip.compress(content)) < MAX_KIB * 1024

@@ -1,11 +1,11 @@
-// What the AI says about a conversation: its classification as chips that can be corrected, and its draft.
+// AI results of a conversation: the classification, which agents can correct, and the draft of a reply.
 
+import { Icon } from "./components/icon";
+import { Menu } from "./components/menu";
 import { words } from "./format";
-import { Icon } from "./icons";
-import { Menu } from "./parts";
-import type { Thread } from "./thread";
+import { useStore } from "./state/context";
+import type { Thread } from "./state/thread";
 import type { Category, Draft, Priority } from "./types";
-import { useDesk } from "./use";
 
 const CATEGORIES: Category[] = [
   "account_access",
@@ -18,33 +18,33 @@ const CATEGORIES: Category[] = [
   "general",
 ];
 const PRIORITIES: Priority[] = ["low", "medium", "high", "urgent"];
-const FEELINGS = { positive: "Content", neutral: "Neutral", negative: "Unhappy" };
 const languages = new Intl.DisplayNames(undefined, { type: "language", fallback: "code" });
 
-export function Chips({ thread }: { thread: Thread }) {
-  const desk = useDesk();
-  const found = thread.classification;
-  if (!found)
-    return thread.isThinking ? (
+export function ClassificationChips({ thread }: { thread: Thread }) {
+  const store = useStore();
+  const result = thread.classification;
+  if (!result)
+    return thread.isAiRunning ? (
       <p class="chips">
-        <span class="chip thinking">
-          <Icon name="spark" /> The AI is reading
+        <span class="chip running">
+          <Icon name="spark" /> AI is running…
         </span>
       </p>
     ) : null;
-  const { category, priority, sentiment, language, tags } = found.classification;
+  const { category, priority, sentiment, language, tags } = result.classification;
   const correct = (change: { category?: Category; priority?: Priority }) =>
-    void desk.correct(found.conversationId, found.messageId, change);
+    void store.correct(result.conversationId, result.messageId, change);
+  const confidence = `confidence ${percent(result.confidence)}`;
   return (
-    <fieldset class="chips" aria-label="What the AI has found">
-      <span class="chip-mark" title={`The AI is ${Math.round(found.confidence * 100)} % sure`}>
+    <fieldset class="chips" aria-label="AI classification">
+      <span class="chip-mark" title={`AI classification, ${confidence}`}>
         <Icon name="spark" />
-        <span class="hidden">Found by the AI, {Math.round(found.confidence * 100)} % sure:</span>
+        <span class="hidden">AI classification, {confidence}:</span>
       </span>
       <Menu
         class="chip"
-        label={`${words(category)}: correct the category`}
-        disabled={!desk.mayAnswer}
+        label={`${words(category)}: change category`}
+        disabled={!store.canReply}
         choices={CATEGORIES.map((one) => ({
           label: words(one),
           isChosen: one === category,
@@ -55,8 +55,8 @@ export function Chips({ thread }: { thread: Thread }) {
       </Menu>
       <Menu
         class={`chip chip-${priority}`}
-        label={`${words(priority)} priority: correct it`}
-        disabled={!desk.mayAnswer}
+        label={`${words(priority)} priority: change priority`}
+        disabled={!store.canReply}
         choices={PRIORITIES.map((one) => ({
           label: words(one),
           isChosen: one === priority,
@@ -65,7 +65,7 @@ export function Chips({ thread }: { thread: Thread }) {
       >
         {words(priority)} priority
       </Menu>
-      <span class={`chip-text feeling-${sentiment}`}>{FEELINGS[sentiment]}</span>
+      <span class={`chip-text sentiment-${sentiment}`}>{words(sentiment)}</span>
       <span class="chip-text">{language === "und" ? "Unknown language" : languages.of(language)}</span>
       {tags.slice(0, 4).map((tag) => (
         <span class="chip-text" key={tag}>
@@ -77,39 +77,39 @@ export function Chips({ thread }: { thread: Thread }) {
 }
 
 export function DraftCard(props: { thread: Thread; conversationId: string; focus: () => void }) {
-  const desk = useDesk();
+  const store = useStore();
   const { thread, conversationId } = props;
   const { draft } = thread;
-  if (!draft || thread.isAnswered || desk.dismissed.has(draft.messageId)) return null;
+  if (!draft || thread.isAnswered || store.dismissedDrafts.has(draft.messageId)) return null;
   const { content, suggestedActions } = draft.draft;
-  const use = () => {
-    desk.dismissDraft(draft.messageId);
-    desk.write({ conversationId, content, private: false, attachments: [], basedOnSeq: draft.basedOnSeq });
+  const send = () => {
+    store.dismissDraft(draft.messageId);
+    store.send({ conversationId, content, private: false, attachments: [], basedOnSeq: draft.basedOnSeq });
   };
   const edit = () => {
-    desk.dismissDraft(draft.messageId);
-    desk.compose(conversationId, { text: content, isNote: false, basedOnSeq: draft.basedOnSeq });
+    store.dismissDraft(draft.messageId);
+    store.compose(conversationId, { text: content, isNote: false, basedOnSeq: draft.basedOnSeq });
     props.focus();
   };
   return (
-    <section class={`draft ${thread.isDraftStale ? "stale" : ""}`} aria-label="Draft of the AI">
+    <section class={`draft ${thread.isDraftStale ? "stale" : ""}`} aria-label="AI draft">
       <header class="draft-head">
         <Icon name="spark" />
         <h2>Suggested reply</h2>
-        <span class="draft-sure">{grounds(draft)}</span>
+        <span class="draft-confidence">{basis(draft)}</span>
         {thread.isDraftStale && (
           <span class="stale-mark">
-            <Icon name="warn" /> A newer message came
+            <Icon name="warn" /> A newer message arrived
           </span>
         )}
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by the keyboard */}
-      <section class="draft-text" tabIndex={0} aria-label="Text of the draft">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
+      <section class="draft-text" tabIndex={0} aria-label="Draft text">
         {content}
       </section>
       <div class="buttons">
-        <button type="button" class="primary" onClick={use} disabled={thread.isDraftStale} data-action="use-draft">
-          Send as it is
+        <button type="button" class="primary" onClick={send} disabled={thread.isDraftStale} data-action="use-draft">
+          Send as is
         </button>
         <button type="button" class="secondary" onClick={edit} data-action="edit-draft">
           Edit
@@ -117,7 +117,7 @@ export function DraftCard(props: { thread: Thread; conversationId: string; focus
         <button
           type="button"
           class="quiet"
-          onClick={() => desk.dismissDraft(draft.messageId)}
+          onClick={() => store.dismissDraft(draft.messageId)}
           data-action="dismiss-draft"
         >
           Dismiss
@@ -128,10 +128,14 @@ export function DraftCard(props: { thread: Thread; conversationId: string; focus
   );
 }
 
-const SOURCES = { article: "an article", canned_reply: "a canned reply", past_answer: "a past answer" };
+const SOURCES = { article: "an article", canned_reply: "a canned reply", past_answer: "a past reply" };
 
-function grounds(draft: Draft): string {
+function basis(draft: Draft): string {
   const kinds = new Set(draft.citations?.map((source) => SOURCES[source.kind]));
-  const from = kinds.size ? `, from ${[...kinds].join(" and ")}` : "";
-  return `${Math.round(draft.confidence * 100)} % sure${from}`;
+  const sources = kinds.size ? `, based on ${[...kinds].join(" and ")}` : "";
+  return `Confidence ${percent(draft.confidence)}${sources}`;
+}
+
+function percent(fraction: number): string {
+  return `${Math.round(fraction * 100)}%`;
 }

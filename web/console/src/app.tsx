@@ -1,57 +1,55 @@
-// The console once somebody has signed in.
+// The console of a signed-in user.
 
-import { useEffect, useState } from "preact/hooks";
-import { Help, Palette, useKeys } from "./commands";
+import { useEffect } from "preact/hooks";
+import { Icon, type IconName } from "./components/icon";
 import { ConversationPane } from "./conversation";
-import type { Desk, Notice } from "./desk";
 import { Details } from "./details";
-import { Icon, type IconName } from "./icons";
+import { Help } from "./help";
+import { Palette } from "./palette";
 import { Sidebar } from "./sidebar";
-import { DeskContext, useChanges } from "./use";
+import { StoreContext, useChanges } from "./state/context";
+import type { Notice, Store } from "./state/store";
 
 const NOTICES: Record<Exclude<Notice, null>, [IconName, string]> = {
-  connecting: ["clock", "Connecting …"],
-  offline: ["warn", "Offline. What you write waits here and is sent when the connection is back."],
-  recovered: ["check", "Connection recovered. Nothing was missed."],
-  resynchronized: ["check", "Connected again. Everything was brought up to date."],
+  connecting: ["clock", "Connecting…"],
+  offline: ["warn", "Offline. Messages are sent after reconnecting."],
+  recovered: ["check", "Reconnected. No messages were missed."],
+  resynchronized: ["check", "Reconnected. Everything is up to date."],
 };
 
-export function App({ desk }: { desk: Desk }) {
-  const [above, show] = useState<"palette" | "help" | null>(null);
-  useChanges(desk);
-  const palette = () => show("palette");
-  const help = () => show("help");
-  useKeys(desk, palette, help);
-  useTitle(desk);
-  useReading(desk);
+export function App({ store }: { store: Store }) {
+  useChanges(store);
+  useTitle(store);
+  useMarkRead(store);
+  const close = () => store.showOverlay(null);
   return (
-    <DeskContext.Provider value={desk}>
-      <Banner desk={desk} />
-      <div class={`console ${desk.openId ? "has-open" : ""}`}>
-        <Sidebar palette={palette} help={help} />
+    <StoreContext.Provider value={store}>
+      <Banner store={store} />
+      <div class={`console ${store.openId ? "has-open" : ""}`}>
+        <Sidebar />
         <ConversationPane />
         <Details />
       </div>
-      <Toast desk={desk} />
-      {above === "palette" && <Palette close={() => show(null)} help={help} />}
-      {above === "help" && <Help close={() => show(null)} />}
-    </DeskContext.Provider>
+      <Toast store={store} />
+      {store.overlay === "palette" && <Palette close={close} />}
+      {store.overlay === "help" && <Help close={close} />}
+    </StoreContext.Provider>
   );
 }
 
-function Banner({ desk }: { desk: Desk }) {
-  const waiting = desk.connection.outbox.letters.filter((letter) => !letter.refusal).length;
-  const [icon, text] = desk.notice ? NOTICES[desk.notice] : [null, ""];
+function Banner({ store }: { store: Store }) {
+  const queued = store.client.outbox.pending.filter((message) => !message.refusal).length;
+  const [icon, text] = store.notice ? NOTICES[store.notice] : [null, ""];
   return (
-    <div class={`banner ${desk.notice ?? "none"}`} role="status">
+    <div class={`banner ${store.notice ?? "none"}`} role="status">
       {icon && (
         <p>
           <Icon name={icon} /> {text}
-          {desk.notice === "offline" && (
+          {store.notice === "offline" && (
             <>
-              {waiting > 0 && <strong> {waiting === 1 ? "1 message waits." : `${waiting} messages wait.`}</strong>}
-              <button type="button" class="quiet" onClick={desk.retry}>
-                Try now
+              {queued > 0 && <strong> {queued === 1 ? "1 message queued." : `${queued} messages queued.`}</strong>}
+              <button type="button" class="quiet" onClick={store.reconnect}>
+                Reconnect now
               </button>
             </>
           )}
@@ -61,13 +59,13 @@ function Banner({ desk }: { desk: Desk }) {
   );
 }
 
-function Toast({ desk }: { desk: Desk }) {
+function Toast({ store }: { store: Store }) {
   return (
     <div class="toasts" role="status">
-      {desk.toast && (
+      {store.toast && (
         <p class="toast">
-          {desk.toast}
-          <button type="button" class="icon-button" aria-label="Dismiss" onClick={() => desk.tell(null)}>
+          {store.toast}
+          <button type="button" class="icon-button" aria-label="Dismiss" onClick={() => store.showToast(null)}>
             <Icon name="close" />
           </button>
         </p>
@@ -76,18 +74,19 @@ function Toast({ desk }: { desk: Desk }) {
   );
 }
 
-function useTitle(desk: Desk): void {
-  const unread = [...desk.list.known.values()].filter((one) => one.unreadCount > 0).length;
+function useTitle(store: Store): void {
+  const unread = [...store.list.known.values()].filter((one) => one.unreadCount > 0).length;
   useEffect(() => {
     document.title = unread ? `(${unread}) HummDesk` : "HummDesk";
   }, [unread]);
 }
 
-// What came while the tab was in the background is read when one comes back to it.
-function useReading(desk: Desk): void {
+// Mark messages that arrived while the tab was hidden as read when it becomes visible.
+function useMarkRead(store: Store): void {
   useEffect(() => {
-    const look = () => desk.openId && desk.list.known.get(desk.openId)?.unreadCount && desk.markRead(desk.openId);
-    document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
-  }, [desk]);
+    const onVisible = () =>
+      store.openId && store.list.known.get(store.openId)?.unreadCount && store.markRead(store.openId);
+    document.addEventListener("visibilitychange", onVisible);
+    return () => document.removeEventListener("visibilitychange", onVisible);
+  }, [store]);
 }

@@ -1,80 +1,82 @@
-// Where an answer or a note is written, with the AI's draft above it.
+// The field for replies and private notes, with the AI draft above it.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { DraftCard } from "./ai";
-import { attachmentOf, type Composition } from "./composition";
-import { Icon } from "./icons";
-import { IconButton } from "./parts";
-import type { Thread } from "./thread";
-import { useDesk } from "./use";
+import { Icon } from "./components/icon";
+import { IconButton } from "./components/icon-button";
+import { attachmentOf, type Composition } from "./state/composition";
+import { useStore } from "./state/context";
+import type { Thread } from "./state/thread";
 
-const LONGEST = 10_000;
+const MAX_LENGTH = 10_000;
 
 export function Composer({ thread, conversationId }: { thread: Thread; conversationId: string }) {
-  const desk = useDesk();
-  const written = desk.compositionOf(conversationId);
+  const store = useStore();
+  const composition = store.compositionOf(conversationId);
   const field = useRef<HTMLTextAreaElement>(null);
-  const change = (more: Partial<Composition>) => desk.compose(conversationId, more);
+  const change = (more: Partial<Composition>) => store.compose(conversationId, more);
 
-  useEffect(() => fit(field.current), [written.text, conversationId]);
+  useEffect(() => fit(field.current), [composition.text, conversationId]);
 
   const send = () => {
-    const content = written.text.trim();
-    if (!content || content.length > LONGEST) return;
-    const { isNote, attachments, basedOnSeq } = written;
-    const based = basedOnSeq !== undefined && !isNote ? { basedOnSeq } : {};
-    desk.connection.stopTyping(conversationId);
-    desk.write({ conversationId, content, private: isNote, attachments, ...based });
-    desk.compose(conversationId, null);
+    const content = composition.text.trim();
+    if (!content || content.length > MAX_LENGTH) return;
+    const { isNote, attachments, basedOnSeq } = composition;
+    const basis = basedOnSeq !== undefined && !isNote ? { basedOnSeq } : {};
+    store.client.stopTyping(conversationId);
+    store.send({ conversationId, content, private: isNote, attachments, ...basis });
+    store.compose(conversationId, null);
     field.current?.focus();
   };
-  const press = (event: KeyboardEvent) => {
+  const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape") field.current?.blur();
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     send();
   };
   return (
-    <footer class={`composer ${written.isNote ? "is-note" : ""}`}>
+    <footer class={`composer ${composition.isNote ? "is-note" : ""}`}>
       <DraftCard thread={thread} conversationId={conversationId} focus={() => field.current?.focus()} />
       <div class="composer-box">
-        <fieldset class="composer-modes" aria-label="What you write">
-          <button type="button" aria-pressed={!written.isNote} onClick={() => change({ isNote: false })}>
+        <fieldset class="composer-modes" aria-label="Message type">
+          <button type="button" aria-pressed={!composition.isNote} onClick={() => change({ isNote: false })}>
             <Icon name="reply" /> Reply
           </button>
-          <button type="button" aria-pressed={written.isNote} onClick={() => change({ isNote: true })}>
+          <button type="button" aria-pressed={composition.isNote} onClick={() => change({ isNote: true })}>
             <Icon name="note" /> Note
           </button>
-          {written.basedOnSeq !== undefined && !written.isNote && <span class="from-draft">From the AI’s draft</span>}
+          {composition.basedOnSeq !== undefined && !composition.isNote && (
+            <span class="from-draft">Based on the AI draft</span>
+          )}
         </fieldset>
         <textarea
           ref={field}
           id="composer"
           rows={2}
-          value={written.text}
-          placeholder={written.isNote ? "Only your colleagues see this" : "Write a reply"}
-          aria-label={written.isNote ? "Private note" : "Reply"}
+          value={composition.text}
+          placeholder={composition.isNote ? "Visible to your colleagues only" : "Write a reply"}
+          aria-label={composition.isNote ? "Private note" : "Reply"}
           onInput={(event) => {
             change({ text: event.currentTarget.value });
-            if (event.currentTarget.value === "") desk.connection.stopTyping(conversationId);
-            else if (!written.isNote) desk.connection.type(conversationId);
+            if (event.currentTarget.value === "") store.client.stopTyping(conversationId);
+            else if (!composition.isNote) store.client.type(conversationId);
           }}
-          onBlur={() => desk.connection.stopTyping(conversationId)}
-          onKeyDown={press}
+          onBlur={() => store.client.stopTyping(conversationId)}
+          onKeyDown={onKeyDown}
         />
-        <Attached written={written} change={change} />
+        <Attachments composition={composition} change={change} />
         <div class="composer-foot">
-          <AttachLink add={(one) => change({ attachments: [...written.attachments, one] })} />
-          <span class={`count ${written.text.length > LONGEST ? "over" : ""}`} aria-live="polite">
-            {written.text.length > LONGEST - 500 ? `${written.text.length} of ${LONGEST}` : ""}
+          <AttachLink add={(one) => change({ attachments: [...composition.attachments, one] })} />
+          <span class={`count ${composition.text.length > MAX_LENGTH ? "over" : ""}`} aria-live="polite">
+            {composition.text.length > MAX_LENGTH - 500 ? `${composition.text.length} of ${MAX_LENGTH}` : ""}
           </span>
           <button
             type="button"
             class="primary"
             onClick={send}
-            disabled={!written.text.trim() || written.text.length > LONGEST}
+            disabled={!composition.text.trim() || composition.text.length > MAX_LENGTH}
           >
-            {written.isNote ? "Add note" : "Send"}
+            {composition.isNote ? "Add note" : "Send"}
             <Icon name="send" />
           </button>
         </div>
@@ -83,24 +85,30 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
   );
 }
 
-// As high as its text, up to what the style sheet allows.
+// Fit the height to the text, up to the limit in the style sheet.
 function fit(field: HTMLTextAreaElement | null): void {
   if (!field) return;
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight}px`;
 }
 
-function Attached({ written, change }: { written: Composition; change: (more: Partial<Composition>) => void }) {
-  if (written.attachments.length === 0) return null;
+function Attachments({
+  composition,
+  change,
+}: {
+  composition: Composition;
+  change: (more: Partial<Composition>) => void;
+}) {
+  if (composition.attachments.length === 0) return null;
   return (
     <ul class="plain attachments">
-      {written.attachments.map((file) => (
+      {composition.attachments.map((file) => (
         <li key={file.url} class="attachment">
           <Icon name="link" /> {file.filename}
           <IconButton
             icon="close"
             label={`Remove ${file.filename}`}
-            onClick={() => change({ attachments: written.attachments.filter((one) => one !== file) })}
+            onClick={() => change({ attachments: composition.attachments.filter((one) => one !== file) })}
           />
         </li>
       ))}
@@ -114,8 +122,7 @@ function AttachLink({ add }: { add: (one: Composition["attachments"][number]) =>
   useEffect(() => {
     if (address === "") field.current?.focus();
   }, [address === null]);
-  if (address === null)
-    return <IconButton icon="link" label="Attach a file by its address" onClick={() => setAddress("")} />;
+  if (address === null) return <IconButton icon="link" label="Attach a file by URL" onClick={() => setAddress("")} />;
   const attachment = attachmentOf(address);
   const attach = () => {
     if (!attachment) return;
@@ -128,7 +135,7 @@ function AttachLink({ add }: { add: (one: Composition["attachments"][number]) =>
         ref={field}
         type="url"
         placeholder="https://…"
-        aria-label="Address of the file"
+        aria-label="File URL"
         aria-invalid={address !== "" && !attachment}
         maxLength={2048}
         value={address}
@@ -143,7 +150,7 @@ function AttachLink({ add }: { add: (one: Composition["attachments"][number]) =>
       <button type="button" class="quiet" onClick={attach} disabled={!attachment}>
         Attach
       </button>
-      <IconButton icon="close" label="Attach nothing" onClick={() => setAddress(null)} />
+      <IconButton icon="close" label="Cancel attachment" onClick={() => setAddress(null)} />
     </span>
   );
 }

@@ -1,16 +1,19 @@
-// The open conversation: who it is with, what can be done with it, what was said.
+// The open conversation: its customer, actions and messages.
 
-import { Chips } from "./ai";
+import { ClassificationChips } from "./ai";
+import { Avatar } from "./components/avatar";
+import { EmptyState } from "./components/empty-state";
+import { Icon } from "./components/icon";
+import { IconButton } from "./components/icon-button";
+import { type Choice, Menu } from "./components/menu";
 import { Composer } from "./composer";
-import type { Desk } from "./desk";
 import { fullTime, words } from "./format";
-import { Icon } from "./icons";
+import { Labels } from "./labels";
 import { Messages } from "./messages";
-import { Avatar, type Choice, Empty, IconButton, Menu } from "./parts";
-import { Marks } from "./sidebar";
-import type { Thread } from "./thread";
-import type { Conversation, Status } from "./types";
-import { useDesk } from "./use";
+import { useStore } from "./state/context";
+import type { Store } from "./state/store";
+import type { Thread } from "./state/thread";
+import type { Agent, Conversation, Status } from "./types";
 
 const STATUSES: [Status, string][] = [
   ["open", "Open"],
@@ -19,25 +22,25 @@ const STATUSES: [Status, string][] = [
 ];
 
 export function ConversationPane() {
-  const desk = useDesk();
-  const { openId, thread, conversation } = desk;
+  const store = useStore();
+  const { openId, thread, conversation } = store;
   if (!openId || !thread)
     return (
       <main class="pane">
-        <Empty icon="inbox" title="No conversation is open">
-          Choose one from the list, or press <kbd>J</kbd> for the first.
-        </Empty>
+        <EmptyState icon="inbox" title="No conversation selected">
+          Select one from the list, or press <kbd>J</kbd> for the first.
+        </EmptyState>
       </main>
     );
   return (
     <main class="pane" key={openId}>
       {conversation && <Head one={conversation} thread={thread} />}
       <Messages thread={thread} conversationId={openId} />
-      {desk.mayAnswer && thread.state === "ready" ? (
+      {store.canReply && thread.state === "ready" ? (
         <Composer thread={thread} conversationId={openId} />
       ) : (
         thread.state === "ready" && (
-          <p class="read-only">You see everything here and change nothing: you are a supervisor.</p>
+          <p class="read-only">Read-only access: supervisors cannot reply or change conversations.</p>
         )
       )}
     </main>
@@ -45,21 +48,21 @@ export function ConversationPane() {
 }
 
 function Head({ one, thread }: { one: Conversation; thread: Thread }) {
-  const desk = useDesk();
+  const store = useStore();
   return (
     <header class="pane-head">
       <div class="pane-title">
-        <IconButton icon="back" label="Back to the list" class="back" onClick={() => desk.open(null)} />
+        <IconButton icon="back" label="Back to the list" class="back" onClick={() => store.open(null)} />
         <Avatar name={one.customer.name} />
         <div class="titles">
           <h2>{one.customer.name}</h2>
-          <p class="pane-subtitle" title={`Began ${fullTime(one.createdAt)}`}>
+          <p class="pane-subtitle" title={`Started ${fullTime(one.createdAt)}`}>
             {one.subject ?? one.customer.email}
           </p>
         </div>
         <Viewers thread={thread} />
         <div class="pane-actions">
-          {desk.mayAnswer && (
+          {store.canReply && (
             <>
               <AssignMenu one={one} />
               <StatusMenu one={one} />
@@ -68,42 +71,42 @@ function Head({ one, thread }: { one: Conversation; thread: Thread }) {
         </div>
       </div>
       <div class="pane-marks">
-        {!desk.mayAnswer && <Marks one={one} />}
-        <Chips thread={thread} />
+        {!store.canReply && <Labels one={one} />}
+        <ClassificationChips thread={thread} />
       </div>
     </header>
   );
 }
 
 function Viewers({ thread }: { thread: Thread }) {
-  const desk = useDesk();
-  const others = thread.viewers.filter((one) => one.agentId !== desk.me?.userId);
+  const store = useStore();
+  const others = thread.viewers.filter((one) => one.agentId !== store.me?.userId);
   if (others.length === 0) return null;
   const names = others.map((one) => one.name).join(", ");
   return (
-    <div class="viewers" role="status" title={`${names} looking as well`}>
+    <div class="viewers" role="status" title={`Also viewing: ${names}`}>
       <Icon name="eye" />
       {others.slice(0, 3).map((one) => (
         <Avatar key={one.agentId} name={one.name} />
       ))}
       <span class="viewers-names">{others.length === 1 ? others[0]?.name : `${others.length} colleagues`}</span>
-      <span class="hidden"> {others.length === 1 ? "is" : "are"} looking as well</span>
+      <span class="hidden"> {others.length === 1 ? "is" : "are"} also viewing</span>
     </div>
   );
 }
 
 function StatusMenu({ one }: { one: Conversation }) {
-  const desk = useDesk();
+  const store = useStore();
   return (
     <Menu
       class={`pill status-${one.status}`}
-      label={`${words(one.status)}: change the status`}
+      label={`${words(one.status)}: change status`}
       opensBy="status"
       choices={STATUSES.map(([status, label]) => ({
         label,
         isChosen: status === one.status,
         mark: <span class={`dot dot-status-${status}`} />,
-        choose: () => void desk.setStatus(one.conversationId, status),
+        choose: () => void store.setStatus(one.conversationId, status),
       }))}
     >
       {words(one.status)}
@@ -113,37 +116,37 @@ function StatusMenu({ one }: { one: Conversation }) {
 }
 
 function AssignMenu({ one }: { one: Conversation }) {
-  const desk = useDesk();
+  const store = useStore();
   return (
     <Menu
       class="pill"
-      label={`${desk.nameOf(one.assignedTo)}: assign to somebody`}
+      label={`${store.nameOf(one.assignedTo)}: change assignee`}
       opensBy="assign"
-      choices={assignees(desk, one)}
+      choices={assignees(store, one)}
     >
       <Icon name="person" />
-      <span class="pill-text">{desk.nameOf(one.assignedTo)}</span>
+      <span class="pill-text">{store.nameOf(one.assignedTo)}</span>
       <Icon name="down" />
     </Menu>
   );
 }
 
-// Myself first, then those who are here; the team comes along with its member.
-function assignees(desk: Desk, one: Conversation): Choice[] {
+// The user first, then the others by presence. Assigning an agent also assigns the team of the agent.
+function assignees(store: Store, one: Conversation): Choice[] {
   const order = { online: 1, busy: 2, away: 3, offline: 4 };
-  const place = (agentId: string, status: keyof typeof order) => (agentId === desk.me?.userId ? 0 : order[status]);
-  const agents = [...desk.agents.values()].sort((a, b) => place(a.agentId, a.status) - place(b.agentId, b.status));
+  const rank = (agent: Agent) => (agent.agentId === store.me?.userId ? 0 : order[agent.status]);
+  const agents = [...store.agents.values()].sort((a, b) => rank(a) - rank(b));
   const choices: Choice[] = agents.map((agent) => {
-    const team = desk.teams.find((candidate) => candidate.agentIds.includes(agent.agentId));
-    const mine = agent.agentId === desk.me?.userId;
+    const team = store.teams.find((candidate) => candidate.agentIds.includes(agent.agentId));
+    const isOwn = agent.agentId === store.me?.userId;
     return {
-      label: mine ? `${agent.name} (you)` : agent.name,
+      label: isOwn ? `${agent.name} (you)` : agent.name,
       detail: [words(agent.status), team?.name].filter(Boolean).join(" · "),
       isChosen: agent.agentId === one.assignedTo,
       mark: <Avatar name={agent.name} presence={agent.status} />,
-      choose: () => void desk.assign(one.conversationId, agent.agentId, team?.teamId),
+      choose: () => void store.assign(one.conversationId, agent.agentId, team?.teamId),
     };
   });
-  if (one.assignedTo) choices.push({ label: "Nobody", choose: () => void desk.assign(one.conversationId, null) });
+  if (one.assignedTo) choices.push({ label: "Unassign", choose: () => void store.assign(one.conversationId, null) });
   return choices;
 }

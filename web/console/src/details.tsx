@@ -1,19 +1,19 @@
-// Beside the conversation, where there is room: the customer, and the colleagues.
+// The panel beside the conversation on wide screens: customer and colleagues.
 
+import { Avatar } from "./components/avatar";
 import { fullTime, when, words } from "./format";
-import { Avatar } from "./parts";
-import { useDesk } from "./use";
+import { useStore } from "./state/context";
 
 export function Details() {
-  const desk = useDesk();
-  const { conversation, thread } = desk;
-  const colleagues = [...desk.agents.values()].sort((a, b) => a.name.localeCompare(b.name));
+  const store = useStore();
+  const { conversation, thread } = store;
+  const colleagues = [...store.agents.values()].sort((a, b) => a.name.localeCompare(b.name));
   return (
     <aside class="details" aria-label="Details">
       {conversation && (
         <section>
           <h2 class="overline">Customer</h2>
-          <div class="who">
+          <div class="customer-card">
             <Avatar name={conversation.customer.name} />
             <div class="titles">
               <strong>{conversation.customer.name}</strong>
@@ -21,7 +21,7 @@ export function Details() {
             </div>
           </div>
           <dl>
-            <dt>Began</dt>
+            <dt>Started</dt>
             <dd>{fullTime(conversation.createdAt)}</dd>
             <dt>Messages</dt>
             <dd>{conversation.lastSeq}</dd>
@@ -42,8 +42,8 @@ export function Details() {
           {colleagues.map((agent) => (
             <li key={agent.agentId}>
               <Avatar name={agent.name} presence={agent.status} />
-              <span class="person-name">
-                {agent.agentId === desk.me?.userId ? `${agent.name} (you)` : agent.name}
+              <span class="user-name">
+                {agent.agentId === store.me?.userId ? `${agent.name} (you)` : agent.name}
                 <small>
                   {agent.status === "offline" && agent.lastSeenAt
                     ? `Last seen ${when(agent.lastSeenAt)}`

@@ -1,4 +1,4 @@
-// Times and names as people read them.
+// Times, names and sizes as display text.
 
 const DAY_MS = 86_400_000;
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -15,7 +15,7 @@ export function fullTime(timestamp: string): string {
   return full.format(new Date(timestamp));
 }
 
-// The time of today, the weekday of this week, else the date.
+// The time if today, the weekday if within a week, else the date.
 export function when(timestamp: string): string {
   const moment = new Date(timestamp);
   const ago = startOfDay(new Date()) - startOfDay(moment);
@@ -40,7 +40,7 @@ export function initials(name: string): string {
   return (first + last).toUpperCase() || "?";
 }
 
-// One of so many tints, always the same for a name.
+// The number of a tint, always the same for a name.
 export function tint(name: string, tints = 6): number {
   let sum = 0;
   for (const letter of name) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973;

@@ -1,30 +1,34 @@
-// The agents' console.
+// The agent console.
 
 import { render } from "preact";
 import { useState } from "preact/hooks";
 import { App } from "./app";
-import { Desk } from "./desk";
-import { keepToken, keptToken } from "./session";
-import { SignIn } from "./signin";
+import { listenForShortcuts } from "./shortcuts";
+import { SignIn } from "./sign-in";
+import { storedToken, storeToken } from "./state/session";
+import { Store } from "./state/store";
 
 function Console() {
   const [reason, setReason] = useState<string | null>(null);
-  const [desk, setDesk] = useState<Desk | null>(() => {
-    const token = keptToken();
-    return token ? begin(token) : null;
+  const [store, setStore] = useState<Store | null>(() => {
+    const token = storedToken();
+    return token ? signIn(token) : null;
   });
 
-  function begin(token: string): Desk {
-    keepToken(token);
-    return new Desk(token, (why) => {
-      keepToken(null);
-      setReason(why);
-      setDesk(null);
+  function signIn(token: string): Store {
+    storeToken(token);
+    const store = new Store(token, (reason) => {
+      storeToken(null);
+      stopListening();
+      setReason(reason);
+      setStore(null);
     });
+    const stopListening = listenForShortcuts(store); // before the first render, which keys may follow at once
+    return store;
   }
-  if (!desk) return <SignIn enter={(token) => setDesk(begin(token))} reason={reason} />;
-  return <App desk={desk} />;
+  if (!store) return <SignIn onToken={(token) => setStore(signIn(token))} reason={reason} />;
+  return <App store={store} />;
 }
 
-const place = document.getElementById("console");
-if (place) render(<Console />, place);
+const root = document.getElementById("console");
+if (root) render(<Console />, root);

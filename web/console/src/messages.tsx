@@ -1,52 +1,58 @@
-// What has been said: history on scroll, days, notes, ticks, who is typing, and what waits to be sent.
+// The messages of the open conversation: history on scroll, delivery state, typing, and pending messages.
 
-import type { Letter } from "@hummdesk/client";
+import type { ErrorReport, PendingMessage } from "@hummdesk/client";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { Content, Link } from "./content";
+import { Avatar } from "./components/avatar";
+import { EmptyState } from "./components/empty-state";
+import { Icon } from "./components/icon";
+import { Link, MessageContent } from "./components/message-content";
 import { clock, day, fullTime, isSameDay, size } from "./format";
-import { Icon } from "./icons";
-import { Avatar, Empty } from "./parts";
-import type { Thread } from "./thread";
+import { useStore } from "./state/context";
+import type { Thread } from "./state/thread";
 import type { Message } from "./types";
-import { useDesk } from "./use";
 
 const NEAR_PX = 120;
 const GROUP_MS = 5 * 60_000;
 
 export function Messages({ thread, conversationId }: { thread: Thread; conversationId: string }) {
-  const desk = useDesk();
-  const letters = desk.connection.outbox.of(conversationId);
-  const box = useScroll(thread, letters.length);
-  if (thread.state !== "ready") return <NotYet thread={thread} conversationId={conversationId} />;
+  const store = useStore();
+  const pending = store.client.outbox.of(conversationId);
+  const box = useScroll(thread, pending.length);
+  if (thread.state !== "ready") return <NotReady thread={thread} conversationId={conversationId} />;
   return (
     <div
       class="messages"
       ref={box}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by the keyboard
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
       tabIndex={0}
       role="log"
       aria-label="Messages"
-      onScroll={(event) => event.currentTarget.scrollTop < NEAR_PX && void desk.older()}
+      onScroll={(event) => event.currentTarget.scrollTop < NEAR_PX && void store.loadOlder()}
     >
       {thread.history.hasMore ? (
-        <button type="button" class="quiet older" onClick={() => void desk.older()} disabled={thread.isLoadingOlder}>
-          {thread.isLoadingOlder ? "Loading …" : "Earlier messages"}
+        <button
+          type="button"
+          class="quiet older"
+          onClick={() => void store.loadOlder()}
+          disabled={thread.isLoadingOlder}
+        >
+          {thread.isLoadingOlder ? "Loading…" : "Load earlier messages"}
         </button>
       ) : (
-        <p class="beginning">The beginning of this conversation</p>
+        <p class="start">Start of the conversation</p>
       )}
       {thread.history.messages.map((message, n) => (
-        <Said key={message.seq} message={message} before={thread.history.messages[n - 1]} thread={thread} />
+        <Article key={message.seq} message={message} previous={thread.history.messages[n - 1]} thread={thread} />
       ))}
-      {letters.map((letter) => (
-        <Waiting key={letter.clientMessageId} letter={letter} />
+      {pending.map((message) => (
+        <Pending key={message.clientMessageId} message={message} />
       ))}
       <Typing thread={thread} />
     </div>
   );
 }
 
-// At the end as long as one was there; where one was when older messages come in above.
+// Stay at the end if the user was there; keep the position when older messages are added above.
 function useScroll(thread: Thread, waiting: number) {
   const box = useRef<HTMLDivElement>(null);
   const last = useRef({ thread: null as Thread | null, height: 0, first: 0, isAtEnd: true });
@@ -55,33 +61,38 @@ function useScroll(thread: Thread, waiting: number) {
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    const was = last.current;
-    if (was.thread !== thread || was.isAtEnd) element.scrollTop = element.scrollHeight;
-    else if (first < was.first) element.scrollTop += element.scrollHeight - was.height;
-    last.current = { thread, height: element.scrollHeight, first, isAtEnd: was.thread !== thread || was.isAtEnd };
+    const previous = last.current;
+    if (previous.thread !== thread || previous.isAtEnd) element.scrollTop = element.scrollHeight;
+    else if (first < previous.first) element.scrollTop += element.scrollHeight - previous.height;
+    last.current = {
+      thread,
+      height: element.scrollHeight,
+      first,
+      isAtEnd: previous.thread !== thread || previous.isAtEnd,
+    };
   }, [thread, thread.state, first, count]);
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    const note = () => {
+    const onScroll = () => {
       last.current.isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX;
       last.current.height = element.scrollHeight;
     };
     const resized = new ResizeObserver(() => {
       if (last.current.isAtEnd) element.scrollTop = element.scrollHeight;
     });
-    element.addEventListener("scroll", note, { passive: true });
+    element.addEventListener("scroll", onScroll, { passive: true });
     resized.observe(element);
     return () => {
-      element.removeEventListener("scroll", note);
+      element.removeEventListener("scroll", onScroll);
       resized.disconnect();
     };
   }, [thread, thread.state]);
   return box;
 }
 
-function NotYet({ thread, conversationId }: { thread: Thread; conversationId: string }) {
-  const desk = useDesk();
+function NotReady({ thread, conversationId }: { thread: Thread; conversationId: string }) {
+  const store = useStore();
   if (thread.state === "loading")
     return (
       <div class="messages" role="status" aria-label="Loading messages">
@@ -92,25 +103,25 @@ function NotYet({ thread, conversationId }: { thread: Thread; conversationId: st
     );
   return (
     <div class="messages">
-      <Empty icon="warn" title="This conversation could not be opened">
-        <button type="button" class="secondary" onClick={() => void desk.join(conversationId)}>
+      <EmptyState icon="warn" title="This conversation could not be opened">
+        <button type="button" class="secondary" onClick={() => void store.join(conversationId)}>
           Try again
         </button>
-      </Empty>
+      </EmptyState>
     </div>
   );
 }
 
-function Said({ message, before, thread }: { message: Message; before: Message | undefined; thread: Thread }) {
-  const desk = useDesk();
-  const isNewDay = !before || !isSameDay(before.timestamp, message.timestamp);
-  const goesOn =
+function Article({ message, previous, thread }: { message: Message; previous: Message | undefined; thread: Thread }) {
+  const store = useStore();
+  const isNewDay = !previous || !isSameDay(previous.timestamp, message.timestamp);
+  const isContinued =
     !isNewDay &&
-    before.senderId === message.senderId &&
-    before.private === message.private &&
-    Date.parse(message.timestamp) - Date.parse(before.timestamp) < GROUP_MS;
+    previous.senderId === message.senderId &&
+    previous.private === message.private &&
+    Date.parse(message.timestamp) - Date.parse(previous.timestamp) < GROUP_MS;
   const side = message.private ? "note" : message.senderType;
-  const isMine = message.senderId === desk.me?.userId;
+  const isOwn = message.senderId === store.me?.userId;
   return (
     <>
       {isNewDay && (
@@ -119,15 +130,15 @@ function Said({ message, before, thread }: { message: Message; before: Message |
         </p>
       )}
       <article
-        class={`said ${side} ${goesOn ? "goes-on" : ""}`}
+        class={`message ${side} ${isContinued ? "continued" : ""}`}
         aria-label={`${message.senderName}, ${fullTime(message.timestamp)}`}
       >
-        {!goesOn && (
-          <header class="said-head">
+        {!isContinued && (
+          <header class="message-head">
             {side === "customer" && <Avatar name={message.senderName} />}
-            <span class="said-name">{isMine ? "You" : message.senderName}</span>
+            <span class="message-sender">{isOwn ? "You" : message.senderName}</span>
             {message.private && (
-              <span class="said-note">
+              <span class="message-note">
                 <Icon name="note" /> Private note
               </span>
             )}
@@ -138,7 +149,7 @@ function Said({ message, before, thread }: { message: Message; before: Message |
         )}
         <div class="bubble">
           <div class="content">
-            <Content message={message} />
+            <MessageContent message={message} />
           </div>
           <Attachments files={message.attachments} />
         </div>
@@ -149,11 +160,11 @@ function Said({ message, before, thread }: { message: Message; before: Message |
 }
 
 function Ticks({ isRead }: { isRead: boolean }) {
-  const said = isRead ? "Read by the customer" : "Sent";
+  const label = isRead ? "Read by the customer" : "Sent";
   return (
-    <span class={`ticks ${isRead ? "read" : ""}`} title={said}>
+    <span class={`ticks ${isRead ? "read" : ""}`} title={label}>
       <Icon name={isRead ? "checks" : "check"} />
-      <span class="hidden">{said}</span>
+      <span class="hidden">{label}</span>
     </span>
   );
 }
@@ -173,48 +184,48 @@ function Attachments({ files }: { files: Message["attachments"] }) {
   );
 }
 
-function Waiting({ letter }: { letter: Letter }) {
-  const desk = useDesk();
+function Pending({ message }: { message: PendingMessage }) {
+  const store = useStore();
   return (
-    <article class={`said ${letter.private ? "note" : "agent"} waiting`} aria-label="Not sent yet">
+    <article class={`message ${message.private ? "note" : "agent"} waiting`} aria-label="Not sent yet">
       <div class="bubble">
         <div class="content">
-          <Content message={{ content: letter.content, contentType: "text" }} />
+          <MessageContent message={{ content: message.content, contentType: "text" }} />
         </div>
-        <Attachments files={letter.attachments ?? []} />
+        <Attachments files={message.attachments ?? []} />
       </div>
-      {letter.refusal ? (
-        <Conflict letter={letter} />
+      {message.refusal ? (
+        <Refused message={message} refusal={message.refusal} />
       ) : (
         <span class="ticks" role="status">
           <Icon name="clock" />
-          {desk.isOnline ? "Sending …" : "Waits for the connection"}
+          {store.isOnline ? "Sending…" : "Waiting for the connection"}
         </span>
       )}
     </article>
   );
 }
 
-function Conflict({ letter }: { letter: Letter }) {
-  const desk = useDesk();
-  const missed = (letter.refusal?.details?.missed ?? []) as Message[];
-  const isConflict = letter.refusal?.code === "CONFLICT";
+function Refused({ message, refusal }: { message: PendingMessage; refusal: ErrorReport }) {
+  const store = useStore();
+  const missed = (refusal.details?.missed ?? []) as Message[];
+  const isConflict = refusal.code === "CONFLICT";
   return (
     <div class="conflict" role="alert">
-      <p class="conflict-said">
+      <p class="conflict-text">
         <Icon name="warn" />{" "}
-        {isConflict ? "Somebody else has answered meanwhile. Your reply was not sent." : letter.refusal?.message}
+        {isConflict ? "Someone else replied in the meantime. Your reply was not sent." : refusal.message}
       </p>
       {missed.map((one) => (
         <blockquote key={one.seq}>
-          <strong>{one.senderName}</strong> <Content message={one} />
+          <strong>{one.senderName}</strong> <MessageContent message={one} />
         </blockquote>
       ))}
       <div class="buttons">
-        <button type="button" class="secondary" onClick={() => desk.connection.outbox.again(letter)}>
-          {isConflict ? "Send it all the same" : "Try again"}
+        <button type="button" class="secondary" onClick={() => store.client.outbox.resend(message)}>
+          {isConflict ? "Send anyway" : "Try again"}
         </button>
-        <button type="button" class="quiet" onClick={() => desk.connection.outbox.discard(letter.clientMessageId)}>
+        <button type="button" class="quiet" onClick={() => store.client.outbox.discard(message.clientMessageId)}>
           Discard
         </button>
       </div>
@@ -224,9 +235,9 @@ function Conflict({ letter }: { letter: Letter }) {
 
 function Typing({ thread }: { thread: Thread }) {
   const names = [...thread.typing.values()].map((one) => one.name);
-  const said = names.length > 1 ? `${names.length} people are typing` : `${names[0]} is typing`;
+  const label = names.length > 1 ? `${names.length} people are typing` : `${names[0]} is typing`;
   return (
-    <p class={`typing ${names.length ? "" : "nobody"}`} aria-live="polite">
+    <p class="typing" aria-live="polite">
       {names.length > 0 && (
         <>
           <span class="typing-dots" aria-hidden="true">
@@ -234,7 +245,7 @@ function Typing({ thread }: { thread: Thread }) {
             <i />
             <i />
           </span>
-          {said}
+          {label}
         </>
       )}
     </p>

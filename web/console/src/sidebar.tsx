@@ -1,13 +1,17 @@
-// The conversations beside the open one: filters, search, and a list in live order.
+// The list of conversations with search and filters, latest activity first.
 
 import { plain } from "@hummdesk/client";
 import { useEffect, useRef } from "preact/hooks";
+import { Avatar } from "./components/avatar";
+import { EmptyState } from "./components/empty-state";
+import { Icon } from "./components/icon";
+import { IconButton } from "./components/icon-button";
+import { Menu } from "./components/menu";
 import { when, words } from "./format";
-import { Icon } from "./icons";
-import type { View } from "./list";
-import { Avatar, Empty, IconButton, Menu } from "./parts";
+import { Labels } from "./labels";
+import { useStore } from "./state/context";
+import type { View } from "./state/conversation-list";
 import type { Conversation, Presence, Status } from "./types";
-import { useDesk } from "./use";
 
 const VIEWS: [View, string][] = [
   ["mine", "Mine"],
@@ -16,9 +20,10 @@ const VIEWS: [View, string][] = [
 ];
 const STATUSES: Status[] = ["open", "pending", "closed"];
 const PRESENCES: Presence[] = ["online", "busy", "away", "offline"];
-const SEARCH_PAUSE_MS = 250;
+const SEARCH_DELAY_MS = 250;
 
-export function Sidebar({ palette, help }: { palette: () => void; help: () => void }) {
+export function Sidebar() {
+  const store = useStore();
   return (
     <aside class="sidebar" aria-label="Conversations">
       <header class="sidebar-head">
@@ -26,31 +31,31 @@ export function Sidebar({ palette, help }: { palette: () => void; help: () => vo
           <span class="brand-mark" aria-hidden="true" />
           HummDesk
         </h1>
-        <IconButton icon="help" label="Keyboard shortcuts (?)" onClick={help} />
-        <Myself />
+        <IconButton icon="help" label="Keyboard shortcuts (?)" onClick={() => store.showOverlay("help")} />
+        <UserMenu />
       </header>
-      <Search palette={palette} />
+      <Search />
       <Filters />
       <List />
     </aside>
   );
 }
 
-function Myself() {
-  const desk = useDesk();
-  const presence = desk.myself?.status ?? (desk.mayAnswer ? "offline" : undefined);
-  const name = desk.myself?.name ?? desk.me?.email ?? "";
+function UserMenu() {
+  const store = useStore();
+  const presence = store.ownAgent?.status ?? (store.canReply ? "offline" : undefined);
+  const name = store.ownAgent?.name ?? store.me?.email ?? "";
   const choices = [
-    ...(desk.mayAnswer ? PRESENCES : []).map((status) => ({
+    ...(store.canReply ? PRESENCES : []).map((status) => ({
       label: words(status),
       isChosen: status === presence,
       mark: <span class={`dot dot-${status}`} />,
-      choose: () => void desk.setPresence(status),
+      choose: () => void store.setPresence(status),
     })),
-    ...(desk.isAdmin ? [{ label: "Operations", detail: "Charts of your account", choose: desk.watch }] : []),
-    { label: "Sign out", detail: desk.me?.email ?? "", choose: () => desk.leave() },
+    ...(store.isAdmin ? [{ label: "Operations", detail: "Charts of your account", choose: store.openOperations }] : []),
+    { label: "Sign out", detail: store.me?.email ?? "", choose: () => store.signOut() },
   ];
-  const label = presence ? `${name}, ${presence}: your status` : `${name}: supervisor`;
+  const label = presence ? `${name}, ${presence}: change your status` : `${name}, supervisor: account menu`;
   return (
     <Menu label={label} choices={choices} class="me">
       <Avatar name={name || "?"} presence={presence} />
@@ -58,12 +63,12 @@ function Myself() {
   );
 }
 
-function Search({ palette }: { palette: () => void }) {
-  const desk = useDesk();
+function Search() {
+  const store = useStore();
   const timer = useRef(0);
   const search = (text: string) => {
     clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => desk.list.filter({ search: text.trim() }), SEARCH_PAUSE_MS);
+    timer.current = window.setTimeout(() => store.list.filter({ search: text.trim() }), SEARCH_DELAY_MS);
   };
   return (
     <div class="search">
@@ -76,7 +81,12 @@ function Search({ palette }: { palette: () => void }) {
         maxLength={100}
         onInput={(event) => search(event.currentTarget.value)}
       />
-      <button type="button" class="kbd-button" onClick={palette} aria-label="Ctrl K: command palette">
+      <button
+        type="button"
+        class="kbd-button"
+        onClick={() => store.showOverlay("palette")}
+        aria-label="Ctrl K: command palette"
+      >
         <kbd>Ctrl K</kbd>
       </button>
     </div>
@@ -84,10 +94,10 @@ function Search({ palette }: { palette: () => void }) {
 }
 
 function Filters() {
-  const { list } = useDesk();
+  const { list } = useStore();
   return (
     <div class="filters">
-      <fieldset class="segments" aria-label="Whose conversations">
+      <fieldset class="segments" aria-label="Assignee">
         {VIEWS.map(([view, label]) => (
           <button type="button" key={view} aria-pressed={list.view === view} onClick={() => list.filter({ view })}>
             {label}
@@ -95,7 +105,7 @@ function Filters() {
         ))}
       </fieldset>
       {list.search ? (
-        <p class="filter-note">Found in all conversations, open or not</p>
+        <p class="filter-note">Results include conversations of any status</p>
       ) : (
         <fieldset class="tabs" aria-label="Status">
           {STATUSES.map((status) => (
@@ -115,10 +125,10 @@ function Filters() {
 }
 
 function List() {
-  const desk = useDesk();
-  const { list } = desk;
+  const store = useStore();
+  const { list } = store;
   const shown = list.shown;
-  if (shown.length === 0) return <NoList />;
+  if (shown.length === 0) return <NoConversations />;
   return (
     <nav class="list" aria-label="List of conversations" aria-busy={list.state === "loading"}>
       <ul class="plain">
@@ -131,9 +141,9 @@ function List() {
   );
 }
 
-function NoList() {
-  const desk = useDesk();
-  const { list } = desk;
+function NoConversations() {
+  const store = useStore();
+  const { list } = store;
   if (list.state === "loading") {
     return (
       <div class="list" aria-busy="true" role="status" aria-label="Loading conversations">
@@ -149,31 +159,31 @@ function NoList() {
   if (list.state === "failed") {
     return (
       <div class="list">
-        <Empty icon="warn" title="The list could not be loaded">
+        <EmptyState icon="warn" title="Conversations could not be loaded">
           <button type="button" class="secondary" onClick={() => void list.load()}>
             Try again
           </button>
-        </Empty>
+        </EmptyState>
       </div>
     );
   }
-  const title = list.search ? `Nothing found for “${list.search}”` : "Nothing here";
-  const hint = list.search ? "Each word is the beginning of one." : "What customers write appears by itself.";
+  const title = list.search ? `No matches for “${list.search}”` : "No conversations";
+  const hint = list.search ? "Search matches the beginnings of words." : "New conversations appear here automatically.";
   return (
     <div class="list">
-      <Empty icon="inbox" title={title}>
+      <EmptyState icon="inbox" title={title}>
         {hint}
-      </Empty>
+      </EmptyState>
     </div>
   );
 }
 
 function Row({ one }: { one: Conversation }) {
-  const desk = useDesk();
-  const isOpen = desk.openId === one.conversationId;
+  const store = useStore();
+  const isOpen = store.openId === one.conversationId;
   const last = one.lastMessage;
-  const said = last ? plain(last) : "No message yet";
-  const by = last?.private ? "Note: " : last?.senderType === "agent" ? `${desk.nameOf(last.senderId)}: ` : "";
+  const preview = last ? plain(last) : "No messages yet";
+  const prefix = last?.private ? "Note: " : last?.senderType === "agent" ? `${store.nameOf(last.senderId)}: ` : "";
   return (
     <li>
       <button
@@ -181,7 +191,7 @@ function Row({ one }: { one: Conversation }) {
         class={`row ${one.unreadCount ? "unread" : ""}`}
         aria-current={isOpen ? "true" : undefined}
         data-conversation={one.conversationId}
-        onClick={() => desk.open(one.conversationId)}
+        onClick={() => store.open(one.conversationId)}
       >
         <Avatar name={one.customer.name} />
         <span class="row-body">
@@ -191,7 +201,7 @@ function Row({ one }: { one: Conversation }) {
           </span>
           {one.subject && <span class="row-subject">{one.subject}</span>}
           <span class="row-bottom">
-            <span class="row-text">{by + said}</span>
+            <span class="row-text">{prefix + preview}</span>
             {one.unreadCount > 0 && (
               <span class="badge">
                 {one.unreadCount > 99 ? "99+" : one.unreadCount}
@@ -200,7 +210,7 @@ function Row({ one }: { one: Conversation }) {
             )}
           </span>
           <span class="row-marks">
-            <Marks one={one} />
+            <Labels one={one} />
           </span>
         </span>
       </button>
@@ -208,31 +218,20 @@ function Row({ one }: { one: Conversation }) {
   );
 }
 
-export function Marks({ one }: { one: Conversation }) {
-  const desk = useDesk();
-  return (
-    <>
-      <span class={`mark status-${one.status}`}>{words(one.status)}</span>
-      {(one.priority === "urgent" || one.priority === "high") && (
-        <span class={`mark priority-${one.priority}`}>{words(one.priority)}</span>
-      )}
-      <span class="mark-quiet">{one.assignedTo ? desk.nameOf(one.assignedTo) : "Unassigned"}</span>
-    </>
-  );
-}
-
-// Loads the next page when the end of the list comes into sight.
+// Load the next page when the end of the list becomes visible.
 function More() {
-  const { list } = useDesk();
+  const { list } = useStore();
   const ref = useRef<HTMLButtonElement>(null);
   useEffect(() => {
-    const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && void list.more());
-    if (ref.current) watch.observe(ref.current);
-    return () => watch.disconnect();
+    const observer = new IntersectionObserver((entries) => {
+      if (entries.some((one) => one.isIntersecting)) void list.loadMore();
+    });
+    if (ref.current) observer.observe(ref.current);
+    return () => observer.disconnect();
   }, []);
   return (
-    <button type="button" class="quiet more" ref={ref} onClick={() => void list.more()}>
-      More conversations
+    <button type="button" class="quiet more" ref={ref} onClick={() => void list.loadMore()}>
+      Load more
     </button>
   );
 }

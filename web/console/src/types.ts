@@ -1,4 +1,4 @@
-// The contract's names, as the console calls them.
+// Types of the contract under the names that the console uses.
 
 import type { AIClassification, Colleague, Conversation } from "@hummdesk/client";
 
@@ -8,7 +8,6 @@ export type {
   AttachmentShown as Attachment,
   Colleague as Agent,
   Conversation,
-  ErrorReport as Problem,
   Message,
   Team,
   Viewer,

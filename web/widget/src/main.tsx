@@ -1,8 +1,8 @@
 import { render } from "preact";
+import { Chat } from "./chat.js";
 import style from "./style.css?inline";
-import { Talk } from "./talk.js";
 import { Widget } from "./view.js";
-import { type Identity, Visit } from "./visit.js";
+import { type Identity, Visitor } from "./visitor.js";
 
 declare global {
   interface Window {
@@ -10,34 +10,40 @@ declare global {
   }
 }
 
-/** `<script src="https://desk.example/widget.js" data-account="…" data-title="…">` */
+/**
+ * Add the widget to the page and return its API, `window.HummDesk`.
+ *
+ * Usage: `<script src="https://desk.example/widget.js" data-account="…" data-title="…" defer></script>`
+ */
 function install(script: HTMLScriptElement, account: string) {
-  const desk = new URL(script.src).origin;
-  const talk = new Talk(desk, new Visit(desk, account));
+  const server = new URL(script.src).origin;
+  const chat = new Chat(server, new Visitor(server, account));
   const host = document.createElement("hummdesk-widget");
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(style);
   root.adoptedStyleSheets = [sheet];
-  render(<Widget talk={talk} title={script.dataset.title ?? "Chat with us"} />, root);
+  render(<Widget chat={chat} title={script.dataset.title ?? "Chat with us"} />, root);
   const show = () => document.body.append(host);
   if (document.body) show();
   else document.addEventListener("DOMContentLoaded", show);
   return {
-    open: () => talk.open(),
-    close: () => talk.close(),
-    /** The visitor is this customer: a token that the host's own server has signed, or what gets one. */
-    identify: (identity: Identity) => talk.identify(identity),
-    /** Nobody is known here any more; whoever comes next is somebody else. */
-    logout: () => talk.logout(),
+    open: () => chat.open(),
+    close: () => chat.close(),
+    /** Sign the visitor in as a customer: a token that the host's own server has signed, or a function returning one. */
+    identify: (identity: Identity) => chat.identify(identity),
+    /** Sign the visitor out and delete all stored data of the widget. */
+    logout: () => chat.logout(),
+    /** Call `listener` now and at each change with the number of unread messages. */
     onUnread: (listener: (count: number) => void) => {
-      talk.onUnread = listener;
-      listener(talk.unread);
+      chat.onUnread = listener;
+      listener(chat.unread);
     },
   };
 }
 
 const script = document.currentScript;
 const account = script instanceof HTMLScriptElement ? script.dataset.account : undefined;
-if (!(script instanceof HTMLScriptElement) || !account) console.error("HummDesk: the script needs data-account");
+if (!(script instanceof HTMLScriptElement) || !account)
+  console.error("HummDesk: the script element has no data-account attribute");
 else window.HummDesk ??= install(script, account);

@@ -1,56 +1,56 @@
 import { linkTo, type Message, nodesOf } from "@hummdesk/client";
 import { createElement, type VNode } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Talk } from "./talk.js";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Chat } from "./chat.js";
 
-const STATES: Record<string, string> = {
-  connecting: "Connecting …",
-  offline: "No connection. What you write is sent when it is back.",
+const NOTICES: Record<string, string> = {
+  connecting: "Connecting…",
+  offline: "No connection. Messages are sent after reconnecting.",
 };
 
-export function Widget({ talk, title }: { talk: Talk; title: string }) {
-  const [, draw] = useState(0);
+export function Widget({ chat, title }: { chat: Chat; title: string }) {
+  const [, redraw] = useState(0);
   const launcher = useRef<HTMLButtonElement>(null);
   useLayoutEffect(() => {
-    talk.changed = () => draw((count) => count + 1);
-    talk.changed();
-  }, [talk]);
+    chat.changed = () => redraw((count) => count + 1);
+    chat.changed();
+  }, [chat]);
   const close = () => {
-    talk.close();
+    chat.close();
     launcher.current?.focus();
   };
-  const unread = talk.unread > 0 ? `, ${talk.unread} unread` : "";
+  const unread = chat.unread > 0 ? `, ${chat.unread} unread` : "";
   return (
     <>
-      {talk.isOpen && <Panel talk={talk} title={title} close={close} />}
+      {chat.isOpen && <Panel chat={chat} title={title} close={close} />}
       <button
         type="button"
         class="launcher"
         ref={launcher}
-        aria-expanded={talk.isOpen}
-        aria-label={talk.isOpen ? "Close the chat" : `Open the chat${unread}`}
-        onClick={() => (talk.isOpen ? close() : talk.open())}
+        aria-expanded={chat.isOpen}
+        aria-label={chat.isOpen ? "Close the chat" : `Open the chat${unread}`}
+        onClick={() => (chat.isOpen ? close() : chat.open())}
       >
         <svg viewBox="0 0 24 24" aria-hidden="true">
-          <path d={talk.isOpen ? "M6 6l12 12M18 6L6 18" : "M4 5h16v11H9l-5 4z"} />
+          <path d={chat.isOpen ? "M6 6l12 12M18 6L6 18" : "M4 5h16v11H9l-5 4z"} />
         </svg>
-        {talk.unread > 0 && <span class="count">{talk.unread}</span>}
+        {chat.unread > 0 && <span class="count">{chat.unread}</span>}
       </button>
     </>
   );
 }
 
-function Panel({ talk, title, close }: { talk: Talk; title: string; close: () => void }) {
+function Panel({ chat, title, close }: { chat: Chat; title: string; close: () => void }) {
   const writer = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => writer.current?.focus(), []);
-  const notice = talk.problem ?? STATES[talk.state];
-  const leave = (event: KeyboardEvent) => {
+  useLayoutEffect(() => writer.current?.focus(), []);
+  const notice = chat.problem ?? NOTICES[chat.state];
+  const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
     close();
   };
   return (
-    <section class="panel" role="dialog" aria-label={title} onKeyDown={leave}>
+    <section class="panel" role="dialog" aria-label={title} onKeyDown={onKeyDown}>
       <header>
         <h2>{title}</h2>
         <button type="button" class="plain" aria-label="Close the chat" onClick={close}>
@@ -62,63 +62,63 @@ function Panel({ talk, title, close }: { talk: Talk; title: string; close: () =>
           {notice}
         </p>
       )}
-      <Messages talk={talk} />
-      <Composer talk={talk} writer={writer} />
+      <Messages chat={chat} />
+      <Composer chat={chat} writer={writer} />
     </section>
   );
 }
 
-function Messages({ talk }: { talk: Talk }) {
+function Messages({ chat }: { chat: Chat }) {
   const log = useRef<HTMLDivElement>(null);
-  const messages = talk.history?.messages ?? [];
-  const letters = talk.letters;
-  const beginning = talk.beginning?.texts ?? [];
+  const messages = chat.history?.messages ?? [];
+  const pending = chat.pending;
+  const waiting = chat.newConversation?.texts ?? [];
   const last = messages.at(-1)?.seq ?? 0;
   useLayoutEffect(() => {
     if (log.current) log.current.scrollTop = log.current.scrollHeight;
-  }, [last, letters.length, beginning.length, talk.typist]);
-  const readUpTo = talk.history?.readBy("agent") ?? 0;
+  }, [last, pending.length, waiting.length, chat.typist]);
+  const readUpTo = chat.history?.readBy("agent") ?? 0;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
     <div class="messages" role="log" aria-label="Messages" tabIndex={0} ref={log}>
-      {talk.history?.hasMore && (
-        <button type="button" class="plain" onClick={() => void talk.loadOlder()}>
-          Earlier messages
+      {chat.history?.hasMore && (
+        <button type="button" class="plain" onClick={() => void chat.loadOlder()}>
+          Load earlier messages
         </button>
       )}
-      {messages.length === 0 && beginning.length === 0 && <p class="hello">Hello! How can we help you?</p>}
+      {messages.length === 0 && waiting.length === 0 && <p class="hello">Hello! How can we help you?</p>}
       {messages.map((message) => (
         <Bubble key={message.messageId} message={message} isRead={message.seq <= readUpTo} />
       ))}
-      {letters.map((letter) => (
-        <div class="mine waiting" key={letter.clientMessageId}>
-          <p>{letter.content}</p>
-          {letter.refusal ? (
-            <button type="button" class="plain" onClick={() => talk.again(letter)}>
-              Not sent: {letter.refusal.message}. Send again
+      {pending.map((message) => (
+        <div class="mine waiting" key={message.clientMessageId}>
+          <p>{message.content}</p>
+          {message.refusal ? (
+            <button type="button" class="plain" onClick={() => chat.resend(message)}>
+              Not sent: {message.refusal.message}. Send again
             </button>
           ) : (
             <small>Waiting to be sent</small>
           )}
         </div>
       ))}
-      {beginning.map((content, n) => (
+      {waiting.map((content, n) => (
         <div class="mine waiting" key={String(n)}>
           <p>{content}</p>
           <small>Waiting to be sent</small>
         </div>
       ))}
-      {talk.typist && <p class="typing">{talk.typist} is typing …</p>}
+      {chat.typist && <p class="typing">{chat.typist} is typing…</p>}
     </div>
   );
 }
 
 function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
-  const isMine = message.senderType === "customer";
+  const isOwn = message.senderType === "customer";
   const time = new Date(message.timestamp).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   return (
-    <div class={isMine ? "mine" : "theirs"}>
-      {!isMine && <small class="name">{message.senderName}</small>}
+    <div class={isOwn ? "mine" : "theirs"}>
+      {!isOwn && <small class="name">{message.senderName}</small>}
       <div class="text">{nodesOf<VNode>(message, createElement)}</div>
       {message.attachments.map(({ url, filename }) => (
         <a key={url} {...linkTo(url)}>
@@ -127,7 +127,7 @@ function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
       ))}
       <small>
         {time}
-        {isMine && (
+        {isOwn && (
           <span role="img" class="tick" aria-label={isRead ? "Read" : "Sent"}>
             {isRead ? " ✓✓" : " ✓"}
           </span>
@@ -137,12 +137,12 @@ function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
   );
 }
 
-function Composer({ talk, writer }: { talk: Talk; writer: { current: HTMLTextAreaElement | null } }) {
+function Composer({ chat, writer }: { chat: Chat; writer: { current: HTMLTextAreaElement | null } }) {
   const [text, setText] = useState("");
   const send = (event: Event) => {
     event.preventDefault();
     if (text.trim() === "") return;
-    talk.write(text.trim());
+    chat.write(text.trim());
     setText("");
     writer.current?.focus();
   };
@@ -157,7 +157,7 @@ function Composer({ talk, writer }: { talk: Talk; writer: { current: HTMLTextAre
         value={text}
         onInput={(event) => {
           setText(event.currentTarget.value);
-          talk.type();
+          chat.type();
         }}
         onKeyDown={(event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && send(event)}
       />

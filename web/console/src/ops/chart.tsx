@@ -1,4 +1,4 @@
-// A line chart of the last minutes, drawn by hand: what is newest is at the right.
+// A line chart of the last five minutes in SVG, the newest value at the right.
 
 const WIDTH = 300;
 const HEIGHT = 100;
@@ -6,15 +6,15 @@ const SLOTS = 150;
 
 export interface Line {
   name: string;
-  // null: there is no figure for that moment.
+  // null: no value at that time.
   values: (number | null)[];
 }
 
-export function Chart({ title, lines, show }: { title: string; lines: Line[]; show: (value: number) => string }) {
+export function Chart({ title, lines, format }: { title: string; lines: Line[]; format: (value: number) => string }) {
   const top = ceiling(Math.max(0, ...lines.flatMap((line) => line.values.map((value) => value ?? 0))));
   const last = (line: Line) => {
     const value = line.values.at(-1);
-    return value === null || value === undefined ? "–" : show(value);
+    return value === null || value === undefined ? "–" : format(value);
   };
   const summary = lines.map((line) => `${line.name} ${last(line)}`).join(", ");
   return (
@@ -25,7 +25,7 @@ export function Chart({ title, lines, show }: { title: string; lines: Line[]; sh
           viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
           preserveAspectRatio="none"
           role="img"
-          aria-label={`${title}, the last five minutes. Now: ${summary}. Scale to ${show(top)}.`}
+          aria-label={`${title}, the last five minutes. Now: ${summary}. Maximum: ${format(top)}.`}
         >
           <path class="grid" d={`M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}`} />
           {lines.map((line, number) => (
@@ -33,7 +33,7 @@ export function Chart({ title, lines, show }: { title: string; lines: Line[]; sh
           ))}
         </svg>
         <span class="scale" aria-hidden="true">
-          {show(top)}
+          {format(top)}
         </span>
       </div>
       <ul class="plain legend" aria-hidden="true">
@@ -54,18 +54,18 @@ function path(values: (number | null)[], top: number): string {
   const first = SLOTS - values.length;
   let isDrawing = false;
   let drawn = "";
-  values.forEach((value, place) => {
+  values.forEach((value, index) => {
     if (value !== null) {
-      const x = ((first + place) / (SLOTS - 1)) * WIDTH;
+      const x = ((first + index) / (SLOTS - 1)) * WIDTH;
       const y = HEIGHT - (value / top) * HEIGHT;
-      drawn += `${isDrawing ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}${isDrawing ? "" : "h0"}`; // alone it is a dot
+      drawn += `${isDrawing ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}${isDrawing ? "" : "h0"}`; // "h0" draws a single point as a dot
     }
     isDrawing = value !== null;
   });
   return drawn;
 }
 
-// The next 1, 2 or 5 of a power of ten.
+// The smallest 1, 2 or 5 times a power of ten that is not below the value.
 function ceiling(value: number): number {
   if (value <= 1) return 1;
   const power = 10 ** Math.floor(Math.log10(value));

@@ -1,42 +1,42 @@
-// What an admin watches: the own account's figures, live.
+// The operations page: live charts for the admins of an account.
 
 import type { ErrorReport } from "@hummdesk/client";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { keepToken, keptToken } from "../session";
-import { SignIn } from "../signin";
+import { SignIn } from "../sign-in";
+import { storedToken, storeToken } from "../state/session";
+import { OperationsPoller } from "./poller";
 import { View } from "./view";
-import { Watch } from "./watch";
 
-function Operations() {
-  const [token, setToken] = useState(keptToken);
+function OperationsPage() {
+  const [token, setToken] = useState(storedToken);
   const [reason, setReason] = useState<string | null>(null);
 
-  const enter = (given: string) => {
-    keepToken(given);
+  const signIn = (token: string) => {
+    storeToken(token);
     setReason(null);
-    setToken(given);
+    setToken(token);
   };
-  const leave = (problem: ErrorReport | null) => {
-    // Whoever is merely no admin stays signed in, for the console.
-    if (problem?.code !== "FORBIDDEN") keepToken(null);
-    setReason(problem?.message ?? null);
+  const signOut = (error: ErrorReport | null) => {
+    // An agent who is not an admin stays signed in to the console.
+    if (error?.code !== "FORBIDDEN") storeToken(null);
+    setReason(error?.message ?? null);
     setToken(null);
   };
-  if (!token) return <SignIn enter={enter} reason={reason} />;
-  return <Watching key={token} token={token} leave={leave} />;
+  if (!token) return <SignIn onToken={signIn} reason={reason} />;
+  return <Live key={token} token={token} signOut={signOut} />;
 }
 
-function Watching({ token, leave }: { token: string; leave: (problem: ErrorReport | null) => void }) {
-  const [watch, setWatch] = useState<Watch | null>(null);
+function Live({ token, signOut }: { token: string; signOut: (error: ErrorReport | null) => void }) {
+  const [poller, setPoller] = useState<OperationsPoller | null>(null);
   const [, redraw] = useState(0);
   useEffect(() => {
-    const begun = new Watch(token, () => redraw((n) => n + 1), leave);
-    setWatch(begun);
-    return () => begun.close();
+    const started = new OperationsPoller(token, () => redraw((n) => n + 1), signOut);
+    setPoller(started);
+    return () => started.close();
   }, [token]);
-  return watch && <View state={watch.state} kept={watch.kept} signOut={() => leave(null)} />;
+  return poller && <View state={poller.state} samples={poller.samples} signOut={() => signOut(null)} />;
 }
 
-const place = document.getElementById("operations");
-if (place) render(<Operations />, place);
+const root = document.getElementById("operations");
+if (root) render(<OperationsPage />, root);

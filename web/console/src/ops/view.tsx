@@ -1,49 +1,51 @@
-// The page: charts of the account, then whether the desk as a whole is well.
+// The operations page: charts of the account, then the health of the whole system.
 
 import type { Operations, RunFigures, State } from "@hummdesk/client";
+import { Icon } from "../components/icon";
 import { clock, words } from "../format";
-import { Icon } from "../icons";
 import { Chart } from "./chart";
 
-const STATES: Record<State, string> = {
-  connecting: "Connecting …",
-  offline: "Offline. The figures stand still until the connection is back.",
+const NOTICES: Record<State, string> = {
+  connecting: "Connecting…",
+  offline: "Offline. Charts resume after reconnecting.",
   online: "",
   recovered: "",
   resynchronized: "",
 };
 const ROLES = ["admin", "agent", "viewer", "customer"] as const;
 const KINDS = ["classification", "draft"] as const;
-const PARTS = { postgresql: "PostgreSQL", redis: "Redis", bus: "Event stream" } as const;
+const COMPONENTS = { postgresql: "PostgreSQL", redis: "Redis", bus: "Event stream" } as const;
 
 const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const whole = (value: number) => number.format(value);
 const time = (ms: number) => (ms < 1000 ? `${whole(ms)} ms` : `${whole(ms / 1000)} s`);
 
-export function View({ state, kept, signOut }: { state: State; kept: Operations[]; signOut: () => void }) {
-  const now = kept.at(-1);
+export function View({ state, samples, signOut }: { state: State; samples: Operations[]; signOut: () => void }) {
+  const now = samples.at(-1);
   return (
     <>
-      <div class={`banner ${STATES[state] ? state : "none"}`} role="status">
-        {STATES[state] && <p>{STATES[state]}</p>}
+      <div class={`banner ${NOTICES[state] ? state : "none"}`} role="status">
+        {NOTICES[state] && <p>{NOTICES[state]}</p>}
       </div>
       <header class="ops-head">
         <h1 class="brand">
           <span class="brand-mark" aria-hidden="true" /> Operations
         </h1>
-        <nav aria-label="Elsewhere" class="buttons">
+        <nav aria-label="Account" class="buttons">
           <a href="/">Console</a>
           <button type="button" class="quiet" onClick={signOut}>
             Sign out
           </button>
         </nav>
       </header>
-      <main class="ops">{now ? <Figures kept={kept} now={now} /> : <p class="ops-wait">Waiting for figures …</p>}</main>
+      <main class="ops">
+        {now ? <Figures samples={samples} now={now} /> : <p class="ops-wait">Loading figures…</p>}
+      </main>
     </>
   );
 }
 
-function Figures({ kept, now }: { kept: Operations[]; now: Operations }) {
+function Figures({ samples, now }: { samples: Operations[]; now: Operations }) {
   return (
     <>
       <section aria-labelledby="own">
@@ -51,41 +53,41 @@ function Figures({ kept, now }: { kept: Operations[]; now: Operations }) {
         <div class="charts">
           <Chart
             title="Connections"
-            show={whole}
-            lines={ROLES.map((role) => ({ name: words(role), values: kept.map((one) => one.connections[role]) }))}
+            format={whole}
+            lines={ROLES.map((role) => ({ name: words(role), values: samples.map((one) => one.connections[role]) }))}
           />
           <Chart
-            title="Messages a second"
-            show={whole}
-            lines={[{ name: "Messages", values: kept.map((one) => one.messagesPerSecond) }]}
+            title="Messages per second"
+            format={whole}
+            lines={[{ name: "Messages", values: samples.map((one) => one.messagesPerSecond) }]}
           />
           <Chart
-            title="AI, time of a run"
-            show={time}
-            lines={[...ofKinds(kept, "medianTime"), ...ofKinds(kept, "slowTime")]}
+            title="AI run duration"
+            format={time}
+            lines={[...linesOf(samples, "medianTime"), ...linesOf(samples, "slowTime")]}
           />
-          <Chart title="AI runs that wait" show={whole} lines={ofKinds(kept, "waiting")} />
+          <Chart title="Waiting AI runs" format={whole} lines={linesOf(samples, "waiting")} />
         </div>
         <Runs figures={now.ai} />
         <Failures failed={now.failedRuns} />
       </section>
       <section aria-labelledby="whole">
-        <h2 id="whole">The desk as a whole</h2>
+        <h2 id="whole">System health</h2>
         <ul class="plain parts">
-          {Object.entries(PARTS).map(([part, name]) => (
-            <Part key={part} name={name} isWell={now.health[part as keyof typeof PARTS]} />
+          {Object.entries(COMPONENTS).map(([component, name]) => (
+            <ComponentHealth key={component} name={name} isHealthy={now.health[component as keyof typeof COMPONENTS]} />
           ))}
         </ul>
         <div class="charts">
           <Chart
-            title="Delay of events"
-            show={time}
-            lines={[{ name: "Delay", values: kept.map((one) => one.health.busLag) }]}
+            title="Event delivery delay"
+            format={time}
+            lines={[{ name: "Delay", values: samples.map((one) => one.health.busLag) }]}
           />
           <Chart
-            title="Tasks that wait for a worker"
-            show={whole}
-            lines={[{ name: "Tasks", values: kept.map((one) => one.health.queuedTasks) }]}
+            title="Tasks waiting for a worker"
+            format={whole}
+            lines={[{ name: "Tasks", values: samples.map((one) => one.health.queuedTasks) }]}
           />
         </div>
       </section>
@@ -93,12 +95,12 @@ function Figures({ kept, now }: { kept: Operations[]; now: Operations }) {
   );
 }
 
-const NAMES = { medianTime: ", half of them", slowTime: ", 95 %", waiting: "" };
+const SUFFIXES = { medianTime: ", median", slowTime: ", 95th percentile", waiting: "" };
 
-function ofKinds(kept: Operations[], field: keyof typeof NAMES) {
+function linesOf(samples: Operations[], field: keyof typeof SUFFIXES) {
   return KINDS.map((kind) => ({
-    name: words(kind) + NAMES[field],
-    values: kept.map((one) => one.ai.find((figures) => figures.processingType === kind)?.[field] ?? null),
+    name: words(kind) + SUFFIXES[field],
+    values: samples.map((one) => one.ai.find((figures) => figures.processingType === kind)?.[field] ?? null),
   }));
 }
 
@@ -106,11 +108,11 @@ function Runs({ figures }: { figures: RunFigures[] }) {
   return (
     <div class="table">
       <table>
-        <caption>AI runs of the last hour</caption>
+        <caption>AI runs in the last hour</caption>
         <thead>
           <tr>
-            <th scope="col">Kind</th>
-            <th scope="col">Done</th>
+            <th scope="col">Type</th>
+            <th scope="col">Completed</th>
             <th scope="col">Failed</th>
             <th scope="col">Waiting</th>
           </tr>
@@ -133,8 +135,8 @@ function Runs({ figures }: { figures: RunFigures[] }) {
 function Failures({ failed }: { failed: Operations["failedRuns"] }) {
   return (
     <>
-      <h3>Last failures of the AI</h3>
-      {failed.length === 0 && <p class="quiet-text">None within the hour.</p>}
+      <h3>Recent AI failures</h3>
+      {failed.length === 0 && <p class="quiet-text">None in the last hour.</p>}
       <ul class="plain failures">
         {failed.map((one) => (
           <li key={one.runId}>
@@ -146,10 +148,10 @@ function Failures({ failed }: { failed: Operations["failedRuns"] }) {
   );
 }
 
-function Part({ name, isWell }: { name: string; isWell: boolean }) {
+function ComponentHealth({ name, isHealthy }: { name: string; isHealthy: boolean }) {
   return (
-    <li class={isWell ? "well" : "bad"}>
-      <Icon name={isWell ? "check" : "warn"} /> {name} {isWell ? "answers" : "does not answer"}
+    <li class={isHealthy ? "good" : "bad"}>
+      <Icon name={isHealthy ? "check" : "warn"} /> {name} {isHealthy ? "is available" : "is unavailable"}
     </li>
   );
 }

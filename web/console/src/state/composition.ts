@@ -1,18 +1,18 @@
-// What is being written in a conversation, kept when another one is looked at.
+// The unsent text and attachments of a conversation. They are kept while another conversation is open.
 
-import type { Attachment } from "./types";
+import type { Attachment } from "../types";
 
 export interface Composition {
   text: string;
   isNote: boolean;
   attachments: Attachment[];
-  // Of the draft that it began with.
+  // Sequence number that the AI draft was based on, if the text began as one.
   basedOnSeq?: number;
 }
 
 export const EMPTY: Composition = { text: "", isNote: false, attachments: [] };
 
-const TYPES: Record<string, string> = {
+const CONTENT_TYPES: Record<string, string> = {
   csv: "text/csv",
   gif: "image/gif",
   jpg: "image/jpeg",
@@ -24,7 +24,7 @@ const TYPES: Record<string, string> = {
   zip: "application/zip",
 };
 
-// null for what is no web address.
+// The attachment that a URL refers to; null if it is not an http or https URL.
 export function attachmentOf(address: string): Attachment | null {
   let url: URL;
   try {
@@ -33,12 +33,12 @@ export function attachmentOf(address: string): Attachment | null {
     return null;
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") return null;
-  const filename = decoded(url.pathname.split("/").filter(Boolean).at(-1) ?? url.hostname).slice(0, 255);
-  const contentType = TYPES[filename.split(".").at(-1)?.toLowerCase() ?? ""] ?? "application/octet-stream";
+  const filename = decode(url.pathname.split("/").filter(Boolean).at(-1) ?? url.hostname).slice(0, 255);
+  const contentType = CONTENT_TYPES[filename.split(".").at(-1)?.toLowerCase() ?? ""] ?? "application/octet-stream";
   return { url: url.href, filename, contentType, size: 0 };
 }
 
-function decoded(text: string): string {
+function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -1,15 +1,15 @@
-"""A web server of somebody else, of one page: an origin that is not the desk's."""
+"""A web server of one page on an origin of its own."""
 
 import asyncio
 from types import TracebackType
 from typing import Self
 
-EMPTY = "<!doctype html><title>Elsewhere</title>"
+EMPTY_PAGE = "<!doctype html><title>Foreign site</title>"
 
 
-class Site:
+class ForeignSite:
     def __init__(self) -> None:
-        self.page = EMPTY
+        self.page = EMPTY_PAGE
         self._server: asyncio.Server | None = None
 
     @property
@@ -18,7 +18,7 @@ class Site:
         return f"http://localhost:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._respond, "127.0.0.1", 0)
         return self
 
     async def __aexit__(
@@ -27,11 +27,11 @@ class Site:
         assert self._server is not None
         self._server.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Whatever is asked for."""
+    async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve the page at every path."""
         try:
             await reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:  # a browser connects ahead of what it asks
+        except asyncio.IncompleteReadError:  # browsers open connections before they need them
             writer.close()
             return
         writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + self.page.encode())

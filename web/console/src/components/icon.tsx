@@ -1,4 +1,4 @@
-// Drawn by hand on a grid of 20; they take the colour of the text and are silent to a screen reader.
+// Icons on a 20 by 20 grid, in the colour of the text and hidden from screen readers.
 
 const PATHS = {
   search: "M9 3.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11ZM13 13l4 4",

@@ -1,9 +1,9 @@
-// What people wrote, as text and elements of ours: no string ever becomes HTML here.
+// Content that users wrote, rendered as text and elements. No string is interpreted as HTML.
 
 import { linkTo, type Message, nodesOf } from "@hummdesk/client";
 import { type ComponentChildren, createElement, type VNode } from "preact";
 
-export function Content({ message }: { message: Pick<Message, "content" | "contentType"> }) {
+export function MessageContent({ message }: { message: Pick<Message, "content" | "contentType"> }) {
   return <>{nodesOf<VNode>(message, createElement)}</>;
 }
 

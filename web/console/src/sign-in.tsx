@@ -1,22 +1,22 @@
-// The door: a click in the demo, elsewhere a token of the operator's own application.
+// Sign-in: with one click in the demo, otherwise with a token of the operator's own application.
 
 import { useEffect, useState } from "preact/hooks";
+import { Avatar } from "./components/avatar";
+import { Icon } from "./components/icon";
 import { words } from "./format";
-import { Icon } from "./icons";
-import { Avatar } from "./parts";
-import { type DemoAccount, demoPeople, listenToOpener, signInAs } from "./session";
+import { type DemoAccount, fetchDemoAccounts, listenToOpener, signInAs } from "./state/session";
 
-export function SignIn({ enter, reason }: { enter: (token: string) => void; reason: string | null }) {
+export function SignIn({ onToken, reason }: { onToken: (token: string) => void; reason: string | null }) {
   const [accounts, setAccounts] = useState<DemoAccount[] | null>(null);
-  const [fault, setFault] = useState(reason);
+  const [error, setError] = useState(reason);
 
   useEffect(() => {
-    void demoPeople().then(setAccounts);
-    const listening = listenToOpener(enter);
+    void fetchDemoAccounts().then(setAccounts);
+    const listening = listenToOpener(onToken);
     return () => void listening.then((stop) => stop());
   }, []);
 
-  const click = (userId: string) => signInAs(userId).then(enter, (error: Error) => setFault(error.message));
+  const onClick = (userId: string) => signInAs(userId).then(onToken, (failure: Error) => setError(failure.message));
   return (
     <main class="sign-in">
       <div class="sign-in-card">
@@ -24,22 +24,22 @@ export function SignIn({ enter, reason }: { enter: (token: string) => void; reas
           <span class="brand-mark" aria-hidden="true" />
           HummDesk
         </h1>
-        <p class="lead">Sign in to the agents’ console.</p>
-        {fault && (
-          <p class="fault" role="alert">
-            <Icon name="warn" /> {fault}
+        <p class="lead">Sign in to the agent console.</p>
+        {error && (
+          <p class="error" role="alert">
+            <Icon name="warn" /> {error}
           </p>
         )}
         {accounts?.map((account) => (
-          <People key={account.name} account={account} click={click} />
+          <DemoUsers key={account.name} account={account} onClick={onClick} />
         ))}
-        {accounts && <TokenForm enter={enter} isAlone={accounts.length === 0} />}
+        {accounts && <TokenForm onToken={onToken} isAlone={accounts.length === 0} />}
       </div>
     </main>
   );
 }
 
-function People({ account, click }: { account: DemoAccount; click: (userId: string) => void }) {
+function DemoUsers({ account, onClick }: { account: DemoAccount; onClick: (userId: string) => void }) {
   const staff = account.people.filter((person) => person.role !== "customer");
   return (
     <section class="demo" aria-label={account.name}>
@@ -47,9 +47,9 @@ function People({ account, click }: { account: DemoAccount; click: (userId: stri
       <ul class="plain">
         {staff.map((person) => (
           <li key={person.userId}>
-            <button type="button" class="person-row" onClick={() => click(person.userId)}>
+            <button type="button" class="user-row" onClick={() => onClick(person.userId)}>
               <Avatar name={person.name} />
-              <span class="person-name">
+              <span class="user-name">
                 {person.name}
                 <small>{person.email}</small>
               </span>
@@ -62,7 +62,7 @@ function People({ account, click }: { account: DemoAccount; click: (userId: stri
   );
 }
 
-function TokenForm({ enter, isAlone }: { enter: (token: string) => void; isAlone: boolean }) {
+function TokenForm({ onToken, isAlone }: { onToken: (token: string) => void; isAlone: boolean }) {
   const [token, setToken] = useState("");
   return (
     <details class="token" open={isAlone}>
@@ -70,10 +70,10 @@ function TokenForm({ enter, isAlone }: { enter: (token: string) => void; isAlone
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (token.trim()) enter(token.trim());
+          if (token.trim()) onToken(token.trim());
         }}
       >
-        <label for="token">Your application issues it for you. It is kept for this tab only.</label>
+        <label for="token">Issued by your own application. Stored for this tab only.</label>
         <textarea
           id="token"
           rows={3}

@@ -1,11 +1,11 @@
-"""A TCP connection that a test can cut, with everything that comes after."""
+"""A TCP proxy in front of a server, whose connections a test can cut."""
 
 import asyncio
 from types import TracebackType
 from typing import Self
 
 
-class Wire:
+class TcpProxy:
     def __init__(self, port: int) -> None:
         self._port = port
         self._is_cut = False
@@ -18,7 +18,7 @@ class Wire:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
         return self
 
     async def __aexit__(
@@ -29,25 +29,25 @@ class Wire:
         self.cut()
 
     def cut(self) -> None:
-        """End every connection at once, and refuse those that are tried until it is mended."""
+        """Abort all connections, and refuse new ones until `restore`."""
         self._is_cut = True
         for writer in self._writers:
             writer.transport.abort()
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self._is_cut = False
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_cut:
             writer.transport.abort()
             return
-        there, back = await asyncio.open_connection("127.0.0.1", self._port)
-        self._writers |= {writer, back}
-        await asyncio.gather(_pour(reader, back), _pour(there, writer))
-        self._writers -= {writer, back}
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers |= {writer, server_writer}
+        await asyncio.gather(_copy(reader, server_writer), _copy(server_reader, writer))
+        self._writers -= {writer, server_writer}
 
 
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while data := await reader.read(65536):
             writer.write(data)

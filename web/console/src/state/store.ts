@@ -1,50 +1,51 @@
-// All that the console knows, and what a person can do with it. `changed` redraws.
+// State of the signed-in console, and the actions of its user. Subscribers are called once for several changes.
 
-import { Desk as Connection, type PersonIdentity, Refused, type SendMessage, type State } from "@hummdesk/client";
+import { DeskClient, type PersonIdentity, RequestError, type SendMessage, type State } from "@hummdesk/client";
+import type { Agent, Category, Conversation, Presence, Priority, Status, Team } from "../types";
 import { type Composition, EMPTY } from "./composition";
-import { hear } from "./hearing";
-import { ConversationList } from "./list";
-import { claimed } from "./session";
+import { ConversationList } from "./conversation-list";
+import { type LiveState, subscribe } from "./events";
+import { claimedUserId } from "./session";
 import { Thread } from "./thread";
-import type { Agent, Category, Conversation, Presence, Priority, Status, Team } from "./types";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
 
 const NOTICE_MS = 4000;
 const TOAST_MS = 6000;
-const KEPT = "hummdesk.outbox.";
+const OUTBOX_KEY = "hummdesk.outbox.";
 
-export class Desk {
+export class Store implements LiveState {
   me: PersonIdentity | null = null;
   notice: Notice = "connecting";
   toast: string | null = null;
+  overlay: "palette" | "help" | null = null;
   agents = new Map<string, Agent>();
   teams: Team[] = [];
   openId: string | null = null;
   threads = new Map<string, Thread>();
-  dismissed = new Set<string>();
-  readonly connection: Connection;
-  list: ConversationList;
+  dismissedDrafts = new Set<string>();
+  readonly client: DeskClient;
+  readonly list: ConversationList;
   private compositions = new Map<string, Composition>();
   private listeners = new Set<() => void>();
   private isDirty = false;
   private noticeTimer = 0;
   private toastTimer = 0;
 
-  // `signOut` is told why, if that was not the person's wish.
+  // `onSignOut` receives a reason unless the user has signed out.
   constructor(
     token: string,
-    private readonly signOut: (reason: string | null) => void,
+    private readonly onSignOut: (reason: string | null) => void,
   ) {
-    const keeping = { storage: sessionStorage, key: KEPT + claimed(token) };
-    this.connection = new Connection({ token: () => token, keeping });
-    this.list = new ConversationList(this.connection, "", this.changed);
-    this.connection.on("person", (person) => this.meet(person));
-    this.connection.on("state", (state) => void this.become(state));
-    this.connection.on("refused", (error) => this.leave(error.message));
-    this.connection.outbox.on("changed", this.changed);
-    hear(this);
-    window.addEventListener("online", this.retry);
+    const persistence = { storage: sessionStorage, key: OUTBOX_KEY + claimedUserId(token) };
+    this.client = new DeskClient({ token: () => token, persistence });
+    this.list = new ConversationList(this.client, this.changed);
+    this.client.on("person", (person) => this.onPerson(person));
+    this.client.on("state", (state) => void this.onState(state));
+    this.client.on("refused", (error) => this.signOut(error.message));
+    this.client.outbox.on("changed", this.changed);
+    subscribe(this.client, this);
+    window.addEventListener("online", this.reconnect);
   }
 
   subscribe(listener: () => void): () => void {
@@ -62,10 +63,10 @@ export class Desk {
   };
 
   get isOnline(): boolean {
-    return this.connection.state !== "offline" && this.connection.state !== "connecting";
+    return this.client.state !== "offline" && this.client.state !== "connecting";
   }
 
-  get mayAnswer(): boolean {
+  get canReply(): boolean {
     return this.me?.role === "agent" || this.me?.role === "admin";
   }
 
@@ -73,7 +74,7 @@ export class Desk {
     return this.me?.role === "admin";
   }
 
-  get myself(): Agent | undefined {
+  get ownAgent(): Agent | undefined {
     return this.me ? this.agents.get(this.me.userId) : undefined;
   }
 
@@ -87,96 +88,100 @@ export class Desk {
 
   nameOf(agentId: string | undefined): string {
     if (!agentId) return "Unassigned";
-    if (agentId === this.me?.userId) return this.myself?.name ?? "You";
+    if (agentId === this.me?.userId) return this.ownAgent?.name ?? "You";
     return this.agents.get(agentId)?.name ?? "A colleague";
   }
 
   isBeingRead(conversationId: string): boolean {
-    return this.openId === conversationId && this.mayAnswer && document.visibilityState === "visible";
+    return this.openId === conversationId && this.canReply && document.visibilityState === "visible";
   }
 
-  leave(reason: string | null = null): void {
-    window.removeEventListener("online", this.retry);
-    this.connection.close();
-    this.signOut(reason);
+  signOut(reason: string | null = null): void {
+    window.removeEventListener("online", this.reconnect);
+    this.client.close();
+    this.onSignOut(reason);
   }
 
-  // The other page of the admins; the token of this tab is good there, too.
-  watch = (): void => location.assign("/ops");
+  // The token of this tab is valid on the operations page, too.
+  openOperations = (): void => location.assign("/ops");
 
-  retry = (): void => {
-    const { socket } = this.connection;
+  reconnect = (): void => {
+    const { socket } = this.client;
     if (!socket.connected) socket.disconnect().connect();
   };
 
-  private meet(person: PersonIdentity): void {
+  private onPerson(person: PersonIdentity): void {
     if (person.role === "customer") {
-      this.leave("This is the console of the staff. Customers write in the widget.");
+      this.signOut("This console is for staff. Customers use the chat widget.");
       return;
     }
-    if (this.me === null) this.list = new ConversationList(this.connection, person.userId, this.changed);
+    this.list.userId = person.userId;
     this.me = person;
     this.changed();
   }
 
-  private async become(state: State): Promise<void> {
+  private async onState(state: State): Promise<void> {
     if (state === "offline" || state === "connecting") {
       for (const thread of this.threads.values()) thread.typing.clear();
-      this.say(this.me ? "offline" : "connecting");
+      this.showNotice(this.me ? "offline" : "connecting");
       return;
     }
-    this.say(state === "online" ? null : state);
-    // Conversations and messages come by themselves after a recovery; who is there does not.
-    await Promise.all([state !== "recovered" && this.list.load(), this.look(), this.lookAgain()]);
+    this.showNotice(state === "online" ? null : state);
+    // A recovery delivers missed conversations and messages, but not presence, viewers and AI results.
+    await Promise.all([state !== "recovered" && this.list.load(), this.loadAgents(), this.refreshThread()]);
     if (this.openId && this.thread?.state !== "ready") await this.join(this.openId);
   }
 
-  private async look(): Promise<void> {
+  private async loadAgents(): Promise<void> {
     await this.attempt(async () => {
-      const { agents } = await this.connection.ask("get_presence");
+      const { agents } = await this.client.request("get_presence");
       this.agents = new Map(agents.map((agent) => [agent.agentId, agent]));
-      this.teams = (await this.connection.ask("get_teams")).teams;
+      this.teams = (await this.client.request("get_teams")).teams;
     });
   }
 
-  // The messages came by themselves; who else is looking and what the AI has found did not.
-  private async lookAgain(): Promise<void> {
+  private async refreshThread(): Promise<void> {
     const { openId, thread } = this;
     if (!openId || thread?.state !== "ready") return;
     const afterSeq = thread.history.lastSeq;
     await this.attempt(async () => {
-      thread.look(await this.connection.ask("join_conversation", { conversationId: openId, afterSeq }));
+      thread.refresh(await this.client.request("join_conversation", { conversationId: openId, afterSeq }));
     });
   }
 
-  private say(notice: Notice): void {
+  private showNotice(notice: Notice): void {
     clearTimeout(this.noticeTimer);
     this.notice = notice;
     if (notice === "recovered" || notice === "resynchronized")
-      this.noticeTimer = window.setTimeout(() => this.say(null), NOTICE_MS);
+      this.noticeTimer = window.setTimeout(() => this.showNotice(null), NOTICE_MS);
     this.changed();
   }
 
-  tell(toast: string | null): void {
+  showToast(toast: string | null): void {
     clearTimeout(this.toastTimer);
     this.toast = toast;
-    if (toast) this.toastTimer = window.setTimeout(() => this.tell(null), TOAST_MS);
+    if (toast) this.toastTimer = window.setTimeout(() => this.showToast(null), TOAST_MS);
     this.changed();
   }
 
-  // Does it, or says why not.
+  showOverlay(overlay: "palette" | "help" | null): void {
+    this.overlay = overlay;
+    this.changed();
+  }
+
+  // Run an action, and show a toast if it fails.
   private async attempt(action: () => Promise<void>): Promise<void> {
     try {
       await action();
-    } catch (fault) {
-      this.tell(fault instanceof Refused ? fault.message : "That did not reach the desk. Try again.");
+    } catch (failure) {
+      this.showToast(failure instanceof RequestError ? failure.message : "The server did not respond. Try again.");
     }
     this.changed();
   }
 
   open(conversationId: string | null): void {
     if (this.openId && this.openId !== conversationId) {
-      this.connection.leave(this.openId);
+      this.client.leave(this.openId);
       this.threads.delete(this.openId);
     }
     this.openId = conversationId;
@@ -188,7 +193,7 @@ export class Desk {
     const thread = this.threads.get(conversationId) ?? new Thread();
     this.threads.set(conversationId, thread);
     try {
-      const { history, joined } = await this.connection.join(conversationId);
+      const { history, joined } = await this.client.join(conversationId);
       this.list.put(joined.conversation);
       thread.open(history, joined);
     } catch {
@@ -197,12 +202,12 @@ export class Desk {
     this.changed();
   }
 
-  async older(): Promise<void> {
+  async loadOlder(): Promise<void> {
     const { thread, openId } = this;
     if (!thread?.history.hasMore || !openId || thread.isLoadingOlder) return;
     thread.isLoadingOlder = true;
     this.changed();
-    await this.attempt(() => this.connection.loadOlder(openId));
+    await this.attempt(() => this.client.loadOlder(openId));
     thread.isLoadingOlder = false;
     this.changed();
   }
@@ -211,30 +216,30 @@ export class Desk {
     const { messages } = this.threads.get(conversationId)?.history ?? { messages: [] };
     const last = messages.findLast((one) => one.senderType === "customer");
     if (!last || !this.isOnline || !this.isBeingRead(conversationId)) return;
-    this.connection.socket.emit("message_read", { conversationId, messageId: last.messageId });
+    this.client.socket.emit("message_read", { conversationId, messageId: last.messageId });
     this.list.change(conversationId, { unreadCount: 0 });
   }
 
-  write(message: SendMessage): void {
-    this.connection.outbox.write(message);
+  send(message: SendMessage): void {
+    this.client.outbox.write(message);
   }
 
   assign(conversationId: string, agentId: string | null, teamId?: string): Promise<void> {
     return this.attempt(async () => {
-      if (agentId === null) await this.connection.ask("unassign_conversation", { conversationId });
-      else await this.connection.ask("assign_conversation", { conversationId, agentId, ...(teamId ? { teamId } : {}) });
+      if (agentId === null) await this.client.request("unassign_conversation", { conversationId });
+      else await this.client.request("assign_conversation", { conversationId, agentId, ...(teamId ? { teamId } : {}) });
     });
   }
 
   setStatus(conversationId: string, status: Status): Promise<void> {
     return this.attempt(async () => {
-      await this.connection.ask("update_conversation_status", { conversationId, status });
+      await this.client.request("update_conversation_status", { conversationId, status });
     });
   }
 
   setPresence(status: Presence): Promise<void> {
     return this.attempt(async () => {
-      await this.connection.ask("set_agent_status", { status });
+      await this.client.request("set_agent_status", { status });
     });
   }
 
@@ -244,7 +249,7 @@ export class Desk {
     change: { category?: Category; priority?: Priority },
   ): Promise<void> {
     return this.attempt(async () => {
-      await this.connection.ask("correct_classification", { conversationId, messageId, ...change });
+      await this.client.request("correct_classification", { conversationId, messageId, ...change });
     });
   }
 
@@ -252,7 +257,7 @@ export class Desk {
     return this.compositions.get(conversationId) ?? EMPTY;
   }
 
-  // null: it was sent.
+  // Change the unsent text and attachments, or discard them with null.
   compose(conversationId: string, change: Partial<Composition> | null): void {
     if (change === null) this.compositions.delete(conversationId);
     else this.compositions.set(conversationId, { ...this.compositionOf(conversationId), ...change });
@@ -260,7 +265,7 @@ export class Desk {
   }
 
   dismissDraft(messageId: string): void {
-    this.dismissed.add(messageId);
+    this.dismissedDrafts.add(messageId);
     this.changed();
   }
 }

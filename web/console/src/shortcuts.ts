@@ -1,0 +1,28 @@
+// Keyboard shortcuts: single keys outside of fields, dialogs and menus; Ctrl or Cmd with K everywhere.
+
+import { commands } from "./commands";
+import type { Store } from "./state/store";
+
+const KEY_NAMES: Record<string, string> = { ArrowDown: "J", ArrowUp: "K", Escape: "Esc" };
+
+// Returns a function that stops listening.
+export function listenForShortcuts(store: Store): () => void {
+  const onKeyDown = (event: KeyboardEvent) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      store.showOverlay("palette");
+      return;
+    }
+    const target = event.target as HTMLElement;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (target.closest("input, textarea, select, dialog, [role=menu]")) return;
+    if (event.key.startsWith("Arrow") && target.closest(".messages, .draft-text")) return;
+    const key = KEY_NAMES[event.key] ?? event.key.toUpperCase();
+    const command = commands(store).find((one) => one.keys === key);
+    if (!command) return;
+    event.preventDefault();
+    command.run();
+  };
+  window.addEventListener("keydown", onKeyDown);
+  return () => window.removeEventListener("keydown", onKeyDown);
+}

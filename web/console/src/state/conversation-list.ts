@@ -1,0 +1,110 @@
+// The loaded conversations, and which of them match the filters.
+
+import type { DeskClient, ListConversations } from "@hummdesk/client";
+import type { Conversation, Message, Status } from "../types";
+
+export type View = "mine" | "unassigned" | "all";
+
+const PAGE_SIZE = 40;
+
+export class ConversationList {
+  known = new Map<string, Conversation>();
+  view: View = "all";
+  status: Status = "open";
+  search = "";
+  state: "loading" | "ready" | "failed" = "loading";
+  cursor: string | undefined;
+  // The signed-in user, once authenticated.
+  userId = "";
+  private matches: Set<string> | null = null;
+  private generation = 0;
+
+  constructor(
+    private readonly client: DeskClient,
+    private readonly changed: () => void,
+  ) {}
+
+  get shown(): Conversation[] {
+    const shown = [...this.known.values()].filter((one) => this.isShown(one));
+    return shown.sort((a, b) => b.updatedAt.localeCompare(a.updatedAt));
+  }
+
+  filter(change: Partial<Pick<ConversationList, "view" | "status" | "search">>): void {
+    Object.assign(this, change);
+    void this.load();
+  }
+
+  // Load the first page. Responses to requests with an earlier filter are ignored.
+  async load(): Promise<void> {
+    this.generation += 1;
+    this.state = "loading";
+    this.cursor = undefined;
+    this.matches = this.search ? new Set() : null;
+    this.changed();
+    await this.loadPage();
+  }
+
+  async loadMore(): Promise<void> {
+    if (this.cursor && this.state === "ready") await this.loadPage();
+  }
+
+  private async loadPage(): Promise<void> {
+    const { generation } = this;
+    try {
+      const page = await this.client.request("list_conversations", this.query());
+      if (generation !== this.generation) return;
+      for (const one of page.conversations) this.put(one);
+      for (const one of page.conversations) this.matches?.add(one.conversationId);
+      this.cursor = page.nextCursor;
+      this.state = "ready";
+    } catch {
+      if (generation !== this.generation) return;
+      this.state = "failed";
+    }
+    this.changed();
+  }
+
+  private query(): ListConversations {
+    const assignment = { mine: { assignedTo: this.userId }, unassigned: { unassigned: true }, all: {} }[this.view];
+    const search = this.search ? { search: this.search } : { status: this.status };
+    return { ...assignment, ...search, limit: PAGE_SIZE, ...(this.cursor ? { cursor: this.cursor } : {}) };
+  }
+
+  private isShown(one: Conversation): boolean {
+    if (this.matches ? !this.matches.has(one.conversationId) : one.status !== this.status) return false;
+    if (this.view === "mine") return one.assignedTo === this.userId;
+    return this.view === "all" || !one.assignedTo;
+  }
+
+  // Add or replace a conversation, unless the known one is newer: a response may be older than an event.
+  put(conversation: Conversation): void {
+    const known = this.known.get(conversation.conversationId);
+    if (known && known.lastSeq > conversation.lastSeq) return;
+    this.known.set(conversation.conversationId, conversation);
+  }
+
+  change(conversationId: string, change: Partial<Conversation>): void {
+    const known = this.known.get(conversationId);
+    if (known) this.known.set(conversationId, { ...known, ...change });
+  }
+
+  // Update a conversation with a new message. Returns false if the conversation is not loaded.
+  addMessage(message: Message, isBeingRead: boolean): boolean {
+    const known = this.known.get(message.conversationId);
+    if (!known) return false;
+    if (message.seq <= known.lastSeq) return true;
+    const isUnread = message.senderType === "customer" && !isBeingRead;
+    this.change(message.conversationId, {
+      lastMessage: message,
+      lastSeq: message.seq,
+      unreadCount: known.unreadCount + (isUnread ? 1 : 0),
+      updatedAt: later(message.timestamp, known.updatedAt),
+      ...(message.senderType === "customer" ? { status: "open" as const } : {}),
+    });
+    return true;
+  }
+}
+
+function later(a: string, b: string): string {
+  return a.localeCompare(b) > 0 ? a : b;
+}

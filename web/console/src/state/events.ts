@@ -1,0 +1,117 @@
+// Apply the server's events to the state of the console.
+
+import type { DeskClient, Message, PersonIdentity, ServerToClientEvents, Typing } from "@hummdesk/client";
+import type { Agent } from "../types";
+import type { ConversationList } from "./conversation-list";
+import type { Thread } from "./thread";
+
+const TYPING_TIMEOUT_MS = 6000;
+
+// The state that events read and change.
+export interface LiveState {
+  readonly me: PersonIdentity | null;
+  readonly agents: Map<string, Agent>;
+  readonly list: ConversationList;
+  readonly threads: Map<string, Thread>;
+  changed: () => void;
+  isBeingRead(conversationId: string): boolean;
+  markRead(conversationId: string): void;
+  nameOf(agentId: string | undefined): string;
+  showToast(text: string): void;
+}
+
+type Handlers = {
+  [Name in keyof ServerToClientEvents]?: (state: LiveState, payload: Parameters<ServerToClientEvents[Name]>[0]) => void;
+};
+
+const HANDLERS: Handlers = {
+  conversation_created(state, conversation) {
+    state.list.put(conversation);
+  },
+  conversation_updated(state, conversation) {
+    state.list.put(conversation);
+  },
+  conversation_status_changed(state, change) {
+    state.list.change(change.conversationId, { status: change.newStatus });
+  },
+  conversation_assigned(state, change) {
+    state.list.change(change.conversationId, { assignedTo: change.assignedTo });
+    if (change.assignedTo !== state.me?.userId || change.assignedBy === state.me.userId) return;
+    const customer = state.list.known.get(change.conversationId)?.customer.name;
+    state.showToast(`${state.nameOf(change.assignedBy)} assigned ${customer ?? "a conversation"} to you`);
+  },
+  conversation_viewers(state, { conversationId, viewers }) {
+    const thread = state.threads.get(conversationId);
+    if (thread) thread.viewers = viewers;
+  },
+  agent_online(state, agent) {
+    state.agents.set(agent.agentId, agent);
+  },
+  agent_offline(state, agent) {
+    state.agents.set(agent.agentId, { ...agent, status: "offline" });
+  },
+  agent_status_changed(state, change) {
+    const agent = state.agents.get(change.agentId);
+    if (agent) state.agents.set(change.agentId, { ...agent, status: change.newStatus });
+  },
+  ai_processing_started(state, run) {
+    setAiRunning(state, run.conversationId, true);
+  },
+  ai_processing_completed(state, run) {
+    setAiRunning(state, run.conversationId, false);
+  },
+  ai_error(state, run) {
+    setAiRunning(state, run.conversationId, false);
+  },
+  ai_classification(state, classification) {
+    state.threads.get(classification.conversationId)?.classify(classification);
+  },
+  classification_corrected(state, { conversationId, messageId, category, priority }) {
+    const current = state.threads.get(conversationId)?.classification;
+    if (current?.messageId !== messageId) return;
+    if (category) current.classification.category = category;
+    if (priority) current.classification.priority = priority;
+  },
+  ai_draft(state, draft) {
+    state.threads.get(draft.conversationId)?.suggest(draft);
+  },
+};
+
+function setAiRunning(state: LiveState, conversationId: string, isRunning: boolean): void {
+  const thread = state.threads.get(conversationId);
+  if (thread) thread.isAiRunning = isRunning;
+}
+
+function onTyping(state: LiveState, { conversationId, userId, userName, isTyping }: Typing & { isTyping: boolean }) {
+  const typing = state.threads.get(conversationId)?.typing;
+  if (!isTyping) typing?.delete(userId);
+  else {
+    const until = Date.now() + TYPING_TIMEOUT_MS;
+    typing?.set(userId, { name: userName, until });
+    setTimeout(() => {
+      if (typing?.get(userId)?.until === until) typing.delete(userId);
+      state.changed();
+    }, TYPING_TIMEOUT_MS);
+  }
+  state.changed();
+}
+
+function onMessage(state: LiveState, message: Message): void {
+  const { conversationId, senderId, senderType } = message;
+  const isRead = state.isBeingRead(conversationId);
+  if (!state.list.addMessage(message, isRead)) void state.list.load();
+  state.threads.get(conversationId)?.typing.delete(senderId);
+  if (isRead && senderType === "customer") state.markRead(conversationId);
+  state.changed();
+}
+
+export function subscribe(client: DeskClient, state: LiveState): void {
+  client.on("message", (message) => onMessage(state, message));
+  client.on("typing", (typing) => onTyping(state, typing));
+  client.on("read", state.changed);
+  client.on("reloaded", state.changed);
+  client.socket.onAny((event: keyof Handlers, payload) => {
+    HANDLERS[event]?.(state, payload as never);
+    state.changed();
+  });
+}

@@ -1,0 +1,60 @@
+// State of one open conversation: messages, viewers, typing and AI results.
+
+import { History, type Joined } from "@hummdesk/client";
+import type { Classification, Draft, Viewer } from "../types";
+
+export class Thread {
+  history = new History();
+  state: "loading" | "ready" | "failed" = "loading";
+  isLoadingOlder = false;
+  typing = new Map<string, { name: string; until: number }>();
+  viewers: Viewer[] = [];
+  classification: Classification | undefined;
+  draft: Draft | undefined;
+  isAiRunning = false;
+
+  open(history: History, joined: Joined): void {
+    this.history = history;
+    this.refresh(joined);
+    this.state = "ready";
+  }
+
+  refresh({ viewers, ai }: Pick<Joined, "viewers" | "ai">): void {
+    this.viewers = viewers ?? [];
+    this.classification = ai?.classification;
+    this.draft = ai?.draft;
+  }
+
+  // Classifications arrive in any order; the one of the newest message is kept.
+  classify(classification: Classification): void {
+    const current = this.classification;
+    if (!current || this.seqOf(classification.messageId) >= this.seqOf(current.messageId))
+      this.classification = classification;
+  }
+
+  suggest(draft: Draft): void {
+    if (!this.draft || draft.basedOnSeq >= this.draft.basedOnSeq) this.draft = draft;
+  }
+
+  private seqOf(messageId: string): number {
+    return this.history.messages.find((one) => one.messageId === messageId)?.seq ?? 0;
+  }
+
+  // Whether a public message is newer than the draft.
+  get isDraftStale(): boolean {
+    return this.isAfterDraft(() => true);
+  }
+
+  // Whether an agent has replied since the draft was made.
+  get isAnswered(): boolean {
+    return this.isAfterDraft((senderType) => senderType === "agent");
+  }
+
+  private isAfterDraft(matches: (senderType: string) => boolean): boolean {
+    const { draft, history } = this;
+    return (
+      draft !== undefined &&
+      history.messages.some((one) => one.seq > draft.basedOnSeq && !one.private && matches(one.senderType))
+    );
+  }
+}

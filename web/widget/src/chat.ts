@@ -1,0 +1,226 @@
+import { DeskClient, type History, type Message, type PendingMessage, type State } from "@hummdesk/client";
+import type { Identity, Visitor } from "./visitor.js";
+
+const TYPING_TIMEOUT_MS = 6000;
+const RETRY_MS = 2000;
+
+/** Messages written before a conversation exists. The first one starts it, the others follow as its messages. */
+interface NewConversation {
+  clientMessageId: string;
+  texts: string[];
+  /** The server may have started it already; a repeated request with the same id returns the same conversation. */
+  isTried?: boolean;
+}
+
+/** State of the chat: the visitor's latest conversation, its connection, and what is waiting to be sent. */
+export class Chat {
+  state: State | "idle" = "idle";
+  unread = 0;
+  isOpen = false;
+  problem: string | undefined;
+  typist: string | undefined;
+  newConversation: NewConversation | undefined;
+  changed: () => void = () => undefined;
+  onUnread: (count: number) => void = () => undefined;
+  private client: DeskClient | undefined;
+  private conversationId: string | undefined;
+  /** The client for which {@link enter} is in progress. */
+  private entering: DeskClient | undefined;
+  private typingTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly url: string,
+    private readonly visitor: Visitor,
+  ) {
+    if (visitor.isKnown) this.connect();
+  }
+
+  get history(): History | undefined {
+    return this.conversationId === undefined ? undefined : this.client?.history(this.conversationId);
+  }
+
+  get pending(): PendingMessage[] {
+    return this.conversationId === undefined ? [] : (this.client?.outbox.of(this.conversationId) ?? []);
+  }
+
+  open(): void {
+    this.isOpen = true;
+    this.connect();
+    this.markRead();
+    this.changed();
+  }
+
+  close(): void {
+    this.isOpen = false;
+    this.changed();
+  }
+
+  identify(identity: Identity): void {
+    this.disconnect();
+    this.visitor.forget();
+    this.visitor.identify(identity);
+    this.connect();
+  }
+
+  logout(): void {
+    this.disconnect();
+    this.visitor.forget();
+    this.close();
+  }
+
+  write(content: string): void {
+    if (this.conversationId !== undefined) this.client?.outbox.write({ conversationId: this.conversationId, content });
+    else {
+      const { clientMessageId = crypto.randomUUID(), texts = [], ...more } = this.newConversation ?? {};
+      this.storeNew({ clientMessageId, texts: [...texts, content], ...more });
+      if (this.client) void this.enter(this.client);
+    }
+    this.changed();
+  }
+
+  resend(message: PendingMessage): void {
+    this.client?.outbox.resend(message);
+  }
+
+  type(): void {
+    if (this.conversationId !== undefined) this.client?.type(this.conversationId);
+  }
+
+  async loadOlder(): Promise<void> {
+    if (this.conversationId === undefined) return;
+    await this.client?.loadOlder(this.conversationId).catch(() => undefined);
+    this.changed();
+  }
+
+  private connect(): void {
+    if (this.client) return;
+    this.problem = undefined;
+    const { url, visitor } = this;
+    const storage = {
+      getItem: (key: string) => visitor.read(key),
+      setItem: (key: string, value: string) => visitor.write(key, value),
+    };
+    const client = new DeskClient({ url, token: visitor.token, persistence: { storage, key: "letters" } });
+    this.client = client;
+    this.state = "connecting";
+    client.on("state", (state) => this.onState(client, state));
+    client.on("refused", ({ message }) => {
+      this.disconnect();
+      this.problem = message;
+      this.changed();
+    });
+    client.on("message", (message) => this.onMessage(message));
+    client.on("reloaded", () => this.changed());
+    client.on("read", () => this.changed());
+    client.on("typing", ({ userType, userName, isTyping }) =>
+      this.showTyping(userType === "agent" && isTyping ? userName : undefined),
+    );
+    client.outbox.on("changed", () => this.changed());
+  }
+
+  private disconnect(): void {
+    this.client?.close();
+    this.client = undefined;
+    this.conversationId = undefined;
+    this.newConversation = undefined;
+    this.state = "idle";
+    this.setUnread(0);
+  }
+
+  private onState(client: DeskClient, state: State): void {
+    if (client !== this.client) return;
+    this.state = state;
+    this.changed();
+    void this.enter(client);
+  }
+
+  /** Join the latest conversation, or start one if a message is waiting; then send the waiting messages. */
+  private async enter(client: DeskClient): Promise<void> {
+    const isOffline = this.state === "offline" || this.state === "connecting";
+    if (isOffline || this.history || this.entering === client) return;
+    this.entering = client;
+    try {
+      const conversationId = this.conversationId ?? (await this.findLatest(client)) ?? (await this.start(client));
+      if (client !== this.client) return;
+      this.conversationId = conversationId;
+      this.sendWaiting();
+      if (conversationId !== undefined) await client.join(conversationId);
+      this.markRead();
+    } catch {
+      setTimeout(() => client === this.client && void this.enter(client), RETRY_MS);
+      return;
+    } finally {
+      if (this.entering === client) this.entering = undefined;
+      this.changed();
+    }
+    if (this.newConversation) void this.enter(client); // a message was written in the meantime
+  }
+
+  private async findLatest(client: DeskClient): Promise<string | undefined> {
+    this.newConversation ??= this.restoreNew();
+    if (this.newConversation?.isTried) return undefined;
+    const [latest] = (await client.request("list_conversations", { limit: 1 })).conversations;
+    if (latest && client === this.client) this.setUnread(latest.unreadCount);
+    return latest?.conversationId;
+  }
+
+  private async start(client: DeskClient): Promise<string | undefined> {
+    const { newConversation } = this;
+    if (!newConversation || client !== this.client) return undefined;
+    this.storeNew({ ...newConversation, isTried: true });
+    const { clientMessageId, texts } = newConversation;
+    const { conversation } = await client.request("start_conversation", { clientMessageId, content: texts[0] ?? "" });
+    if (client === this.client)
+      this.storeNew({ ...newConversation, texts: (this.newConversation ?? newConversation).texts.slice(1) });
+    return conversation.conversationId;
+  }
+
+  private sendWaiting(): void {
+    const { newConversation, conversationId } = this;
+    if (conversationId === undefined || !newConversation) return;
+    this.storeNew(undefined);
+    for (const content of newConversation.texts) this.client?.outbox.write({ conversationId, content });
+  }
+
+  private storeNew(newConversation: NewConversation | undefined): void {
+    this.newConversation = newConversation;
+    this.visitor.write("beginning", newConversation ? JSON.stringify(newConversation) : null);
+  }
+
+  private restoreNew(): NewConversation | undefined {
+    const stored = JSON.parse(this.visitor.read("beginning") ?? "null");
+    return Array.isArray(stored?.texts) ? stored : undefined;
+  }
+
+  private onMessage(message: Message): void {
+    if (message.conversationId !== this.conversationId) return;
+    if (message.senderType !== "customer") {
+      this.showTyping(undefined);
+      if (this.isOpen) this.markRead();
+      else this.setUnread(this.unread + 1);
+    }
+    this.changed();
+  }
+
+  private markRead(): void {
+    const last = this.history?.messages.at(-1);
+    if (!this.isOpen || !last || !this.client) return;
+    this.setUnread(0);
+    const { conversationId, messageId } = last;
+    void this.client.request("message_read", { conversationId, messageId }).catch(() => undefined);
+  }
+
+  private showTyping(typist: string | undefined): void {
+    clearTimeout(this.typingTimer);
+    this.typist = typist;
+    if (typist !== undefined) this.typingTimer = setTimeout(() => this.showTyping(undefined), TYPING_TIMEOUT_MS);
+    this.changed();
+  }
+
+  private setUnread(unread: number): void {
+    if (unread === this.unread) return;
+    this.unread = unread;
+    this.onUnread(unread);
+    this.changed();
+  }
+}

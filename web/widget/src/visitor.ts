@@ -1,0 +1,74 @@
+import { RequestError } from "@hummdesk/client";
+
+/** A token that the host's own server has signed, or a function that returns one. */
+export type Identity = string | (() => string | Promise<string>);
+
+/**
+ * Identity and storage of the visitor.
+ *
+ * An anonymous visitor is recognized by a credential in the `localStorage` of the host page's origin. A visitor whom the
+ * host has identified uses the host's token, which is not stored.
+ */
+export class Visitor {
+  private identity: Identity | undefined;
+  private readonly prefix: string;
+
+  constructor(
+    private readonly server: string,
+    private readonly account: string,
+  ) {
+    this.prefix = `hummdesk.${account}.`;
+  }
+
+  get isKnown(): boolean {
+    return this.identity !== undefined || this.read("pass") !== null;
+  }
+
+  identify(identity: Identity | undefined): void {
+    this.identity = identity;
+  }
+
+  forget(): void {
+    this.identity = undefined;
+    for (const name of ["pass", "letters", "beginning"]) this.write(name, null);
+  }
+
+  /** Return a valid token. If the server rejects the stored credential, start over as a new visitor. */
+  token = async (): Promise<string> => {
+    const { identity } = this;
+    if (identity !== undefined) return typeof identity === "string" ? identity : identity();
+    try {
+      return await this.requestSession(this.read("pass"));
+    } catch (failure) {
+      if (!(failure instanceof RequestError) || failure.error.code !== "UNAUTHORIZED") throw failure;
+      this.forget();
+      return this.requestSession(null);
+    }
+  };
+
+  read(name: string): string | null {
+    try {
+      return localStorage.getItem(this.prefix + name);
+    } catch {
+      return null; // storage is disabled: the visitor is new on each page
+    }
+  }
+
+  write(name: string, value: string | null): void {
+    try {
+      if (value === null) localStorage.removeItem(this.prefix + name);
+      else localStorage.setItem(this.prefix + name, value);
+    } catch {
+      // Storage is full or disabled.
+    }
+  }
+
+  private async requestSession(pass: string | null): Promise<string> {
+    const body = JSON.stringify({ accountId: this.account, ...(pass === null ? {} : { pass }) });
+    const response = await fetch(`${this.server}/widget/session`, { method: "POST", body, credentials: "omit" });
+    const payload = await response.json();
+    if (!response.ok) throw new RequestError(payload);
+    this.write("pass", payload.pass);
+    return payload.token;
+  }
+}
