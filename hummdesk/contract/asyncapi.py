@@ -38,7 +38,7 @@ def document() -> dict[str, Any]:
             }
         },
         "operations": {request.name: _operation(request) for request in REQUESTS.values()}
-        | {f"on_{event.name}": _hearing(event) for event in EVENTS.values()},
+        | {f"on_{event.name}": _sending(event) for event in EVENTS.values()},
         "components": {
             "messages": sent | asked | answers,
             "schemas": shapes(),
@@ -63,8 +63,8 @@ def _answer_name(request: Request) -> str:
 
 
 def _event(event: Event) -> dict[str, Any]:
-    heard_by = ", ".join(sorted(event.heard_by))
-    return {"name": event.name, "summary": f"Heard by: {heard_by}", "payload": reference(event.schema)}
+    recipients = ", ".join(sorted(event.recipients))
+    return {"name": event.name, "summary": f"To: {recipients}", "payload": reference(event.schema)}
 
 
 def _request(request: Request) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _operation(request: Request) -> dict[str, Any]:
     }
 
 
-def _hearing(event: Event) -> dict[str, Any]:
+def _sending(event: Event) -> dict[str, Any]:
     return {
         "action": "send",
         "channel": {"$ref": f"#/channels/{CHANNEL}"},

@@ -9,6 +9,8 @@ import nh3
 import orjson
 from marshmallow import Schema, ValidationError, fields, validate
 
+from hummdesk.publish.fields import MAX_INTEGER
+
 MAX_METADATA_BYTES = 4096
 MAX_SUBJECT = 200
 MAX_REASON = 500
@@ -16,8 +18,6 @@ MAX_ATTACHMENTS = 10
 MAX_ATTACHMENT_BYTES = 100 * 1024 * 1024
 MAX_ADDRESS = 2048
 MAX_TAGS = 400
-MAX_SEQ = 2**53 - 1
-"""The largest whole number that every JavaScript client reads exactly."""
 
 JsonSchema = dict[str, Any]
 """What `json_schema()` of each field says of it: draft 7, as AsyncAPI takes it."""
@@ -101,7 +101,7 @@ class Whole(fields.Field[int]):
 
 def Seq(**options: Any) -> Whole:  # noqa: N802 - a kind of field
     """A message's place in its conversation; 0 stands before the first."""
-    return Whole(least=0, most=MAX_SEQ, **options)
+    return Whole(least=0, most=MAX_INTEGER, **options)
 
 
 class OneOf(fields.Raw):

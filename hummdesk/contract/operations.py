@@ -2,8 +2,9 @@
 
 from marshmallow import Schema, fields
 
-from hummdesk.contract.fields import MAX_SEQ, Amount, Flag, Id, Items, OneOf, Time, Whole, Words
+from hummdesk.contract.fields import Amount, Flag, Id, Items, OneOf, Time, Whole, Words
 from hummdesk.contract.payloads import Count
+from hummdesk.publish.fields import MAX_INTEGER
 
 
 class RunFigures(Schema):
@@ -16,8 +17,8 @@ class RunFigures(Schema):
     done = Count()
     failed = Count()
     waiting = Count()
-    medianTime = Whole(least=0, most=MAX_SEQ)
-    slowTime = Whole(least=0, most=MAX_SEQ)
+    medianTime = Whole(least=0, most=MAX_INTEGER)
+    slowTime = Whole(least=0, most=MAX_INTEGER)
 
 
 class FailedRun(Schema):
@@ -52,7 +53,7 @@ class Operations(Schema):
     """What an admin may watch: one's own account, and of the desk nothing that tells of another one."""
 
     connections = fields.Nested(Connections, required=True)
-    messagesPerSecond = Amount(most=MAX_SEQ, required=True)
+    messagesPerSecond = Amount(most=MAX_INTEGER, required=True)
     ai = Items(fields.Nested(RunFigures), required=True)
     failedRuns = Items(fields.Nested(FailedRun), required=True)
     health = fields.Nested(Health, required=True)

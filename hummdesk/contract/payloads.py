@@ -1,44 +1,37 @@
-"""What the server sends: the payload of each event, and what each answer carries besides `ok`.
+"""The schemas of answers to requests, and of the payloads that answers and events share.
 
-Nothing is put together by these schemas. The tests hold to them whatever they see sent, and the contract that
-`hummdesk.contract` prints for clients is made from them. A field that is not `required` may be left out.
+The server builds no payload with them. The tests check every payload that they receive against them, and the contract
+for clients is generated from them. A field that is not `required` may be absent.
 """
 
 from typing import get_args
 
 from marshmallow import Schema, fields
 
-from hummdesk.ai.protocol import Category, Priority, Sentiment, SourceKind, Tone
-from hummdesk.contract.fields import MAX_SEQ, ByKey, Either, Flag, Free, Id, Items, OneOf, Share, Time, Whole, Words
+from hummdesk.ai.protocol import Priority
+from hummdesk.contract.event_schemas import nested_schema, schema_of
+from hummdesk.contract.fields import ByKey, Either, Flag, Free, Id, Items, OneOf, Time, Whole, Words
 from hummdesk.core import errors
-from hummdesk.core.models import Role
+from hummdesk.publish.events.ai import AIClassification, AIDraft
+from hummdesk.publish.events.presence import Viewer
+from hummdesk.publish.fields import MAX_INTEGER
 
 CODES = sorted({errors.HummDeskError.code, *(error.code for error in errors.HummDeskError.__subclasses__())})
-URGENCIES = 10
 PRIORITIES = get_args(Priority)
 STATUSES = ("open", "pending", "closed")
 PRESENCES = ("online", "away", "busy", "offline")
 
 
 def Count() -> Whole:  # noqa: N802 - a kind of field
-    return Whole(least=0, most=MAX_SEQ, required=True)
+    return Whole(least=0, most=MAX_INTEGER, required=True)
 
 
 class Done(Schema):
-    """Nothing besides that it is done."""
-
-
-class PersonIdentity(Schema):
-    """The person behind a socket."""
-
-    userId = Id(required=True)
-    accountId = Id(required=True)
-    email = Words(required=True)
-    role = OneOf(*get_args(Role), required=True)
+    """No fields besides `ok`."""
 
 
 class ErrorReport(Schema):
-    """What went wrong, in words that may be shown."""
+    """An error. `message` is safe to show."""
 
     code = OneOf(*CODES, required=True)
     message = Words(required=True)
@@ -46,27 +39,12 @@ class ErrorReport(Schema):
     timestamp = Time(required=True)
 
 
-class DisconnectReason(Schema):
-    """Why the server closes the connection, and whether to come back."""
+class Receipt(Schema):
+    """A message that was stored, as its sender receives it."""
 
-    code = OneOf("SERVER_SHUTDOWN", "UNAUTHORIZED", "RESYNC", required=True)
-    message = Words(required=True)
-    reconnect = Flag(required=True)
-    timestamp = Time(required=True)
-
-
-class AboutConversation(Schema):
     conversationId = Id(required=True)
     timestamp = Time(required=True)
-
-
-class AboutMessage(AboutConversation):
     messageId = Id(required=True)
-
-
-class Receipt(AboutMessage):
-    """A message that was stored, as its sender is told."""
-
     seq = Count()
     clientMessageId = Words()
 
@@ -87,48 +65,6 @@ class Message(Receipt):
     attachments = Items(fields.Nested(AttachmentShown), required=True)
     metadata = Free(required=True)
     private = Flag(required=True)
-
-
-class ReadMark(AboutMessage):
-    """Somebody has read up to here."""
-
-    seq = Count()
-    readBy = Id(required=True)
-    readByType = OneOf("agent", "customer", required=True)
-
-
-class Typing(AboutConversation):
-    userId = Id(required=True)
-    userType = OneOf("agent", "customer", required=True)
-    userName = Words(required=True)
-
-
-class AgentPresence(Schema):
-    agentId = Id(required=True)
-    accountId = Id(required=True)
-    name = Words(required=True)
-    email = Words(required=True)
-    status = OneOf(*PRESENCES, required=True)
-    lastSeenAt = Time()
-    timestamp = Time(required=True)
-
-
-class AgentStatusChange(Schema):
-    agentId = Id(required=True)
-    oldStatus = OneOf(*PRESENCES, required=True)
-    newStatus = OneOf(*PRESENCES, required=True)
-    timestamp = Time(required=True)
-
-
-class Viewer(Schema):
-    agentId = Id(required=True)
-    name = Words(required=True)
-
-
-class ConversationViewers(AboutConversation):
-    """Who of staff is looking at it now."""
-
-    viewers = Items(fields.Nested(Viewer), required=True)
 
 
 class Customer(Schema):
@@ -157,110 +93,8 @@ class Conversation(Schema):
     metadata = Free(required=True)
 
 
-class StatusChange(AboutConversation):
-    """`reason` is told to staff only."""
-
-    oldStatus = OneOf(*STATUSES, required=True)
-    newStatus = OneOf(*STATUSES, required=True)
-    changedBy = Id(required=True)
-    reason = Words()
-
-
-class Assignment(AboutConversation):
-    assignedTo = Id(required=True)
-    assignedTeam = Id()
-    assignedBy = Id(required=True)
-
-
-class Unassignment(AboutConversation):
-    """`reason` is told to staff only."""
-
-    unassignedFrom = Id(required=True)
-    unassignedBy = Id(required=True)
-    reason = Words()
-
-
-class AIRun(AboutMessage):
-    processingType = OneOf("classification", "draft", required=True)
-    runId = Id(required=True)
-
-
-class AIRunEnd(AIRun):
-    """`processingTime` is in milliseconds."""
-
-    outcome = OneOf("done", "abstained", "superseded", required=True)
-    processingTime = Count()
-
-
-class AIError(AIRun):
-    """A run that failed for good."""
-
-    error = Words(required=True)
-    retryable = Flag(required=True)
-
-
-class Classification(Schema):
-    category = OneOf(*get_args(Category), required=True)
-    priority = OneOf(*PRIORITIES, required=True)
-    urgency = Whole(least=0, most=URGENCIES, required=True)
-    sentiment = OneOf(*get_args(Sentiment), required=True)
-    language = Words(required=True)
-    tags = Items(Words(), required=True)
-    suggestedTeam = Id()
-    suggestedAgent = Id()
-
-
-class AIClassification(AboutMessage):
-    """What a customer's message is about. `processingTime` is in milliseconds."""
-
-    classification = fields.Nested(Classification, required=True)
-    confidence = Share(required=True)
-    processingTime = Count()
-    provider = Words(required=True)
-
-
-class ClassificationCorrection(AboutMessage):
-    """What an agent makes of it; the rest stays as it was found."""
-
-    correctedBy = Id(required=True)
-    category = OneOf(*get_args(Category))
-    priority = OneOf(*PRIORITIES)
-
-
-class Draft(Schema):
-    content = Words(required=True)
-    tone = OneOf(*get_args(Tone), required=True)
-    suggestedActions = Items(Words(), required=True)
-
-
-class Citation(Schema):
-    """What a draft is from. Of a past answer, `title` is the question, and `id` that of the agent's message."""
-
-    kind = OneOf(*get_args(SourceKind), required=True)
-    title = Words(required=True)
-    id = Words()
-
-
-class AIDraft(AboutMessage):
-    """A reply that an agent may use. It is stale once a message has a greater `seq` than `basedOnSeq`.
-
-    `sources` has the ids of the `citations` that have one.
-    """
-
-    draft = fields.Nested(Draft, required=True)
-    confidence = Share(required=True)
-    reasoning = Words()
-    sources = Items(Words(), required=True)
-    citations = Items(fields.Nested(Citation))
-    basedOnSeq = Count()
-    provider = Words(required=True)
-
-
-# Answers --------------------------------------------------------------------------------------------------------------
-
-
 class ReadUpTo(Schema):
-    """How far one reader has read."""
+    """The last message that one reader has read."""
 
     readBy = Id(required=True)
     readByType = OneOf("agent", "customer", required=True)
@@ -269,14 +103,14 @@ class ReadUpTo(Schema):
 
 
 class AIResults(Schema):
-    """The last of each kind that was found."""
+    """The latest classification and draft."""
 
-    classification = fields.Nested(AIClassification)
-    draft = fields.Nested(AIDraft)
+    classification = fields.Nested(schema_of(AIClassification))
+    draft = fields.Nested(schema_of(AIDraft))
 
 
 class Joined(Schema):
-    """`ai` and `viewers` are told to staff only."""
+    """`ai` and `viewers` are for staff only."""
 
     conversation = fields.Nested(Conversation, required=True)
     messages = Items(fields.Nested(Message), required=True)
@@ -284,7 +118,7 @@ class Joined(Schema):
     hasMore = Flag(required=True)
     receipts = Items(fields.Nested(ReadUpTo), required=True)
     ai = fields.Nested(AIResults)
-    viewers = Items(fields.Nested(Viewer))
+    viewers = Items(fields.Nested(nested_schema(Viewer)))
 
 
 class Started(Schema):
@@ -293,7 +127,7 @@ class Started(Schema):
 
 
 class ConversationPage(Schema):
-    """`nextCursor` is there while there is more."""
+    """`nextCursor` is absent on the last page."""
 
     conversations = Items(fields.Nested(Conversation), required=True)
     nextCursor = Words()
@@ -305,14 +139,14 @@ class MessagePage(Schema):
 
 
 class Missed(Schema):
-    """All that was missed of one conversation."""
+    """All messages of one conversation that the client missed."""
 
     messages = Items(fields.Nested(Message), required=True)
     lastSeq = Count()
 
 
 class TooFarBehind(Schema):
-    """Too much was missed to be told: load the history anew."""
+    """More was missed than an answer carries: the client loads the history again."""
 
     resyncRequired = Flag(required=True)
     lastSeq = Count()

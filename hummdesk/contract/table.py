@@ -1,15 +1,27 @@
-"""START HERE: every event, in two tables.
+"""START HERE: the contract with clients, as one table of requests and one of events.
 
 To add a request: a row here, its schema, its handler in `hummdesk.server.handlers`, its test.
+To add an event: its class in `hummdesk.publish.events`, the place that publishes it, its example in the leak test.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from marshmallow import Schema
 
 from hummdesk.contract import operations, payloads, requests
+from hummdesk.contract.event_schemas import schema_of
 from hummdesk.core.models import ANSWERING, STAFF, Role
+from hummdesk.publish import events as published
+from hummdesk.publish.audience import Recipient
+from hummdesk.publish.events import SocketEvent
+from hummdesk.publish.events.ai import ClassificationCorrected
+from hummdesk.publish.events.connection import Authenticated
+from hummdesk.publish.events.conversations import (
+    ConversationAssigned,
+    ConversationStatusChanged,
+    ConversationUnassigned,
+)
+from hummdesk.publish.events.presence import AgentStatusChanged
 
 EVERYBODY: frozenset[Role] = STAFF | {"customer"}
 TALKING: frozenset[Role] = ANSWERING | {"customer"}
@@ -19,7 +31,10 @@ ADMIN: frozenset[Role] = frozenset({"admin"})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Client to server. `answer`: what `ok` carries. `bare`: the field that a payload which is no object stands for."""
+    """Client to server.
+
+    `answer` is the schema of the fields beside `ok`. A payload that is no object stands for the field `bare`.
+    """
 
     name: str
     schema: Schema
@@ -36,7 +51,7 @@ REQUESTS: dict[str, Request] = {
             "authenticate",
             requests.Authenticate(),
             EVERYBODY,
-            payloads.PersonIdentity(),
+            schema_of(Authenticated)(),
             bare="token",
             needs_person=False,
         ),
@@ -64,31 +79,31 @@ REQUESTS: dict[str, Request] = {
             "set_agent_status",
             requests.SetAgentStatus(),
             ANSWERING,
-            payloads.AgentStatusChange(),
+            schema_of(AgentStatusChanged)(),
         ),
         Request(
             "update_conversation_status",
             requests.UpdateConversationStatus(),
             ANSWERING,
-            payloads.StatusChange(),
+            schema_of(ConversationStatusChanged)(),
         ),
         Request(
             "assign_conversation",
             requests.AssignConversation(),
             ANSWERING,
-            payloads.Assignment(),
+            schema_of(ConversationAssigned)(),
         ),
         Request(
             "unassign_conversation",
             requests.UnassignConversation(),
             ANSWERING,
-            payloads.Unassignment(),
+            schema_of(ConversationUnassigned)(),
         ),
         Request(
             "correct_classification",
             requests.CorrectClassification(),
             ANSWERING,
-            payloads.ClassificationCorrection(),
+            schema_of(ClassificationCorrected)(),
         ),
         Request("start_conversation", requests.StartConversation(), CUSTOMER, payloads.Started()),
         Request(
@@ -105,49 +120,24 @@ REQUESTS: dict[str, Request] = {
     )
 }
 
-Listener = Literal["socket", "account staff", "joined staff", "joined customer", "assignee", "team"]
-
-_SOCKET: frozenset[Listener] = frozenset({"socket"})
-_ACCOUNT: frozenset[Listener] = frozenset({"account staff", "joined staff", "assignee", "team"})
-_JOINED: frozenset[Listener] = frozenset({"joined staff", "joined customer"})
-_JOINED_STAFF: frozenset[Listener] = frozenset({"joined staff"})
-
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Server to client. `BroadcastService` names the rooms; a test holds them to `heard_by`."""
+    """Server to client, as a class of `hummdesk.publish.events` defines it."""
 
     name: str
     schema: Schema
-    heard_by: frozenset[Listener]
+    recipients: frozenset[Recipient]
+
+
+def _schema(event: type[SocketEvent]) -> Schema:
+    """Derived from the fields of the event. An event that writes its payload itself names a schema of `payloads`."""
+    if event.payload is SocketEvent.payload:
+        return schema_of(event)()
+    named: type[Schema] = getattr(payloads, event.schema)
+    return named()
 
 
 EVENTS: dict[str, Event] = {
-    event.name: event
-    for event in (
-        Event("authenticated", payloads.PersonIdentity(), _SOCKET),
-        Event("authentication_error", payloads.ErrorReport(), _SOCKET),
-        Event("error", payloads.ErrorReport(), _SOCKET),
-        Event("disconnect_reason", payloads.DisconnectReason(), _SOCKET),
-        Event("message_sent", payloads.Receipt(), _SOCKET),
-        Event("new_message", payloads.Message(), _ACCOUNT | _JOINED),
-        Event("message_read", payloads.ReadMark(), _JOINED),
-        Event("typing_start", payloads.Typing(), _JOINED),
-        Event("typing_stop", payloads.Typing(), _JOINED),
-        Event("agent_online", payloads.AgentPresence(), _ACCOUNT),
-        Event("agent_offline", payloads.AgentPresence(), _ACCOUNT),
-        Event("agent_status_changed", payloads.AgentStatusChange(), _ACCOUNT),
-        Event("conversation_viewers", payloads.ConversationViewers(), _JOINED_STAFF),
-        Event("conversation_created", payloads.Conversation(), _ACCOUNT),
-        Event("conversation_updated", payloads.Conversation(), _ACCOUNT),
-        Event("conversation_status_changed", payloads.StatusChange(), _ACCOUNT | _JOINED),
-        Event("conversation_assigned", payloads.Assignment(), _ACCOUNT | _JOINED),
-        Event("conversation_unassigned", payloads.Unassignment(), _ACCOUNT | _JOINED),
-        Event("ai_processing_started", payloads.AIRun(), _ACCOUNT),
-        Event("ai_processing_completed", payloads.AIRunEnd(), _ACCOUNT),
-        Event("ai_classification", payloads.AIClassification(), _ACCOUNT),
-        Event("ai_draft", payloads.AIDraft(), _JOINED_STAFF | {"assignee"}),
-        Event("ai_error", payloads.AIError(), _ACCOUNT),
-        Event("classification_corrected", payloads.ClassificationCorrection(), _ACCOUNT),
-    )
+    name: Event(name, _schema(event), event.recipients) for name, event in published.EVENTS.items()
 }

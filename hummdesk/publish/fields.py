@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NotRequired, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from hummdesk.core.clock import wire_time
@@ -87,6 +87,9 @@ def unpacked(hint: Any) -> tuple[Any, tuple[object, ...], bool]:
             marks += tuple(found)
         elif get_origin(hint) in (Union, UnionType):
             (hint,) = [kind for kind in get_args(hint) if kind is not type(None)]
+            is_required = False
+        elif get_origin(hint) is NotRequired:
+            (hint,) = get_args(hint)
             is_required = False
         else:
             return hint, marks, is_required

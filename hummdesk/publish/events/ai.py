@@ -21,6 +21,8 @@ UNEXPLAINED = "The AI run failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AIRun(OfMessage):
+    """An AI run about a message."""
+
     processing_type: RunKind
     run_id: UUID
 

@@ -15,6 +15,8 @@ from hummdesk.publish.fields import Id, SenderType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typing(OfConversation):
+    """A person is typing, or has stopped typing. The person's own sockets do not receive it."""
+
     user_id: UUID
     user_type: SenderType
     user_name: str
@@ -32,17 +34,17 @@ class Typing(OfConversation):
 
 @event("typing_start", schema="Typing", to=(JOINED,), but=(person("user_id"),), is_volatile=True)
 class TypingStart(Typing):
-    """A person is typing. The person's own sockets do not receive it."""
+    """A person is typing."""
 
 
 @event("typing_stop", schema="Typing", to=(JOINED,), but=(person("user_id"),), is_volatile=True)
 class TypingStop(Typing):
-    """A person has stopped typing. The person's own sockets do not receive it."""
+    """A person has stopped typing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentPresence(Event):
-    """Compares equal while the status is the same."""
+    """The presence of an agent."""
 
     agent_id: UUID
     account_id: UUID

@@ -53,7 +53,7 @@ def render() -> str:
         for name, request in REQUESTS.items()
     ]
     events = [
-        [_code(name), ", ".join(sorted(event.heard_by)), _kind(reference(event.schema))]
+        [_code(name), ", ".join(sorted(event.recipients)), _kind(reference(event.schema))]
         for name, event in EVENTS.items()
     ]
     return "".join(
@@ -65,7 +65,7 @@ def render() -> str:
             '<h2 id="requests">Requests</h2>',
             _table(("request", "who may", "carries", "answer besides ok"), requests),
             '<h2 id="events">Events</h2>',
-            _table(("event", "who may hear it", "carries"), events),
+            _table(("event", "recipients", "carries"), events),
             '<h2 id="shapes">Shapes</h2>',
             *(_shape(name, shape) for name, shape in shapes().items()),
             "</main></html>\n",

@@ -1,10 +1,8 @@
 """The parts of the documents that are generated: `python -m tests.system.deploy.documents` writes them."""
 
-import ast
 import re
 from collections.abc import Callable
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,12 @@ from hummdesk.contract.table import EVENTS, REQUESTS, Request
 from hummdesk.core import metrics
 from hummdesk.core.config import Settings
 from hummdesk.core.models import ANSWERING, STAFF
+from hummdesk.publish.events import EVENTS as DEFINITIONS
 from hummdesk.server.handlers.table import HANDLERS
 
 ROOT = Path(__file__).parents[3]
 
 Render = Callable[[], str]
-SENDING = {"Envelope", "_emit", "_to_both_sides", "presence", "send", "to_account", "to_conversation", "typing"}
-"""What a function calls that sends an event."""
 
 
 def env_settings() -> str:
@@ -90,42 +87,17 @@ def _handler(request: Request) -> str:
     return f"[`{HANDLERS[request.name].__name__}`]({path})"
 
 
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-
-
 def events_table() -> str:
     rows = (
-        f"| `{name}` | {', '.join(sorted(event.heard_by))} | {_payload(event.schema)} | {_senders(name)} |"
+        f"| `{name}` | {', '.join(sorted(event.recipients))} | {_payload(event.schema)} | {_definition(name)} |"
         for name, event in EVENTS.items()
     )
-    return "\n".join(["| event | who may hear it | payload | sent in |", "| --- | --- | --- | --- |", *rows])
+    return "\n".join(["| event | recipients | payload | definition |", "| --- | --- | --- | --- |", *rows])
 
 
-def _senders(event: str) -> str:
-    """The functions that send it or have it sent."""
-    return ", ".join(link for link, constants in _sending() if event in constants)
-
-
-@cache
-def _sending() -> list[tuple[str, set[str]]]:
-    """Each function that sends something, as a link, with the texts that it gives to what it calls for that."""
-    found = []
-    for file in sorted((ROOT / "hummdesk").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, FUNCTIONS) and (constants := _constants(node)):
-                found.append((f"[`{node.name}`]({file.relative_to(ROOT)})", constants))
-    return found
-
-
-def _constants(function: ast.AST) -> set[str]:
-    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
-    return {
-        part.value
-        for call in calls
-        if SENDING & {getattr(call.func, "attr", None), getattr(call.func, "id", None)}
-        for part in [*call.args, *(word.value for word in call.keywords)]
-        if isinstance(part, ast.Constant) and isinstance(part.value, str)
-    }
+def _definition(event: str) -> str:
+    definition = DEFINITIONS[event]
+    return f"[`{definition.__name__}`]({definition.__module__.replace('.', '/')}.py)"
 
 
 def first_session() -> str:
