@@ -1,4 +1,4 @@
-"""What travels between processes: one event and whom it is for."""
+"""Events as they travel between processes."""
 
 import json
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import orjson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a message stands in its conversation: every node delivers a conversation's messages in `seq` order.
+class OrderKey:
+    """The position of a message: every process delivers the messages of a conversation in the order of `seq`.
 
     `has_recent_predecessor`: another process may not have published the message before it yet.
     """
@@ -22,10 +22,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """An event to be published. `data` reaches once every socket in any of `rooms` and none of `except_rooms`.
+    """An event to be published: every socket in any of `rooms` and in none of `except_rooms` receives `data` once.
 
-    `key` names what may be published more than once and must be heard once: the events of an AI run, which a second
-    worker or the relay tells again when it cannot know whether the first one did.
+    `key` is the deduplication key of an event that may be published more than once, for instance one of an AI run that
+    is published again when it is unknown whether it has been.
     """
 
     account_id: UUID
@@ -33,15 +33,15 @@ class Envelope:
     data: dict[str, Any]
     rooms: tuple[str, ...]
     except_rooms: tuple[str, ...] = ()
-    place: Place | None = None
+    order: OrderKey | None = None
     key: str | None = None
     is_volatile: bool = False
-    """It is of no use later: who was away is not told."""
+    """Clients that were disconnected do not receive it later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as it was read. Its payload stays the JSON that it travelled as, until somebody asks."""
+    """An event read from the stream. Its payload remains JSON until `data` is read."""
 
     event: str
     rooms: list[str]
@@ -49,7 +49,7 @@ class Event:
     is_volatile: bool
     body: bytes
     offset: str
-    """After it, this names how far the stream has been heard."""
+    """The position in the stream after this event."""
 
     @property
     def data(self) -> Any:
@@ -57,7 +57,7 @@ class Event:
 
 
 def pack(envelope: Envelope) -> bytes:
-    """For whom it is, and after a line break, which JSON has none of, the payload."""
+    """Return the recipients and the payload as two lines of JSON."""
     head = (envelope.event, envelope.rooms, envelope.except_rooms, envelope.is_volatile)
     return orjson.dumps(head) + b"\n" + _json(envelope.data)
 
@@ -71,5 +71,5 @@ def unpack(packed: bytes, *, offset: str) -> Event:
 def _json(data: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(data)
-    except TypeError:  # PostgreSQL gives 1e20 back as an integer, and orjson writes none beyond 64 bits
+    except TypeError:  # PostgreSQL returns 1e20 as an integer, and orjson writes none beyond 64 bits
         return json.dumps(data, default=str).encode()

@@ -1,4 +1,4 @@
-"""Writes events to the stream: in every process, also in those without sockets."""
+"""Appends events to the stream, from every kind of process."""
 
 import asyncio
 import logging
@@ -15,97 +15,74 @@ from redis.exceptions import NoScriptError
 
 from hummdesk.bus.client import REDIS_ERRORS
 from hummdesk.bus.envelope import Envelope, pack
+from hummdesk.bus.ordering import FetchMissing, MessageOrder, Result, WaitFor, WriteNow
 from hummdesk.bus.shards import SHARDS, Shard, shard_of
 from hummdesk.core.background import end, soon
 
 log = logging.getLogger(__name__)
 
 Fetch = Callable[[Envelope, int], Awaitable[list[Envelope]]]
-"""(the last message that is held, a `seq`) -> the messages between the two, in order."""
+"""(a held message, a `seq`) -> the messages of its conversation after the `seq` and before the held one, in order."""
 Kind = Literal["", "once", "next", "far", "forced"]
+"""How append.lua treats an event: "once" deduplicates it by its mark; the last three order a message by its `seq`."""
 
 SCRIPT = (Path(__file__).parent / "append.lua").read_text()
 RETRY_SECONDS = 0.25
 BATCH = 500
-"""Events in one entry at the most."""
+"""Events in one entry."""
 
 BATCH_BYTES = 1 << 18
-"""No entry grows after it has so many: it is delivered as a whole, to sockets that wait for their clients."""
+"""An entry ends with the event that reaches this size: it is delivered as a whole, to sockets that are buffered."""
 
 BACKLOG = 50_000
-"""Events of one shard kept while Redis is away; past it the oldest go, and clients are told to resynchronize."""
+"""Events of one shard kept while Redis is unavailable. Beyond it the oldest are dropped and clients resynchronize."""
 
 ENTRY_SECONDS = 600
 MARK_SECONDS = 3600
-"""How long what was published is known by its mark; a repeat comes within minutes."""
-
-HOLD_SECONDS = 1.0
-"""A message waits so long for the one before it; then that is looked up."""
-FIRST_TRY_SECONDS, LAST_TRY_SECONDS = 0.005, 0.1
+"""How long an event is deduplicated by its mark; a repeat comes within minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """`seq` counts for a message only, `mark` for what has one."""
+    """An event to be appended. Its mark and `seq` matter for some kinds only."""
 
     envelope: Envelope
     packed: bytes
     kind: Kind
     mark: str = ""
     seq: int = 0
-    written: asyncio.Future[None] = field(default_factory=asyncio.Future)
-
-
-@dataclass(slots=True)
-class _Held:
-    """Messages of one conversation that wait for one that another process publishes, in order."""
-
-    items: dict[int, _Item] = field(default_factory=dict)
-    since: float = field(default_factory=monotonic)
-    last: int = -2
-    delay: float = FIRST_TRY_SECONDS
-    is_timed: bool = False
-
-    def wait_for(self, last: int, *, patiently: bool) -> None:
-        """The message after this one. `patiently`, for who cannot look it up: anew with each that comes meanwhile."""
-        if last != self.last:
-            self.last, self.delay = last, FIRST_TRY_SECONDS
-            if patiently:
-                self.since = monotonic()
-
-    def in_order(self) -> list[_Item]:
-        return [self.items[seq] for seq in sorted(self.items)]
+    stored: asyncio.Future[None] = field(default_factory=asyncio.Future)
 
 
 @dataclass(slots=True)
 class _Lane:
-    """What is to be written to one shard. Every write has a number; one whose answer got lost is repeated with it."""
+    """The queue of one shard. Writes are numbered; a write whose answer was lost is repeated with its number."""
 
     shard: Shard
-    waiting: deque[_Item] = field(default_factory=deque)
+    queue: deque[_Item] = field(default_factory=deque)
     writer: str = ""
     number: int = 0
     wrote_at: float = float("-inf")
     has_lost: bool = False
 
     def put(self, item: _Item) -> None:
-        if len(self.waiting) >= BACKLOG:
-            self.waiting.popleft().written.cancel()
+        if len(self.queue) >= BACKLOG:
+            self.queue.popleft().stored.cancel()
             self.has_lost = True
-        self.waiting.append(item)
+        self.queue.append(item)
 
     def take(self) -> "_Write":
-        if monotonic() - self.wrote_at > MARK_SECONDS / 2:  # Redis may have forgotten the writer's number
+        if monotonic() - self.wrote_at > MARK_SECONDS / 2:  # the writer's number may have expired in Redis
             self.writer, self.number = uuid4().hex, 0
         self.number, self.wrote_at = self.number + 1, monotonic()
         has_lost, self.has_lost = self.has_lost, False
-        return _Write(self.shard, self.writer, self.number, self._gathered(), has_lost)
+        return _Write(self.shard, self.writer, self.number, self._take_batch(), has_lost)
 
-    def _gathered(self) -> list[_Item]:
+    def _take_batch(self) -> list[_Item]:
         items: list[_Item] = []
         size = 0
-        while self.waiting and len(items) < BATCH and size < BATCH_BYTES:
-            items.append(self.waiting.popleft())
+        while self.queue and len(items) < BATCH and size < BATCH_BYTES:
+            items.append(self.queue.popleft())
             size += len(items[-1].packed)
         return items
 
@@ -128,38 +105,37 @@ class _Write:
 
 
 class StreamWriter:
-    """Publishes events in the order in which they were given, one write a shard for all of a tick of the loop.
+    """Appends events in the order of the calls, in one write for each shard and iteration of the event loop.
 
-    More is gathered while a write is in flight, and what Redis does not take is kept and tried again, so that storing
-    a message never waits for Redis. Of a conversation's messages, which two processes may publish the wrong way round,
-    one that comes early is held until the one before it is in the stream.
+    Events that arrive during a write form the next one. Writes that fail are repeated until Redis has stored them, so
+    storing a message never waits for Redis. `MessageOrder` puts the messages of a conversation into the order of `seq`.
+
+    This is not a `Batcher`: a shard's batch has a number, under which it is repeated as it was, rather than failing its
+    callers; no caller need wait; and when the backlog is full, the oldest event of the shard is dropped.
     """
 
     def __init__(self, redis: Redis, *, length: int, fetch: Fetch | None = None) -> None:
-        """`length` bounds each shard in entries."""
+        """`length` limits each shard in entries. `fetch` returns messages that another process failed to publish."""
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._length = length
         self._fetch = fetch
         self._lanes = [_Lane(Shard(number)) for number in range(SHARDS)]
-        self._held: dict[UUID, _Held] = {}
+        self._order: MessageOrder[_Item] = MessageOrder(can_fetch=fetch is not None)
         self._digest: str | None = None
         self._flusher: asyncio.Task[None] | None = None
         self._is_closed = False
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def emit(self, envelope: Envelope) -> asyncio.Future[None]:
-        """Publish an event. Return a future: done when Redis has stored the event, cancelled if it was dropped."""
+    def append(self, envelope: Envelope) -> asyncio.Future[None]:
+        """Append an event. Return a future: done when Redis has stored the event, cancelled if it was dropped."""
         item = _item(envelope)
-        held = self._held.get(envelope.place.conversation_id) if envelope.place else None
-        if held is not None:
-            held.items[item.seq] = item
-        else:
+        if envelope.order is None or not self._order.hold(envelope.order.conversation_id, item.seq, item):
             self._put([item])
-        return item.written
+        return item.stored
 
-    async def settle(self, *, timeout: float) -> bool:
-        """Wait until everything is published, at most `timeout` seconds; tells whether it is."""
+    async def drain(self, *, timeout: float) -> bool:
+        """Wait until Redis has stored everything, at most `timeout` seconds; return whether it has."""
         try:
             async with asyncio.timeout(timeout):
                 await self._idle.wait()
@@ -168,7 +144,7 @@ class StreamWriter:
         return True
 
     async def close(self) -> None:
-        """Publish nothing any more; a message that still waits for another one is left to `sync`."""
+        """Stop writing. Messages that are still held reach clients by `sync`."""
         self._is_closed = True
         if self._flusher is not None:
             await end(self._flusher)
@@ -176,116 +152,85 @@ class StreamWriter:
 
     def _put(self, items: Iterable[_Item]) -> None:
         for item in items:
-            self._lane(item.envelope.account_id).put(item)
+            self._lanes[shard_of(item.envelope.account_id).number].put(item)
             self._idle.clear()
         if (self._flusher is None or self._flusher.done()) and not self._is_closed:
             self._flusher = asyncio.create_task(self._flush())
 
-    def _lane(self, account_id: UUID) -> _Lane:
-        return self._lanes[shard_of(account_id).number]
-
     async def _flush(self) -> None:
-        while writes := [lane.take() for lane in self._lanes if lane.waiting]:
+        while writes := [lane.take() for lane in self._lanes if lane.queue]:
             for write, answer in zip(writes, await self._write(writes), strict=True):
-                self._look_at(write, answer)
-        if not self._held:
+                self._record(write, answer)
+        if self._order.is_empty:
             self._idle.set()
 
     async def _write(self, writes: list[_Write]) -> list[str]:
-        """Write, and try again until Redis has it all."""
+        """Write until Redis has stored everything."""
         while True:
             try:
                 return await self._execute(writes)
             except NoScriptError:
                 self._digest = None
-            except REDIS_ERRORS as fault:
-                log.warning("the event stream cannot be written", extra={"fault": type(fault).__name__})
+            except REDIS_ERRORS as error:
+                log.warning("stream.write_failed", extra={"error": type(error).__name__})
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _execute(self, writes: list[_Write]) -> list[str]:
         if self._digest is None:
             self._digest = await self._redis.script_load(SCRIPT)
         calls = [(len(keys := write.keys()), *keys, *write.arguments(self._length)) for write in writes]
-        if len(calls) == 1:  # a pipeline would be a sixth of what a lone event costs on its way to a socket
+        if len(calls) == 1:  # a pipeline would be a sixth of the cost of a single event on its way to a socket
             return [(await self._redis.evalsha(self._digest, *calls[0])).decode()]
         async with self._redis.pipeline(transaction=False) as pipeline:
             for call in calls:
                 pipeline.evalsha(self._digest, *call)
             return [answer.decode() for answer in await pipeline.execute()]
 
-    # Messages that come before the one before them ---------------------------------------------------------------
+    # The order of messages ----------------------------------------------------------------------------------------
 
-    def _look_at(self, write: _Write, answer: str) -> None:
-        """Hold what came too early; let go of what has been waited for."""
-        pairs = (refused.split(":") for refused in answer.split(",") if refused)
-        early = {int(index): int(last) for index, last in pairs}
-        concerned: dict[UUID, list[tuple[_Item, int | None]]] = defaultdict(list)
+    def _record(self, write: _Write, answer: str) -> None:
+        """Resolve the futures of the stored events, and pass the results of messages to their order."""
+        pairs = (rejected.split(":") for rejected in answer.split(",") if rejected)
+        rejected_after = {int(index): int(last) for index, last in pairs}
+        results: dict[UUID, list[Result[_Item]]] = defaultdict(list)
         for index, item in enumerate(write.items):
-            if index not in early and not item.written.done():
-                item.written.set_result(None)
-            place = item.envelope.place
-            if place is not None and (index in early or place.conversation_id in self._held):
-                concerned[place.conversation_id].append((item, early.get(index)))
-        for conversation_id, answers in concerned.items():
-            self._sort(conversation_id, answers)
+            if index not in rejected_after and not item.stored.done():
+                item.stored.set_result(None)
+            order = item.envelope.order
+            if order is not None and (index in rejected_after or self._order.is_holding(order.conversation_id)):
+                results[order.conversation_id].append(Result(item.seq, item, rejected_after.get(index)))
+        for conversation_id, of_conversation in results.items():
+            self._act(conversation_id, self._order.record(conversation_id, of_conversation))
 
-    def _sort(self, conversation_id: UUID, answers: list[tuple[_Item, int | None]]) -> None:
-        held = self._held.setdefault(conversation_id, _Held())
-        for item, last in answers:
-            if last is None:
-                held.items.pop(item.seq, None)
-            else:
-                held.items[item.seq] = item
-                held.wait_for(last, patiently=self._fetch is None)
-        if any(last is not None for _, last in answers):
-            self._try_later(conversation_id, held)
-        else:
-            del self._held[conversation_id]
-            self._put(held.in_order())
+    def _act(self, conversation_id: UUID, action: WriteNow[_Item] | WaitFor | FetchMissing[_Item] | None) -> None:
+        match action:
+            case WriteNow(items, forced):
+                self._put([*(replace(item, kind="forced") for item in items[:forced]), *items[forced:]])
+            case WaitFor(seconds, hold):
+                asyncio.get_running_loop().call_later(seconds, self._on_timer, conversation_id, hold)
+            case FetchMissing():
+                soon(self._fetch_missing(conversation_id, action))
 
-    def _try_later(self, conversation_id: UUID, held: _Held) -> None:
-        if not held.is_timed:
-            held.is_timed = True
-            asyncio.get_running_loop().call_later(held.delay, self._try_again, conversation_id, held)
-            held.delay = min(2 * held.delay, LAST_TRY_SECONDS)
+    def _on_timer(self, conversation_id: UUID, hold: int) -> None:
+        self._act(conversation_id, self._order.timer_fired(conversation_id, hold))
 
-    def _try_again(self, conversation_id: UUID, held: _Held) -> None:
-        held.is_timed = False
-        if self._held.get(conversation_id) is not held:
-            return
-        if monotonic() - held.since < HOLD_SECONDS:
-            self._put(held.in_order())
-        else:
-            soon(self._look_up(conversation_id, held))
-
-    async def _look_up(self, conversation_id: UUID, held: _Held) -> None:
-        """Publish what has been waited for in vain, from PostgreSQL, and then what waited for it."""
-        held.since = monotonic()
-        waiting = held.in_order()
-        after = held.last if held.last >= 0 else waiting[0].seq - 2  # what came last is not known: one message
+    async def _fetch_missing(self, conversation_id: UUID, missing: FetchMissing[_Item]) -> None:
         try:
-            missing = await self._fetch(waiting[-1].envelope, after) if self._fetch else []
-        except Exception as fault:
-            log.warning("a missing message cannot be looked up", extra={"fault": type(fault).__name__})
-            self._try_later(conversation_id, held)
-            return
-        for envelope in missing:
-            item = _item(envelope)
-            held.items.setdefault(item.seq, item)
-        self._put(_forced(held.in_order()))
-
-
-def _forced(items: list[_Item]) -> list[_Item]:
-    """Up to the first gap: what comes after it waits for what another process holds."""
-    return [replace(item, kind="forced") if item.seq == items[0].seq + n else item for n, item in enumerate(items)]
+            found = await self._fetch(missing.before.envelope, missing.after_seq) if self._fetch else []
+        except Exception as error:
+            log.warning("stream.fetch_failed", extra={"error": type(error).__name__})
+            self._act(conversation_id, self._order.fetch_failed(conversation_id, missing.hold))
+        else:
+            items = {item.seq: item for item in map(_item, found)}
+            self._act(conversation_id, self._order.fetched(conversation_id, missing.hold, items))
 
 
 def _item(envelope: Envelope) -> _Item:
     packed = pack(envelope)
-    if envelope.place is not None:
-        place = envelope.place
-        kind: Kind = "next" if place.has_recent_predecessor else "far"
-        return _Item(envelope, packed, kind, str(place.conversation_id), place.seq)
+    order = envelope.order
+    if order is not None:
+        kind: Kind = "next" if order.has_recent_predecessor else "far"
+        return _Item(envelope, packed, kind, str(order.conversation_id), order.seq)
     if envelope.key is not None:
         return _Item(envelope, packed, "once", envelope.key)
     return _Item(envelope, packed, "")

@@ -55,14 +55,14 @@ class Publisher:
 
     async def settle(self, *, timeout: float) -> bool:
         """Wait until Redis has stored everything, at most `timeout` seconds; return whether it has."""
-        return await self._writer.settle(timeout=timeout)
+        return await self._writer.drain(timeout=timeout)
 
     async def close(self, *, timeout: float) -> None:
         await self.settle(timeout=timeout)
         await self._writer.close()
 
     def _append(self, events: Sequence[Publishable], receipt: Receipt | None) -> list[asyncio.Future[None]]:
-        stored = [self._writer.emit(envelope) for event in events for envelope in event.envelopes()]
+        stored = [self._writer.append(envelope) for event in events for envelope in event.envelopes()]
         if receipt is not None:
             for one in stored:
                 receipt.expect(one)

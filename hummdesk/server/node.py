@@ -180,7 +180,7 @@ class Node:
         await end(*([self._watcher] if self._watcher else []), *(self._admin_ui.tasks if self._admin_ui else ()))
         await self.server.shutdown()
         await self.context.writer.drain()
-        await self.emitter.settle(timeout=self._settings.shutdown_seconds)
+        await self.emitter.drain(timeout=self._settings.shutdown_seconds)
         with suppress(Unavailable):
             await self.context.writer.remove_published()
         with suppress(Unavailable):
@@ -214,7 +214,7 @@ class Node:
 
     async def _missing(self, held: Envelope, after_seq: int) -> list[Envelope]:
         """The messages before `held` that were committed and perhaps not published."""
-        last = held.place
+        last = held.order
         if last is None:
             return []
         async with self.context.database.account(held.account_id) as tx:

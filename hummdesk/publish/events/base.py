@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 from uuid import UUID
 
-from hummdesk.bus.envelope import Envelope, Place
+from hummdesk.bus.envelope import Envelope, OrderKey
 from hummdesk.publish.audience import JOINED, JOINED_STAFF, Group, Recipient
 from hummdesk.publish.fields import Field, Routing, sent_fields
 
@@ -61,7 +61,7 @@ class Event(SocketEvent):
         return None
 
     @property
-    def order(self) -> Place | None:
+    def order(self) -> OrderKey | None:
         """The ordering key: a position among the messages of a conversation."""
         return None
 
@@ -92,7 +92,7 @@ class Event(SocketEvent):
             data=payload,
             rooms=to,
             except_rooms=but,
-            place=self.order,
+            order=self.order,
             key=key,
             is_volatile=self.is_volatile,
         )

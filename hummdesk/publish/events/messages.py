@@ -6,7 +6,7 @@ requests carry as well.
 
 from uuid import UUID
 
-from hummdesk.bus.envelope import Place
+from hummdesk.bus.envelope import OrderKey
 from hummdesk.core.models import Message
 from hummdesk.publish import rooms
 from hummdesk.publish.audience import ACCOUNT, JOINED
@@ -38,9 +38,9 @@ class NewMessage(Event):
         return self.message.wire()
 
     @property
-    def order(self) -> Place:
+    def order(self) -> OrderKey:
         message = self.message
-        return Place(
+        return OrderKey(
             conversation_id=message.conversation_id, seq=message.seq, has_recent_predecessor=self.has_recent_predecessor
         )
 

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from hummdesk.bus.client import connect
-from hummdesk.bus.envelope import Envelope, Event, Place
+from hummdesk.bus.envelope import Envelope, Event, OrderKey
 from hummdesk.bus.shards import Shard
 from hummdesk.bus.stream_reader import Drained, ShardReader, StreamReader, at_once
 from hummdesk.bus.stream_writer import StreamWriter
@@ -30,8 +30,8 @@ class Line:
         return Envelope(account_id=self.account_id, event="number", data={"number": value}, rooms=("room",), **more)  # type: ignore[arg-type]
 
     def message(self, seq: int, *, closely: bool = True) -> Envelope:
-        place = Place(conversation_id=self.conversation_id, seq=seq, has_recent_predecessor=closely)
-        return self.number(seq, place=place)
+        order = OrderKey(conversation_id=self.conversation_id, seq=seq, has_recent_predecessor=closely)
+        return self.number(seq, order=order)
 
     @asynccontextmanager
     async def emitting(self, **more: object) -> AsyncIterator[StreamWriter]:

@@ -68,12 +68,12 @@ async def test_a_restart_delays_and_loses_nothing(own_redis: OwnRedis, line: Lin
     """Fault row 5: the stream is on disk, the writer keeps the rest, the reader goes on where it was."""
     async with line.reading() as heard:
         for value in range(100):
-            emitter.emit(line.message(value + 1))
+            emitter.append(line.message(value + 1))
         await heard.reaches(*range(1, 101))
         own_redis.signal(signal.SIGTERM)  # it writes what it has
         await own_redis.process.wait()
         for value in range(100, 200):
-            emitter.emit(line.message(value + 1))
+            emitter.append(line.message(value + 1))
         await own_redis.start()
         await heard.reaches(*range(1, 201))
         assert not heard.losses
@@ -84,11 +84,11 @@ async def test_a_redis_that_stands_still_delays_and_loses_nothing(
 ) -> None:
     """Fault row 6, longer than a command may take."""
     async with line.reading() as heard:
-        emitter.emit(line.message(1))
+        emitter.append(line.message(1))
         await heard.reaches(1)
         own_redis.signal(signal.SIGSTOP)
         for seq in range(2, 60):
-            emitter.emit(line.message(seq))
+            emitter.append(line.message(seq))
             await asyncio.sleep(0.1)
         assert not heard.shard.is_current()
         own_redis.signal(signal.SIGCONT)
@@ -101,11 +101,11 @@ async def test_a_process_that_stood_still_does_not_blame_redis(
 ) -> None:
     """By its clock Redis has not answered in time."""
     async with line.reading() as heard:
-        emitter.emit(line.message(1))
+        emitter.append(line.message(1))
         await heard.reaches(1)
         await asyncio.sleep(0.1)  # it asks for what comes next
         time.sleep(COMMAND_SECONDS + 0.5)
-        emitter.emit(line.message(2))
+        emitter.append(line.message(2))
         await heard.reaches(1, 2)
         assert not heard.losses
         assert "cannot be read" not in caplog.text
@@ -114,10 +114,10 @@ async def test_a_process_that_stood_still_does_not_blame_redis(
 async def test_a_flush_is_noticed_with_the_next_event(line: Line, emitter: StreamWriter) -> None:
     """Fault row 8: and what comes after it is delivered."""
     async with line.reading() as heard, connect(line.redis_url) as client:
-        emitter.emit(line.number(1))
+        emitter.append(line.number(1))
         await heard.reaches(1)
         await client.flushall()
-        emitter.emit(line.number(2))
+        emitter.append(line.number(2))
         await heard.reaches(1, 2)
         assert heard.losses == [1]
 
@@ -126,27 +126,27 @@ async def test_a_restart_without_its_data_is_noticed_at_once(
     own_redis: OwnRedis, line: Line, emitter: StreamWriter
 ) -> None:
     async with line.reading() as heard:
-        emitter.emit(line.number(1))
+        emitter.append(line.number(1))
         await heard.reaches(1)
-        assert await emitter.settle(timeout=5)  # or its writer would repeat what it was not told
+        assert await emitter.drain(timeout=5)  # or its writer would repeat what it was not told
         await own_redis.end()
         own_redis.forget()
         await own_redis.start()
         await heard.until(lambda: bool(heard.losses))
-        emitter.emit(line.number(2))
+        emitter.append(line.number(2))
         await heard.reaches(1, 2)
 
 
 async def test_a_reader_that_stood_still_while_the_stream_was_cut_notices(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard, connect(line.redis_url) as client:
-        emitter.emit(line.number(1))
+        emitter.append(line.number(1))
         await heard.reaches(1)
         task = heard.shard._task
         task.cancel()
         await asyncio.wait([task])
         for value in range(2, 5):
-            emitter.emit(line.number(value))
-            assert await emitter.settle(timeout=5)
+            emitter.append(line.number(value))
+            assert await emitter.drain(timeout=5)
         await client.xtrim(shard_of(line.account_id).stream, maxlen=1, approximate=False)
         heard.shard._task = asyncio.create_task(heard.shard._run())
         await heard.reaches(1, 4)
@@ -156,15 +156,15 @@ async def test_a_reader_that_stood_still_while_the_stream_was_cut_notices(line: 
 async def test_what_a_writer_was_told_and_redis_forgot_is_noticed_by_all(line: Line, emitter: StreamWriter) -> None:
     """A restart with a file that was a second old: no reader can tell, but the writer can."""
     async with line.reading() as heard, line.emitting() as other, connect(line.redis_url) as client:
-        emitter.emit(line.number(1))
-        other.emit(line.number(2))
+        emitter.append(line.number(1))
+        other.append(line.number(2))
         await heard.until(lambda: len(heard) == 2)
         (writer,) = await client.keys(f"*:writer:{emitter._lanes[shard_of(line.account_id).number].writer}")
         await client.delete(writer)
-        other.emit(line.number(3))
+        other.append(line.number(3))
         await heard.until(lambda: len(heard) == 3)
         assert not heard.losses
-        emitter.emit(line.number(4))
+        emitter.append(line.number(4))
         await heard.until(lambda: len(heard) == 4)
         assert heard.losses == [3]
 
@@ -174,11 +174,11 @@ async def test_a_backlog_that_overflowed_is_told_as_a_loss(
 ) -> None:
     monkeypatch.setattr(emitters, "BACKLOG", 10)
     async with line.reading() as heard:
-        emitter.emit(line.number(0))
+        emitter.append(line.number(0))
         await heard.reaches(0)
         await own_redis.end()
         for value in range(1, 100):
-            emitter.emit(line.number(value))
+            emitter.append(line.number(value))
             await asyncio.sleep(0)
         await own_redis.start()
         await heard.until(lambda: 99 in heard)
@@ -187,12 +187,12 @@ async def test_a_backlog_that_overflowed_is_told_as_a_loss(
 
 async def test_who_comes_back_after_a_loss_gets_nothing_in_part(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard, connect(line.redis_url) as client:
-        emitter.emit(line.number(1))
+        emitter.append(line.number(1))
         await heard.reaches(1)
         before = heard.shard.position
         assert await heard.shard.reach(before, None)
         await client.flushall()
-        emitter.emit(line.number(2))
+        emitter.append(line.number(2))
         await heard.reaches(1, 2)
         assert not await heard.shard.reach(before, None)
         assert heard.shard.after(before, None) is None
@@ -202,7 +202,7 @@ async def test_who_comes_back_after_a_loss_gets_nothing_in_part(line: Line, emit
 async def test_what_was_before_the_reader_is_read_once_for_all_who_come_back(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as first:
         for value in range(700):
-            emitter.emit(line.number(value))
+            emitter.append(line.number(value))
             if value % 2:
                 await asyncio.sleep(0)
         await first.until(lambda: len(first) == 700)
@@ -215,7 +215,7 @@ async def test_what_was_before_the_reader_is_read_once_for_all_who_come_back(lin
                 missed = second.shard.after(entry, place)
                 assert missed is not None
                 assert [event.data["number"] for event in missed] == list(range(index + 1, 700))
-            emitter.emit(line.number(700))
+            emitter.append(line.number(700))
             await second.reaches(700)
             missed = second.shard.after(entry, None)
             assert missed is not None
@@ -228,8 +228,8 @@ async def test_more_than_is_kept_is_not_made_good(
     monkeypatch.setattr("hummdesk.bus.stream_reader.KEPT_ENTRIES", 20)
     async with line.reading() as first:
         for value in range(60):
-            emitter.emit(line.number(value))
-            assert await emitter.settle(timeout=5)
+            emitter.append(line.number(value))
+            assert await emitter.drain(timeout=5)
         await first.until(lambda: len(first) == 60)
         async with line.reading() as second:
             assert await second.shard.reach(first.events[45].offset, None)

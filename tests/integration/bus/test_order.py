@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hummdesk.bus import stream_writer as emitters
+from hummdesk.bus import ordering
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.stream_writer import StreamWriter
 from tests.integration.bus.conftest import Line
@@ -21,24 +21,24 @@ class Stored(set[int]):
     async def fetch(self, held: Envelope, after: int) -> list[Envelope]:
         if self.is_away:
             raise OSError("PostgreSQL is away")
-        assert held.place is not None
-        return [self.line.message(seq) for seq in sorted(self) if after < seq < held.place.seq]
+        assert held.order is not None
+        return [self.line.message(seq) for seq in sorted(self) if after < seq < held.order.seq]
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emitters, "HOLD_SECONDS", 0.05)
+    monkeypatch.setattr(ordering, "HOLD_SECONDS", 0.05)
 
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who cannot look up what is missing goes on without it, after longer than any machine stands still."""
-    monkeypatch.setattr(emitters, "HOLD_SECONDS", 15)
+    monkeypatch.setattr(ordering, "HOLD_SECONDS", 15)
 
 
 async def publish(line: Line, emitter: StreamWriter, *seqs: int) -> None:
     for seq in seqs:
-        emitter.emit(line.message(seq))
+        emitter.append(line.message(seq))
 
 
 @pytest.mark.usefixtures("patient")
@@ -46,11 +46,11 @@ async def test_two_processes_publish_the_wrong_way_round(line: Line, emitter: St
     async with line.reading() as heard, line.emitting() as other:
         await publish(line, emitter, 1, 2)
         await publish(line, other, 5, 6, 4)
-        assert not await other.settle(timeout=0.1)
+        assert not await other.drain(timeout=0.1)
         await publish(line, other, 7)
         await publish(line, emitter, 3)
         await heard.reaches(1, 2, 3, 4, 5, 6, 7)
-        assert await other.settle(timeout=10)
+        assert await other.drain(timeout=10)
 
 
 @pytest.mark.usefixtures("patient")
@@ -58,9 +58,9 @@ async def test_ten_processes_at_once(line: Line) -> None:
     async def send(seqs: list[int]) -> None:
         async with line.emitting() as emitter:
             for seq in seqs:
-                emitter.emit(line.message(seq))
+                emitter.append(line.message(seq))
                 await asyncio.sleep(0)
-            assert await emitter.settle(timeout=15)
+            assert await emitter.drain(timeout=15)
 
     async with line.reading() as heard:
         await asyncio.gather(*(send(list(range(first, 301, 10))) for first in range(1, 11)))
@@ -70,14 +70,14 @@ async def test_ten_processes_at_once(line: Line) -> None:
 async def test_a_repeat_is_left_out(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard, line.emitting() as other:
         await publish(line, emitter, 1, 2, 2, 1, 3)
-        assert await emitter.settle(timeout=5)
+        assert await emitter.drain(timeout=5)
         await publish(line, other, 2, 3, 4)
         await heard.reaches(1, 2, 3, 4)
 
 
 async def test_a_conversation_that_is_not_known_goes_on_where_it_is(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard:
-        emitter.emit(line.message(41, closely=False))
+        emitter.append(line.message(41, closely=False))
         await publish(line, emitter, 42)
         await heard.reaches(41, 42)
 
@@ -105,12 +105,12 @@ async def test_two_who_look_the_same_up_tell_it_once(line: Line) -> None:
         line.emitting(fetch=stored.fetch) as two,
     ):
         await publish(line, one, 1)
-        assert await one.settle(timeout=5)
+        assert await one.drain(timeout=5)
         await publish(line, one, 3)
         await publish(line, two, 4)
         await heard.reaches(1, 2, 3, 4)
-        assert await one.settle(timeout=5)
-        assert await two.settle(timeout=5)
+        assert await one.drain(timeout=5)
+        assert await two.drain(timeout=5)
         assert heard == [1, 2, 3, 4]
 
 
@@ -126,8 +126,8 @@ async def test_what_two_hold_alternately_of_a_conversation_that_is_not_known_com
     ):
         await publish(line, one, *range(11, 31, 2))
         await publish(line, two, *range(12, 31, 2))
-        assert await one.settle(timeout=5)
-        assert await two.settle(timeout=5)
+        assert await one.drain(timeout=5)
+        assert await two.drain(timeout=5)
         await heard.reaches(*range(heard[0], 31))
         assert heard[0] in (10, 11)
 
@@ -148,7 +148,7 @@ async def test_a_look_that_fails_is_repeated(line: Line) -> None:
     stored.is_away = True
     async with line.reading() as heard, line.emitting(fetch=stored.fetch) as emitter:
         await publish(line, emitter, 3)
-        assert not await emitter.settle(timeout=0.3)
+        assert not await emitter.drain(timeout=0.3)
         assert heard == []
         stored.is_away = False
         await heard.reaches(2, 3)
@@ -158,6 +158,6 @@ async def test_other_conversations_and_events_do_not_wait(line: Line, emitter: S
     other = Line(line.redis_url, account_id=line.account_id)
     async with line.reading() as heard:
         await publish(line, emitter, 5)
-        emitter.emit(other.message(1))
-        emitter.emit(line.number(100))
+        emitter.append(other.message(1))
+        emitter.append(line.number(100))
         await heard.reaches(1, 100)

@@ -24,16 +24,16 @@ from tests.integration.bus.conftest import Line
 async def test_every_reader_delivers_everything_in_order(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as first, line.reading() as second:
         for value in range(1200):
-            emitter.emit(line.number(value))
+            emitter.append(line.number(value))
         await first.reaches(*range(1200))
         await second.reaches(*range(1200))
 
 
 async def test_what_was_before_is_not_delivered(line: Line, emitter: StreamWriter) -> None:
-    emitter.emit(line.number(1))
-    assert await emitter.settle(timeout=5)
+    emitter.append(line.number(1))
+    assert await emitter.drain(timeout=5)
     async with line.reading() as heard:
-        emitter.emit(line.number(2))
+        emitter.append(line.number(2))
         await heard.reaches(2)
         assert not heard.losses
 
@@ -45,7 +45,7 @@ async def test_a_tick_is_one_entry_and_an_offset_names_the_place_in_it(
     async with line.reading() as heard:
         before = await redis.xlen(stream)
         for value in range(3):
-            emitter.emit(line.number(value))
+            emitter.append(line.number(value))
         await heard.reaches(0, 1, 2)
         assert await redis.xlen(stream) == before + 1
         entry = heard.shard.position
@@ -60,9 +60,9 @@ async def test_accounts_of_other_shards_are_not_read(line: Line, emitter: Stream
     shard = await reader.follow(line.account_id)
     assert await reader.follow(line.account_id) is shard
     for other in others:
-        emitter.emit(replace(line.number(1), account_id=other))
-    emitter.emit(line.number(2))
-    assert await emitter.settle(timeout=5)
+        emitter.append(replace(line.number(1), account_id=other))
+    emitter.append(line.number(2))
+    assert await emitter.drain(timeout=5)
     async with asyncio.timeout(5):
         while not heard:
             await asyncio.sleep(0.01)
@@ -88,10 +88,10 @@ async def test_a_write_whose_answer_was_lost_is_delivered_once(line: Line, emitt
 
     emitter._execute = forgetful  # type: ignore[method-assign]
     async with line.reading() as heard:
-        emitter.emit(line.number(1))
-        emitter.emit(line.number(2))
+        emitter.append(line.number(1))
+        emitter.append(line.number(2))
         await heard.reaches(1, 2)
-        emitter.emit(line.number(3))
+        emitter.append(line.number(3))
         await heard.reaches(1, 2, 3)
         assert not heard.losses
 
@@ -100,10 +100,10 @@ async def test_what_is_told_twice_is_heard_once(line: Line, emitter: StreamWrite
     async with line.reading() as heard, line.emitting() as other:
         for value, key in enumerate(("a", "b", "a", None, None, "b")):
             key = key and f"{key}/{line.account_id}"
-            emitter.emit(replace(line.number(value), key=key))
+            emitter.append(replace(line.number(value), key=key))
         await heard.reaches(0, 1, 3, 4)
-        other.emit(replace(line.number(5), key=f"a/{line.account_id}"))
-        other.emit(line.number(6))
+        other.append(replace(line.number(5), key=f"a/{line.account_id}"))
+        other.append(line.number(6))
         await heard.reaches(0, 1, 3, 4, 6)
 
 
@@ -116,10 +116,10 @@ async def test_a_backlog_is_delivered_as_it_is_taken(line: Line, emitter: Stream
 
     large = [replace(line.number(0), data={"number": value, "padding": "x" * 100_000}) for value in range(4)]
     async with line.reading(drained=drained) as heard:
-        await asyncio.gather(*(emitter.emit(one) for one in large))
+        await asyncio.gather(*(emitter.append(one) for one in large))
         async with asyncio.timeout(5):
             await asked.wait()
-        await emitter.emit(line.number(4))  # Redis has it
+        await emitter.append(line.number(4))  # Redis has it
         assert await redis.xlen(shard_of(line.account_id).stream) >= 3
         assert heard == [0, 1, 2]
         answer.set()
@@ -130,7 +130,7 @@ async def test_killed_connections_lose_nothing(line: Line, emitter: StreamWriter
     """Fault row 7, short."""
     async with line.reading() as heard:
         for value in range(300):
-            emitter.emit(line.number(value))
+            emitter.append(line.number(value))
             if value % 100 == 50:
                 await redis.client_kill_filter(_type="normal", skipme=True)
             await asyncio.sleep(0.002)
@@ -152,12 +152,12 @@ def test_a_connection_that_uvloop_has_closed_already(line: Line, monkeypatch: py
     async def talk() -> None:
         async with line.emitting() as emitter, line.reading() as heard:
             for value, user in enumerate([emitter, heard.shard]):
-                emitter.emit(line.number(2 * value))
+                emitter.append(line.number(2 * value))
                 await heard.until(lambda value=value: 2 * value in heard)
                 unlucky.append(user._redis)
-                emitter.emit(line.number(2 * value + 1))
+                emitter.append(line.number(2 * value + 1))
                 await heard.until(lambda value=value: 2 * value + 1 in heard)
-            emitter.emit(line.number(4))
+            emitter.append(line.number(4))
             await heard.reaches(0, 1, 2, 3, 4)
             assert not unlucky
             assert not heard.losses
@@ -171,13 +171,13 @@ async def test_a_silent_redis_delays_and_loses_nothing(line: Line, redis: Redis)
     """Fault row 6, short: nobody who emits waits for it."""
     emitter = StreamWriter(connect(line.redis_url, timeout=0.3), length=10_000)
     async with line.reading() as heard:
-        emitter.emit(line.number(0))
+        emitter.append(line.number(0))
         await heard.reaches(0)
         await redis.execute_command("CLIENT", "PAUSE", 1500, "ALL")
         async with asyncio.timeout(1):
             for value in range(1, 50):
-                emitter.emit(line.number(value))
-        assert not await emitter.settle(timeout=0.2)
+                emitter.append(line.number(value))
+        assert not await emitter.drain(timeout=0.2)
         await heard.reaches(*range(50))
         assert heard.shard.is_current()
         assert not heard.losses
@@ -195,14 +195,14 @@ async def test_a_delivery_that_fails_does_not_stop_the_others(line: Line, emitte
 
         heard.shard._deliver = deliver
         for value in range(3):
-            emitter.emit(line.number(value))
+            emitter.append(line.number(value))
         await heard.reaches(0, 2)
 
 
 async def test_the_stream_is_bounded(line: Line, redis: Redis) -> None:
     async with line.emitting(length=100) as emitter:
         for value in range(600):
-            await emitter.emit(line.number(value))
+            await emitter.append(line.number(value))
     assert await redis.xlen(shard_of(line.account_id).stream) < 300
 
 

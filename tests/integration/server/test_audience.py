@@ -76,7 +76,7 @@ class Audience:
         listening = [(self.account, self.here), (self.foreign, self.there)]
         for account, clients in listening:
             everybody = tuple(rooms.person(account.people[name].id) for name in clients)
-            self.node.emitter.emit(Envelope(account_id=account.id, event="marker", data={}, rooms=everybody))
+            self.node.emitter.append(Envelope(account_id=account.id, event="marker", data={}, rooms=everybody))
         for client in (*self.here.values(), *self.there.values()):
             await client.hears("marker")
 

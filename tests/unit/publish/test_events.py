@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from hummdesk.bus.envelope import Place
+from hummdesk.bus.envelope import OrderKey
 from hummdesk.publish.events import EVENTS, Event
 from hummdesk.publish.events.ai import AIDraft, events_of, finding_of
 from hummdesk.publish.events.conversations import ConversationAssigned, ConversationStatusChanged
@@ -81,7 +81,7 @@ def test_payload_omits_optional_field_that_is_none() -> None:
 
 def test_new_message_is_ordered_by_its_place_in_the_conversation() -> None:
     [envelope] = NewMessage(account_id=ACCOUNT, message=a_message(), has_recent_predecessor=True).envelopes()
-    assert envelope.place == Place(conversation_id=CONVERSATION, seq=7, has_recent_predecessor=True)
+    assert envelope.order == OrderKey(conversation_id=CONVERSATION, seq=7, has_recent_predecessor=True)
     assert envelope.rooms == (f"conversation:{CONVERSATION}", f"account:{ACCOUNT}")
     assert envelope.key is None
     assert not envelope.is_volatile

@@ -17,7 +17,7 @@ class Stream:
         self.stored: list[asyncio.Future[None]] = []
         self.stores_at_once = False
 
-    def emit(self, envelope: Envelope) -> asyncio.Future[None]:
+    def append(self, envelope: Envelope) -> asyncio.Future[None]:
         self.envelopes.append(envelope)
         self.stored.append(asyncio.get_running_loop().create_future())
         if self.stores_at_once:
