@@ -27,8 +27,7 @@ async def running(server: EngineIOServer | SocketIOServer, path: str) -> AsyncIt
     app.config.TOUCHUP = False  # supports one application per process only
     server.attach(app, path)
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-    sanic = await app.create_server(sock=listener, return_asyncio_server=True)
-    assert sanic is not None
+    sanic: Any = await app.create_server(sock=listener, return_asyncio_server=True)
     await sanic.startup()
     await sanic.before_start()
     try:
@@ -89,20 +88,20 @@ async def receive(websocket: aiohttp.ClientWebSocketResponse) -> Any:
 
 
 @pytest.fixture
-def heartbeat_options() -> dict[str, float]:
+def heartbeat_options() -> dict[str, Any]:
     """Long enough that no heartbeat occurs during a test; the tests of the heartbeat override it."""
     return {"ping_interval": 25, "ping_timeout": 20}
 
 
 @pytest.fixture
-async def server(heartbeat_options: dict[str, float]) -> EngineIOServer:
+async def server(heartbeat_options: dict[str, Any]) -> EngineIOServer:
     """A server that echoes messages."""
     server = EngineIOServer(**heartbeat_options, max_http_buffer_size=MAX_PAYLOAD, async_handlers=False)
 
-    @server.on("message")
     async def message(sid: str, data: Any) -> None:
         await server.send(sid, data)
 
+    server.on("message", message)
     return server
 
 

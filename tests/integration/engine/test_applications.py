@@ -1,7 +1,12 @@
 """Applications written for python-socketio and python-engineio, with the clients of these libraries."""
 
 import asyncio
+import socket
+import sys
+import textwrap
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -9,6 +14,7 @@ import engineio
 import pytest
 import socketio
 
+from hummdesk import engine as package
 from hummdesk.engine import EngineIOServer, SocketIOServer
 from tests.integration.engine.conftest import EndpointClient, receive, running
 
@@ -50,9 +56,10 @@ async def server() -> SocketIOServer:
     server.ended = []
     server.register_namespace(Chat("/chat"))
 
-    @server.on("*")
     async def anything(event: str, sid: str, data: Any) -> tuple[str, Any]:
         return event, server.get_environ(sid)["REMOTE_ADDR"]
+
+    server.on("*", anything)
 
     return server
 
@@ -71,6 +78,46 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         self.on("posted", self.posted.put, namespace="/chat")
         self.on("question", lambda data: (data["number"] + 1, b"\x01"), namespace="/chat")
         self.on("disconnect", lambda *_: self.disconnected.set(), namespace="/chat")
+
+
+RUN = "import runpy, sys; runpy.run_path(sys.argv[1])['app'].run(port=int(sys.argv[2]), single_process=True)"
+
+
+async def test_example_of_the_package_documentation_runs(tmp_path: Path) -> None:
+    assert package.__doc__ is not None
+    example = tmp_path / "example.py"
+    example.write_text(textwrap.dedent("    " + package.__doc__.partition("\n\n    ")[2]))
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", RUN, str(example), str(port))
+    joined: asyncio.Queue[Any] = asyncio.Queue()
+    client = socketio.AsyncClient(reconnection=False)
+    client.on("joined", joined.put)
+    try:
+        await wait_until_listening(port, process)
+        await client.connect(f"http://127.0.0.1:{port}")
+        assert await client.call("join", "room-1") == "ok"
+        assert await asyncio.wait_for(joined.get(), 2) == {"sid": client.get_sid()}
+        await client.disconnect()
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
+
+
+async def wait_until_listening(port: int, process: asyncio.subprocess.Process) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            assert process.returncode is None
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
 
 
 TRANSPORTS = [["polling"], ["websocket"], ["polling", "websocket"]]
@@ -169,16 +216,18 @@ async def test_engine_io_application_echoes_stores_sessions_and_refuses(transpor
     server = EngineIOServer(cookie="io")
     ended: list[str] = []
 
-    @server.on("connect")
     async def connect(sid: str, environ: dict[str, Any]) -> bool | None:
         await server.save_session(sid, {"agent": environ["HTTP_USER_AGENT"]})
         return "refused" not in environ["QUERY_STRING"]
 
-    @server.on("message")
+    server.on("connect", connect)
+
     async def message(sid: str, data: Any) -> None:
         async with server.session(sid) as session:
             session["count"] = session.get("count", 0) + 1
             await server.send(sid, {"echo": data, "number": session["count"]} if isinstance(data, str) else data)
+
+    server.on("message", message)
 
     server.on("disconnect", lambda sid, reason: ended.append(reason))
     async with running(server, "engine.io") as url:

@@ -105,12 +105,13 @@ async def test_disabled_transport_is_refused_and_not_offered(http: aiohttp.Clien
 async def test_refused_connect_returns_401_and_removes_the_session(http: aiohttp.ClientSession, answer: Any) -> None:
     server = EngineIOServer()
 
-    @server.on("connect")
     async def connect(sid: str, environ: dict[str, Any]) -> Any:
         if answer == "closed":
             await server.disconnect(sid)
             return None
         return answer
+
+    server.on("connect", connect)
 
     async with running(server, "engine.io") as url:
         client = EndpointClient(f"{url}/engine.io/", http)
@@ -130,7 +131,7 @@ async def test_refused_connect_returns_401_and_removes_the_session(http: aiohttp
 async def test_posted_packet_is_echoed_to_the_pending_poll(client: EndpointClient) -> None:
     sid = await client.open()
     answers = await asyncio.gather(client.poll(sid), client.post(sid, "4hello"))
-    assert answers == [(200, "4hello"), (200, "ok")]
+    assert list(answers) == [(200, "4hello"), (200, "ok")]
 
 
 async def test_payload_with_several_packets_keeps_their_order(client: EndpointClient) -> None:
@@ -188,7 +189,7 @@ async def test_concurrent_poll_closes_the_session(client: EndpointClient) -> Non
 async def test_close_packet_closes_the_session(client: EndpointClient) -> None:
     sid = await client.open()
     answers = await asyncio.gather(client.poll(sid), client.post(sid, "1"))
-    assert answers == [(200, "6"), (200, "ok")]
+    assert list(answers) == [(200, "6"), (200, "ok")]
     assert (await client.poll(sid))[0] == 400
     sid = await client.open()
     assert await client.post(sid, "1") == (200, "ok")

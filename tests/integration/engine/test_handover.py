@@ -36,12 +36,13 @@ class Workers:
     def client_of(self, http: aiohttp.ClientSession) -> EndpointClient:
         return EndpointClient(f"{self.url}/socket.io/", http)
 
-    async def start(self) -> None:
-        before = len(list(self.directory.iterdir()))
+    async def start(self, count: int) -> None:
+        """Start workers and wait until each has its unix socket."""
         command = [sys.executable, "-m", "tests.integration.engine.worker", str(self.port), str(self.directory)]
-        self.processes.append(await asyncio.create_subprocess_exec(*command))
+        for _ in range(count):
+            self.processes.append(await asyncio.create_subprocess_exec(*command))
         async with asyncio.timeout(20):
-            while len(list(self.directory.iterdir())) == before:
+            while len(list(self.directory.iterdir())) < count:
                 await asyncio.sleep(0.05)
 
 
@@ -52,14 +53,13 @@ async def running_workers(directory: Path) -> AsyncIterator[Workers]:
         reserved.bind(("127.0.0.1", 0))
         workers = Workers(reserved.getsockname()[1], directory, [])
         try:
-            await workers.start()
-            await workers.start()
+            await workers.start(2)
             yield workers
         finally:
             for process in workers.processes:
                 if process.returncode is None:
                     process.terminate()
-                await process.wait()
+            await asyncio.gather(*(process.wait() for process in workers.processes))
 
 
 @pytest.fixture(scope="module")

@@ -28,11 +28,12 @@ async def server(request: pytest.FixtureRequest) -> SocketIOServer:
         connect_timeout=seconds + 1, ping_interval=seconds, ping_timeout=seconds, always_connect=True
     )
 
-    @server.on("connect")
     async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         await server.enter_room(sid, "everybody")
         await asyncio.sleep(0.001)
         await server.emit("welcome", {"sid": sid}, to=sid)
+
+    server.on("connect", connect)
 
     return server
 

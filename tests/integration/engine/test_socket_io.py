@@ -15,7 +15,7 @@ CONNECT_SECONDS = 0.25
 
 
 @pytest.fixture
-async def server(heartbeat_options: dict[str, float]) -> SocketIOServer:
+async def server(heartbeat_options: dict[str, Any]) -> SocketIOServer:
     """The application of the protocol's own test suite, with named handlers."""
     server = SocketIOServer(**heartbeat_options, connect_timeout=CONNECT_SECONDS, cors_allowed_origins="*")
 

@@ -28,9 +28,10 @@ HANDSHAKE = (
 async def server() -> EngineIOServer:
     server = EngineIOServer(max_http_buffer_size=MAX_BYTES, max_buffered_bytes=200_000, async_handlers=False)
 
-    @server.on("message")
     async def message(sid: str, data: Any) -> None:
         await server.send(sid, data)
+
+    server.on("message", message)
 
     return server
 
@@ -242,9 +243,10 @@ async def test_drain_waits_for_a_slow_reader_until_the_timeout(url: str, server:
 async def test_deliveries_of_one_tick_to_overlapping_rooms_keep_their_order(http: aiohttp.ClientSession) -> None:
     server = SocketIOServer()
 
-    @server.on("connect")
     async def connect(sid: str, environ: dict[str, Any]) -> None:
         await server.enter_room(sid, environ["QUERY_STRING"][-1])
+
+    server.on("connect", connect)
 
     async with running(server, "socket.io") as address:
         client = EndpointClient(f"{address}/socket.io/", http)
@@ -268,10 +270,11 @@ async def test_flood_of_messages_is_handled_in_order_and_not_read_ahead(http: ai
     gate = asyncio.Event()
     handled: list[str] = []
 
-    @server.on("message")
     async def message(sid: str, data: str) -> None:
         await gate.wait()
         handled.append(data)
+
+    server.on("message", message)
 
     async with running(server, "engine.io") as url:
         raw = await RawWebSocket.open(url)
@@ -293,10 +296,11 @@ async def test_messages_posted_before_an_upgrade_count_towards_the_inbox_limit(h
     gate = asyncio.Event()
     handled: list[str] = []
 
-    @server.on("message")
     async def message(sid: str, data: str) -> None:
         await gate.wait()
         handled.append(data)
+
+    server.on("message", message)
 
     async with running(server, "engine.io") as url:
         client = EndpointClient(f"{url}/engine.io/", http)
@@ -317,9 +321,10 @@ async def test_messages_posted_before_an_upgrade_count_towards_the_inbox_limit(h
 async def test_compressed_messages_are_echoed_and_limited(http: aiohttp.ClientSession) -> None:
     server = EngineIOServer(compression=True, async_handlers=False, max_http_buffer_size=MAX_BYTES)
 
-    @server.on("message")
     async def message(sid: str, data: Any) -> None:
         await server.send(sid, data)
+
+    server.on("message", message)
 
     async with running(server, "engine.io") as url:
         offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
@@ -332,8 +337,8 @@ async def test_compressed_messages_are_echoed_and_limited(http: aiohttp.ClientSe
         assert (await raw.frame()).data == b"4" + b"long " * 1000
         assert raw.received - before < 100
         client = EndpointClient(f"{url}/engine.io/", http)
-        for options in ({"compress": 15}, {"compress": 0}, {"compress": 10}):
-            websocket = await client.websocket(**options)
+        for window_bits in (15, 0, 10):
+            websocket = await client.websocket(compress=window_bits)
             await receive(websocket)
             for text in ("4short", "4" + "long " * 1000, "4" + os.urandom(2000).hex()):
                 await websocket.send_str(text)

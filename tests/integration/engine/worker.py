@@ -15,9 +15,10 @@ def main(port: int, directory: str) -> None:
     server = SocketIOServer(handover_directory=directory, ping_interval=25, ping_timeout=20, cors_allowed_origins="*")
     app: Sanic[Any, Any] = Sanic("worker", configure_logging=False)
 
-    @server.on("whoami")
     async def whoami(sid: str, data: Any) -> tuple[int, Any]:
         return os.getpid(), data
+
+    server.on("whoami", whoami)
 
     @app.get("/pid")
     async def pid(_: Request[Any, Any]) -> HTTPResponse:
