@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -16,6 +15,7 @@ import psycopg
 from redis.asyncio import Redis
 
 from bench import cores
+from hummdesk.core import temporary
 from hummdesk.core.config import Settings
 from hummdesk.dev import demo, postgres, redis
 from hummdesk.storage.migrations import migrate
@@ -99,7 +99,7 @@ class Testbed:
 @contextmanager
 def open_testbed() -> Iterator[Testbed]:
     """Start PostgreSQL and Redis on the cores of the load and create the accounts; remove everything at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="hummdesk-bench-"))
+    folder = temporary.make("bench")
     folder.chmod(0o711)  # the user of PostgreSQL must be able to enter it
     stack = AsyncExitStack()
     stack.callback(_remove, folder)

@@ -5,7 +5,6 @@ import fcntl
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,8 +13,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from hummdesk.core import temporary
+
 # The metrics directory of all processes under test: prometheus_client reads the variable once, when it is imported.
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = tempfile.mkdtemp(prefix="hummdesk-metrics-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = str(temporary.make("metrics"))
 
 from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
@@ -27,6 +28,11 @@ LEVELS = ("system", "integration", "unit")
 def pytest_xdist_auto_num_workers() -> int:
     """Return one test process more than processors: system tests wait more than they compute."""
     return min(4, (os.cpu_count() or 1) + 1)
+
+
+def pytest_unconfigure() -> None:
+    """Remove the metrics directory, also in the process that only distributes the tests."""
+    shutil.rmtree(METRICS, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,7 +84,7 @@ class Servers:
 
 def make_reachable_directory() -> Path:
     """A new directory that PostgreSQL's user can pass through; pytest's own are closed to it under root."""
-    path = Path(tempfile.mkdtemp(prefix="hummdesk-test-"))
+    path = temporary.make("test")
     path.chmod(0o711)
     return path
 
@@ -149,4 +155,3 @@ def environment() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("PG")]:
             patch.delenv(name)
         yield
-    shutil.rmtree(METRICS)

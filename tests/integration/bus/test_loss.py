@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from hummdesk.bus import stream_writer as emitters
 from hummdesk.bus.client import COMMAND_SECONDS, connect
 from hummdesk.bus.shards import shard_of
 from hummdesk.bus.stream_writer import StreamWriter
+from hummdesk.core import temporary
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
 from tests.integration.bus.conftest import Heard, Line
@@ -45,7 +45,7 @@ class OwnRedis:
 
 @pytest.fixture
 async def own_redis() -> AsyncIterator[OwnRedis]:
-    folder = Path(tempfile.mkdtemp(prefix="hummdesk-redis-"))
+    folder = temporary.make("redis")
     server = redis.prepare(folder)
     own = OwnRedis(folder, server, await redis.start(server, folder))
     yield own
