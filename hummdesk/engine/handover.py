@@ -48,24 +48,24 @@ class ConnectionHandover:
         """Accept connections for `app`. Must be called in the worker's own process."""
         self._app = app
         self.worker_id = secrets.token_hex(WORKER_ID_CHARACTERS // 2)
-        self._prepare_directory()
-        self._remove_stale_sockets()
         self._socket = arrivals = _datagram_socket()
-        arrivals.bind(str(self._directory / self.worker_id))
+        self._bind(arrivals)
+        remove_stale_sockets(self._directory)
         asyncio.get_running_loop().add_reader(arrivals, self._receive, arrivals)
+
+    def _bind(self, arrivals: socket.socket) -> None:
+        """Bind in the directory; another worker may remove it while it is empty."""
+        while True:
+            self._prepare_directory()
+            with suppress(FileNotFoundError):
+                arrivals.bind(str(self._directory / self.worker_id))
+                return
 
     def _prepare_directory(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = self._directory.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
             raise PermissionError(f"{self._directory} must be a directory of this user with mode 0700")
-
-    def _remove_stale_sockets(self) -> None:
-        """Remove the sockets of workers that were killed."""
-        for path in self._directory.iterdir():
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe, suppress(OSError):
-                if probe.connect_ex(str(path)) == errno.ECONNREFUSED:
-                    path.unlink()
 
     def close(self) -> None:
         """Stop accepting connections, and close idle ones that were handed over."""
@@ -151,6 +151,14 @@ def _datagram_socket() -> socket.socket:
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             datagrams.setsockopt(socket.SOL_SOCKET, option, MAX_DATAGRAM)
     return datagrams
+
+
+def remove_stale_sockets(directory: Path) -> None:
+    """Remove the sockets of workers that were killed."""
+    for path in directory.iterdir():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe, suppress(OSError):
+            if probe.connect_ex(str(path)) == errno.ECONNREFUSED:
+                path.unlink()
 
 
 async def _send_descriptor(sender: socket.socket, read: bytes, descriptor: int) -> None:

@@ -3,12 +3,14 @@
 import errno
 import os
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hummdesk.core.errors import CommandError
+from hummdesk.engine.handover import remove_stale_sockets
 
 
 def listen(host: str, port: int, *, backlog: int) -> socket.socket:
@@ -32,8 +34,21 @@ def reserved(host: str, port: int) -> Iterator[int]:
 
 
 def peers_directory(port: int) -> Path | None:
-    """Where one user's web processes on this port hand connections to each other; a port of 0 is not shared."""
-    return Path(tempfile.gettempdir()) / f"hummdesk-{os.geteuid()}-{port}" if port else None
+    """Return the directory in which web processes of this user and port hand over connections; None for port 0."""
+    if not port:
+        return None
+    for path in Path(tempfile.gettempdir()).glob(f"hummdesk-{os.geteuid()}-[0-9]*"):
+        remove_if_abandoned(path)
+    return Path(tempfile.gettempdir()) / f"hummdesk-{os.geteuid()}-{port}"
+
+
+def remove_if_abandoned(directory: Path) -> None:
+    """Remove a directory in which no web process has a socket; those of killed ones do not count."""
+    with suppress(OSError):
+        status = directory.lstat()
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+            remove_stale_sockets(directory)
+            directory.rmdir()
 
 
 def _bound(host: str, port: int, *options: int) -> socket.socket:

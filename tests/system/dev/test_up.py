@@ -7,7 +7,7 @@ import signal
 import sys
 import urllib.request
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,10 @@ import psutil
 import psycopg
 import pytest
 
+from hummdesk.core import temporary
 from hummdesk.core.config import Settings
 from hummdesk.dev.home import read_settings
+from hummdesk.dev.redis import free_port
 from tests.conftest import Servers
 
 REPOSITORY = Path(__file__).parents[3]
@@ -149,6 +151,72 @@ async def test_home_survives_kills_and_restarts(
         assert (desk.process.returncode, beside.process.returncode) == (0, 0)
         assert not list((home / "run").iterdir())
         assert not list(home.glob("postgres/.s.PGSQL*"))
+
+
+@pytest.fixture
+def temporary_folder() -> Iterator[Path]:
+    """A temporary folder for `up` alone, with a path short enough for unix sockets."""
+    with temporary.directory("tmp") as path:
+        path.chmod(0o711)
+        yield path
+
+
+async def test_up_leaves_nothing_in_the_temporary_folder(
+    home: Path, temporary_folder: Path, servers: Servers, fresh_database_url: str
+) -> None:
+    env = {"DATABASE_URL": fresh_database_url, "REDIS_URL": servers.redis_url, "TMPDIR": str(temporary_folder)}
+    async with running(home, "--port", "0", env=env) as desk:
+        assert list(temporary_folder.iterdir())
+        await desk.end(signal.SIGTERM)
+    assert not list(temporary_folder.iterdir())
+
+    async with running(home, "--port", "0", env=env) as desk:
+        await desk.end(signal.SIGKILL)
+    abandoned = set(temporary_folder.iterdir())
+    assert abandoned
+    async with running(home, "--port", "0", env=env) as desk:
+        assert abandoned.isdisjoint(temporary_folder.iterdir())
+        await desk.end(signal.SIGINT)
+    assert not list(temporary_folder.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [("serve", "--workers", "2"), ("serve",), ("relay",)], ids=" ".join)
+async def test_process_leaves_nothing_in_the_temporary_folder(
+    arguments: tuple[str, ...], settings: Settings, temporary_folder: Path
+) -> None:
+    """Stopped, it removes its directories; those of a killed one are removed by the next."""
+    port = free_port(0)
+    env = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"} | {
+        "DATABASE_URL": settings.postgres,
+        "REDIS_URL": settings.redis,
+        "JWT_SECRET": settings.jwt_secret,
+        "PYTHONPATH": str(REPOSITORY),
+        "TMPDIR": str(temporary_folder),
+        "METRICS_PORT" if arguments == ("relay",) else "PORT": str(port),
+    }
+    command = (sys.executable, "-m", "hummdesk", *arguments)
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        process = await asyncio.create_subprocess_exec(*command, env=env, cwd=temporary_folder.parent)
+        await until_metrics(port)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        async with asyncio.timeout(15):
+            await process.wait()
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        psutil.wait_procs(children, timeout=5)
+        left = list(temporary_folder.glob("hummdesk-*"))
+        assert bool(left) is (number == signal.SIGKILL), left
+
+
+async def until_metrics(port: int) -> None:
+    async with asyncio.timeout(START_SECONDS):
+        while True:
+            with suppress(OSError):
+                (await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}/metrics", timeout=5)).close()
+                return
+            await asyncio.sleep(0.05)
 
 
 async def test_up_that_cannot_start_is_refused_in_one_line(
