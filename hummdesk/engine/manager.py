@@ -1,7 +1,7 @@
 """The members of each room in plain dicts: a delivery or a disconnect reads only the rooms concerned.
 
 Depends on private members of python-socketio's AsyncManager, whose version is therefore pinned exactly. Called:
-`_generate_ack_id`. The attributes `rooms` and `callbacks` have another layout than there.
+`_generate_ack_id`. The attribute `rooms` has another layout.
 """
 
 from collections.abc import Collection, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Packets of strangers."""
+"""Decoding of packets from untrusted clients."""
 
 import pytest
 
@@ -7,19 +7,19 @@ from hummdesk.engine.packet import Json, MalformedPacket, UnparsedPayload, decod
 SMALL = 1000
 
 
-def test_an_event_is_read() -> None:
+def test_decode_event_returns_id_and_arguments() -> None:
     decoded = decode('27["x",{"a":1}]', max_bytes=SMALL)
     assert (decoded.id, decoded.data) == (7, ["x", {"a": 1}])
 
 
 @pytest.mark.parametrize("text", ["ä" * 600, "x" * 1100])
-def test_too_large_counts_bytes_and_keeps_the_id(text: str) -> None:
+def test_decode_event_over_the_limit_in_bytes_keeps_its_id(text: str) -> None:
     decoded = decode(f'27["x","{text}"]', max_bytes=SMALL)
     assert (decoded.id, decoded.data) == (7, ["x", UnparsedPayload.TOO_LARGE])
     assert decode('27["x","' + "ä" * 400 + '"]', max_bytes=SMALL).data[1] == "ä" * 400
 
 
-def test_too_deep_keeps_the_id() -> None:
+def test_decode_event_nested_too_deeply_keeps_its_id() -> None:
     decoded = decode('27["x",' + "[" * 10_000 + "]" * 10_000 + "]", max_bytes=10**6)
     assert (decoded.id, decoded.data) == (7, ["x", UnparsedPayload.TOO_DEEP])
 
@@ -45,10 +45,10 @@ def test_too_deep_keeps_the_id() -> None:
         "2" + "9" * 200 + '["x"]',
     ],
 )
-def test_malformed(packet: str) -> None:
+def test_decode_malformed_packet_raises_malformed_packet(packet: str) -> None:
     with pytest.raises(MalformedPacket):
         decode(packet, max_bytes=SMALL)
 
 
-def test_what_orjson_refuses_is_still_written() -> None:
+def test_dumps_encodes_values_that_orjson_refuses() -> None:
     assert Json.dumps({"a": "\ud800", "b": 2**70}) == '{"a":"\\ud800","b":1180591620717411303424}'
