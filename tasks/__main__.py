@@ -96,7 +96,7 @@ def _serve(queue: Queue, parent: int) -> None:
 def main() -> None:
     logs.configure(settings, process="worker")
     pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = CONSUMPTION_CHECKS
-    providers.load(settings)
+    providers.preload(settings)
     gc.freeze()
     Workers().run()
 

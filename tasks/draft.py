@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from hummdesk.ai import knowledge_base
-from hummdesk.ai.embedded.retrieval import questions
+from hummdesk.ai.embedded.retrieval import split_queries
 from hummdesk.ai.text import plain
 from hummdesk.core.models import RunKind
 from hummdesk.storage.runs import ClaimedRun
@@ -25,7 +25,7 @@ class DraftHandler(RunHandler):
 
         async def answer(run: ClaimedRun) -> RunResult:
             message, context = combined_question(run)
-            known = await knowledge_base.find(worker.database, run.account_id, questions(plain(message.content)))
+            known = await knowledge_base.find(worker.database, run.account_id, split_queries(plain(message.content)))
             answered = await worker.providers.ask(run, lambda provider: provider.draft(message, context, known))
             draft = answered.value
             payload = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from hummdesk.ai import providers
+from hummdesk.ai.external.model import ExternalModel
 from hummdesk.ai.protocol import Provider, ProviderError, ProviderRefused
 from hummdesk.core import metrics
 from hummdesk.core.config import Settings
@@ -43,8 +44,8 @@ class ProviderSelector:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
-        self._embedded = providers.provider("embedded")
-        self._external: dict[str, providers.Outside] = {}
+        self._embedded = providers.local_provider("embedded")
+        self._external: dict[str, ExternalModel] = {}
         self._labels = metrics.AccountLabels(settings.metrics_accounts)
 
     def name_for(self, run: ClaimedRun) -> str:
@@ -84,8 +85,8 @@ class ProviderSelector:
         seconds = request_seconds(run, self._settings)
         if name not in self._external:
             # In a thread: importing a client takes longer than the watchdog allows.
-            self._external[name] = await asyncio.to_thread(providers.Outside, name, self._settings)
-        return self._external[name].provider(note=record, seconds=seconds)
+            self._external[name] = await asyncio.to_thread(ExternalModel, name, self._settings)
+        return self._external[name].provider(record=record, timeout_seconds=seconds)
 
     async def _record(self, run: ClaimedRun, calls: Sequence[ModelCall], *, fallback: bool) -> None:
         """Record the costs in the metrics and in the database, or in the log if PostgreSQL is unavailable."""

@@ -1,1 +1,1 @@
-"""Fits the embedded AI to its examples: `make fit`. Not part of what runs in production."""
+"""Fitting and evaluation of the embedded AI provider: `make fit`, `make eval`. Not part of the installed package."""

@@ -1,9 +1,9 @@
-"""What an agent's reply teaches: what became of the draft, and whether it can serve as an answer to other customers.
+"""Extraction of reusable answers from agents' replies, and detection of how a draft was used.
 
-What a reply has around its answer (salutation, signature, our own phrases) is taken off. An answer that is left with a
-name, a link, an address or a number of the customer's is about this customer alone and is not kept: with gaps in it, it
-would still speak of somebody else's matter. In the question, which is found and never sent, such things become gaps.
-A third person whom nobody introduces cannot be told from other words.
+Salutation, signature and the phrases of `reply.compose` are removed from a reply. A reply that still contains personal
+data of its customer (a name, link, address or number) is discarded: even with gaps it would be about that customer. In
+the question, which is searched but never sent, personal data becomes gaps. The name of a third person whom nobody
+introduces cannot be recognized.
 """
 
 import html
@@ -15,71 +15,72 @@ from itertools import pairwise
 from typing import Literal
 
 from hummdesk.ai.lexicon import STOPWORDS
-from hummdesk.ai.redaction import PLACEHOLDER, Vault, exposes
+from hummdesk.ai.redaction import PLACEHOLDER, Redactor, contains_personal_data
 from hummdesk.ai.reply import PHRASES
 from hummdesk.ai.text import stem, words
 
 DraftUse = Literal["as_it_was", "edited", "ignored"]
 
-EDITED_FROM = 0.3
-"""Part of the neighbouring words, of the shorter one, that draft and reply share if the one was made of the other."""
-LONGEST_QUESTION, LONGEST_ANSWER = 600, 2_000
-"""Characters. A longer question is cut, a longer answer is not kept."""
-LONGEST_LOOKED_AT = 2_400
-"""Characters of a question in which gaps are made, which takes time; they may make it shorter."""
-FEWEST_WORDS = 3
-LONG_NUMBER, LONG_CODE = 5, 3
-"""Digits from which a number is one of somebody's, and of a code that has letters as well."""
+EDITED_THRESHOLD = 0.3
+"""Least share of word pairs, of the shorter text, that a reply has in common with the draft it was edited from."""
+MAX_QUESTION, MAX_ANSWER = 600, 2_000
+"""Characters. A longer question is cut, a longer answer is discarded."""
+MAX_REDACTED = 2_400
+"""Characters of a question that are redacted, which takes time; redaction may make them fewer."""
+MIN_WORDS = 3
+MIN_NUMBER_DIGITS, MIN_CODE_DIGITS = 5, 3
+"""Digits from which a number, or a code with letters, counts as personal."""
 GAP = "…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """Public, by an agent, and what led to it; html or text."""
+class AgentReply:
+    """A public reply by an agent and its context; texts are HTML or plain."""
 
     content: str
     agent_name: str
     customer_names: tuple[str, ...]
-    """As the customer is called anywhere, e-mail address included."""
-    told: tuple[str, ...]
-    """What the customer has written before it, the newest first."""
-    asked: int
-    """How many of these nobody had answered."""
+    """All names of the customer, including the e-mail address."""
+    customer_messages: tuple[str, ...]
+    """All messages of the customer before the reply, the newest first."""
+    unanswered: int
+    """How many of these were unanswered, counted from the newest."""
     draft: str | None
-    """That the agent had before them."""
+    """The draft that the agent saw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
+class ExtractedAnswer:
     draft_use: DraftUse | None
-    """None: there was no draft."""
+    """None if there was no draft."""
     question: str | None = None
-    """None, like the answer: not for others."""
+    """None, like the answer, if the reply cannot be reused."""
     answer: str | None = None
 
 
-def learn(reply: Reply) -> Lesson:
-    use = None if reply.draft is None else _use(reply.draft, reply.content)
-    told = [_readable(text) for text in reply.told]
-    names = _names(reply, told)
-    question = _question(told[: reply.asked], names)
-    answer = _answer(_readable(reply.content), names, told)
+def extract(reply: AgentReply) -> ExtractedAnswer:
+    """Return how the draft was used, and question and answer if other customers may receive the answer."""
+    use = None if reply.draft is None else _draft_use(reply.draft, reply.content)
+    messages = [_readable(text) for text in reply.customer_messages]
+    names = _names(reply, messages)
+    question = _question(messages[: reply.unanswered], names)
+    answer = _answer(_readable(reply.content), names, messages)
     if question is None or answer is None:
-        return Lesson(draft_use=use)
-    return Lesson(draft_use=use, question=question, answer=answer)
+        return ExtractedAnswer(draft_use=use)
+    return ExtractedAnswer(draft_use=use, question=question, answer=answer)
 
 
-def _use(draft: str, content: str) -> DraftUse:
+def _draft_use(draft: str, content: str) -> DraftUse:
     offered, sent = _readable(draft), _readable(content)
     if words(offered) == words(sent):
         return "as_it_was"
-    pairs, kept = _pairs(words(_core(offered))), _pairs(words(_core(sent)))
-    fewest = max(1, min(pairs.total(), kept.total()))
-    return "edited" if (pairs & kept).total() >= EDITED_FROM * fewest else "ignored"
+    offered_pairs, sent_pairs = _word_pairs(_core(offered)), _word_pairs(_core(sent))
+    fewest = max(1, min(offered_pairs.total(), sent_pairs.total()))
+    return "edited" if (offered_pairs & sent_pairs).total() >= EDITED_THRESHOLD * fewest else "ignored"
 
 
-def _pairs(found: list[str]) -> Counter[tuple[str, str]]:
-    return Counter(pairwise(found))
+def _word_pairs(text: str) -> Counter[tuple[str, str]]:
+    return Counter(pairwise(words(text)))
 
 
 _BREAK = re.compile(r"<br\s*/?>|</(?:p|div|li|h[1-6]|blockquote)>", re.IGNORECASE)
@@ -88,7 +89,7 @@ _BLANKS = re.compile(r"[^\S\n]+")
 
 
 def _readable(content: str) -> str:
-    """As `text.plain`, but with its line breaks."""
+    """Return the visible text as `text.plain` does, but with its line breaks."""
     text = html.unescape(_TAG.sub(" ", _BREAK.sub("\n", content.encode(errors="replace").decode())))
     return "\n".join(_BLANKS.sub(" ", line).strip() for line in text.strip().splitlines())
 
@@ -98,76 +99,79 @@ def _phrases(kind: str) -> str:
 
 
 _CAPITALIZED = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*"
-_CALLED = rf"({_CAPITALIZED}(?: {_CAPITALIZED}){{0,2}})"
-_INTRODUCED = re.compile(rf"\b{_phrases('introductions')}[ ,:]{{1,2}}{_CALLED}")
-_SIGNED = re.compile(rf"(?:\b{_phrases('signatures')}[,.!]?\s+|\n){_CALLED}[.!]?\s*$")
+_NAME = rf"({_CAPITALIZED}(?: {_CAPITALIZED}){{0,2}})"
+_INTRODUCTION = re.compile(rf"\b{_phrases('introductions')}[ ,:]{{1,2}}{_NAME}")
+_SIGNED_NAME = re.compile(rf"(?:\b{_phrases('signatures')}[,.!]?\s+|\n){_NAME}[.!]?\s*$")
 _SALUTATION = re.compile(rf"{_phrases('salutations')}(?: [^\s,.:!?，！：。]+){{0,4}} ?(?:[,.:!，！：。]+|\n|$)\s*")
 _SIGNATURE = re.compile(
     rf"(?:^|\n|(?<=[.!?] )){_phrases('signatures')}[^.?\n]{{0,40}}(?:\n+[^.?\n]{{1,60}}){{0,3}}[.!]?$"
 )
-_OWN = frozenset(
-    " ".join(words(said)) for spoken in PHRASES.values() if "closing" in spoken for said in spoken.values()
+_COMPOSED = frozenset(
+    " ".join(words(phrase)) for phrases in PHRASES.values() if "closing" in phrases for phrase in phrases.values()
 )
-"""What reply.compose puts around an answer."""
+"""Phrases that `reply.compose` adds to an answer."""
 
 
-def _names(reply: Reply, told: Iterable[str]) -> frozenset[str]:
-    """Words by which the two are called, and whoever the customer has introduced."""
-    called = [reply.agent_name, *(name.partition("@")[0] for name in reply.customer_names)]
-    for text in told:
-        called += _INTRODUCED.findall(text) + _SIGNED.findall(text)
-    return frozenset(word for name in called for word in words(re.sub(r"[\d._+-]+", " ", name)) if len(word) > 1)
+def _names(reply: AgentReply, messages: Iterable[str]) -> frozenset[str]:
+    """Return the words of all names: of the agent, the customer, and people whom the customer introduced."""
+    names = [reply.agent_name, *(name.partition("@")[0] for name in reply.customer_names)]
+    for text in messages:
+        names += _INTRODUCTION.findall(text) + _SIGNED_NAME.findall(text)
+    return frozenset(word for name in names for word in words(re.sub(r"[\d._+-]+", " ", name)) if len(word) > 1)
 
 
-def _question(asked: list[str], names: frozenset[str]) -> str | None:
-    text = "\n\n".join(_SALUTATION.sub("", said, count=1) for said in reversed(asked))[:LONGEST_LOOKED_AT]
-    text = PLACEHOLDER.sub(GAP, Vault().hide(text))
+def _question(messages: list[str], names: frozenset[str]) -> str | None:
+    text = "\n\n".join(_SALUTATION.sub("", message, count=1) for message in reversed(messages))[:MAX_REDACTED]
+    text = PLACEHOLDER.sub(GAP, Redactor().redact(text))
     text = _WORD.sub(lambda found: GAP if _is_personal(found[0], names) else found[0], text).strip()
-    said = words(text)
-    if len(said) < FEWEST_WORDS or all(stem(word) in STOPWORDS for word in said):
+    found = words(text)
+    if len(found) < MIN_WORDS or all(stem(word) in STOPWORDS for word in found):
         return None
-    return text[:LONGEST_QUESTION]
+    return text[:MAX_QUESTION]
 
 
-def _answer(text: str, names: frozenset[str], told: list[str]) -> str | None:
-    """What of a reply is for everybody; None if that is nothing, or has something of the customer."""
-    core = _core(text)
-    called, comma, said = core.partition(",")
-    lines = (said if comma and names.issuperset(words(called)) else core).strip().split("\n")
-    while lines and names.issuperset(words(lines[-1])):
-        lines.pop()
-    answer = "\n".join(lines).strip()
-    if not len(words(answer)) >= FEWEST_WORDS or len(answer) > LONGEST_ANSWER:
+def _answer(text: str, names: frozenset[str], messages: list[str]) -> str | None:
+    """Return the reusable part of a reply; None if it is too short, too long or contains personal data."""
+    answer = _without_names(_core(text), names)
+    if len(words(answer)) < MIN_WORDS or len(answer) > MAX_ANSWER:
         return None
-    given = {word for said in told for word in _TOKEN.findall(said)} | {
-        pair for said in told for pair in _pairs_of(said)
-    }
-    shared = any(token in given for token in [*_TOKEN.findall(answer), *_pairs_of(answer)])
-    personal = shared or exposes(answer) or any(_is_personal(word, names) for word in _WORD.findall(answer))
-    return None if personal else answer[0].upper() + answer[1:]
+    if contains_personal_data(answer) or any(_is_personal(word, names) for word in _WORD.findall(answer)):
+        return None
+    if not set(_identifiers("\n".join(messages))).isdisjoint(_identifiers(answer)):
+        return None
+    return answer[0].upper() + answer[1:]
 
 
 def _core(text: str) -> str:
-    """Without salutation, signature and our own phrases."""
+    """Remove salutation, signature and the phrases of `reply.compose`."""
     inner = _SIGNATURE.sub("", _SALUTATION.sub("", text, count=1).strip()).strip()
-    return "\n".join(line for line in inner.split("\n") if not line or " ".join(words(line)) not in _OWN).strip()
+    return "\n".join(line for line in inner.split("\n") if not line or " ".join(words(line)) not in _COMPOSED).strip()
+
+
+def _without_names(text: str, names: frozenset[str]) -> str:
+    """Remove a leading "Name," and trailing lines that are only names."""
+    first, comma, rest = text.partition(",")
+    lines = (rest if comma and names.issuperset(words(first)) else text).strip().split("\n")
+    while lines and names.issuperset(words(lines[-1])):
+        lines.pop()
+    return "\n".join(lines).strip()
 
 
 _WORD = re.compile(r"[\w@&+*/.'’-]*\w")
-_TOKEN = re.compile(r"\w*\d\w*")
-_PROPER = re.compile(rf"(?=(?<![\w'’-])({_CAPITALIZED} {_CAPITALIZED}))")
+_WORD_WITH_DIGIT = re.compile(r"\w*\d\w*")
+_CAPITALIZED_PAIR = re.compile(rf"(?=(?<![\w'’-])({_CAPITALIZED} {_CAPITALIZED}))")
 
 
-def _pairs_of(text: str) -> list[str]:
-    """Neighbouring words that are both capitalized: names of people and streets."""
-    return _PROPER.findall(text)
+def _identifiers(text: str) -> list[str]:
+    """Return words with digits and pairs of capitalized words, such as names of people and streets."""
+    return _WORD_WITH_DIGIT.findall(text) + _CAPITALIZED_PAIR.findall(text)
 
 
 def _is_personal(word: str, names: frozenset[str]) -> bool:
-    """A name, or a number or a code that is likely to be somebody's own."""
+    """Return whether the word is a name, or a number or code that probably belongs to one customer."""
     digits = sum(map(str.isdigit, word))
     return (
-        digits >= LONG_NUMBER
-        or (digits >= LONG_CODE and any(map(str.isalpha, word)))
+        digits >= MIN_NUMBER_DIGITS
+        or (digits >= MIN_CODE_DIGITS and any(map(str.isalpha, word)))
         or not names.isdisjoint(words(word))
     )

@@ -1,10 +1,14 @@
-"""What an account knows, as drafts are made from it: learned, found by meaning, indexed anew when it has changed."""
+"""An account's knowledge in the database: search by meaning, indexing of changes, extraction of past answers.
+
+The only module that connects the AI with storage.
+"""
 
 import asyncio
 from itertools import takewhile
 from uuid import UUID
 
 from hummdesk.ai import answer_extraction
+from hummdesk.ai.answer_extraction import AgentReply
 from hummdesk.ai.embedded.embedding import MODEL, embed
 from hummdesk.ai.protocol import Article, CannedReply, Knowledge, PastAnswer
 from hummdesk.core import metrics
@@ -12,22 +16,24 @@ from hummdesk.storage import knowledge, past_answers
 from hummdesk.storage.database import Database
 from hummdesk.storage.past_answers import Learned, Reply
 
-GIVEN = 12
-"""Articles and canned replies that a draft is made from, at the most: the nearest."""
-GIVEN_ANSWERS = 5
-"""Past answers beside them."""
-REMEMBERED = 2_000
-"""Past answers of an account that can be found, the newest: each costs a search 5 µs."""
+MAX_SOURCES = 12
+"""Articles and canned replies that `find` returns: the nearest."""
+MAX_PAST_ANSWERS = 5
+"""Past answers that `find` returns in addition."""
+SEARCHED_PAST_ANSWERS = 2_000
+"""Newest past answers of an account that are searched: each costs a search 5 µs."""
 
 BATCH = 20
-"""Of each kind of source that are indexed, and replies that are learned from, in one transaction: about 0.2 s."""
+"""Sources of each kind that are indexed, and replies that are read, in one transaction: about 0.2 s."""
 
 
-async def find(database: Database, account_id: UUID, asked: list[str]) -> Knowledge:
-    """What the account knows that is nearest to any of the texts."""
-    vectors = await asyncio.to_thread(embed, asked)
+async def find(database: Database, account_id: UUID, queries: list[str]) -> Knowledge:
+    """Return the account's sources that are nearest to any of the queries."""
+    vectors = await asyncio.to_thread(embed, queries)
     async with database.account(account_id) as tx:
-        found = await knowledge.nearest(tx, vectors.tolist(), model=MODEL, limit=GIVEN, past_answers=GIVEN_ANSWERS)
+        found = await knowledge.nearest(
+            tx, vectors.tolist(), model=MODEL, limit=MAX_SOURCES, past_answers=MAX_PAST_ANSWERS
+        )
     return Knowledge(
         articles=tuple(
             Article(id=str(one.id), title=one.title, body=one.body, questions=one.questions)
@@ -46,12 +52,12 @@ async def find(database: Database, account_id: UUID, asked: list[str]) -> Knowle
 
 
 async def learn(database: Database, account_id: UUID) -> bool:
-    """Learn from a batch of what agents have answered; whether more may be left. `index` then makes it be found."""
+    """Extract past answers from a batch of agents' replies, for `index`; return whether more may be left."""
     async with database.account(account_id) as tx:
         await knowledge.alone(tx)
         learned = [_learned(reply) for reply in await past_answers.unlearned(tx, limit=BATCH)]
         if learned:
-            await past_answers.keep(tx, learned, newest=REMEMBERED)
+            await past_answers.keep(tx, learned, newest=SEARCHED_PAST_ANSWERS)
     for one in learned:
         if one.draft_use:
             metrics.AI_DRAFT_USES.labels(use=one.draft_use).inc()
@@ -59,9 +65,9 @@ async def learn(database: Database, account_id: UUID) -> bool:
 
 
 async def index(database: Database, account_id: UUID) -> bool:
-    """Index a batch of what is new, has changed, or was indexed by another model; whether more may be left.
+    """Index a batch of sources that are new, changed or indexed by another model; return whether more may be left.
 
-    The rows are locked meanwhile, so that no change is missed; who comes meanwhile for the same account waits.
+    The transaction locks the rows, so that no change is missed; a concurrent call for the same account waits.
     """
     async with database.account(account_id) as tx:
         await knowledge.alone(tx)
@@ -69,31 +75,30 @@ async def index(database: Database, account_id: UUID) -> bool:
         if outdated:
             texts = [text for source in outdated for text in source.texts]
             vectors = iter((await asyncio.to_thread(embed, texts)).tolist())
-            own = [[next(vectors) for _ in source.texts] for source in outdated]
-            await knowledge.replace_passages(tx, outdated, own, model=MODEL)
+            by_source = [[next(vectors) for _ in source.texts] for source in outdated]
+            await knowledge.replace_passages(tx, outdated, by_source, model=MODEL)
     return len(outdated) >= BATCH
 
 
 def _learned(reply: Reply) -> Learned:
-    """A draft counts if it answered what nobody had answered before this reply."""
-    turns = reply.before
-    asked = list(takewhile(lambda turn: turn.sender == "customer", turns))
-    told = [turn for turn in turns if turn.sender == "customer"]
-    drafted = reply.draft_seq is not None and any(turn.seq == reply.draft_seq for turn in asked)
-    lesson = answer_extraction.learn(
-        answer_extraction.Reply(
+    """A draft counts as used only if it answered messages that were still unanswered before this reply."""
+    unanswered = list(takewhile(lambda turn: turn.sender == "customer", reply.before))
+    messages = [turn for turn in reply.before if turn.sender == "customer"]
+    had_draft = reply.draft_seq is not None and any(turn.seq == reply.draft_seq for turn in unanswered)
+    extracted = answer_extraction.extract(
+        AgentReply(
             content=reply.content,
             agent_name=reply.agent_name,
-            customer_names=(reply.customer_name, reply.customer_email, *{turn.name for turn in told}),
-            told=tuple(turn.content for turn in told),
-            asked=len(asked),
-            draft=reply.draft if drafted else None,
+            customer_names=(reply.customer_name, reply.customer_email, *{turn.name for turn in messages}),
+            customer_messages=tuple(turn.content for turn in messages),
+            unanswered=len(unanswered),
+            draft=reply.draft if had_draft else None,
         )
     )
     return Learned(
         message_id=reply.message_id,
-        draft_run_id=reply.draft_run_id if drafted else None,
-        draft_use=lesson.draft_use,
-        question=lesson.question,
-        answer=lesson.answer,
+        draft_run_id=reply.draft_run_id if had_draft else None,
+        draft_use=extracted.draft_use,
+        question=extracted.question,
+        answer=extracted.answer,
     )

@@ -1,4 +1,4 @@
-"""What every AI provider takes and gives."""
+"""The protocol of AI providers: what a provider receives and what it returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,27 +21,29 @@ Tone = Literal["formal", "friendly", "empathetic", "professional"]
 
 
 class ProviderError(Exception):
-    """The provider gave no usable answer; another try may. Its text is for the log, never for a client.
+    """A transient failure: the provider gave no usable answer. The text is for the log, never for a client.
 
-    `code` names the failure in the books, `retry_after` is how many seconds the provider asks to be left alone.
+    `code` names the failure in the records of model calls; `retry_after` is the delay in seconds that the provider
+    asks for.
     """
 
-    def __init__(self, words: str, *, code: str = "unusable", retry_after: float | None = None) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, *, code: str = "unusable", retry_after: float | None = None) -> None:
+        super().__init__(message)
         self.code = code
         self.retry_after = retry_after
 
 
 class ProviderRefused(ProviderError):
-    """The provider will answer this message the same way each time: not retried."""
+    """A permanent failure: a retry with the same message would fail in the same way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingMessage:
-    """What a customer wrote: untrusted, of any length."""
+    """Text by a customer: untrusted, of any length."""
 
     content: str
-    """To classify: one message. To answer: all since the last reply, the oldest first, with blank lines between."""
+    """For a classification one message; for a draft all messages since the last reply, the oldest first, separated by
+    blank lines."""
     customer_name: str | None = None
 
 
@@ -55,7 +57,7 @@ class Team:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A public message of the conversation: untrusted where a customer wrote it, cut where it is long."""
+    """A public message of the conversation, cut if it is long; untrusted if a customer wrote it."""
 
     sender: Literal["customer", "agent", "system"]
     content: str
@@ -63,30 +65,30 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What an agent of the account has made of the classification of an earlier message."""
+    """An agent's correction of the classification of an earlier message of the account."""
 
     content: str
-    """Of that message, cut where it is long."""
+    """Of the earlier message, cut if it is long."""
     similarity: float
-    """To the message in question: the cosine of their embeddings, 1 for the same words."""
+    """Cosine of the embeddings of both messages: 1 for the same words."""
     category: Category | None = None
-    """None, like `priority`: was left as it was found."""
+    """None, here and for `priority`: not corrected."""
     priority: Priority | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What is known about the conversation and its account."""
+    """Facts about the conversation and its account."""
 
     teams: tuple[Team, ...] = ()
     online: frozenset[UUID] = frozenset()
-    """The agents that are there to answer now."""
+    """Ids of the agents that are online."""
     skills: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
-    """Of agents that have some, by name: categories and languages."""
+    """Skills of each agent that has some: categories and languages."""
     history: tuple[Turn, ...] = ()
-    """What was said before the message in question, the oldest first: the last few public messages, none of its own."""
+    """The last public messages before the incoming one, the oldest first."""
     corrections: tuple[Correction, ...] = ()
-    """Those nearest to the message in question, the nearest first; only to classify."""
+    """Corrections of similar messages, the most similar first; only for a classification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,19 +107,19 @@ class CannedReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastAnswer:
-    """An answer by an agent of the account to another customer, free of personal data (`answer_extraction`)."""
+    """An agent's answer to another customer of the account, free of that customer's data (see `answer_extraction`)."""
 
     id: str
     """Of the message."""
     question: str
     answer: str
     instead_of_draft: bool = False
-    """There was a draft, and the agent has changed it or put it aside."""
+    """A draft existed, and the agent edited or ignored it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
-    """All that a draft may be made of: one account's own."""
+    """The sources from which a draft may be made: one account's own."""
 
     articles: tuple[Article, ...] = ()
     canned_replies: tuple[CannedReply, ...] = ()
@@ -133,13 +135,13 @@ class Citation:
 
     kind: SourceKind
     title: str
-    """Of a past answer the question."""
+    """Of a past answer, the question."""
     id: str | None = None
     """None for a canned reply."""
 
     def wire(self) -> dict[str, str]:
-        named = {"kind": self.kind, "title": self.title}
-        return named if self.id is None else named | {"id": self.id}
+        fields = {"kind": self.kind, "title": self.title}
+        return fields if self.id is None else fields | {"id": self.id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ class Classification:
     """0 to 10."""
     sentiment: Sentiment
     language: str
-    """ISO 639, `und` when it cannot be told."""
+    """ISO 639 code, or `und` if the language is unknown."""
     tags: tuple[str, ...]
     confidence: float
     """0 to 1, of the category."""
@@ -158,7 +160,7 @@ class Classification:
     suggested_agent: UUID | None = None
 
     def wire(self) -> dict[str, Any]:
-        """`classification` of the event `ai_classification`."""
+        """`classification` in the payload of the event `ai_classification`."""
         suggested = {"suggestedTeam": self.suggested_team, "suggestedAgent": self.suggested_agent}
         return {
             "category": self.category,
@@ -172,7 +174,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A reply for an agent to send or change; without `content` the provider abstains, and `reasoning` says why."""
+    """A reply for an agent to send or edit. Without `content` the provider abstains, and `reasoning` says why."""
 
     content: str | None
     confidence: float
@@ -184,7 +186,7 @@ class Draft:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Ids of the articles and past answers among them."""
+        """Ids of the cited articles and past answers."""
         return tuple(one.id for one in self.citations if one.id is not None)
 
     @property
@@ -192,7 +194,7 @@ class Draft:
         return "abstained" if self.content is None else "done"
 
     def wire(self) -> dict[str, Any]:
-        """`draft` of the event `ai_draft`."""
+        """`draft` in the payload of the event `ai_draft`."""
         return {"content": self.content, "tone": self.tone, "suggestedActions": list(self.suggested_actions)}
 
 
@@ -200,7 +202,7 @@ class Provider(Protocol):
     name: str
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
-        """Raises ProviderError."""
+        """Raise ProviderError on failure."""
 
     async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
-        """Raises ProviderError."""
+        """Raise ProviderError on failure."""

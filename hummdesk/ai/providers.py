@@ -1,69 +1,56 @@
-"""The AI providers behind one protocol, and which there are."""
+"""Choice and construction of AI providers; models and SDKs are imported only when they are needed."""
 
-import importlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
-from hummdesk.ai.embedded.provider import EmbeddedProvider
-from hummdesk.ai.external import pricing
-from hummdesk.ai.external.client import Model
-from hummdesk.ai.external.provider import OutsideProvider
-from hummdesk.ai.external.request_templates import Tasks
 from hummdesk.ai.protocol import Provider
 from hummdesk.core.config import Settings
-
-PROVIDERS: dict[str, Callable[[], Provider]] = {"embedded": EmbeddedProvider}
-"""Those of the house, which are always there."""
+from hummdesk.core.extras import explain_missing
 
 
-def provider(name: str) -> Provider:
-    """Make a provider of the house; making one may take a tenth of a second (its data is read)."""
-    return PROVIDERS[name]()
+def _embedded() -> Provider:
+    with explain_missing():
+        from hummdesk.ai.embedded.provider import EmbeddedProvider
+
+    return EmbeddedProvider()
 
 
-def load(settings: Settings) -> None:
-    """Read now what the first answers would, which takes seconds: processes that are forked afterwards share it."""
-    provider("embedded")
-    for name in settings.providers[1:]:
-        importlib.import_module(f"hummdesk.ai.external.{name}")
+LOCAL: dict[str, Callable[[], Provider]] = {"embedded": _embedded}
+"""The providers that run in this process."""
+
+
+def local_provider(name: str) -> Provider:
+    """Make a local provider. Reads its models on first use, which takes about a second.
+
+    Raises CommandError if its packages are not installed.
+    """
+    return LOCAL[name]()
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Provider]:
-    """The provider that AI_PROVIDER names."""
-    if settings.ai_provider in PROVIDERS:
-        yield provider(settings.ai_provider)
+async def open_provider(settings: Settings) -> AsyncIterator[Provider]:
+    """Open the provider that AI_PROVIDER names. Raises CommandError if its packages are not installed."""
+    if settings.ai_provider in LOCAL:
+        yield local_provider(settings.ai_provider)
         return
-    outside = Outside(settings.ai_provider, settings)
+    with explain_missing():
+        from hummdesk.ai.external.model import ExternalModel
+
+    model = ExternalModel(settings.ai_provider, settings)
     try:
-        yield outside.provider()
+        yield model.provider()
     finally:
-        await outside.close()
+        await model.close()
 
 
-class Outside:
-    """A model outside with what is asked of it; one for a process, and a provider of it for each run."""
+def preload(settings: Settings) -> None:
+    """Import and read all models and SDKs that the settings allow, so that processes forked afterwards share them.
 
-    def __init__(self, name: str, settings: Settings) -> None:
-        self._model = _model(name, settings)
-        self._tasks = Tasks.of(name, settings)
-        self._prices = pricing.prices(settings.ai_prices)
+    Raises CommandError if a package is not installed.
+    """
+    local_provider("embedded")
+    with explain_missing():
+        from hummdesk.ai.external import model
 
-    def provider(self, **bounds: Any) -> OutsideProvider:
-        """With `note` and `seconds` of OutsideProvider."""
-        return OutsideProvider(self._model, self._tasks, self._prices, **bounds)
-
-    async def close(self) -> None:
-        await self._model.close()
-
-
-def _model(name: str, settings: Settings) -> Model:
-    """The clients are imported when they are needed: a desk without them does without their 60 MB."""
-    if name == "anthropic":
-        from hummdesk.ai.external.anthropic import AnthropicModel
-
-        return AnthropicModel(settings)
-    from hummdesk.ai.external.openai import OpenAIModel
-
-    return OpenAIModel(settings)
+    for name in settings.providers[1:]:
+        model.import_sdk(name)

@@ -1,7 +1,7 @@
-"""What does not leave the house: replaced by placeholders before, restored after.
+"""Redaction: replace personal data by placeholders before a text leaves this deployment, restore it in the answer.
 
-Links, e-mail addresses, IBANs (by checksum), card numbers (by Luhn's) and every other run of seven digits or more,
-which takes phone numbers of any country with it. Too much is hidden rather than too little: it is restored.
+Redacted are links, e-mail addresses, IBANs (by checksum), card numbers (by Luhn checksum) and every other run of at
+least seven digits, which includes phone numbers of any country. When in doubt, redact: the text is restored anyway.
 """
 
 import re
@@ -16,7 +16,7 @@ from stdnum import iban, luhn
 Kind = Literal["LINK", "EMAIL", "IBAN", "CARD", "NUMBER", "TEXT", "NAME"]
 
 PLACEHOLDER = re.compile(r"\[\s*(LINK|EMAIL|IBAN|CARD|NUMBER|TEXT|NAME)_[0-9]+\s*\]", re.IGNORECASE)
-"""Also as a model may bend one, and as a customer may write one."""
+"""Matches also the variants that a model or a customer may write: lower case, extra spaces."""
 
 CARD_DIGITS = range(13, 20)
 TLDS = """
@@ -24,7 +24,7 @@ academy agency app art bank blog club cloud cyou dev email expert help icu info 
 news online page press sbs services shop site solutions store support team tech today top vip website wiki win work
 world xyz zip mov click
 """
-"""Beside those of two letters and the eldest: where a name without https:// is taken for a link."""
+"""Top-level domains, beside country codes and the oldest ones, that make a name without https:// a link."""
 
 _LINKS = LinkifyIt(options={"fuzzy_ip": True}).tlds(TLDS.split(), keep_old=True)
 _SCHEME = re.compile(
@@ -37,24 +37,24 @@ _DIGITS = re.compile(r"(?<!\d)\+?\(?\d(?:[\s\u00a0./()\u2010-\u2015-]{0,3}\d){6,
 _DATE = re.compile(r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4})(?:\s+\d{1,2})?")
 
 
-class Vault:
-    """The placeholders of one request, and what they stand for. No other request's are known to it."""
+class Redactor:
+    """The placeholders of one request and their values. Use a new one per request: values must not cross requests."""
 
     def __init__(self) -> None:
         self._placeholders: dict[str, str] = {}
         self._values: dict[str, str] = {}
         self._numbers: Counter[Kind] = Counter()
 
-    def hide(self, text: str) -> str:
-        """The text with placeholders, the same one for the same value."""
-        text = PLACEHOLDER.sub(lambda found: self.keep("TEXT", found[0]), text)
-        text = self._hide_found(text, "LINK", _links)
-        text = _EMAIL.sub(lambda found: self.keep("EMAIL", found[0]), text)
-        text = self._hide_found(text, "IBAN", _ibans)
+    def redact(self, text: str) -> str:
+        """Return the text with placeholders; equal values get the same one."""
+        text = PLACEHOLDER.sub(lambda found: self.placeholder("TEXT", found[0]), text)
+        text = self._redact_spans(text, "LINK", _links)
+        text = _EMAIL.sub(lambda found: self.placeholder("EMAIL", found[0]), text)
+        text = self._redact_spans(text, "IBAN", _ibans)
         return _DIGITS.sub(self._number, text)
 
-    def keep(self, kind: Kind, value: str) -> str:
-        """The placeholder for a value."""
+    def placeholder(self, kind: Kind, value: str) -> str:
+        """Return the placeholder of a value, a new one if it has none."""
         placeholder = self._placeholders.get(value)
         if placeholder is None:
             self._numbers[kind] += 1
@@ -64,10 +64,10 @@ class Vault:
         return placeholder
 
     def restore(self, text: str, allowed: Collection[str]) -> str:
-        """The text as people read it. Raises KeyError for a placeholder that is not `allowed`, or was never given."""
+        """Replace placeholders by their values. Raises KeyError for one that is unknown or not in `allowed`."""
 
         def value(found: re.Match[str]) -> str:
-            placeholder = _straight(found[0])
+            placeholder = _canonical(found[0])
             if placeholder not in allowed:
                 raise KeyError(placeholder)
             return self._values[placeholder]
@@ -79,35 +79,35 @@ class Vault:
             return found[0]
         digits = "".join(str(unicodedata.decimal(sign)) for sign in found[0] if sign.isdecimal())
         is_card = any(luhn.is_valid(digits[:length]) for length in CARD_DIGITS if length <= len(digits))
-        return self.keep("CARD" if is_card else "NUMBER", found[0])
+        return self.placeholder("CARD" if is_card else "NUMBER", found[0])
 
-    def _hide_found(self, text: str, kind: Kind, find: Callable[[str], list[tuple[int, int]]]) -> str:
+    def _redact_spans(self, text: str, kind: Kind, find: Callable[[str], list[tuple[int, int]]]) -> str:
         parts, at = [], 0
         for start, end in find(text):
-            parts += [text[at:start], self.keep(kind, text[start:end])]
+            parts += [text[at:start], self.placeholder(kind, text[start:end])]
             at = end
         return "".join([*parts, text[at:]])
 
 
 def placeholders(text: str) -> set[str]:
-    return {_straight(found[0]) for found in PLACEHOLDER.finditer(text)}
+    return {_canonical(found[0]) for found in PLACEHOLDER.finditer(text)}
 
 
-def exposes(text: str) -> bool:
-    """Whether it has anything that would have been hidden."""
+def contains_personal_data(text: str) -> bool:
+    """Return whether the text contains anything that would be redacted."""
     plain = unicodedata.normalize("NFKC", PLACEHOLDER.sub(" ", text))
-    return Vault().hide(plain) != plain
+    return Redactor().redact(plain) != plain
 
 
-def _straight(placeholder: str) -> str:
+def _canonical(placeholder: str) -> str:
     return re.sub(r"\s", "", placeholder).upper()
 
 
 def _links(text: str) -> list[tuple[int, int]]:
-    """Where links are, in order: what a client may make clickable."""
+    """Return the spans of everything that a client may make clickable, in order."""
     spans = [(found.start(), found.end()) for found in _SCHEME.finditer(text)]
     spans += [(found.index, found.last_index) for found in _LINKS.match(text) or [] if found.schema != "mailto:"]
-    return _apart(spans)
+    return _merged(spans)
 
 
 def _ibans(text: str) -> list[tuple[int, int]]:
@@ -121,12 +121,12 @@ def _ibans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """In order and without overlaps: those that overlap become one."""
-    apart: list[tuple[int, int]] = []
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sort the spans and merge those that overlap."""
+    merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
-        if apart and start < apart[-1][1]:
-            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
-            apart.append((start, end))
-    return apart
+            merged.append((start, end))
+    return merged

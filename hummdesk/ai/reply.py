@@ -1,4 +1,4 @@
-"""Words around an answer: greeting, tone, closing, in the language of the customer."""
+"""Composition of a draft: greeting, tone, excerpt of the source, closing, suggested actions."""
 
 import json
 import re
@@ -11,8 +11,9 @@ from hummdesk.ai.text import SENTENCE_END, stems
 
 PHRASES: dict[str, Any] = json.loads(Path(__file__).with_name("phrases.json").read_text(encoding="utf-8"))
 ENGLISH = "en"
-LONGEST_ANSWER = 700
-"""Characters of an article that a reply quotes; a longer one gives its sentences nearest to the question."""
+MAX_EXCERPT = 700
+"""Characters of a source that a draft quotes."""
+MAX_NAMES = 4
 
 _SLOT = re.compile(r"\{\{? ?([A-Za-z][\w. -]{0,39}?) ?\}?\}")
 _NAME = re.compile(r"[^\W\d_][^\W\d_'’.-]{0,39}")
@@ -27,15 +28,15 @@ def tone(text: str, classification: Classification) -> Tone:
 
 
 def compose(answer: str, *, customer_name: str | None, tone: Tone, language: str) -> str:
-    """`language` other than those of phrases.json: English."""
+    """Return the whole reply; a language that is not in phrases.json falls back to English."""
     phrases = PHRASES.get(language, PHRASES[ENGLISH])
     return "\n\n".join([_greeting(phrases, customer_name or "", tone), phrases[tone], answer, phrases["closing"]])
 
 
 def fill(answer: str, *, customer_name: str | None) -> str:
-    """With what is known in its slots (`{customer_name}`, `{{order number}}`), and a visible gap for what is not."""
-    names = _NAME.findall(customer_name or "")[:4]
-    known = {"customer name": " ".join(names), "name": " ".join(names), "first name": "".join(names[:1])}
+    """Fill slots such as `{customer_name}` or `{{order number}}`; an unknown value becomes a gap: `[order number]`."""
+    found = names(customer_name or "")
+    known = {"customer name": " ".join(found), "name": " ".join(found), "first name": "".join(found[:1])}
 
     def value(slot: re.Match[str]) -> str:
         name = re.sub(r"[._ -]+", " ", slot[1]).lower().removeprefix("contact ").removeprefix("customer ")
@@ -45,25 +46,27 @@ def fill(answer: str, *, customer_name: str | None) -> str:
 
 
 def excerpt(body: str, question: str) -> str:
-    """The body, or in their order the sentences that share most with the question, up to LONGEST_ANSWER characters."""
-    if len(body) <= LONGEST_ANSWER:
+    """Return the body, or if it is long the sentences that share most words with the question, in their order."""
+    if len(body) <= MAX_EXCERPT:
         return body
-    asked = set(stems(question)) - STOPWORDS
+    wanted = set(stems(question)) - STOPWORDS
     sentences = SENTENCE_END.split(body)
-    room = LONGEST_ANSWER
+    free = MAX_EXCERPT
     chosen: list[int] = []
-    for number in sorted(range(len(sentences)), key=lambda at: (-len(asked & set(stems(sentences[at]))), at)):
-        room -= len(sentences[number]) + 1
-        if room >= 0 or not chosen:
+    for number in sorted(
+        range(len(sentences)), key=lambda number: (-len(wanted & set(stems(sentences[number]))), number)
+    ):
+        free -= len(sentences[number]) + 1
+        if free >= 0 or not chosen:
             chosen.append(number)
-    return " ".join(sentences[number] for number in sorted(chosen))[:LONGEST_ANSWER]
+    return " ".join(sentences[number] for number in sorted(chosen))[:MAX_EXCERPT]
 
 
-def actions(classification: Classification, answered_from: Citation) -> tuple[str, ...]:
-    """What the agent may want to do besides answering."""
+def actions(classification: Classification, source: Citation) -> tuple[str, ...]:
+    """Return what the agent may want to do besides sending the draft."""
     table = PHRASES["actions"]
     first = (table["urgent"],) if classification.priority == "urgent" else ()
-    check = () if answered_from.kind == "article" else (table[answered_from.kind].format(title=answered_from.title),)
+    check = () if source.kind == "article" else (table[source.kind].format(title=source.title),)
     return (*first, *check, *actions_for(classification.category))
 
 
@@ -72,14 +75,14 @@ def actions_for(category: Category) -> tuple[str, ...]:
 
 
 def names(customer_name: str) -> list[str]:
-    """What of it looks like names, at most four: a customer may have any text for a name."""
-    return _NAME.findall(customer_name)[:4]
+    """Return the words that look like names, at most MAX_NAMES: a customer can enter any text as a name."""
+    return _NAME.findall(customer_name)[:MAX_NAMES]
 
 
 def _greeting(phrases: dict[str, str], customer_name: str, tone: Tone) -> str:
-    called = names(customer_name)
-    if not called:
+    found = names(customer_name)
+    if not found:
         return phrases["greeting_nameless"]
     if tone == "formal":
-        return phrases["greeting_formal"].format(name=" ".join(called))
-    return phrases["greeting"].format(name=called[0])
+        return phrases["greeting_formal"].format(name=" ".join(found))
+    return phrases["greeting"].format(name=found[0])

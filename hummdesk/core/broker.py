@@ -3,9 +3,6 @@
 import math
 from typing import Any, Literal, get_args
 
-from kombu import Exchange
-from kombu import Queue as BrokerQueue
-
 from hummdesk.core.config import Settings
 from hummdesk.core.models import RunKind
 
@@ -37,8 +34,6 @@ QUEUE_KEYS: dict[Queue, str] = {queue: KEY_PREFIX + name for queue, name in QUEU
 BATCH_SIZES: dict[RunKind, int] = {"classification": 50, "draft": 5}
 """Maximum number of runs in one Celery task: they are claimed and stored together."""
 
-EXCHANGE = Exchange("ai", type="direct")
-
 SOCKET_SECONDS = 5.0
 LEASE_MARGIN_SECONDS = 2.0
 
@@ -54,6 +49,10 @@ def lease_seconds(settings: Settings) -> float:
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
+    from kombu import Exchange  # here, because the web process imports this module and has no kombu
+    from kombu import Queue as BrokerQueue
+
+    exchange = Exchange("ai", type="direct")
     return {
         "broker_url": settings.redis,
         "broker_transport_options": {
@@ -67,7 +66,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         },
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # no limit; the default is 100
-        "task_queues": [BrokerQueue(name, EXCHANGE, routing_key=name) for name in QUEUES.values()],
+        "task_queues": [BrokerQueue(name, exchange, routing_key=name) for name in QUEUES.values()],
         "task_routes": {name: {"queue": QUEUES[kind]} for kind, name in TASKS.items()}
         | {BULK_TASKS: {"queue": QUEUES["bulk"]}},
         "task_serializer": "json",

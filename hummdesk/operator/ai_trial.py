@@ -1,77 +1,65 @@
-"""Try a provider on lines of text: one in, one JSON object out; a line that cannot be used gives its error."""
+"""Trial of an AI provider: for each line of text, one JSON object on one line."""
 
 import asyncio
 import io
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
 
 from hummdesk.ai.protocol import Article, Context, IncomingMessage, Knowledge, Provider, ProviderError
-from hummdesk.ai.providers import opened
+from hummdesk.ai.providers import open_provider
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 
-Answer = Callable[[IncomingMessage], Coroutine[Any, Any, dict[str, Any]]]
+Answer = Callable[[Provider, IncomingMessage], Awaitable[dict[str, Any]]]
 
 
 def classify(source: TextIO, target: TextIO, settings: Settings) -> None:
-    """Write a classification, with its confidence, for each line of `source`."""
+    """Write the classification of each line of `source`, with its confidence."""
 
-    def answering(provider: Provider) -> Answer:
-        async def answer(message: IncomingMessage) -> dict[str, Any]:
-            found = await provider.classify(message, Context())
-            return found.wire() | {"confidence": found.confidence}
+    async def answer(provider: Provider, message: IncomingMessage) -> dict[str, Any]:
+        classification = await provider.classify(message, Context())
+        return classification.wire() | {"confidence": classification.confidence}
 
-        return answer
-
-    asyncio.run(_with_provider(source, target, settings, answering))
+    asyncio.run(_answer_lines(source, target, settings, answer))
 
 
 def draft(source: TextIO, target: TextIO, settings: Settings, knowledge: Path) -> None:
-    """Write a draft for each line of `source`, made of the articles in the file `knowledge`, one JSON object a line."""
+    """Write a draft for each line of `source`, from the articles in the file `knowledge` (see `articles`)."""
     known = Knowledge(articles=tuple(articles(knowledge)))
 
-    def answering(provider: Provider) -> Answer:
-        async def answer(message: IncomingMessage) -> dict[str, Any]:
-            made = await provider.draft(message, Context(), known)
-            return {
-                "outcome": made.outcome,
-                "content": made.content,
-                "confidence": made.confidence,
-                "sources": list(made.sources),
-                "reasoning": made.reasoning,
-            }
+    async def answer(provider: Provider, message: IncomingMessage) -> dict[str, Any]:
+        draft = await provider.draft(message, Context(), known)
+        return {
+            "outcome": draft.outcome,
+            "content": draft.content,
+            "confidence": draft.confidence,
+            "sources": list(draft.sources),
+            "reasoning": draft.reasoning,
+        }
 
-        return answer
-
-    asyncio.run(_with_provider(source, target, settings, answering))
+    asyncio.run(_answer_lines(source, target, settings, answer))
 
 
-async def _with_provider(
-    source: TextIO, target: TextIO, settings: Settings, answering: Callable[[Provider], Answer]
-) -> None:
-    async with opened(settings) as provider:
-        await _each_line(source, target, answering(provider))
-
-
-async def _each_line(source: TextIO, target: TextIO, answer: Answer) -> None:
+async def _answer_lines(source: TextIO, target: TextIO, settings: Settings, answer: Answer) -> None:
     if isinstance(source, io.TextIOWrapper):
-        source.reconfigure(
-            encoding="utf-8", errors="surrogateescape"
-        )  # bytes that are no UTF-8 are an error of their line
-    for line in source:
-        target.write(orjson.dumps(await _answer_line(line.rstrip("\r\n"), answer)).decode() + "\n")
-        target.flush()
+        # A line that is not UTF-8 then gives an error for that line, not for the whole input.
+        source.reconfigure(encoding="utf-8", errors="surrogateescape")
+    async with open_provider(settings) as provider:
+        for line in source:
+            answered = await _answer_line(line.rstrip("\r\n"), provider, answer)
+            target.write(orjson.dumps(answered).decode() + "\n")
+            target.flush()
 
 
-async def _answer_line(line: str, answer: Answer) -> dict[str, Any]:
+async def _answer_line(line: str, provider: Provider, answer: Answer) -> dict[str, Any]:
     if not line.strip():
         return {"error": "The line is empty"}
     try:
         line.encode()
-        return await answer(IncomingMessage(content=line))
+        return await answer(provider, IncomingMessage(content=line))
     except UnicodeEncodeError:
         return {"error": "The line is not UTF-8"}
     except ProviderError as error:
@@ -79,7 +67,7 @@ async def _answer_line(line: str, answer: Answer) -> dict[str, Any]:
 
 
 def articles(path: Path) -> list[Article]:
-    """Those of a file, a JSON object a line. Raises Fault if it cannot be read, or a line is no article."""
+    """Read the articles of a file with one JSON object per line. Raises CommandError if it cannot be read."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -96,6 +84,6 @@ def _article(path: Path, number: int, line: bytes) -> Article:
             raise TypeError
     except (ValueError, TypeError, KeyError, AttributeError):
         raise CommandError(
-            f'{path}, line {number}: not {{"id", "title", "body", "questions": [...]}}, all text'
+            f'{path}, line {number}: not {{"id", "title", "body", "questions": [...]}} with text values'
         ) from None
     return Article(id=fields["id"], title=fields["title"], body=fields["body"], questions=tuple(questions))

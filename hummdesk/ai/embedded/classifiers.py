@@ -1,4 +1,4 @@
-"""What the fitted heads say of an encoded text: the probabilities of its topic, sentiment and priority."""
+"""Fitted classifiers: probabilities of topic, scope, priority and sentiment of an encoded text."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from hummdesk.ai.embedded.embedding import unit
+from hummdesk.ai.embedded.embedding import normalize
 from hummdesk.ai.embedded.encoder import Vectors
 from hummdesk.ai.embedded.weights import load_weights
 from hummdesk.ai.protocol import Category, Priority, Sentiment
 
+# The order of each tuple is the order of the columns in the fitted weights.
 CATEGORIES: tuple[Category, ...] = (
     "account_access",
     "billing",
@@ -24,92 +25,96 @@ CATEGORIES: tuple[Category, ...] = (
     "general",
 )
 TOPICS = (*CATEGORIES, "out")
-"""The categories, and what is no matter for a help desk."""
+"""The categories, and `out` for messages that are out of scope for a help desk."""
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
 PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "urgent")
 
 NEIGHBOURS = 10
-SHARPNESS = 10.0
-"""How much more a neighbour counts the nearer it is: e times for a tenth of likeness."""
-DOUBT = 0.02
-"""What the neighbours leave to a topic that none of them has."""
+NEIGHBOUR_SHARPNESS = 10.0
+"""Weight of a neighbour is exp(sharpness * similarity): e times more for each 0.1 of similarity."""
+NEIGHBOUR_SMOOTHING = 0.02
+"""Added to the share of each topic among the neighbours, so that no topic has probability 0."""
 
 SCOPE_LEVELS = 127
-"""How finely `scope_examples` are stored."""
+"""Quantization of `scope_examples`: 1.0 is stored as 127."""
 SCOPE_SHARPNESS = 3.0
-"""The same as SHARPNESS, among the examples of what a help desk is asked and of what it is not."""
+"""As NEIGHBOUR_SHARPNESS, in the kernel of the scope classifier."""
 
 
-def topic(vectors: Vectors) -> Vectors:
-    """A row of probabilities for each vector of `embed`, in the order of TOPICS."""
-    known = load_weights()
-    logits = blend(vectors, known["topic"], known["neighbours"], known["neighbour_labels"])
-    return softmax(logits / known["topic_temperature"])
+def topic_probabilities(embeddings: Vectors) -> Vectors:
+    """Return one row per embedding, in the order of TOPICS."""
+    weights = load_weights()
+    logits = topic_logits(embeddings, weights["topic"], weights["neighbours"], weights["neighbour_labels"])
+    return softmax(logits / weights["topic_temperature"])
 
 
-def scope(encoded: Vectors) -> Vectors:
-    """The probability of each text that it is a matter for a help desk."""
-    known = load_weights()
-    seen = scope_seen(encoded, known["mean"], known["scope_directions"])
-    examples = known["scope_examples"].astype(np.float32) / SCOPE_LEVELS
-    steepness, constant = known["scope_odds"]
-    found: Vectors = 1 / (1 + np.exp(-steepness * (scope_kernel(seen, examples) @ known["scope_weights"]) - constant))
-    return found
+def scope_probability(encoded: Vectors) -> Vectors:
+    """Return for each encoded text the probability that it is in scope for a help desk."""
+    weights = load_weights()
+    features = scope_features(encoded, weights["mean"], weights["scope_directions"])
+    examples = weights["scope_examples"].astype(np.float32) / SCOPE_LEVELS
+    slope, intercept = weights["scope_odds"]
+    scores = scope_kernel(features, examples) @ weights["scope_weights"]
+    probabilities: Vectors = 1 / (1 + np.exp(-slope * scores - intercept))
+    return probabilities
 
 
-def scope_seen(encoded: Vectors, mean: Vectors, directions: Vectors) -> Vectors:
-    return unit(feeling(encoded, mean) @ directions)
+def scope_features(encoded: Vectors, mean: Vectors, directions: Vectors) -> Vectors:
+    """Project the centred vectors on the main directions of the scope examples."""
+    return normalize(centre(encoded, mean) @ directions)
 
 
-def scope_kernel(vectors: Vectors, others: Vectors) -> Vectors:
-    found: Vectors = np.exp(SCOPE_SHARPNESS * (vectors @ others.T - 1))
-    return found
+def scope_kernel(rows: Vectors, columns: Vectors) -> Vectors:
+    """Return the kernel matrix of two sets of unit vectors."""
+    kernel: Vectors = np.exp(SCOPE_SHARPNESS * (rows @ columns.T - 1))
+    return kernel
 
 
-def priority(vectors: Vectors) -> Vectors:
-    """In the order of PRIORITIES."""
-    return softmax(_linear(vectors, load_weights()["urgency"]))
+def priority_probabilities(embeddings: Vectors) -> Vectors:
+    """Return one row per embedding, in the order of PRIORITIES."""
+    return softmax(_linear(embeddings, load_weights()["urgency"]))
 
 
-def sentiment(encoded: Vectors, texts: Sequence[str], english: Sequence[bool]) -> Vectors:
-    """In the order of SENTIMENTS, of texts as `encode` has read them."""
-    felt = feeling(encoded, load_weights()["mean"])
-    found = softmax(_linear(felt, load_weights()["sentiment"]))
+def sentiment_probabilities(encoded: Vectors, texts: Sequence[str], english: Sequence[bool]) -> Vectors:
+    """Return one row per text, in the order of SENTIMENTS; English texts are also scored by VADER's lexicon."""
+    centred = centre(encoded, load_weights()["mean"])
+    probabilities = softmax(_linear(centred, load_weights()["sentiment"]))
     if rows := [row for row, is_english in enumerate(english) if is_english]:
-        valued = np.hstack([felt[rows], valences([texts[row] for row in rows])])
-        found[rows] = softmax(_linear(valued, load_weights()["sentiment_english"]))
-    return found
+        features = np.hstack([centred[rows], vader_scores([texts[row] for row in rows])])
+        probabilities[rows] = softmax(_linear(features, load_weights()["sentiment_english"]))
+    return probabilities
 
 
-def feeling(encoded: Vectors, mean: Vectors) -> Vectors:
-    """Not projected: how a thing is said is what the projection leaves out."""
-    return unit(encoded - mean)
+def centre(encoded: Vectors, mean: Vectors) -> Vectors:
+    """Subtract the mean and normalize. Unlike an embedding, the result still contains tone and phrasing."""
+    return normalize(encoded - mean)
 
 
-def valences(texts: Sequence[str]) -> Vectors:
-    """What VADER's lexicon says of English texts: how negative, how positive, both in one."""
+def vader_scores(texts: Sequence[str]) -> Vectors:
+    """Return VADER's negative, positive and compound score of each English text."""
     scores = [_vader().polarity_scores(text) for text in texts]
     return np.array([[one["neg"], one["pos"], one["compound"]] for one in scores], dtype=np.float32)
 
 
-def blend(vectors: Vectors, weights: Vectors, neighbours: Vectors, labels: NDArray[Any]) -> Vectors:
-    """Logits of the topic: of the regression and of the nearest examples, multiplied."""
-    likeness = vectors @ neighbours.T
-    nearest = np.argpartition(likeness, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
-    votes = np.exp(np.take_along_axis(likeness, nearest, axis=1) * SHARPNESS)
+def topic_logits(embeddings: Vectors, weights: Vectors, neighbours: Vectors, labels: NDArray[Any]) -> Vectors:
+    """Multiply the probabilities of the regression with the topic shares among the nearest examples."""
+    similarity = embeddings @ neighbours.T
+    nearest = np.argpartition(similarity, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
+    votes = np.exp(np.take_along_axis(similarity, nearest, axis=1) * NEIGHBOUR_SHARPNESS)
     shares = (votes[..., None] * (labels[nearest][..., None] == np.arange(len(TOPICS)))).sum(axis=1)
     shares /= shares.sum(axis=1, keepdims=True)
-    blended: Vectors = np.log(softmax(_linear(vectors, weights)) + 1e-9) + np.log(shares + DOUBT)
-    return blended
+    logits: Vectors = np.log(softmax(_linear(embeddings, weights)) + 1e-9) + np.log(shares + NEIGHBOUR_SMOOTHING)
+    return logits
 
 
 def softmax(logits: Vectors) -> Vectors:
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Vectors = odds / odds.sum(axis=1, keepdims=True)
-    return shares
+    probabilities: Vectors = odds / odds.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def _linear(vectors: Vectors, weights: Vectors) -> Vectors:
+    """The last row of `weights` is the intercept."""
     logits: Vectors = vectors @ weights[:-1] + weights[-1]
     return logits
 

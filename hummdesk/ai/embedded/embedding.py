@@ -1,7 +1,7 @@
-"""Texts as vectors: what means the same is near, in whichever language it is said and however it is put.
+"""Text embeddings: texts with the same meaning are near each other, in any language and any phrasing.
 
-The encoder's vectors, less what they have in common, turned so that it matters less how a wish is phrased ("how do I
-…", "please help me to …") than what is wished for, and what asks for the same article is near (see fitting.py).
+An embedding is the encoder's vector minus the mean, projected so that phrasing ("how do I …", "please help me to …")
+matters less than content, and so that questions about the same article are close (see `training/fitting.py`).
 """
 
 from collections.abc import Sequence
@@ -12,25 +12,25 @@ from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.embedded.weights import load_weights
 
 MODEL = "use-multilingual-3/3"
-"""Changes with all that changes a vector: those of another MODEL are not comparable."""
+"""Version of the embeddings. Change it with anything that changes a vector: stored vectors are then recomputed."""
 
 DIMENSIONS = 256
 
 
 def embed(texts: Sequence[str]) -> Vectors:
-    """A row of length 1 for each text, also for an empty one. Inner product is likeness: 1 the same, about 0 unrelated.
+    """Return one row of length 1 per text, also for an empty text. The inner product of two rows is their similarity.
 
-    Takes 2 to 4 ms for one short text, 1 ms each for many; never more than about 30 ms a text.
+    Takes 2 to 4 ms for one short text, 1 ms per text in a batch, at most about 30 ms per text.
     """
     return project(encode(texts))
 
 
 def project(encoded: Vectors) -> Vectors:
-    """The vectors of texts that `encode` has read."""
-    return unit((encoded - load_weights()["mean"]) @ load_weights()["projection"])
+    """Return the embeddings of texts that `encode` has already encoded."""
+    return normalize((encoded - load_weights()["mean"]) @ load_weights()["projection"])
 
 
-def unit(vectors: Vectors) -> Vectors:
-    """Each row at length 1."""
+def normalize(vectors: Vectors) -> Vectors:
+    """Scale each row to length 1."""
     lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(lengths, 1e-9)

@@ -1,16 +1,17 @@
-"""Which pages answer a message: by what it means, and a little by the words it shares with them.
+"""Retrieval: which of an account's sources answers a message, and how probably.
 
-A page is looked up by its passages: its title, its title with its body, each question that it answers. Likeness is seen
-in four ways: in meaning, in meaning with how it is put, in topic, and in words by the cosine of rare words' weights. Of
-each page the five nearest passages count, the first most. The twelve pages that come out first are then told apart by a
-ridge regression on their passages. The same function serves where the passages come from memory and where
-they are the nearest ones of a database. A message is looked up sentence by sentence as well as whole, since people say
-more than they ask.
+A source is found by its passages: its title, its title with its body, and each question that it answers. Similarity to
+a passage has four parts: meaning, meaning with phrasing, topic, and words (the cosine of inverse document frequencies).
+The score of a source is a weighted sum over its five most similar passages. The twelve best sources are then ranked
+again by a kernel ridge regression on their passages. A message is searched as a whole and sentence by sentence, because
+people write more than their question.
 
-How sure it is that a page answers is another matter: as sure as that a help desk is asked at all and, if it is, that
-what is as like a page as this is answered by it.
+The same index serves passages from memory and the nearest passages of a database.
 
-The weights were chosen on training/examples/questions.txt, each company with what the others' questions had fitted.
+The probability that a source answers is a separate matter: the probability that the message is in scope for a help
+desk, times the probability that a source of this similarity answers a message in scope.
+
+The constants were tuned on training/examples/questions.txt, each company with weights fitted to the other companies.
 """
 
 import math
@@ -21,147 +22,149 @@ from dataclasses import dataclass
 import numpy as np
 
 from hummdesk.ai.embedded import classifiers
-from hummdesk.ai.embedded.embedding import project, unit
+from hummdesk.ai.embedded.embedding import normalize, project
 from hummdesk.ai.embedded.encoder import Vectors
 from hummdesk.ai.embedded.weights import load_weights
 from hummdesk.ai.lexicon import STOPWORDS
 from hummdesk.ai.text import SENTENCE_END, stems
 
-AS_PUT, TOPIC, WORDS = 0.5, 0.1, 0.2
-"""What likeness with how it is put, in topic and in words adds to likeness in meaning."""
-NEAREST = (0.3, 0.25, 0.2, 0.15, 0.1)
-"""What the nearest, second and so on passage of a page count."""
-MISSING = 0.65
-"""How like one that the page has not is taken to be, beside the last that it has: as sure of a past answer as of an
-article, which has more chances to be near.
+PHRASING_WEIGHT, TOPIC_WEIGHT, WORD_WEIGHT = 0.5, 0.1, 0.2
+"""Weights of similarity in phrasing, topic and words, beside similarity in meaning with weight 1."""
+PASSAGE_WEIGHTS = (0.3, 0.25, 0.2, 0.15, 0.1)
+"""Weight of a source's most similar passage, of the second, and so on."""
+MISSING_PASSAGE = 0.65
+"""Similarity assumed for each missing passage, relative to the least similar one that the source has. Past answers have
+one passage; without this they would score lower than articles, which have several.
 """
-CANDIDATES = 12
-"""Pages that are told apart from each other."""
-SHARPNESS, RIDGE = 2.0, 0.3
-"""Of the regression: how near passages have to be to matter to each other, and how little it may twist and turn."""
+RERANKED_SOURCES = 12
+RERANK_SHARPNESS, RERANK_RIDGE = 2.0, 0.3
+"""Sharpness of the regression's kernel, and its penalty."""
 
-FEWEST = 24
-"""Texts that a collection counts for at the least: in a handful every word would look common."""
-COMMON_WORD = 0.15
-"""What a word like `how` or `the` weighs beside one that says something."""
+MIN_COLLECTION = 24
+"""Least size assumed for a collection of texts: in a handful, every word would look common."""
+STOPWORD_WEIGHT = 0.15
 
-LIKELY, SPREAD = 0.56, 0.14
-"""The likeness at which a page is as likely to answer as not, and how steeply that changes: by logistic regression, of
-three questions to a help desk one being such that no page answers it.
+EVEN_SIMILARITY, SIMILARITY_SCALE = 0.56, 0.14
+"""Similarity at which a source answers with probability 0.5, and the scale of the logistic function. Fitted by logistic
+regression, assuming that no source answers one of three messages to a help desk.
 """
 
-SENTENCES = 4
-"""Looked up of one message at the most besides the whole, the first ones with three words or more."""
+MAX_SENTENCES = 4
+"""Sentences of a message that are searched beside the whole: the first ones of three words or more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    page: str
-    """Key of the page that it belongs to."""
+    source: str
+    """Key of the source to which it belongs."""
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    page: str
-    likeness: float
-    """About 0 for unrelated, 1 and more for the same words."""
+    source: str
+    similarity: float
+    """About 0 if unrelated, 1 or more for the same words."""
 
 
-def questions(text: str) -> list[str]:
-    """What to look up of a message: all of it, and its first sentences if it has several."""
-    parts = [part for part in SENTENCE_END.split(text) if len(stems(part)) > 2]
-    return [text, *parts[:SENTENCES]] if len(parts) > 1 else [text]
+def split_queries(text: str) -> list[str]:
+    """Return the texts to search for: the whole message, and its first sentences if it has several."""
+    sentences = [sentence for sentence in SENTENCE_END.split(text) if len(stems(sentence)) > 2]
+    return [text, *sentences[:MAX_SENTENCES]] if len(sentences) > 1 else [text]
 
 
-def confidence(match: Match, in_scope: float) -> float:
-    """That a page answers; `in_scope` is the probability that a help desk is asked at all."""
-    return in_scope / (1 + math.exp((LIKELY - match.likeness) / SPREAD))
+def answer_probability(match: Match, in_scope: float) -> float:
+    """Return the probability that the source answers; `in_scope` is that of the message being in scope."""
+    return in_scope / (1 + math.exp((EVEN_SIMILARITY - match.similarity) / SIMILARITY_SCALE))
 
 
-class Shelf:
-    """Passages that can be searched; `encoded` are theirs as `encode` has read them, in their order."""
+class PassageIndex:
+    """A searchable collection of passages."""
 
     def __init__(self, passages: Sequence[Passage], encoded: Vectors) -> None:
-        self._seen = _seen(encoded)
-        self._words = _Words(passage.text for passage in passages)
+        """`encoded` has one row of `encode` per passage."""
+        self._features = _features(encoded)
+        self._words = _WordIndex(passage.text for passage in passages)
         self._texts = [passage.text for passage in passages]
-        pages: dict[str, list[int]] = {}
+        sources: dict[str, list[int]] = {}
         for number, passage in enumerate(passages):
-            pages.setdefault(passage.page, []).append(number)
-        self._pages = {page: np.array(numbers) for page, numbers in pages.items()}
+            sources.setdefault(passage.source, []).append(number)
+        self._sources = {source: np.array(numbers) for source, numbers in sources.items()}
 
-    def search(self, texts: Sequence[str], encoded: Vectors) -> list[Match]:
-        """The pages by the best score for any of the texts, the likeliest to answer first; `encoded` are the texts."""
-        if not self._pages:
+    def search(self, queries: Sequence[str], encoded: Vectors) -> list[Match]:
+        """Return all sources, the best first, each with its best score for any query; `encoded` are the queries."""
+        if not self._sources:
             return []
-        seen = _seen(encoded)
-        words = np.array([self._words.likeness(text) for text in texts])
-        likeness = seen @ self._seen.T + WORDS * words
-        nearest = {page: max(_weigh(row[own]) for row in likeness) for page, own in self._pages.items()}
-        return [Match(page, nearest[page]) for page in self._order(nearest, likeness)]
+        words = np.array([self._words.similarity(query) for query in queries])
+        similarity = _features(encoded) @ self._features.T + WORD_WEIGHT * words
+        scores = {source: max(_score(row[own]) for row in similarity) for source, own in self._sources.items()}
+        return [Match(source, scores[source]) for source in self._ranked(scores, similarity)]
 
-    def _order(self, nearest: dict[str, float], likeness: Vectors) -> list[str]:
-        order = sorted(nearest, key=lambda page: -nearest[page])
-        told_apart = self._tell_apart(order[:CANDIDATES], likeness)
-        first = sorted(told_apart, key=lambda page: -(nearest[page] + told_apart[page]))
-        return first + order[CANDIDATES:]
+    def _ranked(self, scores: dict[str, float], similarity: Vectors) -> list[str]:
+        order = sorted(scores, key=lambda source: -scores[source])
+        reranking = self._reranking_scores(order[:RERANKED_SOURCES], similarity)
+        first = sorted(reranking, key=lambda source: -(scores[source] + reranking[source]))
+        return first + order[RERANKED_SOURCES:]
 
-    def _tell_apart(self, pages: Sequence[str], likeness: Vectors) -> dict[str, float]:
-        own = np.concatenate([self._pages[page] for page in pages])
-        whose = np.repeat(np.arange(len(pages)), [len(self._pages[page]) for page in pages])
-        belongs = (whose[:, None] == np.arange(len(pages))).astype(float)
-        words = np.array([self._words.likeness(self._texts[number])[own] for number in own])
-        among = _kernel(self._seen[own] @ self._seen[own].T + WORDS * (words + words.T) / 2)
-        weights = np.linalg.solve(among + RIDGE * np.eye(len(own)), belongs - belongs.mean(axis=0))
-        return dict(zip(pages, (_kernel(likeness[:, own]) @ weights).max(axis=0).tolist(), strict=True))
-
-
-def _seen(encoded: Vectors) -> Vectors:
-    """Rows whose inner product is likeness in all ways but words."""
-    meant = project(encoded)
-    topic = unit(classifiers.topic(meant))
-    as_put = classifiers.feeling(encoded, load_weights()["mean"])
-    return np.hstack([meant, math.sqrt(TOPIC) * topic, math.sqrt(AS_PUT) * as_put])
+    def _reranking_scores(self, sources: Sequence[str], similarity: Vectors) -> dict[str, float]:
+        passages = np.concatenate([self._sources[source] for source in sources])
+        owners = np.repeat(np.arange(len(sources)), [len(self._sources[source]) for source in sources])
+        targets = (owners[:, None] == np.arange(len(sources))).astype(float)
+        words = np.array([self._words.similarity(self._texts[number])[passages] for number in passages])
+        features = self._features[passages]
+        kernel = _kernel(features @ features.T + WORD_WEIGHT * (words + words.T) / 2)
+        weights = np.linalg.solve(kernel + RERANK_RIDGE * np.eye(len(passages)), targets - targets.mean(axis=0))
+        scores = (_kernel(similarity[:, passages]) @ weights).max(axis=0)
+        return dict(zip(sources, scores.tolist(), strict=True))
 
 
-def _kernel(likeness: Vectors) -> Vectors:
-    found: Vectors = np.exp(SHARPNESS * (likeness - (1 + AS_PUT + TOPIC + WORDS)))
-    return found
+def _features(encoded: Vectors) -> Vectors:
+    """Return rows whose inner product is the similarity in meaning, phrasing and topic."""
+    meaning = project(encoded)
+    topic = normalize(classifiers.topic_probabilities(meaning))
+    phrasing = classifiers.centre(encoded, load_weights()["mean"])
+    return np.hstack([meaning, math.sqrt(TOPIC_WEIGHT) * topic, math.sqrt(PHRASING_WEIGHT) * phrasing])
 
 
-def _weigh(likenesses: Vectors) -> float:
-    nearest = np.sort(likenesses)[::-1][: len(NEAREST)]
-    missing = np.full(len(NEAREST) - len(nearest), MISSING * nearest[-1])
-    return float(np.concatenate([nearest, missing]) @ np.array(NEAREST))
+def _kernel(similarity: Vectors) -> Vectors:
+    most = 1 + PHRASING_WEIGHT + TOPIC_WEIGHT + WORD_WEIGHT
+    kernel: Vectors = np.exp(RERANK_SHARPNESS * (similarity - most))
+    return kernel
 
 
-class _Words:
-    """The words of texts, weighed by how few of the texts have them."""
+def _score(similarities: Vectors) -> float:
+    """Return the score of a source from the similarities of its passages."""
+    nearest = np.sort(similarities)[::-1][: len(PASSAGE_WEIGHTS)]
+    missing = np.full(len(PASSAGE_WEIGHTS) - len(nearest), MISSING_PASSAGE * nearest[-1])
+    return float(np.concatenate([nearest, missing]) @ np.array(PASSAGE_WEIGHTS))
+
+
+class _WordIndex:
+    """Texts as sets of words, weighted by inverse document frequency."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        counted = [set(stems(text)) for text in texts]
-        self._size = max(len(counted), FEWEST)
-        self._spread = Counter(word for words in counted for word in words)
-        self._texts: dict[str, list[int]] = {}
-        for number, words in enumerate(counted):
+        documents = [set(stems(text)) for text in texts]
+        self._size = max(len(documents), MIN_COLLECTION)
+        self._frequencies = Counter(word for words in documents for word in words)
+        self._documents: dict[str, list[int]] = {}
+        for number, words in enumerate(documents):
             for word in words:
-                self._texts.setdefault(word, []).append(number)
-        self._lengths = np.array([self._length(words) for words in counted])
+                self._documents.setdefault(word, []).append(number)
+        self._norms = np.array([self._norm(words) for words in documents])
 
-    def likeness(self, text: str) -> Vectors:
-        """The cosine to each of the texts."""
-        asked = set(stems(text))
-        shared = np.zeros(len(self._lengths))
-        for word in asked & self._texts.keys():
-            shared[self._texts[word]] += self._rarity(word) ** 2
-        found: Vectors = shared / (self._length(asked) * self._lengths)
-        return found
+    def similarity(self, text: str) -> Vectors:
+        """Return the cosine to each of the texts."""
+        query = set(stems(text))
+        shared = np.zeros(len(self._norms))
+        for word in query & self._documents.keys():
+            shared[self._documents[word]] += self._weight(word) ** 2
+        cosine: Vectors = shared / (self._norm(query) * self._norms)
+        return cosine
 
-    def _length(self, words: set[str]) -> float:
-        return math.sqrt(sum(self._rarity(word) ** 2 for word in sorted(words))) or 1.0
+    def _norm(self, words: set[str]) -> float:
+        return math.sqrt(sum(self._weight(word) ** 2 for word in sorted(words))) or 1.0
 
-    def _rarity(self, word: str) -> float:
-        spread = self._spread[word]
-        rarity = math.log(1 + (self._size - spread + 0.5) / (spread + 0.5))
-        return rarity * COMMON_WORD if word in STOPWORDS else rarity
+    def _weight(self, word: str) -> float:
+        frequency = self._frequencies[word]
+        weight = math.log(1 + (self._size - frequency + 0.5) / (frequency + 0.5))
+        return weight * STOPWORD_WEIGHT if word in STOPWORDS else weight

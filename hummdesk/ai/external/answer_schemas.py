@@ -1,4 +1,4 @@
-"""The forms that a model has to answer in: checked by marshmallow, and from there the JSON Schema that it is sent."""
+"""Schemas of the answers of external models: validation by marshmallow, and the JSON Schema sent with a request."""
 
 import json
 from collections.abc import Mapping
@@ -12,8 +12,9 @@ from hummdesk.ai.protocol import Category, Priority, Sentiment, Tone
 
 TAGS = tuple(LEXICON["tags"])
 OUTCOMES = ("answered", "not_in_sources", "needs_person", "unclear")
-LONGEST_CONTENT = 6000
-OBJECTS_TRIED = 100
+MAX_CONTENT = 6000
+MAX_OBJECTS = 100
+"""JSON objects that are tried in one answer."""
 
 _DECODER = json.JSONDecoder()
 
@@ -48,18 +49,18 @@ class ClassificationAnswer(_Answer):
 class DraftAnswer(_Answer):
     outcome = _one_of(OUTCOMES)
     sources = fields.List(fields.String(), required=True)
-    content = fields.String(required=True, validate=Length(max=LONGEST_CONTENT))
+    content = fields.String(required=True, validate=Length(max=MAX_CONTENT))
     tone = _one_of(get_args(Tone))
     category = _one_of(get_args(Category))
     confidence = fields.Float(required=True, validate=Range(0, 1))
 
 
-def json_schema(form: Schema) -> dict[str, Any]:
-    """What of it both providers' structured output understands: types and enumerations, no ranges."""
+def json_schema(schema: Schema) -> dict[str, Any]:
+    """Return the part that the structured output of both providers supports: types and enumerations, no ranges."""
     return {
         "type": "object",
-        "properties": {name: _property(field) for name, field in form.fields.items()},
-        "required": list(form.fields),
+        "properties": {name: _property(field) for name, field in schema.fields.items()},
+        "required": list(schema.fields),
         "additionalProperties": False,
     }
 
@@ -72,21 +73,21 @@ def _property(field: fields.Field[Any]) -> dict[str, Any]:
     return described | ({"enum": choices[0]} if choices else {})
 
 
-def load(form: Schema, text: str) -> dict[str, Any]:
-    """The last answer in a text, which a server that ignores the schema may have wrapped in words or in thoughts.
+def parse_answer(schema: Schema, text: str) -> dict[str, Any]:
+    """Return the last valid answer in a text: a server that ignores the schema may add words or reasoning around it.
 
-    Raises ValidationError, which names fields and says nothing of the text.
+    Raises ValidationError, which names fields and quotes nothing of the text.
     """
-    fault, at = ValidationError("There is no JSON object."), len(text)
-    for _ in range(OBJECTS_TRIED):
-        at = text.rfind("{", 0, at)
-        if at < 0:
+    failure, position = ValidationError("There is no JSON object."), len(text)
+    for _ in range(MAX_OBJECTS):
+        position = text.rfind("{", 0, position)
+        if position < 0:
             break
         try:
-            loaded: dict[str, Any] = form.load(_DECODER.raw_decode(text, at)[0])
+            loaded: dict[str, Any] = schema.load(_DECODER.raw_decode(text, position)[0])
             return loaded
         except ValidationError as error:
-            fault = error
+            failure = error
         except (ValueError, RecursionError):
             continue
-    raise fault
+    raise failure

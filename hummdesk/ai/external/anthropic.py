@@ -1,22 +1,22 @@
-"""Anthropic's Messages API, by the official client."""
+"""Client of Anthropic's Messages API, on the official SDK."""
 
 from typing import Any, Literal
 
 import anthropic
 from anthropic.types import Message
 
-from hummdesk.ai.external.client import Completion, Request, translated, unusable
+from hummdesk.ai.external.client import Completion, CompletionRequest, translate_sdk_errors, unusable
 from hummdesk.core.config import Settings
 from hummdesk.core.models import TokenUsage
 
-STOPS: dict[str | None, Literal["end", "length", "refusal"]] = {
+STOP_REASONS: dict[str | None, Literal["end", "length", "refusal"]] = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "refusal": "refusal",
 }
 
 
-class AnthropicModel:
+class AnthropicClient:
     provider = "anthropic"
 
     def __init__(self, settings: Settings) -> None:
@@ -28,14 +28,14 @@ class AnthropicModel:
             timeout=settings.ai_draft_seconds,
         )
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: CompletionRequest) -> Completion:
         output: Any = {"format": {"type": "json_schema", "schema": request.schema}, **self._effort}
         messages: Any = [{"role": role, "content": text} for role, text in request.turns]
-        with translated(anthropic):
+        with translate_sdk_errors(anthropic):
             message = await self._client.messages.create(
                 model=request.model,
                 max_tokens=request.max_tokens,
-                # The prompt comes first and is the same each time: what is sent again is read from the cache.
+                # The system prompt is the same each time, so the provider can read it from its cache.
                 system=[{"type": "text", "text": request.system, "cache_control": {"type": "ephemeral"}}],
                 messages=messages,
                 output_config=output,
@@ -47,13 +47,13 @@ class AnthropicModel:
 
 
 def _completion(message: object) -> Completion:
-    """The client checks nothing of an answer: it may be a text, or lack any field."""
+    """Check the answer, since the SDK does not: it may be a text, or lack any field."""
     if not isinstance(message, Message):
-        raise unusable("no message")
+        raise unusable("the answer is not a message")
     usage = message.usage
     return Completion(
         text="".join(block.text for block in message.content if block.type == "text"),
-        stop=STOPS.get(message.stop_reason, "end"),
+        stop=STOP_REASONS.get(message.stop_reason, "end"),
         usage=TokenUsage(
             input=int(usage.input_tokens),
             cache_read=usage.cache_read_input_tokens or 0,

@@ -1,8 +1,7 @@
-"""Whether a model's draft may be shown: what an injection could have put into it is not.
+"""Checks of a model's draft before it is shown: protection against prompt injection.
 
-A model is told what to do, and does it until a customer's words talk it out of that. What counts is therefore what it
-has written: only from the sources that it was given, no link, address or number that they do not have, no markup, and
-none of its own instructions.
+Instructions in the prompt can be overridden by a customer's message, so the checks apply to the output: the draft cites
+sources of its input; it contains no link, address or number that is not in them, no markup and no part of the prompt.
 """
 
 import re
@@ -12,57 +11,60 @@ from dataclasses import dataclass
 
 from hummdesk.ai.external.prompts import Prompt
 from hummdesk.ai.protocol import ProviderRefused
-from hummdesk.ai.redaction import Vault, exposes, placeholders
+from hummdesk.ai.redaction import Redactor, contains_personal_data, placeholders
 
-LONG_LINE = 40
-"""Characters of a prompt that do not stand in a reply by chance."""
+MIN_PROMPT_LINE = 40
+"""Characters from which a line of the prompt cannot be in a reply by chance."""
 
 _MARKUP = re.compile(r"</?[a-zA-Z!][^<>]{0,500}>|!?\[[^\]]*\]\s*\(")
 _SPACE = re.compile(r"\s+")
 JOINERS = "\u200c\u200d"
-"""Invisible and yet part of how people write, in emoji and in Indic and Persian scripts."""
+"""Invisible characters that are part of emoji and of Indic and Persian scripts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """What the model had before it, with placeholders."""
+class ModelInput:
+    """The redacted input of the model."""
 
     prompt: Prompt
     sources: Mapping[str, str]
+    """Text of each source by its id in the request."""
     customer: str
-    """The message, what was said before, and the name."""
+    """Message, history and name of the customer."""
 
 
 def clean(text: str) -> str:
-    """Without what nobody sees or nothing can store: half surrogates, control and formatting characters."""
+    """Remove lone surrogates, control and formatting characters: invisible, or impossible to store."""
     text = text.encode(errors="replace").decode()
     return "".join(sign for sign in text if sign in "\n\t" or sign in JOINERS or unicodedata.category(sign)[0] != "C")
 
 
-def grounded(content: str, cited: list[str], given: Given, vault: Vault) -> str:
-    """The draft as people read it. Raises ProviderRefused for one that may not be shown."""
+def check_draft(content: str, cited: list[str], model_input: ModelInput, redactor: Redactor) -> str:
+    """Return the draft with its placeholders restored. Raises ProviderRefused if it may not be shown."""
     content = clean(content).strip()
     if not content or not cited:
-        raise _unsafe("a draft without sources")
-    if _MARKUP.search(content) or exposes(content):
-        raise _unsafe("a link, an address or a number that is in no source")
-    if _repeats(content, given.prompt):
-        raise _unsafe("the prompt in the draft")
-    allowed = {known for known in placeholders(given.customer) if not known.startswith("[LINK")}
+        raise _unsafe("the draft cites no source")
+    if _MARKUP.search(content) or contains_personal_data(content):
+        raise _unsafe("the draft contains markup, or a link, address or number that was not redacted")
+    if _repeats(content, model_input.prompt):
+        raise _unsafe("the draft contains a part of the prompt")
+    allowed = {one for one in placeholders(model_input.customer) if not one.startswith("[LINK")}
     try:
-        return vault.restore(content, allowed.union(*(placeholders(given.sources[source]) for source in cited)))
+        return redactor.restore(
+            content, allowed.union(*(placeholders(model_input.sources[source]) for source in cited))
+        )
     except KeyError:
-        raise _unsafe("data that the draft has no right to") from None
+        raise _unsafe("the draft contains a placeholder from outside its sources") from None
 
 
 def _repeats(content: str, prompt: Prompt) -> bool:
-    said = _plain(content)
-    return any(len(line) >= LONG_LINE and line in said for line in map(_plain, prompt.text.splitlines()))
+    text = _plain(content)
+    return any(len(line) >= MIN_PROMPT_LINE and line in text for line in map(_plain, prompt.text.splitlines()))
 
 
 def _plain(text: str) -> str:
     return _SPACE.sub(" ", text).strip(" -").casefold()
 
 
-def _unsafe(why: str) -> ProviderRefused:
-    return ProviderRefused(why, code="unsafe")
+def _unsafe(message: str) -> ProviderRefused:
+    return ProviderRefused(message, code="unsafe")

@@ -1,20 +1,23 @@
-"""OpenAI's Chat Completions API, by the official client; also any server that speaks it: vLLM, Ollama, llama.cpp."""
+"""Client of OpenAI's Chat Completions API, on the official SDK; also for vLLM, Ollama, llama.cpp and other servers."""
 
 from typing import Any, Literal
 
 import openai
 from openai.types.chat import ChatCompletion
 
-from hummdesk.ai.external.client import Completion, Request, translated, unusable
+from hummdesk.ai.external.client import Completion, CompletionRequest, translate_sdk_errors, unusable
 from hummdesk.core.config import Settings
 from hummdesk.core.models import TokenUsage
 
-STOPS: dict[str | None, Literal["end", "length", "refusal"]] = {"length": "length", "content_filter": "refusal"}
+FINISH_REASONS: dict[str | None, Literal["end", "length", "refusal"]] = {
+    "length": "length",
+    "content_filter": "refusal",
+}
 NO_KEY = "none"
-"""For a server of one's own that asks for none; the client insists on having one."""
+"""Sent to a server that requires no key, because the SDK requires one."""
 
 
-class OpenAIModel:
+class OpenAIClient:
     provider = "openai"
 
     def __init__(self, settings: Settings) -> None:
@@ -26,15 +29,16 @@ class OpenAIModel:
             timeout=settings.ai_draft_seconds,
         )
 
-    async def complete(self, request: Request) -> Completion:
-        with translated(openai):
-            return _completion(await self._client.chat.completions.create(**self._terms(request)))
+    async def complete(self, request: CompletionRequest) -> Completion:
+        with translate_sdk_errors(openai):
+            return _completion(await self._client.chat.completions.create(**self.parameters(request)))
 
     async def close(self) -> None:
         await self._client.close()
 
-    def _terms(self, request: Request) -> dict[str, Any]:
-        schema = {"name": request.name, "strict": True, "schema": request.schema}
+    def parameters(self, request: CompletionRequest) -> dict[str, Any]:
+        """Return the body of the API request."""
+        schema = {"name": request.schema_name, "strict": True, "schema": request.schema}
         return {
             "model": request.model,
             "messages": [
@@ -44,8 +48,8 @@ class OpenAIModel:
             **self._limits(request),
         }
 
-    def _limits(self, request: Request) -> dict[str, Any]:
-        """OpenAI's own models refuse `max_tokens`; not every compatible server knows the other names."""
+    def _limits(self, request: CompletionRequest) -> dict[str, Any]:
+        """OpenAI's own models reject `max_tokens`; compatible servers may not know the newer parameters."""
         if self._settings.openai_base_url:
             return {"max_tokens": request.max_tokens}
         effort = self._settings.ai_effort
@@ -54,19 +58,19 @@ class OpenAIModel:
 
 
 def _completion(answer: object) -> Completion:
-    """The client checks nothing of an answer: it may be a text, or lack any field."""
+    """Check the answer, since the SDK does not: it may be a text, or lack any field."""
     if not isinstance(answer, ChatCompletion):
-        raise unusable("no completion")
+        raise unusable("the answer is not a completion")
     choice = answer.choices[0]
     return Completion(
         text=choice.message.content or "",
-        stop="refusal" if choice.message.refusal else STOPS.get(choice.finish_reason, "end"),
+        stop="refusal" if choice.message.refusal else FINISH_REASONS.get(choice.finish_reason, "end"),
         usage=_usage(answer),
     )
 
 
 def _usage(answer: ChatCompletion) -> TokenUsage:
-    """Some servers leave it out."""
+    """Return zeros if the server reports no usage."""
     if answer.usage is None:
         return TokenUsage()
     details = answer.usage.prompt_tokens_details

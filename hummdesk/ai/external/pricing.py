@@ -1,4 +1,4 @@
-"""What a call costs, by the providers' price lists (prices.json, US dollars for a million tokens, November 2026)."""
+"""Cost of model calls, by the providers' price lists (prices.json, US dollars per million tokens, November 2026)."""
 
 import json
 from decimal import Decimal
@@ -9,20 +9,23 @@ from hummdesk.core.errors import CommandError
 from hummdesk.core.models import TokenUsage
 
 MILLION = 1_000_000
-LISTED = Path(__file__).with_name("prices.json")
+PRICE_LIST = Path(__file__).with_name("prices.json")
 KINDS = ("input", "cache_read", "cache_write", "output")
 
 Prices = dict[str, dict[str, Decimal]]
 
 
-def prices(own: str) -> Prices:
-    """The listed ones, and over them those of the file `own` if it is named. Raises Fault for a file that is none."""
-    found = _read(LISTED)
-    return found | _read(Path(own)) if own else found
+def load_prices(path: str) -> Prices:
+    """Return the price list, overridden by the file at `path` unless that is empty.
+
+    Raises CommandError if the file cannot be read or contains no prices.
+    """
+    prices = _read(PRICE_LIST)
+    return prices | _read(Path(path)) if path else prices
 
 
 def cost(prices: Prices, model: str, usage: TokenUsage) -> Decimal | None:
-    """In US dollars; None if the model has no price, or none for a kind of token that was used: not known is not 0."""
+    """Return US dollars; None, which is not 0, if the price of the model or of a kind of token in use is unknown."""
     price = prices.get(model, {})
     used = {kind: getattr(usage, kind) for kind in KINDS if getattr(usage, kind)}
     if not used or not used.keys() <= price.keys():
@@ -35,10 +38,12 @@ def _read(path: Path) -> Prices:
         table: Any = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
         return {str(model): {kind: _price(price[kind]) for kind in price} for model, price in table.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise CommandError(f'AI_PRICES: {path}: not {{"model": {{"input": 1.0, "output": 5.0}}}} ({error})') from None
+        raise CommandError(
+            f'AI_PRICES: {path}: expected {{"model": {{"input": 1.0, "output": 5.0}}}} ({error})'
+        ) from None
 
 
 def _price(value: object) -> Decimal:
     if not isinstance(value, Decimal) or not value.is_finite() or value < 0:
-        raise ValueError(f"{value!r} is no price")
+        raise ValueError(f"{value!r} is not a price")
     return value

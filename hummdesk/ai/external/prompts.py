@@ -1,4 +1,4 @@
-"""The prompts, each a file of prompts/ that says its version and what it is for."""
+"""System prompts: one file of prompts/ each, with version and purpose at its head."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent / "prompts"
 class Prompt:
     name: str
     version: str
-    """As the file says, and a digest of its text: what was sent can be told even if a change forgot the first."""
+    """The version in the file, then a digest of the text in case a change did not raise the version."""
     purpose: str
     text: str
 
@@ -22,8 +22,8 @@ class Prompt:
 
 
 @cache
-def prompt(name: str) -> Prompt:
-    """Read once a process."""
+def load_prompt(name: str) -> Prompt:
+    """Read the prompt from its file, once per process."""
     _, head, text = (FOLDER / f"{name}.md").read_text(encoding="utf-8").split("---\n", 2)
     fields = dict(line.split(": ", 1) for line in head.splitlines())
     version = f"{fields['version']}-{sha256(text.encode()).hexdigest()[:8]}"

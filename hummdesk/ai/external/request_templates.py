@@ -1,4 +1,4 @@
-"""What models outside are asked to do: with which prompt, which model, in which form and how long."""
+"""Request templates: prompt, answer schema, model and limits of each kind of request to an external model."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,40 +6,40 @@ from typing import Self
 from marshmallow import Schema
 
 from hummdesk.ai.external.answer_schemas import ClassificationAnswer, DraftAnswer
-from hummdesk.ai.external.prompts import Prompt, prompt
+from hummdesk.ai.external.prompts import Prompt, load_prompt
 from hummdesk.core.config import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class RequestTemplate:
     prompt: Prompt
-    form: Schema
+    schema: Schema
     model: str
     max_tokens: int
-    """Of the answer and of what the model thinks before it."""
-    seconds: float
+    """Of the answer and of the reasoning before it."""
+    timeout_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tasks:
-    classify: Task
-    draft: Task
+class RequestTemplates:
+    classify: RequestTemplate
+    draft: RequestTemplate
 
     @classmethod
     def of(cls, provider: str, settings: Settings) -> Self:
         return cls(
-            classify=Task(
-                prompt=prompt("classify"),
-                form=ClassificationAnswer(),
+            classify=RequestTemplate(
+                prompt=load_prompt("classify"),
+                schema=ClassificationAnswer(),
                 model=getattr(settings, f"{provider}_classify_model"),
                 max_tokens=2000,
-                seconds=settings.ai_classify_seconds,
+                timeout_seconds=settings.ai_classify_seconds,
             ),
-            draft=Task(
-                prompt=prompt("draft"),
-                form=DraftAnswer(),
+            draft=RequestTemplate(
+                prompt=load_prompt("draft"),
+                schema=DraftAnswer(),
                 model=getattr(settings, f"{provider}_draft_model"),
                 max_tokens=5000,
-                seconds=settings.ai_draft_seconds,
+                timeout_seconds=settings.ai_draft_seconds,
             ),
         )

@@ -6,32 +6,33 @@ from uuid import UUID
 
 import pytest
 
-from hummdesk.ai import providers
 from hummdesk.ai.protocol import Article, CannedReply, Context, Knowledge, Provider, Team
+from hummdesk.ai.providers import local_provider
 from hummdesk.dev.demo_companies import company
-from tests.integration.ai.asking import WorkerContext, asking
-from tests.integration.ai.fake_provider import PROTOCOLS, Played, playing
+from tests.integration.ai.fake_api import PROTOCOLS, FakeApi, serve_fake_api
+from tests.integration.ai.recorded_model import RecordedModel, recorded_model
 
 HERE = Path(__file__).parent
+COMPANIES = ("outdoor", "invoicing")
 
 
-def written(name: str) -> Any:
+def read_json(name: str) -> Any:
     return json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
 def embedded() -> Provider:
-    return providers.provider("embedded")
+    return local_provider("embedded")
 
 
-@pytest.fixture(scope="session", params=[0, 1], ids=["outdoor", "invoicing"])
-def firm(request: pytest.FixtureRequest) -> str:
-    return ("outdoor", "invoicing")[request.param]
+@pytest.fixture(scope="session", params=COMPANIES)
+def company_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-def knowledge_of(firm: str) -> Knowledge:
-    """What a company of the demo data knows; its articles have their titles for ids."""
-    content = company(("outdoor", "invoicing").index(firm)).content
+def knowledge_of(company_name: str) -> Knowledge:
+    """Return the knowledge of a company of the demo data; the id of an article is its title."""
+    content = company(COMPANIES.index(company_name)).content
     return Knowledge(
         articles=tuple(
             Article(id=page["title"], title=page["title"], body=page["body"], questions=tuple(page["questions"]))
@@ -47,12 +48,12 @@ CONTEXT = Context(teams=(BILLING, CARE), online=frozenset({UUID(int=12)}))
 
 
 @pytest.fixture(params=PROTOCOLS)
-async def played(request: pytest.FixtureRequest) -> AsyncIterator[Played]:
-    async with playing(request.param) as server:
-        yield server
+async def api(request: pytest.FixtureRequest) -> AsyncIterator[FakeApi]:
+    async with serve_fake_api(request.param) as served:
+        yield served
 
 
 @pytest.fixture
-async def desk(played: Played) -> AsyncIterator[WorkerContext]:
-    async with asking(played) as made:
+async def model(api: FakeApi) -> AsyncIterator[RecordedModel]:
+    async with recorded_model(api) as made:
         yield made

@@ -1,4 +1,4 @@
-"""Drafts: from the account's own knowledge, with their sources, or not at all."""
+"""Drafts of the embedded provider: from the account's own knowledge, with sources, or none."""
 
 from dataclasses import replace
 
@@ -14,22 +14,21 @@ from hummdesk.ai.protocol import (
     PastAnswer,
     Provider,
 )
-from hummdesk.ai.reply import LONGEST_ANSWER
-from tests.integration.ai import measures
-from tests.integration.ai.conftest import knowledge_of, written
+from hummdesk.ai.reply import MAX_EXCERPT
+from tests.integration.ai.conftest import knowledge_of, read_json
+from training.evaluation import quality
 
 
 async def draft(embedded: Provider, text: str, knowledge: Knowledge, name: str | None = "Maya Thornton") -> Draft:
     return await embedded.draft(IncomingMessage(content=text, customer_name=name), Context(), knowledge)
 
 
-async def test_questions_find_their_article(embedded: Provider, firm: str) -> None:
-    knowledge = knowledge_of(firm)
-    asked = [(title, question) for title, questions in written("questions")[firm].items() for question in questions]
-    made = [(title, await draft(embedded, question, knowledge)) for title, question in asked]
+async def test_questions_about_articles_are_drafted_from_them(embedded: Provider, company_name: str) -> None:
+    knowledge = knowledge_of(company_name)
+    questions = read_json("questions")[company_name]
+    made = [(title, await draft(embedded, text, knowledge)) for title, texts in questions.items() for text in texts]
     done = [(title, one) for title, one in made if one.outcome == "done"]
     first = [one.sources[:1] == (title,) for title, one in done if one.sources]
-    print(f"\n{firm}: {len(done)} of {len(made)} drafted, {sum(first)} of {len(first)} with the right source first")
     assert len(done) / len(made) >= 0.6
     assert sum(first) / len(first) >= 0.9
 
@@ -44,21 +43,21 @@ async def test_questions_find_their_article(embedded: Provider, firm: str) -> No
         ("Hi! I want to return something. Thanks a lot, Maya", "Returning an item"),
     ],
 )
-async def test_short_questions_of_common_words_are_answered(embedded: Provider, text: str, title: str) -> None:
+async def test_short_question_finds_its_article(embedded: Provider, text: str, title: str) -> None:
     made = await draft(embedded, text, knowledge_of("outdoor"))
     assert made.sources[:1] == (title,)
 
 
-async def test_what_is_in_no_article_is_not_answered(embedded: Provider, firm: str) -> None:
-    knowledge = knowledge_of(firm)
-    for text in written("questions")["nothing"]:
+async def test_question_without_article_is_not_drafted(embedded: Provider, company_name: str) -> None:
+    knowledge = knowledge_of(company_name)
+    for text in read_json("questions")["nothing"]:
         made = await draft(embedded, text, knowledge)
         assert (made.outcome, made.content, made.sources) == ("abstained", None, ())
         assert made.reasoning
         assert made.confidence < 0.5
 
 
-async def test_a_draft_greets_answers_and_names_its_sources(embedded: Provider) -> None:
+async def test_draft_has_greeting_answer_and_sources(embedded: Provider) -> None:
     made = await draft(embedded, "How long does a refund take to show up on my card?", knowledge_of("outdoor"))
     assert made.outcome == "done"
     assert made.content is not None
@@ -83,7 +82,7 @@ async def test_a_draft_greets_answers_and_names_its_sources(embedded: Provider) 
         ("I forgot my password, how do I reset it?", "professional"),
     ],
 )
-async def test_tone(embedded: Provider, text: str, tone: str) -> None:
+async def test_tone_of_draft(embedded: Provider, text: str, tone: str) -> None:
     assert (await draft(embedded, text, knowledge_of("outdoor"))).tone == tone
 
 
@@ -99,19 +98,19 @@ async def test_tone(embedded: Provider, text: str, tone: str) -> None:
         ("x" * 5000, f"Hi {'x' * 40},"),
     ],
 )
-async def test_a_name_is_only_a_name(embedded: Provider, name: str | None, greeting: str) -> None:
+async def test_greeting_with_unusual_name_is_safe(embedded: Provider, name: str | None, greeting: str) -> None:
     made = await draft(embedded, "How long does a refund take?", knowledge_of("outdoor"), name)
     assert made.content is not None
     assert made.content.split("\n")[0] == greeting
 
 
-async def test_a_formal_greeting_has_the_whole_name(embedded: Provider) -> None:
+async def test_formal_greeting_has_full_name(embedded: Provider) -> None:
     made = await draft(embedded, "Dear Sir or Madam, how long does a refund take?", knowledge_of("outdoor"))
     assert made.content is not None
     assert made.content.startswith("Dear Maya Thornton,\n")
 
 
-async def test_a_canned_reply_answers_only_where_no_article_does(embedded: Provider) -> None:
+async def test_article_precedes_canned_reply(embedded: Provider) -> None:
     canned = CannedReply(title="Repair form", content="Our workshop mends zips. Please fill in the repair form.")
     article = Article(id="7", title="Repairs of zips", body="Our workshop repairs zips, fill in the repair form.")
     text = "Can your workshop repair a zip?"
@@ -136,7 +135,7 @@ PAST = PastAnswer(id="9", question="Can you wax skis?", answer="We wax skis on M
         (replace(PAST, question="Where can I have my boots resoled?"), "7"),
     ],
 )
-async def test_a_past_answer_comes_before_an_article_only_where_its_draft_was_not_good(
+async def test_past_answer_precedes_article_only_if_it_replaced_a_draft(
     embedded: Provider, past: PastAnswer, source: str
 ) -> None:
     article = Article(id="7", title="Waxing skis", body="Our workshop waxes skis.", questions=("Do you wax skis?",))
@@ -149,7 +148,7 @@ async def test_a_past_answer_comes_before_an_article_only_where_its_draft_was_no
     assert [one.wire() for one in alone.citations] == [{"kind": "past_answer", "title": past.question, "id": "9"}]
 
 
-async def test_words_around_an_answer_are_in_its_language(embedded: Provider) -> None:
+async def test_greeting_and_closing_are_in_language_of_answer(embedded: Provider) -> None:
     article = Article(
         id="1",
         title="Rücksendung und Erstattung",
@@ -162,38 +161,38 @@ async def test_words_around_an_answer_are_in_its_language(embedded: Provider) ->
     assert "schreiben Sie uns" in made.content
 
 
-async def test_of_a_long_article_only_what_matters_is_quoted(embedded: Provider) -> None:
+async def test_long_article_is_quoted_in_excerpt(embedded: Provider) -> None:
     filler = " ".join(f"Sentence number {number} is about the weather in May." for number in range(60))
     body = f"{filler} Express delivery costs seven pounds and arrives tomorrow. {filler}"
     article = Article(id="1", title="Express delivery", body=body, questions=("What does express delivery cost?",))
     made = await draft(embedded, "What does express delivery cost?", Knowledge(articles=(article,)))
     assert made.content is not None
     assert "costs seven pounds" in made.content
-    assert len(made.content) < LONGEST_ANSWER + 300
+    assert len(made.content) < MAX_EXCERPT + 300
 
 
-async def test_without_knowledge_it_abstains(embedded: Provider) -> None:
+async def test_draft_without_knowledge_abstains(embedded: Provider) -> None:
     made = await draft(embedded, "Where is my order?", Knowledge())
     assert (made.outcome, made.confidence) == ("abstained", 0.0)
 
 
-def test_held_back_questions_find_their_article_in_other_words_and_languages() -> None:
-    """They share hardly a word with the past questions; see held_back/README.md."""
-    found = measures.drafts(*measures.held_back_knowledge())
+def test_held_back_questions_reach_minimum_retrieval() -> None:
+    """They share few words with the past questions; see training/evaluation/held_back/README.md."""
+    found = quality.drafts(*quality.held_back_knowledge())
     assert found.first >= 0.88
     assert found.among_three >= 0.98
     assert found.drafted >= 0.75
 
 
-def test_little_that_is_no_matter_for_a_help_desk_is_drafted() -> None:
-    knowledge, _ = measures.held_back_knowledge()
-    assert measures.drafted(knowledge, OUTSIDE) == 0
+def test_out_of_scope_messages_are_not_drafted() -> None:
+    knowledge, _ = quality.held_back_knowledge()
+    assert quality.share_drafted(knowledge, OUT_OF_SCOPE) == 0
     asked = [question for page in knowledge.articles for question in page.questions]
     past = Knowledge(past_answers=tuple(PastAnswer(id=one, question=one, answer="Yes.") for one in asked))
-    assert measures.drafted(past, OUTSIDE) == 0
+    assert quality.share_drafted(past, OUT_OF_SCOPE) == 0
 
 
-OUTSIDE = (
+OUT_OF_SCOPE = (
     "Who painted the Mona Lisa?",
     "Is it going to snow on Sunday?",
     "Give me a recipe for tomato soup",
@@ -204,7 +203,7 @@ OUTSIDE = (
 )
 
 
-async def test_an_article_in_the_customers_language_comes_first(embedded: Provider) -> None:
+async def test_article_in_language_of_customer_comes_first(embedded: Provider) -> None:
     german = Article(id="de", title="Rückgabe", body="Sie haben 30 Tage Zeit, um etwas zurückzugeben.")
     english = Article(id="en", title="Returns", body="You have 30 days to return something.")
     both = Knowledge(articles=(english, german))
@@ -214,7 +213,7 @@ async def test_an_article_in_the_customers_language_comes_first(embedded: Provid
     assert only.sources == ("en",)
 
 
-async def test_what_is_unknown_is_a_visible_gap(embedded: Provider) -> None:
+async def test_unknown_slot_value_is_a_visible_gap(embedded: Provider) -> None:
     body = "Dear {{customer_name}}, order {order_number} leaves on {date}. {{ first name }}, {not json: 1} {}"
     article = Article(id="1", title="When does my order leave?", body=body)
     made = await draft(embedded, "When does my order leave?", Knowledge(articles=(article,)))
@@ -225,7 +224,7 @@ async def test_what_is_unknown_is_a_visible_gap(embedded: Provider) -> None:
     assert "Dear [customer name], order [order number]" in nameless.content
 
 
-async def test_nothing_is_kept_from_another_accounts_knowledge(embedded: Provider) -> None:
+async def test_draft_uses_no_knowledge_of_another_account(embedded: Provider) -> None:
     ours = Knowledge(articles=(Article(id="a", title="Refunds", body="Refunds take 5 days."),))
     theirs = Knowledge(articles=(Article(id="b", title="Refunds", body="Refunds take 9 days."),))
     for knowledge, days in ((ours, "5 days"), (theirs, "9 days"), (ours, "5 days")):

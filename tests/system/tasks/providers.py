@@ -111,7 +111,7 @@ MISHAPS = {
     "dies": dies,
 }
 
-providers.PROVIDERS["embedded"] = Scripted
+providers.LOCAL["embedded"] = Scripted
 
 
 @app.task(name="hummdesk.bulk.idle")

@@ -16,17 +16,17 @@ import pytest
 from hummdesk.core.errors import CommandError
 from hummdesk.core.models import Message
 from hummdesk.operator import ai_providers
-from tests.integration.ai.fake_provider import (
+from tests.integration.ai.fake_api import (
     CLASSIFICATION,
     DRAFT,
     PROTOCOLS,
     Behaviour,
-    Played,
+    FakeApi,
     Protocol,
-    fails,
-    hangs,
-    playing,
-    says,
+    answer,
+    fail,
+    hang,
+    serve_fake_api,
 )
 from tests.system.tasks.conftest import Pipeline
 
@@ -37,10 +37,10 @@ GOOD = DRAFT | {"content": "Hi [NAME_1], we write to [EMAIL_1]."}
 
 
 @asynccontextmanager
-async def working(pipeline: Pipeline, protocol: Protocol, **changes: Any) -> AsyncIterator[Played]:
+async def working(pipeline: Pipeline, protocol: Protocol, **changes: Any) -> AsyncIterator[FakeApi]:
     """The desk's one account is set to a played server's protocol; relay and workers run."""
     async with AsyncExitStack() as held:
-        played = await held.enter_async_context(playing(protocol))
+        played = await held.enter_async_context(serve_fake_api(protocol))
         outside = {name: value for name, value in played.settings().items() if name != "ai_provider"}
         unhurried = {"ai_soft_limit_seconds": 12.0, "ai_hard_limit_seconds": 16.0, "ai_deadline_seconds": 90.0}
         pipeline.settings = replace(pipeline.settings, **(outside | unhurried))
@@ -84,7 +84,7 @@ def outcomes(calls: list[dict[str, Any]]) -> list[tuple[str, str, bool]]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_a_model_outside_answers(pipeline: Pipeline, protocol: Protocol) -> None:
     async with working(pipeline, protocol) as played:
-        played.plays(says(CLASSIFICATION), says(GOOD))
+        played.respond_with(answer(CLASSIFICATION), answer(GOOD))
         message = await pipeline.ask(QUESTION)
         told = await told_of(pipeline, message, "classification", "draft")
         assert told["ai_classification"]["classification"]["category"] == "billing"
@@ -92,7 +92,7 @@ async def test_a_model_outside_answers(pipeline: Pipeline, protocol: Protocol) -
         name = pipeline.customer.name
         assert told["ai_draft"]["draft"]["content"] == f"Hi {name}, we write to hugo@private.example."
         assert "ai_error" not in told
-        for asked in played.asked:
+        for asked in played.requests:
             assert "hugo@private" not in json.dumps(asked), "it stays in the house"
             assert name not in json.dumps(asked)
     calls = await noted(pipeline, message)
@@ -109,17 +109,17 @@ async def test_a_model_outside_answers(pipeline: Pipeline, protocol: Protocol) -
 
 
 FOR_GOOD: list[tuple[str, Behaviour, str]] = [
-    ("no credit", fails(429, "insufficient_quota"), "spent"),
-    ("wrong key", fails(401), "unauthorized"),
-    ("refusal", says(CLASSIFICATION, stop="refusal"), "refusal"),
-    ("length", says("{", stop="length"), "length"),
+    ("no credit", fail(429, "insufficient_quota"), "spent"),
+    ("wrong key", fail(401), "unauthorized"),
+    ("refusal", answer(CLASSIFICATION, stop="refusal"), "refusal"),
+    ("length", answer("{", stop="length"), "length"),
 ]
 
 
 async def test_what_cannot_be_made_good_the_embedded_provider_answers_at_once(pipeline: Pipeline) -> None:
     async with working(pipeline, "openai", ai_max_attempts=4) as played:
         for _, behaviour, code in FOR_GOOD:
-            played.plays(behaviour)
+            played.respond_with(behaviour)
             message = await pipeline.ask("Where is my parcel?", assigned=False)
             told = await told_of(pipeline, message, "classification")
             assert told["ai_classification"]["provider"] == "scripted", "it says who has answered"
@@ -132,7 +132,7 @@ async def test_what_cannot_be_made_good_the_embedded_provider_answers_at_once(pi
 
 async def test_an_unsafe_draft_is_replaced_by_the_embedded_providers(pipeline: Pipeline) -> None:
     async with working(pipeline, "anthropic") as played:
-        played.plays(says(CLASSIFICATION), says(DRAFT | {"content": "Log in at https://evil.example"}))
+        played.respond_with(answer(CLASSIFICATION), answer(DRAFT | {"content": "Log in at https://evil.example"}))
         message = await pipeline.ask("My jacket's zip broke after two years. Do you repair it?")
         told = await told_of(pipeline, message, "classification", "draft")
         assert "free of charge" in told["ai_draft"]["draft"]["content"]
@@ -144,7 +144,7 @@ async def test_an_unsafe_draft_is_replaced_by_the_embedded_providers(pipeline: P
 
 async def test_what_may_pass_is_tried_again_and_then_the_embedded_provider_answers(pipeline: Pipeline) -> None:
     async with working(pipeline, "openai", ai_max_attempts=3, ai_classify_seconds=3.0) as played:
-        played.plays(fails(500), says(CLASSIFICATION))
+        played.respond_with(fail(500), answer(CLASSIFICATION))
         message = await pipeline.ask(QUESTION, assigned=False)
         told = await told_of(pipeline, message, "classification")
         assert told["ai_classification"]["provider"] == "openai"
@@ -152,14 +152,14 @@ async def test_what_may_pass_is_tried_again_and_then_the_embedded_provider_answe
             ("classification", "server_error", False),
             ("classification", "ok", False),
         ]
-        played.plays(fails(503))
+        played.respond_with(fail(503))
         message = await pipeline.ask(QUESTION, assigned=False)
         told = await told_of(pipeline, message, "classification")
         assert told["ai_classification"]["provider"] == "scripted"
         assert outcomes(await noted(pipeline, message)) == [("classification", "server_error", False)] * 2 + [
             ("classification", "server_error", True)
         ]
-        played.plays(hangs)
+        played.respond_with(hang)
         message = await pipeline.ask(QUESTION, assigned=False)
         told = await told_of(pipeline, message, "classification")
         assert "ai_error" not in told
@@ -168,7 +168,7 @@ async def test_what_may_pass_is_tried_again_and_then_the_embedded_provider_answe
 
 async def test_the_time_that_the_server_asks_for_is_given_to_it(pipeline: Pipeline) -> None:
     async with working(pipeline, "anthropic") as played:
-        played.plays(fails(429, **{"Retry-After": "2"}), says(CLASSIFICATION))
+        played.respond_with(fail(429, **{"Retry-After": "2"}), answer(CLASSIFICATION))
         message = await pipeline.ask(QUESTION, assigned=False)
         await told_of(pipeline, message, "classification")
         first, second = await noted(pipeline, message)
@@ -177,10 +177,10 @@ async def test_the_time_that_the_server_asks_for_is_given_to_it(pipeline: Pipeli
 
 async def test_who_is_answered_in_the_house_waits_for_no_model_outside(pipeline: Pipeline) -> None:
     async with working(pipeline, "anthropic", worker_concurrency=1) as played:
-        played.plays(hangs)
+        played.respond_with(hang)
         slow = await pipeline.ask(QUESTION, assigned=False)
         async with asyncio.timeout(60):
-            while not played.asked:
+            while not played.requests:
                 await asyncio.sleep(0.05)
         await ai_providers.provider(pipeline.settings, pipeline.customer.account_id, "embedded")
         quick = await pipeline.ask(QUESTION, assigned=False)
@@ -191,7 +191,7 @@ async def test_who_is_answered_in_the_house_waits_for_no_model_outside(pipeline:
 
 async def test_a_wait_that_the_deadline_does_not_allow_is_not_waited(pipeline: Pipeline) -> None:
     async with working(pipeline, "anthropic", ai_max_attempts=9) as played:
-        played.plays(fails(429, **{"Retry-After": "3600"}))
+        played.respond_with(fail(429, **{"Retry-After": "3600"}))
         message = await pipeline.ask(QUESTION, assigned=False)
         told = await told_of(pipeline, message, "classification")
         assert told["ai_classification"]["provider"] == "scripted"
@@ -204,7 +204,7 @@ async def test_workers_without_a_key_answer_by_the_embedded_provider(pipeline: P
         told = await told_of(pipeline, message, "classification")
         assert told["ai_classification"]["provider"] == "scripted"
         assert (await results(pipeline, message))["classification"]["fallback"] == "not_configured"
-        assert played.asked == []
+        assert played.requests == []
 
 
 async def test_who_answers_is_shown_and_chosen_by_account(pipeline: Pipeline) -> None:
@@ -226,7 +226,7 @@ async def test_figures_and_costs(pipeline: Pipeline, monkeypatch: pytest.MonkeyP
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     async with working(pipeline, "openai", metrics_port=port, openai_draft_model="my-model") as played:
-        played.plays(says(CLASSIFICATION), says(GOOD))
+        played.respond_with(answer(CLASSIFICATION), answer(GOOD))
         message = await pipeline.ask(QUESTION)
         await told_of(pipeline, message, "classification", "draft")
 

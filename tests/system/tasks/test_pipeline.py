@@ -165,7 +165,7 @@ async def test_what_an_agent_has_corrected_is_told_to_the_provider(running: Pipe
 
 
 async def test_what_an_agent_has_answered_is_a_draft_for_others(running: Pipeline) -> None:
-    """Without what is the first customer's; see tests/integration/ai/test_lessons.py for that."""
+    """Without what is the first customer's; see tests/unit/ai/test_answer_extraction.py for that."""
     first, second = running.customer.name, running.other_customer.name
     asked = await running.ask(f"Do you rent out snow shoes for a weekend?\n{first}")
     assert DRAFTED not in [event.event for event in await running.ended(asked, "classification", "draft")]

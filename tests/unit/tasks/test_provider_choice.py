@@ -16,6 +16,7 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ModelCall, TokenUsage
 from hummdesk.storage import model_calls
 from hummdesk.storage.database import Database
+from tasks import provider_choice
 from tasks.provider_choice import ProviderAnswer, ProviderSelector
 from tests.unit.tasks.runs import SETTINGS, claimed_run
 
@@ -57,12 +58,12 @@ def selector(stored: StoredCalls, monkeypatch: pytest.MonkeyPatch) -> ProviderSe
         def __init__(self, name: str, settings: Any) -> None:
             self._name = name
 
-        def provider(self, *, note: Callable[[ModelCall], None], seconds: float) -> Any:
-            note(CALL)
+        def provider(self, *, record: Callable[[ModelCall], None], timeout_seconds: float) -> Any:
+            record(CALL)
             return SimpleNamespace(name=self._name)
 
-    monkeypatch.setattr(providers, "provider", lambda name: SimpleNamespace(name=name))
-    monkeypatch.setattr(providers, "Outside", External)
+    monkeypatch.setattr(providers, "local_provider", lambda name: SimpleNamespace(name=name))
+    monkeypatch.setattr(provider_choice, "ExternalModel", External)
     return ProviderSelector(SETTINGS, cast(Database, stored))
 
 

@@ -1,12 +1,12 @@
-"""What leaves the house, and what comes back."""
+"""Redaction of personal data, and its restoration."""
 
 import time
 
 import pytest
 
-from hummdesk.ai.redaction import Vault, exposes, placeholders
+from hummdesk.ai.redaction import Redactor, contains_personal_data, placeholders
 
-HIDDEN = [
+REDACTED = [
     ("Write to jo.o'brien+x@mail.example.com.", "Write to [EMAIL_1]."),
     ("mailto:a@b.example, or MÜLLER@EXAMPLE.ORG", "mailto:[EMAIL_1], or [EMAIL_2]"),
     ("Call +49 (0)30 1234567", "Call [NUMBER_1]"),
@@ -27,7 +27,7 @@ HIDDEN = [
     ("a@b.example, c@d.example, a@b.example", "[EMAIL_1], [EMAIL_2], [EMAIL_1]"),
 ]
 
-LEFT = [
+UNCHANGED = [
     "Order 4711 of 2026-05-12, 12.05.2026 or 5/12/26, for 1,299.00 EUR",
     "It broke at 14:30 on 12.05.2026 14:30",
     "Version 1.5.2, e.g. for Node.js",
@@ -36,51 +36,51 @@ LEFT = [
 ]
 
 
-@pytest.mark.parametrize(("text", "shown"), HIDDEN, ids=[text for text, _ in HIDDEN])
-def test_it_is_hidden_and_restored(text: str, shown: str) -> None:
-    vault = Vault()
-    hidden = vault.hide(text)
-    assert hidden == shown
-    assert vault.restore(hidden, placeholders(hidden)) == text
-    assert exposes(text)
-    assert not exposes(hidden)
+@pytest.mark.parametrize(("text", "shown"), REDACTED, ids=[text for text, _ in REDACTED])
+def test_personal_data_is_redacted_and_restored(text: str, shown: str) -> None:
+    redactor = Redactor()
+    redacted = redactor.redact(text)
+    assert redacted == shown
+    assert redactor.restore(redacted, placeholders(redacted)) == text
+    assert contains_personal_data(text)
+    assert not contains_personal_data(redacted)
 
 
-@pytest.mark.parametrize("text", LEFT)
-def test_it_is_left(text: str) -> None:
-    assert Vault().hide(text) == text
-    assert not exposes(text)
+@pytest.mark.parametrize("text", UNCHANGED)
+def test_text_without_personal_data_is_unchanged(text: str) -> None:
+    assert Redactor().redact(text) == text
+    assert not contains_personal_data(text)
 
 
-def test_what_looks_like_a_placeholder_is_one_itself() -> None:
-    vault = Vault()
-    assert vault.hide("I typed [EMAIL_1] and [ link_7 ]") == "I typed [TEXT_1] and [TEXT_2]"
-    assert vault.restore("[TEXT_2]", {"[TEXT_2]"}) == "[ link_7 ]"
+def test_text_like_a_placeholder_is_redacted() -> None:
+    redactor = Redactor()
+    assert redactor.redact("I typed [EMAIL_1] and [ link_7 ]") == "I typed [TEXT_1] and [TEXT_2]"
+    assert redactor.restore("[TEXT_2]", {"[TEXT_2]"}) == "[ link_7 ]"
 
 
-def test_the_same_value_has_the_same_placeholder_in_all_of_a_request() -> None:
-    vault = Vault()
-    assert vault.hide("a@b.example") == vault.hide("a@b.example") == "[EMAIL_1]"
-    assert vault.hide("c@d.example") == "[EMAIL_2]"
+def test_equal_values_get_the_same_placeholder() -> None:
+    redactor = Redactor()
+    assert redactor.redact("a@b.example") == redactor.redact("a@b.example") == "[EMAIL_1]"
+    assert redactor.redact("c@d.example") == "[EMAIL_2]"
 
 
-def test_a_placeholder_of_another_request_is_not_restored() -> None:
-    theirs, ours = Vault(), Vault()
-    theirs.hide("secret@theirs.example")
-    ours.hide("me@ours.example")
+def test_placeholder_of_another_request_is_not_restored() -> None:
+    theirs, ours = Redactor(), Redactor()
+    theirs.redact("secret@theirs.example")
+    ours.redact("me@ours.example")
     with pytest.raises(KeyError):
         ours.restore("Write to [EMAIL_2]", {"[EMAIL_1]"})
     assert ours.restore("Write to [EMAIL_1]", {"[EMAIL_1]"}) == "Write to me@ours.example"
 
 
-def test_a_bent_placeholder_is_restored_as_well() -> None:
-    vault = Vault()
-    vault.hide("a@b.example")
-    assert vault.restore("[email_1] [EMAIL_1 ]", {"[EMAIL_1]"}) == "a@b.example a@b.example"
+def test_placeholder_with_changed_case_or_spaces_is_restored() -> None:
+    redactor = Redactor()
+    redactor.redact("a@b.example")
+    assert redactor.restore("[email_1] [EMAIL_1 ]", {"[EMAIL_1]"}) == "a@b.example a@b.example"
 
 
 @pytest.mark.parametrize("piece", ["a@", "1 ", "DE89", "http://", "[[EMAIL_", "a.b", "/", "(", "DE89 1", "a@b.c"])
-def test_a_hostile_text_costs_little(piece: str) -> None:
+def test_redact_with_hostile_text_takes_bounded_time(piece: str) -> None:
     began = time.process_time()
-    Vault().hide(piece * (20_000 // len(piece)))
+    Redactor().redact(piece * (20_000 // len(piece)))
     assert time.process_time() - began < 1

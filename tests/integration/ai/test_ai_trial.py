@@ -1,4 +1,4 @@
-"""`ai classify` and `ai draft`: a line in, a JSON object out, whatever the line."""
+"""`ai classify` and `ai draft`: one JSON object for each line of text."""
 
 import asyncio
 import io
@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from hummdesk.ai import providers
-from hummdesk.ai.embedded.provider import EmbeddedProvider
-from hummdesk.ai.protocol import Classification, Context, IncomingMessage, ProviderError
+from hummdesk.ai.protocol import Classification, Context, Draft, IncomingMessage, Knowledge, ProviderError
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.operator import ai_trial
-from tests.integration.ai.fake_provider import CLASSIFICATION, DRAFT, PROTOCOLS, Protocol, fails, playing, says
+from tests.integration.ai.fake_api import CLASSIFICATION, DRAFT, FakeApi, answer, fail, serve_fake_api
 
 EMBEDDED = Settings()
 ARTICLE = {
@@ -35,7 +34,7 @@ def answers(target: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in target.getvalue().splitlines()]
 
 
-def test_classify_answers_each_line() -> None:
+def test_classify_writes_one_object_per_line() -> None:
     target = io.StringIO()
     ai_trial.classify(lines_of(b"I forgot my password\nWo ist mein Paket?\r\n"), target, EMBEDDED)
     first, second = answers(target)
@@ -44,7 +43,7 @@ def test_classify_answers_each_line() -> None:
     assert (second["category"], second["language"]) == ("order_shipping", "de")
 
 
-def test_a_bad_line_gives_an_error_and_the_next_one_is_answered() -> None:
+def test_classify_with_bad_line_writes_error_and_continues() -> None:
     target = io.StringIO()
     ai_trial.classify(lines_of(b"\n \n\xff\xfe\nWhere is my order?"), target, EMBEDDED)
     empty, blank, broken, good = answers(target)
@@ -53,7 +52,7 @@ def test_a_bad_line_gives_an_error_and_the_next_one_is_answered() -> None:
     assert good["category"] == "order_shipping"
 
 
-def test_draft_answers_from_the_file(tmp_path: Path) -> None:
+def test_draft_with_articles_answers_or_abstains(tmp_path: Path) -> None:
     path = tmp_path / "knowledge.jsonl"
     path.write_text(json.dumps(ARTICLE) + "\n\n" + json.dumps({"id": "a2", "title": "Boots", "body": "Wide."}))
     target = io.StringIO()
@@ -77,57 +76,60 @@ def test_draft_answers_from_the_file(tmp_path: Path) -> None:
         '{"id": "1", "title": "x", "body": "y", "questions": "z"}',
     ],
 )
-def test_a_line_that_is_no_article_is_named(tmp_path: Path, line: str) -> None:
+def test_draft_with_invalid_article_names_the_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "knowledge.jsonl"
     path.write_text(json.dumps(ARTICLE) + "\n" + line)
     with pytest.raises(CommandError, match=r"knowledge.jsonl, line 2: not"):
         ai_trial.draft(lines_of(b""), io.StringIO(), EMBEDDED, path)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_draft_with_missing_file_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No such file"):
         ai_trial.draft(lines_of(b""), io.StringIO(), EMBEDDED, tmp_path / "none.jsonl")
 
 
-def test_a_provider_that_fails_is_told_on_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Failing(EmbeddedProvider):
+def test_classify_with_failing_provider_writes_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        name = "failing"
+
         async def classify(self, message: IncomingMessage, context: Context) -> Classification:
             raise ProviderError("no answer today")
 
-    monkeypatch.setitem(providers.PROVIDERS, "embedded", Failing)
+        async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
+            raise ProviderError("no answer today")
+
+    monkeypatch.setitem(providers.LOCAL, "embedded", Failing)
     target = io.StringIO()
     ai_trial.classify(lines_of(b"Hello\n"), target, EMBEDDED)
     assert answers(target) == [{"error": "The provider gave no answer: no answer today"}]
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_another_provider_answers_each_line(protocol: Protocol, tmp_path: Path) -> None:
+async def test_external_provider_answers_each_line(api: FakeApi, tmp_path: Path) -> None:
     path = tmp_path / "knowledge.jsonl"
     path.write_text(json.dumps(ARTICLE))
-    async with playing(protocol) as played:
-        settings = Settings(**played.settings())
-        target = io.StringIO()
-        played.plays(says(CLASSIFICATION), fails(401))
-        await asyncio.to_thread(ai_trial.classify, lines_of(b"Charged twice!\nCharged twice!\n"), target, settings)
-        found, failed = answers(target)
-        assert (found["category"], found["confidence"]) == ("billing", 0.9)
-        assert failed == {"error": "The provider gave no answer: status 401, error"}
-        target = io.StringIO()
-        played.plays(says(DRAFT))
-        await asyncio.to_thread(ai_trial.draft, lines_of(b"When is my refund?\n"), target, settings, path)
-        assert answers(target)[0]["sources"] == ["a1"]
+    settings = Settings(**api.settings())
+    target = io.StringIO()
+    api.respond_with(answer(CLASSIFICATION), fail(401))
+    await asyncio.to_thread(ai_trial.classify, lines_of(b"Charged twice!\nCharged twice!\n"), target, settings)
+    found, failed = answers(target)
+    assert (found["category"], found["confidence"]) == ("billing", 0.9)
+    assert failed == {"error": "The provider gave no answer: status 401, error"}
+    target = io.StringIO()
+    api.respond_with(answer(DRAFT))
+    await asyncio.to_thread(ai_trial.draft, lines_of(b"When is my refund?\n"), target, settings, path)
+    assert answers(target)[0]["sources"] == ["a1"]
 
 
-async def test_a_real_process_asks_the_server_that_it_is_told_of(tmp_path: Path) -> None:
-    async with playing("openai") as played:
-        played.plays(says(CLASSIFICATION))
+async def test_command_with_provider_option_calls_the_configured_api(tmp_path: Path) -> None:
+    async with serve_fake_api("openai") as api:
+        api.respond_with(answer(CLASSIFICATION))
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "hummdesk", "ai", "classify", "--provider", "openai"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=tmp_path,
-            env=os.environ | {"OPENAI_BASE_URL": played.url, "PYTHONPATH": str(Path(__file__).parents[3])},
+            env=os.environ | {"OPENAI_BASE_URL": api.url, "PYTHONPATH": str(Path(__file__).parents[3])},
         )
         output, _ = await child.communicate(b"Charged twice!\n")
         assert (child.returncode, json.loads(output)["category"]) == (0, "billing")
-        assert played.asked[0]["model"] == "gpt-6-luna"
+        assert api.requests[0]["model"] == "gpt-6-luna"

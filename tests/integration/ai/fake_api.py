@@ -1,4 +1,4 @@
-"""A server that speaks a provider's protocol and answers as told: what the official clients are tested against."""
+"""A server that implements a provider's API with scripted responses: the official SDKs are tested against it."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ from multidict import CIMultiDictProxy
 
 Protocol = Literal["anthropic", "openai"]
 PROTOCOLS: tuple[Protocol, ...] = ("anthropic", "openai")
-Asked = dict[str, Any]
-Behaviour = Callable[["Played", web.Request, Asked], Awaitable[web.StreamResponse]]
+Body = dict[str, Any]
+Behaviour = Callable[["FakeApi", web.Request, Body], Awaitable[web.StreamResponse]]
 
 CLASSIFICATION = {
     "category": "billing",
@@ -37,66 +37,67 @@ USAGE = {"input": 1000, "cache_read": 200, "cache_write": 0, "output": 50}
 
 
 @dataclass
-class Played:
+class FakeApi:
     protocol: Protocol
     url: str = ""
-    asked: list[Asked] = field(default_factory=list)
-    """The requests so far, as JSON."""
+    requests: list[Body] = field(default_factory=list)
+    """Bodies of the requests so far."""
     headers: list[CIMultiDictProxy[str]] = field(default_factory=list)
     script: list[Behaviour] = field(default_factory=list)
-    """One for each request; the last one for all that follow."""
+    """One behaviour per request; the last one also for all further requests."""
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    """Ends `hang` and `drip`."""
 
-    def plays(self, *behaviours: Behaviour) -> None:
+    def respond_with(self, *behaviours: Behaviour) -> None:
         self.script = list(behaviours)
-        self.asked.clear()
+        self.requests.clear()
 
     def settings(self) -> dict[str, Any]:
-        """That make it the provider."""
+        """Return the settings that make this API the provider."""
         return {
             "ai_provider": self.protocol,
             f"{self.protocol}_base_url": self.url,
             f"{self.protocol}_api_key": "sk-secret-key",
         }
 
-    def shown(self, number: int = -1) -> Any:
-        """The data of a request: what the first turn of the user holds."""
-        turns = [turn for turn in self.asked[number]["messages"] if turn["role"] == "user"]
+    def input_data(self, number: int = -1) -> Any:
+        """Return the JSON data in the first user turn of a request."""
+        turns = [turn for turn in self.requests[number]["messages"] if turn["role"] == "user"]
         return json.loads(turns[0]["content"])
 
-    def system(self, number: int = -1) -> str:
-        asked = self.asked[number]
-        text = asked["system"][0]["text"] if self.protocol == "anthropic" else asked["messages"][0]["content"]
+    def system_prompt(self, number: int = -1) -> str:
+        body = self.requests[number]
+        text = body["system"][0]["text"] if self.protocol == "anthropic" else body["messages"][0]["content"]
         return str(text)
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        asked = await request.json()
-        self.asked.append(asked)
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append(body)
         self.headers.append(request.headers)
         behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        return await behaviour(self, request, asked)
+        return await behaviour(self, request, body)
 
 
 @asynccontextmanager
-async def playing(protocol: Protocol) -> AsyncIterator[Played]:
-    played = Played(protocol)
+async def serve_fake_api(protocol: Protocol) -> AsyncIterator[FakeApi]:
+    api = FakeApi(protocol)
     app = web.Application()
-    app.router.add_post("/v1/messages" if protocol == "anthropic" else "/v1/chat/completions", played._answer)
+    app.router.add_post("/v1/messages" if protocol == "anthropic" else "/v1/chat/completions", api._respond)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    played.url = f"http://{host}:{port}" + ("/v1" if protocol == "openai" else "")
+    api.url = f"http://{host}:{port}" + ("/v1" if protocol == "openai" else "")
     try:
-        yield played
+        yield api
     finally:
-        played.released.set()
+        api.released.set()
         await runner.cleanup()
 
 
-def message(protocol: Protocol, text: str, *, stop: str = "end", usage: bool = True) -> dict[str, Any]:
-    """An answer as the provider's own server gives it."""
+def message(protocol: Protocol, text: str, *, stop: str = "end", usage: bool = True) -> Body:
+    """Return a response body in the format of the provider."""
     if protocol == "anthropic":
         reasons = {"end": "end_turn", "length": "max_tokens", "refusal": "refusal"}
         return {
@@ -121,65 +122,56 @@ def message(protocol: Protocol, text: str, *, stop: str = "end", usage: bool = T
         "total_tokens": sum(USAGE.values()),
         "prompt_tokens_details": {"cached_tokens": USAGE["cache_read"]},
     }
-    said = {"content": None, "refusal": "I cannot help with that"} if stop == "refusal" else {"content": text}
+    content = {"content": None, "refusal": "I cannot help with that"} if stop == "refusal" else {"content": text}
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1,
         "model": "gpt",
-        "choices": [{"index": 0, "finish_reason": reasons[stop], "message": {"role": "assistant", **said}}],
+        "choices": [{"index": 0, "finish_reason": reasons[stop], "message": {"role": "assistant", **content}}],
     } | ({"usage": counted} if usage else {})
 
 
-def says(answer: dict[str, Any] | str, *, stop: str = "end", usage: bool = True) -> Behaviour:
-    text = answer if isinstance(answer, str) else json.dumps(answer)
+def answer(content: dict[str, Any] | str, *, stop: str = "end", usage: bool = True) -> Behaviour:
+    text = content if isinstance(content, str) else json.dumps(content)
 
-    async def behave(played: Played, request: web.Request, asked: Asked) -> web.StreamResponse:
-        return web.json_response(message(played.protocol, text, stop=stop, usage=usage))
-
-    return behave
-
-
-def obeys(answer: Callable[[Any], dict[str, Any] | str]) -> Behaviour:
-    """Makes its answer of the data that it was given, as a model that does what is written there."""
-
-    async def behave(played: Played, request: web.Request, asked: Asked) -> web.StreamResponse:
-        return await says(answer(played.shown()))(played, request, asked)
+    async def behave(api: FakeApi, request: web.Request, body: Body) -> web.StreamResponse:
+        return web.json_response(message(api.protocol, text, stop=stop, usage=usage))
 
     return behave
 
 
-def fails(status: int, code: str = "", **headers: str) -> Behaviour:
-    async def behave(played: Played, request: web.Request, asked: Asked) -> web.StreamResponse:
-        error = {"type": code or "error", "message": f"because of {asked['messages']}", "code": code or None}
+def fail(status: int, code: str = "", **headers: str) -> Behaviour:
+    async def behave(api: FakeApi, request: web.Request, body: Body) -> web.StreamResponse:
+        error = {"type": code or "error", "message": f"because of {body['messages']}", "code": code or None}
         return web.json_response({"type": "error", "error": error}, status=status, headers=headers)
 
     return behave
 
 
-def sends(body: bytes, content_type: str = "application/json") -> Behaviour:
-    async def behave(played: Played, request: web.Request, asked: Asked) -> web.StreamResponse:
+def send_body(body: bytes, content_type: str = "application/json") -> Behaviour:
+    async def behave(api: FakeApi, request: web.Request, _: Body) -> web.StreamResponse:
         return web.Response(body=body, content_type=content_type)
 
     return behave
 
 
-async def hangs(played: Played, request: web.Request, asked: Asked) -> web.StreamResponse:
-    await played.released.wait()
+async def hang(api: FakeApi, request: web.Request, body: Body) -> web.StreamResponse:
+    await api.released.wait()
     return web.Response(status=500)
 
 
-async def drips(played: Played, request: web.Request, asked: Asked) -> web.StreamResponse:
-    """A byte now and then: no read ever times out."""
+async def drip(api: FakeApi, request: web.Request, body: Body) -> web.StreamResponse:
+    """Send a byte now and then, so that no read times out."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
-    while not played.released.is_set():
+    while not api.released.is_set():
         await response.write(b" ")
         await asyncio.sleep(0.05)
     return response
 
 
-async def hangs_up(played: Played, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def close_connection(api: FakeApi, request: web.Request, body: Body) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.abort()
     return web.Response()

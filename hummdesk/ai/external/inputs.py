@@ -1,0 +1,101 @@
+"""Inputs of requests to external models: redacted, bounded JSON data with short aliases in place of ids."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from hummdesk.ai.external.grounding import ModelInput, clean
+from hummdesk.ai.external.prompts import Prompt
+from hummdesk.ai.protocol import Citation, Context, IncomingMessage, Knowledge, Team, Turn
+from hummdesk.ai.redaction import Redactor
+from hummdesk.ai.reply import names
+
+MAX_MESSAGE = 8000
+MAX_SOURCE = 4000
+MAX_TURN = 2000
+MAX_SOURCES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassificationInput:
+    data: dict[str, Any]
+    teams: dict[str, Team]
+    """By alias."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftInput:
+    data: dict[str, Any]
+    citations: dict[str, Citation]
+    """By alias."""
+
+    def for_checks(self, prompt: Prompt) -> ModelInput:
+        """Return the same input as `grounding.check_draft` needs it."""
+        return ModelInput(
+            prompt=prompt,
+            sources={source["id"]: f"{source.get('title', '')}\n{source['text']}" for source in self.data["sources"]},
+            customer=orjson.dumps([self.data["customer"], self.data["earlier"], self.data["message"]]).decode(),
+        )
+
+
+def classification_input(redactor: Redactor, message: IncomingMessage, context: Context) -> ClassificationInput:
+    teams = {f"T{number}": team for number, team in enumerate(context.teams, start=1)}
+    data = {
+        "teams": [{"id": alias, "name": redactor.redact(clean(team.name))} for alias, team in teams.items()],
+        "corrections": _corrections(redactor, context),
+        "earlier": _history(redactor, context.history),
+        "message": _redacted(redactor, message.content, MAX_MESSAGE),
+    }
+    return ClassificationInput(data=data, teams=teams)
+
+
+def draft_input(redactor: Redactor, message: IncomingMessage, context: Context, knowledge: Knowledge) -> DraftInput:
+    name = " ".join(names(message.customer_name or ""))
+    customer = redactor.placeholder("NAME", name) if name else None
+    sources, citations = _sources(redactor, knowledge)
+    data = {
+        "sources": sources,
+        "customer": customer,
+        "earlier": _history(redactor, context.history),
+        "message": _redacted(redactor, message.content, MAX_MESSAGE),
+    }
+    return DraftInput(data=data, citations=citations)
+
+
+def _sources(redactor: Redactor, knowledge: Knowledge) -> tuple[list[dict[str, str]], dict[str, Citation]]:
+    known = [(Citation(kind="article", title=one.title, id=one.id), one.body) for one in knowledge.articles]
+    known += [(Citation(kind="canned_reply", title=one.title), one.content) for one in knowledge.canned_replies]
+    known += [
+        (Citation(kind="past_answer", title=one.question, id=one.id), one.answer) for one in knowledge.past_answers
+    ]
+    sources, citations = [], {}
+    for number, (citation, text) in enumerate(known[:MAX_SOURCES], start=1):
+        alias = f"S{number}"
+        citations[alias] = citation
+        title_field = "asked" if citation.kind == "past_answer" else "title"
+        title = _redacted(redactor, citation.title, MAX_TURN)
+        text = _redacted(redactor, text, MAX_SOURCE)
+        sources.append({"id": alias, "kind": citation.kind, title_field: title, "text": text})
+    return sources, citations
+
+
+def _history(redactor: Redactor, history: tuple[Turn, ...]) -> list[dict[str, str]]:
+    return [{"from": turn.sender, "text": _redacted(redactor, turn.content, MAX_TURN)} for turn in history]
+
+
+def _corrections(redactor: Redactor, context: Context) -> list[dict[str, str]]:
+    """Return the corrected fields of each correction."""
+    return [
+        {"text": _redacted(redactor, one.content, MAX_TURN)}
+        | {name: value for name, value in (("category", one.category), ("priority", one.priority)) if value}
+        for one in context.corrections
+    ]
+
+
+def _redacted(redactor: Redactor, text: str, limit: int) -> str:
+    """Redact a text; of a long one, keep three quarters from the beginning and one quarter from the end."""
+    redacted = redactor.redact(clean(text))
+    if len(redacted) <= limit:
+        return redacted
+    return f"{redacted[: limit * 3 // 4]} … {redacted[-limit // 4 :]}"

@@ -1,0 +1,50 @@
+"""An external model with everything that requests to it need: client, prompts, prices."""
+
+import importlib
+from collections.abc import Callable
+
+from hummdesk.ai.external.client import ModelClient
+from hummdesk.ai.external.pricing import load_prices
+from hummdesk.ai.external.provider import ExternalProvider
+from hummdesk.ai.external.request_templates import RequestTemplates
+from hummdesk.core.config import Settings
+from hummdesk.core.extras import explain_missing
+from hummdesk.core.models import ModelCall
+
+
+class ExternalModel:
+    """One per process, with a provider for each run. Raises CommandError if the SDK is not installed."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._client = _client(name, settings)
+        self._templates = RequestTemplates.of(name, settings)
+        self._prices = load_prices(settings.ai_prices)
+
+    def provider(
+        self, *, record: Callable[[ModelCall], None] = lambda call: None, timeout_seconds: float = float("inf")
+    ) -> ExternalProvider:
+        """Make a provider that calls `record` for each request; see ExternalProvider."""
+        return ExternalProvider(
+            self._client, self._templates, self._prices, record=record, timeout_seconds=timeout_seconds
+        )
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def import_sdk(name: str) -> None:
+    """Import the client of a provider and its SDK. Raises CommandError if the SDK is not installed."""
+    with explain_missing():
+        importlib.import_module(f"hummdesk.ai.external.{name}")
+
+
+def _client(name: str, settings: Settings) -> ModelClient:
+    """Import the SDK only here: together they take 60 MB, which deployments without external models save."""
+    import_sdk(name)
+    if name == "anthropic":
+        from hummdesk.ai.external.anthropic import AnthropicClient
+
+        return AnthropicClient(settings)
+    from hummdesk.ai.external.openai import OpenAIClient
+
+    return OpenAIClient(settings)

@@ -1,0 +1,211 @@
+"""External models: the official SDKs against a server that implements each provider's API."""
+
+import json
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from hummdesk.ai.external.client import CompletionRequest
+from hummdesk.ai.external.openai import OpenAIClient
+from hummdesk.ai.protocol import (
+    Article,
+    CannedReply,
+    Context,
+    Correction,
+    IncomingMessage,
+    Knowledge,
+    Turn,
+)
+from hummdesk.core.config import Settings
+from tests.integration.ai.fake_api import CLASSIFICATION, DRAFT, USAGE, FakeApi, answer, serve_fake_api
+from tests.integration.ai.recorded_model import BILLING, CONTEXT, MESSAGE, RecordedModel, recorded_model
+
+KNOWLEDGE = Knowledge(
+    articles=(
+        Article(id="a1", title="Refunds", body="A refund takes five working days. See https://shop.example/refunds."),
+        Article(id="a2", title="Contact", body="Call +1 555 010 9999 or write to help@shop.example."),
+    ),
+    canned_replies=(CannedReply(title="Sorry", content="We are sorry to hear that."),),
+)
+
+
+async def test_classification_is_returned_in_wire_format(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(answer(CLASSIFICATION | {"team": "T1"}))
+    found = await model.provider.classify(MESSAGE, CONTEXT)
+    assert found.wire() == {
+        "category": "billing",
+        "priority": "high",
+        "urgency": 6,
+        "sentiment": "negative",
+        "language": "en",
+        "tags": ["double-charge"],
+        "suggestedTeam": str(BILLING.id),
+        "suggestedAgent": str(UUID(int=12)),
+    }
+    assert found.confidence == 0.9
+    assert api.input_data() == {
+        "teams": [{"id": "T1", "name": "Billing"}],
+        "corrections": [],
+        "earlier": [],
+        "message": MESSAGE.content,
+    }
+
+
+async def test_draft_restores_placeholders_and_cites_known_sources(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(
+        answer(DRAFT | {"content": "Hi [NAME_1], five working days, see [LINK_1].", "sources": ["S1", "S9"]})
+    )
+    draft = await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
+    assert draft.content == "Hi Hugo Marchetti, five working days, see https://shop.example/refunds."
+    assert (draft.outcome, draft.sources, draft.tone, draft.confidence) == ("done", ("a1",), "friendly", 0.8)
+    assert draft.reasoning == "Answered from “Refunds”"
+    assert draft.suggested_actions == ("Compare the payment with the invoice",)
+    data = api.input_data()
+    assert data["customer"] == "[NAME_1]"
+    assert [source["id"] for source in data["sources"]] == ["S1", "S2", "S3"]
+    assert data["sources"][1]["text"] == "Call [NUMBER_1] or write to [EMAIL_1]."
+
+
+async def test_canned_reply_is_cited_without_id(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(answer(DRAFT | {"sources": ["S3"], "content": "We are sorry to hear that."}))
+    draft = await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
+    assert (draft.sources, draft.reasoning) == ((), "Answered from “Sorry”")
+
+
+@pytest.mark.parametrize("outcome", ["not_in_sources", "needs_person", "unclear"])
+async def test_abstention_gives_own_reason(api: FakeApi, model: RecordedModel, outcome: str) -> None:
+    api.respond_with(answer(DRAFT | {"outcome": outcome, "sources": [], "content": ""}))
+    draft = await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
+    assert (draft.outcome, draft.content, draft.sources) == ("abstained", None, ())
+    assert draft.reasoning
+
+
+async def test_request_has_model_schema_limits_and_cacheable_prompt(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(answer(CLASSIFICATION))
+    await model.provider.classify(MESSAGE, CONTEXT)
+    body = api.requests[0]
+    assert not {"tools", "temperature", "stream"} & set(body)
+    if api.protocol == "anthropic":
+        assert body["model"] == "claude-haiku-5-5"
+        assert body["system"][0]["cache_control"] == {"type": "ephemeral"}
+        assert body["output_config"]["effort"] == "low"
+        schema = body["output_config"]["format"]["schema"]
+    else:
+        assert body["model"] == "gpt-6-luna"
+        assert body["messages"][0]["role"] == "system"
+        assert body["max_tokens"] == 2000
+        assert "reasoning_effort" not in body, "compatible servers may not support it"
+        schema = body["response_format"]["json_schema"]["schema"]
+        assert body["response_format"]["json_schema"]["strict"] is True
+    assert api.headers[0]["Authorization"] == "Bearer sk-secret-key"
+    assert schema["properties"]["category"]["enum"] == list(CATEGORIES)
+    assert schema["required"] == list(schema["properties"])
+    assert schema["additionalProperties"] is False
+    assert MESSAGE.content not in api.system_prompt(), "only a constant prompt can be cached"
+
+
+async def test_request_contains_redacted_history_and_corrections(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(answer(CLASSIFICATION))
+    context = Context(
+        history=(Turn(sender="customer", content="Hello"), Turn(sender="agent", content="Hi, write to me@x.example")),
+        corrections=(Correction(content="Twice!", similarity=0.9, category="billing"),),
+    )
+    await model.provider.classify(MESSAGE, context)
+    assert api.input_data()["earlier"] == [
+        {"from": "customer", "text": "Hello"},
+        {"from": "agent", "text": "Hi, write to [EMAIL_1]"},
+    ]
+    assert api.input_data()["corrections"] == [{"text": "Twice!", "category": "billing"}]
+
+
+async def test_each_request_is_recorded_with_usage_and_cost(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(answer(CLASSIFICATION))
+    await model.provider.classify(MESSAGE, CONTEXT)
+    (call,) = model.calls
+    name = {"anthropic": "claude-haiku-5-5", "openai": "gpt-6-luna"}[api.protocol]
+    assert (call.provider, call.model, call.outcome) == (api.protocol, name, "ok")
+    assert (call.usage.input, call.usage.cache_read, call.usage.output) == (
+        USAGE["input"],
+        USAGE["cache_read"],
+        USAGE["output"],
+    )
+    assert call.cost == Decimal("0.000127"), "1000 × 0.10 + 200 × 0.01 + 50 × 0.50 dollars per million"
+    assert call.prompt.startswith("classify@1-")
+    assert 0 < call.seconds < 5
+
+
+async def test_cost_of_model_without_price_is_unknown(api: FakeApi) -> None:
+    async with recorded_model(api, **{f"{api.protocol}_classify_model": "my-own-model"}) as model:
+        api.respond_with(answer(CLASSIFICATION))
+        await model.provider.classify(MESSAGE, CONTEXT)
+        assert (model.calls[0].model, model.calls[0].cost) == ("my-own-model", None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Sure! Here it is:\n```json\n", "\n```\nAnything else?"),
+        ('<think>It {could} be {"category": "sales"} or not</think>\n', ""),
+        ("", " {"),
+        ('{"thought": "hm"} ', ""),
+    ],
+    ids=["code fence", "reasoning", "brace after", "other object before"],
+)
+async def test_answer_with_text_around_json_is_parsed(
+    api: FakeApi, model: RecordedModel, before: str, after: str
+) -> None:
+    api.respond_with(answer(before + json.dumps(CLASSIFICATION) + after))
+    assert (await model.provider.classify(MESSAGE, CONTEXT)).category == "billing"
+    assert len(api.requests) == 1
+
+
+async def test_invalid_answer_is_requested_once_more(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(answer("Billing, I think."), answer(CLASSIFICATION))
+    assert (await model.provider.classify(MESSAGE, CONTEXT)).category == "billing"
+    assert model.outcomes == ["unusable", "ok"], "both requests are paid for"
+    first, second = api.requests
+    assert second["messages"][: len(first["messages"])] == first["messages"]
+    reply, repair = second["messages"][-2:]
+    assert (reply["role"], reply["content"], repair["role"]) == ("assistant", "Billing, I think.", "user")
+    assert "JSON" in repair["content"]
+
+
+@pytest.mark.parametrize("content", ["", " \n", "x" * 100_000, "\ud800", "\x00", "🙂" * 500, "שלום", "<b>hi</b>"])
+async def test_classify_with_unusual_text_sends_short_message(api: FakeApi, model: RecordedModel, content: str) -> None:
+    api.respond_with(answer(CLASSIFICATION))
+    await model.provider.classify(IncomingMessage(content=content, customer_name=content[:50]), CONTEXT)
+    assert len(api.input_data()["message"]) < 9000
+
+
+async def test_draft_with_control_characters_is_cleaned(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(answer(DRAFT | {"content": "Five\x00 working \ud800days\u202e\U000e0041."}))
+    draft = await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
+    assert draft.content == "Five working ?days."
+
+
+async def test_unknown_team_in_answer_is_ignored(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(answer(CLASSIFICATION | {"team": "T2"}))
+    found = await model.provider.classify(MESSAGE, CONTEXT)
+    assert (found.suggested_team, found.suggested_agent) == (None, None)
+
+
+async def test_answer_without_usage_has_unknown_cost() -> None:
+    async with serve_fake_api("openai") as api, recorded_model(api) as model:
+        api.respond_with(answer(CLASSIFICATION, usage=False))
+        await model.provider.classify(MESSAGE, CONTEXT)
+        assert (model.calls[0].usage.input, model.calls[0].cost) == (0, None)
+
+
+def test_openai_request_sets_reasoning_effort_and_disables_storage() -> None:
+    request = CompletionRequest(model="m", system="s", turns=(("user", "u"),), schema_name="n", schema={}, max_tokens=7)
+    low = OpenAIClient(Settings(openai_api_key="sk-x")).parameters(request)
+    assert (low["max_completion_tokens"], low["reasoning_effort"], low["store"]) == (7, "low", False)
+    default = OpenAIClient(Settings(openai_api_key="sk-x", ai_effort="default")).parameters(request)
+    assert "reasoning_effort" not in default
+
+
+CATEGORIES = (
+    "account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback",
+    "general",
+)  # fmt: skip

@@ -1,0 +1,45 @@
+"""The examples are labelled, complete and disjoint from the held-back ones."""
+
+import pytest
+
+from hummdesk.ai.embedded import classifiers
+from training.corpus import load_companies, load_examples
+from training.evaluation import quality
+from training.evaluation.quality import HELD_BACK
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("categories", classifiers.CATEGORIES),
+        ("sentiment", classifiers.SENTIMENTS),
+        ("urgency", classifiers.PRIORITIES),
+        ("scope", ("out",)),
+        ("scope_extra", ("out",)),
+        ("phrasings", ("frame", "wish")),
+    ],
+)
+def test_examples_have_exactly_the_known_labels(name: str, labels: tuple[str, ...]) -> None:
+    assert {one.label for one in load_examples(name)} == set(labels)
+
+
+@pytest.mark.parametrize("name", ["categories", "sentiment", "urgency"])
+def test_held_back_examples_are_not_fitted_to(name: str) -> None:
+    fitted = {one.text.casefold() for one in load_examples(name)}
+    held_back = [one.text.casefold() for one in load_examples(name, HELD_BACK)]
+    shared = [text for text in held_back if text in fitted]
+    assert len(shared) <= len(held_back) // 50, shared
+
+
+def test_held_back_questions_are_not_fitted_to() -> None:
+    fitted = {text.casefold() for articles in load_companies() for article in articles for text in article}
+    _, held_back = quality.held_back_knowledge()
+    assert [question for _, question in held_back if question.casefold() in fitted] == []
+
+
+def test_companies_have_articles_with_questions() -> None:
+    for articles in load_companies():
+        assert len(articles) == 15
+        for title, body, *questions in articles:
+            assert body.startswith(f"{title}. ")
+            assert len(questions) >= 9, title

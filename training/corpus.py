@@ -1,0 +1,47 @@
+"""The examples in training/examples: labelled texts, and articles of invented companies with their questions."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+EXAMPLES = Path(__file__).with_name("examples")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    label: str
+    text: str
+    language: str
+
+
+def load_examples(name: str, folder: Path = EXAMPLES) -> list[Example]:
+    """Return the examples of the files `name.txt` and `name.LANGUAGE.txt`."""
+    return [
+        example
+        for path in sorted([*folder.glob(f"{name}.txt"), *folder.glob(f"{name}.*.txt")])
+        for example in _read(path)
+    ]
+
+
+def load_companies(folder: Path = EXAMPLES) -> list[list[list[str]]]:
+    """Return the texts of questions.txt by company and article: title, title with body, then the questions."""
+    companies: list[list[list[str]]] = []
+    for line in (folder / "questions.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            companies.append([])
+        elif line.startswith("["):
+            title, body = line[1:].split("] ", maxsplit=1)
+            companies[-1].append([title, f"{title}. {body}"])
+        else:
+            companies[-1][-1].append(line[2:])
+    return companies
+
+
+def _read(path: Path) -> list[Example]:
+    examples, label = [], ""
+    language = path.name.split(".")[1]
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            label = line.strip("[]")
+        elif line:
+            examples.append(Example(label, line, language))
+    return examples

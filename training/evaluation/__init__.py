@@ -1,0 +1,1 @@
+"""Evaluation of the embedded provider: `make eval`."""

@@ -1,0 +1,105 @@
+"""`make eval`: print each figure with its target and whether it is met."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from training.corpus import load_examples
+from training.evaluation import cost, quality
+from training.evaluation.quality import HELD_BACK, OPEN_DATA, open_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    name: str
+    figure: float
+    target: float | None = None
+    at_most: bool = False
+
+    def __str__(self) -> str:
+        if self.target is None:
+            return f"{self.name:<66} {self.figure:8.3f}"
+        met = self.figure <= self.target if self.at_most else self.figure >= self.target
+        bound = f"{'≤' if self.at_most else '≥'} {self.target:<6g}"
+        return f"{self.name:<66} {self.figure:8.3f}   {bound} {'met' if met else 'NOT MET'}"
+
+
+def lines() -> Iterator[Line]:
+    yield from held_back_lines()
+    if OPEN_DATA.is_dir():
+        yield from open_data_lines()
+    yield from latency_lines()
+    yield from memory_lines()
+
+
+def held_back_lines() -> Iterator[Line]:
+    categories = quality.held_back_categories()
+    yield Line("category, held back: accuracy", categories.accuracy, 0.95)
+    yield Line("category, held back: precision at 90 % coverage", categories.precision_at_coverage, 0.97)
+    for language in ("en", "de", "fr", "es", "zh"):
+        yield Line(f"category, held back, {language}: accuracy", categories.accuracy_in(language), 0.9)
+    error = categories.calibration_error
+    yield Line("category, held back: expected calibration error", error, 0.05, at_most=True)
+    yield Line("sentiment, held back, to a help desk: macro-F1", quality.held_back_sentiment(), 0.68)
+    priorities = quality.held_back_priorities()
+    yield Line("priority, held back: within one level", priorities.within_one, 0.97)
+    yield Line("priority, held back: exact", priorities.exact)
+    yield Line("priority, held back: urgent recall", priorities.urgent_recall, 0.9)
+    drafts = quality.drafts(*quality.held_back_knowledge())
+    yield Line("draft, held back: source first", drafts.first, 0.94)
+    yield Line("draft, held back: source in the first three", drafts.among_three, 0.995)
+    yield Line("draft, held back: coverage", drafts.drafted, 0.95)
+
+
+def open_data_lines() -> Iterator[Line]:
+    categories = quality.categories([(text, category, "en") for text, category, _ in open_rows("category")])
+    yield Line("category, open data: accuracy", categories.accuracy, 0.95)
+    yield Line("category, open data: precision at 90 % coverage", categories.precision_at_coverage, 0.97)
+    error = categories.calibration_error
+    yield Line("category, open data: expected calibration error", error, 0.05, at_most=True)
+    tweets = [(text, label) for text, label in open_rows("sentiment")]
+    yield Line("sentiment, tweets: macro-F1", quality.sentiment(tweets), 0.62)
+    rows = open_rows("sentiment_8_languages")
+    for language in sorted({row[2] for row in rows}):
+        labelled = [(text, label) for text, label, spoken in rows if spoken == language]
+        yield Line(f"sentiment, tweets, {language}: macro-F1", quality.sentiment(labelled))
+    for kind, target in (("tweet", 0.99), ("wordpair", None)):
+        labelled = [(text, label) for text, label, source in open_rows("language") if source == kind]
+        yield Line(f"language, {kind}s: accuracy", quality.languages(labelled), target)
+    knowledge, questions = quality.open_knowledge()
+    drafts = quality.drafts(knowledge, questions)
+    yield Line("draft, intents of the open data as articles: source first", drafts.first, 0.94)
+    yield Line("draft, intents of the open data: source in the first three", drafts.among_three, 0.995)
+    yield Line("draft, intents of the open data: coverage", drafts.drafted, 0.95)
+    out_of_scope = [text for text, _ in open_rows("out_of_scope")]
+    drafted = quality.share_drafted(knowledge, out_of_scope)
+    yield Line("out of scope, intents of the open data: drafted", drafted, 0.02, at_most=True)
+    knowledge, _ = quality.held_back_knowledge()
+    drafted = quality.share_drafted(knowledge, out_of_scope)
+    yield Line("out of scope, held-back articles: drafted", drafted, 0.02, at_most=True)
+
+
+def latency_lines() -> Iterator[Line]:
+    examples = load_examples("categories", HELD_BACK)
+    english = [one.text for one in examples if one.language == "en"]
+    others = [one.text for one in examples if one.language != "en"]
+    for name, texts, target in (("English", english, 5), ("other", others, 60)):
+        latency = cost.classification_latency(texts)
+        yield Line(f"classification of short messages, {name}: p95, ms", latency.elapsed, target, at_most=True)
+        yield Line(f"classification of short messages, {name}: p95, ms of the processor", latency.processor)
+
+
+def memory_lines() -> Iterator[Line]:
+    memory = cost.worker_memory([one.text for one in load_examples("categories", HELD_BACK)])
+    yield Line("memory of the worker's parent, MB", memory.parent, 200, at_most=True)
+    yield Line("memory of a forked child, unshared, MB", memory.child, 20, at_most=True)
+
+
+def main() -> None:
+    for line in lines():
+        print(line, flush=True)
+    if not OPEN_DATA.is_dir():
+        print(f"{OPEN_DATA}: not found; no figures on open data")
+
+
+if __name__ == "__main__":
+    main()
