@@ -50,7 +50,7 @@ int main(int count, char **arguments) {
     struct pollfd watched[] = {{.fd = accept(listener, NULL, NULL), .events = POLLIN}, {.fd = listener, .events = POLLIN}};
     fcntl(listener, F_SETFL, O_NONBLOCK);
     while (poll(watched, 2, -1) > 0) {
-        accept_waiting(listener); /* before publishing: who has connected gets it */
+        accept_waiting(listener); /* before publishing, so that all open connections receive it */
         if (watched[0].revents)
             publish(watched[0].fd);
     }

@@ -4,7 +4,7 @@ import { Server } from "socket.io";
 
 const { PORT, JOB, EVENT } = process.env;
 const [event, payload] = JSON.parse(EVENT);
-const ROOM = "everybody";
+const ROOM = "all";
 
 const io = new Server({ serveClient: false });
 

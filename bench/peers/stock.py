@@ -14,7 +14,7 @@ from hummdesk.core import config, tokens
 from hummdesk.storage import people
 from hummdesk.storage.database import Database
 
-ROOM = "everybody"
+ROOM = "all"
 EVENT, PAYLOAD = json.loads(os.environ["EVENT"])
 
 settings = config.read(os.environ)
