@@ -91,7 +91,8 @@ $(PAGES): $(SOURCES) | $(RUN) node
 node: | $(RUN)
 	@$(NODE) --check || { echo "Installing Node.js into $(VENV) ..."; $(PIP) -r requirements-pages.txt; }
 
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+# Not compiled: most modules of the packages are never imported, and the others are compiled when they are.
+PIP = $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --require-hashes
 
 $(RUN): requirements-run.txt | $(BIN)/pip
 	@echo "Installing into $(VENV) ..."
