@@ -135,7 +135,9 @@ async def test_most_skilled_online_agent_of_team_is_suggested(
     assert found.suggested_team == team.id
     assert found.suggested_agent == (None if suggested is None else UUID(int=suggested))
     teamless = await classify(embedded, text, replace(context, teams=()))
-    able = [UUID(int=number) for number, some in skills.items() if "billing" in some and number in online]
+    able: list[UUID | None] = [
+        UUID(int=number) for number, some in skills.items() if "billing" in some and number in online
+    ]
     assert teamless.suggested_agent in (able or [None])
 
 

@@ -1,4 +1,4 @@
-"""Texts that arrive in one tick of the loop are read together, and nobody can tell."""
+"""Inference in batches: texts of one tick of the event loop are encoded together, with the same results as alone."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from hummdesk.ai import inference_batching
 from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.embedded.provider import EmbeddedProvider
-from hummdesk.ai.inference_batching import inference_batcher
+from hummdesk.ai.inference_batching import MAX_TEXTS, inference_batcher
 from hummdesk.ai.protocol import Context, IncomingMessage
 
 TEXTS = [
@@ -23,85 +22,88 @@ TEXTS = [
 ]
 
 
-class Reader:
-    """The model, with what it was asked to read at a time."""
+class RecordingEncoder:
+    """The encoder, with a record of its batches."""
 
     def __init__(self) -> None:
-        self.passes: list[list[str]] = []
+        self.batches: list[list[str]] = []
 
-    def read(self, texts: Sequence[str]) -> list[Vectors]:
-        self.passes.append(list(texts))
+    def encode(self, texts: Sequence[str]) -> list[Vectors]:
+        self.batches.append(list(texts))
         return list(encode(texts))
 
 
-async def test_what_arrives_in_one_tick_is_read_in_one_pass_as_if_alone() -> None:
-    reader = Reader()
-    together = inference_batcher(reader.read)
-    found = await asyncio.gather(*map(together.submit, TEXTS))
-    assert reader.passes == [TEXTS]
+async def test_texts_of_one_tick_are_encoded_in_one_batch() -> None:
+    encoder = RecordingEncoder()
+    batcher = inference_batcher(encoder.encode)
+    found = await asyncio.gather(*map(batcher.submit, TEXTS))
+    assert encoder.batches == [TEXTS]
     assert all(row.shape == (512,) for row in found)
     np.testing.assert_allclose(np.vstack(found), np.vstack([encode([text]) for text in TEXTS]), atol=1e-5)
 
 
-async def test_a_pass_is_bounded_and_the_next_tick_has_its_own() -> None:
-    reader = Reader()
-    together = inference_batcher(reader.read)
-    await asyncio.gather(
-        *(together.submit(f"Message {number}") for number in range(2 * inference_batching.MAX_TEXTS + 1))
-    )
-    await together.submit("Later")
-    assert [len(texts) for texts in reader.passes] == [inference_batching.MAX_TEXTS, inference_batching.MAX_TEXTS, 1, 1]
+async def test_batch_has_at_most_max_texts() -> None:
+    encoder = RecordingEncoder()
+    batcher = inference_batcher(encoder.encode)
+    await asyncio.gather(*(batcher.submit(f"Message {number}") for number in range(2 * MAX_TEXTS + 1)))
+    await batcher.submit("Later")
+    assert [len(texts) for texts in encoder.batches] == [
+        MAX_TEXTS,
+        MAX_TEXTS,
+        1,
+        1,
+    ]
 
 
-async def test_who_no_longer_waits_is_left_out() -> None:
-    reader = Reader()
-    together = inference_batcher(reader.read)
-    gone, stays = (asyncio.ensure_future(together.submit(text)) for text in ("gone", "stays"))
-    asyncio.get_running_loop().call_soon(gone.cancel)
-    assert (await stays).shape == (512,)
-    assert gone.cancelled()
-    assert reader.passes == [["stays"]]
+async def test_cancelled_text_is_left_out_of_the_batch() -> None:
+    encoder = RecordingEncoder()
+    batcher = inference_batcher(encoder.encode)
+    cancelled, other = (asyncio.ensure_future(batcher.submit(text)) for text in ("cancelled", "other"))
+    asyncio.get_running_loop().call_soon(cancelled.cancel)
+    assert (await other).shape == (512,)
+    assert cancelled.cancelled()
+    assert encoder.batches == [["other"]]
 
 
-async def test_a_pass_that_fails_is_told_to_all_and_the_next_is_not_concerned() -> None:
-    faults = [MemoryError("no room")]
+async def test_failed_batch_raises_for_its_texts_only() -> None:
+    errors = [MemoryError("out of memory")]
 
-    def read(texts: Sequence[str]) -> list[Vectors]:
-        if faults:
-            raise faults.pop()
+    def encode_or_fail(texts: Sequence[str]) -> list[Vectors]:
+        if errors:
+            raise errors.pop()
         return list(encode(texts))
 
-    together = inference_batcher(read)
-    found = await asyncio.gather(*map(together.submit, TEXTS), return_exceptions=True)
+    batcher = inference_batcher(encode_or_fail)
+    found = await asyncio.gather(*map(batcher.submit, TEXTS), return_exceptions=True)
     assert [type(one) for one in found] == [MemoryError] * len(TEXTS)
-    assert (await together.submit("Again")).shape == (512,)
+    assert (await batcher.submit("Again")).shape == (512,)
 
 
-def test_a_loop_that_ended_in_between_stops_nobody() -> None:
-    together = inference_batcher(Reader().read)
+def test_batcher_works_in_a_new_loop_after_the_first_one_stopped() -> None:
+    batcher = inference_batcher(RecordingEncoder().encode)
 
-    async def leave() -> None:
+    async def submit_and_stop() -> None:
         loop = asyncio.get_running_loop()
         loop.call_soon(loop.stop)
-        await together.submit("Left behind")
+        await batcher.submit("Never encoded")
 
     loop = asyncio.new_event_loop()
-    left = loop.create_task(leave())
+    pending = loop.create_task(submit_and_stop())
     loop.call_soon(loop.stop)
     loop.run_forever()
-    assert not left.done()
-    assert asyncio.run(together.submit("Next")).shape == (512,)
-    left.cancel()
+    assert not pending.done()
+    assert asyncio.run(batcher.submit("Next")).shape == (512,)
+    pending.cancel()
     with pytest.raises(asyncio.CancelledError):
-        loop.run_until_complete(left)
+        loop.run_until_complete(pending)
     loop.close()
 
 
-async def test_messages_are_classified_together_as_alone() -> None:
+async def test_messages_classified_in_a_batch_equal_single_results() -> None:
     provider = EmbeddedProvider()
     alone = [await provider.classify(IncomingMessage(content=text), Context()) for text in TEXTS]
-    asked = (provider.classify(IncomingMessage(content=text), Context()) for text in TEXTS)
-    together = await asyncio.gather(*asked)
-    for one, other in zip(alone, together, strict=True):
+    classifications = (provider.classify(IncomingMessage(content=text), Context()) for text in TEXTS)
+    batched = await asyncio.gather(*classifications)
+    for one, other in zip(alone, batched, strict=True):
         assert one.wire() == other.wire()
         assert one.confidence == pytest.approx(other.confidence, abs=0.001)

@@ -12,7 +12,8 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> NDArray[np.float64]:
     """A positive definite matrix of more than two blocks."""
     monkeypatch.setattr(scope, "BLOCK", 8)
     vectors = np.random.default_rng(7).normal(size=(30, 4))
-    return np.exp(-((vectors[:, None] - vectors[None]) ** 2).sum(axis=2)) + 0.5 * np.eye(len(vectors))
+    matrix: NDArray[np.float64] = np.exp(-((vectors[:, None] - vectors[None]) ** 2).sum(axis=2))
+    return matrix + 0.5 * np.eye(len(vectors))
 
 
 def test_solve_with_cholesky_factor_solves_the_system(kernel: NDArray[np.float64]) -> None:
