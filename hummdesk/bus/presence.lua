@@ -9,7 +9,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local steps = {}
 
 if step == 'overdue' then -- unpublished for `lease`; no other caller gets them for as long
-  local found = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - lease)
+  local found = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - lease, 'LIMIT', 0, ARGV[4])
   for _, who in ipairs(found) do
     redis.call('ZADD', KEYS[2], now, who)
   end

@@ -27,8 +27,8 @@ Status = Literal["online", "away", "busy", "offline"]
 
 LEASES = "hummdesk:presence:leases"
 UNPUBLISHED = "hummdesk:presence:unpublished"
-OVERDUE_SECONDS = 2.0
-"""A change that its process has not confirmed as published by then is published by another process."""
+OVERDUE_SECONDS = 1.5
+"""A change that its process has not confirmed as published by then is published by the relay."""
 NODES = "hummdesk:nodes"
 BATCH = 200
 """Leases in one step: Redis does nothing else meanwhile."""
@@ -94,10 +94,10 @@ class Presence:
         leases = [Lease.from_member(member) for member in ended]
         return list(compress(leases, await self._step("expire", 0, leases)))
 
-    async def overdue(self) -> list[tuple[UUID, UUID]]:
+    async def overdue(self, limit: int) -> list[tuple[UUID, UUID]]:
         """Agents, as (account, agent), whose change was not confirmed as published in time; each to one caller."""
         async with raising_unavailable():
-            found = await self._call("overdue", OVERDUE_SECONDS, [])
+            found = await self._call("overdue", OVERDUE_SECONDS, [str(limit)])
         return [(UUID(account), UUID(agent)) for account, agent in (who.decode().split("/") for who in found)]
 
     async def confirm(self, account_id: UUID, agent_id: UUID) -> Status:

@@ -57,7 +57,7 @@ class BroadcastService:
 
     def __init__(self, publisher: Publisher, presence: Presence) -> None:
         self.publisher = publisher
-        self._presence = presence
+        self.presence = presence
 
     async def broadcast_to_account(self, account_id: UUID, event: str, payload: Payload) -> None:
         """Send an event to all staff of an account."""
@@ -87,12 +87,12 @@ class BroadcastService:
 
     async def get_online_agents(self, account_id: UUID) -> dict[UUID, Status]:
         """Return the agents of an account that are online, away or busy, with their status."""
-        statuses = await self._presence.statuses(account_id)
+        statuses = await self.presence.statuses(account_id)
         return {agent_id: status for agent_id, status in statuses.items() if status != "offline"}
 
     async def get_connection_statistics(self) -> Payload:
         """Return `{nodes, connections, byRole}` over all web processes. The figures are at most a lease old."""
-        return await self._presence.statistics()
+        return await self.presence.statistics()
 
     async def close(self) -> None:
         """Wait for Redis to store what was published, at most five seconds, and close the connections."""
@@ -100,7 +100,7 @@ class BroadcastService:
         if _service is self:
             _service = None
         await self.publisher.close(timeout=SETTLE_SECONDS)
-        await self._presence.close()
+        await self.presence.close()
 
 
 _service: BroadcastService | None = None

@@ -252,9 +252,8 @@ class Node:
 
     async def _sweep_presence(self) -> None:
         """Publish the departure of agents whose last lease has run out; each is returned to one process."""
-        gone = [(lease.account_id, lease.agent_id) for lease in await self.context.presence.expire()]
-        for account_id, agent_id in gone + await self.context.presence.overdue():
-            await self.context.presence_publisher.publish_status(account_id, agent_id)
+        for lease in await self.context.presence.expire():
+            await self.context.presence_publisher.publish_status(lease.account_id, lease.agent_id)
 
     async def _watch_people(self) -> None:
         """Hear of people that the database changed. After a silence everybody connected is looked at again."""

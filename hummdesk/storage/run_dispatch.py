@@ -63,19 +63,13 @@ async def seconds_until_due(tx: Transaction) -> float | None:
 
 
 async def fail_expired(tx: Transaction, limit: int, *, max_attempts: int) -> list[EndedRun]:
-    """Fail runs that are past their deadline, or whose last allowed attempt has lost its worker.
-
-    Publish their terminal events before the transaction commits: after a rollback the runs are returned again.
-    """
+    """Fail runs that are past their deadline, or whose last allowed attempt has lost its worker."""
     return [EndedRun.from_row(row) async for row in queries.fail_expired(tx, limit=limit, max_attempts=max_attempts)]
 
 
-async def take_unpublished(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[EndedRun]:
-    """Mark runs that ended a while ago without `runs.mark_published` as published, and return them.
-
-    Publish their terminal events before the transaction commits: after a rollback the runs are returned again.
-    """
-    rows = queries.take_unpublished(tx, limit=limit, older_than_seconds=older_than_seconds)
+async def unpublished(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[EndedRun]:
+    """The oldest runs that ended a while ago without `runs.mark_published`."""
+    rows = queries.unpublished(tx, limit=limit, older_than_seconds=older_than_seconds)
     return [EndedRun.from_row(row) async for row in rows]
 
 

@@ -73,8 +73,7 @@ SET
         last_error,
         CASE WHEN expired.late THEN 'The AI did not answer in time' ELSE 'The AI stopped while working on this' END
     ),
-    finished_at = clock_timestamp(),
-    announced_at = clock_timestamp()
+    finished_at = clock_timestamp()
 FROM expired
 WHERE ai_runs.account_id = expired.account_id
   AND ai_runs.id = expired.id
@@ -89,32 +88,23 @@ RETURNING
     ai_runs.started_at,
     ai_runs.finished_at;
 
--- name: take_unpublished(limit, older_than_seconds)
--- Mark ended runs whose worker has not recorded the publication of their terminal event.
-WITH unpublished AS (
-    SELECT account_id, id
-    FROM ai_runs
-    WHERE announced_at IS NULL
-      AND finished_at <= clock_timestamp() - make_interval(secs => :older_than_seconds)
-    ORDER BY finished_at
-    LIMIT :limit
-    FOR UPDATE SKIP LOCKED
-)
-UPDATE ai_runs
-SET announced_at = clock_timestamp()
-FROM unpublished
-WHERE ai_runs.account_id = unpublished.account_id
-  AND ai_runs.id = unpublished.id
-RETURNING
-    ai_runs.id,
-    ai_runs.account_id,
-    ai_runs.conversation_id,
-    ai_runs.message_id,
-    ai_runs.kind,
-    ai_runs.outcome,
-    ai_runs.last_error,
-    ai_runs.started_at,
-    ai_runs.finished_at;
+-- name: unpublished(limit, older_than_seconds)
+-- The ended runs that longest lack a record of the publication of their terminal event.
+SELECT
+    id,
+    account_id,
+    conversation_id,
+    message_id,
+    kind,
+    outcome,
+    last_error,
+    started_at,
+    finished_at
+FROM ai_runs
+WHERE announced_at IS NULL
+  AND finished_at <= clock_timestamp() - make_interval(secs => :older_than_seconds)
+ORDER BY finished_at
+LIMIT :limit;
 
 -- name: open_runs()
 -- Number of runs that have not ended and age of the oldest, by kind and status.

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import aiohttp
+import pytest
 from websockets.asyncio.client import connect as open_websocket
 from websockets.frames import CloseCode
 
@@ -15,6 +17,7 @@ from hummdesk.core.config import Settings
 from hummdesk.server.listener import reserved
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
+from tests.integration.server.test_outbox import RELAYING, process
 from tests.system.js.web_process import serving
 
 
@@ -91,13 +94,24 @@ async def test_an_agent_of_a_dead_process_goes_offline_with_the_lease(account: A
     await dead.close()
 
 
-async def test_what_a_process_did_not_live_to_tell_another_one_tells(account: Account, web_settings: Settings) -> None:
-    """Or what it did not hear that it has brought about, since the answer of Redis was lost."""
+@pytest.fixture
+async def relay(account: Account, web_settings: Settings) -> AsyncIterator[None]:
+    async with process(web_settings, "relay"), asyncio.timeout(20):
+        while not await account.execute(RELAYING):
+            await asyncio.sleep(0.05)
+        yield
+
+
+@pytest.mark.usefixtures("relay")
+async def test_change_that_its_process_did_not_publish_is_published_once_by_the_relay(
+    account: Account, web_settings: Settings
+) -> None:
+    """Also a change whose process did not receive the answer of Redis."""
     viewer = await account.connect("viewer")
     mute = Presence(connect(web_settings.redis), replace(web_settings, presence_grace_seconds=0))
     lease = Lease(account.id, account.people["agent"].id, "a-socket-of-a-mute-process")
     assert await mute.join(lease)
-    assert not await mute.join(lease), "what a repeated question is answered"
+    assert not await mute.join(lease), "the answer to a repeated request"
     assert (await viewer.hears("agent_online"))["status"] == "online"
     await mute.leave(lease)
     while lease not in await mute.expire():  # or the process under test was faster
@@ -109,7 +123,8 @@ async def test_what_a_process_did_not_live_to_tell_another_one_tells(account: Ac
     await mute.close()
 
 
-async def test_a_status_that_its_process_did_not_live_to_tell_another_one_tells(
+@pytest.mark.usefixtures("relay")
+async def test_status_that_its_process_did_not_publish_is_published_once_by_the_relay(
     account: Account, web_settings: Settings
 ) -> None:
     viewer = await account.connect("viewer")

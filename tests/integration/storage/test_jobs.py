@@ -180,23 +180,23 @@ async def test_a_failed_run_is_announced_by_who_failed_it(desk: WorkerContext) -
     job = await desk.running()
     assert not await desk.announced(job)
     assert await desk.fail(job)
-    assert await desk.take_unpublished(older_than_seconds=60) == []
+    assert await desk.unpublished(older_than_seconds=60) == []
     assert await desk.announced(job)
     assert not await desk.announced(job)
-    assert await desk.take_unpublished() == []
+    assert await desk.unpublished() == []
 
 
 async def test_what_ended_in_silence_is_announced_by_the_relay_once(desk: WorkerContext) -> None:
     job = await desk.running()
     assert await desk.end(job, "abstained")
-    async with desk.everywhere() as tx:
-        assert len(await run_dispatch.take_unpublished(tx, 10, older_than_seconds=0)) == 1
-        await tx.rollback()  # as when it could not be emitted
-    [ended] = await desk.take_unpublished()
+    assert len(await desk.unpublished()) == 1  # and again, until that is recorded
+    [ended] = await desk.unpublished()
     assert (ended.id, ended.account_id, ended.kind) == (job.id, desk.account.id, "classification")
     assert (ended.conversation_id, ended.message_id) == (desk.account.conversation, job.message.id)
     assert (ended.outcome, ended.last_error, ended.started_at) == ("abstained", None, job.started_at)
-    assert await desk.take_unpublished() == []
+    async with desk.everywhere() as tx:
+        assert await runs.mark_published(tx, [ended.key]) == 1
+    assert await desk.unpublished() == []
 
 
 async def test_past_the_deadline_a_run_has_failed(desk: WorkerContext) -> None:
@@ -206,7 +206,9 @@ async def test_past_the_deadline_a_run_has_failed(desk: WorkerContext) -> None:
     [ended] = await desk.expire()
     assert (ended.id, ended.outcome, ended.last_error) == (job.id, None, "The AI did not answer in time")
     assert not await desk.end(job)
-    assert await desk.expire() == await desk.take_unpublished() == await desk.publish() == []
+    assert await desk.unpublished() == [ended]
+    assert await desk.announced(job)
+    assert await desk.expire() == await desk.unpublished() == await desk.publish() == []
 
 
 async def test_past_the_deadline_nobody_begins(desk: WorkerContext) -> None:

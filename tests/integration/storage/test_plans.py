@@ -256,7 +256,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("run_dispatch.take_lost", {"limit": 100, "lease_seconds": 30.0, "max_attempts": 4}, OPEN),
     ("run_dispatch.seconds_until_due", {}, OPEN),
     ("run_dispatch.fail_expired", {"limit": 100, "max_attempts": 1}, OPEN),
-    ("run_dispatch.take_unpublished", {"limit": 100, "older_than_seconds": 0.0}, OPEN),
+    ("run_dispatch.unpublished", {"limit": 100, "older_than_seconds": 0.0}, OPEN),
     ("run_dispatch.open_runs", {}, OPEN),
 ]
 ROLES = {

@@ -74,9 +74,9 @@ class WorkerContext:
         async with self.everywhere() as tx:
             return await run_dispatch.fail_expired(tx, 10, max_attempts=MAX_ATTEMPTS)
 
-    async def take_unpublished(self, *, older_than_seconds: float = 0) -> list[runs.EndedRun]:
+    async def unpublished(self, *, older_than_seconds: float = 0) -> list[runs.EndedRun]:
         async with self.everywhere() as tx:
-            return await run_dispatch.take_unpublished(tx, 10, older_than_seconds=older_than_seconds)
+            return await run_dispatch.unpublished(tx, 10, older_than_seconds=older_than_seconds)
 
     async def later(self, column: str) -> None:
         """Let the time in this column pass."""

@@ -1,0 +1,121 @@
+"""The way of AI runs from PostgreSQL to the broker."""
+
+import asyncio
+import time
+from collections import deque
+from typing import get_args
+from uuid import UUID
+
+from celery import Celery
+
+from hummdesk.bus.task_queues import TaskQueues
+from hummdesk.core import metrics
+from hummdesk.core.broker import QUEUE_KEYS, QUEUES, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
+from hummdesk.core.config import Settings
+from hummdesk.core.models import RunKind
+from hummdesk.relay.task_batches import task_batches
+from hummdesk.storage import past_answers, run_dispatch
+from hummdesk.storage.database import Database
+from hummdesk.storage.run_dispatch import DueRun
+
+BATCH = 200
+BATCHING_PAUSE_SECONDS = 0.01
+LONGEST_BATCHING_SECONDS = 0.2
+"""While all workers are busy, runs are collected for so long and sent as one task: few large tasks cost a worker and
+PostgreSQL a fifth of many small ones."""
+LEARNING_INTERVAL_SECONDS = 2.0
+"""Shortest time between two tasks that update the knowledge of one account."""
+OPEN_STATUSES = ("pending", "published", "running")
+
+
+class Dispatcher:
+    """Sends due runs to the broker. What the broker does not accept is kept and sent with the next step."""
+
+    def __init__(self, settings: Settings, database: Database, queues: TaskQueues) -> None:
+        """`database` sees the runs of all accounts."""
+        self._settings = settings
+        self._database = database
+        self._queues = queues
+        self._celery = Celery("hummdesk", set_as_current=False)
+        self._celery.conf.update(configuration(settings))
+        self._unsent: deque[list[DueRun]] = deque()
+        """One batch a task. The runs are marked as published already."""
+        self._learning: dict[UUID, float] = {}
+        """When the last update of an account's knowledge was sent."""
+
+    async def send_due(self) -> float | None:
+        """Send all runs that are due; return the seconds until the next one is."""
+        while True:
+            await self._send()
+            async with self._database.everywhere(lasting=False) as tx:
+                due = await run_dispatch.take_due(
+                    tx,
+                    BATCH,
+                    lease_seconds=lease_seconds(self._settings),
+                    deadline_seconds=self._settings.ai_deadline_seconds,
+                )
+                if not due:
+                    return await run_dispatch.seconds_until_due(tx)
+            self._unsent += task_batches(due)
+            await self._send()
+            await self._collect()
+
+    async def take_lost(self) -> None:
+        """Take runs that were lost with the broker or a worker; `send_due` sends them, each as a task of its own."""
+        async with self._database.everywhere() as tx:
+            lost = await run_dispatch.take_lost(
+                tx,
+                BATCH,
+                lease_seconds=lease_seconds(self._settings),
+                max_attempts=self._settings.ai_max_attempts,
+            )
+        self._unsent += task_batches(lost)
+
+    async def update_knowledge(self) -> None:
+        """Send a task for each account with new answers of agents. A lost task is sent again."""
+        async with self._database.everywhere() as tx:
+            waiting = await past_answers.waiting(tx, limit=BATCH)
+        now = time.monotonic()
+        recent = {account: at for account, at in self._learning.items() if now - at < LEARNING_INTERVAL_SECONDS}
+        accounts = [account_id for account_id in waiting if account_id not in recent]
+        if accounts:
+            await asyncio.to_thread(self._send_updates, accounts)
+        self._learning = recent | dict.fromkeys(accounts, now)
+
+    async def measure(self) -> None:
+        async with self._database.everywhere() as tx:
+            found = await run_dispatch.open_runs(tx)
+        counts: dict[tuple[str, str], int] = {(runs.kind, runs.status): runs.count for runs in found}
+        for kind in get_args(RunKind):
+            for status in OPEN_STATUSES:
+                metrics.AI_RUNS.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
+            oldest = max((runs.oldest_seconds for runs in found if runs.kind == kind), default=0.0)
+            metrics.AI_OLDEST_RUN_SECONDS.labels(kind=kind).set(oldest)
+        for queue in QUEUES:
+            metrics.QUEUE_TASKS.labels(queue=queue).set(await self._queues.length(QUEUE_KEYS[queue]))
+
+    async def _collect(self) -> None:
+        """Wait while no worker is free, so that runs which arrive meanwhile share a task."""
+        for _ in range(round(LONGEST_BATCHING_SECONDS / BATCHING_PAUSE_SECONDS)):
+            await asyncio.sleep(BATCHING_PAUSE_SECONDS)  # also because a worker needs the processor now
+            if not await self._queues.length(QUEUE_KEYS["classification"]):
+                return
+
+    async def _send(self) -> None:
+        if self._unsent:
+            await asyncio.to_thread(self._send_unsent)
+
+    def _send_unsent(self) -> None:
+        """In a thread, because kombu blocks, for seconds while Redis is unavailable. Raises OperationalError."""
+        with self._celery.producer_or_acquire() as producer:
+            while self._unsent:
+                batch = self._unsent[0]
+                runs = [[str(run.account_id), str(run.id)] for run in batch]
+                self._celery.send_task(TASKS[batch[0].kind], args=(runs,), producer=producer, retry=False)
+                self._unsent.popleft()
+
+    def _send_updates(self, accounts: list[UUID]) -> None:
+        """In a thread, as `_send_unsent`."""
+        with self._celery.producer_or_acquire() as producer:
+            for account_id in accounts:
+                self._celery.send_task(UPDATE_KNOWLEDGE, args=(str(account_id),), producer=producer, retry=False)

@@ -1,0 +1,110 @@
+"""The stores of receipts: the outbox and AI runs in PostgreSQL, presence in Redis.
+
+The ends of AI runs have no outbox entries: the run and its result hold all that their events need, and a row more for
+each run would cost an insert and a delete.
+"""
+
+from contextlib import suppress
+from uuid import UUID
+
+from hummdesk.bus.presence import Presence
+from hummdesk.core import metrics
+from hummdesk.core.errors import NotFound
+from hummdesk.core.models import Conversation, Message
+from hummdesk.publish.events.ai import events_of
+from hummdesk.publish.events.conversations import ConversationCreated
+from hummdesk.publish.outbox import message_events, publish_updates
+from hummdesk.publish.presence import PresencePublisher
+from hummdesk.publish.publisher import Publisher
+from hummdesk.storage import outbox, results, run_dispatch, runs
+from hummdesk.storage.database import Database
+from hummdesk.storage.outbox import OutboxEntry
+from hummdesk.storage.runs import EndedRun
+
+OUTBOX_OVERDUE_SECONDS = 0.75
+"""With the interval of the relay, an entry is published within two seconds of its commit."""
+RUN_OVERDUE_SECONDS = 2.0
+
+
+class OutboxReceipts:
+    """Messages, new conversations and changed conversations."""
+
+    def __init__(self, all_accounts: Database, one_account: Database, publisher: Publisher) -> None:
+        """`all_accounts` sees the outbox of every account, `one_account` all rows of one account."""
+        self._all_accounts = all_accounts
+        self._one_account = one_account
+        self._publisher = publisher
+
+    async def overdue(self, limit: int) -> list[OutboxEntry]:
+        async with self._all_accounts.everywhere() as tx:
+            return await outbox.overdue(tx, limit, older_than_seconds=OUTBOX_OVERDUE_SECONDS)
+
+    async def republish(self, entry: OutboxEntry) -> None:
+        with suppress(NotFound):  # deleted by an operator
+            await self._publish(entry)
+        async with self._all_accounts.everywhere() as tx:
+            await outbox.remove(tx, entry)
+
+    async def measure(self) -> None:
+        async with self._all_accounts.everywhere() as tx:
+            backlog = await outbox.backlog(tx)
+        metrics.OUTBOX_ENTRIES.set(backlog.entries)
+        metrics.OUTBOX_OLDEST_SECONDS.set(backlog.oldest_seconds)
+
+    async def _publish(self, entry: OutboxEntry) -> None:
+        subject = await self._subject(entry)
+        if isinstance(subject, Message):
+            # Earlier messages of the conversation are published, by their process or from an older entry.
+            events = message_events(
+                entry.account_id, subject, has_recent_predecessor=False, reopened_from=entry.reopened_from
+            )
+            await self._publisher.publish_stored(*events)
+        elif entry.seq == outbox.NEW_CONVERSATION:
+            await self._publisher.publish_stored(ConversationCreated.of(subject))
+        else:
+            await self._publish_current(entry)
+
+    async def _publish_current(self, entry: OutboxEntry) -> None:
+        async def read() -> list[Conversation]:
+            found = await self._subject(entry)
+            return [found] if isinstance(found, Conversation) else []
+
+        await publish_updates(self._publisher, read)
+
+    async def _subject(self, entry: OutboxEntry) -> Message | Conversation:
+        async with self._one_account.account(entry.account_id) as tx:
+            return await outbox.subject(tx, entry)
+
+
+class RunReceipts:
+    """Ended AI runs."""
+
+    def __init__(self, all_accounts: Database, one_account: Database, publisher: Publisher) -> None:
+        self._all_accounts = all_accounts
+        self._one_account = one_account
+        self._publisher = publisher
+
+    async def overdue(self, limit: int) -> list[EndedRun]:
+        async with self._all_accounts.everywhere() as tx:
+            return await run_dispatch.unpublished(tx, limit, older_than_seconds=RUN_OVERDUE_SECONDS)
+
+    async def republish(self, run: EndedRun) -> None:
+        async with self._one_account.account(run.account_id) as tx:
+            result = await results.result(tx, run.id)
+        await self._publisher.publish_stored(*events_of(run, result))
+        async with self._all_accounts.everywhere() as tx:
+            await runs.mark_published(tx, [run.key])
+
+
+class PresenceReceipts:
+    """Changes of the presence of agents, as account and agent."""
+
+    def __init__(self, presence: Presence, publisher: PresencePublisher) -> None:
+        self._presence = presence
+        self._publisher = publisher
+
+    async def overdue(self, limit: int) -> list[tuple[UUID, UUID]]:
+        return await self._presence.overdue(limit)
+
+    async def republish(self, key: tuple[UUID, UUID]) -> None:
+        await self._publisher.publish_status(*key)
