@@ -96,9 +96,10 @@ async def test_an_agent_of_a_dead_process_goes_offline_with_the_lease(account: A
 
 @pytest.fixture
 async def relay(account: Account, web_settings: Settings) -> AsyncIterator[None]:
-    async with process(web_settings, "relay"), asyncio.timeout(20):
-        while not await account.execute(RELAYING):
-            await asyncio.sleep(0.05)
+    async with process(web_settings, "relay"):
+        async with asyncio.timeout(20):
+            while not await account.execute(RELAYING):
+                await asyncio.sleep(0.05)
         yield
 
 
