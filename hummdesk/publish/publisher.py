@@ -53,12 +53,12 @@ class Publisher:
             await self.publish_stored(*[await event(state) for state in states if state not in last], receipt=receipt)
             last, receipt = states, None
 
-    async def settle(self, *, timeout: float) -> bool:
+    async def drain(self, *, timeout: float) -> bool:
         """Wait until Redis has stored everything, at most `timeout` seconds; return whether it has."""
         return await self._writer.drain(timeout=timeout)
 
     async def close(self, *, timeout: float) -> None:
-        await self.settle(timeout=timeout)
+        await self.drain(timeout=timeout)
         await self._writer.close()
 
     def _append(self, events: Sequence[Publishable], receipt: Receipt | None) -> list[asyncio.Future[None]]:

@@ -34,7 +34,7 @@ class Republisher:
 
         Raises Unavailable while Redis is: the stream writer must not keep more than it was given before.
         """
-        if not await self._publisher.settle(timeout=0):
+        if not await self._publisher.drain(timeout=0):
             raise Unavailable
         results = await asyncio.gather(*map(self._republish, self._stores), return_exceptions=True)
         for error in results:

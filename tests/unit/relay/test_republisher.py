@@ -34,15 +34,15 @@ class Store:
 class Stream:
     """Stands in for the stream writer."""
 
-    def __init__(self, *, is_settled: bool = True) -> None:
-        self.is_settled = is_settled
+    def __init__(self, *, is_drained: bool = True) -> None:
+        self.is_drained = is_drained
 
-    async def settle(self, *, timeout: float) -> bool:
-        return self.is_settled
+    async def drain(self, *, timeout: float) -> bool:
+        return self.is_drained
 
 
-def looping(*stores: Store, is_settled: bool = True) -> Republisher:
-    return Republisher(Publisher(Stream(is_settled=is_settled)), stores)  # type: ignore[arg-type]
+def looping(*stores: Store, is_drained: bool = True) -> Republisher:
+    return Republisher(Publisher(Stream(is_drained=is_drained)), stores)  # type: ignore[arg-type]
 
 
 async def test_republish_confirms_every_overdue_receipt_of_every_store() -> None:
@@ -61,7 +61,7 @@ async def test_republish_reads_on_while_batches_are_full() -> None:
 async def test_republish_while_redis_is_unavailable_publishes_nothing() -> None:
     store = Store(1)
     with pytest.raises(Unavailable):
-        await looping(store, is_settled=False).republish()
+        await looping(store, is_drained=False).republish()
     assert store.published == []
 
 
