@@ -18,6 +18,7 @@ from billiard import pool
 from hummdesk.ai import providers
 from hummdesk.core import logs
 from hummdesk.core.broker import QUEUES, Queue, active_queues
+from hummdesk.core.errors import CommandError
 from hummdesk.core.parent_death import die_with
 from tasks.app import app, settings
 
@@ -96,7 +97,10 @@ def _serve(queue: Queue, parent: int) -> None:
 def main() -> None:
     logs.configure(settings, process="worker")
     pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = CONSUMPTION_CHECKS
-    providers.preload(settings)
+    try:
+        providers.preload(settings)
+    except CommandError as error:
+        sys.exit(str(error))
     gc.freeze()
     Workers().run()
 
