@@ -1,4 +1,4 @@
-"""The way of every request: found in the table, allowed, validated, handled, answered."""
+"""Requests: look up in the table, authorize, validate, handle, answer."""
 
 import logging
 import time
@@ -20,6 +20,7 @@ from hummdesk.core.errors import (
 from hummdesk.core.ids import new_id
 from hummdesk.core.metrics import ERRORS, EVENTS, HANDLER_SECONDS
 from hummdesk.engine import UnparsedPayload
+from hummdesk.publish.events.connection import RequestError
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers.table import HANDLERS
 from hummdesk.server.sockets import ClientSession
@@ -27,15 +28,15 @@ from hummdesk.server.sockets import ClientSession
 log = logging.getLogger(__name__)
 
 OTHER = "other"
-"""The label of requests that are not in the table: a client's words never become a metric's label."""
+"""The label of requests that are not in the table: no text of a client becomes a metric's label."""
 
 
 async def dispatch(
     context: ServerContext, session: ClientSession, event: object, arguments: list[Any], *, acknowledges: bool
 ) -> Payload:
-    """Handle one request; the answer is `{ok: true, …}` or `{ok: false, error}`.
+    """Handle a request and return `{ok: true, …}` or `{ok: false, error}`.
 
-    Without an acknowledgement a failure is sent as the event `error`.
+    If the client asked for no acknowledgement, an error is sent as the event `error`.
     """
     started = time.perf_counter()
     name = event if isinstance(event, str) and event in REQUESTS else OTHER
@@ -45,25 +46,26 @@ async def dispatch(
     EVENTS.labels(name, outcome).inc()
     HANDLER_SECONDS.labels(name).observe(time.perf_counter() - started)
     if not answer["ok"] and not acknowledges:
-        context.sockets.send(session, "error", answer["error"])
+        context.sockets.send(session, RequestError(error=answer["error"]))
     return answer
 
 
 async def _answer(context: ServerContext, session: ClientSession, event: object, arguments: list[Any]) -> Payload:
     try:
-        request = _permitted(session, event)
-        payload = _validated(request, arguments)
+        request = authorized(session, event)
+        payload = validated(request, arguments)
         return {"ok": True} | await HANDLERS[request.name](context, session, payload)
     except HummDeskError as refusal:
         ERRORS.labels("handler", refusal.code).inc()
         return {"ok": False, "error": refusal.payload()}
     except Exception:
-        log.exception("a request failed")
+        log.exception("request.failed")
         ERRORS.labels("handler", HummDeskError.code).inc()
         return {"ok": False, "error": HummDeskError().payload()}
 
 
-def _permitted(session: ClientSession, event: object) -> Request:
+def authorized(session: ClientSession, event: object) -> Request:
+    """Return the request, if the rate limit and the role of the session allow it. Raises HummDeskError."""
     wait = session.bucket.take()
     if wait:
         raise RateLimited(details={"retryAfterMs": int(wait * 1000) + 1})
@@ -78,13 +80,14 @@ def _permitted(session: ClientSession, event: object) -> Request:
     return request
 
 
-def _validated(request: Request, arguments: list[Any]) -> Payload:
+def validated(request: Request, arguments: list[Any]) -> Payload:
+    """Return the payload as the schema loads it. Raises Invalid and PayloadTooLarge."""
     if UnparsedPayload.TOO_LARGE in arguments:
         raise PayloadTooLarge
     if UnparsedPayload.TOO_DEEP in arguments:
         raise Invalid("The payload is nested too deeply")
     if len(arguments) > 1:
-        raise Invalid("An event carries one payload at the most")
+        raise Invalid("An event carries at most one payload")
     payload = arguments[0] if arguments else None
     if payload is None:
         payload = {}
@@ -92,13 +95,13 @@ def _validated(request: Request, arguments: list[Any]) -> Payload:
         payload = {request.bare: payload}
     try:
         valid: Payload = request.schema.load(payload)
-    except ValidationError as fault:
-        raise Invalid(details=_readable(fault.messages)) from fault
+    except ValidationError as error:
+        raise Invalid(details=_json_safe(error.messages)) from error
     return valid
 
 
-def _readable(faults: Any) -> Any:
-    """marshmallow's messages by field, with keys that are strings and can be written as UTF-8."""
-    if isinstance(faults, dict):
-        return {str(key).encode(errors="replace").decode()[:100]: _readable(value) for key, value in faults.items()}
-    return faults
+def _json_safe(messages: Any) -> Any:
+    """marshmallow's messages by field, with keys that are short strings and valid UTF-8."""
+    if isinstance(messages, dict):
+        return {str(key).encode(errors="replace").decode()[:100]: _json_safe(value) for key, value in messages.items()}
+    return messages

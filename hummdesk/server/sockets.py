@@ -5,19 +5,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 from weakref import WeakSet
 
 from orjson import Fragment
 
 from hummdesk.bus.envelope import Event
-from hummdesk.core.clock import now
 from hummdesk.core.errors import Unauthorized
 from hummdesk.core.metrics import ACCOUNT_CONNECTIONS, CONNECTIONS, DELIVERIES, AccountLabels
 from hummdesk.core.models import ANSWERING, Person
 from hummdesk.engine import SocketIOServer
 from hummdesk.publish import rooms
+from hummdesk.publish.events.base import SocketEvent
+from hummdesk.publish.events.connection import DisconnectCode, DisconnectReason
 
 LONGEST_TIMER_SECONDS = 86_400.0
 
@@ -169,9 +169,9 @@ class SocketRegistry:
         session.joined -= {conversation_id}
         self.leave(session, rooms.conversation(conversation_id), rooms.conversation_staff(conversation_id))
 
-    def send(self, session: ClientSession, event: str, payload: dict[str, Any]) -> None:
+    def send(self, session: ClientSession, event: SocketEvent) -> None:
         """To this socket alone, and not again if it is lost on the way."""
-        self._server.deliver(event, payload, rooms=[session.sid], offset=self._offset(session))
+        self._server.deliver(event.event_name, event.payload(), rooms=[session.sid], offset=self._offset(session))
 
     def deliver(self, event: Event) -> None:
         """To this process' sockets that are in a room of it and in none of its exceptions."""
@@ -186,12 +186,11 @@ class SocketRegistry:
             DELIVERIES.labels(event.event).inc(number)
 
     def close(
-        self, session: ClientSession, *, code: str, message: str, reconnect: bool, may_return: bool = False
+        self, session: ClientSession, *, code: DisconnectCode, message: str, reconnect: bool, may_return: bool = False
     ) -> None:
         """Say why, then close the connection: it hears nothing after that. `may_return`: with all that it has."""
         session.may_return = may_return
-        payload = {"code": code, "message": message, "reconnect": reconnect, "timestamp": now()}
-        self.send(session, "disconnect_reason", payload)
+        self.send(session, DisconnectReason(code=code, message=message, reconnect=reconnect))
         self._server.close_session(session.sid, reconnect=reconnect)
 
     def _offset(self, session: ClientSession) -> str | None:

@@ -1,13 +1,14 @@
 """Events about a client's own connection."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
 
-from hummdesk.core.errors import HummDeskError
 from hummdesk.core.models import Person, Role
 from hummdesk.publish.events.base import Payload, SocketEvent, event, utc_now
+
+DisconnectCode = Literal["SERVER_SHUTDOWN", "UNAUTHORIZED", "RESYNC"]
 
 
 @event("authenticated", schema="PersonIdentity")
@@ -24,19 +25,9 @@ class Authenticated(SocketEvent):
         return cls(user_id=person.id, account_id=person.account_id, email=person.email, role=person.role)
 
 
-@event("authentication_error", schema="ErrorReport")
-class AuthenticationError(SocketEvent):
-    """Names its schema: an error has the same shape in refused acknowledgements, and writes it itself."""
-
-    error: HummDeskError
-
-    def payload(self) -> Payload:
-        return self.error.payload()
-
-
-@event("error", schema="ErrorReport")
-class RequestError(SocketEvent):
-    """The failure of a request without an acknowledgement. Names its schema, as AuthenticationError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorReport(SocketEvent):
+    """An error. Names its schema, because refused acknowledgements carry the same payload."""
 
     error: Payload
 
@@ -44,11 +35,21 @@ class RequestError(SocketEvent):
         return self.error
 
 
+@event("authentication_error", schema="ErrorReport")
+class AuthenticationError(ErrorReport):
+    """A socket is not authenticated, or no longer."""
+
+
+@event("error", schema="ErrorReport")
+class RequestError(ErrorReport):
+    """A request without an acknowledgement has failed."""
+
+
 @event("disconnect_reason")
 class DisconnectReason(SocketEvent):
     """Why the server closes the connection, and whether the client should reconnect."""
 
-    code: Literal["SERVER_SHUTDOWN", "UNAUTHORIZED", "RESYNC"]
+    code: DisconnectCode
     message: str
     reconnect: bool
     timestamp: datetime = field(default_factory=utc_now)

@@ -1,4 +1,4 @@
-"""From a socket that nobody knows to a person, and back when the token, the user or the connection ends."""
+"""The life of a socket: connect, authenticate, expire, change with its user, disconnect."""
 
 import logging
 import time
@@ -11,6 +11,7 @@ from hummdesk.core.background import soon
 from hummdesk.core.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized, Unavailable
 from hummdesk.core.models import ANSWERING, Person
 from hummdesk.publish import rooms
+from hummdesk.publish.events.connection import Authenticated, AuthenticationError
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import viewers
 from hummdesk.server.sockets import ClientSession, TokenBucket
@@ -24,15 +25,15 @@ def new_session(context: ServerContext, *, sid: str, pid: str, address: str) -> 
 
 
 async def connected(context: ServerContext, session: ClientSession, token: str | None) -> None:
-    """Every socket may stay; without a good token it may only authenticate, and not for long."""
+    """Accept a socket. Without a valid token it may only authenticate, and is closed after a while."""
     context.sockets.add(session)
-    _give_time(context, session)
+    _limit_time(context, session)
     try:
         if token is None:
             raise Unauthorized("No token: send authenticate with one")
         await identify(context, session, token)
     except HummDeskError as refusal:
-        context.sockets.send(session, "authentication_error", refusal.payload())
+        context.sockets.send(session, AuthenticationError(error=refusal.payload()))
 
 
 def find_token(auth: object, authorization: str, query: str) -> str | None:
@@ -50,32 +51,33 @@ async def authenticate(context: ServerContext, session: ClientSession, payload: 
         person = await identify(context, session, payload["token"])
     except HummDeskError as refusal:
         if session.person is None:
-            context.sockets.send(session, "authentication_error", refusal.payload())
+            context.sockets.send(session, AuthenticationError(error=refusal.payload()))
         raise
-    return person.wire()
+    return Authenticated.of(person).payload()
 
 
 async def identify(context: ServerContext, session: ClientSession, token: str) -> Person:
-    """Verify a token and make the socket its person's, or prolong the session of the same person."""
+    """Verify a token and authenticate the socket with it, or extend the session of the same person."""
     claims = tokens.verify(context.settings, token)
-    if session.person is not None and not _names(claims, session.person):
+    if session.person is not None and not _is_of(claims, session.person):
         raise Forbidden("This socket belongs to another person")
     await context.reader.follow(claims.account_id)
-    person = await find_settled(context, session, claims)
-    arrives = session.person is None
-    settle(context, session, person, claims)
-    await welcome(context, session, person, arrives=arrives)
+    person = await load_person(context, session, claims)
+    is_new = session.person is None
+    set_person(context, session, person, claims)
+    await welcome(context, session, person, is_new=is_new)
     return person
 
 
-async def welcome(context: ServerContext, session: ClientSession, person: Person, *, arrives: bool = True) -> None:
-    context.sockets.send(session, "authenticated", person.wire())
-    if arrives and session.has_presence():
-        await _arrive(context, session, person)
+async def welcome(context: ServerContext, session: ClientSession, person: Person, *, is_new: bool = True) -> None:
+    """Confirm the authentication, and begin the presence of a new session."""
+    context.sockets.send(session, Authenticated.of(person))
+    if is_new and session.has_presence():
+        await _join_presence(context, session, person)
 
 
-async def find_settled(context: ServerContext, session: ClientSession, claims: tokens.Claims) -> Person:
-    """Look the person up, again if the database tells of a change meanwhile. Raises Unauthorized."""
+async def load_person(context: ServerContext, session: ClientSession, claims: tokens.Claims) -> Person:
+    """Load the person of a token, and again if the database reports a change meanwhile. Raises Unauthorized."""
     session.claimed = claims.user_id
     try:
         while True:
@@ -86,27 +88,27 @@ async def find_settled(context: ServerContext, session: ClientSession, claims: t
     finally:
         session.claimed = None
     if person is None:
-        raise Unauthorized("This person is not known here, or no longer")
+        raise Unauthorized("The user of this token is unknown or disabled")
     return person
 
 
-def _names(claims: tokens.Claims, person: Person) -> bool:
+def _is_of(claims: tokens.Claims, person: Person) -> bool:
     return (claims.user_id, claims.account_id) == (person.id, person.account_id)
 
 
 async def _find(context: ServerContext, account_id: UUID, person_id: UUID, *, customer: bool) -> Person | None:
-    """The token says where to look first; the database decides what the person is."""
+    """The token names the table, the database decides on the role."""
     return await context.people.find(account_id, person_id, customer=customer)
 
 
-def settle(context: ServerContext, session: ClientSession, person: Person, claims: tokens.Claims) -> None:
-    """Make the socket this person's, for as long as the token is good."""
-    _settle_in(context, session, person)
+def set_person(context: ServerContext, session: ClientSession, person: Person, claims: tokens.Claims) -> None:
+    """Authenticate a socket until its token expires."""
+    _set_person(context, session, person)
     session.at(claims.expires_at, lambda: soon(drop(context, session, TokenExpired())))
 
 
 def own_rooms(person: Person) -> set[str]:
-    """Those that a person's sockets are in without joining anything."""
+    """The rooms of a person's sockets beside those of joined conversations."""
     own = {rooms.person(person.id)}
     if person.is_staff:
         own |= {rooms.account(person.account_id), *map(rooms.team, person.team_ids)}
@@ -115,8 +117,8 @@ def own_rooms(person: Person) -> set[str]:
     return own
 
 
-def _settle_in(context: ServerContext, session: ClientSession, person: Person) -> None:
-    """Make the socket this person's and put it into exactly the rooms that are the person's own."""
+def _set_person(context: ServerContext, session: ClientSession, person: Person) -> None:
+    """Set the person of a socket and its rooms. Raises Unauthorized if the socket has closed."""
     if session.closed:
         raise Unauthorized
     context.sockets.identify(session, person)
@@ -131,65 +133,65 @@ def lease_of(session: ClientSession, person: Person) -> Lease:
     return Lease(person.account_id, person.id, session.sid)
 
 
-async def _arrive(context: ServerContext, session: ClientSession, person: Person) -> None:
+async def _join_presence(context: ServerContext, session: ClientSession, person: Person) -> None:
     try:
         if await context.presence.join(lease_of(session, person)):
             await context.presence_publisher.publish(person, "online")
     except Unavailable:
-        log.warning("presence waits for Redis")  # the next renewal makes the lease
+        log.warning("presence.lease_failed")  # the next renewal creates the lease
 
 
-async def _depart(context: ServerContext, session: ClientSession, person: Person) -> None:
+async def _leave_presence(context: ServerContext, session: ClientSession, person: Person) -> None:
     try:
         await context.presence.leave(lease_of(session, person))
     except Unavailable:
-        log.warning("presence waits for Redis")  # the lease runs out
+        log.warning("presence.release_failed")  # the lease expires
 
 
 async def drop(context: ServerContext, session: ClientSession, reason: HummDeskError) -> None:
-    """Take rooms and person from a socket whose token or user is no longer good, and say so."""
+    """Remove person and rooms from a socket whose token or user is no longer valid."""
     person = session.person
     if person is None or session.closed:
         return
     await context.typing.stop_all(session)
     await viewers.end(context, session, session.joined)
-    departs = session.has_presence()
+    had_presence = session.has_presence()
     context.sockets.identify(session, None)
     session.joined = frozenset()
     context.sockets.leave(session, *session.rooms.copy())
     context.departures.forget(session)
-    context.sockets.send(session, "authentication_error", reason.payload())
-    _give_time(context, session)
-    if departs:
-        await _depart(context, session, person)
+    context.sockets.send(session, AuthenticationError(error=reason.payload()))
+    _limit_time(context, session)
+    if had_presence:
+        await _leave_presence(context, session, person)
 
 
 async def person_changed(context: ServerContext, account_id: UUID, person_id: UUID) -> None:
-    """Look again at a person of whom the database changed something: disabled, moved, another role or team."""
+    """Load a person again that was changed in the database: disabled, moved, another role or team."""
     context.sockets.doubt(person_id)
     for session in context.sockets.of_person(person_id):
         if session.person is not None and session.person.account_id == account_id:
-            await _look_again(context, session, session.person)
+            await _reload(context, session, session.person)
 
 
-async def _look_again(context: ServerContext, session: ClientSession, known: Person) -> None:
+async def _reload(context: ServerContext, session: ClientSession, known: Person) -> None:
     person = await _find(context, known.account_id, known.id, customer=known.role == "customer")
-    # While the database was asked the socket may have closed, expired, or become somebody else's.
+    # During the query the socket may have closed, expired, or authenticated as another person.
     if session.closed or session.person is not known or person == known:
         return
     if person is None:
-        await drop(context, session, Unauthorized("This person is not known here any more"))
+        await drop(context, session, Unauthorized("This user was removed or disabled"))
         return
     had_presence = session.has_presence()
-    _settle_in(context, session, person)
+    _set_person(context, session, person)
     if had_presence and not session.has_presence():
-        await _depart(context, session, person)
+        await _leave_presence(context, session, person)
     elif session.has_presence() and not had_presence:
-        await _arrive(context, session, person)
+        await _join_presence(context, session, person)
 
 
 async def disconnected(context: ServerContext, sid: str, *, for_good: bool) -> None:
-    """`for_good`: the client has said farewell, and does not come back as this socket."""
+    """Clean up after a socket. `for_good`: its client disconnected on purpose, and cannot recover the session."""
     session = context.sockets.sessions.get(sid)
     if session is None:
         return
@@ -199,13 +201,13 @@ async def disconnected(context: ServerContext, sid: str, *, for_good: bool) -> N
         return
     await viewers.end(context, session, session.joined)
     if session.person is not None and session.has_presence():
-        await _depart(context, session, session.person)
+        await _leave_presence(context, session, session.person)
 
 
-def _give_time(context: ServerContext, session: ClientSession) -> None:
-    """Let a socket without a person stay for a while."""
-    session.at(time.time() + context.settings.auth_timeout_seconds, lambda: _turn_away(context, session))
+def _limit_time(context: ServerContext, session: ClientSession) -> None:
+    """Close the socket if it does not authenticate in time."""
+    session.at(time.time() + context.settings.auth_timeout_seconds, lambda: _close(context, session))
 
 
-def _turn_away(context: ServerContext, session: ClientSession) -> None:
+def _close(context: ServerContext, session: ClientSession) -> None:
     context.sockets.close(session, code="UNAUTHORIZED", message="Not authenticated in time", reconnect=False)

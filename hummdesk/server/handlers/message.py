@@ -36,9 +36,9 @@ async def send_message(context: ServerContext, session: ClientSession, payload: 
     sent = await context.writer.send(sender=sender, message=new)
     await _publish(context, sender, sent)
     await context.typing.stop(session, new.conversation_id)
-    receipt = MessageSent(message=sent.message).payload()
-    context.sockets.send(session, MessageSent.event_name, receipt)
-    return receipt
+    receipt = MessageSent(message=sent.message)
+    context.sockets.send(session, receipt)
+    return receipt.payload()
 
 
 async def _publish(context: ServerContext, sender: Person, sent: Sent) -> None:
@@ -126,7 +126,7 @@ async def start_conversation(context: ServerContext, session: ClientSession, pay
     context.departures.keep(session)
     answer: Payload = {"conversation": conversation.wire()}
     if sent is not None:
-        context.sockets.send(session, MessageSent.event_name, sent.message.receipt())
+        context.sockets.send(session, MessageSent(message=sent.message))
         answer["message"] = sent.message.wire()
     return answer
 

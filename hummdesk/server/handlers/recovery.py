@@ -1,6 +1,10 @@
-"""Which sockets come back after a short loss, and with what: never more than they may hear now, never a part."""
+"""Connection state recovery: which clients resume their session, and which missed events they receive.
+
+A client receives only events that it may see now, and all of them; otherwise it starts a new session.
+"""
 
 import re
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,62 +26,93 @@ from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations
 
 MOST_MISSED = 1000
-"""Who has missed more loads anew, which is less."""
+"""A client that missed more starts a new session, which transfers less."""
 
 _OFFSET = re.compile(r"(\d{1,15}-\d{1,10})(?:\.(\d{1,4}))?", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """The last event that a client received. `index` is its place in the entry, None for the last."""
+
+    entry: str
+    index: int | None
+
+    @classmethod
+    def parsed(cls, text: str) -> "Offset | None":
+        found = _OFFSET.fullmatch(text)
+        return found and cls(found[1], None if found[2] is None else int(found[2]))
+
+
 class NotRecovered(Exception):
-    """`outcome` is the metric's label."""
+    """The session cannot be recovered. `outcome` is the label of the metric."""
 
     def __init__(self, outcome: str) -> None:
         super().__init__(outcome)
         self.outcome = outcome
 
 
-async def recover(context: ServerContext, absences: RecoveryStore, claim: RecoveryRequest) -> Recovery | None:
-    """What a client may have back; None: nothing, and it begins anew."""
+def is_received(event: Event, *, entered: Mapping[str, str], left_out: Set[str]) -> bool:
+    """Whether a socket in these rooms would have received an event.
+
+    `entered` maps each room to the position in the stream at which the socket entered it; `left_out` are all its rooms,
+    which exclude it from events with one of them in `except_rooms`.
+    """
+    if event.is_volatile or not left_out.isdisjoint(event.except_rooms):
+        return False
+    at = moment(event.offset.partition(".")[0])
+    return any(room in entered and at > moment(entered[room] or START) for room in event.rooms)
+
+
+def permitted_rooms(person: Person, visible: Collection[UUID]) -> set[str]:
+    """The rooms that a socket of a person may be in, if these are the conversations that it may see."""
+    permitted = connection.own_rooms(person)
+    for conversation_id in visible:
+        permitted |= rooms.of_joined(conversation_id, is_staff=person.is_staff)
+    return permitted
+
+
+async def recover(context: ServerContext, store: RecoveryStore, request: RecoveryRequest) -> Recovery | None:
+    """Return what a client resumes with, or None if it starts a new session."""
     try:
-        back = await _find(context, absences, claim)
+        found = await _find(context, store, request)
     except NotRecovered as refusal:
         RECOVERIES.labels(refusal.outcome).inc()
         return None
     except HummDeskError as refusal:
         RECOVERIES.labels("unavailable" if isinstance(refusal, Unavailable) else "token").inc()
         return None
-    return Recovery(sid=back.session.sid, read_missed=back.missed, join_rooms=back.enter, on_recovered=back.welcome)
+    return Recovery(sid=found.session.sid, read_missed=found.missed, join_rooms=found.enter, on_recovered=found.welcome)
 
 
-async def _find(context: ServerContext, absences: RecoveryStore, claim: RecoveryRequest) -> "_Back":
-    """Verify the token before the session is claimed, so that nobody can use up another one's."""
-    offset = _OFFSET.fullmatch(claim.offset)
+async def _find(context: ServerContext, store: RecoveryStore, request: RecoveryRequest) -> "_Recoverable":
+    """Verify the token before the session is claimed, so that no one can use up the session of another person."""
+    offset = Offset.parsed(request.offset)
     if offset is None:
         raise NotRecovered("offset")
-    token = connection.find_token(
-        claim.auth, claim.environ.get("HTTP_AUTHORIZATION", ""), claim.environ["QUERY_STRING"]
-    )
+    environ = request.environ
+    token = connection.find_token(request.auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
     if token is None:
         raise NotRecovered("token")
     claims = tokens.verify(context.settings, token)
-    absent = await absences.claim(claim.pid)
-    if absent is None:
+    stored = await store.claim(request.pid)
+    if stored is None:
         raise NotRecovered("unknown")
-    if (claims.account_id, claims.user_id) != (absent.account_id, absent.person_id):
+    if (claims.account_id, claims.user_id) != (stored.account_id, stored.person_id):
         raise NotRecovered("person")
-    session = connection.new_session(context, sid=absent.sid, pid=claim.pid, address=claim.environ["REMOTE_ADDR"])
+    session = connection.new_session(context, sid=stored.sid, pid=request.pid, address=environ["REMOTE_ADDR"])
     context.sockets.returning.add(session)
-    reader = await context.reader.follow(absent.account_id)
-    person = await connection.find_settled(context, session, claims)
+    reader = await context.reader.follow(stored.account_id)
+    person = await connection.load_person(context, session, claims)
     session.claimed = person.id
-    visible = await _visible(context, person, absent.joined)
-    entry, place = offset[1], None if offset[2] is None else int(offset[2])
-    if not await reader.reach(entry, place):
+    visible = await _visible(context, person, stored.joined)
+    if not await reader.reach(offset.entry, offset.index):
         raise NotRecovered("gap")
-    return _Back(context, session, claim, person, claims, absent, visible, reader, entry, place)
+    return _Recoverable(context, session, request, person, claims, stored, visible, reader, offset)
 
 
 async def _visible(context: ServerContext, viewer: Person, joined: list[UUID]) -> set[UUID]:
-    """The conversations among those joined that the person may still see."""
+    """The joined conversations that the person may still see."""
     if not joined:
         return set()
     async with context.database.account(viewer.account_id) as tx:
@@ -85,19 +120,21 @@ async def _visible(context: ServerContext, viewer: Person, joined: list[UUID]) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Back:
+class _Recoverable:
+    """A session that its client may resume. The engine calls the methods in their order."""
+
     context: ServerContext
     session: ClientSession
-    claim: RecoveryRequest
+    request: RecoveryRequest
     person: Person
     claims: tokens.Claims
-    absent: RecoverableSession
+    stored: RecoverableSession
     visible: set[UUID]
     reader: ShardReader
-    entry: str
-    place: int | None
+    offset: Offset
 
     def missed(self) -> list[MissedEvent] | None:
+        """The events that the client missed, or None if the session cannot be recovered after all."""
         try:
             return self._missed()
         except NotRecovered as refusal:
@@ -107,40 +144,32 @@ class _Back:
     def _missed(self) -> list[MissedEvent]:
         if self.session.is_doubtful:
             raise NotRecovered("changed")
-        events = self.reader.after(self.entry, self.place)
+        events = self.reader.after(self.offset.entry, self.offset.index)
         if events is None:
             raise NotRecovered("gap")
-        entered = self._entered()
-        found = [event for event in events if self._would_have_heard(event, entered)]
+        entered, left_out = self._entered(), self.stored.rooms.keys()
+        found = [event for event in events if is_received(event, entered=entered, left_out=left_out)]
         if len(found) > MOST_MISSED:
             raise NotRecovered("too_many")
         return [MissedEvent(event.event, Fragment(event.body), event.offset) for event in found]
 
     def _entered(self) -> dict[str, str]:
-        """The rooms it was in and may be in, with the place in the stream at which it entered each."""
-        may_enter = connection.own_rooms(self.person)
-        for conversation_id in self.visible:
-            may_enter |= rooms.of_joined(conversation_id, is_staff=self.person.is_staff)
-        return {room: entered for room, entered in self.absent.rooms.items() if room in may_enter}
-
-    def _would_have_heard(self, event: Event, entered: dict[str, str]) -> bool:
-        if event.is_volatile or not self.absent.rooms.keys().isdisjoint(event.except_rooms):
-            return False
-        at = moment(event.offset.partition(".")[0])
-        return any(room in entered and at > moment(entered[room] or START) for room in event.rooms)
+        """The rooms of the session that are still permitted, each with the position at which it was entered."""
+        permitted = permitted_rooms(self.person, self.visible)
+        return {room: entered for room, entered in self.stored.rooms.items() if room in permitted}
 
     def enter(self) -> None:
         self.session.claimed = None
-        self.claim.environ.clear()  # it is kept for as long as the socket, a token with it
+        self.request.environ.clear()  # the engine keeps it as long as the socket, with the token in it
         self.context.sockets.add(self.session)
-        connection.settle(self.context, self.session, self.person, self.claims)
+        connection.set_person(self.context, self.session, self.person, self.claims)
         entered = self._entered()
         self.context.sockets.enter(self.session, *entered)
         self.session.rooms |= entered
         self.session.joined |= self.visible
 
     async def welcome(self) -> None:
-        """Presence goes on: to others, nobody was away."""
+        """Continue presence; other clients notice nothing of the interruption."""
         RECOVERIES.labels("recovered").inc()
         await connection.welcome(self.context, self.session, self.person)
         for conversation_id in self.visible:

@@ -1,0 +1,99 @@
+"""Authorization and validation of requests, decided without a server."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from hummdesk.contract.table import REQUESTS
+from hummdesk.core.errors import (
+    Forbidden,
+    HummDeskError,
+    Invalid,
+    PayloadTooLarge,
+    RateLimited,
+    Unauthorized,
+    UnknownEvent,
+)
+from hummdesk.core.models import Person, Role
+from hummdesk.engine import UnparsedPayload
+from hummdesk.server.dispatch import authorized, validated
+from hummdesk.server.sockets import ClientSession, TokenBucket
+
+ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+def a_session(role: Role | None, *, rate: float = 0) -> ClientSession:
+    session = ClientSession(sid="s", pid="p", address="127.0.0.1", bucket=TokenBucket(rate=rate, burst=rate))
+    if role is not None:
+        session.person = Person(account_id=UUID(ID), id=UUID(ID), email="a@example.com", name="Ada", role=role)
+    return session
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("role", ["admin", "agent", "viewer", "customer"])
+def test_authorized_follows_the_roles_of_the_table(name: str, role: Role) -> None:
+    session = a_session(role)
+    if role in REQUESTS[name].roles:
+        assert authorized(session, name) is REQUESTS[name]
+    else:
+        with pytest.raises(Forbidden):
+            authorized(session, name)
+
+
+@pytest.mark.parametrize("name", [*REQUESTS, "unheard_of"])
+def test_authorized_without_person_allows_authenticate_only(name: str) -> None:
+    if name == "authenticate":
+        assert authorized(a_session(None), name).name == "authenticate"
+    else:
+        with pytest.raises(Unauthorized):
+            authorized(a_session(None), name)
+
+
+@pytest.mark.parametrize("event", ["unheard_of", "connect", "disconnect", 7, None, ["send_message"]])
+def test_authorized_with_event_outside_the_table_is_unknown(event: object) -> None:
+    with pytest.raises(UnknownEvent):
+        authorized(a_session("admin"), event)
+
+
+def test_authorized_beyond_the_rate_says_when_to_retry() -> None:
+    session = a_session("agent", rate=1)
+    authorized(session, "get_teams")
+    with pytest.raises(RateLimited) as refusal:
+        authorized(session, "get_teams")
+    assert refusal.value.details is not None
+    assert 0 < refusal.value.details["retryAfterMs"] <= 1001
+
+
+def test_validated_takes_a_bare_value_for_its_field() -> None:
+    request = REQUESTS["leave_conversation"]
+    assert validated(request, [ID]) == validated(request, [{"conversationId": ID}]) == {"conversationId": UUID(ID)}
+
+
+@pytest.mark.parametrize("arguments", [[], [None], [{}]])
+def test_validated_without_payload_is_an_empty_object(arguments: list[Any]) -> None:
+    assert validated(REQUESTS["get_teams"], arguments) == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([UnparsedPayload.TOO_LARGE], PayloadTooLarge),
+        ([UnparsedPayload.TOO_DEEP], Invalid),
+        ([{}, {}], Invalid),
+        ([[]], Invalid),
+        (["text"], Invalid),
+        ([{"conversationId": ID}], Invalid),
+        ([{"conversationId": ID, "content": "Hello", "surplus": 1}], Invalid),
+    ],
+)
+def test_validated_refuses_what_the_schema_does_not_take(arguments: list[Any], expected: type[HummDeskError]) -> None:
+    with pytest.raises(expected):
+        validated(REQUESTS["send_message"], arguments)
+
+
+def test_validated_names_each_invalid_field() -> None:
+    with pytest.raises(Invalid) as refusal:
+        validated(REQUESTS["send_message"], [{"conversationId": "7", "content": "Hello", "surplus\udfff": 1}])
+    assert refusal.value.details is not None
+    assert set(refusal.value.details) == {"conversationId", "surplus?"}
