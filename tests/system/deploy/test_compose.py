@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from docs.generate import ROOT
 from hummdesk.core.config import Settings
-from tests.system.deploy.documents import ROOT
 from tests.system.js.script_runner import HERE, ScriptRunner
 
 FILE = ROOT / "docker-compose.yml"

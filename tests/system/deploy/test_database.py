@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from docs.generate import ROOT
 from hummdesk.core.config import Settings
 from hummdesk.dev import demo, postgres
 from hummdesk.dev.home import make
 from hummdesk.storage.migrations import migrate
-from tests.system.deploy.documents import ROOT
 
 SCRIPT = (ROOT / "deploy/postgres/10-hummdesk.sql").read_text()
 NAME = "desk"

@@ -1,24 +1,32 @@
-"""What the documents say of the code is what the code says."""
+"""The documentation agrees with the code: generated parts, paths, links, settings and quoted messages."""
 
 import ast
 import re
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 
+from docs.generate import DOCUMENTS, ROOT, renewed
 from hummdesk.core import config
 from hummdesk.core.config import Settings
-from tests.system.deploy.documents import DOCUMENTS, ROOT, events_table, renewed
+
+PAGES = [*{*ROOT.glob("*.md")} - {ROOT / "CHANGELOG.md"}, *(ROOT / "docs").rglob("*.md")]
+README_BYTES = 8192
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("file", DOCUMENTS)
-def test_the_parts_that_are_made_from_the_code_are_up_to_date(file: str) -> None:
-    assert (ROOT / file).read_text() == renewed(file), "run: python -m tests.system.deploy.documents"
+def test_generated_parts_are_current(file: str) -> None:
+    assert (ROOT / file).read_text() == renewed(file), "run: python -m docs.generate"
 
 
-def test_the_example_shows_the_defaults() -> None:
+def test_env_example_shows_the_defaults() -> None:
     example = (ROOT / ".env.example").read_text().partition("# <settings>")[2]
     values = dotenv_values(stream=StringIO(re.sub(r"^#([A-Z_]+=)", r"\1", example, flags=re.MULTILINE)))
     shown = config.read({name: value or "" for name, value in values.items()}, needs_servers=False)
@@ -26,52 +34,68 @@ def test_the_example_shows_the_defaults() -> None:
     assert len(values) == len(Settings.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md"])
-def test_every_path_that_is_named_exists(document: str) -> None:
-    text = (ROOT / document).read_text()
-    named = set(re.findall(r"`((?:hummdesk|tasks|tests|sql|deploy|docs)/[\w./-]*)`", text))
-    linked = set(re.findall(r"\]\((?!https?://|#)([^)#]+)\)", text))
-    assert named | linked
-    assert [path for path in sorted(named | linked) if not (ROOT / path).exists()] == []
+def test_readme_fits_its_limit() -> None:
+    assert len((ROOT / "README.md").read_bytes()) <= README_BYTES
 
 
-def test_every_link_into_a_document_has_its_heading() -> None:
-    for document in ("README.md", "ARCHITECTURE.md"):
-        text = (ROOT / document).read_text()
-        for target, anchor in re.findall(r"\]\(([\w.]*)#([\w-]+)\)", text):
-            headings = re.findall(r"^#+ (.+)$", (ROOT / (target or document)).read_text(), re.MULTILINE)
-            assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_page_names_existing_paths(page: Path) -> None:
+    roots = "bench|deploy|docs|hummdesk|sql|tasks|tests|training|web"
+    named = set(re.findall(rf"`((?:{roots})/[\w./-]*)`", page.read_text()))
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
-def test_every_event_leads_to_the_code_that_sends_it() -> None:
-    rows = [row for row in events_table().splitlines() if row.startswith("| `")]
-    assert [row for row in rows if "](hummdesk/" not in row] == []
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_page_links_to_existing_pages_and_headings(page: Path) -> None:
+    broken = []
+    for target, anchor in links(page):
+        file = page if not target else (page.parent / target).resolve()
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(f"{target}#{anchor}")
+    assert broken == []
 
 
-def test_every_message_in_the_troubleshooting_is_one_that_the_code_says() -> None:
-    section = (ROOT / "README.md").read_text().partition("## Troubleshooting")[2].partition("\n## ")[0]
-    messages = [found[1] for found in re.findall(r"^\| (`+)(hummdesk: .+?)\1 \|", section, re.MULTILINE)]
-    assert len(messages) > 10
-    said = sayings()
-    assert [message for message in messages if not any(one.fullmatch(bare(message)) for one in said)] == []
+def test_every_page_is_in_the_table_of_contents() -> None:
+    listed = set()
+    for page in (ROOT / "docs").rglob("*.md"):
+        for block in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text(), re.DOTALL):
+            entries = [line for line in block.splitlines() if line and not line.startswith(":")]
+            listed |= {(page.parent / f"{entry}.md").resolve() for entry in entries}
+    assert set((ROOT / "docs").rglob("*.md")) - listed == {ROOT / "docs/index.md"}
+    assert [page for page in listed if not page.exists()] == []
 
 
-def bare(message: str) -> str:
-    """Without what the command line puts before it."""
-    return message.removeprefix("hummdesk: ").removeprefix("invalid setting: ")
+def links(page: Path) -> Iterator[tuple[str, str]]:
+    """Yield the internal links of a page: the target, empty for the page itself, and the anchor or an empty string."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    yield from re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([\w-]*)\)", text)
 
 
-def sayings() -> list[re.Pattern[str]]:
-    """Every text of the product, with anything where it fills in a value."""
+def anchors(file: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_troubleshooting_quotes_messages_of_the_code() -> None:
+    text = (ROOT / "docs/troubleshooting.md").read_text()
+    quoted = [found[1] for found in re.findall(r"^\| (`+)(hummdesk: .+?)\1 \|", text, re.MULTILINE)]
+    assert len(quoted) > 10
+    patterns = message_patterns()
+    prefix = re.compile(r"hummdesk: (invalid setting: )?")
+    assert [message for message in quoted if not any(one.fullmatch(prefix.sub("", message)) for one in patterns)] == []
+
+
+def message_patterns() -> list[re.Pattern[str]]:
+    """Return every string of the product, with a wildcard in place of each interpolated value."""
     files = [*(ROOT / "hummdesk").rglob("*.py"), *(ROOT / "tasks").rglob("*.py")]
-    return [re.compile(text) for file in files for text in texts(ast.parse(file.read_text()))]
+    return [re.compile(text) for file in files for text in strings(ast.parse(file.read_text()))]
 
 
-def texts(node: ast.AST) -> Iterator[str]:
+def strings(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.JoinedStr):
         yield "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in node.values)  # type: ignore[arg-type]
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield re.escape(node.value)
     else:
         for child in ast.iter_child_nodes(node):
-            yield from texts(child)
+            yield from strings(child)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.deploy.documents import ROOT
+from docs.generate import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMMANDS = ("serve", "relay", "migrate", "demo", "token", "env", "widget", "contract", "ai classify", "ai draft")

@@ -21,6 +21,7 @@ from honcho.environ import parse_procfile
 
 from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
+from tests.system.deploy.examples import run_examples
 from tests.system.js.script_runner import ScriptRunner
 from tests.system.js.web_process import body, environment, get, until_ready
 
@@ -68,7 +69,7 @@ async def honcho(env: dict[str, str], port: int) -> AsyncIterator[asyncio.subpro
 
 
 @pytest.mark.timeout(120)
-async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node: ScriptRunner) -> None:
+async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node: ScriptRunner, tmp_path: Path) -> None:
     port = free_port(0)
     url, flower = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{env['FLOWER_PORT']}"
     async with honcho(env, port) as process:
@@ -85,10 +86,11 @@ async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node:
             while json.loads(await body(f"{flower}/api/workers?status=1", Authorization=BASIC_AUTH)) != ALIVE:
                 await asyncio.sleep(0.1)
 
-        said = await node.run(ROOT / "tests/system/js/first_session.mjs", env=await people(env) | {"DESK_URL": url})
-        assert told(said) == told(
-            (ROOT / "README.md").read_text().partition("It prints:\n\n```text\n")[2].partition("```")[0]
+        expected = lines(
+            (ROOT / "docs/quickstart.md").read_text().partition("It prints:\n\n```text\n")[2].partition("```")[0]
         )
+        for name, output_of in (await run_examples(node, tmp_path, await people(env) | {"DESK_URL": url})).items():
+            assert lines(output_of) == expected - ({"sent once"} if name.endswith(".ts") else set()), name
         shown = await shown_by(flower)
         assert {"hummdesk.classify", "hummdesk.draft"} <= {task["name"] for task in shown.values()}
         for task in shown.values():
@@ -114,8 +116,8 @@ async def shown_by(flower: str) -> dict[str, dict[str, Any]]:
             await asyncio.sleep(0.1)
 
 
-def told(output: str) -> set[str]:
-    """What it says in whatever order, and without the words of the AI."""
+def lines(output: str) -> set[str]:
+    """Return the lines of an example's output in no order, without the text of the draft."""
     return {line.partition("AI draft: ")[1] or line for line in output.splitlines()}
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from docs.generate import ROOT
 from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
 from tests.integration.server.accounts import Account
-from tests.system.deploy.documents import ROOT
 from tests.system.js.conftest import script_environment
 from tests.system.js.script_runner import HERE, ScriptRunner
 from tests.system.js.web_process import get, serving

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from docs.generate import ROOT
 from hummdesk import __version__
 from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
-from tests.system.deploy.documents import ROOT
 from tests.system.deploy.test_image import BLOCKER
 from tests.system.js.web_process import environment, until_ready
 

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 from marshmallow import Schema
 
+from docs.generate import ROOT
 from hummdesk.cli import main
 from hummdesk.contract.table import EVENTS, REQUESTS
-from tests.system.deploy.documents import ROOT
 from tests.system.js.script_runner import HERE, ScriptRunner
 
 WEB = ROOT / "web"

@@ -1,0 +1,229 @@
+"""The parts of the documentation that are generated from the code: `python -m docs.generate` writes them.
+
+A generated part stands in its file between two marks. A test fails while one of them is out of date.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
+
+import click
+from prometheus_client.metrics import MetricWrapperBase
+
+from hummdesk.cli import main
+from hummdesk.contract.fields import JsonSchema, reference
+from hummdesk.contract.json_schema import payload_of, shapes
+from hummdesk.contract.table import EVENTS, REQUESTS
+from hummdesk.core import metrics
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import HummDeskError
+from hummdesk.core.models import ANSWERING, STAFF
+
+ROOT = Path(__file__).parents[1]
+
+SECTIONS = {
+    "hummdesk_env": "Process and network",
+    "jwt_secret": "Tokens",
+    "database_url": "PostgreSQL",
+    "redis_url": "Redis and the event stream",
+    "ping_interval_seconds": "Connections, presence and limits",
+    "ai_provider": "AI",
+    "log_level": "Logs and metrics",
+}
+"""The headings of the settings, each by the name of its first setting."""
+
+
+def env_settings() -> str:
+    """Return each setting as a line of a .env file, commented out with its default."""
+    return "\n".join(f"# {_meaning(entry)}\n#{entry.name.upper()}={entry.default}\n" for entry in fields(Settings))
+
+
+def settings_tables() -> str:
+    parts = []
+    for entry in fields(Settings):
+        if entry.name in SECTIONS:
+            parts += [f"\n## {SECTIONS[entry.name]}\n", "| setting | default | meaning |", "| --- | --- | --- |"]
+        parts.append(f"| `{entry.name.upper()}` | {_code(entry.default)} | {_meaning(entry)} |")
+    return "\n".join(parts).strip()
+
+
+def _meaning(entry: "Field[Any]") -> str:
+    least, choices = entry.metadata["minimum"], entry.metadata["choices"]
+    bounds = [f"at least {least}"] if least else []
+    bounds += [f"one of {', '.join(choices)}"] if len(choices) > 1 else []
+    return "; ".join([entry.metadata["meaning"], *bounds])
+
+
+def _code(value: object) -> str:
+    return f"`{value}`" if value != "" else ""
+
+
+def metrics_table() -> str:
+    found = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
+    rows = (
+        [f"`{_exposed(metric)}`", metric._type, ", ".join(metric._labelnames), metric._documentation]
+        for metric in found
+    )
+    return _table(("metric", "type", "labels", "meaning"), rows)
+
+
+def _exposed(metric: MetricWrapperBase) -> str:
+    return metric._name + ("_total" if metric._type == "counter" else "")
+
+
+def alerts_table() -> str:
+    """Return the alerts of deploy/prometheus/alerts.yml with what to do, without their expressions."""
+    text = (ROOT / "deploy/prometheus/alerts.yml").read_text()
+    alert = re.compile(r'- alert: (\w+)\n.*?severity: (\w+)\n.*?description: "(.+?)"\n', re.DOTALL)
+    rows = ([f"`{name}`", severity, description] for name, severity, description in alert.findall(text))
+    return _table(("alert", "severity", "meaning and action"), rows)
+
+
+def requests_table() -> str:
+    rows = (
+        [f"`{name}`", _roles(request.roles), _kind(payload_of(request)), _kind(reference(request.answer))]
+        for name, request in REQUESTS.items()
+    )
+    return _table(("request", "roles", "payload", "fields of `ok`"), rows)
+
+
+def _roles(roles: Iterable[str]) -> str:
+    named, left = [], set(roles)
+    for name, group in (("staff", STAFF), ("agent, admin", ANSWERING), ("customer", {"customer"})):
+        if group <= left:
+            named.append(name)
+            left -= group
+    return ", ".join(named + sorted(left))
+
+
+def events_table() -> str:
+    rows = (
+        [f"`{name}`", ", ".join(sorted(event.recipients)), _kind(reference(event.schema))]
+        for name, event in EVENTS.items()
+    )
+    return _table(("event", "recipients", "payload"), rows)
+
+
+def schema_tables() -> str:
+    """Return a section for each payload: its description and its fields."""
+    return "\n\n".join(_shape(name, shape) for name, shape in shapes().items())
+
+
+def _shape(name: str, shape: JsonSchema) -> str:
+    required = shape.get("required", ())
+    rows = [
+        [f"`{field}`", _kind(kind), "required" if field in required else "optional", _limits(kind)]
+        for field, kind in shape["properties"].items()
+    ]
+    parts = [f"### {name}", shape.get("description", "")]
+    parts.append(_table(("field", "type", "", "limits"), rows) if rows else "No fields.")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _kind(kind: JsonSchema | None) -> str:
+    if kind is None:
+        return "none"
+    if "$ref" in kind:
+        name = kind["$ref"].rpartition("/")[2]
+        return f"[{name}](#{_anchor(name)})"
+    if "oneOf" in kind:
+        return " or ".join(map(_kind, kind["oneOf"]))
+    if "enum" in kind:
+        return ", ".join(f"`{value}`" for value in kind["enum"])
+    if kind["type"] == "array":
+        return f"list of {_kind(kind['items'])}"
+    if isinstance(kind.get("additionalProperties"), dict):
+        return f"object of {_kind(kind['additionalProperties'])}"
+    return str(kind.get("format", kind["type"]))
+
+
+LIMITS = {
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "maxItems": "at most {} items",
+    "minProperties": "at least {} entries",
+    "maxProperties": "at most {} entries",
+    "description": "{}",
+}
+
+
+def _limits(kind: JsonSchema) -> str:
+    return "; ".join(text.format(kind[name]) for name, text in LIMITS.items() if kind.get(name))
+
+
+def error_codes() -> str:
+    known = [HummDeskError, *sorted(HummDeskError.__subclasses__(), key=lambda error: error.code)]
+    return _table(("code", "default message"), ([f"`{error.code}`", error.message] for error in known))
+
+
+def commands() -> str:
+    """Return a section for each command with its --help text."""
+    context = click.Context(main, info_name="hummdesk", terminal_width=88, max_content_width=88)
+    return "\n\n".join(_commands(main, context))
+
+
+def _commands(command: click.Command, context: click.Context) -> Iterator[str]:
+    yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None and not inner.hidden:
+                yield from _commands(inner, click.Context(inner, parent=context, info_name=name))
+
+
+def example(name: str, language: str) -> Callable[[], str]:
+    return lambda: f"```{language}\n{(ROOT / 'docs/examples' / name).read_text().strip()}\n```"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _anchor(heading: str) -> str:
+    """Return the anchor of a heading, as GitHub and the site make it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+Part = Callable[[], str]
+
+DOCUMENTS: dict[str, dict[str, Part]] = {
+    ".env.example": {"settings": env_settings},
+    "docs/clients/javascript.md": {"example": example("first_session.mjs", "js")},
+    "docs/clients/typescript.md": {"example": example("first_session.ts", "ts")},
+    "docs/clients/python.md": {"example": example("first_session.py", "python")},
+    "docs/reference/command-line.md": {"commands": commands},
+    "docs/reference/events.md": {
+        "requests": requests_table,
+        "events": events_table,
+        "errors": error_codes,
+        "payloads": schema_tables,
+    },
+    "docs/reference/metrics.md": {"metrics": metrics_table, "alerts": alerts_table},
+    "docs/reference/settings.md": {"settings": settings_tables},
+}
+"""The generated parts: by file, then by the name in their marks."""
+
+
+def renewed(file: str) -> str:
+    """Return the text of a file with its generated parts as the code has them now."""
+    text = (ROOT / file).read_text()
+    begin, end = ("# <{}>", "# </{}>") if file == ".env.example" else ("<!-- {} -->", "<!-- /{} -->")
+    for name, render in DOCUMENTS[file].items():
+        gap = "" if file == ".env.example" else "\n"
+        marks = re.compile(f"({re.escape(begin.format(name))}\n).*?({re.escape(end.format(name))})", re.DOTALL)
+        part = f"{gap}{render()}\n{gap}"
+        text, number = marks.subn(lambda found, part=part: f"{found[1]}{part}{found[2]}", text)
+        if number != 1:
+            raise ValueError(f"{file} has {number} parts {name}, not one")
+    return text
+
+
+if __name__ == "__main__":
+    for name in DOCUMENTS:
+        (ROOT / name).write_text(renewed(name))
