@@ -1,6 +1,7 @@
-"""The contract as an AsyncAPI 3 document. Each event is a message, and so are the two answers to each request.
+"""The contract as an AsyncAPI 3 document.
 
-AsyncAPI has no word for Socket.IO's acknowledgements: an answer is a reply on the same channel.
+Each event, each request and each answer is a message. AsyncAPI has no acknowledgements as Socket.IO has: an answer is a
+reply on the same channel.
 """
 
 from typing import Any
@@ -13,9 +14,9 @@ from hummdesk.contract.table import EVENTS, REQUESTS, Event, Request
 CHANNEL = "desk"
 NOTHING: JsonSchema = {"type": "null"}
 DESCRIPTION = """\
-The server of a customer support desk in real time, over Socket.IO v5. A token goes with the handshake as `auth.token`.
-Every request can be acknowledged, with `{"ok": true, …}` or `{"ok": false, "error": …}`; without an acknowledgement a
-failure arrives as the event `error`. What was answered with `ok` has been committed.
+The real-time server of a customer support desk, over Socket.IO v5. The token is `auth.token` of the handshake.
+Every request can be acknowledged, with `{"ok": true, …}` or `{"ok": false, "error": …}`; without an acknowledgement an
+error arrives as the event `error`. A request that is answered `ok` has been committed.
 """
 
 
@@ -90,7 +91,7 @@ def _answer(request: Request) -> dict[str, Any]:
 
 
 def _operation(request: Request) -> dict[str, Any]:
-    """From the server's side: it receives what clients send."""
+    """From the point of view of the server, which receives requests."""
     return {
         "action": "receive",
         "channel": {"$ref": f"#/channels/{CHANNEL}"},

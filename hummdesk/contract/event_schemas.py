@@ -7,11 +7,11 @@ from uuid import UUID
 
 from marshmallow import Schema, fields
 
-from hummdesk.contract.fields import Amount, Flag, Id, Items, OneOf, Time, Whole, Words
+from hummdesk.contract.fields import AnyText, Boolean, Id, Integer, ListOf, Number, OneOf, Time
 from hummdesk.publish.events import SocketEvent
 from hummdesk.publish.fields import Field, Range, sent_fields, unpacked
 
-FIELDS: dict[Any, type[fields.Field[Any]]] = {UUID: Id, datetime: Time, str: Words, bool: Flag}
+FIELDS: dict[Any, type[fields.Field[Any]]] = {UUID: Id, datetime: Time, str: AnyText, bool: Boolean}
 
 _derived: dict[str, type[Schema]] = {}
 
@@ -41,13 +41,13 @@ def _of_kind(kind: Any, marks: tuple[object, ...] = (), *, required: bool = Fals
         return fields.Nested(nested_schema(kind), required=required)
     if get_origin(kind) is list:
         item, item_marks, _ = unpacked(get_args(kind)[0])
-        return Items(_of_kind(item, item_marks), required=required)
+        return ListOf(_of_kind(item, item_marks), required=required)
     if get_origin(kind) is Literal:
         return OneOf(*get_args(kind), required=required)
     for mark in marks:
         if isinstance(mark, Range):
-            number = Whole(least=mark.least, most=mark.most, required=required)
-            return number if kind is int else Amount(most=mark.most, required=required)
+            number = Integer(least=mark.least, most=mark.most, required=required)
+            return number if kind is int else Number(most=mark.most, required=required)
     return FIELDS[UUID if UUID in marks else kind](required=required)
 
 

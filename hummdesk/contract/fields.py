@@ -1,4 +1,4 @@
-"""Fields that take exactly what the contract names: no string for a number, no `1` for true, no NUL."""
+"""Strict marshmallow fields: no string in place of a number, no `1` in place of true, no NUL."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ MAX_ADDRESS = 2048
 MAX_TAGS = 400
 
 JsonSchema = dict[str, Any]
-"""What `json_schema()` of each field says of it: draft 7, as AsyncAPI takes it."""
+"""JSON Schema draft 7, as AsyncAPI takes it; the type of `json_schema()` of each field."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s\x00-\x1f]*", re.IGNORECASE)
@@ -30,7 +30,7 @@ _HTML_TAGS = {"a", "b", "blockquote", "br", "code", "em", "i", "li", "ol", "p", 
 
 
 def storable(text: str) -> str:
-    """Refuse what UTF-8 or PostgreSQL cannot hold: lone surrogates and NUL."""
+    """Refuse text that UTF-8 or PostgreSQL cannot hold: lone surrogates and NUL."""
     if "\x00" in text:
         raise ValidationError("Must not contain the character NUL.")
     try:
@@ -41,7 +41,7 @@ def storable(text: str) -> str:
 
 
 class Text(fields.Field[str]):
-    """A string, trimmed, of `shortest` to `longest` characters."""
+    """A string of `shortest` to `longest` characters after trimming."""
 
     def __init__(self, *, longest: int, shortest: int = 0, **options: Any) -> None:
         super().__init__(**options)
@@ -72,7 +72,7 @@ class Id(fields.Field[UUID]):
         return {"type": "string", "format": "uuid"}
 
 
-class Flag(fields.Field[bool]):
+class Boolean(fields.Field[bool]):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bool:
         if not isinstance(value, bool):
             raise ValidationError("Must be true or false.")
@@ -82,7 +82,7 @@ class Flag(fields.Field[bool]):
         return {"type": "boolean"}
 
 
-class Whole(fields.Field[int]):
+class Integer(fields.Field[int]):
     """A whole number between `least` and `most`."""
 
     def __init__(self, *, least: int, most: int, **options: Any) -> None:
@@ -99,9 +99,9 @@ class Whole(fields.Field[int]):
         return {"type": "integer", "minimum": self._least, "maximum": self._most}
 
 
-def Seq(**options: Any) -> Whole:  # noqa: N802 - a kind of field
-    """A message's place in its conversation; 0 stands before the first."""
-    return Whole(least=0, most=MAX_INTEGER, **options)
+def Seq(**options: Any) -> Integer:  # noqa: N802 - used like a field class
+    """The number of a message in its conversation; 0 is before the first."""
+    return Integer(least=0, most=MAX_INTEGER, **options)
 
 
 class OneOf(fields.Raw):
@@ -133,12 +133,12 @@ class Metadata(fields.Field[dict[str, Any]]):
         return {"type": "object", "description": f"At most {MAX_METADATA_BYTES} bytes as JSON."}
 
 
-class Address(fields.Field[str]):
-    """An http or https address; what a browser makes of it is its own business."""
+class Url(fields.Field[str]):
+    """An http or https URL. Only its beginning and characters are checked."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
         if not isinstance(value, str) or len(value) > MAX_ADDRESS or not _ADDRESS.fullmatch(value):
-            raise ValidationError(f"Must be an http or https address of at most {MAX_ADDRESS} characters.")
+            raise ValidationError(f"Must be an http or https URL of at most {MAX_ADDRESS} characters.")
         return storable(value)
 
     def json_schema(self) -> JsonSchema:
@@ -157,8 +157,8 @@ class MediaType(fields.Field[str]):
         return {"type": "string", "maxLength": 255, "pattern": "^[^/]+/.+$"}
 
 
-class Few(fields.List[Any]):
-    """A list of at most `most` items; of a longer one none is looked at."""
+class BoundedList(fields.List[Any]):
+    """A list of at most `most` items; the items of a longer one are not validated."""
 
     def __init__(self, item: fields.Field[Any], *, most: int, **options: Any) -> None:
         super().__init__(item, **options)
@@ -173,8 +173,8 @@ class Few(fields.List[Any]):
         return {"type": "array", "items": json_schema(self.inner), "maxItems": self._most}
 
 
-class FewByKey(fields.Dict):
-    """An object of 1 to `most` entries; of a larger one none is looked at."""
+class BoundedMap(fields.Dict):
+    """An object of 1 to `most` entries; the entries of a larger one are not validated."""
 
     def __init__(self, *, most: int, **options: Any) -> None:
         super().__init__(**options)
@@ -191,8 +191,8 @@ class FewByKey(fields.Dict):
         return {"type": "object", "additionalProperties": values, "minProperties": 1, "maxProperties": self._most}
 
 
-class Words(fields.Field[str]):
-    """A string as it was stored; the kinds from here on are of what the server sends."""
+class AnyText(fields.Field[str]):
+    """Any string. This field and the following ones describe what the server sends."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
         if not isinstance(value, str):
@@ -215,7 +215,7 @@ class Time(fields.Field[str]):
         return {"type": "string", "format": "date-time"}
 
 
-class Amount(fields.Field[float]):
+class Number(fields.Field[float]):
     """A number from 0 to `most`."""
 
     def __init__(self, *, most: float, **options: Any) -> None:
@@ -231,13 +231,8 @@ class Amount(fields.Field[float]):
         return {"type": "number", "minimum": 0, "maximum": self._most}
 
 
-def Share(**options: Any) -> Amount:  # noqa: N802 - a kind of field
-    """A part of a whole."""
-    return Amount(most=1, **options)
-
-
-class Free(fields.Field[dict[str, Any]]):
-    """An object of which the contract says nothing more."""
+class AnyObject(fields.Field[dict[str, Any]]):
+    """An object with any fields."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -248,22 +243,22 @@ class Free(fields.Field[dict[str, Any]]):
         return {"type": "object"}
 
 
-class Items(fields.List[Any]):
-    """Any number of the same."""
+class ListOf(fields.List[Any]):
+    """A list of any length."""
 
     def json_schema(self) -> JsonSchema:
         return {"type": "array", "items": json_schema(self.inner)}
 
 
-class ByKey(fields.Dict):
-    """Any number of the same, each under a key."""
+class MapOf(fields.Dict):
+    """An object with any keys and values of one kind."""
 
     def json_schema(self) -> JsonSchema:
         return {"type": "object", "additionalProperties": json_schema(self.value_field)}
 
 
-class Either(fields.Field[Any]):
-    """What one of these schemas takes."""
+class UnionOf(fields.Field[Any]):
+    """A payload that matches one of these schemas."""
 
     def __init__(self, *schemas: Schema, **options: Any) -> None:
         super().__init__(**options)
@@ -280,7 +275,7 @@ class Either(fields.Field[Any]):
 
 
 def json_schema(field: Any) -> JsonSchema:
-    """What the contract says of a field of any kind."""
+    """The JSON Schema of a field."""
     described: JsonSchema = reference(field.schema) if isinstance(field, fields.Nested) else field.json_schema()
     return described
 
@@ -290,9 +285,9 @@ def reference(schema: Schema) -> JsonSchema:
 
 
 def sanitized(html: str) -> str:
-    """The HTML with nothing but a small list of tags, and links to http, https and mailto.
+    """Remove all but a few tags, and links other than http, https and mailto.
 
-    Unclosed tags are opened again in every paragraph that follows: their number bounds the time and the length.
+    The number of tags is limited: unclosed tags are opened again in every later paragraph, which costs time and length.
     """
     if html.count("<") > MAX_TAGS:
         raise ValidationError(f"Must have at most {MAX_TAGS} tags.", "content")

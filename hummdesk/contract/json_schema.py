@@ -1,4 +1,4 @@
-"""The JSON Schema of everything that is said, by name."""
+"""The JSON Schemas of all payloads by name."""
 
 import inspect
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from hummdesk.contract.fields import Either, JsonSchema, json_schema, reference
+from hummdesk.contract.fields import JsonSchema, UnionOf, json_schema, reference
 from hummdesk.contract.payloads import ErrorReport
 from hummdesk.contract.requests import Nothing
 from hummdesk.contract.table import EVENTS, REQUESTS, Request
@@ -15,7 +15,7 @@ from hummdesk.contract.table import EVENTS, REQUESTS, Request
 
 @cache
 def shapes() -> dict[str, JsonSchema]:
-    """All of them, by the names of their schemas in the order of the tables, each after those that it names."""
+    """All schemas by name, in the order of the tables, each after those that it refers to."""
     found: dict[str, Schema] = {}
     roots: list[Schema] = [ErrorReport()]
     roots += [event.schema for event in EVENTS.values()]
@@ -41,7 +41,7 @@ def _gather(schema: Schema, found: dict[str, Schema]) -> None:
 def _inside(field: Any) -> Iterator[Schema]:
     if isinstance(field, fields.Nested):
         yield field.schema
-    elif isinstance(field, Either):
+    elif isinstance(field, UnionOf):
         yield from field.schemas
     elif isinstance(field, fields.List):
         yield from _inside(field.inner)
@@ -66,7 +66,7 @@ def _description(schema: Schema) -> JsonSchema:
 
 
 def payload_of(request: Request) -> JsonSchema | None:
-    """What a request carries: a reference, or the one field that may stand for it as well; None is nothing."""
+    """A reference to the schema of a request, or to the field that may stand for it as well; None without payload."""
     if isinstance(request.schema, Nothing):
         return None
     whole = reference(request.schema)

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields
 
 from hummdesk.ai.protocol import Priority
 from hummdesk.contract.event_schemas import nested_schema, schema_of
-from hummdesk.contract.fields import ByKey, Either, Flag, Free, Id, Items, OneOf, Time, Whole, Words
+from hummdesk.contract.fields import AnyObject, AnyText, Boolean, Id, Integer, ListOf, MapOf, OneOf, Time, UnionOf
 from hummdesk.core import errors
 from hummdesk.publish.events.ai import AIClassification, AIDraft
 from hummdesk.publish.events.presence import Viewer
@@ -22,8 +22,8 @@ STATUSES = ("open", "pending", "closed")
 PRESENCES = ("online", "away", "busy", "offline")
 
 
-def Count() -> Whole:  # noqa: N802 - a kind of field
-    return Whole(least=0, most=MAX_INTEGER, required=True)
+def Count() -> Integer:  # noqa: N802 - used like a field class
+    return Integer(least=0, most=MAX_INTEGER, required=True)
 
 
 class Done(Schema):
@@ -34,8 +34,8 @@ class ErrorReport(Schema):
     """An error. `message` is safe to show."""
 
     code = OneOf(*CODES, required=True)
-    message = Words(required=True)
-    details = Free()
+    message = AnyText(required=True)
+    details = AnyObject()
     timestamp = Time(required=True)
 
 
@@ -46,32 +46,32 @@ class Receipt(Schema):
     timestamp = Time(required=True)
     messageId = Id(required=True)
     seq = Count()
-    clientMessageId = Words()
+    clientMessageId = AnyText()
 
 
 class AttachmentShown(Schema):
-    url = Words(required=True)
-    filename = Words(required=True)
-    contentType = Words(required=True)
+    url = AnyText(required=True)
+    filename = AnyText(required=True)
+    contentType = AnyText(required=True)
     size = Count()
 
 
 class Message(Receipt):
     senderId = Id(required=True)
     senderType = OneOf("agent", "customer", "system", required=True)
-    senderName = Words(required=True)
-    content = Words(required=True)
+    senderName = AnyText(required=True)
+    content = AnyText(required=True)
     contentType = OneOf("text", "html", required=True)
-    attachments = Items(fields.Nested(AttachmentShown), required=True)
-    metadata = Free(required=True)
-    private = Flag(required=True)
+    attachments = ListOf(fields.Nested(AttachmentShown), required=True)
+    metadata = AnyObject(required=True)
+    private = Boolean(required=True)
 
 
 class Customer(Schema):
     id = Id(required=True)
-    name = Words(required=True)
-    email = Words(required=True)
-    avatar = Words()
+    name = AnyText(required=True)
+    email = AnyText(required=True)
+    avatar = AnyText()
 
 
 class Conversation(Schema):
@@ -83,14 +83,14 @@ class Conversation(Schema):
     priority = OneOf(*PRIORITIES, required=True)
     assignedTo = Id()
     assignedTeam = Id()
-    subject = Words()
+    subject = AnyText()
     customer = fields.Nested(Customer, required=True)
     lastMessage = fields.Nested(Message)
     lastSeq = Count()
     unreadCount = Count()
     createdAt = Time(required=True)
     updatedAt = Time(required=True)
-    metadata = Free(required=True)
+    metadata = AnyObject(required=True)
 
 
 class ReadUpTo(Schema):
@@ -113,12 +113,12 @@ class Joined(Schema):
     """`ai` and `viewers` are for staff only."""
 
     conversation = fields.Nested(Conversation, required=True)
-    messages = Items(fields.Nested(Message), required=True)
+    messages = ListOf(fields.Nested(Message), required=True)
     lastSeq = Count()
-    hasMore = Flag(required=True)
-    receipts = Items(fields.Nested(ReadUpTo), required=True)
+    hasMore = Boolean(required=True)
+    receipts = ListOf(fields.Nested(ReadUpTo), required=True)
     ai = fields.Nested(AIResults)
-    viewers = Items(fields.Nested(nested_schema(Viewer)))
+    viewers = ListOf(fields.Nested(nested_schema(Viewer)))
 
 
 class Started(Schema):
@@ -129,50 +129,50 @@ class Started(Schema):
 class ConversationPage(Schema):
     """`nextCursor` is absent on the last page."""
 
-    conversations = Items(fields.Nested(Conversation), required=True)
-    nextCursor = Words()
+    conversations = ListOf(fields.Nested(Conversation), required=True)
+    nextCursor = AnyText()
 
 
 class MessagePage(Schema):
-    messages = Items(fields.Nested(Message), required=True)
-    hasMore = Flag(required=True)
+    messages = ListOf(fields.Nested(Message), required=True)
+    hasMore = Boolean(required=True)
 
 
 class Missed(Schema):
     """All messages of one conversation that the client missed."""
 
-    messages = Items(fields.Nested(Message), required=True)
+    messages = ListOf(fields.Nested(Message), required=True)
     lastSeq = Count()
 
 
 class TooFarBehind(Schema):
     """More was missed than an answer carries: the client loads the history again."""
 
-    resyncRequired = Flag(required=True)
+    resyncRequired = Boolean(required=True)
     lastSeq = Count()
 
 
 class Synced(Schema):
-    conversations = ByKey(keys=Id(), values=Either(Missed(), TooFarBehind()), required=True)
+    conversations = MapOf(keys=Id(), values=UnionOf(Missed(), TooFarBehind()), required=True)
 
 
 class Colleague(Schema):
     agentId = Id(required=True)
-    name = Words(required=True)
-    email = Words(required=True)
+    name = AnyText(required=True)
+    email = AnyText(required=True)
     status = OneOf(*PRESENCES, required=True)
     lastSeenAt = Time()
 
 
 class Colleagues(Schema):
-    agents = Items(fields.Nested(Colleague), required=True)
+    agents = ListOf(fields.Nested(Colleague), required=True)
 
 
 class Team(Schema):
     teamId = Id(required=True)
-    name = Words(required=True)
-    agentIds = Items(Id(), required=True)
+    name = AnyText(required=True)
+    agentIds = ListOf(Id(), required=True)
 
 
 class Teams(Schema):
-    teams = Items(fields.Nested(Team), required=True)
+    teams = ListOf(fields.Nested(Team), required=True)

@@ -1,4 +1,4 @@
-"""What each request must look like. Unknown fields are refused: that is marshmallow's default."""
+"""The schemas of requests. Unknown fields are refused, as is marshmallow's default."""
 
 from typing import Any, get_args
 
@@ -10,17 +10,17 @@ from hummdesk.contract.fields import (
     MAX_ATTACHMENTS,
     MAX_REASON,
     MAX_SUBJECT,
-    Address,
-    Few,
-    FewByKey,
-    Flag,
+    Boolean,
+    BoundedList,
+    BoundedMap,
     Id,
+    Integer,
     MediaType,
     Metadata,
     OneOf,
     Seq,
     Text,
-    Whole,
+    Url,
     sanitized,
 )
 
@@ -34,10 +34,10 @@ MAX_TOKEN = 8192
 
 
 class Payload(Schema):
-    """Unknown fields are refused one by one, unless somebody sends thousands."""
+    """Names each unknown field in its error, unless there are too many fields."""
 
     @pre_load
-    def _refuse_sprawl(self, data: Any, **_: Any) -> Any:
+    def _limit_fields(self, data: Any, **_: Any) -> Any:
         if isinstance(data, dict) and len(data) > MAX_FIELDS:
             raise ValidationError(f"Must have at most {MAX_FIELDS} fields.")
         return data
@@ -60,19 +60,19 @@ class JoinConversation(OfConversation):
 
 
 class Attachment(Payload):
-    url = Address(required=True)
+    url = Url(required=True)
     filename = Text(required=True, shortest=1, longest=255)
     contentType = MediaType(required=True)
-    size = Whole(required=True, least=0, most=MAX_ATTACHMENT_BYTES)
+    size = Integer(required=True, least=0, most=MAX_ATTACHMENT_BYTES)
 
 
 class SendMessage(OfConversation):
     content = Text(required=True, shortest=1, longest=MAX_CONTENT)
     contentType = OneOf("text", "html", load_default="text")
-    attachments = Few(fields.Nested(Attachment), most=MAX_ATTACHMENTS, load_default=list)
+    attachments = BoundedList(fields.Nested(Attachment), most=MAX_ATTACHMENTS, load_default=list)
     metadata = Metadata(load_default=dict)
     clientMessageId = Text(shortest=1, longest=64, load_default=None)
-    private = Flag(load_default=False)
+    private = Boolean(load_default=False)
     basedOnSeq = Seq(load_default=None)
 
     @post_load
@@ -127,9 +127,9 @@ class StartConversation(Payload):
 class ListConversations(Payload):
     status = OneOf("open", "pending", "closed", load_default=None)
     assignedTo = Id(load_default=None)
-    unassigned = Flag(load_default=False)
+    unassigned = Boolean(load_default=False)
     search = Text(shortest=1, longest=MAX_SEARCH, load_default=None)
-    limit = Whole(least=1, most=MAX_PAGE, load_default=PAGE)
+    limit = Integer(least=1, most=MAX_PAGE, load_default=PAGE)
     cursor = Text(shortest=1, longest=200, load_default=None)
 
     @validates_schema
@@ -141,7 +141,7 @@ class ListConversations(Payload):
 class GetMessages(OfConversation):
     beforeSeq = Seq(load_default=None)
     afterSeq = Seq(load_default=None)
-    limit = Whole(least=1, most=MAX_PAGE, load_default=PAGE)
+    limit = Integer(least=1, most=MAX_PAGE, load_default=PAGE)
 
     @validates_schema
     def _one_direction(self, data: dict[str, Any], **_: Any) -> None:
@@ -150,4 +150,4 @@ class GetMessages(OfConversation):
 
 
 class Sync(Payload):
-    conversations = FewByKey(required=True, keys=Id(), values=Seq(required=True), most=MAX_SYNCED)
+    conversations = BoundedMap(required=True, keys=Id(), values=Seq(required=True), most=MAX_SYNCED)

@@ -23,8 +23,8 @@ from hummdesk.publish.events.conversations import (
 )
 from hummdesk.publish.events.presence import AgentStatusChanged
 
-EVERYBODY: frozenset[Role] = STAFF | {"customer"}
-TALKING: frozenset[Role] = ANSWERING | {"customer"}
+ALL_ROLES: frozenset[Role] = STAFF | {"customer"}
+WRITING: frozenset[Role] = ANSWERING | {"customer"}
 CUSTOMER: frozenset[Role] = frozenset({"customer"})
 ADMIN: frozenset[Role] = frozenset({"admin"})
 
@@ -50,7 +50,7 @@ REQUESTS: dict[str, Request] = {
         Request(
             "authenticate",
             requests.Authenticate(),
-            EVERYBODY,
+            ALL_ROLES,
             schema_of(Authenticated)(),
             bare="token",
             needs_person=False,
@@ -58,21 +58,21 @@ REQUESTS: dict[str, Request] = {
         Request(
             "join_conversation",
             requests.JoinConversation(),
-            EVERYBODY,
+            ALL_ROLES,
             payloads.Joined(),
             bare="conversationId",
         ),
         Request(
             "leave_conversation",
             requests.OfConversation(),
-            EVERYBODY,
+            ALL_ROLES,
             payloads.Done(),
             bare="conversationId",
         ),
-        Request("send_message", requests.SendMessage(), TALKING, payloads.Receipt()),
-        Request("message_read", requests.MessageRead(), TALKING, payloads.Done()),
-        Request("typing_start", requests.OfConversation(), TALKING, payloads.Done()),
-        Request("typing_stop", requests.OfConversation(), TALKING, payloads.Done()),
+        Request("send_message", requests.SendMessage(), WRITING, payloads.Receipt()),
+        Request("message_read", requests.MessageRead(), WRITING, payloads.Done()),
+        Request("typing_start", requests.OfConversation(), WRITING, payloads.Done()),
+        Request("typing_stop", requests.OfConversation(), WRITING, payloads.Done()),
         Request("agent_online", requests.Nothing(), ANSWERING, payloads.Done()),
         Request("agent_offline", requests.Nothing(), ANSWERING, payloads.Done()),
         Request(
@@ -109,11 +109,11 @@ REQUESTS: dict[str, Request] = {
         Request(
             "list_conversations",
             requests.ListConversations(),
-            EVERYBODY,
+            ALL_ROLES,
             payloads.ConversationPage(),
         ),
-        Request("get_messages", requests.GetMessages(), EVERYBODY, payloads.MessagePage()),
-        Request("sync", requests.Sync(), EVERYBODY, payloads.Synced()),
+        Request("get_messages", requests.GetMessages(), ALL_ROLES, payloads.MessagePage()),
+        Request("sync", requests.Sync(), ALL_ROLES, payloads.Synced()),
         Request("get_presence", requests.Nothing(), STAFF, payloads.Colleagues()),
         Request("get_teams", requests.Nothing(), STAFF, payloads.Teams()),
         Request("get_operations", requests.Nothing(), ADMIN, operations.Operations()),

@@ -1,4 +1,4 @@
-"""The contract as types of TypeScript, for `Socket<ServerToClientEvents, ClientToServerEvents>` of socket.io-client."""
+"""The contract as TypeScript types, for `Socket<ServerToClientEvents, ClientToServerEvents>` of socket.io-client."""
 
 import json
 
@@ -20,13 +20,13 @@ export type ErrorCode = ErrorReport["code"];
 
 def render() -> str:
     parts = [HEAD, *(_interface(name, shape) for name, shape in shapes().items())]
-    heard = [f"  {name}: (payload: {_type(reference(event.schema))}) => void;" for name, event in EVENTS.items()]
+    sent = [f"  {name}: (payload: {_type(reference(event.schema))}) => void;" for name, event in EVENTS.items()]
     asked = [f"  {name}: ({_parameters(request)}) => void;" for name, request in REQUESTS.items()]
-    parts.append(_map("ServerToClientEvents", heard))
+    parts.append(_map("ServerToClientEvents", sent))
     parts.append(_map("ClientToServerEvents", asked))
-    carried = [f"  {name}: {type(request.answer).__name__};" for name, request in REQUESTS.items()]
+    answers = [f"  {name}: {type(request.answer).__name__};" for name, request in REQUESTS.items()]
     parts.append("/** The fields of each answer beside `ok`. */")
-    parts.append(_map("Answers", carried))
+    parts.append(_map("Answers", answers))
     return "\n".join(parts)
 
 

@@ -1,1 +1,1 @@
-"""What is published and to whom: rooms, the broadcast service, the events of AI runs."""
+"""Typed events with their recipients, the publisher, and receipts for at-least-once publication."""

@@ -31,10 +31,10 @@ class Visibility:
     """Marks a field that not every recipient receives."""
 
 
-NOBODY = Visibility()
+NOT_SENT = Visibility()
 STAFF_ONLY = Visibility()
 
-Routing = Annotated[T, NOBODY]
+Routing = Annotated[T, NOT_SENT]
 """Decides the recipients or the keys of an event; not sent."""
 StaffOnly = Annotated[T, STAFF_ONLY]
 """Not sent to customers."""
@@ -74,7 +74,7 @@ def sent_fields(cls: type) -> tuple[Field, ...]:
             declared[name] = None
     hints = get_type_hints(cls, include_extras=True)
     fields = (_field(name, hints[name]) for name in declared if "ClassVar" not in str(hints[name]))
-    return tuple(field for field in fields if NOBODY not in field.marks)
+    return tuple(field for field in fields if NOT_SENT not in field.marks)
 
 
 def unpacked(hint: Any) -> tuple[Any, tuple[object, ...], bool]:

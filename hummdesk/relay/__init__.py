@@ -1,1 +1,1 @@
-"""The relay: dispatches AI runs to the broker and publishes what the outbox still holds."""
+"""The relay: sends AI runs to the broker and publishes overdue events."""

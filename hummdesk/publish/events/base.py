@@ -1,4 +1,4 @@
-"""What all events have in common.
+"""The base of all events.
 
 An event is one definition: its fields are its payload, `event` states its name and recipients, and its properties `key`
 and `order` say how it is deduplicated and ordered. Schema, AsyncAPI, TypeScript and the leak test are derived from it.

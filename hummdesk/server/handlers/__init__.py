@@ -1,1 +1,1 @@
-"""What each request does: one function an event, found through the table in `hummdesk.events`."""
+"""The handlers of requests, one function each; see `table.HANDLERS`."""

@@ -16,13 +16,13 @@ from hummdesk.storage import conversations, messages, outbox
 from hummdesk.storage.messages import NewMessage, Sent
 
 MAX_SYNCED_CHARACTERS = 1_000_000
-"""Content in one answer to `sync`; a conversation that does not fit any more is too far behind."""
+"""Limit of the content in one answer to `sync`. A conversation beyond it gets `resyncRequired`."""
 
 
 async def send_message(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     sender = session.who
     if payload["private"] and not sender.is_staff:
-        raise Forbidden("A customer has no private notes")
+        raise Forbidden("Customers cannot send private notes")
     new = NewMessage(
         conversation_id=payload["conversationId"],
         content=payload["content"],
@@ -75,10 +75,10 @@ async def get_messages(context: ServerContext, session: ClientSession, payload: 
 
 
 async def sync(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    """For each conversation all that was missed, or word that it is too much: never a part."""
+    """Return all messages that were missed in each conversation, or `resyncRequired`; never a part of them."""
     viewer = session.who
     answer: dict[str, Any] = {}
-    room_left = MAX_SYNCED_CHARACTERS
+    characters_left = MAX_SYNCED_CHARACTERS
     async with context.database.account(viewer.account_id) as tx:
         for conversation_id, after_seq in payload["conversations"].items():
             try:
@@ -88,10 +88,10 @@ async def sync(context: ServerContext, session: ClientSession, payload: Payload)
             except NotFound as absent:
                 raise NotFound(details={"conversationId": str(conversation_id)}) from absent
             size = sum(len(message.content) for message in missed or ())
-            if missed is None or size > room_left:
+            if missed is None or size > characters_left:
                 answer[str(conversation_id)] = {"resyncRequired": True, "lastSeq": last_seq}
             else:
-                room_left -= size
+                characters_left -= size
                 answer[str(conversation_id)] = {"messages": [message.wire() for message in missed], "lastSeq": last_seq}
     return {"conversations": answer}
 
@@ -99,7 +99,7 @@ async def sync(context: ServerContext, session: ClientSession, payload: Payload)
 async def start_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Open a conversation for the customer, join it, and send the first message if there is one.
 
-    A repeat of a `clientMessageId` finds the conversation that it opened before.
+    A repeated `clientMessageId` returns the conversation that it opened before.
     """
     contact = session.who
     sent: Sent | None = None

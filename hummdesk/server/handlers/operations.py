@@ -1,4 +1,4 @@
-"""What an admin watches: the own account's figures, and whether the desk as a whole is well."""
+"""The figures of the admin's account and the health of the system."""
 
 from datetime import UTC, datetime
 from typing import get_args
@@ -44,7 +44,7 @@ def _failed(failure: Failure) -> Payload:
 
 
 async def _health(context: ServerContext, account_id: UUID) -> Payload:
-    """The lag is that of the account's own shard; of the queues there is only their sum."""
+    """The lag is that of the account's shard; the queues are summed up, so that they reveal no other account."""
     checks = await context.readiness.checks()
     return {part: state == "ok" for part, state in checks.items()} | {
         "busLag": round(context.reader.lag_seconds(account_id) * 1000),

@@ -34,4 +34,4 @@ HANDLERS: dict[str, Handler] = {
         operations.get_operations,
     )
 }
-"""By the name of the request, which is also the function's. A test holds the names to those of the contract."""
+"""By the name of the request, which is also that of the function. A test compares them with the contract."""

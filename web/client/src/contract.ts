@@ -429,7 +429,7 @@ export interface Teams {
   teams: Array<Team>;
 }
 
-/** The sockets of one's own account, by role. */
+/** The sockets of the own account by role. */
 export interface Connections {
   admin: number;
   agent: number;
@@ -437,7 +437,7 @@ export interface Connections {
   customer: number;
 }
 
-/** AI runs of one kind: of the newest of the last hour what became of them, and how long those took that are done. `medianTime` and `slowTime`, which one in twenty exceeds, are in milliseconds, and absent while none is done. */
+/** The AI runs of one kind in the last hour. `medianTime` and `slowTime` (the 95th percentile) are in milliseconds, and absent while no run is done. */
 export interface RunFigures {
   processingType: "classification" | "draft";
   done: number;
@@ -447,7 +447,7 @@ export interface RunFigures {
   slowTime?: number;
 }
 
-/** An AI run that failed for good, in the words of `ai_error`. */
+/** An AI run that failed for good, with the `error` of its `ai_error`. */
 export interface FailedRun {
   runId: string;
   processingType: "classification" | "draft";
@@ -455,7 +455,7 @@ export interface FailedRun {
   timestamp: string;
 }
 
-/** Of the whole desk: what it reaches, how late events are in milliseconds, how many tasks wait for a worker. */
+/** The health of the whole system. `busLag` is in milliseconds, `queuedTasks` counts waiting Celery tasks. */
 export interface Health {
   postgresql: boolean;
   redis: boolean;
@@ -464,7 +464,7 @@ export interface Health {
   queuedTasks: number;
 }
 
-/** What an admin may watch: one's own account, and of the desk nothing that tells of another one. */
+/** The figures of the admin's own account, and figures of the system that reveal nothing about other accounts. */
 export interface Operations {
   connections: Connections;
   messagesPerSecond: number;
