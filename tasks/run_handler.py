@@ -100,7 +100,7 @@ class RunHandler(ABC):
         """Claim without waiting for the disk: after a crash of PostgreSQL the result of a lost claim is not stored."""
 
         async def claim() -> list[ClaimedRun]:
-            async with worker.database.accounts((account_id for account_id, _ in keys), lasting=False) as tx:
+            async with worker.database.accounts((account_id for account_id, _ in keys), durable=False) as tx:
                 if redelivered:
                     await runs.release(tx, keys, delivery=delivery)
                 lease = lease_seconds(worker.settings)

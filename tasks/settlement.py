@@ -91,7 +91,7 @@ async def _conversations(worker: WorkerContext, account_id: UUID, ids: list[UUID
 
 async def _mark_published(worker: WorkerContext, keys: Sequence[RunKey]) -> None:
     async def mark() -> int:
-        async with worker.database.accounts((account_id for account_id, _ in keys), lasting=False) as tx:
+        async with worker.database.accounts((account_id for account_id, _ in keys), durable=False) as tx:
             return await runs.mark_published(tx, keys)
 
     await retry_while_unavailable(worker.settings, mark)

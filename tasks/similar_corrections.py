@@ -76,13 +76,13 @@ async def nearest(
 async def _load(worker: WorkerContext, account_id: UUID, version: datetime) -> _AccountCorrections:
     """Load the corrections; compute and store vectors that are missing or come from another model."""
     async with worker.database.accounts([account_id]) as tx:
-        found = await corrections.newest(tx, account_id, most=CORRECTIONS_PER_ACCOUNT)
+        found = await corrections.newest(tx, account_id, limit=CORRECTIONS_PER_ACCOUNT)
         known = {one.message_id: one.vector for one in found if one.vector and one.model == embedding.MODEL}
         missing = [one for one in found if one.message_id not in known]
         made = embedding.embed([plain(one.content) for one in missing])
         new = {one.message_id: vector.tobytes() for one, vector in zip(missing, made, strict=True)}
         if new:
-            await corrections.keep_vectors(tx, account_id, new, model=embedding.MODEL)
+            await corrections.store_vectors(tx, account_id, new, model=embedding.MODEL)
     packed = b"".join((known | new)[one.message_id] for one in found)
     vectors = np.frombuffer(packed, dtype=np.float32).reshape(len(found), embedding.DIMENSIONS)
     return _AccountCorrections(version, found, vectors)

@@ -34,7 +34,7 @@ class WorkerProcess:
 
     async def _open(self, settings: Settings) -> WorkerContext:
         database = Database(
-            settings.postgres, role="hummdesk_worker", size=2, timeout=settings.db_timeout_seconds, hurried=True
+            settings.postgres, role="hummdesk_worker", size=2, timeout=settings.db_timeout_seconds, pipelined=True
         )
         await database.open()
         self._resources.push_async_callback(database.close)

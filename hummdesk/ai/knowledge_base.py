@@ -14,7 +14,7 @@ from hummdesk.ai.protocol import Article, CannedReply, Knowledge, PastAnswer
 from hummdesk.core import metrics
 from hummdesk.storage import knowledge, past_answers
 from hummdesk.storage.database import Database
-from hummdesk.storage.past_answers import Learned, Reply
+from hummdesk.storage.past_answers import LearnedReply, Reply
 
 MAX_SOURCES = 12
 """Articles and canned replies that `find` returns: the nearest."""
@@ -54,10 +54,10 @@ async def find(database: Database, account_id: UUID, queries: list[str]) -> Know
 async def learn(database: Database, account_id: UUID) -> bool:
     """Extract past answers from a batch of agents' replies, for `index`; return whether more may be left."""
     async with database.account(account_id) as tx:
-        await knowledge.alone(tx)
+        await knowledge.lock_updates(tx)
         learned = [_learned(reply) for reply in await past_answers.unlearned(tx, limit=BATCH)]
         if learned:
-            await past_answers.keep(tx, learned, newest=SEARCHED_PAST_ANSWERS)
+            await past_answers.store_lessons(tx, learned, newest=SEARCHED_PAST_ANSWERS)
     for one in learned:
         if one.draft_use:
             metrics.AI_DRAFT_USES.labels(use=one.draft_use).inc()
@@ -70,7 +70,7 @@ async def index(database: Database, account_id: UUID) -> bool:
     The transaction locks the rows, so that no change is missed; a concurrent call for the same account waits.
     """
     async with database.account(account_id) as tx:
-        await knowledge.alone(tx)
+        await knowledge.lock_updates(tx)
         outdated = await knowledge.outdated(tx, model=MODEL, limit=BATCH)
         if outdated:
             texts = [text for source in outdated for text in source.texts]
@@ -80,7 +80,7 @@ async def index(database: Database, account_id: UUID) -> bool:
     return len(outdated) >= BATCH
 
 
-def _learned(reply: Reply) -> Learned:
+def _learned(reply: Reply) -> LearnedReply:
     """A draft counts as used only if it answered messages that were still unanswered before this reply."""
     unanswered = list(takewhile(lambda turn: turn.sender == "customer", reply.before))
     messages = [turn for turn in reply.before if turn.sender == "customer"]
@@ -95,7 +95,7 @@ def _learned(reply: Reply) -> Learned:
             draft=reply.draft if had_draft else None,
         )
     )
-    return Learned(
+    return LearnedReply(
         message_id=reply.message_id,
         draft_run_id=reply.draft_run_id if had_draft else None,
         draft_use=extracted.draft_use,

@@ -36,7 +36,7 @@ async def load(settings: Settings, *, accounts: int = 2, agents: int = 2, custom
     database = Database(settings.postgres, role="hummdesk_operator", size=1, timeout=BULK_SECONDS)
     await database.open()
     try:
-        async with database.everywhere() as tx:
+        async with database.all_accounts() as tx:
             await _add(tx, desks)
             states = {
                 row["id"]: row async for row in queries.states(tx, ids=[id for desk in desks for id in desk.talks])

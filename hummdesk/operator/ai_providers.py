@@ -20,7 +20,7 @@ async def provider(settings: Settings, account_id: UUID | None, name: str | None
     chosen = None if name == "default" else name
     if chosen is not None and chosen not in settings.providers:
         raise CommandError(f"{chosen} has no API key: set {chosen.upper()}_API_KEY for the workers first")
-    async with operator(settings) as database, database.everywhere() as tx:
+    async with operator(settings) as database, database.all_accounts() as tx:
         if name is not None and account_id is not None:
             await accounts.choose_provider(tx, account_id, chosen)
         found = [one for one in await accounts.accounts(tx) if account_id in (None, one.account_id)]
@@ -31,7 +31,7 @@ async def provider(settings: Settings, account_id: UUID | None, name: str | None
 
 async def costs(settings: Settings, *, days: int, as_json: bool) -> list[str]:
     """Return a line for each account and model, below headings unless `as_json`."""
-    async with operator(settings) as database, database.everywhere() as tx:
+    async with operator(settings) as database, database.all_accounts() as tx:
         found = await model_calls.costs(tx, days=days)
     if as_json:
         return [orjson.dumps(asdict(one), default=_number).decode() for one in found]

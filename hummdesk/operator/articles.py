@@ -30,7 +30,7 @@ async def put(settings: Settings, account_id: UUID, file: Path, kind: Managed = 
     ]
     if kind == "canned_reply" and (asked := next((one.title for one in read if one.questions), None)):
         raise CommandError(f"{file}: {asked!r} has questions; a canned reply takes none")
-    async with operator(settings) as database, database.everywhere() as tx:
+    async with operator(settings) as database, database.all_accounts() as tx:
         if account_id not in {one.account_id for one in await accounts.accounts(tx)}:
             raise CommandError(f"no account has the id {account_id}")
         written = [await knowledge.put(tx, account_id, kind, article) for article in read]
@@ -40,7 +40,7 @@ async def put(settings: Settings, account_id: UUID, file: Path, kind: Managed = 
 
 async def show(settings: Settings, account_id: UUID, kind: Managed = "article") -> list[str]:
     """Return the articles as JSON lines, in the format that `put` reads."""
-    async with operator(settings) as database, database.everywhere() as tx:
+    async with operator(settings) as database, database.all_accounts() as tx:
         found = await knowledge.listed(tx, account_id, kind)
     return [
         orjson.dumps(
@@ -53,7 +53,7 @@ async def show(settings: Settings, account_id: UUID, kind: Managed = "article") 
 
 async def remove(settings: Settings, account_id: UUID, given: str, kind: Managed = "article") -> None:
     """Remove an article by its own id or the imported one. Raises CommandError if there is none."""
-    async with operator(settings) as database, database.everywhere() as tx:
+    async with operator(settings) as database, database.all_accounts() as tx:
         if not await knowledge.remove(tx, account_id, kind, _id(account_id, given)):
             raise CommandError(f"the account has no {NAMES[kind][0]} {given!r}")
 

@@ -75,7 +75,7 @@ async def find(settings: Settings, *, email: str | None, contact: str | None, ac
     from hummdesk.storage import directory
     from hummdesk.storage.database import operator
 
-    async with operator(settings) as database, database.everywhere() as tx:
+    async with operator(settings) as database, database.all_accounts() as tx:
         if contact is not None:
             found = await directory.find_contacts(tx, email_or_id=contact)
         else:
@@ -88,7 +88,7 @@ async def set_widget_origins(settings: Settings, *, account_id: UUID, origins: l
     from hummdesk.storage import accounts
     from hummdesk.storage.database import operator
 
-    async with operator(settings) as database, database.everywhere() as tx:
+    async with operator(settings) as database, database.all_accounts() as tx:
         return await accounts.set_widget_origins(tx, account_id=account_id, origins=origins)
 
 
@@ -102,7 +102,7 @@ async def set_skills(settings: Settings, *, account_id: UUID, email: str, skills
     for skill in skills:
         if skill not in known and not re.fullmatch("[a-z]{2}", skill):
             raise CommandError(f"{skill!r} is not a skill: give a two-letter language, or one of {', '.join(known)}")
-    async with operator(settings) as database, database.everywhere() as tx:
+    async with operator(settings) as database, database.all_accounts() as tx:
         name = await directory.set_skills(tx, account_id=account_id, email=email, skills=skills)
     if name is None:
         raise CommandError(f"the account has no user with the e-mail {email!r}")

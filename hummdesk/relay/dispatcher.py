@@ -47,7 +47,7 @@ class Dispatcher:
         """Send all runs that are due; return the seconds until the next one is."""
         while True:
             await self._send()
-            async with self._database.everywhere(lasting=False) as tx:
+            async with self._database.all_accounts(durable=False) as tx:
                 due = await run_dispatch.take_due(
                     tx,
                     BATCH,
@@ -62,7 +62,7 @@ class Dispatcher:
 
     async def take_lost(self) -> None:
         """Take runs that were lost with the broker or a worker; `send_due` sends them, each as a task of its own."""
-        async with self._database.everywhere() as tx:
+        async with self._database.all_accounts() as tx:
             lost = await run_dispatch.take_lost(
                 tx,
                 BATCH,
@@ -73,8 +73,8 @@ class Dispatcher:
 
     async def update_knowledge(self) -> None:
         """Send a task for each account with new answers of agents. A lost task is sent again."""
-        async with self._database.everywhere() as tx:
-            waiting = await past_answers.waiting(tx, limit=BATCH)
+        async with self._database.all_accounts() as tx:
+            waiting = await past_answers.unlearned_accounts(tx, limit=BATCH)
         now = time.monotonic()
         recent = {account: at for account, at in self._learning.items() if now - at < LEARNING_INTERVAL_SECONDS}
         accounts = [account_id for account_id in waiting if account_id not in recent]
@@ -83,7 +83,7 @@ class Dispatcher:
         self._learning = recent | dict.fromkeys(accounts, now)
 
     async def measure(self) -> None:
-        async with self._database.everywhere() as tx:
+        async with self._database.all_accounts() as tx:
             found = await run_dispatch.open_runs(tx)
         counts: dict[tuple[str, str], int] = {(runs.kind, runs.status): runs.count for runs in found}
         for kind in get_args(RunKind):

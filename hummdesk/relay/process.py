@@ -52,7 +52,7 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     timeout = settings.db_timeout_seconds
-    all_accounts = Database(settings.postgres, role="hummdesk_relay", size=3, timeout=timeout, hurried=True)
+    all_accounts = Database(settings.postgres, role="hummdesk_relay", size=3, timeout=timeout, pipelined=True)
     one_account = Database(settings.postgres, role="hummdesk_app", size=1, timeout=timeout)
     queues = TaskQueues(connect(settings.redis))
     async with AsyncExitStack() as resources:
@@ -122,7 +122,7 @@ class Relay:
 
     async def _fail_expired(self) -> None:
         """Fail runs that no worker will end, and publish their terminal events."""
-        async with self._all_accounts.everywhere() as tx:
+        async with self._all_accounts.all_accounts() as tx:
             failed = await run_dispatch.fail_expired(tx, BATCH, max_attempts=self._settings.ai_max_attempts)
         for ended in failed:
             log.warning("ai_run.expired", extra={"run_id": str(ended.id), "error": ended.last_error})

@@ -36,17 +36,17 @@ class OutboxReceipts:
         self._publisher = publisher
 
     async def overdue(self, limit: int) -> list[OutboxEntry]:
-        async with self._all_accounts.everywhere() as tx:
+        async with self._all_accounts.all_accounts() as tx:
             return await outbox.overdue(tx, limit, older_than_seconds=OUTBOX_OVERDUE_SECONDS)
 
     async def republish(self, entry: OutboxEntry) -> None:
         with suppress(NotFound):  # deleted by an operator
             await self._publish(entry)
-        async with self._all_accounts.everywhere() as tx:
+        async with self._all_accounts.all_accounts() as tx:
             await outbox.remove(tx, entry)
 
     async def measure(self) -> None:
-        async with self._all_accounts.everywhere() as tx:
+        async with self._all_accounts.all_accounts() as tx:
             backlog = await outbox.backlog(tx)
         metrics.OUTBOX_ENTRIES.set(backlog.entries)
         metrics.OUTBOX_OLDEST_SECONDS.set(backlog.oldest_seconds)
@@ -85,14 +85,14 @@ class RunReceipts:
         self._publisher = publisher
 
     async def overdue(self, limit: int) -> list[EndedRun]:
-        async with self._all_accounts.everywhere() as tx:
+        async with self._all_accounts.all_accounts() as tx:
             return await run_dispatch.unpublished(tx, limit, older_than_seconds=RUN_OVERDUE_SECONDS)
 
     async def republish(self, run: EndedRun) -> None:
         async with self._one_account.account(run.account_id) as tx:
             result = await results.result(tx, run.id)
         await self._publisher.publish_stored(*events_of(run, result))
-        async with self._all_accounts.everywhere() as tx:
+        async with self._all_accounts.all_accounts() as tx:
             await runs.mark_published(tx, [run.key])
 
 

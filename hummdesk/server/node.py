@@ -39,7 +39,7 @@ from hummdesk.server.sockets import SocketRegistry
 from hummdesk.storage import messages, people
 from hummdesk.storage.database import Database
 from hummdesk.storage.message_writer import MessageWriter
-from hummdesk.storage.writer_connection import Batches
+from hummdesk.storage.writer_connection import WriterConnection
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Node:
             settings.postgres, role="hummdesk_app", size=settings.db_pool_size, timeout=settings.db_timeout_seconds
         )
         write_seconds = min(WRITE_SECONDS, settings.db_timeout_seconds)
-        self._batches = Batches(settings.postgres, timeout=write_seconds)
+        self._batches = WriterConnection(settings.postgres, timeout=write_seconds)
         self.context = ServerContext(
             settings=settings,
             database=database,

@@ -1,1 +1,1 @@
-"""PostgreSQL: pool, transactions and the named queries behind functions. Nothing else here imports psycopg."""
+"""PostgreSQL: pool, transactions and named queries. The only package that imports psycopg."""

@@ -1,4 +1,4 @@
-"""The accounts, which provider answers for each, and which pages may show its widget."""
+"""Accounts: their AI provider, and the pages that may show their widget."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Account:
     account_id: UUID
     name: str
     ai_provider: str | None
-    """None: AI_PROVIDER's."""
+    """None: the default, AI_PROVIDER."""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
@@ -25,25 +25,25 @@ class Account:
 
 
 async def accounts(tx: Transaction) -> list[Account]:
-    """Operator: all of them, by name."""
+    """All accounts by name, for the operator."""
     return [Account.from_row(row) async for row in queries.accounts(tx)]
 
 
 async def providers(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """What those of these accounts have chosen that have chosen."""
+    """The providers chosen by accounts; an account without a choice is left out."""
     rows = queries.providers(tx, account_ids=list(account_ids))
     return {row["account_id"]: row["ai_provider"] async for row in rows}
 
 
 async def choose_provider(tx: Transaction, account_id: UUID, provider: str | None) -> bool:
-    """Operator: have it answer for the account from its next run on; False if there is no such account."""
+    """Set the provider for the next runs of an account, for the operator; return False for an unknown account."""
     rows: int = await queries.choose_provider(tx, account_id=account_id, provider=provider)
     return rows == 1
 
 
 async def set_widget_origins(tx: Transaction, *, account_id: UUID, origins: list[str]) -> str:
-    """Operator: say which pages may show an account's widget; its name. Raises NotFound."""
+    """Set the origins of the pages that may show the widget; return the account's name. Raises NotFound."""
     found = await queries.set_widget_origins(tx, account_id=account_id, origins=origins)
     if found is None:
-        raise NotFound("There is no such account")
+        raise NotFound("No account has this id")
     return str(found["name"])

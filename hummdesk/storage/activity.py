@@ -1,4 +1,4 @@
-"""What an account's operators see of its messages and AI runs: of the newest only, and never a text."""
+"""Figures about an account's newest messages and AI runs, for its administrators; never the content of a message."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,25 +12,25 @@ from hummdesk.storage.queries import load
 
 queries = load("activity")
 
-MESSAGES_OVER = timedelta(seconds=10)
-RUNS_OVER = timedelta(hours=1)
-MOST_RUNS = 1000
-"""The cost of a look is bounded, however many runs an account has."""
+MESSAGE_PERIOD = timedelta(seconds=10)
+RUN_PERIOD = timedelta(hours=1)
+RUN_LIMIT = 1000
+"""Limits the cost of the queries, however many runs an account has."""
 FAILURES_SHOWN = 10
-CLOCKS_DIFFER = timedelta(minutes=1)
-"""At the most: what has an id of later than this was not made by `new_id`, as the demo's data."""
+CLOCK_SKEW = timedelta(minutes=1)
+"""Maximum difference between clocks. A later id was not made by `new_id`, such as those of the demo data."""
 
 
 @dataclass(slots=True)
 class Runs:
-    """Of one kind; the times of those that are done, in seconds."""
+    """The runs of one kind; times are those of the done runs, in seconds."""
 
     done: int = 0
     failed: int = 0
     waiting: int = 0
     median: float | None = None
     slow: float | None = None
-    """Only one in twenty took longer."""
+    """The 95th percentile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,15 @@ class Activity:
 
 
 async def activity(tx: Transaction, moment: datetime) -> Activity:
-    """Of the transaction's account, until a moment."""
-    until = least_id(moment + CLOCKS_DIFFER)
-    stored = await queries.stored(tx, since=least_id(moment - MESSAGES_OVER), until=until)
-    found = Activity(stored["messages"] / MESSAGES_OVER.total_seconds())
-    newest: dict[str, Any] = {"since": least_id(moment - RUNS_OVER), "until": until, "most": MOST_RUNS}
+    """The activity of the transaction's account until a moment."""
+    until = least_id(moment + CLOCK_SKEW)
+    stored = await queries.stored(tx, since=least_id(moment - MESSAGE_PERIOD), until=until)
+    found = Activity(stored["messages"] / MESSAGE_PERIOD.total_seconds())
+    newest: dict[str, Any] = {"since": least_id(moment - RUN_PERIOD), "until": until, "limit": RUN_LIMIT}
     async for row in queries.runs(tx, **newest):
         median, slow = row["seconds"] or (None, None)
         found.runs[row["kind"]] = Runs(row["done"], row["failed"], 0, median, slow)
-    async for row in queries.waiting(tx, most=MOST_RUNS):
+    async for row in queries.waiting(tx, limit=RUN_LIMIT):
         found.runs[row["kind"]].waiting = row["runs"]
     rows = queries.failures(tx, **newest, shown=FAILURES_SHOWN)
     found.failures.extend([Failure(r["id"], r["kind"], r["last_error"], r["finished_at"]) async for r in rows])

@@ -1,4 +1,4 @@
-"""Conversations as one side sees them, and what is done to them; every change leaves a row in the audit log."""
+"""Conversations as staff or the customer sees them, and their changes; every change adds a row to the audit log."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from hummdesk.storage.queries import load, nested
 queries = load("conversations")
 
 Status = Literal["open", "pending", "closed"]
-MOST_FOUND = 200
-"""The newest messages, subjects and customers that a search looks at."""
+SEARCH_LIMIT = 200
+"""Maximum number of matching messages, subjects and customers in a search; the newest are taken."""
 
 STATUSES: tuple[Status, ...] = ("open", "pending", "closed")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChange:
-    """`old` equals `new` when nothing has changed; `at` is then the last activity."""
+    """`old` equals `new` if nothing has changed; `at` is then the time of the last activity."""
 
     old: Status
     new: Status
@@ -36,7 +36,7 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unassigned:
-    """Whom a conversation was taken from."""
+    """The former assignment of a conversation."""
 
     agent_id: UUID
     team_id: UUID | None
@@ -44,45 +44,45 @@ class Unassigned:
 
 
 def owner(viewer: Person) -> UUID | None:
-    """The contact that a conversation must belong to for this viewer to see it; None: staff sees all."""
+    """The contact whose conversations the viewer may see; None for staff, who see all."""
     return None if viewer.is_staff else viewer.id
 
 
 async def get(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> Conversation:
-    """Raises NotFound, also for a conversation of another customer."""
+    """The conversation as the viewer sees it. Raises NotFound, also for a conversation of another customer."""
     return await _view(tx, conversation_id=conversation_id, contact_id=owner(viewer))
 
 
 async def as_staff(tx: Transaction, *, conversation_id: UUID) -> Conversation:
-    """The conversation as staff sees it, whoever asks: to be shown to staff only. Raises NotFound."""
+    """The conversation as staff sees it; never send it to a customer. Raises NotFound."""
     return await _view(tx, conversation_id=conversation_id, contact_id=None)
 
 
 async def all_as_staff(tx: Transaction, *, ids: list[UUID]) -> list[Conversation]:
-    """The same of several of an account; those that are not there are left out."""
+    """Several conversations of an account as staff sees them; unknown ids are left out."""
     return await _views(tx, ids=ids, contact_id=None)
 
 
 async def check(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> None:
-    """Raise NotFound unless the viewer sees this conversation."""
+    """Raise NotFound unless the viewer may see the conversation."""
     await last_seq(tx, viewer=viewer, conversation_id=conversation_id)
 
 
 async def visible(tx: Transaction, *, viewer: Person, ids: list[UUID]) -> set[UUID]:
-    """Those among `ids` that the viewer sees."""
+    """The ids of conversations that the viewer may see."""
     return {row["id"] async for row in queries.visible(tx, ids=ids, contact_id=owner(viewer))}
 
 
 async def last_seq(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> int:
-    """The seq of the last message that the viewer sees, 0 without one. Raises NotFound."""
+    """The seq of the last message that the viewer may see; 0 without one. Raises NotFound."""
     return _last_seq(await queries.check(tx, conversation_id=conversation_id, contact_id=owner(viewer)))
 
 
 async def lock(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> int:
-    """Keep others from writing to the conversation until the transaction ends; its last seq. Raises NotFound.
+    """Lock the conversation against writes until the transaction ends; return its last seq. Raises NotFound.
 
-    What other transactions have written is seen by the statements after this one, not by a statement that locks
-    and reads at once: that one still has the snapshot from before it waited.
+    Statements after this one see what other transactions have written. A single statement that locks and reads would
+    not: it has the snapshot from before it waited.
     """
     return _last_seq(await queries.lock(tx, conversation_id=conversation_id, contact_id=owner(viewer)))
 
@@ -98,26 +98,33 @@ async def page(
     limit: int = 50,
     cursor: str | None = None,
 ) -> tuple[list[Conversation], str | None]:
-    """Newest activity first, with the cursor of the next page if there is one. Raises Invalid for a bad cursor.
+    """A page of the list, newest activity first, and the cursor of the next page. Raises Invalid for a bad cursor.
 
-    `words`, for staff only: the beginnings of words that one message, the subject or the customer's name and address
-    has all of.
+    `words`, for staff only, are prefixes: a message, the subject, or the customer's name and address must contain a
+    word for each of them.
     """
     before_at, before_id = NEWEST if cursor is None else _decode(cursor)
-    place = {"before_at": before_at, "before_id": before_id, "limit": limit + 1}
-    place["statuses"] = list(STATUSES if status is None else (status,))
+    position = {"before_at": before_at, "before_id": before_id, "limit": limit + 1}
+    position["statuses"] = list(STATUSES if status is None else (status,))
     if not viewer.is_staff:
-        rows = queries.page_of_contact(tx, contact_id=viewer.id, agent_id=assigned_to, unassigned=unassigned, **place)
+        rows = queries.page_of_contact(
+            tx, contact_id=viewer.id, agent_id=assigned_to, unassigned=unassigned, **position
+        )
     elif words is not None:
         rows = queries.page_of_found(
-            tx, words=_beginnings(words), most=MOST_FOUND, agent_id=assigned_to, unassigned=unassigned, **place
+            tx,
+            words=_prefix_query(words),
+            search_limit=SEARCH_LIMIT,
+            agent_id=assigned_to,
+            unassigned=unassigned,
+            **position,
         )
     elif unassigned:
-        rows = queries.page_of_unassigned(tx, **place)
+        rows = queries.page_of_unassigned(tx, **position)
     elif assigned_to is not None:
-        rows = queries.page_of_agent(tx, agent_id=assigned_to, **place)
+        rows = queries.page_of_agent(tx, agent_id=assigned_to, **position)
     else:
-        rows = queries.page_of_account(tx, **place)
+        rows = queries.page_of_account(tx, **position)
     found = [row async for row in rows]
     shown = found[:limit]
     conversations = await _views(tx, ids=[row["id"] for row in shown], contact_id=owner(viewer))
@@ -128,7 +135,7 @@ async def page(
 async def start(
     tx: Transaction, *, contact: Person, subject: str | None, metadata: dict[str, Any], client_message_id: str | None
 ) -> tuple[UUID, bool]:
-    """The new conversation's id and True, or that of the one this contact has started with the same client id."""
+    """Open a conversation; return its id and True, or the first one's id and False for a repeated client_message_id."""
     row = await queries.start(
         tx,
         id=new_id(),
@@ -147,9 +154,9 @@ async def start(
 async def change_status(
     tx: Transaction, *, actor: Person, conversation_id: UUID, status: Status, reason: str | None
 ) -> StatusChange:
-    """Raises NotFound."""
+    """Change the status. Raises NotFound."""
     row = await queries.change_status(
-        tx, conversation_id=conversation_id, status=status, reason=reason, event_id=new_id(), **_named(actor)
+        tx, conversation_id=conversation_id, status=status, reason=reason, event_id=new_id(), **_actor(actor)
     )
     if row is None:
         raise NotFound
@@ -159,9 +166,9 @@ async def change_status(
 async def assign(
     tx: Transaction, *, actor: Person, conversation_id: UUID, agent_id: UUID, team_id: UUID | None
 ) -> datetime:
-    """Assign to an agent, and to a team or to none; when it was done.
+    """Assign to an agent, and to a team or none; return the time of the change.
 
-    Raises NotFound for an unknown conversation, agent or team, Invalid for somebody who cannot answer.
+    Raises NotFound for an unknown conversation, agent or team, Invalid for a user who cannot answer.
     """
     candidate = await queries.assignable(tx, agent_id=agent_id, team_id=team_id)
     if candidate is None or not candidate["team_exists"]:
@@ -175,7 +182,7 @@ async def assign(
         team_id=team_id,
         reason=None,
         event_id=new_id(),
-        **_named(actor),
+        **_actor(actor),
     )
     if row is None:
         raise NotFound
@@ -184,7 +191,7 @@ async def assign(
 
 
 async def unassign(tx: Transaction, *, actor: Person, conversation_id: UUID, reason: str | None) -> Unassigned:
-    """Take the conversation from its agent and team. Raises NotFound, Conflict if no agent is assigned."""
+    """Remove the assignment to agent and team. Raises NotFound, Conflict if no agent is assigned."""
     row = await queries.assign(
         tx,
         conversation_id=conversation_id,
@@ -192,19 +199,19 @@ async def unassign(tx: Transaction, *, actor: Person, conversation_id: UUID, rea
         team_id=None,
         reason=reason,
         event_id=new_id(),
-        **_named(actor),
+        **_actor(actor),
     )
     if row is None:
         raise NotFound
     if row["agent_id"] is None:
-        raise Conflict("Nobody is assigned")
+        raise Conflict("No agent is assigned")
     return Unassigned(agent_id=row["agent_id"], team_id=row["team_id"], at=row["at"])
 
 
 async def set_priority(tx: Transaction, *, actor: Person, conversation_id: UUID, priority: str) -> bool:
-    """Whether that is a change. Raises NotFound."""
+    """Set the priority; return whether it has changed. Raises NotFound."""
     row = await queries.set_priority(
-        tx, conversation_id=conversation_id, priority=priority, event_id=new_id(), **_named(actor)
+        tx, conversation_id=conversation_id, priority=priority, event_id=new_id(), **_actor(actor)
     )
     if row is None:
         raise NotFound
@@ -236,12 +243,12 @@ def _last_seq(row: dict[str, Any] | None) -> int:
     return seq
 
 
-def _named(actor: Person) -> dict[str, Any]:
+def _actor(actor: Person) -> dict[str, Any]:
     return {"actor_id": actor.id, "actor_type": actor.sender_type}
 
 
-def _beginnings(words: str) -> str:
-    """Words as a tsquery that takes each for the beginning of one."""
+def _prefix_query(words: str) -> str:
+    """A tsquery that takes each word as a prefix."""
     quoted = (word.replace("\\", "\\\\").replace("'", "''") for word in words.split())
     return " & ".join(f"'{word}':*" for word in quoted)
 

@@ -1,4 +1,4 @@
-"""What agents have made of the AI's classifications."""
+"""Corrections of classifications by agents."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,18 +15,19 @@ from hummdesk.storage.queries import load
 queries = load("corrections")
 
 TEXT_LENGTH = 2_000
-"""Characters of the corrected message that come along."""
+"""Maximum length of a corrected message in a result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corrected:
-    """None in `category` or `priority`: was left as it was found. `vector` is as the embedding `model` gave it."""
+    """A correction with the corrected message. None in `category` or `priority`: not corrected."""
 
     message_id: UUID
     category: str | None
     priority: str | None
     content: str
     vector: bytes | None
+    """The embedding of the message by `model`."""
     model: str | None
 
     @classmethod
@@ -43,7 +44,7 @@ async def correct(
     category: str | None,
     priority: str | None,
 ) -> datetime:
-    """Keep a correction and log it; when that was. Raises NotFound unless a customer wrote that message there."""
+    """Store a correction and log it; return its time. Raises NotFound unless it is a customer's message."""
     row = await queries.correct(
         tx,
         conversation_id=conversation_id,
@@ -60,17 +61,17 @@ async def correct(
 
 
 async def versions(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, datetime]:
-    """Of each account that has corrections, what changes when they do."""
+    """By account with corrections, a value that changes when its corrections change."""
     return {row["account_id"]: row["version"] async for row in queries.versions(tx, account_ids=list(account_ids))}
 
 
-async def newest(tx: Transaction, account_id: UUID, *, most: int) -> list[Corrected]:
-    """The last corrections of an account, the newest first."""
-    rows = queries.newest(tx, account_id=account_id, most=most, length=TEXT_LENGTH)
+async def newest(tx: Transaction, account_id: UUID, *, limit: int) -> list[Corrected]:
+    """The newest corrections of an account, newest first."""
+    rows = queries.newest(tx, account_id=account_id, limit=limit, length=TEXT_LENGTH)
     return [Corrected.from_row(row) async for row in rows]
 
 
-async def keep_vectors(tx: Transaction, account_id: UUID, vectors: Mapping[UUID, bytes], *, model: str) -> None:
-    """Keep the embeddings of corrected messages."""
-    made = {"message_ids": list(vectors), "vectors": list(vectors.values()), "model": model}
-    [_ async for _ in queries.keep_vectors(tx, account_id=account_id, **made)]
+async def store_vectors(tx: Transaction, account_id: UUID, vectors: Mapping[UUID, bytes], *, model: str) -> None:
+    """Store the embeddings of corrected messages."""
+    columns = {"message_ids": list(vectors), "vectors": list(vectors.values()), "model": model}
+    [_ async for _ in queries.store_vectors(tx, account_id=account_id, **columns)]

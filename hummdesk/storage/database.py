@@ -1,4 +1,4 @@
-"""The one door to PostgreSQL: a pool whose transactions see a single account."""
+"""A pool of connections to PostgreSQL whose transactions see a single account."""
 
 import asyncio
 import os
@@ -23,57 +23,57 @@ Transaction = psycopg.AsyncConnection[dict[str, Any]]
 Role = Literal["hummdesk_app", "hummdesk_worker", "hummdesk_writer", "hummdesk_relay", "hummdesk_operator"]
 
 RECONNECT_SECONDS = 2.0
-"""The pool gives a connection up after this and starts anew with the next request: its own back-off, which doubles
-without a limit, would keep it away long after PostgreSQL is back."""
+"""After this the pool gives up a connection and makes a new one with the next request. Its own backoff doubles without
+limit: it would stay disconnected long after PostgreSQL is available again."""
 
 LISTEN_BACKOFF_SECONDS = (0.1, 2.0)
-"""First and longest wait of `listen` before it connects again."""
+"""First and longest delay before `listen` reconnects."""
 
-CUT_MARGIN_SECONDS = 1.0
+ABORT_MARGIN_SECONDS = 1.0
 
-PLANNED_ONCE = {
+GENERIC_PLANS = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
 }
-"""For statements of several steps, which cost more to plan than to run. A plan that is kept was perhaps made when the
-tables were small, and must not read a whole one for that, nor sort what an index has in order."""
+"""For statements of several steps, which take longer to plan than to run. A plan may have been made while the tables
+were small; even then it must not scan a whole table, nor sort rows that an index has in order."""
 PLAN_SECONDS = 5.0
-"""How long plans are kept. Made for a handful of open AI runs, they read all of them for each one when thousands wait;
-autovacuum would tell the planner of these a minute later."""
+"""Lifetime of plans. A plan made for a handful of open AI runs reads all of them for each run once thousands wait, and
+autovacuum updates the statistics only after a minute."""
 
 LISTENING = ("", "")
 
 
-class HurriedConnection(psycopg.AsyncConnection[dict[str, Any]]):
-    """One that plans its statements once, and again when that is some time ago."""
+class PipelinedConnection(psycopg.AsyncConnection[dict[str, Any]]):
+    """A connection that keeps the plans of its statements for PLAN_SECONDS."""
 
     _planned_at = float("-inf")
 
-    async def plan_anew(self) -> None:
-        """Forget old plans, in the round trip of what is executed next in the same pipeline."""
+    async def discard_old_plans(self) -> None:
+        """Discard plans older than PLAN_SECONDS, in the round trip of the next statement of the pipeline."""
         if monotonic() - self._planned_at > PLAN_SECONDS:
             self._planned_at = monotonic()
             await self.execute("DISCARD PLANS", prepare=False)
 
 
 class Database:
-    """A pool of connections that have taken `role`, and with it the rows that row-level security leaves to it.
+    """A pool of connections with `role`, which see the rows that row-level security leaves to that role.
 
-    `timeout`, in seconds, bounds the wait for a connection, for a lock and for a statement, each. `hurried` is for who
-    repeats what fails: connections are not tried before use, and a transaction of one statement takes two round trips.
-    What a statement changes is then not known by its count, only by what it returns.
+    `timeout`, in seconds, limits the wait for a connection, for a lock and for a statement, each. `pipelined` is for
+    callers that retry: connections are not checked before use, a transaction of one statement takes two round trips,
+    and the number of changed rows is not available, only the rows that a statement returns.
     """
 
-    def __init__(self, url: str, *, role: Role, size: int, timeout: float, hurried: bool = False) -> None:
+    def __init__(self, url: str, *, role: Role, size: int, timeout: float, pipelined: bool = False) -> None:
         self._timeout = timeout
-        self._hurried = hurried
-        self._conninfo = connection_string(url, role=role, timeout=timeout, **(PLANNED_ONCE if hurried else {}))
+        self._pipelined = pipelined
+        self._conninfo = connection_string(url, role=role, timeout=timeout, **(GENERIC_PLANS if pipelined else {}))
         self._pool = AsyncConnectionPool(
             self._conninfo,
-            kwargs={"row_factory": dict_row} | ({"prepare_threshold": 0} if hurried else {}),
-            connection_class=HurriedConnection if hurried else psycopg.AsyncConnection[dict[str, Any]],
+            kwargs={"row_factory": dict_row} | ({"prepare_threshold": 0} if pipelined else {}),
+            connection_class=PipelinedConnection if pipelined else psycopg.AsyncConnection[dict[str, Any]],
             min_size=1,
             max_size=size,
             timeout=timeout,
@@ -83,55 +83,55 @@ class Database:
         )
 
     async def open(self) -> None:
-        """Start connecting; does not wait, so that a process starts while PostgreSQL is down."""
+        """Start connecting, without waiting for it, so that a process can start while PostgreSQL is down."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
         await self._pool.close()
 
     def account(self, account_id: UUID) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction that sees the rows of this account; commits at the end, rolls back on any exception.
+        """A transaction that sees the rows of this account; it commits at the end and rolls back on any exception.
 
-        Raises Unavailable when PostgreSQL cannot be reached or a time-out is met, also at the commit: then it is
-        not known whether the transaction has been committed.
+        Raises Unavailable if PostgreSQL cannot be reached or a timeout expires, also at the commit: then it is not
+        known whether the transaction was committed.
         """
         return self._transaction("app.account_id", str(account_id))
 
     def accounts(
-        self, account_ids: Iterable[UUID], *, lasting: bool = True
+        self, account_ids: Iterable[UUID], *, durable: bool = True
     ) -> AbstractAsyncContextManager[Transaction]:
-        """The same for several accounts, as the AI workers' role and for the queries that say whose rows they mean.
+        """A transaction for several accounts, for the role of the AI workers; its queries name the accounts of rows.
 
-        One that is not `lasting` does not wait for the disk: a crash of PostgreSQL within the next second undoes it. It
-        is for marks that are made again when they are missing.
+        A transaction that is not `durable` does not wait for the disk, and a crash of PostgreSQL within the next second
+        undoes it: for changes that are repeated if they are missing.
         """
         accounts = ",".join(sorted({str(one) for one in account_ids}))
-        return self._transaction("app.account_ids", accounts, lasting=lasting)
+        return self._transaction("app.account_ids", accounts, durable=durable)
 
-    def everywhere(self, *, lasting: bool = True) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction without an account: the relay and the operator see all of them, the application none."""
-        return self._transaction("app.account_id", "", lasting=lasting)
+    def all_accounts(self, *, durable: bool = True) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction without an account: relay and operator see all accounts, the application none."""
+        return self._transaction("app.account_id", "", durable=durable)
 
     async def check(self) -> None:
         """Raise Unavailable unless PostgreSQL answers."""
-        async with self.everywhere() as tx:
+        async with self.all_accounts() as tx:
             await tx.execute("SELECT 1")
 
     @asynccontextmanager
-    async def _transaction(self, setting: str, value: str, *, lasting: bool = True) -> AsyncIterator[Transaction]:
+    async def _transaction(self, setting: str, value: str, *, durable: bool = True) -> AsyncIterator[Transaction]:
         with translated():
             async with self._connection() as connection:
-                # A frozen server minds no statement_timeout, and a commit may take as long as a statement.
-                with cut_after(2 * self._timeout + CUT_MARGIN_SECONDS, connection):
+                # A frozen server does not apply statement_timeout, and a commit may take as long as a statement.
+                with abort_after(2 * self._timeout + ABORT_MARGIN_SECONDS, connection):
                     async with AsyncExitStack() as pipelined:
-                        # BEGIN and this go in one round trip, with the first statement if there is hurry.
+                        # BEGIN and the settings take one round trip, together with the first statement if pipelined.
                         await pipelined.enter_async_context(connection.pipeline())
-                        if isinstance(connection, HurriedConnection):
-                            await connection.plan_anew()
-                        settings = {setting: value} | ({} if lasting else {"synchronous_commit": "off"})
+                        if isinstance(connection, PipelinedConnection):
+                            await connection.discard_old_plans()
+                        settings = {setting: value} | ({} if durable else {"synchronous_commit": "off"})
                         calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
                         await connection.execute(f"SELECT {calls}".encode(), [*chain(*settings.items())])
-                        if not self._hurried:
+                        if not self._pipelined:
                             await pipelined.aclose()
                         yield connection
                         await connection.commit()
@@ -146,52 +146,52 @@ class Database:
             await self._pool.putconn(connection)
 
     async def _take(self) -> Transaction:
-        """One that answers, if there is no hurry.
+        """Take a connection from the pool; unless pipelined, one that responds.
 
-        The pool's own check would wait between those that do not, longer each time; a restart of PostgreSQL leaves it
-        full of them.
+        The pool's own check waits longer after each connection that does not respond, and a restart of PostgreSQL
+        leaves the pool full of them.
         """
         until = monotonic() + self._timeout
         while True:
             connection = await self._pool.getconn(until - monotonic())
             try:
-                if not self._hurried:
+                if not self._pipelined:
                     await self._check(connection)
                 return connection
-            except BaseException as fault:
+            except BaseException as error:
                 await self._pool.putconn(connection)
-                if not isinstance(fault, psycopg.Error):
+                if not isinstance(error, psycopg.Error):
                     raise
 
     async def _check(self, connection: Transaction) -> None:
-        with cut_after(self._timeout / 2, connection):
+        with abort_after(self._timeout / 2, connection):
             await AsyncConnectionPool.check_connection(connection)
 
     async def listen(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
-        """Yield (channel, payload) of each NOTIFY, for ever, and ("", "") after every (re)connection.
+        """Yield (channel, payload) of each NOTIFY without end, and ("", "") after every connect and reconnect.
 
-        What is notified while there is no connection is lost: after ("", "") look at the tables.
+        Notifications without a connection are lost: after ("", "") read the tables.
         """
         first, longest = LISTEN_BACKOFF_SECONDS
-        wait = first
+        delay = first
         while True:
             try:
                 connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
                 async with connection:
                     for channel in channels:
                         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-                    wait = first
+                    delay = first
                     yield LISTENING
                     async for notify in connection.notifies():
                         yield notify.channel, notify.payload
             except psycopg.OperationalError:
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, longest)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, longest)
 
 
 @asynccontextmanager
 async def operator(settings: Settings) -> AsyncIterator[Database]:
-    """The database as the operator's commands see it: all accounts, one connection."""
+    """The database with the role of the operator's commands, which sees all accounts; one connection."""
     database = Database(settings.postgres, role="hummdesk_operator", size=1, timeout=settings.db_timeout_seconds)
     await database.open()
     try:
@@ -201,25 +201,25 @@ async def operator(settings: Settings) -> AsyncIterator[Database]:
 
 
 @contextmanager
-def cut_after(seconds: float, connection: Transaction) -> Iterator[None]:
-    """Shut the connection's socket down when this takes longer; whatever waits for an answer then fails at once."""
-    timer = asyncio.get_running_loop().call_later(seconds, _cut, connection)
+def abort_after(seconds: float, connection: Transaction) -> Iterator[None]:
+    """Shut down the connection's socket after a time; a pending statement then fails at once."""
+    timer = asyncio.get_running_loop().call_later(seconds, _abort, connection)
     try:
         yield
     finally:
         timer.cancel()
 
 
-def _cut(connection: Transaction) -> None:
+def _abort(connection: Transaction) -> None:
     if not connection.closed:
         with socket.socket(fileno=os.dup(connection.fileno())) as descriptor:
             descriptor.shutdown(socket.SHUT_RDWR)
 
 
 def connection_string(url: str, *, role: Role, timeout: float, **settings: str) -> str:
-    """`url` with a role that holds from the connection's first moment, so that RESET ROLE stays within it.
+    """`url` with a role set at the start of the connection, so that RESET ROLE returns to it.
 
-    `settings` are further ones of PostgreSQL, for this connection.
+    `settings` are more settings of PostgreSQL for the connection.
     """
     milliseconds = int(timeout * 1000)
     options = (
@@ -231,7 +231,7 @@ def connection_string(url: str, *, role: Role, timeout: float, **settings: str) 
         url,
         options=options.strip(),
         application_name=role,
-        connect_timeout=max(2, round(timeout)),  # libpq takes anything below 2 for 2
+        connect_timeout=max(2, round(timeout)),  # libpq raises lower values to 2
         keepalives_idle=10,
         keepalives_interval=5,
         keepalives_count=3,

@@ -1,6 +1,6 @@
-"""Finds active people whose account is not known, and sets skills: for the operator's commands, never for a client.
+"""Look-up of active users and contacts over all accounts, for the operator's commands and never for a client.
 
-It does not look up their teams: `people.find_person` does.
+The persons found have no teams; `people.find_person` reads them.
 """
 
 from uuid import UUID
@@ -13,12 +13,12 @@ queries = load("directory")
 
 
 async def find_users(tx: Transaction, *, email: str) -> list[Person]:
-    """One for each account that knows this address."""
+    """The users with this email address, at most one for each account."""
     return [Person.from_row(row) async for row in queries.find_users(tx, email=email)]
 
 
 async def find_contacts(tx: Transaction, *, email_or_id: str) -> list[Person]:
-    """One for each account that knows this address, or the one with this id."""
+    """The contacts with this email address, at most one for each account, or the contact with this id."""
     try:
         rows = queries.find_contact(tx, contact_id=UUID(email_or_id))
     except ValueError:
@@ -27,6 +27,6 @@ async def find_contacts(tx: Transaction, *, email_or_id: str) -> list[Person]:
 
 
 async def set_skills(tx: Transaction, *, account_id: UUID, email: str, skills: list[str]) -> str | None:
-    """Operator: say what a user can do; the user's name, None if there is no such user."""
+    """Set the skills of a user; return the user's name, or None if there is no such user."""
     row = await queries.set_skills(tx, account_id=account_id, email=email, skills=skills)
     return row and str(row["name"])

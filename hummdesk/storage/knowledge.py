@@ -1,5 +1,6 @@
-"""What an account knows: articles, replies kept ready, past answers, and the vectors by which they are found."""
+"""The knowledge of an account: articles, canned replies, past answers, and the vectors for searching them."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
@@ -28,12 +29,12 @@ class Article:
 
 Kind = Literal["article", "canned_reply", "past_answer"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-QUERIED: dict[Kind, str] = {"article": "articles", "canned_reply": "canned_replies", "past_answer": "past_answers"}
+PLURALS: dict[Kind, str] = {"article": "articles", "canned_reply": "canned_replies", "past_answer": "past_answers"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An article, a canned reply, which has no questions, or a past answer, whose title is the question."""
+    """An article, a canned reply (without questions) or a past answer (its title is the question)."""
 
     kind: Kind
     id: UUID
@@ -41,31 +42,34 @@ class Source:
     body: str
     questions: tuple[str, ...] = ()
     instead_of_draft: bool = False
-    """A past answer that an agent has sent in place of a draft, or made of one."""
+    """A past answer that an agent has sent in place of a draft, or after editing one."""
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What it is found by, a passage each."""
+        """The texts that are searched, a passage for each."""
         if self.kind == "past_answer":
             return (self.title,)
         return (self.title, f"{self.title}. {self.body}", *self.questions)
 
 
-async def alone(tx: Transaction) -> None:
-    """Wait for whoever brings the account's knowledge up to date: a draft made meanwhile would not find what is new."""
-    async for _ in queries.alone(tx):
+async def lock_updates(tx: Transaction) -> None:
+    """Wait for other updates of the account's knowledge, and block them until the transaction ends.
+
+    Without it, a draft run could miss new knowledge that another process is indexing.
+    """
+    async for _ in queries.lock_updates(tx):
         pass
 
 
 async def nearest(
     tx: Transaction, vectors: Sequence[Vector], *, model: str, limit: int, past_answers: int
 ) -> list[Source]:
-    """The account's sources that are nearest to any of the vectors, `limit` of them and so many past answers.
+    """The sources nearest to any of the vectors: at most `limit` articles and canned replies, and `past_answers` more.
 
-    Exactly, since one account has few: its articles, and the newest of its answers.
+    The search is exact: one account has few articles, and only its newest past answers are searchable.
     """
-    written = [_written(vector) for vector in vectors]
-    rows = queries.nearest(tx, vectors=written, model=model, limit=limit, answers=past_answers)
+    literals = [_literal(vector) for vector in vectors]
+    rows = queries.nearest(tx, vectors=literals, model=model, limit=limit, answers=past_answers)
     return [
         Source(
             kind=kind,
@@ -82,9 +86,9 @@ async def nearest(
 
 
 async def outdated(tx: Transaction, *, model: str, limit: int) -> list[Source]:
-    """Sources of the account that have no vectors of their present text by this model, locked; at most `limit` a kind.
+    """Lock and return sources without vectors of their current text by this model, at most `limit` of each kind.
 
-    One that another transaction has locked is left out: it is being changed or indexed.
+    A source that another transaction has locked is left out: it is being changed or indexed.
     """
     articles = [
         Source(kind="article", id=row["id"], title=row["title"], body=row["body"], questions=tuple(row["questions"]))
@@ -104,30 +108,24 @@ async def outdated(tx: Transaction, *, model: str, limit: int) -> list[Source]:
 async def replace_passages(
     tx: Transaction, sources: Sequence[Source], vectors: Sequence[Sequence[Vector]], *, model: str
 ) -> None:
-    """Give sources that `outdated` has locked their vectors, those of each in the order of its texts."""
-    pairs = [(source, vector) for source, own in zip(sources, vectors, strict=True) for vector in own]
-    by_kind: dict[str, list[UUID]] = {
-        QUERIED[kind]: [source.id for source in sources if source.kind == kind] for kind in KINDS
+    """Replace the vectors of sources that `outdated` has locked; `vectors` are in the order of `Source.texts`."""
+    passages = [
+        {"id": str(new_id()), f"{source.kind}_id": str(source.id), "vector": _literal(vector)}
+        for source, own in zip(sources, vectors, strict=True)
+        for vector in own
+    ]
+    ids: dict[str, list[UUID]] = {
+        plural: [source.id for source in sources if source.kind == kind] for kind, plural in PLURALS.items()
     }
-    of_kind = {
-        f"of_{QUERIED[kind]}": [source.id if source.kind == kind else None for source, _ in pairs] for kind in KINDS
-    }
-    await queries.replace_passages(
-        tx,
-        ids=[new_id() for _ in pairs],
-        vectors=[_written(vector) for _, vector in pairs],
-        model=model,
-        **by_kind,
-        **of_kind,
-    )
+    await queries.replace_passages(tx, passages=json.dumps(passages), model=model, **ids)
 
 
 Managed = Literal["article", "canned_reply"]
-"""What operators add and remove; a canned reply is an article without questions to them."""
+"""Kinds that the operator adds and removes; a canned reply is treated as an article without questions."""
 
 
 async def put(tx: Transaction, account_id: UUID, kind: Managed, article: Article) -> bool:
-    """Operator: add it, or change it; False if it is there as it is."""
+    """Add or change an article or canned reply, for the operator; return False if nothing has changed."""
     texts: dict[str, Any] = {"id": article.id, "title": article.title, "body": article.body}
     rows: int
     if kind == "article":
@@ -138,18 +136,18 @@ async def put(tx: Transaction, account_id: UUID, kind: Managed, article: Article
 
 
 async def listed(tx: Transaction, account_id: UUID, kind: Managed) -> list[Article]:
-    """Operator: all of an account, oldest first."""
+    """All articles or canned replies of an account, oldest first, for the operator."""
     query = queries.articles_of if kind == "article" else queries.canned_replies_of
     return [Article.from_row(row) async for row in query(tx, account_id=account_id)]
 
 
 async def remove(tx: Transaction, account_id: UUID, kind: Managed, article_id: UUID) -> bool:
-    """Operator: False if the account has none of this id."""
+    """Remove an article or canned reply, for the operator; return False if the account has none with this id."""
     query = queries.remove_article if kind == "article" else queries.remove_canned_reply
     rows: int = await query(tx, account_id=account_id, id=article_id)
     return rows == 1
 
 
-def _written(vector: Vector) -> str:
-    """As pgvector reads it."""
+def _literal(vector: Vector) -> str:
+    """A vector in the input format of pgvector."""
     return f"[{','.join(map(repr, map(float, vector)))}]"

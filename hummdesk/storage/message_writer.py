@@ -23,7 +23,7 @@ from hummdesk.storage import messages, outbox
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent
 from hummdesk.storage.outbox import EntryKey
-from hummdesk.storage.writer_connection import Batches
+from hummdesk.storage.writer_connection import WriterConnection
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,9 @@ class _Send:
 
 
 class MessageWriter:
-    def __init__(self, batches: Batches, database: Database, *, timeout: float, take_published: TakePublished) -> None:
+    def __init__(
+        self, batches: WriterConnection, database: Database, *, timeout: float, take_published: TakePublished
+    ) -> None:
         """`timeout`: seconds after which a message whose transaction has not begun is Unavailable."""
         self._batches = batches
         self._database = database
@@ -88,7 +90,7 @@ class MessageWriter:
                 return await self._send_locked(outgoing)
             case outcome:
                 async with self._database.account(sender.account_id) as tx:
-                    return await messages.concluded(tx, outgoing, outcome)
+                    return await messages.unstored_result(tx, outgoing, outcome)
 
     async def remove_published(self) -> None:
         """Remove published outbox entries, unless a batch in progress does."""
@@ -141,7 +143,7 @@ class MessageWriter:
     async def _write(self, outgoing: list[Outgoing]) -> list[Row]:
         removable = self._next_removable()
         accounts = {one.sender.account_id for one in outgoing} | {account for account, _ in removable}
-        statements = [(messages.queries.write.sql, {"items": messages.joined(outgoing)})]
+        statements = [(messages.queries.write.sql, {"items": messages.recordset(outgoing)})]
         if removable:
             statements.append(outbox.removal(removable))
         try:

@@ -1,4 +1,4 @@
-"""Messages: writing them in order and once, reading them back, and how far each reader is."""
+"""Messages: storing them in order and exactly once, reading them, and read positions."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ queries = load("messages")
 reads = load("reads")
 
 MISSED_LIMIT = 500
-"""Messages that one `sync` or CONFLICT hands over of one conversation."""
+"""Maximum number of messages of one conversation in a `sync` response or a CONFLICT."""
 
-BEYOND = 2**62
-"""A seq after every other."""
+MAX_SEQ = 2**62
+"""Higher than every seq."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +53,9 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A message on its way into the database, as the statement that stores it takes it: `item` is its JSON.
+    """A message to be stored; `item` is its JSON in the recordset of `write`.
 
-    The id is made before, so that a try whose answer got lost can be told from one that has stored nothing.
+    The id is made before the first attempt, so that a message whose acknowledgement was lost can be found by it.
     """
 
     id: UUID
@@ -65,7 +65,7 @@ class Outgoing:
 
     @classmethod
     def of(cls, sender: Person, message: NewMessage) -> "Outgoing":
-        """Raises Invalid for what is no JSON: half of a surrogate pair, a number beyond 64 bits."""
+        """Raises Invalid for values that JSON cannot hold: half of a surrogate pair, a number beyond 64 bits."""
         message_id = new_id()
         item = {
             "account_id": sender.account_id,
@@ -87,10 +87,10 @@ class Outgoing:
         try:
             return cls(id=message_id, sender=sender, message=message, item=orjson.dumps(item))
         except TypeError as fault:
-            raise Invalid("The payload has a value that cannot be stored") from fault
+            raise Invalid("The payload contains a value that cannot be stored") from fault
 
     def stored(self, row: dict[str, Any]) -> Sent:
-        """What `write` has made of it."""
+        """The result from the row that `write` has returned."""
         message = Message(
             id=self.id,
             conversation_id=self.message.conversation_id,
@@ -115,8 +115,8 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """The last message read that both sides see."""
+class ReadMark:
+    """The last public message that is read."""
 
     message_id: UUID
     seq: int
@@ -124,8 +124,8 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """How far one reader has read."""
+class ReadPosition:
+    """How far a reader has read."""
 
     reader_id: UUID
     reader_type: Literal["agent", "customer"]
@@ -141,34 +141,34 @@ class Receipt:
         }
 
 
-def joined(outgoing: list[Outgoing]) -> str:
-    """The parameter `items` of `write`."""
+def recordset(outgoing: list[Outgoing]) -> str:
+    """The parameter `items` of `write`: a JSON recordset."""
     return (b"[" + b",".join([one.item for one in outgoing]) + b"]").decode()
 
 
 async def send(tx: Transaction, *, sender: Person, message: NewMessage) -> Sent:
-    """Store a message, with its AI run if a customer asks something, or find the first one of a repeated send.
+    """Store a message, with an AI run if it is a customer's, or return the first one of a repeated send.
 
-    Raises NotFound, and Conflict with what was missed when staff answers on the base of an old state.
+    Raises NotFound, and Conflict with the missed messages if another agent has replied after `based_on_seq`.
     """
     return await send_locked(tx, Outgoing.of(sender, message))
 
 
 async def send_locked(tx: Transaction, outgoing: Outgoing) -> Sent:
-    """The same, of what has been made ready: waits for its conversation, so that `write` finds it free."""
+    """Store a message as `send` does, after waiting for the lock of its conversation."""
     conversation_id = outgoing.message.conversation_id
     await conversations.lock(tx, viewer=outgoing.sender, conversation_id=conversation_id)
-    [row] = [row async for row in queries.write(tx, items=joined([outgoing]))]
-    return outgoing.stored(row) if row["outcome"] == "stored" else await concluded(tx, outgoing, row["outcome"])
+    [row] = [row async for row in queries.write(tx, items=recordset([outgoing]))]
+    return outgoing.stored(row) if row["outcome"] == "stored" else await unstored_result(tx, outgoing, row["outcome"])
 
 
-async def concluded(tx: Transaction, outgoing: Outgoing, outcome: str) -> Sent:
-    """What is to be answered when `write` has not stored: the first one of a repeat, or a refusal."""
+async def unstored_result(tx: Transaction, outgoing: Outgoing, outcome: str) -> Sent:
+    """Return the first message of a repeated send, or raise the error of a message that `write` has not stored."""
     match outcome:
         case "repeat":
-            return await _sent_before(tx, outgoing)
+            return await _first_sent(tx, outgoing)
         case "overtaken":
-            raise await _overtaken(tx, outgoing)
+            raise await _conflict(tx, outgoing)
         case "missing":
             raise NotFound
         case _:
@@ -184,34 +184,34 @@ async def page(
     after_seq: int | None = None,
     limit: int = 50,
 ) -> tuple[list[Message], bool]:
-    """Messages by ascending seq, and whether there are more on the far side. Raises NotFound.
+    """A page of messages by ascending seq, and whether there are more. Raises NotFound.
 
-    With `after_seq` the first ones after it, else the last ones; both before `before_seq` if given.
+    With `after_seq` the first messages after it, else the last messages; both before `before_seq`, if given.
     """
     await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
-    before = BEYOND if before_seq is None else before_seq
-    place: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
+    before = MAX_SEQ if before_seq is None else before_seq
+    position: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
     if after_seq is not None:
-        found = await _messages(queries.page_after(tx, after_seq=after_seq, before_seq=before, **place))
+        found = await _messages(queries.page_after(tx, after_seq=after_seq, before_seq=before, **position))
         return found[:limit], len(found) > limit
-    found = await _messages(queries.page_before(tx, before_seq=before, **place))
+    found = await _messages(queries.page_before(tx, before_seq=before, **position))
     return found[:limit][::-1], len(found) > limit
 
 
 async def missed(
     tx: Transaction, *, viewer: Person, conversation_id: UUID, after_seq: int, limit: int = MISSED_LIMIT
 ) -> tuple[list[Message] | None, int]:
-    """All messages after a seq, or None if that is more than `limit`, and the last seq. Raises NotFound."""
+    """All messages after a seq, or None if there are more than `limit`, and the last seq. Raises NotFound."""
     last_seq = await conversations.last_seq(tx, viewer=viewer, conversation_id=conversation_id)
     if after_seq >= last_seq:
         return [], last_seq
-    place: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
-    found = await _messages(queries.page_after(tx, after_seq=after_seq, before_seq=last_seq + 1, **place))
+    position: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
+    found = await _messages(queries.page_after(tx, after_seq=after_seq, before_seq=last_seq + 1, **position))
     return (found if len(found) <= limit else None), last_seq
 
 
 async def between(tx: Transaction, *, conversation_id: UUID, after_seq: int, before_seq: int) -> list[Message]:
-    """All messages between two seqs, notes included, ascending: for the server, which knows who may see which."""
+    """All messages between two seqs including notes, ascending; the caller must filter them for each recipient."""
     rows = queries.page_after(
         tx,
         conversation_id=conversation_id,
@@ -223,38 +223,40 @@ async def between(tx: Transaction, *, conversation_id: UUID, after_seq: int, bef
     return [Message.from_row(row) async for row in rows]
 
 
-async def mark_read(tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID | None) -> Read | None:
-    """Everything up to a message, or without one everything, is read by `reader`; None if nothing of it was unread.
+async def mark_read(
+    tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID | None
+) -> ReadMark | None:
+    """Mark messages as read up to one, or all of them; return None if none of them was unread. Raises NotFound.
 
-    Of a note the customer must not hear: reading one counts as reading what both sides see before it. Raises NotFound.
+    The read position never is a note, which the customer must not learn of: it is the public message before the note.
     """
     up_to = await conversations.last_seq(tx, viewer=reader, conversation_id=conversation_id)
     if message_id is not None:
         up_to = await _seq_of(tx, reader=reader, conversation_id=conversation_id, message_id=message_id)
-    place = {"conversation_id": conversation_id, "reader_id": reader.id}
-    unread = await reads.unread(tx, up_to_seq=up_to, customer=not reader.is_staff, **place)
+    position = {"conversation_id": conversation_id, "reader_id": reader.id}
+    unread = await reads.unread(tx, up_to_seq=up_to, customer=not reader.is_staff, **position)
     if unread is None:
         return None
     await conversations.lock(tx, viewer=reader, conversation_id=conversation_id)
-    row = await reads.advance(tx, seq=unread["seq"], reader_type=reader.sender_type, **place)
-    if row is None:  # another tab of the same reader was faster
+    row = await reads.advance(tx, seq=unread["seq"], reader_type=reader.sender_type, **position)
+    if row is None:  # another tab of the same reader has read further
         return None
     lower = reads.lower_staff if reader.is_staff else reads.lower_customer
     await lower(tx, conversation_id=conversation_id, seq=unread["seq"])
-    return Read(message_id=unread["id"], seq=unread["seq"], at=row["read_at"])
+    return ReadMark(message_id=unread["id"], seq=unread["seq"], at=row["read_at"])
 
 
-async def receipts(tx: Transaction, *, conversation_id: UUID) -> list[Receipt]:
-    """How far each of its readers has read. The caller has checked that the viewer sees the conversation."""
-    return [Receipt(**row) async for row in reads.receipts(tx, conversation_id=conversation_id)]
+async def read_positions(tx: Transaction, *, conversation_id: UUID) -> list[ReadPosition]:
+    """The read positions of a conversation. The caller must have checked that the viewer may see it."""
+    return [ReadPosition(**row) async for row in reads.positions(tx, conversation_id=conversation_id)]
 
 
 async def _messages(rows: AsyncIterator[dict[str, Any]]) -> list[Message]:
     return [Message.from_row(row) async for row in rows]
 
 
-async def _overtaken(tx: Transaction, outgoing: Outgoing) -> Conflict:
-    """With what the sender had not seen."""
+async def _conflict(tx: Transaction, outgoing: Outgoing) -> Conflict:
+    """A Conflict with the messages that the sender has not seen."""
     viewer, conversation_id = outgoing.sender, outgoing.message.conversation_id
     last_seq = await conversations.last_seq(tx, viewer=viewer, conversation_id=conversation_id)
     after_seq = outgoing.message.based_on_seq
@@ -267,10 +269,13 @@ async def _overtaken(tx: Transaction, outgoing: Outgoing) -> Conflict:
         limit=MISSED_LIMIT,
     )
     missed = [one.wire() for one in found]
-    return Conflict("Somebody else has answered meanwhile", details={"missed": missed, "lastSeq": last_seq})
+    return Conflict(
+        "Another agent has replied in the meantime; reload the conversation",
+        details={"missed": missed, "lastSeq": last_seq},
+    )
 
 
-async def _sent_before(tx: Transaction, outgoing: Outgoing) -> Sent:
+async def _first_sent(tx: Transaction, outgoing: Outgoing) -> Sent:
     row = await queries.sent_before(
         tx,
         conversation_id=outgoing.message.conversation_id,

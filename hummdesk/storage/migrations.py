@@ -1,4 +1,4 @@
-"""Brings a database to what sql/migrations say, and tells when it is not there."""
+"""Applying the migrations in sql/migrations, and checking that none is pending."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ LOCK = 0x68756D6D6465736B  # "hummdesk"
 
 
 class MigrationError(CommandError):
-    """Why the database cannot be migrated, or cannot be served."""
+    """The database cannot be migrated, or its schema does not fit this version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,26 +35,26 @@ class Migration:
 
     @classmethod
     def released(cls) -> list[Self]:
-        """Those that this version of HummDesk has, in their order."""
+        """The migrations of this version of HummDesk, in order."""
         files = sorted((SQL / "migrations").glob("*.sql"))
         return [cls(name=file.stem, sql=file.read_text(encoding="utf-8")) for file in files]
 
 
 async def migrate(url: str) -> list[str]:
-    """Apply what is pending, each in a transaction of its own; the names of what was applied. Raises MigrationError.
+    """Apply the pending migrations, each in a transaction of its own; return their names. Raises MigrationError.
 
-    Two that run at once take turns, and the second finds nothing to do.
+    Concurrent calls run one after the other, and the second finds nothing to apply.
     """
     async with _connection(url) as connection:
-        await queries.take_turn(connection, lock=LOCK)
-        todo = await _pending(connection)
-        for migration in todo:
+        await queries.lock(connection, lock=LOCK)
+        unapplied = await _pending(connection)
+        for migration in unapplied:
             await _apply(connection, migration)
-    return [migration.name for migration in todo]
+    return [migration.name for migration in unapplied]
 
 
 async def pending(url: str) -> list[str]:
-    """Names of the migrations that have not been applied. Raises MigrationError for what `migrate` would refuse."""
+    """The names of the pending migrations. Raises MigrationError where `migrate` would."""
     async with _connection(url) as connection:
         return [migration.name for migration in await _pending(connection)]
 
@@ -65,13 +65,13 @@ async def _connection(url: str) -> AsyncIterator[Transaction]:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as connection:
             _require_server(connection)
             yield connection
-    except postgres.InsufficientPrivilege as fault:
+    except postgres.InsufficientPrivilege as error:
         raise MigrationError(
-            f"The database's user may not do this ({_line(fault)}): to migrate it must own the database and have "
+            f"The database's user may not do this ({_line(error)}): to migrate it must own the database and have "
             "CREATEROLE, and ADMIN OPTION on the roles called hummdesk_… where they exist"
-        ) from fault
-    except psycopg.Error as fault:
-        raise MigrationError(f"PostgreSQL cannot be used: {_line(fault)}; check DATABASE_URL") from fault
+        ) from error
+    except psycopg.Error as error:
+        raise MigrationError(f"PostgreSQL cannot be used: {_line(error)}; check DATABASE_URL") from error
 
 
 def _require_server(connection: Transaction) -> None:
@@ -88,7 +88,7 @@ async def _pending(connection: Transaction) -> list[Migration]:
 
 
 async def _applied(connection: Transaction) -> dict[str, str]:
-    """Checksums of the applied migrations by name."""
+    """The checksums of the applied migrations by name."""
     state = await queries.state(connection)
     if state["ours"]:
         return {row["name"]: row["checksum"] async for row in queries.applied(connection)}
@@ -115,7 +115,7 @@ async def _apply(connection: Transaction, migration: Migration) -> None:
     async with connection.transaction():
         await queries.create_table(connection)
         await connection.execute(migration.sql.encode())
-        await queries.note(connection, name=migration.name, checksum=migration.checksum)
+        await queries.record(connection, name=migration.name, checksum=migration.checksum)
 
 
 async def _require_pgvector(connection: Transaction) -> None:
@@ -129,13 +129,13 @@ async def _require_pgvector(connection: Transaction) -> None:
         )
     try:
         await queries.add_pgvector(connection)
-    except postgres.InsufficientPrivilege as fault:
+    except postgres.InsufficientPrivilege as error:
         raise MigrationError(
             f"The database's user may not add pgvector to database {connection.info.dbname!r}: have a superuser run "
             "`CREATE EXTENSION vector` there, once"
-        ) from fault
+        ) from error
 
 
-def _line(fault: psycopg.Error) -> str:
-    """The driver's message without the lines that PostgreSQL adds for its own context."""
-    return str(fault).strip().splitlines()[0]
+def _line(error: psycopg.Error) -> str:
+    """The first line of the driver's message, without the context that PostgreSQL adds."""
+    return str(error).strip().splitlines()[0]

@@ -1,5 +1,6 @@
-"""What agents have answered, as it is learned from: what became of drafts, and what may serve as an answer to all."""
+"""Replies of agents from which the AI learns: how drafts were used, and answers that may serve other customers."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -14,7 +15,7 @@ queries = load("past_answers")
 DraftUse = Literal["as_it_was", "edited", "ignored"]
 
 TURNS = 20
-"""Public messages before a reply that come along, each cut to TURN_LENGTH characters."""
+"""Maximum number of earlier public messages with a reply, each cut to TURN_LENGTH characters."""
 TURN_LENGTH = 2_000
 
 
@@ -28,7 +29,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A public reply of an agent, with what led to it; `before` has the newest first."""
+    """A public reply of an agent with its context."""
 
     message_id: UUID
     content: str
@@ -38,8 +39,9 @@ class Reply:
     draft_run_id: UUID | None
     draft_seq: int | None
     draft: str | None
-    """The last draft before it, perhaps of an earlier question."""
+    """The last draft before the reply, perhaps for an earlier question."""
     before: tuple[Turn, ...]
+    """Earlier public messages, newest first."""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
@@ -48,8 +50,8 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
-    """`draft_run_id` and `draft_use` are None where there was no draft, the others for what is not for others."""
+class LearnedReply:
+    """What was learned from a reply. `draft_*` is None without a draft, the rest if the reply cannot serve others."""
 
     message_id: UUID
     draft_run_id: UUID | None
@@ -59,30 +61,32 @@ class Learned:
 
 
 async def unlearned(tx: Transaction, *, limit: int) -> list[Reply]:
-    """Replies of the account that nobody has looked at, the oldest first, locked; not those that somebody else has."""
+    """Unprocessed replies of the account, oldest first, locked; those locked by another transaction are left out."""
     return [Reply.from_row(row) async for row in queries.unlearned(tx, limit=limit, turns=TURNS, length=TURN_LENGTH)]
 
 
-async def keep(tx: Transaction, learned: Sequence[Learned], *, newest: int) -> None:
-    """Keep what has been learned of replies that `unlearned` has locked; of the account the `newest` are found."""
-    rows = queries.learned(
-        tx,
-        message_ids=[one.message_id for one in learned],
-        run_ids=[one.draft_run_id for one in learned],
-        uses=[one.draft_use for one in learned],
-        questions=[one.question for one in learned],
-        answers=[one.answer for one in learned],
-        event_ids=[new_id() for _ in learned],
-    )
-    await _drain(rows)
-    old = [row["message_id"] async for row in queries.superfluous(tx, keep=newest)]
+async def store_lessons(tx: Transaction, learned: Sequence[LearnedReply], *, newest: int) -> None:
+    """Store what was learned from replies that `unlearned` has locked; only the `newest` answers stay searchable."""
+    await _drain(queries.store_lessons(tx, lessons=json.dumps([_record(one) for one in learned])))
+    old = [row["message_id"] async for row in queries.beyond_newest(tx, newest=newest)]
     if old:
-        await _drain(queries.forget(tx, message_ids=old))
+        await _drain(queries.remove_answers(tx, message_ids=old))
 
 
-async def waiting(tx: Transaction, *, limit: int) -> list[UUID]:
-    """Of all accounts, those with replies that nobody has looked at, the longest waiting first."""
-    return [row["account_id"] async for row in queries.waiting(tx, limit=limit)]
+async def unlearned_accounts(tx: Transaction, *, limit: int) -> list[UUID]:
+    """The accounts with unprocessed replies, those with the oldest first; for the relay."""
+    return [row["account_id"] async for row in queries.unlearned_accounts(tx, limit=limit)]
+
+
+def _record(learned: LearnedReply) -> dict[str, Any]:
+    return {
+        "message_id": str(learned.message_id),
+        "run_id": None if learned.draft_run_id is None else str(learned.draft_run_id),
+        "use": learned.draft_use,
+        "question": learned.question,
+        "answer": learned.answer,
+        "event_id": str(new_id()),
+    }
 
 
 async def _drain(rows: Any) -> None:

@@ -1,4 +1,4 @@
-"""Who may talk: users of an account and its contacts."""
+"""The users and contacts of an account."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +15,12 @@ from hummdesk.storage.queries import load
 
 queries = load("people")
 
-MOST_AT_ONCE = 200
+MAX_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colleague:
-    """An active admin or agent, as presence shows them."""
+    """An active admin or agent, with the fields that presence shows."""
 
     id: UUID
     name: str
@@ -33,19 +33,16 @@ class Colleague:
 
 
 class People:
-    """Looks people up, those of one account that are asked for at the same time in one transaction."""
+    """Looks up persons; concurrent look-ups of one account share a transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._gatherings: WeakValueDictionary[UUID, Batcher[UUID, list[Person]]] = WeakValueDictionary()
+        self._batchers: WeakValueDictionary[UUID, Batcher[UUID, list[Person]]] = WeakValueDictionary()
 
     async def find(self, account_id: UUID, person_id: UUID, *, customer: bool) -> Person | None:
-        """The active contact (`customer`) or user with this id; one of the other kind if there is none of this.
-
-        Raises Unavailable.
-        """
-        new: Batcher[UUID, list[Person]] = Batcher(partial(self._find, account_id), max_items=MOST_AT_ONCE)
-        found = await self._gatherings.setdefault(account_id, new).submit(person_id)
+        """The active contact (`customer`) or user with this id, or else one of the other kind. Raises Unavailable."""
+        new: Batcher[UUID, list[Person]] = Batcher(partial(self._find, account_id), max_items=MAX_BATCH)
+        found = await self._batchers.setdefault(account_id, new).submit(person_id)
         return next(iter(sorted(found, key=lambda person: person.is_staff == customer)), None)
 
     async def _find(self, account_id: UUID, person_ids: list[UUID]) -> list[list[Person]]:
@@ -58,23 +55,23 @@ class People:
 
 
 async def find_people(tx: Transaction, *, person_ids: list[UUID]) -> list[Person]:
-    """The active users and contacts of the account that have one of these ids."""
+    """The active users and contacts of the account with these ids."""
     return [Person.from_row(row) async for row in queries.find_people(tx, person_ids=person_ids)]
 
 
 async def find_person(tx: Transaction, *, person_id: UUID, customer: bool) -> Person | None:
-    """The active contact (`customer`) or else the active user with this id, None if there is none in the account."""
+    """The active contact (`customer`) or user of the account with this id, or None."""
     found = await find_people(tx, person_ids=[person_id])
     return next((person for person in found if person.is_staff != customer), None)
 
 
 async def colleagues(tx: Transaction) -> list[Colleague]:
-    """Active admins and agents of the account, by name."""
+    """The active admins and agents of the account, by name."""
     return [Colleague.from_row(row) async for row in queries.colleagues(tx)]
 
 
 async def seen(tx: Transaction, *, user_id: UUID) -> datetime:
-    """Note that the user is here now. Raises NotFound."""
+    """Set the user's last activity to now, and return it. Raises NotFound."""
     row = await queries.seen(tx, user_id=user_id)
     if row is None:
         raise NotFound

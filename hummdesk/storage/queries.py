@@ -1,4 +1,4 @@
-"""The named queries of sql/queries, a file for each noun."""
+"""The named queries in sql/queries, one file for each noun."""
 
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ SQL = _sql_directory()
 
 
 def load(noun: str) -> Any:
-    """The queries of sql/queries/<noun>.sql, as functions that take a transaction and named parameters."""
+    """Load the queries of sql/queries/<noun>.sql as functions of a transaction and named parameters."""
     return aiosql.from_path(SQL / "queries" / f"{noun}.sql", "apsycopg")
 
 
 def nested(row: dict[str, Any], noun: str) -> dict[str, Any]:
-    """The row of a joined table, whose columns are called <noun>_…"""
+    """The columns of a joined table, which are named <noun>_…, without the prefix."""
     prefix = f"{noun}_"
     return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""The teams of accounts."""
+"""Teams and skills of the agents of accounts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Team:
     id: UUID
     name: str
     agent_ids: tuple[UUID, ...]
-    """Its active agents and admins, by name."""
+    """The active agents and admins of the team, by name."""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
@@ -28,12 +28,12 @@ class Team:
 
 
 async def teams(tx: Transaction, account_ids: Iterable[UUID]) -> list[Team]:
-    """All teams of these accounts, as far as the transaction sees them, by name."""
+    """All teams of these accounts that the transaction can see, by name."""
     return [Team.from_row(row) async for row in queries.teams(tx, account_ids=list(account_ids))]
 
 
 async def skills(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, dict[UUID, frozenset[str]]]:
-    """By account and agent, of those who have some, by name."""
+    """The skills of agents by account and agent; agents without skills are left out."""
     found: dict[UUID, dict[UUID, frozenset[str]]] = {}
     async for row in queries.skilled(tx, account_ids=list(account_ids)):
         found.setdefault(row["account_id"], {})[row["id"]] = frozenset(row["skills"])

@@ -1,4 +1,4 @@
-"""Who comes by the widget without a name, and from which pages."""
+"""Anonymous visitors of the widget, and the pages that may show it."""
 
 from uuid import UUID
 
@@ -12,14 +12,14 @@ queries = load("visitors")
 NAME = "Visitor"
 
 
-async def may_come_from(tx: Transaction, *, origins: list[str]) -> bool:
-    """False also for an account that does not exist."""
-    account = await queries.may_come_from(tx, origins=origins)
+async def is_allowed_origin(tx: Transaction, *, origins: list[str]) -> bool:
+    """Whether a page of one of these origins may show the widget; False also for an unknown account."""
+    account = await queries.is_allowed_origin(tx, origins=origins)
     return account is not None and bool(account["allowed"])
 
 
 async def add(tx: Transaction, *, account_id: UUID) -> Person:
-    """A new contact; its address is one that can never receive anything (RFC 2606)."""
+    """Add a contact without a name; its address can never receive mail (RFC 2606)."""
     visitor_id = new_id()
     email = f"visitor-{visitor_id}@visitors.invalid"
     await queries.add_visitor(tx, visitor_id=visitor_id, email=email, name=NAME)

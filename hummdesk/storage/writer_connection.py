@@ -1,4 +1,4 @@
-"""Transactions for several accounts at once, each in one round trip."""
+"""Transactions of several accounts, each in one round trip."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,25 +8,26 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from hummdesk.storage.database import PLANNED_ONCE, RECONNECT_SECONDS, connection_string, cut_after
+from hummdesk.storage.database import GENERIC_PLANS, RECONNECT_SECONDS, abort_after, connection_string
 from hummdesk.storage.driver_errors import translated
 
 Row = dict[str, Any]
 Statement = tuple[str, dict[str, Any]]
 
 
-class Batches:
-    """One connection that has taken the role `hummdesk_writer`, and with it the rows of the accounts that it names.
+class WriterConnection:
+    """A connection with the role `hummdesk_writer`, which sees the rows of the accounts that a transaction names.
 
-    No lock that a batch takes waits for the client: BEGIN, statements and COMMIT leave together, so that a process that
-    stalls stops nobody else. `timeout`, in seconds, bounds the wait for the connection, for a lock and for a statement.
+    BEGIN, statements and COMMIT are sent together, so that no lock is held while PostgreSQL waits for the client: a
+    process that stalls blocks no other. `timeout`, in seconds, limits the wait for the connection, for a lock and for a
+    statement.
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
         self._timeout = timeout
         self._pool = AsyncConnectionPool(
-            connection_string(url, role="hummdesk_writer", timeout=timeout, **PLANNED_ONCE),
-            # BEGIN and COMMIT are in the pipeline; prepared is what is executed for the first time
+            connection_string(url, role="hummdesk_writer", timeout=timeout, **GENERIC_PLANS),
+            # BEGIN and COMMIT are in the pipeline; statements are prepared when they are first executed
             kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": 0},
             connection_class=psycopg.AsyncConnection[Row],
             min_size=1,
@@ -38,21 +39,21 @@ class Batches:
         )
 
     async def open(self) -> None:
-        """Start connecting; does not wait."""
+        """Start connecting, without waiting for it."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
         await self._pool.close()
 
     async def run(self, account_ids: Iterable[UUID], statements: list[Statement]) -> list[list[Row]]:
-        """The rows of each statement, when all of them have been committed.
+        """Run statements in one transaction; return the rows of each.
 
-        Raises Unavailable when that is not known.
+        Raises Unavailable if it is not known whether the transaction was committed.
         """
         accounts = ",".join(map(str, account_ids))
         with translated():
             async with self._pool.connection() as connection:
-                with cut_after(2 * self._timeout, connection):
+                with abort_after(2 * self._timeout, connection):
                     async with connection.pipeline():
                         await connection.execute("BEGIN")
                         await connection.execute("SELECT set_config('app.account_ids', %s, true)", (accounts,))

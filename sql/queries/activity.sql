@@ -1,13 +1,13 @@
 -- name: stored(since, until)^
--- How many messages were stored between two moments, given as the least ids that could be made then.
+-- Number of messages stored between two moments, given as the lowest ids of those moments.
 SELECT count(*) AS messages
 FROM messages
 WHERE account_id = current_account()
   AND id >= :since
   AND id < :until;
 
--- name: runs(since, until, most)
--- What became of the newest AI runs of each kind between two moments, and how long they took; `most` are looked at.
+-- name: runs(since, until, limit)
+-- Number of done and failed AI runs and their duration by kind, of the newest `limit` between two moments.
 SELECT
     kind,
     count(*) FILTER (WHERE status = 'done') AS done,
@@ -22,12 +22,12 @@ FROM (
       AND id >= :since
       AND id < :until
     ORDER BY id DESC
-    LIMIT :most
+    LIMIT :limit
 ) AS newest
 GROUP BY kind;
 
--- name: failures(since, until, most, shown)
--- The last AI runs between two moments that failed for good, of the newest `most`.
+-- name: failures(since, until, limit, shown)
+-- The last failed AI runs among the newest `limit` between two moments.
 SELECT id, kind, last_error, finished_at
 FROM (
     SELECT id, kind, status, last_error, finished_at
@@ -36,14 +36,14 @@ FROM (
       AND id >= :since
       AND id < :until
     ORDER BY id DESC
-    LIMIT :most
+    LIMIT :limit
 ) AS newest
 WHERE status = 'failed'
 ORDER BY finished_at DESC
 LIMIT :shown;
 
--- name: waiting(most)
--- How many AI runs of each kind have not ended; `most` are counted.
+-- name: waiting(limit)
+-- Number of AI runs that have not ended by kind, of at most `limit`.
 SELECT kind, count(*) AS runs
 FROM (
     SELECT kind
@@ -51,6 +51,6 @@ FROM (
     WHERE account_id = current_account()
       AND announced_at IS NULL
       AND status IN ('pending', 'published', 'running')
-    LIMIT :most
+    LIMIT :limit
 ) AS unfinished
 GROUP BY kind;

@@ -1,5 +1,5 @@
 -- name: check(conversation_id, contact_id)^
--- Whether the conversation exists and, with a contact_id, belongs to that contact; its last seq for this side.
+-- The last seq of a conversation for this side; no row unless it exists and belongs to the contact, if one is given.
 SELECT CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END AS last_seq
 FROM conversations
 WHERE account_id = current_account()
@@ -7,7 +7,7 @@ WHERE account_id = current_account()
   AND (:contact_id::uuid IS NULL OR contact_id = :contact_id);
 
 -- name: visible(ids, contact_id)
--- The conversations among several that exist and, with a contact_id, belong to that contact.
+-- The existing conversations among `ids`, of the contact if one is given.
 SELECT id
 FROM conversations
 WHERE account_id = current_account()
@@ -15,7 +15,7 @@ WHERE account_id = current_account()
   AND (:contact_id::uuid IS NULL OR contact_id = :contact_id);
 
 -- name: lock(conversation_id, contact_id)^
--- Lock a conversation until the transaction ends; access as in `check`.
+-- Lock a conversation until the transaction ends; rows as in `check`.
 SELECT last_seq
 FROM conversations
 WHERE account_id = current_account()
@@ -24,7 +24,7 @@ WHERE account_id = current_account()
 FOR NO KEY UPDATE;
 
 -- name: view(ids, contact_id)
--- Conversations with their customer and last message, newest activity first, as staff or (contact_id) the customer sees them.
+-- Conversations with customer and last message, newest activity first, for staff or (contact_id) the customer.
 SELECT
     conversations.id,
     conversations.account_id,
@@ -69,7 +69,7 @@ WHERE conversations.account_id = current_account()
 ORDER BY conversations.updated_at DESC, conversations.id DESC;
 
 -- name: page_of_account(statuses, before_at, before_id, limit)
--- Ids of the conversations of the account before a place in the list.
+-- Ids of the conversations of the account after a position in the list.
 SELECT page.id, page.updated_at
 FROM unnest(:statuses::text[]) AS wanted (status)
 CROSS JOIN LATERAL (
@@ -85,7 +85,7 @@ ORDER BY page.updated_at DESC, page.id DESC
 LIMIT :limit;
 
 -- name: page_of_agent(agent_id, statuses, before_at, before_id, limit)
--- The same of those assigned to one agent.
+-- As `page_of_account`, of the conversations assigned to an agent.
 SELECT page.id, page.updated_at
 FROM unnest(:statuses::text[]) AS wanted (status)
 CROSS JOIN LATERAL (
@@ -102,7 +102,7 @@ ORDER BY page.updated_at DESC, page.id DESC
 LIMIT :limit;
 
 -- name: page_of_unassigned(statuses, before_at, before_id, limit)
--- The same of those that nobody has.
+-- As `page_of_account`, of the unassigned conversations.
 SELECT page.id, page.updated_at
 FROM unnest(:statuses::text[]) AS wanted (status)
 CROSS JOIN LATERAL (
@@ -118,12 +118,12 @@ CROSS JOIN LATERAL (
 ORDER BY page.updated_at DESC, page.id DESC
 LIMIT :limit;
 
--- name: page_of_found(words, most, agent_id, unassigned, statuses, before_at, before_id, limit)
--- The same of those in which words are found: in the newest `most` messages, subjects and customers.
+-- name: page_of_found(words, search_limit, agent_id, unassigned, statuses, before_at, before_id, limit)
+-- As `page_of_account`, of the conversations that match words: `search_limit` messages, subjects and customers each.
 SELECT id, updated_at
 FROM conversations
 WHERE account_id = current_account()
-  AND id = ANY(ARRAY(SELECT found.id FROM search_conversations(to_tsquery('simple', :words), :most) AS found (id)))
+  AND id = ANY(ARRAY(SELECT found.id FROM search_conversations(to_tsquery('simple', :words), :search_limit) AS found (id)))
   AND status = ANY(:statuses::text[])
   AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
   AND NOT (:unassigned AND assigned_to IS NOT NULL)
@@ -132,7 +132,7 @@ ORDER BY updated_at DESC, id DESC
 LIMIT :limit;
 
 -- name: page_of_contact(contact_id, agent_id, unassigned, statuses, before_at, before_id, limit)
--- The same of those that one contact has started.
+-- As `page_of_account`, of the conversations of a contact.
 SELECT id, updated_at
 FROM conversations
 WHERE account_id = current_account()
@@ -145,7 +145,7 @@ ORDER BY updated_at DESC, id DESC
 LIMIT :limit;
 
 -- name: start(id, contact_id, subject, metadata, client_message_id, event_id)^
--- Open a conversation and log it; no row when this contact has sent this client_message_id before.
+-- Open a conversation and log it; no row if the contact has sent this client_message_id before.
 WITH conversation AS (
     INSERT INTO conversations (account_id, id, contact_id, subject, metadata, client_message_id)
     VALUES (current_account(), :id, :contact_id, :subject, :metadata, :client_message_id)
@@ -168,7 +168,7 @@ WHERE account_id = current_account()
   AND client_message_id = :client_message_id;
 
 -- name: change_status(conversation_id, status, reason, actor_id, actor_type, event_id)^
--- Change the status and log it, unless it is that already; the old one, and when it changed.
+-- Change the status and log it, if it differs; return the old status and the time of the change.
 WITH found AS (
     SELECT account_id, id, status, updated_at
     FROM conversations
@@ -202,7 +202,7 @@ FROM found
 LEFT JOIN changed ON true;
 
 -- name: assignable(agent_id, team_id)^
--- What speaks for and against assigning to an agent and, where given, a team.
+-- Whether a conversation may be assigned to an agent and to a team, if one is given.
 SELECT
     active,
     role,
@@ -217,7 +217,7 @@ WHERE account_id = current_account()
   AND id = :agent_id;
 
 -- name: assign(conversation_id, agent_id, team_id, reason, actor_id, actor_type, event_id)^
--- Assign to an agent and team, or to nobody, and log it; whom it was assigned to, and when it changed.
+-- Assign to an agent and team, or unassign, and log it; return the old assignment and the time of the change.
 WITH found AS (
     SELECT account_id, id, assigned_to, assigned_team, updated_at
     FROM conversations
@@ -260,7 +260,7 @@ FROM found
 LEFT JOIN changed ON true;
 
 -- name: set_priority(conversation_id, priority, actor_id, actor_type, event_id)^
--- Set the priority and log it, unless it is that already; whether it changed.
+-- Set the priority and log it, if it differs; return whether it has changed.
 WITH found AS (
     SELECT account_id, id, priority
     FROM conversations

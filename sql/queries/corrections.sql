@@ -1,5 +1,5 @@
 -- name: correct(conversation_id, message_id, category, priority, actor_id, event_id)^
--- Keep what an agent makes of the classification of a customer's message, with what was said of it before, and log it.
+-- Store an agent's correction of the classification of a customer's message, merged with an earlier one, and log it.
 WITH message AS (
     SELECT account_id, id, conversation_id
     FROM messages
@@ -36,14 +36,14 @@ SELECT corrected_at
 FROM correction;
 
 -- name: versions(account_ids)
--- Of accounts that have corrections, what changes with them.
+-- By account with corrections, the time of the last one.
 SELECT account_id, max(corrected_at) AS version
 FROM ai_corrections
 WHERE account_id = ANY(:account_ids)
 GROUP BY account_id;
 
--- name: newest(account_id, most, length)
--- The last corrections of an account, with the text that was corrected.
+-- name: newest(account_id, limit, length)
+-- The newest corrections of an account with the corrected messages.
 SELECT
     ai_corrections.message_id,
     ai_corrections.category,
@@ -57,10 +57,10 @@ JOIN messages
  AND messages.id = ai_corrections.message_id
 WHERE ai_corrections.account_id = :account_id
 ORDER BY ai_corrections.corrected_at DESC
-LIMIT :most;
+LIMIT :limit;
 
--- name: keep_vectors(account_id, message_ids, vectors, model)
--- Keep the embeddings of corrected texts.
+-- name: store_vectors(account_id, message_ids, vectors, model)
+-- Store the embeddings of corrected messages.
 UPDATE ai_corrections
 SET vector = made.vector, model = :model
 FROM unnest(:message_ids::uuid[], :vectors::bytea[]) AS made (message_id, vector)

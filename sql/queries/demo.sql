@@ -1,54 +1,54 @@
 -- name: add_accounts(rows)!
--- Accounts that are not there yet. `rows` is here and below a JSON array of objects with the columns' names.
+-- Add missing accounts. `rows` is a JSON array of objects with the names of the columns, here and below.
 INSERT INTO accounts (account_id, name, widget_origins)
 SELECT account_id, name, '{self}'
 FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, name text)
 ON CONFLICT DO NOTHING;
 
 -- name: add_users(rows)!
--- Users that are not there yet.
+-- Add missing users.
 INSERT INTO users (account_id, id, email, name, role)
 SELECT account_id, id, email, name, role
 FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, email text, name text, role text)
 ON CONFLICT DO NOTHING;
 
 -- name: add_contacts(rows)!
--- Contacts that are not there yet.
+-- Add missing contacts.
 INSERT INTO contacts (account_id, id, email, name)
 SELECT account_id, id, email, name
 FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, email text, name text)
 ON CONFLICT DO NOTHING;
 
 -- name: add_teams(rows)!
--- Teams that are not there yet.
+-- Add missing teams.
 INSERT INTO teams (account_id, id, name)
 SELECT account_id, id, name
 FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, name text)
 ON CONFLICT DO NOTHING;
 
 -- name: add_members(rows)!
--- Members that a team does not have yet.
+-- Add missing team members.
 INSERT INTO team_members (account_id, team_id, user_id)
 SELECT account_id, team_id, user_id
 FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, team_id uuid, user_id uuid)
 ON CONFLICT DO NOTHING;
 
 -- name: add_articles(rows)!
--- Knowledge articles that are not there yet.
+-- Add missing knowledge articles.
 INSERT INTO knowledge_articles (account_id, id, title, body, questions)
 SELECT account_id, id, title, body, questions
 FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, title text, body text, questions text[])
 ON CONFLICT DO NOTHING;
 
 -- name: add_canned_replies(rows)!
--- Canned replies that are not there yet.
+-- Add missing canned replies.
 INSERT INTO canned_replies (account_id, id, title, content)
 SELECT account_id, id, title, content
 FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, title text, content text)
 ON CONFLICT DO NOTHING;
 
 -- name: add_conversations(rows)
--- Conversations that are not there yet, read by staff as far as staff has answered; the ids of those made.
+-- Add missing conversations, read by staff up to the last reply; return their ids.
 INSERT INTO conversations (
     account_id,
     id,
@@ -94,7 +94,7 @@ ON CONFLICT DO NOTHING
 RETURNING id;
 
 -- name: add_messages(rows)!
--- Messages of conversations made just now. They are history: no AI run is asked for.
+-- Add the messages of new conversations, without AI runs.
 INSERT INTO messages (
     account_id,
     id,
@@ -121,7 +121,7 @@ FROM jsonb_to_recordset(:rows::jsonb) AS given (
 );
 
 -- name: add_reads(rows)!
--- How far those who wrote have read.
+-- Add the read positions of the senders.
 INSERT INTO message_reads (account_id, conversation_id, reader_id, reader_type, seq, read_at)
 SELECT account_id, conversation_id, reader_id, reader_type, seq, read_at
 FROM jsonb_to_recordset(:rows::jsonb) AS given (
@@ -134,7 +134,7 @@ FROM jsonb_to_recordset(:rows::jsonb) AS given (
 );
 
 -- name: add_events(rows)!
--- The audit log of conversations made just now.
+-- Add the audit log of new conversations.
 INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
 SELECT account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at
 FROM jsonb_to_recordset(:rows::jsonb) AS given (
@@ -149,7 +149,7 @@ FROM jsonb_to_recordset(:rows::jsonb) AS given (
 );
 
 -- name: states(ids)
--- What has become of conversations.
+-- The current assignment and status of conversations.
 SELECT id, assigned_to, status
 FROM conversations
 WHERE id = ANY(:ids);

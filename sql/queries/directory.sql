@@ -1,5 +1,5 @@
 -- name: find_users(email)
--- Active users by their address, in every account that the role sees.
+-- Active users by email address, in all accounts.
 SELECT
     users.account_id,
     users.id,
@@ -14,7 +14,7 @@ WHERE lower(users.email) = lower(:email)
 ORDER BY accounts.created_at, accounts.account_id;
 
 -- name: find_contacts(email)
--- Active contacts by their address, in every account that the role sees.
+-- Active contacts by email address, in all accounts.
 SELECT
     contacts.account_id,
     contacts.id,
@@ -29,7 +29,7 @@ WHERE lower(contacts.email) = lower(:email)
 ORDER BY accounts.created_at, accounts.account_id;
 
 -- name: find_contact(contact_id)
--- An active contact by its id alone, in every account that the role sees.
+-- An active contact by id, in all accounts.
 SELECT
     contacts.account_id,
     contacts.id,
@@ -43,7 +43,7 @@ WHERE contacts.id = :contact_id
   AND contacts.active;
 
 -- name: set_skills(account_id, email, skills)^
--- Say what a user can do.
+-- Set the skills of a user.
 UPDATE users
 SET skills = :skills
 WHERE account_id = :account_id

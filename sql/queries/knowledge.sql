@@ -1,18 +1,18 @@
--- name: alone()
--- Wait until nobody else brings the account's knowledge up to date; until the transaction ends, nobody else does.
+-- name: lock_updates()
+-- Lock updates of the account's knowledge until the transaction ends.
 SELECT pg_advisory_xact_lock(hashtextextended('knowledge ' || current_account(), 0));
 
 -- name: nearest(vectors, model, limit, answers)
--- The account's articles and canned replies whose passages are nearest to any of the vectors, and so many `answers` of
--- agents in the past: they have a limit of their own, since a common question has been answered often.
-WITH likeness AS (
+-- The articles and canned replies whose passages are nearest to any of the vectors, and the nearest past answers, with
+-- a limit of their own: there may be many to a common question.
+WITH source AS (
     SELECT
         knowledge_passages.article_id,
         knowledge_passages.canned_reply_id,
         knowledge_passages.past_answer_id,
-        max(-(knowledge_passages.embedding <#> asked.vector)) AS likeness
+        max(-(knowledge_passages.embedding <#> query.vector)) AS similarity
     FROM knowledge_passages
-    CROSS JOIN unnest(:vectors::vector[]) AS asked (vector)
+    CROSS JOIN unnest(:vectors::vector[]) AS query (vector)
     WHERE knowledge_passages.account_id = current_account()
       AND knowledge_passages.model = :model
     GROUP BY
@@ -22,12 +22,12 @@ WITH likeness AS (
 ), ranked AS (
     SELECT
         *,
-        row_number() OVER (PARTITION BY past_answer_id IS NULL ORDER BY likeness DESC) AS place
-    FROM likeness
+        row_number() OVER (PARTITION BY past_answer_id IS NULL ORDER BY similarity DESC) AS rank
+    FROM source
 ), near AS (
     SELECT *
     FROM ranked
-    WHERE place <= CASE WHEN past_answer_id IS NULL THEN :limit::integer ELSE :answers::integer END
+    WHERE rank <= CASE WHEN past_answer_id IS NULL THEN :limit::integer ELSE :answers::integer END
 )
 SELECT
     near.article_id,
@@ -47,10 +47,10 @@ LEFT JOIN canned_replies
 LEFT JOIN past_answers
   ON past_answers.account_id = current_account()
  AND past_answers.message_id = near.past_answer_id
-ORDER BY near.likeness DESC, near.article_id, near.canned_reply_id, near.past_answer_id;
+ORDER BY near.similarity DESC, near.article_id, near.canned_reply_id, near.past_answer_id;
 
 -- name: outdated_articles(model, limit)
--- Lock articles that have no vectors of their present text by this model.
+-- Lock articles without vectors of their current text by this model.
 SELECT id, title, body, questions
 FROM knowledge_articles
 WHERE account_id = current_account()
@@ -60,7 +60,7 @@ LIMIT :limit
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: outdated_canned_replies(model, limit)
--- Lock canned replies that have no vectors of their present text by this model.
+-- Lock canned replies without vectors of their current text by this model.
 SELECT id, title, content
 FROM canned_replies
 WHERE account_id = current_account()
@@ -70,7 +70,7 @@ LIMIT :limit
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: outdated_past_answers(model, limit)
--- Lock answers of agents in the past that have no vectors of their question by this model.
+-- Lock past answers without vectors of their question by this model.
 SELECT message_id, question, answer
 FROM past_answers
 WHERE account_id = current_account()
@@ -80,9 +80,9 @@ ORDER BY message_id
 LIMIT :limit
 FOR NO KEY UPDATE SKIP LOCKED;
 
--- name: replace_passages(articles, canned_replies, past_answers, ids, of_articles, of_canned_replies, of_past_answers, vectors, model)!
--- Give locked sources the vectors of their present text in place of those that they had.
-WITH gone AS (
+-- name: replace_passages(articles, canned_replies, past_answers, passages, model)!
+-- Replace the passages of locked sources by those of a JSON recordset.
+WITH removed AS (
     DELETE FROM knowledge_passages
     WHERE account_id = current_account()
       AND (
@@ -115,16 +115,16 @@ SELECT
     passage.past_answer_id,
     :model,
     passage.vector
-FROM unnest(
-    :ids::uuid[],
-    :of_articles::uuid[],
-    :of_canned_replies::uuid[],
-    :of_past_answers::uuid[],
-    :vectors::vector[]
-) AS passage (id, article_id, canned_reply_id, past_answer_id, vector);
+FROM json_to_recordset(:passages::json) AS passage (
+    id uuid,
+    article_id uuid,
+    canned_reply_id uuid,
+    past_answer_id uuid,
+    vector vector
+);
 
 -- name: put_article(account_id, id, title, body, questions)!
--- Operator: add an article to an account, or change it.
+-- Add or change an article, for the operator.
 INSERT INTO knowledge_articles (account_id, id, title, body, questions)
 VALUES (:account_id, :id, :title, :body, :questions)
 ON CONFLICT (account_id, id) DO UPDATE
@@ -133,20 +133,20 @@ WHERE (knowledge_articles.title, knowledge_articles.body, knowledge_articles.que
     IS DISTINCT FROM (excluded.title, excluded.body, excluded.questions);
 
 -- name: articles_of(account_id)
--- Operator: the articles of an account.
+-- The articles of an account, for the operator.
 SELECT id, title, body, questions
 FROM knowledge_articles
 WHERE account_id = :account_id
 ORDER BY created_at, id;
 
 -- name: remove_article(account_id, id)!
--- Operator: remove an article, and with it its passages.
+-- Remove an article and its passages, for the operator.
 DELETE FROM knowledge_articles
 WHERE account_id = :account_id
   AND id = :id;
 
 -- name: put_canned_reply(account_id, id, title, body)!
--- Operator: add a canned reply to an account, or change it.
+-- Add or change a canned reply, for the operator.
 INSERT INTO canned_replies (account_id, id, title, content)
 VALUES (:account_id, :id, :title, :body)
 ON CONFLICT (account_id, id) DO UPDATE
@@ -154,14 +154,14 @@ SET title = excluded.title, content = excluded.content
 WHERE (canned_replies.title, canned_replies.content) IS DISTINCT FROM (excluded.title, excluded.content);
 
 -- name: canned_replies_of(account_id)
--- Operator: the canned replies of an account.
+-- The canned replies of an account, for the operator.
 SELECT id, title, content AS body, '{}'::text[] AS questions
 FROM canned_replies
 WHERE account_id = :account_id
 ORDER BY created_at, id;
 
 -- name: remove_canned_reply(account_id, id)!
--- Operator: remove a canned reply, and with it its passages.
+-- Remove a canned reply and its passages, for the operator.
 DELETE FROM canned_replies
 WHERE account_id = :account_id
   AND id = :id;

@@ -1,7 +1,17 @@
 -- name: write(items)
--- Store messages of conversations of any account, in the order given, with all that follows from each: counters,
--- reopening by the customer, AI run, what is to be learned from, outbox. A row for each item that says what became of it; see storage/message_writer.py.
--- OFFSET 0 has the planner look each row up by its index, and never read a table to compare it with the batch.
+-- Store messages of any accounts in the order given, with everything that follows from them. Returns a row for each item
+-- with its outcome: stored, repeat, overtaken, missing, busy or again; see storage/message_writer.py.
+--   item          the JSON recordset, a row for each message
+--   named         the conversations of the batch
+--   conversation  lock each conversation, unless another transaction holds it
+--   judged        the outcome of each item
+--   stored        the items to be stored, with their seq and the status that each reopens its conversation from
+--   message, touch, event
+--                 insert the messages, update the counters of their conversations, log reopened ones
+--   run, answer   insert the AI runs of questions, and the replies from which the AI learns
+--   entry         insert the outbox entries
+--   notified      wake the relay if there are AI runs
+-- OFFSET 0 makes the planner look up each row by its index: it never scans a table to compare it with the batch.
 WITH item AS MATERIALIZED (
     SELECT *
     FROM ROWS FROM (
@@ -38,7 +48,7 @@ WITH item AS MATERIALIZED (
         based_on_seq,
         event_id,
         run_id,
-        place
+        position
     )
 ), named AS MATERIALIZED (
     SELECT DISTINCT account_id, conversation_id
@@ -60,7 +70,7 @@ WITH item AS MATERIALIZED (
           AND conversations.id = named.conversation_id
         OFFSET 0
     ) AS found
-    LEFT JOIN LATERAL ( -- as it is now; who waits for no lock takes part in no deadlock
+    LEFT JOIN LATERAL ( -- as it is now; without waiting for a lock there is no deadlock
         SELECT status, last_seq, updated_at
         FROM conversations
         WHERE conversations.account_id = named.account_id
@@ -69,7 +79,7 @@ WITH item AS MATERIALIZED (
     ) AS locked ON true
 ), judged AS MATERIALIZED (
     SELECT
-        item.place,
+        item.position,
         CASE
             WHEN conversation.contact_id IS NULL
                 OR item.sender_type = 'customer' AND conversation.contact_id <> item.sender_id THEN 'missing'
@@ -100,8 +110,8 @@ WITH item AS MATERIALIZED (
                   AND NOT messages.private
                 OFFSET 0
             ) THEN 'overtaken'
-            WHEN item.client_message_id IS NOT NULL AND lag(item.place) OVER same_send IS NOT NULL
-                OR item.based_on_seq IS NOT NULL AND lag(item.place) OVER same_conversation IS NOT NULL THEN 'again'
+            WHEN item.client_message_id IS NOT NULL AND lag(item.position) OVER same_send IS NOT NULL
+                OR item.based_on_seq IS NOT NULL AND lag(item.position) OVER same_conversation IS NOT NULL THEN 'again'
             ELSE 'stored'
         END AS outcome,
         conversation.status,
@@ -112,30 +122,30 @@ WITH item AS MATERIALIZED (
       ON conversation.account_id = item.account_id
      AND conversation.conversation_id = item.conversation_id
     WINDOW
-        same_conversation AS (PARTITION BY item.account_id, item.conversation_id ORDER BY item.place),
+        same_conversation AS (PARTITION BY item.account_id, item.conversation_id ORDER BY item.position),
         same_send AS (
             PARTITION BY item.account_id, item.conversation_id, item.sender_id, item.client_message_id
-            ORDER BY item.place
+            ORDER BY item.position
         )
 ), stored AS MATERIALIZED (
     SELECT
         item.*,
-        judged.last_seq + row_number() OVER following AS seq,
+        judged.last_seq + row_number() OVER preceding AS seq,
         judged.last_seq AS previous_seq,
-        row_number() OVER following > 1 AS follows,
+        row_number() OVER preceding > 1 AS has_predecessor_in_batch,
         judged.created_at,
         item.sender_type = 'customer' AND NOT item.private AS asks,
         item.sender_type = 'agent' AND NOT item.private AS answers,
         CASE
             WHEN judged.status <> 'open' AND item.sender_type = 'customer' AND NOT item.private
-                AND count(*) FILTER (WHERE item.sender_type = 'customer' AND NOT item.private) OVER following = 1
+                AND count(*) FILTER (WHERE item.sender_type = 'customer' AND NOT item.private) OVER preceding = 1
             THEN judged.status
         END AS reopened_from
     FROM judged
-    JOIN item ON item.place = judged.place
+    JOIN item ON item.position = judged.position
     WHERE judged.outcome = 'stored'
-    WINDOW following AS (
-        PARTITION BY item.account_id, item.conversation_id ORDER BY item.place ROWS UNBOUNDED PRECEDING
+    WINDOW preceding AS (
+        PARTITION BY item.account_id, item.conversation_id ORDER BY item.position ROWS UNBOUNDED PRECEDING
     )
 ), message AS (
     INSERT INTO messages (
@@ -206,7 +216,7 @@ WITH item AS MATERIALIZED (
         created_at
     FROM stored
     WHERE reopened_from IS NOT NULL
-), job AS (
+), run AS (
     INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind)
     SELECT account_id, run_id, conversation_id, id, seq, 'classification'
     FROM stored
@@ -229,7 +239,7 @@ SELECT
     stored.seq,
     stored.created_at,
     stored.reopened_from,
-    stored.follows OR EXISTS (
+    stored.has_predecessor_in_batch OR EXISTS (
         SELECT
         FROM messages
         WHERE messages.account_id = stored.account_id
@@ -240,11 +250,11 @@ SELECT
     ) AS has_recent_predecessor
 FROM judged
 LEFT JOIN notified ON true
-LEFT JOIN stored ON stored.place = judged.place
-ORDER BY judged.place;
+LEFT JOIN stored ON stored.position = judged.position
+ORDER BY judged.position;
 
 -- name: sent_before(conversation_id, sender_id, client_message_id, id)^
--- The message that a sender has stored with a client_message_id, or by the id itself.
+-- The message that a sender has stored, by its client_message_id or its id.
 SELECT
     id,
     conversation_id,
@@ -266,11 +276,11 @@ WHERE account_id = current_account()
   AND (client_message_id = :client_message_id OR id = :id);
 
 -- name: wait_for_locks(milliseconds)^
--- Wait no longer for a lock, until the transaction ends.
+-- Limit the wait for a lock, until the transaction ends.
 SELECT set_config('lock_timeout', :milliseconds, true) AS milliseconds;
 
 -- name: page_after(conversation_id, after_seq, before_seq, with_private, limit)
--- The first messages after a seq, and before another.
+-- The first messages after a seq and before another one.
 SELECT
     id,
     conversation_id,
@@ -295,7 +305,7 @@ ORDER BY seq
 LIMIT :limit;
 
 -- name: page_before(conversation_id, before_seq, with_private, limit)
--- The last messages before a seq, the latest first.
+-- The last messages before a seq, latest first.
 SELECT
     id,
     conversation_id,

@@ -1,9 +1,9 @@
--- name: take_turn(lock)^
--- Wait until no other connection to this database is migrating; held until this one closes.
+-- name: lock(lock)^
+-- Wait until no other connection migrates this database; the lock is held until this one closes.
 SELECT pg_advisory_lock(:lock);
 
 -- name: state()^
--- Whether the table of migrations is here, and which tables that no extension has made.
+-- Whether the table of migrations exists, and all tables that belong to no extension.
 SELECT
     EXISTS (
         SELECT
@@ -27,7 +27,7 @@ SELECT
     ) AS tables;
 
 -- name: create_table()!
--- The table of applied migrations.
+-- Create the table of applied migrations.
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name text NOT NULL,
     checksum text NOT NULL,
@@ -36,22 +36,22 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 );
 
 -- name: applied()
--- What has been applied, in order.
+-- The applied migrations in order.
 SELECT name, checksum
 FROM schema_migrations
 ORDER BY name;
 
--- name: note(name, checksum)!
--- Note that a migration has been applied.
+-- name: record(name, checksum)!
+-- Record that a migration is applied.
 INSERT INTO schema_migrations (name, checksum)
 VALUES (:name, :checksum);
 
 -- name: pgvector()^
--- Whether the database has pgvector, and whether the server could add it.
+-- Whether the database has pgvector, and whether the server offers it.
 SELECT
     EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') AS installed,
     EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') AS available;
 
 -- name: add_pgvector()!
--- Add pgvector to the database, where the user may.
+-- Add pgvector to the database.
 CREATE EXTENSION IF NOT EXISTS vector;

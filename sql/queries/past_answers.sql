@@ -1,6 +1,6 @@
 -- name: unlearned(limit, turns, length)
--- Lock the oldest replies of agents that nobody has looked at, each with what led to it: the public messages before it,
--- the newest first, the customer, and the last draft that answered one of them.
+-- Lock the oldest unprocessed replies of agents, each with the public messages before it (newest first), the customer,
+-- and the last draft for one of those messages.
 WITH new AS MATERIALIZED (
     SELECT message_id, conversation_id, seq
     FROM past_answers
@@ -64,19 +64,19 @@ LEFT JOIN LATERAL (
 ) AS draft ON true
 ORDER BY new.message_id;
 
--- name: learned(message_ids, run_ids, uses, questions, answers, event_ids)
--- Keep what has been learned of replies that `unlearned` has locked, and log what became of the drafts.
+-- name: store_lessons(lessons)
+-- Store what was learned from replies that `unlearned` has locked, given as a JSON recordset, and log the use of drafts.
 WITH lesson AS (
     SELECT *
-    FROM unnest(
-        :message_ids::uuid[],
-        :run_ids::uuid[],
-        :uses::text[],
-        :questions::text[],
-        :answers::text[],
-        :event_ids::uuid[]
-    ) AS lesson (message_id, run_id, use, question, answer, event_id)
-), kept AS (
+    FROM json_to_recordset(:lessons::json) AS lesson (
+        message_id uuid,
+        run_id uuid,
+        use text,
+        question text,
+        answer text,
+        event_id uuid
+    )
+), stored AS (
     UPDATE past_answers
     SET
         learned_at = clock_timestamp(),
@@ -105,20 +105,20 @@ WITH lesson AS (
     WHERE lesson.run_id IS NOT NULL
 )
 SELECT message_id
-FROM kept;
+FROM stored;
 
--- name: superfluous(keep)
--- Answers of the account that can be found, but for the newest.
+-- name: beyond_newest(newest)
+-- The searchable answers of the account except the newest.
 SELECT message_id
 FROM past_answers
 WHERE account_id = current_account()
   AND question IS NOT NULL
 ORDER BY message_id DESC
-OFFSET :keep;
+OFFSET :newest;
 
--- name: forget(message_ids)
--- Have answers no longer found: they keep what became of their drafts, and nothing else.
-WITH gone AS (
+-- name: remove_answers(message_ids)
+-- Remove question, answer and vectors of past answers; the use of their drafts stays.
+WITH removed AS (
     DELETE FROM knowledge_passages
     WHERE account_id = current_account()
       AND past_answer_id = ANY (:message_ids::uuid[])
@@ -129,8 +129,8 @@ WHERE account_id = current_account()
   AND message_id = ANY (:message_ids::uuid[])
 RETURNING message_id;
 
--- name: waiting(limit)
--- Accounts with replies of agents that nobody has looked at.
+-- name: unlearned_accounts(limit)
+-- Accounts with unprocessed replies of agents, those with the oldest first.
 SELECT account_id
 FROM past_answers
 WHERE learned_at IS NULL

@@ -1,5 +1,5 @@
 -- name: find_people(person_ids)
--- Active users, with their teams, and active contacts in the shape of a person.
+-- Active users with their teams, and active contacts, as persons.
 SELECT
     account_id,
     id,
@@ -31,7 +31,7 @@ WHERE account_id = current_account()
   AND active;
 
 -- name: colleagues()
--- Active admins and agents of the account.
+-- The active admins and agents of the account.
 SELECT
     id,
     name,
@@ -44,7 +44,7 @@ WHERE account_id = current_account()
 ORDER BY name, id;
 
 -- name: seen(user_id)^
--- Note that a user is here now.
+-- Set a user's last activity to now.
 UPDATE users
 SET last_seen_at = clock_timestamp()
 WHERE account_id = current_account()

@@ -1,5 +1,5 @@
 -- name: target(conversation_id, message_id, customer)^
--- The seq of a message that this side sees.
+-- The seq of a message that this side may see.
 SELECT seq
 FROM messages
 WHERE account_id = current_account()
@@ -8,7 +8,7 @@ WHERE account_id = current_account()
   AND NOT (:customer AND private);
 
 -- name: unread(conversation_id, reader_id, customer, up_to_seq)^
--- The last message that both sides see, up to a seq, if the other side has written since this reader last read.
+-- The last public message up to a seq, if the other side has written since the reader last read.
 SELECT shown.id, shown.seq
 FROM (
     SELECT id, seq
@@ -38,7 +38,7 @@ WHERE EXISTS (
 );
 
 -- name: advance(conversation_id, reader_id, reader_type, seq)^
--- Note how far a reader has read; no row when that was further already.
+-- Advance the read position of a reader; no row if it is as far already.
 INSERT INTO message_reads (account_id, conversation_id, reader_id, reader_type, seq)
 VALUES (current_account(), :conversation_id, :reader_id, :reader_type, :seq)
 ON CONFLICT (account_id, conversation_id, reader_id) DO UPDATE
@@ -47,7 +47,7 @@ WHERE message_reads.seq < EXCLUDED.seq
 RETURNING read_at;
 
 -- name: lower_staff(conversation_id, seq)!
--- Count what staff has not read, when one of them has read further than all before.
+-- Recount the messages that staff has not read, if the position is beyond that of all staff.
 UPDATE conversations
 SET
     staff_read_seq = :seq,
@@ -65,7 +65,7 @@ WHERE account_id = current_account()
   AND staff_read_seq < :seq;
 
 -- name: lower_customer(conversation_id, seq)!
--- Count what the customer has not read.
+-- Recount the messages that the customer has not read.
 UPDATE conversations
 SET unread_customer = (
     SELECT count(*)
@@ -79,8 +79,8 @@ SET unread_customer = (
 WHERE account_id = current_account()
   AND id = :conversation_id;
 
--- name: receipts(conversation_id)
--- How far each reader of a conversation has read.
+-- name: positions(conversation_id)
+-- The read positions of a conversation.
 SELECT
     reader_id,
     reader_type,

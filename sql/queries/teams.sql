@@ -1,5 +1,5 @@
 -- name: teams(account_ids)
--- The teams of accounts, each with those of its members who can answer.
+-- The teams of accounts, each with its active agents and admins.
 SELECT
     teams.account_id,
     teams.id,
@@ -8,7 +8,7 @@ SELECT
         SELECT users.id
         FROM users
         WHERE users.account_id = teams.account_id
-          -- No join: the account's people are read once, and not for every member, whatever the planner knows of them.
+          -- No join: the users of the account are read once, not once for each member, whatever the planner's statistics.
           AND users.id = ANY (ARRAY(
               SELECT team_members.user_id
               FROM team_members
@@ -24,7 +24,7 @@ WHERE account_id = ANY(:account_ids)
 ORDER BY name, id;
 
 -- name: skilled(account_ids)
--- Those of accounts who can answer and have skills.
+-- The skills of active agents and admins.
 SELECT account_id, id, skills
 FROM users
 WHERE account_id = ANY(:account_ids)

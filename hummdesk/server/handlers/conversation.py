@@ -40,7 +40,7 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
             after_seq=after_seq,
             limit=JOIN_MESSAGES if after_seq is None else JOIN_MISSED,
         )
-        receipts = await messages.receipts(tx, conversation_id=conversation_id)
+        receipts = await messages.read_positions(tx, conversation_id=conversation_id)
         known = await results.latest(tx, conversation_id=conversation_id) if viewer.is_staff else []
     answer: Payload = {
         "conversation": conversation.wire(),

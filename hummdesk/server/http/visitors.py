@@ -59,7 +59,7 @@ async def _admit(node: Node, request: Request[Any, Any], origin: str) -> dict[st
     account_id, old_pass = _wanted(request)
     own = [OWN_ORIGIN] if origin == f"{request.scheme}://{request.host}" else []
     async with node.context.database.account(account_id) as tx:
-        if "://" not in origin or not await visitors.may_come_from(tx, origins=[origin, *own]):
+        if "://" not in origin or not await visitors.is_allowed_origin(tx, origins=[origin, *own]):
             raise Forbidden("No page of this origin may show the widget of this account")
         if old_pass is None:
             visitor = await visitors.add(tx, account_id=account_id)

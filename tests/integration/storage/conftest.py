@@ -17,7 +17,7 @@ from hummdesk.storage import conversations, messages
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.messages import NewMessage, Sent
-from hummdesk.storage.writer_connection import Batches
+from hummdesk.storage.writer_connection import WriterConnection
 
 STAFF: dict[str, Role] = {"admin": "admin", "agent": "agent", "colleague": "agent", "viewer": "viewer"}
 CUSTOMERS = ("customer", "stranger")
@@ -155,7 +155,7 @@ class WorkerContext:
     """A writer, the transactions that it makes, and the published outbox entries."""
 
     def __init__(self, url: str, app: Database) -> None:
-        self.batches = Batches(url, timeout=WRITER_TIMEOUT)
+        self.batches = WriterConnection(url, timeout=WRITER_TIMEOUT)
         self.published: list[tuple[UUID, UUID]] = []
         self.writer = MessageWriter(self.batches, app, timeout=WRITER_TIMEOUT, take_published=self._take)
         self.transactions: list[int] = []

@@ -40,8 +40,8 @@ FROM messages WHERE seq >= %(first)s;
 class WorkerContext:
     def __init__(self, url: str) -> None:
         self.account = new_id()
-        self.relay = Database(url, role="hummdesk_relay", size=1, timeout=10, hurried=True)
-        self.worker = Database(url, role="hummdesk_worker", size=1, timeout=10, hurried=True)
+        self.relay = Database(url, role="hummdesk_relay", size=1, timeout=10, pipelined=True)
+        self.worker = Database(url, role="hummdesk_worker", size=1, timeout=10, pipelined=True)
         self._url = url
 
     async def arrive(self, statements: str, **values: Any) -> None:
@@ -55,7 +55,7 @@ class WorkerContext:
     async def work(self) -> dict[str, int]:
         """Take the next runs to their end; what each step has read of the table of runs."""
         found: dict[str, int] = {}
-        async with self.relay.everywhere() as tx, counted(tx, found, "published"):
+        async with self.relay.all_accounts() as tx, counted(tx, found, "published"):
             due = await run_dispatch.take_due(tx, TOGETHER, lease_seconds=30, deadline_seconds=60)
         refs = [(job.account_id, job.id) for job in due]
         async with self.tx() as tx, counted(tx, found, "claimed"):

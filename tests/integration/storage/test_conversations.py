@@ -306,6 +306,6 @@ async def test_those_that_nobody_has_are_listed(account: Any) -> None:
 
 async def test_a_search_without_an_account_finds_nothing(account: Any) -> None:
     await account.send(account.customer, "kettle")
-    async with account.app.everywhere() as tx:
+    async with account.app.all_accounts() as tx:
         rows = await (await tx.execute("SELECT search_conversations('kettle', 10)")).fetchall()
     assert rows == []

@@ -100,7 +100,7 @@ async def test_cancelled_at_any_moment_the_pool_stays_whole(account: Any, pool_o
 
 async def test_a_slow_statement_is_unavailable(pool_of_one: Database) -> None:
     with pytest.raises(Unavailable) as refused:
-        async with pool_of_one.everywhere() as tx:
+        async with pool_of_one.all_accounts() as tx:
             await tx.execute("SELECT pg_sleep(5)")
     assert isinstance(refused.value.__cause__, psycopg.errors.QueryCanceled)
     await pool_of_one.check()
@@ -116,7 +116,7 @@ async def test_a_locked_table_is_unavailable(account: Any, pool_of_one: Database
 
 
 async def test_an_exhausted_pool_is_unavailable(pool_of_one: Database) -> None:
-    async with pool_of_one.everywhere():
+    async with pool_of_one.all_accounts():
         with pytest.raises(Unavailable):
             await pool_of_one.check()
     await pool_of_one.check()
@@ -134,7 +134,7 @@ async def test_a_cut_connection_fails_one_request_and_is_replaced(account: Any, 
 
 
 async def test_connections_cut_at_rest_fail_no_request(account: Any, pool_of_one: Database) -> None:
-    async with pool_of_one.everywhere() as tx:
+    async with pool_of_one.all_accounts() as tx:
         connection = tx
     await cut(account, connection)
     await pool_of_one.check()
@@ -145,7 +145,7 @@ async def test_a_pool_full_of_cut_connections_holds_nobody_up(account: Any, data
     database = Database(database_url, role="hummdesk_app", size=5, timeout=0.9)
     await database.open()
     async with AsyncExitStack() as held:
-        connections = [await held.enter_async_context(database.everywhere()) for _ in range(5)]
+        connections = [await held.enter_async_context(database.all_accounts()) for _ in range(5)]
     for connection in connections:
         await cut(account, connection)
     await database.check()
@@ -286,9 +286,9 @@ async def test_a_frozen_server_is_unavailable(pool_of_one: Database, account: An
 
 
 async def test_a_mark_does_not_wait_for_the_disk_and_what_comes_after_it_does(database_url: str, account: Any) -> None:
-    database = Database(database_url, role="hummdesk_worker", size=1, timeout=5, hurried=True)
+    database = Database(database_url, role="hummdesk_worker", size=1, timeout=5, pipelined=True)
     await database.open()
-    async with database.accounts([account.id], lasting=False) as tx:
+    async with database.accounts([account.id], durable=False) as tx:
         assert await value(tx, "current_setting('synchronous_commit')") == "off"
         await tx.execute("UPDATE conversations SET priority = 'urgent' WHERE id = %s", (account.conversation,))
     assert (await account.see(account.admin)).priority == "urgent"

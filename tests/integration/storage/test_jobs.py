@@ -35,7 +35,7 @@ async def test_the_deadline_runs_from_the_first_publication(desk: WorkerContext)
 
 async def test_two_relays_do_not_publish_the_same(desk: WorkerContext) -> None:
     await desk.account.send(desk.account.customer)
-    async with desk.everywhere() as first:
+    async with desk.all_accounts() as first:
         assert len(await run_dispatch.take_due(first, 10, **TERMS)) == 1
         assert await desk.publish() == []
 
@@ -49,7 +49,7 @@ async def test_what_is_published_in_vain_comes_again(desk: WorkerContext) -> Non
 
 async def test_the_relay_knows_when_the_next_run_is_due(desk: WorkerContext) -> None:
     async def due() -> float | None:
-        async with desk.everywhere() as tx:
+        async with desk.all_accounts() as tx:
             return await run_dispatch.seconds_until_due(tx)
 
     assert await due() is None
@@ -194,7 +194,7 @@ async def test_what_ended_in_silence_is_announced_by_the_relay_once(desk: Worker
     assert (ended.id, ended.account_id, ended.kind) == (job.id, desk.account.id, "classification")
     assert (ended.conversation_id, ended.message_id) == (desk.account.conversation, job.message.id)
     assert (ended.outcome, ended.last_error, ended.started_at) == ("abstained", None, job.started_at)
-    async with desk.everywhere() as tx:
+    async with desk.all_accounts() as tx:
         assert await runs.mark_published(tx, [ended.key]) == 1
     assert await desk.unpublished() == []
 
@@ -264,7 +264,7 @@ async def test_the_depth_counts_what_has_not_ended(desk: WorkerContext) -> None:
     job = await desk.running()
     await desk.account.send(desk.account.customer)
     await desk.account.send(desk.account.customer)
-    async with desk.everywhere() as tx:
+    async with desk.all_accounts() as tx:
         depth = {(one.kind, one.status): one for one in await run_dispatch.open_runs(tx)}
     assert {place: one.count for place, one in depth.items()} == {
         ("classification", "running"): 1,
@@ -272,7 +272,7 @@ async def test_the_depth_counts_what_has_not_ended(desk: WorkerContext) -> None:
     }
     assert all(0 < one.oldest_seconds < 5 for one in depth.values())
     await desk.end(job)
-    async with desk.everywhere() as tx:
+    async with desk.all_accounts() as tx:
         assert [one.status for one in await run_dispatch.open_runs(tx)] == ["pending"]
 
 

@@ -141,7 +141,7 @@ async def test_an_owner_who_is_no_superuser_migrates_and_serves(
     await operator.open()
     await app.open()
     customer = Person(account_id=new_id(), id=new_id(), email="c@example.com", name="C", role="customer")
-    async with operator.everywhere() as tx:
+    async with operator.all_accounts() as tx:
         await tx.execute("INSERT INTO accounts VALUES (%s, 'A')", (customer.account_id,))
         await tx.execute("INSERT INTO contacts VALUES (%s, %s, 'c', 'C')", (customer.account_id, customer.id))
     async with app.account(customer.account_id) as tx:

@@ -77,7 +77,7 @@ async def test_nobody_else_is_seen(account: Any, foreign: Any) -> None:
 async def test_the_operator_finds_people_without_knowing_their_account(alone: Any) -> None:
     operator = Database(alone.url, role="hummdesk_operator", size=1, timeout=5)
     await operator.open()
-    async with operator.everywhere() as tx:
+    async with operator.all_accounts() as tx:
         assert [one.id for one in await directory.find_users(tx, email="AGENT@example.com")] == [alone.agent.id]
         found = await directory.find_contacts(tx, email_or_id="Customer@example.com")
         assert found == [alone.customer]

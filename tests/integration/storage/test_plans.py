@@ -20,10 +20,10 @@ from psycopg.types.json import Jsonb
 
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
-from hummdesk.storage.activity import MOST_RUNS
-from hummdesk.storage.conversations import MOST_FOUND, NEWEST, STATUSES
+from hummdesk.storage.activity import RUN_LIMIT
+from hummdesk.storage.conversations import NEWEST, SEARCH_LIMIT, STATUSES
 from hummdesk.storage.database import Database
-from hummdesk.storage.messages import BEYOND, NewMessage, Outgoing, joined
+from hummdesk.storage.messages import MAX_SEQ, NewMessage, Outgoing, recordset
 from hummdesk.storage.queries import SQL
 
 ACCOUNTS = 4
@@ -112,7 +112,8 @@ LIST = {"before_at": NEWEST[0], "before_id": NEWEST[1], "limit": 51}
 IN_BUSY = {"conversation_id": BUSY}
 DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
 EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
-FOUND = {"most": MOST_FOUND, "agent_id": None, "unassigned": False}
+FOUND = {"search_limit": SEARCH_LIMIT, "agent_id": None, "unassigned": False}
+PASSAGES = json.dumps([{"id": str(new_id()), "article_id": str(md5("2article1")), "vector": "[1,0,0]"}])
 EVENT = {"actor_id": AGENT, "actor_type": "agent", "event_id": new_id()}
 STAFF = Person(account_id=ACCOUNT, id=AGENT, email="a@example.com", name="User", role="agent")
 CUSTOMER = Person(account_id=ACCOUNT, id=CONTACT, email="c@example.com", name="Contact", role="customer")
@@ -121,7 +122,7 @@ CUSTOMER = Person(account_id=ACCOUNT, id=CONTACT, email="c@example.com", name="C
 def items(sender: Person, *conversations: UUID, **more: Any) -> dict[str, Any]:
     """The parameter of `write`: a message in each of these conversations."""
     sends = (NewMessage(conversation_id=one, content="Hello", **more) for one in conversations)
-    return {"items": joined([Outgoing.of(sender, send) for send in sends])}
+    return {"items": recordset([Outgoing.of(sender, send) for send in sends])}
 
 
 def attempt_results(run_id: UUID) -> dict[str, Any]:
@@ -176,7 +177,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("messages.wait_for_locks", {"milliseconds": "1000"}, 0),
     (
         "messages.page_after",
-        {"conversation_id": BUSY, "after_seq": 9_000, "before_seq": BEYOND, "with_private": True, "limit": 501},
+        {"conversation_id": BUSY, "after_seq": 9_000, "before_seq": MAX_SEQ, "with_private": True, "limit": 501},
         501,
     ),
     (
@@ -189,7 +190,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("reads.advance", {"conversation_id": BUSY, "reader_id": AGENT, "reader_type": "agent", "seq": 19_990}, 0),
     ("reads.lower_staff", {"conversation_id": BUSY, "seq": 19_990}, 11),
     ("reads.lower_customer", {"conversation_id": BUSY, "seq": 19_990}, 11),
-    ("reads.receipts", {"conversation_id": BUSY}, 1),
+    ("reads.positions", {"conversation_id": BUSY}, 1),
     ("people.find_people", {"person_ids": [AGENT, CONTACT]}, 1),
     ("people.colleagues", {}, 0),
     ("people.seen", {"user_id": AGENT}, 0),
@@ -200,15 +201,15 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         1,
     ),
     ("corrections.versions", {"account_ids": [ACCOUNT]}, 0),
-    ("corrections.newest", {"account_id": ACCOUNT, "most": 500, "length": 100}, 0),
+    ("corrections.newest", {"account_id": ACCOUNT, "limit": 500, "length": 100}, 0),
     (
-        "corrections.keep_vectors",
+        "corrections.store_vectors",
         {"account_id": ACCOUNT, "message_ids": [md5(f"{BUSY}/9")], "vectors": [b"0"], "model": "m"},
         0,
     ),
     ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
     ("teams.skilled", {"account_ids": [ACCOUNT]}, 0),
-    ("visitors.may_come_from", {"origins": ["https://shop.example"]}, 0),
+    ("visitors.is_allowed_origin", {"origins": ["https://shop.example"]}, 0),
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
     ("outbox.add", {"id": new_id(), "conversation_id": new_id(), "seq": 0}, 0),
     ("outbox.message", {"id": md5(f"{BUSY}/9")}, 1),
@@ -216,29 +217,26 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("outbox.overdue", {"older_than_seconds": 0.0, "limit": 100}, 0),
     ("outbox.backlog", {}, 0),
     ("activity.stored", {"since": UUID("fe" + 30 * "0"), "until": UUID("ff" + 30 * "0")}, 400),
-    ("activity.runs", EVER | {"most": MOST_RUNS}, MOST_RUNS),
-    ("activity.failures", EVER | {"most": MOST_RUNS, "shown": 10}, MOST_RUNS),
-    ("activity.waiting", {"most": 20}, 200),
-    ("knowledge.alone", {}, 0),
+    ("activity.runs", EVER | {"limit": RUN_LIMIT}, RUN_LIMIT),
+    ("activity.failures", EVER | {"limit": RUN_LIMIT, "shown": 10}, RUN_LIMIT),
+    ("activity.waiting", {"limit": 20}, 200),
+    ("knowledge.lock_updates", {}, 0),
     ("knowledge.nearest", {"vectors": ["[1,0,0]", "[0,1,0]"], "model": "m", "limit": 12, "answers": 5}, 2000),
     ("knowledge.outdated_past_answers", {"model": "m", "limit": 20}, KEPT),
     ("past_answers.unlearned", {"limit": 20, "turns": 20, "length": 100}, 20 * (20 + 20 + 6)),
     (
-        "past_answers.learned",
-        {"message_ids": [md5(f"{BUSY}/8")], "run_ids": [None], "uses": [None], "event_ids": [new_id()]}
-        | {"questions": ["Question"], "answers": ["Answer"]},
+        "past_answers.store_lessons",
+        {"lessons": json.dumps([{"message_id": str(md5(f"{BUSY}/8")), "question": "Question", "answer": "Answer"}])},
         1,
     ),
-    ("past_answers.superfluous", {"keep": 2_000}, KEPT),
-    ("past_answers.forget", {"message_ids": [md5(f"{md5('2conversation7')}/2")]}, 2),
-    ("past_answers.waiting", {"limit": 20}, 1_000),
+    ("past_answers.beyond_newest", {"newest": 2_000}, KEPT),
+    ("past_answers.remove_answers", {"message_ids": [md5(f"{md5('2conversation7')}/2")]}, 2),
+    ("past_answers.unlearned_accounts", {"limit": 20}, 1_000),
     ("knowledge.outdated_articles", {"model": "m", "limit": 20}, 0),
     ("knowledge.outdated_canned_replies", {"model": "m", "limit": 20}, 0),
     (
         "knowledge.replace_passages",
-        {"articles": [md5("2article1")], "canned_replies": [], "past_answers": [], "ids": [new_id()], "model": "m"}
-        | {"of_articles": [md5("2article1")], "of_canned_replies": [None], "of_past_answers": [None]}
-        | {"vectors": ["[1,0,0]"]},
+        {"articles": [md5("2article1")], "canned_replies": [], "past_answers": [], "passages": PASSAGES, "model": "m"},
         20,
     ),
     (
@@ -266,7 +264,7 @@ ROLES = {
     "outbox.backlog": "relay",
     "outbox.remove": "writer",
     "messages.write": "writer",
-    "past_answers.waiting": "relay",
+    "past_answers.unlearned_accounts": "relay",
 }
 """Who asks, where that is not the web process."""
 NOT_OF_REQUESTS = {
@@ -399,7 +397,7 @@ async def test_a_search_reads_little_where_it_looks_past_the_policies(
     async with roles["app"].account(ACCOUNT) as tx:
         before = await counters(tx)
         search = "SELECT DISTINCT id FROM search_conversations(%s::tsquery, %s) AS found (id)"
-        rows = await (await tx.execute(search, (words, MOST_FOUND))).fetchall()
+        rows = await (await tx.execute(search, (words, SEARCH_LIMIT))).fetchall()
         after = await counters(tx)
     read = sum(after[table]["idx_tup_fetch"] - before[table]["idx_tup_fetch"] for table in after)
     print(f"{words:24} {len(rows):4} found  {read:6} rows")

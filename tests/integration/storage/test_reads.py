@@ -9,7 +9,7 @@ from hummdesk.core.models import Person
 from hummdesk.storage import messages
 
 
-async def read(account: Any, reader: Person, message_id: UUID | None = None) -> messages.Read | None:
+async def read(account: Any, reader: Person, message_id: UUID | None = None) -> messages.ReadMark | None:
     async with account.tx() as tx:
         return await messages.mark_read(tx, reader=reader, conversation_id=account.conversation, message_id=message_id)
 
@@ -48,7 +48,7 @@ async def test_how_far_each_has_read(account: Any) -> None:
     await account.send(account.agent)
     await read(account, account.customer)
     async with account.tx() as tx:
-        found = await messages.receipts(tx, conversation_id=account.conversation)
+        found = await messages.read_positions(tx, conversation_id=account.conversation)
     seqs = {(receipt.reader_id, receipt.reader_type): receipt.seq for receipt in found}
     assert seqs == {(account.agent.id, "agent"): 1, (account.customer.id, "customer"): 2}
 

@@ -95,7 +95,7 @@ async def test_the_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> 
 
 async def test_without_an_account_there_is_no_row(account: Any, pool_of_one: Database) -> None:
     await account.send(account.customer)
-    async with pool_of_one.everywhere() as tx:
+    async with pool_of_one.all_accounts() as tx:
         assert {table: await rows(tx, table) for table in await tables(account)} == dict.fromkeys(
             await tables(account), 0
         )
@@ -176,7 +176,7 @@ async def test_a_worker_sees_the_accounts_that_it_names(account: Any, foreign: A
 async def test_a_role_cannot_be_reset_away(database_url: str, role: Any) -> None:
     database = Database(database_url, role=role, size=1, timeout=2)
     await database.open()
-    async with database.everywhere() as tx:
+    async with database.all_accounts() as tx:
         await tx.execute("RESET ROLE")
         row = await (await tx.execute("SELECT current_user AS name")).fetchone()
         assert row == {"name": role}
@@ -238,6 +238,6 @@ async def test_what_a_role_may_not_do(database_url: str, role: Any, statement: s
     database = Database(database_url, role=role, size=1, timeout=2)
     await database.open()
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        async with database.everywhere() as tx:
+        async with database.all_accounts() as tx:
             await tx.execute(statement.encode())
     await database.close()

@@ -229,14 +229,14 @@ async def test_nobody_writes_by_the_name_of_somebody_else(account: Any, foreign:
         outgoing = Outgoing.of(replace(sender, account_id=account.id, role="agent"), send)
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="sender_of_the_account"):
             await desk.batches.run(
-                [account.id, foreign.id], [(messages.queries.write.sql, {"items": messages.joined([outgoing])})]
+                [account.id, foreign.id], [(messages.queries.write.sql, {"items": messages.recordset([outgoing])})]
             )
     assert (await account.see(account.admin)).last_seq == 0
 
 
 async def test_an_account_that_is_not_named_does_not_exist(account: Any, foreign: Any, desk: WorkerContext) -> None:
     outgoing = Outgoing.of(account.agent, NewMessage(conversation_id=account.conversation, content="Hello"))
-    write = (messages.queries.write.sql, {"items": messages.joined([outgoing])})
+    write = (messages.queries.write.sql, {"items": messages.recordset([outgoing])})
     for named in ([], [foreign.id]):
         [[row]] = await desk.batches.run(named, [write])
         assert row["outcome"] == "missing"

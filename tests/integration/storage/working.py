@@ -26,15 +26,15 @@ class WorkerContext:
         self.relay = relay
         self.worker = worker
 
-    def everywhere(self) -> AbstractAsyncContextManager[Transaction]:
-        return self.relay.everywhere()
+    def all_accounts(self) -> AbstractAsyncContextManager[Transaction]:
+        return self.relay.all_accounts()
 
     def tx(self) -> AbstractAsyncContextManager[Transaction]:
         return self.worker.accounts([self.account.id])
 
     async def publish(self) -> list[run_dispatch.DueRun]:
         """What is due, or was lost."""
-        async with self.everywhere() as tx:
+        async with self.all_accounts() as tx:
             return [
                 *await run_dispatch.take_due(tx, 10, **TERMS),
                 *await run_dispatch.take_lost(tx, 10, lease_seconds=30, max_attempts=MAX_ATTEMPTS),
@@ -71,11 +71,11 @@ class WorkerContext:
             return await runs.mark_published(tx, [job.key])
 
     async def expire(self) -> list[runs.EndedRun]:
-        async with self.everywhere() as tx:
+        async with self.all_accounts() as tx:
             return await run_dispatch.fail_expired(tx, 10, max_attempts=MAX_ATTEMPTS)
 
     async def unpublished(self, *, older_than_seconds: float = 0) -> list[runs.EndedRun]:
-        async with self.everywhere() as tx:
+        async with self.all_accounts() as tx:
             return await run_dispatch.unpublished(tx, 10, older_than_seconds=older_than_seconds)
 
     async def later(self, column: str) -> None:

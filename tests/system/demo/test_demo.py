@@ -31,7 +31,7 @@ async def operator(fresh: Settings) -> Any:
 
 
 async def count(operator: Database, table: str) -> int:
-    async with operator.everywhere() as tx:
+    async with operator.all_accounts() as tx:
         found = await tx.execute(sql.SQL("SELECT count(*) AS n FROM {}").format(sql.Identifier(table)))
         row = await found.fetchone()
     assert row is not None
@@ -83,7 +83,7 @@ async def test_a_repeat_makes_nothing_and_keeps_what_has_changed(fresh: Settings
     tables = ("users", "contacts", "messages", "conversation_events", "message_reads", "team_members", "canned_replies")
     before = {table: await count(operator, table) for table in tables}
     changed = first["accounts"][0]["conversations"][0]["id"]
-    async with operator.everywhere() as tx:
+    async with operator.all_accounts() as tx:
         await tx.execute("UPDATE conversations SET status = 'closed', assigned_to = NULL WHERE id = %s", (changed,))
     again = await demo.load(fresh)
     assert {table: await count(operator, table) for table in tables} == before

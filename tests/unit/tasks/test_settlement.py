@@ -31,7 +31,7 @@ class FakeDatabase:
     """Transactions that still fail."""
 
     @asynccontextmanager
-    async def accounts(self, account_ids: Any, *, lasting: bool = True) -> AsyncIterator[None]:
+    async def accounts(self, account_ids: Any, *, durable: bool = True) -> AsyncIterator[None]:
         if self.unavailable:
             self.unavailable -= 1
             raise Unavailable
