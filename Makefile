@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DOCS := .venv-docs
 RUN := $(VENV)/ready-run
 DEV := $(VENV)/ready-dev
 NODE := $(BIN)/python -m hummdesk.dev.nodejs
@@ -69,14 +70,20 @@ lock: $(DEV) ## compile the requirements from pyproject.toml (ARGS=--upgrade for
 	@$(LOCK) --output-file requirements.txt pyproject.toml --extra all $(ARGS)
 	@$(LOCK) --output-file requirements-run.txt pyproject.toml --extra up --constraint requirements.txt $(ARGS)
 	@$(LOCK) --output-file requirements-pages.txt --group pages $(ARGS)
+	@$(LOCK) --output-file requirements-docs.txt --group docs $(ARGS)
 	@$(LOCK) --output-file requirements-dev.txt pyproject.toml --extra up --group dev \
 		--constraint requirements-run.txt $(ARGS)
+
+docs: $(RUN) $(DOCS)/ready ## build the documentation into build/docs, with warnings as errors
+	@$(BIN)/python -m docs.generate
+	@$(DOCS)/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env --quiet -d build/doctrees docs build/docs
+	@echo "The documentation is in build/docs/index.html"
 
 wheel: $(DEV) web ## build dist/hummdesk-VERSION-py3-none-any.whl, with SQL and pages
 	@$(BIN)/python -m hatchling build -t wheel
 
-clean: ## remove .venv, the built pages and caches; the data of `make run` in .hummdesk stays
-	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
+clean: ## remove .venv, .venv-docs, the built pages and caches; the data of `make run` in .hummdesk stays
+	@rm -rf $(VENV) $(DOCS) build .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
 		hummdesk/web dist web/client/dist web/node_modules web/tsconfig.tsbuildinfo
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -104,6 +111,12 @@ $(DEV): requirements-dev.txt | $(BIN)/pip
 	@$(PIP) -r requirements-dev.txt
 	@touch $(RUN) $(DEV)
 
+$(DOCS)/ready: requirements-docs.txt | $(BIN)/pip
+	@echo "Installing into $(DOCS) ..."
+	@test -x $(DOCS)/bin/pip || $(BIN)/python -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-docs.txt
+	@touch $@
+
 # The last file of a virtual environment: without it, the environment is incomplete and is made again.
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HummDesk needs Python 3.11 or later; name one: make PYTHON=python3.12")'
@@ -111,5 +124,5 @@ $(BIN)/pip:
 		|| { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-.PHONY: help run dev test test-systems programs servers node coverage web chaos check bench eval fit lock wheel clean
+.PHONY: help run dev docs test test-systems programs servers node coverage web chaos check bench eval fit lock wheel clean
 .DEFAULT_GOAL := help
