@@ -1,4 +1,4 @@
-# One image for web, worker, relay and flower; docker-compose.yml and Procfile say how each is started.
+# One image for web, worker, relay and flower; docker-compose.yml and Procfile have their commands.
 FROM python:3.12-slim AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
@@ -22,7 +22,7 @@ COPY --from=pages /build/hummdesk/web hummdesk/web
 RUN python -m compileall -q hummdesk tasks
 USER 10001:10001
 EXPOSE 5000
-# Alive, not ready: a restart mends no database that is away. Whoever balances asks /health/ready.
+# Liveness, not readiness: a restart does not repair an unreachable database. Load balancers use /health/ready.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:5000/health/live', timeout=3)"]
 CMD ["python", "-m", "hummdesk", "serve", "--host", "0.0.0.0"]

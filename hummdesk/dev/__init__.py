@@ -1,1 +1,1 @@
-"""What `up` brings along on a bare machine: PostgreSQL, Redis, a supervisor and demo data."""
+"""What `up` needs on a single machine: embedded PostgreSQL and Redis, a supervisor, demo data."""

@@ -1,4 +1,4 @@
-"""The demo data: made where it is missing, in bulk, and told with a token for everybody in it."""
+"""The demo data: accounts with users, customers, conversations and articles, inserted in bulk where missing."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -18,36 +18,36 @@ from hummdesk.storage.queries import load as load_queries
 
 TOKEN_HOURS = 30 * 24
 BULK_SECONDS = 60.0
-EVERY_ASSIGNED = 3
-"""One conversation in so many has an agent, the first among them."""
-APART = timedelta(minutes=4)
-"""Between the messages of a conversation."""
+ASSIGNED_EVERY = 3
+"""One conversation in so many has an agent, beginning with the first."""
+MESSAGE_INTERVAL = timedelta(minutes=4)
 
 Row = dict[str, Any]
 queries = load_queries("demo")
 
 
 async def load(settings: Settings, *, accounts: int = 2, agents: int = 2, customers: int = 3) -> dict[str, Any]:
-    """Make what is missing, and give exactly the people asked for, as `demo --json` prints them.
+    """Insert missing demo data, and return exactly the accounts, users and customers asked for, with tokens.
 
-    What has been changed since it was made stays as it is. No AI run is asked for.
+    Existing rows are not changed. No AI run is created.
     """
-    desks = [_Desk(company(number), agents=agents, customers=customers) for number in range(accounts)]
+    wanted = [_Account(company(number), agents=agents, customers=customers) for number in range(accounts)]
     database = Database(settings.postgres, role="hummdesk_operator", size=1, timeout=BULK_SECONDS)
     await database.open()
     try:
         async with database.all_accounts() as tx:
-            await _add(tx, desks)
+            await _add(tx, wanted)
             states = {
-                row["id"]: row async for row in queries.states(tx, ids=[id for desk in desks for id in desk.talks])
+                row["id"]: row
+                async for row in queries.states(tx, ids=[id for account in wanted for id in account.conversations])
             }
     finally:
         await database.close()
-    return {"accounts": [_shown(desk, states, settings) for desk in desks]}
+    return {"accounts": [_shown(account, states, settings) for account in wanted]}
 
 
 @dataclass(frozen=True)
-class _Desk:
+class _Account:
     """One account of the demo."""
 
     company: Company
@@ -59,7 +59,7 @@ class _Desk:
         return self.company.users(self.agents)
 
     @cached_property
-    def answering(self) -> list[Person]:
+    def agent_users(self) -> list[Person]:
         return [user for user in self.users if user.role == "agent"]
 
     @cached_property
@@ -71,53 +71,55 @@ class _Desk:
         return self.company.id_of("team", 0)
 
     @cached_property
-    def talks(self) -> dict[UUID, "_Talk"]:
+    def conversations(self) -> dict[UUID, "_Conversation"]:
         written = self.company.content["conversations"]
         return {
-            self.company.id_of("conversation", number): _Talk(self, number, contact, written[number % len(written)])
+            self.company.id_of("conversation", number): _Conversation(
+                self, number, contact, written[number % len(written)]
+            )
             for number, contact in enumerate(self.contacts)
         }
 
 
 @dataclass(frozen=True)
-class _Talk:
-    """One conversation, as it was left when the demo begins."""
+class _Conversation:
+    """One conversation of the demo, in its initial state."""
 
-    desk: _Desk
+    account: _Account
     number: int
     contact: Person
     written: Row
 
     @property
     def agent(self) -> Person | None:
-        answering = self.desk.answering
-        if self.number % EVERY_ASSIGNED or not answering:
+        agent_users = self.account.agent_users
+        if self.number % ASSIGNED_EVERY or not agent_users:
             return None
-        return answering[self.number // EVERY_ASSIGNED % len(answering)]
+        return agent_users[self.number // ASSIGNED_EVERY % len(agent_users)]
 
     @property
-    def said(self) -> list[tuple[Person, str]]:
-        """Without an agent, only what the customer has begun with."""
+    def messages(self) -> list[tuple[Person, str]]:
+        """The senders and texts; without an agent only the first message of the customer."""
         if self.agent is None:
             return [(self.contact, self.written["messages"][0][1])]
         by = {"customer": self.contact, "agent": self.agent}
-        return [(by[who], text) for who, text in self.written["messages"]]
+        return [(by[sender], text) for sender, text in self.written["messages"]]
 
     @property
     def answered_seq(self) -> int:
-        """That of the agent's last message, 0 without one."""
-        return max((seq for seq, (sender, _) in enumerate(self.said, start=1) if sender.is_staff), default=0)
+        """The sequence number of the agent's last message, 0 without one."""
+        return max((seq for seq, (sender, _) in enumerate(self.messages, start=1) if sender.is_staff), default=0)
 
     @cached_property
     def began_at(self) -> datetime:
         return datetime.now(UTC) - timedelta(minutes=25 + 11 * self.number)
 
     def at(self, seq: int) -> datetime:
-        return self.began_at + APART * (seq - 1)
+        return self.began_at + MESSAGE_INTERVAL * (seq - 1)
 
 
-async def _add(tx: Transaction, desks: list[_Desk]) -> None:
-    rows = _rows(desks)
+async def _add(tx: Transaction, wanted: list[_Account]) -> None:
+    rows = _rows(wanted)
     for noun in ("accounts", "users", "contacts", "teams", "members", "articles", "canned_replies"):
         await getattr(queries, f"add_{noun}")(tx, rows=_json(rows[noun]))
     made = {row["id"] async for row in queries.add_conversations(tx, rows=_json(rows["conversations"]))}
@@ -130,72 +132,74 @@ def _json(rows: list[Row]) -> str:
     return orjson.dumps(rows).decode()
 
 
-def _rows(desks: list[_Desk]) -> dict[str, list[Row]]:
+def _rows(wanted: list[_Account]) -> dict[str, list[Row]]:
     rows: dict[str, list[Row]] = defaultdict(list)
-    for desk in desks:
-        of_account = {"account_id": desk.company.id}
-        for noun, made in [*_people(desk), *_knowledge(desk)]:
+    for account in wanted:
+        of_account = {"account_id": account.company.id}
+        for noun, made in [*_people(account), *_knowledge(account)]:
             rows[noun].append(of_account | made)
-        for conversation_id, talk in desk.talks.items():
-            for noun, made in _conversation(conversation_id, talk):
+        for conversation_id, conversation in account.conversations.items():
+            for noun, made in _conversation(conversation_id, conversation):
                 rows[noun].append(of_account | made)
     return rows
 
 
-def _people(desk: _Desk) -> list[tuple[str, Row]]:
-    named = [("users", user) for user in desk.users] + [("contacts", contact) for contact in desk.contacts]
+def _people(account: _Account) -> list[tuple[str, Row]]:
+    named = [("users", user) for user in account.users] + [("contacts", contact) for contact in account.contacts]
     return [
-        ("accounts", {"name": desk.company.name}),
-        ("teams", {"id": desk.team_id, "name": desk.company.content["team"]}),
+        ("accounts", {"name": account.company.name}),
+        ("teams", {"id": account.team_id, "name": account.company.content["team"]}),
         *((noun, {"id": one.id, "email": one.email, "name": one.name, "role": one.role}) for noun, one in named),
-        *(("members", {"team_id": desk.team_id, "user_id": agent.id}) for agent in desk.answering),
+        *(("members", {"team_id": account.team_id, "user_id": agent.id}) for agent in account.agent_users),
     ]
 
 
-def _knowledge(desk: _Desk) -> list[tuple[str, Row]]:
-    content = desk.company.content
+def _knowledge(account: _Account) -> list[tuple[str, Row]]:
+    content = account.company.content
     named = [("articles", "article", content["articles"]), ("canned_replies", "canned", content["canned"])]
     return [
-        (noun, {"id": desk.company.id_of(key, number), **written})
+        (noun, {"id": account.company.id_of(key, number), **written})
         for noun, key, pages in named
         for number, written in enumerate(pages)
     ]
 
 
-def _conversation(conversation_id: UUID, talk: _Talk) -> list[tuple[str, Row]]:
-    said, agent, company = talk.said, talk.agent, talk.desk.company
-    conversation = {
+def _conversation(conversation_id: UUID, conversation: _Conversation) -> list[tuple[str, Row]]:
+    messages, agent, company = conversation.messages, conversation.agent, conversation.account.company
+    row = {
         "id": conversation_id,
-        "contact_id": talk.contact.id,
+        "contact_id": conversation.contact.id,
         "assigned_to": agent and agent.id,
-        "assigned_team": agent and talk.desk.team_id,
-        "subject": talk.written["subject"],
-        "last_seq": len(said),
-        "staff_read_seq": talk.answered_seq,
-        "created_at": talk.began_at,
-        "updated_at": talk.at(len(said)),
+        "assigned_team": agent and conversation.account.team_id,
+        "subject": conversation.written["subject"],
+        "last_seq": len(messages),
+        "staff_read_seq": conversation.answered_seq,
+        "created_at": conversation.began_at,
+        "updated_at": conversation.at(len(messages)),
     }
-    rows = [("conversations", conversation)]
-    for seq, (sender, text) in enumerate(said, start=1):
+    rows = [("conversations", row)]
+    for seq, (sender, text) in enumerate(messages, start=1):
         message = {
-            "id": company.id_of(f"message/{talk.number}", seq),
+            "id": company.id_of(f"message/{conversation.number}", seq),
             "conversation_id": conversation_id,
             "seq": seq,
             "sender_id": sender.id,
             "sender_type": sender.sender_type,
             "sender_name": sender.name,
             "content": text,
-            "created_at": talk.at(seq),
+            "created_at": conversation.at(seq),
         }
         rows.append(("messages", message))
-    return rows + _reads(conversation_id, talk) + _events(conversation_id, talk)
+    return rows + _reads(conversation_id, conversation) + _events(conversation_id, conversation)
 
 
-def _reads(conversation_id: UUID, talk: _Talk) -> list[tuple[str, Row]]:
-    """The agent has read what it answered, the customer the answer to which it has replied."""
-    if talk.agent is None or not talk.answered_seq:
+def _reads(conversation_id: UUID, conversation: _Conversation) -> list[tuple[str, Row]]:
+    """Return the read positions: the agent has read up to its last message, and so has a customer who replied to it."""
+    if conversation.agent is None or not conversation.answered_seq:
         return []
-    readers = [talk.agent] + ([talk.contact] if len(talk.said) > talk.answered_seq else [])
+    readers = [conversation.agent] + (
+        [conversation.contact] if len(conversation.messages) > conversation.answered_seq else []
+    )
     return [
         (
             "reads",
@@ -203,51 +207,56 @@ def _reads(conversation_id: UUID, talk: _Talk) -> list[tuple[str, Row]]:
                 "conversation_id": conversation_id,
                 "reader_id": reader.id,
                 "reader_type": reader.sender_type,
-                "seq": talk.answered_seq,
-                "read_at": talk.at(talk.answered_seq),
+                "seq": conversation.answered_seq,
+                "read_at": conversation.at(conversation.answered_seq),
             },
         )
         for reader in readers
     ]
 
 
-def _events(conversation_id: UUID, talk: _Talk) -> list[tuple[str, Row]]:
-    logged: list[tuple[str, Person, Row]] = [("created", talk.contact, {})]
-    if talk.agent is not None:
-        details = {"toAgent": talk.agent.id, "toTeam": talk.desk.team_id}
-        logged.append(("assigned", talk.desk.users[0], details))
+def _events(conversation_id: UUID, conversation: _Conversation) -> list[tuple[str, Row]]:
+    logged: list[tuple[str, Person, Row]] = [("created", conversation.contact, {})]
+    if conversation.agent is not None:
+        details = {"toAgent": conversation.agent.id, "toTeam": conversation.account.team_id}
+        logged.append(("assigned", conversation.account.users[0], details))
     return [
         (
             "events",
             {
                 "conversation_id": conversation_id,
-                "id": talk.desk.company.id_of(f"event/{talk.number}", number),
+                "id": conversation.account.company.id_of(f"event/{conversation.number}", number),
                 "kind": kind,
                 "actor_id": actor.id,
                 "actor_type": actor.sender_type,
                 "details": details,
-                "created_at": talk.began_at + timedelta(seconds=number),
+                "created_at": conversation.began_at + timedelta(seconds=number),
             },
         )
         for number, (kind, actor, details) in enumerate(logged)
     ]
 
 
-def _shown(desk: _Desk, states: dict[UUID, Row], settings: Settings) -> Row:
-    articles = enumerate(desk.company.content["articles"])
+def _shown(account: _Account, states: dict[UUID, Row], settings: Settings) -> Row:
+    articles = enumerate(account.company.content["articles"])
     team = {
-        "id": str(desk.team_id),
-        "name": desk.company.content["team"],
-        "memberIds": [str(agent.id) for agent in desk.answering],
+        "id": str(account.team_id),
+        "name": account.company.content["team"],
+        "memberIds": [str(agent.id) for agent in account.agent_users],
     }
     return {
-        "id": str(desk.company.id),
-        "name": desk.company.name,
-        "users": [_person(user, settings) | {"role": user.role} for user in desk.users],
-        "customers": [_person(contact, settings) for contact in desk.contacts],
+        "id": str(account.company.id),
+        "name": account.company.name,
+        "users": [_person(user, settings) | {"role": user.role} for user in account.users],
+        "customers": [_person(contact, settings) for contact in account.contacts],
         "teams": [team],
-        "conversations": [_talk(talk, states[conversation_id]) for conversation_id, talk in desk.talks.items()],
-        "articles": [{"id": str(desk.company.id_of("article", at)), "title": page["title"]} for at, page in articles],
+        "conversations": [
+            _conversation_json(conversation, states[conversation_id])
+            for conversation_id, conversation in account.conversations.items()
+        ],
+        "articles": [
+            {"id": str(account.company.id_of("article", at)), "title": page["title"]} for at, page in articles
+        ],
     }
 
 
@@ -256,11 +265,11 @@ def _person(person: Person, settings: Settings) -> Row:
     return {"id": str(person.id), "name": person.name, "email": person.email, "token": token}
 
 
-def _talk(talk: _Talk, state: Row) -> Row:
+def _conversation_json(conversation: _Conversation, state: Row) -> Row:
     assigned_to = state["assigned_to"]
     return {
         "id": str(state["id"]),
-        "customerId": str(talk.contact.id),
+        "customerId": str(conversation.contact.id),
         "assignedTo": str(assigned_to) if assigned_to else None,
         "status": state["status"],
     }

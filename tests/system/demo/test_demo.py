@@ -1,4 +1,4 @@
-"""The demo data: its shape, that it is made once, in bulk, and that it reads like a desk at work."""
+"""The demo data: its shape, inserted once, in bulk, with complete conversations."""
 
 import time
 from dataclasses import replace
@@ -39,7 +39,7 @@ async def count(operator: Database, table: str) -> int:
     return number
 
 
-async def test_by_default_two_accounts_with_all_that_the_issue_names(fresh: Settings) -> None:
+async def test_demo_by_default_has_two_complete_accounts(fresh: Settings) -> None:
     loaded = await demo.load(fresh)
     assert set(loaded) == {"accounts"}
     assert len(loaded["accounts"]) == 2
@@ -61,7 +61,7 @@ async def test_by_default_two_accounts_with_all_that_the_issue_names(fresh: Sett
     assert {article["title"] for article in one["articles"]}.isdisjoint(a["title"] for a in other["articles"])
 
 
-async def test_each_token_is_of_a_person_that_the_database_lets_in(fresh: Settings) -> None:
+async def test_demo_token_matches_the_stored_person(fresh: Settings) -> None:
     loaded = await demo.load(fresh)
     database = Database(fresh.postgres, role="hummdesk_app", size=1, timeout=5)
     await database.open()
@@ -78,7 +78,7 @@ async def test_each_token_is_of_a_person_that_the_database_lets_in(fresh: Settin
     await database.close()
 
 
-async def test_a_repeat_makes_nothing_and_keeps_what_has_changed(fresh: Settings, operator: Database) -> None:
+async def test_demo_loaded_again_inserts_nothing_and_keeps_changes(fresh: Settings, operator: Database) -> None:
     first = await demo.load(fresh)
     tables = ("users", "contacts", "messages", "conversation_events", "message_reads", "team_members", "canned_replies")
     before = {table: await count(operator, table) for table in tables}
@@ -92,7 +92,9 @@ async def test_a_repeat_makes_nothing_and_keeps_what_has_changed(fresh: Settings
     assert [a["users"][0]["id"] for a in again["accounts"]] == [a["users"][0]["id"] for a in first["accounts"]]
 
 
-async def test_more_are_added_and_fewer_are_shown(fresh: Settings, operator: Database) -> None:
+async def test_demo_with_other_numbers_adds_missing_and_returns_the_requested(
+    fresh: Settings, operator: Database
+) -> None:
     few = await demo.load(fresh, accounts=1, agents=1, customers=1)
     many = await demo.load(fresh, accounts=3, agents=4, customers=20)
     assert [len(account["users"]) for account in many["accounts"]] == [6, 6, 6]
@@ -112,7 +114,7 @@ def without_tokens(loaded: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
-async def test_conversations_are_whole_and_ask_nothing_of_the_ai(fresh: Settings, operator: Database) -> None:
+async def test_demo_conversations_are_complete_and_create_no_ai_runs(fresh: Settings, operator: Database) -> None:
     loaded = await demo.load(fresh, accounts=2, agents=2, customers=10)
     assert await count(operator, "ai_runs") == 0
     database = Database(fresh.postgres, role="hummdesk_app", size=1, timeout=5)
@@ -126,7 +128,7 @@ async def test_conversations_are_whole_and_ask_nothing_of_the_ai(fresh: Settings
             shown, _ = await conversations.page(tx, viewer=admin, limit=50)
             assert len(shown) == 10
             for conversation in shown:
-                answered += await is_whole(tx, admin, conversation)
+                answered += await is_complete(tx, admin, conversation)
             assert len(await knowledge.listed(tx, claims.account_id, "article")) == 12
             replies = await tx.execute("SELECT FROM canned_replies")
             assert replies.rowcount == 12
@@ -134,8 +136,8 @@ async def test_conversations_are_whole_and_ask_nothing_of_the_ai(fresh: Settings
     await database.close()
 
 
-async def is_whole(tx: Any, viewer: Person, conversation: Any) -> bool:
-    """Check seq and counters; tells whether an agent has answered."""
+async def is_complete(tx: Any, viewer: Person, conversation: Any) -> bool:
+    """Check sequence numbers and counters; return whether an agent has replied."""
     found, more = await messages.page(tx, viewer=viewer, conversation_id=conversation.id, after_seq=0)
     assert not more
     assert [message.seq for message in found] == list(range(1, conversation.last_seq + 1))
@@ -143,12 +145,12 @@ async def is_whole(tx: Any, viewer: Person, conversation: Any) -> bool:
     assert conversation.last_message == found[-1]
     assert conversation.updated_at == found[-1].created_at
     senders = [message.sender_type for message in found]
-    tail = len(senders) - (max((at for at, who in enumerate(senders) if who == "agent"), default=-1) + 1)
+    tail = len(senders) - (max((at for at, sender in enumerate(senders) if sender == "agent"), default=-1) + 1)
     assert conversation.unread_count == tail
     return "agent" in senders
 
 
-async def test_an_account_may_have_nobody_to_answer_and_nobody_to_ask(fresh: Settings) -> None:
+async def test_demo_without_agents_or_customers_is_valid(fresh: Settings) -> None:
     loaded = await demo.load(fresh, accounts=1, agents=0, customers=0)
     account = loaded["accounts"][0]
     assert [user["role"] for user in account["users"]] == ["admin", "viewer"]
@@ -158,7 +160,7 @@ async def test_an_account_may_have_nobody_to_answer_and_nobody_to_ask(fresh: Set
 
 
 @pytest.mark.alone
-async def test_a_hundred_accounts_are_made_in_bulk(fresh: Settings) -> None:
+async def test_demo_of_a_hundred_accounts_is_inserted_in_bulk(fresh: Settings) -> None:
     started = time.monotonic()
     loaded = await demo.load(fresh, accounts=100, agents=10, customers=10)
     seconds = time.monotonic() - started

@@ -1,4 +1,4 @@
-"""The database of the Compose file: made by its script, migrated and used by a user who is no superuser."""
+"""The database of the Compose file: created by its script, migrated and used without superuser rights."""
 
 import asyncio
 import os
@@ -17,12 +17,12 @@ from hummdesk.storage.migrations import migrate
 
 SCRIPT = (ROOT / "deploy/postgres/10-hummdesk.sql").read_text()
 NAME = "desk"
-"""`hummdesk` is the superuser of the embedded server."""
+"""Another name than `hummdesk`, which is the superuser of the embedded server."""
 
 
 @pytest.fixture
 async def cluster(home: Path) -> AsyncIterator[postgres.Cluster]:
-    """A server of its own, which has none of our roles yet."""
+    """A server without any role of HummDesk."""
     make(home)
     cluster = await postgres.prepare(home)
     process = await postgres.start(cluster, home, durable=False)
@@ -31,7 +31,9 @@ async def cluster(home: Path) -> AsyncIterator[postgres.Cluster]:
     cluster.tidy()
 
 
-async def test_a_user_who_is_no_superuser_is_enough(cluster: postgres.Cluster, settings: Settings) -> None:
+async def test_database_of_a_user_without_superuser_rights_is_enough(
+    cluster: postgres.Cluster, settings: Settings
+) -> None:
     psql = (cluster.binaries / "psql", "--no-psqlrc", "--set=ON_ERROR_STOP=1", cluster.url("postgres"))
     env = os.environ | {"DB_PASSWORD": 'it\'s a "secret"'}
     process = await asyncio.create_subprocess_exec(*psql, env=env, stdin=asyncio.subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""The Procfile, run by honcho against the real PostgreSQL and Redis: all of the desk, used and stopped."""
+"""The Procfile, run by honcho with real PostgreSQL and Redis: all processes started, used and stopped."""
 
 import asyncio
 import base64
@@ -37,7 +37,7 @@ ALIVE = {f"{queue}@{socket.gethostname()}": True for queue in ("classification",
 
 @pytest.fixture
 def env(settings: Settings, fresh_database_url: str) -> dict[str, str]:
-    """With a database and a Redis of their own, so that nobody else's worker takes the runs."""
+    """With its own database and Redis, so that no worker of another test takes the runs."""
     redis_url = f"{settings.redis_url.removesuffix('/0')}/3"
     own = replace(settings, database_url=fresh_database_url, redis_url=redis_url)
     return environment(own) | {
@@ -69,7 +69,7 @@ async def honcho(env: dict[str, str], port: int) -> AsyncIterator[asyncio.subpro
 
 
 @pytest.mark.timeout(120)
-async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node: ScriptRunner, tmp_path: Path) -> None:
+async def test_procfile_processes_start_work_and_stop(env: dict[str, str], node: ScriptRunner, tmp_path: Path) -> None:
     port = free_port(0)
     url, flower = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{env['FLOWER_PORT']}"
     async with honcho(env, port) as process:
@@ -82,19 +82,19 @@ async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node:
         assert await get(f"{flower}/workers", Authorization=BASIC_AUTH) == 200
         assert await get(f"{flower}/api/workers", Authorization="Basic b3BlcmF0b3I6d3Jvbmc=") == 401
         assert await get(f"{flower}/healthcheck") == 200
-        async with asyncio.timeout(20):  # until Flower hears of every worker
+        async with asyncio.timeout(20):  # until Flower has seen every worker
             while json.loads(await body(f"{flower}/api/workers?status=1", Authorization=BASIC_AUTH)) != ALIVE:
                 await asyncio.sleep(0.1)
 
         expected = lines(
             (ROOT / "docs/quickstart.md").read_text().partition("It prints:\n\n```text\n")[2].partition("```")[0]
         )
-        for name, output_of in (await run_examples(node, tmp_path, await people(env) | {"DESK_URL": url})).items():
+        for name, output_of in (await run_examples(node, tmp_path, await demo_tokens(env) | {"DESK_URL": url})).items():
             assert lines(output_of) == expected - ({"sent once"} if name.endswith(".ts") else set()), name
-        shown = await shown_by(flower)
-        assert {"hummdesk.classify", "hummdesk.draft"} <= {task["name"] for task in shown.values()}
-        for task in shown.values():
-            assert re.fullmatch(r"\[?[\[(' ,)\]0-9a-f-]*", task["args"]), "ids, and nothing that anybody wrote"
+        seen = await seen_tasks(flower)
+        assert {"hummdesk.classify", "hummdesk.draft"} <= {task["name"] for task in seen.values()}
+        for task in seen.values():
+            assert re.fullmatch(r"\[?[\[(' ,)\]0-9a-f-]*", task["args"]), "ids only, no message text"
 
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
@@ -106,8 +106,8 @@ async def test_every_process_comes_up_works_and_stops(env: dict[str, str], node:
         assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
-async def shown_by(flower: str) -> dict[str, dict[str, Any]]:
-    """The tasks that Flower has heard of, by id, when the run of a draft is among them."""
+async def seen_tasks(flower: str) -> dict[str, dict[str, Any]]:
+    """Return the tasks that Flower has seen, by id, once a draft run is among them."""
     async with asyncio.timeout(20):
         while True:
             tasks: dict[str, dict[str, Any]] = json.loads(await body(f"{flower}/api/tasks", Authorization=BASIC_AUTH))
@@ -121,8 +121,8 @@ def lines(output: str) -> set[str]:
     return {line.partition("AI draft: ")[1] or line for line in output.splitlines()}
 
 
-async def people(env: dict[str, str]) -> dict[str, str]:
-    """The tokens of an agent and a customer of the demo data."""
+async def demo_tokens(env: dict[str, str]) -> dict[str, str]:
+    """Return the tokens of a demo agent and a demo customer."""
     command = (sys.executable, "-m", "hummdesk", "demo", "--json")
     process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
     account = json.loads((await process.communicate())[0])["accounts"][0]
@@ -130,7 +130,7 @@ async def people(env: dict[str, str]) -> dict[str, str]:
     return {"AGENT_TOKEN": agent["token"], "CUSTOMER_TOKEN": account["customers"][0]["token"]}
 
 
-def test_flower_does_not_start_without_a_password(env: dict[str, str]) -> None:
+def test_flower_without_a_password_does_not_start(env: dict[str, str]) -> None:
     del env["FLOWER_BASIC_AUTH"]
     command = ("sh", "-c", PROCESSES["flower"])
     refused = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -138,5 +138,5 @@ def test_flower_does_not_start_without_a_password(env: dict[str, str]) -> None:
     assert "FLOWER_BASIC_AUTH: set it to user:password" in refused.stderr
 
 
-def test_the_processes_are_those_of_the_architecture() -> None:
+def test_procfile_has_the_four_processes() -> None:
     assert set(PROCESSES) == {"web", "worker", "relay", "flower"}

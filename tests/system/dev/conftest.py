@@ -1,4 +1,4 @@
-"""Servers of a test's own."""
+"""Servers that a test starts itself."""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""Under root PostgreSQL runs as another user, and nothing that was there before is opened to it."""
+"""Under root, PostgreSQL runs as another user, for which no existing directory is opened."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ def modes(path: Path) -> dict[Path, tuple[int, int]]:
 
 
 @as_root
-async def test_a_home_out_of_reach_is_left_as_it_is(
+async def test_home_out_of_reach_keeps_its_permissions(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(directories, "SHARED", folder / "shared")
@@ -63,7 +63,7 @@ async def test_binaries_out_of_reach_are_copied_once(
 
 
 @as_root
-def test_a_directory_that_somebody_else_put_there_is_not_trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_directory_of_another_user_is_not_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     user = directories.server_user()
     assert user is not None
     theirs, fallback = folder / "theirs", folder / "fallback"
@@ -79,14 +79,14 @@ def test_a_directory_that_somebody_else_put_there_is_not_trusted(folder: Path, m
 
 
 @as_root
-async def test_a_place_of_another_user_is_refused(folder: Path) -> None:
+async def test_database_directory_of_another_user_is_refused(folder: Path) -> None:
     (folder / "postgres").mkdir()
-    with pytest.raises(CommandError, match=r"does not belong to .*, who runs PostgreSQL"):
+    with pytest.raises(CommandError, match=r"does not belong to .*, the user of PostgreSQL"):
         await postgres.prepare(folder)
 
 
 @as_root
-async def test_a_home_that_moved_out_of_reach_is_refused(folder: Path) -> None:
+async def test_home_moved_out_of_reach_is_refused(folder: Path) -> None:
     user = directories.server_user()
     (folder / "near").mkdir(mode=0o711)
     directories.database_place(folder / "near", user)
@@ -95,7 +95,7 @@ async def test_a_home_that_moved_out_of_reach_is_refused(folder: Path) -> None:
         directories.database_place(folder / "near", user)
 
 
-def test_root_without_anybody_to_run_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_without_an_unprivileged_user_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(directories, "UNPRIVILEGED", ("no-such-user",))
     with pytest.raises(CommandError, match="no user no-such-user to run it"):
@@ -122,13 +122,15 @@ asyncio.run(main())
 
 
 @as_root
-async def test_without_root_everything_is_in_the_home(folder: Path) -> None:
-    """Imported as root, so that an interpreter out of reach will do; the binaries have to be within."""
+async def test_home_of_an_unprivileged_user_holds_everything(folder: Path) -> None:
+    """It imports as root, since the interpreter may be out of reach; the binaries must be within reach."""
     nobody = ServerUser("nobody", 65534, 65534)
     if not directories.reaches(nobody, postgres.find_binaries(None) / "postgres", to="x"):
         pytest.skip("the packages are out of reach for others")
     folder.chmod(0o777)
-    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # it cannot write here
+    env = {
+        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")
+    }  # nobody cannot write coverage data
     command = (sys.executable, "-c", UNPRIVILEGED, str(folder / "home"))
     child = await asyncio.create_subprocess_exec(*command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output, _ = await child.communicate()

