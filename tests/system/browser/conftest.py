@@ -1,5 +1,6 @@
 """A complete installation with demo data, Chromium, and sockets of the demo users."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from uuid import UUID
 
 import psutil
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Playwright, async_playwright, expect
 
 from hummdesk.bus.client import connect
 from hummdesk.core.config import Settings, gather, read
@@ -22,7 +23,7 @@ from tests.integration.server.test_flow import demo
 from tests.system.browser.console_page import ConsolePage
 from tests.system.browser.foreign_site import ForeignSite
 from tests.system.browser.tcp_proxy import TcpProxy
-from tests.system.dev.test_up import WorkerContext, running
+from tests.system.dev.test_up import Desk, running
 
 SWITCHES = [
     "--no-sandbox",  # it does not work for root
@@ -37,7 +38,7 @@ expect.set_options(timeout=15_000)
 class DemoAccount:
     """An account of the demo data: its users by role, with their tokens."""
 
-    def __init__(self, desk: WorkerContext, account: dict[str, Any]) -> None:
+    def __init__(self, desk: Desk, account: dict[str, Any]) -> None:
         self.desk = desk
         self.id = UUID(account["id"])
         self.url = f"http://127.0.0.1:{desk.port}"
@@ -101,7 +102,9 @@ async def foreign_site() -> AsyncIterator[ForeignSite]:
 
 
 @pytest.fixture(scope="session")
-async def accounts(allowed_site: ForeignSite) -> AsyncIterator[list[DemoAccount]]:
+async def accounts(
+    allowed_site: ForeignSite, launch: asyncio.Task[tuple[Playwright, Browser]]
+) -> AsyncIterator[list[DemoAccount]]:
     folder = make_reachable_directory()
     env = {"CORS_ORIGIN": allowed_site.origin, "AI_QUIET_SECONDS": "0"}
     async with running(folder / "home", "--port", "0", env=env) as desk:
@@ -135,13 +138,25 @@ def chromium_path() -> str:
 
 
 @pytest.fixture(scope="session")
-async def chromium(chromium_path: str) -> AsyncIterator[Browser]:
+async def launch(chromium_path: str) -> AsyncIterator[asyncio.Task[tuple[Playwright, Browser]]]:
+    """The start of Chromium, which takes place while the installation starts."""
     with tempfile.TemporaryDirectory() as home:  # for files outside of its profile
-        async with async_playwright() as playwright:
-            env = os.environ | {"HOME": home}
-            browser = await playwright.chromium.launch(executable_path=chromium_path, args=SWITCHES, env=env)
-            yield browser
-            await browser.close()
+        task = asyncio.create_task(_launch(chromium_path, os.environ | {"HOME": home}))
+        yield task
+        playwright, browser = await task
+        await browser.close()
+        await playwright.stop()
+
+
+async def _launch(path: str, env: dict[str, str]) -> tuple[Playwright, Browser]:
+    playwright = await async_playwright().start()
+    return playwright, await playwright.chromium.launch(executable_path=path, args=SWITCHES, env=env)
+
+
+@pytest.fixture(scope="session")
+async def chromium(launch: asyncio.Task[tuple[Playwright, Browser]]) -> Browser:
+    _, browser = await launch
+    return browser
 
 
 @pytest.fixture

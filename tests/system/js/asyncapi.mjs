@@ -1,4 +1,4 @@
-// Validate the AsyncAPI document on standard input with the official parser, and print what is wrong with it.
+// Validate the AsyncAPI document on standard input with the official parser, and print its errors and warnings.
 import { readFileSync } from "node:fs";
 import { Parser } from "@asyncapi/parser";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, connect as dial } from "node:net";
 import { after, afterEach, test } from "node:test";
-import { DeskClient, RequestError } from "../../../web/client/dist/index.js";
+import { DeskClient, NoResponseError, Outbox, RequestError } from "../../../web/client/dist/index.js";
 import { closeAll, desk, done, join } from "./sockets.mjs";
 
 const conversationId = desk.conversation;
@@ -95,7 +95,7 @@ test("client that cannot be recovered requests more than a page of missed messag
   cut();
   await reaches(customer, "offline");
   const missed = Array.from({ length: 120 }, (_, number) => `missed ${number}`);
-  for (const content of missed) await done(agent, "send_message", { conversationId, content });
+  await Promise.all(missed.map((content) => done(agent, "send_message", { conversationId, content })));
   customer.socket._pid = undefined;
   restore();
   await reaches(customer, "resynchronized");
@@ -171,6 +171,21 @@ test("messages sent through twenty losses are stored once, in order", async () =
   assert.deepEqual(stored, texts);
   await until(() => contents(customer).filter((content) => content.startsWith("round")).length === 60, () => contents(customer).length);
   inOrder(customer);
+});
+
+test("pending message is retried at once after a reconnect, whatever the backoff", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] }); // the backoff never elapses
+  const failures = [new NoResponseError()];
+  const send = async () => {
+    if (failures.length > 0) throw failures.shift();
+  };
+  const outbox = new Outbox(send, () => true);
+  outbox.write({ conversationId, content: "retried" });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(outbox.pending.length, 1);
+  void outbox.flush();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(outbox.pending, []);
 });
 
 test("reply based on an old state is refused, keeps its text and can be resent", async () => {

@@ -235,7 +235,7 @@ export class DeskClient extends Emitter<DeskEvents> {
     void this.outbox.flush();
   }
 
-  /** Request what a new session has missed. Rooms are joined first: from then on, new messages arrive as events. */
+  /** Request the messages that a new session has missed. Joining comes first: later messages arrive as events. */
   private async resynchronize(): Promise<void> {
     this.isComplete = false;
     const behind: Record<string, number> = {};
@@ -243,24 +243,20 @@ export class DeskClient extends Emitter<DeskEvents> {
       const afterSeq = history.lastSeq;
       const joined = await this.request("join_conversation", { conversationId, afterSeq });
       if (joined.hasMore) behind[conversationId] = afterSeq;
-      else this.resume(history, joined, afterSeq);
+      else {
+        this.receive(joined.messages);
+        history.open({ ...joined, messages: [] }, afterSeq);
+      }
     }
     if (Object.keys(behind).length === 0) return;
     const { conversations } = await this.request("sync", { conversations: behind });
     for (const [conversationId, part] of Object.entries(conversations)) {
       if ("messages" in part) this.receive(part.messages);
-      else await this.reload(conversationId);
+      else {
+        await this.join(conversationId);
+        this.emit("reloaded", conversationId);
+      }
     }
-  }
-
-  private resume(history: History, joined: Joined, afterSeq: number): void {
-    this.receive(joined.messages);
-    history.open({ ...joined, messages: [] }, afterSeq);
-  }
-
-  private async reload(conversationId: string): Promise<void> {
-    await this.join(conversationId);
-    this.emit("reloaded", conversationId);
   }
 
   private receive(messages: readonly Message[]): void {

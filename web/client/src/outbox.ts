@@ -41,6 +41,7 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
   pending: readonly PendingMessage[];
   private isSending = false;
   private backoff = FIRST_BACKOFF_MS;
+  private endBackoff: (() => void) | undefined;
 
   constructor(
     private readonly send: (payload: SendMessage) => Promise<Receipt>,
@@ -65,7 +66,7 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
   write(message: SendMessage): PendingMessage {
     const written = { clientMessageId: crypto.randomUUID(), ...message, writtenAt: new Date().toISOString() };
     this.store([...this.pending, written]);
-    void this.flush();
+    void this.sendPending();
     return written;
   }
 
@@ -92,8 +93,13 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
     if (message.clientMessageId !== undefined) this.discard(message.clientMessageId);
   }
 
-  /** Send what is pending. The client calls this whenever it has connected. */
-  async flush(): Promise<void> {
+  /** Send the pending messages now and end a backoff in progress. The client calls this after each connect. */
+  flush(): Promise<void> {
+    this.endBackoff?.();
+    return this.sendPending();
+  }
+
+  private async sendPending(): Promise<void> {
     if (this.isSending) return;
     this.isSending = true;
     try {
@@ -128,7 +134,13 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
   private wait(): Promise<void> {
     const delay = this.backoff * (0.5 + Math.random());
     this.backoff = Math.min(this.backoff * 2, LONGEST_BACKOFF_MS);
-    return new Promise((resolve) => setTimeout(resolve, delay));
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, delay);
+      this.endBackoff = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   private store(pending: readonly PendingMessage[]): void {

@@ -1,4 +1,4 @@
-// Compiled, never run: right use of the contract compiles, and wrong use does not.
+// Compiled, never run: correct use of the contract compiles, and incorrect use does not.
 import { io, type Socket } from "socket.io-client";
 import type { Answer, ClientToServerEvents, ErrorCode, Receipt, ServerToClientEvents } from "../src/contract.js";
 import { type DeskSocket, typed } from "../src/socket.js";
@@ -11,12 +11,12 @@ const socket: DeskSocket = typed(stock);
 stock.on("new_message", ({ seq, senderType, clientMessageId }) => {
   const next: number = seq + 1;
   const id: string | undefined = clientMessageId;
-  // @ts-expect-error: nobody else sends messages
+  // @ts-expect-error: no such sender type
   if (senderType === "robot") return [next, id];
   return senderType === "system";
 });
 stock.on("disconnect_reason", ({ reconnect }) => reconnect === true);
-// @ts-expect-error: there is no such event
+// @ts-expect-error: no such event
 stock.on("new_mesage", () => undefined);
 // @ts-expect-error: a draft has no such field
 stock.on("ai_draft", ({ reply }) => reply);
@@ -24,7 +24,7 @@ stock.on("ai_draft", ({ reply }) => reply);
 // Requests, with and without an acknowledgement
 stock.emit("send_message", { conversationId, content: "Hello" });
 stock.emit("send_message", { conversationId, content: "Hello", private: true }, (answer) => {
-  // @ts-expect-error: whether it was done has to be asked first
+  // @ts-expect-error: `ok` must be checked first
   const early: number = answer.seq;
   if (answer.ok) return answer.seq + early;
   const code: ErrorCode = answer.error.code;
@@ -37,11 +37,11 @@ stock.emit("get_presence", (answer) => answer.ok && answer.agents.map(({ status 
 stock.emit("get_presence");
 // @ts-expect-error: a message has content
 stock.emit("send_message", { conversationId });
-// @ts-expect-error: unknown fields are refused
+// @ts-expect-error: unknown field
 stock.emit("send_message", { conversationId, content: "Hello", colour: "red" });
-// @ts-expect-error: there is no such status
+// @ts-expect-error: no such status
 stock.emit("set_agent_status", { status: "asleep" });
-// @ts-expect-error: there is no such request
+// @ts-expect-error: no such request
 stock.emit("delete_everything");
 
 // Promises, with and without a time limit
@@ -50,10 +50,10 @@ export async function promises(): Promise<Receipt | undefined> {
     .timeout(5000)
     .emitWithAck("send_message", { conversationId, content: "" });
   const answer = await socket.timeout(5000).emitWithAck("send_message", { conversationId, content: "Hello" });
-  // @ts-expect-error: it may have been refused
+  // @ts-expect-error: `ok` must be checked first
   const early: string = answer.messageId;
   const colleagues = await socket.emitWithAck("get_presence");
-  // @ts-expect-error: this request carries nothing
+  // @ts-expect-error: this request has no payload
   await socket.emitWithAck("get_presence", {});
   // @ts-expect-error: afterSeq is a number
   await socket.emitWithAck("join_conversation", { conversationId, afterSeq: "3" });

@@ -12,7 +12,7 @@ interface NewConversation {
   isTried?: boolean;
 }
 
-/** State of the chat: the visitor's latest conversation, its connection, and what is waiting to be sent. */
+/** State of the chat: the connection, the visitor's latest conversation, and the unsent messages. */
 export class Chat {
   state: State | "idle" = "idle";
   unread = 0;

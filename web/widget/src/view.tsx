@@ -1,4 +1,4 @@
-import { linkTo, type Message, nodesOf } from "@hummdesk/client";
+import { linkTo, type Message, nodesOf, type PendingMessage } from "@hummdesk/client";
 import { createElement, type VNode } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
@@ -71,12 +71,12 @@ function Panel({ chat, title, close }: { chat: Chat; title: string; close: () =>
 function Messages({ chat }: { chat: Chat }) {
   const log = useRef<HTMLDivElement>(null);
   const messages = chat.history?.messages ?? [];
-  const pending = chat.pending;
-  const waiting = chat.newConversation?.texts ?? [];
+  const texts = chat.newConversation?.texts ?? [];
+  const waiting: Partial<PendingMessage>[] = [...chat.pending, ...texts.map((content) => ({ content }))];
   const last = messages.at(-1)?.seq ?? 0;
   useLayoutEffect(() => {
     if (log.current) log.current.scrollTop = log.current.scrollHeight;
-  }, [last, pending.length, waiting.length, chat.typist]);
+  }, [last, waiting.length, chat.typist]);
   const readUpTo = chat.history?.readBy("agent") ?? 0;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
@@ -90,22 +90,16 @@ function Messages({ chat }: { chat: Chat }) {
       {messages.map((message) => (
         <Bubble key={message.messageId} message={message} isRead={message.seq <= readUpTo} />
       ))}
-      {pending.map((message) => (
-        <div class="mine waiting" key={message.clientMessageId}>
+      {waiting.map((message, n) => (
+        <div class="mine waiting" key={message.clientMessageId ?? n}>
           <p>{message.content}</p>
           {message.refusal ? (
-            <button type="button" class="plain" onClick={() => chat.resend(message)}>
+            <button type="button" class="plain" onClick={() => chat.resend(message as PendingMessage)}>
               Not sent: {message.refusal.message}. Send again
             </button>
           ) : (
             <small>Waiting to be sent</small>
           )}
-        </div>
-      ))}
-      {waiting.map((content, n) => (
-        <div class="mine waiting" key={String(n)}>
-          <p>{content}</p>
-          <small>Waiting to be sent</small>
         </div>
       ))}
       {chat.typist && <p class="typing">{chat.typist} is typing…</p>}
