@@ -1,4 +1,4 @@
-"""People of an account made for one test, and clients that remember what they hear."""
+"""Accounts for tests, and clients that record every event they receive."""
 
 import asyncio
 import secrets
@@ -28,17 +28,17 @@ CLASSIFICATION = {
     "tags": [],
 }
 DRAFT = {"content": "Hello", "tone": "friendly", "suggestedActions": []}
-"""What an AI may find, as the contract has it."""
+"""Results of AI runs as the contract defines them."""
 
 
 class Client:
-    """A socket that keeps every event in the order of arrival."""
+    """A Socket.IO client that records all events in order of arrival."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.heard: list[tuple[str, Any]] = []
         self.broken: list[str] = []
-        """What it was sent that is not as the contract says."""
+        """Payloads that do not match the contract."""
         self.socket = socketio.AsyncClient(reconnection=False)
         self.socket.on("*", self._hear)
         self.gone = asyncio.Event()
@@ -70,13 +70,13 @@ class Client:
         return answer
 
     async def do(self, event: str, payload: Any = None) -> dict[str, Any]:
-        """Ask, and expect that it is done."""
+        """Send a request and expect success."""
         answer = await self.ask(event, payload)
         assert answer["ok"], answer
         return answer
 
     async def refused(self, event: str, payload: Any = None) -> str:
-        """Ask, expect a refusal of the contract's shape, and give its code."""
+        """Send a request, expect an error as the contract defines it, and return its code."""
         answer = await self.ask(event, payload)
         assert not answer["ok"], answer
         assert set(answer) == {"ok", "error"}
@@ -84,7 +84,7 @@ class Client:
         return str(answer["error"]["code"])
 
     async def hears(self, event: str, **expected: Any) -> Any:
-        """The first event of this name with these fields that was heard and not yet asked for."""
+        """Wait for an event of this name with these fields; return the payload of the first one not returned before."""
 
         def matching() -> int | None:
             for place, (name, payload) in enumerate(self.heard):
@@ -108,7 +108,7 @@ class Client:
         self.heard.clear()
 
     def _compare(self, what: str, schema: Schema, payload: Any) -> None:
-        """Hold to the contract whatever any test sees: nothing that it does not name, nothing missing."""
+        """Record a payload that does not match the contract, whatever test receives it."""
         if faults := schema.validate(payload):
             self.broken.append(f"{what}: {faults} in {payload}")
 
@@ -121,7 +121,7 @@ class Client:
 
 
 def _answer(event: str, answer: dict[str, Any]) -> tuple[Schema, Any]:
-    """The schema of what was answered besides `ok`, and that."""
+    """The schema of an answer, and the fields beside `ok`."""
     if answer["ok"]:
         return REQUESTS[event].answer, {name: value for name, value in answer.items() if name != "ok"}
     return ErrorReport(), answer["error"]
@@ -129,7 +129,7 @@ def _answer(event: str, answer: dict[str, Any]) -> tuple[Schema, Any]:
 
 @dataclass
 class Account:
-    """One account with an admin, two agents in a team, a viewer, and two customers with a conversation each."""
+    """An account with an admin, two agents in a team, a viewer, and two customers with a conversation each."""
 
     settings: Settings
     url: str
@@ -164,7 +164,7 @@ class Account:
         return await psycopg.AsyncConnection.connect(self.settings.postgres, autocommit=True)
 
     async def execute(self, statement: str, **values: Any) -> list[Any]:
-        """As the operator, past every policy; `account` is there as a parameter."""
+        """Run a statement as superuser, without row-level security; `account` is a parameter of it."""
         async with await self.superuser() as connection:
             cursor = await connection.execute(statement, values | {"account": self.id})  # type: ignore[arg-type]
             return await cursor.fetchall() if cursor.description is not None else []
@@ -200,12 +200,12 @@ class Account:
         return tokens.issue(self.settings, self.people[name], hours=hours)
 
     def client(self) -> Client:
-        """A client that is closed with the test."""
+        """A client that is closed at the end of the test."""
         self.clients.append(client := Client(self.url))
         return client
 
     async def connect(self, name: str, *, joins: bool = False, **more: Any) -> Client:
-        """A client of this person that has authenticated, and joined `conversation` if wanted."""
+        """An authenticated client of a person; `joins`: it has joined `conversation`."""
         client = await self.client().connect(token=self.token(name), **more)
         await client.hears("authenticated")
         if joins:

@@ -1,6 +1,6 @@
-"""Fault row 24: every event, every role, own and foreign account, joined or not: nobody hears what is not for them.
+"""Fault row 24, the leak test: every request and event, every role, own and foreign account, joined or not.
 
-Generated from the tables in hummdesk/contract/table.py: an event without an example here fails.
+Generated from the table of requests and the definitions of events: one without an example here fails.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ PEOPLE: dict[str, frozenset[Recipient]] = {
     "customer": frozenset({"joined customer"}),
     "stranger": frozenset(),
 }
-"""Who listens in the account, and as what; nobody of the foreign account may hear anything."""
+"""The clients of the account, and the kinds of recipients that each is; the foreign account receives nothing."""
 
 JOINED = ("colleague", "customer")
 STAFF_ONLY_FIELDS = {key for event in EVENTS.values() if issubclass(event, Event) for key in event.staff_only}
@@ -70,7 +70,7 @@ class Audience:
     is_quiet: bool = False
 
     async def settled(self) -> None:
-        """Wait until whatever was published before this, or is about to be, has been delivered to everybody."""
+        """Wait until everything published so far, or by running background tasks, is delivered to all clients."""
         while background._running:
             await asyncio.wait(background._running)
         listening = [(self.account, self.here), (self.foreign, self.there)]
@@ -81,7 +81,7 @@ class Audience:
             await client.hears("marker")
 
     async def _askers_gone(self) -> None:
-        """Wait until those who asked in the tests before have gone offline, and that has been told."""
+        """Wait until the askers of earlier tests are offline, and that is published."""
         presence = self.node.context.presence
         staying = {account.people[name].id for account in (self.account, self.foreign) for name in PEOPLE}
         while (await presence.statuses(self.account.id) | await presence.statuses(self.foreign.id)).keys() - staying:
@@ -92,7 +92,7 @@ class Audience:
             self.is_quiet = True
 
     async def begin(self) -> None:
-        """A new conversation of the customer, joined by who joins."""
+        """Create a conversation of the customer, and join the clients of JOINED."""
         await self._askers_gone()
         self.account.conversation = new_id()
         await self.account.execute(
@@ -125,7 +125,7 @@ async def audience(first: tuple[str, Node], web_settings: Any) -> AsyncIterator[
 
 
 def example(event: str, account: Account, sample: str) -> Any:
-    """A payload that the event's schema takes, about `account`'s conversation."""
+    """A valid payload of a request about the conversation of an account."""
     conversation = {"conversationId": str(account.conversation)}
     return {
         "join_conversation": conversation,
@@ -160,7 +160,7 @@ ANSWERED_WITHOUT_ACCESS = {
     "set_agent_status",
 }
 ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "start_conversation"}
-"""Requests that name no conversation, or change nothing of it."""
+"""Requests that name no conversation, or change nothing in it."""
 
 
 def expected(event: str, role: str, situation: str) -> str:
@@ -179,7 +179,9 @@ def expected(event: str, role: str, situation: str) -> str:
 @pytest.mark.parametrize("situation", ["own", "foreign", "not the customer's", "unauthenticated"])
 @pytest.mark.parametrize("name", ["admin", "agent", "viewer", "customer"])
 @pytest.mark.parametrize("event", [name for name in REQUESTS if name != "authenticate"])
-async def test_requests_reach_only_their_audience(audience: Audience, event: str, name: str, situation: str) -> None:
+async def test_request_publishes_to_its_recipients_only(
+    audience: Audience, event: str, name: str, situation: str
+) -> None:
     account = audience.account
     if situation == "foreign":
         asker = await audience.foreign.connect(name)
@@ -273,7 +275,7 @@ def a_conversation(account: Account) -> Conversation:
 
 
 def parts(account: Account) -> dict[str, Any]:
-    """Of an event about a message."""
+    """Fields of an event about a message."""
     return {"account_id": account.id, "conversation_id": account.conversation, "message_id": new_id()}
 
 

@@ -1,4 +1,4 @@
-"""Conversations: their status and assignment, each with its audit and its audience."""
+"""Conversations: status and assignment, with audit log and recipients."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ async def audit(account: Account) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def test_a_status_is_changed_logged_and_told(account: Account) -> None:
+async def test_update_status_is_stored_logged_and_published(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent", joins=True)
     viewer = await account.connect("viewer")
@@ -39,7 +39,7 @@ async def test_a_status_is_changed_logged_and_told(account: Account) -> None:
     assert "conversation_status_changed" not in agent.names()
 
 
-async def test_assignment_and_its_end(account: Account) -> None:
+async def test_assign_and_unassign_are_stored_logged_and_published(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     admin = await account.connect("admin")
     agent = await account.connect("agent", joins=True)
@@ -62,7 +62,9 @@ async def test_assignment_and_its_end(account: Account) -> None:
     assert await audit(account) == ["assigned", "unassigned"]
 
 
-async def test_only_an_active_agent_of_the_account_is_assigned(account: Account, foreign: Account) -> None:
+async def test_assign_to_user_other_than_active_agent_of_the_account_is_not_found(
+    account: Account, foreign: Account
+) -> None:
     agent = await account.connect("agent")
     conversation = {"conversationId": str(account.conversation)}
     for wrong, code in (
@@ -77,7 +79,7 @@ async def test_only_an_active_agent_of_the_account_is_assigned(account: Account,
     assert await audit(account) == []
 
 
-async def test_lists_are_of_ones_own_and_paged(account: Account) -> None:
+async def test_list_conversations_is_paged_and_limited_to_visible_ones(account: Account) -> None:
     agent = await account.connect("agent")
     customer = await account.connect("customer")
     first = await agent.do("list_conversations", {"limit": 1})
@@ -90,7 +92,7 @@ async def test_lists_are_of_ones_own_and_paged(account: Account) -> None:
     assert await agent.refused("list_conversations", {"cursor": "rubbish"}) == "VALIDATION_ERROR"
 
 
-async def test_staff_searches_and_lists_what_nobody_has(account: Account) -> None:
+async def test_list_conversations_searches_and_filters_unassigned_for_staff(account: Account) -> None:
     customer = await account.connect("customer")
     agent = await account.connect("agent")
     viewer = await account.connect("viewer")
@@ -108,14 +110,14 @@ async def test_staff_searches_and_lists_what_nobody_has(account: Account) -> Non
     assert await agent.refused("list_conversations", both) == "VALIDATION_ERROR"
 
 
-async def test_teams_are_told_with_who_is_in_them(account: Account) -> None:
+async def test_get_teams_returns_members(account: Account) -> None:
     viewer = await account.connect("viewer")
     agents = sorted(str(account.people[name].id) for name in ("agent", "colleague"))
     (team,) = (await viewer.do("get_teams"))["teams"]
     assert (team["teamId"], team["name"], sorted(team["agentIds"])) == (str(account.team), "Team", agents)
 
 
-async def test_who_opens_a_conversation_sees_how_far_the_others_have_read(account: Account) -> None:
+async def test_join_returns_read_receipts(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent", joins=True)
     conversation = {"conversationId": str(account.conversation)}
@@ -126,7 +128,7 @@ async def test_who_opens_a_conversation_sees_how_far_the_others_have_read(accoun
     assert receipt == {name: told[name] for name in ("readBy", "readByType", "seq", "timestamp")}
 
 
-async def test_what_the_ai_said_is_there_for_who_opens_the_conversation_later(account: Account) -> None:
+async def test_join_returns_latest_ai_results_to_staff(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent")
     conversation = {"conversationId": str(account.conversation)}
@@ -162,7 +164,7 @@ async def test_what_the_ai_said_is_there_for_who_opens_the_conversation_later(ac
 
 
 async def has_found(account: Account, message: dict[str, Any], kind: str) -> None:
-    """As a worker has left it: a run that ended, and its result."""
+    """Insert an ended run and its result, as a worker does."""
     said = f"seq {message['seq']}"
     found: dict[str, Any] = {"confidence": 0.9, "provider": "embedded"}
     if kind == "classification":

@@ -1,4 +1,4 @@
-"""An agent corrects what the AI has made of a message."""
+"""Corrections of classifications by agents."""
 
 import pytest
 
@@ -14,7 +14,7 @@ async def asked(account: Account) -> tuple[str, str]:
     return conversation_id, str(sent["messageId"])
 
 
-async def test_a_correction_is_told_kept_and_logged(account: Account) -> None:
+async def test_correct_classification_is_published_stored_and_logged(account: Account) -> None:
     conversation_id, message_id = await asked(account)
     agent, viewer = await account.connect("agent"), await account.connect("viewer")
     about = {"conversationId": conversation_id, "messageId": message_id}
@@ -45,7 +45,7 @@ async def test_a_correction_is_told_kept_and_logged(account: Account) -> None:
 
 
 @pytest.mark.parametrize("change", [{}, {"category": "weather"}, {"priority": "very"}, {"category": None}])
-async def test_what_is_no_correction_is_refused(account: Account, change: dict[str, object]) -> None:
+async def test_invalid_correction_is_refused(account: Account, change: dict[str, object]) -> None:
     conversation_id, message_id = await asked(account)
     agent = await account.connect("agent")
     answer = await agent.ask(
@@ -54,7 +54,7 @@ async def test_what_is_no_correction_is_refused(account: Account, change: dict[s
     assert answer["error"]["code"] == "VALIDATION_ERROR"
 
 
-async def test_only_a_customers_message_is_corrected(account: Account) -> None:
+async def test_correction_of_message_of_an_agent_is_refused(account: Account) -> None:
     agent = await account.connect("agent")
     conversation_id = str(account.conversation)
     sent = await agent.do("send_message", {"conversationId": conversation_id, "content": "Yes, in red."})

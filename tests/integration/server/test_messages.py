@@ -1,4 +1,4 @@
-"""What is said: stored, acknowledged, heard by exactly those who may, in order."""
+"""Messages: stored, acknowledged, received in order by exactly their recipients."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from hummdesk.core.ids import new_id
 from tests.integration.server.accounts import Account
 
 
-async def test_a_message_is_acknowledged_and_heard(account: Account) -> None:
+async def test_send_message_is_acknowledged_and_published(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent")
     conversation = str(account.conversation)
@@ -25,7 +25,7 @@ async def test_a_message_is_acknowledged_and_heard(account: Account) -> None:
         assert message["timestamp"].endswith("Z")
 
 
-async def test_a_repeat_gets_the_first_answer_and_is_heard_once(account: Account) -> None:
+async def test_send_message_with_repeated_client_id_returns_first_receipt(account: Account) -> None:
     agent = await account.connect("agent", joins=True)
     message = {"conversationId": str(account.conversation), "content": "once", "clientMessageId": "same"}
     first = await agent.do("send_message", message)
@@ -36,7 +36,7 @@ async def test_a_repeat_gets_the_first_answer_and_is_heard_once(account: Account
     assert agent.names().count("message_sent") == 3
 
 
-async def test_messages_arrive_in_seq_order_from_two_processes(account: Account, second_url: str) -> None:
+async def test_messages_sent_at_two_processes_arrive_in_seq_order(account: Account, second_url: str) -> None:
     listeners = [await account.connect("admin", joins=True), await account.connect("viewer")]
     here = await account.connect("agent")
     there = await account.client().connect(token=account.token("colleague"), url=second_url)
@@ -53,7 +53,7 @@ async def test_messages_arrive_in_seq_order_from_two_processes(account: Account,
         assert heard == list(range(1, 121))
 
 
-async def test_a_note_stays_with_staff(account: Account) -> None:
+async def test_private_message_is_visible_to_staff_only(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent", joins=True)
     conversation = str(account.conversation)
@@ -70,7 +70,7 @@ async def test_a_note_stays_with_staff(account: Account) -> None:
     )
 
 
-async def test_a_stale_reply_is_told_what_it_missed(account: Account) -> None:
+async def test_send_message_based_on_old_state_conflicts_with_missed_messages(account: Account) -> None:
     agent = await account.connect("agent")
     colleague = await account.connect("colleague")
     message = {"conversationId": str(account.conversation), "content": "I take this"}
@@ -83,7 +83,7 @@ async def test_a_stale_reply_is_told_what_it_missed(account: Account) -> None:
     assert (await agent.do("send_message", message | {"basedOnSeq": 2}))["seq"] == 3
 
 
-async def test_reading_is_told_and_counted(account: Account) -> None:
+async def test_message_read_is_published_and_resets_unread_count(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent")
     conversation = str(account.conversation)
@@ -107,7 +107,7 @@ async def test_reading_is_told_and_counted(account: Account) -> None:
     assert await customer.refused("message_read", unknown) == "NOT_FOUND"
 
 
-async def test_history_and_sync(account: Account) -> None:
+async def test_get_messages_and_sync_return_history_and_missed_messages(account: Account) -> None:
     agent = await account.connect("agent", joins=True)
     conversation = str(account.conversation)
     for number in range(1, 8):
@@ -128,7 +128,7 @@ async def test_history_and_sync(account: Account) -> None:
     assert synced["conversations"][conversation]["lastSeq"] == 7
 
 
-async def test_typing_stops_by_itself_and_on_send(account: Account) -> None:
+async def test_typing_stops_after_timeout_and_on_send(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent", joins=True)
     second_tab = await account.connect("agent", joins=True)
@@ -149,7 +149,7 @@ async def test_typing_stops_by_itself_and_on_send(account: Account) -> None:
     assert await unjoined.refused("typing_start", conversation) == "FORBIDDEN"
 
 
-async def test_a_customer_starts_a_conversation(account: Account) -> None:
+async def test_start_conversation_creates_joins_and_sends_first_message(account: Account) -> None:
     agent = await account.connect("agent")
     customer = await account.connect("customer")
     request = {"subject": "Tent", "content": "It leaks", "clientMessageId": "start", "metadata": {"page": "/tents"}}
@@ -167,7 +167,7 @@ async def test_a_customer_starts_a_conversation(account: Account) -> None:
     assert agent.names().count("conversation_created") == 0
 
 
-async def test_html_is_sanitized_on_the_way_in(account: Account) -> None:
+async def test_send_message_with_html_stores_it_sanitized(account: Account) -> None:
     agent = await account.connect("agent")
     html = {"conversationId": str(account.conversation), "contentType": "html"}
     await agent.do("send_message", html | {"content": "<b>hi</b><script>alert(1)</script><img src=x onerror=y>"})
@@ -175,7 +175,7 @@ async def test_html_is_sanitized_on_the_way_in(account: Account) -> None:
     assert await agent.refused("send_message", html | {"content": "<script>alert(1)</script>"}) == "VALIDATION_ERROR"
 
 
-async def test_a_customer_reopens_a_closed_conversation(account: Account) -> None:
+async def test_message_of_customer_reopens_closed_conversation(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent")
     conversation = {"conversationId": str(account.conversation)}
@@ -186,7 +186,7 @@ async def test_a_customer_reopens_a_closed_conversation(account: Account) -> Non
     assert (reopened["oldStatus"], reopened["changedBy"]) == ("closed", str(account.people["customer"].id))
 
 
-async def test_a_number_that_json_libraries_differ_on_harms_nobody(account: Account, foreign: Account) -> None:
+async def test_send_message_with_very_large_number_is_published(account: Account, foreign: Account) -> None:
     """PostgreSQL gives 1e20 back as an integer of more than 64 bits."""
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent")
@@ -200,8 +200,8 @@ async def test_a_number_that_json_libraries_differ_on_harms_nobody(account: Acco
     await agent.hears("conversation_updated")
 
 
-async def test_a_message_that_was_never_published_is_looked_up(account: Account) -> None:
-    """As when its process died between commit and publication."""
+async def test_unpublished_message_is_loaded_before_the_next_one_is_published(account: Account) -> None:
+    """Insert the message as a process does that dies between commit and publication."""
     agent = await account.connect("agent", joins=True)
     conversation = {"conversationId": str(account.conversation)}
     await agent.do("send_message", conversation | {"content": "first"})
@@ -224,7 +224,7 @@ async def test_a_message_that_was_never_published_is_looked_up(account: Account)
     assert heard == ["first", "unheard", "third"]
 
 
-async def test_who_was_away_for_a_week_is_told_all_of_it(account: Account) -> None:
+async def test_sync_after_long_absence_returns_everything_or_requires_resync(account: Account) -> None:
     agent = await account.connect("agent", joins=True)
     conversation = str(account.conversation)
     for number in range(1, 5):

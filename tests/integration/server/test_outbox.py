@@ -1,4 +1,4 @@
-"""Fault row 20: what was committed by a process that died before it told anybody is told by the relay."""
+"""Fault row 20: the relay publishes what a process committed and did not publish before it died."""
 
 import asyncio
 import sys
@@ -17,12 +17,12 @@ from tests.system.js.web_process import environment, get
 NO_REDIS = "redis://127.0.0.1:1/0"
 
 RELAYING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN \"hummdesk_runs\"'"
-"""A row as soon as a relay is at work."""
+"""One row as soon as a relay is running."""
 
 
 @asynccontextmanager
 async def process(settings: Settings, *command: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """One of ours, that is killed at the end if it was not before."""
+    """Run a command of HummDesk, and kill it at the end unless it has ended."""
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hummdesk", *command, env=environment(settings)
     )
@@ -35,8 +35,10 @@ async def process(settings: Settings, *command: str) -> AsyncIterator[asyncio.su
 
 
 @pytest.mark.alone
-async def test_a_process_that_dies_between_commit_and_publication(account: Account, web_settings: Settings) -> None:
-    """It has no Redis, and so can only commit; then it is killed."""
+async def test_message_of_process_killed_before_publication_is_published_once_by_the_relay(
+    account: Account, web_settings: Settings
+) -> None:
+    """The process has no Redis, so that it commits and cannot publish; then it is killed."""
     with reserved("127.0.0.1", 0) as port:
         pass
     url = f"http://127.0.0.1:{port}"
@@ -65,4 +67,4 @@ async def test_a_process_that_dies_between_commit_and_publication(account: Accou
         async with asyncio.timeout(2):
             while await account.execute("SELECT FROM outbox WHERE account_id = %(account)s"):
                 await asyncio.sleep(0.05)
-    assert customer.names().count("new_message") == agent.names().count("new_message") == 0, "each of them once"
+    assert customer.names().count("new_message") == agent.names().count("new_message") == 0, "received once"

@@ -57,7 +57,7 @@ WRONG_MESSAGES: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("field", "value"), WRONG_MESSAGES)
-async def test_a_wrong_message_names_its_field(account: Account, field: str, value: Any) -> None:
+async def test_send_message_with_invalid_field_names_it(account: Account, field: str, value: Any) -> None:
     agent = await account.connect("agent")
     answer = await agent.ask("send_message", {"conversationId": str(account.conversation)} | SEND | {field: value})
     assert answer["error"]["code"] == "VALIDATION_ERROR"
@@ -67,7 +67,7 @@ async def test_a_wrong_message_names_its_field(account: Account, field: str, val
 
 
 @pytest.mark.parametrize("payload", [None, "text", 5, [], True, [[]], {"conversationId": str(new_id())}])
-async def test_a_payload_that_is_no_message(account: Account, payload: Any) -> None:
+async def test_send_message_with_other_payload_is_invalid(account: Account, payload: Any) -> None:
     agent = await account.connect("agent")
     assert await agent.refused("send_message", payload) == "VALIDATION_ERROR"
 
@@ -91,13 +91,13 @@ async def test_a_payload_that_is_no_message(account: Account, payload: Any) -> N
         ("authenticate", {"token": 5}),
     ],
 )
-async def test_other_wrong_payloads(account: Account, event: str, payload: Any) -> None:
+async def test_request_with_invalid_payload_is_refused(account: Account, event: str, payload: Any) -> None:
     agent = await account.connect("agent")
     assert await agent.refused(event, payload) == "VALIDATION_ERROR"
 
 
 @pytest.mark.parametrize("event", ["no_such_event", "connect", "disconnect", "__class__", "new_message", ""])
-async def test_events_that_are_not_in_the_table(account: Account, event: str) -> None:
+async def test_event_outside_the_table_is_unknown(account: Account, event: str) -> None:
     agent = await account.connect("agent")
     assert await agent.refused(event, {}) == "UNKNOWN_EVENT"
     await agent.do("list_conversations", {})
@@ -112,7 +112,7 @@ async def test_events_that_are_not_in_the_table(account: Account, event: str) ->
         ("list_conversations", {str(number): 0 for number in range(20_000)}),
     ],
 )
-async def test_a_sprawling_payload_costs_nobody_else_anything(account: Account, event: str, payload: Any) -> None:
+async def test_payload_with_many_fields_does_not_delay_others(account: Account, event: str, payload: Any) -> None:
     agent = await account.connect("agent")
     conversation = {"conversationId": str(account.conversation)} if event == "send_message" else {}
     started = time.process_time()
@@ -122,25 +122,25 @@ async def test_a_sprawling_payload_costs_nobody_else_anything(account: Account, 
     assert len(str(answer)) < 2000
 
 
-async def test_html_does_not_grow_when_it_is_cleaned(account: Account) -> None:
+async def test_sanitized_html_stays_within_length_limit(account: Account) -> None:
     agent = await account.connect("agent")
     html = "<p>" + "".join(f"<b a{number}>" for number in range(190)) + "<p>x" * 190
     message = {"conversationId": str(account.conversation), "content": html, "contentType": "html"}
     assert await agent.refused("send_message", message) == "VALIDATION_ERROR"
 
 
-async def test_more_than_one_argument(account: Account) -> None:
+async def test_request_with_two_payloads_is_invalid(account: Account) -> None:
     agent = await account.connect("agent")
     assert await agent.refused("list_conversations", ({}, {})) == "VALIDATION_ERROR"
 
 
-async def test_a_failure_without_acknowledgement_is_an_event(account: Account) -> None:
+async def test_failure_without_acknowledgement_is_sent_as_error_event(account: Account) -> None:
     agent = await account.connect("agent")
     await agent.socket.emit("send_message", {"content": 5})
     assert (await agent.hears("error"))["code"] == "VALIDATION_ERROR"
 
 
-async def test_too_large_and_too_deep(account: Account) -> None:
+async def test_payload_that_is_too_large_or_too_deep_is_refused(account: Account) -> None:
     agent = await account.connect("agent")
     large = {"conversationId": str(account.conversation), "content": "x" * 270_000}
     assert await agent.refused("send_message", large) == "PAYLOAD_TOO_LARGE"
@@ -179,7 +179,7 @@ async def answer_to(socket: aiohttp.ClientWebSocketResponse, packet: str) -> str
         ('427["list_conversations",{"limit":%s}]' % ("9" * 4000), "VALIDATION_ERROR"),
     ],
 )
-async def test_packets_no_client_library_would_send(account: Account, packet: str, code: str) -> None:
+async def test_unusual_packet_is_answered_with_an_error(account: Account, packet: str, code: str) -> None:
     session, socket = await raw(account)
     assert f'"code":"{code}"' in await answer_to(socket, packet)
     assert '"ok":true' in await answer_to(socket, '427["list_conversations",{}]')
@@ -206,7 +206,7 @@ async def test_packets_no_client_library_would_send(account: Account, packet: st
         "x",
     ],
 )
-async def test_malformed_packets_close_the_session(account: Account, packet: str) -> None:
+async def test_malformed_packet_closes_the_session(account: Account, packet: str) -> None:
     session, socket = await raw(account)
     await socket.send_str(packet)
     async with asyncio.timeout(5):
@@ -216,7 +216,7 @@ async def test_malformed_packets_close_the_session(account: Account, packet: str
     await account.connect("agent")
 
 
-async def test_another_namespace_is_refused(account: Account) -> None:
+async def test_connect_to_other_namespace_is_refused(account: Account) -> None:
     session, socket = await raw(account)
     await socket.send_str("40/admin,")
     while not (answer := await socket.receive_str()).startswith("44"):
@@ -225,7 +225,7 @@ async def test_another_namespace_is_refused(account: Account) -> None:
     await session.close()
 
 
-async def test_a_large_post_is_cut_off(account: Account) -> None:
+async def test_post_above_size_limit_is_refused(account: Account) -> None:
     async with aiohttp.ClientSession() as session:
         polling = f"{account.url}/socket.io/?EIO=4&transport=polling"
         opened = await (await session.get(polling)).text()
@@ -235,7 +235,7 @@ async def test_a_large_post_is_cut_off(account: Account) -> None:
     await account.connect("agent")
 
 
-async def test_a_foreign_origin_is_refused(account: Account, web_settings: Settings) -> None:
+async def test_connect_from_foreign_origin_is_refused(account: Account, web_settings: Settings) -> None:
     allowing = replace(web_settings, cors_origin="https://desk.example, https://other.example")
     evil, good = ({"Origin": f"https://{host}.example"} for host in ("evil", "desk"))
     async with aiohttp.ClientSession() as session, running(allowing, name="origins") as (url, _):
@@ -251,7 +251,7 @@ async def test_a_foreign_origin_is_refused(account: Account, web_settings: Setti
         assert own.headers["Access-Control-Allow-Origin"] == url
 
 
-async def test_limits_of_requests_and_connections(account: Account, web_settings: Settings) -> None:
+async def test_requests_and_connections_beyond_the_rate_are_refused(account: Account, web_settings: Settings) -> None:
     limited = replace(web_settings, rate_limit_events_per_second=10, rate_limit_connects_per_minute=4)
     async with running(limited, name="limited") as (url, _):
         agent = await account.client().connect(token=account.token("agent"), url=url)
@@ -268,7 +268,7 @@ async def test_limits_of_requests_and_connections(account: Account, web_settings
             assert (await opened[-1].json())["code"] == "RATE_LIMITED"
 
 
-async def test_cut_connects_leave_no_ghost(account: Account, first: Any) -> None:
+async def test_connections_cut_during_connect_leave_no_session(account: Account, first: Any) -> None:
     """Fault row 23, short: a poll with a CONNECT whose connection is cut neither gets in nor stays in a room."""
     url, node = first
     before = set(node.context.sockets.sessions)

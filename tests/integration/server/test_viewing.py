@@ -1,4 +1,4 @@
-"""Who else of staff is looking at a conversation: over processes, tabs and a process that dies."""
+"""The viewers of a conversation: at several processes, in several tabs, at a process that dies."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ async def names(client: Client, account: Account) -> list[str]:
     return [viewer["name"] for viewer in told["viewers"]]
 
 
-async def test_staff_sees_who_comes_and_goes_on_every_process(account: Account, second_url: str) -> None:
+async def test_viewers_at_all_processes_are_published_to_staff(account: Account, second_url: str) -> None:
     conversation = str(account.conversation)
     agent = await account.connect("agent")
     answer = await agent.do("join_conversation", conversation)
@@ -31,7 +31,7 @@ async def test_staff_sees_who_comes_and_goes_on_every_process(account: Account, 
     assert await names(agent, account) == ["Agent"]
 
 
-async def test_two_tabs_are_one_viewer(account: Account) -> None:
+async def test_agent_with_two_tabs_is_one_viewer(account: Account) -> None:
     admin = await account.connect("admin", joins=True)
     assert await names(admin, account) == ["Admin"]
     tabs = [await account.connect("agent", joins=True) for _ in range(2)]
@@ -43,7 +43,7 @@ async def test_two_tabs_are_one_viewer(account: Account) -> None:
     assert await names(admin, account) == ["Admin"]
 
 
-async def test_a_customer_neither_sees_nor_is_seen(account: Account) -> None:
+async def test_customer_is_no_viewer_and_receives_none(account: Account) -> None:
     agent = await account.connect("agent", joins=True)
     customer = await account.connect("customer")
     answer = await customer.do("join_conversation", str(account.conversation))
@@ -55,7 +55,7 @@ async def test_a_customer_neither_sees_nor_is_seen(account: Account) -> None:
     assert "conversation_viewers" not in customer.names()
 
 
-async def test_who_looked_through_a_dead_process_is_gone_with_the_lease(
+async def test_viewer_of_dead_process_is_removed_when_the_lease_expires(
     account: Account, web_settings: Settings
 ) -> None:
     dead = ViewerLeases(connect(web_settings.redis), lease_seconds=0.5)
@@ -69,7 +69,7 @@ async def test_who_looked_through_a_dead_process_is_gone_with_the_lease(
     await dead.close()
 
 
-async def test_without_redis_a_conversation_is_opened_without_viewers(account: Account, node: object) -> None:
+async def test_join_without_redis_succeeds_without_viewers(account: Account, node: object) -> None:
     agent = await account.connect("agent")
     desk = node.context  # type: ignore[attr-defined]
     away = replace(desk, viewers=ViewerLeases(connect("redis://127.0.0.1:1/0", timeout=0.2), lease_seconds=1))

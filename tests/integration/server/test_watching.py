@@ -1,4 +1,4 @@
-"""What an admin watches: figures of the own account that follow what happens, and none of anybody else's."""
+"""The figures for admins: those of the own account only."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ VALUES (%(account)s, %(run)s, %(conversation)s, %(message)s, 1, %(kind)s, %(stat
 
 
 async def watched(admin: Client, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The figures, when they have become so."""
+    """Return the figures as soon as the condition holds."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not is_so(figures := await admin.do("get_operations")):
             await asyncio.sleep(0.1)
@@ -42,13 +42,13 @@ async def watched(admin: Client, is_so: Callable[[dict[str, Any]], bool]) -> dic
 
 
 async def add_run(account: Account, kind: str, status: str, *, seconds: float = 0.2, error: str | None = None) -> None:
-    """A run for one more message of the account."""
+    """Insert a message and a run for it."""
     given = {"message": new_id(), "conversation": account.conversation}
     await account.execute(ADD_MESSAGE, **given)
     await account.execute(ADD_RUN, run=new_id(), kind=kind, status=status, seconds=seconds, error=error, **given)
 
 
-async def test_connections_follow_who_comes_and_goes_at_every_process(account: Account, second_url: str) -> None:
+async def test_connections_count_sockets_of_all_processes(account: Account, second_url: str) -> None:
     admin = await account.connect("admin")
     await account.connect("agent")
     elsewhere = [await account.connect(name, url=second_url) for name in ("colleague", "customer")]
@@ -59,14 +59,14 @@ async def test_connections_follow_who_comes_and_goes_at_every_process(account: A
     await watched(admin, lambda figures: figures["connections"] == NOBODY | {"admin": 1, "agent": 1})
 
 
-async def test_a_process_that_died_is_not_counted(account: Account, node: Node) -> None:
+async def test_connections_of_dead_process_are_not_counted(account: Account, node: Node) -> None:
     admin = await account.connect("admin")
     report = {"at": time.time() - node.context.settings.presence_lease_seconds, "roles": {"agent": 100}}
     await node.context.census._redis.hset(f"hummdesk:census:{account.id}", "a dead one", orjson.dumps(report))
     await watched(admin, lambda figures: figures["connections"] == NOBODY | {"admin": 1})
 
 
-async def test_the_census_of_many_accounts_is_told_in_parts_and_only_what_changed(node: Node) -> None:
+async def test_socket_counts_are_written_in_batches_and_only_where_changed(node: Node) -> None:
     accounts = {new_id(): {"agent": 1} for _ in range(BATCH + 1)}
     await node.context.census.tell(accounts)
     assert [await node.context.census.of(one) for one in accounts] == [{"agent": 1}] * (BATCH + 1)
@@ -74,7 +74,7 @@ async def test_the_census_of_many_accounts_is_told_in_parts_and_only_what_change
     assert node.context.sockets.census(whole=False) == {}
 
 
-async def test_messages_count_as_they_are_stored(account: Account) -> None:
+async def test_messages_per_second_count_stored_messages(account: Account) -> None:
     admin = await account.connect("admin")
     assert (await admin.do("get_operations"))["messagesPerSecond"] == 0
     for number in range(5):
@@ -82,14 +82,14 @@ async def test_messages_count_as_they_are_stored(account: Account) -> None:
     assert (await admin.do("get_operations"))["messagesPerSecond"] == 0.5
 
 
-async def test_an_id_of_another_kind_is_not_taken_for_a_new_message(account: Account) -> None:
+async def test_message_with_id_without_time_is_not_counted_as_new(account: Account) -> None:
     admin = await account.connect("admin")
     given = {"message": UUID(32 * "f"), "conversation": account.conversation}
     await account.execute(ADD_MESSAGE, **given)
     assert (await admin.do("get_operations"))["messagesPerSecond"] == 0
 
 
-async def test_ai_runs_are_summed_up_and_their_failures_shown_without_a_text(account: Account) -> None:
+async def test_ai_runs_are_summarized_and_failures_listed_without_content(account: Account) -> None:
     admin = await account.connect("admin")
     for seconds in (0.1, 0.2, 0.3):
         await add_run(account, "classification", "done", seconds=seconds)
@@ -105,7 +105,7 @@ async def test_ai_runs_are_summed_up_and_their_failures_shown_without_a_text(acc
     assert "what nobody may read" not in str(figures)
 
 
-async def test_nothing_of_an_account_is_seen_in_another(account: Account, foreign: Account) -> None:
+async def test_operations_contain_nothing_of_other_accounts(account: Account, foreign: Account) -> None:
     stranger = await foreign.connect("admin")
     before = await stranger.do("get_operations")
     admin = await account.connect("admin")
@@ -119,7 +119,7 @@ async def test_nothing_of_an_account_is_seen_in_another(account: Account, foreig
     assert after["failedRuns"] == []
 
 
-async def test_the_health_of_the_desk_is_told_as_numbers_only(account: Account, node: Node) -> None:
+async def test_health_contains_only_flags_and_numbers(account: Account, node: Node) -> None:
     admin = await account.connect("admin")
     key, *_ = QUEUE_KEYS.values()
     before = (await admin.do("get_operations"))["health"]
@@ -134,11 +134,11 @@ async def test_the_health_of_the_desk_is_told_as_numbers_only(account: Account, 
 
 
 @pytest.mark.parametrize("name", ["agent", "viewer", "customer"])
-async def test_nobody_else_may_watch(account: Account, name: str) -> None:
+async def test_get_operations_is_forbidden_for_other_roles(account: Account, name: str) -> None:
     assert await (await account.connect(name)).refused("get_operations") == "FORBIDDEN"
 
 
-async def test_who_is_an_admin_no_more_sees_nothing_more(account: Account) -> None:
+async def test_get_operations_after_losing_the_admin_role_is_forbidden(account: Account) -> None:
     admin = await account.connect("admin")
     await account.execute("UPDATE users SET role = 'agent' WHERE id = %(id)s", id=account.people["admin"].id)
     async with asyncio.timeout(PATIENCE_SECONDS):

@@ -1,4 +1,4 @@
-"""What the command line prints of the contract: types that the compiler takes, a document that its validator takes."""
+"""The generated contract: TypeScript types that compile, an AsyncAPI document that validates."""
 
 import json
 import subprocess
@@ -25,11 +25,11 @@ def printed(form: str) -> str:
     return done.output
 
 
-def test_the_types_that_the_pages_are_compiled_against_are_those_of_the_code() -> None:
+def test_checked_in_types_equal_the_generated_ones() -> None:
     assert TYPES.read_text() == printed("--typescript"), "python -m hummdesk contract --typescript > " + str(TYPES)
 
 
-def test_every_event_and_request_is_in_both() -> None:
+def test_types_and_document_contain_every_event_and_request() -> None:
     types, document = printed("--typescript"), json.loads(printed("--asyncapi"))
     heard, asked = (types.split(f"interface {name} ")[1].split("\n}")[0] for name in MAPS)
     assert all(f"  {name}: (" in heard for name in EVENTS)
@@ -47,7 +47,7 @@ def test_asyncapi_is_valid(node: ScriptRunner, tmp_path: Path) -> None:
     assert done.stdout.startswith(f"valid: {len(EVENTS) + 2 * len(REQUESTS)} ")
 
 
-def test_a_stranger_can_use_the_built_client(node: ScriptRunner, tmp_path: Path) -> None:
+def test_built_client_compiles_and_runs_under_strict_rules(node: ScriptRunner, tmp_path: Path) -> None:
     """By its `exports`, under the strictest rules, with the declarations looked through as well."""
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "consumer.ts").write_text((HERE / "consumer.ts").read_text())
@@ -65,7 +65,7 @@ def test_a_stranger_can_use_the_built_client(node: ScriptRunner, tmp_path: Path)
 TARGET = ("--module", "nodenext", "--target", "es2022", "--lib", "es2023,dom")
 
 
-def test_one_of_the_two_has_to_be_named() -> None:
+def test_contract_command_without_format_exits_with_usage_error() -> None:
     done = CliRunner().invoke(main, ["contract"])
     assert done.exit_code == 2
     assert "--typescript or --asyncapi" in done.output
@@ -74,8 +74,8 @@ def test_one_of_the_two_has_to_be_named() -> None:
 @pytest.mark.parametrize(
     "schema", [*(event.schema for event in EVENTS.values()), *(r.answer for r in REQUESTS.values())]
 )
-def test_nothing_may_be_added_or_left_out(schema: Schema) -> None:
-    """The realtime tests hold to these schemas whatever they see sent."""
+def test_schema_requires_every_required_field_and_refuses_others(schema: Schema) -> None:
+    """The integration tests check every received payload against these schemas."""
     missing: Any = schema.validate({})
     assert set(missing) == {name for name, field in schema.fields.items() if field.required}
     assert "surplus" in schema.validate({"surplus": 1})
@@ -96,12 +96,12 @@ def test_nothing_may_be_added_or_left_out(schema: Schema) -> None:
         ("new_message", {"content": None}),
     ],
 )
-def test_what_is_sent_has_the_kinds_that_the_types_say(event: str, fields: dict[str, Any]) -> None:
+def test_schema_refuses_values_of_other_kinds(event: str, fields: dict[str, Any]) -> None:
     faults: Any = EVENTS[event].schema.validate(fields, partial=True)
     assert set(faults) == set(fields)
 
 
-def test_an_answer_to_sync_is_all_of_a_conversation_or_word_that_it_is_too_much() -> None:
+def test_answer_to_sync_is_messages_or_resync_required() -> None:
     schema = REQUESTS["sync"].answer
     whole: dict[str, Any] = {"messages": [], "lastSeq": 1}
     for part, is_right in ((whole, True), ({"resyncRequired": True, "lastSeq": 1}, True), ({"lastSeq": 1}, False)):
