@@ -8,7 +8,6 @@ The process that changes a status publishes it. Redis keeps the change as unpubl
 process dies, or loses the answer that names the change, another process publishes it.
 """
 
-import time
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal, cast
 from uuid import UUID
 
-import orjson
 from redis.asyncio import Redis
 
 from hummdesk.bus.client import raising_unavailable
@@ -29,7 +27,6 @@ LEASES = "hummdesk:presence:leases"
 UNPUBLISHED = "hummdesk:presence:unpublished"
 OVERDUE_SECONDS = 1.5
 """A change that its process has not confirmed as published by then is published by the relay."""
-NODES = "hummdesk:nodes"
 BATCH = 200
 """Leases in one step: Redis does nothing else meanwhile."""
 
@@ -115,26 +112,6 @@ class Presence:
         async with raising_unavailable():
             found = await self._redis.hgetall(_statuses(account_id))
         return {UUID(agent.decode()): status.decode() for agent, status in found.items()}
-
-    async def report(self, node: str, connections: dict[str, int]) -> None:
-        """Tell how many sockets of each role this web process holds."""
-        async with raising_unavailable():
-            await self._redis.hset(NODES, node, orjson.dumps({"at": time.time(), "connections": connections}))
-
-    async def forget(self, node: str) -> None:
-        async with raising_unavailable():
-            await self._redis.hdel(NODES, node)
-
-    async def statistics(self) -> dict[str, Any]:
-        """`{nodes, connections, byRole: {role: n}}` over the web processes that reported within a lease."""
-        async with raising_unavailable():
-            reports = [orjson.loads(report) for report in (await self._redis.hgetall(NODES)).values()]
-        alive = [report for report in reports if time.time() - report["at"] < self._settings.presence_lease_seconds]
-        by_role: dict[str, int] = {}
-        for report in alive:
-            for role, number in report["connections"].items():
-                by_role[role] = by_role.get(role, 0) + number
-        return {"nodes": len(alive), "connections": sum(by_role.values()), "byRole": by_role}
 
     async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bytes | None]:
         """Take a step of the script for each of these leases; gives for each the agent's status if the step changed it.

@@ -17,7 +17,7 @@ import orjson
 from redis.asyncio import Redis
 
 from hummdesk.bus.client import raising_unavailable
-from hummdesk.bus.presence import NODES
+from hummdesk.bus.socket_counts import NODES
 from hummdesk.core.batching import Batcher
 
 CONNECTED_SECONDS = 3600

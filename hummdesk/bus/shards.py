@@ -1,11 +1,11 @@
-"""The event stream is cut into shards by account; all keys of one shard are in one slot of a Redis Cluster."""
+"""The event stream is partitioned into shards by account. All keys of a shard are in one slot of a Redis Cluster."""
 
 import zlib
 from dataclasses import dataclass
 from uuid import UUID
 
 SHARDS = 16
-"""No setting: processes that count otherwise would not hear each other, and say nothing of it."""
+"""Not a setting: processes with different numbers would not receive each other's events, without any error."""
 
 START = "0-0"
 """Before the first entry of a stream."""
@@ -21,14 +21,14 @@ class Shard:
 
     @property
     def tip(self) -> str:
-        """The id of the last entry, also after that was trimmed."""
+        """Key of the id of the last entry, which remains after the entry was trimmed."""
         return f"{self.stream}:tip"
 
     def writer(self, name: str) -> str:
         return f"{self.stream}:writer:{name}"
 
     def mark(self, name: str) -> str:
-        """What was published lately, so that it is not published again or too early."""
+        """Key of a recent event or of the last message of a conversation, for deduplication and order."""
         return f"{self.stream}:mark:{name}"
 
 
@@ -37,6 +37,6 @@ def shard_of(account_id: UUID) -> Shard:
 
 
 def moment(entry_id: str) -> tuple[int, int]:
-    """An entry's id as numbers that can be compared: Redis's clock in milliseconds, and a counter."""
+    """Return an entry's id as comparable numbers: the clock of Redis in milliseconds, and a counter."""
     milliseconds, _, counter = entry_id.partition("-")
     return int(milliseconds), int(counter)

@@ -1,4 +1,4 @@
-"""Reads the shards of the stream that a web process needs, each from where it was."""
+"""Reads the shards of the event stream that a web process needs, each from its last position."""
 
 import asyncio
 import logging
@@ -23,27 +23,27 @@ from hummdesk.core.metrics import BUS_LAG_SECONDS
 log = logging.getLogger(__name__)
 
 Deliver = Callable[[Event], object]
-Lost = Callable[[Shard], object]
-Drained = Callable[[], Awaitable[object]]
+OnLoss = Callable[[Shard], object]
+Drain = Callable[[], Awaitable[object]]
 
 BLOCK_SECONDS = 2.0
 RETRY_SECONDS = 0.25
 BATCH = 500
-"""Entries in one read at the most."""
+"""Entries in one read."""
 
 BEGIN_SECONDS = 1.0
-"""A socket waits so long for the first word of its shard. If Redis is away, it is told to come back later."""
+"""How long a socket waits for the first answer of Redis; without one, it is resynchronized later."""
 
 STEP_BYTES = 1 << 18
-"""So much of a backlog is delivered at once."""
+"""How much of a backlog is delivered before the sockets are drained."""
 
 KEPT_ENTRIES = 5000
-"""Entries of a shard kept for those who come back: a longer absence is not made good from here."""
+"""Entries of a shard kept for recovery; a client that has missed more is not recovered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one writer gathered in one tick; `previous` is the entry before it, or nothing if events were lost there."""
+    """The events of one write. `previous` is the id of the entry before it; empty if events were lost in between."""
 
     id: str
     previous: str
@@ -52,48 +52,48 @@ class Entry:
 
     @classmethod
     def from_redis(cls, entry_id: bytes, values: Iterable[bytes]) -> "Entry":
-        """`values`: of its fields, as append.lua orders them."""
+        """`values` are those of its fields, in the order of append.lua."""
         previous, at, *packed = values
         name, last = entry_id.decode(), len(packed) - 1
-        events = (unpack(one, offset=name if place == last else f"{name}.{place}") for place, one in enumerate(packed))
+        events = (unpack(one, offset=name if index == last else f"{name}.{index}") for index, one in enumerate(packed))
         return cls(name, previous.decode(), float(at), tuple(events))
 
 
 class ShardReader:
-    """Delivers what comes into one shard, and keeps the last of it."""
+    """Delivers the events of one shard, and keeps the latest for recovery."""
 
     def __init__(
-        self, redis: Redis, shard: Shard, *, deliver: Deliver, drained: Drained, lost: Lost, keep_seconds: float
+        self, redis: Redis, shard: Shard, *, deliver: Deliver, drain: Drain, on_loss: OnLoss, keep_seconds: float
     ) -> None:
         self.shard = shard
         self.position = ""
-        """The last entry that was delivered, or that was there before; empty while Redis has not said where it is."""
+        """The id of the last entry that was delivered or is older than this reader; empty until Redis has answered."""
         self.lag_seconds = 0.0
-        """Between the publication and the delivery of the last entry; 0 when nothing waits."""
+        """From the publication to the delivery of the last entry; 0 while there is no backlog."""
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._connection: Any = None
         self._deliver = deliver
-        self._drained = drained
-        self._lost = lost
+        self._drain = drain
+        self._on_loss = on_loss
         self._keep_seconds = keep_seconds
         self._kept: list[Entry] = []
         self._has_begun = asyncio.Event()
         self._is_late = False
-        """Sockets went on without a word of Redis: what it says later is not the beginning."""
-        self._is_sure = False
+        """Sockets did not wait for the first answer of Redis: events before it count as lost."""
+        self._has_position = False
         self._extending = asyncio.Lock()
         self._read_at = monotonic()
         self._task = asyncio.create_task(self._run())
 
     async def begin(self) -> None:
-        """Return when whatever is published from now on will be delivered, or known as lost."""
+        """Return when all events published from now on will be delivered, or recognized as lost."""
         if self._has_begun.is_set():
             return
         try:
             async with asyncio.timeout(BEGIN_SECONDS):
                 await self._has_begun.wait()
         except TimeoutError:
-            self._go_on_without()
+            self._begin_late()
 
     async def stop(self) -> None:
         await end(self._task)
@@ -107,57 +107,57 @@ class ShardReader:
     async def _run(self) -> None:
         while True:
             try:
-                if not self._is_sure:
-                    await self._find_place()
+                if not self._has_position:
+                    await self._find_position()
                 await self._read()
-            except REDIS_ERRORS as fault:
-                self._is_sure = False
-                log.warning("the event stream cannot be read", extra={"fault": type(fault).__name__})
-                self._go_on_without()
+            except REDIS_ERRORS as error:
+                self._has_position = False
+                log.warning("stream.read_failed", extra={"error": type(error).__name__})
+                self._begin_late()
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _go_on_without(self) -> None:
+    def _begin_late(self) -> None:
         self._is_late = self._is_late or not self.position
         self._has_begun.set()
 
-    async def _find_place(self) -> None:
-        """Where the stream ends, at first; after a failure, whether Redis still has what was read."""
+    async def _find_position(self) -> None:
+        """Begin at the end of the stream; after a failure, check that Redis still has what was read."""
         tip = (await self._redis.get(self.shard.tip) or START.encode()).decode()
         if not self.position and not self._is_late:
             self.position = tip
         elif not self.position or moment(tip) < moment(self.position):
             self._lose(tip)
-        self._is_sure = True
+        self._has_position = True
         self._has_begun.set()
 
     def _lose(self, position: str) -> None:
-        log.warning("events were lost", extra={"shard": self.shard.number})
+        log.warning("stream.events_lost", extra={"shard": self.shard.number})
         self.position = position
         self._kept.clear()
-        self._lost(self.shard)
+        self._on_loss(self.shard)
 
     async def _read(self) -> None:
         try:
-            answer = await self._ask()
-        except (exceptions.ConnectionError, exceptions.TimeoutError):  # closed while idle, or this process stood still
-            answer = await self._ask()
+            answer = await self._request()
+        except (exceptions.ConnectionError, exceptions.TimeoutError):  # closed while idle, or this process was stopped
+            answer = await self._request()
         self._read_at = monotonic()
         if not answer:
             self._measure(0.0)
-        passed = 0
+        delivered = 0
         for _, entries in answer or ():
             for entry_id, fields in entries:
-                self._pass(Entry.from_redis(entry_id, fields[1::2]))
+                self._deliver_entry(Entry.from_redis(entry_id, fields[1::2]))
                 await asyncio.sleep(0)
-                passed += sum(map(len, fields))
-                if passed > STEP_BYTES:
-                    await self._drained()
-                    passed = 0
+                delivered += sum(map(len, fields))
+                if delivered > STEP_BYTES:
+                    await self._drain()
+                    delivered = 0
 
-    async def _ask(self) -> Any:
-        """What XREAD says: nothing, or for the stream its next entries as (id, names and values in turn).
+    async def _request(self) -> Any:
+        """Return the answer of XREAD: None, or the next entries of the stream as (id, names and values in turn).
 
-        On a connection of its own: what the client does around each command costs more than the answer.
+        It uses a connection of its own: the work of the client around each command costs more than the answer.
         """
         if self._connection is None:
             self._connection = await self._redis.connection_pool.get_connection()
@@ -167,15 +167,15 @@ class ShardReader:
         )
         return await self._connection.read_response()
 
-    def _pass(self, entry: Entry) -> None:
-        """Without an await, so that between two entries every socket has heard all up to the position."""
+    def _deliver_entry(self, entry: Entry) -> None:
+        """Deliver an entry without an await: between two entries, every socket has all events up to the position."""
         if entry.previous != self.position:
             self._lose(entry.previous)
         for event in entry.events:
             try:
                 self._deliver(event)
             except Exception:
-                log.exception("an event was not delivered", extra={"event_name": event.event})
+                log.exception("stream.delivery_failed", extra={"event_name": event.event})
         self.position = entry.id
         self._keep(entry)
         self._measure(max(0.0, time() - entry.at))
@@ -184,7 +184,7 @@ class ShardReader:
         self.lag_seconds = lag
         BUS_LAG_SECONDS.labels(self.shard.number).set(lag)
 
-    # What was missed --------------------------------------------------------------------------------------------------
+    # Missed events ---------------------------------------------------------------------------------------------------
 
     def _keep(self, entry: Entry) -> None:
         self._kept.append(entry)
@@ -193,38 +193,38 @@ class ShardReader:
             recent = bisect_left(self._kept, (oldest, 0), key=lambda kept: moment(kept.id))
             del self._kept[: max(recent, len(self._kept) - KEPT_ENTRIES)]
 
-    async def reach(self, entry_id: str, place: int | None) -> bool:
-        """Have all ready that `after` is asked for; False if that is too much, or Redis has not kept all of it."""
+    async def load(self, entry_id: str, index: int | None) -> bool:
+        """Load the events that `after` returns; False if they are too many, or Redis no longer has all of them."""
         async with self._extending:
-            if self._since(entry_id, place) is not None:
+            if self._since(entry_id, index) is not None:
                 return True
             older = await self._older(entry_id)
             if not older or older[-1].id != self._beginning():
                 return False
             self._kept[:0] = older
-            return self._since(entry_id, place) is not None
+            return self._since(entry_id, index) is not None
 
-    def after(self, entry_id: str, place: int | None) -> list[Event] | None:
-        """The events after one (`place` in its entry, None is the last), or None if not all of them are ready."""
-        start = self._since(entry_id, place)
+    def after(self, entry_id: str, index: int | None) -> list[Event] | None:
+        """Return the events after one, given by its index in its entry (None: the last); None if some are missing."""
+        start = self._since(entry_id, index)
         if start is None:
             return None
         found = [event for entry in self._kept[start:] for event in entry.events]
-        return found if place is None else [*self._kept[start - 1].events[place + 1 :], *found]
+        return found if index is None else [*self._kept[start - 1].events[index + 1 :], *found]
 
     def _beginning(self) -> str:
-        """The entry before those that are kept."""
+        """Return the id of the entry before those that are kept."""
         return self._kept[0].previous if self._kept else self.position
 
-    def _since(self, entry_id: str, place: int | None) -> int | None:
-        """Where the kept entries after this one begin; None if they are not all there, or it is not and is needed."""
+    def _since(self, entry_id: str, index: int | None) -> int | None:
+        """Return where the kept entries after this one begin; None if some are missing, or it is missing and needed."""
         start = bisect_left(self._kept, moment(entry_id), key=lambda kept: moment(kept.id))
         if start < len(self._kept) and self._kept[start].id == entry_id:
             return start + 1
-        return 0 if start == 0 and place is None and self._beginning() == entry_id else None
+        return 0 if start == 0 and index is None and self._beginning() == entry_id else None
 
     async def _older(self, entry_id: str) -> list[Entry]:
-        """The entries from one to the first that is kept; none if Redis does not have all of them, or too many."""
+        """Return the entries from one to the first that is kept; none if they are too many or some are missing."""
         before, first = self._beginning(), entry_id
         found: list[Entry] = []
         while before and len(found) <= KEPT_ENTRIES:
@@ -237,29 +237,29 @@ class ShardReader:
         return found if whole and len(found) <= KEPT_ENTRIES else []
 
 
-async def at_once() -> None:
-    """For those without sockets."""
+async def no_drain() -> None:
+    """For readers without sockets."""
 
 
 class StreamReader:
     def __init__(
-        self, redis: Redis, *, deliver: Deliver, drained: Drained = at_once, lost: Lost, keep_seconds: float
+        self, redis: Redis, *, deliver: Deliver, drain: Drain = no_drain, on_loss: OnLoss, keep_seconds: float
     ) -> None:
         """
-        `deliver`: gets every event of the shards that are read.
-        `drained`: waited for in the middle of a backlog, that no socket gets more of it at once than it can take.
-        `lost`: hears of a shard of which Redis has lost events that were not delivered, before those after them are.
-        `keep_seconds`: what came so long ago is kept for those who come back.
+        `deliver`: called with every event of the shards that are read.
+        `drain`: awaited during a backlog, so that no socket gets more at once than it can buffer.
+        `on_loss`: called with a shard of which Redis has lost undelivered events, before later ones are delivered.
+        `keep_seconds`: how long events are kept for recovery.
         """
         self._redis: Any = redis
         self._new_reader = partial(
-            ShardReader, redis, deliver=deliver, drained=drained, lost=lost, keep_seconds=keep_seconds
+            ShardReader, redis, deliver=deliver, drain=drain, on_loss=on_loss, keep_seconds=keep_seconds
         )
         self._readers: dict[Shard, ShardReader] = {}
         self._unneeded: set[Shard] = set()
 
     async def follow(self, account_id: UUID) -> ShardReader:
-        """Read what is for an account, from now on at the latest."""
+        """Deliver the events of an account from now on. Return the reader of its shard."""
         shard = shard_of(account_id)
         if shard not in self._readers:
             self._readers[shard] = self._new_reader(shard)
@@ -269,17 +269,17 @@ class StreamReader:
         return reader
 
     def position(self, account_id: UUID) -> str:
-        """How far an account's events have been delivered; empty if nobody knows."""
+        """Return the last delivered position of an account's shard; empty if it is unknown."""
         reader = self._readers.get(shard_of(account_id))
         return reader.position if reader else ""
 
     def lag_seconds(self, account_id: UUID) -> float:
-        """How late the last events of an account's shard were delivered here."""
+        """Return the delivery lag of an account's shard."""
         reader = self._readers.get(shard_of(account_id))
         return reader.lag_seconds if reader else 0.0
 
-    async def rest(self, accounts: Iterable[UUID]) -> None:
-        """Stop reading the shards of which no account was needed now, nor when this was called before."""
+    async def stop_idle(self, accounts: Iterable[UUID]) -> None:
+        """Stop reading the shards of which no account was passed in this call, nor in the one before."""
         idle = self._readers.keys() - {shard_of(account) for account in accounts}
         ended = [self._readers.pop(shard) for shard in idle & self._unneeded]
         self._unneeded = idle - self._unneeded

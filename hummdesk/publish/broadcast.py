@@ -24,6 +24,7 @@ from uuid import UUID
 from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Presence, Status
+from hummdesk.bus.socket_counts import SocketCounts
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core import config
 from hummdesk.core.config import Settings
@@ -55,9 +56,10 @@ class BroadcastService:
     Events are delivered in the order of the calls. Payloads are JSON objects.
     """
 
-    def __init__(self, publisher: Publisher, presence: Presence) -> None:
+    def __init__(self, publisher: Publisher, presence: Presence, socket_counts: SocketCounts) -> None:
         self.publisher = publisher
         self.presence = presence
+        self._socket_counts = socket_counts
 
     async def broadcast_to_account(self, account_id: UUID, event: str, payload: Payload) -> None:
         """Send an event to all staff of an account."""
@@ -92,7 +94,7 @@ class BroadcastService:
 
     async def get_connection_statistics(self) -> Payload:
         """Return `{nodes, connections, byRole}` over all web processes. The figures are at most a lease old."""
-        return await self.presence.statistics()
+        return await self._socket_counts.statistics()
 
     async def close(self) -> None:
         """Wait for Redis to store what was published, at most five seconds, and close the connections."""
@@ -101,6 +103,7 @@ class BroadcastService:
             _service = None
         await self.publisher.close(timeout=SETTLE_SECONDS)
         await self.presence.close()
+        await self._socket_counts.close()
 
 
 _service: BroadcastService | None = None
@@ -129,4 +132,8 @@ async def open_broadcast_service(settings: Settings) -> AsyncIterator[BroadcastS
 
 def _connected(settings: Settings) -> BroadcastService:
     writer = StreamWriter(connect(settings.redis), length=settings.bus_length)
-    return BroadcastService(Publisher(writer, waits=True), Presence(connect(settings.redis), settings))
+    return BroadcastService(
+        Publisher(writer, waits=True),
+        Presence(connect(settings.redis), settings),
+        SocketCounts(connect(settings.redis), lease_seconds=settings.presence_lease_seconds),
+    )

@@ -11,9 +11,10 @@ from sanic.worker.loader import AppLoader
 
 from hummdesk.core import logs
 from hummdesk.core.config import Settings
+from hummdesk.server.cors import named_origins
 from hummdesk.server.http import contract_page, health, pages, visitors
-from hummdesk.server.listener import listen, peers_directory, remove_if_abandoned, reserved
-from hummdesk.server.node import Node, named_origins
+from hummdesk.server.listener import handover_directory, listen, remove_if_abandoned, reserved
+from hummdesk.server.node import Node
 from hummdesk.storage.migrations import MigrationError, pending
 
 SOCKETIO_PATH = "/socket.io"
@@ -47,9 +48,9 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
         GRACEFUL_TCP_CLOSE_TIMEOUT=1.0,
         PROXIES_COUNT=settings.proxies_count or None,
     )
-    peers = peers_directory(settings.port)
-    app.ctx.node = node = Node(settings, max_http_bytes=largest, peers_directory=peers)
-    node.server.attach(app, SOCKETIO_PATH, before_close=node.say_goodbye)
+    handover = handover_directory(settings.port)
+    app.ctx.node = node = Node(settings, max_http_bytes=largest, handover_directory=handover)
+    node.server.attach(app, SOCKETIO_PATH, before_close=node.close_sockets)
     app.blueprint(health.blueprint(node))
     in_development = settings.hummdesk_env == "development"
     origins = named_origins(settings.cors_origin)
@@ -68,8 +69,8 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
     @app.after_server_stop
     async def stop(_: Sanic[Any, Any]) -> None:
         await node.stop()
-        if peers is not None:
-            remove_if_abandoned(peers)
+        if handover is not None:
+            remove_if_abandoned(handover)
 
     return app
 

@@ -33,7 +33,7 @@ def reserved(host: str, port: int) -> Iterator[int]:
         yield free
 
 
-def peers_directory(port: int) -> Path | None:
+def handover_directory(port: int) -> Path | None:
     """Return the directory in which web processes of this user and port hand over connections; None for port 0."""
     if not port:
         return None

@@ -14,7 +14,8 @@ from hummdesk.publish import rooms
 from hummdesk.publish.events.connection import Authenticated, AuthenticationError
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import viewers
-from hummdesk.server.sockets import ClientSession, TokenBucket
+from hummdesk.server.rate_limits import TokenBucket
+from hummdesk.server.sockets import ClientSession
 
 log = logging.getLogger(__name__)
 
@@ -78,15 +79,15 @@ async def welcome(context: ServerContext, session: ClientSession, person: Person
 
 async def load_person(context: ServerContext, session: ClientSession, claims: tokens.Claims) -> Person:
     """Load the person of a token, and again if the database reports a change meanwhile. Raises Unauthorized."""
-    session.claimed = claims.user_id
+    session.pending_person_id = claims.user_id
     try:
         while True:
-            session.is_doubtful = False
+            session.has_pending_change = False
             person = await _find(context, claims.account_id, claims.user_id, customer=claims.role == "customer")
-            if not session.is_doubtful:
+            if not session.has_pending_change:
                 break
     finally:
-        session.claimed = None
+        session.pending_person_id = None
     if person is None:
         raise Unauthorized("The user of this token is unknown or disabled")
     return person
@@ -126,7 +127,7 @@ def _set_person(context: ServerContext, session: ClientSession, person: Person) 
     stale = {room for room in session.rooms if not room.startswith("conversation:")} - own
     context.sockets.leave(session, *stale)
     context.sockets.enter(session, *own)
-    context.departures.keep(session)
+    context.recovery_saver.schedule(session)
 
 
 def lease_of(session: ClientSession, person: Person) -> Lease:
@@ -159,7 +160,7 @@ async def drop(context: ServerContext, session: ClientSession, reason: HummDeskE
     context.sockets.identify(session, None)
     session.joined = frozenset()
     context.sockets.leave(session, *session.rooms.copy())
-    context.departures.forget(session)
+    context.recovery_saver.delete(session)
     context.sockets.send(session, AuthenticationError(error=reason.payload()))
     _limit_time(context, session)
     if had_presence:
@@ -168,7 +169,7 @@ async def drop(context: ServerContext, session: ClientSession, reason: HummDeskE
 
 async def person_changed(context: ServerContext, account_id: UUID, person_id: UUID) -> None:
     """Load a person again that was changed in the database: disabled, moved, another role or team."""
-    context.sockets.doubt(person_id)
+    context.sockets.mark_changed(person_id)
     for session in context.sockets.of_person(person_id):
         if session.person is not None and session.person.account_id == account_id:
             await _reload(context, session, session.person)
@@ -190,14 +191,14 @@ async def _reload(context: ServerContext, session: ClientSession, known: Person)
         await _join_presence(context, session, person)
 
 
-async def disconnected(context: ServerContext, sid: str, *, for_good: bool) -> None:
-    """Clean up after a socket. `for_good`: its client disconnected on purpose, and cannot recover the session."""
+async def disconnected(context: ServerContext, sid: str, *, is_final: bool) -> None:
+    """Clean up after a socket. `is_final`: its client disconnected on purpose, and cannot recover the session."""
     session = context.sockets.sessions.get(sid)
     if session is None:
         return
     await context.typing.stop_all(session)
     context.sockets.remove(session)
-    if await context.departures.leave(session, for_good=for_good):
+    if await context.recovery_saver.disconnect(session, is_final=is_final):
         return
     await viewers.end(context, session, session.joined)
     if session.person is not None and session.has_presence():

@@ -23,12 +23,12 @@ JOIN_MISSED = 100
 
 async def join_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Join, then read: a message that is sent in between is in the answer as well as an event, never in neither."""
-    viewer, conversation_id = session.who, payload["conversationId"]
+    viewer, conversation_id = session.authenticated_person, payload["conversationId"]
     after_seq = payload["afterSeq"]
     async with context.database.account(viewer.account_id) as tx:
         await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
     context.sockets.join_conversation(session, viewer, conversation_id)
-    context.departures.keep(session)
+    context.recovery_saver.schedule(session)
     if viewer.role in ANSWERING:
         await mark_read(context, viewer, conversation_id, None)
     async with context.database.account(viewer.account_id) as tx:
@@ -61,12 +61,12 @@ async def leave_conversation(context: ServerContext, session: ClientSession, pay
     await context.typing.stop(session, payload["conversationId"])
     await viewers.end(context, session, {payload["conversationId"]})
     context.sockets.leave_conversation(session, payload["conversationId"])
-    context.departures.keep(session)
+    context.recovery_saver.schedule(session)
     return {}
 
 
 async def list_conversations(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    viewer = session.who
+    viewer = session.authenticated_person
     if payload["search"] is not None and not viewer.is_staff:
         raise Forbidden("Only staff can search")  # a private note may match
     async with context.database.account(viewer.account_id) as tx:
@@ -86,7 +86,7 @@ async def list_conversations(context: ServerContext, session: ClientSession, pay
 
 async def update_conversation_status(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Change the status. A status that the conversation has already is answered, and nothing is published."""
-    actor, conversation_id = session.who, payload["conversationId"]
+    actor, conversation_id = session.authenticated_person, payload["conversationId"]
     async with context.database.account(actor.account_id) as tx:
         change = await conversations.change_status(
             tx, actor=actor, conversation_id=conversation_id, status=payload["status"], reason=payload["reason"]
@@ -109,7 +109,7 @@ async def update_conversation_status(context: ServerContext, session: ClientSess
 
 async def assign_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Assign a conversation, also to the agent who has it already: that is logged and published again."""
-    actor, conversation_id = session.who, payload["conversationId"]
+    actor, conversation_id = session.authenticated_person, payload["conversationId"]
     agent_id, team_id = payload["agentId"], payload["teamId"]
     async with context.database.account(actor.account_id) as tx:
         at = await conversations.assign(
@@ -130,7 +130,7 @@ async def assign_conversation(context: ServerContext, session: ClientSession, pa
 
 
 async def unassign_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    actor, conversation_id = session.who, payload["conversationId"]
+    actor, conversation_id = session.authenticated_person, payload["conversationId"]
     async with context.database.account(actor.account_id) as tx:
         was = await conversations.unassign(tx, actor=actor, conversation_id=conversation_id, reason=payload["reason"])
         entry = await outbox.add_change(tx, conversation_id)
@@ -150,7 +150,7 @@ async def unassign_conversation(context: ServerContext, session: ClientSession, 
 
 async def correct_classification(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Correct the category or the priority of a message. A priority becomes that of the conversation."""
-    actor, conversation_id, priority = session.who, payload["conversationId"], payload["priority"]
+    actor, conversation_id, priority = session.authenticated_person, payload["conversationId"], payload["priority"]
     entry: UUID | None = None
     async with context.database.account(actor.account_id) as tx:
         at = await corrections.correct(

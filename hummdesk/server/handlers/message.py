@@ -20,7 +20,7 @@ MAX_SYNCED_CHARACTERS = 1_000_000
 
 
 async def send_message(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    sender = session.who
+    sender = session.authenticated_person
     if payload["private"] and not sender.is_staff:
         raise Forbidden("Customers cannot send private notes")
     new = NewMessage(
@@ -56,12 +56,12 @@ async def _publish(context: ServerContext, sender: Person, sent: Sent) -> None:
 
 
 async def message_read(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    await mark_read(context, session.who, payload["conversationId"], payload["messageId"])
+    await mark_read(context, session.authenticated_person, payload["conversationId"], payload["messageId"])
     return {}
 
 
 async def get_messages(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    viewer = session.who
+    viewer = session.authenticated_person
     async with context.database.account(viewer.account_id) as tx:
         found, has_more = await messages.page(
             tx,
@@ -76,7 +76,7 @@ async def get_messages(context: ServerContext, session: ClientSession, payload: 
 
 async def sync(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Return all messages that were missed in each conversation, or `resyncRequired`; never a part of them."""
-    viewer = session.who
+    viewer = session.authenticated_person
     answer: dict[str, Any] = {}
     characters_left = MAX_SYNCED_CHARACTERS
     async with context.database.account(viewer.account_id) as tx:
@@ -101,7 +101,7 @@ async def start_conversation(context: ServerContext, session: ClientSession, pay
 
     A repeated `clientMessageId` returns the conversation that it opened before.
     """
-    contact = session.who
+    contact = session.authenticated_person
     sent: Sent | None = None
     async with context.database.account(contact.account_id) as tx:
         conversation_id, created = await conversations.start(
@@ -123,7 +123,7 @@ async def start_conversation(context: ServerContext, session: ClientSession, pay
     if sent is not None:
         await _publish(context, contact, sent)
     context.sockets.join_conversation(session, contact, conversation_id)
-    context.departures.keep(session)
+    context.recovery_saver.schedule(session)
     answer: Payload = {"conversation": conversation.wire()}
     if sent is not None:
         context.sockets.send(session, MessageSent(message=sent.message))

@@ -13,10 +13,10 @@ from hummdesk.storage.activity import Failure, Runs, activity
 
 
 async def get_operations(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
-    account_id, moment = session.who.account_id, datetime.now(UTC)
+    account_id, moment = session.authenticated_person.account_id, datetime.now(UTC)
     async with context.database.account(account_id) as tx:
         found = await activity(tx, moment)
-    connected = await context.census.of(account_id)
+    connected = await context.socket_counts.of_account(account_id)
     return {
         "connections": {role: connected.get(role, 0) for role in get_args(Role)},
         "messagesPerSecond": found.messages_per_second,
@@ -48,5 +48,5 @@ async def _health(context: ServerContext, account_id: UUID) -> Payload:
     checks = await context.readiness.checks()
     return {part: state == "ok" for part, state in checks.items()} | {
         "busLag": round(context.reader.lag_seconds(account_id) * 1000),
-        "queuedTasks": await context.census.waiting(QUEUE_KEYS.values()),
+        "queuedTasks": sum([await context.task_queues.length(key) for key in QUEUE_KEYS.values()]),
     }

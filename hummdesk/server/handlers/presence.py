@@ -11,13 +11,13 @@ from hummdesk.storage import people, teams
 
 
 async def agent_online(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
-    await _change(context, session.who, "online")
+    await _change(context, session.authenticated_person, "online")
     return {}
 
 
 async def agent_offline(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
     """Go offline by hand, until `agent_online` or a new session."""
-    await _change(context, session.who, "offline")
+    await _change(context, session.authenticated_person, "offline")
     return {}
 
 
@@ -28,7 +28,7 @@ async def _change(context: ServerContext, agent: Person, status: Status) -> None
 
 
 async def set_agent_status(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    agent, status = session.who, payload["status"]
+    agent, status = session.authenticated_person, payload["status"]
     before = await context.presence.change(agent.account_id, agent.id, status)
     changed = AgentStatusChanged.of(agent, old=before, new=status)
     if (before == "offline") != (status == "offline"):
@@ -39,7 +39,7 @@ async def set_agent_status(context: ServerContext, session: ClientSession, paylo
 
 
 async def get_presence(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
-    account_id = session.who.account_id
+    account_id = session.authenticated_person.account_id
     async with context.database.account(account_id) as tx:
         colleagues = await people.colleagues(tx)
     present = await context.presence.statuses(account_id)
@@ -58,8 +58,8 @@ async def get_presence(context: ServerContext, session: ClientSession, _: Payloa
 
 
 async def get_teams(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
-    async with context.database.account(session.who.account_id) as tx:
-        found = await teams.teams(tx, [session.who.account_id])
+    async with context.database.account(session.authenticated_person.account_id) as tx:
+        found = await teams.teams(tx, [session.authenticated_person.account_id])
     return {"teams": [team.wire() for team in found]}
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from orjson import Fragment
 
 from hummdesk.bus.envelope import Event
-from hummdesk.bus.recovery_store import RecoverableSession, RecoveryStore
+from hummdesk.bus.recovery_store import RecoverableSession
 from hummdesk.bus.shards import START, moment
 from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.core import tokens
@@ -72,10 +72,10 @@ def permitted_rooms(person: Person, visible: Collection[UUID]) -> set[str]:
     return permitted
 
 
-async def recover(context: ServerContext, store: RecoveryStore, request: RecoveryRequest) -> Recovery | None:
+async def recover(context: ServerContext, request: RecoveryRequest) -> Recovery | None:
     """Return what a client resumes with, or None if it starts a new session."""
     try:
-        found = await _find(context, store, request)
+        found = await _find(context, request)
     except NotRecovered as refusal:
         RECOVERIES.labels(refusal.outcome).inc()
         return None
@@ -85,7 +85,7 @@ async def recover(context: ServerContext, store: RecoveryStore, request: Recover
     return Recovery(sid=found.session.sid, read_missed=found.missed, join_rooms=found.enter, on_recovered=found.welcome)
 
 
-async def _find(context: ServerContext, store: RecoveryStore, request: RecoveryRequest) -> "_Recoverable":
+async def _find(context: ServerContext, request: RecoveryRequest) -> "_Recoverable":
     """Verify the token before the session is claimed, so that no one can use up the session of another person."""
     offset = Offset.parsed(request.offset)
     if offset is None:
@@ -95,18 +95,18 @@ async def _find(context: ServerContext, store: RecoveryStore, request: RecoveryR
     if token is None:
         raise NotRecovered("token")
     claims = tokens.verify(context.settings, token)
-    stored = await store.claim(request.pid)
+    stored = await context.recovery_store.claim(request.pid)
     if stored is None:
         raise NotRecovered("unknown")
     if (claims.account_id, claims.user_id) != (stored.account_id, stored.person_id):
         raise NotRecovered("person")
     session = connection.new_session(context, sid=stored.sid, pid=request.pid, address=environ["REMOTE_ADDR"])
-    context.sockets.returning.add(session)
+    context.sockets.recovering.add(session)
     reader = await context.reader.follow(stored.account_id)
     person = await connection.load_person(context, session, claims)
-    session.claimed = person.id
+    session.pending_person_id = person.id
     visible = await _visible(context, person, stored.joined)
-    if not await reader.reach(offset.entry, offset.index):
+    if not await reader.load(offset.entry, offset.index):
         raise NotRecovered("gap")
     return _Recoverable(context, session, request, person, claims, stored, visible, reader, offset)
 
@@ -142,7 +142,7 @@ class _Recoverable:
             return None
 
     def _missed(self) -> list[MissedEvent]:
-        if self.session.is_doubtful:
+        if self.session.has_pending_change:
             raise NotRecovered("changed")
         events = self.reader.after(self.offset.entry, self.offset.index)
         if events is None:
@@ -159,7 +159,7 @@ class _Recoverable:
         return {room: entered for room, entered in self.stored.rooms.items() if room in permitted}
 
     def enter(self) -> None:
-        self.session.claimed = None
+        self.session.pending_person_id = None
         self.request.environ.clear()  # the engine keeps it as long as the socket, with the token in it
         self.context.sockets.add(self.session)
         connection.set_person(self.context, self.session, self.person, self.claims)

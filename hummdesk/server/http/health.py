@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -13,12 +12,9 @@ from sanic.response import HTTPResponse, json, raw
 from hummdesk.core import metrics
 from hummdesk.core.errors import RateLimited, Unavailable
 from hummdesk.server.node import Node
-from hummdesk.server.sockets import TokenBucket
+from hummdesk.server.rate_limits import AddressLimit
 
 log = logging.getLogger(__name__)
-
-ADDRESSES_REMEMBERED = 10_000
-MINUTE = 60.0
 
 
 def blueprint(node: Node) -> Blueprint:
@@ -43,26 +39,9 @@ def blueprint(node: Node) -> Blueprint:
     return routes
 
 
-class Addresses:
-    """How much each address may do a minute; 0 is without limit. Of too many, the longest silent is forgotten."""
-
-    def __init__(self, *, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
-
-    def take(self, address: str) -> float:
-        """Do it once: gives 0, or the seconds until it may be done."""
-        new = TokenBucket(rate=self._per_minute / MINUTE, burst=self._per_minute)
-        bucket = self._buckets.setdefault(address, new)
-        self._buckets.move_to_end(address)
-        if len(self._buckets) > ADDRESSES_REMEMBERED:
-            self._buckets.popitem(last=False)
-        return bucket.take()
-
-
 def limit_connects(app: Sanic[Any, Any], node: Node, *, per_minute: int, path: str) -> None:
     """Refuse an address that opens more sessions a minute, and everybody while the process stops."""
-    addresses = Addresses(per_minute=per_minute)
+    addresses = AddressLimit(per_minute=per_minute)
 
     @app.on_request
     async def refuse(request: Request[Any, Any]) -> HTTPResponse | None:

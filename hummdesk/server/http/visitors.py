@@ -21,8 +21,8 @@ from hummdesk.core import tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, RateLimited, Unauthorized
 from hummdesk.core.models import Person
-from hummdesk.server.http.health import Addresses
 from hummdesk.server.node import Node
+from hummdesk.server.rate_limits import AddressLimit
 from hummdesk.storage import visitors
 from hummdesk.storage.people import find_people
 
@@ -38,7 +38,7 @@ STATUSES = {"FORBIDDEN": 403, "RATE_LIMITED": 429, "UNAUTHORIZED": 401, "UNAVAIL
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("visitors")
     settings = node.context.settings
-    addresses = Addresses(per_minute=settings.rate_limit_visitors_per_minute)
+    addresses = AddressLimit(per_minute=settings.rate_limit_visitors_per_minute)
 
     @routes.post("/widget/session")
     async def session(request: Request[Any, Any]) -> HTTPResponse:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Envelope, Event, OrderKey
 from hummdesk.bus.shards import Shard
-from hummdesk.bus.stream_reader import Drained, ShardReader, StreamReader, at_once
+from hummdesk.bus.stream_reader import Drain, ShardReader, StreamReader, no_drain
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
@@ -41,10 +41,10 @@ class Line:
         await emitter.close()
 
     @asynccontextmanager
-    async def reading(self, *, keep_seconds: float = 60, drained: Drained = at_once) -> AsyncIterator["Heard"]:
+    async def reading(self, *, keep_seconds: float = 60, drain: Drain = no_drain) -> AsyncIterator["Heard"]:
         heard = Heard()
         reader = StreamReader(
-            connect(self.redis_url), deliver=heard.hear, drained=drained, lost=heard.lose, keep_seconds=keep_seconds
+            connect(self.redis_url), deliver=heard.hear, drain=drain, on_loss=heard.lose, keep_seconds=keep_seconds
         )
         heard.shard = await reader.follow(self.account_id)
         yield heard

@@ -190,13 +190,13 @@ async def test_who_comes_back_after_a_loss_gets_nothing_in_part(line: Line, emit
         emitter.append(line.number(1))
         await heard.reaches(1)
         before = heard.shard.position
-        assert await heard.shard.reach(before, None)
+        assert await heard.shard.load(before, None)
         await client.flushall()
         emitter.append(line.number(2))
         await heard.reaches(1, 2)
-        assert not await heard.shard.reach(before, None)
+        assert not await heard.shard.load(before, None)
         assert heard.shard.after(before, None) is None
-        assert await heard.shard.reach(heard.shard.position, None)
+        assert await heard.shard.load(heard.shard.position, None)
 
 
 async def test_what_was_before_the_reader_is_read_once_for_all_who_come_back(line: Line, emitter: StreamWriter) -> None:
@@ -211,7 +211,7 @@ async def test_what_was_before_the_reader_is_read_once_for_all_who_come_back(lin
             for index in (600, 0, 350, 699):
                 entry, _, rest = offsets[index]
                 place = int(rest) if rest else None
-                assert await second.shard.reach(entry, place)
+                assert await second.shard.load(entry, place)
                 missed = second.shard.after(entry, place)
                 assert missed is not None
                 assert [event.data["number"] for event in missed] == list(range(index + 1, 700))
@@ -232,6 +232,6 @@ async def test_more_than_is_kept_is_not_made_good(
             assert await emitter.drain(timeout=5)
         await first.until(lambda: len(first) == 60)
         async with line.reading() as second:
-            assert await second.shard.reach(first.events[45].offset, None)
-            assert not await second.shard.reach(first.events[5].offset, None)
+            assert await second.shard.load(first.events[45].offset, None)
+            assert not await second.shard.load(first.events[5].offset, None)
         assert len(first.shard._kept) <= 40

@@ -55,7 +55,7 @@ async def test_a_tick_is_one_entry_and_an_offset_names_the_place_in_it(
 async def test_accounts_of_other_shards_are_not_read(line: Line, emitter: StreamWriter, redis: Redis) -> None:
     """And a shard that nobody needs is not read any more, once nobody has needed it twice."""
     heard: list[Event] = []
-    reader = StreamReader(connect(line.redis_url), deliver=heard.append, lost=pytest.fail, keep_seconds=60)
+    reader = StreamReader(connect(line.redis_url), deliver=heard.append, on_loss=pytest.fail, keep_seconds=60)
     others = [other for other in (new_id() for _ in range(200)) if shard_of(other) != shard_of(line.account_id)]
     shard = await reader.follow(line.account_id)
     assert await reader.follow(line.account_id) is shard
@@ -67,10 +67,10 @@ async def test_accounts_of_other_shards_are_not_read(line: Line, emitter: Stream
         while not heard:
             await asyncio.sleep(0.01)
     assert [event.data["number"] for event in heard] == [2]
-    await reader.rest([line.account_id])
-    await reader.rest([])
+    await reader.stop_idle([line.account_id])
+    await reader.stop_idle([])
     assert reader.position(line.account_id)
-    await reader.rest([])
+    await reader.stop_idle([])
     assert not reader.position(line.account_id)
     await reader.stop()
 
@@ -110,12 +110,12 @@ async def test_what_is_told_twice_is_heard_once(line: Line, emitter: StreamWrite
 async def test_a_backlog_is_delivered_as_it_is_taken(line: Line, emitter: StreamWriter, redis: Redis) -> None:
     asked, answer = asyncio.Event(), asyncio.Event()
 
-    async def drained() -> None:
+    async def drain() -> None:
         asked.set()
         await answer.wait()
 
     large = [replace(line.number(0), data={"number": value, "padding": "x" * 100_000}) for value in range(4)]
-    async with line.reading(drained=drained) as heard:
+    async with line.reading(drain=drain) as heard:
         await asyncio.gather(*(emitter.append(one) for one in large))
         async with asyncio.timeout(5):
             await asked.wait()

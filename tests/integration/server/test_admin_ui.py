@@ -50,7 +50,7 @@ class Admin:
 @pytest.fixture(scope="module")
 async def watched(web_settings: Settings) -> AsyncIterator[tuple[str, Node]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(admin_ui, "EVERY_SECONDS", 0.1)
+        patch.setattr(admin_ui, "STATISTICS_SECONDS", 0.1)
         async with running(replace(web_settings, admin_ui_password=PASSWORD), name="watched") as web:
             yield web
 
@@ -62,7 +62,7 @@ async def test_numbers_and_no_more(watched: tuple[str, Node], web_settings: Sett
     admin = await Admin().connect(url, {"username": "admin", "password": PASSWORD})
     assert await admin.hears("config") == {"supportedFeatures": ["AGGREGATED_EVENTS"]}
     stats = await admin.hears("server_stats")
-    assert stats["serverId"] == node.name
+    assert stats["serverId"] == node.context.node
     assert (stats["clientsCount"], stats["pollingClientsCount"]) == (3, 0)
     assert stats["namespaces"] == [{"name": "/", "socketsCount": 2}, {"name": "/admin", "socketsCount": 1}]
 

@@ -44,7 +44,8 @@ from hummdesk.publish.events.presence import (
     TypingStart,
     TypingStop,
 )
-from hummdesk.server.node import SWEEP_SECONDS, Node
+from hummdesk.server.maintenance import SWEEP_SECONDS
+from hummdesk.server.node import Node
 from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account, Client
 
 PEOPLE: dict[str, frozenset[Recipient]] = {
@@ -76,7 +77,8 @@ class Audience:
         listening = [(self.account, self.here), (self.foreign, self.there)]
         for account, clients in listening:
             everybody = tuple(rooms.person(account.people[name].id) for name in clients)
-            self.node.emitter.append(Envelope(account_id=account.id, event="marker", data={}, rooms=everybody))
+            marker = Envelope(account_id=account.id, event="marker", data={}, rooms=everybody)
+            self.node.components.stream_writer.append(marker)
         for client in (*self.here.values(), *self.there.values()):
             await client.hears("marker")
 

@@ -10,6 +10,7 @@ import pytest
 from hummdesk.core.config import Settings
 from hummdesk.publish.broadcast import BroadcastService, get_broadcast_service, open_broadcast_service
 from hummdesk.publish.events.ai import AIClassification
+from hummdesk.server import maintenance
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import CLASSIFICATION, Account
 from tests.system.js.web_process import environment
@@ -86,7 +87,7 @@ async def test_online_agents_and_connections_are_those_of_the_web_processes(
     here, away = account.people["agent"].id, account.people["colleague"].id
     agent = await account.connect("agent")
     await agent.hears("agent_online")
-    await node._renew_presence()
+    await maintenance.renew_counts(node.context)
     assert await service.is_agent_online(account_id=account.id, agent_id=here)
     assert not await service.is_agent_online(account_id=account.id, agent_id=away)
     assert await service.get_online_agents(account.id) == {here: "online"}

@@ -65,7 +65,7 @@ async def test_readiness_says_which_part_is_down(account: Account, web_settings:
             "checks": {"postgresql": "down", "redis": "down", "bus": "down"},
         }
         assert (await session.get("/health/live")).status == 200
-        await Readiness(node.context.database, node.context.presence, node.reader).checks()
+        await Readiness(node.context.database, node.context.presence, node.context.reader).checks()
         assert 'hummdesk_ready{part="redis"} 0.0' in metrics.exposition().decode()
         client = account.client()
         await client.connect(token=account.token("agent"), url=url)

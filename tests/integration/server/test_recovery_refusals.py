@@ -98,7 +98,7 @@ async def test_a_claim_that_is_none_is_an_ordinary_connect(
     await again.hears("authenticated")
 
 
-async def test_a_farewell_is_for_good(account: Account, clients: Front, node: Node) -> None:
+async def test_a_farewell_is_is_final(account: Account, clients: Front, node: Node) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
     await connection.hears("authenticated")
     await connection.leave()
@@ -125,13 +125,13 @@ async def test_who_missed_too_much_begins_anew(
 async def test_a_change_of_the_person_while_it_comes_back(
     account: Account, clients: Front, node: Node, lost: Returning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = ShardReader.reach
+    honest = ShardReader.load
 
     async def reach(reader: ShardReader, entry_id: str, place: int | None) -> bool:
-        node.context.sockets.doubt(account.people["customer"].id)
+        node.context.sockets.mark_changed(account.people["customer"].id)
         return await honest(reader, entry_id, place)
 
-    monkeypatch.setattr(ShardReader, "reach", reach)
+    monkeypatch.setattr(ShardReader, "load", reach)
     await begins_anew(account, clients, lost, "changed")
 
 
@@ -148,8 +148,7 @@ async def test_when_redis_has_lost_events_everybody_concerned_is_told(
 ) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
     await connection.hears("authenticated")
-    shard = node.reader._readers[shard_of(account.id)].shard
-    node._tell_loss(shard)
+    node.context.sockets.resynchronize(shard_of(account.id))
     reason = await connection.hears("disconnect_reason")
     assert (reason["code"], reason["reconnect"]) == ("RESYNC", True)
     again = await begins_anew(account, clients, connection, "offset")
@@ -162,7 +161,7 @@ async def test_who_is_told_of_a_loss_hears_no_event_that_came_after_it(
     """It loads anew what it may have heard already, and would hear it twice."""
     connection = await clients.connect(account.url, account.token("agent"))
     await connection.hears("authenticated")
-    node.reader._readers[shard_of(account.id)].position = "0-1"  # what Redis has next does not follow this
+    (await node.context.reader.follow(account.id)).position = "0-1"  # what Redis has next does not follow this
     changed = AgentStatusChanged.of(account.people["colleague"], old="online", new="away")
     await node.context.publisher.publish(changed)
     assert (await connection.hears("disconnect_reason"))["code"] == "RESYNC"

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 import pytest
 
+from hummdesk.bus.client import connect
 from hummdesk.bus.socket_counts import BATCH
 from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.ids import new_id
@@ -61,17 +62,18 @@ async def test_connections_count_sockets_of_all_processes(account: Account, seco
 
 async def test_connections_of_dead_process_are_not_counted(account: Account, node: Node) -> None:
     admin = await account.connect("admin")
-    report = {"at": time.time() - node.context.settings.presence_lease_seconds, "roles": {"agent": 100}}
-    await node.context.census._redis.hset(f"hummdesk:census:{account.id}", "a dead one", orjson.dumps(report))
+    settings = node.context.settings
+    report = {"at": time.time() - settings.presence_lease_seconds, "connections": {"agent": 100}}
+    async with connect(settings.redis) as redis:
+        await redis.hset(f"hummdesk:sockets:{account.id}", "a dead one", orjson.dumps(report))  # type: ignore[misc]
     await watched(admin, lambda figures: figures["connections"] == NOBODY | {"admin": 1})
 
 
-async def test_socket_counts_are_written_in_batches_and_only_where_changed(node: Node) -> None:
+async def test_counts_of_more_accounts_than_a_batch_are_all_reported(node: Node) -> None:
     accounts = {new_id(): {"agent": 1} for _ in range(BATCH + 1)}
-    await node.context.census.tell(accounts)
-    assert [await node.context.census.of(one) for one in accounts] == [{"agent": 1}] * (BATCH + 1)
-    node.context.sockets.census(whole=False)
-    assert node.context.sockets.census(whole=False) == {}
+    counts = node.context.socket_counts
+    await counts.report_accounts(node.context.node, accounts)
+    assert [await counts.of_account(one) for one in accounts] == [{"agent": 1}] * (BATCH + 1)
 
 
 async def test_messages_per_second_count_stored_messages(account: Account) -> None:
@@ -123,11 +125,12 @@ async def test_health_contains_only_flags_and_numbers(account: Account, node: No
     admin = await account.connect("admin")
     key, *_ = QUEUE_KEYS.values()
     before = (await admin.do("get_operations"))["health"]
-    await node.context.census._redis.rpush(key, "a task of somebody")
-    try:
-        health = (await admin.do("get_operations"))["health"]
-    finally:
-        await node.context.census._redis.delete(key)
+    async with connect(node.context.settings.redis) as redis:
+        await redis.rpush(key, "a task of somebody")  # type: ignore[misc]
+        try:
+            health = (await admin.do("get_operations"))["health"]
+        finally:
+            await redis.delete(key)
     assert health | {"busLag": 0} == {"postgresql": True, "redis": True, "bus": True, "busLag": 0} | {
         "queuedTasks": before["queuedTasks"] + 1
     }

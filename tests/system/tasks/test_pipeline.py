@@ -88,7 +88,7 @@ async def test_what_the_account_knows_nothing_of_is_left_to_the_agent(running: P
         ("dies", 2, "The AI stopped while working on this"),
     ],
 )
-async def test_a_failure_for_good_is_told_once(running: Pipeline, mishap: str, tries: int, said: str) -> None:
+async def test_a_failure_is_final_is_told_once(running: Pipeline, mishap: str, tries: int, said: str) -> None:
     message = await running.ask(f"Where is my parcel?\nclassify {mishap}")
     told = await running.ended(message, "classification")
     assert [event.event for event in told] == [STARTED, FAILED]

@@ -1,0 +1,134 @@
+"""Creates the components of a web process from its settings and connects them. None of them is started."""
+
+from dataclasses import dataclass
+from functools import partial
+from uuid import uuid4
+
+from hummdesk.bus.client import connect
+from hummdesk.bus.envelope import Envelope
+from hummdesk.bus.presence import Presence
+from hummdesk.bus.recovery_store import RecoveryStore
+from hummdesk.bus.socket_counts import SocketCounts
+from hummdesk.bus.stream_reader import StreamReader
+from hummdesk.bus.stream_writer import StreamWriter
+from hummdesk.bus.task_queues import TaskQueues
+from hummdesk.bus.viewers import ViewerLeases
+from hummdesk.core.config import Settings
+from hummdesk.engine import SocketIOServer
+from hummdesk.publish.broadcast import BroadcastService
+from hummdesk.publish.events.messages import NewMessage
+from hummdesk.publish.presence import PresencePublisher
+from hummdesk.publish.publisher import Publisher
+from hummdesk.publish.receipts import Receipts
+from hummdesk.server.connection_counts import ConnectionCounts
+from hummdesk.server.context import ServerContext
+from hummdesk.server.readiness import Readiness
+from hummdesk.server.recovery_saver import RecoverySaver
+from hummdesk.server.sockets import SocketRegistry
+from hummdesk.server.typing_indicators import TypingIndicators
+from hummdesk.storage import messages
+from hummdesk.storage.database import Database
+from hummdesk.storage.message_writer import MessageWriter
+from hummdesk.storage.people import People
+from hummdesk.storage.writer_connection import WriterConnection
+
+WRITE_SECONDS = 2.0
+"""Longest transaction of the message writer; all senders wait for it."""
+REQUEST_SECONDS = 2.0
+"""Longest wait of a request for Redis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Components:
+    """The context of the handlers, and what only starting and stopping the process needs."""
+
+    context: ServerContext
+    stream_writer: StreamWriter
+    writer_connection: WriterConnection
+
+
+def compose(settings: Settings, server: SocketIOServer) -> Components:
+    database = Database(
+        settings.postgres, role="hummdesk_app", size=settings.db_pool_size, timeout=settings.db_timeout_seconds
+    )
+    write_seconds = min(WRITE_SECONDS, settings.db_timeout_seconds)
+    writer_connection = WriterConnection(settings.postgres, timeout=write_seconds)
+    stream_writer = StreamWriter(
+        connect(settings.redis), length=settings.bus_length, fetch=partial(_fetch_messages, database)
+    )
+    receipts = Receipts()
+    writer = MessageWriter(writer_connection, database, timeout=write_seconds, take_published=receipts.take_confirmed)
+    context = _context(settings, server, database, writer, Publisher(stream_writer), receipts)
+    return Components(context=context, stream_writer=stream_writer, writer_connection=writer_connection)
+
+
+def _context(
+    settings: Settings,
+    server: SocketIOServer,
+    database: Database,
+    writer: MessageWriter,
+    publisher: Publisher,
+    receipts: Receipts,
+) -> ServerContext:
+    node, lease_seconds = uuid4().hex, settings.presence_lease_seconds
+    redis = partial(connect, settings.redis, timeout=REQUEST_SECONDS)
+    presence = Presence(redis(), settings)
+    socket_counts = SocketCounts(redis(), lease_seconds=lease_seconds)
+    recovery_store = RecoveryStore(
+        redis(),
+        node=node,
+        window_seconds=settings.recovery_window_seconds,
+        report_seconds=lease_seconds / 3,
+    )
+    sockets, reader = _delivery(settings, server)
+    return ServerContext(
+        node=node,
+        settings=settings,
+        database=database,
+        writer=writer,
+        people=People(database),
+        presence=presence,
+        viewers=ViewerLeases(redis(), lease_seconds=lease_seconds),
+        socket_counts=socket_counts,
+        task_queues=TaskQueues(redis()),
+        publisher=publisher,
+        receipts=receipts,
+        presence_publisher=PresencePublisher(publisher, presence, database),
+        broadcast=BroadcastService(publisher, presence, socket_counts),
+        reader=reader,
+        sockets=sockets,
+        readiness=Readiness(database, presence, reader),
+        recovery_store=recovery_store,
+        recovery_saver=RecoverySaver(recovery_store if settings.recovery_window_seconds else None, sockets),
+        typing=TypingIndicators(publisher, timeout=settings.typing_timeout_seconds),
+    )
+
+
+def _delivery(settings: Settings, server: SocketIOServer) -> tuple[SocketRegistry, StreamReader]:
+    """Return the sockets and the reader that delivers events to them."""
+    reader = StreamReader(
+        connect(settings.redis),
+        deliver=lambda event: sockets.deliver(event),
+        drain=server.eio.drain,
+        on_loss=lambda shard: sockets.resynchronize(shard),
+        keep_seconds=settings.recovery_window_seconds,
+    )
+    sockets = SocketRegistry(
+        server,
+        position=reader.position if settings.recovery_window_seconds else None,
+        counts=ConnectionCounts(labelled_accounts=settings.metrics_accounts),
+    )
+    return sockets, reader
+
+
+async def _fetch_messages(database: Database, held: Envelope, after_seq: int) -> list[Envelope]:
+    """Return the committed messages before a held one: their process may not have published them."""
+    order = held.order
+    if order is None:
+        return []
+    async with database.account(held.account_id) as tx:
+        found = await messages.between(
+            tx, conversation_id=order.conversation_id, after_seq=after_seq, before_seq=order.seq
+        )
+    events = [NewMessage(account_id=held.account_id, message=one, has_recent_predecessor=True) for one in found]
+    return [envelope for event in events for envelope in event.envelopes()]

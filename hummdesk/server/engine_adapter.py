@@ -1,0 +1,56 @@
+"""Connects the Socket.IO engine to the handlers."""
+
+from pathlib import Path
+
+from hummdesk.core.config import Settings
+from hummdesk.engine import Recovery, RecoveryRequest, SocketIOServer
+from hummdesk.server import cors
+from hummdesk.server.context import ServerContext
+from hummdesk.server.dispatch import dispatch
+from hummdesk.server.handlers import connection, recovery
+
+KEPT_ENVIRON = ("QUERY_STRING", "HTTP_AUTHORIZATION", "REMOTE_ADDR")
+
+
+class EngineAdapter:
+    """`context` must be set before the server accepts connections."""
+
+    context: ServerContext
+
+    def __init__(self, settings: Settings, *, max_http_bytes: int, handover_directory: Path | None) -> None:
+        self.server = SocketIOServer(
+            on_event=self._on_event,
+            on_recover=self._on_recover if settings.recovery_window_seconds else None,
+            max_packet_bytes=settings.max_packet_bytes,
+            kept_environ=KEPT_ENVIRON,
+            always_connect=True,
+            handover_directory=handover_directory,
+            max_http_buffer_size=max_http_bytes,
+            max_buffered_bytes=settings.max_buffered_bytes,
+            compression=settings.compression == "on",
+            ping_interval=settings.ping_interval_seconds,
+            ping_timeout=settings.ping_timeout_seconds,
+            **cors.engine_options(settings.cors_origin),
+        )
+        self.server.on("connect", self._on_connect)
+        self.server.on("disconnect", self._on_disconnect)
+
+    async def _on_connect(self, sid: str, environ: dict[str, str], auth: object = None) -> None:
+        token = connection.find_token(auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
+        pid, address = self.server.private_ids.get(sid), environ["REMOTE_ADDR"]
+        environ.clear()  # the engine keeps it as long as the socket, with the token
+        session = connection.new_session(self.context, sid=sid, pid=pid, address=address)
+        await connection.connected(self.context, session, token)
+
+    async def _on_recover(self, request: RecoveryRequest) -> Recovery | None:
+        return await recovery.recover(self.context, request)
+
+    async def _on_disconnect(self, sid: str, reason: str) -> None:
+        is_final = reason == self.server.reason.CLIENT_DISCONNECT
+        await connection.disconnected(self.context, sid, is_final=is_final)
+
+    async def _on_event(
+        self, sid: str, event: object, arguments: list[object], acknowledges: bool
+    ) -> dict[str, object]:
+        session = self.context.sockets.sessions[sid]
+        return await dispatch(self.context, session, event, arguments, acknowledges=acknowledges)
