@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.stream_writer import StreamWriter
+from hummdesk.core.errors import Unavailable
 from hummdesk.publish.receipts import Receipt
 
 State = TypeVar("State")
@@ -19,20 +20,19 @@ class Publisher:
     """Publishes events in the order of the calls. While Redis is away, the stream writer keeps them."""
 
     def __init__(self, writer: StreamWriter, *, waits: bool = False) -> None:
-        """`waits`: `publish` returns when Redis has stored the events, for a process that serves no sockets."""
+        """`waits`: `publish` is `publish_stored`, for a process that serves no sockets."""
         self._writer = writer
         self._waits = waits
 
     async def publish(self, *events: Publishable, receipt: Receipt | None = None) -> None:
         """Publish events. `receipt` is confirmed when Redis has stored all of them."""
         stored = self._append(events, receipt)
-        if self._waits and stored:
-            await asyncio.wait(stored)
+        if self._waits:
+            await _until_stored(stored)
 
     async def publish_stored(self, *events: Publishable, receipt: Receipt | None = None) -> None:
-        """Publish events and return when Redis has stored them."""
-        if stored := self._append(events, receipt):
-            await asyncio.wait(stored)
+        """Publish events and return when Redis has stored them. Raises Unavailable if one was dropped."""
+        await _until_stored(self._append(events, receipt))
 
     async def publish_current(
         self,
@@ -67,3 +67,11 @@ class Publisher:
             for one in stored:
                 receipt.expect(one)
         return stored
+
+
+async def _until_stored(stored: list[asyncio.Future[None]]) -> None:
+    """An event is dropped when Redis is unavailable for so long that the stream writer's backlog is full."""
+    if stored:
+        await asyncio.wait(stored)
+    if any(one.cancelled() for one in stored):
+        raise Unavailable

@@ -62,9 +62,7 @@ async def test_assign_and_unassign_are_stored_logged_and_published(account: Acco
     assert await audit(account) == ["assigned", "unassigned"]
 
 
-async def test_assign_to_user_other_than_active_agent_of_the_account_is_not_found(
-    account: Account, foreign: Account
-) -> None:
+async def test_assign_to_other_than_active_agent_of_the_account_is_refused(account: Account, foreign: Account) -> None:
     agent = await account.connect("agent")
     conversation = {"conversationId": str(account.conversation)}
     for wrong, code in (

@@ -224,7 +224,7 @@ async def test_unpublished_message_is_loaded_before_the_next_one_is_published(ac
     assert heard == ["first", "unheard", "third"]
 
 
-async def test_sync_after_long_absence_returns_everything_or_requires_resync(account: Account) -> None:
+async def test_sync_after_long_absence_returns_all_visible_messages(account: Account) -> None:
     agent = await account.connect("agent", joins=True)
     conversation = str(account.conversation)
     for number in range(1, 5):

@@ -1,8 +1,10 @@
-"""Models for the unit tests of publication."""
+"""Models and a stream in memory for the unit tests of publication."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
+from hummdesk.bus.envelope import Envelope
 from hummdesk.core.models import Message, Person
 from hummdesk.storage.runs import EndedRun
 
@@ -52,3 +54,19 @@ def an_ended_run(**changes: object) -> EndedRun:
         "finished_at": MOMENT,
     }
     return EndedRun.from_row(values | changes)
+
+
+class Stream:
+    """Stands in for the stream writer."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+        self.stored: list[asyncio.Future[None]] = []
+        self.stores_at_once = False
+
+    def append(self, envelope: Envelope) -> asyncio.Future[None]:
+        self.envelopes.append(envelope)
+        self.stored.append(asyncio.get_running_loop().create_future())
+        if self.stores_at_once:
+            self.stored[-1].set_result(None)
+        return self.stored[-1]

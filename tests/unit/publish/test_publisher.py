@@ -2,27 +2,13 @@
 
 import asyncio
 
-from hummdesk.bus.envelope import Envelope
+import pytest
+
+from hummdesk.core.errors import Unavailable
 from hummdesk.publish.events.messages import NewMessage
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipts
-from tests.unit.publish.examples import ACCOUNT, MESSAGE, a_message
-
-
-class Stream:
-    """Stands in for the stream writer."""
-
-    def __init__(self) -> None:
-        self.envelopes: list[Envelope] = []
-        self.stored: list[asyncio.Future[None]] = []
-        self.stores_at_once = False
-
-    def append(self, envelope: Envelope) -> asyncio.Future[None]:
-        self.envelopes.append(envelope)
-        self.stored.append(asyncio.get_running_loop().create_future())
-        if self.stores_at_once:
-            self.stored[-1].set_result(None)
-        return self.stored[-1]
+from tests.unit.publish.examples import ACCOUNT, MESSAGE, Stream, a_message
 
 
 def publisher(stream: Stream, *, waits: bool = False) -> Publisher:
@@ -48,6 +34,16 @@ async def test_publish_waits_for_storage_in_a_process_without_sockets() -> None:
     assert not publishing.done()
     stream.stored[1].set_result(None)
     await publishing
+
+
+async def test_publish_stored_of_a_dropped_event_is_unavailable() -> None:
+    stream = Stream()
+    publishing = asyncio.create_task(publisher(stream).publish_stored(an_event(), an_event()))
+    await asyncio.sleep(0)
+    stream.stored[0].cancel()
+    stream.stored[1].set_result(None)
+    with pytest.raises(Unavailable):
+        await publishing
 
 
 async def test_publish_of_nothing_returns() -> None:
