@@ -1,11 +1,11 @@
--- The database as it is now. Read this; the migrations beside it are how it came about, and a test holds the two equal.
+-- The current schema, for reading. The migrations in sql/migrations create it; a test keeps the two equal.
 --
--- account_id comes first in every table, primary key and index (but the relay's, which has no account), so that an
--- account's rows lie together, can be moved together, and are never reached without naming it. Ids are UUIDs of version
--- 7, made by the application.
--- Row-level security stands under what the application checks: see the end of this file.
+-- account_id comes first in every table, primary key and index (except that of the relay, which has no account), so that
+-- the rows of an account are stored together, can be moved together, and cannot be read without naming the account. Ids
+-- are UUIDs version 7, made by the application.
+-- Row-level security backs up the checks of the application: see the end of this file.
 
--- Which migrations have been applied; the checksum tells one that was edited afterwards.
+-- The applied migrations. The checksum detects a file that was edited afterwards.
 CREATE TABLE schema_migrations (
     name text NOT NULL,
     checksum text NOT NULL,
@@ -13,28 +13,27 @@ CREATE TABLE schema_migrations (
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
 );
 
--- The account that the transaction works for, from set_config('app.account_id', …, true); NULL if none is set. Queries
--- name it, and the policies compare with it. After a transaction that has set it the setting is '', not NULL.
+-- The account of the transaction, from set_config('app.account_id', …, true); NULL if none is set. Queries and policies
+-- compare with it. After a transaction that has set it, the setting is '', not NULL.
 CREATE FUNCTION current_account() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN NULLIF(current_setting('app.account_id', true), '')::uuid;
 
--- Keys of an account beside keys of text in one index: what other accounts wrote costs a search nothing.
+-- GIN indexes that begin with account_id: a search does not read the words of other accounts.
 CREATE EXTENSION IF NOT EXISTS btree_gin;
 
--- The same for a transaction of an AI worker or of the message writer, which work for several, from app.account_ids: ids
--- with commas between.
+-- The accounts of a transaction of an AI worker or of the message writer, from app.account_ids, separated by commas.
 CREATE FUNCTION current_accounts() RETURNS uuid[]
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN string_to_array(NULLIF(current_setting('app.account_ids', true), ''), ',')::uuid[];
 
--- A company whose customers are served here.
+-- Tenants: companies that serve their customers with HummDesk.
 CREATE TABLE accounts (
     account_id uuid NOT NULL,
     name text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    ai_provider text,                                           -- who answers; NULL: the desk's AI_PROVIDER
-    -- Pages of these may show the widget; `self` is the desk's own.
+    ai_provider text,                                           -- NULL: the default, AI_PROVIDER
+    -- Origins of the pages that may show the widget; `self` is the server's own.
     widget_origins text[] NOT NULL DEFAULT '{}',
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
     CONSTRAINT accounts_name_present CHECK (name <> ''),
@@ -43,7 +42,7 @@ CREATE TABLE accounts (
 
 ------------------------------------------------------------------------------------------------------------- people
 
--- Staff. An inactive user is let in nowhere and can be assigned nothing.
+-- Staff. An inactive user cannot sign in or be assigned a conversation.
 CREATE TABLE users (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -51,16 +50,16 @@ CREATE TABLE users (
     name text NOT NULL,
     role text NOT NULL,
     active boolean NOT NULL DEFAULT true,
-    last_seen_at timestamptz,                                   -- written when the last socket goes
+    last_seen_at timestamptz,                                   -- set when the last socket closes
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    skills text[] NOT NULL DEFAULT '{}',                        -- categories they know about, languages they speak
+    skills text[] NOT NULL DEFAULT '{}',                        -- categories and languages
     CONSTRAINT users_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT users_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
     CONSTRAINT users_role_known CHECK (role IN ('admin', 'agent', 'viewer'))
 );
 CREATE UNIQUE INDEX users_email_key ON users (account_id, lower(email));
 
--- Customers, who see their own conversations only.
+-- Customers, who see only their own conversations.
 CREATE TABLE contacts (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -73,7 +72,7 @@ CREATE TABLE contacts (
     CONSTRAINT contacts_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
 );
 CREATE UNIQUE INDEX contacts_email_key ON contacts (account_id, lower(email));
--- An address is one word to the parser; taken apart it is found by its beginnings, too.
+-- The parser takes an email address for one word; split, its parts can be found by their prefixes.
 CREATE INDEX contacts_words ON contacts
     USING gin (account_id, to_tsvector('simple', name || ' ' || email || ' ' || translate(email, '@.', '  ')));
 
@@ -99,9 +98,9 @@ CREATE TABLE team_members (
 );
 CREATE INDEX team_members_team ON team_members (account_id, team_id);
 
--- Tells every web process, over NOTIFY hummdesk_people with {"accountId", "personId"}, to look at a person again, so
--- that who was disabled or moved is out within a second. The argument names the column that holds the person's id;
--- somebody who moved is announced in both accounts.
+-- Notifies every web process, on the channel hummdesk_people with {"accountId", "personId"}, that a person has changed, so
+-- that a person who was disabled or moved is disconnected within a second. The argument is the column of the person's id.
+-- For a person who moves to another account, both accounts are notified.
 CREATE FUNCTION announce_person() RETURNS trigger
     LANGUAGE plpgsql
 AS $$
@@ -140,14 +139,14 @@ CREATE TABLE conversations (
     assigned_team uuid,
     subject text,
     metadata jsonb NOT NULL DEFAULT '{}',
-    client_message_id text,                                     -- of the request that opened it: a repeat finds it
-    last_seq bigint NOT NULL DEFAULT 0,                         -- of the last message; the row's lock orders senders
-    last_public_seq bigint NOT NULL DEFAULT 0,                  -- of the last one that is no note
-    staff_read_seq bigint NOT NULL DEFAULT 0,                   -- how far the furthest of staff has read
-    unread_staff integer NOT NULL DEFAULT 0,                    -- the customer's messages after that
-    unread_customer integer NOT NULL DEFAULT 0,                 -- public messages to the customer it has not read
+    client_message_id text,                                     -- of the request that opened it, for deduplication
+    last_seq bigint NOT NULL DEFAULT 0,                         -- of the last message; the row lock orders senders
+    last_public_seq bigint NOT NULL DEFAULT 0,                  -- of the last message that is not a note
+    staff_read_seq bigint NOT NULL DEFAULT 0,                   -- the highest read position of staff
+    unread_staff integer NOT NULL DEFAULT 0,                    -- messages of the customer after staff_read_seq
+    unread_customer integer NOT NULL DEFAULT 0,                 -- public messages that the customer has not read
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- last message, change of status or assignment
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- last message or change of status or assignment
     CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
@@ -160,33 +159,33 @@ CREATE TABLE conversations (
     CONSTRAINT conversations_seq_order CHECK (last_public_seq BETWEEN 0 AND last_seq AND staff_read_seq <= last_seq),
     CONSTRAINT conversations_unread_counts CHECK (unread_staff >= 0 AND unread_customer >= 0)
 ) WITH (fillfactor = 80);
--- The lists: newest activity first. One of all statuses is merged from the three.
+-- For the lists, newest activity first. The list of all statuses merges three index scans.
 CREATE INDEX conversations_by_status ON conversations (account_id, status, updated_at DESC, id DESC);
 CREATE INDEX conversations_by_agent ON conversations (account_id, assigned_to, status, updated_at DESC, id DESC);
 CREATE INDEX conversations_by_contact ON conversations (account_id, contact_id, updated_at DESC, id DESC);
--- For the foreign key, when a team goes.
+-- For the foreign key, when a team is deleted.
 CREATE INDEX conversations_by_team ON conversations (account_id, assigned_team) WHERE assigned_team IS NOT NULL;
 CREATE UNIQUE INDEX conversations_client_message_key ON conversations (account_id, contact_id, client_message_id)
     WHERE client_message_id IS NOT NULL;
 CREATE INDEX conversations_words ON conversations USING gin (account_id, to_tsvector('simple', subject))
     WHERE subject IS NOT NULL;
 
--- Never changed and never deleted.
+-- Rows are never changed or deleted.
 CREATE TABLE messages (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
     conversation_id uuid NOT NULL,
-    seq bigint NOT NULL,                                        -- from 1 without gaps, in the order of commits
+    seq bigint NOT NULL,                                        -- from 1 without gaps, in commit order
     sender_id uuid NOT NULL,                                    -- a user, or a contact for 'customer'
     sender_type text NOT NULL,
-    sender_name text NOT NULL,                                  -- as it was then
-    content text NOT NULL,                                      -- html has been sanitized before
+    sender_name text NOT NULL,                                  -- at the time of sending
+    content text NOT NULL,                                      -- html is sanitized before it is stored
     content_type text NOT NULL,
     attachments jsonb NOT NULL DEFAULT '[]',
     metadata jsonb NOT NULL DEFAULT '{}',
-    private boolean NOT NULL DEFAULT false,                     -- a note of staff
+    private boolean NOT NULL DEFAULT false,                     -- a note, visible to staff only
     client_message_id text,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- never runs backwards against seq
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- never decreases with seq
     CONSTRAINT messages_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT messages_seq_key UNIQUE (account_id, conversation_id, seq),
     CONSTRAINT messages_conversation_fkey FOREIGN KEY (account_id, conversation_id)
@@ -199,15 +198,15 @@ CREATE TABLE messages (
     CONSTRAINT messages_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
     CONSTRAINT messages_private_by_staff CHECK (NOT (private AND sender_type = 'customer'))
 );
--- A repeat of a send finds the first one.
+-- Deduplicates repeated sends.
 CREATE UNIQUE INDEX messages_client_message_key
     ON messages (account_id, conversation_id, sender_id, client_message_id)
     WHERE client_message_id IS NOT NULL;
 
--- For the search; 'simple' knows no language, and finds numbers and names.
+-- For the search. The configuration 'simple' is independent of languages, and finds numbers and names.
 CREATE INDEX messages_words ON messages USING gin (account_id, to_tsvector('simple', content));
 
--- How far each reader has read.
+-- The read position of each reader.
 CREATE TABLE message_reads (
     account_id uuid NOT NULL,
     conversation_id uuid NOT NULL,
@@ -221,7 +220,7 @@ CREATE TABLE message_reads (
     CONSTRAINT message_reads_reader_type_known CHECK (reader_type IN ('agent', 'customer'))
 );
 
--- The audit log. It only grows; no one is named as the actor of what the system did.
+-- The audit log, append-only. Actions of the system have no actor_id.
 CREATE TABLE conversation_events (
     account_id uuid NOT NULL,
     conversation_id uuid NOT NULL,
@@ -245,7 +244,7 @@ CREATE TABLE conversation_events (
     CONSTRAINT conversation_events_actor_named CHECK ((actor_type = 'system') = (actor_id IS NULL))
 );
 
--- Somebody who moves to another account leaves the teams and conversations of the old one behind.
+-- Removes a user who moves to another account from the teams and conversations of the old one.
 CREATE FUNCTION leave_account() RETURNS trigger
     LANGUAGE plpgsql
 AS $$
@@ -268,44 +267,44 @@ CREATE TRIGGER users_leave_account
     BEFORE UPDATE OF account_id ON users
     FOR EACH ROW WHEN (OLD.account_id <> NEW.account_id) EXECUTE FUNCTION leave_account();
 
--- The outbox: what has been committed and may not have been told yet. An entry is written in the transaction of its
--- message or conversation, and removed when Redis has the events. What stays longer has lost its process, and the relay
--- tells it. No foreign keys: an entry lives for a second, and costs as little as possible.
+-- The outbox: committed changes whose events may not have been published yet. An entry is written in the transaction of
+-- its message or conversation, and removed when Redis has stored the events. The relay publishes the events of entries
+-- that stay longer. No foreign keys: an entry exists for about a second and must be cheap.
 CREATE TABLE outbox (
     account_id uuid NOT NULL,
-    id uuid NOT NULL,                                           -- of the message, or of a new conversation
+    id uuid NOT NULL,                                           -- of the message or of a new conversation
     conversation_id uuid NOT NULL,
-    seq bigint NOT NULL,                                        -- of the message; 0: a new conversation
-    reopened_from text,                                         -- the status that the message has ended
+    seq bigint NOT NULL,                                        -- of the message; 0: new conversation, -1: changed
+    reopened_from text,                                         -- the status before the message reopened it
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT outbox_pkey PRIMARY KEY (account_id, id)
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 
 ----------------------------------------------------------------------------------------------------------------- AI
 
--- The outbox of AI runs: a run is added in the transaction of its message, published to the broker by the relay,
--- claimed, tried and ended by a worker, and announced when its one terminal event has been emitted.
+-- AI runs: a run is added in the transaction of its message, published to the broker by the relay, claimed, attempted
+-- and ended by a worker, and announced when its only terminal event has been published.
 CREATE TABLE ai_runs (
     account_id uuid NOT NULL,
-    id uuid NOT NULL,                                           -- runId on the wire
+    id uuid NOT NULL,                                           -- runId in events
     conversation_id uuid NOT NULL,
     message_id uuid NOT NULL,
     seq bigint NOT NULL,                                        -- of the message
     kind text NOT NULL,
     status text NOT NULL DEFAULT 'pending',
-    outcome text,                                               -- of a done one; a failed one has a last_error
-    attempts integer NOT NULL DEFAULT 0,                        -- tries begun
-    available_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- not published before
+    outcome text,                                               -- of a done run; a failed run has a last_error
+    attempts integer NOT NULL DEFAULT 0,                        -- attempts started
+    available_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- not published to the broker before this
     published_at timestamptz,
-    lease_until timestamptz,                                    -- until then 'published' and 'running' are believed
-    deadline_at timestamptz,                                    -- failed when not ended by then; runs from the first
-                                                                -- time that the relay has it
-    started_at timestamptz,                                     -- first try
+    lease_until timestamptz,                                    -- until then 'published' and 'running' are trusted
+    deadline_at timestamptz,                                    -- fails if not ended by then; set when the relay
+                                                                -- publishes the run for the first time
+    started_at timestamptz,                                     -- of the first attempt
     last_error text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at timestamptz,
     announced_at timestamptz,
-    claimed_by uuid,                                            -- the delivery of the broker that did it last
+    claimed_by uuid,                                            -- the last Celery task that has claimed the run
     CONSTRAINT ai_runs_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT ai_runs_message_key UNIQUE (account_id, message_id, kind),
     CONSTRAINT ai_runs_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
@@ -317,11 +316,11 @@ CREATE TABLE ai_runs (
     CONSTRAINT ai_runs_finished CHECK ((status IN ('done', 'failed')) = (finished_at IS NOT NULL)),
     CONSTRAINT ai_runs_announced_last CHECK (announced_at IS NULL OR finished_at IS NOT NULL)
 ) WITH (fillfactor = 70);
--- The only indexes that a run's changes of state touch, each once, when it leaves: the others stay in the page.
+-- A change of state touches no other indexes, and these only when a run leaves them: the other updates stay in the page.
 CREATE INDEX ai_runs_open ON ai_runs (account_id, conversation_id) WHERE announced_at IS NULL;
 CREATE INDEX ai_runs_waiting ON ai_runs (available_at) WHERE published_at IS NULL;
 
--- What a run has found, kept in the transaction that ends it: so a run has one result, and it can be told again.
+-- The result of a run, stored in the transaction that ends it: a run has one result, which can be published again.
 CREATE TABLE ai_results (
     account_id uuid NOT NULL,
     run_id uuid NOT NULL,
@@ -333,17 +332,17 @@ CREATE TABLE ai_results (
     CONSTRAINT ai_results_kind_known CHECK (kind IN ('classification', 'draft'))
 );
 
--- What agents have made of the AI's classifications; later ones of the account follow them.
+-- Corrections of classifications by agents, which later classifications of the account take into account.
 CREATE TABLE ai_corrections (
     account_id uuid NOT NULL,
     message_id uuid NOT NULL,
-    category text,                                              -- NULL, like the priority: left as it was found
+    category text,                                              -- NULL, like priority: not corrected
     priority text,
     corrected_by uuid NOT NULL,
     corrected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    vector bytea,                                               -- of the message's text, 32-bit floats; made when
-                                                                -- it is first needed
-    model text,                                                 -- that made it
+    vector bytea,                                               -- embedding of the message, 32-bit floats;
+                                                                -- computed at the first use
+    model text,                                                 -- of the embedding
     CONSTRAINT ai_corrections_pkey PRIMARY KEY (account_id, message_id),
     CONSTRAINT ai_corrections_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
     CONSTRAINT ai_corrections_something CHECK (category IS NOT NULL OR priority IS NOT NULL),
@@ -352,7 +351,7 @@ CREATE TABLE ai_corrections (
 );
 CREATE INDEX ai_corrections_newest ON ai_corrections (account_id, corrected_at DESC);
 
--- Each request to a model outside, with what it cost. A run may have several: tries, and answers asked for once more.
+-- Requests to external models with their costs. A run may have several: attempts, and requests repeated in an attempt.
 CREATE TABLE ai_calls (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -360,13 +359,13 @@ CREATE TABLE ai_calls (
     provider text NOT NULL,
     model text NOT NULL,
     prompt text NOT NULL,                                       -- name@version-digest
-    outcome text NOT NULL,                                      -- 'ok' or the failure's code
-    fallback boolean NOT NULL,                                  -- the embedded provider answered instead
+    outcome text NOT NULL,                                      -- 'ok' or the error code
+    fallback boolean NOT NULL,                                  -- the embedded provider answered in its place
     input_tokens integer NOT NULL,                              -- neither read from nor written to a cache
     cache_read_tokens integer NOT NULL,
     cache_write_tokens integer NOT NULL,
     output_tokens integer NOT NULL,
-    cost_usd numeric,                                           -- NULL: not known
+    cost_usd numeric,                                           -- NULL: unknown
     milliseconds integer NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT ai_calls_pkey PRIMARY KEY (account_id, id),
@@ -377,16 +376,16 @@ CREATE INDEX ai_calls_by_time ON ai_calls (account_id, created_at);
 
 ---------------------------------------------------------------------------------------------------------- knowledge
 
--- pgvector. Only a superuser can add it to a database; where it is there already, nobody has to.
+-- pgvector. Only a superuser can add it to a database that does not have it.
 CREATE EXTENSION IF NOT EXISTS vector;
 
--- What drafts are grounded in.
+-- The sources of drafts.
 CREATE TABLE knowledge_articles (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
     title text NOT NULL,
     body text NOT NULL,
-    questions text[] NOT NULL DEFAULT '{}',                     -- that the article answers, in customers' words
+    questions text[] NOT NULL DEFAULT '{}',                     -- that the article answers
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     indexed_as text,                                            -- the model of its passages; NULL: outdated
     CONSTRAINT knowledge_articles_pkey PRIMARY KEY (account_id, id),
@@ -417,17 +416,17 @@ CREATE TRIGGER knowledge_articles_outdated BEFORE UPDATE OF title, body, questio
 CREATE TRIGGER canned_replies_outdated BEFORE UPDATE OF title, content ON canned_replies
     FOR EACH ROW EXECUTE FUNCTION outdate_passages();
 
--- What agents have answered: a row with each public reply, in the transaction that stores it. Bulk work then looks at it:
--- what became of the AI's draft, and what may serve as an answer to other customers, without anything of this one.
+-- A row for each public reply of an agent, added in its transaction. A bulk task then records how the draft was used, and
+-- extracts an answer that may serve other customers, without personal data.
 CREATE TABLE past_answers (
     account_id uuid NOT NULL,
     message_id uuid NOT NULL,                                   -- the reply
     conversation_id uuid NOT NULL,
     seq bigint NOT NULL,                                        -- of the reply
-    learned_at timestamptz,                                     -- NULL: nobody has looked at it
-    draft_run_id uuid,                                          -- the draft that the agent had; NULL: none
-    draft_use text,                                             -- what became of it
-    question text,                                              -- NULL, like the answer: not for others, or too old
+    learned_at timestamptz,                                     -- NULL: not processed yet
+    draft_run_id uuid,                                          -- the draft that the agent was shown; NULL: none
+    draft_use text,                                             -- how the agent used it
+    question text,                                              -- NULL, like answer: not for others, or too old
     answer text,
     indexed_as text,
     CONSTRAINT past_answers_pkey PRIMARY KEY (account_id, message_id),
@@ -441,16 +440,16 @@ CREATE TABLE past_answers (
 CREATE INDEX past_answers_new ON past_answers (account_id, message_id) WHERE learned_at IS NULL;
 CREATE INDEX past_answers_kept ON past_answers (account_id, message_id) WHERE question IS NOT NULL;
 
--- What an article, a canned reply or a past answer is found by: title, text and each question, as a vector. Searched exactly, by
--- account: an approximate index would be one for all accounts, and would find a small one's passages by luck.
+-- The searchable passages of articles, canned replies and past answers (title, text and questions) as vectors. The search
+-- is exact and limited to an account: an approximate index would cover all accounts, and miss passages of small ones.
 CREATE TABLE knowledge_passages (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
     article_id uuid,
     canned_reply_id uuid,
-    model text NOT NULL,                                        -- vectors of another one are not comparable
+    model text NOT NULL,                                        -- vectors of different models are not comparable
     embedding vector NOT NULL,
-    past_answer_id uuid,                                        -- which is found by its question alone
+    past_answer_id uuid,                                        -- only its question is searched
     CONSTRAINT knowledge_passages_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT knowledge_passages_article_fkey FOREIGN KEY (account_id, article_id)
         REFERENCES knowledge_articles (account_id, id) ON DELETE CASCADE,
@@ -464,16 +463,16 @@ CREATE INDEX knowledge_passages_by_article ON knowledge_passages (account_id, ar
 CREATE INDEX knowledge_passages_by_canned_reply ON knowledge_passages (account_id, canned_reply_id);
 CREATE INDEX knowledge_passages_by_past_answer ON knowledge_passages (account_id, past_answer_id);
 
------------------------------------------------------------------------------------------------------ who may do what
+------------------------------------------------------------------------------------------------ roles and privileges
 
--- Roles of the server, made by the migrations. They cannot log in and own nothing; connections take one at their start
--- (for another one, hummdesk_search, see the end):
+-- The roles, created by the migrations. They cannot log in and own nothing; each connection takes one when it starts
+-- (hummdesk_search, another role, owns the search function below):
 --   hummdesk_app       web processes: the rows of the transaction's account, none without one
---   hummdesk_worker    AI workers: the same, and those of the accounts that a transaction names; a member of hummdesk_app
---   hummdesk_writer    the message writer of a web process, on a connection of its own: see the end
---   hummdesk_relay     AI runs and the outbox of all accounts, which accounts have something to learn, nothing else
---   hummdesk_operator  the commands `demo` and `token`: all accounts
--- Row-level security is forced, so that it holds the owner of the tables as well. Only superusers are above it.
+--   hummdesk_worker    AI workers: also those of the accounts that the transaction names; a member of hummdesk_app
+--   hummdesk_writer    the message writer of a web process, which has a connection of its own: see the end
+--   hummdesk_relay     AI runs and the outbox of all accounts, and which accounts have unprocessed replies
+--   hummdesk_operator  the operator's commands: all accounts
+-- Row-level security is forced, so that it applies to the owner of the tables too. Only superusers bypass it.
 GRANT USAGE ON SCHEMA public TO hummdesk_app, hummdesk_relay, hummdesk_operator;
 
 DO $$
@@ -495,7 +494,7 @@ BEGIN
 END
 $$;
 
--- Messages and the audit log only ever grow; people, teams and knowledge are the operator's.
+-- Messages and the audit log are append-only; only the operator changes users, contacts, teams and knowledge.
 GRANT UPDATE ON accounts, users, contacts, teams, conversations, knowledge_articles, canned_replies
     TO hummdesk_operator;
 GRANT DELETE ON team_members TO hummdesk_operator;
@@ -512,7 +511,7 @@ GRANT SELECT ON ai_runs TO hummdesk_relay;
 GRANT UPDATE (status, published_at, lease_until, deadline_at, last_error, finished_at, announced_at)
     ON ai_runs TO hummdesk_relay;
 
--- A web process or relay with a login of its own asks at its start whether migrations are pending.
+-- Web processes and the relay check at their start whether migrations are pending.
 GRANT SELECT ON schema_migrations TO hummdesk_app, hummdesk_relay;
 
 ALTER TABLE ai_corrections ENABLE ROW LEVEL SECURITY;
@@ -565,10 +564,10 @@ GRANT SELECT ON past_answers TO hummdesk_operator;
 
 --------------------------------------------------------------------------------------------------------------------- search
 
--- Under row-level security an index answers only what is leakproof, which @@ is not. So this function looks past it,
--- for the account of the transaction alone, and gives nothing but ids, which the caller's own policies then hold.
--- Whoever searches gets the newest `most` of each kind. The index gives all at once, in no order; a word that every
--- fifth of the newest messages has is found sooner by going back from them. (IS TRUE keeps that away from the index.)
+-- Under row-level security an index is used only for leakproof operators, and @@ is not leakproof. This function bypasses
+-- row-level security for the account of the transaction, and returns only ids, which the policies of the caller then
+-- filter. It returns the newest `most` matches of each kind. The GIN index returns all matches without an order; a word
+-- in a fifth of the newest messages is found faster by a scan from the newest back (IS TRUE keeps the index out of it).
 CREATE FUNCTION search_conversations(words tsquery, most integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
     SET search_path = pg_catalog, public
@@ -656,7 +655,7 @@ REVOKE CREATE ON SCHEMA public FROM hummdesk_search;
 REVOKE ALL ON FUNCTION search_conversations(tsquery, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_conversations(tsquery, integer) TO hummdesk_app;
 
--- Visitors of the widget.
+-- For anonymous visitors of the widget.
 GRANT INSERT (account_id, id, email, name) ON contacts TO hummdesk_app;
 
 ----------------------------------------------------------------------------------------------------- the message writer
@@ -668,17 +667,17 @@ GRANT SELECT, DELETE ON outbox TO hummdesk_relay;
 ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;
 ALTER TABLE outbox FORCE ROW LEVEL SECURITY;
 
--- The writer stores messages of several accounts in one transaction. What keeps them apart, beneath its statement:
+-- The writer stores messages of several accounts in one transaction. The accounts are isolated by these limits:
 --   it sees and writes only rows of the accounts that the transaction names;
---   it stores no message whose sender is not an active person of the account that the row says, with a role that may
---   write, and the foreign key wants the conversation in the same account;
---   it reads no text: no content, attachments or metadata of any message, no name or address of anybody.
--- All others are bound as before: no policy of theirs has changed, and none of them is a member of this role.
+--   the sender of a message must be an active person of the same account, with a role that may write, and by the foreign
+--   key the conversation must be of the same account;
+--   it cannot read content, attachments or metadata of messages, nor names and addresses.
+-- No other role is a member of this one.
 GRANT USAGE ON SCHEMA public TO hummdesk_writer;
 GRANT SELECT ON schema_migrations TO hummdesk_writer;
 
--- A subquery, because it is evaluated once for a statement and not for every row; and IN, because = ANY would be taken
--- for a condition on an index and lead the planner to think that an account has few rows.
+-- A subquery, because it is evaluated once for a statement and not for each row; IN, because the planner would take = ANY
+-- for an index condition and underestimate the rows of an account.
 DO $$
 DECLARE
     table_name text;
