@@ -1,4 +1,4 @@
-"""Ids of what the server makes."""
+"""Ids of new rows."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,11 +7,11 @@ from uuid_utils.compat import uuid7
 
 
 def new_id() -> UUID:
-    """UUID version 7: made in the order of time, so that new rows lie together in an index."""
+    """A UUID version 7: ids are ordered by time, so that new rows are stored together in an index."""
     return uuid7()
 
 
-def least_id(moment: datetime) -> UUID:
-    """The least that `new_id` can make at a moment or later (RFC 9562, section 5.7: 48 bits of milliseconds first)."""
+def lowest_id(moment: datetime) -> UUID:
+    """The lowest id that `new_id` can make at or after a moment (RFC 9562, section 5.7: 48 bits of milliseconds first)."""
     milliseconds = int(moment.timestamp() * 1000)
     return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)

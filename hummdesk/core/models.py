@@ -1,4 +1,4 @@
-"""What the desk is about, as frozen values; `wire()` is the shape that the contract gives each on the wire."""
+"""The domain objects as frozen dataclasses; `wire()` returns the payload fields of the contract."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,19 +11,19 @@ from hummdesk.core.clock import wire_time
 Role = Literal["admin", "agent", "viewer", "customer"]
 STAFF: frozenset[Role] = frozenset({"admin", "agent", "viewer"})
 ANSWERING: frozenset[Role] = frozenset({"admin", "agent"})
-"""The roles that talk to customers, are assigned conversations and have a presence."""
+"""The roles that may answer customers and be assigned conversations, and that have a presence."""
 
 RunKind = Literal["classification", "draft"]
 """The kind of an AI run."""
 RunOutcome = Literal["done", "abstained", "superseded"]
-"""How a run ended that did not fail."""
+"""The outcome of a run that did not fail."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody the database knows and lets in: a user of the account, or a contact as `customer`."""
+    """An active user of an account, or a contact with the role `customer`."""
 
     account_id: UUID
     id: UUID
@@ -110,7 +110,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A conversation as one side sees it: staff and customer differ in `unread_count` and `last_message`."""
+    """A conversation as staff or the customer sees it: they differ in `last_seq`, `unread_count` and `last_message`."""
 
     id: UUID
     account_id: UUID
@@ -165,7 +165,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUsage:
-    """Tokens, each counted once: `input` are those that were neither read from nor written to a cache."""
+    """Token counts without overlap: `input` leaves out tokens read from or written to a cache."""
 
     input: int = 0
     cache_read: int = 0
@@ -175,7 +175,7 @@ class TokenUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCall:
-    """One request to an external model. `prompt` is the version of the prompt."""
+    """A request to an external model. `prompt` is the version of the prompt."""
 
     provider: str
     model: str
@@ -184,5 +184,5 @@ class ModelCall:
     """`ok`, or the code of the ProviderError."""
     usage: TokenUsage
     cost: Decimal | None
-    """US dollars; None if the price is not known."""
+    """In US dollars; None if the price is unknown."""
     seconds: float

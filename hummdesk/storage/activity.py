@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from hummdesk.core.ids import least_id
+from hummdesk.core.ids import lowest_id
 from hummdesk.core.models import RunKind
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
@@ -50,10 +50,10 @@ class Activity:
 
 async def activity(tx: Transaction, moment: datetime) -> Activity:
     """The activity of the transaction's account until a moment."""
-    until = least_id(moment + CLOCK_SKEW)
-    stored = await queries.stored(tx, since=least_id(moment - MESSAGE_PERIOD), until=until)
+    until = lowest_id(moment + CLOCK_SKEW)
+    stored = await queries.stored(tx, since=lowest_id(moment - MESSAGE_PERIOD), until=until)
     found = Activity(stored["messages"] / MESSAGE_PERIOD.total_seconds())
-    newest: dict[str, Any] = {"since": least_id(moment - RUN_PERIOD), "until": until, "limit": RUN_LIMIT}
+    newest: dict[str, Any] = {"since": lowest_id(moment - RUN_PERIOD), "until": until, "limit": RUN_LIMIT}
     async for row in queries.runs(tx, **newest):
         median, slow = row["seconds"] or (None, None)
         found.runs[row["kind"]] = Runs(row["done"], row["failed"], 0, median, slow)
