@@ -12,6 +12,6 @@ def new_id() -> UUID:
 
 
 def lowest_id(moment: datetime) -> UUID:
-    """The lowest id that `new_id` can make at or after a moment (RFC 9562, section 5.7: 48 bits of milliseconds first)."""
+    """The lowest id that `new_id` makes from a moment on (RFC 9562, section 5.7: 48 bits of milliseconds first)."""
     milliseconds = int(moment.timestamp() * 1000)
     return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)

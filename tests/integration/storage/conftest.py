@@ -1,4 +1,4 @@
-"""An account made for one test, on the database that all tests share."""
+"""Accounts for the tests, on a database that they share."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -46,7 +46,7 @@ class Account:
         return self.app.account(self.id)
 
     async def execute(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
-        """As the superuser, past every policy; `account` and `conversation` are there as parameters."""
+        """Execute as the superuser, who bypasses every policy; `account` and `conversation` are parameters."""
         values = {"account": self.id, "conversation": self.conversation} | values
         async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
             cursor = await connection.execute(statement.encode(), values)
@@ -123,7 +123,7 @@ async def foreign(app: Database, database_url: str) -> Account:
 
 @pytest.fixture
 async def alone(fresh_database_url: str) -> AsyncIterator[Account]:
-    """The only account of a database of its own, for what looks at all accounts."""
+    """The only account of a separate database, for queries over all accounts."""
     database = Database(fresh_database_url, role="hummdesk_app", size=4, timeout=5)
     await database.open()
     yield await Account(fresh_database_url, database).make()
@@ -139,7 +139,7 @@ async def empty_database_url(servers: Any) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def owner(servers: Any, empty_database_url: str) -> AsyncIterator[str]:
-    """The name of a login that is no superuser and owns the empty database."""
+    """The name of a login without superuser that owns the empty database."""
     name = sql.Identifier(f"test_owner_{new_id().hex}")
     async with await psycopg.AsyncConnection.connect(empty_database_url, autocommit=True) as superuser:
         database = sql.Identifier(superuser.info.dbname)
@@ -151,15 +151,15 @@ async def owner(servers: Any, empty_database_url: str) -> AsyncIterator[str]:
         await superuser.execute(sql.SQL("DROP ROLE {}").format(name))
 
 
-class WorkerContext:
-    """A writer, the transactions that it makes, and the published outbox entries."""
+class WriterHarness:
+    """A message writer, the sizes of its transactions, and the published outbox entries."""
 
     def __init__(self, url: str, app: Database) -> None:
         self.batches = WriterConnection(url, timeout=WRITER_TIMEOUT)
         self.published: list[tuple[UUID, UUID]] = []
         self.writer = MessageWriter(self.batches, app, timeout=WRITER_TIMEOUT, take_published=self._take)
         self.transactions: list[int] = []
-        """Messages in each."""
+        """Number of messages in each transaction."""
         self._run = self.batches.run
         self.batches.run = self._count  # type: ignore[method-assign]
 
@@ -180,22 +180,22 @@ class WorkerContext:
 
 
 @asynccontextmanager
-async def opened(url: str, app: Database) -> AsyncIterator[WorkerContext]:
-    desk = WorkerContext(url, app)
-    await desk.batches.open()
-    yield desk
-    await desk.writer.drain()
-    await desk.batches.close()
+async def opened(url: str, app: Database) -> AsyncIterator[WriterHarness]:
+    harness = WriterHarness(url, app)
+    await harness.batches.open()
+    yield harness
+    await harness.writer.drain()
+    await harness.batches.close()
 
 
 @pytest.fixture
-async def desk(database_url: str, app: Database) -> AsyncIterator[WorkerContext]:
+async def harness(database_url: str, app: Database) -> AsyncIterator[WriterHarness]:
     async with opened(database_url, app) as one:
         yield one
 
 
 @pytest.fixture
-async def elsewhere(database_url: str, app: Database) -> AsyncIterator[WorkerContext]:
+async def elsewhere(database_url: str, app: Database) -> AsyncIterator[WriterHarness]:
     """The writer of another web process."""
     async with opened(database_url, app) as one:
         yield one

@@ -1,4 +1,4 @@
-"""A backlog that comes sooner than PostgreSQL's statistics: no run costs more because many others wait."""
+"""A backlog that grows faster than the statistics of PostgreSQL are updated does not make a run more expensive."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,7 +14,7 @@ from hummdesk.storage.runs import AttemptResult
 
 WAITING = 3_000
 TOGETHER = 50
-"""Runs in one statement, as in a task of the broker."""
+"""Runs in one statement, as in a Celery task."""
 
 SEED = """
 SET session_replication_role = replica;
@@ -37,7 +37,7 @@ FROM messages WHERE seq >= %(first)s;
 """
 
 
-class WorkerContext:
+class Backlog:
     def __init__(self, url: str) -> None:
         self.account = new_id()
         self.relay = Database(url, role="hummdesk_relay", size=1, timeout=10, pipelined=True)
@@ -53,16 +53,16 @@ class WorkerContext:
         return self.worker.accounts([self.account])
 
     async def work(self) -> dict[str, int]:
-        """Take the next runs to their end; what each step has read of the table of runs."""
+        """Process the next runs to their end; return the number of runs that each step has read."""
         found: dict[str, int] = {}
         async with self.relay.all_accounts() as tx, counted(tx, found, "published"):
             due = await run_dispatch.take_due(tx, TOGETHER, lease_seconds=30, deadline_seconds=60)
-        refs = [(job.account_id, job.id) for job in due]
+        refs = [(run.account_id, run.id) for run in due]
         async with self.tx() as tx, counted(tx, found, "claimed"):
             claimed = await runs.claim(tx, refs, delivery=new_id(), lease_seconds=30, history_limit=6)
-        verdicts = [AttemptResult(run=job, status="done", outcome="done", payload={}) for job in claimed]
+        results = [AttemptResult(run=run, status="done", outcome="done", payload={}) for run in claimed]
         async with self.tx() as tx, counted(tx, found, "settled"):
-            settled = await runs.settle(tx, verdicts, quiet_seconds=0)
+            settled = await runs.settle(tx, results, quiet_seconds=0)
         async with self.tx() as tx, counted(tx, found, "announced"):
             assert await runs.mark_published(tx, [one.key for one in settled.ended]) == TOGETHER
         return found
@@ -70,14 +70,14 @@ class WorkerContext:
 
 @asynccontextmanager
 async def counted(tx: Transaction, found: dict[str, int], step: str) -> AsyncIterator[None]:
-    """How many runs are read meanwhile, used or not."""
+    """Count the runs read in the block, used or not."""
     before = await runs_read(tx)
     yield
     found[step] = await runs_read(tx) - before
 
 
 async def runs_read(tx: Transaction) -> int:
-    """So far, by this connection."""
+    """Runs read by this transaction so far."""
     statistics = "SELECT idx_tup_fetch + seq_tup_read AS read FROM pg_stat_xact_user_tables WHERE relname = 'ai_runs'"
     row = await (await tx.execute(statistics)).fetchone()
     assert row is not None
@@ -85,24 +85,24 @@ async def runs_read(tx: Transaction) -> int:
 
 
 @pytest.fixture
-async def desk(servers: Any, template: str) -> AsyncIterator[WorkerContext]:
+async def backlog(servers: Any, template: str) -> AsyncIterator[Backlog]:
     name = await servers.clone(template)
-    desk = WorkerContext(servers.cluster.url(name))
-    await desk.arrive(SEED)
-    await desk.relay.open()
-    await desk.worker.open()
-    yield desk
-    await desk.relay.close()
-    await desk.worker.close()
+    backlog = Backlog(servers.cluster.url(name))
+    await backlog.arrive(SEED)
+    await backlog.relay.open()
+    await backlog.worker.open()
+    yield backlog
+    await backlog.relay.close()
+    await backlog.worker.close()
     await servers.drop(name)
 
 
-async def test_a_run_costs_the_same_however_many_wait(desk: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    await desk.arrive(MORE, first=1, last=TOGETHER)
-    await desk.work()  # so that there are plans for a desk that is almost empty
-    await desk.arrive(MORE, first=TOGETHER + 1, last=WAITING)
+async def test_run_with_many_waiting_runs_reads_no_more_rows(backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> None:
+    await backlog.arrive(MORE, first=1, last=TOGETHER)
+    await backlog.work()  # so that there are plans for a backlog that is almost empty
+    await backlog.arrive(MORE, first=TOGETHER + 1, last=WAITING)
     monkeypatch.setattr(database, "PLAN_SECONDS", 0)
     for _ in range(3):
-        read = await desk.work()
+        read = await backlog.work()
         print(read)
         assert max(read.values()) <= 8 * TOGETHER

@@ -1,4 +1,4 @@
-"""What holds when many do the same thing to one conversation at the same moment."""
+"""Concurrent changes of one conversation."""
 
 import asyncio
 import random
@@ -9,7 +9,7 @@ import pytest
 from hummdesk.storage import conversations, messages
 
 
-async def test_parallel_sends_count_without_gaps_and_time_follows(account: Any) -> None:
+async def test_parallel_sends_get_gapless_seqs_and_ascending_times(account: Any) -> None:
     people = [account.customer, account.agent, account.colleague]
     sent = await asyncio.gather(*(account.send(people[n % 3], str(n)) for n in range(50)))
     async with account.tx() as tx:
@@ -22,7 +22,7 @@ async def test_parallel_sends_count_without_gaps_and_time_follows(account: Any) 
     assert (seen.last_seq, seen.unread_count, seen.updated_at) == (50, 17, times[-1])
 
 
-async def test_parallel_repeats_store_one_row(account: Any) -> None:
+async def test_parallel_repeated_sends_store_one_message(account: Any) -> None:
     sent = await asyncio.gather(*(account.send(account.customer, str(n), client_message_id="m") for n in range(20)))
     assert sum(one.created for one in sent) == 1
     assert len({one.message.id for one in sent}) == 1
@@ -31,12 +31,12 @@ async def test_parallel_repeats_store_one_row(account: Any) -> None:
     assert await account.execute("SELECT count(*) FROM ai_runs WHERE account_id = %(account)s") == [(1,)]
 
 
-async def test_parallel_starts_open_one_conversation(account: Any) -> None:
+async def test_parallel_repeated_starts_open_one_conversation(account: Any) -> None:
     started = await asyncio.gather(*(account.start(account.customer, client_message_id="c") for _ in range(10)))
     assert len(set(started)) == 1
 
 
-async def test_of_two_agents_on_the_same_base_one_replies(account: Any) -> None:
+async def test_two_replies_based_on_the_same_seq_store_one(account: Any) -> None:
     await account.send(account.customer)
     replies = await asyncio.gather(
         account.send(account.agent, based_on_seq=1),
@@ -46,7 +46,7 @@ async def test_of_two_agents_on_the_same_base_one_replies(account: Any) -> None:
     assert sorted(type(one).__name__ for one in replies) == ["Conflict", "Sent"]
 
 
-async def test_a_conversation_is_reopened_once(account: Any) -> None:
+async def test_parallel_customer_messages_reopen_the_conversation_once(account: Any) -> None:
     async with account.tx() as tx:
         await conversations.change_status(
             tx, actor=account.agent, conversation_id=account.conversation, status="closed", reason=None
@@ -55,7 +55,7 @@ async def test_a_conversation_is_reopened_once(account: Any) -> None:
     assert [one.reopened_from for one in sorted(sent, key=lambda one: one.message.seq)] == ["closed"] + [None] * 4
 
 
-async def test_parallel_changes_of_status_are_logged_as_they_followed(account: Any) -> None:
+async def test_parallel_status_changes_are_logged_in_order(account: Any) -> None:
     async def change(status: Any) -> None:
         async with account.tx() as tx:
             await conversations.change_status(
@@ -72,7 +72,7 @@ async def test_parallel_changes_of_status_are_logged_as_they_followed(account: A
     assert (await account.see(account.admin)).status == state
 
 
-async def test_counts_are_right_after_any_mix_of_sending_and_reading(account: Any) -> None:
+async def test_unread_counts_after_parallel_sends_and_reads_are_correct(account: Any) -> None:
     async def read(reader: Any) -> None:
         async with account.tx() as tx:
             await messages.mark_read(tx, reader=reader, conversation_id=account.conversation, message_id=None)
@@ -96,7 +96,7 @@ async def test_counts_are_right_after_any_mix_of_sending_and_reading(account: An
 
 
 @pytest.mark.parametrize("readers", [1, 2])
-async def test_two_tabs_read_once_for_each_reader(account: Any, readers: int) -> None:
+async def test_mark_read_in_two_tabs_at_once_counts_once_for_each_reader(account: Any, readers: int) -> None:
     await account.send(account.customer)
     people = [account.agent, account.colleague][:readers]
 

@@ -9,7 +9,7 @@ from hummdesk.core.ids import new_id
 from hummdesk.storage import conversations
 
 
-async def test_a_new_conversation_as_both_sides_see_it(account: Any) -> None:
+async def test_start_conversation_is_visible_to_staff_and_customer(account: Any) -> None:
     started = await account.start(account.customer, subject="Broken", metadata={"page": "/cart"})
     seen = await account.see(account.viewer, started)
     assert seen == await account.see(account.customer, started)
@@ -21,11 +21,11 @@ async def test_a_new_conversation_as_both_sides_see_it(account: Any) -> None:
     assert seen.created_at.utcoffset() == timedelta(0)
 
 
-async def test_a_start_is_logged(account: Any) -> None:
+async def test_start_conversation_is_logged(account: Any) -> None:
     assert await account.log() == [("created", "customer", {})]
 
 
-async def test_a_repeated_start_finds_the_first(account: Any) -> None:
+async def test_start_with_repeated_client_id_returns_the_first_conversation(account: Any) -> None:
     values: dict[str, Any] = {"subject": None, "metadata": {}, "client_message_id": "once"}
     async with account.tx() as tx:
         first, created = await conversations.start(tx, contact=account.customer, **values)
@@ -37,7 +37,7 @@ async def test_a_repeated_start_finds_the_first(account: Any) -> None:
 
 
 @pytest.mark.parametrize("who", ["stranger", "foreign admin", "unknown"])
-async def test_who_does_not_see_a_conversation(account: Any, foreign: Any, who: str) -> None:
+async def test_get_conversation_by_person_without_access_raises_not_found(account: Any, foreign: Any, who: str) -> None:
     place = foreign if who == "foreign admin" else account
     viewer = {"stranger": account.stranger, "foreign admin": foreign.admin, "unknown": account.admin}[who]
     wanted = new_id() if who == "unknown" else account.conversation
@@ -50,7 +50,7 @@ async def test_who_does_not_see_a_conversation(account: Any, foreign: Any, who: 
             await conversations.as_staff(tx, conversation_id=account.conversation)
 
 
-async def test_a_note_is_hidden_from_the_customer(account: Any) -> None:
+async def test_note_is_hidden_from_the_customer(account: Any) -> None:
     public = (await account.send(account.agent, "Public")).message
     note = (await account.send(account.agent, "Note", private=True)).message
     as_customer, as_staff = await account.see(account.customer), await account.see(account.agent)
@@ -60,13 +60,13 @@ async def test_a_note_is_hidden_from_the_customer(account: Any) -> None:
         assert await conversations.as_staff(tx, conversation_id=account.conversation) == as_staff
 
 
-async def test_a_conversation_of_notes_alone_is_empty_for_the_customer(account: Any) -> None:
+async def test_conversation_of_notes_only_is_empty_for_the_customer(account: Any) -> None:
     await account.send(account.agent, "Note", private=True)
     seen = await account.see(account.customer)
     assert (seen.last_message, seen.last_seq, seen.unread_count) == (None, 0, 0)
 
 
-async def test_status_changes_and_is_logged_with_its_reason(account: Any) -> None:
+async def test_change_status_is_logged_with_its_reason(account: Any) -> None:
     before = await account.see(account.agent)
     async with account.tx() as tx:
         change = await conversations.change_status(
@@ -83,7 +83,7 @@ async def test_status_changes_and_is_logged_with_its_reason(account: Any) -> Non
     )
 
 
-async def test_the_status_it_has_changes_nothing(account: Any) -> None:
+async def test_change_status_to_the_current_one_changes_nothing(account: Any) -> None:
     before = await account.see(account.agent)
     async with account.tx() as tx:
         change = await conversations.change_status(
@@ -94,7 +94,7 @@ async def test_the_status_it_has_changes_nothing(account: Any) -> None:
     assert len(await account.log()) == 1
 
 
-async def test_assigned_reassigned_and_unassigned(account: Any) -> None:
+async def test_assign_reassign_and_unassign_are_logged(account: Any) -> None:
     async def assign(agent_id: UUID, team_id: UUID | None) -> None:
         async with account.tx() as tx:
             at = await conversations.assign(
@@ -125,7 +125,7 @@ async def test_assigned_reassigned_and_unassigned(account: Any) -> None:
 
 
 @pytest.mark.parametrize("what", ["conversation", "agent", "foreign agent", "customer", "team"])
-async def test_unknown_things_cannot_be_assigned(account: Any, foreign: Any, what: str) -> None:
+async def test_assign_with_unknown_id_raises_not_found(account: Any, foreign: Any, what: str) -> None:
     agents = {"agent": new_id(), "foreign agent": foreign.agent.id, "customer": account.customer.id}
     with pytest.raises(NotFound):
         async with account.tx() as tx:
@@ -141,7 +141,7 @@ async def test_unknown_things_cannot_be_assigned(account: Any, foreign: Any, wha
 
 
 @pytest.mark.parametrize("who", ["viewer", "colleague"])
-async def test_who_cannot_answer_is_not_assigned(account: Any, who: str) -> None:
+async def test_assign_to_user_who_cannot_answer_raises_invalid(account: Any, who: str) -> None:
     await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.colleague.id)
     with pytest.raises(Invalid) as refused:
         async with account.tx() as tx:
@@ -155,7 +155,7 @@ async def test_who_cannot_answer_is_not_assigned(account: Any, who: str) -> None
     assert refused.value.details == {"agentId": ["Not an active agent or admin."]}
 
 
-async def test_nobody_cannot_be_unassigned(account: Any, foreign: Any) -> None:
+async def test_unassign_without_assignment_raises_conflict(account: Any, foreign: Any) -> None:
     async with account.tx() as tx:
         with pytest.raises(Conflict):
             await conversations.unassign(tx, actor=account.agent, conversation_id=account.conversation, reason=None)
@@ -172,7 +172,7 @@ async def test_nobody_cannot_be_unassigned(account: Any, foreign: Any) -> None:
     assert len(await account.log()) == 1
 
 
-async def test_a_priority_is_logged_and_is_no_activity(account: Any) -> None:
+async def test_set_priority_is_logged_without_counting_as_activity(account: Any) -> None:
     before = await account.see(account.agent)
     async with account.tx() as tx:
         urgent = {"actor": account.agent, "conversation_id": account.conversation, "priority": "urgent"}
@@ -187,7 +187,7 @@ async def test_a_priority_is_logged_and_is_no_activity(account: Any) -> None:
 
 
 async def pages(account: Any, **wanted: Any) -> list[list[UUID]]:
-    """The ids of every page, following the cursors."""
+    """The ids of all pages, following the cursors."""
     found: list[list[UUID]] = []
     cursor: str | None = None
     async with account.tx() as tx:
@@ -198,7 +198,7 @@ async def pages(account: Any, **wanted: Any) -> list[list[UUID]]:
                 return found
 
 
-async def test_pages_follow_activity_and_miss_nothing(account: Any) -> None:
+async def test_pages_by_activity_contain_every_conversation_once(account: Any) -> None:
     ids = [account.conversation] + [await account.start(account.stranger) for _ in range(6)]
     await account.send(account.customer)
     newest_first = [ids[0], *reversed(ids[1:])]
@@ -207,7 +207,7 @@ async def test_pages_follow_activity_and_miss_nothing(account: Any) -> None:
     assert [len(page) for page in found] == [3, 3, 1]
 
 
-async def test_pages_of_one_moment_neither_repeat_nor_miss(account: Any) -> None:
+async def test_pages_of_equal_times_contain_every_conversation_once(account: Any) -> None:
     ids = {account.conversation} | {await account.start(account.stranger) for _ in range(6)}
     await account.execute(
         "UPDATE conversations SET updated_at = '2026-01-01 00:00:00.123456' WHERE account_id = %(account)s"
@@ -216,7 +216,7 @@ async def test_pages_of_one_moment_neither_repeat_nor_miss(account: Any) -> None
     assert found == sorted(ids, reverse=True)
 
 
-async def test_a_page_of_a_status_an_agent_a_customer(account: Any, foreign: Any) -> None:
+async def test_page_is_filtered_by_status_agent_and_customer(account: Any, foreign: Any) -> None:
     mine, closed, other = (
         account.conversation,
         await account.start(account.customer),
@@ -247,7 +247,7 @@ async def test_a_page_of_a_status_an_agent_a_customer(account: Any, foreign: Any
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "!!!!", "ä", "\ud800", "_" * 32, "A" * 31, "A" * 5000])
-async def test_a_cursor_of_no_list_is_refused(account: Any, cursor: str) -> None:
+async def test_page_with_invalid_cursor_raises_invalid(account: Any, cursor: str) -> None:
     async with account.tx() as tx:
         with pytest.raises(Invalid) as refused:
             await conversations.page(tx, viewer=account.admin, cursor=cursor)
@@ -260,7 +260,7 @@ async def found(account: Any, words: str, **more: Any) -> list[Any]:
     return [conversation.id for conversation in page]
 
 
-async def test_words_are_found_in_messages_subjects_and_customers(account: Any, foreign: Any) -> None:
+async def test_search_finds_words_in_messages_subjects_and_customers(account: Any, foreign: Any) -> None:
     other = await account.start(account.stranger, subject="Invoice 2026-117 is wrong")
     await account.send(account.customer, "My kettle's lid (blue) does not fit")
     await account.send(account.agent, "They ordered twice", private=True)
@@ -274,7 +274,7 @@ async def test_words_are_found_in_messages_subjects_and_customers(account: Any, 
         assert await found(account, words) == [], words
 
 
-async def test_what_is_found_is_filtered_and_paged(account: Any) -> None:
+async def test_search_results_are_filtered_and_paged(account: Any) -> None:
     other = await account.start(account.customer, subject="kettle")
     await account.send(account.customer, "kettle")
     async with account.tx() as tx:
@@ -292,7 +292,7 @@ async def test_what_is_found_is_filtered_and_paged(account: Any) -> None:
     assert end is None
 
 
-async def test_those_that_nobody_has_are_listed(account: Any) -> None:
+async def test_page_of_unassigned_lists_conversations_without_agent(account: Any) -> None:
     other = await account.start(account.stranger)
     async with account.tx() as tx:
         await conversations.assign(
@@ -304,7 +304,7 @@ async def test_those_that_nobody_has_are_listed(account: Any) -> None:
     assert own == []
 
 
-async def test_a_search_without_an_account_finds_nothing(account: Any) -> None:
+async def test_search_without_account_finds_nothing(account: Any) -> None:
     await account.send(account.customer, "kettle")
     async with account.app.all_accounts() as tx:
         rows = await (await tx.execute("SELECT search_conversations('kettle', 10)")).fetchall()

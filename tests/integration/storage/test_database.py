@@ -30,14 +30,14 @@ async def value(tx: Any, expression: str) -> Any:
 
 
 async def idle(account: Any) -> list[tuple[Any, ...]]:
-    """Connections with a transaction that nobody goes on with."""
+    """Number of connections with an abandoned transaction."""
     return await account.execute(
         "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hummdesk_app' "
         "AND state LIKE 'idle in transaction%%'"
     )
 
 
-async def test_rows_are_dictionaries_and_times_are_utc(account: Any) -> None:
+async def test_transaction_returns_dictionaries_and_utc_times(account: Any) -> None:
     async with account.tx() as tx:
         row = await (await tx.execute("SELECT '{\"a\": 1}'::jsonb AS document, now() AS moment")).fetchone()
     assert row["document"] == {"a": 1}
@@ -45,7 +45,7 @@ async def test_rows_are_dictionaries_and_times_are_utc(account: Any) -> None:
 
 
 async def cut(account: Any, tx: Any) -> None:
-    """Terminate the connection and wait until it has gone."""
+    """Terminate the connection and wait until it is closed."""
     await account.execute("SELECT pg_terminate_backend(%(pid)s, 5000)", pid=tx.info.backend_pid)
 
 
@@ -53,7 +53,7 @@ async def close_conversation(tx: Any, account: Any) -> None:
     await tx.execute("UPDATE conversations SET status = 'closed' WHERE id = %s", (account.conversation,))
 
 
-async def test_a_transaction_is_whole(account: Any) -> None:
+async def test_transaction_that_raises_is_rolled_back(account: Any) -> None:
     async def change_your_mind() -> None:
         async with account.tx() as tx:
             await close_conversation(tx, account)
@@ -64,7 +64,7 @@ async def test_a_transaction_is_whole(account: Any) -> None:
     assert (await account.see(account.admin)).status == "open"
 
 
-async def test_a_cancelled_handler_leaves_no_transaction_open(account: Any) -> None:
+async def test_transaction_of_cancelled_task_is_closed(account: Any) -> None:
     entered = asyncio.Event()
 
     async def handler() -> None:
@@ -83,7 +83,7 @@ async def test_a_cancelled_handler_leaves_no_transaction_open(account: Any) -> N
     assert (await account.see(account.admin)).status == "open"
 
 
-async def test_cancelled_at_any_moment_the_pool_stays_whole(account: Any, pool_of_one: Database) -> None:
+async def test_pool_after_cancellation_at_any_moment_stays_usable(account: Any, pool_of_one: Database) -> None:
     async def handler() -> None:
         async with pool_of_one.account(account.id) as tx:
             await value(tx, "pg_sleep(0.002)")
@@ -98,7 +98,7 @@ async def test_cancelled_at_any_moment_the_pool_stays_whole(account: Any, pool_o
     assert await idle(account) == []
 
 
-async def test_a_slow_statement_is_unavailable(pool_of_one: Database) -> None:
+async def test_slow_statement_raises_unavailable(pool_of_one: Database) -> None:
     with pytest.raises(Unavailable) as refused:
         async with pool_of_one.all_accounts() as tx:
             await tx.execute("SELECT pg_sleep(5)")
@@ -106,7 +106,7 @@ async def test_a_slow_statement_is_unavailable(pool_of_one: Database) -> None:
     await pool_of_one.check()
 
 
-async def test_a_locked_table_is_unavailable(account: Any, pool_of_one: Database) -> None:
+async def test_locked_table_raises_unavailable(account: Any, pool_of_one: Database) -> None:
     async with await psycopg.AsyncConnection.connect(account.url) as connection:
         await connection.execute("LOCK TABLE canned_replies")
         with pytest.raises(Unavailable):
@@ -115,14 +115,14 @@ async def test_a_locked_table_is_unavailable(account: Any, pool_of_one: Database
     await pool_of_one.check()
 
 
-async def test_an_exhausted_pool_is_unavailable(pool_of_one: Database) -> None:
+async def test_exhausted_pool_raises_unavailable(pool_of_one: Database) -> None:
     async with pool_of_one.all_accounts():
         with pytest.raises(Unavailable):
             await pool_of_one.check()
     await pool_of_one.check()
 
 
-async def test_a_cut_connection_fails_one_request_and_is_replaced(account: Any, pool_of_one: Database) -> None:
+async def test_lost_connection_fails_one_transaction_and_is_replaced(account: Any, pool_of_one: Database) -> None:
     async def handler() -> None:
         async with pool_of_one.account(account.id) as tx:
             await cut(account, tx)
@@ -133,15 +133,15 @@ async def test_a_cut_connection_fails_one_request_and_is_replaced(account: Any, 
     await pool_of_one.check()
 
 
-async def test_connections_cut_at_rest_fail_no_request(account: Any, pool_of_one: Database) -> None:
+async def test_idle_connections_that_were_lost_fail_no_transaction(account: Any, pool_of_one: Database) -> None:
     async with pool_of_one.all_accounts() as tx:
         connection = tx
     await cut(account, connection)
     await pool_of_one.check()
 
 
-async def test_a_pool_full_of_cut_connections_holds_nobody_up(account: Any, database_url: str) -> None:
-    """psycopg's own check would wait for a second, then two, between them."""
+async def test_pool_full_of_lost_connections_causes_no_delay(account: Any, database_url: str) -> None:
+    """psycopg's own check would wait for one second, then two, between the connections."""
     database = Database(database_url, role="hummdesk_app", size=5, timeout=0.9)
     await database.open()
     async with AsyncExitStack() as held:
@@ -152,7 +152,7 @@ async def test_a_pool_full_of_cut_connections_holds_nobody_up(account: Any, data
     await database.close()
 
 
-async def test_a_commit_cut_short_is_not_reported_as_done(account: Any, pool_of_one: Database) -> None:
+async def test_commit_on_lost_connection_raises_unavailable(account: Any, pool_of_one: Database) -> None:
     async def handler() -> None:
         async with pool_of_one.account(account.id) as tx:
             await close_conversation(tx, account)
@@ -163,7 +163,7 @@ async def test_a_commit_cut_short_is_not_reported_as_done(account: Any, pool_of_
     assert (await account.see(account.admin)).status == "open"
 
 
-async def test_without_a_server_it_opens_and_is_unavailable() -> None:
+async def test_open_without_server_succeeds_and_transactions_are_unavailable() -> None:
     database = Database(NOBODY_LISTENS, role="hummdesk_app", size=2, timeout=0.3)
     await database.open()
     with pytest.raises(Unavailable):
@@ -173,7 +173,7 @@ async def test_without_a_server_it_opens_and_is_unavailable() -> None:
         await database.check()
 
 
-async def test_it_recovers_by_itself_after_a_long_outage(
+async def test_pool_after_long_outage_reconnects(
     servers: Any, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hummdesk.storage.database.RECONNECT_SECONDS", 0.2)
@@ -201,27 +201,27 @@ async def test_it_recovers_by_itself_after_a_long_outage(
     await database.close()
 
 
-async def test_faults_of_ours_are_not_translated(account: Any) -> None:
+async def test_programming_errors_are_not_translated(account: Any) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         async with account.tx() as tx:
             await tx.execute("UPDATE conversations SET status = 'lost' WHERE id = %s", (account.conversation,))
 
 
 @pytest.mark.parametrize(("column", "told"), [("assigned_to", "agent"), ("assigned_team", "team")])
-async def test_a_constraint_that_means_something_is_told(account: Any, column: str, told: str) -> None:
+async def test_known_constraint_violation_becomes_contract_error(account: Any, column: str, told: str) -> None:
     statement = sql.SQL("UPDATE conversations SET {} = %s WHERE id = %s").format(sql.Identifier(column))
     with pytest.raises(NotFound, match=told):
         async with account.tx() as tx:
             await tx.execute(statement, (new_id(), account.conversation))
 
 
-async def test_what_cannot_be_stored_is_invalid(account: Any) -> None:
+async def test_value_that_cannot_be_stored_raises_invalid(account: Any) -> None:
     with pytest.raises(Invalid):
         async with account.tx() as tx:
             await tx.execute("SELECT %s::text", ("\0",))
 
 
-async def test_listening_survives_a_cut_and_says_so(account: Any) -> None:
+async def test_listen_after_lost_connection_reconnects_and_yields_empty(account: Any) -> None:
     listening = account.app.listen("hummdesk_people", "hummdesk_runs")
     async with asyncio.timeout(5):
         assert await anext(listening) == ("", "")
@@ -237,7 +237,7 @@ async def test_listening_survives_a_cut_and_says_so(account: Any) -> None:
     await listening.aclose()
 
 
-async def test_listening_can_be_cancelled() -> None:
+async def test_listen_can_be_cancelled() -> None:
     listening = Database(NOBODY_LISTENS, role="hummdesk_app", size=1, timeout=1).listen("hummdesk_runs")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
@@ -253,21 +253,21 @@ async def test_listening_can_be_cancelled() -> None:
         "postgres:///desk?host=/run/postgresql",
     ],
 )
-def test_a_url_keeps_what_it_says_and_gains_a_role(url: str) -> None:
+def test_connection_string_keeps_the_url_and_adds_the_role(url: str) -> None:
     given = psycopg.conninfo.conninfo_to_dict(url)
     made = psycopg.conninfo.conninfo_to_dict(connection_string(url, role="hummdesk_app", timeout=2.5))
     assert {name: made[name] for name in given} == given
     assert made["options"] == "-c role=hummdesk_app -c statement_timeout=2500 -c lock_timeout=2500 -c timezone=UTC"
 
 
-def test_options_of_a_url_are_kept() -> None:
+def test_connection_string_keeps_the_options_of_the_url() -> None:
     made = connection_string("postgresql://h/d?options=-c%20work_mem%3D8MB", role="hummdesk_relay", timeout=1)
     options = psycopg.conninfo.conninfo_to_dict(made)["options"]
     assert str(options).startswith("-c work_mem=8MB -c role=hummdesk_relay ")
 
 
-async def test_a_frozen_server_is_unavailable(pool_of_one: Database, account: Any) -> None:
-    """Fault row 19: it answers nothing, not even that a statement took too long."""
+async def test_frozen_server_raises_unavailable(pool_of_one: Database, account: Any) -> None:
+    """Fault row 19: a stopped server does not apply statement_timeout either."""
 
     async def ask() -> None:
         async with pool_of_one.account(account.id) as tx:
@@ -285,7 +285,7 @@ async def test_a_frozen_server_is_unavailable(pool_of_one: Database, account: An
     await pool_of_one.check()
 
 
-async def test_a_mark_does_not_wait_for_the_disk_and_what_comes_after_it_does(database_url: str, account: Any) -> None:
+async def test_transaction_that_is_not_durable_leaves_the_next_one_durable(database_url: str, account: Any) -> None:
     database = Database(database_url, role="hummdesk_worker", size=1, timeout=5, pipelined=True)
     await database.open()
     async with database.accounts([account.id], durable=False) as tx:

@@ -8,7 +8,7 @@ from hummdesk.storage import conversations, messages
 ATTACHMENT = {"url": "https://example.com/a.png", "filename": "a.png", "contentType": "image/png", "size": 1}
 
 
-async def test_what_is_sent_is_kept_as_given(account: Any) -> None:
+async def test_send_message_stores_all_fields(account: Any) -> None:
     sent = await account.send(
         account.agent,
         "<b>Grüße</b> 👋",
@@ -30,14 +30,14 @@ async def test_what_is_sent_is_kept_as_given(account: Any) -> None:
 
 
 @pytest.mark.parametrize("who", ["stranger", "foreign"])
-async def test_who_does_not_see_the_conversation_cannot_send(account: Any, foreign: Any, who: str) -> None:
+async def test_send_by_person_without_access_raises_not_found(account: Any, foreign: Any, who: str) -> None:
     place, sender = (foreign, foreign.admin) if who == "foreign" else (account, account.stranger)
     with pytest.raises(NotFound):
         await place.send(sender, conversation_id=account.conversation)
     assert (await account.see(account.admin)).last_seq == 0
 
 
-async def test_a_repeat_gets_the_first_message(account: Any) -> None:
+async def test_send_message_with_repeated_client_id_returns_the_first(account: Any) -> None:
     first = await account.send(account.customer, "One", client_message_id="m")
     again = await account.send(account.customer, "Two", client_message_id="m")
     assert (again.message, again.created) == (first.message, False)
@@ -46,14 +46,14 @@ async def test_a_repeat_gets_the_first_message(account: Any) -> None:
     assert await account.execute("SELECT count(*) FROM ai_runs WHERE account_id = %(account)s") == [(1,)]
 
 
-async def test_a_client_id_is_the_senders_and_the_conversations_own(account: Any) -> None:
+async def test_client_id_is_unique_per_sender_and_conversation(account: Any) -> None:
     other = await account.start(account.customer)
     for sender, conversation in ((account.customer, account.conversation), (account.agent, account.conversation)):
         assert (await account.send(sender, client_message_id="m", conversation_id=conversation)).created
     assert (await account.send(account.customer, client_message_id="m", conversation_id=other)).created
 
 
-async def test_seq_counts_notes_as_well(account: Any) -> None:
+async def test_seq_counts_notes(account: Any) -> None:
     sent = [await account.send(account.agent, private=private) for private in (False, True, False)]
     assert [one.message.seq for one in sent] == [1, 2, 3]
 
@@ -65,7 +65,7 @@ async def test_send_soon_after_the_last_message_has_recent_predecessor(account: 
     assert not (await account.send(account.agent)).has_recent_predecessor
 
 
-async def test_time_does_not_run_backwards_when_the_clock_does(account: Any) -> None:
+async def test_send_after_clock_went_back_keeps_times_ascending(account: Any) -> None:
     await account.execute(
         "UPDATE conversations SET updated_at = now() + interval '1 hour' WHERE account_id = %(account)s"
     )
@@ -75,7 +75,7 @@ async def test_time_does_not_run_backwards_when_the_clock_does(account: Any) -> 
 
 
 @pytest.mark.parametrize("status", ["pending", "closed"])
-async def test_the_customer_reopens_by_writing(account: Any, status: Any) -> None:
+async def test_send_by_customer_reopens_the_conversation(account: Any, status: Any) -> None:
     async with account.tx() as tx:
         await conversations.change_status(
             tx, actor=account.agent, conversation_id=account.conversation, status=status, reason=None
@@ -91,7 +91,7 @@ async def test_the_customer_reopens_by_writing(account: Any, status: Any) -> Non
     assert (await account.send(account.customer)).reopened_from is None
 
 
-async def test_a_question_starts_a_run_and_an_answer_does_not(account: Any) -> None:
+async def test_send_creates_ai_run_for_customer_only(account: Any) -> None:
     asked = await account.send(account.customer)
     await account.send(account.agent)
     await account.send(account.agent, private=True)
@@ -99,7 +99,7 @@ async def test_a_question_starts_a_run_and_an_answer_does_not(account: Any) -> N
     assert jobs == [(asked.message.id, 1, "classification", "pending")]
 
 
-async def test_a_reply_on_an_old_base_is_refused_with_what_was_missed(account: Any) -> None:
+async def test_send_with_outdated_base_raises_conflict_with_missed_messages(account: Any) -> None:
     await account.send(account.customer, "Question")
     answer = (await account.send(account.colleague, "Answer")).message
     note = (await account.send(account.admin, "Note", private=True)).message
@@ -109,7 +109,7 @@ async def test_a_reply_on_an_old_base_is_refused_with_what_was_missed(account: A
     assert (await account.see(account.agent)).last_seq == 3
 
 
-async def test_what_does_not_make_a_base_old(account: Any) -> None:
+async def test_send_with_base_before_own_or_customer_messages_is_stored(account: Any) -> None:
     await account.send(account.customer)
     await account.send(account.agent, "My own")
     await account.send(account.colleague, "A note", private=True)
@@ -122,14 +122,14 @@ async def test_what_does_not_make_a_base_old(account: Any) -> None:
     assert (await account.send(account.customer, based_on_seq=1)).created
 
 
-async def test_a_repeat_is_never_on_an_old_base(account: Any) -> None:
+async def test_repeated_send_with_outdated_base_returns_the_first(account: Any) -> None:
     first = await account.send(account.agent, client_message_id="m", based_on_seq=0)
     await account.send(account.colleague)
     again = await account.send(account.agent, client_message_id="m", based_on_seq=0)
     assert (again.message, again.created) == (first.message, False)
 
 
-async def test_what_was_missed_has_an_end(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_conflict_with_many_missed_messages_is_limited(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "MISSED_LIMIT", 2)
     for _ in range(4):
         await account.send(account.colleague)
@@ -156,7 +156,7 @@ async def test_what_was_missed_has_an_end(account: Any, monkeypatch: pytest.Monk
     ],
     ids=repr,
 )
-async def test_what_cannot_be_stored_is_invalid(account: Any, wrong: dict[str, Any]) -> None:
+async def test_value_that_cannot_be_stored_raises_invalid(account: Any, wrong: dict[str, Any]) -> None:
     await account.send(account.colleague)
     sender = account.people[wrong.pop("sender", "agent")]
     with pytest.raises(Invalid):
@@ -170,7 +170,7 @@ async def seqs(account: Any, **wanted: Any) -> tuple[list[int], bool]:
     return [one.seq for one in found], more
 
 
-async def test_pages_go_back_and_forth(account: Any) -> None:
+async def test_pages_of_messages_go_both_ways(account: Any) -> None:
     for _ in range(7):
         await account.send(account.agent)
     viewer = account.viewer
@@ -185,7 +185,7 @@ async def test_pages_go_back_and_forth(account: Any) -> None:
     assert await seqs(account, viewer=viewer, before_seq=1) == ([], False)
 
 
-async def test_pages_without_notes_for_the_customer(account: Any) -> None:
+async def test_pages_for_the_customer_contain_no_notes(account: Any) -> None:
     for private in (False, True, True, False, True):
         await account.send(account.agent, private=private)
     assert await seqs(account, viewer=account.customer) == ([1, 4], False)
@@ -194,7 +194,7 @@ async def test_pages_without_notes_for_the_customer(account: Any) -> None:
     assert await seqs(account, viewer=account.customer, after_seq=4) == ([], False)
 
 
-async def test_missed_is_everything_or_nothing(account: Any) -> None:
+async def test_missed_above_the_limit_returns_none(account: Any) -> None:
     sent = [(await account.send(account.agent, private=private)).message for private in (False, True, False)]
 
     async def missed(viewer: Any, after_seq: int, **more: Any) -> Any:
@@ -212,7 +212,7 @@ async def test_missed_is_everything_or_nothing(account: Any) -> None:
     assert await missed(account.customer, 3) == ([], 3)
 
 
-async def test_nobody_else_reads(account: Any, foreign: Any) -> None:
+async def test_messages_for_person_without_access_raise_not_found(account: Any, foreign: Any) -> None:
     for place, viewer in ((account, account.stranger), (foreign, foreign.admin)):
         async with place.tx() as tx:
             with pytest.raises(NotFound):

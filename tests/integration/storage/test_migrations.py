@@ -23,12 +23,12 @@ async def execute(url: str, statement: str) -> None:
 
 
 def release(monkeypatch: pytest.MonkeyPatch, *released: Migration) -> None:
-    """As if this version of HummDesk came with these migrations."""
+    """Replace the released migrations."""
     monkeypatch.setattr(Migration, "released", classmethod(lambda cls: list(released)))
 
 
 async def refused(url: str) -> str:
-    """What `migrate` and `pending` both refuse with, in one line."""
+    """The error message of `migrate` and `pending`: the same, in one line."""
     with pytest.raises(MigrationError) as fault:
         await migrate(url)
     with pytest.raises(MigrationError) as same:
@@ -38,26 +38,26 @@ async def refused(url: str) -> str:
     return str(fault.value)
 
 
-async def test_an_empty_database_is_brought_up_to_date_once(empty_database_url: str) -> None:
+async def test_migrate_empty_database_applies_all_migrations_once(empty_database_url: str) -> None:
     assert await pending(empty_database_url) == NAMES
     assert await migrate(empty_database_url) == NAMES
     assert await pending(empty_database_url) == []
     assert await migrate(empty_database_url) == []
 
 
-async def test_looking_changes_nothing(empty_database_url: str) -> None:
+async def test_pending_changes_nothing(empty_database_url: str) -> None:
     await pending(empty_database_url)
     async with await psycopg.AsyncConnection.connect(empty_database_url) as connection:
         cursor = await connection.execute("SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace")
         assert cursor.rowcount == 0
 
 
-async def test_two_at_once_take_turns(empty_database_url: str) -> None:
+async def test_two_concurrent_migrations_run_one_after_the_other(empty_database_url: str) -> None:
     applied = await asyncio.gather(migrate(empty_database_url), migrate(empty_database_url))
     assert sorted(applied) == [[], NAMES]
 
 
-async def test_a_new_migration_is_pending(fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_new_migration_is_pending(fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     new = Migration(name="9999_new", sql="CREATE TABLE new (account_id uuid)")
     release(monkeypatch, *Migration.released(), new)
     assert await pending(fresh_database_url) == ["9999_new"]
@@ -65,19 +65,19 @@ async def test_a_new_migration_is_pending(fresh_database_url: str, monkeypatch: 
     assert await pending(fresh_database_url) == []
 
 
-async def test_an_edited_migration_is_refused(fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_edited_migration_is_refused(fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first, *rest = Migration.released()
     edited = Migration(name=first.name, sql=first.sql + "-- edited")
     release(monkeypatch, edited, *rest, Migration(name="9999_new", sql="CREATE TABLE new ()"))
     assert f"{first.name} was edited" in await refused(fresh_database_url)
 
 
-async def test_a_newer_database_is_refused(fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_database_of_newer_version_is_refused(fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     release(monkeypatch, *Migration.released()[:-1])
     assert "another version of HummDesk" in await refused(fresh_database_url)
 
 
-async def test_a_broken_migration_leaves_those_before_it(
+async def test_failing_migration_keeps_those_before_it(
     empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = Migration(name="1", sql="CREATE TABLE good (account_id uuid)")
@@ -91,19 +91,19 @@ async def test_a_broken_migration_leaves_those_before_it(
 
 
 @pytest.mark.parametrize("table", ["posts (id int)", "schema_migrations (version text)"])
-async def test_somebody_elses_tables_are_refused_and_left_alone(empty_database_url: str, table: str) -> None:
+async def test_database_with_other_tables_is_refused_and_unchanged(empty_database_url: str, table: str) -> None:
     await execute(empty_database_url, f"CREATE TABLE {table}")
-    told = await refused(empty_database_url)
-    assert table.split()[0] in told
-    assert "name an empty database" in told
+    message = await refused(empty_database_url)
+    assert table.split()[0] in message
+    assert "name an empty database" in message
 
 
-async def test_tables_of_an_extension_are_nobodys(empty_database_url: str) -> None:
+async def test_database_with_tables_of_an_extension_is_migrated(empty_database_url: str) -> None:
     await execute(empty_database_url, "CREATE EXTENSION pg_stat_statements")
     assert await migrate(empty_database_url) == NAMES
 
 
-async def test_an_old_server_is_refused(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_server_is_refused(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrations, "MINIMUM_SERVER", 99)
     assert "is too old: HummDesk needs 99 or later" in await refused(empty_database_url)
 
@@ -111,11 +111,13 @@ async def test_an_old_server_is_refused(empty_database_url: str, monkeypatch: py
 @pytest.mark.parametrize(
     "url", ["postgresql://me@127.0.0.1:1/x", "postgresql://me@127.0.0.1:port/x", "postgresql://h/x?nonsense=1"]
 )
-async def test_a_server_that_cannot_be_reached_is_told_in_a_line(url: str) -> None:
+async def test_unreachable_server_is_reported_in_one_line(url: str) -> None:
     assert "check DATABASE_URL" in await refused(url)
 
 
-async def test_an_owner_who_may_not_have_the_roles_is_told(template: str, empty_database_url: str, owner: str) -> None:
+async def test_owner_without_privileges_is_refused_with_what_to_grant(
+    template: str, empty_database_url: str, owner: str
+) -> None:
     url = psycopg.conninfo.make_conninfo(empty_database_url, user=owner)
     assert await pending(url) == NAMES
     with pytest.raises(MigrationError, match="CREATEROLE, and ADMIN OPTION on the roles called hummdesk_"):
@@ -123,7 +125,7 @@ async def test_an_owner_who_may_not_have_the_roles_is_told(template: str, empty_
     assert await pending(url) == NAMES
 
 
-async def test_an_owner_who_is_no_superuser_migrates_and_serves(
+async def test_owner_without_superuser_can_migrate_and_serve(
     servers: Any, template: str, empty_database_url: str, owner: str
 ) -> None:
     url = psycopg.conninfo.make_conninfo(empty_database_url, user=owner)
@@ -155,7 +157,7 @@ async def test_an_owner_who_is_no_superuser_migrates_and_serves(
     await operator.close()
 
 
-def test_migrations_are_numbered_in_order_and_begin_with_their_subject() -> None:
+def test_migrations_are_numbered_in_order_and_begin_with_a_comment() -> None:
     numbers = [name[:4] for name in NAMES]
     assert numbers == sorted(set(numbers))
     for name in NAMES:

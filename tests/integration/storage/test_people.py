@@ -11,7 +11,7 @@ from hummdesk.storage import conversations, directory, people
 from hummdesk.storage.database import Database
 
 
-async def test_a_user_is_found_with_role_and_teams(account: Any) -> None:
+async def test_find_person_returns_user_with_role_and_teams(account: Any) -> None:
     async with account.tx() as tx:
         for name in ("admin", "agent", "colleague", "viewer"):
             person = account.people[name]
@@ -19,14 +19,14 @@ async def test_a_user_is_found_with_role_and_teams(account: Any) -> None:
             assert await people.find_person(tx, person_id=person.id, customer=True) is None
 
 
-async def test_a_contact_is_found_as_a_customer(account: Any) -> None:
+async def test_find_person_returns_contact_as_customer(account: Any) -> None:
     async with account.tx() as tx:
         found = await people.find_person(tx, person_id=account.customer.id, customer=True)
         assert found == account.customer
         assert await people.find_person(tx, person_id=account.customer.id, customer=False) is None
 
 
-async def test_unknown_foreign_and_inactive_people_are_not_found(account: Any, foreign: Any) -> None:
+async def test_find_person_unknown_foreign_or_inactive_returns_none(account: Any, foreign: Any) -> None:
     await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.agent.id)
     await account.execute("UPDATE contacts SET active = false WHERE id = %(id)s", id=account.customer.id)
     async with account.tx() as tx:
@@ -37,9 +37,7 @@ async def test_unknown_foreign_and_inactive_people_are_not_found(account: Any, f
         assert await people.find_person(tx, person_id=account.customer.id, customer=True) is None
 
 
-async def test_people_that_are_asked_for_together_are_found_each_in_its_account(
-    account: Any, foreign: Any, app: Database
-) -> None:
+async def test_concurrent_lookups_find_each_person_in_its_account(account: Any, foreign: Any, app: Database) -> None:
     directory = people.People(app)
     asked = [(one, person) for one in (account, foreign) for person in (account.agent, foreign.customer)]
     asked += [(account, account.customer), (account, account.agent)]
@@ -50,7 +48,7 @@ async def test_people_that_are_asked_for_together_are_found_each_in_its_account(
     assert found == expected, "the database decides whether somebody is a customer"
 
 
-async def test_colleagues_are_the_active_who_answer(account: Any) -> None:
+async def test_colleagues_are_active_admins_and_agents(account: Any) -> None:
     await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.colleague.id)
     async with account.tx() as tx:
         found = await people.colleagues(tx)
@@ -60,7 +58,7 @@ async def test_colleagues_are_the_active_who_answer(account: Any) -> None:
     ]
 
 
-async def test_seen_is_now_and_shown(account: Any) -> None:
+async def test_seen_sets_and_returns_the_current_time(account: Any) -> None:
     async with account.tx() as tx:
         seen = await people.seen(tx, user_id=account.agent.id)
         shown = {one.id: one.last_seen_at for one in await people.colleagues(tx)}
@@ -68,13 +66,13 @@ async def test_seen_is_now_and_shown(account: Any) -> None:
     assert shown[account.agent.id] == seen
 
 
-async def test_nobody_else_is_seen(account: Any, foreign: Any) -> None:
+async def test_seen_of_contact_or_foreign_user_raises_not_found(account: Any, foreign: Any) -> None:
     async with account.tx() as tx:
         with pytest.raises(NotFound):
             await people.seen(tx, user_id=foreign.agent.id)
 
 
-async def test_the_operator_finds_people_without_knowing_their_account(alone: Any) -> None:
+async def test_directory_finds_people_in_all_accounts(alone: Any) -> None:
     operator = Database(alone.url, role="hummdesk_operator", size=1, timeout=5)
     await operator.open()
     async with operator.all_accounts() as tx:
@@ -90,7 +88,7 @@ async def test_the_operator_finds_people_without_knowing_their_account(alone: An
 
 
 async def heard(account: Any, statement: str, **values: Any) -> set[tuple[str, str]]:
-    """The (accountId, personId) of all that is notified while a statement runs."""
+    """The (accountId, personId) of the notifications that a statement causes."""
     told: set[tuple[str, str]] = set()
     listening = account.app.listen("hummdesk_people")
     assert await anext(listening) == ("", "")
@@ -120,16 +118,16 @@ async def heard(account: Any, statement: str, **values: Any) -> set[tuple[str, s
         ("stranger", "DELETE FROM contacts WHERE id = %(id)s"),
     ],
 )
-async def test_what_becomes_of_a_person_is_announced(alone: Any, who: str, statement: str) -> None:
+async def test_change_of_person_is_notified(alone: Any, who: str, statement: str) -> None:
     person = alone.people[who]
     assert await heard(alone, statement, id=person.id) == {(str(alone.id), str(person.id))}
 
 
-async def test_being_seen_is_not_announced(alone: Any) -> None:
+async def test_seen_is_not_notified(alone: Any) -> None:
     assert await heard(alone, "UPDATE users SET last_seen_at = now()") == set()
 
 
-async def test_who_moves_is_announced_twice_and_leaves_teams_and_conversations(alone: Any) -> None:
+async def test_user_who_changes_account_is_notified_in_both_and_unassigned(alone: Any) -> None:
     agent, elsewhere = alone.agent, new_id()
     await alone.execute("INSERT INTO accounts VALUES (%(new)s, 'Elsewhere')", new=elsewhere)
     async with alone.tx() as tx:

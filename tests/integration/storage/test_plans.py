@@ -1,6 +1,6 @@
-"""Every named query, on 200,000 messages and under row-level security, reads through an index and little of it.
+"""Every named query reads few rows through an index, with 200,000 messages and under row-level security.
 
-Both kinds of plan are looked at: PostgreSQL takes the generic one when a statement has been prepared for a while.
+Custom and generic plans are checked: PostgreSQL uses the generic one for a statement that was executed several times.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from hummdesk.storage.queries import SQL
 
 ACCOUNTS = 4
 LONG, SHORT = 20_000, 10
-"""Messages in the one long conversation of an account, and in each of its 3,000 short ones."""
+"""Messages in the long conversation of an account, and in each of its 3,000 short ones."""
 
 SEED = """
 SET session_replication_role = replica;
@@ -89,16 +89,16 @@ ANALYZE;
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
 SMALL_TABLES |= {"outbox"}
-"""An account has few of these: all of them may be read to answer one request. An entry of the outbox lives a second."""
+"""Tables with few rows for each account, all of which a request may read. The outbox holds entries for a second."""
 
 
 def md5(text: str) -> UUID:
-    """The id that the seed makes of a text."""
+    """The id that the seed derives from a text."""
     return UUID(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest())
 
 
 def run_between(low: str, high: str) -> UUID:
-    """A run of the account by its id, which says in what state the seed has put it."""
+    """A run with an id in this range, which decides its state in the seed."""
     messages = (md5(f"{md5(f'2conversation{n}')}/1") for n in range(1, 3000))
     return next(run for run in (md5(f"{message}run") for message in messages) if low < str(run) < high)
 
@@ -120,23 +120,23 @@ CUSTOMER = Person(account_id=ACCOUNT, id=CONTACT, email="c@example.com", name="C
 
 
 def items(sender: Person, *conversations: UUID, **more: Any) -> dict[str, Any]:
-    """The parameter of `write`: a message in each of these conversations."""
+    """The parameter of `write` for a message in each of these conversations."""
     sends = (NewMessage(conversation_id=one, content="Hello", **more) for one in conversations)
     return {"items": recordset([Outgoing.of(sender, send) for send in sends])}
 
 
 def attempt_results(run_id: UUID) -> dict[str, Any]:
-    """The parameters that end one classification run."""
+    """The parameters of `settle` for a done classification run."""
     record = {"account_id": str(ACCOUNT), "run_id": str(run_id), "attempt": 1, "status": "done", "outcome": "done"}
     record |= {"delay": 0.0, "payload": {}, "priority": "urgent", "event_id": str(new_id()), "draft_id": str(new_id())}
     return {"results": json.dumps([record]), "quiet_seconds": 2.0}
 
 
 OPEN = 1_000
-"""More than the runs in the seed that have not been announced: what the relay looks at, however many have been."""
+"""More than the runs in the seed whose events are unpublished: the relay reads those only."""
 
 KEPT = 3_100
-"""Past answers of an account that can be found: in the seed, one of every short conversation."""
+"""Searchable past answers of an account: one of every short conversation in the seed."""
 
 CASES: list[tuple[str, dict[str, Any], int]] = [
     # query, parameters, rows that may be touched in big tables
@@ -266,13 +266,13 @@ ROLES = {
     "messages.write": "writer",
     "past_answers.unlearned_accounts": "relay",
 }
-"""Who asks, where that is not the web process."""
+"""The role of a query, if it is not that of the web process."""
 NOT_OF_REQUESTS = {
     *("accounts", "model_calls", "demo", "directory", "migrations"),
     *("knowledge.put_article", "knowledge.articles_of", "knowledge.remove_article"),
     *("knowledge.put_canned_reply", "knowledge.canned_replies_of", "knowledge.remove_canned_reply"),
 }
-"""What the operator's commands ask, seldom and of all accounts, and what only inserts."""
+"""Queries of the operator's commands over all accounts, and queries that only insert."""
 
 
 @pytest.fixture(scope="module")
@@ -319,7 +319,7 @@ def queries() -> dict[str, str]:
 
 
 def prepared(text: str, parameters: dict[str, Any]) -> tuple[sql.Composed, sql.Composed]:
-    """PREPARE and EXPLAIN EXECUTE of a query."""
+    """The statements PREPARE and EXPLAIN EXECUTE for a query."""
     names = list(parameters)
     statement = re.sub(r"%\((\w+)\)s", lambda match: f"${names.index(match[1]) + 1}", text)
     values = sql.SQL(", ").join(map(sql.Literal, parameters.values()))
@@ -333,7 +333,7 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def touched(node: dict[str, Any]) -> float:
-    """Rows that this node has read in a big table, also those that it threw away."""
+    """Rows that a node has read from a big table, including those it has filtered out."""
     if "Relation Name" not in node or node["Relation Name"] in SMALL_TABLES or node["Node Type"] == "ModifyTable":
         return 0
     removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
@@ -355,7 +355,7 @@ async def explain(
     return plan
 
 
-def test_every_query_is_looked_at() -> None:
+def test_every_query_has_a_case() -> None:
     known = {name for name in queries() if not NOT_OF_REQUESTS & {name, name.split(".")[0]}}
     assert {name for name, _, _ in CASES} == known
 
@@ -364,7 +364,7 @@ def test_every_query_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("name", "parameters", "bound"), CASES, ids=[f"{name}-{n}" for n, (name, *_) in enumerate(CASES)]
 )
-async def test_a_query_reads_little_and_through_an_index(
+async def test_query_reads_few_rows_through_an_index(
     roles: dict[str, Database], name: str, parameters: dict[str, Any], bound: int, mode: str
 ) -> None:
     role = ROLES.get(name) or ROLES.get(name.split(".")[0], "app")
@@ -390,10 +390,8 @@ async def test_a_query_reads_little_and_through_an_index(
         ("'nowhere':*", 0, 200),
     ],
 )
-async def test_a_search_reads_little_where_it_looks_past_the_policies(
-    roles: dict[str, Database], words: str, found: int, bound: int
-) -> None:
-    """EXPLAIN does not look into a function; the counters of the transaction do."""
+async def test_search_function_reads_few_rows(roles: dict[str, Database], words: str, found: int, bound: int) -> None:
+    """By the counters of the transaction: EXPLAIN does not show the inside of a function."""
     async with roles["app"].account(ACCOUNT) as tx:
         before = await counters(tx)
         search = "SELECT DISTINCT id FROM search_conversations(%s::tsquery, %s) AS found (id)"

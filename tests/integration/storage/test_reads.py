@@ -15,11 +15,11 @@ async def read(account: Any, reader: Person, message_id: UUID | None = None) -> 
 
 
 async def unread(account: Any) -> tuple[int, int]:
-    """As staff and as the customer sees it."""
+    """The unread counts of staff and of the customer."""
     return (await account.see(account.viewer)).unread_count, (await account.see(account.customer)).unread_count
 
 
-async def test_what_the_other_side_says_is_unread(account: Any) -> None:
+async def test_messages_of_the_other_side_are_unread(account: Any) -> None:
     assert await unread(account) == (0, 0)
     await account.send(account.customer)
     await account.send(account.customer)
@@ -29,7 +29,7 @@ async def test_what_the_other_side_says_is_unread(account: Any) -> None:
     assert await unread(account) == (2, 1)
 
 
-async def test_reading_everything(account: Any) -> None:
+async def test_mark_read_without_message_reads_all(account: Any) -> None:
     await account.send(account.customer)
     last = (await account.send(account.agent)).message
     done = await read(account, account.agent)
@@ -42,7 +42,7 @@ async def test_reading_everything(account: Any) -> None:
     assert await unread(account) == (0, 0)
 
 
-async def test_how_far_each_has_read(account: Any) -> None:
+async def test_read_positions_of_each_reader(account: Any) -> None:
     await account.send(account.customer)
     await read(account, account.agent)
     await account.send(account.agent)
@@ -53,7 +53,7 @@ async def test_how_far_each_has_read(account: Any) -> None:
     assert seqs == {(account.agent.id, "agent"): 1, (account.customer.id, "customer"): 2}
 
 
-async def test_reading_up_to_a_message(account: Any) -> None:
+async def test_mark_read_up_to_a_message(account: Any) -> None:
     sent = [(await account.send(account.customer)).message for _ in range(4)]
     done = await read(account, account.agent, sent[1].id)
     assert done is not None
@@ -63,7 +63,7 @@ async def test_reading_up_to_a_message(account: Any) -> None:
     assert await unread(account) == (2, 0)
 
 
-async def test_staff_has_read_what_the_furthest_of_them_has(account: Any) -> None:
+async def test_unread_count_of_staff_follows_the_highest_position(account: Any) -> None:
     sent = [(await account.send(account.customer)).message for _ in range(4)]
     await read(account, account.agent, sent[2].id)
     assert await unread(account) == (1, 0)
@@ -73,7 +73,7 @@ async def test_staff_has_read_what_the_furthest_of_them_has(account: Any) -> Non
     assert await unread(account) == (0, 0)
 
 
-async def test_nothing_unread_is_no_news(account: Any) -> None:
+async def test_mark_read_without_unread_messages_returns_none(account: Any) -> None:
     assert await read(account, account.agent) is None
     await account.send(account.agent)
     assert await read(account, account.agent) is None  # its own
@@ -84,7 +84,7 @@ async def test_nothing_unread_is_no_news(account: Any) -> None:
     assert await read(account, account.agent) is None
 
 
-async def test_a_note_is_read_as_what_the_customer_sees_before_it(account: Any) -> None:
+async def test_mark_read_of_note_reads_the_public_message_before_it(account: Any) -> None:
     question = (await account.send(account.customer)).message
     note = (await account.send(account.colleague, private=True)).message
     done = await read(account, account.agent, note.id)
@@ -93,19 +93,19 @@ async def test_a_note_is_read_as_what_the_customer_sees_before_it(account: Any) 
     assert await read(account, account.agent) is None
 
 
-async def test_a_note_before_everything_is_no_news(account: Any) -> None:
+async def test_mark_read_of_note_before_all_messages_returns_none(account: Any) -> None:
     note = (await account.send(account.colleague, private=True)).message
     assert await read(account, account.agent, note.id) is None
 
 
-async def test_reading_is_no_activity(account: Any) -> None:
+async def test_mark_read_is_no_activity(account: Any) -> None:
     await account.send(account.customer)
     before = await account.see(account.agent)
     await read(account, account.agent)
     assert (await account.see(account.agent)).updated_at == before.updated_at
 
 
-async def test_what_cannot_be_read(account: Any, foreign: Any) -> None:
+async def test_mark_read_of_invisible_message_raises_not_found(account: Any, foreign: Any) -> None:
     await account.send(account.customer)
     note = (await account.send(account.agent, private=True)).message
     elsewhere = (await foreign.send(foreign.customer)).message
@@ -120,7 +120,7 @@ async def test_what_cannot_be_read(account: Any, foreign: Any) -> None:
     assert await unread(account) == (1, 0)
 
 
-async def test_every_reader_has_one_mark(account: Any) -> None:
+async def test_read_positions_have_one_row_per_reader(account: Any) -> None:
     for _ in range(3):
         await account.send(account.customer)
         await read(account, account.agent)

@@ -1,4 +1,4 @@
-"""Promise 4: no row and no count of one account reaches another."""
+"""Promise 4: an account sees no row and no count of another."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -40,7 +40,7 @@ async def rows(tx: Any, table: str) -> int:
     return int((await cursor.fetchone())["rows"])
 
 
-async def test_every_table_is_forced_and_led_by_its_account(account: Any) -> None:
+async def test_every_table_forces_row_level_security_and_begins_with_the_account(account: Any) -> None:
     found = await account.execute(TENANT_TABLES)
     assert len(found) == 18
     for name, forced, owner, first_column in found:
@@ -49,7 +49,7 @@ async def test_every_table_is_forced_and_led_by_its_account(account: Any) -> Non
         assert first_column == "account_id", name
 
 
-async def test_every_index_is_led_by_the_account(account: Any) -> None:
+async def test_every_index_begins_with_the_account(account: Any) -> None:
     indexes = await account.execute(
         "SELECT indexrelid::regclass::text, attname FROM pg_index "
         "JOIN pg_class ON pg_class.oid = indrelid AND relnamespace = 'public'::regnamespace "
@@ -59,7 +59,7 @@ async def test_every_index_is_led_by_the_account(account: Any) -> None:
     assert {name for name, column in indexes if column != "account_id"} == {"ai_runs_waiting"}  # for the relay
 
 
-async def test_every_foreign_key_is_composite_on_the_account(account: Any) -> None:
+async def test_every_foreign_key_includes_the_account(account: Any) -> None:
     keys = await account.execute(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
         "WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
@@ -70,7 +70,7 @@ async def test_every_foreign_key_is_composite_on_the_account(account: Any) -> No
         assert "(account_id" in definition.split("REFERENCES")[1], name
 
 
-async def test_the_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None:
+async def test_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None:
     roles = await account.execute(
         "SELECT rolname, rolcanlogin OR rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole FROM pg_roles "
         "WHERE rolname LIKE 'hummdesk\\_%%' ORDER BY rolname"
@@ -93,7 +93,7 @@ async def test_the_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> 
     assert functions == [("search_conversations",)]
 
 
-async def test_without_an_account_there_is_no_row(account: Any, pool_of_one: Database) -> None:
+async def test_transaction_without_account_sees_no_row(account: Any, pool_of_one: Database) -> None:
     await account.send(account.customer)
     async with pool_of_one.all_accounts() as tx:
         assert {table: await rows(tx, table) for table in await tables(account)} == dict.fromkeys(
@@ -102,7 +102,9 @@ async def test_without_an_account_there_is_no_row(account: Any, pool_of_one: Dat
 
 
 @pytest.mark.parametrize("end", ["commit", "rollback", "cut"])
-async def test_the_account_before_leaves_nothing_behind(account: Any, pool_of_one: Database, end: str) -> None:
+async def test_connection_keeps_no_account_of_the_transaction_before(
+    account: Any, pool_of_one: Database, end: str
+) -> None:
     await account.send(account.customer)
     try:
         async with pool_of_one.account(account.id) as tx:
@@ -119,7 +121,7 @@ async def test_the_account_before_leaves_nothing_behind(account: Any, pool_of_on
             assert await rows(tx, table) == 0, table
 
 
-async def test_an_account_sees_its_own_rows_only(account: Any, foreign: Any) -> None:
+async def test_account_sees_its_own_rows_only(account: Any, foreign: Any) -> None:
     for one in (account, foreign):
         await one.send(one.customer)
         await one.execute("INSERT INTO knowledge_articles VALUES (%(account)s, gen_random_uuid(), 'T', 'B')")
@@ -130,7 +132,7 @@ async def test_an_account_sees_its_own_rows_only(account: Any, foreign: Any) -> 
             assert found in ([], [account.id]), table
 
 
-async def test_nothing_is_written_into_another_account(account: Any, foreign: Any) -> None:
+async def test_insert_into_another_account_is_refused(account: Any, foreign: Any) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
         async with account.tx() as tx:
             await tx.execute(
@@ -142,12 +144,12 @@ async def test_nothing_is_written_into_another_account(account: Any, foreign: An
         assert changed.rowcount == 0
 
 
-async def test_a_foreign_contact_cannot_own_a_conversation(account: Any, foreign: Any) -> None:
+async def test_conversation_of_foreign_contact_is_refused(account: Any, foreign: Any) -> None:
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         await account.start(foreign.customer)
 
 
-async def test_a_worker_sees_the_accounts_that_it_names(account: Any, foreign: Any, database_url: str) -> None:
+async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, database_url: str) -> None:
     for one in (account, foreign):
         await one.send(one.customer)
     worker = Database(database_url, role="hummdesk_worker", size=1, timeout=2)
@@ -173,7 +175,7 @@ async def test_a_worker_sees_the_accounts_that_it_names(account: Any, foreign: A
 @pytest.mark.parametrize(
     "role", ["hummdesk_app", "hummdesk_worker", "hummdesk_writer", "hummdesk_relay", "hummdesk_operator"]
 )
-async def test_a_role_cannot_be_reset_away(database_url: str, role: Any) -> None:
+async def test_reset_role_keeps_the_role_of_the_connection(database_url: str, role: Any) -> None:
     database = Database(database_url, role=role, size=1, timeout=2)
     await database.open()
     async with database.all_accounts() as tx:
@@ -234,7 +236,9 @@ async def test_a_role_cannot_be_reset_away(database_url: str, role: Any) -> None
         ("hummdesk_operator", "SELECT FROM schema_migrations"),
     ],
 )
-async def test_what_a_role_may_not_do(database_url: str, role: Any, statement: str) -> None:
+async def test_statement_beyond_the_privileges_of_a_role_is_refused(
+    database_url: str, role: Any, statement: str
+) -> None:
     database = Database(database_url, role=role, size=1, timeout=2)
     await database.open()
     with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -1,4 +1,4 @@
-"""sql/schema.sql is what the migrations make: the catalogs are compared, not the texts."""
+"""sql/schema.sql equals the result of the migrations, by comparison of the catalogs."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ async def describe(url: str) -> dict[str, set[tuple[Any, ...]]]:
         }
 
 
-async def test_the_schema_is_what_the_migrations_make(empty_database_url: str, fresh_database_url: str) -> None:
+async def test_schema_equals_the_result_of_the_migrations(empty_database_url: str, fresh_database_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(empty_database_url, autocommit=True) as connection:
         await connection.execute((SQL / "schema.sql").read_bytes())
     written, migrated = await describe(empty_database_url), await describe(fresh_database_url)

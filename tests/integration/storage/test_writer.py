@@ -1,4 +1,4 @@
-"""What is sent at the same moment is stored by one statement, and each message fails or succeeds for itself."""
+"""Messages sent at the same time are stored by one statement, and fail independently."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.storage import conversations, messages
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent
-from tests.integration.storage.conftest import Account, WorkerContext, told_of
+from tests.integration.storage.conftest import Account, WriterHarness, told_of
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ def new_account(app: Database, database_url: str) -> Callable[[], Awaitable[Acco
     return lambda: Account(database_url, app).make()
 
 
-async def test_a_message_alone_is_committed_at_once_with_all_that_follows_from_it(
-    account: Any, desk: WorkerContext
+async def test_single_send_is_committed_at_once_with_everything_that_follows(
+    account: Any, harness: WriterHarness
 ) -> None:
-    sent = await desk.send(account, "customer", client_message_id="m", metadata={"a": [1, None, {"b": "ü"}]})
+    sent = await harness.send(account, "customer", client_message_id="m", metadata={"a": [1, None, {"b": "ü"}]})
     async with account.tx() as tx:
         [kept], _ = await messages.page(tx, viewer=account.customer, conversation_id=account.conversation)
     assert (kept, sent.created, kept.seq) == (sent.message, True, 1)
-    assert desk.transactions == [1]
+    assert harness.transactions == [1]
     seen = await account.see(account.agent)
     assert (seen.last_seq, seen.unread_count, seen.updated_at) == (1, 1, kept.created_at)
     assert await told_of(account) == [(kept.id, account.conversation, 1, None)]
@@ -38,15 +38,13 @@ async def test_a_message_alone_is_committed_at_once_with_all_that_follows_from_i
     assert jobs == [(kept.id, "classification", "pending")]
 
 
-async def test_what_comes_while_a_transaction_is_in_flight_shares_the_next_one(
-    account: Any, desk: WorkerContext
-) -> None:
-    first = asyncio.create_task(desk.send(account, "customer", "0"))
+async def test_sends_during_a_transaction_share_the_next_one(account: Any, harness: WriterHarness) -> None:
+    first = asyncio.create_task(harness.send(account, "customer", "0"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     people = ("customer", "agent", "colleague")
-    sent = await asyncio.gather(first, *(desk.send(account, people[n % 3], str(n)) for n in range(1, 60)))
-    assert desk.transactions == [1, 59]
+    sent = await asyncio.gather(first, *(harness.send(account, people[n % 3], str(n)) for n in range(1, 60)))
+    assert harness.transactions == [1, 59]
     assert [one.message.seq for one in sent] == list(range(1, 61)), "in the order of the calls"
     assert [one.has_recent_predecessor for one in sent] == [False] + [True] * 59
     async with account.tx() as tx:
@@ -58,11 +56,11 @@ async def test_what_comes_while_a_transaction_is_in_flight_shares_the_next_one(
     assert (seen.last_seq, seen.unread_count, seen.updated_at) == (60, 20, stored[-1].created_at)
 
 
-async def test_ten_accounts_share_a_transaction_and_nothing_else(desk: WorkerContext, new_account: Any) -> None:
+async def test_batch_of_ten_accounts_stores_each_in_its_account(harness: WriterHarness, new_account: Any) -> None:
     accounts = [await new_account() for _ in range(10)]
-    sends = [desk.send(one, who, f"{one.id} {who}") for who in ("customer", "agent") for one in accounts]
+    sends = [harness.send(one, who, f"{one.id} {who}") for who in ("customer", "agent") for one in accounts]
     sent = await asyncio.gather(*sends)
-    assert desk.transactions == [20]
+    assert harness.transactions == [20]
     assert [one.message.seq for one in sent] == [1] * 10 + [2] * 10
     for one in accounts:
         async with one.tx() as tx:
@@ -73,27 +71,29 @@ async def test_ten_accounts_share_a_transaction_and_nothing_else(desk: WorkerCon
         assert await one.execute("SELECT count(*) FROM ai_runs WHERE account_id = %(account)s") == [(1,)]
 
 
-async def test_each_of_ten_gets_its_own_answer(account: Any, foreign: Any, desk: WorkerContext) -> None:
-    first = await desk.send(account, "customer", "First", client_message_id="m")
-    await desk.send(account, "colleague", "Answer")
-    desk.transactions.clear()
+async def test_batch_of_ten_sends_returns_each_its_own_result(
+    account: Any, foreign: Any, harness: WriterHarness
+) -> None:
+    first = await harness.send(account, "customer", "First", client_message_id="m")
+    await harness.send(account, "colleague", "Answer")
+    harness.transactions.clear()
     conversation = {"conversation_id": account.conversation}
-    answers = await desk.at_once(
-        desk.send(account, "customer"),
-        desk.send(account, "stranger"),
-        desk.send(foreign, "admin", **conversation),
-        desk.send(foreign, "customer", **conversation),
-        desk.send(account, "customer", "Again", client_message_id="m"),
-        desk.send(account, "agent", based_on_seq=1),
-        desk.send(account, "agent", conversation_id=foreign.conversation),
-        desk.send(account, "agent", "half \ud800"),
-        desk.send(foreign, "customer"),
-        desk.send(account, "agent", based_on_seq=9),
+    answers = await harness.at_once(
+        harness.send(account, "customer"),
+        harness.send(account, "stranger"),
+        harness.send(foreign, "admin", **conversation),
+        harness.send(foreign, "customer", **conversation),
+        harness.send(account, "customer", "Again", client_message_id="m"),
+        harness.send(account, "agent", based_on_seq=1),
+        harness.send(account, "agent", conversation_id=foreign.conversation),
+        harness.send(account, "agent", "half \ud800"),
+        harness.send(foreign, "customer"),
+        harness.send(account, "agent", based_on_seq=9),
     )
     kinds = [type(one).__name__ for one in answers]
     missing = "NotFound"
     assert kinds == ["Sent", *[missing] * 3, "Sent", "Conflict", missing, "Invalid", "Sent", "Sent"]
-    assert desk.transactions == [9, 1], "what has a base waits for those before it"
+    assert harness.transactions == [9, 1], "what has a base waits for those before it"
     assert (answers[4].message, answers[4].created) == (first.message, False)
     assert answers[5].details["missed"][0]["seq"] == 2
     assert (answers[0].message.seq, answers[8].message.seq, answers[9].message.seq) == (3, 1, 4)
@@ -101,42 +101,45 @@ async def test_each_of_ten_gets_its_own_answer(account: Any, foreign: Any, desk:
 
 
 @pytest.mark.parametrize("poison", [{"metadata": {"a": "\0"}}, {"content": ""}, {"content_type": "other"}], ids=repr)
-async def test_what_cannot_be_stored_fails_alone(account: Any, foreign: Any, desk: WorkerContext, poison: Any) -> None:
-    sends = [desk.send(account, "customer", str(n)) for n in range(7)]
-    sends.insert(4, desk.send(account, "customer", **poison))
-    sends.append(desk.send(foreign, "customer"))
-    answers = await desk.at_once(*sends)
+async def test_send_that_cannot_be_stored_fails_alone(
+    account: Any, foreign: Any, harness: WriterHarness, poison: Any
+) -> None:
+    sends = [harness.send(account, "customer", str(n)) for n in range(7)]
+    sends.insert(4, harness.send(account, "customer", **poison))
+    sends.append(harness.send(foreign, "customer"))
+    answers = await harness.at_once(*sends)
     failed = answers.pop(4)
     assert isinstance(failed, Invalid | psycopg.IntegrityError)
     assert [one.message.seq for one in answers] == [*range(1, 8), 1]
     assert (await account.see(account.admin)).last_seq == 7
 
 
-async def test_equal_repeats_within_a_batch_are_one_message(account: Any, desk: WorkerContext) -> None:
+async def test_repeated_sends_within_a_batch_store_one_message(account: Any, harness: WriterHarness) -> None:
     answers = await asyncio.gather(
-        *(desk.send(account, "customer", str(n), client_message_id="m") for n in range(20)),
-        desk.send(account, "agent", client_message_id="m"),
+        *(harness.send(account, "customer", str(n), client_message_id="m") for n in range(20)),
+        harness.send(account, "agent", client_message_id="m"),
     )
     assert len({one.message.id for one in answers}) == 2
     assert [one.created for one in answers] == [True] + [False] * 19 + [True]
     assert (await account.see(account.admin)).last_seq == 2
 
 
-async def test_of_two_agents_on_the_same_base_one_replies(account: Any, desk: WorkerContext) -> None:
-    await desk.send(account, "customer")
-    first, second = await desk.at_once(
-        desk.send(account, "agent", "Mine", based_on_seq=1), desk.send(account, "colleague", "Mine", based_on_seq=1)
+async def test_two_replies_based_on_the_same_seq_store_one(account: Any, harness: WriterHarness) -> None:
+    await harness.send(account, "customer")
+    first, second = await harness.at_once(
+        harness.send(account, "agent", "Mine", based_on_seq=1),
+        harness.send(account, "colleague", "Mine", based_on_seq=1),
     )
     assert (first.message.seq, type(second)) == (2, Conflict)
     assert [one["seq"] for one in second.details["missed"]] == [2]
 
 
-async def test_a_conversation_is_reopened_once_and_logged(account: Any, desk: WorkerContext) -> None:
+async def test_batch_reopens_a_conversation_once_and_logs_it(account: Any, harness: WriterHarness) -> None:
     async with account.tx() as tx:
         await conversations.change_status(
             tx, actor=account.agent, conversation_id=account.conversation, status="closed", reason=None
         )
-    sends = [desk.send(account, who) for who in ("agent", "customer", "customer")]
+    sends = [harness.send(account, who) for who in ("agent", "customer", "customer")]
     sent = await asyncio.gather(*sends)
     assert [one.reopened_from for one in sent] == [None, "closed", None]
     assert [row[3] for row in await told_of(account)] == [None, "closed", None]
@@ -147,17 +150,17 @@ async def test_a_conversation_is_reopened_once_and_logged(account: Any, desk: Wo
     assert (await account.see(account.admin)).status == "open"
 
 
-async def test_two_processes_write_to_the_same_conversations(
-    account: Any, desk: WorkerContext, elsewhere: WorkerContext
+async def test_two_writers_share_conversations_without_gaps(
+    account: Any, harness: WriterHarness, elsewhere: WriterHarness
 ) -> None:
     second = await account.start(account.customer)
     places = (account.conversation, second)
     people = ("customer", "agent", "colleague")
 
-    async def talk(place: WorkerContext, who: str, conversation: UUID) -> list[Sent]:
+    async def talk(place: WriterHarness, who: str, conversation: UUID) -> list[Sent]:
         return [await place.send(account, who, conversation_id=conversation) for _ in range(15)]
 
-    talks = await asyncio.gather(*(talk(at, who, to) for at in (desk, elsewhere) for who in people for to in places))
+    talks = await asyncio.gather(*(talk(at, who, to) for at in (harness, elsewhere) for who in people for to in places))
     for conversation in places:
         sent = [one.message for said in talks for one in said if one.message.conversation_id == conversation]
         assert sorted(one.seq for one in sent) == list(range(1, 91))
@@ -179,16 +182,14 @@ SEND = st.tuples(
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sends=st.lists(SEND, min_size=1, max_size=25))
-async def test_whatever_is_sent_at_once_is_as_if_sent_one_after_the_other(
-    new_account: Any, desk: WorkerContext, sends: Any
-) -> None:
+async def test_batch_has_the_same_result_as_single_sends(new_account: Any, harness: WriterHarness, sends: Any) -> None:
     account = await new_account()
     places = (account.conversation, await account.start(account.stranger))
     made = []
     for who, place, client_id, base, private in sends:
         new = {"conversation_id": places[place], "client_message_id": client_id, "based_on_seq": base}
         made.append((who, new | {"private": private and who != "customer" and who != "stranger"}))
-    answers = await desk.at_once(*(desk.send(account, who, **new) for who, new in made))
+    answers = await harness.at_once(*(harness.send(account, who, **new) for who, new in made))
     pairs = [(who, new, answer) for (who, new), answer in zip(made, answers, strict=True)]
     for place, owner in zip(places, ("customer", "stranger"), strict=True):
         here = [pair for pair in pairs if pair[1]["conversation_id"] == place]
@@ -222,21 +223,25 @@ async def test_whatever_is_sent_at_once_is_as_if_sent_one_after_the_other(
         assert (customer.last_seq, customer.unread_count) == (max(public, default=0), len(public) - len(asked))
 
 
-async def test_nobody_writes_by_the_name_of_somebody_else(account: Any, foreign: Any, desk: WorkerContext) -> None:
-    """Beneath the statement: both accounts are named, the conversation is the message's, the sender is not."""
+async def test_send_with_sender_of_another_account_is_refused(
+    account: Any, foreign: Any, harness: WriterHarness
+) -> None:
+    """Refused by the policies: both accounts are named, the conversation is right, the sender is not."""
     send = NewMessage(conversation_id=account.conversation, content="Hello")
     for sender in (foreign.agent, foreign.customer, replace(account.stranger, role="agent"), account.viewer):
         outgoing = Outgoing.of(replace(sender, account_id=account.id, role="agent"), send)
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="sender_of_the_account"):
-            await desk.batches.run(
+            await harness.batches.run(
                 [account.id, foreign.id], [(messages.queries.write.sql, {"items": messages.recordset([outgoing])})]
             )
     assert (await account.see(account.admin)).last_seq == 0
 
 
-async def test_an_account_that_is_not_named_does_not_exist(account: Any, foreign: Any, desk: WorkerContext) -> None:
+async def test_write_to_account_that_is_not_named_is_missing(
+    account: Any, foreign: Any, harness: WriterHarness
+) -> None:
     outgoing = Outgoing.of(account.agent, NewMessage(conversation_id=account.conversation, content="Hello"))
     write = (messages.queries.write.sql, {"items": messages.recordset([outgoing])})
     for named in ([], [foreign.id]):
-        [[row]] = await desk.batches.run(named, [write])
+        [[row]] = await harness.batches.run(named, [write])
         assert row["outcome"] == "missing"
