@@ -233,7 +233,7 @@ async def test_fail_expired_after_last_attempt_lost_its_worker_fails_the_run(wor
     await workflow.expire_time("lease_until")
     assert await workflow.dispatch() == []
     [ended] = await workflow.expire()
-    assert (ended.id, ended.outcome, ended.last_error) == (run.id, None, "The AI stopped while run_workflow on this")
+    assert (ended.id, ended.outcome, ended.last_error) == (run.id, None, "The AI stopped while working on this")
 
 
 async def test_settle_stores_the_payload_once(workflow: RunWorkflow) -> None:

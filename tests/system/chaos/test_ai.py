@@ -23,7 +23,7 @@ from hummdesk.dev import redis
 from hummdesk.dev.process import Process
 from tests.conftest import make_reachable_directory
 from tests.system.chaos.report import row, size
-from tests.system.tasks.conftest import Pipeline, hurried, pipeline_of, worker_of
+from tests.system.tasks.conftest import Pipeline, fast_failing, pipeline_of, worker_of
 
 pytestmark = pytest.mark.timeout(size(180, 1800))
 
@@ -64,7 +64,7 @@ async def broker(folder: Path) -> AsyncIterator[Broker]:
 async def pipeline(
     settings: Settings, fresh_database_url: str, broker: Broker, tmp_path: Path
 ) -> AsyncIterator[Pipeline]:
-    quick = hurried(settings, fresh_database_url, broker.server.url)
+    quick = fast_failing(settings, fresh_database_url, broker.server.url)
     async with pipeline_of(replace(quick, ai_max_attempts=10), tmp_path) as desk, desk.relay():
         yield desk
 
@@ -79,7 +79,7 @@ async def test_main_processes_of_workers_are_killed(pipeline: Pipeline) -> None:
                 drafted = await pipeline.ask(f"{QUESTION}\ndraft waits")
                 await pipeline.until(lambda one=drafted: ("ai_processing_started", "draft") in pipeline.names(one))
                 waiting = [await pipeline.ask(f"{QUESTION}\nclassify waits", assigned=False) for _ in range(5)]
-                await pipeline.until(lambda some=waiting: any(pipeline.told(one) for one in some))
+                await pipeline.until(lambda some=waiting: any(pipeline.events_of(one) for one in some))
                 for main in workers.children():
                     main.kill()
                 began = time.monotonic()
@@ -88,9 +88,9 @@ async def test_main_processes_of_workers_are_killed(pipeline: Pipeline) -> None:
                 await pipeline.ended(drafted, "draft", seconds=90)
                 took.append(time.monotonic() - began)
                 asked += [drafted, *waiting]
-        ends = Counter(event.data["runId"] for one in asked for event in pipeline.told(one) if event.event in ENDS)
+        ends = Counter(event.data["runId"] for one in asked for event in pipeline.events_of(one) if event.event in ENDS)
         found.measure("longest until every run has ended", max(took), 60, " s")
-        found.measure("ends told twice", sum(number - 1 for number in ends.values()))
+        found.measure("terminal events published twice", sum(number - 1 for number in ends.values()))
 
 
 async def test_workers_are_killed_at_random(pipeline: Pipeline) -> None:
@@ -109,15 +109,15 @@ async def test_workers_are_killed_at_random(pipeline: Pipeline) -> None:
             async with asyncio.timeout(70):
                 while not await _all_announced(pipeline, messages):
                     await asyncio.sleep(0.1)
-        told = [(event.event, event.data) for message in messages for event in pipeline.told(message)]
-        runs = [job for message in messages for job in (await pipeline.jobs(message)).values()]
-        ends = Counter(data["runId"] for name, data in told if name in ENDS)
-        found.tell(f"{len(runs)} runs, {sum(job['attempts'] for job in runs)} tries")
+        events = [(event.event, event.data) for message in messages for event in pipeline.events_of(message)]
+        runs = [run for message in messages for run in (await pipeline.runs(message)).values()]
+        ends = Counter(data["runId"] for name, data in events if name in ENDS)
+        found.tell(f"{len(runs)} runs, {sum(run['attempts'] for run in runs)} attempts")
         found.measure("runs without an end", len(runs) - len(ends))
-        found.measure("ends told twice", sum(times - 1 for times in ends.values()))
-        shown = Counter((name, data["messageId"]) for name, data in told if name in ("ai_classification", "ai_draft"))
-        found.measure("findings told twice", sum(times - 1 for times in shown.values()))
-        found.measure("results of a run beyond one", sum(max(0, job["results"] - 1) for job in runs))
+        found.measure("terminal events published twice", sum(times - 1 for times in ends.values()))
+        shown = Counter((name, data["messageId"]) for name, data in events if name in ("ai_classification", "ai_draft"))
+        found.measure("results published twice", sum(times - 1 for times in shown.values()))
+        found.measure("results of a run beyond one", sum(max(0, run["results"] - 1) for run in runs))
 
 
 async def test_the_broker_is_restarted(pipeline: Pipeline, broker: Broker) -> None:
@@ -171,5 +171,5 @@ async def test_a_queue_waits_for_no_other(pipeline: Pipeline) -> None:
 
 
 async def _all_announced(pipeline: Pipeline, messages: Sequence[Message]) -> bool:
-    found = [await pipeline.jobs(message) for message in messages]
-    return all(job["announced"] for jobs in found for job in jobs.values())
+    found = [await pipeline.runs(message) for message in messages]
+    return all(run["announced"] for runs in found for run in runs.values())

@@ -1,4 +1,4 @@
-"""A desk whose AI runs are worked on by a real relay and a real Celery worker, each a process of its own."""
+"""Accounts whose AI runs are processed by a real relay and real Celery workers, each in a process of its own."""
 
 import asyncio
 import os
@@ -43,21 +43,21 @@ class Pipeline:
     database: Database
     customer: Person
     agent: Person
-    """To whom `assigned` is assigned."""
+    """The agent of the conversation `assigned`."""
     assigned: UUID
     """A conversation of `customer`, assigned to the agent."""
     unassigned: UUID
-    """Another one, of `other_customer`, that nobody has."""
+    """A conversation of `other_customer` without agent."""
     other_customer: Person
     events: list[Event] = field(default_factory=list)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def heard(self, event: Event) -> None:
+    def receive(self, event: Event) -> None:
         self.events.append(event)
         self._arrived.set()
 
     async def ask(self, text: str, *, assigned: bool = True) -> Message:
-        """The customer writes, in an assigned conversation after an answer to all before; the message as stored."""
+        """Send a question of the customer, in an assigned conversation after a reply to everything before."""
         if not assigned:
             return await self.say(self.other_customer, text, self.unassigned)
         await self.say(self.agent, "Is there anything else?")
@@ -68,14 +68,14 @@ class Pipeline:
         async with self.database.account(sender.account_id) as tx:
             return (await send(tx, sender=sender, message=new)).message
 
-    def told(self, message: Message) -> list[Event]:
-        """The events of this message's runs so far, in the order in which everybody hears them."""
+    def events_of(self, message: Message) -> list[Event]:
+        """The events of the runs of a message so far, in the order of delivery."""
         about = [event for event in self.events if event.data.get("messageId") == str(message.id)]
         return [event for event in about if event.event != "new_message"]
 
     def names(self, message: Message) -> list[tuple[str, str]]:
-        """(event, kind of run or outcome)."""
-        return [(event.event, event.data.get("processingType", "")) for event in self.told(message)]
+        """The events as (event, kind of run)."""
+        return [(event.event, event.data.get("processingType", "")) for event in self.events_of(message)]
 
     async def until(self, holds: Callable[[], bool], *, seconds: float = 25) -> None:
         async with asyncio.timeout(seconds):
@@ -84,17 +84,17 @@ class Pipeline:
                 await self._arrived.wait()
 
     async def ended(self, message: Message, *kinds: str, seconds: float = 25) -> list[Event]:
-        """Wait for the terminal events of these runs; gives all that was told of the message."""
+        """Wait for the terminal events of these runs; return all events of the message."""
 
         def all_ended() -> bool:
             ends = [kind for event, kind in self.names(message) if event in ("ai_processing_completed", "ai_error")]
             return set(kinds) <= set(ends)
 
         await self.until(all_ended, seconds=seconds)
-        return self.told(message)
+        return self.events_of(message)
 
-    async def jobs(self, message: Message) -> dict[str, dict[str, Any]]:
-        """The runs of a message by kind, as they are in the database."""
+    async def runs(self, message: Message) -> dict[str, dict[str, Any]]:
+        """The rows of the runs of a message by kind."""
         async with self.database.account(self.customer.account_id) as tx:
             found = await tx.execute(
                 """SELECT kind, status, outcome, attempts, announced_at IS NOT NULL AS announced,
@@ -104,15 +104,15 @@ class Pipeline:
             )
             return {row["kind"]: row async for row in found}
 
-    def tries(self, verb: str, message: Message) -> int:
-        """How often the provider has been asked."""
-        return self.tries_of(verb, message.content)
+    def calls(self, verb: str, message: Message) -> int:
+        """How often the provider was called."""
+        return self.calls_of(verb, message.content)
 
-    def tries_of(self, verb: str, text: str) -> int:
+    def calls_of(self, verb: str, text: str) -> int:
         return len(list(self.marks.glob(f"{mark_of(verb, text)}-*")))
 
     async def cut_connections(self) -> None:
-        """End every connection of relay and worker to PostgreSQL."""
+        """Terminate every connection to PostgreSQL."""
         async with await psycopg.AsyncConnection.connect(self.settings.postgres, autocommit=True) as connection:
             await connection.execute(
                 """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -167,7 +167,7 @@ class Pipeline:
 
 @asynccontextmanager
 async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline]:
-    """A desk with demo data, on a database of its own, and ears on its bus."""
+    """An account with demo data in a separate database, with a reader of its events."""
     loaded = (await demo.load(settings, accounts=1, agents=1, customers=2))["accounts"][0]
     async with AsyncExitStack() as held:
         database = Database(settings.postgres, role="hummdesk_app", size=2, timeout=5)
@@ -198,7 +198,7 @@ async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline
         )
         reader = StreamReader(
             connect(settings.redis),
-            deliver=pipeline.heard,
+            deliver=pipeline.receive,
             lost=pytest.fail,
             keep_seconds=0,
         )
@@ -207,8 +207,8 @@ async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline
         yield pipeline
 
 
-def hurried(settings: Settings, database_url: str, redis_url: str) -> Settings:
-    """Settings with which a failure takes its course within seconds."""
+def fast_failing(settings: Settings, database_url: str, redis_url: str) -> Settings:
+    """Settings with short time limits, so that a failure takes seconds."""
     return replace(
         settings,
         database_url=database_url,
@@ -226,7 +226,7 @@ def hurried(settings: Settings, database_url: str, redis_url: str) -> Settings:
 
 
 async def private_redis(settings: Settings) -> str:
-    """The URL of a database of the tests' Redis that holds nothing."""
+    """The URL of an empty database of the tests' Redis."""
     url = settings.redis_url.removesuffix("/0") + f"/{BROKER_DATABASE}"
     redis = connect(url)
     await redis.flushdb()
@@ -236,9 +236,9 @@ async def private_redis(settings: Settings) -> str:
 
 @pytest.fixture
 async def pipeline(settings: Settings, fresh_database_url: str, tmp_path: Path) -> AsyncIterator[Pipeline]:
-    """Nobody works on its runs yet."""
+    """Without relay and workers."""
     redis_url = await private_redis(settings)
-    async with pipeline_of(hurried(settings, fresh_database_url, redis_url), tmp_path) as desk:
+    async with pipeline_of(fast_failing(settings, fresh_database_url, redis_url), tmp_path) as desk:
         yield desk
 
 
@@ -246,29 +246,29 @@ async def pipeline(settings: Settings, fresh_database_url: str, tmp_path: Path) 
 async def running(
     settings: Settings, servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Pipeline]:
-    """With a relay and a worker, for all tests of a module."""
+    """With relay and workers, for all tests of a module."""
     name = await servers.clone(template)
     redis_url = await private_redis(settings)
     marks = tmp_path_factory.mktemp("marks")
-    quick = hurried(settings, servers.cluster.url(name), redis_url)
+    quick = fast_failing(settings, servers.cluster.url(name), redis_url)
     async with pipeline_of(quick, marks) as desk, desk.relay(), desk.worker():
         yield desk
     await servers.drop(name)
 
 
 async def worker_of(workers: psutil.Process, queue: Queue) -> psutil.Process:
-    """The Celery worker that serves a queue, until it is started anew; where no model outside can be asked."""
+    """The Celery worker of a queue, until it is restarted; without external models."""
     queues: list[Queue] = ["classification", "draft", "bulk"]
     return (await _children(workers, len(queues)))[queues.index(queue)]
 
 
 async def child_of(workers: psutil.Process, queue: Queue) -> psutil.Process:
-    """A process that runs the tasks of a queue."""
+    """A worker process of a queue."""
     return (await _children(await worker_of(workers, queue), 1))[0]
 
 
 async def _children(process: psutil.Process, number: int) -> list[psutil.Process]:
-    """In the order in which they were started, when there are so many."""
+    """Wait for the children of a process; in the order of their start."""
     until = time.monotonic() + 20
     while len(children := process.children()) < number:
         assert time.monotonic() < until

@@ -1,4 +1,4 @@
-"""How a call of a scripted provider is remembered in the file system."""
+"""Names of the files that record the calls of the scripted provider."""
 
 from hashlib import sha256
 

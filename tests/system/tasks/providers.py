@@ -1,4 +1,4 @@
-"""A provider that fails in the ways real ones do, for the workers under test."""
+"""A provider for the workers under test that fails as real ones do."""
 
 import asyncio
 import os
@@ -22,18 +22,18 @@ from tasks.app import app
 from tests.system.tasks.marks import mark_of
 
 MARKS = Path(os.environ["TEST_MARKS"])
-"""A folder in which each call leaves a file, so that the test can count them over all processes."""
+"""A directory with a file for each call, so that a test can count the calls of all processes."""
 
 
-def tries(verb: str, text: str) -> int:
-    """Count this call, and tell how many there have been for this text."""
+def count_call(verb: str, text: str) -> int:
+    """Record a call; return the number of calls for this text."""
     mark = mark_of(verb, text)
     (MARKS / f"{mark}-{time.monotonic_ns()}").touch()
     return len(list(MARKS.glob(f"{mark}-*")))
 
 
 class Scripted:
-    """The embedded provider, except for messages that order a mishap."""
+    """The embedded provider, except for messages that name a fault."""
 
     name = "scripted"
 
@@ -41,7 +41,7 @@ class Scripted:
         self._real = EmbeddedProvider()
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
-        await mishap(message.content, "classify", tries("classify", message.content))
+        await fault(message.content, "classify", count_call("classify", message.content))
         found = await self._real.classify(message, context)
         if "heed corrections" in message.content:
             near = [one for one in context.corrections if one.similarity > 0.7]
@@ -49,16 +49,16 @@ class Scripted:
         return found
 
     async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
-        await mishap(message.content, "draft", tries("draft", message.content))
+        await fault(message.content, "draft", count_call("draft", message.content))
         return await self._real.draft(message, context, knowledge)
 
 
-async def mishap(text: str, verb: str, number: int) -> None:
-    """`<verb> <what of MISHAPS> [n]`: the first n times, always without n."""
+async def fault(text: str, verb: str, number: int) -> None:
+    """Cause the faults that lines of the text name: `<verb> <fault> [n]`, in the first n calls, or always without n."""
     for order in text.splitlines():
         match order.split():
             case [ordered, what, *limit] if ordered == verb and (not limit or number <= int(limit[0])):
-                await MISHAPS[what]()
+                await FAULTS[what]()
 
 
 async def fails() -> None:
@@ -90,7 +90,7 @@ async def blocks() -> None:
 
 
 async def freezes() -> None:
-    """As C code that looks at no signal."""
+    """Block like C code that does not check for signals."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
     time.sleep(3600)
 
@@ -99,7 +99,7 @@ async def dies() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-MISHAPS = {
+FAULTS = {
     "fails": fails,
     "refuses": refuses,
     "breaks": breaks,
@@ -116,5 +116,5 @@ providers.LOCAL["embedded"] = Scripted
 
 @app.task(name="hummdesk.bulk.idle")
 def idle() -> None:
-    """Bulk work that takes its time."""
+    """A slow bulk task."""
     time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What stops a worker at its start."""
+"""Settings with which a worker refuses to start."""
 
 import os
 import subprocess
@@ -23,10 +23,10 @@ def refused(env: dict[str, str]) -> str:
     return ended.stderr
 
 
-def test_all_faults_of_the_settings_are_told() -> None:
-    said = refused(SERVERS | {"WORKER_CONCURRENCY": "0", "AI_MAX_ATTEMPTS": "many"})
-    assert said.splitlines() == ["AI_MAX_ATTEMPTS: 'many' is not a whole number", "WORKER_CONCURRENCY: 0 is below 1"]
+def test_start_with_invalid_settings_reports_all_of_them() -> None:
+    message = refused(SERVERS | {"WORKER_CONCURRENCY": "0", "AI_MAX_ATTEMPTS": "many"})
+    assert message.splitlines() == ["AI_MAX_ATTEMPTS: 'many' is not a whole number", "WORKER_CONCURRENCY: 0 is below 1"]
 
 
-def test_figures_need_a_directory() -> None:
+def test_start_with_metrics_port_without_directory_is_refused() -> None:
     assert refused(SERVERS | {"METRICS_PORT": "9100"}).startswith("PROMETHEUS_MULTIPROC_DIR: not set")

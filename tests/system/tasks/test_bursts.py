@@ -1,4 +1,4 @@
-"""Several messages of a customer in a row are answered once, and nobody is told what to answer to the past."""
+"""Several messages of a customer in a row get one draft, and answered messages get none."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from hummdesk.bus.envelope import Event
 from hummdesk.core.config import Settings
 from hummdesk.core.models import Message
 from tests.conftest import Servers
-from tests.system.tasks.conftest import Pipeline, hurried, pipeline_of, private_redis
+from tests.system.tasks.conftest import Pipeline, fast_failing, pipeline_of, private_redis
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -21,9 +21,9 @@ BURST = ("Hello!", "I have a question", "about my jacket", "the zip broke after 
 async def running(
     settings: Settings, servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Pipeline]:
-    """As in production, drafts wait two seconds."""
+    """With the quiet time of two seconds before a draft, as in production."""
     name = await servers.clone(template)
-    quick = hurried(settings, servers.cluster.url(name), await private_redis(settings))
+    quick = fast_failing(settings, servers.cluster.url(name), await private_redis(settings))
     quick = replace(quick, ai_quiet_seconds=2.0, ai_soft_limit_seconds=8.0, ai_hard_limit_seconds=10.0)
     async with pipeline_of(quick, tmp_path_factory.mktemp("marks")) as desk, desk.relay(), desk.worker():
         yield desk
@@ -31,18 +31,18 @@ async def running(
 
 
 def drafts(pipeline: Pipeline, messages: list[Message]) -> list[Event]:
-    return [event for message in messages for event in pipeline.told(message) if event.event == "ai_draft"]
+    return [event for message in messages for event in pipeline.events_of(message) if event.event == "ai_draft"]
 
 
 def outcome(pipeline: Pipeline, message: Message) -> str | None:
-    """Of the draft; None for a message that had none made."""
-    ends = [event.data for event in pipeline.told(message) if event.event == "ai_processing_completed"]
+    """The outcome of the draft run; None without one."""
+    ends = [event.data for event in pipeline.events_of(message) if event.event == "ai_processing_completed"]
     found = [end["outcome"] for end in ends if end["processingType"] == "draft"]
     assert len(found) <= 1
     return found[0] if found else None
 
 
-async def test_five_messages_within_two_seconds_cause_one_draft_on_all_of_them(running: Pipeline) -> None:
+async def test_five_messages_in_two_seconds_get_one_draft_for_all(running: Pipeline) -> None:
     await running.say(running.agent, "Welcome.")
     burst = []
     for text in BURST:
@@ -57,11 +57,11 @@ async def test_five_messages_within_two_seconds_cause_one_draft_on_all_of_them(r
     *earlier, last = (outcome(running, message) for message in burst)
     assert last == "done"
     assert set(earlier) <= {"superseded", None}
-    assert running.tries_of("draft", "\n\n".join(BURST)) == 1
+    assert running.calls_of("draft", "\n\n".join(BURST)) == 1
     assert len(list(running.marks.glob("draft-*"))) == 1, "nothing was asked of the provider for the others"
 
 
-async def test_a_message_that_arrives_while_a_draft_is_made_supersedes_it(running: Pipeline) -> None:
+async def test_message_during_a_draft_run_supersedes_it(running: Pipeline) -> None:
     first = await running.ask("Where is my parcel?\ndraft lingers 1")
     await running.until(lambda: ("ai_processing_started", "draft") in running.names(first))
     second = await running.say(running.customer, "It should have come on Monday.")
@@ -73,7 +73,7 @@ async def test_a_message_that_arrives_while_a_draft_is_made_supersedes_it(runnin
     assert (draft.data["messageId"], draft.data["basedOnSeq"]) == (str(second.id), second.seq)
 
 
-async def test_once_an_agent_has_replied_nothing_is_drafted(running: Pipeline) -> None:
+async def test_message_after_which_an_agent_replied_gets_no_draft(running: Pipeline) -> None:
     waiting = await running.ask("Where is my parcel?")
     await running.ended(waiting, "classification")
     await running.say(running.agent, "It is on its way.")
@@ -85,4 +85,4 @@ async def test_once_an_agent_has_replied_nothing_is_drafted(running: Pipeline) -
     assert [outcome(running, message) for message in (waiting, made)] == ["superseded", "superseded"]
     assert drafts(running, [waiting, made]) == []
     assert ("ai_processing_started", "draft") not in running.names(waiting)
-    assert running.tries("draft", waiting) == 0
+    assert running.calls("draft", waiting) == 0

@@ -1,4 +1,4 @@
-"""An account's knowledge: found by what is meant, kept up to date, and nobody else's."""
+"""The knowledge of an account: search by meaning, reindexing, and isolation of accounts."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ ZIP = "My jacket's zip broke. Do you repair it?"
 
 @pytest.fixture
 async def shops(settings: Settings, fresh_database_url: str) -> tuple[Settings, list[UUID]]:
-    """Two accounts with knowledge of their own, on a database of their own."""
+    """Two accounts with different knowledge, in a separate database."""
     own = replace(settings, database_url=fresh_database_url)
     loaded = await demo.load(own, accounts=2, agents=1, customers=1)
     return own, [UUID(one["id"]) for one in loaded["accounts"]]
@@ -54,9 +54,7 @@ async def titles(database: Database, account_id: UUID, asked: str) -> list[str]:
     return [article.title for article in found.articles]
 
 
-async def test_an_account_finds_its_own_and_nobody_elses(
-    shops: tuple[Settings, list[UUID]], database: Database
-) -> None:
+async def test_find_returns_sources_of_the_account_only(shops: tuple[Settings, list[UUID]], database: Database) -> None:
     settings, (outdoor, invoicing) = shops
     for account in (outdoor, invoicing):
         await indexed(database, account)
@@ -68,7 +66,7 @@ async def test_an_account_finds_its_own_and_nobody_elses(
     assert len(await titles(database, outdoor, ZIP)) <= knowledge_base.GIVEN
 
 
-async def test_what_has_changed_is_indexed_anew_and_what_is_gone_is_not_found(
+async def test_changed_source_is_reindexed_and_removed_source_is_not_found(
     shops: tuple[Settings, list[UUID]], database: Database, tmp_path: Path
 ) -> None:
     settings, (account, _) = shops
@@ -90,7 +88,7 @@ async def test_what_has_changed_is_indexed_anew_and_what_is_gone_is_not_found(
         await knowledge.put(settings, UUID(int=7), file)
 
 
-async def test_canned_replies_are_managed_as_articles_are(
+async def test_canned_replies_can_be_added_listed_and_removed(
     shops: tuple[Settings, list[UUID]], database: Database, tmp_path: Path
 ) -> None:
     settings, (account, other) = shops
@@ -117,7 +115,7 @@ async def test_canned_replies_are_managed_as_articles_are(
         await knowledge.put(settings, account, file, "canned_reply")
 
 
-async def test_skills_are_those_of_their_account(shops: tuple[Settings, list[UUID]], database: Database) -> None:
+async def test_skills_are_set_in_one_account_only(shops: tuple[Settings, list[UUID]], database: Database) -> None:
     settings, accounts = shops
     async with database.account(accounts[0]) as tx:
         agent, *_ = await people.colleagues(tx)
@@ -131,7 +129,7 @@ async def test_skills_are_those_of_their_account(shops: tuple[Settings, list[UUI
         await set_skills(settings, account_id=accounts[1], email="nobody@example.com", skills=[])
 
 
-async def test_vectors_of_another_model_are_not_compared_and_are_replaced(
+async def test_vectors_of_another_model_are_ignored_and_replaced(
     shops: tuple[Settings, list[UUID]], database: Database
 ) -> None:
     settings, (account, _) = shops
@@ -144,7 +142,7 @@ async def test_vectors_of_another_model_are_not_compared_and_are_replaced(
     assert "repair" in (await titles(database, account, ZIP))[0].lower()
 
 
-async def test_past_answers_are_found_in_their_account_alone_and_only_the_newest(
+async def test_find_returns_newest_past_answers_of_the_account_only(
     shops: tuple[Settings, list[UUID]], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, accounts = shops
@@ -162,7 +160,7 @@ async def test_past_answers_are_found_in_their_account_alone_and_only_the_newest
 
 
 async def answered(settings: Settings, account_id: UUID, question: str, reply: str) -> None:
-    """In a conversation of its own, by the account's agent."""
+    """A reply by the account's agent, in a new conversation."""
     database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=5)
     await database.open()
     async with database.account(account_id) as tx:
@@ -179,7 +177,7 @@ async def answered(settings: Settings, account_id: UUID, question: str, reply: s
     await database.close()
 
 
-async def test_many_changes_are_indexed_by_bulk_work(pipeline: Pipeline) -> None:
+async def test_many_changed_articles_are_indexed_by_bulk_tasks(pipeline: Pipeline) -> None:
     account = pipeline.customer.account_id
     async with await psycopg.AsyncConnection.connect(pipeline.settings.postgres, autocommit=True) as connection:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""From a customer's message to what staff is told, and what becomes of a provider's mishaps."""
+"""From a customer's message to the events for staff, and faults of a provider."""
 
 import asyncio
 from typing import Any
@@ -17,9 +17,9 @@ STARTED, CLASSIFIED, DRAFTED = "ai_processing_started", "ai_classification", "ai
 COMPLETED, FAILED = "ai_processing_completed", "ai_error"
 
 
-async def test_a_message_of_an_assigned_conversation_is_classified_and_answered(running: Pipeline) -> None:
+async def test_message_of_assigned_conversation_is_classified_and_drafted(running: Pipeline) -> None:
     message = await running.ask(QUESTION)
-    told = await running.ended(message, "classification", "draft")
+    events = await running.ended(message, "classification", "draft")
     names = running.names(message)
     assert [name for name in names if name[1] == "classification" or name[0] == CLASSIFIED] == [
         (STARTED, "classification"),
@@ -32,7 +32,7 @@ async def test_a_message_of_an_assigned_conversation_is_classified_and_answered(
         (COMPLETED, "draft"),
     ]
     assert names.index((CLASSIFIED, "")) < names.index((DRAFTED, ""))
-    by_name = {event.event: event for event in told}
+    by_name = {event.event: event for event in events}
     classification = by_name[CLASSIFIED].data
     assert set(classification["classification"]) >= {"category", "priority", "urgency", "sentiment", "language", "tags"}
     assert classification["classification"]["category"] == "technical"
@@ -45,20 +45,20 @@ async def test_a_message_of_an_assigned_conversation_is_classified_and_answered(
     assert draft.data["basedOnSeq"] == message.seq
     assert 1 <= len(draft.data["sources"]) <= 3
     assert set(draft.rooms) == {f"agent:{running.agent.id}", f"conversation:{running.assigned}:staff"}
-    runs = {event.data["runId"] for event in told if "runId" in event.data}
-    assert len(runs) == 2
-    jobs = await running.jobs(message)
-    assert {kind: (job["outcome"], job["results"]) for kind, job in jobs.items()} == {
+    run_ids = {event.data["runId"] for event in events if "runId" in event.data}
+    assert len(run_ids) == 2
+    runs = await running.runs(message)
+    assert {kind: (run["outcome"], run["results"]) for kind, run in runs.items()} == {
         "classification": ("done", 1),
         "draft": ("done", 1),
     }
 
 
-async def test_without_an_assignee_nothing_is_drafted(running: Pipeline) -> None:
+async def test_message_of_unassigned_conversation_gets_no_draft(running: Pipeline) -> None:
     message = await running.ask("I was charged twice, this is URGENT", assigned=False)
-    told = await running.ended(message, "classification")
-    assert [event.event for event in told] == [STARTED, CLASSIFIED, COMPLETED]
-    assert set(await running.jobs(message)) == {"classification"}
+    events = await running.ended(message, "classification")
+    assert [event.event for event in events] == [STARTED, CLASSIFIED, COMPLETED]
+    assert set(await running.runs(message)) == {"classification"}
     updated = [event for event in running.events if event.data.get("conversationId") == str(running.unassigned)]
     assert [event.data["priority"] for event in updated if event.event == "conversation_updated"] == ["urgent"]
     thanks = await running.ask("Thanks!", assigned=False)
@@ -70,16 +70,16 @@ async def test_without_an_assignee_nothing_is_drafted(running: Pipeline) -> None
     assert row == {"priority": "urgent"}, "a message that says nothing leaves the priority alone"
 
 
-async def test_what_the_account_knows_nothing_of_is_left_to_the_agent(running: Pipeline) -> None:
+async def test_question_without_known_answer_abstains(running: Pipeline) -> None:
     message = await running.ask("What is the capital of Portugal?")
-    told = await running.ended(message, "classification", "draft")
-    assert DRAFTED not in [event.event for event in told]
-    outcomes = {e.data["processingType"]: e.data["outcome"] for e in told if e.event == COMPLETED}
+    events = await running.ended(message, "classification", "draft")
+    assert DRAFTED not in [event.event for event in events]
+    outcomes = {e.data["processingType"]: e.data["outcome"] for e in events if e.event == COMPLETED}
     assert outcomes == {"classification": "done", "draft": "abstained"}
 
 
 @pytest.mark.parametrize(
-    ("mishap", "tries", "said"),
+    ("fault", "calls", "error_text"),
     [
         ("fails", 2, "The AI gave no usable answer"),
         ("refuses", 1, "The AI cannot process this message"),
@@ -88,22 +88,24 @@ async def test_what_the_account_knows_nothing_of_is_left_to_the_agent(running: P
         ("dies", 2, "The AI stopped while working on this"),
     ],
 )
-async def test_a_failure_is_final_is_told_once(running: Pipeline, mishap: str, tries: int, said: str) -> None:
-    message = await running.ask(f"Where is my parcel?\nclassify {mishap}")
-    told = await running.ended(message, "classification")
-    assert [event.event for event in told] == [STARTED, FAILED]
-    error = told[-1].data
-    assert (error["error"], error["retryable"], error["processingType"]) == (said, False, "classification")
-    assert error["runId"] == told[0].data["runId"]
-    assert running.tries("classify", message) == tries
+async def test_permanent_failure_publishes_one_error(
+    running: Pipeline, fault: str, calls: int, error_text: str
+) -> None:
+    message = await running.ask(f"Where is my parcel?\nclassify {fault}")
+    events = await running.ended(message, "classification")
+    assert [event.event for event in events] == [STARTED, FAILED]
+    error = events[-1].data
+    assert (error["error"], error["retryable"], error["processingType"]) == (error_text, False, "classification")
+    assert error["runId"] == events[0].data["runId"]
+    assert running.calls("classify", message) == calls
     after = await running.ask("Thanks, and how long does a refund take?")
     assert (await running.ended(after, "classification", "draft"))[-1].event == COMPLETED, "others are not affected"
-    job = (await running.jobs(message))["classification"]
-    assert (job["status"], job["attempts"], job["results"], job["announced"]) == ("failed", tries, 0, True)
+    run = (await running.runs(message))["classification"]
+    assert (run["status"], run["attempts"], run["results"], run["announced"]) == ("failed", calls, 0, True)
 
 
 @pytest.mark.parametrize(
-    ("verb", "mishap"),
+    ("verb", "fault"),
     [
         ("classify", "fails"),
         ("draft", "fails"),
@@ -115,17 +117,17 @@ async def test_a_failure_is_final_is_told_once(running: Pipeline, mishap: str, t
         ("classify", "dies"),
     ],
 )
-async def test_a_mishap_is_made_good_by_another_try(running: Pipeline, verb: str, mishap: str) -> None:
-    message = await running.ask(f"{QUESTION}\n{verb} {mishap} 1")
+async def test_transient_fault_is_retried_successfully(running: Pipeline, verb: str, fault: str) -> None:
+    message = await running.ask(f"{QUESTION}\n{verb} {fault} 1")
     await running.ended(message, "classification", "draft")
     of_classification = [(STARTED, "classification"), (CLASSIFIED, ""), (COMPLETED, "classification")]
     of_draft = [(STARTED, "draft"), (DRAFTED, ""), (COMPLETED, "draft")]
     assert sorted(running.names(message)) == sorted([*of_classification, *of_draft])
-    assert running.tries(verb, message) == 2
-    assert {job["results"] for job in (await running.jobs(message)).values()} == {1}
+    assert running.calls(verb, message) == 2
+    assert {run["results"] for run in (await running.runs(message)).values()} == {1}
 
 
-async def test_no_log_has_what_a_customer_wrote(running: Pipeline) -> None:
+async def test_logs_contain_no_message_content(running: Pipeline) -> None:
     message = await running.ask("My secret is xylophone-4711\nclassify breaks 1\ndraft fails 1")
     await running.ended(message, "classification", "draft")
     log = running.log.read_text()
@@ -134,15 +136,15 @@ async def test_no_log_has_what_a_customer_wrote(running: Pipeline) -> None:
     assert running.settings.jwt_secret not in log
 
 
-async def test_connections_that_postgresql_cuts_lose_nothing(running: Pipeline) -> None:
+async def test_terminated_database_connections_lose_no_run(running: Pipeline) -> None:
     for number in range(5):
         message = await running.ask(f"Where is my order number {number}?")
         await running.cut_connections()
-        told = await running.ended(message, "classification", "draft")
-        assert len([event for event in told if event.event == COMPLETED]) == 2
+        events = await running.ended(message, "classification", "draft")
+        assert len([event for event in events if event.event == COMPLETED]) == 2
 
 
-async def test_what_an_agent_has_corrected_is_told_to_the_provider(running: Pipeline) -> None:
+async def test_correction_is_given_to_the_provider_for_similar_messages(running: Pipeline) -> None:
     corrected = await running.ask("The llama in the garden sings at night")
     await running.ended(corrected, "classification")
     async with running.database.account(running.customer.account_id) as tx:
@@ -155,17 +157,17 @@ async def test_what_an_agent_has_corrected_is_told_to_the_provider(running: Pipe
             priority=None,
         )
     same = await running.ask("The llama in the garden sings at night!\nheed corrections")
-    told = await running.ended(same, "classification")
-    [found] = [event.data for event in told if event.event == CLASSIFIED]
+    events = await running.ended(same, "classification")
+    [found] = [event.data for event in events if event.event == CLASSIFIED]
     assert found["classification"]["tags"] == ["sales", "None"]
     other = await running.ask("Where is my parcel?\nheed corrections")
-    told = await running.ended(other, "classification")
-    [found] = [event.data for event in told if event.event == CLASSIFIED]
+    events = await running.ended(other, "classification")
+    [found] = [event.data for event in events if event.event == CLASSIFIED]
     assert found["classification"]["tags"] == []
 
 
-async def test_what_an_agent_has_answered_is_a_draft_for_others(running: Pipeline) -> None:
-    """Without what is the first customer's; see tests/unit/ai/test_answer_extraction.py for that."""
+async def test_reply_of_an_agent_becomes_a_draft_for_other_customers(running: Pipeline) -> None:
+    """Without data of the first customer; see tests/unit/ai/test_answer_extraction.py."""
     first, second = running.customer.name, running.other_customer.name
     asked = await running.ask(f"Do you rent out snow shoes for a weekend?\n{first}")
     assert DRAFTED not in [event.event for event in await running.ended(asked, "classification", "draft")]
@@ -178,8 +180,8 @@ async def test_what_an_agent_has_answered_is_a_draft_for_others(running: Pipelin
     assert learned["draft_use"] is None
     await assign(running, running.unassigned)
     similar = await running.say(running.other_customer, "Can I rent snow shoes for the weekend?", running.unassigned)
-    told = await running.ended(similar, "classification", "draft")
-    [draft] = [event.data for event in told if event.event == DRAFTED]
+    events = await running.ended(similar, "classification", "draft")
+    [draft] = [event.data for event in events if event.event == DRAFTED]
     content = draft["draft"]["content"]
     assert answer in content
     assert second.split()[0] in content
@@ -198,15 +200,15 @@ async def test_what_an_agent_has_answered_is_a_draft_for_others(running: Pipelin
     assert (logged["actor_id"], logged["details"]["use"]) == (running.agent.id, "as_it_was")
 
 
-async def answer_of(desk: Pipeline, reply: Message) -> dict[str, Any]:
-    async with desk.database.account(desk.customer.account_id) as tx:
+async def answer_of(pipeline: Pipeline, reply: Message) -> dict[str, Any]:
+    async with pipeline.database.account(pipeline.customer.account_id) as tx:
         row = await (await tx.execute("SELECT * FROM past_answers WHERE message_id = %s", (reply.id,))).fetchone()
     assert row is not None, "it is there with the reply"
     return dict(row)
 
 
-async def assign(desk: Pipeline, conversation_id: UUID) -> None:
-    async with desk.database.account(desk.customer.account_id) as tx:
+async def assign(pipeline: Pipeline, conversation_id: UUID) -> None:
+    async with pipeline.database.account(pipeline.customer.account_id) as tx:
         await conversations.assign(
-            tx, actor=desk.agent, conversation_id=conversation_id, agent_id=desk.agent.id, team_id=None
+            tx, actor=pipeline.agent, conversation_id=conversation_id, agent_id=pipeline.agent.id, team_id=None
         )

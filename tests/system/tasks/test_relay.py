@@ -1,4 +1,4 @@
-"""What the relay promises when it, the broker or the workers are away."""
+"""Outages of the relay, the broker, PostgreSQL and the workers."""
 
 import asyncio
 import os
@@ -23,11 +23,11 @@ from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
-from hummdesk.storage import runs as jobs
+from hummdesk.storage import runs
 from hummdesk.storage.database import Database
 from hummdesk.storage.runs import AttemptResult
 from tests.conftest import Servers, make_reachable_directory
-from tests.system.tasks.conftest import Pipeline, hurried, pipeline_of
+from tests.system.tasks.conftest import Pipeline, fast_failing, pipeline_of
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -46,7 +46,7 @@ async def classified(pipeline: Pipeline, text: str) -> list[Event]:
     return await pipeline.ended(await pipeline.ask(text, assigned=False), "classification")
 
 
-async def test_a_run_that_is_delivered_ten_times_is_done_and_told_once(pipeline: Pipeline) -> None:
+async def test_run_delivered_ten_times_ends_and_publishes_once(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, worker_concurrency=2)
     message = await pipeline.ask(QUESTION, assigned=False)
     runs = [[str(pipeline.customer.account_id), str(await run_id(pipeline, message.id))]]
@@ -60,17 +60,17 @@ async def test_a_run_that_is_delivered_ten_times_is_done_and_told_once(pipeline:
         later = await pipeline.ask("Thanks!", assigned=False)
         async with pipeline.relay():
             await pipeline.ended(later, "classification")  # behind the other nine in the queue
-    assert [event.event for event in pipeline.told(message)] == [
+    assert [event.event for event in pipeline.events_of(message)] == [
         "ai_processing_started",
         "ai_classification",
         "ai_processing_completed",
     ]
-    assert pipeline.tries("classify", message) == 1
-    assert (await pipeline.jobs(message))["classification"]["results"] == 1
+    assert pipeline.calls("classify", message) == 1
+    assert (await pipeline.runs(message))["classification"]["results"] == 1
 
 
 @pytest.mark.alone
-async def test_what_was_asked_while_no_relay_ran_is_done(pipeline: Pipeline) -> None:
+async def test_messages_without_relay_are_processed_when_it_starts(pipeline: Pipeline) -> None:
     async with pipeline.worker():
         async with pipeline.relay() as relay:
             first = await pipeline.ask(QUESTION, assigned=False)
@@ -79,34 +79,34 @@ async def test_what_was_asked_while_no_relay_ran_is_done(pipeline: Pipeline) -> 
             await relay.wait()
         second = await pipeline.ask("Where is my refund?", assigned=False)
         async with pipeline.relay() as relay:
-            told = await pipeline.ended(second, "classification")
-            assert told[-1].event == "ai_processing_completed"
+            events = await pipeline.ended(second, "classification")
+            assert events[-1].event == "ai_processing_completed"
             started = time.monotonic()
             relay.terminate()
             assert await relay.wait() == 0
             assert time.monotonic() - started < 3
 
 
-async def test_without_a_worker_a_run_ends_at_its_deadline(pipeline: Pipeline) -> None:
+async def test_run_without_worker_fails_at_its_deadline(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, ai_deadline_seconds=1.0)
     async with pipeline.relay():
         message = await pipeline.ask(QUESTION)
-        told = await pipeline.ended(message, "classification")
-    assert [event.event for event in told] == ["ai_error"]
-    assert told[0].data["error"] == "The AI did not answer in time"
+        events = await pipeline.ended(message, "classification")
+    assert [event.event for event in events] == ["ai_error"]
+    assert events[0].data["error"] == "The AI did not answer in time"
     async with pipeline.relay(), pipeline.worker():
         later = await pipeline.ask(QUESTION)
         await pipeline.ended(later, "classification")
-    assert [event.event for event in pipeline.told(message)] == ["ai_error"], "its message is still in the broker"
+    assert [event.event for event in pipeline.events_of(message)] == ["ai_error"], "its message is still in the broker"
 
 
-async def test_what_comes_while_no_worker_has_time_shares_tasks(pipeline: Pipeline) -> None:
+async def test_runs_while_workers_are_busy_share_celery_tasks(pipeline: Pipeline) -> None:
     sender = Celery("test", set_as_current=False)
     sender.conf.update(configuration(pipeline.settings))
     async with pipeline.relay():
         asked = await asyncio.gather(*(pipeline.ask(QUESTION, assigned=False) for _ in range(12)))
         async with asyncio.timeout(20):
-            while {(await pipeline.jobs(one))["classification"]["status"] for one in asked} != {"published"}:
+            while {(await pipeline.runs(one))["classification"]["status"] for one in asked} != {"published"}:
                 await asyncio.sleep(0.05)
     with sender.connection_or_acquire() as connection:  # when the relay has handed over what it had in hand
         tasks = connection.default_channel.queue_declare(queue=QUEUES["classification"]).message_count
@@ -117,8 +117,8 @@ async def test_what_comes_while_no_worker_has_time_shares_tasks(pipeline: Pipeli
             await pipeline.ended(message, "classification")
 
 
-async def test_who_is_late_tells_nothing(pipeline: Pipeline) -> None:
-    """The deadline comes while a worker is at it: the relay ends the run, and the worker finds that out."""
+async def test_worker_past_the_deadline_publishes_nothing(pipeline: Pipeline) -> None:
+    """The relay ends the run during an attempt, and the worker notices it."""
     pipeline.settings = replace(
         pipeline.settings, ai_deadline_seconds=1.0, ai_soft_limit_seconds=2.0, ai_hard_limit_seconds=4.0
     )
@@ -131,16 +131,16 @@ async def test_who_is_late_tells_nothing(pipeline: Pipeline) -> None:
             while "ai_run.attempt_failed" not in pipeline.log.read_text():
                 await asyncio.sleep(0.05)
         await classified(pipeline, "Thanks again!")
-    assert [event.event for event in pipeline.told(late)] == ["ai_processing_started", "ai_error"]
-    assert (await pipeline.jobs(late))["classification"]["status"] == "failed"
+    assert [event.event for event in pipeline.events_of(late)] == ["ai_processing_started", "ai_error"]
+    assert (await pipeline.runs(late))["classification"]["status"] == "failed"
 
 
-async def test_postgresql_away_while_a_run_is_worked_on(pipeline: Pipeline, servers: Servers) -> None:
+async def test_postgresql_outage_during_an_attempt_loses_no_result(pipeline: Pipeline, servers: Servers) -> None:
     pipeline.settings = replace(pipeline.settings, ai_hard_limit_seconds=9.0)
     name = sql.Identifier(conninfo_to_dict(pipeline.settings.postgres)["dbname"])
     async with pipeline.relay(), pipeline.worker():
         message = await pipeline.ask(f"{QUESTION}\nclassify waits", assigned=False)
-        await pipeline.until(lambda: bool(pipeline.told(message)))
+        await pipeline.until(lambda: bool(pipeline.events_of(message)))
         await servers.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
         await servers.execute(
             sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(
@@ -149,43 +149,41 @@ async def test_postgresql_away_while_a_run_is_worked_on(pipeline: Pipeline, serv
         )
         await asyncio.sleep(1)
         await servers.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
-        told = await pipeline.ended(message, "classification")
-    assert [event.event for event in told] == [
+        events = await pipeline.ended(message, "classification")
+    assert [event.event for event in events] == [
         "ai_processing_started",
         "ai_classification",
         "ai_processing_completed",
     ]
-    assert pipeline.tries("classify", message) == 1, "what had been found was not lost"
+    assert pipeline.calls("classify", message) == 1, "what had been found was not lost"
 
 
 @pytest.mark.parametrize("outcome", ["done", "failed"])
-async def test_an_end_that_its_worker_did_not_live_to_tell_is_told_by_the_relay(
-    pipeline: Pipeline, outcome: str
-) -> None:
+async def test_end_of_run_whose_worker_died_is_published_by_the_relay(pipeline: Pipeline, outcome: str) -> None:
     message = await pipeline.ask(QUESTION, assigned=False)
     run = await run_id(pipeline, message.id)
     found = {"classification": {"category": "order_shipping"}, "confidence": 0.9, "provider": "embedded"}
     worker = Database(pipeline.settings.postgres, role="hummdesk_worker", size=1, timeout=5)
     await worker.open()
     async with worker.accounts([account_id := pipeline.customer.account_id]) as tx:
-        [job] = await jobs.claim(tx, [(account_id, run)], delivery=new_id(), lease_seconds=60, history_limit=0)
-        verdict = (
-            AttemptResult(run=job, status="done", outcome="done", payload=found)
+        [claimed] = await runs.claim(tx, [(account_id, run)], delivery=new_id(), lease_seconds=60, history_limit=0)
+        result = (
+            AttemptResult(run=claimed, status="done", outcome="done", payload=found)
             if outcome == "done"
-            else AttemptResult(run=job, status="failed", error="The AI run failed")
+            else AttemptResult(run=claimed, status="failed", error="The AI run failed")
         )
-        await jobs.settle(tx, [verdict], quiet_seconds=0)
+        await runs.settle(tx, [result], quiet_seconds=0)
     await worker.close()
     async with pipeline.relay():
-        told = await pipeline.ended(message, "classification")
-        await asyncio.sleep(0.3)  # a few sweeps more: told once
+        events = await pipeline.ended(message, "classification")
+        await asyncio.sleep(0.3)  # a few more sweeps publish nothing more
     if outcome == "done":
-        assert [event.event for event in told] == ["ai_classification", "ai_processing_completed"]
-        assert told[0].data["classification"] == found["classification"]
+        assert [event.event for event in events] == ["ai_classification", "ai_processing_completed"]
+        assert events[0].data["classification"] == found["classification"]
     else:
-        assert [(event.event, event.data["error"]) for event in told] == [("ai_error", "The AI run failed")]
-    assert pipeline.told(message) == told
-    assert (await pipeline.jobs(message))["classification"]["announced"]
+        assert [(event.event, event.data["error"]) for event in events] == [("ai_error", "The AI run failed")]
+    assert pipeline.events_of(message) == events
+    assert (await pipeline.runs(message))["classification"]["announced"]
 
 
 @pytest.fixture
@@ -197,14 +195,14 @@ def own_redis_folder() -> Iterator[Path]:
 
 @pytest.fixture
 async def own_redis(own_redis_folder: Path) -> AsyncIterator[tuple[redis.Server, list[Process]]]:
-    """A Redis that a test may stop and start."""
+    """A Redis server that a test can stop and start."""
     server = redis.prepare(own_redis_folder)
     running = [await redis.start(server, own_redis_folder)]
     yield server, running
     await running[-1].stop()
 
 
-async def test_redis_away_and_back(
+async def test_redis_outage_loses_no_run(
     settings: Settings,
     fresh_database_url: str,
     own_redis: tuple[redis.Server, list[Process]],
@@ -212,7 +210,7 @@ async def test_redis_away_and_back(
     tmp_path: Path,
 ) -> None:
     server, processes = own_redis
-    quick = hurried(settings, fresh_database_url, server.url)
+    quick = fast_failing(settings, fresh_database_url, server.url)
     async with pipeline_of(quick, tmp_path) as pipeline, pipeline.relay() as relay, pipeline.worker() as worker:
         first = await pipeline.ask(QUESTION)
         await pipeline.ended(first, "classification", "draft")
@@ -229,7 +227,9 @@ async def test_redis_away_and_back(
         assert worker.is_running()
 
 
-async def test_figures(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_metrics_of_relay_and_workers(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "metrics").mkdir()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "metrics"))
     with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""Accounts that a model outside answers for, by a real relay and worker: what is told and noted, and who steps in."""
+"""Accounts with external models: events, recorded costs and fallback, with a real relay and real workers."""
 
 import asyncio
 import json
@@ -38,26 +38,26 @@ GOOD = DRAFT | {"content": "Hi [NAME_1], we write to [EMAIL_1]."}
 
 @asynccontextmanager
 async def working(pipeline: Pipeline, protocol: Protocol, **changes: Any) -> AsyncIterator[FakeApi]:
-    """The desk's one account is set to a played server's protocol; relay and workers run."""
+    """The desk's one account is set to a fake_api server's protocol; relay and workers run."""
     async with AsyncExitStack() as held:
-        played = await held.enter_async_context(serve_fake_api(protocol))
-        outside = {name: value for name, value in played.settings().items() if name != "ai_provider"}
+        fake_api = await held.enter_async_context(serve_fake_api(protocol))
+        outside = {name: value for name, value in fake_api.settings().items() if name != "ai_provider"}
         unhurried = {"ai_soft_limit_seconds": 12.0, "ai_hard_limit_seconds": 16.0, "ai_deadline_seconds": 90.0}
         pipeline.settings = replace(pipeline.settings, **(outside | unhurried))
         await ai_providers.provider(pipeline.settings, pipeline.customer.account_id, protocol)
         pipeline.settings = replace(pipeline.settings, **changes)
         await held.enter_async_context(pipeline.relay())
         await held.enter_async_context(pipeline.worker())
-        yield played
+        yield fake_api
 
 
-async def told_of(pipeline: Pipeline, message: Message, *kinds: str) -> dict[str, dict[str, Any]]:
-    """What staff is told until these runs have ended, by event; workers with both clients take seconds to start."""
+async def payloads_of(pipeline: Pipeline, message: Message, *kinds: str) -> dict[str, dict[str, Any]]:
+    """The payloads by event until these runs have ended; workers with both clients take seconds to start."""
     return {event.event: event.data for event in await pipeline.ended(message, *kinds, seconds=60)}
 
 
 async def noted(pipeline: Pipeline, message: Message) -> list[dict[str, Any]]:
-    """The calls for a message, in order."""
+    """The recorded model calls for a message, in order."""
     async with pipeline.database.account(pipeline.customer.account_id) as tx:
         found = await tx.execute(
             """SELECT ai_runs.kind, ai_calls.* FROM ai_calls JOIN ai_runs ON ai_runs.id = ai_calls.run_id
@@ -82,17 +82,17 @@ def outcomes(calls: list[dict[str, Any]]) -> list[tuple[str, str, bool]]:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_a_model_outside_answers(pipeline: Pipeline, protocol: Protocol) -> None:
-    async with working(pipeline, protocol) as played:
-        played.respond_with(answer(CLASSIFICATION), answer(GOOD))
+async def test_external_model_classifies_and_drafts(pipeline: Pipeline, protocol: Protocol) -> None:
+    async with working(pipeline, protocol) as fake_api:
+        fake_api.respond_with(answer(CLASSIFICATION), answer(GOOD))
         message = await pipeline.ask(QUESTION)
-        told = await told_of(pipeline, message, "classification", "draft")
-        assert told["ai_classification"]["classification"]["category"] == "billing"
-        assert told["ai_classification"]["provider"] == told["ai_draft"]["provider"] == protocol
+        events = await payloads_of(pipeline, message, "classification", "draft")
+        assert events["ai_classification"]["classification"]["category"] == "billing"
+        assert events["ai_classification"]["provider"] == events["ai_draft"]["provider"] == protocol
         name = pipeline.customer.name
-        assert told["ai_draft"]["draft"]["content"] == f"Hi {name}, we write to hugo@private.example."
-        assert "ai_error" not in told
-        for asked in played.requests:
+        assert events["ai_draft"]["draft"]["content"] == f"Hi {name}, we write to hugo@private.example."
+        assert "ai_error" not in events
+        for asked in fake_api.requests:
             assert "hugo@private" not in json.dumps(asked), "it stays in the house"
             assert name not in json.dumps(asked)
     calls = await noted(pipeline, message)
@@ -116,98 +116,98 @@ FOR_GOOD: list[tuple[str, Behaviour, str]] = [
 ]
 
 
-async def test_what_cannot_be_made_good_the_embedded_provider_answers_at_once(pipeline: Pipeline) -> None:
-    async with working(pipeline, "openai", ai_max_attempts=4) as played:
+async def test_permanent_failure_falls_back_to_embedded_provider_at_once(pipeline: Pipeline) -> None:
+    async with working(pipeline, "openai", ai_max_attempts=4) as fake_api:
         for _, behaviour, code in FOR_GOOD:
-            played.respond_with(behaviour)
+            fake_api.respond_with(behaviour)
             message = await pipeline.ask("Where is my parcel?", assigned=False)
-            told = await told_of(pipeline, message, "classification")
-            assert told["ai_classification"]["provider"] == "scripted", "it says who has answered"
-            assert told["ai_classification"]["classification"]["category"] == "order_shipping"
-            assert "ai_error" not in told
+            events = await payloads_of(pipeline, message, "classification")
+            assert events["ai_classification"]["provider"] == "scripted", "it says who has answered"
+            assert events["ai_classification"]["classification"]["category"] == "order_shipping"
+            assert "ai_error" not in events
             assert outcomes(await noted(pipeline, message)) == [("classification", code, True)]
             assert (await results(pipeline, message))["classification"]["fallback"] == code
-            assert (await pipeline.jobs(message))["classification"]["attempts"] == 1
+            assert (await pipeline.runs(message))["classification"]["attempts"] == 1
 
 
-async def test_an_unsafe_draft_is_replaced_by_the_embedded_providers(pipeline: Pipeline) -> None:
-    async with working(pipeline, "anthropic") as played:
-        played.respond_with(answer(CLASSIFICATION), answer(DRAFT | {"content": "Log in at https://evil.example"}))
+async def test_unsafe_draft_falls_back_to_embedded_provider(pipeline: Pipeline) -> None:
+    async with working(pipeline, "anthropic") as fake_api:
+        fake_api.respond_with(answer(CLASSIFICATION), answer(DRAFT | {"content": "Log in at https://evil.example"}))
         message = await pipeline.ask("My jacket's zip broke after two years. Do you repair it?")
-        told = await told_of(pipeline, message, "classification", "draft")
-        assert "free of charge" in told["ai_draft"]["draft"]["content"]
-        assert told["ai_draft"]["provider"] == "scripted"
+        events = await payloads_of(pipeline, message, "classification", "draft")
+        assert "free of charge" in events["ai_draft"]["draft"]["content"]
+        assert events["ai_draft"]["provider"] == "scripted"
         assert (await results(pipeline, message))["draft"]["fallback"] == "unsafe"
         # The model's answer was fine for the protocol, and is paid for; that it was not shown stands with the run.
         assert outcomes(await noted(pipeline, message))[1] == ("draft", "ok", True)
 
 
-async def test_what_may_pass_is_tried_again_and_then_the_embedded_provider_answers(pipeline: Pipeline) -> None:
-    async with working(pipeline, "openai", ai_max_attempts=3, ai_classify_seconds=3.0) as played:
-        played.respond_with(fail(500), answer(CLASSIFICATION))
+async def test_transient_failure_is_retried_and_then_falls_back(pipeline: Pipeline) -> None:
+    async with working(pipeline, "openai", ai_max_attempts=3, ai_classify_seconds=3.0) as fake_api:
+        fake_api.respond_with(fail(500), answer(CLASSIFICATION))
         message = await pipeline.ask(QUESTION, assigned=False)
-        told = await told_of(pipeline, message, "classification")
-        assert told["ai_classification"]["provider"] == "openai"
+        events = await payloads_of(pipeline, message, "classification")
+        assert events["ai_classification"]["provider"] == "openai"
         assert outcomes(await noted(pipeline, message)) == [
             ("classification", "server_error", False),
             ("classification", "ok", False),
         ]
-        played.respond_with(fail(503))
+        fake_api.respond_with(fail(503))
         message = await pipeline.ask(QUESTION, assigned=False)
-        told = await told_of(pipeline, message, "classification")
-        assert told["ai_classification"]["provider"] == "scripted"
+        events = await payloads_of(pipeline, message, "classification")
+        assert events["ai_classification"]["provider"] == "scripted"
         assert outcomes(await noted(pipeline, message)) == [("classification", "server_error", False)] * 2 + [
             ("classification", "server_error", True)
         ]
-        played.respond_with(hang)
+        fake_api.respond_with(hang)
         message = await pipeline.ask(QUESTION, assigned=False)
-        told = await told_of(pipeline, message, "classification")
-        assert "ai_error" not in told
+        events = await payloads_of(pipeline, message, "classification")
+        assert "ai_error" not in events
         assert (await results(pipeline, message))["classification"]["fallback"] == "timeout"
 
 
-async def test_the_time_that_the_server_asks_for_is_given_to_it(pipeline: Pipeline) -> None:
-    async with working(pipeline, "anthropic") as played:
-        played.respond_with(fail(429, **{"Retry-After": "2"}), answer(CLASSIFICATION))
+async def test_retry_after_of_the_server_is_respected(pipeline: Pipeline) -> None:
+    async with working(pipeline, "anthropic") as fake_api:
+        fake_api.respond_with(fail(429, **{"Retry-After": "2"}), answer(CLASSIFICATION))
         message = await pipeline.ask(QUESTION, assigned=False)
-        await told_of(pipeline, message, "classification")
+        await payloads_of(pipeline, message, "classification")
         first, second = await noted(pipeline, message)
         assert (second["created_at"] - first["created_at"]).total_seconds() > 1.8
 
 
-async def test_who_is_answered_in_the_house_waits_for_no_model_outside(pipeline: Pipeline) -> None:
-    async with working(pipeline, "anthropic", worker_concurrency=1) as played:
-        played.respond_with(hang)
+async def test_hanging_external_model_delays_no_embedded_run(pipeline: Pipeline) -> None:
+    async with working(pipeline, "anthropic", worker_concurrency=1) as fake_api:
+        fake_api.respond_with(hang)
         slow = await pipeline.ask(QUESTION, assigned=False)
         async with asyncio.timeout(60):
-            while not played.requests:
+            while not fake_api.requests:
                 await asyncio.sleep(0.05)
         await ai_providers.provider(pipeline.settings, pipeline.customer.account_id, "embedded")
         quick = await pipeline.ask(QUESTION, assigned=False)
-        assert (await told_of(pipeline, quick, "classification"))["ai_classification"]["provider"] == "scripted"
-        assert [event.event for event in pipeline.told(slow)] == ["ai_processing_started"]
-        played.released.set()
+        assert (await payloads_of(pipeline, quick, "classification"))["ai_classification"]["provider"] == "scripted"
+        assert [event.event for event in pipeline.events_of(slow)] == ["ai_processing_started"]
+        fake_api.released.set()
 
 
-async def test_a_wait_that_the_deadline_does_not_allow_is_not_waited(pipeline: Pipeline) -> None:
-    async with working(pipeline, "anthropic", ai_max_attempts=9) as played:
-        played.respond_with(fail(429, **{"Retry-After": "3600"}))
+async def test_retry_after_beyond_the_deadline_falls_back_at_once(pipeline: Pipeline) -> None:
+    async with working(pipeline, "anthropic", ai_max_attempts=9) as fake_api:
+        fake_api.respond_with(fail(429, **{"Retry-After": "3600"}))
         message = await pipeline.ask(QUESTION, assigned=False)
-        told = await told_of(pipeline, message, "classification")
-        assert told["ai_classification"]["provider"] == "scripted"
+        events = await payloads_of(pipeline, message, "classification")
+        assert events["ai_classification"]["provider"] == "scripted"
         assert outcomes(await noted(pipeline, message)) == [("classification", "rate_limited", True)]
 
 
-async def test_workers_without_a_key_answer_by_the_embedded_provider(pipeline: Pipeline) -> None:
-    async with working(pipeline, "openai", openai_base_url="", openai_api_key="") as played:
+async def test_worker_without_api_key_falls_back_to_embedded_provider(pipeline: Pipeline) -> None:
+    async with working(pipeline, "openai", openai_base_url="", openai_api_key="") as fake_api:
         message = await pipeline.ask(QUESTION, assigned=False)
-        told = await told_of(pipeline, message, "classification")
-        assert told["ai_classification"]["provider"] == "scripted"
+        events = await payloads_of(pipeline, message, "classification")
+        assert events["ai_classification"]["provider"] == "scripted"
         assert (await results(pipeline, message))["classification"]["fallback"] == "not_configured"
-        assert played.requests == []
+        assert fake_api.requests == []
 
 
-async def test_who_answers_is_shown_and_chosen_by_account(pipeline: Pipeline) -> None:
+async def test_provider_is_shown_and_set_by_account(pipeline: Pipeline) -> None:
     account = pipeline.customer.account_id
     settings = replace(pipeline.settings, anthropic_api_key="sk-x")
     assert "embedded (default)" in (await ai_providers.provider(settings, None, None))[0]
@@ -219,16 +219,18 @@ async def test_who_answers_is_shown_and_chosen_by_account(pipeline: Pipeline) ->
         await ai_providers.provider(settings, UUID(int=7), "embedded")
 
 
-async def test_figures_and_costs(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_metrics_and_costs_of_external_calls(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "metrics").mkdir()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "metrics"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    async with working(pipeline, "openai", metrics_port=port, openai_draft_model="my-model") as played:
-        played.respond_with(answer(CLASSIFICATION), answer(GOOD))
+    async with working(pipeline, "openai", metrics_port=port, openai_draft_model="my-model") as fake_api:
+        fake_api.respond_with(answer(CLASSIFICATION), answer(GOOD))
         message = await pipeline.ask(QUESTION)
-        await told_of(pipeline, message, "classification", "draft")
+        await payloads_of(pipeline, message, "classification", "draft")
 
         def get() -> str:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
