@@ -3,6 +3,7 @@
 A generated part stands in its file between two marks. A test fails while one of them is out of date.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field, fields
@@ -20,6 +21,7 @@ from hummdesk.core import metrics
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError
 from hummdesk.core.models import ANSWERING, STAFF
+from hummdesk.publish.broadcast import BroadcastService
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,14 +65,14 @@ def _code(value: object) -> str:
 def metrics_table() -> str:
     found = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
     rows = (
-        [f"`{_exposed(metric)}`", metric._type, ", ".join(metric._labelnames), metric._documentation]
+        [f"`{_exposed(metric)}`", str(metric._type), ", ".join(metric._labelnames), str(metric._documentation)]
         for metric in found
     )
     return _table(("metric", "type", "labels", "meaning"), rows)
 
 
 def _exposed(metric: MetricWrapperBase) -> str:
-    return metric._name + ("_total" if metric._type == "counter" else "")
+    return f"{metric._name}_total" if metric._type == "counter" else str(metric._name)
 
 
 def alerts_table() -> str:
@@ -156,8 +158,9 @@ def _limits(kind: JsonSchema) -> str:
 
 
 def error_codes() -> str:
-    known = [HummDeskError, *sorted(HummDeskError.__subclasses__(), key=lambda error: error.code)]
-    return _table(("code", "default message"), ([f"`{error.code}`", error.message] for error in known))
+    known: list[type[HummDeskError]] = [HummDeskError, *HummDeskError.__subclasses__()]
+    messages = {error.code: error.message for error in known}
+    return _table(("code", "default message"), ([f"`{code}`", messages[code]] for code in sorted(messages)))
 
 
 def commands() -> str:
@@ -173,6 +176,19 @@ def _commands(command: click.Command, context: click.Context) -> Iterator[str]:
             inner = command.get_command(context, name)
             if inner is not None and not inner.hidden:
                 yield from _commands(inner, click.Context(inner, parent=context, info_name=name))
+
+
+def broadcast_methods() -> str:
+    """Return the public methods of BroadcastService with their parameters and descriptions."""
+    methods = [member for name, member in vars(BroadcastService).items() if not name.startswith("_")]
+    rows = ([f"`{_signature(method)}`", (method.__doc__ or "").partition("\n")[0]] for method in methods)
+    return _table(("method", "description"), rows)
+
+
+def _signature(method: Callable[..., object]) -> str:
+    parameters = [one for one in inspect.signature(method).parameters.values() if one.name != "self"]
+    named = [f"{one.name}=…" if one.kind is one.KEYWORD_ONLY else one.name for one in parameters]
+    return f"{method.__name__}({', '.join(named)})"
 
 
 def example(name: str, language: str) -> Callable[[], str]:
@@ -197,6 +213,7 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
     "docs/clients/javascript.md": {"example": example("first_session.mjs", "js")},
     "docs/clients/typescript.md": {"example": example("first_session.ts", "ts")},
     "docs/clients/python.md": {"example": example("first_session.py", "python")},
+    "docs/publishing.md": {"example": example("broadcast.py", "python"), "methods": broadcast_methods},
     "docs/reference/command-line.md": {"commands": commands},
     "docs/reference/events.md": {
         "requests": requests_table,
@@ -217,8 +234,8 @@ def renewed(file: str) -> str:
     for name, render in DOCUMENTS[file].items():
         gap = "" if file == ".env.example" else "\n"
         marks = re.compile(f"({re.escape(begin.format(name))}\n).*?({re.escape(end.format(name))})", re.DOTALL)
-        part = f"{gap}{render()}\n{gap}"
-        text, number = marks.subn(lambda found, part=part: f"{found[1]}{part}{found[2]}", text)
+        part = f"{gap}{render()}\n{gap}".replace("\\", r"\\")
+        text, number = marks.subn(rf"\g<1>{part}\g<2>", text)
         if number != 1:
             raise ValueError(f"{file} has {number} parts {name}, not one")
     return text

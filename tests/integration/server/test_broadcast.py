@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from docs.generate import ROOT
 from hummdesk.core.config import Settings
 from hummdesk.publish.broadcast import BroadcastService, get_broadcast_service, open_broadcast_service
 from hummdesk.publish.events.ai import AIClassification
@@ -15,24 +16,7 @@ from hummdesk.server.node import Node
 from tests.integration.server.accounts import CLASSIFICATION, Account
 from tests.system.js.web_process import environment
 
-SCRIPT = """
-import asyncio
-import sys
-from uuid import UUID
-
-from hummdesk.publish.broadcast import get_broadcast_service
-
-
-async def main() -> None:
-    service = get_broadcast_service()
-    try:
-        await service.broadcast_to_account(UUID(sys.argv[1]), "maintenance", {"inMinutes": 10})
-    finally:
-        await service.close()
-
-
-asyncio.run(main())
-"""
+SCRIPT = ROOT / "docs/examples/broadcast.py"
 
 
 @pytest.fixture
@@ -117,7 +101,7 @@ async def test_get_broadcast_service_returns_one_service_until_it_is_closed(
 async def test_script_without_server_reaches_clients(account: Account, web_settings: Settings) -> None:
     viewer = await account.connect("viewer")
     script = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SCRIPT, str(account.id), env=environment(web_settings)
+        sys.executable, SCRIPT, str(account.id), env=environment(web_settings) | {"PYTHONPATH": str(ROOT)}
     )
     assert await script.wait() == 0
     assert (await viewer.hears("maintenance"))["inMinutes"] == 10
