@@ -1,43 +1,14 @@
 """The generated contract: TypeScript types that compile, an AsyncAPI document that validates."""
 
-import json
 import subprocess
 from pathlib import Path
-from typing import Any
-
-import pytest
-from click.testing import CliRunner
-from marshmallow import Schema
 
 from docs.generate import ROOT
-from hummdesk.cli import main
 from hummdesk.contract.table import EVENTS, REQUESTS
 from tests.system.js.script_runner import HERE, ScriptRunner
+from tests.unit.contract.test_generated import printed
 
 WEB = ROOT / "web"
-TYPES = WEB / "client/src/contract.ts"
-UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
-
-
-def printed(form: str) -> str:
-    done = CliRunner().invoke(main, ["contract", form])
-    assert done.exit_code == 0, done.output
-    return done.output
-
-
-def test_checked_in_types_equal_the_generated_ones() -> None:
-    assert TYPES.read_text() == printed("--typescript"), "python -m hummdesk contract --typescript > " + str(TYPES)
-
-
-def test_types_and_document_contain_every_event_and_request() -> None:
-    types, document = printed("--typescript"), json.loads(printed("--asyncapi"))
-    heard, asked = (types.split(f"interface {name} ")[1].split("\n}")[0] for name in MAPS)
-    assert all(f"  {name}: (" in heard for name in EVENTS)
-    assert all(f"  {name}: (" in asked for name in REQUESTS)
-    assert set(document["operations"]) == set(REQUESTS) | {f"on_{name}" for name in EVENTS}
-
-
-MAPS = ("ServerToClientEvents", "ClientToServerEvents")
 
 
 def test_asyncapi_is_valid(node: ScriptRunner, tmp_path: Path) -> None:
@@ -63,46 +34,3 @@ def test_built_client_compiles_and_runs_under_strict_rules(node: ScriptRunner, t
 
 
 TARGET = ("--module", "nodenext", "--target", "es2022", "--lib", "es2023,dom")
-
-
-def test_contract_command_without_format_exits_with_usage_error() -> None:
-    done = CliRunner().invoke(main, ["contract"])
-    assert done.exit_code == 2
-    assert "--typescript or --asyncapi" in done.output
-
-
-@pytest.mark.parametrize(
-    "schema", [*(event.schema for event in EVENTS.values()), *(r.answer for r in REQUESTS.values())]
-)
-def test_schema_requires_every_required_field_and_refuses_others(schema: Schema) -> None:
-    """The integration tests check every received payload against these schemas."""
-    missing: Any = schema.validate({})
-    assert set(missing) == {name for name, field in schema.fields.items() if field.required}
-    assert "surplus" in schema.validate({"surplus": 1})
-
-
-@pytest.mark.parametrize(
-    ("event", "fields"),
-    [
-        ("authenticated", {"role": "owner"}),
-        ("authenticated", {"userId": 7}),
-        ("message_sent", {"seq": "1"}),
-        ("message_sent", {"timestamp": "2026-01-31T12:00:00Z"}),
-        ("ai_classification", {"confidence": 1.5}),
-        ("ai_classification", {"classification": {"category": "other"}}),
-        ("error", {"details": []}),
-        ("disconnect_reason", {"reconnect": 1}),
-        ("new_message", {"attachments": [{"size": "1"}]}),
-        ("new_message", {"content": None}),
-    ],
-)
-def test_schema_refuses_values_of_other_kinds(event: str, fields: dict[str, Any]) -> None:
-    faults: Any = EVENTS[event].schema.validate(fields, partial=True)
-    assert set(faults) == set(fields)
-
-
-def test_answer_to_sync_is_messages_or_resync_required() -> None:
-    schema = REQUESTS["sync"].answer
-    whole: dict[str, Any] = {"messages": [], "lastSeq": 1}
-    for part, is_right in ((whole, True), ({"resyncRequired": True, "lastSeq": 1}, True), ({"lastSeq": 1}, False)):
-        assert (schema.validate({"conversations": {UUID: part}}) == {}) is is_right
