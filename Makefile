@@ -29,9 +29,10 @@ test-systems: $(DEV) web servers ## run the tests with other servers: haproxy, t
 
 # Name of a program of the system, its package, and the tests that are skipped without it.
 define program
-	@command -v $(1) >/dev/null || if [ "$(INSTALL)" = 1 ]; \
-		then { apt-get -qq update; apt-get -qq install -y --no-install-recommends $(2); } >/dev/null; \
-		else echo "$(1) is not installed: $(3) are skipped (INSTALL=1 installs $(2) with apt-get)"; fi
+@command -v $(1) >/dev/null || if [ "$(INSTALL)" != 1 ]; \
+	then echo "$(1) is not installed: $(3) are skipped (INSTALL=1 installs $(2) with apt-get)"; \
+	else { apt-get -qq update && apt-get -qq install -y --no-install-recommends $(2); } >/dev/null 2>&1 \
+		|| echo "$(1) could not be installed with apt-get: $(3) are skipped"; fi
 endef
 
 programs:

@@ -58,8 +58,8 @@ def test_make_test_of_the_unit_level_needs_no_pages_and_no_programs(
 def test_make_programs_installs_nothing_unless_asked(checkout: Path) -> None:
     for target in ("programs", "servers"):
         planned = make(checkout, "-n", target).stdout
-        assert planned.count('if [ "" = 1 ]') == 2
-        assert make(checkout, "-n", target, "INSTALL=1").stdout.count('if [ "1" = 1 ]') == 2
+        assert planned.count('if [ "" != 1 ]') == 2
+        assert make(checkout, "-n", target, "INSTALL=1").stdout.count('if [ "1" != 1 ]') == 2
         done = subprocess.run(
             ["make", target],
             cwd=checkout,
