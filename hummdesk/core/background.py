@@ -1,4 +1,4 @@
-"""Tasks that nobody awaits: kept from the garbage collector, their failures logged."""
+"""Background tasks: protected from the garbage collector, with their failures logged."""
 
 import asyncio
 import logging
@@ -13,14 +13,14 @@ _running: set[asyncio.Task[None]] = set()
 
 
 def soon(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` as a task of its own."""
+    """Run `work` in the background."""
     task = asyncio.ensure_future(_logged(work))
     _running.add(task)
     task.add_done_callback(_running.discard)
 
 
 async def end(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks until they have ended: a library that takes the cancellation for its own time-out goes on."""
+    """Cancel tasks until they have ended: a library may mistake a cancellation for its own timeout and continue."""
     waiting: set[asyncio.Task[None]] = set(tasks)
     while waiting:
         for task in waiting:
@@ -32,4 +32,4 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
     except Exception:
-        log.exception("background work failed")
+        log.exception("background.task_failed")

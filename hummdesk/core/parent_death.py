@@ -1,4 +1,4 @@
-"""A process that does not outlive the one that started it, also when that one is killed. On Linux."""
+"""Bind the life of a process to that of its parent, also when the parent is killed. Linux only."""
 
 import ctypes
 import os
@@ -11,9 +11,9 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def die_with(parent: int, number: signal.Signals) -> Callable[[], None] | None:
-    """What binds the process that calls it to `parent`, to be called between fork and anything else; None elsewhere.
+    """Return a function that binds the calling process to `parent`, or None where it is not supported.
 
-    A change of user would clear it, and exec keeps it.
+    Call it directly after fork. The binding survives exec but not a change of user.
     """
     libc = _libc
     if libc is None:

@@ -1,4 +1,4 @@
-"""JSON Web Tokens: what one claims, issued by the command line and verified at the socket."""
+"""JSON Web Tokens: the command line issues them, the web process verifies them."""
 
 import math
 import time
@@ -17,27 +17,29 @@ from hummdesk.core.errors import TokenExpired, Unauthorized
 from hummdesk.core.models import Person, Role
 
 LONGEST = 8192
-"""Characters; what is longer is refused before anything parses it."""
+"""Characters; longer tokens are rejected before they are parsed."""
 
 REFUSED = "The token is not valid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """Who a token says its bearer is. The database decides whether that person is let in, and with which role."""
+    """The claims of a verified token. The database decides whether its bearer has access, and with which role."""
 
     user_id: UUID
     account_id: UUID
     email: str
     role: Role
     expires_at: float
-    """Seconds since 1970, as `time.time()`."""
+    """Seconds since 1970, as from `time.time()`."""
 
 
 def issue(settings: Settings, person: Person, *, hours: float = 1.0) -> str:
-    """A token for `person`. SettingsError where the tokens are signed with a private key, which is not ours."""
+    """Issue a token for `person`. Raise SettingsError if tokens are signed with a private key."""
     if settings.jwt_algorithm != "HS256":
-        raise SettingsError([f"JWT_ALGORITHM: {settings.jwt_algorithm} tokens come from who holds their private key"])
+        raise SettingsError(
+            [f"JWT_ALGORITHM: {settings.jwt_algorithm} tokens can be issued only with their private key"]
+        )
     claims: dict[str, Any] = person.wire() | {"exp": math.ceil(time.time() + hours * 3600)}
     if settings.jwt_issuer:
         claims["iss"] = settings.jwt_issuer
@@ -47,9 +49,9 @@ def issue(settings: Settings, person: Person, *, hours: float = 1.0) -> str:
 
 
 def verify(settings: Settings, token: object) -> Claims:
-    """What a token claims if it is signed, in time and meant for us; else TokenExpired or Unauthorized.
+    """Return the claims of a valid token, or raise TokenExpired or Unauthorized.
 
-    `token` is whatever a client sent. No error or its cause quotes it.
+    `token` is untrusted input of any type. No error or cause of an error contains it.
     """
     if not isinstance(token, str) or len(token) > LONGEST:
         raise Unauthorized(REFUSED)
@@ -57,12 +59,12 @@ def verify(settings: Settings, token: object) -> Claims:
         return _claims(_decode(settings, token))
     except jwt.ExpiredSignatureError:
         raise TokenExpired from None
-    except Exception:  # a hostile token is refused, whatever it makes the parsers raise
+    except Exception:  # a hostile token may make the parsers raise anything
         raise Unauthorized(REFUSED) from None
 
 
 def check(settings: Settings) -> None:
-    """Refuse a key that cannot be used, at the start instead of at the first token."""
+    """Reject an unusable key at the start instead of at the first token."""
     try:
         verification_key(settings.jwt_algorithm, settings.jwt_public_key, settings.jwt_secret)
     except Exception as error:
@@ -72,7 +74,7 @@ def check(settings: Settings) -> None:
 
 @lru_cache(maxsize=8)
 def verification_key(algorithm: str, public_key: str, secret: str) -> Any:
-    """Parsed once: reading a PEM key costs more than verifying with it."""
+    """Return the parsed key, cached: parsing a PEM key costs more than a verification."""
     if algorithm == "HS256":
         return secret
     pem = public_key.replace("\\n", "\n") if public_key.startswith("-----") else Path(public_key).read_text()
@@ -86,7 +88,7 @@ def _decode(settings: Settings, token: str) -> dict[str, Any]:
         "require": ["exp"],
         "verify_aud": bool(settings.jwt_audience),
         "verify_iss": bool(settings.jwt_issuer),
-        # Nothing hangs on these, and an issuer's clock may be a second ahead.
+        # Nothing depends on these, and the clock of an issuer may be a second ahead.
         "verify_iat": False,
         "verify_sub": False,
         "verify_jti": False,
