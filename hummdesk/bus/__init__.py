@@ -1,1 +1,1 @@
-"""What is happening now, in Redis: the event stream between processes, and who is present."""
+"""The event stream between processes, presence, recovery and counts, in Redis. Only this package imports redis."""

@@ -1,10 +1,10 @@
--- Append what one writer has gathered to a shard, so that the stream has every event once, the messages of a
--- conversation in the order of `seq`, and in each entry the id of the one before it.
+-- Append a batch of one writer to a shard. The stream then has every event once, the messages of a conversation in the
+-- order of `seq`, and in each entry the id of the entry before it.
 --
 -- KEYS: the stream, its tip (the id of the last entry), the writer, then the mark of each event that has one
 -- ARGV: number of this write, entries to keep, seconds to keep entries, seconds to keep marks, the writer's clock,
---       '1' if the writer had to drop events before; then for each event its kind, `seq` and packed self
--- Gives the events that came too early: 'index:seq of the last message that is known, or -1', by commas.
+--       '1' if the writer has dropped events before; then for each event its kind, `seq` and packed form
+-- Returns the rejected messages, whose predecessor is missing: 'index:last known seq, or -1', separated by commas.
 
 local number, length, entry_seconds, mark_seconds = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local has_lost = ARGV[6] == '1'
@@ -12,15 +12,15 @@ local has_lost = ARGV[6] == '1'
 local known = redis.call('GET', KEYS[3])
 local before, answered = string.match(known or '0 ', '^(%d+) (.*)$')
 if tonumber(before) == number then
-  return answered -- written before, but the answer got lost
+  return answered -- a repeated write, whose answer was lost
 end
 if tonumber(before) ~= number - 1 then
-  has_lost = true -- Redis had said that it has a write, and has it no more
+  has_lost = true -- Redis has lost an earlier write that it had confirmed
 end
 
 local early = {}
 
--- A message is taken when the one before it has been, when it says that this one is old, or when it is forced.
+-- A message is appended after its predecessor, if its predecessor is old and unknown, or if it is forced.
 local function take_message(mark, kind, seq, index)
   local last = tonumber(redis.call('GET', mark) or '-1')
   if seq <= last then

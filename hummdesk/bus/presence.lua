@@ -1,5 +1,5 @@
--- Presence: one atomic step for each of some leases. Times are Redis's own clock in milliseconds, so that nodes need not
--- agree on theirs. KEYS: leases (sorted set "account/agent/socket" by end of lease), unpublished (sorted set
+-- Presence: one step for each of the leases, atomically. Times are Redis's own clock in milliseconds, since the clocks of
+-- the processes may differ. KEYS: leases (sorted set "account/agent/socket" by end of lease), unpublished (sorted set
 -- "account/agent" by the time of the change, until its publication is confirmed). Beside them, named below by
 -- account and agent: the statuses of the account (hash by agent) and the sockets of the agent (set).
 -- ARGV: step, lease ms, expiry s, then account, agent and socket of each lease.
@@ -10,13 +10,13 @@ local steps = {}
 
 if step == 'overdue' then -- unpublished for `lease`; no other caller gets them for as long
   local found = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - lease, 'LIMIT', 0, ARGV[4])
-  for _, who in ipairs(found) do
-    redis.call('ZADD', KEYS[2], now, who)
+  for _, member in ipairs(found) do
+    redis.call('ZADD', KEYS[2], now, member)
   end
   return found
 end
 
-local function note(account, agent)
+local function mark_unpublished(account, agent)
   redis.call('ZADD', KEYS[2], now, account .. '/' .. agent)
   redis.call('EXPIRE', KEYS[2], expiry)
 end
@@ -26,14 +26,14 @@ function steps.confirm(account, agent)
   return redis.call('HGET', 'hummdesk:presence:' .. account, agent)
 end
 
--- by hand; the socket's place has the status
+-- change by hand; the status is passed in place of the socket
 function steps.change(account, agent, status)
   local statuses = 'hummdesk:presence:' .. account
   local before = redis.call('HGET', statuses, agent)
   redis.call('HSET', statuses, agent, status)
   redis.call('EXPIRE', statuses, expiry)
   if before ~= status then
-    note(account, agent)
+    mark_unpublished(account, agent)
   end
   return before
 end
@@ -60,26 +60,26 @@ function steps.expire(account, agent, socket, member)
   if status == 'offline' then
     return false
   end
-  note(account, agent)
+  mark_unpublished(account, agent)
   return status
 end
 
--- join: a new session ends an absence set by hand; renew: it does not
+-- join and renew differ in one thing: a new session ends an offline status that was set by hand
 function steps.join(account, agent, socket, member)
   local statuses = 'hummdesk:presence:' .. account
   local sockets = statuses .. ':' .. agent
   redis.call('ZADD', KEYS[1], now + lease, member)
   redis.call('SADD', sockets, socket)
   local status = redis.call('HGET', statuses, agent)
-  local arrived = not status or (step == 'join' and status == 'offline')
-  if arrived then
+  local is_new = not status or (step == 'join' and status == 'offline')
+  if is_new then
     redis.call('HSET', statuses, agent, 'online')
-    note(account, agent)
+    mark_unpublished(account, agent)
   end
   redis.call('EXPIRE', statuses, expiry)
   redis.call('EXPIRE', sockets, expiry)
   redis.call('EXPIRE', KEYS[1], expiry)
-  return arrived and 'online'
+  return is_new and 'online'
 end
 
 steps.renew = steps.join

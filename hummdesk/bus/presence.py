@@ -1,8 +1,8 @@
-"""Who is present: a lease for each socket of an agent, renewed by its node, in Redis.
+"""The presence of agents, in Redis: a lease for each socket of an agent, renewed by its process.
 
-An agent is present while a lease runs. A closed socket's lease is cut to the grace, a dead node's leases run out; any
-node that finds one run out takes it away, and the one that takes an agent's last announces the departure. So a reload,
-a second tab or a rolling restart within the grace is silent.
+An agent is present while one of its leases is valid. The lease of a closed socket ends after the grace period, those of
+a dead process expire. Any process removes expired leases, and the one that removes an agent's last lease publishes the
+departure. So a reload, a second tab or a rolling restart within the grace period publishes nothing.
 
 The process that changes a status publishes it. Redis keeps the change as unpublished until that is confirmed: if the
 process dies, or loses the answer that names the change, another process publishes it.
@@ -28,7 +28,7 @@ UNPUBLISHED = "hummdesk:presence:unpublished"
 OVERDUE_SECONDS = 1.5
 """A change that its process has not confirmed as published by then is published by the relay."""
 BATCH = 200
-"""Leases in one step: Redis does nothing else meanwhile."""
+"""Leases in one call of the script: Redis does nothing else meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +65,24 @@ class Presence:
             await self._redis.ping()
 
     async def join(self, lease: Lease) -> bool:
-        """Begin a lease; tells whether the agent came online by it."""
+        """Begin a lease; return whether the agent came online by it."""
         return bool(await self._joining.submit(lease))
 
     async def renew(self, leases: list[Lease]) -> list[Lease]:
-        """Prolong the leases, and make those again that Redis has lost; give those whose agent came online by it."""
-        arrived: list[Lease] = []
+        """Renew leases, also those that Redis has lost; return those whose agent came online by it."""
+        online: list[Lease] = []
         for start in range(0, len(leases), BATCH):
             batch = leases[start : start + BATCH]
             answers = await self._step("renew", self._settings.presence_lease_seconds, batch)
-            arrived += compress(batch, answers)
-        return arrived
+            online += compress(batch, answers)
+        return online
 
     async def leave(self, lease: Lease) -> None:
-        """Let a lease end after the grace."""
+        """Let a lease expire after the grace period."""
         await self._leaving.submit(lease)
 
     async def expire(self) -> list[Lease]:
-        """Take away the leases that have run out; give those whose agent went offline by it, each to one caller."""
+        """Remove expired leases; return those whose agent went offline by it, each to one caller."""
         async with raising_unavailable():
             seconds, microseconds = await self._redis.time()
             ended = await self._redis.zrangebyscore(
@@ -92,10 +92,10 @@ class Presence:
         return list(compress(leases, await self._step("expire", 0, leases)))
 
     async def overdue(self, limit: int) -> list[tuple[UUID, UUID]]:
-        """Agents, as (account, agent), whose change was not confirmed as published in time; each to one caller."""
+        """Return agents, as (account, agent), whose change was not confirmed in time; each to one caller."""
         async with raising_unavailable():
             found = await self._call("overdue", OVERDUE_SECONDS, [str(limit)])
-        return [(UUID(account), UUID(agent)) for account, agent in (who.decode().split("/") for who in found)]
+        return [(UUID(account), UUID(agent)) for account, agent in (member.decode().split("/") for member in found)]
 
     async def confirm(self, account_id: UUID, agent_id: UUID) -> Status:
         """Confirm that an agent's change was published. Return the status after that."""
@@ -103,29 +103,29 @@ class Presence:
         return cast(Status, status.decode()) if status else "offline"
 
     async def change(self, account_id: UUID, agent_id: UUID, status: Status) -> Status:
-        """Set an agent's status by hand; gives the one before."""
+        """Set an agent's status by hand; return the one before."""
         [before] = await self._step("change", 0, [Lease(account_id, agent_id, status)])
         return cast(Status, before.decode()) if before else "offline"
 
     async def statuses(self, account_id: UUID) -> dict[UUID, Status]:
-        """The status of each agent of the account that has a socket; who is not in it is offline."""
+        """Return the status of each agent of the account that has a socket. All others are offline."""
         async with raising_unavailable():
             found = await self._redis.hgetall(_statuses(account_id))
         return {UUID(agent.decode()): status.decode() for agent, status in found.items()}
 
     async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bytes | None]:
-        """Take a step of the script for each of these leases; gives for each the agent's status if the step changed it.
+        """Run a step of the script for each lease. Return for each the agent's status if the step has changed it.
 
-        Of `confirm` it is the status as it is, of `change` the one before.
+        `confirm` returns the current status, `change` the one before.
         """
         if not leases:
             return []
-        about = [str(part) for lease in leases for part in (lease.account_id, lease.agent_id, lease.sid)]
+        arguments = [str(part) for lease in leases for part in (lease.account_id, lease.agent_id, lease.sid)]
         async with raising_unavailable():
-            return await self._call(step, seconds, about)
+            return await self._call(step, seconds, arguments)
 
-    async def _call(self, step: str, seconds: float, about: list[str]) -> list[Any]:
-        args: list[str | int] = [step, int(seconds * 1000), self._settings.presence_ttl_seconds, *about]
+    async def _call(self, step: str, seconds: float, arguments: list[str]) -> list[Any]:
+        args: list[str | int] = [step, int(seconds * 1000), self._settings.presence_ttl_seconds, *arguments]
         return list(await self._script(keys=[LEASES, UNPUBLISHED], args=args))
 
 

@@ -1,6 +1,6 @@
--- Who is looking at a conversation, as one atomic step. Times are Redis's own clock in milliseconds.
+-- Begin, renew or end the lease of a viewer, atomically. Times are Redis's own clock in milliseconds.
 -- KEYS: 1 viewers (sorted set "agent/socket/name" by end of lease). ARGV: 1 step, 2 agent/socket/name, 3 lease ms.
--- Gives whether anything has changed, and the viewers; of a renewal that has changed nothing nobody.
+-- Returns whether the viewers have changed, and the viewers; none for a renewal without a change.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local changed = redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -12,6 +12,6 @@ else
   changed = changed + redis.call('ZREM', KEYS[1], ARGV[2])
 end
 if ARGV[1] == 'renew' and changed == 0 then
-  return {0, {}} -- of many sockets in one conversation, each would be told of all the others
+  return {0, {}} -- otherwise each of many sockets in a conversation would get the list of all the others
 end
 return {changed, redis.call('ZRANGE', KEYS[1], 0, -1)}

@@ -1,7 +1,7 @@
-"""Who is looking at which conversation: a lease for each socket of staff that has joined it, renewed by its node.
+"""The viewers of conversations, in Redis: a lease for each socket of staff that has joined one, renewed by its process.
 
-The lease of a closed socket is taken away, those of a dead node run out; whoever renews one of the same conversation
-then finds that out and tells the others.
+The lease of a closed socket is removed, those of a dead process expire. The process that then renews a lease of the
+same conversation publishes the change.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from hummdesk.bus.client import raising_unavailable
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One socket of somebody of staff in one conversation."""
+    """One socket of a staff member in one conversation."""
 
     account_id: UUID
     conversation_id: UUID
@@ -30,7 +30,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Viewers:
-    """Everybody who looks at a conversation, by name; `changed`: since somebody asked last."""
+    """The viewers of a conversation by name, and whether they have changed since the last step."""
 
     account_id: UUID
     conversation_id: UUID
@@ -48,15 +48,15 @@ class ViewerLeases:
         await self._redis.aclose()
 
     async def enter(self, views: list[View]) -> list[Viewers]:
-        """Begin or prolong leases; who looks then. Raises Unavailable."""
+        """Begin or renew leases; return the viewers. Raises Unavailable."""
         return await self._step("enter", views)
 
     async def renew(self, views: list[View]) -> list[Viewers]:
-        """Prolong leases, or begin those that are gone; who looks then, where that has changed. Raises Unavailable."""
+        """Renew leases, also expired ones; return the viewers of changed conversations. Raises Unavailable."""
         return [found for found in await self._step("renew", views) if found.changed]
 
     async def leave(self, views: list[View]) -> list[Viewers]:
-        """End leases; who still looks. Raises Unavailable."""
+        """End leases; return the remaining viewers. Raises Unavailable."""
         return await self._step("leave", views)
 
     async def _step(self, step: str, views: list[View]) -> list[Viewers]:

@@ -1,4 +1,4 @@
-"""Builds the Sanic application: the only place where the parts are wired together."""
+"""The Sanic application of a web process: routes, limits, and the listeners that start and stop the node."""
 
 import asyncio
 import gc
@@ -19,16 +19,16 @@ from hummdesk.storage.migrations import MigrationError, pending
 
 SOCKETIO_PATH = "/socket.io"
 HTTP_BODY_FACTOR = 4
-"""A packet over MAX_PACKET_BYTES gets an answer; a request body or frame over this many times that is cut off."""
+"""Requests and frames up to this many times MAX_PACKET_BYTES are answered with an error; larger ones are cut off."""
 
 BACKLOG = 4096
 
 COLLECT_AFTER = (20_000, 20, 20)
-"""Python's are 700, 10 and 10: a seventh of the CPU time of connects."""
+"""Thresholds of the garbage collector. Python's, 700, 10 and 10, cost a seventh of the CPU time of connects."""
 
 
 Routes = Callable[[Node], Blueprint]
-"""Makes routes that the web process serves besides its own."""
+"""Returns additional routes for a node."""
 
 
 def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[Routes] = ()) -> Sanic[Any, Any]:
@@ -36,14 +36,14 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False, error_handler=health.SafeErrors())
     largest = settings.max_packet_bytes * HTTP_BODY_FACTOR
     app.config.update(
-        ACCESS_LOG=False,  # it prints the whole URL, a token in the query included
+        ACCESS_LOG=False,  # it logs the whole URL, including a token in the query
         MOTD=False,
         FALLBACK_ERROR_FORMAT="json",
         REQUEST_MAX_SIZE=largest,
         WEBSOCKET_MAX_SIZE=largest,
         WEBSOCKET_PING_INTERVAL=None,  # Engine.IO has a heartbeat of its own
         WEBSOCKET_PING_TIMEOUT=None,
-        RESPONSE_TIMEOUT=settings.ping_interval_seconds + settings.ping_timeout_seconds + 5,  # a poll waits so long
+        RESPONSE_TIMEOUT=settings.ping_interval_seconds + settings.ping_timeout_seconds + 5,  # the longest poll
         GRACEFUL_SHUTDOWN_TIMEOUT=settings.shutdown_seconds,
         GRACEFUL_TCP_CLOSE_TIMEOUT=1.0,
         PROXIES_COUNT=settings.proxies_count or None,
@@ -56,7 +56,7 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
     origins = named_origins(settings.cors_origin)
     app.blueprint(pages.blueprint(pages.BUILT, openers=origins, with_demo=in_development))
     app.blueprint(contract_page.blueprint())
-    if settings.jwt_algorithm == "HS256":  # whoever else signs tokens gives them to the widget by `identify`
+    if settings.jwt_algorithm == "HS256":  # with other algorithms the application passes its own tokens to the widget
         app.blueprint(visitors.blueprint(node))
     for routes in extra_routes:
         app.blueprint(routes(node))
@@ -78,12 +78,12 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
 def serve(
     settings: Settings, *, host: str, workers: int, shares_port: bool, extra_routes: Sequence[Routes] = ()
 ) -> None:
-    """Run the web process until SIGINT or SIGTERM, or `workers` of them on one port.
+    """Run one or more web processes on one port until SIGINT or SIGTERM.
 
-    `shares_port` joins processes that listen there already; without it a port in use is refused.
+    With `shares_port` they share a port on which other processes listen; otherwise a port in use is an error.
     """
-    if waiting := asyncio.run(pending(settings.postgres)):
-        raise MigrationError(f"{len(waiting)} migrations are pending: run `python -m hummdesk migrate` first")
+    if outstanding := asyncio.run(pending(settings.postgres)):
+        raise MigrationError(f"{len(outstanding)} migrations are pending: run `python -m hummdesk migrate` first")
     if not shares_port:
         with reserved(host, settings.port):
             pass
@@ -100,12 +100,12 @@ def serve(
 def _build_in_process(settings: Settings, extra_routes: Sequence[Routes]) -> Sanic[Any, Any]:
     logs.configure(settings, process="web")
     app = build(settings, extra_routes=extra_routes)
-    app.register_listener(_relieve_collector, "after_server_start")
+    app.register_listener(_tune_garbage_collector, "after_server_start")
     return app
 
 
-async def _relieve_collector(_: Sanic[Any, Any]) -> None:
-    """Sockets are many, stay long and make no cycles: looking through them at each turn finds nothing."""
+async def _tune_garbage_collector(_: Sanic[Any, Any]) -> None:
+    """Collect less often: sockets are many and long-lived, and form no cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)

@@ -1,4 +1,4 @@
-"""The port of the web processes: several share one, and one that somebody else has is refused in a line."""
+"""The port of the web processes. Several processes share it; a port of another program is an error."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from hummdesk.engine.handover import remove_stale_sockets
 
 
 def listen(host: str, port: int, *, backlog: int) -> socket.socket:
-    """A socket for one web process that shares its port with others of the same user by SO_REUSEPORT."""
+    """Return a listening socket that shares its port with other processes of the same user by SO_REUSEPORT."""
     listener = _bound(host, port, socket.SO_REUSEADDR, socket.SO_REUSEPORT)
     listener.listen(backlog)
     return listener
@@ -22,10 +22,10 @@ def listen(host: str, port: int, *, backlog: int) -> socket.socket:
 
 @contextmanager
 def reserved(host: str, port: int) -> Iterator[int]:
-    """Keep a port for web processes that will share it; 0 chooses one.
+    """Reserve a port for web processes that will share it; port 0 chooses a free one.
 
-    A port that is shared already could be joined unnoticed, so the first look does not share. What is bound and does
-    not listen takes no connection away, but makes the first look of a second `up` fail.
+    The first socket does not share its port, so that a port in use is found. The second is bound without listening: it
+    receives no connections, but makes the reservation of a second `up` fail.
     """
     with _bound(host, port, socket.SO_REUSEADDR) as probe:
         free = int(probe.getsockname()[1])
@@ -55,7 +55,7 @@ def _bound(host: str, port: int, *options: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError:
-        raise CommandError(f"HOST: {host!r} is no address") from None
+        raise CommandError(f"HOST: {host!r} is not an address") from None
     listener = socket.socket(family, kind, protocol)
     try:
         for option in options:
@@ -63,6 +63,6 @@ def _bound(host: str, port: int, *options: int) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         listener.close()
-        why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-        raise CommandError(f"port {port} of {host} {why}: choose another with --port N") from None
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise CommandError(f"port {port} of {host} {reason}: choose another with --port N") from None
     return listener

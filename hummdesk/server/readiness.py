@@ -1,4 +1,4 @@
-"""Whether a web process can work: PostgreSQL, Redis and the event stream answer."""
+"""The readiness of a web process: PostgreSQL, Redis and the event stream answer."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ CHECK_SECONDS = 2.0
 
 
 class Readiness:
-    """Asked at most once a second, however many ask."""
+    """Checks at most once a second, for any number of callers."""
 
     def __init__(self, database: Database, presence: Presence, reader: StreamReader) -> None:
         self._database = database
@@ -26,14 +26,14 @@ class Readiness:
         self._checks: dict[str, str] = {}
 
     async def checks(self) -> dict[str, str]:
-        """`ok` or `down` by part."""
+        """Return `ok` or `down` for each part."""
         async with self._lock:
             if time.monotonic() - self._checked_at > CACHED_SECONDS:
-                self._checks = await self._look()
+                self._checks = await self._check()
                 self._checked_at = time.monotonic()
             return self._checks
 
-    async def _look(self) -> dict[str, str]:
+    async def _check(self) -> dict[str, str]:
         postgresql, redis = await asyncio.gather(_state(self._database.check), _state(self._presence.check))
         bus = redis if self._reader.is_current() else "down"
         checks = {"postgresql": postgresql, "redis": redis, "bus": bus}

@@ -1,4 +1,4 @@
-"""The contract as a page to read, at `/docs`, and as the AsyncAPI document beside it."""
+"""The contract as a page at `/docs`, and as an AsyncAPI document."""
 
 import json
 import re
@@ -21,14 +21,14 @@ HEAD = """\
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>HummDesk: the contract</title>
+<title>HummDesk: requests and events</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/docs.css">
-<nav aria-label="Parts">
+<nav aria-label="Sections">
 <strong>HummDesk</strong> <a href="#requests">Requests</a> <a href="#events">Events</a> <a href="#shapes">Shapes</a>
 </nav>
 <main>
-<h1>What clients and server say to each other</h1>
+<h1>Requests and events</h1>
 """
 
 
@@ -63,9 +63,9 @@ def render() -> str:
             '<p>As an <a href="/docs/asyncapi.json">AsyncAPI 3 document</a>; as types for TypeScript: '
             "<code>python -m hummdesk contract --typescript</code>.</p>",
             '<h2 id="requests">Requests</h2>',
-            _table(("request", "who may", "carries", "answer besides ok"), requests),
+            _table(("request", "roles", "payload", "response besides ok"), requests),
             '<h2 id="events">Events</h2>',
-            _table(("event", "recipients", "carries"), events),
+            _table(("event", "recipients", "payload"), events),
             '<h2 id="shapes">Shapes</h2>',
             *(_shape(name, shape) for name, shape in shapes().items()),
             "</main></html>\n",
@@ -76,11 +76,11 @@ def render() -> str:
 def _shape(name: str, shape: JsonSchema) -> str:
     required = shape.get("required", ())
     rows = [
-        [_code(field), _kind(kind), "" if field in required else "may be absent", _limits(kind)]
+        [_code(field), _kind(kind), "" if field in required else "optional", _limits(kind)]
         for field, kind in shape["properties"].items()
     ]
     about = f"<p>{_prose(shape['description'])}</p>" if "description" in shape else ""
-    fields = _table(("field", "kind", "", "limits"), rows) if rows else "<p>No fields.</p>"
+    fields = _table(("field", "type", "", "limits"), rows) if rows else "<p>No fields.</p>"
     return f'<h3 id="{escape(name)}">{escape(name)}</h3>{about}{fields}'
 
 
@@ -101,13 +101,11 @@ def _kind(kind: JsonSchema | None) -> str:
     return escape(str(kind.get("format", kind["type"])))
 
 
-SAID_BY_THE_KIND = {"type", "format", "enum", "items", "additionalProperties", "$ref", "oneOf"}
+SHOWN_AS_TYPE = {"type", "format", "enum", "items", "additionalProperties", "$ref", "oneOf"}
 
 
 def _limits(kind: JsonSchema) -> str:
-    return escape(
-        ", ".join(f"{name} {json.dumps(value)}" for name, value in kind.items() if name not in SAID_BY_THE_KIND)
-    )
+    return escape(", ".join(f"{name} {json.dumps(value)}" for name, value in kind.items() if name not in SHOWN_AS_TYPE))
 
 
 def _prose(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What operators and balancers ask: is it alive, can it work, how much does it do."""
+"""Liveness, readiness and metrics for load balancers and monitoring, and the limit of new connections."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ def blueprint(node: Node) -> Blueprint:
         return json({"status": status, "checks": checks}, status=200 if is_ready else 503)
 
     @routes.get("/metrics")
-    async def figures(_: Request[Any, Any]) -> HTTPResponse:
+    async def prometheus(_: Request[Any, Any]) -> HTTPResponse:
         exposition = await asyncio.to_thread(metrics.exposition)
         return raw(exposition, content_type=CONTENT_TYPE_LATEST)
 
@@ -40,7 +40,7 @@ def blueprint(node: Node) -> Blueprint:
 
 
 def limit_connects(app: Sanic[Any, Any], node: Node, *, per_minute: int, path: str) -> None:
-    """Refuse an address that opens more sessions a minute, and everybody while the process stops."""
+    """Refuse new sessions of an address beyond its limit, and all new sessions while the process stops."""
     addresses = AddressLimit(per_minute=per_minute)
 
     @app.on_request
@@ -58,9 +58,9 @@ def limit_connects(app: Sanic[Any, Any], node: Node, *, per_minute: int, path: s
 
 
 class SafeErrors(ErrorHandler):
-    """Sanic's, but the log of a failed request has its path without the query, where a token may be."""
+    """Sanic's error handler, but without the query in the log, which may contain a token."""
 
     @staticmethod
     def log(request: Request[Any, Any], exception: Exception) -> None:
         if not getattr(exception, "quiet", False):
-            log.error("an HTTP request failed", exc_info=exception, extra={"path": request.path})
+            log.error("http.request_failed", exc_info=exception, extra={"path": request.path})

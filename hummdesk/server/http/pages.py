@@ -1,4 +1,4 @@
-"""The pages that people see, built from web/ into hummdesk/web/ by `make web`."""
+"""The console, the widget and the other pages, built from web/ into hummdesk/web/ by `make web`."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from sanic.response import HTTPResponse, json, raw, text
 
 BUILT = Path(__file__).parents[2] / "web"
 HASHED = "assets"
-"""The folder of the files that have a hash of their content in their name."""
+"""The folder of the files whose names contain a hash of their content."""
 
 PAGES = {"/": "index.html", "/ops": "ops.html"}
 DEMO_PAGES = {"/demo/shop": "shop.html"}
-"""By path the file of each page, and of those for development. Every other file has its own name for a path."""
+"""The file of each page by its path, and those for development. Every other file is served under its own name."""
 
 SECURITY = {
     "Content-Security-Policy": "; ".join(
@@ -35,7 +35,7 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""Nothing runs in a page but scripts of ours, nothing turns a string into HTML there, and no other page frames it."""
+"""Pages run only their own scripts, do not parse strings as HTML, and cannot be framed."""
 
 KINDS = {
     ".css": "text/css; charset=utf-8",
@@ -46,11 +46,11 @@ KINDS = {
     ".woff2": "font/woff2",
 }
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
-"""What the build compressed with, the smallest first."""
+"""The suffixes of the compressed files, the smallest first."""
 
-FOREVER = "public, max-age=31536000, immutable"
-ASK_EACH_TIME = "no-cache"
-NOT_BUILT = "The pages were not built. Run `make web` and start again; everything else works without them.\n"
+IMMUTABLE = "public, max-age=31536000, immutable"
+REVALIDATE = "no-cache"
+NOT_BUILT = "The pages are not built. Run `make web` and restart; everything else works without them.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +73,16 @@ class File:
 
 
 def blueprint(built: Path, *, openers: list[str], with_demo: bool = False) -> Blueprint:
-    """The files as they are now: a later build is seen after the next start.
+    """Serve the files as they are at the start; a later build needs a restart.
 
-    Pages of the origins `openers` may open the console and hand it a token, for which the two have to see each other.
+    Pages of the origins `openers` may open the console and pass it a token, which needs a relaxed opener policy.
     """
     routes = Blueprint("pages")
     policies = SECURITY | ({"Cross-Origin-Opener-Policy": "unsafe-none"} if openers else {})
 
     @routes.get("/console/origins")
     async def origins(_: Request[Any, Any]) -> HTTPResponse:
-        return json({"origins": openers}, headers={"Cache-Control": ASK_EACH_TIME})
+        return json({"origins": openers}, headers={"Cache-Control": REVALIDATE})
 
     for path, name in (PAGES | DEMO_PAGES if with_demo else PAGES).items():
         _add(routes, path, _read(built / name, policies) if (built / name).exists() else None)
@@ -101,7 +101,7 @@ def _add(routes: Blueprint, path: str, file: File | None) -> None:
 
 
 _NAME = str.maketrans(dict.fromkeys("/.-", "_"))
-"""What Sanic refuses in the name of a route."""
+"""Characters that Sanic does not allow in the name of a route."""
 
 
 def _read(path: Path, policies: dict[str, str]) -> File:
@@ -109,7 +109,7 @@ def _read(path: Path, policies: dict[str, str]) -> File:
     others = {encoding: path.with_name(path.name + suffix) for encoding, suffix in ENCODINGS.items()}
     headers = {
         "Content-Type": KINDS[path.suffix],
-        "Cache-Control": FOREVER if path.parent.name == HASHED else ASK_EACH_TIME,
+        "Cache-Control": IMMUTABLE if path.parent.name == HASHED else REVALIDATE,
         "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
         "Vary": "Accept-Encoding",
     }

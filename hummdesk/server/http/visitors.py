@@ -1,9 +1,9 @@
-"""The widget's visitors: `POST /widget/session` makes somebody without a name a customer of an account.
+"""Visitors of the widget: `POST /widget/session` makes an anonymous visitor a customer of an account.
 
-A page of an origin that the account allows gets a token for a quarter of an hour and a pass for a month. The pass, kept
-by the widget in the storage of the page's origin, gets the next token and pass. Who steals a pass can be this one
-visitor, from that origin's pages or outside of a browser, until the contact is made inactive; it is no token of the
-desk, since another key signs it, and it never travels in an address.
+A page of an origin that the account allows gets a token for 15 minutes and a pass for 30 days. The widget stores the
+pass in the browser, for the page's origin, and exchanges it for the next token and pass. A stolen pass impersonates
+that one visitor, from the origin's pages or outside a browser, until the contact is deactivated. A pass is not accepted
+as a token, since it is signed with another key, and it is never part of a URL.
 """
 
 import hashlib
@@ -28,9 +28,9 @@ from hummdesk.storage.people import find_people
 
 TOKEN_SECONDS = 900
 PASS_SECONDS = 30 * 86_400
-LONGEST_BODY = 4096
+MAX_BODY_BYTES = 4096
 OWN_ORIGIN = "self"
-"""Among an account's origins: the desk's own pages, whatever their address is."""
+"""Among an account's origins: the pages of this server, under any address."""
 
 STATUSES = {"FORBIDDEN": 403, "RATE_LIMITED": 429, "UNAUTHORIZED": 401, "UNAVAILABLE": 503}
 
@@ -46,7 +46,7 @@ def blueprint(node: Node) -> Blueprint:
         try:
             if wait := addresses.take(request.client_ip):
                 raise RateLimited(details={"retryAfterMs": int(wait * 1000) + 1})
-            answer, status = await _admit(node, request, origin), 200
+            answer, status = await _authenticate(node, request, origin), 200
         except HummDeskError as refusal:
             answer, status = refusal.payload(), STATUSES.get(refusal.code, 400)
         headers = {"Access-Control-Allow-Origin": origin or "null", "Cache-Control": "no-store", "Vary": "Origin"}
@@ -55,18 +55,18 @@ def blueprint(node: Node) -> Blueprint:
     return routes
 
 
-async def _admit(node: Node, request: Request[Any, Any], origin: str) -> dict[str, Any]:
-    account_id, old_pass = _wanted(request)
+async def _authenticate(node: Node, request: Request[Any, Any], origin: str) -> dict[str, Any]:
+    account_id, old_pass = _parsed(request)
     own = [OWN_ORIGIN] if origin == f"{request.scheme}://{request.host}" else []
     async with node.context.database.account(account_id) as tx:
         if "://" not in origin or not await visitors.is_allowed_origin(tx, origins=[origin, *own]):
-            raise Forbidden("No page of this origin may show the widget of this account")
+            raise Forbidden("This origin is not allowed to show the widget of this account")
         if old_pass is None:
             visitor = await visitors.add(tx, account_id=account_id)
         else:
-            known = await find_people(tx, person_ids=[_bearer(node.context.settings, old_pass, account_id, origin)])
+            known = await find_people(tx, person_ids=[_visitor_id(node.context.settings, old_pass, account_id, origin)])
             if not known or known[0].role != "customer":
-                raise Unauthorized("This visitor is not known here any more")
+                raise Unauthorized("The visitor was deactivated or removed")
             visitor = known[0]
     return {
         "token": tokens.issue(node.context.settings, visitor, hours=TOKEN_SECONDS / 3600),
@@ -75,20 +75,20 @@ async def _admit(node: Node, request: Request[Any, Any], origin: str) -> dict[st
     }
 
 
-def _wanted(request: Request[Any, Any]) -> tuple[UUID, str | None]:
-    """The account and the pass; the body is JSON whatever it says it is, so that no browser has to ask first."""
+def _parsed(request: Request[Any, Any]) -> tuple[UUID, str | None]:
+    """Return the account and the pass. The body is JSON under any content type, so that browsers send no preflight."""
     try:
-        body = orjson.loads(request.body[:LONGEST_BODY])
+        body = orjson.loads(request.body[:MAX_BODY_BYTES])
         old_pass = body.get("pass")
         if not isinstance(old_pass, str | None):
             raise TypeError
         return UUID(body["accountId"]), old_pass
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Invalid("The body is {accountId, pass?} as JSON") from None
+        raise Invalid("The body must be JSON: {accountId, pass?}") from None
 
 
 def _key(settings: Settings) -> bytes:
-    """Of passes alone: none of them is a token, and no token is a pass."""
+    """Return the key that signs passes only, so that no pass is a valid token and no token a valid pass."""
     return hmac.digest(settings.jwt_secret.encode(), b"hummdesk widget pass", hashlib.sha256)
 
 
@@ -102,8 +102,8 @@ def _pass(settings: Settings, visitor: Person, origin: str) -> str:
     return jwt.encode(claims, _key(settings), algorithm="HS256")
 
 
-def _bearer(settings: Settings, old_pass: str, account_id: UUID, origin: str) -> UUID:
-    """Whose pass it is; Unauthorized if it is not ours, out of date, or of another account or origin."""
+def _visitor_id(settings: Settings, old_pass: str, account_id: UUID, origin: str) -> UUID:
+    """Return the visitor of a pass. Raises Unauthorized if it is forged, expired, or of another account or origin."""
     try:
         claims = jwt.decode(old_pass, _key(settings), algorithms=["HS256"], options={"require": ["exp", "sub"]})
         if (claims["account"], claims["origin"]) != (str(account_id), origin):

@@ -1,4 +1,4 @@
-"""The messages of one conversation stand in the stream in the order of `seq`, whoever publishes them when."""
+"""The messages of a conversation are in the stream in the order of `seq`, whichever process publishes them."""
 
 import asyncio
 
@@ -42,7 +42,9 @@ async def publish(line: Line, emitter: StreamWriter, *seqs: int) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-async def test_two_processes_publish_the_wrong_way_round(line: Line, emitter: StreamWriter) -> None:
+async def test_messages_published_out_of_order_by_two_processes_are_delivered_in_order(
+    line: Line, emitter: StreamWriter
+) -> None:
     async with line.reading() as heard, line.emitting() as other:
         await publish(line, emitter, 1, 2)
         await publish(line, other, 5, 6, 4)
@@ -54,7 +56,7 @@ async def test_two_processes_publish_the_wrong_way_round(line: Line, emitter: St
 
 
 @pytest.mark.usefixtures("patient")
-async def test_ten_processes_at_once(line: Line) -> None:
+async def test_messages_of_ten_processes_are_delivered_in_order(line: Line) -> None:
     async def send(seqs: list[int]) -> None:
         async with line.emitting() as emitter:
             for seq in seqs:
@@ -67,7 +69,7 @@ async def test_ten_processes_at_once(line: Line) -> None:
         await heard.reaches(*range(1, 301))
 
 
-async def test_a_repeat_is_left_out(line: Line, emitter: StreamWriter) -> None:
+async def test_repeated_message_is_not_delivered_again(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard, line.emitting() as other:
         await publish(line, emitter, 1, 2, 2, 1, 3)
         assert await emitter.drain(timeout=5)
@@ -75,7 +77,7 @@ async def test_a_repeat_is_left_out(line: Line, emitter: StreamWriter) -> None:
         await heard.reaches(1, 2, 3, 4)
 
 
-async def test_a_conversation_that_is_not_known_goes_on_where_it_is(line: Line, emitter: StreamWriter) -> None:
+async def test_unknown_conversation_begins_at_its_first_message(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard:
         emitter.append(line.message(41, closely=False))
         await publish(line, emitter, 42)
@@ -83,7 +85,7 @@ async def test_a_conversation_that_is_not_known_goes_on_where_it_is(line: Line, 
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_what_does_not_come_is_looked_up(line: Line) -> None:
+async def test_missing_messages_are_fetched(line: Line) -> None:
     """A process that was killed between commit and publication."""
     stored = Stored(line)
     stored |= {2, 3, 4}
@@ -96,7 +98,7 @@ async def test_what_does_not_come_is_looked_up(line: Line) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_two_who_look_the_same_up_tell_it_once(line: Line) -> None:
+async def test_message_fetched_by_two_processes_is_delivered_once(line: Line) -> None:
     stored = Stored(line)
     stored |= {2, 3}
     async with (
@@ -115,7 +117,7 @@ async def test_two_who_look_the_same_up_tell_it_once(line: Line) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_what_two_hold_alternately_of_a_conversation_that_is_not_known_comes_whole(line: Line) -> None:
+async def test_messages_held_by_two_processes_of_unknown_conversation_are_all_delivered(line: Line) -> None:
     """Redis has forgotten everything while both publish."""
     stored = Stored(line)
     stored |= set(range(1, 31))
@@ -133,7 +135,7 @@ async def test_what_two_hold_alternately_of_a_conversation_that_is_not_known_com
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_before_the_first_that_is_known_one_is_looked_up(line: Line) -> None:
+async def test_predecessor_of_first_known_message_is_fetched(line: Line) -> None:
     stored = Stored(line)
     stored |= {1, 2, 3}
     async with line.reading() as heard, line.emitting(fetch=stored.fetch) as emitter:
@@ -142,7 +144,7 @@ async def test_before_the_first_that_is_known_one_is_looked_up(line: Line) -> No
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_look_that_fails_is_repeated(line: Line) -> None:
+async def test_failed_fetch_is_repeated(line: Line) -> None:
     stored = Stored(line)
     stored |= {1, 2}
     stored.is_away = True
@@ -154,7 +156,7 @@ async def test_a_look_that_fails_is_repeated(line: Line) -> None:
         await heard.reaches(2, 3)
 
 
-async def test_other_conversations_and_events_do_not_wait(line: Line, emitter: StreamWriter) -> None:
+async def test_other_conversations_and_events_do_not_wait_for_held_messages(line: Line, emitter: StreamWriter) -> None:
     other = Line(line.redis_url, account_id=line.account_id)
     async with line.reading() as heard:
         await publish(line, emitter, 5)

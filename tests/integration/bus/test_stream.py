@@ -1,4 +1,4 @@
-"""The event stream on the real Redis: in order, once, and whole again after a failure."""
+"""The event stream on a real Redis: order, deduplication, and recovery from failures."""
 
 import asyncio
 from dataclasses import replace
@@ -21,7 +21,7 @@ from hummdesk.core.ids import new_id
 from tests.integration.bus.conftest import Line
 
 
-async def test_every_reader_delivers_everything_in_order(line: Line, emitter: StreamWriter) -> None:
+async def test_every_reader_delivers_all_events_in_order(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as first, line.reading() as second:
         for value in range(1200):
             emitter.append(line.number(value))
@@ -29,7 +29,7 @@ async def test_every_reader_delivers_everything_in_order(line: Line, emitter: St
         await second.reaches(*range(1200))
 
 
-async def test_what_was_before_is_not_delivered(line: Line, emitter: StreamWriter) -> None:
+async def test_events_before_the_reader_are_not_delivered(line: Line, emitter: StreamWriter) -> None:
     emitter.append(line.number(1))
     assert await emitter.drain(timeout=5)
     async with line.reading() as heard:
@@ -38,7 +38,7 @@ async def test_what_was_before_is_not_delivered(line: Line, emitter: StreamWrite
         assert not heard.losses
 
 
-async def test_a_tick_is_one_entry_and_an_offset_names_the_place_in_it(
+async def test_events_of_one_iteration_share_an_entry_and_have_distinct_offsets(
     line: Line, emitter: StreamWriter, redis: Redis
 ) -> None:
     stream = shard_of(line.account_id).stream
@@ -52,7 +52,9 @@ async def test_a_tick_is_one_entry_and_an_offset_names_the_place_in_it(
         assert [event.offset for event in heard.events] == [f"{entry}.0", f"{entry}.1", entry]
 
 
-async def test_accounts_of_other_shards_are_not_read(line: Line, emitter: StreamWriter, redis: Redis) -> None:
+async def test_other_shards_are_not_read_and_idle_shards_are_stopped(
+    line: Line, emitter: StreamWriter, redis: Redis
+) -> None:
     """And a shard that nobody needs is not read any more, once nobody has needed it twice."""
     heard: list[Event] = []
     reader = StreamReader(connect(line.redis_url), deliver=heard.append, on_loss=pytest.fail, keep_seconds=60)
@@ -75,7 +77,7 @@ async def test_accounts_of_other_shards_are_not_read(line: Line, emitter: Stream
     await reader.stop()
 
 
-async def test_a_write_whose_answer_was_lost_is_delivered_once(line: Line, emitter: StreamWriter) -> None:
+async def test_write_with_lost_answer_is_delivered_once(line: Line, emitter: StreamWriter) -> None:
     honest = emitter._execute
     lost: list[bool] = []
 
@@ -96,7 +98,7 @@ async def test_a_write_whose_answer_was_lost_is_delivered_once(line: Line, emitt
         assert not heard.losses
 
 
-async def test_what_is_told_twice_is_heard_once(line: Line, emitter: StreamWriter) -> None:
+async def test_event_with_repeated_key_is_delivered_once(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard, line.emitting() as other:
         for value, key in enumerate(("a", "b", "a", None, None, "b")):
             key = key and f"{key}/{line.account_id}"
@@ -107,7 +109,7 @@ async def test_what_is_told_twice_is_heard_once(line: Line, emitter: StreamWrite
         await heard.reaches(0, 1, 3, 4, 6)
 
 
-async def test_a_backlog_is_delivered_as_it_is_taken(line: Line, emitter: StreamWriter, redis: Redis) -> None:
+async def test_backlog_is_delivered_as_sockets_drain(line: Line, emitter: StreamWriter, redis: Redis) -> None:
     asked, answer = asyncio.Event(), asyncio.Event()
 
     async def drain() -> None:
@@ -126,7 +128,7 @@ async def test_a_backlog_is_delivered_as_it_is_taken(line: Line, emitter: Stream
         await heard.reaches(0, 1, 2, 3, 4)
 
 
-async def test_killed_connections_lose_nothing(line: Line, emitter: StreamWriter, redis: Redis) -> None:
+async def test_killed_connections_lose_no_events(line: Line, emitter: StreamWriter, redis: Redis) -> None:
     """Fault row 7, short."""
     async with line.reading() as heard:
         for value in range(300):
@@ -138,7 +140,7 @@ async def test_killed_connections_lose_nothing(line: Line, emitter: StreamWriter
         assert not heard.losses
 
 
-def test_a_connection_that_uvloop_has_closed_already(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_closed_by_uvloop_loses_no_events(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault row 5, where a connection breaks just before it is used: uvloop's own error, which redis-py hands on."""
     unlucky: list[Redis] = []
     send = AbstractConnection.send_packed_command
@@ -167,7 +169,7 @@ def test_a_connection_that_uvloop_has_closed_already(line: Line, monkeypatch: py
         runner.run(talk())
 
 
-async def test_a_silent_redis_delays_and_loses_nothing(line: Line, redis: Redis) -> None:
+async def test_paused_redis_delays_but_loses_no_events(line: Line, redis: Redis) -> None:
     """Fault row 6, short: nobody who emits waits for it."""
     emitter = StreamWriter(connect(line.redis_url, timeout=0.3), length=10_000)
     async with line.reading() as heard:
@@ -184,7 +186,7 @@ async def test_a_silent_redis_delays_and_loses_nothing(line: Line, redis: Redis)
     await emitter.close()
 
 
-async def test_a_delivery_that_fails_does_not_stop_the_others(line: Line, emitter: StreamWriter) -> None:
+async def test_failed_delivery_does_not_affect_other_events(line: Line, emitter: StreamWriter) -> None:
     async with line.reading() as heard:
         honest = heard.shard._deliver
 
@@ -199,14 +201,14 @@ async def test_a_delivery_that_fails_does_not_stop_the_others(line: Line, emitte
         await heard.reaches(0, 2)
 
 
-async def test_the_stream_is_bounded(line: Line, redis: Redis) -> None:
+async def test_stream_is_trimmed_to_its_length(line: Line, redis: Redis) -> None:
     async with line.emitting(length=100) as emitter:
         for value in range(600):
             await emitter.append(line.number(value))
     assert await redis.xlen(shard_of(line.account_id).stream) < 300
 
 
-async def test_who_joins_a_silent_redis_late_is_told_of_a_loss(
+async def test_reader_that_begins_before_redis_answers_reports_a_loss(
     line: Line, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What came between the socket's authentication and the first word of Redis is not known here."""

@@ -1,4 +1,4 @@
-"""Socket.IO's Admin UI: numbers for who has the password, nothing of a tenant, no command, and off unless it is set."""
+"""Socket.IO's Admin UI: with its password, numbers only; read-only; off by default."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -55,7 +55,9 @@ async def watched(web_settings: Settings) -> AsyncIterator[tuple[str, Node]]:
             yield web
 
 
-async def test_numbers_and_no_more(watched: tuple[str, Node], web_settings: Settings) -> None:
+async def test_admin_ui_receives_numbers_only_and_changes_nothing(
+    watched: tuple[str, Node], web_settings: Settings
+) -> None:
     url, node = watched
     account = await Account(settings=web_settings, url=url).make()
     customer, agent = await account.connect("customer", joins=True), await account.connect("agent", joins=True)
@@ -96,7 +98,7 @@ async def test_numbers_and_no_more(watched: tuple[str, Node], web_settings: Sett
         {"sessionId": "1"},
     ],
 )
-async def test_nobody_else(watched: tuple[str, Node], auth: object) -> None:
+async def test_admin_ui_without_the_password_is_refused(watched: tuple[str, Node], auth: object) -> None:
     admin = Admin()
     with pytest.raises(socketio.exceptions.ConnectionError):
         await admin.connect(watched[0], auth)
@@ -106,7 +108,7 @@ async def test_nobody_else(watched: tuple[str, Node], auth: object) -> None:
     assert {name for name, _ in admin.heard} == {"connect_error"}
 
 
-async def test_it_is_off_by_default(desk_url: str) -> None:
+async def test_admin_ui_is_off_by_default(desk_url: str) -> None:
     admin = Admin()
     with pytest.raises(socketio.exceptions.ConnectionError):
         await admin.connect(desk_url, {"username": "admin", "password": ""})

@@ -1,4 +1,4 @@
-"""From an unknown socket to a person, four ways, and back."""
+"""Authentication of sockets, in four ways, and its end."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from tests.integration.server.accounts import Account, Client
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 @pytest.mark.parametrize("way", ["auth", "header", "query", "late"])
-async def test_a_token_is_found(account: Account, way: str, transport: str) -> None:
+async def test_connect_with_token_in_any_place_authenticates(account: Account, way: str, transport: str) -> None:
     token = account.token("agent")
     client = account.client()
     if way == "auth":
@@ -37,7 +37,7 @@ async def test_a_token_is_found(account: Account, way: str, transport: str) -> N
     }
 
 
-async def test_the_handshake_token_is_preferred(account: Account) -> None:
+async def test_connect_with_several_tokens_uses_that_of_the_handshake(account: Account) -> None:
     client = account.client()
     await client.connect(
         token=account.token("agent"),
@@ -47,7 +47,7 @@ async def test_the_handshake_token_is_preferred(account: Account) -> None:
     assert (await client.hears("authenticated"))["role"] == "agent"
 
 
-async def test_without_a_token_nothing_is_done(account: Account) -> None:
+async def test_request_without_token_is_unauthorized_and_socket_is_closed(account: Account) -> None:
     client = await account.client().connect()
     await client.hears("authentication_error")
     for event in ("list_conversations", "send_message", "get_presence", "no_such_event"):
@@ -57,7 +57,7 @@ async def test_without_a_token_nothing_is_done(account: Account) -> None:
     await asyncio.wait_for(client.gone.wait(), 5)
 
 
-async def test_the_database_decides(account: Account) -> None:
+async def test_role_and_existence_are_those_of_the_database(account: Account) -> None:
     """The role of the database wins over that of the token; who is not there, disabled or moved is refused."""
     token = jwt.encode(
         account.people["viewer"].wire() | {"role": "admin", "exp": time.time() + 60}, account.settings.jwt_secret
@@ -74,7 +74,7 @@ async def test_the_database_decides(account: Account) -> None:
     assert (await client.hears("authentication_error"))["code"] == "UNAUTHORIZED"
 
 
-async def test_a_session_ends_with_its_token(account: Account) -> None:
+async def test_session_with_expired_token_leaves_its_rooms_until_it_authenticates(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     agent = await account.client().connect(token=account.token("agent", hours=1.2 / 3600))
     await agent.hears("authenticated")
@@ -88,7 +88,7 @@ async def test_a_session_ends_with_its_token(account: Account) -> None:
     await agent.hears("new_message", content="Hello?")
 
 
-async def test_authenticate_extends_its_own_session_only(account: Account) -> None:
+async def test_authenticate_with_token_of_another_person_is_forbidden(account: Account) -> None:
     agent = await account.client().connect(token=account.token("agent", hours=2 / 3600))
     await agent.hears("authenticated")
     await agent.do("authenticate", account.token("agent"))
@@ -99,7 +99,7 @@ async def test_authenticate_extends_its_own_session_only(account: Account) -> No
 
 
 @pytest.mark.parametrize("change", ["active = false", "account_id = %(elsewhere)s"])
-async def test_who_is_disabled_or_moved_is_out_on_every_node(
+async def test_disabled_or_moved_person_is_unauthenticated_on_every_node(
     account: Account, foreign: Account, second_url: str, change: str
 ) -> None:
     here = await account.connect("agent", joins=True)
@@ -116,7 +116,7 @@ async def test_who_is_disabled_or_moved_is_out_on_every_node(
 
 
 @pytest.mark.parametrize("rubbish", ["c", "{}", "[]", '{"accountId": 1, "personId": null}', '{"accountId": "x"}'])
-async def test_a_notification_that_says_nothing_ends_no_watch(account: Account, rubbish: str) -> None:
+async def test_invalid_notification_does_not_end_the_watcher(account: Account, rubbish: str) -> None:
     """Whoever may connect to the database may notify."""
     agent = await account.connect("agent")
     await account.execute("SELECT pg_notify('hummdesk_people', %(rubbish)s)", rubbish=rubbish)
@@ -124,7 +124,7 @@ async def test_a_notification_that_says_nothing_ends_no_watch(account: Account, 
     assert (await agent.hears("authentication_error"))["code"] == "UNAUTHORIZED"
 
 
-async def test_a_change_of_role_holds_at_once(account: Account) -> None:
+async def test_changed_role_applies_to_connected_sockets(account: Account) -> None:
     agent = await account.connect("agent")
     send = {"conversationId": str(account.conversation), "content": "still?"}
     taken: dict[str, list[float]] = {"viewer": [], "agent": []}
@@ -143,7 +143,7 @@ async def test_a_change_of_role_holds_at_once(account: Account) -> None:
     assert max(map(min, taken.values())) < 1
 
 
-async def test_one_sockets_requests_are_handled_in_order(account: Account) -> None:
+async def test_requests_of_one_socket_are_handled_in_order(account: Account) -> None:
     agent = await account.connect("agent")
     conversation = str(account.conversation)
     for number in range(40):
@@ -152,14 +152,14 @@ async def test_one_sockets_requests_are_handled_in_order(account: Account) -> No
     assert heard == [str(number) for number in range(40)]
 
 
-async def test_both_transports_and_the_upgrade_between_them(account: Account) -> None:
+async def test_requests_work_over_both_transports_and_the_upgrade(account: Account) -> None:
     for transports in (("polling",), ("websocket",), ("polling", "websocket")):
         client: Client = await account.connect("agent", transports=transports)
         assert (await client.do("list_conversations", {}))["conversations"]
         assert client.socket.transport() == transports[-1]
 
 
-async def test_a_look_at_who_was_there_leaves_who_is_there_alone(
+async def test_update_of_person_ignores_socket_that_has_changed_meanwhile(
     account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the database is asked about a person, the socket may expire and become another one's."""

@@ -1,4 +1,4 @@
-"""The whole way of a message through the desk that `make run` starts: PostgreSQL, Redis, web, relay, Celery, AI."""
+"""A message through all processes that `make run` starts: PostgreSQL, Redis, web, relay, Celery, AI."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ async def demo(home: Path, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(120)
-async def test_a_desk_from_nothing_to_a_closed_conversation(home: Path) -> None:
+async def test_new_desk_handles_a_conversation_until_it_is_closed(home: Path) -> None:
     async with running(home, "--port", "0", env={"LOG_LEVEL": "INFO"}) as desk:
         url = f"http://127.0.0.1:{desk.port}"
         shop, other = (await demo(home))["accounts"]

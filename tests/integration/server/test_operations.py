@@ -1,4 +1,4 @@
-"""What operators ask of a web process."""
+"""Health, readiness, metrics and logs of a web process."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ async def test_health_and_metrics(account: Account) -> None:
         assert line in figures
 
 
-async def test_readiness_says_which_part_is_down(account: Account, web_settings: Settings) -> None:
+async def test_readiness_names_the_part_that_is_down(account: Account, web_settings: Settings) -> None:
     broken = replace(
         web_settings,
         redis_url="redis://127.0.0.1:1/0",
@@ -82,7 +82,7 @@ async def test_without_redis_messages_are_still_stored(account: Account, web_set
         assert await agent.refused("get_presence") == "UNAVAILABLE"
 
 
-async def test_a_failing_http_request_tells_nobody_the_token(
+async def test_log_of_failed_http_request_has_no_token(
     account: Account, first: tuple[str, Node], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, node = first
@@ -95,11 +95,11 @@ async def test_a_failing_http_request_tells_nobody_the_token(
         answer = await session.get(f"{url}/socket.io/?EIO=4&transport=polling&token=t0p-s3cret")
         assert answer.status == 500
         assert "inside" not in await answer.text()
-    assert "an HTTP request failed" in caplog.text
+    assert "http.request_failed" in caplog.text
     assert "t0p-s3cret" not in caplog.text
 
 
-def test_a_log_line_is_json_without_an_exceptions_text(
+def test_log_line_is_json_without_the_text_of_an_exception(
     web_settings: Settings, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     root = logging.getLogger()
@@ -123,4 +123,4 @@ def test_a_log_line_is_json_without_an_exceptions_text(
         "ValueError",
     )
     assert "what the customer wrote" not in str(line)
-    assert line["stack"][-1].endswith("test_a_log_line_is_json_without_an_exceptions_text")
+    assert line["stack"][-1].endswith("test_log_line_is_json_without_the_text_of_an_exception")

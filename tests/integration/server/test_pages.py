@@ -1,4 +1,4 @@
-"""The pages as browsers get them: built, compressed, kept, and with the headers that keep foreign code out."""
+"""Pages as browsers receive them: compressed, cached, and with security headers."""
 
 import gzip
 import re
@@ -29,7 +29,7 @@ async def script_of(browser: aiohttp.ClientSession) -> str:
     return str(script)
 
 
-async def test_nothing_but_scripts_of_ours_runs_in_a_page(browser: aiohttp.ClientSession) -> None:
+async def test_page_headers_allow_own_scripts_only(browser: aiohttp.ClientSession) -> None:
     for path in ("/", "/widget.js", await script_of(browser)):
         headers = (await browser.get(path)).headers
         policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
@@ -40,7 +40,7 @@ async def test_nothing_but_scripts_of_ours_runs_in_a_page(browser: aiohttp.Clien
         assert headers["Referrer-Policy"] == "no-referrer"
 
 
-async def test_origins_that_are_accepted_may_open_the_console(web_settings: Settings) -> None:
+async def test_allowed_origins_can_open_the_console(web_settings: Settings) -> None:
     for named, origins, policy in (
         (
             "https://app.example.com, https://two.example.com/",
@@ -57,7 +57,7 @@ async def test_origins_that_are_accepted_may_open_the_console(web_settings: Sett
             assert headers["Cross-Origin-Opener-Policy"] == ("unsafe-none", "same-origin")[policy]
 
 
-async def test_the_contract_can_be_read(browser: aiohttp.ClientSession) -> None:
+async def test_contract_page_lists_requests_and_events(browser: aiohttp.ClientSession) -> None:
     answer = await browser.get("/docs")
     page = await answer.text()
     assert answer.headers["Content-Security-Policy"] == pages.SECURITY["Content-Security-Policy"]
@@ -69,7 +69,7 @@ async def test_the_contract_can_be_read(browser: aiohttp.ClientSession) -> None:
     assert (await (await browser.get("/docs/asyncapi.json")).json())["asyncapi"] == "3.0.0"
 
 
-async def test_what_has_a_hash_is_kept_and_the_rest_asked_for(browser: aiohttp.ClientSession) -> None:
+async def test_hashed_files_are_immutable_and_others_revalidated(browser: aiohttp.ClientSession) -> None:
     script = await script_of(browser)
     assert "immutable" in (await browser.get(script)).headers["Cache-Control"]
     for path in ("/", "/widget.js"):
@@ -79,7 +79,7 @@ async def test_what_has_a_hash_is_kept_and_the_rest_asked_for(browser: aiohttp.C
         assert (again.status, await again.read()) == (304, b"")
 
 
-async def test_a_browser_gets_the_smallest_that_it_reads(browser: aiohttp.ClientSession) -> None:
+async def test_file_is_served_in_the_smallest_accepted_encoding(browser: aiohttp.ClientSession) -> None:
     script = await script_of(browser)
     answers = {
         accepted: await browser.get(script, headers={"Accept-Encoding": accepted})
@@ -92,14 +92,14 @@ async def test_a_browser_gets_the_smallest_that_it_reads(browser: aiohttp.Client
     assert {answer.headers["Vary"] for answer in answers.values()} == {"Accept-Encoding"}
 
 
-async def test_a_head_has_no_body_and_a_source_is_not_served(browser: aiohttp.ClientSession) -> None:
+async def test_head_has_no_body_and_sources_are_not_served(browser: aiohttp.ClientSession) -> None:
     answer = await browser.head("/")
     assert (answer.status, await answer.read()) == (200, b"")
     for path in ("/built", "/index.html", "/widget.js.gz", "/assets/../app.py", "/assets/%2e%2e/%2e%2e/pages.py"):
         assert (await browser.get(path)).status == 404
 
 
-async def test_a_desk_without_its_pages_says_what_to_do(
+async def test_server_without_built_pages_explains_how_to_build_them(
     web_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "BUILT", tmp_path)

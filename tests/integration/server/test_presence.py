@@ -1,4 +1,4 @@
-"""Who is there: several tabs, a grace, a lease, by hand."""
+"""Presence with several tabs, the grace period, leases, and statuses set by hand."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ async def status_of(client: object, account: Account, name: str) -> str:
     return str(agents[str(account.people[name].id)]["status"])
 
 
-async def test_tabs_come_and_go_as_one_agent(account: Account) -> None:
+async def test_agent_with_several_tabs_is_online_once(account: Account) -> None:
     viewer = await account.connect("viewer")
     tabs = [await account.connect("agent") for _ in range(3)]
     online = await viewer.hears("agent_online")
@@ -45,7 +45,7 @@ async def test_tabs_come_and_go_as_one_agent(account: Account) -> None:
     assert viewer.names().count("agent_offline") == 0
 
 
-async def test_a_reload_is_silent(account: Account) -> None:
+async def test_reload_within_grace_publishes_nothing(account: Account) -> None:
     viewer = await account.connect("viewer")
     await (await account.connect("agent")).close()
     again = await account.connect("agent")
@@ -54,7 +54,7 @@ async def test_a_reload_is_silent(account: Account) -> None:
     assert await status_of(again, account, "agent") == "online"
 
 
-async def test_offline_by_hand_lasts_until_a_new_session(account: Account) -> None:
+async def test_offline_set_by_hand_lasts_until_a_new_session(account: Account) -> None:
     viewer = await account.connect("viewer")
     agent = await account.connect("agent")
     await viewer.hears("agent_online")
@@ -69,7 +69,7 @@ async def test_offline_by_hand_lasts_until_a_new_session(account: Account) -> No
     await viewer.hears("agent_online")
 
 
-async def test_a_status_is_told_with_the_one_before(account: Account) -> None:
+async def test_status_change_is_published_with_the_previous_status(account: Account) -> None:
     viewer = await account.connect("viewer")
     agent = await account.connect("agent")
     await agent.do("set_agent_status", {"status": "busy"})
@@ -83,7 +83,9 @@ async def test_a_status_is_told_with_the_one_before(account: Account) -> None:
     assert await viewer.hears("agent_online", status="away")
 
 
-async def test_an_agent_of_a_dead_process_goes_offline_with_the_lease(account: Account, web_settings: Settings) -> None:
+async def test_agent_of_dead_process_goes_offline_when_the_lease_expires(
+    account: Account, web_settings: Settings
+) -> None:
     viewer = await account.connect("viewer")
     short = replace(web_settings, presence_lease_seconds=1)
     dead = Presence(connect(web_settings.redis), short)
@@ -139,7 +141,7 @@ async def test_status_that_its_process_did_not_publish_is_published_once_by_the_
     await mute.close()
 
 
-async def test_a_stopping_process_sends_its_clients_on(account: Account, web_settings: Settings) -> None:
+async def test_stopping_process_asks_clients_to_reconnect(account: Account, web_settings: Settings) -> None:
     viewer = await account.connect("viewer")
     async with running(web_settings, name="stopping") as (url, _):
         agent = await account.client().connect(token=account.token("agent"), url=url)
@@ -152,7 +154,7 @@ async def test_a_stopping_process_sends_its_clients_on(account: Account, web_set
     assert "agent_offline" not in viewer.names()
 
 
-async def test_a_stopping_process_tells_who_is_between_two_polls(account: Account, web_settings: Settings) -> None:
+async def test_stopping_process_reaches_client_between_two_polls(account: Account, web_settings: Settings) -> None:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
 
         async def polled() -> str:
@@ -174,7 +176,9 @@ async def test_a_stopping_process_tells_who_is_between_two_polls(account: Accoun
         assert "SERVER_SHUTDOWN" in await last
 
 
-async def test_a_stopping_process_tells_who_writes_before_reading(account: Account, web_settings: Settings) -> None:
+async def test_stopping_process_reaches_client_that_posts_before_polling(
+    account: Account, web_settings: Settings
+) -> None:
     """A process that is gone answers what it is sent by a reset, and that takes with it what was not read yet."""
     with reserved("127.0.0.1", 0) as port:
         pass

@@ -1,4 +1,4 @@
-"""A socket that comes back after a short loss has missed nothing; one that cannot be told everything begins anew."""
+"""Recovery after a short disconnect: missed events are delivered once and in order."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from tests.integration.server.accounts import Account, Client
 from tests.integration.server.reconnecting import Front, Returning, say
 
 
-async def test_what_was_missed_comes_before_the_welcome_once_and_in_order(
+async def test_recovered_socket_receives_missed_events_before_connect_once_and_in_order(
     account: Account, clients: Front, sender: Client, lost: Returning
 ) -> None:
     for number in range(5):
@@ -25,7 +25,7 @@ async def test_what_was_missed_comes_before_the_welcome_once_and_in_order(
     assert (await sender.hears("new_message", content="I am back"))["senderType"] == "customer"
 
 
-async def test_it_comes_back_at_another_process(
+async def test_session_is_recovered_at_another_process(
     account: Account, clients: Front, sender: Client, lost: Returning, second_url: str
 ) -> None:
     await say(account, sender, "missed")
@@ -40,7 +40,7 @@ async def test_it_comes_back_at_another_process(
     assert third.messages() == ["missed again"]
 
 
-async def test_the_process_need_not_have_noticed_the_loss(
+async def test_session_is_recovered_before_its_process_notices_the_disconnect(
     account: Account, clients: Front, sender: Client, node: Node
 ) -> None:
     """The old connection is still open when the client is back with another one."""
@@ -60,7 +60,7 @@ async def test_the_process_need_not_have_noticed_the_loss(
     assert node.context.sockets.sessions[again.sid].pid == again.pid
 
 
-async def test_it_is_cut_again_before_it_hears_that_it_is_back(
+async def test_session_is_recovered_after_disconnects_during_recovery(
     account: Account, clients: Front, sender: Client, lost: Returning, second_url: str
 ) -> None:
     await say(account, sender, "missed")
@@ -71,7 +71,7 @@ async def test_it_is_cut_again_before_it_hears_that_it_is_back(
     assert again.messages() == ["missed"]
 
 
-async def test_every_event_ends_with_an_offset(account: Account, clients: Front, sender: Client) -> None:
+async def test_every_event_ends_with_offset(account: Account, clients: Front, sender: Client) -> None:
     connection = await clients.connect(account.url, account.token("agent"))
     await connection.hears("authenticated")
     await connection.do("join_conversation", str(account.conversation))
@@ -85,7 +85,7 @@ async def test_every_event_ends_with_an_offset(account: Account, clients: Front,
     assert all(recovery._OFFSET.fullmatch(offset) for offset in connection.offsets)
 
 
-async def test_volatile_events_are_not_replayed(
+async def test_volatile_events_are_not_recovered(
     account: Account, clients: Front, sender: Client, lost: Returning
 ) -> None:
     colleague = await account.connect("colleague", joins=True)
@@ -96,7 +96,7 @@ async def test_volatile_events_are_not_replayed(
     assert [event for event, _ in again.missed] == ["new_message"]
 
 
-async def test_a_customer_gets_nothing_of_staff(
+async def test_recovered_customer_receives_no_staff_events(
     account: Account, clients: Front, sender: Client, lost: Returning
 ) -> None:
     await say(account, sender, "a note", private=True)
@@ -111,7 +111,9 @@ async def test_a_customer_gets_nothing_of_staff(
     assert {event for event, _ in again.missed} == {"new_message", "conversation_status_changed"}
 
 
-async def test_staff_gets_one_of_two_for_two_sides(account: Account, clients: Front, sender: Client) -> None:
+async def test_recovered_staff_receives_the_staff_variant_of_an_event(
+    account: Account, clients: Front, sender: Client
+) -> None:
     connection = await clients.connect(account.url, account.token("colleague"))
     await connection.hears("authenticated")
     await connection.do("join_conversation", str(account.conversation))
@@ -124,7 +126,7 @@ async def test_staff_gets_one_of_two_for_two_sides(account: Account, clients: Fr
     assert status["reason"] == "spam"
 
 
-async def test_what_was_said_before_it_joined_is_not_replayed(account: Account, clients: Front, sender: Client) -> None:
+async def test_events_before_the_join_are_not_recovered(account: Account, clients: Front, sender: Client) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
     await connection.hears("authenticated")
     offset = connection.offset
@@ -136,7 +138,7 @@ async def test_what_was_said_before_it_joined_is_not_replayed(account: Account, 
     assert again.messages() == ["after"]
 
 
-async def test_a_conversation_that_was_left_is_left(account: Account, clients: Front, sender: Client) -> None:
+async def test_left_conversation_is_not_recovered(account: Account, clients: Front, sender: Client) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
     await connection.hears("authenticated")
     await connection.do("join_conversation", str(account.conversation))
@@ -151,7 +153,7 @@ async def test_a_conversation_that_was_left_is_left(account: Account, clients: F
     assert "new_message" not in [event for event, _ in again.heard]
 
 
-async def test_a_conversation_that_became_somebody_elses_is_not_replayed(
+async def test_conversation_moved_to_another_customer_is_not_recovered(
     account: Account, clients: Front, sender: Client, lost: Returning
 ) -> None:
     await say(account, sender, "secret")
@@ -168,7 +170,9 @@ async def test_a_conversation_that_became_somebody_elses_is_not_replayed(
     assert "new_message" not in [event for event, _ in again.heard]
 
 
-async def test_a_role_that_was_lost_is_lost(account: Account, clients: Front, sender: Client) -> None:
+async def test_recovered_person_has_the_current_role_and_teams(
+    account: Account, clients: Front, sender: Client
+) -> None:
     connection = await clients.connect(account.url, account.token("colleague"))
     await connection.hears("authenticated")
     connection.cut()
@@ -183,7 +187,9 @@ async def test_a_role_that_was_lost_is_lost(account: Account, clients: Front, se
         await again.do("send_message", {"conversationId": conversation, "content": "x"})
 
 
-async def test_an_offset_within_an_entry(account: Account, clients: Front, node: Node, sender: Client) -> None:
+async def test_offset_within_an_entry_recovers_the_rest_of_the_entry(
+    account: Account, clients: Front, node: Node, sender: Client
+) -> None:
     """What one tick has published: some of it was heard, some not."""
     connection = await clients.connect(account.url, account.token("colleague"))
     await connection.hears("authenticated")
@@ -198,7 +204,7 @@ async def test_an_offset_within_an_entry(account: Account, clients: Front, node:
         connection.cut()
 
 
-async def test_presence_is_silent_about_it(account: Account, clients: Front, sender: Client) -> None:
+async def test_recovery_publishes_no_presence(account: Account, clients: Front, sender: Client) -> None:
     connection = await clients.connect(account.url, account.token("colleague"))
     await sender.hears("agent_online", agentId=str(account.people["colleague"].id))
     await connection.hears("authenticated")
@@ -213,7 +219,7 @@ async def test_presence_is_silent_about_it(account: Account, clients: Front, sen
     assert {agent["name"]: agent["status"] for agent in presence["agents"]}["Colleague"] == "online"
 
 
-async def test_events_that_come_while_it_comes_back_come_once(
+async def test_events_published_during_recovery_are_received_once(
     account: Account, clients: Front, node: Node, sender: Client
 ) -> None:
     """The publisher does not pause: what is replayed and what is live meet without a gap or an overlap."""

@@ -1,4 +1,4 @@
-"""Who cannot be told everything, or is not who was here, begins anew."""
+"""Refused recovery: the client starts a new session."""
 
 import asyncio
 from dataclasses import replace
@@ -38,7 +38,7 @@ async def begins_anew(
     return again
 
 
-async def test_a_disabled_person_does_not_come_back(
+async def test_disabled_person_is_not_recovered(
     account: Account, clients: Front, sender: Client, lost: Returning
 ) -> None:
     await say(account, sender, "secret")
@@ -47,7 +47,7 @@ async def test_a_disabled_person_does_not_come_back(
     await again.hears("authentication_error")
 
 
-async def test_the_token_is_verified_again_and_a_bad_one_uses_nothing_up(
+async def test_invalid_token_is_refused_and_does_not_use_up_the_session(
     account: Account, clients: Front, sender: Client, lost: Returning
 ) -> None:
     await say(account, sender, "missed")
@@ -58,7 +58,7 @@ async def test_the_token_is_verified_again_and_a_bad_one_uses_nothing_up(
     assert right.messages() == ["missed"]
 
 
-async def test_nobody_else_comes_back_as_this_socket(
+async def test_another_person_does_not_recover_the_session(
     account: Account, foreign: Account, clients: Front, lost: Returning
 ) -> None:
     await begins_anew(account, clients, lost, "person", token=account.token("stranger"))
@@ -68,7 +68,7 @@ async def test_nobody_else_comes_back_as_this_socket(
     await begins_anew(account, clients, connection, "person", token=foreign.token("agent"))
 
 
-async def test_it_comes_back_once(account: Account, clients: Front, lost: Returning, second_url: str) -> None:
+async def test_session_is_recovered_once(account: Account, clients: Front, lost: Returning, second_url: str) -> None:
     urls = (account.url, account.url, second_url, second_url)
     found = await asyncio.gather(*(clients.back(url, account.token("customer"), lost) for url in urls))
     assert [again.sid for again in found].count(lost.sid) == 1
@@ -77,7 +77,7 @@ async def test_it_comes_back_once(account: Account, clients: Front, lost: Return
 @pytest.mark.parametrize(
     "offset", ["", "x", "1-0", "9999999999999-0", "1-1.", "-1-0", "1e3-0", "٣-١", "1-1.1.1", "9" * 400 + "-0"]
 )
-async def test_an_offset_that_the_stream_does_not_have(
+async def test_offset_that_is_not_in_the_stream_is_refused(
     account: Account, clients: Front, lost: Returning, offset: str
 ) -> None:
     readable = recovery._OFFSET.fullmatch(offset)
@@ -85,12 +85,12 @@ async def test_an_offset_that_the_stream_does_not_have(
 
 
 @pytest.mark.parametrize("pid", ["", "x", "../leases", "*", "a" * 100_000])
-async def test_a_pid_that_nobody_has(account: Account, clients: Front, lost: Returning, pid: str) -> None:
+async def test_unknown_pid_is_refused(account: Account, clients: Front, lost: Returning, pid: str) -> None:
     await begins_anew(account, clients, lost, "unknown", pid=pid)
 
 
 @pytest.mark.parametrize("claim", [{"pid": 1}, {"offset": None}, {"pid": {"a": 1}}, {"offset": ["x"]}])
-async def test_a_claim_that_is_none_is_an_ordinary_connect(
+async def test_invalid_claim_is_an_ordinary_connect(
     account: Account, clients: Front, lost: Returning, claim: Any
 ) -> None:
     again = await clients.back(account.url, account.token("customer"), lost, **claim)
@@ -98,7 +98,7 @@ async def test_a_claim_that_is_none_is_an_ordinary_connect(
     await again.hears("authenticated")
 
 
-async def test_a_farewell_is_is_final(account: Account, clients: Front, node: Node) -> None:
+async def test_session_that_the_client_has_ended_is_not_recovered(account: Account, clients: Front, node: Node) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
     await connection.hears("authenticated")
     await connection.leave()
@@ -108,7 +108,7 @@ async def test_a_farewell_is_is_final(account: Account, clients: Front, node: No
     await begins_anew(account, clients, connection, "unknown")
 
 
-async def test_who_missed_too_much_begins_anew(
+async def test_too_many_missed_events_are_refused(
     account: Account, clients: Front, node: Node, sender: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "MOST_MISSED", 2)
@@ -122,7 +122,7 @@ async def test_who_missed_too_much_begins_anew(
     assert again.sid != connection.sid
 
 
-async def test_a_change_of_the_person_while_it_comes_back(
+async def test_change_of_the_person_during_recovery_is_refused(
     account: Account, clients: Front, node: Node, lost: Returning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = ShardReader.load
@@ -135,7 +135,7 @@ async def test_a_change_of_the_person_while_it_comes_back(
     await begins_anew(account, clients, lost, "changed")
 
 
-async def test_after_a_flush_it_begins_anew(
+async def test_recovery_after_flush_of_redis_is_refused(
     account: Account, clients: Front, web_settings: Settings, lost: Returning
 ) -> None:
     async with Redis.from_url(web_settings.redis) as redis:
@@ -143,7 +143,7 @@ async def test_after_a_flush_it_begins_anew(
     await begins_anew(account, clients, lost, "unknown")
 
 
-async def test_when_redis_has_lost_events_everybody_concerned_is_told(
+async def test_loss_of_events_resynchronizes_the_sockets_of_the_shard(
     account: Account, clients: Front, node: Node
 ) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
@@ -155,9 +155,7 @@ async def test_when_redis_has_lost_events_everybody_concerned_is_told(
     await again.hears("authenticated")
 
 
-async def test_who_is_told_of_a_loss_hears_no_event_that_came_after_it(
-    account: Account, clients: Front, node: Node
-) -> None:
+async def test_resynchronized_socket_receives_no_further_events(account: Account, clients: Front, node: Node) -> None:
     """It loads anew what it may have heard already, and would hear it twice."""
     connection = await clients.connect(account.url, account.token("agent"))
     await connection.hears("authenticated")
@@ -169,7 +167,7 @@ async def test_who_is_told_of_a_loss_hears_no_event_that_came_after_it(
     assert "agent_status_changed" not in [event for event, _ in connection.heard]
 
 
-async def test_without_a_window_there_is_neither_pid_nor_offset(
+async def test_without_recovery_window_there_is_neither_pid_nor_offset(
     account: Account, clients: Front, web_settings: Settings
 ) -> None:
     async with running(replace(web_settings, recovery_window_seconds=0.0), name="no-window") as (url, _):

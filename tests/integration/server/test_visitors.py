@@ -1,4 +1,4 @@
-"""Visitors of the widget: who may become one, from where, how often, and who they are the next time."""
+"""Widget visitors: origins, limits, passes and tokens."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -50,7 +50,7 @@ async def connects(account: Account, token: str) -> Any:
     return client, await client.hears("authenticated")
 
 
-async def test_a_visitor_is_a_customer_who_can_talk(widget: Widget) -> None:
+async def test_visitor_is_customer_who_can_start_a_conversation(widget: Widget) -> None:
     admitted = await widget.asks()
     client, person = await connects(widget.account, admitted["token"])
     assert (person["role"], person["accountId"]) == ("customer", str(widget.account.id))
@@ -61,7 +61,7 @@ async def test_a_visitor_is_a_customer_who_can_talk(widget: Widget) -> None:
     assert (await other.do("list_conversations", {}))["conversations"] == []
 
 
-async def test_a_pass_brings_the_same_visitor_back(widget: Widget) -> None:
+async def test_pass_authenticates_the_same_visitor(widget: Widget) -> None:
     first = await widget.asks()
     again = await widget.asks(**{"pass": first["pass"]})
     once_more = await widget.asks(**{"pass": again["pass"]})
@@ -69,7 +69,7 @@ async def test_a_pass_brings_the_same_visitor_back(widget: Widget) -> None:
     assert len(set(people)) == 1
 
 
-async def test_a_pass_is_of_its_origin_and_account_and_no_token(widget: Widget, account: Account) -> None:
+async def test_pass_is_valid_for_its_origin_and_account_only_and_not_as_token(widget: Widget, account: Account) -> None:
     admitted = await widget.asks()
     elsewhere = "https://other.example"
     await account.execute(
@@ -82,7 +82,7 @@ async def test_a_pass_is_of_its_origin_and_account_and_no_token(widget: Widget, 
         tokens.verify(account.settings, admitted["pass"])
 
 
-async def test_a_visitor_who_was_made_inactive_does_not_come_back(widget: Widget) -> None:
+async def test_pass_of_inactive_visitor_is_refused(widget: Widget) -> None:
     admitted = await widget.asks()
     client, person = await connects(widget.account, admitted["token"])
     await widget.account.execute("UPDATE contacts SET active = false WHERE id = %(id)s", id=person["userId"])
@@ -91,7 +91,7 @@ async def test_a_visitor_who_was_made_inactive_does_not_come_back(widget: Widget
 
 
 @pytest.mark.parametrize("origin", [None, "https://evil.example", "https://shop.example.evil.example", "null", "self"])
-async def test_other_pages_make_nobody(widget: Widget, origin: str | None) -> None:
+async def test_other_origins_are_forbidden(widget: Widget, origin: str | None) -> None:
     assert (await widget.asks(origin=origin, status=403))["code"] == "FORBIDDEN"
     unknown = await widget.asks(status=403, accountId=str(uuid4()))
     assert unknown["code"] == "FORBIDDEN"
@@ -99,7 +99,7 @@ async def test_other_pages_make_nobody(widget: Widget, origin: str | None) -> No
     assert rows == []
 
 
-async def test_self_is_the_desk_s_own_pages(widget: Widget, account: Account) -> None:
+async def test_origin_self_allows_the_pages_of_the_server(widget: Widget, account: Account) -> None:
     await account.execute("UPDATE accounts SET widget_origins = '{self}' WHERE account_id = %(account)s")
     await widget.asks(origin=account.url)
     await widget.asks(status=403)
@@ -110,12 +110,12 @@ WRONG = [b"", b"[]", b"{", b'{"accountId": 7}', b'{"pass": "x"}', b'"x"', b"\xff
 
 
 @pytest.mark.parametrize("body", WRONG)
-async def test_a_wrong_body_is_said_to_be_wrong(widget: Widget, body: bytes) -> None:
+async def test_invalid_body_is_refused(widget: Widget, body: bytes) -> None:
     async with widget.session.post("/widget/session", data=body, headers={"Origin": SHOP}) as answer:
         assert (answer.status, (await answer.json())["code"]) == (400, "VALIDATION_ERROR")
 
 
-async def test_an_address_makes_few_visitors_a_minute(web_settings: Settings, account: Account) -> None:
+async def test_visitors_of_one_address_are_limited(web_settings: Settings, account: Account) -> None:
     await account.execute("UPDATE accounts SET widget_origins = '{self}' WHERE account_id = %(account)s")
     few = replace(web_settings, rate_limit_visitors_per_minute=3)
     async with running(few, name="few-visitors") as (url, _), aiohttp.ClientSession(url) as session:
@@ -125,7 +125,7 @@ async def test_an_address_makes_few_visitors_a_minute(web_settings: Settings, ac
         assert (await widget.asks(origin=url, status=429))["code"] == "RATE_LIMITED"
 
 
-async def test_the_operator_says_which_pages_show_the_widget(
+async def test_operator_sets_the_origins_of_the_widget(
     widget: Widget, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", account.settings.postgres)

@@ -199,7 +199,10 @@ async def test_widget_on_foreign_origin_works_only_if_account_allows_it(
     allowed_site.page = foreign_site.page = f"<!doctype html><title>A account</title>{script}"
     agent = await account.connect(account.agents[1])
     visitor = Visitor(await context.new_page())
-    for site, notice in ((foreign_site, "No connection"), (allowed_site, "No page of this origin may show the widget")):
+    for site, notice in (
+        (foreign_site, "No connection"),
+        (allowed_site, "This origin is not allowed to show the widget"),
+    ):
         await visitor.page.goto(site.origin)
         await visitor.launcher.click()
         await visitor.write(f"Do you ship to {site.origin}?")

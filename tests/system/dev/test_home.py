@@ -96,6 +96,6 @@ def test_port_in_time_wait_can_be_reserved_again() -> None:
 
 
 def test_host_that_is_not_a_local_address_is_refused() -> None:
-    for host, why in (("no.such.host.invalid", "is no address"), ("192.0.2.1", "cannot be used")):
+    for host, why in (("no.such.host.invalid", "is not an address"), ("192.0.2.1", "cannot be used")):
         with pytest.raises(CommandError, match=why), listener.reserved(host, 0):
             pass
