@@ -76,8 +76,8 @@ class Audience:
             await asyncio.wait(background._running)
         listening = [(self.account, self.here), (self.foreign, self.there)]
         for account, clients in listening:
-            everybody = tuple(rooms.person(account.people[name].id) for name in clients)
-            marker = Envelope(account_id=account.id, event="marker", data={}, rooms=everybody)
+            own_rooms = tuple(rooms.person(account.people[name].id) for name in clients)
+            marker = Envelope(account_id=account.id, event="marker", data={}, rooms=own_rooms)
             self.node.components.stream_writer.append(marker)
         for client in (*self.here.values(), *self.there.values()):
             await client.hears("marker")

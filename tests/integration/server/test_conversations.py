@@ -47,17 +47,17 @@ async def test_assign_and_unassign_are_stored_logged_and_published(account: Acco
     chosen = str(account.people["agent"].id)
     await admin.do("assign_conversation", conversation | {"agentId": chosen, "teamId": str(account.team)})
     for client in (customer, admin, agent):
-        told = await client.hears("conversation_assigned")
-        assert (told["assignedTo"], told["assignedTeam"]) == (chosen, str(account.team))
-        assert told["assignedBy"] == str(account.people["admin"].id)
+        received = await client.hears("conversation_assigned")
+        assert (received["assignedTo"], received["assignedTeam"]) == (chosen, str(account.team))
+        assert received["assignedBy"] == str(account.people["admin"].id)
         assert "conversation_assigned" not in client.names()
     assert (await agent.hears("conversation_updated"))["assignedTo"] == chosen
     listed = await agent.do("list_conversations", {"assignedTo": chosen})
     assert [item["conversationId"] for item in listed["conversations"]] == [str(account.conversation)]
     await agent.do("unassign_conversation", conversation | {"reason": "holiday"})
     assert (await admin.hears("conversation_unassigned"))["reason"] == "holiday"
-    told = await customer.hears("conversation_unassigned")
-    assert (told["unassignedFrom"], "reason" in told) == (chosen, False)
+    received = await customer.hears("conversation_unassigned")
+    assert (received["unassignedFrom"], "reason" in received) == (chosen, False)
     assert await agent.refused("unassign_conversation", conversation) == "CONFLICT"
     assert await audit(account) == ["assigned", "unassigned"]
 
@@ -121,9 +121,9 @@ async def test_join_returns_read_receipts(account: Account) -> None:
     conversation = {"conversationId": str(account.conversation)}
     sent = await agent.do("send_message", conversation | {"content": "Hello"})
     await customer.do("message_read", conversation | {"messageId": sent["messageId"]})
-    told = await agent.hears("message_read")
+    received = await agent.hears("message_read")
     (receipt,) = (await agent.do("join_conversation", conversation))["receipts"]
-    assert receipt == {name: told[name] for name in ("readBy", "readByType", "seq", "timestamp")}
+    assert receipt == {name: received[name] for name in ("readBy", "readByType", "seq", "timestamp")}
 
 
 async def test_join_returns_latest_ai_results_to_staff(account: Account) -> None:
@@ -163,12 +163,12 @@ async def test_join_returns_latest_ai_results_to_staff(account: Account) -> None
 
 async def has_found(account: Account, message: dict[str, Any], kind: str) -> None:
     """Insert an ended run and its result, as a worker does."""
-    said = f"seq {message['seq']}"
+    text = f"seq {message['seq']}"
     found: dict[str, Any] = {"confidence": 0.9, "provider": "embedded"}
     if kind == "classification":
-        found["classification"] = CLASSIFICATION | {"tags": [said]}
+        found["classification"] = CLASSIFICATION | {"tags": [text]}
     else:
-        found |= {"draft": DRAFT | {"content": said}, "reasoning": None, "sources": [], "assigned_to": None}
+        found |= {"draft": DRAFT | {"content": text}, "reasoning": None, "sources": [], "assigned_to": None}
         found["based_on_seq"] = message["seq"]
     await account.execute(
         "WITH run AS ("

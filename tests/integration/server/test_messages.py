@@ -233,8 +233,8 @@ async def test_sync_after_long_absence_returns_all_visible_messages(account: Acc
     await account.execute(
         "UPDATE messages SET created_at = created_at - interval '8 days' WHERE account_id = %(account)s"
     )
-    for who, expected in (("colleague", [2, 3, 4]), ("customer", [2, 4])):
-        away = await account.connect(who)
+    for name, expected in (("colleague", [2, 3, 4]), ("customer", [2, 4])):
+        away = await account.connect(name)
         found = (await away.do("sync", {"conversations": {conversation: 1}}))["conversations"][conversation]
         assert ([one["seq"] for one in found["messages"]], found["lastSeq"]) == (expected, 4)
         joined = await away.do("join_conversation", {"conversationId": conversation, "afterSeq": 1})

@@ -1,4 +1,4 @@
-"""Bad input of any kind: the contract's error for whoever asked, nothing changed, nobody else disturbed."""
+"""Invalid input of every kind: the client gets the contract's error, nothing changes, no one else is disturbed."""
 
 import asyncio
 import io

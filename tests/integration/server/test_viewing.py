@@ -9,8 +9,8 @@ from tests.integration.server.accounts import Account, Client
 
 
 async def names(client: Client, account: Account) -> list[str]:
-    told = await client.hears("conversation_viewers", conversationId=str(account.conversation))
-    return [viewer["name"] for viewer in told["viewers"]]
+    received = await client.hears("conversation_viewers", conversationId=str(account.conversation))
+    return [viewer["name"] for viewer in received["viewers"]]
 
 
 async def test_viewers_at_all_processes_are_published_to_staff(account: Account, second_url: str) -> None:

@@ -16,11 +16,11 @@ from hummdesk.core.ids import new_id
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import PATIENCE_SECONDS, Account, Client
 
-NOBODY = {"admin": 0, "agent": 0, "viewer": 0, "customer": 0}
+NO_SOCKETS = {"admin": 0, "agent": 0, "viewer": 0, "customer": 0}
 ADD_MESSAGE = """
 INSERT INTO messages (account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content, content_type)
-SELECT %(account)s, %(message)s, %(conversation)s, COALESCE(max(seq), 0) + 1, %(account)s, 'customer', 'Somebody',
-    'what nobody may read', 'text'
+SELECT %(account)s, %(message)s, %(conversation)s, COALESCE(max(seq), 0) + 1, %(account)s, 'customer', 'Customer',
+    'secret content', 'text'
 FROM messages
 WHERE conversation_id = %(conversation)s
 """
@@ -53,11 +53,11 @@ async def test_connections_count_sockets_of_all_processes(account: Account, seco
     admin = await account.connect("admin")
     await account.connect("agent")
     elsewhere = [await account.connect(name, url=second_url) for name in ("colleague", "customer")]
-    everybody = NOBODY | {"admin": 1, "agent": 2, "customer": 1}
-    await watched(admin, lambda figures: figures["connections"] == everybody)
+    everyone = NO_SOCKETS | {"admin": 1, "agent": 2, "customer": 1}
+    await watched(admin, lambda figures: figures["connections"] == everyone)
     for client in elsewhere:
         await client.close()
-    await watched(admin, lambda figures: figures["connections"] == NOBODY | {"admin": 1, "agent": 1})
+    await watched(admin, lambda figures: figures["connections"] == NO_SOCKETS | {"admin": 1, "agent": 1})
 
 
 async def test_connections_of_dead_process_are_not_counted(account: Account, node: Node) -> None:
@@ -66,7 +66,7 @@ async def test_connections_of_dead_process_are_not_counted(account: Account, nod
     report = {"at": time.time() - settings.presence_lease_seconds, "connections": {"agent": 100}}
     async with connect(settings.redis) as redis:
         await redis.hset(f"hummdesk:sockets:{account.id}", "a dead one", orjson.dumps(report))  # type: ignore[misc]
-    await watched(admin, lambda figures: figures["connections"] == NOBODY | {"admin": 1})
+    await watched(admin, lambda figures: figures["connections"] == NO_SOCKETS | {"admin": 1})
 
 
 async def test_counts_of_more_accounts_than_a_batch_are_all_reported(node: Node) -> None:
@@ -104,7 +104,7 @@ async def test_ai_runs_are_summarized_and_failures_listed_without_content(accoun
     ]
     (failed,) = figures["failedRuns"]
     assert (failed["processingType"], failed["error"]) == ("draft", "The AI did not answer in time")
-    assert "what nobody may read" not in str(figures)
+    assert "secret content" not in str(figures)
 
 
 async def test_operations_contain_nothing_of_other_accounts(account: Account, foreign: Account) -> None:
@@ -114,7 +114,7 @@ async def test_operations_contain_nothing_of_other_accounts(account: Account, fo
     await add_run(account, "draft", "failed", error="Not yours")
     await add_run(account, "classification", "published")
     await watched(admin, lambda figures: figures["failedRuns"] and figures["connections"]["admin"] == 1)
-    after = await watched(stranger, lambda figures: figures["connections"] == NOBODY | {"admin": 1})
+    after = await watched(stranger, lambda figures: figures["connections"] == NO_SOCKETS | {"admin": 1})
     for part in ("messagesPerSecond", "ai", "failedRuns"):
         assert after[part] == before[part]
     assert after["messagesPerSecond"] == 0
@@ -126,7 +126,7 @@ async def test_health_contains_only_flags_and_numbers(account: Account, node: No
     key, *_ = QUEUE_KEYS.values()
     before = (await admin.do("get_operations"))["health"]
     async with connect(node.context.settings.redis) as redis:
-        await redis.rpush(key, "a task of somebody")  # type: ignore[misc]
+        await redis.rpush(key, "a task of another account")  # type: ignore[misc]
         try:
             health = (await admin.do("get_operations"))["health"]
         finally:
