@@ -1,4 +1,4 @@
-"""A writer and readers of the stream on the real Redis; each test has an account, and so a shard, of its own."""
+"""Writers and readers of the stream on a real Redis. Each test has an account, and so a shard, of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,8 +19,8 @@ from hummdesk.core.ids import new_id
 
 
 @dataclass
-class Line:
-    """One account's place in the stream of one Redis."""
+class AccountStream:
+    """The stream of one account in one Redis, with its writers and readers."""
 
     redis_url: str
     account_id: UUID = field(default_factory=new_id)
@@ -34,41 +34,45 @@ class Line:
         return self.number(seq, order=order)
 
     @asynccontextmanager
-    async def emitting(self, **more: object) -> AsyncIterator[StreamWriter]:
+    async def writing(self, **more: object) -> AsyncIterator[StreamWriter]:
         options = {"length": 10_000} | more
-        emitter = StreamWriter(connect(self.redis_url), **options)  # type: ignore[arg-type]
-        yield emitter
-        await emitter.close()
+        writer = StreamWriter(connect(self.redis_url), **options)  # type: ignore[arg-type]
+        yield writer
+        await writer.close()
 
     @asynccontextmanager
-    async def reading(self, *, keep_seconds: float = 60, drain: Drain = no_drain) -> AsyncIterator["Heard"]:
-        heard = Heard()
+    async def reading(self, *, keep_seconds: float = 60, drain: Drain = no_drain) -> AsyncIterator["Delivered"]:
+        delivered = Delivered()
         reader = StreamReader(
-            connect(self.redis_url), deliver=heard.hear, drain=drain, on_loss=heard.lose, keep_seconds=keep_seconds
+            connect(self.redis_url),
+            deliver=delivered.record,
+            drain=drain,
+            on_loss=delivered.record_loss,
+            keep_seconds=keep_seconds,
         )
-        heard.shard = await reader.follow(self.account_id)
-        yield heard
+        delivered.shard = await reader.follow(self.account_id)
+        yield delivered
         await reader.stop()
 
 
-class Heard(list[int]):
-    """The numbers of the events that one reader has delivered."""
+class Delivered(list[int]):
+    """The numbers of the events that a reader has delivered."""
 
     shard: ShardReader
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.losses: list[int] = []
-        """How much had been heard when events were lost."""
+        """The number of delivered events at each loss."""
         self._news = asyncio.Event()
 
-    def hear(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         if event.event == "number":
             self.events.append(event)
             self.append(event.data["number"])
             self._news.set()
 
-    def lose(self, _: Shard) -> None:
+    def record_loss(self, _: Shard) -> None:
         self.losses.append(len(self))
         self._news.set()
 
@@ -84,17 +88,17 @@ class Heard(list[int]):
 
 
 @pytest.fixture
-def line(settings: Settings) -> Line:
-    return Line(settings.redis)
+def stream(settings: Settings) -> AccountStream:
+    return AccountStream(settings.redis)
 
 
 @pytest.fixture
-async def emitter(line: Line) -> AsyncIterator[StreamWriter]:
-    async with line.emitting() as emitter:
-        yield emitter
+async def writer(stream: AccountStream) -> AsyncIterator[StreamWriter]:
+    async with stream.writing() as writer:
+        yield writer
 
 
 @pytest.fixture
-async def redis(line: Line) -> AsyncIterator[Redis]:
-    async with connect(line.redis_url) as client:
+async def redis(stream: AccountStream) -> AsyncIterator[Redis]:
+    async with connect(stream.redis_url) as client:
         yield client
