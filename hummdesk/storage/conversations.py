@@ -1,8 +1,7 @@
 """Conversations as staff or the customer sees them, and their changes; every change adds a row to the audit log."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from psycopg.types.json import Jsonb
 from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import ANSWERING, Conversation, Person
+from hummdesk.storage import page_cursor
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load, nested
 
@@ -21,8 +21,6 @@ SEARCH_LIMIT = 200
 """Maximum number of matching messages, subjects and customers in a search; the newest are taken."""
 
 STATUSES: tuple[Status, ...] = ("open", "pending", "closed")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,22 +101,14 @@ async def page(
     `words`, for staff only, are prefixes: a message, the subject, or the customer's name and address must contain a
     word for each of them.
     """
-    before_at, before_id = NEWEST if cursor is None else _decode(cursor)
+    before_at, before_id = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
     position = {"before_at": before_at, "before_id": before_id, "limit": limit + 1}
     position["statuses"] = list(STATUSES if status is None else (status,))
+    agent = {"agent_id": assigned_to, "unassigned": unassigned}
     if not viewer.is_staff:
-        rows = queries.page_of_contact(
-            tx, contact_id=viewer.id, agent_id=assigned_to, unassigned=unassigned, **position
-        )
+        rows = queries.page_of_contact(tx, contact_id=viewer.id, **agent, **position)
     elif words is not None:
-        rows = queries.page_of_found(
-            tx,
-            words=_prefix_query(words),
-            search_limit=SEARCH_LIMIT,
-            agent_id=assigned_to,
-            unassigned=unassigned,
-            **position,
-        )
+        rows = queries.page_of_found(tx, words=prefix_query(words), search_limit=SEARCH_LIMIT, **agent, **position)
     elif unassigned:
         rows = queries.page_of_unassigned(tx, **position)
     elif assigned_to is not None:
@@ -127,9 +117,15 @@ async def page(
         rows = queries.page_of_account(tx, **position)
     found = [row async for row in rows]
     shown = found[:limit]
-    conversations = await _views(tx, ids=[row["id"] for row in shown], contact_id=owner(viewer))
-    more = len(found) > limit
-    return conversations, _encode(shown[-1]["updated_at"], shown[-1]["id"]) if more else None
+    page = await _views(tx, ids=[row["id"] for row in shown], contact_id=owner(viewer))
+    has_more = len(found) > limit
+    return page, page_cursor.encode(shown[-1]["updated_at"], shown[-1]["id"]) if has_more else None
+
+
+def prefix_query(words: str) -> str:
+    """A tsquery that takes each word as a prefix."""
+    quoted = (word.replace("\\", "\\\\").replace("'", "''") for word in words.split())
+    return " & ".join(f"'{word}':*" for word in quoted)
 
 
 async def start(
@@ -245,22 +241,3 @@ def _last_seq(row: dict[str, Any] | None) -> int:
 
 def _actor(actor: Person) -> dict[str, Any]:
     return {"actor_id": actor.id, "actor_type": actor.sender_type}
-
-
-def _prefix_query(words: str) -> str:
-    """A tsquery that takes each word as a prefix."""
-    quoted = (word.replace("\\", "\\\\").replace("'", "''") for word in words.split())
-    return " & ".join(f"'{word}':*" for word in quoted)
-
-
-def _encode(updated_at: datetime, conversation_id: UUID) -> str:
-    microseconds = (updated_at - EPOCH) // timedelta(microseconds=1)
-    return urlsafe_b64encode(microseconds.to_bytes(8) + conversation_id.bytes).decode()
-
-
-def _decode(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        packed = urlsafe_b64decode(cursor.encode())
-        return EPOCH + timedelta(microseconds=int.from_bytes(packed[:8])), UUID(bytes=packed[8:])
-    except (ValueError, OverflowError):
-        raise Invalid(details={"cursor": ["Not a cursor of this list."]}) from None

@@ -1,14 +1,12 @@
-"""Messages: storing them in order and exactly once, reading them, and read positions."""
+"""Messages: storing them in order and exactly once, and reading them."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import orjson
 
-from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Conflict, Invalid, NotFound, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Message, Person
@@ -17,7 +15,6 @@ from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
 queries = load("messages")
-reads = load("reads")
 
 MISSED_LIMIT = 500
 """Maximum number of messages of one conversation in a `sync` response or a CONFLICT."""
@@ -114,33 +111,6 @@ class Outgoing:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadMark:
-    """The last public message that is read."""
-
-    message_id: UUID
-    seq: int
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPosition:
-    """How far a reader has read."""
-
-    reader_id: UUID
-    reader_type: Literal["agent", "customer"]
-    seq: int
-    read_at: datetime
-
-    def wire(self) -> dict[str, Any]:
-        return {
-            "readBy": str(self.reader_id),
-            "readByType": self.reader_type,
-            "seq": self.seq,
-            "timestamp": wire_time(self.read_at),
-        }
-
-
 def recordset(outgoing: list[Outgoing]) -> str:
     """The parameter `items` of `write`: a JSON recordset."""
     return (b"[" + b",".join([one.item for one in outgoing]) + b"]").decode()
@@ -223,34 +193,6 @@ async def between(tx: Transaction, *, conversation_id: UUID, after_seq: int, bef
     return [Message.from_row(row) async for row in rows]
 
 
-async def mark_read(
-    tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID | None
-) -> ReadMark | None:
-    """Mark messages as read up to one, or all of them; return None if none of them was unread. Raises NotFound.
-
-    The read position never is a note, which the customer must not learn of: it is the public message before the note.
-    """
-    up_to = await conversations.last_seq(tx, viewer=reader, conversation_id=conversation_id)
-    if message_id is not None:
-        up_to = await _seq_of(tx, reader=reader, conversation_id=conversation_id, message_id=message_id)
-    position = {"conversation_id": conversation_id, "reader_id": reader.id}
-    unread = await reads.unread(tx, up_to_seq=up_to, customer=not reader.is_staff, **position)
-    if unread is None:
-        return None
-    await conversations.lock(tx, viewer=reader, conversation_id=conversation_id)
-    row = await reads.advance(tx, seq=unread["seq"], reader_type=reader.sender_type, **position)
-    if row is None:  # another tab of the same reader has read further
-        return None
-    lower = reads.lower_staff if reader.is_staff else reads.lower_customer
-    await lower(tx, conversation_id=conversation_id, seq=unread["seq"])
-    return ReadMark(message_id=unread["id"], seq=unread["seq"], at=row["read_at"])
-
-
-async def read_positions(tx: Transaction, *, conversation_id: UUID) -> list[ReadPosition]:
-    """The read positions of a conversation. The caller must have checked that the viewer may see it."""
-    return [ReadPosition(**row) async for row in reads.positions(tx, conversation_id=conversation_id)]
-
-
 async def _messages(rows: AsyncIterator[dict[str, Any]]) -> list[Message]:
     return [Message.from_row(row) async for row in rows]
 
@@ -284,11 +226,3 @@ async def _first_sent(tx: Transaction, outgoing: Outgoing) -> Sent:
         id=outgoing.id,
     )
     return Sent(message=Message.from_row(row), created=False)
-
-
-async def _seq_of(tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID) -> int:
-    row = await reads.target(tx, conversation_id=conversation_id, message_id=message_id, customer=not reader.is_staff)
-    if row is None:
-        raise NotFound
-    seq: int = row["seq"]
-    return seq

@@ -47,10 +47,10 @@ async def migrate(url: str) -> list[str]:
     """
     async with _connection(url) as connection:
         await queries.lock(connection, lock=LOCK)
-        unapplied = await _pending(connection)
-        for migration in unapplied:
+        applied = await _pending(connection)
+        for migration in applied:
             await _apply(connection, migration)
-    return [migration.name for migration in unapplied]
+    return [migration.name for migration in applied]
 
 
 async def pending(url: str) -> list[str]:
@@ -82,9 +82,7 @@ def _require_server(connection: Transaction) -> None:
 
 async def _pending(connection: Transaction) -> list[Migration]:
     released = Migration.released()
-    applied = await _applied(connection)
-    _refuse_differences(applied, released)
-    return [migration for migration in released if migration.name not in applied]
+    return unapplied(await _applied(connection), released)
 
 
 async def _applied(connection: Transaction) -> dict[str, str]:
@@ -100,13 +98,15 @@ async def _applied(connection: Transaction) -> dict[str, str]:
     return {}
 
 
-def _refuse_differences(applied: dict[str, str], released: list[Migration]) -> None:
+def unapplied(applied: dict[str, str], released: list[Migration]) -> list[Migration]:
+    """The released migrations that are not applied. Raises MigrationError if applied ones differ from the released."""
     known = {migration.name: migration.checksum for migration in released}
     for name, checksum in applied.items():
         if name not in known:
             raise MigrationError(f"Migration {name} comes from another version of HummDesk: start that version")
         if known[name] != checksum:
             raise MigrationError(f"Migration {name} was edited after it had been applied: restore the released file")
+    return [migration for migration in released if migration.name not in applied]
 
 
 async def _apply(connection: Transaction, migration: Migration) -> None:

@@ -15,7 +15,7 @@ from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import viewers
 from hummdesk.server.handlers.read_receipts import mark_read, publish_change
 from hummdesk.server.sockets import ClientSession
-from hummdesk.storage import conversations, corrections, messages, outbox, results
+from hummdesk.storage import conversations, corrections, messages, outbox, reads, results
 
 JOIN_MESSAGES = 50
 JOIN_MISSED = 100
@@ -40,7 +40,7 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
             after_seq=after_seq,
             limit=JOIN_MESSAGES if after_seq is None else JOIN_MISSED,
         )
-        receipts = await messages.read_positions(tx, conversation_id=conversation_id)
+        receipts = await reads.positions(tx, conversation_id=conversation_id)
         known = await results.latest(tx, conversation_id=conversation_id) if viewer.is_staff else []
     answer: Payload = {
         "conversation": conversation.wire(),

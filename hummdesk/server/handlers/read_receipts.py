@@ -9,13 +9,13 @@ from hummdesk.core.models import Conversation, Person
 from hummdesk.publish.events.messages import MessageRead
 from hummdesk.publish.outbox import publish_updates
 from hummdesk.server.context import ServerContext
-from hummdesk.storage import conversations, messages, outbox
+from hummdesk.storage import conversations, outbox, reads
 
 
 async def mark_read(context: ServerContext, reader: Person, conversation_id: UUID, message_id: UUID | None) -> None:
     """Mark everything up to a message as read, or up to the last one (None), and publish it if that is a change."""
     async with context.database.account(reader.account_id) as tx:
-        read = await messages.mark_read(tx, reader=reader, conversation_id=conversation_id, message_id=message_id)
+        read = await reads.mark_read(tx, reader=reader, conversation_id=conversation_id, message_id=message_id)
         if read is None:
             return
         entry = await outbox.add_change(tx, conversation_id) if reader.is_staff else None

@@ -201,7 +201,7 @@ async def elsewhere(database_url: str, app: Database) -> AsyncIterator[WriterHar
         yield one
 
 
-async def told_of(account: Any) -> list[Any]:
+async def outbox_entries(account: Any) -> list[Any]:
     return await account.execute(
         "SELECT id, conversation_id, seq, reopened_from FROM outbox WHERE account_id = %(account)s ORDER BY seq"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hummdesk.storage import conversations, messages
+from hummdesk.storage import conversations, messages, reads
 
 
 async def test_parallel_sends_get_gapless_seqs_and_ascending_times(account: Any) -> None:
@@ -75,7 +75,7 @@ async def test_parallel_status_changes_are_logged_in_order(account: Any) -> None
 async def test_unread_counts_after_parallel_sends_and_reads_are_correct(account: Any) -> None:
     async def read(reader: Any) -> None:
         async with account.tx() as tx:
-            await messages.mark_read(tx, reader=reader, conversation_id=account.conversation, message_id=None)
+            await reads.mark_read(tx, reader=reader, conversation_id=account.conversation, message_id=None)
 
     people = [account.customer, account.agent, account.colleague]
     work = [account.send(one) for one in people * 8] + [read(one) for one in people * 8]
@@ -102,7 +102,7 @@ async def test_mark_read_in_two_tabs_at_once_counts_once_for_each_reader(account
 
     async def read(reader: Any) -> Any:
         async with account.tx() as tx:
-            return await messages.mark_read(tx, reader=reader, conversation_id=account.conversation, message_id=None)
+            return await reads.mark_read(tx, reader=reader, conversation_id=account.conversation, message_id=None)
 
     done = await asyncio.gather(*(read(one) for one in people * 5))
     assert len([one for one in done if one is not None]) == readers

@@ -11,9 +11,9 @@ from psycopg import sql
 
 from hummdesk.core.errors import Invalid, NotFound, Unavailable
 from hummdesk.core.ids import new_id
-from hummdesk.storage.database import Database, connection_string
+from hummdesk.storage.database import Database
 
-NOBODY_LISTENS = "postgresql://hummdesk@127.0.0.1:1/hummdesk"
+UNREACHABLE = "postgresql://hummdesk@127.0.0.1:1/hummdesk"
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ async def test_commit_on_lost_connection_raises_unavailable(account: Any, pool_o
 
 
 async def test_open_without_server_succeeds_and_transactions_are_unavailable() -> None:
-    database = Database(NOBODY_LISTENS, role="hummdesk_app", size=2, timeout=0.3)
+    database = Database(UNREACHABLE, role="hummdesk_app", size=2, timeout=0.3)
     await database.open()
     with pytest.raises(Unavailable):
         await database.check()
@@ -207,10 +207,10 @@ async def test_programming_errors_are_not_translated(account: Any) -> None:
             await tx.execute("UPDATE conversations SET status = 'lost' WHERE id = %s", (account.conversation,))
 
 
-@pytest.mark.parametrize(("column", "told"), [("assigned_to", "agent"), ("assigned_team", "team")])
-async def test_known_constraint_violation_becomes_contract_error(account: Any, column: str, told: str) -> None:
+@pytest.mark.parametrize(("column", "noun"), [("assigned_to", "agent"), ("assigned_team", "team")])
+async def test_known_constraint_violation_becomes_contract_error(account: Any, column: str, noun: str) -> None:
     statement = sql.SQL("UPDATE conversations SET {} = %s WHERE id = %s").format(sql.Identifier(column))
-    with pytest.raises(NotFound, match=told):
+    with pytest.raises(NotFound, match=noun):
         async with account.tx() as tx:
             await tx.execute(statement, (new_id(), account.conversation))
 
@@ -238,32 +238,11 @@ async def test_listen_after_lost_connection_reconnects_and_yields_empty(account:
 
 
 async def test_listen_can_be_cancelled() -> None:
-    listening = Database(NOBODY_LISTENS, role="hummdesk_app", size=1, timeout=1).listen("hummdesk_runs")
+    listening = Database(UNREACHABLE, role="hummdesk_app", size=1, timeout=1).listen("hummdesk_runs")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await anext(listening)
     await listening.aclose()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://me:secret@db.example.com:5433/desk?sslmode=require",
-        "postgresql://me@/desk?host=%2Frun%2Fpostgresql&port=5433",
-        "postgres:///desk?host=/run/postgresql",
-    ],
-)
-def test_connection_string_keeps_the_url_and_adds_the_role(url: str) -> None:
-    given = psycopg.conninfo.conninfo_to_dict(url)
-    made = psycopg.conninfo.conninfo_to_dict(connection_string(url, role="hummdesk_app", timeout=2.5))
-    assert {name: made[name] for name in given} == given
-    assert made["options"] == "-c role=hummdesk_app -c statement_timeout=2500 -c lock_timeout=2500 -c timezone=UTC"
-
-
-def test_connection_string_keeps_the_options_of_the_url() -> None:
-    made = connection_string("postgresql://h/d?options=-c%20work_mem%3D8MB", role="hummdesk_relay", timeout=1)
-    options = psycopg.conninfo.conninfo_to_dict(made)["options"]
-    assert str(options).startswith("-c work_mem=8MB -c role=hummdesk_relay ")
 
 
 async def test_frozen_server_raises_unavailable(pool_of_one: Database, account: Any) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from hummdesk.core.errors import Conflict, Invalid, NotFound
-from hummdesk.storage import conversations, messages
+from hummdesk.storage import conversations, messages, reads
 
 ATTACHMENT = {"url": "https://example.com/a.png", "filename": "a.png", "contentType": "image/png", "size": 1}
 
@@ -220,4 +220,4 @@ async def test_messages_for_person_without_access_raise_not_found(account: Any, 
             with pytest.raises(NotFound):
                 await messages.missed(tx, viewer=viewer, conversation_id=account.conversation, after_seq=0)
             with pytest.raises(NotFound):
-                await messages.mark_read(tx, reader=viewer, conversation_id=account.conversation, message_id=None)
+                await reads.mark_read(tx, reader=viewer, conversation_id=account.conversation, message_id=None)

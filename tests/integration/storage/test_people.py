@@ -45,7 +45,7 @@ async def test_concurrent_lookups_find_each_person_in_its_account(account: Any, 
         *(directory.find(one.id, person.id, customer=person is account.agent) for one, person in asked)
     )
     expected = [account.agent, None, None, foreign.customer, account.customer, account.agent]
-    assert found == expected, "the database decides whether somebody is a customer"
+    assert found == expected, "the database decides whether a person is a customer"
 
 
 async def test_colleagues_are_active_admins_and_agents(account: Any) -> None:
@@ -87,9 +87,9 @@ async def test_directory_finds_people_in_all_accounts(alone: Any) -> None:
     await operator.close()
 
 
-async def heard(account: Any, statement: str, **values: Any) -> set[tuple[str, str]]:
+async def notifications(account: Any, statement: str, **values: Any) -> set[tuple[str, str]]:
     """The (accountId, personId) of the notifications that a statement causes."""
-    told: set[tuple[str, str]] = set()
+    notified: set[tuple[str, str]] = set()
     listening = account.app.listen("hummdesk_people")
     assert await anext(listening) == ("", "")
     await account.execute(statement, **values)
@@ -100,9 +100,9 @@ async def heard(account: Any, statement: str, **values: Any) -> set[tuple[str, s
             if payload == "last":
                 break
             change = json.loads(payload)
-            told.add((change["accountId"], change["personId"]))
+            notified.add((change["accountId"], change["personId"]))
     await listening.aclose()
-    return told
+    return notified
 
 
 @pytest.mark.parametrize(
@@ -120,11 +120,11 @@ async def heard(account: Any, statement: str, **values: Any) -> set[tuple[str, s
 )
 async def test_change_of_person_is_notified(alone: Any, who: str, statement: str) -> None:
     person = alone.people[who]
-    assert await heard(alone, statement, id=person.id) == {(str(alone.id), str(person.id))}
+    assert await notifications(alone, statement, id=person.id) == {(str(alone.id), str(person.id))}
 
 
 async def test_seen_is_not_notified(alone: Any) -> None:
-    assert await heard(alone, "UPDATE users SET last_seen_at = now()") == set()
+    assert await notifications(alone, "UPDATE users SET last_seen_at = now()") == set()
 
 
 async def test_user_who_changes_account_is_notified_in_both_and_unassigned(alone: Any) -> None:
@@ -132,8 +132,10 @@ async def test_user_who_changes_account_is_notified_in_both_and_unassigned(alone
     await alone.execute("INSERT INTO accounts VALUES (%(new)s, 'Elsewhere')", new=elsewhere)
     async with alone.tx() as tx:
         await conversations.assign(tx, actor=agent, conversation_id=alone.conversation, agent_id=agent.id, team_id=None)
-    told = await heard(alone, "UPDATE users SET account_id = %(new)s WHERE id = %(id)s", new=elsewhere, id=agent.id)
-    assert told == {(str(alone.id), str(agent.id)), (str(elsewhere), str(agent.id))}
+    notified = await notifications(
+        alone, "UPDATE users SET account_id = %(new)s WHERE id = %(id)s", new=elsewhere, id=agent.id
+    )
+    assert notified == {(str(alone.id), str(agent.id)), (str(elsewhere), str(agent.id))}
     assert (await alone.see(alone.admin)).assigned_to is None
     assert (await alone.log())[-1] == ("unassigned", "system", {"fromAgent": str(agent.id)})
     async with alone.tx() as tx:

@@ -21,9 +21,10 @@ from psycopg.types.json import Jsonb
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
 from hummdesk.storage.activity import RUN_LIMIT
-from hummdesk.storage.conversations import NEWEST, SEARCH_LIMIT, STATUSES
+from hummdesk.storage.conversations import SEARCH_LIMIT, STATUSES
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import MAX_SEQ, NewMessage, Outgoing, recordset
+from hummdesk.storage.page_cursor import NEWEST
 from hummdesk.storage.queries import SQL
 
 ACCOUNTS = 4

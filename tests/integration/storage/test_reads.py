@@ -6,12 +6,12 @@ import pytest
 from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
-from hummdesk.storage import messages
+from hummdesk.storage import reads
 
 
-async def read(account: Any, reader: Person, message_id: UUID | None = None) -> messages.ReadMark | None:
+async def read(account: Any, reader: Person, message_id: UUID | None = None) -> reads.ReadMark | None:
     async with account.tx() as tx:
-        return await messages.mark_read(tx, reader=reader, conversation_id=account.conversation, message_id=message_id)
+        return await reads.mark_read(tx, reader=reader, conversation_id=account.conversation, message_id=message_id)
 
 
 async def unread(account: Any) -> tuple[int, int]:
@@ -48,7 +48,7 @@ async def test_read_positions_of_each_reader(account: Any) -> None:
     await account.send(account.agent)
     await read(account, account.customer)
     async with account.tx() as tx:
-        found = await messages.read_positions(tx, conversation_id=account.conversation)
+        found = await reads.positions(tx, conversation_id=account.conversation)
     seqs = {(receipt.reader_id, receipt.reader_type): receipt.seq for receipt in found}
     assert seqs == {(account.agent.id, "agent"): 1, (account.customer.id, "customer"): 2}
 

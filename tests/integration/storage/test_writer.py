@@ -15,7 +15,7 @@ from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.storage import conversations, messages
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent
-from tests.integration.storage.conftest import Account, WriterHarness, told_of
+from tests.integration.storage.conftest import Account, WriterHarness, outbox_entries
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def test_single_send_is_committed_at_once_with_everything_that_follows(
     assert harness.transactions == [1]
     seen = await account.see(account.agent)
     assert (seen.last_seq, seen.unread_count, seen.updated_at) == (1, 1, kept.created_at)
-    assert await told_of(account) == [(kept.id, account.conversation, 1, None)]
+    assert await outbox_entries(account) == [(kept.id, account.conversation, 1, None)]
     jobs = await account.execute("SELECT message_id, kind, status FROM ai_runs WHERE account_id = %(account)s")
     assert jobs == [(kept.id, "classification", "pending")]
 
@@ -67,7 +67,7 @@ async def test_batch_of_ten_accounts_stores_each_in_its_account(harness: WriterH
             kept, _ = await messages.page(tx, viewer=one.admin, conversation_id=one.conversation)
         assert [message.content for message in kept] == [f"{one.id} customer", f"{one.id} agent"]
         assert (await one.see(one.admin)).unread_count == 1
-        assert len(await told_of(one)) == 2
+        assert len(await outbox_entries(one)) == 2
         assert await one.execute("SELECT count(*) FROM ai_runs WHERE account_id = %(account)s") == [(1,)]
 
 
@@ -93,7 +93,7 @@ async def test_batch_of_ten_sends_returns_each_its_own_result(
     kinds = [type(one).__name__ for one in answers]
     missing = "NotFound"
     assert kinds == ["Sent", *[missing] * 3, "Sent", "Conflict", missing, "Invalid", "Sent", "Sent"]
-    assert harness.transactions == [9, 1], "what has a base waits for those before it"
+    assert harness.transactions == [9, 1], "a message with based_on_seq waits for those before it"
     assert (answers[4].message, answers[4].created) == (first.message, False)
     assert answers[5].details["missed"][0]["seq"] == 2
     assert (answers[0].message.seq, answers[8].message.seq, answers[9].message.seq) == (3, 1, 4)
@@ -142,7 +142,7 @@ async def test_batch_reopens_a_conversation_once_and_logs_it(account: Any, harne
     sends = [harness.send(account, who) for who in ("agent", "customer", "customer")]
     sent = await asyncio.gather(*sends)
     assert [one.reopened_from for one in sent] == [None, "closed", None]
-    assert [row[3] for row in await told_of(account)] == [None, "closed", None]
+    assert [row[3] for row in await outbox_entries(account)] == [None, "closed", None]
     changes = [entry for entry in await account.log() if entry[0] == "status_changed"]
     expected = {"from": "closed", "to": "open", "messageId": str(sent[1].message.id)}
     assert changes[-1] == ("status_changed", "customer", expected)

@@ -13,7 +13,7 @@ from hummdesk.storage import message_writer
 from hummdesk.storage.database import Database
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.messages import Sent
-from tests.integration.storage.conftest import WriterHarness, told_of
+from tests.integration.storage.conftest import WriterHarness, outbox_entries
 
 
 @asynccontextmanager
@@ -46,7 +46,7 @@ async def test_send_to_locked_conversation_is_stored_when_it_is_unlocked(account
         await asyncio.sleep(0.05)
     sent = await asyncio.gather(*waiting)
     assert sorted(one.message.seq for one in sent) == [1, 2, 3]
-    assert len(await told_of(account)) == 3
+    assert len(await outbox_entries(account)) == 3
 
 
 async def test_lost_connections_lose_and_duplicate_no_message(account: Any, harness: WriterHarness) -> None:
@@ -66,8 +66,8 @@ async def test_lost_connections_lose_and_duplicate_no_message(account: Any, harn
     assert lost
     assert [(one.message.seq, one.message.content, one.created) for one in sent] == [
         (n + 2, str(n), False) for n in range(5)
-    ], "told by the relay, from the outbox"
-    assert len(await told_of(account)) == 6
+    ], "left to the relay"
+    assert len(await outbox_entries(account)) == 6
 
 
 async def test_terminated_connection_fails_no_send(account: Any, harness: WriterHarness) -> None:
@@ -135,10 +135,10 @@ async def test_published_entries_are_removed_with_or_without_a_batch(account: An
     sent = [await harness.send(account, "customer") for _ in range(4)]
     harness.published = [(account.id, one.message.id) for one in sent[:2]]
     await harness.send(account, "agent")
-    assert [row[2] for row in await told_of(account)] == [3, 4, 5]
+    assert [row[2] for row in await outbox_entries(account)] == [3, 4, 5]
     harness.published = [(account.id, one.message.id) for one in sent[2:]]
     await harness.writer.remove_published()
-    assert [row[2] for row in await told_of(account)] == [5]
+    assert [row[2] for row in await outbox_entries(account)] == [5]
 
 
 async def test_removal_of_entries_that_failed_is_retried(account: Any, harness: WriterHarness) -> None:
@@ -149,4 +149,4 @@ async def test_removal_of_entries_that_failed_is_retried(account: Any, harness: 
         with pytest.raises(Unavailable):
             await harness.writer.remove_published()
     await harness.writer.remove_published()
-    assert await told_of(account) == []
+    assert await outbox_entries(account) == []

@@ -38,12 +38,12 @@ GOOD = DRAFT | {"content": "Hi [NAME_1], we write to [EMAIL_1]."}
 
 @asynccontextmanager
 async def working(pipeline: Pipeline, protocol: Protocol, **changes: Any) -> AsyncIterator[FakeApi]:
-    """The desk's one account is set to a fake_api server's protocol; relay and workers run."""
+    """Relay and workers, with the account set to a fake API of this protocol."""
     async with AsyncExitStack() as held:
         fake_api = await held.enter_async_context(serve_fake_api(protocol))
-        outside = {name: value for name, value in fake_api.settings().items() if name != "ai_provider"}
-        unhurried = {"ai_soft_limit_seconds": 12.0, "ai_hard_limit_seconds": 16.0, "ai_deadline_seconds": 90.0}
-        pipeline.settings = replace(pipeline.settings, **(outside | unhurried))
+        external = {name: value for name, value in fake_api.settings().items() if name != "ai_provider"}
+        relaxed = {"ai_soft_limit_seconds": 12.0, "ai_hard_limit_seconds": 16.0, "ai_deadline_seconds": 90.0}
+        pipeline.settings = replace(pipeline.settings, **(external | relaxed))
         await ai_providers.provider(pipeline.settings, pipeline.customer.account_id, protocol)
         pipeline.settings = replace(pipeline.settings, **changes)
         await held.enter_async_context(pipeline.relay())
@@ -56,7 +56,7 @@ async def payloads_of(pipeline: Pipeline, message: Message, *kinds: str) -> dict
     return {event.event: event.data for event in await pipeline.ended(message, *kinds, seconds=60)}
 
 
-async def noted(pipeline: Pipeline, message: Message) -> list[dict[str, Any]]:
+async def recorded_calls(pipeline: Pipeline, message: Message) -> list[dict[str, Any]]:
     """The recorded model calls for a message, in order."""
     async with pipeline.database.account(pipeline.customer.account_id) as tx:
         found = await tx.execute(
@@ -93,9 +93,9 @@ async def test_external_model_classifies_and_drafts(pipeline: Pipeline, protocol
         assert events["ai_draft"]["draft"]["content"] == f"Hi {name}, we write to hugo@private.example."
         assert "ai_error" not in events
         for asked in fake_api.requests:
-            assert "hugo@private" not in json.dumps(asked), "it stays in the house"
+            assert "hugo@private" not in json.dumps(asked), "the address is not sent to the external model"
             assert name not in json.dumps(asked)
-    calls = await noted(pipeline, message)
+    calls = await recorded_calls(pipeline, message)
     assert outcomes(calls) == [("classification", "ok", False), ("draft", "ok", False)]
     for call in calls:
         assert call["provider"] == protocol
@@ -122,10 +122,12 @@ async def test_permanent_failure_falls_back_to_embedded_provider_at_once(pipelin
             fake_api.respond_with(behaviour)
             message = await pipeline.ask("Where is my parcel?", assigned=False)
             events = await payloads_of(pipeline, message, "classification")
-            assert events["ai_classification"]["provider"] == "scripted", "it says who has answered"
+            assert events["ai_classification"]["provider"] == "scripted", (
+                "the event names the provider that has answered"
+            )
             assert events["ai_classification"]["classification"]["category"] == "order_shipping"
             assert "ai_error" not in events
-            assert outcomes(await noted(pipeline, message)) == [("classification", code, True)]
+            assert outcomes(await recorded_calls(pipeline, message)) == [("classification", code, True)]
             assert (await results(pipeline, message))["classification"]["fallback"] == code
             assert (await pipeline.runs(message))["classification"]["attempts"] == 1
 
@@ -139,7 +141,7 @@ async def test_unsafe_draft_falls_back_to_embedded_provider(pipeline: Pipeline) 
         assert events["ai_draft"]["provider"] == "scripted"
         assert (await results(pipeline, message))["draft"]["fallback"] == "unsafe"
         # The model's answer was fine for the protocol, and is paid for; that it was not shown stands with the run.
-        assert outcomes(await noted(pipeline, message))[1] == ("draft", "ok", True)
+        assert outcomes(await recorded_calls(pipeline, message))[1] == ("draft", "ok", True)
 
 
 async def test_transient_failure_is_retried_and_then_falls_back(pipeline: Pipeline) -> None:
@@ -148,7 +150,7 @@ async def test_transient_failure_is_retried_and_then_falls_back(pipeline: Pipeli
         message = await pipeline.ask(QUESTION, assigned=False)
         events = await payloads_of(pipeline, message, "classification")
         assert events["ai_classification"]["provider"] == "openai"
-        assert outcomes(await noted(pipeline, message)) == [
+        assert outcomes(await recorded_calls(pipeline, message)) == [
             ("classification", "server_error", False),
             ("classification", "ok", False),
         ]
@@ -156,7 +158,7 @@ async def test_transient_failure_is_retried_and_then_falls_back(pipeline: Pipeli
         message = await pipeline.ask(QUESTION, assigned=False)
         events = await payloads_of(pipeline, message, "classification")
         assert events["ai_classification"]["provider"] == "scripted"
-        assert outcomes(await noted(pipeline, message)) == [("classification", "server_error", False)] * 2 + [
+        assert outcomes(await recorded_calls(pipeline, message)) == [("classification", "server_error", False)] * 2 + [
             ("classification", "server_error", True)
         ]
         fake_api.respond_with(hang)
@@ -171,7 +173,7 @@ async def test_retry_after_of_the_server_is_respected(pipeline: Pipeline) -> Non
         fake_api.respond_with(fail(429, **{"Retry-After": "2"}), answer(CLASSIFICATION))
         message = await pipeline.ask(QUESTION, assigned=False)
         await payloads_of(pipeline, message, "classification")
-        first, second = await noted(pipeline, message)
+        first, second = await recorded_calls(pipeline, message)
         assert (second["created_at"] - first["created_at"]).total_seconds() > 1.8
 
 
@@ -195,7 +197,7 @@ async def test_retry_after_beyond_the_deadline_falls_back_at_once(pipeline: Pipe
         message = await pipeline.ask(QUESTION, assigned=False)
         events = await payloads_of(pipeline, message, "classification")
         assert events["ai_classification"]["provider"] == "scripted"
-        assert outcomes(await noted(pipeline, message)) == [("classification", "rate_limited", True)]
+        assert outcomes(await recorded_calls(pipeline, message)) == [("classification", "rate_limited", True)]
 
 
 async def test_worker_without_api_key_falls_back_to_embedded_provider(pipeline: Pipeline) -> None:

@@ -108,7 +108,7 @@ async def test_runs_while_workers_are_busy_share_celery_tasks(pipeline: Pipeline
         async with asyncio.timeout(20):
             while {(await pipeline.runs(one))["classification"]["status"] for one in asked} != {"published"}:
                 await asyncio.sleep(0.05)
-    with sender.connection_or_acquire() as connection:  # when the relay has handed over what it had in hand
+    with sender.connection_or_acquire() as connection:  # once the relay has sent its pending tasks
         tasks = connection.default_channel.queue_declare(queue=QUEUES["classification"]).message_count
     sender.close()
     assert 1 <= tasks <= 6
@@ -155,7 +155,7 @@ async def test_postgresql_outage_during_an_attempt_loses_no_result(pipeline: Pip
         "ai_classification",
         "ai_processing_completed",
     ]
-    assert pipeline.calls("classify", message) == 1, "what had been found was not lost"
+    assert pipeline.calls("classify", message) == 1, "the result was kept"
 
 
 @pytest.mark.parametrize("outcome", ["done", "failed"])
