@@ -36,11 +36,11 @@ class Client:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.heard: list[tuple[str, Any]] = []
+        self.received: list[tuple[str, Any]] = []
         self.broken: list[str] = []
         """Payloads that do not match the contract."""
         self.socket = socketio.AsyncClient(reconnection=False)
-        self.socket.on("*", self._hear)
+        self.socket.on("*", self._record)
         self.gone = asyncio.Event()
         self.socket.on("disconnect", lambda *_: self.gone.set())
         self._news = asyncio.Condition()
@@ -83,11 +83,11 @@ class Client:
         assert {"code", "message", "timestamp"} <= set(answer["error"]) <= {"code", "message", "timestamp", "details"}
         return str(answer["error"]["code"])
 
-    async def hears(self, event: str, **expected: Any) -> Any:
+    async def receives(self, event: str, **expected: Any) -> Any:
         """Wait for an event of this name with these fields; return the payload of the first one not returned before."""
 
         def matching() -> int | None:
-            for place, (name, payload) in enumerate(self.heard):
+            for place, (name, payload) in enumerate(self.received):
                 if name == event and all(payload.get(key) == value for key, value in expected.items()):
                     return place
             return None
@@ -98,25 +98,25 @@ class Client:
                     while (place := matching()) is None:
                         await self._news.wait()
             except TimeoutError:
-                raise AssertionError(f"no {event} {expected} among {self.heard}") from None
-        return self.heard.pop(place)[1]
+                raise AssertionError(f"no {event} {expected} among {self.received}") from None
+        return self.received.pop(place)[1]
 
     def names(self) -> list[str]:
-        return [name for name, _ in self.heard]
+        return [name for name, _ in self.received]
 
     def forget(self) -> None:
-        self.heard.clear()
+        self.received.clear()
 
     def _compare(self, what: str, schema: Schema, payload: Any) -> None:
         """Record a payload that does not match the contract, whatever test receives it."""
         if faults := schema.validate(payload):
             self.broken.append(f"{what}: {faults} in {payload}")
 
-    async def _hear(self, event: str, payload: Any = None, offset: str = "") -> None:
+    async def _record(self, event: str, payload: Any = None, offset: str = "") -> None:
         if event in EVENTS:
             self._compare(event, EVENTS[event].schema, payload)
         async with self._news:
-            self.heard.append((event, payload))
+            self.received.append((event, payload))
             self._news.notify_all()
 
 
@@ -207,7 +207,7 @@ class Account:
     async def connect(self, name: str, *, joins: bool = False, **more: Any) -> Client:
         """An authenticated client of a person; `joins`: it has joined `conversation`."""
         client = await self.client().connect(token=self.token(name), **more)
-        await client.hears("authenticated")
+        await client.receives("authenticated")
         if joins:
             await client.do("join_conversation", str(self.conversation))
         return client

@@ -112,11 +112,11 @@ async def clients() -> AsyncIterator[Front]:
 
 @pytest.fixture
 async def lost(account: Account, clients: Front, sender: Client) -> Returning:
-    """The customer's connection, just cut; it had joined the conversation and heard a message."""
+    """The customer's connection, just cut; it had joined the conversation and received a message."""
     connection = await clients.connect(account.url, account.token("customer"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     await connection.do("join_conversation", str(account.conversation))
     await say(account, sender, "before")
-    await connection.hears("new_message", content="before")
+    await connection.receives("new_message", content="before")
     connection.cut()
     return connection

@@ -20,7 +20,7 @@ class Returning:
         self._socket = socket
         self.sid = self.pid = self.offset = ""
         self.missed: list[tuple[str, Any]] = []
-        self.heard: list[tuple[str, Any]] = []
+        self.received: list[tuple[str, Any]] = []
         self.offsets: list[str] = []
         self._acks = 0
 
@@ -46,14 +46,14 @@ class Returning:
         self.offsets += offset
         if offset:
             self.offset = offset[-1]
-        (self.heard if self.sid else self.missed).append((event, payload))
+        (self.received if self.sid else self.missed).append((event, payload))
 
-    async def hears(self, event: str, **fields: Any) -> Any:
-        """The first event of this name and with these fields that was heard and not yet asked for."""
+    async def receives(self, event: str, **fields: Any) -> Any:
+        """The first event of this name and with these fields that was received and not yet asked for."""
         while True:
-            for place, (name, payload) in enumerate(self.heard):
+            for place, (name, payload) in enumerate(self.received):
                 if name == event and all(payload.get(key) == value for key, value in fields.items()):
-                    return self.heard.pop(place)[1]
+                    return self.received.pop(place)[1]
             await self.read()
 
     async def do(self, event: str, payload: Any = None) -> Any:
@@ -67,7 +67,7 @@ class Returning:
         return answer
 
     async def ends(self) -> None:
-        """Read until the server has closed it; events are heard."""
+        """Read until the server has closed it; events are received."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while (frame := await self._socket.receive()).type is aiohttp.WSMsgType.TEXT:
                 if frame.data.startswith("42"):
@@ -127,4 +127,4 @@ async def front() -> AsyncIterator[Front]:
 
 async def say(account: Account, sender: Client, content: str, **more: Any) -> None:
     await sender.do("send_message", {"conversationId": str(account.conversation), "content": content, **more})
-    await sender.hears("new_message", content=content)
+    await sender.receives("new_message", content=content)

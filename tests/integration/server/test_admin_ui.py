@@ -19,31 +19,31 @@ SECRET = "My card is 4111 1111 1111 1111"
 
 
 class Admin:
-    """A client of the protocol that keeps all it hears."""
+    """A client of the protocol that keeps all it receives."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, Any]] = []
+        self.received: list[tuple[str, Any]] = []
         self.news = asyncio.Event()
         self.socket = socketio.AsyncClient(reconnection=False)
-        self.socket.on("*", self._hear, namespace="/admin")
+        self.socket.on("*", self._record, namespace="/admin")
         self.socket.on("connect_error", self._hear_refusal, namespace="/admin")
 
     async def connect(self, url: str, auth: object) -> "Admin":
         await self.socket.connect(url, auth=auth, namespaces=["/admin"], transports=["websocket"])
         return self
 
-    async def hears(self, event: str) -> Any:
+    async def receives(self, event: str) -> Any:
         async with asyncio.timeout(5):
-            while event not in [name for name, _ in self.heard]:
+            while event not in [name for name, _ in self.received]:
                 self.news.clear()
                 await self.news.wait()
-        return next(payload for name, payload in self.heard if name == event)
+        return next(payload for name, payload in self.received if name == event)
 
     async def _hear_refusal(self, problem: Any) -> None:
-        await self._hear("connect_error", problem)
+        await self._record("connect_error", problem)
 
-    async def _hear(self, event: str, payload: Any) -> None:
-        self.heard.append((event, payload))
+    async def _record(self, event: str, payload: Any) -> None:
+        self.received.append((event, payload))
         self.news.set()
 
 
@@ -62,8 +62,8 @@ async def test_admin_ui_receives_numbers_only_and_changes_nothing(
     account = await Account(settings=web_settings, url=url).make()
     customer, agent = await account.connect("customer", joins=True), await account.connect("agent", joins=True)
     admin = await Admin().connect(url, {"username": "admin", "password": PASSWORD})
-    assert await admin.hears("config") == {"supportedFeatures": ["AGGREGATED_EVENTS"]}
-    stats = await admin.hears("server_stats")
+    assert await admin.receives("config") == {"supportedFeatures": ["AGGREGATED_EVENTS"]}
+    stats = await admin.receives("server_stats")
     assert stats["serverId"] == node.context.node
     assert (stats["clientsCount"], stats["pollingClientsCount"]) == (3, 0)
     assert stats["namespaces"] == [{"name": "/", "socketsCount": 2}, {"name": "/admin", "socketsCount": 1}]
@@ -74,11 +74,11 @@ async def test_admin_ui_receives_numbers_only_and_changes_nothing(
     await admin.socket.emit("_disconnect", ("/", True), namespace="/admin")
     await admin.socket.emit("send_message", {"conversationId": str(account.conversation)}, namespace="/admin")
     await customer.do("send_message", {"conversationId": str(account.conversation), "content": SECRET})
-    assert (await agent.hears("new_message"))["content"] == SECRET
-    admin.heard.clear()
-    await admin.hears("server_stats")
-    assert {name for name, _ in admin.heard} == {"server_stats"}
-    said = str(admin.heard)
+    assert (await agent.receives("new_message"))["content"] == SECRET
+    admin.received.clear()
+    await admin.receives("server_stats")
+    assert {name for name, _ in admin.received} == {"server_stats"}
+    said = str(admin.received)
     assert not [word for word in (SECRET, str(account.id), account.people["agent"].email) if word in said]
     await admin.socket.disconnect()
     await account.close()
@@ -102,14 +102,14 @@ async def test_admin_ui_without_the_password_is_refused(watched: tuple[str, Node
     admin = Admin()
     with pytest.raises(socketio.exceptions.ConnectionError):
         await admin.connect(watched[0], auth)
-    assert await admin.hears("connect_error") == {"message": "invalid credentials"}
+    assert await admin.receives("connect_error") == {"message": "invalid credentials"}
     async with asyncio.timeout(5):
         await admin.socket.eio.wait()  # the connection went with it
-    assert {name for name, _ in admin.heard} == {"connect_error"}
+    assert {name for name, _ in admin.received} == {"connect_error"}
 
 
 async def test_admin_ui_is_off_by_default(desk_url: str) -> None:
     admin = Admin()
     with pytest.raises(socketio.exceptions.ConnectionError):
         await admin.connect(desk_url, {"username": "admin", "password": ""})
-    assert await admin.hears("connect_error") == {"message": "Invalid namespace"}
+    assert await admin.receives("connect_error") == {"message": "Invalid namespace"}

@@ -80,7 +80,7 @@ class Audience:
             marker = Envelope(account_id=account.id, event="marker", data={}, rooms=own_rooms)
             self.node.components.stream_writer.append(marker)
         for client in (*self.here.values(), *self.there.values()):
-            await client.hears("marker")
+            await client.receives("marker")
 
     async def _askers_gone(self) -> None:
         """Wait until the askers of earlier tests are offline, and that is published."""
@@ -207,14 +207,14 @@ async def test_request_publishes_to_its_recipients_only(
     await audience.settled()
     for person, client in audience.here.items():
         kinds = PEOPLE[person]
-        for heard, payload in client.heard:
-            assert EVENTS[heard].recipients & kinds, f"{person} heard {heard}"
+        for delivered, payload in client.received:
+            assert EVENTS[delivered].recipients & kinds, f"{person} received {delivered}"
             assert not (person in ("customer", "stranger") and STAFF_ONLY_FIELDS & set(payload))
     for person, client in audience.there.items():
-        foreign = [payload for _, payload in client.heard if payload.get("accountId") != str(audience.foreign.id)]
+        foreign = [payload for _, payload in client.received if payload.get("accountId") != str(audience.foreign.id)]
         assert situation == "foreign" or foreign == [], f"{person} of the foreign account"
     if outcome != "ok":
-        assert {heard for client in audience.here.values() for heard in client.names()} <= {
+        assert {delivered for client in audience.here.values() for delivered in client.names()} <= {
             "agent_online",
             "agent_offline",
             "conversation_viewers",  # the asker of the test before has left
@@ -355,8 +355,8 @@ async def test_published_event_reaches_each_recipient_once(audience: Audience, e
     await audience.settled()
     for person, client in audience.here.items():
         assert client.names() == ([event.event_name] if event.recipients & PEOPLE[person] else []), person
-        assert person not in ("customer", "stranger") or not any("reason" in payload for _, payload in client.heard)
-    assert not any(client.heard for client in audience.there.values())
+        assert person not in ("customer", "stranger") or not any("reason" in payload for _, payload in client.received)
+    assert not any(client.received for client in audience.there.values())
 
 
 async def test_private_message_reaches_staff_only(audience: Audience) -> None:
@@ -364,4 +364,4 @@ async def test_private_message_reaches_staff_only(audience: Audience) -> None:
     note = a_message(audience.account, private=True)
     await audience.node.context.publisher.publish(NewMessage(account_id=audience.account.id, message=note))
     await audience.settled()
-    assert [person for person, client in audience.here.items() if client.heard] == ["viewer", "colleague", "agent"]
+    assert [person for person, client in audience.here.items() if client.received] == ["viewer", "colleague", "agent"]

@@ -35,10 +35,10 @@ async def test_broadcast_reaches_the_sockets_of_each_kind_of_room(account: Accou
     await service.broadcast_to_conversation(
         account.conversation, "to_conversation", {"number": 4}, account_id=account.id
     )
-    assert (await customer.hears("to_conversation"))["number"] == 4
+    assert (await customer.receives("to_conversation"))["number"] == 4
     for number, event in enumerate(("to_account", "to_agent", "to_team", "to_conversation"), start=1):
-        assert (await agent.hears(event))["number"] == number
-    assert (await viewer.hears("to_account"))["number"] == 1
+        assert (await agent.receives(event))["number"] == number
+    assert (await viewer.receives("to_account"))["number"] == 1
     for client in (viewer, customer):
         assert not [name for name in client.names() if name.startswith("to_")]
 
@@ -59,8 +59,8 @@ async def test_notify_classification_reaches_staff_once(account: Account, servic
         await service.notify_classification(classification)
     await service.broadcast_to_conversation(account.conversation, "marker", {}, account_id=account.id)
     await service.broadcast_to_account(account.id, "marker", {})
-    await customer.hears("marker")
-    await viewer.hears("marker")
+    await customer.receives("marker")
+    await viewer.receives("marker")
     assert [name for name in viewer.names() if name.startswith("ai_")] == ["ai_classification"]
     assert "ai_classification" not in customer.names()
 
@@ -70,7 +70,7 @@ async def test_online_agents_and_connections_are_those_of_the_web_processes(
 ) -> None:
     here, away = account.people["agent"].id, account.people["colleague"].id
     agent = await account.connect("agent")
-    await agent.hears("agent_online")
+    await agent.receives("agent_online")
     await maintenance.renew_counts(node.context)
     assert await service.is_agent_online(account_id=account.id, agent_id=here)
     assert not await service.is_agent_online(account_id=account.id, agent_id=away)
@@ -95,7 +95,7 @@ async def test_get_broadcast_service_returns_one_service_until_it_is_closed(
     assert second is not first
     await second.broadcast_to_account(account.id, "number", {"number": 2})
     await second.close()
-    assert [(await viewer.hears("number"))["number"] for _ in range(2)] == [1, 2]
+    assert [(await viewer.receives("number"))["number"] for _ in range(2)] == [1, 2]
 
 
 async def test_script_without_server_reaches_clients(account: Account, web_settings: Settings) -> None:
@@ -104,4 +104,4 @@ async def test_script_without_server_reaches_clients(account: Account, web_setti
         sys.executable, SCRIPT, str(account.id), env=environment(web_settings) | {"PYTHONPATH": str(ROOT)}
     )
     assert await script.wait() == 0
-    assert (await viewer.hears("maintenance"))["inMinutes"] == 10
+    assert (await viewer.receives("maintenance"))["inMinutes"] == 10

@@ -26,10 +26,10 @@ async def test_connect_with_token_in_any_place_authenticates(account: Account, w
         await client.connect(url=f"{account.url}?token={token}", transports=(transport,))
     else:
         await client.connect(transports=(transport,))
-        assert (await client.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+        assert (await client.receives("authentication_error"))["code"] == "UNAUTHORIZED"
         assert (await client.do("authenticate", token))["role"] == "agent"
     agent = account.people["agent"]
-    assert await client.hears("authenticated") == {
+    assert await client.receives("authenticated") == {
         "userId": str(agent.id),
         "accountId": str(account.id),
         "email": agent.email,
@@ -44,15 +44,15 @@ async def test_connect_with_several_tokens_uses_that_of_the_handshake(account: A
         url=f"{account.url}?token={account.token('viewer')}",
         headers={"Authorization": f"Bearer {account.token('admin')}"},
     )
-    assert (await client.hears("authenticated"))["role"] == "agent"
+    assert (await client.receives("authenticated"))["role"] == "agent"
 
 
 async def test_request_without_token_is_unauthorized_and_socket_is_closed(account: Account) -> None:
     client = await account.client().connect()
-    await client.hears("authentication_error")
+    await client.receives("authentication_error")
     for event in ("list_conversations", "send_message", "get_presence", "no_such_event"):
         assert await client.refused(event, {}) == "UNAUTHORIZED"
-    reason = await client.hears("disconnect_reason")
+    reason = await client.receives("disconnect_reason")
     assert (reason["code"], reason["reconnect"]) == ("UNAUTHORIZED", False)
     await asyncio.wait_for(client.gone.wait(), 5)
 
@@ -63,34 +63,34 @@ async def test_role_and_existence_are_those_of_the_database(account: Account) ->
         account.people["viewer"].wire() | {"role": "admin", "exp": time.time() + 60}, account.settings.jwt_secret
     )
     client = await account.client().connect(token=token)
-    assert (await client.hears("authenticated"))["role"] == "viewer"
+    assert (await client.receives("authenticated"))["role"] == "viewer"
     absent = replace(account, people={"nobody": replace(account.people["agent"], id=account.id)})
     client = await account.client().connect(token=absent.token("nobody"))
-    assert (await client.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+    assert (await client.receives("authentication_error"))["code"] == "UNAUTHORIZED"
     await account.execute(
         "UPDATE users SET active = false WHERE account_id = %(account)s AND id = %(id)s", id=account.people["agent"].id
     )
     client = await account.client().connect(token=account.token("agent"))
-    assert (await client.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+    assert (await client.receives("authentication_error"))["code"] == "UNAUTHORIZED"
 
 
 async def test_session_with_expired_token_leaves_its_rooms_until_it_authenticates(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
     agent = await account.client().connect(token=account.token("agent", hours=1.2 / 3600))
-    await agent.hears("authenticated")
+    await agent.receives("authenticated")
     await agent.do("join_conversation", str(account.conversation))
-    assert (await agent.hears("authentication_error"))["code"] == "TOKEN_EXPIRED"
+    assert (await agent.receives("authentication_error"))["code"] == "TOKEN_EXPIRED"
     assert await agent.refused("list_conversations", {}) == "UNAUTHORIZED"
     await customer.do("send_message", {"conversationId": str(account.conversation), "content": "Anybody?"})
     assert "new_message" not in agent.names()
     await agent.do("authenticate", {"token": account.token("agent")})
     await customer.do("send_message", {"conversationId": str(account.conversation), "content": "Hello?"})
-    await agent.hears("new_message", content="Hello?")
+    await agent.receives("new_message", content="Hello?")
 
 
 async def test_authenticate_with_token_of_another_person_is_forbidden(account: Account) -> None:
     agent = await account.client().connect(token=account.token("agent", hours=2 / 3600))
-    await agent.hears("authenticated")
+    await agent.receives("authenticated")
     await agent.do("authenticate", account.token("agent"))
     assert await agent.refused("authenticate", account.token("colleague")) == "FORBIDDEN"
     assert await agent.refused("authenticate", "rubbish") == "UNAUTHORIZED"
@@ -104,14 +104,14 @@ async def test_disabled_or_moved_person_is_unauthenticated_on_every_node(
 ) -> None:
     here = await account.connect("agent", joins=True)
     there = await account.client().connect(token=account.token("agent"), url=second_url)
-    await there.hears("authenticated")
+    await there.receives("authenticated")
     await account.execute(
         f"UPDATE users SET {change} WHERE account_id = %(account)s AND id = %(id)s",  # noqa: S608
         id=account.people["agent"].id,
         elsewhere=foreign.id,
     )
     for client in (here, there):
-        assert (await client.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+        assert (await client.receives("authentication_error"))["code"] == "UNAUTHORIZED"
         assert await client.refused("list_conversations", {}) == "UNAUTHORIZED"
 
 
@@ -121,7 +121,7 @@ async def test_invalid_notification_does_not_end_the_watcher(account: Account, r
     agent = await account.connect("agent")
     await account.execute("SELECT pg_notify('hummdesk_people', %(rubbish)s)", rubbish=rubbish)
     await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.people["agent"].id)
-    assert (await agent.hears("authentication_error"))["code"] == "UNAUTHORIZED"
+    assert (await agent.receives("authentication_error"))["code"] == "UNAUTHORIZED"
 
 
 async def test_changed_role_applies_to_connected_sockets(account: Account) -> None:
@@ -148,8 +148,8 @@ async def test_requests_of_one_socket_are_handled_in_order(account: Account) -> 
     conversation = str(account.conversation)
     for number in range(40):
         await agent.socket.emit("send_message", {"conversationId": conversation, "content": str(number)})
-    heard = [(await agent.hears("new_message"))["content"] for _ in range(40)]
-    assert heard == [str(number) for number in range(40)]
+    received = [(await agent.receives("new_message"))["content"] for _ in range(40)]
+    assert received == [str(number) for number in range(40)]
 
 
 async def test_requests_work_over_both_transports_and_the_upgrade(account: Account) -> None:

@@ -23,15 +23,15 @@ async def test_update_status_is_stored_logged_and_published(account: Account) ->
     change = {"conversationId": str(account.conversation), "status": "pending", "reason": "waiting for parts"}
     answer = await agent.do("update_conversation_status", change)
     for staff in (agent, viewer):
-        changed = await staff.hears("conversation_status_changed")
+        changed = await staff.receives("conversation_status_changed")
         assert (changed["oldStatus"], changed["newStatus"], changed["reason"]) == (
             "open",
             "pending",
             "waiting for parts",
         )
         assert changed == {key: value for key, value in answer.items() if key != "ok"}
-        assert (await staff.hears("conversation_updated"))["status"] == "pending"
-    assert "reason" not in await customer.hears("conversation_status_changed")
+        assert (await staff.receives("conversation_updated"))["status"] == "pending"
+    assert "reason" not in await customer.receives("conversation_status_changed")
     assert "conversation_updated" not in customer.names()
     again = await agent.do("update_conversation_status", change)
     assert (again["oldStatus"], again["newStatus"]) == ("pending", "pending")
@@ -47,16 +47,16 @@ async def test_assign_and_unassign_are_stored_logged_and_published(account: Acco
     chosen = str(account.people["agent"].id)
     await admin.do("assign_conversation", conversation | {"agentId": chosen, "teamId": str(account.team)})
     for client in (customer, admin, agent):
-        received = await client.hears("conversation_assigned")
+        received = await client.receives("conversation_assigned")
         assert (received["assignedTo"], received["assignedTeam"]) == (chosen, str(account.team))
         assert received["assignedBy"] == str(account.people["admin"].id)
         assert "conversation_assigned" not in client.names()
-    assert (await agent.hears("conversation_updated"))["assignedTo"] == chosen
+    assert (await agent.receives("conversation_updated"))["assignedTo"] == chosen
     listed = await agent.do("list_conversations", {"assignedTo": chosen})
     assert [item["conversationId"] for item in listed["conversations"]] == [str(account.conversation)]
     await agent.do("unassign_conversation", conversation | {"reason": "holiday"})
-    assert (await admin.hears("conversation_unassigned"))["reason"] == "holiday"
-    received = await customer.hears("conversation_unassigned")
+    assert (await admin.receives("conversation_unassigned"))["reason"] == "holiday"
+    received = await customer.receives("conversation_unassigned")
     assert (received["unassignedFrom"], "reason" in received) == (chosen, False)
     assert await agent.refused("unassign_conversation", conversation) == "CONFLICT"
     assert await audit(account) == ["assigned", "unassigned"]
@@ -121,7 +121,7 @@ async def test_join_returns_read_receipts(account: Account) -> None:
     conversation = {"conversationId": str(account.conversation)}
     sent = await agent.do("send_message", conversation | {"content": "Hello"})
     await customer.do("message_read", conversation | {"messageId": sent["messageId"]})
-    received = await agent.hears("message_read")
+    received = await agent.receives("message_read")
     (receipt,) = (await agent.do("join_conversation", conversation))["receipts"]
     assert receipt == {name: received[name] for name in ("readBy", "readByType", "seq", "timestamp")}
 

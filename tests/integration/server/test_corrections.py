@@ -19,11 +19,11 @@ async def test_correct_classification_is_published_stored_and_logged(account: Ac
     agent, viewer = await account.connect("agent"), await account.connect("viewer")
     about = {"conversationId": conversation_id, "messageId": message_id}
     answer = await agent.do("correct_classification", about | {"category": "sales", "priority": "high"})
-    received = await viewer.hears("classification_corrected", **about)
+    received = await viewer.receives("classification_corrected", **about)
     assert {name: answer[name] for name in received} == received
     assert (received["category"], received["priority"]) == ("sales", "high")
     assert received["correctedBy"] == str(account.people["agent"].id)
-    assert (await viewer.hears("conversation_updated", conversationId=conversation_id))["priority"] == "high"
+    assert (await viewer.receives("conversation_updated", conversationId=conversation_id))["priority"] == "high"
 
     again = await agent.do("correct_classification", about | {"category": "general"})
     assert "priority" not in again

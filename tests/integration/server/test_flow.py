@@ -50,7 +50,7 @@ async def test_new_desk_handles_a_conversation_until_it_is_closed(home: Path) ->
 
 async def connect(url: str, person: dict[str, Any], transports: tuple[str, ...] = ("websocket",)) -> Client:
     client = await Client(url).connect(token=person["token"], transports=transports)
-    assert (await client.hears("authenticated"))["userId"] == person["id"]
+    assert (await client.receives("authenticated"))["userId"] == person["id"]
     return client
 
 
@@ -58,45 +58,45 @@ async def ask_and_be_answered(agent: Client, viewer: Client, customer: Client, a
     started = await customer.do("start_conversation", {"subject": "Broken pole"})
     conversation = str(started["conversation"]["conversationId"])
     for staff in (agent, viewer):
-        await staff.hears("conversation_created", conversationId=conversation)
+        await staff.receives("conversation_created", conversationId=conversation)
     await agent.do("join_conversation", conversation)
     await agent.do("assign_conversation", {"conversationId": conversation, "agentId": agent_id})
-    await customer.hears("conversation_assigned", assignedTo=agent_id)
+    await customer.receives("conversation_assigned", assignedTo=agent_id)
     await customer.do("typing_start", {"conversationId": conversation})
-    await agent.hears("typing_start")
+    await agent.receives("typing_start")
     sent = await customer.do("send_message", {"conversationId": conversation, "content": QUESTION})
-    await agent.hears("typing_stop")
-    message = await viewer.hears("new_message", messageId=sent["messageId"])
+    await agent.receives("typing_stop")
+    message = await viewer.receives("new_message", messageId=sent["messageId"])
     assert message["content"] == QUESTION
 
     about = {"conversationId": conversation, "messageId": sent["messageId"]}
     for staff in (agent, viewer):
-        begun = await staff.hears("ai_processing_started", processingType="classification", **about)
-        found = await staff.hears("ai_classification", **about)
+        begun = await staff.receives("ai_processing_started", processingType="classification", **about)
+        found = await staff.receives("ai_classification", **about)
         assert found["classification"]["category"] in ("refund_cancellation", "order_shipping")
         assert 0 < found["confidence"] <= 1
-        ended = await staff.hears("ai_processing_completed", processingType="classification", **about)
+        ended = await staff.receives("ai_processing_completed", processingType="classification", **about)
         assert (ended["outcome"], ended["runId"]) == ("done", begun["runId"])
-        await staff.hears("ai_processing_completed", processingType="draft", outcome="done", **about)
-    draft = await agent.hears("ai_draft", **about)
+        await staff.receives("ai_processing_completed", processingType="draft", outcome="done", **about)
+    draft = await agent.receives("ai_draft", **about)
     assert draft["draft"]["content"]
     assert draft["sources"]
     assert draft["basedOnSeq"] == sent["seq"]
 
     reply = {"conversationId": conversation, "content": draft["draft"]["content"], "basedOnSeq": draft["basedOnSeq"]}
     answered = await agent.do("send_message", reply)
-    heard = await customer.hears("new_message", senderType="agent")
-    assert heard["seq"] == answered["seq"] == sent["seq"] + 1
-    await customer.do("message_read", {"conversationId": conversation, "messageId": heard["messageId"]})
-    await agent.hears("message_read", readByType="customer", seq=heard["seq"])
+    received = await customer.receives("new_message", senderType="agent")
+    assert received["seq"] == answered["seq"] == sent["seq"] + 1
+    await customer.do("message_read", {"conversationId": conversation, "messageId": received["messageId"]})
+    await agent.receives("message_read", readByType="customer", seq=received["seq"])
     return conversation
 
 
 async def close(agent: Client, viewer: Client, customer: Client, conversation: str) -> None:
     change = {"conversationId": conversation, "status": "closed", "reason": "pole sent"}
     await agent.do("update_conversation_status", change)
-    assert "reason" not in await customer.hears("conversation_status_changed", newStatus="closed")
-    await viewer.hears("conversation_status_changed", newStatus="closed", reason="pole sent")
+    assert "reason" not in await customer.receives("conversation_status_changed", newStatus="closed")
+    await viewer.receives("conversation_status_changed", newStatus="closed", reason="pole sent")
     listed = await viewer.do("list_conversations", {"status": "closed"})
     assert [item["conversationId"] for item in listed["conversations"]] == [conversation]
     history = await customer.do("get_messages", {"conversationId": conversation})

@@ -14,10 +14,10 @@ async def test_send_message_is_acknowledged_and_published(account: Account) -> N
         "send_message", {"conversationId": conversation, "content": "  Hello?  ", "clientMessageId": "c-1"}
     )
     assert answer["seq"] == 1
-    sent = await customer.hears("message_sent")
+    sent = await customer.receives("message_sent")
     assert sent == {key: value for key, value in answer.items() if key != "ok"}
     for listener in (customer, agent):
-        message = await listener.hears("new_message")
+        message = await listener.receives("new_message")
         assert message["content"] == "Hello?"
         assert message["senderType"] == "customer"
         assert message["clientMessageId"] == "c-1"
@@ -31,7 +31,7 @@ async def test_send_message_with_repeated_client_id_returns_first_receipt(accoun
     first = await agent.do("send_message", message)
     assert await agent.do("send_message", message | {"content": "other"}) == first
     await agent.do("send_message", message | {"clientMessageId": "next"})
-    await agent.hears("new_message", clientMessageId="next")
+    await agent.receives("new_message", clientMessageId="next")
     assert agent.names().count("new_message") == 1
     assert agent.names().count("message_sent") == 3
 
@@ -40,7 +40,7 @@ async def test_messages_sent_at_two_processes_arrive_in_seq_order(account: Accou
     listeners = [await account.connect("admin", joins=True), await account.connect("viewer")]
     here = await account.connect("agent")
     there = await account.client().connect(token=account.token("colleague"), url=second_url)
-    await there.hears("authenticated")
+    await there.receives("authenticated")
     await asyncio.gather(
         *(
             sender.do("send_message", {"conversationId": str(account.conversation), "content": f"{number}"})
@@ -49,8 +49,8 @@ async def test_messages_sent_at_two_processes_arrive_in_seq_order(account: Accou
         )
     )
     for listener in (*listeners, here, there):
-        heard = [(await listener.hears("new_message"))["seq"] for _ in range(120)]
-        assert heard == list(range(1, 121))
+        received = [(await listener.receives("new_message"))["seq"] for _ in range(120)]
+        assert received == list(range(1, 121))
 
 
 async def test_private_message_is_visible_to_staff_only(account: Account) -> None:
@@ -58,10 +58,10 @@ async def test_private_message_is_visible_to_staff_only(account: Account) -> Non
     agent = await account.connect("agent", joins=True)
     conversation = str(account.conversation)
     await agent.do("send_message", {"conversationId": conversation, "content": "psst", "private": True})
-    assert (await agent.hears("new_message"))["private"] is True
+    assert (await agent.receives("new_message"))["private"] is True
     await agent.do("send_message", {"conversationId": conversation, "content": "Hello"})
-    heard = await customer.hears("new_message")
-    assert (heard["content"], heard["seq"]) == ("Hello", 2)
+    received = await customer.receives("new_message")
+    assert (received["content"], received["seq"]) == ("Hello", 2)
     page = await customer.do("get_messages", {"conversationId": conversation})
     assert [message["content"] for message in page["messages"]] == ["Hello"]
     assert (
@@ -95,13 +95,13 @@ async def test_message_read_is_published_and_resets_unread_count(account: Accoun
     joined = await agent.do("join_conversation", {"conversationId": conversation})
     assert joined["conversation"]["unreadCount"] == 0
     assert [message["content"] for message in joined["messages"]] == ["one", "two"]
-    read = await customer.hears("message_read")
+    read = await customer.receives("message_read")
     assert (read["seq"], read["readByType"]) == (2, "agent")
-    assert (await agent.hears("conversation_updated"))["unreadCount"] == 0
+    assert (await agent.receives("conversation_updated"))["unreadCount"] == 0
 
     answer = await agent.do("send_message", {"conversationId": conversation, "content": "three"})
     await customer.do("message_read", {"conversationId": conversation, "messageId": answer["messageId"]})
-    read = await agent.hears("message_read", readByType="customer")
+    read = await agent.receives("message_read", readByType="customer")
     assert read["messageId"] == answer["messageId"]
     unknown = {"conversationId": conversation, "messageId": str(new_id())}
     assert await customer.refused("message_read", unknown) == "NOT_FOUND"
@@ -134,16 +134,16 @@ async def test_typing_stops_after_timeout_and_on_send(account: Account) -> None:
     second_tab = await account.connect("agent", joins=True)
     conversation = {"conversationId": str(account.conversation)}
     await agent.do("typing_start", conversation)
-    started = await customer.hears("typing_start")
+    started = await customer.receives("typing_start")
     assert (started["userType"], started["userName"]) == ("agent", "Agent")
-    await customer.hears("typing_stop")
+    await customer.receives("typing_stop")
     await agent.do("typing_start", conversation)
-    await customer.hears("typing_start")
+    await customer.receives("typing_start")
     await agent.do("send_message", conversation | {"content": "done"})
-    await customer.hears("typing_stop")
+    await customer.receives("typing_stop")
     await agent.do("typing_start", conversation)
     await agent.close()
-    await customer.hears("typing_stop")
+    await customer.receives("typing_stop")
     assert "typing_start" not in second_tab.names()
     unjoined = await account.connect("colleague")
     assert await unjoined.refused("typing_start", conversation) == "FORBIDDEN"
@@ -154,16 +154,16 @@ async def test_start_conversation_creates_joins_and_sends_first_message(account:
     customer = await account.connect("customer")
     request = {"subject": "Tent", "content": "It leaks", "clientMessageId": "start", "metadata": {"page": "/tents"}}
     started = await customer.do("start_conversation", request)
-    created = await agent.hears("conversation_created")
+    created = await agent.receives("conversation_created")
     assert created["conversationId"] == started["conversation"]["conversationId"]
     assert created["subject"] == "Tent"
     assert created["customer"]["name"] == "Customer"
     assert (created["lastSeq"], created["unreadCount"]) == (1, 1)
-    assert (await agent.hears("new_message"))["content"] == "It leaks"
-    assert (await customer.hears("message_sent"))["seq"] == 1
+    assert (await agent.receives("new_message"))["content"] == "It leaks"
+    assert (await customer.receives("message_sent"))["seq"] == 1
     assert (await customer.do("start_conversation", request)) == started
     await agent.do("send_message", {"conversationId": created["conversationId"], "content": "Sorry!"})
-    await customer.hears("new_message", content="Sorry!")
+    await customer.receives("new_message", content="Sorry!")
     assert agent.names().count("conversation_created") == 0
 
 
@@ -171,7 +171,7 @@ async def test_send_message_with_html_stores_it_sanitized(account: Account) -> N
     agent = await account.connect("agent")
     html = {"conversationId": str(account.conversation), "contentType": "html"}
     await agent.do("send_message", html | {"content": "<b>hi</b><script>alert(1)</script><img src=x onerror=y>"})
-    assert (await agent.hears("new_message"))["content"] == "<b>hi</b>"
+    assert (await agent.receives("new_message"))["content"] == "<b>hi</b>"
     assert await agent.refused("send_message", html | {"content": "<script>alert(1)</script>"}) == "VALIDATION_ERROR"
 
 
@@ -180,9 +180,9 @@ async def test_message_of_customer_reopens_closed_conversation(account: Account)
     agent = await account.connect("agent")
     conversation = {"conversationId": str(account.conversation)}
     await agent.do("update_conversation_status", conversation | {"status": "closed"})
-    await customer.hears("conversation_status_changed", newStatus="closed")
+    await customer.receives("conversation_status_changed", newStatus="closed")
     await customer.do("send_message", conversation | {"content": "One more thing"})
-    reopened = await agent.hears("conversation_status_changed", newStatus="open")
+    reopened = await agent.receives("conversation_status_changed", newStatus="open")
     assert (reopened["oldStatus"], reopened["changedBy"]) == ("closed", str(account.people["customer"].id))
 
 
@@ -194,10 +194,10 @@ async def test_send_message_with_very_large_number_is_published(account: Account
     message = {"conversationId": str(account.conversation), "content": "Many", "metadata": {"a": 1e20}}
     await customer.do("send_message", message)
     await stranger.do("send_message", {"conversationId": str(foreign.conversation), "content": "Whole"})
-    assert (await agent.hears("new_message"))["metadata"] == {"a": 1e20}
-    await stranger.hears("new_message", content="Whole")
+    assert (await agent.receives("new_message"))["metadata"] == {"a": 1e20}
+    await stranger.receives("new_message", content="Whole")
     assert (await agent.do("join_conversation", str(account.conversation)))["messages"][0]["metadata"] == {"a": 1e20}
-    await agent.hears("conversation_updated")
+    await agent.receives("conversation_updated")
 
 
 async def test_unpublished_message_is_loaded_before_the_next_one_is_published(account: Account) -> None:
@@ -213,15 +213,15 @@ async def test_unpublished_message_is_loaded_before_the_next_one_is_published(ac
         )
         INSERT INTO messages
             (account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content, content_type)
-        SELECT %(account)s, gen_random_uuid(), %(id)s, last_seq, %(sender)s, 'customer', 'Customer', 'unheard', 'text'
+        SELECT %(account)s, gen_random_uuid(), %(id)s, last_seq, %(sender)s, 'customer', 'Customer', 'second', 'text'
         FROM next
         """,
         id=account.conversation,
         sender=account.people["customer"].id,
     )
     await agent.do("send_message", conversation | {"content": "third"})
-    heard = [(await agent.hears("new_message"))["content"] for _ in range(3)]
-    assert heard == ["first", "unheard", "third"]
+    received = [(await agent.receives("new_message"))["content"] for _ in range(3)]
+    assert received == ["first", "second", "third"]
 
 
 async def test_sync_after_long_absence_returns_all_visible_messages(account: Account) -> None:

@@ -20,7 +20,7 @@ from tests.integration.server.conftest import running
 async def test_health_and_metrics(account: Account) -> None:
     agent = await account.connect("agent")
     await agent.do("send_message", {"conversationId": str(account.conversation), "content": "a secret text"})
-    await agent.hears("new_message")
+    await agent.receives("new_message")
     await agent.refused("no_such_event", {})
     async with aiohttp.ClientSession(account.url) as session:
         assert (await (await session.get("/health/live")).json()) == {"status": "ok"}
@@ -69,14 +69,14 @@ async def test_readiness_names_the_part_that_is_down(account: Account, web_setti
         assert 'hummdesk_ready{part="redis"} 0.0' in metrics.exposition().decode()
         client = account.client()
         await client.connect(token=account.token("agent"), url=url)
-        assert (await client.hears("authentication_error"))["code"] == "UNAVAILABLE"
+        assert (await client.receives("authentication_error"))["code"] == "UNAVAILABLE"
 
 
 async def test_without_redis_messages_are_still_stored(account: Account, web_settings: Settings) -> None:
     alone = replace(web_settings, redis_url="redis://127.0.0.1:1/0", shutdown_seconds=0.5)
     async with running(alone, name="alone") as (url, _):
         agent = await account.client().connect(token=account.token("agent"), url=url)
-        await agent.hears("authenticated")
+        await agent.receives("authenticated")
         message = {"conversationId": str(account.conversation), "content": "Kept"}
         assert (await agent.do("send_message", message))["seq"] == 1
         assert await agent.refused("get_presence") == "UNAVAILABLE"

@@ -46,21 +46,21 @@ async def test_message_of_process_killed_before_publication_is_published_once_by
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent")
     await agent.do("update_conversation_status", {"conversationId": str(account.conversation), "status": "closed"})
-    await customer.hears("conversation_status_changed", newStatus="closed")
+    await customer.receives("conversation_status_changed", newStatus="closed")
     message = {"conversationId": str(account.conversation), "content": "Hello?", "clientMessageId": "m"}
     async with process(web_settings, "relay"), process(cut_off, "serve", "--port", str(port)) as doomed:
         async with asyncio.timeout(20):
             while await get(f"{url}/health/live") != 200 or not await account.execute(RELAYING):
                 await asyncio.sleep(0.05)
         sender = await account.client().connect(token=account.token("customer"), url=url)
-        await sender.hears("authenticated")
+        await sender.receives("authenticated")
         sent = await sender.do("send_message", message)
         doomed.kill()
         killed_at = time.monotonic()
         for listener in (customer, agent):
-            heard = await listener.hears("new_message")
-            assert (heard["messageId"], heard["seq"], heard["content"]) == (sent["messageId"], 1, "Hello?")
-            reopened = await listener.hears("conversation_status_changed", newStatus="open")
+            received = await listener.receives("new_message")
+            assert (received["messageId"], received["seq"], received["content"]) == (sent["messageId"], 1, "Hello?")
+            reopened = await listener.receives("conversation_status_changed", newStatus="open")
             assert reopened["oldStatus"] == "closed"
         assert time.monotonic() - killed_at < 2.5
         assert await customer.do("send_message", message) == sent

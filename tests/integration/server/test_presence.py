@@ -33,12 +33,12 @@ async def status_of(client: object, account: Account, name: str) -> str:
 async def test_agent_with_several_tabs_is_online_once(account: Account) -> None:
     viewer = await account.connect("viewer")
     tabs = [await account.connect("agent") for _ in range(3)]
-    online = await viewer.hears("agent_online")
+    online = await viewer.receives("agent_online")
     assert (online["agentId"], online["status"]) == (str(account.people["agent"].id), "online")
     assert await status_of(viewer, account, "agent") == "online"
     for tab in tabs:
         await tab.close()
-    offline = await viewer.hears("agent_offline")
+    offline = await viewer.receives("agent_offline")
     assert offline["lastSeenAt"].endswith("Z")
     assert await status_of(viewer, account, "agent") == "offline"
     assert viewer.names().count("agent_online") == 0
@@ -57,30 +57,30 @@ async def test_reload_within_grace_publishes_nothing(account: Account) -> None:
 async def test_offline_set_by_hand_lasts_until_a_new_session(account: Account) -> None:
     viewer = await account.connect("viewer")
     agent = await account.connect("agent")
-    await viewer.hears("agent_online")
+    await viewer.receives("agent_online")
     await agent.do("agent_offline")
-    await viewer.hears("agent_offline")
+    await viewer.receives("agent_offline")
     assert await status_of(viewer, account, "agent") == "offline"
     await account.connect("agent")
-    await viewer.hears("agent_online")
+    await viewer.receives("agent_online")
     await agent.do("agent_offline")
-    await viewer.hears("agent_offline")
+    await viewer.receives("agent_offline")
     await agent.do("agent_online")
-    await viewer.hears("agent_online")
+    await viewer.receives("agent_online")
 
 
 async def test_status_change_is_published_with_the_previous_status(account: Account) -> None:
     viewer = await account.connect("viewer")
     agent = await account.connect("agent")
     await agent.do("set_agent_status", {"status": "busy"})
-    changed = await viewer.hears("agent_status_changed")
+    changed = await viewer.receives("agent_status_changed")
     assert (changed["oldStatus"], changed["newStatus"]) == ("online", "busy")
     await account.connect("agent")
     assert await status_of(viewer, account, "agent") == "busy"
     await agent.do("set_agent_status", {"status": "offline"})
-    await viewer.hears("agent_offline")
+    await viewer.receives("agent_offline")
     await agent.do("set_agent_status", {"status": "away"})
-    assert await viewer.hears("agent_online", status="away")
+    assert await viewer.receives("agent_online", status="away")
 
 
 async def test_agent_of_dead_process_goes_offline_when_the_lease_expires(
@@ -91,7 +91,7 @@ async def test_agent_of_dead_process_goes_offline_when_the_lease_expires(
     dead = Presence(connect(web_settings.redis), short)
     assert await dead.join(Lease(account.id, account.people["agent"].id, "a-socket-of-a-dead-process"))
     assert await status_of(viewer, account, "agent") == "online"
-    await viewer.hears("agent_offline")
+    await viewer.receives("agent_offline")
     assert await status_of(viewer, account, "agent") == "offline"
     await dead.close()
 
@@ -115,12 +115,12 @@ async def test_change_that_its_process_did_not_publish_is_published_once_by_the_
     lease = Lease(account.id, account.people["agent"].id, "a-socket-of-a-mute-process")
     assert await mute.join(lease)
     assert not await mute.join(lease), "the answer to a repeated request"
-    assert (await viewer.hears("agent_online"))["status"] == "online"
+    assert (await viewer.receives("agent_online"))["status"] == "online"
     await mute.leave(lease)
     while lease not in await mute.expire():  # or the process under test was faster
         if await status_of(viewer, account, "agent") == "offline":
             break
-    await viewer.hears("agent_offline")
+    await viewer.receives("agent_offline")
     await asyncio.sleep(3)
     assert viewer.names().count("agent_online") == viewer.names().count("agent_offline") == 0, "each of them once"
     await mute.close()
@@ -132,10 +132,10 @@ async def test_status_that_its_process_did_not_publish_is_published_once_by_the_
 ) -> None:
     viewer = await account.connect("viewer")
     await account.connect("agent")
-    assert (await viewer.hears("agent_online"))["status"] == "online"
+    assert (await viewer.receives("agent_online"))["status"] == "online"
     mute = Presence(connect(web_settings.redis), web_settings)
     assert await mute.change(account.id, account.people["agent"].id, "busy") == "online"
-    assert (await viewer.hears("agent_online"))["status"] == "busy"
+    assert (await viewer.receives("agent_online"))["status"] == "busy"
     await asyncio.sleep(3)
     assert "agent_online" not in viewer.names(), "once"
     await mute.close()
@@ -145,8 +145,8 @@ async def test_stopping_process_asks_clients_to_reconnect(account: Account, web_
     viewer = await account.connect("viewer")
     async with running(web_settings, name="stopping") as (url, _):
         agent = await account.client().connect(token=account.token("agent"), url=url)
-        await viewer.hears("agent_online")
-    reason = await agent.hears("disconnect_reason")
+        await viewer.receives("agent_online")
+    reason = await agent.receives("disconnect_reason")
     assert (reason["code"], reason["reconnect"]) == ("SERVER_SHUTDOWN", True)
     await asyncio.wait_for(agent.gone.wait(), 5)
     await account.connect("agent")
@@ -183,14 +183,14 @@ async def test_stopping_process_reaches_client_that_posts_before_polling(
     with reserved("127.0.0.1", 0) as port:
         pass
     settings = replace(web_settings, port=port)
-    heard: list[str] = []
+    received: list[str] = []
 
     async def writes_and_then_reads() -> None:
         for _ in range(5):
             await client.send('42["heartbeat"]')
             await asyncio.sleep(0.1)
         client.transport.resume_reading()
-        heard.extend([str(frame) async for frame in client])
+        received.extend([str(frame) async for frame in client])
 
     async with AsyncExitStack() as held:
         async with serving(settings):
@@ -203,13 +203,13 @@ async def test_stopping_process_reaches_client_that_posts_before_polling(
             client.transport.pause_reading()
             later = asyncio.create_task(writes_and_then_reads())
         await later
-    assert any("SERVER_SHUTDOWN" in frame for frame in heard)
+    assert any("SERVER_SHUTDOWN" in frame for frame in received)
     assert client.close_code == CloseCode.NORMAL_CLOSURE
 
 
 async def test_viewers_and_customers_have_no_presence(account: Account) -> None:
     admin = await account.connect("admin")
-    await admin.hears("agent_online")
+    await admin.receives("agent_online")
     viewer = await account.connect("viewer")
     customer = await account.connect("customer")
     assert admin.names() == []

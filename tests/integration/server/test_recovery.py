@@ -18,11 +18,11 @@ async def test_recovered_socket_receives_missed_events_before_connect_once_and_i
     again = await clients.back(account.url, account.token("customer"), lost)
     assert (again.sid, again.pid) == (lost.sid, lost.pid)
     assert again.messages() == [f"missed {number}" for number in range(5)]
-    await again.hears("authenticated")
+    await again.receives("authenticated")
     await say(account, sender, "after")
-    assert (await again.hears("new_message"))["content"] == "after"
+    assert (await again.receives("new_message"))["content"] == "after"
     await again.do("send_message", {"conversationId": str(account.conversation), "content": "I am back"})
-    assert (await sender.hears("new_message", content="I am back"))["senderType"] == "customer"
+    assert (await sender.receives("new_message", content="I am back"))["senderType"] == "customer"
 
 
 async def test_session_is_recovered_at_another_process(
@@ -32,7 +32,7 @@ async def test_session_is_recovered_at_another_process(
     again = await clients.back(second_url, account.token("customer"), lost)
     assert again.sid == lost.sid
     assert again.messages() == ["missed"]
-    await again.hears("authenticated")
+    await again.receives("authenticated")
     again.cut()
     await say(account, sender, "missed again")
     third = await clients.back(account.url, account.token("customer"), again)
@@ -45,18 +45,18 @@ async def test_session_is_recovered_before_its_process_notices_the_disconnect(
 ) -> None:
     """The old connection is still open when the client is back with another one."""
     held = await clients.connect(account.url, account.token("customer"))
-    await held.hears("authenticated")
+    await held.receives("authenticated")
     await held.do("join_conversation", str(account.conversation))
     offset = held.offset
     await say(account, sender, "on its way to nobody")
     again = await clients.back(account.url, account.token("customer"), held, offset=offset)
     assert again.sid == held.sid
     assert again.messages() == ["on its way to nobody"]
-    await again.hears("authenticated")
+    await again.receives("authenticated")
     await held.ends()
     await say(account, sender, "after")
-    assert [payload["content"] for event, payload in again.heard if event == "new_message"] == []
-    assert (await again.hears("new_message"))["content"] == "after"
+    assert [payload["content"] for event, payload in again.received if event == "new_message"] == []
+    assert (await again.receives("new_message"))["content"] == "after"
     assert node.context.sockets.sessions[again.sid].pid == again.pid
 
 
@@ -73,14 +73,14 @@ async def test_session_is_recovered_after_disconnects_during_recovery(
 
 async def test_every_event_ends_with_offset(account: Account, clients: Front, sender: Client) -> None:
     connection = await clients.connect(account.url, account.token("agent"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     await connection.do("join_conversation", str(account.conversation))
     await sender.do("typing_start", {"conversationId": str(account.conversation)})
     await connection.do("typing_start", {"conversationId": str(account.conversation)})
     await say(account, sender, "x")
-    await connection.hears("new_message")
+    await connection.receives("new_message")
     await connection.do("send_message", {"conversationId": str(account.conversation), "content": "y"})
-    await connection.hears("message_sent")
+    await connection.receives("message_sent")
     assert len(connection.offsets) >= 4
     assert all(recovery._OFFSET.fullmatch(offset) for offset in connection.offsets)
 
@@ -90,7 +90,7 @@ async def test_volatile_events_are_not_recovered(
 ) -> None:
     colleague = await account.connect("colleague", joins=True)
     await sender.do("typing_start", {"conversationId": str(account.conversation)})
-    await colleague.hears("typing_start")
+    await colleague.receives("typing_start")
     await say(account, sender, "missed")
     again = await clients.back(account.url, account.token("customer"), lost)
     assert [event for event, _ in again.missed] == ["new_message"]
@@ -115,12 +115,12 @@ async def test_recovered_staff_receives_the_staff_variant_of_an_event(
     account: Account, clients: Front, sender: Client
 ) -> None:
     connection = await clients.connect(account.url, account.token("colleague"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     await connection.do("join_conversation", str(account.conversation))
     connection.cut()
     closing = {"conversationId": str(account.conversation), "status": "closed", "reason": "spam"}
     await sender.do("update_conversation_status", closing)
-    await sender.hears("conversation_status_changed")
+    await sender.receives("conversation_status_changed")
     again = await clients.back(account.url, account.token("colleague"), connection)
     (status,) = [payload for event, payload in again.missed if event == "conversation_status_changed"]
     assert status["reason"] == "spam"
@@ -128,7 +128,7 @@ async def test_recovered_staff_receives_the_staff_variant_of_an_event(
 
 async def test_events_before_the_join_are_not_recovered(account: Account, clients: Front, sender: Client) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     offset = connection.offset
     await say(account, sender, "before")
     await connection.do("join_conversation", str(account.conversation))
@@ -140,7 +140,7 @@ async def test_events_before_the_join_are_not_recovered(account: Account, client
 
 async def test_left_conversation_is_not_recovered(account: Account, clients: Front, sender: Client) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     await connection.do("join_conversation", str(account.conversation))
     await connection.do("leave_conversation", str(account.conversation))
     connection.cut()
@@ -150,7 +150,7 @@ async def test_left_conversation_is_not_recovered(account: Account, clients: Fro
     assert not again.missed
     await say(account, sender, "nor this")
     await again.do("list_conversations", {})
-    assert "new_message" not in [event for event, _ in again.heard]
+    assert "new_message" not in [event for event, _ in again.received]
 
 
 async def test_conversation_moved_to_another_customer_is_not_recovered(
@@ -167,14 +167,14 @@ async def test_conversation_moved_to_another_customer_is_not_recovered(
     assert not again.missed
     await say(account, sender, "secret, too")
     await again.do("list_conversations", {})
-    assert "new_message" not in [event for event, _ in again.heard]
+    assert "new_message" not in [event for event, _ in again.received]
 
 
 async def test_recovered_person_has_the_current_role_and_teams(
     account: Account, clients: Front, sender: Client
 ) -> None:
     connection = await clients.connect(account.url, account.token("colleague"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     connection.cut()
     await account.execute("DELETE FROM team_members WHERE user_id = %(id)s", id=account.people["colleague"].id)
     conversation = str(account.conversation)
@@ -182,7 +182,7 @@ async def test_recovered_person_has_the_current_role_and_teams(
     await say(account, sender, "for the account")
     again = await clients.back(account.url, account.token("colleague"), connection)
     assert again.messages() == ["for the account"]
-    assert (await again.hears("authenticated"))["role"] == "viewer"
+    assert (await again.receives("authenticated"))["role"] == "viewer"
     with pytest.raises(AssertionError, match="FORBIDDEN"):
         await again.do("send_message", {"conversationId": conversation, "content": "x"})
 
@@ -190,12 +190,12 @@ async def test_recovered_person_has_the_current_role_and_teams(
 async def test_offset_within_an_entry_recovers_the_rest_of_the_entry(
     account: Account, clients: Front, node: Node, sender: Client
 ) -> None:
-    """What one tick has published: some of it was heard, some not."""
+    """What one tick has published: some of it was received, some not."""
     connection = await clients.connect(account.url, account.token("colleague"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     for number in range(3):
         await node.context.broadcast.broadcast_to_account(account.id, f"number_{number}", {})
-    await connection.hears("number_2")
+    await connection.receives("number_2")
     connection.cut()
     entry = connection.offset
     for place, missed in ((0, ["number_1", "number_2"]), (1, ["number_2"])):
@@ -206,13 +206,13 @@ async def test_offset_within_an_entry_recovers_the_rest_of_the_entry(
 
 async def test_recovery_publishes_no_presence(account: Account, clients: Front, sender: Client) -> None:
     connection = await clients.connect(account.url, account.token("colleague"))
-    await sender.hears("agent_online", agentId=str(account.people["colleague"].id))
-    await connection.hears("authenticated")
+    await sender.receives("agent_online", agentId=str(account.people["colleague"].id))
+    await connection.receives("authenticated")
     sender.forget()
     for _ in range(3):
         connection.cut()
         connection = await clients.back(account.url, account.token("colleague"), connection)
-        await connection.hears("authenticated")
+        await connection.receives("authenticated")
     await say(account, sender, "x")
     assert not {"agent_online", "agent_offline"} & set(sender.names())
     presence = await sender.do("get_presence")
@@ -233,24 +233,24 @@ async def test_events_published_during_recovery_are_received_once(
 
     publishing = asyncio.create_task(publish())
     connection = await clients.connect(account.url, account.token("colleague"))
-    heard: list[int] = []
+    received: list[int] = []
     recovered = 0
     for _ in range(30):
         async with asyncio.timeout(10):
             for _ in range(20):
                 await connection.read()
         connection.cut()
-        heard += numbers_of(connection)
+        received += numbers_of(connection)
         lost, connection = connection, await clients.back(account.url, account.token("colleague"), connection)
         recovered += connection.sid == lost.sid
     going = False
     await publishing
     await node.context.broadcast.broadcast_to_account(account.id, "number", {"number": -1})
-    await connection.hears("number", number=-1)
-    heard += numbers_of(connection)
+    await connection.receives("number", number=-1)
+    received += numbers_of(connection)
     assert recovered == 30
-    assert heard == list(range(heard[0], next(numbers)))
+    assert received == list(range(received[0], next(numbers)))
 
 
 def numbers_of(connection: Returning) -> list[int]:
-    return [payload["number"] for event, payload in (*connection.missed, *connection.heard) if event == "number"]
+    return [payload["number"] for event, payload in (*connection.missed, *connection.received) if event == "number"]

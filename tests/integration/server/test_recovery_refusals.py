@@ -44,7 +44,7 @@ async def test_disabled_person_is_not_recovered(
     await say(account, sender, "secret")
     await account.execute("UPDATE contacts SET active = false WHERE id = %(id)s", id=account.people["customer"].id)
     again = await begins_anew(account, clients, lost, "token")
-    await again.hears("authentication_error")
+    await again.receives("authentication_error")
 
 
 async def test_invalid_token_is_refused_and_does_not_use_up_the_session(
@@ -52,7 +52,7 @@ async def test_invalid_token_is_refused_and_does_not_use_up_the_session(
 ) -> None:
     await say(account, sender, "missed")
     again = await begins_anew(account, clients, lost, "token", token=account.token("customer", hours=-1))
-    assert (await again.hears("authentication_error"))["code"] == "TOKEN_EXPIRED"
+    assert (await again.receives("authentication_error"))["code"] == "TOKEN_EXPIRED"
     await begins_anew(account, clients, lost, "token", token="no.token.atall")
     right = await clients.back(account.url, account.token("customer"), lost)
     assert right.messages() == ["missed"]
@@ -63,7 +63,7 @@ async def test_another_person_does_not_recover_the_session(
 ) -> None:
     await begins_anew(account, clients, lost, "person", token=account.token("stranger"))
     connection = await clients.connect(account.url, account.token("agent"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     connection.cut()
     await begins_anew(account, clients, connection, "person", token=foreign.token("agent"))
 
@@ -95,12 +95,12 @@ async def test_invalid_claim_is_an_ordinary_connect(
 ) -> None:
     again = await clients.back(account.url, account.token("customer"), lost, **claim)
     assert again.sid != lost.sid
-    await again.hears("authenticated")
+    await again.receives("authenticated")
 
 
 async def test_session_that_the_client_has_ended_is_not_recovered(account: Account, clients: Front, node: Node) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     await connection.leave()
     async with asyncio.timeout(5):
         while connection.sid in node.context.sockets.sessions:
@@ -113,11 +113,11 @@ async def test_too_many_missed_events_are_refused(
 ) -> None:
     monkeypatch.setattr(recovery, "MOST_MISSED", 2)
     connection = await clients.connect(account.url, account.token("colleague"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     connection.cut()
     for number in range(3):
         await node.context.broadcast.broadcast_to_account(account.id, "number", {"number": number})
-    await sender.hears("number", number=2)
+    await sender.receives("number", number=2)
     again = await clients.back(account.url, account.token("colleague"), connection)
     assert again.sid != connection.sid
 
@@ -147,24 +147,24 @@ async def test_loss_of_events_resynchronizes_the_sockets_of_the_shard(
     account: Account, clients: Front, node: Node
 ) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     node.context.sockets.resynchronize(shard_of(account.id))
-    reason = await connection.hears("disconnect_reason")
+    reason = await connection.receives("disconnect_reason")
     assert (reason["code"], reason["reconnect"]) == ("RESYNC", True)
     again = await begins_anew(account, clients, connection, "offset")
-    await again.hears("authenticated")
+    await again.receives("authenticated")
 
 
 async def test_resynchronized_socket_receives_no_further_events(account: Account, clients: Front, node: Node) -> None:
-    """It loads anew what it may have heard already, and would hear it twice."""
+    """It loads the history again, which may contain the event already."""
     connection = await clients.connect(account.url, account.token("agent"))
-    await connection.hears("authenticated")
+    await connection.receives("authenticated")
     (await node.context.reader.follow(account.id)).position = "0-1"  # what Redis has next does not follow this
     changed = AgentStatusChanged.of(account.people["colleague"], old="online", new="away")
     await node.context.publisher.publish(changed)
-    assert (await connection.hears("disconnect_reason"))["code"] == "RESYNC"
+    assert (await connection.receives("disconnect_reason"))["code"] == "RESYNC"
     await connection.ends()
-    assert "agent_status_changed" not in [event for event, _ in connection.heard]
+    assert "agent_status_changed" not in [event for event, _ in connection.received]
 
 
 async def test_without_recovery_window_there_is_neither_pid_nor_offset(
@@ -172,9 +172,9 @@ async def test_without_recovery_window_there_is_neither_pid_nor_offset(
 ) -> None:
     async with running(replace(web_settings, recovery_window_seconds=0.0), name="no-window") as (url, _):
         connection = await clients.connect(url, account.token("agent"))
-        await connection.hears("authenticated")
+        await connection.receives("authenticated")
         await connection.do("send_message", {"conversationId": str(account.conversation), "content": "x"})
-        await connection.hears("new_message")
+        await connection.receives("new_message")
         assert not connection.pid
         assert not connection.offsets
         again = await clients.back(url, account.token("agent"), connection, pid="x", offset="1-0")

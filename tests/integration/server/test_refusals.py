@@ -137,7 +137,7 @@ async def test_request_with_two_payloads_is_invalid(account: Account) -> None:
 async def test_failure_without_acknowledgement_is_sent_as_error_event(account: Account) -> None:
     agent = await account.connect("agent")
     await agent.socket.emit("send_message", {"content": 5})
-    assert (await agent.hears("error"))["code"] == "VALIDATION_ERROR"
+    assert (await agent.receives("error"))["code"] == "VALIDATION_ERROR"
 
 
 async def test_payload_that_is_too_large_or_too_deep_is_refused(account: Account) -> None:
@@ -255,7 +255,7 @@ async def test_requests_and_connections_beyond_the_rate_are_refused(account: Acc
     limited = replace(web_settings, rate_limit_events_per_second=10, rate_limit_connects_per_minute=4)
     async with running(limited, name="limited") as (url, _):
         agent = await account.client().connect(token=account.token("agent"), url=url)
-        await agent.hears("authenticated")
+        await agent.receives("authenticated")
         answers = await asyncio.gather(*(agent.ask("list_conversations", {}) for _ in range(40)))
         refused = [answer["error"] for answer in answers if not answer["ok"]]
         assert 15 <= len(refused) <= 20

@@ -9,7 +9,7 @@ from tests.integration.server.accounts import Account, Client
 
 
 async def names(client: Client, account: Account) -> list[str]:
-    received = await client.hears("conversation_viewers", conversationId=str(account.conversation))
+    received = await client.receives("conversation_viewers", conversationId=str(account.conversation))
     return [viewer["name"] for viewer in received["viewers"]]
 
 

@@ -47,7 +47,7 @@ async def widget(account: Account) -> AsyncIterator[Widget]:
 
 async def connects(account: Account, token: str) -> Any:
     client = await account.client().connect(token=token)
-    return client, await client.hears("authenticated")
+    return client, await client.receives("authenticated")
 
 
 async def test_visitor_is_customer_who_can_start_a_conversation(widget: Widget) -> None:
@@ -56,7 +56,7 @@ async def test_visitor_is_customer_who_can_start_a_conversation(widget: Widget) 
     assert (person["role"], person["accountId"]) == ("customer", str(widget.account.id))
     agent = await widget.account.connect("agent")
     await client.do("start_conversation", {"content": "Hello"})
-    assert (await agent.hears("new_message"))["senderName"] == "Visitor"
+    assert (await agent.receives("new_message"))["senderName"] == "Visitor"
     other, _ = await connects(widget.account, (await widget.asks())["token"])
     assert (await other.do("list_conversations", {}))["conversations"] == []
 
@@ -86,7 +86,7 @@ async def test_pass_of_inactive_visitor_is_refused(widget: Widget) -> None:
     admitted = await widget.asks()
     client, person = await connects(widget.account, admitted["token"])
     await widget.account.execute("UPDATE contacts SET active = false WHERE id = %(id)s", id=person["userId"])
-    await client.hears("authentication_error")
+    await client.receives("authentication_error")
     assert (await widget.asks(status=401, **{"pass": admitted["pass"]}))["code"] == "UNAUTHORIZED"
 
 

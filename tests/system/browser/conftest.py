@@ -50,7 +50,7 @@ class DemoAccount:
 
     async def connect(self, user: dict[str, Any]) -> Client:
         self.clients.append(client := await Client(self.url).connect(token=user["token"]))
-        await client.hears("authenticated")
+        await client.receives("authenticated")
         return client
 
     async def start_conversation(

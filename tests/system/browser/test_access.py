@@ -66,11 +66,11 @@ async def fill(agent: ConsolePage, account: DemoAccount) -> None:
     customer, conversation = await account.start_conversation("Leaking bottle", "Good morning!", customer_number=1)
     await agent.open(conversation)
     await agent.page.keyboard.press("m")
-    await customer.hears("conversation_assigned")
+    await customer.receives("conversation_assigned")
     await agent.write("Ask the supplier.", key="n")
     assert await agent.violations() == []  # the composer of a note has colours of its own
     await agent.write("Good morning, how can I help?")
-    await customer.hears("new_message", senderType="agent")
+    await customer.receives("new_message", senderType="agent")
     attachment = {"url": "https://example.com/b.png", "filename": "b.png", "contentType": "image/png", "size": 20480}
     question = "My bottle leaks. Can I return it and get a refund?"
     message = {"conversationId": conversation, "content": question, "attachments": [attachment]}

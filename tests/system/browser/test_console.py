@@ -49,7 +49,7 @@ async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
 
     await correct(first, second, conversation)
     await first.draft.get_by_role("button", name="Send as is").click()
-    answer = await customer.hears("new_message", senderType="agent")
+    answer = await customer.receives("new_message", senderType="agent")
     assert answer["content"].startswith("Hi Hugo")
     for console in (first, second):
         await expect(console.draft).to_have_count(0)
@@ -59,13 +59,13 @@ async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
 
     await first.page.keyboard.press("r")
     await first.page.keyboard.type("One more")
-    await customer.hears("typing_start", userId=kwame["id"])
+    await customer.receives("typing_start", userId=kwame["id"])
     await first.page.keyboard.press("Escape")
-    await customer.hears("typing_stop", userId=kwame["id"])
+    await customer.receives("typing_stop", userId=kwame["id"])
     await first.page.keyboard.press("e")
-    assert (await customer.hears("conversation_status_changed"))["newStatus"] == "closed"
+    assert (await customer.receives("conversation_status_changed"))["newStatus"] == "closed"
     await expect(second.row(conversation)).to_have_count(0)
-    assert not [payload for _, payload in customer.heard if "10482" in str(payload)]
+    assert not [payload for _, payload in customer.received if "10482" in str(payload)]
     assert not [name for name in customer.names() if name.startswith("ai_") or name == "conversation_viewers"]
 
 
@@ -93,7 +93,7 @@ async def test_reply_based_on_stale_draft_is_refused_and_can_be_resent(
     await first.open(conversation)
     await second.open(conversation)
     await first.page.keyboard.press("m")
-    await customer.hears("conversation_assigned")
+    await customer.receives("conversation_assigned")
     await customer.do("send_message", {"conversationId": conversation, "content": QUESTION})
     send_as_is = first.draft.get_by_role("button", name="Send as is")
     await expect(send_as_is).to_be_enabled()
@@ -109,11 +109,11 @@ async def test_reply_based_on_stale_draft_is_refused_and_can_be_resent(
     refused = first.page.get_by_role("alert")
     await expect(refused).to_contain_text("Someone else replied in the meantime")
     await expect(refused.locator("blockquote").last).to_contain_text("I have sent you a label.")
-    assert (await customer.hears("new_message", senderType="agent"))["content"] == "I have sent you a label."
-    assert not [payload for _, payload in customer.heard if payload.get("senderType") == "agent"]
+    assert (await customer.receives("new_message", senderType="agent"))["content"] == "I have sent you a label."
+    assert not [payload for _, payload in customer.received if payload.get("senderType") == "agent"]
     await refused.get_by_role("button", name="Send anyway").click()
     await expect(refused).to_have_count(0)
-    assert (await customer.hears("new_message", senderId=kwame["id"]))["content"].startswith("Hi Hugo")
+    assert (await customer.receives("new_message", senderId=kwame["id"]))["content"].startswith("Hi Hugo")
 
 
 async def test_messages_written_offline_are_sent_once(

@@ -58,7 +58,7 @@ async def start_chat(visitor: Visitor, agent: Client, text: str) -> str:
     """Send the first message of a visitor and join the conversation as the agent. Returns its id."""
     await visitor.launcher.click()
     await visitor.write(text)
-    conversation = str((await agent.hears("new_message", content=text))["conversationId"])
+    conversation = str((await agent.receives("new_message", content=text))["conversationId"])
     await agent.do("join_conversation", conversation)
     return conversation
 
@@ -71,11 +71,11 @@ async def test_visitor_conversation_survives_page_reload(context: Any, account: 
     await agent.do("typing_start", {"conversationId": conversation})
     await expect(visitor.log).to_contain_text("is typing")
     await visitor.page.get_by_role("textbox", name="Your message").press_sequentially("W")
-    await agent.hears("typing_start", conversationId=conversation)
+    await agent.receives("typing_start", conversationId=conversation)
     await agent.do("send_message", {"conversationId": conversation, "content": "A note", "private": True})
     await agent.do("send_message", {"conversationId": conversation, "content": "We do."})
     await expect(visitor.message("We do.")).to_be_visible()
-    await agent.hears("message_read", conversationId=conversation, readByType="customer")
+    await agent.receives("message_read", conversationId=conversation, readByType="customer")
     await visitor.page.screenshot(path=screenshots / "widget.png")
 
     await visitor.page.reload()
@@ -101,7 +101,7 @@ async def test_messages_written_offline_are_sent_once_in_order(context: Any, acc
         await expect(visitor.log.get_by_text("Waiting to be sent")).to_have_count(2)
         proxy.restore()
         await expect(visitor.log).not_to_contain_text("Waiting to be sent")
-        asked = await agent.hears("new_message", content="Is my order on its way?")
+        asked = await agent.receives("new_message", content="Is my order on its way?")
         conversation = asked["conversationId"]
         proxy.cut()
         await expect(visitor.page.get_by_role("status")).to_contain_text("No connection")
@@ -138,7 +138,7 @@ async def test_host_page_identifies_and_logs_out_customer(context: Any, account:
     await visitor.page.evaluate("(token) => HummDesk.identify(token)", customer["token"])
     await visitor.page.evaluate("HummDesk.open()")
     await visitor.write("It is me.")
-    assert (await agent.hears("new_message", content="It is me."))["senderId"] == customer["id"]
+    assert (await agent.receives("new_message", content="It is me."))["senderId"] == customer["id"]
     stored = await visitor.page.evaluate("JSON.stringify(localStorage)")
     assert customer["token"] not in stored
     await visitor.page.evaluate("HummDesk.logout()")
@@ -179,7 +179,7 @@ async def test_widget_on_phone_is_usable_by_keyboard_and_screen_reader(
     await expect(visitor.page.get_by_role("textbox", name="Your message")).to_be_focused()
     text = f"A long wordwithoutanyend{'x' * 60}"
     await visitor.write(text)
-    conversation = str((await agent.hears("new_message", content=text))["conversationId"])
+    conversation = str((await agent.receives("new_message", content=text))["conversationId"])
     await agent.do("send_message", {"conversationId": conversation, "content": "Yes?"})
     await expect(visitor.message("Yes?")).to_be_visible()
     assert await visitor.view.violations() == []
@@ -212,7 +212,7 @@ async def test_widget_on_foreign_origin_works_only_if_account_allows_it(
     await set_widget_origins(account.settings, account_id=account.id, origins=["self", allowed_site.origin])
     await visitor.page.reload()
     await visitor.launcher.click()
-    asked = await agent.hears("new_message", content=f"Do you ship to {allowed_site.origin}?")
+    asked = await agent.receives("new_message", content=f"Do you ship to {allowed_site.origin}?")
     await agent.do("send_message", {"conversationId": asked["conversationId"], "content": "We do."})
     await expect(visitor.message("We do.")).to_be_visible()
     await visitor.page.reload()

@@ -66,7 +66,7 @@ class Client:
         self.token = token
         self.talks = {conversation: Talk() for conversation in conversations}
         self.faults = Faults()
-        self.heard: list[tuple[float, str, Any]] = []
+        self.received: list[tuple[float, str, Any]] = []
         """(time, event, payload) of everything but messages."""
         self.whole = asyncio.Event()
         """Set while the client is connected and knows all that there is to know."""
@@ -221,7 +221,7 @@ class Client:
         if event == "new_message":
             self._message(payload)
             return
-        self.heard.append((time.monotonic(), event, payload))
+        self.received.append((time.monotonic(), event, payload))
         if event == "authenticated":
             self._authenticated.set()
         elif event == "disconnect_reason":

@@ -27,7 +27,7 @@ def told(client: Client, agent: str, since: float = 0.0) -> list[tuple[float, st
     """(time, event) of what this client heard of the agent's presence."""
     return [
         (at, event)
-        for at, event, payload in client.heard
+        for at, event, payload in client.received
         if event in ("agent_online", "agent_offline") and payload["agentId"] == agent and at >= since
     ]
 
@@ -91,7 +91,7 @@ async def test_who_may_no_longer_be_there_is_out_on_every_node(desk: Arena) -> N
 async def out(client: Client) -> float:
     """When the client was told that it is nobody any more, by the system's clock."""
     async with asyncio.timeout(10):
-        while not any(event == "authentication_error" for _, event, _ in client.heard):
+        while not any(event == "authentication_error" for _, event, _ in client.received):
             await asyncio.sleep(0.01)
     return time.time()
 
