@@ -8,9 +8,8 @@ const { DESK_URL: url = "http://127.0.0.1:5000", CUSTOMER_TOKEN = "", AGENT_TOKE
 async function connect(token: string): Promise<{ desk: DeskClient; identity: PersonIdentity }> {
   const desk = new DeskClient({ url, token: () => token });
   desk.on("refused", ({ code, message }) => console.error(`${code}: ${message}`));
-  const identity = await new Promise<PersonIdentity>((resolve) => desk.on("person", resolve));
   await new Promise<void>((resolve) => desk.on("state", (state) => state === "online" && resolve()));
-  return { desk, identity };
+  return { desk, identity: desk.person as PersonIdentity };
 }
 
 const { desk: customer, identity: customerIdentity } = await connect(CUSTOMER_TOKEN);
