@@ -17,6 +17,7 @@ COMMANDS = {
     "up": "development",
     "serve": "processes",
     "relay": "processes",
+    "worker": "processes",
     "migrate": "processes",
     "demo": "development",
     "token": "people",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from hummdesk.core import config
 from hummdesk.operator.options import home_option, settings_of
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
@@ -42,6 +43,20 @@ def relay_command(home: Path) -> None:
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(process.run(settings))
+
+
+@click.command("worker")
+@home_option
+def worker_command(home: Path) -> None:
+    """Run the workers: Celery processes that carry out AI runs.
+
+    With all settings in the environment, `python -m tasks` does the same.
+    """
+    settings_of(home)
+    os.environ.update(config.gather(home))  # read by tasks.app, when it is imported
+    from tasks.__main__ import main
+
+    main()
 
 
 @click.command("migrate")

@@ -27,6 +27,7 @@ COMMANDS = [
     "up",
     "serve",
     "relay",
+    "worker",
     "migrate",
     "demo",
     "token",
@@ -343,10 +344,10 @@ def test_demo_prints_exactly_the_people_asked_for(
     (account,) = json.loads(result.output)["accounts"]
     assert [user["role"] for user in account["users"]].count("agent") == 1
     assert len(account["customers"]) == 2
-    everybody = [*account["users"], *account["customers"]]
-    assert [str(tokens.verify(settings, one["token"]).user_id) for one in everybody] == [one["id"] for one in everybody]
+    people = [*account["users"], *account["customers"]]
+    assert [str(tokens.verify(settings, one["token"]).user_id) for one in people] == [one["id"] for one in people]
     for_people = run("demo", "--accounts", "1", "--agents", "1", "--customers", "2").output
-    assert all(one["email"] in for_people for one in everybody)
+    assert all(one["email"] in for_people for one in people)
     assert "eyJ" not in for_people
     agent = next(user for user in account["users"] if user["role"] == "agent")
     assert run("token", "--email", agent["email"]).output.count(".") == 2
