@@ -165,7 +165,7 @@ def error_codes() -> str:
 
 def commands() -> str:
     """Return a section for each command with its --help text."""
-    context = click.Context(main, info_name="hummdesk", terminal_width=88, max_content_width=88)
+    context = click.Context(main, info_name="hummdesk", terminal_width=88, help_option_names=["-h", "--help"])
     return "\n\n".join(_commands(main, context))
 
 
