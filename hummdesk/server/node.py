@@ -35,7 +35,7 @@ class Node:
         self._watcher.start()
 
     async def close_sockets(self) -> None:
-        """Answer the requests that have arrived, then tell every client to reconnect and close its socket."""
+        """Answer the requests that have arrived, then ask every client to reconnect and close its socket."""
         self.is_stopping = True
         with suppress(TimeoutError):
             async with asyncio.timeout(self.context.settings.shutdown_seconds):

@@ -1,4 +1,4 @@
-"""The real web process, in this process: Sanic on a port, PostgreSQL and Redis behind it."""
+"""A web process inside the test process: Sanic on a port, with PostgreSQL and Redis."""
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,12 +14,12 @@ from hummdesk.dev import sign_in
 from hummdesk.server.app import build
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account, Client
-from tests.integration.server.reconnecting import Front, Returning, front, say
+from tests.integration.server.reconnecting import Connection, ReconnectingClient, reconnecting_client, send_text
 
 
 @asynccontextmanager
 async def running(settings: Settings, *, name: str) -> AsyncIterator[tuple[str, Node]]:
-    """A web process of these settings; its address and its node."""
+    """Run a web process with these settings; return its address and node."""
     app = build(settings, name=name, extra_routes=sign_in.routes(settings))
     app.config.TOUCHUP = False  # it rewrites Sanic itself, and cannot do so for a second application
     listener = socket.create_server(("127.0.0.1", 0))
@@ -39,7 +39,7 @@ async def running(settings: Settings, *, name: str) -> AsyncIterator[tuple[str, 
 
 @pytest.fixture(scope="session")
 def web_settings(settings: Settings) -> Settings:
-    """Quick where a test would wait, without limits where it would meet them."""
+    """Short times where a test would wait, and no rate limits."""
     return replace(
         settings,
         presence_grace_seconds=0.6,
@@ -105,18 +105,18 @@ async def sender(account: Account) -> Client:
 
 
 @pytest.fixture
-async def clients() -> AsyncIterator[Front]:
-    async with front() as clients:
+async def clients() -> AsyncIterator[ReconnectingClient]:
+    async with reconnecting_client() as clients:
         yield clients
 
 
 @pytest.fixture
-async def lost(account: Account, clients: Front, sender: Client) -> Returning:
-    """The customer's connection, just cut; it had joined the conversation and received a message."""
+async def lost(account: Account, clients: ReconnectingClient, sender: Client) -> Connection:
+    """A connection of the customer, aborted after it joined the conversation and received a message."""
     connection = await clients.connect(account.url, account.token("customer"))
     await connection.receives("authenticated")
     await connection.do("join_conversation", str(account.conversation))
-    await say(account, sender, "before")
+    await send_text(account, sender, "before")
     await connection.receives("new_message", content="before")
     connection.cut()
     return connection

@@ -1,4 +1,4 @@
-"""A client of bare packets, which keeps what the official one keeps to come back: sid, pid, and the last offset."""
+"""A client that reads bare packets and keeps what recovery needs, as the official one: sid, pid and last offset."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,8 +13,8 @@ from tests.integration.server.accounts import Account, Client
 PATIENCE_SECONDS = 15.0
 
 
-class Returning:
-    """One connection. What came before CONNECT is in `missed`."""
+class Connection:
+    """One connection. `missed` are the events before CONNECT."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -24,11 +24,11 @@ class Returning:
         self.offsets: list[str] = []
         self._acks = 0
 
-    async def hello(self, auth: dict[str, Any]) -> None:
+    async def send_connect(self, auth: dict[str, Any]) -> None:
         await self._socket.send_str("40" + orjson.dumps(auth).decode())
 
     async def read(self) -> str:
-        """Take one packet in; pings are answered."""
+        """Read one packet, and answer it if it is a ping."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             frame = await self._socket.receive()
         assert frame.type is aiohttp.WSMsgType.TEXT, frame
@@ -49,7 +49,7 @@ class Returning:
         (self.received if self.sid else self.missed).append((event, payload))
 
     async def receives(self, event: str, **fields: Any) -> Any:
-        """The first event of this name and with these fields that was received and not yet asked for."""
+        """Wait for the first event of this name and with these fields that was not returned before."""
         while True:
             for place, (name, payload) in enumerate(self.received):
                 if name == event and all(payload.get(key) == value for key, value in fields.items()):
@@ -67,64 +67,64 @@ class Returning:
         return answer
 
     async def ends(self) -> None:
-        """Read until the server has closed it; events are received."""
+        """Read until the server has closed the connection."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while (frame := await self._socket.receive()).type is aiohttp.WSMsgType.TEXT:
                 if frame.data.startswith("42"):
                     self._take(*orjson.loads(frame.data[2:]))
 
     async def leave(self) -> None:
-        """Say farewell, as `socket.disconnect()`."""
+        """Disconnect for good, as `socket.disconnect()`."""
         await self._socket.send_str("41")
         await self._socket.close()
 
     def cut(self) -> None:
-        """Lose the TCP connection without a word."""
+        """Abort the TCP connection."""
         connection = self._socket._response.connection
         assert connection is not None
         assert connection.transport is not None
         connection.transport.abort()
 
     def messages(self) -> list[str]:
-        """The texts of the messages that were missed."""
+        """Return the texts of the missed messages."""
         return [payload["content"] for event, payload in self.missed if event == "new_message"]
 
 
-class Front:
-    """The connections of one person's client, one after the other."""
+class ReconnectingClient:
+    """A client that connects several times in succession."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def connect(self, url: str, token: str | None, **claim: str) -> Returning:
+    async def connect(self, url: str, token: str | None, **claim: str) -> Connection:
         connection = await self._open(url)
-        await connection.hello(claim | ({"token": token} if token else {}))
+        await connection.send_connect(claim | ({"token": token} if token else {}))
         while not connection.sid:
             await connection.read()
         return connection
 
-    async def _open(self, url: str) -> Returning:
-        connection = Returning(await self._session.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket"))
+    async def _open(self, url: str) -> Connection:
+        connection = Connection(await self._session.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket"))
         await connection.read()
         return connection
 
-    async def back(self, url: str, token: str | None, lost: Returning, **other: str) -> Returning:
-        """Connect as the client that has lost a connection; `other` changes what it says."""
+    async def reconnect(self, url: str, token: str | None, lost: Connection, **other: str) -> Connection:
+        """Connect as the client that has lost a connection; `other` replaces parts of its claim."""
         return await self.connect(url, token, **({"pid": lost.pid, "offset": lost.offset} | other))
 
-    async def claim_and_cut(self, url: str, token: str, lost: Returning) -> None:
-        """Ask for what the client had, and lose this connection, too, before the answer."""
+    async def claim_and_cut(self, url: str, token: str, lost: Connection) -> None:
+        """Claim recovery, and abort this connection too before the answer."""
         connection = await self._open(url)
-        await connection.hello({"pid": lost.pid, "offset": lost.offset, "token": token})
+        await connection.send_connect({"pid": lost.pid, "offset": lost.offset, "token": token})
         connection.cut()
 
 
 @asynccontextmanager
-async def front() -> AsyncIterator[Front]:
+async def reconnecting_client() -> AsyncIterator[ReconnectingClient]:
     async with aiohttp.ClientSession() as session:
-        yield Front(session)
+        yield ReconnectingClient(session)
 
 
-async def say(account: Account, sender: Client, content: str, **more: Any) -> None:
+async def send_text(account: Account, sender: Client, content: str, **more: Any) -> None:
     await sender.do("send_message", {"conversationId": str(account.conversation), "content": content, **more})
     await sender.receives("new_message", content=content)

@@ -58,7 +58,7 @@ async def test_request_without_token_is_unauthorized_and_socket_is_closed(accoun
 
 
 async def test_role_and_existence_are_those_of_the_database(account: Account) -> None:
-    """The role of the database wins over that of the token; who is not there, disabled or moved is refused."""
+    """The role in the database overrides that of the token; unknown, disabled and moved persons are refused."""
     token = jwt.encode(
         account.people["viewer"].wire() | {"role": "admin", "exp": time.time() + 60}, account.settings.jwt_secret
     )

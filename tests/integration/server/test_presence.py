@@ -179,7 +179,7 @@ async def test_stopping_process_reaches_client_between_two_polls(account: Accoun
 async def test_stopping_process_reaches_client_that_posts_before_polling(
     account: Account, web_settings: Settings
 ) -> None:
-    """A process that is gone answers what it is sent by a reset, and that takes with it what was not read yet."""
+    """A closed process answers further data by a reset, which discards what the client has not read yet."""
     with reserved("127.0.0.1", 0) as port:
         pass
     settings = replace(web_settings, port=port)

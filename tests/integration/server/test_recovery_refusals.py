@@ -16,7 +16,7 @@ from hummdesk.server.handlers import recovery
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account, Client
 from tests.integration.server.conftest import running
-from tests.integration.server.reconnecting import Front, Returning, say
+from tests.integration.server.reconnecting import Connection, ReconnectingClient, send_text
 
 
 async def outcomes(url: str) -> dict[str, float]:
@@ -26,11 +26,17 @@ async def outcomes(url: str) -> dict[str, float]:
     return {name: float(value) for name, value in found}
 
 
-async def begins_anew(
-    account: Account, clients: Front, lost: Returning, outcome: str, *, token: str | None = None, **other: str
-) -> Returning:
+async def assert_not_recovered(
+    account: Account,
+    clients: ReconnectingClient,
+    lost: Connection,
+    outcome: str,
+    *,
+    token: str | None = None,
+    **other: str,
+) -> Connection:
     before = (await outcomes(account.url)).get(outcome, 0)
-    again = await clients.back(account.url, token or account.token("customer"), lost, **other)
+    again = await clients.reconnect(account.url, token or account.token("customer"), lost, **other)
     assert again.sid != lost.sid
     assert again.pid != lost.pid
     assert not again.missed
@@ -39,38 +45,40 @@ async def begins_anew(
 
 
 async def test_disabled_person_is_not_recovered(
-    account: Account, clients: Front, sender: Client, lost: Returning
+    account: Account, clients: ReconnectingClient, sender: Client, lost: Connection
 ) -> None:
-    await say(account, sender, "secret")
+    await send_text(account, sender, "secret")
     await account.execute("UPDATE contacts SET active = false WHERE id = %(id)s", id=account.people["customer"].id)
-    again = await begins_anew(account, clients, lost, "token")
+    again = await assert_not_recovered(account, clients, lost, "token")
     await again.receives("authentication_error")
 
 
 async def test_invalid_token_is_refused_and_does_not_use_up_the_session(
-    account: Account, clients: Front, sender: Client, lost: Returning
+    account: Account, clients: ReconnectingClient, sender: Client, lost: Connection
 ) -> None:
-    await say(account, sender, "missed")
-    again = await begins_anew(account, clients, lost, "token", token=account.token("customer", hours=-1))
+    await send_text(account, sender, "missed")
+    again = await assert_not_recovered(account, clients, lost, "token", token=account.token("customer", hours=-1))
     assert (await again.receives("authentication_error"))["code"] == "TOKEN_EXPIRED"
-    await begins_anew(account, clients, lost, "token", token="no.token.atall")
-    right = await clients.back(account.url, account.token("customer"), lost)
+    await assert_not_recovered(account, clients, lost, "token", token="no.token.atall")
+    right = await clients.reconnect(account.url, account.token("customer"), lost)
     assert right.messages() == ["missed"]
 
 
 async def test_another_person_does_not_recover_the_session(
-    account: Account, foreign: Account, clients: Front, lost: Returning
+    account: Account, foreign: Account, clients: ReconnectingClient, lost: Connection
 ) -> None:
-    await begins_anew(account, clients, lost, "person", token=account.token("stranger"))
+    await assert_not_recovered(account, clients, lost, "person", token=account.token("stranger"))
     connection = await clients.connect(account.url, account.token("agent"))
     await connection.receives("authenticated")
     connection.cut()
-    await begins_anew(account, clients, connection, "person", token=foreign.token("agent"))
+    await assert_not_recovered(account, clients, connection, "person", token=foreign.token("agent"))
 
 
-async def test_session_is_recovered_once(account: Account, clients: Front, lost: Returning, second_url: str) -> None:
+async def test_session_is_recovered_once(
+    account: Account, clients: ReconnectingClient, lost: Connection, second_url: str
+) -> None:
     urls = (account.url, account.url, second_url, second_url)
-    found = await asyncio.gather(*(clients.back(url, account.token("customer"), lost) for url in urls))
+    found = await asyncio.gather(*(clients.reconnect(url, account.token("customer"), lost) for url in urls))
     assert [again.sid for again in found].count(lost.sid) == 1
 
 
@@ -78,38 +86,42 @@ async def test_session_is_recovered_once(account: Account, clients: Front, lost:
     "offset", ["", "x", "1-0", "9999999999999-0", "1-1.", "-1-0", "1e3-0", "٣-١", "1-1.1.1", "9" * 400 + "-0"]
 )
 async def test_offset_that_is_not_in_the_stream_is_refused(
-    account: Account, clients: Front, lost: Returning, offset: str
+    account: Account, clients: ReconnectingClient, lost: Connection, offset: str
 ) -> None:
     readable = recovery._OFFSET.fullmatch(offset)
-    await begins_anew(account, clients, lost, "gap" if readable else "offset", offset=offset)
+    await assert_not_recovered(account, clients, lost, "gap" if readable else "offset", offset=offset)
 
 
 @pytest.mark.parametrize("pid", ["", "x", "../leases", "*", "a" * 100_000])
-async def test_unknown_pid_is_refused(account: Account, clients: Front, lost: Returning, pid: str) -> None:
-    await begins_anew(account, clients, lost, "unknown", pid=pid)
+async def test_unknown_pid_is_refused(
+    account: Account, clients: ReconnectingClient, lost: Connection, pid: str
+) -> None:
+    await assert_not_recovered(account, clients, lost, "unknown", pid=pid)
 
 
 @pytest.mark.parametrize("claim", [{"pid": 1}, {"offset": None}, {"pid": {"a": 1}}, {"offset": ["x"]}])
 async def test_invalid_claim_is_an_ordinary_connect(
-    account: Account, clients: Front, lost: Returning, claim: Any
+    account: Account, clients: ReconnectingClient, lost: Connection, claim: Any
 ) -> None:
-    again = await clients.back(account.url, account.token("customer"), lost, **claim)
+    again = await clients.reconnect(account.url, account.token("customer"), lost, **claim)
     assert again.sid != lost.sid
     await again.receives("authenticated")
 
 
-async def test_session_that_the_client_has_ended_is_not_recovered(account: Account, clients: Front, node: Node) -> None:
+async def test_session_that_the_client_has_ended_is_not_recovered(
+    account: Account, clients: ReconnectingClient, node: Node
+) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
     await connection.receives("authenticated")
     await connection.leave()
     async with asyncio.timeout(5):
         while connection.sid in node.context.sockets.sessions:
             await asyncio.sleep(0.01)
-    await begins_anew(account, clients, connection, "unknown")
+    await assert_not_recovered(account, clients, connection, "unknown")
 
 
 async def test_too_many_missed_events_are_refused(
-    account: Account, clients: Front, node: Node, sender: Client, monkeypatch: pytest.MonkeyPatch
+    account: Account, clients: ReconnectingClient, node: Node, sender: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "MOST_MISSED", 2)
     connection = await clients.connect(account.url, account.token("colleague"))
@@ -118,48 +130,50 @@ async def test_too_many_missed_events_are_refused(
     for number in range(3):
         await node.context.broadcast.broadcast_to_account(account.id, "number", {"number": number})
     await sender.receives("number", number=2)
-    again = await clients.back(account.url, account.token("colleague"), connection)
+    again = await clients.reconnect(account.url, account.token("colleague"), connection)
     assert again.sid != connection.sid
 
 
 async def test_change_of_the_person_during_recovery_is_refused(
-    account: Account, clients: Front, node: Node, lost: Returning, monkeypatch: pytest.MonkeyPatch
+    account: Account, clients: ReconnectingClient, node: Node, lost: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = ShardReader.load
+    original = ShardReader.load
 
-    async def reach(reader: ShardReader, entry_id: str, place: int | None) -> bool:
+    async def load(reader: ShardReader, entry_id: str, place: int | None) -> bool:
         node.context.sockets.mark_changed(account.people["customer"].id)
-        return await honest(reader, entry_id, place)
+        return await original(reader, entry_id, place)
 
-    monkeypatch.setattr(ShardReader, "load", reach)
-    await begins_anew(account, clients, lost, "changed")
+    monkeypatch.setattr(ShardReader, "load", load)
+    await assert_not_recovered(account, clients, lost, "changed")
 
 
 async def test_recovery_after_flush_of_redis_is_refused(
-    account: Account, clients: Front, web_settings: Settings, lost: Returning
+    account: Account, clients: ReconnectingClient, web_settings: Settings, lost: Connection
 ) -> None:
     async with Redis.from_url(web_settings.redis) as redis:
         await redis.delete(f"hummdesk:recovery:{lost.pid}")
-    await begins_anew(account, clients, lost, "unknown")
+    await assert_not_recovered(account, clients, lost, "unknown")
 
 
 async def test_loss_of_events_resynchronizes_the_sockets_of_the_shard(
-    account: Account, clients: Front, node: Node
+    account: Account, clients: ReconnectingClient, node: Node
 ) -> None:
     connection = await clients.connect(account.url, account.token("customer"))
     await connection.receives("authenticated")
     node.context.sockets.resynchronize(shard_of(account.id))
     reason = await connection.receives("disconnect_reason")
     assert (reason["code"], reason["reconnect"]) == ("RESYNC", True)
-    again = await begins_anew(account, clients, connection, "offset")
+    again = await assert_not_recovered(account, clients, connection, "offset")
     await again.receives("authenticated")
 
 
-async def test_resynchronized_socket_receives_no_further_events(account: Account, clients: Front, node: Node) -> None:
+async def test_resynchronized_socket_receives_no_further_events(
+    account: Account, clients: ReconnectingClient, node: Node
+) -> None:
     """It loads the history again, which may contain the event already."""
     connection = await clients.connect(account.url, account.token("agent"))
     await connection.receives("authenticated")
-    (await node.context.reader.follow(account.id)).position = "0-1"  # what Redis has next does not follow this
+    (await node.context.reader.follow(account.id)).position = "0-1"  # the next entry of the stream does not follow it
     changed = AgentStatusChanged.of(account.people["colleague"], old="online", new="away")
     await node.context.publisher.publish(changed)
     assert (await connection.receives("disconnect_reason"))["code"] == "RESYNC"
@@ -168,7 +182,7 @@ async def test_resynchronized_socket_receives_no_further_events(account: Account
 
 
 async def test_without_recovery_window_there_is_neither_pid_nor_offset(
-    account: Account, clients: Front, web_settings: Settings
+    account: Account, clients: ReconnectingClient, web_settings: Settings
 ) -> None:
     async with running(replace(web_settings, recovery_window_seconds=0.0), name="no-window") as (url, _):
         connection = await clients.connect(url, account.token("agent"))
@@ -177,5 +191,5 @@ async def test_without_recovery_window_there_is_neither_pid_nor_offset(
         await connection.receives("new_message")
         assert not connection.pid
         assert not connection.offsets
-        again = await clients.back(url, account.token("agent"), connection, pid="x", offset="1-0")
+        again = await clients.reconnect(url, account.token("agent"), connection, pid="x", offset="1-0")
         assert again.sid != connection.sid
