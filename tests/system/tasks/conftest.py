@@ -199,7 +199,7 @@ async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline
         reader = StreamReader(
             connect(settings.redis),
             deliver=pipeline.receive,
-            lost=pytest.fail,
+            on_loss=pytest.fail,
             keep_seconds=0,
         )
         await reader.follow(customers[0].account_id)
