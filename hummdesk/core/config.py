@@ -213,13 +213,13 @@ class Settings:
         return bool(self.redis_url or self.redis_host)
 
 
-def gather(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+def collect(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Merge the environment, then `.env` of this folder, then the data directory of a running `up`."""
-    gathered: dict[str, str] = {}
+    collected: dict[str, str] = {}
     sources = [Path(".env")] if home is None else [home / HOME_ENV_FILE, Path(".env")]
     for source in sources:
-        gathered |= {name: value for name, value in dotenv_values(source).items() if value}
-    return gathered | {name: value for name, value in environ.items() if value}
+        collected |= {name: value for name, value in dotenv_values(source).items() if value}
+    return collected | {name: value for name, value in environ.items() if value}
 
 
 def read(values: Mapping[str, str], *, needs_servers: bool = True) -> Settings:

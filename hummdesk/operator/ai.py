@@ -74,7 +74,7 @@ def costs_command(home: Path, days: int, as_json: bool) -> None:
 
 
 def _with_provider(name: str | None) -> Settings:
-    values = config.gather() | ({} if name is None else {"AI_PROVIDER": name})
+    values = config.collect() | ({} if name is None else {"AI_PROVIDER": name})
     return config.read(values, needs_servers=False)
 
 

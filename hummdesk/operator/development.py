@@ -21,7 +21,7 @@ def up_command(home: Path, port: int | None, workers: int, reload: bool) -> None
     """
     from hummdesk.dev.up import Up, run
 
-    values = config.gather() | ({} if port is None else {"PORT": str(port)})
+    values = config.collect() | ({} if port is None else {"PORT": str(port)})
     asyncio.run(run(Up(home=home, values=values, workers=workers, say=_say, reload=reload)))
 
 

@@ -24,6 +24,6 @@ def settings_of(home: Path, given: Mapping[str, object] | None = None) -> Settin
     from hummdesk.core import tokens
 
     changes = {name: str(value) for name, value in (given or {}).items() if value is not None}
-    settings = config.read(config.gather(home) | changes)
+    settings = config.read(config.collect(home) | changes)
     tokens.check(settings)
     return settings

@@ -53,7 +53,7 @@ def worker_command(home: Path) -> None:
     With all settings in the environment, `python -m tasks` does the same.
     """
     settings_of(home)
-    os.environ.update(config.gather(home))  # read by tasks.app, when it is imported
+    os.environ.update(config.collect(home))  # read by tasks.app, when it is imported
     from tasks.__main__ import main
 
     main()

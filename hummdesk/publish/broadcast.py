@@ -116,7 +116,7 @@ def get_broadcast_service(settings: Settings | None = None) -> BroadcastService:
     """
     global _service
     if _service is None:
-        _service = _connected(settings or config.read(config.gather()))
+        _service = _connected(settings or config.read(config.collect()))
     return _service
 
 

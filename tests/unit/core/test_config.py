@@ -88,18 +88,18 @@ def test_read_with_separate_server_settings_builds_urls() -> None:
     assert settings.names_redis
 
 
-def test_gather_prefers_environment_over_env_file_over_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_collect_prefers_environment_over_env_file_over_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / config.HOME_ENV_FILE).write_text("PORT=1\nHOST=home\nLOG_LEVEL=ERROR\n")
     (tmp_path / ".env").write_text("PORT=2\nHOST=file\nLOG_FORMAT=\n")
-    assert config.gather(tmp_path / "home", {"PORT": "3", "HOST": ""}) == {
+    assert config.collect(tmp_path / "home", {"PORT": "3", "HOST": ""}) == {
         "PORT": "3",
         "HOST": "file",
         "LOG_LEVEL": "ERROR",
     }
-    assert config.gather(None, {}) == {"PORT": "2", "HOST": "file"}
-    assert config.gather(tmp_path / "none", {"PORT": "3"}) == {"PORT": "3", "HOST": "file"}
+    assert config.collect(None, {}) == {"PORT": "2", "HOST": "file"}
+    assert config.collect(tmp_path / "none", {"PORT": "3"}) == {"PORT": "3", "HOST": "file"}
 
 
 def test_settings_all_have_a_meaning() -> None:
