@@ -1,11 +1,12 @@
 """Fitting of the embedded provider to training/examples: `python -m training.fitting` writes weights.npz.
 
 First the projection to embeddings (`projection`), on which softmax regressions for topic and priority are fitted. The
-sentiment regressions use the centred vectors: the projection removes how a text is phrased. Scope is fitted last
-(`scope`).
+sentiment regressions use the centred vectors: the projection removes how a text is phrased. Scope is fitted on the
+encoder's vectors (`scope`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,64 +22,73 @@ from training.scope import fit_scope
 
 SENTIMENT_PENALTY = 0.5
 PRIORITY_PENALTY = 0.1
+NEIGHBOUR_LEVELS = 127
 
 
-def fit() -> dict[str, Vectors]:
-    """Return the arrays of weights.npz by name, not yet quantized."""
-    categories, scope = load_examples("categories"), load_examples("scope")
-    encoded = _encoded(categories)
+def fit_classifiers() -> dict[str, Vectors]:
+    """Fit the projection and the classifiers of topic, sentiment and priority."""
+    categories, scope, urgency = (load_examples(name) for name in ("categories", "scope", "urgency"))
+    encoded = _encoded("categories")
     mean = encoded.mean(axis=0)
-    companies = [[encode(texts) for texts in articles] for articles in load_companies()]
-    projection = fit_projection(encoded - mean, [[one - mean for one in articles] for articles in companies])
+    companies = [[article - mean for article in articles] for articles in _encoded_companies()]
+    projection = fit_projection(encoded - mean, companies)
 
-    def embeddings(vectors: Vectors) -> Vectors:
-        return normalize((vectors - mean) @ projection)
+    def embeddings(name: str) -> Vectors:
+        return normalize((_encoded(name) - mean) @ projection)
 
-    out_of_scope = _encoded([*scope, *load_examples("scope_extra")])
-    urgency = load_examples("urgency")
+    topic_embeddings = np.vstack([embeddings("categories"), embeddings("scope")])
+    labels = _labels(urgency, classifiers.PRIORITIES)
     return {
         "mean": mean,
         "projection": projection,
-        **_topic(np.vstack([embeddings(encoded), embeddings(_encoded(scope))]), [*categories, *scope]),
-        **fit_scope(encoded, [np.vstack(articles) for articles in companies], out_of_scope, mean),
-        **_sentiment(load_examples("sentiment"), mean),
+        **_fit_topic(topic_embeddings, _labels([*categories, *scope], classifiers.TOPICS)),
+        **_fit_sentiment(mean),
         "urgency": softmax_regression(
-            embeddings(_encoded(urgency)),
-            _labels(urgency, classifiers.PRIORITIES),
-            len(classifiers.PRIORITIES),
-            penalty=PRIORITY_PENALTY,
+            embeddings("urgency"), labels, len(classifiers.PRIORITIES), penalty=PRIORITY_PENALTY
         ),
     }
 
 
-def write(arrays: dict[str, Vectors], path: Path = weights.FILE) -> None:
-    """Write the arrays, quantized as far as the answers allow: example vectors to 8 bits, projections to 16."""
-    scale = float(np.abs(arrays["neighbours"]).max()) / 127
-    stored: dict[str, NDArray[np.generic]] = {
-        **arrays,
-        "projection": arrays["projection"].astype(np.float16),
-        "neighbours": np.round(arrays["neighbours"] / scale).astype(np.int8),
-        "neighbour_labels": arrays["neighbour_labels"].astype(np.uint8),
-        "neighbour_scale": np.array([scale], dtype=np.float32),
-        "scope_directions": arrays["scope_directions"].astype(np.float16),
-        "scope_examples": np.round(arrays["scope_examples"] * classifiers.SCOPE_LEVELS).astype(np.int8),
-    }
+def fit_scope_classifier() -> dict[str, Vectors]:
+    encoded = _encoded("categories")
+    companies = [np.vstack(articles) for articles in _encoded_companies()]
+    out_of_scope = np.vstack([_encoded("scope"), _encoded("scope_extra")])
+    return fit_scope(encoded, companies, out_of_scope, encoded.mean(axis=0))
+
+
+def quantized(arrays: Mapping[str, Vectors]) -> dict[str, NDArray[np.generic]]:
+    """Reduce the precision as far as the answers allow: vectors of examples to 8 bits, projections to 16."""
+    stored: dict[str, NDArray[np.generic]] = dict(arrays)
+    for name in ("projection", "scope_directions"):
+        if name in arrays:
+            stored[name] = arrays[name].astype(np.float16)
+    if "neighbours" in arrays:
+        stored["neighbours"] = np.round(arrays["neighbours"] / arrays["neighbour_scale"]).astype(np.int8)
+        stored["neighbour_labels"] = arrays["neighbour_labels"].astype(np.uint8)
+    if "scope_examples" in arrays:
+        stored["scope_examples"] = np.round(arrays["scope_examples"] * classifiers.SCOPE_LEVELS).astype(np.int8)
+    return stored
+
+
+def write(arrays: Mapping[str, Vectors], path: Path = weights.FILE) -> None:
     with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **stored)
+        np.savez_compressed(file, allow_pickle=False, **quantized(arrays))
 
 
-def _topic(vectors: Vectors, examples: Sequence[Example]) -> dict[str, Vectors]:
-    labels = _labels(examples, classifiers.TOPICS)
+def _fit_topic(embeddings: Vectors, labels: NDArray[np.int64]) -> dict[str, Vectors]:
+    scale = float(np.abs(embeddings).max()) / NEIGHBOUR_LEVELS
     return {
-        "topic": softmax_regression(vectors, labels, len(classifiers.TOPICS), penalty=TOPIC_PENALTY),
-        "neighbours": vectors,
+        "topic": softmax_regression(embeddings, labels, len(classifiers.TOPICS), penalty=TOPIC_PENALTY),
+        "neighbours": embeddings,
         "neighbour_labels": labels.astype(np.float32),
-        "topic_temperature": np.array([fit_temperature(vectors, labels)], dtype=np.float32),
+        "neighbour_scale": np.array([scale], dtype=np.float32),
+        "topic_temperature": np.array([fit_temperature(embeddings, labels)], dtype=np.float32),
     }
 
 
-def _sentiment(examples: Sequence[Example], mean: Vectors) -> dict[str, Vectors]:
-    vectors = classifiers.centre(_encoded(examples), mean)
+def _fit_sentiment(mean: Vectors) -> dict[str, Vectors]:
+    examples = load_examples("sentiment")
+    vectors = classifiers.centre(_encoded("sentiment"), mean)
     labels = _labels(examples, classifiers.SENTIMENTS)
     english = [number for number, example in enumerate(examples) if example.language == "en"]
     scores = classifiers.vader_scores([examples[number].text for number in english])
@@ -90,8 +100,17 @@ def _sentiment(examples: Sequence[Example], mean: Vectors) -> dict[str, Vectors]
     }
 
 
-def _encoded(examples: Sequence[Example]) -> Vectors:
-    return encode([example.text for example in examples])
+@cache
+def _encoded(name: str) -> Vectors:
+    return encode([example.text for example in load_examples(name)])
+
+
+@cache
+def _encoded_companies() -> list[list[Vectors]]:
+    """Return the vectors of all companies by article, encoded in one batch, which is faster than one per article."""
+    companies = load_companies()
+    encoded = iter(encode([text for articles in companies for texts in articles for text in texts]))
+    return [[np.array([next(encoded) for _ in texts]) for texts in articles] for articles in companies]
 
 
 def _labels(examples: Sequence[Example], names: Sequence[str]) -> NDArray[np.int64]:
@@ -99,4 +118,4 @@ def _labels(examples: Sequence[Example], names: Sequence[str]) -> NDArray[np.int
 
 
 if __name__ == "__main__":
-    write(fit())
+    write(fit_classifiers() | fit_scope_classifier())

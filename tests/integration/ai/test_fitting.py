@@ -1,11 +1,14 @@
-"""The weights of the embedded provider equal a fit to the examples."""
+"""The weights of the embedded provider equal a fit to the examples. Run `make fit` after a change of the examples."""
 
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from hummdesk.ai.embedded import weights
-from training import fitting
+from training.fitting import fit_classifiers, fit_scope_classifier, quantized
 
 TOLERANCES = {
     "neighbours": 3.0,  # quantized to 8 bits, like scope_examples: in steps
@@ -17,12 +20,20 @@ TOLERANCES = {
 """Processors round differently, so the arrays are close but not identical; the others have 0.3."""
 
 
-def test_weights_equal_a_fit_to_the_examples(tmp_path: Path) -> None:
-    """Run `make fit` after a change of the examples."""
-    fitting.write(fitting.fit(), tmp_path / "weights.npz")
-    with np.load(tmp_path / "weights.npz") as fitted, np.load(weights.FILE) as shipped:
-        assert fitted.files == shipped.files
-        for name in shipped.files:
-            assert fitted[name].shape == shipped[name].shape, name
-            tolerance = TOLERANCES.get(name, 0.3)
-            np.testing.assert_allclose(fitted[name].astype(float), shipped[name].astype(float), atol=tolerance)
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[Mapping[str, NDArray[Any]]]:
+    with np.load(weights.FILE, allow_pickle=False) as stored:
+        yield stored
+
+
+@pytest.mark.parametrize("is_scope", [False, True], ids=["classifiers", "scope"])
+def test_weights_equal_a_fit_to_the_examples(shipped: Mapping[str, NDArray[Any]], is_scope: bool) -> None:
+    fit: Callable[[], Mapping[str, NDArray[Any]]] = fit_scope_classifier if is_scope else fit_classifiers
+    fitted = quantized(fit())
+    assert fitted.keys() == {name for name in shipped if name.startswith("scope_") is is_scope}
+    for name, array in fitted.items():
+        assert array.shape == shipped[name].shape, name
+        assert array.dtype == shipped[name].dtype, name
+        np.testing.assert_allclose(
+            array.astype(float), shipped[name].astype(float), atol=TOLERANCES.get(name, 0.3), err_msg=name
+        )
