@@ -25,7 +25,10 @@ def refused(env: dict[str, str]) -> str:
 
 def test_start_with_invalid_settings_reports_all_of_them() -> None:
     message = refused(SERVERS | {"WORKER_CONCURRENCY": "0", "AI_MAX_ATTEMPTS": "many"})
-    assert message.splitlines() == ["AI_MAX_ATTEMPTS: 'many' is not a whole number", "WORKER_CONCURRENCY: 0 is below 1"]
+    assert message.splitlines() == [
+        "AI_MAX_ATTEMPTS: 'many' is not a whole number",
+        "WORKER_CONCURRENCY: 0 is below the minimum of 1",
+    ]
 
 
 def test_start_with_metrics_port_without_directory_is_refused() -> None:
