@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import chain
 from time import monotonic
@@ -167,7 +167,7 @@ class Database:
         with abort_after(self._timeout / 2, connection):
             await AsyncConnectionPool.check_connection(connection)
 
-    async def listen(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
+    async def listen(self, *channels: str) -> AsyncGenerator[tuple[str, str], None]:
         """Yield (channel, payload) of each NOTIFY without end, and ("", "") after every connect and reconnect.
 
         Notifications without a connection are lost: after ("", "") read the tables.

@@ -2,6 +2,8 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
+from operator import contains
 from typing import Any
 
 import pytest
@@ -56,7 +58,12 @@ async def test_other_shards_are_not_read_and_idle_shards_are_stopped(
 ) -> None:
     """A shard is idle when no account needed it in two successive calls."""
     delivered: list[Event] = []
-    reader = StreamReader(connect(stream.redis_url), deliver=delivered.append, on_loss=pytest.fail, keep_seconds=60)
+    reader = StreamReader(
+        connect(stream.redis_url),
+        deliver=delivered.append,
+        on_loss=lambda shard: pytest.fail(str(shard)),
+        keep_seconds=60,
+    )
     others = [other for other in (new_id() for _ in range(200)) if shard_of(other) != shard_of(stream.account_id)]
     shard = await reader.follow(stream.account_id)
     assert await reader.follow(stream.account_id) is shard
@@ -152,12 +159,13 @@ def test_connection_closed_by_uvloop_loses_no_events(stream: AccountStream, monk
 
     async def talk() -> None:
         async with stream.writing() as writer, stream.reading() as delivered:
-            for value, user in enumerate([writer, delivered.shard]):
+            users: list[Any] = [writer, delivered.shard]
+            for value, user in enumerate(users):
                 writer.append(stream.number(2 * value))
-                await delivered.until(lambda value=value: 2 * value in delivered)
+                await delivered.until(partial(contains, delivered, 2 * value))
                 unlucky.append(user._redis)
                 writer.append(stream.number(2 * value + 1))
-                await delivered.until(lambda value=value: 2 * value + 1 in delivered)
+                await delivered.until(partial(contains, delivered, 2 * value + 1))
             writer.append(stream.number(4))
             await delivered.reaches(0, 1, 2, 3, 4)
             assert not unlucky
@@ -174,7 +182,7 @@ async def test_paused_redis_delays_but_loses_no_events(stream: AccountStream, re
     async with stream.reading() as delivered:
         writer.append(stream.number(0))
         await delivered.reaches(0)
-        await redis.execute_command("CLIENT", "PAUSE", 1500, "ALL")
+        await redis.client_pause(1500)
         async with asyncio.timeout(1):
             for value in range(1, 50):
                 writer.append(stream.number(value))
@@ -212,7 +220,7 @@ async def test_reader_that_begins_before_redis_answers_reports_a_loss(
 ) -> None:
     """Events between the socket's authentication and the first answer of Redis are unknown."""
     monkeypatch.setattr(stream_reader, "BEGIN_SECONDS", 0.05)
-    await redis.execute_command("CLIENT", "PAUSE", 300, "ALL")
+    await redis.client_pause(300)
     async with stream.reading() as delivered:
         assert not delivered.shard.position
         await delivered.until(lambda: bool(delivered.losses))

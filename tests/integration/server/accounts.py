@@ -16,10 +16,11 @@ from hummdesk.core import tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person, Role
+from hummdesk.publish.events.ai import Classification, Draft
 
 PATIENCE_SECONDS = 15.0
 
-CLASSIFICATION = {
+CLASSIFICATION: Classification = {
     "category": "general",
     "priority": "low",
     "urgency": 0,
@@ -27,7 +28,7 @@ CLASSIFICATION = {
     "language": "und",
     "tags": [],
 }
-DRAFT = {"content": "Hello", "tone": "friendly", "suggestedActions": []}
+DRAFT: Draft = {"content": "Hello", "tone": "friendly", "suggestedActions": []}
 """Results of AI runs as the contract defines them."""
 
 
@@ -166,7 +167,7 @@ class Account:
     async def execute(self, statement: str, **values: Any) -> list[Any]:
         """Run a statement as superuser, without row-level security; `account` is a parameter of it."""
         async with await self.superuser() as connection:
-            cursor = await connection.execute(statement, values | {"account": self.id})  # type: ignore[arg-type]
+            cursor = await connection.execute(statement, values | {"account": self.id})
             return await cursor.fetchall() if cursor.description is not None else []
 
     async def _insert(self, connection: psycopg.AsyncConnection[Any]) -> None:

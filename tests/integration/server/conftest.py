@@ -23,7 +23,7 @@ async def running(settings: Settings, *, name: str) -> AsyncIterator[tuple[str, 
     app = build(settings, name=name, extra_routes=sign_in.routes(settings))
     app.config.TOUCHUP = False  # it rewrites Sanic itself, and cannot do so for a second application
     listener = socket.create_server(("127.0.0.1", 0))
-    server = await app.create_server(sock=listener, return_asyncio_server=True)
+    server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
     assert server is not None
     await server.startup()
     await server.before_start()

@@ -121,7 +121,7 @@ async def audience(first: tuple[str, Node], web_settings: Any) -> AsyncIterator[
         for name in JOINED:
             await clients[name].do("join_conversation", str(place.conversation))
         await clients["stranger"].do("join_conversation", str(place.other_conversation))
-    yield Audience(node, account, foreign, *gathered)
+    yield Audience(node, account, foreign, gathered[0], gathered[1])
     await account.close()
     await foreign.close()
 

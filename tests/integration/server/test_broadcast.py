@@ -50,7 +50,7 @@ async def test_notify_classification_reaches_staff_once(account: Account, servic
         account_id=account.id,
         conversation_id=account.conversation,
         message_id=uuid4(),
-        classification=CLASSIFICATION,  # type: ignore[arg-type]
+        classification=CLASSIFICATION,
         confidence=0.9,
         processing_time=12,
         provider="own",

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from hummdesk.cli import main
 from hummdesk.core import tokens
 from hummdesk.core.config import Settings
+from hummdesk.core.errors import Unauthorized
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
 
@@ -78,7 +79,7 @@ async def test_pass_is_valid_for_its_origin_and_account_only_and_not_as_token(wi
     for stolen in (admitted["pass"] + "x", admitted["token"], account.token("agent"), "", "x.y.z"):
         assert (await widget.asks(status=401, **{"pass": stolen}))["code"] == "UNAUTHORIZED"
     assert (await widget.asks(origin=elsewhere, status=401, **{"pass": admitted["pass"]}))["code"] == "UNAUTHORIZED"
-    with pytest.raises(tokens.Unauthorized):
+    with pytest.raises(Unauthorized):
         tokens.verify(account.settings, admitted["pass"])
 
 

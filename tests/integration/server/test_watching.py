@@ -65,7 +65,7 @@ async def test_connections_of_dead_process_are_not_counted(account: Account, nod
     settings = node.context.settings
     report = {"at": time.time() - settings.presence_lease_seconds, "connections": {"agent": 100}}
     async with connect(settings.redis) as redis:
-        await redis.hset(f"hummdesk:sockets:{account.id}", "a dead one", orjson.dumps(report))  # type: ignore[misc]
+        await redis.hset(f"hummdesk:sockets:{account.id}", "a dead one", orjson.dumps(report))
     await watched(admin, lambda figures: figures["connections"] == NO_SOCKETS | {"admin": 1})
 
 
@@ -126,7 +126,7 @@ async def test_health_contains_only_flags_and_numbers(account: Account, node: No
     key, *_ = QUEUE_KEYS.values()
     before = (await admin.do("get_operations"))["health"]
     async with connect(node.context.settings.redis) as redis:
-        await redis.rpush(key, "a task of another account")  # type: ignore[misc]
+        await redis.rpush(key, "a task of another account")
         try:
             health = (await admin.do("get_operations"))["health"]
         finally:

@@ -1,7 +1,7 @@
 """Accounts for the tests, on a database that they share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,7 +53,8 @@ class Account:
             return await cursor.fetchall() if cursor.description is not None else []
 
     async def send(self, sender: Person, content: str = "Hello", **more: Any) -> Sent:
-        message = NewMessage(**{"conversation_id": self.conversation, "content": content} | more)
+        fields: dict[str, Any] = {"conversation_id": self.conversation, "content": content}
+        message = NewMessage(**fields | more)
         async with self.tx() as tx:
             return await messages.send(tx, sender=sender, message=message)
 
@@ -160,11 +161,12 @@ class WriterHarness:
         self.writer = MessageWriter(self.batches, app, timeout=WRITER_TIMEOUT, take_published=self._take)
         self.transactions: list[int] = []
         """Number of messages in each transaction."""
-        self._run = self.batches.run
+        self._run: Callable[..., Awaitable[Any]] = self.batches.run
         self.batches.run = self._count  # type: ignore[method-assign]
 
     async def send(self, account: Any, who: str, content: str = "Hello", **more: Any) -> Sent:
-        message = NewMessage(**{"conversation_id": account.conversation, "content": content} | more)
+        fields: dict[str, Any] = {"conversation_id": account.conversation, "content": content}
+        message = NewMessage(**fields | more)
         return await self.writer.send(sender=account.people[who], message=message)
 
     async def at_once(self, *sends: Awaitable[Sent]) -> list[Any]:
@@ -174,9 +176,9 @@ class WriterHarness:
         taken, self.published = self.published[:most], self.published[most:]
         return taken
 
-    async def _count(self, accounts: Any, statements: Any) -> Any:
+    async def _count(self, account_ids: Any, statements: Any) -> Any:
         self.transactions += [text.count('"id"') for _, given in statements if (text := given.get("items"))]
-        return await self._run(accounts, statements)
+        return await self._run(account_ids, statements)
 
 
 @asynccontextmanager
@@ -201,7 +203,7 @@ async def elsewhere(database_url: str, app: Database) -> AsyncIterator[WriterHar
         yield one
 
 
-async def outbox_entries(account: Any) -> list[Any]:
+async def outbox_entries(account: Account) -> list[Any]:
     return await account.execute(
         "SELECT id, conversation_id, seq, reopened_from FROM outbox WHERE account_id = %(account)s ORDER BY seq"
     )

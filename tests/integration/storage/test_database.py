@@ -12,6 +12,7 @@ from psycopg import sql
 from hummdesk.core.errors import Invalid, NotFound, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.storage.database import Database
+from tests.integration.storage.conftest import Account
 
 UNREACHABLE = "postgresql://hummdesk@127.0.0.1:1/hummdesk"
 
@@ -29,7 +30,7 @@ async def value(tx: Any, expression: str) -> Any:
     return row["value"]
 
 
-async def idle(account: Any) -> list[tuple[Any, ...]]:
+async def idle(account: Account) -> list[tuple[Any, ...]]:
     """Number of connections with an abandoned transaction."""
     return await account.execute(
         "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hummdesk_app' "

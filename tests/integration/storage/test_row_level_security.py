@@ -161,8 +161,8 @@ async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, d
                 assert {row["account_id"] async for row in await tx.execute(query)} == set(named), table
             assert await rows(tx, "contacts") == 0
     async with worker.account(account.id) as tx:
-        query = sql.SQL("SELECT DISTINCT account_id FROM messages")
-        assert [row["account_id"] async for row in await tx.execute(query)] == [account.id]
+        found = await tx.execute("SELECT DISTINCT account_id FROM messages")
+        assert [row["account_id"] async for row in found] == [account.id]
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
         async with worker.accounts([account.id]) as tx:
             await tx.execute(

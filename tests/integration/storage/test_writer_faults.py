@@ -52,7 +52,8 @@ async def test_send_to_locked_conversation_is_stored_when_it_is_unlocked(account
 async def test_lost_connections_lose_and_duplicate_no_message(account: Any, harness: WriterHarness) -> None:
     """The acknowledgement of a commit may be lost: the second attempt finds what the first one has stored."""
     await harness.send(account, "customer")
-    honest, lost = harness._run, []
+    honest = harness._run
+    lost: list[Any] = []
 
     async def committed_and_lost(accounts: Any, statements: Any) -> Any:
         rows = await honest(accounts, statements)
@@ -61,7 +62,7 @@ async def test_lost_connections_lose_and_duplicate_no_message(account: Any, harn
             raise Unavailable from psycopg.OperationalError("the connection is lost")
         return rows
 
-    harness._run = committed_and_lost  # type: ignore[method-assign]
+    harness._run = committed_and_lost
     sent = await asyncio.gather(*(harness.send(account, "customer", str(n)) for n in range(5)))
     assert lost
     assert [(one.message.seq, one.message.content, one.created) for one in sent] == [

@@ -150,7 +150,7 @@ async def launch(chromium_path: str) -> AsyncIterator[asyncio.Task[tuple[Playwri
 
 async def _launch(path: str, env: dict[str, str]) -> tuple[Playwright, Browser]:
     playwright = await async_playwright().start()
-    return playwright, await playwright.chromium.launch(executable_path=path, args=SWITCHES, env=env)
+    return playwright, await playwright.chromium.launch(executable_path=path, args=SWITCHES, env={**env})
 
 
 @pytest.fixture(scope="session")

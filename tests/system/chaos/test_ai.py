@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -77,9 +78,9 @@ async def test_main_processes_of_workers_are_killed(pipeline: Pipeline) -> None:
             await pipeline.ended(await pipeline.ask(QUESTION), "classification", "draft", seconds=60)
             for _ in range(times):
                 drafted = await pipeline.ask(f"{QUESTION}\ndraft waits")
-                await pipeline.until(lambda one=drafted: ("ai_processing_started", "draft") in pipeline.names(one))
+                await pipeline.until(partial(_is_drafting, pipeline, drafted))
                 waiting = [await pipeline.ask(f"{QUESTION}\nclassify waits", assigned=False) for _ in range(5)]
-                await pipeline.until(lambda some=waiting: any(pipeline.events_of(one) for one in some))
+                await pipeline.until(partial(_any_has_events, pipeline, waiting))
                 for main in workers.children():
                     main.kill()
                 began = time.monotonic()
@@ -168,6 +169,14 @@ async def test_a_queue_waits_for_no_other(pipeline: Pipeline) -> None:
                     os.kill(process.pid, signal.SIGCONT)
                 began = time.monotonic()
         found.measure("stopped after", time.monotonic() - began, 5, " s")
+
+
+def _is_drafting(pipeline: Pipeline, message: Message) -> bool:
+    return ("ai_processing_started", "draft") in pipeline.names(message)
+
+
+def _any_has_events(pipeline: Pipeline, messages: Sequence[Message]) -> bool:
+    return any(pipeline.events_of(message) for message in messages)
 
 
 async def _all_announced(pipeline: Pipeline, messages: Sequence[Message]) -> bool:

@@ -38,6 +38,7 @@ async def test_sign_in_as_a_demo_user_returns_a_token(desk: aiohttp.ClientSessio
         assert answer.headers["Cache-Control"] == "no-store"
         claims = tokens.verify(with_demo, (await answer.json())["token"])
         assert (str(claims.user_id), claims.email, claims.role) == (person["userId"], person["email"], person["role"])
+    wrong: object
     for wrong in ({"userId": "somebody"}, {"userId": None}, {}, [], "text"):
         assert (await desk.post("/demo/sign-in", json=wrong)).status == 404
     assert (await desk.post("/demo/sign-in", data=b"{", headers={"Content-Type": "application/json"})).status == 400

@@ -19,7 +19,7 @@ REQUIRED = {
     "JWT_SECRET": "0123456789abcdef0123456789abcdef",
     "FLOWER_BASIC_AUTH": "operator:secret",
 }
-SETTINGS = {entry.name.upper(): entry.default for entry in fields(Settings)}
+SETTINGS: dict[str, Any] = {entry.name.upper(): entry.default for entry in fields(Settings)}
 OTHER_PROGRAMS = {"FLOWER_BASIC_AUTH", "PROMETHEUS_MULTIPROC_DIR"}
 """Variables that Flower and prometheus_client read themselves."""
 WITH_METRICS_PORT = {"relay", "worker"}

@@ -93,7 +93,7 @@ def message_patterns() -> list[re.Pattern[str]]:
 
 def strings(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.JoinedStr):
-        yield "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in node.values)  # type: ignore[arg-type]
+        yield "".join(re.escape(str(part.value)) if isinstance(part, ast.Constant) else ".+" for part in node.values)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield re.escape(node.value)
     else:

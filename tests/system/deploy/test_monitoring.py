@@ -33,7 +33,7 @@ def series() -> dict[str, set[str]]:
     return {
         metric._name + suffix: {*metric._labelnames, *(["le"] if suffix == "_bucket" else [])}
         for metric in found
-        for suffix in SUFFIXES[metric._type]
+        for suffix in SUFFIXES[str(metric._type)]
     }
 
 

@@ -12,7 +12,7 @@ WEB = ROOT / "web"
 
 
 def test_asyncapi_is_valid(node: ScriptRunner, tmp_path: Path) -> None:
-    command = [node.program, HERE / "asyncapi.mjs"]
+    command: list[str | Path] = [node.program, HERE / "asyncapi.mjs"]
     done = subprocess.run(command, input=printed("--asyncapi"), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith(f"valid: {len(EVENTS) + 2 * len(REQUESTS)} ")

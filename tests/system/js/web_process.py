@@ -30,7 +30,7 @@ async def serving(
 ) -> AsyncIterator[None]:
     """Run a web process on the port of the settings: enter when it is ready, end it by a signal at exit."""
     command = (sys.executable, "-m", "hummdesk", "serve", "--port", str(settings.port))
-    process = await asyncio.create_subprocess_exec(*command, env=environment(settings) | (env or {}))
+    process = await asyncio.create_subprocess_exec(*command, env={**environment(settings), **(env or {})})
     try:
         await until_ready(f"http://127.0.0.1:{settings.port}", process)
         yield

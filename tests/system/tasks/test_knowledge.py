@@ -63,7 +63,7 @@ async def test_find_returns_sources_of_the_account_only(shops: tuple[Settings, l
     assert set(await titles(database, outdoor, ZIP)) <= own
     assert set(await titles(database, invoicing, ZIP)) <= other
     assert "repair" in (await titles(database, outdoor, ZIP))[0].lower()
-    assert len(await titles(database, outdoor, ZIP)) <= knowledge_base.GIVEN
+    assert len(await titles(database, outdoor, ZIP)) <= knowledge_base.MAX_SOURCES
 
 
 async def test_changed_source_is_reindexed_and_removed_source_is_not_found(

@@ -195,8 +195,8 @@ async def test_reply_of_an_agent_becomes_a_draft_for_other_customers(running: Pi
             await asyncio.sleep(0.05)
     assert use["draft_use"] == "as_it_was"
     async with running.database.account(running.customer.account_id) as tx:
-        events = await tx.execute("SELECT actor_id, details FROM conversation_events WHERE kind = 'draft_used'")
-        [logged] = [row async for row in events if row["details"]["messageId"] == str(sent.id)]
+        rows = await tx.execute("SELECT actor_id, details FROM conversation_events WHERE kind = 'draft_used'")
+        [logged] = [row async for row in rows if row["details"]["messageId"] == str(sent.id)]
     assert (logged["actor_id"], logged["details"]["use"]) == (running.agent.id, "as_it_was")
 
 

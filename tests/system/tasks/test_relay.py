@@ -137,7 +137,7 @@ async def test_worker_past_the_deadline_publishes_nothing(pipeline: Pipeline) ->
 
 async def test_postgresql_outage_during_an_attempt_loses_no_result(pipeline: Pipeline, servers: Servers) -> None:
     pipeline.settings = replace(pipeline.settings, ai_hard_limit_seconds=9.0)
-    name = sql.Identifier(conninfo_to_dict(pipeline.settings.postgres)["dbname"])
+    name = sql.Identifier(str(conninfo_to_dict(pipeline.settings.postgres)["dbname"]))
     async with pipeline.relay(), pipeline.worker():
         message = await pipeline.ask(f"{QUESTION}\nclassify waits", assigned=False)
         await pipeline.until(lambda: bool(pipeline.events_of(message)))

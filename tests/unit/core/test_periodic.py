@@ -1,4 +1,5 @@
 import asyncio
+import random
 
 import pytest
 
@@ -31,7 +32,7 @@ class Work:
 
 @pytest.fixture(autouse=True)
 def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(periodic.random, "uniform", lambda _, most: most)
+    monkeypatch.setattr(random, "uniform", lambda _, most: most)
 
 
 def test_step_runs_at_once_and_then_every_interval() -> None:
@@ -61,7 +62,7 @@ def test_backoff_starts_over_after_a_success_and_is_no_longer_than_the_interval(
 
 
 def test_backoff_has_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(periodic.random, "uniform", lambda least, most: (least + most) / 2)
+    monkeypatch.setattr(random, "uniform", lambda least, most: (least + most) / 2)
     work = Work(ValueError())
     virtual_time.run(work.run_until(1))
     assert work.ran_at == pytest.approx([0, 0.75 * periodic.FIRST_BACKOFF_SECONDS])
@@ -92,7 +93,7 @@ def test_stop_waits_for_a_running_step_as_long_as_the_grace() -> None:
             await asyncio.sleep(3)
             log.append("finished")
 
-        runner = Periodic(step, interval=0.001, on_failure=pytest.fail)
+        runner = Periodic(step, interval=0.001, on_failure=lambda error: pytest.fail(str(error)))
         runner.start()
         await asyncio.sleep(1)
         await runner.stop(grace_seconds=grace_seconds)
@@ -116,4 +117,4 @@ def test_stop_does_not_wait_for_an_interval_or_a_backoff() -> None:
 
 
 def test_stop_before_start_does_nothing() -> None:
-    virtual_time.run(Periodic(Work().step, interval=1, on_failure=pytest.fail).stop())
+    virtual_time.run(Periodic(Work().step, interval=1, on_failure=lambda error: pytest.fail(str(error))).stop())

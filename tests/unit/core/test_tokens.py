@@ -161,7 +161,7 @@ def public_pem(key: Any) -> str:
     )
 
 
-ASYMMETRIC = {
+ASYMMETRIC: dict[str, Any] = {
     "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),

@@ -1,19 +1,19 @@
 from uuid import UUID
 
-from hummdesk.core.models import Person
+from hummdesk.core.models import Person, Role
 from hummdesk.server.connection_counts import ConnectionCounts
 
 ACCOUNT, OTHER = UUID(int=1), UUID(int=2)
 
 
-def person(account_id: UUID, role: str) -> Person:
+def person(account_id: UUID, role: Role) -> Person:
     return Person(
         id=UUID(int=9),
         account_id=account_id,
-        email=None,
+        email="name@example.com",
         role=role,
         name="Name",
-        team_ids=(),  # type: ignore[arg-type]
+        team_ids=(),
     )
 
 

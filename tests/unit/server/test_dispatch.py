@@ -18,7 +18,8 @@ from hummdesk.core.errors import (
 from hummdesk.core.models import Person, Role
 from hummdesk.engine import UnparsedPayload
 from hummdesk.server.dispatch import authorized, validated
-from hummdesk.server.sockets import ClientSession, TokenBucket
+from hummdesk.server.rate_limits import TokenBucket
+from hummdesk.server.sockets import ClientSession
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
