@@ -37,7 +37,7 @@ METRICS = "PROMETHEUS_MULTIPROC_DIR"
 class Up:
     home: Path
     values: Mapping[str, str]
-    """The settings by name, as `config.gather` returns them."""
+    """The settings by name, as `config.collect` returns them."""
     workers: int
     say: Callable[[str], None]
     reload: bool = False

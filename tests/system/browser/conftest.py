@@ -16,7 +16,7 @@ import pytest
 from playwright.async_api import Browser, Playwright, async_playwright, expect
 
 from hummdesk.bus.client import connect
-from hummdesk.core.config import Settings, gather, read
+from hummdesk.core.config import Settings, collect, read
 from tests.conftest import make_reachable_directory
 from tests.integration.server.accounts import Client
 from tests.integration.server.test_flow import demo
@@ -64,7 +64,7 @@ class DemoAccount:
 
     @property
     def settings(self) -> Settings:
-        return read(gather(self.desk.home, environ={}))
+        return read(collect(self.desk.home, environ={}))
 
     async def expire_recovery(self) -> None:
         """Delete the recovery state of disconnected sockets, as if the recovery window were over."""

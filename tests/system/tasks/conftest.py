@@ -199,7 +199,7 @@ async def pipeline_of(settings: Settings, marks: Path) -> AsyncIterator[Pipeline
         reader = StreamReader(
             connect(settings.redis),
             deliver=pipeline.receive,
-            on_loss=pytest.fail,
+            on_loss=lambda shard: pytest.fail(str(shard)),
             keep_seconds=0,
         )
         await reader.follow(customers[0].account_id)
