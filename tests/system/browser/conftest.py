@@ -44,7 +44,7 @@ class DemoAccount:
         self.url = f"http://127.0.0.1:{desk.port}"
         self.agents = [user for user in account["users"] if user["role"] == "agent"]
         self.admin = next(user for user in account["users"] if user["role"] == "admin")
-        self.supervisor = next(user for user in account["users"] if user["role"] == "viewer")
+        self.viewer = next(user for user in account["users"] if user["role"] == "viewer")
         self.customers = account["customers"]
         self.clients: list[Client] = []
 
@@ -141,14 +141,14 @@ def chromium_path() -> str:
 async def launch(chromium_path: str) -> AsyncIterator[asyncio.Task[tuple[Playwright, Browser]]]:
     """The start of Chromium, which takes place while the installation starts."""
     with tempfile.TemporaryDirectory() as home:  # for files outside of its profile
-        task = asyncio.create_task(_launch(chromium_path, os.environ | {"HOME": home}))
+        task = asyncio.create_task(_launch(chromium_path, {**os.environ, "HOME": home}))
         yield task
         playwright, browser = await task
         await browser.close()
         await playwright.stop()
 
 
-async def _launch(path: str, env: dict[str, str]) -> tuple[Playwright, Browser]:
+async def _launch(path: str, env: dict[str, str | float | bool]) -> tuple[Playwright, Browser]:
     playwright = await async_playwright().start()
     return playwright, await playwright.chromium.launch(executable_path=path, args=SWITCHES, env={**env})
 

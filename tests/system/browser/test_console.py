@@ -232,15 +232,15 @@ async def test_filters_by_assignee_and_status_show_matching_conversations(
     await expect(agent.row(conversation)).to_be_visible()
 
 
-async def test_supervisor_sees_conversations_and_cannot_change_them(open_console: Open, account: DemoAccount) -> None:
+async def test_viewer_sees_conversations_and_cannot_change_them(open_console: Open, account: DemoAccount) -> None:
     _, conversation = await account.start_conversation("Who watches?", "Somebody?")
-    supervisor = await open_console(account.supervisor)
-    await supervisor.open(conversation)
-    await expect(supervisor.message("Somebody?")).to_be_visible()
-    await expect(supervisor.page.get_by_text("Read-only access")).to_be_visible()
-    assert await supervisor.page.locator("#composer, [data-opens]").count() == 0
-    await supervisor.page.keyboard.press("e")
-    await expect(supervisor.row(conversation).locator(".badge")).to_have_text(re.compile("1"))
+    viewer = await open_console(account.viewer)
+    await viewer.open(conversation)
+    await expect(viewer.message("Somebody?")).to_be_visible()
+    await expect(viewer.page.get_by_text("Read-only access")).to_be_visible()
+    assert await viewer.page.locator("#composer, [data-opens]").count() == 0
+    await viewer.page.keyboard.press("e")
+    await expect(viewer.row(conversation).locator(".badge")).to_have_text(re.compile("1"))
 
 
 async def test_shortcut_pressed_in_first_frame_opens_palette(open_console: Open, account: DemoAccount) -> None:

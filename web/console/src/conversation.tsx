@@ -40,7 +40,7 @@ export function ConversationPane() {
         <Composer thread={thread} conversationId={openId} />
       ) : (
         thread.state === "ready" && (
-          <p class="read-only">Read-only access: supervisors cannot reply or change conversations.</p>
+          <p class="read-only">Read-only access: viewers cannot reply or change conversations.</p>
         )
       )}
     </main>

@@ -55,7 +55,7 @@ function UserMenu() {
     ...(store.isAdmin ? [{ label: "Operations", detail: "Charts of your account", choose: store.openOperations }] : []),
     { label: "Sign out", detail: store.me?.email ?? "", choose: () => store.signOut() },
   ];
-  const label = presence ? `${name}, ${presence}: change your status` : `${name}, supervisor: account menu`;
+  const label = presence ? `${name}, ${presence}: change your status` : `${name}, viewer: account menu`;
   return (
     <Menu label={label} choices={choices} class="me">
       <Avatar name={name || "?"} presence={presence} />
