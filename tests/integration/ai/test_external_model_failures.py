@@ -10,6 +10,7 @@ from aiohttp import web
 from hummdesk.ai.protocol import ProviderError, ProviderRefused
 from tests.integration.ai.fake_api import (
     CLASSIFICATION,
+    PROTOCOLS,
     Behaviour,
     FakeApi,
     answer,
@@ -56,6 +57,15 @@ FAILURES: list[tuple[str, Behaviour, str, bool]] = [
     ("too large", fail(413), "bad_request", False),
     ("unprocessable", fail(422), "bad_request", False),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def loaded_sdks() -> None:
+    """Send one request with each SDK: the first one imports modules, for which the short timeouts leave no time."""
+    for protocol in PROTOCOLS:
+        async with serve_fake_api(protocol) as api, recorded_model(api) as model:
+            api.respond_with(answer(CLASSIFICATION))
+            await model.provider.classify(MESSAGE, CONTEXT)
 
 
 @pytest.mark.parametrize(
