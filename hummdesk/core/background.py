@@ -19,6 +19,12 @@ def soon(work: Coroutine[Any, Any, None]) -> None:
     task.add_done_callback(_running.discard)
 
 
+async def drain() -> None:
+    """Wait until no task runs in the background."""
+    while _running:
+        await asyncio.wait(_running)
+
+
 async def end(*tasks: asyncio.Task[None]) -> None:
     """Cancel tasks until they have ended: a library may mistake a cancellation for its own timeout and continue."""
     waiting: set[asyncio.Task[None]] = set(tasks)

@@ -35,19 +35,7 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
     """Return the application of one web process; its node is `app.ctx.node`."""
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False, error_handler=health.SafeErrors())
     largest = settings.max_packet_bytes * HTTP_BODY_FACTOR
-    app.config.update(
-        ACCESS_LOG=False,  # it logs the whole URL, including a token in the query
-        MOTD=False,
-        FALLBACK_ERROR_FORMAT="json",
-        REQUEST_MAX_SIZE=largest,
-        WEBSOCKET_MAX_SIZE=largest,
-        WEBSOCKET_PING_INTERVAL=None,  # Engine.IO has a heartbeat of its own
-        WEBSOCKET_PING_TIMEOUT=None,
-        RESPONSE_TIMEOUT=settings.ping_interval_seconds + settings.ping_timeout_seconds + 5,  # the longest poll
-        GRACEFUL_SHUTDOWN_TIMEOUT=settings.shutdown_seconds,
-        GRACEFUL_TCP_CLOSE_TIMEOUT=1.0,
-        PROXIES_COUNT=settings.proxies_count or None,
-    )
+    app.config.update(_sanic_options(settings, largest))
     handover = handover_directory(settings.port)
     app.ctx.node = node = Node(settings, max_http_bytes=largest, handover_directory=handover)
     node.server.attach(app, SOCKETIO_PATH, before_close=node.close_sockets)
@@ -73,6 +61,22 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
             remove_if_abandoned(handover)
 
     return app
+
+
+def _sanic_options(settings: Settings, max_http_bytes: int) -> dict[str, Any]:
+    return {
+        "ACCESS_LOG": False,  # it logs the whole URL, including a token in the query
+        "MOTD": False,
+        "FALLBACK_ERROR_FORMAT": "json",
+        "REQUEST_MAX_SIZE": max_http_bytes,
+        "WEBSOCKET_MAX_SIZE": max_http_bytes,
+        "WEBSOCKET_PING_INTERVAL": None,  # Engine.IO has a heartbeat of its own
+        "WEBSOCKET_PING_TIMEOUT": None,
+        "RESPONSE_TIMEOUT": settings.ping_interval_seconds + settings.ping_timeout_seconds + 5,  # the longest poll
+        "GRACEFUL_SHUTDOWN_TIMEOUT": settings.shutdown_seconds,
+        "GRACEFUL_TCP_CLOSE_TIMEOUT": 1.0,
+        "PROXIES_COUNT": settings.proxies_count or None,
+    }
 
 
 def serve(

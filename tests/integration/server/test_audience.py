@@ -72,8 +72,7 @@ class Audience:
 
     async def settled(self) -> None:
         """Wait until everything published so far, or by running background tasks, is delivered to all clients."""
-        while background._running:
-            await asyncio.wait(background._running)
+        await background.drain()
         listening = [(self.account, self.here), (self.foreign, self.there)]
         for account, clients in listening:
             own_rooms = tuple(rooms.person(account.people[name].id) for name in clients)

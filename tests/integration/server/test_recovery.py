@@ -82,7 +82,7 @@ async def test_every_event_ends_with_offset(account: Account, clients: Reconnect
     await connection.do("send_message", {"conversationId": str(account.conversation), "content": "y"})
     await connection.receives("message_sent")
     assert len(connection.offsets) >= 4
-    assert all(recovery._OFFSET.fullmatch(offset) for offset in connection.offsets)
+    assert all(recovery.Offset.parsed(offset) for offset in connection.offsets)
 
 
 async def test_volatile_events_are_not_recovered(

@@ -88,7 +88,7 @@ async def test_session_is_recovered_once(
 async def test_offset_that_is_not_in_the_stream_is_refused(
     account: Account, clients: ReconnectingClient, lost: Connection, offset: str
 ) -> None:
-    readable = recovery._OFFSET.fullmatch(offset)
+    readable = recovery.Offset.parsed(offset)
     await assert_not_recovered(account, clients, lost, "gap" if readable else "offset", offset=offset)
 
 
