@@ -1,31 +1,31 @@
-"""One desk that the tests of this folder break one after the other, and the table of what they measured."""
+"""One deployment that all fault tests share, and the summary of their measurements."""
 
 from collections.abc import AsyncIterator, Generator
 
 import pytest
 
-from tests.system.chaos.deployment import Arena, arena
+from tests.system.chaos.deployment import Deployment, deploy
 from tests.system.chaos.report import ROWS
 
 
 @pytest.fixture(scope="session")
-async def broken_desk() -> AsyncIterator[Arena]:
-    async with arena() as made:
+async def shared_deployment() -> AsyncIterator[Deployment]:
+    async with deploy() as made:
         yield made
 
 
 @pytest.fixture
-async def desk(broken_desk: Arena) -> Arena:
-    """Whole again, whatever the test before has done to it."""
-    await broken_desk.heal()
-    return broken_desk
+async def deployment(shared_deployment: Deployment) -> Deployment:
+    """The shared deployment with all its processes running."""
+    await shared_deployment.restart_missing()
+    return shared_deployment
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """The rows go with the report, since the table is printed by another process when tests run in several."""
+    """Attach the rows to the report: under xdist, another process prints the summary."""
     report = yield
     if call.when == "call":
         for row in ROWS:
@@ -35,11 +35,13 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [report for kept in terminalreporter.stats.values() for report in kept]
-    told = [property for report in reports for property in getattr(report, "user_properties", ())]
-    rows = [str(value) for name, value in told if name == "fault"]
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    properties = [property for report in reports for property in getattr(report, "user_properties", ())]
+    rows = [str(value) for name, value in properties if name == "fault"]
     if rows:
         terminalreporter.section("faults")
         for row in sorted(rows, key=lambda row: (len(row.partition("|")[0].strip()), row)):
             terminalreporter.line(row)
-        terminalreporter.line(f"{sum(value for name, value in told if name == 'acknowledged'):,} acknowledged in all")
+        terminalreporter.line(
+            f"{sum(value for name, value in properties if name == 'acknowledged'):,} acknowledged in all"
+        )

@@ -1,4 +1,4 @@
-"""Real processes that can be killed, stopped and restarted: PostgreSQL, Redis, web, relay and worker of one desk."""
+"""A deployment of real processes that can be killed, stopped and restarted: PostgreSQL, Redis, web, relay, worker."""
 
 import asyncio
 import os
@@ -26,12 +26,12 @@ from tests.integration.server.accounts import Account
 
 READY_SECONDS = 30.0
 UNSHARED = {"PROMETHEUS_MULTIPROC_DIR", "COVERAGE_PROCESS_CONFIG"}
-"""What the processes under test do not share with the test: its metrics, and that every line is counted."""
+"""Variables that the processes do not inherit from the test: its metrics directory and its coverage."""
 WEB, RELAY, WORKER = "web", "relay", "worker"
 
 
 @dataclass
-class Arena:
+class Deployment:
     folder: Path
     settings: Settings
     cluster: postgres.Cluster
@@ -54,7 +54,7 @@ class Arena:
         self.processes["redis"] = await redis.start(self.redis_server, self.folder)
 
     async def start_web(self, *numbers: int) -> None:
-        """These, or all; returns when each is ready."""
+        """Start these web processes, by default all, and wait until each is ready."""
         await asyncio.gather(*(self._start_web(number) for number in numbers or range(len(self.ports))))
 
     async def _start_web(self, number: int) -> None:
@@ -66,8 +66,8 @@ class Arena:
     async def start_relay(self) -> None:
         self.processes[RELAY] = await Process.start(self._service(RELAY, "hummdesk", "relay"))
 
-    async def heal(self) -> None:
-        """Start again what a test has left dead."""
+    async def restart_missing(self) -> None:
+        """Start the web processes and the relay that a test has left stopped."""
         missing = [number for number in range(len(self.ports)) if f"{WEB}-{number}" not in self.processes]
         if missing:
             await self.start_web(*missing)
@@ -75,7 +75,7 @@ class Arena:
             await self.start_relay()
 
     async def kill(self, name: str) -> None:
-        """With SIGKILL, and wait until it is gone."""
+        """Kill a process with SIGKILL and wait for its end."""
         process = self.processes.pop(name)
         process.kill()
         await process.wait()
@@ -87,7 +87,7 @@ class Arena:
         os.kill(self.processes[name].pid, number)
 
     async def restart(self, name: str) -> None:
-        """A server, at once and as hard as a crash."""
+        """Kill PostgreSQL or Redis and start it again."""
         await self.kill(name)
         await self.start_server(name)
 
@@ -99,7 +99,7 @@ class Arena:
             self.processes[name] = await postgres.start(self.cluster, self.folder, durable=False)
 
     async def _reap_backends(self) -> None:
-        """A killed PostgreSQL takes a moment until none of its children holds the shared memory."""
+        """Wait until no child of a killed PostgreSQL holds its shared memory."""
         data = str(self.cluster.data)
         for child in psutil.process_iter(["cmdline"]):
             if data in (child.info["cmdline"] or ()):
@@ -109,14 +109,14 @@ class Arena:
         return float(psutil.Process(self.processes[name].pid).memory_info().rss / (1 << 20))
 
     def cpu_seconds(self, *names: str) -> float:
-        """What these have used since they were started."""
+        """CPU time of these processes since their start."""
         return sum(sum(psutil.Process(self.processes[name].pid).cpu_times()[:2]) for name in names)
 
     def redis(self) -> Redis:
         return Redis.from_url(self.redis_server.url)
 
     async def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """As the superuser, past every policy."""
+        """Run a statement as superuser, without row-level security."""
         async with await AsyncConnection.connect(self.settings.postgres, autocommit=True) as connection:
             cursor = await connection.execute(statement.encode(), values)
             return await cursor.fetchall() if cursor.description is not None else []
@@ -135,14 +135,14 @@ class Arena:
 
 async def is_ready(address: str) -> bool:
     try:
-        async with aiohttp.ClientSession() as session, session.get(f"{address}/health/ready") as answer:
-            return answer.status == 200
+        async with aiohttp.ClientSession() as session, session.get(f"{address}/health/ready") as response:
+            return response.status == 200
     except aiohttp.ClientError:
         return False
 
 
-def quick(**changes: Any) -> Settings:
-    """Settings with which a fault takes its course within seconds, and no limit is met by honest load."""
+def fast_settings(**changes: Any) -> Settings:
+    """Settings with short timeouts and without rate limits."""
     values: dict[str, Any] = {
         "hummdesk_env": "development",
         "jwt_secret": secrets.token_hex(32),
@@ -160,17 +160,19 @@ def quick(**changes: Any) -> Settings:
 
 
 @asynccontextmanager
-async def arena(*, webs: int = 2, starts: Sequence[str] = (WEB, RELAY), **changes: Any) -> AsyncIterator[Arena]:
-    """A desk of its own, which may be broken at will; `changes` are settings."""
+async def deploy(
+    *, web_processes: int = 2, starts: Sequence[str] = (WEB, RELAY), **changes: Any
+) -> AsyncIterator[Deployment]:
+    """A new deployment; `changes` are settings."""
     folder = make_reachable_directory()
-    async with AsyncExitStack() as held:
-        held.callback(shutil.rmtree, folder, ignore_errors=True)
+    async with AsyncExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         cluster = await postgres.prepare(folder)
-        held.callback(cluster.tidy)
+        stack.callback(cluster.tidy)
         server = redis.prepare(folder)
-        settings = replace(quick(**changes), database_url=cluster.url(), redis_url=server.url)
-        made = Arena(folder, settings, cluster, server, tuple(redis.free_port(0) for _ in range(webs)))
-        held.push_async_callback(_end, made)
+        settings = replace(fast_settings(**changes), database_url=cluster.url(), redis_url=server.url)
+        made = Deployment(folder, settings, cluster, server, tuple(redis.free_port(0) for _ in range(web_processes)))
+        stack.push_async_callback(_stop, made)
         await made.start_servers()
         await migrate(settings.postgres)
         if WEB in starts:
@@ -180,8 +182,8 @@ async def arena(*, webs: int = 2, starts: Sequence[str] = (WEB, RELAY), **change
         yield made
 
 
-async def _end(made: Arena) -> None:
-    """Whatever state a test left it in: what serves first, the servers last."""
+async def _stop(made: Deployment) -> None:
+    """Stop all processes in any state, PostgreSQL and Redis last."""
     servers = [name for name in ("postgres", "redis") if name in made.processes]
     for name, process in made.processes.items():
         if name not in servers:

@@ -1,4 +1,4 @@
-"""People who talk while something breaks, and the comparison that counts: acknowledged sends, rows, and receipts."""
+"""Clients that send messages during a fault, and the comparison of acknowledged sends, rows and receipts."""
 
 import asyncio
 import secrets
@@ -11,7 +11,7 @@ from uuid import UUID
 from hummdesk.dev.process import POLL_SECONDS
 from tests.integration.server.accounts import Account
 from tests.system.chaos.client import Client, Refused
-from tests.system.chaos.deployment import Arena
+from tests.system.chaos.deployment import Deployment
 from tests.system.chaos.report import Row
 
 SETTLE_SECONDS = 20.0
@@ -21,7 +21,7 @@ SETTLE_SECONDS = 20.0
 class Acknowledged:
     at: float
     seconds: float
-    """From the first try to the answer."""
+    """From the first attempt to the acknowledgement."""
     conversation: str
     message_id: str
     seq: int
@@ -29,80 +29,80 @@ class Acknowledged:
 
 @dataclass
 class Load:
-    arena: Arena
-    speakers: list[tuple[Client, str]]
-    """Who talks in which conversation."""
-    listeners: list[Client]
-    """Everybody, speakers included."""
+    deployment: Deployment
+    senders: list[tuple[Client, str]]
+    """(client, conversation) of each sender."""
+    clients: list[Client]
+    """All clients, senders included."""
     acknowledged: dict[str, Acknowledged] = field(default_factory=dict)
     """By clientMessageId."""
     refused: list[str] = field(default_factory=list)
     pause: float = 0.0
     is_over: bool = False
 
-    async def speak(self) -> None:
-        """Everybody talks, each waiting for the answer before the next message, until the load is over."""
+    async def send_all(self) -> None:
+        """Send from all senders until the load is over, each awaiting the acknowledgement before the next message."""
         async with asyncio.TaskGroup() as group:
-            for client, conversation in self.speakers:
-                group.create_task(self._speak(client, conversation))
+            for client, conversation in self.senders:
+                group.create_task(self._keep_sending(client, conversation))
 
-    async def _speak(self, client: Client, conversation: str) -> None:
+    async def _keep_sending(self, client: Client, conversation: str) -> None:
         while not self.is_over:
-            await self.say(client, conversation)
+            await self.send(client, conversation)
             await asyncio.sleep(self.pause)
 
-    async def say(self, client: Client, conversation: str) -> None:
+    async def send(self, client: Client, conversation: str) -> None:
         token = secrets.token_hex(8)
         began = time.monotonic()
         try:
-            answer = await client.send(conversation, f"message {token}", token)
+            receipt = await client.send(conversation, f"message {token}", token)
         except Refused as refusal:
             self.refused.append(str(refusal))
             return
         now = time.monotonic()
-        self.acknowledged[token] = Acknowledged(now, now - began, conversation, answer["messageId"], answer["seq"])
+        self.acknowledged[token] = Acknowledged(now, now - began, conversation, receipt["messageId"], receipt["seq"])
 
     @asynccontextmanager
-    async def speaking(self) -> AsyncIterator[None]:
-        """Load around the fault; then everybody gets the answer to what was sent last."""
+    async def sending(self) -> AsyncIterator[None]:
+        """Send during the block; at exit, wait until every last send is acknowledged."""
         self.is_over = False
-        talk = asyncio.create_task(self.speak())
+        task = asyncio.create_task(self.send_all())
         try:
             yield
         finally:
             self.is_over = True
-            await asyncio.wait([talk], timeout=SETTLE_SECONDS)
-            talk.cancel()
-            await asyncio.wait([talk])
-        assert not talk.cancelled(), "somebody was never answered"
-        talk.result()
+            await asyncio.wait([task], timeout=SETTLE_SECONDS)
+            task.cancel()
+            await asyncio.wait([task])
+        assert not task.cancelled(), "a send was never acknowledged"
+        task.result()
 
     async def settle(self) -> float:
-        """Wait until everybody is whole and was shown everything; the seconds that took, at most SETTLE_SECONDS."""
+        """Wait until all clients have all messages, at most SETTLE_SECONDS, and return the seconds."""
         began = time.monotonic()
         last = await self._last_seqs()
         while time.monotonic() - began < SETTLE_SECONDS:
-            if all(client.whole.is_set() and self._has_all(client, last) for client in self.listeners):
+            if all(client.synchronized.is_set() and self._has_all(client, last) for client in self.clients):
                 break
             await asyncio.sleep(POLL_SECONDS)
         return time.monotonic() - began
 
     def _has_all(self, client: Client, last: dict[str, int]) -> bool:
-        return all(talk.last >= last.get(conversation, 0) for conversation, talk in client.talks.items())
+        return all(view.last >= last.get(conversation, 0) for conversation, view in client.views.items())
 
     async def _last_seqs(self) -> dict[str, int]:
-        rows = await self.arena.rows("SELECT conversation_id::text, max(seq) FROM messages GROUP BY 1")
+        rows = await self.deployment.rows("SELECT conversation_id::text, max(seq) FROM messages GROUP BY 1")
         return dict(rows)
 
     async def compare(self, row: Row) -> None:
-        """The three-way comparison, into the table."""
+        """Add the comparison of acknowledged sends, rows and receipts to the table."""
         await self.settle()
-        stored = await self.arena.rows(
+        stored = await self.deployment.rows(
             """SELECT client_message_id, id::text, conversation_id::text, seq
             FROM messages
             WHERE conversation_id = ANY (%s)
             ORDER BY conversation_id, seq""",
-            [UUID(conversation) for _, conversation in self.speakers],
+            [UUID(conversation) for _, conversation in self.senders],
         )
         by_token: dict[str, list[tuple[str, str, int]]] = {}
         by_conversation: dict[str, list[int]] = {}
@@ -114,52 +114,52 @@ class Load:
             for token, one in self.acknowledged.items()
         )
         unseen = sum(
-            len(set(by_conversation.get(conversation, ())) - set(talk.seen))
-            for client in self.listeners
-            for conversation, talk in client.talks.items()
+            len(set(by_conversation.get(conversation, ())) - set(view.seen))
+            for client in self.clients
+            for conversation, view in client.views.items()
         )
         row.acknowledged += len(self.acknowledged)
-        row.tell(f"{len(self.acknowledged):,} sent by {len(self.speakers)}, heard by {len(self.listeners)}")
-        row.measure("acknowledged and lost", lost)
+        row.note(f"{len(self.acknowledged):,} sent by {len(self.senders)}, received by {len(self.clients)}")
+        row.measure("acknowledged but lost", lost)
         row.measure("stored twice", sum(len(found) - 1 for found in by_token.values()))
         row.measure("gaps in seq", sum(seqs != list(range(1, len(seqs) + 1)) for seqs in by_conversation.values()))
-        row.measure("never shown", unseen)
-        row.measure("shown twice", sum(client.faults.repeated for client in self.listeners))
-        row.measure("shown out of order", sum(client.faults.skipped for client in self.listeners))
+        row.measure("never displayed", unseen)
+        row.measure("displayed twice", sum(client.faults.repeated for client in self.clients))
+        row.measure("displayed out of order", sum(client.faults.skipped for client in self.clients))
         row.measure("refused", len(self.refused))
 
     def outages(self) -> list[float]:
-        return [seconds for client in self.listeners for seconds in client.outages]
+        return [seconds for client in self.clients for seconds in client.outages]
 
     async def stop(self) -> None:
-        await asyncio.gather(*(client.stop() for client in self.listeners))
+        await asyncio.gather(*(client.stop() for client in self.clients))
 
 
 @asynccontextmanager
-async def load(arena: Arena, *, accounts: int = 2, pause: float = 0.02) -> AsyncIterator[Load]:
-    """People of new accounts on all web processes: in each two customers and an agent talk, a viewer listens."""
-    people = [await arena.account() for _ in range(accounts)]
-    speakers: list[tuple[Client, str]] = []
-    listeners: list[Client] = []
-    for account in people:
+async def load(deployment: Deployment, *, accounts: int = 2, pause: float = 0.02) -> AsyncIterator[Load]:
+    """Clients of new accounts on all web processes: in each, two customers and an agent send, a viewer receives."""
+    made_accounts = [await deployment.account() for _ in range(accounts)]
+    senders: list[tuple[Client, str]] = []
+    clients: list[Client] = []
+    for account in made_accounts:
         both = (str(account.conversation), str(account.other_conversation))
         made = {
-            "customer": client_of(arena, account, "customer", both[:1]),
-            "stranger": client_of(arena, account, "stranger", both[1:]),
-            "agent": client_of(arena, account, "agent", both),
-            "viewer": client_of(arena, account, "viewer", both),
+            "customer": client_of(deployment, account, "customer", both[:1]),
+            "stranger": client_of(deployment, account, "stranger", both[1:]),
+            "agent": client_of(deployment, account, "agent", both),
+            "viewer": client_of(deployment, account, "viewer", both),
         }
-        speakers += [(made["customer"], both[0]), (made["stranger"], both[1]), (made["agent"], both[0])]
-        listeners += made.values()
-    for number, client in enumerate(listeners):
-        client.go_to(number)
-    await asyncio.gather(*(client.start() for client in listeners))
-    talk = Load(arena, speakers, listeners, pause=pause)
+        senders += [(made["customer"], both[0]), (made["stranger"], both[1]), (made["agent"], both[0])]
+        clients += made.values()
+    for number, client in enumerate(clients):
+        client.use_address(number)
+    await asyncio.gather(*(client.start() for client in clients))
+    traffic = Load(deployment, senders, clients, pause=pause)
     try:
-        yield talk
+        yield traffic
     finally:
-        await talk.stop()
+        await traffic.stop()
 
 
-def client_of(arena: Arena, account: Account, name: str, conversations: tuple[str, ...] = ()) -> Client:
-    return Client(arena.addresses, account.token(name), conversations)
+def client_of(deployment: Deployment, account: Account, name: str, conversations: tuple[str, ...] = ()) -> Client:
+    return Client(deployment.addresses, account.token(name), conversations)

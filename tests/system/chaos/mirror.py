@@ -1,4 +1,4 @@
-"""A client that keeps the state of the desk as a front end does: told once, then kept up to date by events alone."""
+"""A client that loads the state once and then updates it from events alone."""
 
 from typing import Any
 
@@ -9,56 +9,56 @@ COLUMNS = ("status", "priority", "assignedTo", "assignedTeam", "lastSeq", "unrea
 
 
 class Mirror(Client):
-    """Of an agent or viewer: every conversation of the account, the messages of those it follows, who is there."""
+    """The state that an agent or viewer sees: all conversations, the messages of the joined ones, and presence."""
 
     state: State
-    _held: list[tuple[str, Any]] | None = None
-    """Events that came while the state was asked for; they belong on top of it."""
+    _buffered: list[tuple[str, Any]] | None = None
+    """Events received while the state is loaded; they are applied after it."""
 
-    def _hear(self, event: str, payload: Any = None, offset: str = "") -> None:
-        super()._hear(event, payload, offset)
-        if self._held is not None:
-            self._held.append((event, payload))
+    def _receive(self, event: str, payload: Any = None, offset: str = "") -> None:
+        super()._receive(event, payload, offset)
+        if self._buffered is not None:
+            self._buffered.append((event, payload))
         elif hasattr(self, "state"):
             apply(self.state, event, payload)
 
     async def _recover(self) -> None:
-        """Who is there is not replayed."""
-        self._held = []
-        self.state["agents"] = await ask_agents(self)
-        self._take_held()
+        """Load presence, which is not replayed."""
+        self._buffered = []
+        self.state["agents"] = await fetch_agents(self)
+        self._apply_buffered()
 
     async def _catch_up(self) -> None:
-        self._held = []
+        self._buffered = []
         await super()._catch_up()
-        self.state = await ask_state(self)
-        self._take_held()
+        self.state = await fetch_state(self)
+        self._apply_buffered()
 
-    def _take_held(self) -> None:
-        held, self._held = self._held or [], None
-        for event, payload in held:
+    def _apply_buffered(self) -> None:
+        buffered, self._buffered = self._buffered or [], None
+        for event, payload in buffered:
             apply(self.state, event, payload)
 
 
-async def ask_state(client: Client) -> State:
-    """What a fresh client is told."""
-    listed = (await client.ask("list_conversations", {"limit": 100}))["conversations"]
+async def fetch_state(client: Client) -> State:
+    """Load the state as a new client does."""
+    listed = (await client.request("list_conversations", {"limit": 100}))["conversations"]
     messages: dict[str, dict[int, str]] = {}
-    for conversation in client.talks:
-        found = (await client.ask("get_messages", {"conversationId": conversation, "afterSeq": 0, "limit": 100}))[
+    for conversation in client.views:
+        found = (await client.request("get_messages", {"conversationId": conversation, "afterSeq": 0, "limit": 100}))[
             "messages"
         ]
         messages[conversation] = {message["seq"]: message["messageId"] for message in found}
     return {
         "conversations": {one["conversationId"]: _row(one) for one in listed},
         "messages": messages,
-        "agents": await ask_agents(client),
+        "agents": await fetch_agents(client),
     }
 
 
-async def ask_agents(client: Client) -> dict[str, str]:
-    answer = await client.ask("get_presence", None)
-    return {agent["agentId"]: agent["status"] for agent in answer["agents"]}
+async def fetch_agents(client: Client) -> dict[str, str]:
+    response = await client.request("get_presence", None)
+    return {agent["agentId"]: agent["status"] for agent in response["agents"]}
 
 
 def _row(conversation: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _row(conversation: dict[str, Any]) -> dict[str, Any]:
 
 
 def apply(state: State, event: str, payload: Any) -> None:
-    """What an event changes; the rules that README gives to who writes a client."""
+    """Apply an event to the state by the rules of the client guide."""
     conversations = state["conversations"]
     match event:
         case "conversation_created" | "conversation_updated":

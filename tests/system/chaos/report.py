@@ -1,4 +1,4 @@
-"""The table of faults: what was injected, what was measured, which bound it has, and whether it held."""
+"""The table of faults: fault, measurements with their bounds, and whether all bounds held."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 FULL = os.environ.get("CHAOS") == "full"
-"""`make chaos` runs each fault at the size of the catalogue; `make test` a small form of it."""
+"""`make chaos` runs each fault at full size, `make test` at a small one."""
 
 
 def size(short: int, full: int) -> int:
@@ -30,44 +30,44 @@ class Measure:
 
 @dataclass
 class Row:
-    """One fault; it holds if every figure is within its bound and nothing went wrong on the way."""
+    """One fault; it is held if every measurement is within its bound and the test raised no error."""
 
     number: str
     fault: str
     measures: list[Measure] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
-    broke: bool = False
+    failed: bool = False
     acknowledged: int = 0
-    """Messages of the load around it."""
+    """Number of messages acknowledged during the fault."""
 
     def measure(self, name: str, figure: float, at_most: float = 0, unit: str = "") -> None:
         self.measures.append(Measure(name, figure, unit, at_most))
 
-    def tell(self, fact: str) -> None:
-        """What has no bound and belongs to the figures, such as how much was sent."""
+    def note(self, fact: str) -> None:
+        """Add a fact without a bound, such as the number of messages sent."""
         self.facts.append(fact)
 
     @property
     def held(self) -> bool:
-        return not self.broke and bool(self.measures) and all(measure.held for measure in self.measures)
+        return not self.failed and bool(self.measures) and all(measure.held for measure in self.measures)
 
     def __str__(self) -> str:
-        told = ", ".join([*self.facts, *map(str, self.measures)])
-        return f"{self.number:>3} | {self.fault} | {told} | {'held' if self.held else 'NOT HELD'}"
+        results = ", ".join([*self.facts, *map(str, self.measures)])
+        return f"{self.number:>3} | {self.fault} | {results} | {'held' if self.held else 'NOT HELD'}"
 
 
 ROWS: list[Row] = []
-"""Of the test that runs."""
+"""Rows of the running test."""
 
 
 @contextmanager
 def row(number: str, fault: str) -> Iterator[Row]:
-    """A row of the table; leaving it fails the test unless all its figures are within their bounds."""
+    """Add a row to the table; at exit, fail the test unless every measurement is within its bound."""
     made = Row(number, fault)
     ROWS.append(made)
     try:
         yield made
     except BaseException:
-        made.broke = True
+        made.failed = True
         raise
     assert made.held, made

@@ -1,4 +1,4 @@
-"""Faults 9 to 12 of the AI pipeline at any size, and that no queue waits for another. 13 to 16: tests/system/tasks."""
+"""Faults 9 to 12 of the AI pipeline at any size, and the independence of the queues. 13 to 16: tests/system/tasks."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ def folder() -> Iterator[Path]:
 
 @dataclass
 class Broker:
-    """A Redis that may be killed."""
+    """A Redis that tests can restart."""
 
     folder: Path
     server: redis.Server
@@ -66,13 +66,13 @@ async def pipeline(
     settings: Settings, fresh_database_url: str, broker: Broker, tmp_path: Path
 ) -> AsyncIterator[Pipeline]:
     quick = fast_failing(settings, fresh_database_url, broker.server.url)
-    async with pipeline_of(replace(quick, ai_max_attempts=10), tmp_path) as desk, desk.relay():
-        yield desk
+    async with pipeline_of(replace(quick, ai_max_attempts=10), tmp_path) as made, made.relay():
+        yield made
 
 
-async def test_main_processes_of_workers_are_killed(pipeline: Pipeline) -> None:
+async def test_workers_with_killed_main_process_end_every_run(pipeline: Pipeline) -> None:
     times = size(1, 10)
-    with row("10", f"the Celery main process of every queue killed {times}x, with runs in hand") as found:
+    with row("10", f"the Celery main process of every queue killed {times}x, with runs in progress") as found:
         took, asked = [], []
         async with pipeline.worker() as workers:
             await pipeline.ended(await pipeline.ask(QUESTION), "classification", "draft", seconds=60)
@@ -94,7 +94,7 @@ async def test_main_processes_of_workers_are_killed(pipeline: Pipeline) -> None:
         found.measure("terminal events published twice", sum(number - 1 for number in ends.values()))
 
 
-async def test_workers_are_killed_at_random(pipeline: Pipeline) -> None:
+async def test_workers_killed_at_random_end_every_run_once(pipeline: Pipeline) -> None:
     kills = size(6, 200)
     with row("11", f"AI workers and their main processes killed {kills}x at random") as found:
         messages = []
@@ -102,26 +102,26 @@ async def test_workers_are_killed_at_random(pipeline: Pipeline) -> None:
             await pipeline.ended(await pipeline.ask(QUESTION), "classification", "draft", seconds=60)
             for _ in range(kills):
                 messages.append(await pipeline.ask(f"{QUESTION}\ndraft waits"))
-                await asyncio.sleep(random.uniform(0, 2))  # on the average as long as a worker takes to start
+                await asyncio.sleep(random.uniform(0, 2))  # on average the start time of a worker
                 with suppress(psutil.Error, IndexError):
                     random.choice(workers.children(recursive=True)).kill()
             for message in messages:
                 await pipeline.ended(message, "classification", seconds=70)
             async with asyncio.timeout(70):
-                while not await _all_announced(pipeline, messages):
+                while not await _all_published(pipeline, messages):
                     await asyncio.sleep(0.1)
         events = [(event.event, event.data) for message in messages for event in pipeline.events_of(message)]
         runs = [run for message in messages for run in (await pipeline.runs(message)).values()]
         ends = Counter(data["runId"] for name, data in events if name in ENDS)
-        found.tell(f"{len(runs)} runs, {sum(run['attempts'] for run in runs)} attempts")
-        found.measure("runs without an end", len(runs) - len(ends))
+        found.note(f"{len(runs)} runs, {sum(run['attempts'] for run in runs)} attempts")
+        found.measure("runs without a terminal event", len(runs) - len(ends))
         found.measure("terminal events published twice", sum(times - 1 for times in ends.values()))
         shown = Counter((name, data["messageId"]) for name, data in events if name in ("ai_classification", "ai_draft"))
         found.measure("results published twice", sum(times - 1 for times in shown.values()))
-        found.measure("results of a run beyond one", sum(max(0, run["results"] - 1) for run in runs))
+        found.measure("results of a run after the first", sum(max(0, run["results"] - 1) for run in runs))
 
 
-async def test_the_broker_is_restarted(pipeline: Pipeline, broker: Broker) -> None:
+async def test_worker_after_broker_restart_consumes_again(pipeline: Pipeline, broker: Broker) -> None:
     times = size(2, 10)
     with row("12", f"the broker killed and restarted {times}x") as found:
         took = []
@@ -135,7 +135,7 @@ async def test_the_broker_is_restarted(pipeline: Pipeline, broker: Broker) -> No
         found.measure("longest until a message is classified again", max(took), 30, " s")
 
 
-async def test_a_queue_waits_for_no_other(pipeline: Pipeline) -> None:
+async def test_queue_when_another_is_blocked_is_not_delayed(pipeline: Pipeline) -> None:
     with row("11b", "the bulk queue flooded, then the workers for classification stopped") as found:
         async with pipeline.worker() as workers:
             await pipeline.ended(await pipeline.ask(QUESTION), "classification", "draft", seconds=60)
@@ -149,7 +149,7 @@ async def test_a_queue_waits_for_no_other(pipeline: Pipeline) -> None:
             with sender.connection_or_acquire() as connection:
                 left = connection.default_channel.queue_declare(queue="ai.bulk").message_count
             sender.close()
-            found.tell(f"{left} bulk tasks were left")
+            found.note(f"{left} bulk tasks left")
             assert left > 100
 
             message = await pipeline.ask(f"{QUESTION}\ndraft lingers 1")
@@ -179,6 +179,6 @@ def _any_has_events(pipeline: Pipeline, messages: Sequence[Message]) -> bool:
     return any(pipeline.events_of(message) for message in messages)
 
 
-async def _all_announced(pipeline: Pipeline, messages: Sequence[Message]) -> bool:
+async def _all_published(pipeline: Pipeline, messages: Sequence[Message]) -> bool:
     found = [await pipeline.runs(message) for message in messages]
     return all(run["announced"] for runs in found for run in runs.values())

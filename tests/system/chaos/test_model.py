@@ -1,6 +1,4 @@
-"""Whatever people do on two web processes, and whichever of these dies: what a client has built from events is what a
-fresh client is told.
-"""
+"""After any requests on two web processes, also killed ones, state built from events equals that of a new client."""
 
 import asyncio
 import secrets
@@ -14,20 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.server.accounts import Account
-from tests.system.chaos.client import Away, Client, Refused
-from tests.system.chaos.deployment import Arena, arena
+from tests.system.chaos.client import Client, Disconnected, Refused
+from tests.system.chaos.deployment import Deployment, deploy
 from tests.system.chaos.load import client_of
-from tests.system.chaos.mirror import Mirror, ask_state
+from tests.system.chaos.mirror import Mirror, fetch_state
 from tests.system.chaos.report import row, size
 
 PEOPLE = ("customer", "agent", "colleague")
 STAFF = ("agent", "colleague")
 AGREE_SECONDS = 12.0
-"""The lease of a killed process and its sweep are in it."""
+"""Includes the lease of a killed process and its sweep."""
 
 people = st.sampled_from(PEOPLE)
 staff = st.sampled_from(STAFF)
-acts = st.one_of(
+actions = st.one_of(
     st.tuples(st.just("send"), people),
     st.tuples(st.just("note"), staff),
     st.tuples(st.just("read"), people),
@@ -43,68 +41,68 @@ acts = st.one_of(
 )
 kills = st.tuples(st.just("kill"), st.sampled_from((0, 1)))
 rounds = st.lists(
-    st.tuples(st.lists(acts, max_size=4), st.lists(kills, max_size=1)).map(lambda both: [*both[0], *both[1]]),
+    st.tuples(st.lists(actions, max_size=4), st.lists(kills, max_size=1)).map(lambda both: [*both[0], *both[1]]),
     max_size=8,
 )
-"""The acts of one round happen at once."""
+"""The actions of one round are concurrent."""
 
 
 @dataclass
 class World:
-    desk: Arena
+    deployment: Deployment
     account: Account
     clients: dict[str, Client]
     fresh: Client
-    """A viewer that keeps nothing and is asked anew each time."""
+    """A viewer that loads the state for every comparison."""
 
     @property
     def conversation(self) -> str:
         return str(self.account.conversation)
 
-    async def do(self, act: tuple[Any, ...]) -> None:
-        verb, who, *rest = act
+    async def do(self, action: tuple[Any, ...]) -> None:
+        verb, name, *rest = action
         if verb == "kill":
-            await self.desk.kill(f"web-{who}")
-            await self.desk.start_web(who)
+            await self.deployment.kill(f"web-{name}")
+            await self.deployment.start_web(name)
             return
-        client = self.clients[who]
-        with suppress(Away, TimeoutError, Refused):  # it was done or it was not: what counts is that everybody agrees
-            await self._act(client, verb, rest)
+        client = self.clients[name]
+        with suppress(Disconnected, TimeoutError, Refused):  # done or not: all clients must agree
+            await self._perform(client, verb, rest)
 
-    async def _act(self, client: Client, verb: str, rest: list[Any]) -> None:
+    async def _perform(self, client: Client, verb: str, rest: list[Any]) -> None:
         if verb in ("cut", "move"):
-            client.go_to(verb == "move")
+            client.use_address(verb == "move")
             client.cut()
         elif verb == "read":
             await self._read(client)
         else:
-            await client.ask(*self._request(verb, rest))
+            await client.request(*self._request(verb, rest))
 
     def _request(self, verb: str, rest: list[Any]) -> tuple[str, dict[str, Any]]:
-        talk, token = {"conversationId": self.conversation}, secrets.token_hex(8)
+        conversation, token = {"conversationId": self.conversation}, secrets.token_hex(8)
         agent = self.account.people.get("".join(rest), self.account.people["agent"])
-        sent = talk | {"content": token, "clientMessageId": token}
+        sent = conversation | {"content": token, "clientMessageId": token}
         requests: dict[str, tuple[str, dict[str, Any]]] = {
             "send": ("send_message", sent),
             "note": ("send_message", sent | {"private": True}),
-            "join": ("join_conversation", talk),
-            "leave": ("leave_conversation", talk),
-            "type": ("typing_start", talk),
-            "assign": ("assign_conversation", talk | {"agentId": str(agent.id)}),
-            "unassign": ("unassign_conversation", talk),
-            "status": ("update_conversation_status", talk | {"status": "".join(rest)}),
+            "join": ("join_conversation", conversation),
+            "leave": ("leave_conversation", conversation),
+            "type": ("typing_start", conversation),
+            "assign": ("assign_conversation", conversation | {"agentId": str(agent.id)}),
+            "unassign": ("unassign_conversation", conversation),
+            "status": ("update_conversation_status", conversation | {"status": "".join(rest)}),
             "presence": ("set_agent_status", {"status": "".join(rest)}),
         }
         return requests[verb]
 
     async def _read(self, client: Client) -> None:
-        page = await client.ask("get_messages", {"conversationId": self.conversation, "limit": 1})
+        page = await client.request("get_messages", {"conversationId": self.conversation, "limit": 1})
         for message in page["messages"]:
             read = {"conversationId": self.conversation, "messageId": message["messageId"]}
-            await client.ask("message_read", read)
+            await client.request("message_read", read)
 
     async def agree(self) -> None:
-        """Everybody's state becomes that which a fresh client is told."""
+        """Wait until the state of all clients equals that of a new client."""
         until = time.monotonic() + AGREE_SECONDS
         while (differences := await self._differences()) and time.monotonic() < until:
             await asyncio.sleep(0.05)
@@ -112,65 +110,65 @@ class World:
 
     async def _differences(self) -> list[str]:
         try:
-            truth = await ask_state(self.fresh)
-        except (Away, TimeoutError, Refused):
-            return ["the fresh client is away"]
+            expected = await fetch_state(self.fresh)
+        except (Disconnected, TimeoutError, Refused):
+            return ["the new client is disconnected"]
         found = []
         for name, client in self.clients.items():
-            if not client.whole.is_set():
-                found.append(f"{name} is away")
+            if not client.synchronized.is_set():
+                found.append(f"{name} is disconnected")
             elif isinstance(client, Mirror):
-                found += [f"{name}: {line}" for line in differences(client.state, truth)]
+                found += [f"{name}: {line}" for line in differences(client.state, expected)]
         return found
 
 
-def differences(built: Any, told: Any, path: str = "") -> list[str]:
-    if isinstance(built, dict) and isinstance(told, dict):
+def differences(built: Any, loaded: Any, path: str = "") -> list[str]:
+    if isinstance(built, dict) and isinstance(loaded, dict):
         return [
             line
-            for key in sorted(built.keys() | told.keys(), key=str)
-            for line in differences(built.get(key), told.get(key), f"{path}/{key}")
+            for key in sorted(built.keys() | loaded.keys(), key=str)
+            for line in differences(built.get(key), loaded.get(key), f"{path}/{key}")
         ]
-    return [] if built == told else [f"{path}: built {built!r}, told {told!r}"]
+    return [] if built == loaded else [f"{path}: built {built!r}, loaded {loaded!r}"]
 
 
-async def play(desk: Arena, acts: list[list[tuple[Any, ...]]]) -> None:
-    account = await desk.account()
+async def play(deployment: Deployment, actions: list[list[tuple[Any, ...]]]) -> None:
+    account = await deployment.account()
     both = (str(account.conversation), str(account.other_conversation))
     clients: dict[str, Client] = {
-        "customer": client_of(desk, account, "customer", both[:1]),
-        **{name: Mirror(desk.addresses, account.token(name), both) for name in (*STAFF, "viewer")},
+        "customer": client_of(deployment, account, "customer", both[:1]),
+        **{name: Mirror(deployment.addresses, account.token(name), both) for name in (*STAFF, "viewer")},
     }
-    fresh = client_of(desk, account, "viewer", both)
-    everybody = [*clients.values(), fresh]
-    for number, client in enumerate(everybody):
-        client.go_to(number)
+    fresh = client_of(deployment, account, "viewer", both)
+    all_clients = [*clients.values(), fresh]
+    for number, client in enumerate(all_clients):
+        client.use_address(number)
     try:
-        await asyncio.gather(*(client.start() for client in everybody))
-        world = World(desk, account, clients, fresh)
-        for together in acts:
-            await asyncio.gather(*(world.do(act) for act in together))
+        await asyncio.gather(*(client.start() for client in all_clients))
+        world = World(deployment, account, clients, fresh)
+        for together in actions:
+            await asyncio.gather(*(world.do(action) for action in together))
             await world.agree()
     finally:
-        await asyncio.gather(*(client.stop() for client in everybody))
-        await desk.heal()
+        await asyncio.gather(*(client.stop() for client in all_clients))
+        await deployment.restart_missing()
 
 
 @pytest.mark.timeout(size(180, 900))
-def test_what_events_build_is_what_a_fresh_client_is_told() -> None:
-    """Hypothesis is not async: the desk lives on a loop of the test's own."""
+def test_state_from_events_equals_state_of_new_client() -> None:
+    """Hypothesis is synchronous: the deployment runs in an event loop of the test."""
     examples = size(8, 60)
-    with asyncio.Runner() as runner, row("9+", f"a model of the desk, {examples} random stories") as found:
-        held = AsyncExitStack()
-        desk = runner.run(held.enter_async_context(arena()))
+    with asyncio.Runner() as runner, row("9+", f"state model, {examples} random histories") as found:
+        stack = AsyncExitStack()
+        deployment = runner.run(stack.enter_async_context(deploy()))
 
         @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), derandomize=False)
         @given(rounds)
-        def stories(acts: list[list[tuple[Any, ...]]]) -> None:
-            runner.run(play(desk, acts))
+        def histories(actions: list[list[tuple[Any, ...]]]) -> None:
+            runner.run(play(deployment, actions))
 
         try:
-            stories()
+            histories()
         finally:
-            runner.run(held.aclose())
-        found.measure("stories after which somebody was wrong", 0)
+            runner.run(stack.aclose())
+        found.measure("histories with a differing client", 0)

@@ -1,0 +1,124 @@
+"""Faults 22, 27 and 32: agents of a killed process, expired and inactive users, ten tabs."""
+
+import asyncio
+import random
+import time
+from typing import Any
+
+import pytest
+
+from hummdesk.core import tokens
+from tests.integration.server.accounts import Account
+from tests.system.chaos.client import Client
+from tests.system.chaos.deployment import Deployment
+from tests.system.chaos.load import client_of
+from tests.system.chaos.report import row, size
+
+pytestmark = pytest.mark.timeout(size(60, 900))
+
+
+async def connected(deployment: Deployment, account: Account, name: str, address: int = 0) -> Client:
+    client = client_of(deployment, account, name)
+    client.use_address(address)
+    return await client.start()
+
+
+def presence_events(client: Client, agent: str, since: float = 0.0) -> list[tuple[float, str]]:
+    """(time, event) of the agent's presence events that this client received."""
+    return [
+        (at, event)
+        for at, event, payload in client.received
+        if event in ("agent_online", "agent_offline") and payload["agentId"] == agent and at >= since
+    ]
+
+
+async def until(client: Client, agent: str, event: str, since: float, seconds: float) -> float:
+    """Wait at most `seconds` for a presence event and return its time."""
+    async with asyncio.timeout(seconds):
+        while not (found := [at for at, name in presence_events(client, agent, since) if name == event]):
+            await asyncio.sleep(0.02)
+    return found[0]
+
+
+async def statuses(client: Client) -> dict[str, Any]:
+    await client.synchronized.wait()  # it may be reconnecting
+    answer = await client.request("get_presence", None)
+    return {agent["agentId"]: agent["status"] for agent in answer["agents"]}
+
+
+async def test_agents_of_killed_process_go_offline_within_lease(deployment: Deployment) -> None:
+    lease = deployment.settings.presence_lease_seconds
+    with row("22", f"kill -9 of a web process with agents on it, lease {lease:g} s") as found:
+        account = await deployment.account()
+        viewer = await connected(deployment, account, "viewer", 0)
+        agents = [await connected(deployment, account, "agent", 1) for _ in range(3)]
+        agent = str(account.people["agent"].id)
+        await until(viewer, agent, "agent_online", 0, 5)
+        for client in agents:
+            client.addresses = ["http://127.0.0.1:1"]  # they do not reconnect
+        killed = time.monotonic()
+        await deployment.kill("web-1")
+        offline = await until(viewer, agent, "agent_offline", killed, lease * 3)
+        found.measure("offline event after", offline - killed, at_most=lease + 2, unit=" s")
+        found.measure("still listed as online", (await statuses(viewer))[agent] != "offline")
+        await asyncio.sleep(1)
+        found.measure("repeated offline events", len(presence_events(viewer, agent, killed)) - 1)
+        await asyncio.gather(*(client.stop() for client in (viewer, *agents)))
+
+
+async def test_expired_and_inactive_users_are_logged_out_on_every_node(deployment: Deployment) -> None:
+    with row("27", "token expired, then user disabled, while connected to both processes") as found:
+        account = await deployment.account()
+        slowest = 0.0
+        for number in (0, 1):
+            short = client_of(deployment, account, "colleague")
+            short.token = tokens.issue(deployment.settings, account.people["colleague"], hours=2 / 3600)
+            expires = tokens.verify(deployment.settings, short.token).expires_at
+            short.use_address(number)
+            await short.start()
+            slowest = max(slowest, await logged_out_at(short) - expires)
+            await short.stop()
+        found.measure("logged out after expiry", slowest, at_most=1, unit=" s")
+        clients = [await connected(deployment, account, "agent", number) for number in (0, 1)]
+        began = time.time()
+        await deployment.rows("UPDATE users SET active = false WHERE id = %s", account.people["agent"].id)
+        found.measure(
+            "logged out after being disabled",
+            max([await logged_out_at(client) for client in clients]) - began,
+            at_most=1,
+            unit=" s",
+        )
+        await asyncio.gather(*(client.stop() for client in clients))
+
+
+async def logged_out_at(client: Client) -> float:
+    """Wait for `authentication_error` and return the system time."""
+    async with asyncio.timeout(10):
+        while not any(event == "authentication_error" for _, event, _ in client.received):
+            await asyncio.sleep(0.01)
+    return time.time()
+
+
+async def test_ten_tabs_during_rolling_restart_go_online_and_offline_once(deployment: Deployment) -> None:
+    with row("32", "ten tabs closed in random order, and both processes replaced") as found:
+        account = await deployment.account()
+        viewer = await connected(deployment, account, "viewer", 0)
+        agent = str(account.people["agent"].id)
+        for _ in range(size(1, 5)):
+            began = time.monotonic()
+            tabs = [await connected(deployment, account, "agent", number) for number in range(10)]
+            await until(viewer, agent, "agent_online", began, 5)
+            for number in range(2):
+                await deployment.stop(f"web-{number}")
+                await deployment.start_web(number)
+            await asyncio.gather(*(tab.synchronized.wait() for tab in (viewer, *tabs)))
+            random.shuffle(tabs)
+            for tab in tabs:
+                await tab.stop()
+                await asyncio.sleep(random.uniform(0, 0.1))
+            await until(viewer, agent, "agent_offline", began, deployment.settings.presence_lease_seconds * 3)
+            await asyncio.sleep(1)
+            events = [event for _, event in presence_events(viewer, agent, began)]
+            found.measure("online events", events.count("agent_online"), at_most=1)
+            found.measure("offline events", events.count("agent_offline"), at_most=1)
+        await viewer.stop()
