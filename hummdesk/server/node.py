@@ -17,10 +17,10 @@ from hummdesk.server.person_watcher import PersonWatcher
 
 class Node:
     def __init__(self, settings: Settings, *, max_http_bytes: int, handover_directory: Path | None) -> None:
-        adapter = EngineAdapter(settings, max_http_bytes=max_http_bytes, handover_directory=handover_directory)
-        self.components = compose(settings, adapter.server)
-        self.context = adapter.context = self.components.context
-        self.server = adapter.server
+        self.adapter = EngineAdapter(settings, max_http_bytes=max_http_bytes, handover_directory=handover_directory)
+        self.components = compose(settings, self.adapter.server)
+        self.context = self.adapter.context = self.components.context
+        self.server = self.adapter.server
         self.is_stopping = False
         self._admin_ui = AdminUi.of(self.server, settings, node=self.context.node)
         self._watcher = PersonWatcher(self.context)

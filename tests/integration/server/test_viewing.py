@@ -5,6 +5,7 @@ from dataclasses import replace
 from hummdesk.bus.client import connect
 from hummdesk.bus.viewers import View, ViewerLeases
 from hummdesk.core.config import Settings
+from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account, Client
 
 
@@ -69,15 +70,15 @@ async def test_viewer_of_dead_process_is_removed_when_the_lease_expires(
     await dead.close()
 
 
-async def test_join_without_redis_succeeds_without_viewers(account: Account, node: object) -> None:
+async def test_join_without_redis_succeeds_without_viewers(account: Account, node: Node) -> None:
     agent = await account.connect("agent")
-    desk = node.context  # type: ignore[attr-defined]
-    away = replace(desk, viewers=ViewerLeases(connect("redis://127.0.0.1:1/0", timeout=0.2), lease_seconds=1))
-    node.context = away  # type: ignore[attr-defined]
+    context = node.context
+    away = replace(context, viewers=ViewerLeases(connect("redis://127.0.0.1:1/0", timeout=0.2), lease_seconds=1))
+    node.adapter.context = away
     try:
         answer = await agent.do("join_conversation", str(account.conversation))
         assert answer["viewers"] == []
         await agent.do("leave_conversation", str(account.conversation))
     finally:
-        node.context = desk  # type: ignore[attr-defined]
+        node.adapter.context = context
         await away.viewers.close()
