@@ -148,7 +148,7 @@ def settings(servers: Servers, database_url: str) -> Settings:
 
 @pytest.fixture(scope="session", autouse=True)
 def environment() -> Iterator[None]:
-    """None of the settings of whoever runs the tests."""
+    """Remove the settings of the user who runs the tests from the environment."""
     with pytest.MonkeyPatch.context() as patch:
         for entry in fields(Settings):
             patch.delenv(entry.name.upper(), raising=False)

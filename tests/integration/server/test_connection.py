@@ -117,7 +117,7 @@ async def test_disabled_or_moved_person_is_unauthenticated_on_every_node(
 
 @pytest.mark.parametrize("rubbish", ["c", "{}", "[]", '{"accountId": 1, "personId": null}', '{"accountId": "x"}'])
 async def test_invalid_notification_does_not_end_the_watcher(account: Account, rubbish: str) -> None:
-    """Whoever may connect to the database may notify."""
+    """Every database user may notify."""
     agent = await account.connect("agent")
     await account.execute("SELECT pg_notify('hummdesk_people', %(rubbish)s)", rubbish=rubbish)
     await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.people["agent"].id)

@@ -29,7 +29,7 @@ SET session_replication_role = replica;
 INSERT INTO messages (account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content,
     content_type, client_message_id)
 SELECT %(account)s, md5('message' || n)::uuid, md5('conversation' || n)::uuid, n,
-    md5('contact' || n)::uuid, 'customer', 'Somebody', 'What is said.', 'text', 'm' || n
+    md5('contact' || n)::uuid, 'customer', 'Name', 'Some text.', 'text', 'm' || n
 FROM generate_series(%(first)s::int, %(last)s::int) AS n;
 INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind)
 SELECT account_id, md5(id || 'run')::uuid, conversation_id, id, seq, 'classification'
