@@ -1,4 +1,4 @@
-"""One PostgreSQL and one Redis for each test process, not durable; a test that needs a database gets a clone."""
+"""One non-durable PostgreSQL and one Redis per test process; each database of the tests is a clone of a template."""
 
 import asyncio
 import fcntl
@@ -22,11 +22,11 @@ from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 
 LEVELS = ("system", "integration", "unit")
-"""The slowest first, so that no worker is left with a long file at the end."""
+"""In order of execution: slowest first, so that no test process ends with a long file."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one test process more than processors: system tests wait more than they compute."""
+    """Return one more than the number of processors: system tests mostly wait."""
     return min(4, (os.cpu_count() or 1) + 1)
 
 
@@ -36,32 +36,32 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests that need the machine for themselves last, where they hold up no other test."""
+    """Run exclusive tests last, so that no other test waits for them."""
     items.sort(key=lambda item: (_is_exclusive(item), _level(item)))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Hold a lock that exclusive tests do not share, in all test processes."""
+    """Hold a lock across the test processes: exclusive for exclusive tests, shared for all others."""
     with Path(__file__).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if _is_exclusive(item) else fcntl.LOCK_SH)
         return (yield)
 
 
 def _is_exclusive(item: pytest.Item) -> bool:
-    """Whether the test is marked `alone` or injects faults: it times what it tests, or loads the machine."""
+    """Whether the test is marked `alone` or injects faults: it measures time or loads the machine."""
     return item.get_closest_marker("alone") is not None or "chaos" in item.path.parts
 
 
 def _level(item: pytest.Item) -> int:
-    return next((place for place, level in enumerate(LEVELS) if level in item.path.parts), 0)
+    return next((order for order, level in enumerate(LEVELS) if level in item.path.parts), 0)
 
 
 @dataclass(frozen=True)
 class Servers:
     cluster: postgres.Cluster
     postgres_url: str
-    """Of the superuser, to the database `postgres`."""
+    """Connection URL of the superuser, database `postgres`."""
     redis_url: str
 
     async def execute(self, statement: sql.Composed) -> None:
@@ -69,7 +69,7 @@ class Servers:
             await connection.execute(statement)
 
     async def clone(self, template: str) -> str:
-        """A new database like `template`; its name."""
+        """Create a database from `template` and return its name."""
         name = f"test_{secrets.token_hex(6)}"
         await self.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
@@ -83,7 +83,7 @@ class Servers:
 
 
 def make_reachable_directory() -> Path:
-    """A new directory that PostgreSQL's user can pass through; pytest's own are closed to it under root."""
+    """Make a directory that PostgreSQL's user can traverse; under root, those of pytest deny it."""
     path = temporary.make("test")
     path.chmod(0o711)
     return path
@@ -111,7 +111,7 @@ async def servers() -> AsyncIterator[Servers]:
 
 @pytest.fixture(scope="session")
 async def template(servers: Servers) -> str:
-    """The name of a migrated database that nobody is connected to."""
+    """The name of a migrated database without connections, to be cloned."""
     from hummdesk.storage.migrations import migrate
 
     await migrate(servers.cluster.url())
@@ -120,7 +120,7 @@ async def template(servers: Servers) -> str:
 
 @pytest.fixture(scope="session")
 async def database_url(servers: Servers, template: str) -> AsyncIterator[str]:
-    """A migrated database that all tests share, each with accounts of its own."""
+    """A migrated database that all tests share; each test creates its own accounts."""
     name = await servers.clone(template)
     yield servers.cluster.url(name)
     await servers.drop(name)
@@ -128,7 +128,7 @@ async def database_url(servers: Servers, template: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def fresh_database_url(servers: Servers, template: str) -> AsyncIterator[str]:
-    """A migrated database for one test alone."""
+    """A migrated database for a single test."""
     name = await servers.clone(template)
     yield servers.cluster.url(name)
     await servers.drop(name)
