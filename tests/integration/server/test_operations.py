@@ -1,15 +1,12 @@
 """Health, readiness, metrics and logs of a web process."""
 
 import asyncio
-import json
-import logging
 from dataclasses import replace
 
 import aiohttp
 import pytest
-import structlog
 
-from hummdesk.core import logs, metrics
+from hummdesk.core import metrics
 from hummdesk.core.config import Settings
 from hummdesk.server.node import Node
 from hummdesk.server.readiness import Readiness
@@ -97,30 +94,3 @@ async def test_log_of_failed_http_request_has_no_token(
         assert "inside" not in await answer.text()
     assert "http.request_failed" in caplog.text
     assert "t0p-s3cret" not in caplog.text
-
-
-def test_log_line_is_json_without_the_text_of_an_exception(
-    web_settings: Settings, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level)
-    try:
-        logs.configure(replace(web_settings, log_level="INFO"), process="web")
-        with structlog.contextvars.bound_contextvars(request_id="r-1"):
-            try:
-                raise ValueError("what the customer wrote")
-            except ValueError:
-                logging.getLogger("hummdesk").exception("a request failed")
-        line = json.loads(capsys.readouterr().err.splitlines()[-1])
-    finally:
-        root.handlers[:], root.level = before
-        structlog.reset_defaults()
-        structlog.contextvars.clear_contextvars()
-    assert (line["event"], line["request_id"], line["process"], line["exception"]) == (
-        "a request failed",
-        "r-1",
-        "web",
-        "ValueError",
-    )
-    assert "what the customer wrote" not in str(line)
-    assert line["stack"][-1].endswith("test_log_line_is_json_without_the_text_of_an_exception")

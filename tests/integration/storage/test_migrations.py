@@ -1,6 +1,4 @@
 import asyncio
-import re
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -155,11 +153,3 @@ async def test_owner_without_superuser_can_migrate_and_serve(
         assert cursor.rowcount == 0
     await app.close()
     await operator.close()
-
-
-def test_migrations_are_numbered_in_order_and_begin_with_a_comment() -> None:
-    numbers = [name[:4] for name in NAMES]
-    assert numbers == sorted(set(numbers))
-    for name in NAMES:
-        assert re.match(r"\d{4}_", name)
-        assert Path(SQL / "migrations" / f"{name}.sql").read_text().startswith("-- ")
