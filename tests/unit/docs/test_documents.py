@@ -13,7 +13,10 @@ from docs.generate import DOCUMENTS, ROOT, renewed
 from hummdesk.core import config
 from hummdesk.core.config import Settings
 
-PAGES = [*{*ROOT.glob("*.md")} - {ROOT / "CHANGELOG.md"}, *(ROOT / "docs").rglob("*.md")]
+PAGES = [
+    *sorted({*ROOT.glob("*.md")} - {ROOT / "CHANGELOG.md"}),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 README_BYTES = 8192
 
 
