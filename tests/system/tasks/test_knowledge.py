@@ -149,7 +149,7 @@ async def test_find_returns_newest_past_answers_of_the_account_only(
     questions = ("Do you rent out snow shoes?", "Do you rent out kayaks?", "Do you rent out climbing ropes?")
     for question in questions:
         await answered(settings, accounts[0], question, "We rent them by the week, in our shop.")
-    monkeypatch.setattr(knowledge_base, "REMEMBERED", 2)
+    monkeypatch.setattr(knowledge_base, "SEARCHED_PAST_ANSWERS", 2)
     for account in accounts:
         await indexed(database, account)
     own, other = [await knowledge_base.find(database, account, list(questions)) for account in accounts]
