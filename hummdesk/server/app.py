@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from sanic import Blueprint, Sanic
+from sanic.mixins import startup
 from sanic.worker.loader import AppLoader
 
 from hummdesk.core import logs
@@ -15,6 +16,7 @@ from hummdesk.server.cors import named_origins
 from hummdesk.server.http import contract_page, health, pages, visitors
 from hummdesk.server.listener import handover_directory, listen, remove_if_abandoned, reserved
 from hummdesk.server.node import Node
+from hummdesk.server.worker_manager import StoppableWorkerManager
 from hummdesk.storage.migrations import MigrationError, pending
 
 SOCKETIO_PATH = "/socket.io"
@@ -98,6 +100,7 @@ def serve(
     if workers == 1:
         Sanic.serve_single(app)
     else:
+        startup.WorkerManager = StoppableWorkerManager  # type: ignore[attr-defined]  # no option of Sanic
         Sanic.serve(primary=app, app_loader=loader)
 
 

@@ -186,14 +186,8 @@ async def test_process_leaves_nothing_in_the_temporary_folder(
 ) -> None:
     """Stopped, it removes its directories; those of a killed one are removed by the next."""
     port = free_port(0)
-    env = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"} | {
-        "DATABASE_URL": settings.postgres,
-        "REDIS_URL": settings.redis,
-        "JWT_SECRET": settings.jwt_secret,
-        "PYTHONPATH": str(REPOSITORY),
-        "TMPDIR": str(temporary_folder),
-        "METRICS_PORT" if arguments == ("relay",) else "PORT": str(port),
-    }
+    env = serving(settings, temporary_folder)
+    env["METRICS_PORT" if arguments == ("relay",) else "PORT"] = str(port)
     command = (sys.executable, "-m", "hummdesk", *arguments)
     for number in (signal.SIGKILL, signal.SIGTERM):
         process = await asyncio.create_subprocess_exec(*command, env=env, cwd=temporary_folder.parent)
@@ -208,6 +202,33 @@ async def test_process_leaves_nothing_in_the_temporary_folder(
         psutil.wait_procs(children, timeout=5)
         left = list(temporary_folder.glob("hummdesk-*"))
         assert bool(left) is (number == signal.SIGKILL), left
+
+
+async def test_serve_stopped_while_its_workers_start_ends(settings: Settings, temporary_folder: Path) -> None:
+    command = (sys.executable, "-m", "hummdesk", "serve", "--workers", "2", "--port", str(free_port(0)))
+    env = serving(settings, temporary_folder)
+    process = await asyncio.create_subprocess_exec(*command, env=env, cwd=temporary_folder.parent)
+    async with asyncio.timeout(START_SECONDS):
+        while len(psutil.Process(process.pid).children()) < 3:  # beside the workers, a process for their shared state
+            await asyncio.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(15):
+            await process.wait()
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+
+
+def serving(settings: Settings, temporary_folder: Path) -> dict[str, str]:
+    """Return the environment of a process on the servers of the tests, with a temporary folder of its own."""
+    return {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"} | {
+        "DATABASE_URL": settings.postgres,
+        "REDIS_URL": settings.redis,
+        "JWT_SECRET": settings.jwt_secret,
+        "PYTHONPATH": str(REPOSITORY),
+        "TMPDIR": str(temporary_folder),
+    }
 
 
 async def until_metrics(port: int) -> None:
