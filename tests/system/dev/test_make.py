@@ -26,7 +26,8 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if name != "INSTALL"}
+    of_outer_make = ("INSTALL", "ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+    env = {name: value for name, value in os.environ.items() if name not in of_outer_make}
     return subprocess.run(["make", *arguments], cwd=checkout, env=env, capture_output=True, text=True, check=False)
 
 
