@@ -23,7 +23,7 @@ from tests.unit.tasks.runs import SETTINGS, claimed_run
 CALL = ModelCall(
     provider="anthropic", model="m", prompt="p@1", outcome="ok", usage=TokenUsage(), cost=Decimal("0.5"), seconds=0.1
 )
-EXTERNAL = claimed_run(provider="anthropic")
+EXTERNAL = claimed_run(provider="anthropic", seconds_left=86_400.0)  # counted from the import of this module
 
 
 class StoredCalls:
