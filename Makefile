@@ -7,6 +7,8 @@ RUN := $(VENV)/ready-run
 DEV := $(VENV)/ready-dev
 NODE := $(BIN)/python -m hummdesk.dev.nodejs
 PAGES := hummdesk/web/built
+# Python compiles each module once, when it is first imported: a process would otherwise take seconds to start.
+unexport PYTHONDONTWRITEBYTECODE
 SOURCES := $(shell find web \( -name node_modules -o -name dist -o -name '*.tsbuildinfo' \) -prune -o -type f -print)
 # Tests of the unit level need neither pages nor programs of the system.
 LEVELS := $(filter tests/%,$(ARGS))
@@ -99,7 +101,7 @@ $(PAGES): $(SOURCES) | $(RUN) node
 node: | $(RUN)
 	@$(NODE) --check || { echo "Installing Node.js into $(VENV) ..."; $(PIP) -r requirements-pages.txt; }
 
-# Not compiled: most modules of the packages are never imported, and the others are compiled when they are.
+# Not compiled: most modules of the packages are never imported; the others are compiled at their first import.
 PIP = $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --require-hashes
 
 $(RUN): requirements-run.txt | $(BIN)/pip
