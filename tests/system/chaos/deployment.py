@@ -39,6 +39,8 @@ class Deployment:
     ports: tuple[int, ...]
     processes: dict[str, Process] = field(default_factory=dict)
     """By name: `postgres`, `redis`, `web-0`, `web-1`, … `relay`, `worker`."""
+    backends: list[psutil.Process] = field(default_factory=list)
+    """Those of the PostgreSQL that was killed last."""
 
     @property
     def addresses(self) -> list[str]:
@@ -77,6 +79,8 @@ class Deployment:
     async def kill(self, name: str) -> None:
         """Kill a process with SIGKILL and wait for its end."""
         process = self.processes.pop(name)
+        if name == "postgres":
+            self.backends = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         await process.wait()
 
@@ -99,11 +103,8 @@ class Deployment:
             self.processes[name] = await postgres.start(self.cluster, self.folder, durable=False)
 
     async def _reap_backends(self) -> None:
-        """Wait until no child of a killed PostgreSQL holds its shared memory."""
-        data = str(self.cluster.data)
-        for child in psutil.process_iter(["cmdline"]):
-            if data in (child.info["cmdline"] or ()):
-                child.wait(5)
+        """Wait until no backend of a killed PostgreSQL holds its shared memory; each is in a session of its own."""
+        await asyncio.to_thread(psutil.wait_procs, self.backends, 5)
 
     def resident_mib(self, name: str) -> float:
         return float(psutil.Process(self.processes[name].pid).memory_info().rss / (1 << 20))
