@@ -32,7 +32,7 @@ class Republisher:
     async def republish(self) -> None:
         """Republish what is overdue. A store that fails does not stop the others; its error is raised at the end.
 
-        Raises Unavailable while Redis is: the stream writer must not keep more than it was given before.
+        Raises Unavailable while Redis is unavailable: the stream writer must not be given more events to keep.
         """
         if not await self._publisher.drain(timeout=0):
             raise Unavailable
