@@ -29,6 +29,7 @@ CLAIM_RETRY_SECONDS = 0.05
 """How often, and at what distance, a claim is retried while another one is in progress."""
 
 IS_TAKEN = 0
+IS_OF_ANOTHER = 1
 
 Command = Callable[[Any], Any]
 """Adds one command to a pipeline."""
@@ -49,6 +50,10 @@ class RecoverableSession:
         fields = orjson.loads(packed)
         ids = {name: UUID(fields[name]) for name in ("account_id", "person_id")}
         return cls(**(fields | ids | {"joined": [UUID(one) for one in fields["joined"]]}))
+
+
+class NotOwner(Exception):
+    """The session is that of another person. It was not claimed."""
 
 
 class RecoveryStore:
@@ -82,14 +87,20 @@ class RecoveryStore:
     async def delete(self, pid: str) -> None:
         await self._commands.submit(lambda redis: redis.delete(_key(pid)))
 
-    async def claim(self, pid: str) -> RecoverableSession | None:
-        """Return the session to the one caller that may have it; None if there is none or it has expired."""
-        found = await self._take(pid, even_if_connected=True)
+    async def claim(self, pid: str, *, account_id: UUID, person_id: UUID) -> RecoverableSession | None:
+        """Return the session to the one caller that may have it; None if there is none or it has expired.
+
+        Raises NotOwner.
+        """
+        owner = (str(account_id), str(person_id))
+        found = await self._take(pid, owner, even_if_connected=True)
         attempts = 0
         while found == IS_TAKEN and attempts < CLAIM_ATTEMPTS:
             await asyncio.sleep(CLAIM_RETRY_SECONDS)
-            found = await self._take(pid, even_if_connected=False)
+            found = await self._take(pid, owner, even_if_connected=False)
             attempts += 1
+        if found == IS_OF_ANOTHER:
+            raise NotOwner
         if found in (None, IS_TAKEN):
             return None
         node, _, packed = found.partition(b" ")
@@ -97,8 +108,8 @@ class RecoveryStore:
             return None
         return RecoverableSession.from_json(packed)
 
-    async def _take(self, pid: str, *, even_if_connected: bool) -> Any:
-        arguments: list[str | int] = [self._node, self._window_milliseconds, int(even_if_connected)]
+    async def _take(self, pid: str, owner: tuple[str, str], *, even_if_connected: bool) -> Any:
+        arguments: list[str | int] = [self._node, self._window_milliseconds, int(even_if_connected), *owner]
         return await self._commands.submit(lambda redis: self._claim(keys=[_key(pid)], args=arguments, client=redis))
 
     async def _was_alive(self, node: str) -> bool:

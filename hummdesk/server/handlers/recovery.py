@@ -11,7 +11,7 @@ from uuid import UUID
 from orjson import Fragment
 
 from hummdesk.bus.envelope import Event
-from hummdesk.bus.recovery_store import RecoverableSession
+from hummdesk.bus.recovery_store import NotOwner, RecoverableSession
 from hummdesk.bus.shards import START, moment
 from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.core import tokens
@@ -86,7 +86,7 @@ async def recover(context: ServerContext, request: RecoveryRequest) -> Recovery 
 
 
 async def _find(context: ServerContext, request: RecoveryRequest) -> "_Recoverable":
-    """Verify the token before the session is claimed, so that no one can use up the session of another person."""
+    """Verify the token before the session is claimed; the claim compares its person, and uses up no other session."""
     offset = Offset.parsed(request.offset)
     if offset is None:
         raise NotRecovered("offset")
@@ -95,11 +95,7 @@ async def _find(context: ServerContext, request: RecoveryRequest) -> "_Recoverab
     if token is None:
         raise NotRecovered("token")
     claims = tokens.verify(context.settings, token)
-    stored = await context.recovery_store.claim(request.pid)
-    if stored is None:
-        raise NotRecovered("unknown")
-    if (claims.account_id, claims.user_id) != (stored.account_id, stored.person_id):
-        raise NotRecovered("person")
+    stored = await _claim(context, request.pid, claims)
     session = connection.new_session(context, sid=stored.sid, pid=request.pid, address=environ["REMOTE_ADDR"])
     context.sockets.recovering.add(session)
     reader = await context.reader.follow(stored.account_id)
@@ -109,6 +105,16 @@ async def _find(context: ServerContext, request: RecoveryRequest) -> "_Recoverab
     if not await reader.load(offset.entry, offset.index):
         raise NotRecovered("gap")
     return _Recoverable(context, session, request, person, claims, stored, visible, reader, offset)
+
+
+async def _claim(context: ServerContext, pid: str, claims: tokens.Claims) -> RecoverableSession:
+    try:
+        stored = await context.recovery_store.claim(pid, account_id=claims.account_id, person_id=claims.user_id)
+    except NotOwner:
+        raise NotRecovered("person") from None
+    if stored is None:
+        raise NotRecovered("unknown")
+    return stored
 
 
 async def _visible(context: ServerContext, viewer: Person, joined: list[UUID]) -> set[UUID]:

@@ -64,10 +64,13 @@ async def test_invalid_token_is_refused_and_does_not_use_up_the_session(
     assert right.messages() == ["missed"]
 
 
-async def test_another_person_does_not_recover_the_session(
-    account: Account, foreign: Account, clients: ReconnectingClient, lost: Connection
+async def test_another_person_neither_recovers_nor_uses_up_the_session(
+    account: Account, foreign: Account, clients: ReconnectingClient, sender: Client, lost: Connection
 ) -> None:
+    await send_text(account, sender, "missed")
     await assert_not_recovered(account, clients, lost, "person", token=account.token("stranger"))
+    right = await clients.reconnect(account.url, account.token("customer"), lost)
+    assert (right.sid, right.messages()) == (lost.sid, ["missed"])
     connection = await clients.connect(account.url, account.token("agent"))
     await connection.receives("authenticated")
     connection.cut()
