@@ -1,6 +1,6 @@
 """The domain objects as frozen dataclasses; `wire()` returns the payload fields of the contract."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, Self
@@ -12,6 +12,8 @@ Role = Literal["admin", "agent", "viewer", "customer"]
 STAFF: frozenset[Role] = frozenset({"admin", "agent", "viewer"})
 ANSWERING: frozenset[Role] = frozenset({"admin", "agent"})
 """The roles that may answer customers and be assigned conversations, and that have a presence."""
+STAFF_RANKS: tuple[Role, ...] = ("viewer", "agent", "admin")
+"""Each may do what those before it may."""
 
 RunKind = Literal["classification", "draft"]
 """The kind of an AI run."""
@@ -50,6 +52,14 @@ class Person:
             role=row["role"],
             team_ids=tuple(row["team_ids"]),
         )
+
+    def limited_to(self, role: Role) -> "Person | None":
+        """The person with the lower of two roles; None if only one of them is that of a customer."""
+        if self.role == role:
+            return self
+        if not {self.role, role} <= STAFF:
+            return None
+        return replace(self, role=min(self.role, role, key=STAFF_RANKS.index))
 
     def wire(self) -> Row:
         return {"userId": str(self.id), "accountId": str(self.account_id), "email": self.email, "role": self.role}

@@ -14,7 +14,7 @@ from hummdesk.bus.envelope import Event
 from hummdesk.bus.shards import Shard, shard_of
 from hummdesk.core.errors import Unauthorized
 from hummdesk.core.metrics import DELIVERIES
-from hummdesk.core.models import ANSWERING, Person
+from hummdesk.core.models import ANSWERING, Person, Role
 from hummdesk.engine import SocketIOServer
 from hummdesk.publish import rooms
 from hummdesk.publish.events.base import SocketEvent
@@ -38,6 +38,8 @@ class ClientSession:
     connected_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     last_activity: datetime = field(init=False)
     person: Person | None = None
+    role_limit: Role = "viewer"
+    """The role in the token, which limits that of the person."""
     pending_person_id: UUID | None = None
     """The person named by a token, while the database is queried."""
     has_pending_change: bool = False

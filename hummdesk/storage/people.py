@@ -40,10 +40,10 @@ class People:
         self._batchers: WeakValueDictionary[UUID, Batcher[UUID, list[Person]]] = WeakValueDictionary()
 
     async def find(self, account_id: UUID, person_id: UUID, *, customer: bool) -> Person | None:
-        """The active contact (`customer`) or user with this id, or else one of the other kind. Raises Unavailable."""
+        """The active contact (`customer`) or user with this id. Raises Unavailable."""
         new: Batcher[UUID, list[Person]] = Batcher(partial(self._find, account_id), max_items=MAX_BATCH)
         found = await self._batchers.setdefault(account_id, new).submit(person_id)
-        return next(iter(sorted(found, key=lambda person: person.is_staff == customer)), None)
+        return next((person for person in found if person.is_staff != customer), None)
 
     async def _find(self, account_id: UUID, person_ids: list[UUID]) -> list[list[Person]]:
         async with self._database.account(account_id) as tx:

@@ -9,7 +9,7 @@ from hummdesk.bus.presence import Lease
 from hummdesk.core import tokens
 from hummdesk.core.background import soon
 from hummdesk.core.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized, Unavailable
-from hummdesk.core.models import ANSWERING, Person
+from hummdesk.core.models import ANSWERING, Person, Role
 from hummdesk.publish import rooms
 from hummdesk.publish.events.connection import Authenticated, AuthenticationError
 from hummdesk.server.context import Payload, ServerContext
@@ -83,7 +83,7 @@ async def load_person(context: ServerContext, session: ClientSession, claims: to
     try:
         while True:
             session.has_pending_change = False
-            person = await _find(context, claims.account_id, claims.user_id, customer=claims.role == "customer")
+            person = await _find(context, claims.account_id, claims.user_id, claims.role)
             if not session.has_pending_change:
                 break
     finally:
@@ -94,16 +94,19 @@ async def load_person(context: ServerContext, session: ClientSession, claims: to
 
 
 def _is_of(claims: tokens.Claims, person: Person) -> bool:
-    return (claims.user_id, claims.account_id) == (person.id, person.account_id)
+    is_same_kind = (claims.role == "customer") != person.is_staff
+    return is_same_kind and (claims.user_id, claims.account_id) == (person.id, person.account_id)
 
 
-async def _find(context: ServerContext, account_id: UUID, person_id: UUID, *, customer: bool) -> Person | None:
-    """The token names the table, the database decides on the role."""
-    return await context.people.find(account_id, person_id, customer=customer)
+async def _find(context: ServerContext, account_id: UUID, person_id: UUID, role_limit: Role) -> Person | None:
+    """The person with the lower of the roles of token and database. No token of a customer finds staff, or reverse."""
+    person = await context.people.find(account_id, person_id, customer=role_limit == "customer")
+    return person and person.limited_to(role_limit)
 
 
 def set_person(context: ServerContext, session: ClientSession, person: Person, claims: tokens.Claims) -> None:
     """Authenticate a socket until its token expires."""
+    session.role_limit = claims.role
     _set_person(context, session, person)
     session.at(claims.expires_at, lambda: soon(drop(context, session, TokenExpired())))
 
@@ -176,7 +179,7 @@ async def person_changed(context: ServerContext, account_id: UUID, person_id: UU
 
 
 async def _reload(context: ServerContext, session: ClientSession, known: Person) -> None:
-    person = await _find(context, known.account_id, known.id, customer=known.role == "customer")
+    person = await _find(context, known.account_id, known.id, session.role_limit)
     # During the query the socket may have closed, expired, or authenticated as another person.
     if session.closed or session.person is not known or person == known:
         return

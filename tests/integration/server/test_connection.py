@@ -4,13 +4,12 @@ import asyncio
 import time
 from dataclasses import replace
 
-import jwt
 import pytest
 
-from hummdesk.core.models import Person
+from hummdesk.core.models import Person, Role
 from hummdesk.server.handlers import connection
 from hummdesk.server.node import Node
-from tests.integration.server.accounts import Account, Client
+from tests.integration.server.accounts import PATIENCE_SECONDS, Account, Client
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -57,13 +56,58 @@ async def test_request_without_token_is_unauthorized_and_socket_is_closed(accoun
     await asyncio.wait_for(client.gone.wait(), 5)
 
 
-async def test_role_and_existence_are_those_of_the_database(account: Account) -> None:
-    """The role in the database overrides that of the token; unknown, disabled and moved persons are refused."""
-    token = jwt.encode(
-        account.people["viewer"].wire() | {"role": "admin", "exp": time.time() + 60}, account.settings.jwt_secret
+def token_of(account: Account, name: str, role: Role) -> str:
+    """A token of a person that names another role."""
+    return replace(account, people={name: replace(account.people[name], role=role)}).token(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "effective"),
+    [("viewer", "admin", "viewer"), ("admin", "viewer", "viewer"), ("admin", "agent", "agent")],
+)
+async def test_role_is_the_lower_of_token_and_database(
+    account: Account, name: str, role: Role, effective: Role
+) -> None:
+    client = await account.client().connect(token=token_of(account, name, role))
+    assert (await client.receives("authenticated"))["role"] == effective
+    conversation = {"conversationId": str(account.conversation)}
+    await client.do("join_conversation", conversation)
+    is_answering = effective != "viewer"
+    assert (await client.ask("send_message", conversation | {"content": "Hello"}))["ok"] is is_answering
+    assert await client.refused("get_operations") == "FORBIDDEN"
+    colleague = await account.connect("colleague")
+    present = await colleague.do("get_presence")
+    assert {one["agentId"]: one["status"] for one in present["agents"]}.get(str(account.people["admin"].id)) == (
+        "online" if is_answering else "offline"
     )
-    client = await account.client().connect(token=token)
-    assert (await client.receives("authenticated"))["role"] == "viewer"
+
+
+async def test_promotion_in_the_database_does_not_exceed_the_token(account: Account) -> None:
+    client = await account.connect("agent", joins=True)
+    change = "UPDATE users SET role = '{}', name = '{}' WHERE id = %(id)s"
+    await account.execute(change.format("admin", "Promoted"), id=account.people["agent"].id)
+    watcher = await account.connect("viewer", joins=True)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            await client.do("typing_start", {"conversationId": str(account.conversation)})
+            if (await watcher.receives("typing_start"))["userName"] == "Promoted":
+                break
+    assert await client.refused("get_operations") == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(("name", "role"), [("agent", "customer"), ("customer", "agent"), ("customer", "admin")])
+async def test_token_of_a_customer_never_authenticates_staff_nor_the_reverse(
+    account: Account, name: str, role: Role
+) -> None:
+    client = await account.client().connect(token=token_of(account, name, role))
+    assert (await client.receives("authentication_error"))["code"] == "UNAUTHORIZED"
+    assert await client.refused("authenticate", token_of(account, name, role)) == "UNAUTHORIZED"
+    await client.do("authenticate", account.token(name))
+    assert await client.refused("authenticate", token_of(account, name, role)) == "FORBIDDEN"
+
+
+async def test_existence_is_that_of_the_database(account: Account) -> None:
+    """Unknown, disabled and moved persons are refused."""
     absent = replace(account, people={"nobody": replace(account.people["agent"], id=account.id)})
     client = await account.client().connect(token=absent.token("nobody"))
     assert (await client.receives("authentication_error"))["code"] == "UNAUTHORIZED"

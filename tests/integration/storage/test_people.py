@@ -42,10 +42,15 @@ async def test_concurrent_lookups_find_each_person_in_its_account(account: Any, 
     asked = [(one, person) for one in (account, foreign) for person in (account.agent, foreign.customer)]
     asked += [(account, account.customer), (account, account.agent)]
     found = await asyncio.gather(
-        *(directory.find(one.id, person.id, customer=person is account.agent) for one, person in asked)
+        *(directory.find(one.id, person.id, customer=person.role == "customer") for one, person in asked)
     )
-    expected = [account.agent, None, None, foreign.customer, account.customer, account.agent]
-    assert found == expected, "the database decides whether a person is a customer"
+    assert found == [account.agent, None, None, foreign.customer, account.customer, account.agent]
+
+
+async def test_lookup_of_the_other_kind_of_person_finds_none(account: Any, app: Database) -> None:
+    directory = people.People(app)
+    assert await directory.find(account.id, account.agent.id, customer=True) is None
+    assert await directory.find(account.id, account.customer.id, customer=False) is None
 
 
 async def test_colleagues_are_active_admins_and_agents(account: Any) -> None:
