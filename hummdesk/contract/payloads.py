@@ -75,12 +75,14 @@ class Customer(Schema):
 
 
 class Conversation(Schema):
-    """A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`."""
+    """A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. `priority` is
+    for staff only.
+    """
 
     conversationId = Id(required=True)
     accountId = Id(required=True)
     status = OneOf(*STATUSES, required=True)
-    priority = OneOf(*PRIORITIES, required=True)
+    priority = OneOf(*PRIORITIES)
     assignedTo = Id()
     assignedTeam = Id()
     subject = AnyText()

@@ -88,6 +88,12 @@ class MessageRead(OfConversation):
     messageId = Id(required=True)
 
 
+class TypingStart(OfConversation):
+    """`private`: a note is being written, which customers do not learn of."""
+
+    private = Boolean(load_default=False)
+
+
 class SetAgentStatus(Payload):
     status = OneOf("online", "away", "busy", "offline", required=True)
 

@@ -71,7 +71,7 @@ REQUESTS: dict[str, Request] = {
         ),
         Request("send_message", requests.SendMessage(), WRITING, payloads.Receipt()),
         Request("message_read", requests.MessageRead(), WRITING, payloads.Done()),
-        Request("typing_start", requests.OfConversation(), WRITING, payloads.Done()),
+        Request("typing_start", requests.TypingStart(), WRITING, payloads.Done()),
         Request("typing_stop", requests.OfConversation(), WRITING, payloads.Done()),
         Request("agent_online", requests.Nothing(), ANSWERING, payloads.Done()),
         Request("agent_offline", requests.Nothing(), ANSWERING, payloads.Done()),

@@ -120,7 +120,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A conversation as staff or the customer sees it: they differ in `last_seq`, `unread_count` and `last_message`."""
+    """A conversation as staff or the customer sees it: they differ in `last_seq`, `unread_count`, `last_message`
+    and `priority`.
+    """
 
     id: UUID
     account_id: UUID
@@ -129,7 +131,8 @@ class Conversation:
     contact_email: str
     contact_avatar: str | None
     status: Literal["open", "pending", "closed"]
-    priority: Literal["low", "medium", "high", "urgent"]
+    priority: Literal["low", "medium", "high", "urgent"] | None
+    """None for the customer: the AI sets it."""
     assigned_to: UUID | None
     assigned_team: UUID | None
     subject: str | None
@@ -154,6 +157,7 @@ class Conversation:
         if self.contact_avatar is not None:
             customer["avatar"] = self.contact_avatar
         optional = {
+            "priority": self.priority,
             "assignedTo": self.assigned_to and str(self.assigned_to),
             "assignedTeam": self.assigned_team and str(self.assigned_team),
             "subject": self.subject,
@@ -163,7 +167,6 @@ class Conversation:
             "conversationId": str(self.id),
             "accountId": str(self.account_id),
             "status": self.status,
-            "priority": self.priority,
             "customer": customer,
             "lastSeq": self.last_seq,
             "unreadCount": self.unread_count,

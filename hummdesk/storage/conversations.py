@@ -224,7 +224,8 @@ async def _view(tx: Transaction, *, conversation_id: UUID, contact_id: UUID | No
 
 async def _views(tx: Transaction, *, ids: list[UUID], contact_id: UUID | None) -> list[Conversation]:
     rows = queries.view(tx, ids=ids, contact_id=contact_id)
-    return [Conversation.from_row(row | {"last_message": _last_message(row)}) async for row in rows]
+    hidden = {} if contact_id is None else {"priority": None}
+    return [Conversation.from_row(row | {"last_message": _last_message(row)} | hidden) async for row in rows]
 
 
 def _last_message(row: dict[str, Any]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from hummdesk.bus.presence import Status
 from hummdesk.bus.viewers import Viewers
 from hummdesk.core.models import Person
+from hummdesk.publish import rooms
 from hummdesk.publish.audience import ACCOUNT, JOINED, JOINED_STAFF, person
 from hummdesk.publish.events.base import Event, OfConversation, event, utc_now
 from hummdesk.publish.fields import Id, SenderType
@@ -15,21 +16,30 @@ from hummdesk.publish.fields import Id, SenderType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typing(OfConversation):
-    """A person is typing, or has stopped typing. The person's own sockets do not receive it."""
+    """A person is typing, or has stopped typing. The person's own sockets do not receive it.
+
+    `private`: the person writes a note; only staff receives the event.
+    """
 
     user_id: UUID
     user_type: SenderType
     user_name: str
+    private: bool = False
 
     @classmethod
-    def of(cls, typist: Person, conversation_id: UUID) -> Self:
+    def of(cls, typist: Person, conversation_id: UUID, *, private: bool = False) -> Self:
         return cls(
             account_id=typist.account_id,
             conversation_id=conversation_id,
             user_id=typist.id,
             user_type=typist.sender_type,
             user_name=typist.name,
+            private=private,
         )
+
+    def rooms(self) -> tuple[str, ...]:
+        joined = rooms.conversation_staff if self.private else rooms.conversation
+        return (joined(self.conversation_id),)
 
 
 @event("typing_start", schema="Typing", to=(JOINED,), but=(person("user_id"),), is_volatile=True)

@@ -65,7 +65,9 @@ async def get_teams(context: ServerContext, session: ClientSession, _: Payload) 
 
 async def typing_start(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     _require_joined(session, payload)
-    await context.typing.start(session, payload["conversationId"])
+    if payload["private"] and not session.authenticated_person.is_staff:
+        raise Forbidden("Customers cannot write private notes")
+    await context.typing.start(session, payload["conversationId"], private=payload["private"])
     return {}
 
 

@@ -5,7 +5,7 @@ Generated from the table of requests and the definitions of events: one without 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,6 +47,7 @@ from hummdesk.publish.events.presence import (
 from hummdesk.server.maintenance import SWEEP_SECONDS
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account, Client
+from tests.integration.server.reconnecting import ReconnectingClient
 
 PEOPLE: dict[str, frozenset[Recipient]] = {
     "viewer": frozenset({"account staff"}),
@@ -59,6 +60,14 @@ PEOPLE: dict[str, frozenset[Recipient]] = {
 
 JOINED = ("colleague", "customer")
 STAFF_ONLY_FIELDS = {key for event in EVENTS.values() if issubclass(event, Event) for key in event.staff_only}
+STAFF_ONLY_FIELDS |= {"priority", "ai", "viewers"}
+STAFF_ONLY_FIELDS |= {
+    field.key
+    for event in EVENTS.values()
+    if issubclass(event, Event) and "joined customer" not in event.recipients and event.event_name.startswith("ai_")
+    for field in event.sent
+} - {"conversationId", "messageId", "timestamp", "error"}
+"""At no depth of an event or answer for a customer."""
 
 
 @dataclass
@@ -123,6 +132,13 @@ async def audience(first: tuple[str, Node], web_settings: Any) -> AsyncIterator[
     yield Audience(node, account, foreign, gathered[0], gathered[1])
     await account.close()
     await foreign.close()
+
+
+def keys_in(payload: Any) -> set[str]:
+    """The keys of a payload at every depth."""
+    if isinstance(payload, dict):
+        return set(payload) | {key for value in payload.values() for key in keys_in(value)}
+    return {key for value in payload for key in keys_in(value)} if isinstance(payload, list) else set()
 
 
 def example(event: str, account: Account, sample: str) -> Any:
@@ -203,12 +219,14 @@ async def test_request_publishes_to_its_recipients_only(
     answer = await asker.ask(event, example(event, account, sample))
     outcome = "ok" if answer["ok"] else answer["error"]["code"]
     assert outcome == expected(event, role, "own" if is_own else situation)
+    if outcome == "ok":
+        assert role != "customer" or not STAFF_ONLY_FIELDS & keys_in(answer)
     await audience.settled()
     for person, client in audience.here.items():
         kinds = PEOPLE[person]
         for delivered, payload in client.received:
             assert EVENTS[delivered].recipients & kinds, f"{person} received {delivered}"
-            assert not (person in ("customer", "stranger") and STAFF_ONLY_FIELDS & set(payload))
+            assert not (person in ("customer", "stranger") and STAFF_ONLY_FIELDS & keys_in(payload))
     for person, client in audience.there.items():
         foreign = [payload for _, payload in client.received if payload.get("accountId") != str(audience.foreign.id)]
         assert situation == "foreign" or foreign == [], f"{person} of the foreign account"
@@ -354,7 +372,9 @@ async def test_published_event_reaches_each_recipient_once(audience: Audience, e
     await audience.settled()
     for person, client in audience.here.items():
         assert client.names() == ([event.event_name] if event.recipients & PEOPLE[person] else []), person
-        assert person not in ("customer", "stranger") or not any("reason" in payload for _, payload in client.received)
+        assert person not in ("customer", "stranger") or not STAFF_ONLY_FIELDS & keys_in(
+            [payload for _, payload in client.received]
+        )
     assert not any(client.received for client in audience.there.values())
 
 
@@ -364,3 +384,47 @@ async def test_private_message_reaches_staff_only(audience: Audience) -> None:
     await audience.node.context.publisher.publish(NewMessage(account_id=audience.account.id, message=note))
     await audience.settled()
     assert [person for person, client in audience.here.items() if client.received] == ["viewer", "colleague", "agent"]
+
+
+async def test_typing_of_a_note_reaches_joined_staff_only(audience: Audience) -> None:
+    await audience.begin()
+    agent = await audience.account.connect("agent", joins=True)
+    await audience.settled()
+    audience.forget()
+    conversation = {"conversationId": str(audience.account.conversation)}
+    await agent.do("typing_start", conversation | {"private": True})
+    await agent.do("typing_stop", conversation)
+    await audience.settled()
+    received = {person: client.names() for person, client in audience.here.items() if client.received}
+    assert received == {"colleague": ["typing_start", "typing_stop"]}
+    assert all(payload["private"] for _, payload in audience.here["colleague"].received)
+    await agent.close()
+
+
+async def test_typing_of_a_note_by_a_customer_is_forbidden(audience: Audience) -> None:
+    await audience.begin()
+    note = {"conversationId": str(audience.account.conversation), "private": True}
+    assert await audience.here["customer"].refused("typing_start", note) == "FORBIDDEN"
+
+
+async def test_recovery_of_a_customer_replays_nothing_of_the_ai_and_no_note(
+    audience: Audience, clients: ReconnectingClient
+) -> None:
+    await audience.begin()
+    account, node = audience.account, audience.node
+    connection = await clients.connect(account.url, account.token("customer"))
+    await connection.receives("authenticated")
+    await connection.do("join_conversation", str(account.conversation))
+    connection.cut()
+    for make in EXAMPLES.values():
+        await node.context.publisher.publish(make(account))
+    note = replace(a_message(account, private=True), seq=2)
+    await node.context.publisher.publish(NewMessage(account_id=account.id, message=note))
+    await audience.settled()
+    again = await clients.reconnect(account.url, account.token("customer"), connection)
+    assert again.sid == connection.sid
+    assert again.missed
+    for event, payload in [one for one in again.missed if one[0] != "marker"]:
+        assert "joined customer" in EVENTS[event].recipients
+        assert not STAFF_ONLY_FIELDS & keys_in(payload), event
+    assert str(note.id) not in str(again.missed)

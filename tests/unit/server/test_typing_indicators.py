@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -20,9 +21,11 @@ class FakePublisher:
 
     def __init__(self) -> None:
         self.events: list[tuple[float, str, UUID]] = []
+        self.modes: list[tuple[str, bool]] = []
 
     async def publish(self, event: Typing) -> None:
         self.events.append((asyncio.get_running_loop().time(), event.event_name, event.conversation_id))
+        self.modes.append((event.event_name, event.private))
 
 
 def indicators(publisher: FakePublisher) -> TypingIndicators:
@@ -70,6 +73,36 @@ def test_stop_is_published_only_while_typing() -> None:
         await typing.stop(one, CONVERSATION)
         await asyncio.sleep(20)
         assert [event for _, event, _ in publisher.events] == ["typing_start", "typing_stop"]
+
+    virtual_time.run(test())
+
+
+def test_change_from_reply_to_note_ends_the_reply_for_its_recipients() -> None:
+    async def test() -> None:
+        publisher, one = FakePublisher(), session(person=replace(PERSON, role="agent"))
+        typing = indicators(publisher)
+        for private in (False, True, True, False):
+            await typing.start(one, CONVERSATION, private=private)
+        await asyncio.sleep(20)
+        assert publisher.modes == [
+            ("typing_start", False),
+            ("typing_stop", False),
+            ("typing_start", True),
+            ("typing_start", True),
+            ("typing_stop", True),
+            ("typing_start", False),
+            ("typing_stop", False),
+        ]
+
+    virtual_time.run(test())
+
+
+def test_end_of_a_note_by_timeout_is_private() -> None:
+    async def test() -> None:
+        publisher = FakePublisher()
+        await indicators(publisher).start(session(person=replace(PERSON, role="agent")), CONVERSATION, private=True)
+        await asyncio.sleep(20)
+        assert publisher.modes == [("typing_start", True), ("typing_stop", True)]
 
     virtual_time.run(test())
 

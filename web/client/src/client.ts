@@ -69,7 +69,7 @@ export class DeskClient extends Emitter<DeskEvents> {
   /** The authenticated user; undefined before the first authentication. */
   person: PersonIdentity | undefined;
   private readonly histories = new Map<string, History>();
-  private readonly typedAt = new Map<string, number>();
+  private readonly typed = new Map<string, { at: number; isPrivate: boolean }>();
   private hasConnected = false;
   private isReady = false;
   /** Whether nothing was missed up to the last connection. Only then can a recovered session be complete. */
@@ -146,17 +146,21 @@ export class DeskClient extends Emitter<DeskEvents> {
     history.hasMore = page.hasMore;
   }
 
-  /** Notify the other participants of typing. Call it at each key press: at most one event is sent in 3 seconds. */
-  type(conversationId: string): void {
+  /**
+   * Notify the other participants of typing; of a private note, only staff. Call it at each key press: at most one event
+   * is sent in 3 seconds.
+   */
+  type(conversationId: string, { isPrivate = false } = {}): void {
     const now = Date.now();
-    if (!this.isReady || now - (this.typedAt.get(conversationId) ?? 0) < TYPING_INTERVAL_MS) return;
-    this.typedAt.set(conversationId, now);
-    this.socket.emit("typing_start", { conversationId });
+    const last = this.typed.get(conversationId);
+    if (!this.isReady || (last?.isPrivate === isPrivate && now - last.at < TYPING_INTERVAL_MS)) return;
+    this.typed.set(conversationId, { at: now, isPrivate });
+    this.socket.emit("typing_start", { conversationId, ...(isPrivate && { private: true }) });
   }
 
   /** Notify the other participants that typing has stopped. Not needed after sending a message. */
   stopTyping(conversationId: string): void {
-    if (this.typedAt.delete(conversationId) && this.isReady) this.socket.emit("typing_stop", { conversationId });
+    if (this.typed.delete(conversationId) && this.isReady) this.socket.emit("typing_stop", { conversationId });
   }
 
   /** Disconnect for good. Pending messages stay in their storage. */

@@ -73,13 +73,14 @@ export interface ReadMark {
   readByType: "agent" | "customer";
 }
 
-/** A person is typing, or has stopped typing. The person's own sockets do not receive it. */
+/** A person is typing, or has stopped typing. The person's own sockets do not receive it. `private`: the person writes a note; only staff receives the event. */
 export interface Typing {
   conversationId: string;
   timestamp: string;
   userId: string;
   userType: "agent" | "customer";
   userName: string;
+  private: boolean;
 }
 
 /** The presence of an agent. */
@@ -120,12 +121,12 @@ export interface Customer {
   avatar?: string;
 }
 
-/** A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. */
+/** A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. `priority` is for staff only. */
 export interface Conversation {
   conversationId: string;
   accountId: string;
   status: "open" | "pending" | "closed";
-  priority: "low" | "medium" | "high" | "urgent";
+  priority?: "low" | "medium" | "high" | "urgent";
   assignedTo?: string;
   assignedTeam?: string;
   subject?: string;
@@ -320,6 +321,12 @@ export interface MessageRead {
   messageId: string;
 }
 
+/** `private`: a note is being written, which customers do not learn of. */
+export interface TypingStart {
+  conversationId: string;
+  private?: boolean;
+}
+
 export interface SetAgentStatus {
   status: "online" | "away" | "busy" | "offline";
 }
@@ -507,7 +514,7 @@ export interface ClientToServerEvents {
   leave_conversation: (payload: string | OfConversation, acknowledge?: Acknowledge<Done>) => void;
   send_message: (payload: SendMessage, acknowledge?: Acknowledge<Receipt>) => void;
   message_read: (payload: MessageRead, acknowledge?: Acknowledge<Done>) => void;
-  typing_start: (payload: OfConversation, acknowledge?: Acknowledge<Done>) => void;
+  typing_start: (payload: TypingStart, acknowledge?: Acknowledge<Done>) => void;
   typing_stop: (payload: OfConversation, acknowledge?: Acknowledge<Done>) => void;
   agent_online: (acknowledge?: Acknowledge<Done>) => void;
   agent_offline: (acknowledge?: Acknowledge<Done>) => void;

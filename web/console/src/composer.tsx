@@ -59,7 +59,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
           onInput={(event) => {
             change({ text: event.currentTarget.value });
             if (event.currentTarget.value === "") store.client.stopTyping(conversationId);
-            else if (!composition.isNote) store.client.type(conversationId);
+            else store.client.type(conversationId, { isPrivate: composition.isNote });
           }}
           onBlur={() => store.client.stopTyping(conversationId)}
           onKeyDown={onKeyDown}

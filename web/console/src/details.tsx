@@ -26,7 +26,7 @@ export function Details() {
             <dt>Messages</dt>
             <dd>{conversation.lastSeq}</dd>
             <dt>Priority</dt>
-            <dd>{words(conversation.priority)}</dd>
+            <dd>{words(conversation.priority ?? "")}</dd>
             {thread?.classification && (
               <>
                 <dt>Urgency</dt>

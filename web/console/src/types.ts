@@ -14,6 +14,6 @@ export type {
 } from "@hummdesk/client";
 
 export type Status = Conversation["status"];
-export type Priority = Conversation["priority"];
+export type Priority = NonNullable<Conversation["priority"]>;
 export type Presence = Colleague["status"];
 export type Category = AIClassification["classification"]["category"];
