@@ -21,9 +21,24 @@ acknowledgements have the interface of python-socketio. The package depends on n
         app.run(port=8000, single_process=True)
 """
 
+from hummdesk.engine.connections import ConnectionLimits, network_of
 from hummdesk.engine.engine_io import EngineIOServer
+from hummdesk.engine.observer import CloseReason, ConnectionState, Observer, RefusalReason
 from hummdesk.engine.packet import UnparsedPayload
 from hummdesk.engine.recovery import MissedEvent, Recovery, RecoveryRequest
 from hummdesk.engine.socket_io import SocketIOServer
 
-__all__ = ["EngineIOServer", "MissedEvent", "Recovery", "RecoveryRequest", "SocketIOServer", "UnparsedPayload"]
+__all__ = [
+    "CloseReason",
+    "ConnectionLimits",
+    "ConnectionState",
+    "EngineIOServer",
+    "MissedEvent",
+    "Observer",
+    "Recovery",
+    "RecoveryRequest",
+    "RefusalReason",
+    "SocketIOServer",
+    "UnparsedPayload",
+    "network_of",
+]

@@ -11,26 +11,38 @@ from sanic.exceptions import PayloadTooLarge
 from sanic.response import json, raw
 
 from hummdesk.engine.handover import ConnectionHandover
+from hummdesk.engine.observer import CloseReason, Observer, RefusalReason
 from hummdesk.engine.polling import decode_payload
-from hummdesk.engine.request import build_environ, is_websocket_handshake
-from hummdesk.engine.session import REASON, Session
+from hummdesk.engine.request import VERSION, build_environ, is_websocket_handshake
+from hummdesk.engine.session import Session
 
 METHODS = ("GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 PROTOCOL = "4"
 
 
 class ErrorCode(enum.Enum):
-    UNKNOWN_TRANSPORT = (0, "Transport unknown")
-    UNKNOWN_SESSION = (1, "Session ID unknown")
-    BAD_METHOD = (2, "Bad handshake method")
-    BAD_REQUEST = (3, "Bad request")
-    UNKNOWN_PROTOCOL = (5, "Unsupported protocol version")
+    """The codes of Node.js's engine.io, and the message and status of the response."""
+
+    UNKNOWN_TRANSPORT = (0, "Transport unknown", HTTPStatus.BAD_REQUEST)
+    UNKNOWN_SESSION = (1, "Session ID unknown", HTTPStatus.BAD_REQUEST)
+    BAD_METHOD = (2, "Bad handshake method", HTTPStatus.BAD_REQUEST)
+    BAD_REQUEST = (3, "Bad request", HTTPStatus.BAD_REQUEST)
+    TOO_MANY = (4, "Too many connections", HTTPStatus.SERVICE_UNAVAILABLE)
+    TOO_MANY_OF_ADDRESS = (4, "Too many connections of this address", HTTPStatus.TOO_MANY_REQUESTS)
+    UNKNOWN_PROTOCOL = (5, "Unsupported protocol version", HTTPStatus.BAD_REQUEST)
 
 
 class RequestError(Exception):
-    def __init__(self, error: ErrorCode) -> None:
-        self.code, self.message = error.value
+    """`reason` is that of the error code, unless given."""
+
+    def __init__(self, error: ErrorCode, reason: RefusalReason | None = None) -> None:
+        self.code, self.message, self.status = error.value
+        self.reason = reason or RefusalReason[error.name]
         super().__init__(self.message)
+
+    def response(self) -> HTTPResponse:
+        headers = {"Sec-WebSocket-Version": VERSION} if self.reason is RefusalReason.UNKNOWN_WEBSOCKET_VERSION else {}
+        return json({"code": self.code, "message": self.message}, status=self.status, headers=headers)
 
 
 class EndpointServer(Protocol):
@@ -43,12 +55,16 @@ class EndpointServer(Protocol):
     http_compression: bool
     compression_threshold: int
     handover: ConnectionHandover | None
+    observer: Observer
 
     def cors_headers(self, environ: dict[str, Any]) -> dict[str, str] | None:
         """The CORS headers for a request with an origin; None if the origin is not allowed."""
 
     async def open_session(self, request: Request[Any, Any], transport: str) -> Any:
         """Return the new session, or the value with which the application's connect handler refused it."""
+
+    def refusal(self, address: str) -> RefusalReason | None:
+        """Return why an address cannot open another session."""
 
     def session_cookie(self, sid: str) -> str | None: ...
     def take_closed_session(self, sid: str) -> Session | None: ...
@@ -67,7 +83,8 @@ class Endpoint:
             headers = self._check_origin(request)
             response = await self._dispatch(request)
         except RequestError as error:
-            response = json({"code": error.code, "message": error.message}, status=HTTPStatus.BAD_REQUEST)
+            self._server.observer.on_refused(error.reason)
+            response = error.response()
         if response is not None:
             response.headers.update(headers)
         return response
@@ -78,7 +95,7 @@ class Endpoint:
             return {}
         headers = self._server.cors_headers(build_environ(request))
         if headers is None:
-            raise RequestError(ErrorCode.BAD_REQUEST)
+            raise RequestError(ErrorCode.BAD_REQUEST, RefusalReason.FORBIDDEN_ORIGIN)
         return headers
 
     async def _dispatch(self, request: Request[Any, Any]) -> HTTPResponse | None:
@@ -101,10 +118,14 @@ class Endpoint:
             raise RequestError(ErrorCode.BAD_METHOD)
         if request.args.get("EIO") != PROTOCOL:
             raise RequestError(ErrorCode.UNKNOWN_PROTOCOL)
-        if transport == "websocket" and not is_websocket_handshake(request):
-            raise RequestError(ErrorCode.BAD_REQUEST)
+        if transport == "websocket":
+            _check_handshake(request)
+        refusal = self._server.refusal(request.client_ip)
+        if refusal is not None:
+            raise RequestError(ErrorCode[refusal.name])
         opened = await self._server.open_session(request, transport)
         if not isinstance(opened, Session):
+            self._server.observer.on_refused(RefusalReason.UNAUTHORIZED)
             return json("Unauthorized" if opened in (None, True, False) else opened, status=HTTPStatus.UNAUTHORIZED)
         if opened.upgraded:
             return None
@@ -126,8 +147,9 @@ class Endpoint:
         if session.upgraded:
             raise RequestError(ErrorCode.BAD_REQUEST)
         if transport == "websocket":
-            if not self._server.allow_upgrades or session.probe is not None or not is_websocket_handshake(request):
+            if not self._server.allow_upgrades or session.probe is not None:
                 raise RequestError(ErrorCode.BAD_REQUEST)
+            _check_handshake(request)
             self._server.begin_upgrade(request, session)
             return None
         if request.method == "GET":
@@ -139,7 +161,7 @@ class Endpoint:
     async def _poll(self, request: Request[Any, Any], session: Session, *, cookie: str | None = None) -> HTTPResponse:
         server = self._server
         if session.is_polled:
-            session.close(REASON.TRANSPORT_ERROR)
+            session.close(CloseReason.TRANSPORT_ERROR)
             raise RequestError(ErrorCode.BAD_REQUEST)
         payload = await session.poll(max_bytes=server.max_http_buffer_size)
         headers = {"Cache-Control": "no-store"} | ({"Set-Cookie": cookie} if cookie else {})
@@ -149,7 +171,7 @@ class Endpoint:
 
     async def _post(self, request: Request[Any, Any], session: Session) -> HTTPResponse:
         if session.is_posting:
-            session.close(REASON.TRANSPORT_ERROR)
+            session.close(CloseReason.TRANSPORT_ERROR)
             raise RequestError(ErrorCode.BAD_REQUEST)
         session.is_posting = True
         try:
@@ -157,13 +179,13 @@ class Endpoint:
                 await session.wait_for_capacity()
                 session.on_packet(packet)
         except (asyncio.CancelledError, PayloadTooLarge):
-            session.close(REASON.TRANSPORT_ERROR)
+            session.close(CloseReason.TRANSPORT_ERROR)
             raise
         except ValueError:
-            session.close(REASON.TRANSPORT_ERROR)
+            session.close(CloseReason.TRANSPORT_ERROR)
         finally:
             session.is_posting = False
-        if session.closing and session.reason == REASON.TRANSPORT_ERROR:
+        if session.reason in (CloseReason.TRANSPORT_ERROR, CloseReason.SLOW_READER, CloseReason.FLOOD):
             raise RequestError(ErrorCode.BAD_REQUEST)
         return raw(b"ok", content_type="text/html")
 
@@ -173,6 +195,14 @@ class Endpoint:
         cast(Any, request.stream).request_max_size = largest
         await request.receive_body()  # type: ignore[no-untyped-call]
         return request.body.decode()
+
+
+def _check_handshake(request: Request[Any, Any]) -> None:
+    """Raise RequestError if a request does not open a WebSocket of the supported version."""
+    if not is_websocket_handshake(request):
+        raise RequestError(ErrorCode.BAD_REQUEST)
+    if request.headers.get("sec-websocket-version") != VERSION:
+        raise RequestError(ErrorCode.BAD_REQUEST, RefusalReason.UNKNOWN_WEBSOCKET_VERSION)
 
 
 def _accepts_gzip(request: Request[Any, Any]) -> bool:

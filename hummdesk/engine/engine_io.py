@@ -15,13 +15,15 @@ from engineio import packet
 from sanic import HTTPResponse, Request, Sanic
 
 from hummdesk.engine.coalescer import WriteCoalescer
+from hummdesk.engine.connections import ConnectionLimits, Connections, network_of
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.encoding import EncodedPacket
 from hummdesk.engine.endpoint import METHODS, Endpoint
 from hummdesk.engine.handover import ConnectionHandover
 from hummdesk.engine.heartbeat import Heartbeat
+from hummdesk.engine.observer import CloseReason, ConnectionState, Observer, RefusalReason
 from hummdesk.engine.request import accept_websocket, build_environ, negotiate_compression
-from hummdesk.engine.session import REASON, Session
+from hummdesk.engine.session import Session
 from hummdesk.engine.upgrade import UpgradeProbe
 from hummdesk.engine.websocket import PacketHandler, WebSocket, WebSocketOptions, library_logger
 
@@ -48,6 +50,8 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         compression: bool = False,
         kept_environ: Collection[str] | None = None,
         handover_directory: str | Path | None = None,
+        limits: ConnectionLimits | None = None,
+        observer: Observer | None = None,
         **options: Any,
     ) -> None:
         """
@@ -55,12 +59,16 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         `compression`: permessage-deflate on WebSockets; each message is compressed once for all recipients.
         `kept_environ`: the entries of the environ to pass to handlers and keep with the session; None keeps all.
         `handover_directory`: the directory in which workers of one port find each other; see `handover`.
+        `limits`: the largest numbers of open sessions; by default there is no limit. `connections` counts them.
+        `observer`: receives what happens to connections, with reasons.
         """
         super().__init__(**{"logger": library_logger} | options | {"async_mode": "sanic", "monitor_clients": False})
         self.max_buffered_bytes = max_buffered_bytes
         self.compression = compression
         self.kept_environ = kept_environ
         self.handover = ConnectionHandover(Path(handover_directory)) if handover_directory is not None else None
+        self.observer = observer or Observer()
+        self.connections = Connections(limits or ConnectionLimits(), self.observer)
         self.endpoint = Endpoint(self)
         self.coalescer = WriteCoalescer()
         self.heartbeat = Heartbeat(interval=self.ping_interval, timeout=self.ping_timeout)
@@ -134,14 +142,21 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
                 return
             await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
-    def close(self, sid: str) -> None:
+    def close(self, sid: str, reason: CloseReason = CloseReason.SERVER_DISCONNECT) -> None:
         session = self.sockets.get(sid)
         if session is not None:
-            session.close(REASON.SERVER_DISCONNECT)
+            session.close(reason)
+
+    def set_authenticated(self, sid: str, authenticated: bool = True) -> None:
+        """Record whether the application knows who a client is; sessions start as unauthenticated."""
+        session = self.sockets.get(sid)
+        if session is not None:
+            state = ConnectionState.AUTHENTICATED if authenticated else ConnectionState.CONNECTED
+            self.connections.change(session, state)
 
     def close_all(self) -> None:
         for session in list(self.sockets.values()):
-            session.close(REASON.SERVER_DISCONNECT)
+            session.close(CloseReason.SERVER_DISCONNECT)
 
     async def disconnect(self, sid: str | None = None) -> None:
         """Close one session, or all. Packets sent before are still delivered; the `disconnect` handler runs later."""
@@ -181,14 +196,16 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
     async def on_message(self, session: Session, message: Any) -> None:
         await self._trigger_event("message", session.sid, message, run_async=self.async_handlers)
 
-    async def on_disconnect(self, session: Session, reason: str) -> None:
+    async def on_disconnect(self, session: Session, reason: CloseReason) -> None:
         """Call the `disconnect` handler, then remove the session."""
-        await self._trigger_event("disconnect", session.sid, reason, run_async=False)
+        await self._trigger_event("disconnect", session.sid, reason.disconnect_reason, run_async=False)
         self._remove(session)
 
     def on_closing(self, session: Session) -> None:
         self.heartbeat.stop(session)
-        if session.reason == REASON.SERVER_DISCONNECT and not session.upgraded and not session.is_polled:
+        reason = session.reason or CloseReason.SERVER_DISCONNECT
+        self.observer.on_closed(reason)
+        if reason.is_by_server and not session.upgraded and not session.is_polled:
             self._closed_sessions[session.sid] = session
             self._last_poll_timeouts.start(session.sid)
 
@@ -200,6 +217,7 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
 
     def _remove(self, session: Session) -> None:
         session.closing = session.closed = True
+        self.connections.remove(session)
         if self.sockets.get(session.sid) is session:
             del self.sockets[session.sid]
 
@@ -237,15 +255,20 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
     def gzip(self, payload: bytes) -> bytes:
         return cast(bytes, self._gzip(payload))
 
+    def refusal(self, address: str) -> RefusalReason | None:
+        return self.connections.refusal(address, closing=len(self._websocket_options.close_timeouts))
+
     async def open_session(self, request: Request[Any, Any], transport: str) -> Any:
-        session = Session(self, self.generate_id())
+        session = Session(self, self.generate_id(), network_of(request.client_ip))
         self.sockets[session.sid] = session
+        self.connections.add(session)
         session.post(self._open_packet(session.sid, transport))
         try:
             result = await self._trigger_event("connect", session.sid, build_environ(request, self.kept_environ))
             _raise_if_cancelled(request)
         except asyncio.CancelledError:
             self._remove(session)
+            self.observer.on_refused(RefusalReason.ABANDONED)
             raise
         if result not in (None, True) or session.closing:
             self._remove(session)

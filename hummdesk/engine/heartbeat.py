@@ -2,10 +2,9 @@
 
 from typing import Protocol
 
-from engineio.base_server import BaseServer
-
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.encoding import PING, EncodedPacket
+from hummdesk.engine.observer import CloseReason
 
 
 class HeartbeatSession(Protocol):
@@ -17,7 +16,7 @@ class HeartbeatSession(Protocol):
 
     def __hash__(self) -> int: ...
     def post(self, packet: EncodedPacket) -> None: ...
-    def close(self, reason: str) -> None: ...
+    def close(self, reason: CloseReason) -> None: ...
 
 
 class Heartbeat:
@@ -58,4 +57,4 @@ class Heartbeat:
         if session.is_reading_paused:
             self._pongs.start(session)
         else:
-            session.close(BaseServer.reason.PING_TIMEOUT)
+            session.close(CloseReason.PING_TIMEOUT)

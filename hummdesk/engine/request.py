@@ -1,5 +1,6 @@
 """Sanic requests: their environ, the WebSocket handshake, and detaching their connections from Sanic."""
 
+import base64
 from collections.abc import Collection
 from typing import Any, cast
 
@@ -13,8 +14,8 @@ from websockets.utils import accept_key
 from hummdesk.engine.websocket import WebSocket
 
 VERSION = "13"
-KEY_CHARACTERS = 24
-"""16 bytes as base64: RFC 6455, section 4.1."""
+KEY_BYTES = 16
+"""Encoded as base64: RFC 6455, section 4.1."""
 
 _DEFLATE = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
 
@@ -43,16 +44,26 @@ def build_environ(request: Request[Any, Any], only: Collection[str] | None = Non
 
 
 def is_websocket_handshake(request: Request[Any, Any]) -> bool:
-    """Whether this is an opening handshake: RFC 6455, section 4.2.1."""
-    headers = request.headers
+    """Whether this is an opening handshake of any version: RFC 6455, section 4.2.1."""
     return (
         request.method == "GET"
-        and headers.get("upgrade", "").lower() == "websocket"
-        and "upgrade" in [token.strip() for token in headers.get("connection", "").lower().split(",")]
-        and headers.get("sec-websocket-version") == VERSION
-        and len(headers.get("sec-websocket-key", "")) == KEY_CHARACTERS
+        and "websocket" in _tokens(request, "upgrade")
+        and "upgrade" in _tokens(request, "connection")
+        and _is_key(request.headers.get("sec-websocket-key", ""))
         and not cast(Any, request.stream).request_body
     )
+
+
+def _tokens(request: Request[Any, Any], header: str) -> list[str]:
+    """The items of a header that is a list and may occur several times."""
+    return [token.strip().lower() for value in request.headers.getall(header, []) for token in value.split(",")]
+
+
+def _is_key(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key, validate=True)) == KEY_BYTES
+    except ValueError:
+        return False
 
 
 def negotiate_compression(request: Request[Any, Any]) -> tuple[list[Extension], str]:

@@ -6,15 +6,12 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
-from engineio.base_server import BaseServer
-
 from hummdesk.engine.coalescer import WriteCoalescer
 from hummdesk.engine.encoding import CLOSE, NOOP, EncodedPacket
+from hummdesk.engine.observer import CloseReason, ConnectionState
 from hummdesk.engine.polling import PollBuffer
 from hummdesk.engine.upgrade import UpgradeProbe
 from hummdesk.engine.websocket import DirectSocket, WebSocket
-
-REASON = BaseServer.reason
 
 MAX_PENDING = 64
 """When this many messages of a session wait for their handler, its connection is not read any further."""
@@ -34,7 +31,7 @@ class SessionServer(Protocol):
     def on_closing(self, session: "Session") -> None: ...
     def on_probe_ended(self, probe: UpgradeProbe) -> None: ...
     async def on_message(self, session: "Session", message: Any) -> None: ...
-    async def on_disconnect(self, session: "Session", reason: str) -> None: ...
+    async def on_disconnect(self, session: "Session", reason: CloseReason) -> None: ...
 
 
 class Session:
@@ -52,23 +49,28 @@ class Session:
         "closing",
         "direct_socket",
         "is_posting",
+        "network",
         "probe",
         "reason",
         "session",
         "sid",
+        "state",
         "upgraded",
         "websocket",
     )
 
-    def __init__(self, server: SessionServer, sid: str) -> None:
+    def __init__(self, server: SessionServer, sid: str, network: str = "") -> None:
+        """`network`: the client's address, as `network_of` returns it."""
         self.sid = sid
+        self.network = network
+        self.state: ConnectionState | None = None
         self.session: dict[str, Any] = {}
         self.websocket: WebSocket | None = None
         self.direct_socket: DirectSocket | None = None
         self.probe: UpgradeProbe | None = None
         self.upgraded = self.closing = self.closed = False
         self.awaits_pong = self.is_posting = False
-        self.reason = ""
+        self.reason: CloseReason | None = None
         self._server = server
         self._poll_buffer: PollBuffer | None = None
         self._pending_poll: asyncio.Future[None] | None = None
@@ -92,7 +94,7 @@ class Session:
             self.websocket.write(self.websocket.frames_of(packets))
         elif self.buffered_bytes > self._server.max_buffered_bytes:
             self._poll_buffer = None
-            self.close(REASON.TRANSPORT_ERROR)
+            self.close(CloseReason.SLOW_READER)
         elif not self.closing:
             self._buffer(packets)
 
@@ -132,7 +134,7 @@ class Session:
             try:
                 await self._pending_poll
             except asyncio.CancelledError:
-                self.close(REASON.TRANSPORT_CLOSE)
+                self.close(CloseReason.TRANSPORT_CLOSE)
                 raise
             finally:
                 self._pending_poll = None
@@ -170,14 +172,14 @@ class Session:
         elif kind == "3":
             self._server.on_pong(self)
         elif kind == "1":
-            self.close(REASON.CLIENT_DISCONNECT)
+            self.close(CloseReason.CLIENT_DISCONNECT)
         elif kind != "6":
-            self.close(REASON.TRANSPORT_ERROR)
+            self.close(CloseReason.TRANSPORT_ERROR)
 
-    def on_connection_lost(self, *, overflowed: bool = False) -> None:
-        """Close the session of a lost WebSocket, or of one that is aborted because its client does not read."""
+    def on_connection_lost(self, reason: CloseReason = CloseReason.TRANSPORT_CLOSE) -> None:
+        """Close the session of a WebSocket that was lost, or that closes itself for another reason."""
         self.websocket = None
-        self.close(REASON.TRANSPORT_ERROR if overflowed else REASON.TRANSPORT_CLOSE)
+        self.close(reason)
 
     async def wait_for_capacity(self) -> None:
         """Wait until the inbox has capacity for another message."""
@@ -201,7 +203,7 @@ class Session:
     async def _handle_inbox(self) -> None:
         inbox = self._inbox
         while inbox:
-            if inbox[0] is _DISCONNECT:
+            if inbox[0] is _DISCONNECT and self.reason is not None:
                 await self._server.on_disconnect(self, self.reason)
             else:
                 await self._server.on_message(self, inbox[0])
@@ -227,7 +229,7 @@ class Session:
 
     # Closing --------------------------------------------------------------------------------------------------------
 
-    def close(self, reason: str) -> None:
+    def close(self, reason: CloseReason) -> None:
         """End the session; `disconnect` is handled after all messages that have arrived."""
         if self.closing:
             return
@@ -245,11 +247,11 @@ class Session:
         self._server.on_closing(self)
         self._receive(_DISCONNECT)
 
-    def _needs_close_packet(self, reason: str) -> bool:
+    def _needs_close_packet(self, reason: CloseReason) -> bool:
         """Whether a polling client gets a CLOSE packet: always from the server, else only in the pending poll."""
-        if reason == REASON.SERVER_DISCONNECT:
+        if reason.is_by_server:
             return True
-        return self.is_polled and reason != REASON.CLIENT_DISCONNECT
+        return self.is_polled and reason is not CloseReason.CLIENT_DISCONNECT
 
 
 def _message_data(packet: str) -> Any:

@@ -22,6 +22,7 @@ from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.encoding import encode
 from hummdesk.engine.engine_io import BeforeClose, EngineIOServer
 from hummdesk.engine.manager import RoomManager
+from hummdesk.engine.observer import CloseReason, ConnectionState
 from hummdesk.engine.packet import MalformedPacket, Packet, UnparsedPayload, decode
 from hummdesk.engine.recovery import (
     PREDECESSOR_TIMEOUT_SECONDS,
@@ -61,7 +62,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         `on_event`: handles all events of the namespace `/`, one at a time for each socket, in place of named handlers.
         `on_recover`: enables connection state recovery.
         `max_packet_bytes`: a longer event reaches `on_event` with an `UnparsedPayload` for its arguments.
-        `connect_timeout`: seconds after which a session without a namespace is closed.
+        `connect_timeout`: seconds after which a session is closed that is in no namespace, or has left its last one.
         """
         defaults = {"logger": library_logger, "engineio_logger": library_logger, "serializer": Packet}
         super().__init__(client_manager=client_manager or RoomManager(), **defaults | options)
@@ -72,7 +73,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         self._predecessors: dict[str, asyncio.Future[None]] = {}
         """Resolved when a session has ended that a recovery waits for; by Engine.IO sid."""
         self._max_packet_bytes = max_packet_bytes or self.eio.max_http_buffer_size
-        self._unconnected: Deadlines[str] = Deadlines(connect_timeout, self.eio.close)
+        self._unconnected: Deadlines[str] = Deadlines(connect_timeout, self._on_connect_timeout)
 
     def attach(
         self, app: Sanic[Any, Any], socketio_path: str = "socket.io", *, before_close: BeforeClose | None = None
@@ -124,8 +125,19 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         eio_sid = self.manager.eio_sid_from_sid(sid, "/")
         if eio_sid is not None:
             if not reconnect:
-                self._post(eio_sid, Packet(packet.DISCONNECT, namespace="/"))
+                self._post(eio_sid, self.packet_class(packet.DISCONNECT, namespace="/"))
             self.eio.close(eio_sid)
+
+    def set_authenticated(self, sid: str, authenticated: bool = True) -> None:
+        """Record whether the application knows who a client of `/` is; sockets start as unauthenticated."""
+        eio_sid = self.manager.eio_sid_from_sid(sid, "/")
+        if eio_sid is not None:
+            self.eio.set_authenticated(eio_sid, authenticated)
+
+    async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
+        eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
+        await super().disconnect(sid, namespace, ignore_queue)
+        self._watch(eio_sid)
 
     async def wait_handled(self) -> None:
         """Wait until all packets that have arrived are handled."""
@@ -149,6 +161,21 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             pkt.data["pid"] = self.private_ids.get(pkt.data["sid"])
         self._post(eio_sid, pkt)
 
+    def _watch(self, eio_sid: str | None) -> None:
+        """Run the connect timer of a session while it is in no namespace."""
+        session = self.eio.sockets.get(eio_sid)
+        if eio_sid is None or session is None or session.closing:
+            return
+        if any(self.manager.sid_from_eio_sid(eio_sid, name) for name in self.manager.get_namespaces()):
+            if session.state is ConnectionState.OPENED:
+                self.eio.connections.change(session, ConnectionState.CONNECTED)
+        else:
+            self.eio.connections.change(session, ConnectionState.OPENED)
+            self._unconnected.start(eio_sid)
+
+    def _on_connect_timeout(self, eio_sid: str) -> None:
+        self.eio.close(eio_sid, CloseReason.CONNECT_TIMEOUT)
+
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
         self._unconnected.start(eio_sid)
@@ -166,12 +193,13 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
         await super()._handle_disconnect(eio_sid, namespace, reason)
         self.private_ids.discard(sid)
+        self._watch(eio_sid)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
             await self._handle_packet(eio_sid, data)
         except MalformedPacket:
-            self.eio.close(eio_sid)
+            self.eio.close(eio_sid, CloseReason.MALFORMED_PACKET)
 
     async def _handle_packet(self, eio_sid: str, data: Any) -> None:
         received = self._decode(eio_sid, data)
@@ -241,10 +269,29 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             raise MalformedPacket
         else:
             self._unconnected.cancel(eio_sid)
-            can_recover = self._on_recover is not None and name == "/"
-            request = parse_recovery_request(data, self.environ[eio_sid]) if can_recover else None
-            if request is None or not await self._recover(eio_sid, request):
-                await super()._handle_connect(eio_sid, namespace, data)
+            await self._connect(eio_sid, namespace, data)
+            self._watch(eio_sid)
+
+    async def _connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        """Recover the session, or call the `connect` handler."""
+        can_recover = self._on_recover is not None and namespace in (None, "/")
+        request = parse_recovery_request(data, self.environ[eio_sid]) if can_recover else None
+        if request is not None and await self._recover(eio_sid, request):
+            return
+        try:
+            await super()._handle_connect(eio_sid, namespace, data)
+        except Exception:
+            log.exception("connect_handler.failed")
+            await self._on_connect_failed(eio_sid, namespace)
+
+    async def _on_connect_failed(self, eio_sid: str, namespace: str | None) -> None:
+        """Refuse the connect; close the connection of a client that was sent CONNECT before, so that it reconnects."""
+        if self.always_connect:
+            self.eio.close(eio_sid, CloseReason.HANDLER_ERROR)
+            return
+        await self._refuse(eio_sid, namespace, "Internal server error")
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
+        await self.manager.disconnect(sid, namespace or "/", ignore_queue=True)
 
     async def _refuse(self, eio_sid: str, namespace: str | None, message: str) -> None:
         refusal = self.packet_class(packet.CONNECT_ERROR, data={"message": message}, namespace=namespace)

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from hummdesk.engine.encoding import PROBE_PONG
+from hummdesk.engine.observer import CloseReason
 from hummdesk.engine.websocket import DirectSocket, WebSocket
 
 
@@ -39,7 +40,7 @@ class UpgradeProbe:
         else:
             self.abort()
 
-    def on_connection_lost(self, *, overflowed: bool = False) -> WebSocket | None:
+    def on_connection_lost(self, _: CloseReason = CloseReason.TRANSPORT_CLOSE) -> WebSocket | None:
         """End the probe; return the WebSocket it had."""
         websocket, self.websocket = self.websocket, None
         self._session.on_probe_ended(self)

@@ -14,6 +14,7 @@ from websockets.utils import apply_mask
 
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.encoding import EncodedPacket
+from hummdesk.engine.observer import CloseReason
 
 library_logger = logging.getLogger("hummdesk.engine.library")
 library_logger.setLevel(logging.ERROR)  # at lower levels the libraries log what clients send
@@ -38,7 +39,7 @@ class PacketHandler(Protocol):
     """Set while frames can be sent as they are: no encryption, no compression, an empty write buffer."""
 
     def on_packet(self, data: str | bytes) -> None: ...
-    def on_connection_lost(self, *, overflowed: bool = False) -> object: ...
+    def on_connection_lost(self, reason: CloseReason = ..., /) -> object: ...
 
 
 class WebSocketOptions:
@@ -84,7 +85,7 @@ class WebSocket(asyncio.Protocol):
         if self._transport.is_closing():
             return
         if self._transport.get_write_buffer_size() > self._options.max_buffered_bytes:
-            self._on_lost(overflowed=True)
+            self._on_lost(CloseReason.SLOW_READER)
             self._transport.abort()
         else:
             self._transport.write(frames)
@@ -157,10 +158,10 @@ class WebSocket(asyncio.Protocol):
             handler.direct_socket = None
         return handler
 
-    def _on_lost(self, *, overflowed: bool = False) -> None:
+    def _on_lost(self, reason: CloseReason = CloseReason.TRANSPORT_CLOSE) -> None:
         handler = self._detach_handler()
         if handler is not None:
-            handler.on_connection_lost(overflowed=overflowed)
+            handler.on_connection_lost(reason)
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -225,7 +226,7 @@ class WebSocket(asyncio.Protocol):
         handler = self.handler
         self.close(code)
         if handler is not None:
-            handler.on_connection_lost()
+            handler.on_connection_lost(CloseReason.TRANSPORT_ERROR)
 
     def _write_output(self, parser: Parser) -> None:
         """Write the parser's output: pongs and the closing handshake. An empty piece means end of stream."""
@@ -242,7 +243,7 @@ class WebSocket(asyncio.Protocol):
             self._options.close_timeouts.start(self)
         else:
             self._transport.close()
-        self._on_lost()
+        self._on_lost(CloseReason.TRANSPORT_CLOSE if parser.parser_exc is None else CloseReason.TRANSPORT_ERROR)
 
 
 def _direct_socket(transport: asyncio.Transport) -> DirectSocket | None:

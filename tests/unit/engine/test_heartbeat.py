@@ -6,6 +6,7 @@ import pytest
 
 from hummdesk.engine.encoding import PING, EncodedPacket
 from hummdesk.engine.heartbeat import Heartbeat
+from hummdesk.engine.observer import CloseReason
 from tests.unit.engine.conftest import FakeClock
 
 INTERVAL, TIMEOUT = 25.0, 20.0
@@ -17,13 +18,13 @@ class FakeSession:
     awaits_pong: bool = False
     is_reading_paused: bool = False
     pinged: list[float] = field(default_factory=list)
-    closed: list[tuple[float, str]] = field(default_factory=list)
+    closed: list[tuple[float, CloseReason]] = field(default_factory=list)
 
     def post(self, packet: EncodedPacket) -> None:
         assert packet is PING
         self.pinged.append(self.clock.now - 1000)
 
-    def close(self, reason: str) -> None:
+    def close(self, reason: CloseReason) -> None:
         self.closed.append((self.clock.now - 1000, reason))
 
 
@@ -65,7 +66,7 @@ def test_missing_pong_closes_the_session_after_the_timeout(
     clock.advance(INTERVAL + TIMEOUT - 0.1)
     assert session.closed == []
     clock.advance(0.1)
-    assert session.closed == [(INTERVAL + TIMEOUT, "ping timeout")]
+    assert session.closed == [(INTERVAL + TIMEOUT, CloseReason.PING_TIMEOUT)]
 
 
 def test_pong_without_a_ping_does_not_delay_the_next_ping(
@@ -87,7 +88,7 @@ def test_missing_pong_of_a_session_that_is_not_read_extends_the_timeout(
     assert session.closed == []
     session.is_reading_paused = False
     clock.advance(TIMEOUT)
-    assert session.closed == [(INTERVAL + 2 * TIMEOUT, "ping timeout")]
+    assert session.closed == [(INTERVAL + 2 * TIMEOUT, CloseReason.PING_TIMEOUT)]
 
 
 @pytest.mark.parametrize("elapsed", [0, INTERVAL])

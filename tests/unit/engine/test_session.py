@@ -8,7 +8,8 @@ import pytest
 
 from hummdesk.engine.coalescer import WriteCoalescer
 from hummdesk.engine.encoding import EncodedPacket
-from hummdesk.engine.session import MAX_PENDING, REASON, Session
+from hummdesk.engine.observer import CloseReason
+from hummdesk.engine.session import MAX_PENDING, Session
 from hummdesk.engine.upgrade import UpgradeProbe
 from hummdesk.engine.websocket import WebSocket, WebSocketOptions
 from tests.unit.engine.conftest import FakeTransport
@@ -50,7 +51,7 @@ class FakeServer:
         await self.gate.wait()
         self.handled.append(message)
 
-    async def on_disconnect(self, session: Session, reason: str) -> None:
+    async def on_disconnect(self, session: Session, reason: CloseReason) -> None:
         self.handled.append(("disconnect", reason))
 
 
@@ -105,7 +106,7 @@ async def test_cancelled_poll_closes_the_session(session: Session, server: FakeS
     with pytest.raises(asyncio.CancelledError):
         await poll
     await server.wait_handled()
-    assert server.handled == [("disconnect", REASON.TRANSPORT_CLOSE)]
+    assert server.handled == [("disconnect", CloseReason.TRANSPORT_CLOSE)]
 
 
 async def test_switch_to_websocket_returns_the_buffered_frames_and_empties_the_buffer(
@@ -135,7 +136,7 @@ async def test_poll_buffer_over_the_limit_closes_the_session(session: Session, s
     session.post(packet("4next"))
     server.coalescer.flush()
     assert (was_closing, session.closing) == (False, True)
-    assert session.reason == REASON.TRANSPORT_ERROR
+    assert session.reason == CloseReason.SLOW_READER
     await server.wait_handled()
 
 
@@ -168,10 +169,10 @@ async def test_pong_and_noop_packets_are_no_messages(session: Session, server: F
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [("1", REASON.CLIENT_DISCONNECT), ("5", REASON.TRANSPORT_ERROR), ("", REASON.TRANSPORT_ERROR)],
+    [("1", CloseReason.CLIENT_DISCONNECT), ("5", CloseReason.TRANSPORT_ERROR), ("", CloseReason.TRANSPORT_ERROR)],
 )
 async def test_close_and_invalid_packets_close_the_session(
-    session: Session, server: FakeServer, data: str, reason: str
+    session: Session, server: FakeServer, data: str, reason: CloseReason
 ) -> None:
     session.on_packet("4before")
     session.on_packet(data)
@@ -217,20 +218,20 @@ async def test_close_releases_a_post_that_waits_for_capacity(session: Session, s
         session.on_packet(f"4m{number}")
     waiting = asyncio.create_task(session.wait_for_capacity())
     await asyncio.sleep(0)
-    session.close(REASON.SERVER_DISCONNECT)
+    session.close(CloseReason.SERVER_DISCONNECT)
     await waiting
     server.gate.set()
     await server.wait_handled()
-    assert server.handled[-1] == ("disconnect", REASON.SERVER_DISCONNECT)
+    assert server.handled[-1] == ("disconnect", CloseReason.SERVER_DISCONNECT)
 
 
 async def test_server_disconnect_leaves_a_close_packet_for_the_next_poll(session: Session, server: FakeServer) -> None:
     session.post(packet("4last"))
-    session.close(REASON.SERVER_DISCONNECT)
-    session.close(REASON.PING_TIMEOUT)
+    session.close(CloseReason.SERVER_DISCONNECT)
+    session.close(CloseReason.PING_TIMEOUT)
     assert await session.poll(max_bytes=1000) == b"4last\x1e1"
     await server.wait_handled()
-    assert server.handled == [("disconnect", REASON.SERVER_DISCONNECT)]
+    assert server.handled == [("disconnect", CloseReason.SERVER_DISCONNECT)]
 
 
 async def test_client_disconnect_answers_the_pending_poll_with_a_noop(session: Session, server: FakeServer) -> None:
@@ -241,10 +242,10 @@ async def test_client_disconnect_answers_the_pending_poll_with_a_noop(session: S
     await server.wait_handled()
 
 
-@pytest.mark.parametrize(("overflowed", "reason"), [(False, REASON.TRANSPORT_CLOSE), (True, REASON.TRANSPORT_ERROR)])
+@pytest.mark.parametrize("reason", [CloseReason.TRANSPORT_CLOSE, CloseReason.SLOW_READER])
 async def test_lost_connection_closes_the_session_with_its_reason(
-    connected: Session, server: FakeServer, overflowed: bool, reason: str
+    connected: Session, server: FakeServer, reason: CloseReason
 ) -> None:
-    connected.on_connection_lost(overflowed=overflowed)
+    connected.on_connection_lost(reason)
     await server.wait_handled()
     assert server.handled == [("disconnect", reason)]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from hummdesk.engine.encoding import PROBE_PONG, EncodedPacket
+from hummdesk.engine.observer import CloseReason
 from hummdesk.engine.upgrade import UpgradeProbe
 from hummdesk.engine.websocket import DirectSocket, WebSocket, WebSocketOptions
 from tests.unit.engine.conftest import FakeClock, FakeTransport
@@ -34,7 +35,7 @@ class FakeSession:
         self.calls.append("on_probe_ended")
 
     def on_packet(self, data: str | bytes) -> None: ...
-    def on_connection_lost(self, *, overflowed: bool = False) -> Any: ...
+    def on_connection_lost(self, reason: CloseReason = CloseReason.TRANSPORT_CLOSE) -> Any: ...
 
 
 @pytest.fixture

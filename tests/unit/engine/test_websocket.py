@@ -7,6 +7,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, Protocol
 
 from hummdesk.engine.encoding import EncodedPacket
+from hummdesk.engine.observer import CloseReason
 from hummdesk.engine.websocket import DirectSocket, WebSocket, WebSocketOptions
 from tests.unit.engine.conftest import FakeClock, FakeTransport
 
@@ -19,15 +20,15 @@ class FakeHandler:
 
     def __init__(self) -> None:
         self.packets: list[str | bytes] = []
-        self.losses: list[bool] = []
+        self.losses: list[CloseReason] = []
         self.on_each: Callable[[], None] = lambda: None
 
     def on_packet(self, data: str | bytes) -> None:
         self.packets.append(data)
         self.on_each()
 
-    def on_connection_lost(self, *, overflowed: bool = False) -> None:
-        self.losses.append(overflowed)
+    def on_connection_lost(self, reason: CloseReason = CloseReason.TRANSPORT_CLOSE) -> None:
+        self.losses.append(reason)
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_invalid_data_closes_with_the_code_of_the_protocol(
     websocket.data_received(data + text("4after"))
     assert close_codes(transport) == [code]
     assert handler.packets == []
-    assert handler.losses == [False]
+    assert handler.losses == [CloseReason.TRANSPORT_CLOSE if code == 4000 else CloseReason.TRANSPORT_ERROR]
 
 
 def test_close_sends_the_close_frame_and_ignores_later_packets(
@@ -161,12 +162,12 @@ def test_write_with_a_full_buffer_aborts_and_reports_the_overflow(
     websocket.write(EncodedPacket("4more").frame)
     assert transport.written == b""
     assert transport.calls[-1] == "abort"
-    assert handler.losses == [True]
+    assert handler.losses == [CloseReason.SLOW_READER]
     websocket.connection_lost(None)
-    assert handler.losses == [True]
+    assert handler.losses == [CloseReason.SLOW_READER]
 
 
 def test_lost_connection_is_reported_once(websocket: WebSocket, handler: FakeHandler) -> None:
     websocket.connection_lost(ConnectionResetError())
-    assert handler.losses == [False]
+    assert handler.losses == [CloseReason.TRANSPORT_CLOSE]
     assert websocket.handler is None
