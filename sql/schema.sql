@@ -147,6 +147,7 @@ CREATE TABLE conversations (
     unread_customer integer NOT NULL DEFAULT 0,                 -- public messages that the customer has not read
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- last message or change of status or assignment
+    revision bigint NOT NULL DEFAULT 0,                         -- of the last change to one of its stored messages
     CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
@@ -170,7 +171,7 @@ CREATE UNIQUE INDEX conversations_client_message_key ON conversations (account_i
 CREATE INDEX conversations_words ON conversations USING gin (account_id, to_tsvector('simple', subject))
     WHERE subject IS NOT NULL;
 
--- Rows are never changed or deleted.
+-- Rows are never deleted, and only changed to erase them.
 CREATE TABLE messages (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -186,13 +187,15 @@ CREATE TABLE messages (
     private boolean NOT NULL DEFAULT false,                     -- a note, visible to staff only
     client_message_id text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- never decreases with seq
+    revision bigint NOT NULL DEFAULT 0,                         -- of the conversation at its last change; 0: unchanged
+    erased_at timestamptz,                                      -- content, names and attachments are erased
     CONSTRAINT messages_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT messages_seq_key UNIQUE (account_id, conversation_id, seq),
     CONSTRAINT messages_conversation_fkey FOREIGN KEY (account_id, conversation_id)
         REFERENCES conversations (account_id, id),
     CONSTRAINT messages_seq_positive CHECK (seq > 0),
     CONSTRAINT messages_sender_type_known CHECK (sender_type IN ('agent', 'customer', 'system')),
-    CONSTRAINT messages_content_present CHECK (content <> ''),
+    CONSTRAINT messages_content_present CHECK (content <> '' OR erased_at IS NOT NULL),
     CONSTRAINT messages_content_type_known CHECK (content_type IN ('text', 'html')),
     CONSTRAINT messages_attachments_array CHECK (jsonb_typeof(attachments) = 'array'),
     CONSTRAINT messages_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
@@ -202,6 +205,9 @@ CREATE TABLE messages (
 CREATE UNIQUE INDEX messages_client_message_key
     ON messages (account_id, conversation_id, sender_id, client_message_id)
     WHERE client_message_id IS NOT NULL;
+
+-- For clients that ask which messages have changed. A send does not touch it.
+CREATE INDEX messages_changed ON messages (account_id, conversation_id, revision) WHERE revision > 0;
 
 -- For the search. The configuration 'simple' is independent of languages, and finds numbers and names.
 CREATE INDEX messages_words ON messages USING gin (account_id, to_tsvector('simple', content));

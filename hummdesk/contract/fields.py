@@ -104,6 +104,11 @@ def Seq(**options: Any) -> Integer:  # noqa: N802 - used like a field class
     return Integer(least=0, most=MAX_INTEGER, **options)
 
 
+def Revision(**options: Any) -> Integer:  # noqa: N802 - used like a field class
+    """The number of a change to a conversation's stored messages; 0 is before the first."""
+    return Integer(least=0, most=MAX_INTEGER, **options)
+
+
 class OneOf(fields.Raw):
     def __init__(self, *choices: str, **options: Any) -> None:
         super().__init__(validate=validate.OneOf(choices), **options)

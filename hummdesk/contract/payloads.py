@@ -13,6 +13,7 @@ from hummdesk.contract.event_schemas import nested_schema, schema_of
 from hummdesk.contract.fields import AnyObject, AnyText, Boolean, Id, Integer, ListOf, MapOf, OneOf, Time, UnionOf
 from hummdesk.core import errors
 from hummdesk.publish.events.ai import AIClassification, AIDraft
+from hummdesk.publish.events.messages import MessageUpdated
 from hummdesk.publish.events.presence import Viewer
 from hummdesk.publish.fields import MAX_INTEGER
 
@@ -57,6 +58,8 @@ class AttachmentShown(Schema):
 
 
 class Message(Receipt):
+    """`revision` is that of its last change, if there was one. An `erased` message has no content."""
+
     senderId = Id(required=True)
     senderType = OneOf("agent", "customer", "system", required=True)
     senderName = AnyText(required=True)
@@ -65,6 +68,8 @@ class Message(Receipt):
     attachments = ListOf(fields.Nested(AttachmentShown), required=True)
     metadata = AnyObject(required=True)
     private = Boolean(required=True)
+    revision = Integer(least=1, most=MAX_INTEGER)
+    erased = Boolean()
 
 
 class Customer(Schema):
@@ -89,6 +94,7 @@ class Conversation(Schema):
     customer = fields.Nested(Customer, required=True)
     lastMessage = fields.Nested(Message)
     lastSeq = Count()
+    revision = Count()
     unreadCount = Count()
     createdAt = Time(required=True)
     updatedAt = Time(required=True)
@@ -112,13 +118,15 @@ class AIResults(Schema):
 
 
 class Joined(Schema):
-    """`ai` and `viewers` are for staff only."""
+    """`updates` are the changes after the given `revision` to messages up to `afterSeq`. `ai` and `viewers` are for
+    staff only."""
 
     conversation = fields.Nested(Conversation, required=True)
     messages = ListOf(fields.Nested(Message), required=True)
     lastSeq = Count()
     hasMore = Boolean(required=True)
     receipts = ListOf(fields.Nested(ReadUpTo), required=True)
+    updates = ListOf(fields.Nested(schema_of(MessageUpdated)))
     ai = fields.Nested(AIResults)
     viewers = ListOf(fields.Nested(nested_schema(Viewer)))
 
@@ -141,10 +149,12 @@ class MessagePage(Schema):
 
 
 class Missed(Schema):
-    """All messages of one conversation that the client missed."""
+    """All messages of one conversation that the client missed, and the changes after the given revision."""
 
     messages = ListOf(fields.Nested(Message), required=True)
+    updates = ListOf(fields.Nested(schema_of(MessageUpdated)))
     lastSeq = Count()
+    revision = Count()
 
 
 class TooFarBehind(Schema):

@@ -18,6 +18,7 @@ from hummdesk.contract.fields import (
     MediaType,
     Metadata,
     OneOf,
+    Revision,
     Seq,
     Text,
     Url,
@@ -56,7 +57,15 @@ class OfConversation(Payload):
 
 
 class JoinConversation(OfConversation):
+    """`afterSeq` and `revision` are the last ones that the client has of this conversation."""
+
     afterSeq = Seq(load_default=None)
+    revision = Revision(load_default=None)
+
+    @validates_schema
+    def _known_messages(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("revision") is not None and data.get("afterSeq") is None:
+            raise ValidationError("Requires afterSeq.", "revision")
 
 
 class Attachment(Payload):
@@ -156,4 +165,12 @@ class GetMessages(OfConversation):
 
 
 class Sync(Payload):
+    """By conversation, the last seq that the client has, and in `revisions` the last revision."""
+
     conversations = BoundedMap(required=True, keys=Id(), values=Seq(required=True), most=MAX_SYNCED)
+    revisions = BoundedMap(keys=Id(), values=Revision(required=True), most=MAX_SYNCED, load_default=dict)
+
+    @validates_schema
+    def _known_conversations(self, data: dict[str, Any], **_: Any) -> None:
+        if not data.get("revisions", {}).keys() <= data.get("conversations", {}).keys():
+            raise ValidationError("Names a conversation that is not in `conversations`.", "revisions")

@@ -80,6 +80,9 @@ class Message:
     private: bool
     client_message_id: str | None
     created_at: datetime
+    revision: int = 0
+    """The revision of the conversation at the last change of this message; 0: unchanged."""
+    erased: bool = False
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -103,6 +106,10 @@ class Message:
         }
         if self.client_message_id is not None:
             message["clientMessageId"] = self.client_message_id
+        if self.revision:
+            message["revision"] = self.revision
+        if self.erased:
+            message["erased"] = True
         return message
 
     def receipt(self) -> Row:
@@ -138,6 +145,7 @@ class Conversation:
     subject: str | None
     metadata: Row
     last_seq: int
+    revision: int
     unread_count: int
     created_at: datetime
     updated_at: datetime
@@ -169,6 +177,7 @@ class Conversation:
             "status": self.status,
             "customer": customer,
             "lastSeq": self.last_seq,
+            "revision": self.revision,
             "unreadCount": self.unread_count,
             "createdAt": wire_time(self.created_at),
             "updatedAt": wire_time(self.updated_at),

@@ -41,6 +41,14 @@ class Unassigned:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """The last message that a viewer may see, and the last change to a stored message."""
+
+    last_seq: int
+    revision: int
+
+
 def owner(viewer: Person) -> UUID | None:
     """The contact whose conversations the viewer may see; None for staff, who see all."""
     return None if viewer.is_staff else viewer.id
@@ -73,7 +81,13 @@ async def visible(tx: Transaction, *, viewer: Person, ids: list[UUID]) -> set[UU
 
 async def last_seq(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> int:
     """The seq of the last message that the viewer may see; 0 without one. Raises NotFound."""
-    return _last_seq(await queries.check(tx, conversation_id=conversation_id, contact_id=owner(viewer)))
+    return (await position(tx, viewer=viewer, conversation_id=conversation_id)).last_seq
+
+
+async def position(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> Position:
+    """How far the conversation has got for the viewer. Raises NotFound."""
+    row = await queries.check(tx, conversation_id=conversation_id, contact_id=owner(viewer))
+    return Position(last_seq=_last_seq(row), revision=row["revision"])
 
 
 async def lock(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> int:

@@ -170,14 +170,34 @@ async def page(
 
 async def missed(
     tx: Transaction, *, viewer: Person, conversation_id: UUID, after_seq: int, limit: int = MISSED_LIMIT
-) -> tuple[list[Message] | None, int]:
-    """All messages after a seq, or None if there are more than `limit`, and the last seq. Raises NotFound."""
-    last_seq = await conversations.last_seq(tx, viewer=viewer, conversation_id=conversation_id)
-    if after_seq >= last_seq:
-        return [], last_seq
+) -> tuple[list[Message] | None, conversations.Position]:
+    """All messages after a seq, or None if there are more than `limit`, and the last position. Raises NotFound."""
+    last = await conversations.position(tx, viewer=viewer, conversation_id=conversation_id)
+    if after_seq >= last.last_seq:
+        return [], last
     position: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
-    found = await _messages(queries.page_after(tx, after_seq=after_seq, before_seq=last_seq + 1, **position))
-    return (found if len(found) <= limit else None), last_seq
+    found = await _messages(queries.page_after(tx, after_seq=after_seq, before_seq=last.last_seq + 1, **position))
+    return (found if len(found) <= limit else None), last
+
+
+async def updates(
+    tx: Transaction, *, viewer: Person, conversation_id: UUID, after_revision: int, up_to_seq: int
+) -> list[Message] | None:
+    """The messages up to a seq that were changed after a revision, in the order of their changes.
+
+    None if there are more than MISSED_LIMIT. The caller has checked that the viewer may see the conversation.
+    """
+    found = await _messages(
+        queries.changed_after(
+            tx,
+            conversation_id=conversation_id,
+            revision=after_revision,
+            up_to_seq=up_to_seq,
+            with_private=viewer.is_staff,
+            limit=MISSED_LIMIT + 1,
+        )
+    )
+    return found if len(found) <= MISSED_LIMIT else None
 
 
 async def between(tx: Transaction, *, conversation_id: UUID, after_seq: int, before_seq: int) -> list[Message]:

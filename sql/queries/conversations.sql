@@ -1,6 +1,7 @@
 -- name: check(conversation_id, contact_id)^
--- The last seq of a conversation for this side; no row unless it exists and belongs to the contact, if one is given.
-SELECT CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END AS last_seq
+-- The last seq of a conversation for this side, and its revision; no row unless it exists and belongs to the contact, if
+-- one is given.
+SELECT CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END AS last_seq, revision
 FROM conversations
 WHERE account_id = current_account()
   AND id = :conversation_id
@@ -42,6 +43,7 @@ SELECT
     CASE WHEN :contact_id::uuid IS NULL THEN unread_staff ELSE unread_customer END AS unread_count,
     conversations.created_at,
     conversations.updated_at,
+    conversations.revision,
     messages.id AS message_id,
     messages.conversation_id AS message_conversation_id,
     messages.seq AS message_seq,
@@ -54,7 +56,9 @@ SELECT
     messages.metadata AS message_metadata,
     messages.private AS message_private,
     messages.client_message_id AS message_client_message_id,
-    messages.created_at AS message_created_at
+    messages.created_at AS message_created_at,
+    messages.revision AS message_revision,
+    messages.erased_at IS NOT NULL AS message_erased
 FROM conversations
 JOIN contacts
   ON contacts.account_id = conversations.account_id

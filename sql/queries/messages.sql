@@ -268,7 +268,9 @@ SELECT
     metadata,
     private,
     client_message_id,
-    created_at
+    created_at,
+    revision,
+    erased_at IS NOT NULL AS erased
 FROM messages
 WHERE account_id = current_account()
   AND conversation_id = :conversation_id
@@ -294,7 +296,9 @@ SELECT
     metadata,
     private,
     client_message_id,
-    created_at
+    created_at,
+    revision,
+    erased_at IS NOT NULL AS erased
 FROM messages
 WHERE account_id = current_account()
   AND conversation_id = :conversation_id
@@ -319,11 +323,41 @@ SELECT
     metadata,
     private,
     client_message_id,
-    created_at
+    created_at,
+    revision,
+    erased_at IS NOT NULL AS erased
 FROM messages
 WHERE account_id = current_account()
   AND conversation_id = :conversation_id
   AND seq < :before_seq::bigint
   AND (:with_private OR NOT private)
 ORDER BY seq DESC
+LIMIT :limit;
+
+-- name: changed_after(conversation_id, revision, up_to_seq, with_private, limit)
+-- The messages up to a seq that were changed after a revision, in the order of their last changes.
+SELECT
+    id,
+    conversation_id,
+    seq,
+    sender_id,
+    sender_type,
+    sender_name,
+    content,
+    content_type,
+    attachments,
+    metadata,
+    private,
+    client_message_id,
+    created_at,
+    revision,
+    erased_at IS NOT NULL AS erased
+FROM messages
+WHERE account_id = current_account()
+  AND conversation_id = :conversation_id
+  AND revision > 0 -- the condition of the index
+  AND revision > :revision::bigint
+  AND seq <= :up_to_seq::bigint
+  AND (:with_private OR NOT private)
+ORDER BY revision
 LIMIT :limit;

@@ -38,7 +38,9 @@ SELECT
     metadata,
     private,
     client_message_id,
-    created_at
+    created_at,
+    revision,
+    erased_at IS NOT NULL AS erased
 FROM messages
 WHERE account_id = current_account()
   AND id = :id;

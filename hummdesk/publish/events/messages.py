@@ -4,14 +4,15 @@ The first two name their schema in place of having it derived: the payload is th
 requests carry as well.
 """
 
-from uuid import UUID
+from typing import Self
+from uuid import UUID, uuid5
 
 from hummdesk.bus.envelope import OrderKey
 from hummdesk.core.models import Message
 from hummdesk.publish import rooms
 from hummdesk.publish.audience import ACCOUNT, JOINED
 from hummdesk.publish.events.base import Event, OfMessage, Payload, SocketEvent, event
-from hummdesk.publish.fields import Count, SenderType
+from hummdesk.publish.fields import Count, Routing, SenderType
 
 
 @event("message_sent", schema="Receipt")
@@ -45,8 +46,45 @@ class NewMessage(Event):
         )
 
     def rooms(self) -> tuple[str, ...]:
-        joined = rooms.conversation_staff if self.message.private else rooms.conversation
-        return (joined(self.message.conversation_id), rooms.account(self.account_id))
+        return _rooms(self.account_id, self.message.conversation_id, private=self.message.private)
+
+
+@event("message_updated", schema="MessageUpdate", to=(JOINED, ACCOUNT))
+class MessageUpdated(Event):
+    """A stored message was changed: `content` is the new one, or the message is `erased`.
+
+    `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself.
+    """
+
+    conversation_id: UUID
+    message_id: UUID
+    seq: Count
+    revision: Count
+    content: str | None = None
+    erased: bool | None = None
+    private: Routing[bool] = False
+
+    @classmethod
+    def of(cls, account_id: UUID, message: Message) -> Self:
+        return cls(
+            account_id=account_id,
+            conversation_id=message.conversation_id,
+            message_id=message.id,
+            seq=message.seq,
+            revision=message.revision,
+            content=None if message.erased else message.content,
+            erased=message.erased or None,
+            private=message.private,
+        )
+
+    @property
+    def order(self) -> OrderKey:
+        """As a message, by another counter of the conversation: a name-based UUID separates the two."""
+        counter = uuid5(self.conversation_id, "revisions")
+        return OrderKey(conversation_id=counter, seq=self.revision, has_recent_predecessor=False)
+
+    def rooms(self) -> tuple[str, ...]:
+        return _rooms(self.account_id, self.conversation_id, private=self.private)
 
 
 @event("message_read", schema="ReadMark", to=(JOINED,))
@@ -56,3 +94,8 @@ class MessageRead(OfMessage):
     seq: Count
     read_by: UUID
     read_by_type: SenderType
+
+
+def _rooms(account_id: UUID, conversation_id: UUID, *, private: bool) -> tuple[str, ...]:
+    joined = rooms.conversation_staff if private else rooms.conversation
+    return (joined(conversation_id), rooms.account(account_id))

@@ -13,6 +13,7 @@ from hummdesk.publish.events.conversations import (
 )
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import viewers
+from hummdesk.server.handlers.message_updates import missed_updates, payloads
 from hummdesk.server.handlers.read_receipts import mark_read, publish_change
 from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations, corrections, messages, outbox, reads, results
@@ -40,13 +41,22 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
             after_seq=after_seq,
             limit=JOIN_MESSAGES if after_seq is None else JOIN_MISSED,
         )
+        changed = await missed_updates(
+            tx,
+            viewer,
+            conversation_id,
+            up_to_seq=after_seq or 0,
+            known=payload["revision"],
+            current=conversation.revision,
+        )
         receipts = await reads.positions(tx, conversation_id=conversation_id)
         known = await results.latest(tx, conversation_id=conversation_id) if viewer.is_staff else []
     answer: Payload = {
         "conversation": conversation.wire(),
         "messages": [message.wire() for message in found],
         "lastSeq": max([conversation.last_seq, *(message.seq for message in found[-1:])]),  # the page is read after it
-        "hasMore": has_more,
+        "updates": payloads(viewer, changed or []),
+        "hasMore": has_more or changed is None,
         "receipts": [receipt.wire() for receipt in receipts],
     }
     if viewer.is_staff:

@@ -10,6 +10,7 @@ from hummdesk.publish.events.conversations import ConversationCreated
 from hummdesk.publish.events.messages import MessageSent
 from hummdesk.publish.outbox import message_events
 from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.handlers.message_updates import missed_updates, payloads
 from hummdesk.server.handlers.read_receipts import mark_read
 from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations, messages, outbox
@@ -82,17 +83,30 @@ async def sync(context: ServerContext, session: ClientSession, payload: Payload)
     async with context.database.account(viewer.account_id) as tx:
         for conversation_id, after_seq in payload["conversations"].items():
             try:
-                missed, last_seq = await messages.missed(
+                missed, last = await messages.missed(
                     tx, viewer=viewer, conversation_id=conversation_id, after_seq=after_seq
+                )
+                updates = await missed_updates(
+                    tx,
+                    viewer,
+                    conversation_id,
+                    up_to_seq=after_seq,
+                    known=payload["revisions"].get(conversation_id),
+                    current=last.revision,
                 )
             except NotFound as absent:
                 raise NotFound(details={"conversationId": str(conversation_id)}) from absent
-            size = sum(len(message.content) for message in missed or ())
-            if missed is None or size > characters_left:
-                answer[str(conversation_id)] = {"resyncRequired": True, "lastSeq": last_seq}
+            size = sum(len(message.content) for message in [*(missed or ()), *(updates or ())])
+            if missed is None or updates is None or size > characters_left:
+                answer[str(conversation_id)] = {"resyncRequired": True, "lastSeq": last.last_seq}
             else:
                 characters_left -= size
-                answer[str(conversation_id)] = {"messages": [message.wire() for message in missed], "lastSeq": last_seq}
+                answer[str(conversation_id)] = {
+                    "messages": [message.wire() for message in missed],
+                    "updates": payloads(viewer, updates),
+                    "lastSeq": last.last_seq,
+                    "revision": last.revision,
+                }
     return {"conversations": answer}
 
 

@@ -35,7 +35,7 @@ from hummdesk.publish.events.conversations import (
     ConversationUnassigned,
     ConversationUpdated,
 )
-from hummdesk.publish.events.messages import MessageRead, NewMessage
+from hummdesk.publish.events.messages import MessageRead, MessageUpdated, NewMessage
 from hummdesk.publish.events.presence import (
     AgentOffline,
     AgentOnline,
@@ -286,6 +286,7 @@ def a_conversation(account: Account) -> Conversation:
         subject=None,
         metadata={},
         last_seq=0,
+        revision=0,
         unread_count=0,
         created_at=moment,
         updated_at=moment,
@@ -308,6 +309,7 @@ def of_run(account: Account) -> dict[str, Any]:
 
 EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
     NewMessage: lambda a: NewMessage(account_id=a.id, message=a_message(a)),
+    MessageUpdated: lambda a: MessageUpdated.of(a.id, replace(a_message(a), revision=1, erased=True)),
     MessageRead: lambda a: MessageRead(**parts(a), seq=1, read_by=a.people["admin"].id, read_by_type="agent"),
     TypingStart: lambda a: TypingStart.of(a.people["admin"], a.conversation),
     TypingStop: lambda a: TypingStop.of(a.people["admin"], a.conversation),
@@ -428,3 +430,11 @@ async def test_recovery_of_a_customer_replays_nothing_of_the_ai_and_no_note(
         assert "joined customer" in EVENTS[event].recipients
         assert not STAFF_ONLY_FIELDS & keys_in(payload), event
     assert str(note.id) not in str(again.missed)
+
+
+async def test_change_of_private_message_reaches_staff_only(audience: Audience) -> None:
+    await audience.begin()
+    changed = replace(a_message(audience.account, private=True), revision=1)
+    await audience.node.context.publisher.publish(MessageUpdated.of(audience.account.id, changed))
+    await audience.settled()
+    assert [person for person, client in audience.here.items() if client.received] == ["viewer", "colleague", "agent"]

@@ -186,6 +186,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         {"conversation_id": BUSY, "before_seq": 15_000, "with_private": False, "limit": 51},
         60,
     ),
+    ("messages.changed_after", {"revision": 1, "up_to_seq": 9_000, "with_private": True, "limit": 501, **IN_BUSY}, 1),
     ("reads.target", {"conversation_id": BUSY, "message_id": md5(f"{BUSY}/9"), "customer": True}, 1),
     ("reads.unread", {"conversation_id": BUSY, "reader_id": AGENT, "customer": False, "up_to_seq": 20_000}, 4),
     ("reads.advance", {"conversation_id": BUSY, "reader_id": AGENT, "reader_type": "agent", "seq": 19_990}, 0),

@@ -72,6 +72,6 @@ def test_schema_refuses_values_of_other_kinds(event: str, fields: dict[str, Any]
 
 def test_answer_to_sync_is_messages_or_resync_required() -> None:
     schema = REQUESTS["sync"].answer
-    whole: dict[str, Any] = {"messages": [], "lastSeq": 1}
+    whole: dict[str, Any] = {"messages": [], "lastSeq": 1, "revision": 0}
     for part, is_right in ((whole, True), ({"resyncRequired": True, "lastSeq": 1}, True), ({"lastSeq": 1}, False)):
         assert (schema.validate({"conversations": {UUID: part}}) == {}) is is_right

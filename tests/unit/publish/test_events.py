@@ -1,6 +1,6 @@
 """Payload, recipients, order and deduplication of events, as their definitions state them."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -8,7 +8,7 @@ from hummdesk.bus.envelope import OrderKey
 from hummdesk.publish.events import EVENTS, Event
 from hummdesk.publish.events.ai import AIDraft, events_of, finding_of
 from hummdesk.publish.events.conversations import ConversationAssigned, ConversationStatusChanged
-from hummdesk.publish.events.messages import MessageRead, NewMessage
+from hummdesk.publish.events.messages import MessageRead, MessageUpdated, NewMessage
 from hummdesk.publish.events.presence import AgentOffline, AgentOnline, TypingStart
 from tests.unit.publish.examples import (
     ABOUT_MESSAGE,
@@ -175,3 +175,26 @@ def test_draft_of_unassigned_conversation_goes_to_joined_staff() -> None:
 def test_recipients_follow_from_the_groups(event: type[Event]) -> None:
     assert event.recipients == {kind for group in event.to for kind in group.recipients}
     assert ("joined customer" in event.recipients) or not event.staff_only
+
+
+def test_update_of_edited_message_has_its_new_content() -> None:
+    update = MessageUpdated.of(ACCOUNT, replace(a_message(), content="Goodbye", revision=2))
+    ids = {"conversationId": str(CONVERSATION), "messageId": str(MESSAGE)}
+    assert update.payload() == ids | {"seq": 7, "revision": 2, "content": "Goodbye"}
+
+
+def test_update_of_erased_message_has_no_content() -> None:
+    update = MessageUpdated.of(ACCOUNT, replace(a_message(), content="", revision=2, erased=True))
+    assert update.payload()["erased"] is True
+    assert "content" not in update.payload()
+
+
+def test_updates_are_ordered_by_revision_apart_from_messages() -> None:
+    update = MessageUpdated.of(ACCOUNT, replace(a_message(), revision=2))
+    assert update.order.seq == 2
+    assert update.order.conversation_id != CONVERSATION
+
+
+def test_update_of_private_message_goes_to_staff_rooms_only() -> None:
+    [envelope] = MessageUpdated.of(ACCOUNT, replace(a_message(private=True), revision=2)).envelopes()
+    assert envelope.rooms == (f"conversation:{CONVERSATION}:staff", f"account:{ACCOUNT}")

@@ -26,6 +26,8 @@ MESSAGE = {
     "private": False,
     "client_message_id": None,
     "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+    "revision": 0,
+    "erased": False,
 }
 
 

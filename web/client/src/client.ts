@@ -1,5 +1,14 @@
 import { io, type ManagerOptions, type SocketOptions } from "socket.io-client";
-import type { Answers, ErrorReport, Joined, Message, PersonIdentity, ReadMark, Typing } from "./contract.js";
+import type {
+  Answers,
+  ErrorReport,
+  Joined,
+  Message,
+  MessageUpdate,
+  PersonIdentity,
+  ReadMark,
+  Typing,
+} from "./contract.js";
 import { Emitter } from "./emitter.js";
 import { NoResponseError, RequestError } from "./errors.js";
 import { History } from "./history.js";
@@ -27,6 +36,8 @@ export interface DeskEvents {
   refused: ErrorReport;
   /** A message: once each for joined conversations; for others, as the server delivers it. */
   message: Message;
+  /** A stored message was changed or erased; the history of a joined conversation has the change already. */
+  updated: MessageUpdate;
   /** Too much was missed, and the history of this conversation was reloaded: render it from the start. */
   reloaded: string;
   /** A participant has read up to a message. */
@@ -183,6 +194,11 @@ export class DeskClient extends Emitter<DeskEvents> {
       else this.isClosed = true;
     });
     socket.on("new_message", (message) => this.receive([message]));
+    socket.on("message_updated", (change) => {
+      // Until everything missed was received, earlier changes may be missing.
+      if (this.isReady) this.histories.get(change.conversationId)?.reach(change.revision);
+      this.applyUpdates([change]);
+    });
     socket.on("message_read", (mark) => {
       this.histories.get(mark.conversationId)?.mark(mark);
       this.emit("read", mark);
@@ -243,20 +259,29 @@ export class DeskClient extends Emitter<DeskEvents> {
   private async resynchronize(): Promise<void> {
     this.isComplete = false;
     const behind: Record<string, number> = {};
+    const revisions: Record<string, number> = {};
     for (const [conversationId, history] of this.histories) {
-      const afterSeq = history.lastSeq;
-      const joined = await this.request("join_conversation", { conversationId, afterSeq });
-      if (joined.hasMore) behind[conversationId] = afterSeq;
-      else {
+      const { lastSeq: afterSeq, revision } = history;
+      const known = revision === undefined ? {} : { revision };
+      const joined = await this.request("join_conversation", { conversationId, afterSeq, ...known });
+      if (joined.hasMore) {
+        behind[conversationId] = afterSeq;
+        if (revision !== undefined) revisions[conversationId] = revision;
+      } else {
         this.receive(joined.messages);
+        this.applyUpdates(joined.updates ?? []);
         history.open({ ...joined, messages: [] }, afterSeq);
       }
     }
     if (Object.keys(behind).length === 0) return;
-    const { conversations } = await this.request("sync", { conversations: behind });
+    const known = Object.keys(revisions).length === 0 ? {} : { revisions };
+    const { conversations } = await this.request("sync", { conversations: behind, ...known });
     for (const [conversationId, part] of Object.entries(conversations)) {
-      if ("messages" in part) this.receive(part.messages);
-      else {
+      if ("messages" in part) {
+        this.receive(part.messages);
+        this.applyUpdates(part.updates ?? []);
+        this.histories.get(conversationId)?.reach(part.revision);
+      } else {
         await this.join(conversationId);
         this.emit("reloaded", conversationId);
       }
@@ -268,6 +293,14 @@ export class DeskClient extends Emitter<DeskEvents> {
       this.outbox.confirm(message);
       const history = this.histories.get(message.conversationId);
       if (!history || history.add([message]).length > 0) this.emit("message", message);
+    }
+  }
+
+  private applyUpdates(changes: readonly MessageUpdate[]): void {
+    for (const change of changes) {
+      this.histories.get(change.conversationId)?.update(change);
+      this.outbox.update(change);
+      this.emit("updated", change);
     }
   }
 

@@ -47,6 +47,7 @@ export interface AttachmentShown {
   size: number;
 }
 
+/** `revision` is that of its last change, if there was one. An `erased` message has no content. */
 export interface Message {
   conversationId: string;
   timestamp: string;
@@ -61,6 +62,18 @@ export interface Message {
   attachments: Array<AttachmentShown>;
   metadata: Record<string, unknown>;
   private: boolean;
+  revision?: number;
+  erased?: boolean;
+}
+
+/** A stored message was changed: `content` is the new one, or the message is `erased`. `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself. */
+export interface MessageUpdate {
+  conversationId: string;
+  messageId: string;
+  seq: number;
+  revision: number;
+  content?: string;
+  erased?: boolean;
 }
 
 /** A reader has read everything up to a message. */
@@ -133,6 +146,7 @@ export interface Conversation {
   customer: Customer;
   lastMessage?: Message;
   lastSeq: number;
+  revision: number;
   unreadCount: number;
   createdAt: string;
   updatedAt: string;
@@ -261,9 +275,11 @@ export interface Authenticate {
   token: string;
 }
 
+/** `afterSeq` and `revision` are the last ones that the client has of this conversation. */
 export interface JoinConversation {
   conversationId: string;
   afterSeq?: number;
+  revision?: number;
 }
 
 /** The last message that one reader has read. */
@@ -280,13 +296,14 @@ export interface AIResults {
   draft?: AIDraft;
 }
 
-/** `ai` and `viewers` are for staff only. */
+/** `updates` are the changes after the given `revision` to messages up to `afterSeq`. `ai` and `viewers` are for staff only. */
 export interface Joined {
   conversation: Conversation;
   messages: Array<Message>;
   lastSeq: number;
   hasMore: boolean;
   receipts: Array<ReadUpTo>;
+  updates?: Array<MessageUpdate>;
   ai?: AIResults;
   viewers?: Array<Viewer>;
 }
@@ -394,14 +411,18 @@ export interface MessagePage {
   hasMore: boolean;
 }
 
+/** By conversation, the last seq that the client has, and in `revisions` the last revision. */
 export interface Sync {
   conversations: Record<string, number>;
+  revisions?: Record<string, number>;
 }
 
-/** All messages of one conversation that the client missed. */
+/** All messages of one conversation that the client missed, and the changes after the given revision. */
 export interface Missed {
   messages: Array<Message>;
+  updates?: Array<MessageUpdate>;
   lastSeq: number;
+  revision: number;
 }
 
 /** More was missed than an answer carries: the client loads the history again. */
@@ -488,6 +509,7 @@ export interface ServerToClientEvents {
   disconnect_reason: (payload: DisconnectReason) => void;
   message_sent: (payload: Receipt) => void;
   new_message: (payload: Message) => void;
+  message_updated: (payload: MessageUpdate) => void;
   message_read: (payload: ReadMark) => void;
   typing_start: (payload: Typing) => void;
   typing_stop: (payload: Typing) => void;

@@ -1,10 +1,15 @@
-import type { Joined, Message, ReadUpTo } from "./contract.js";
+import type { Joined, Message, MessageUpdate, ReadUpTo } from "./contract.js";
+
+/** The name that stands for the sender of an erased message. */
+export const ERASED_NAME = "Erased";
 
 /** The loaded messages of one conversation, without duplicates and ordered by `seq`. */
 export class History {
   messages: Message[] = [];
   /** Whether the server has older messages than the first one here. */
   hasMore = false;
+  /** The last change to a stored message up to which all changes are known; undefined if the server named none. */
+  revision: number | undefined;
   private readonly readMarks = new Map<string, ReadUpTo>();
 
   /** The highest loaded sequence number; 0 if nothing is loaded. */
@@ -24,6 +29,8 @@ export class History {
       this.hasMore = joined.hasMore;
     }
     this.add(joined.messages);
+    for (const change of joined.updates ?? []) this.update(change);
+    this.reach(joined.conversation.revision);
     for (const mark of joined.receipts) this.mark(mark);
   }
 
@@ -33,6 +40,20 @@ export class History {
     const added = more.filter(({ seq }) => !loaded.has(seq));
     if (added.length > 0) this.messages = [...this.messages, ...added].sort((a, b) => a.seq - b.seq);
     return added;
+  }
+
+  /** Replace a loaded message by its change. Returns false if it is not loaded, or was changed again already. */
+  update(change: MessageUpdate): boolean {
+    const known = this.messages.find(({ seq }) => seq === change.seq);
+    if (!known || (known.revision ?? 0) >= change.revision) return false;
+    const changed = updated(known, change);
+    this.messages = this.messages.map((message) => (message === known ? changed : message));
+    return true;
+  }
+
+  /** Record that all changes up to a revision are known. */
+  reach(revision: number | undefined): void {
+    if (revision !== undefined) this.revision = Math.max(this.revision ?? 0, revision);
   }
 
   /** Record that a participant has read up to a message. A mark never moves backwards. */
@@ -46,4 +67,12 @@ export class History {
     const marks = [...this.readMarks.values()].filter(({ readByType }) => readByType === side);
     return Math.max(0, ...marks.map(({ seq }) => seq));
   }
+}
+
+/** A message after a change. Of an erased message no content, attachments or customer's name are left. */
+export function updated(message: Message, { revision, content, erased }: MessageUpdate): Message {
+  if (!erased) return { ...message, revision, content: content ?? message.content };
+  const senderName = message.senderType === "customer" ? ERASED_NAME : message.senderName;
+  const { clientMessageId: _, ...rest } = message;
+  return { ...rest, revision, senderName, content: "", contentType: "text", attachments: [], metadata: {}, erased };
 }

@@ -2,6 +2,6 @@ export * from "./client.js";
 export * from "./content.js";
 export type * from "./contract.js";
 export * from "./errors.js";
-export { History } from "./history.js";
+export { ERASED_NAME, History, updated } from "./history.js";
 export * from "./outbox.js";
 export * from "./socket.js";

@@ -1,6 +1,7 @@
-import type { ErrorReport, Message, Receipt, SendMessage } from "./contract.js";
+import type { ErrorReport, Message, MessageUpdate, Receipt, SendMessage } from "./contract.js";
 import { Emitter } from "./emitter.js";
 import { RequestError } from "./errors.js";
+import { updated } from "./history.js";
 
 /** A message that the server has not acknowledged yet. */
 export interface PendingMessage extends SendMessage {
@@ -93,6 +94,12 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
     if (message.clientMessageId !== undefined) this.discard(message.clientMessageId);
   }
 
+  /** Apply a change to the messages that the refusal of a pending message quotes. */
+  update(change: MessageUpdate): void {
+    const quotes = (one: PendingMessage) => missedIn(one).some(({ messageId }) => messageId === change.messageId);
+    if (this.pending.some(quotes)) this.store(this.pending.map((one) => (quotes(one) ? requoted(one, change) : one)));
+  }
+
   /** Send the pending messages now and end a backoff in progress. The client calls this after each connect. */
   flush(): Promise<void> {
     this.endBackoff?.();
@@ -156,6 +163,17 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
 
 function isPermanent(failure: unknown): failure is RequestError {
   return failure instanceof RequestError && !failure.isTransient && !RETRIED_AFTER_NEW_TOKEN.has(failure.error.code);
+}
+
+function missedIn({ refusal }: PendingMessage): Message[] {
+  return (refusal?.details?.missed ?? []) as Message[];
+}
+
+function requoted(message: PendingMessage, change: MessageUpdate): PendingMessage {
+  const { refusal } = message;
+  if (!refusal) return message;
+  const missed = missedIn(message).map((one) => (one.messageId === change.messageId ? updated(one, change) : one));
+  return { ...message, refusal: { ...refusal, details: { ...refusal.details, missed } } };
 }
 
 function restore(persistence: OutboxPersistence | undefined): readonly PendingMessage[] {

@@ -7,6 +7,7 @@ import { EmptyState } from "./components/empty-state";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { Menu } from "./components/menu";
+import { ERASED_TEXT } from "./components/message-content";
 import { when, words } from "./format";
 import { Labels } from "./labels";
 import { useStore } from "./state/context";
@@ -182,7 +183,7 @@ function Row({ one }: { one: Conversation }) {
   const store = useStore();
   const isOpen = store.openId === one.conversationId;
   const last = one.lastMessage;
-  const preview = last ? plain(last) : "No messages yet";
+  const preview = last?.erased ? ERASED_TEXT : last ? plain(last) : "No messages yet";
   const prefix = last?.private ? "Note: " : last?.senderType === "agent" ? `${store.nameOf(last.senderId)}: ` : "";
   return (
     <li>

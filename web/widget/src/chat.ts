@@ -110,6 +110,7 @@ export class Chat {
       this.changed();
     });
     client.on("message", (message) => this.onMessage(message));
+    client.on("updated", () => this.changed());
     client.on("reloaded", () => this.changed());
     client.on("read", () => this.changed());
     client.on("typing", ({ userType, userName, isTyping }) =>

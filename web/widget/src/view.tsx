@@ -113,7 +113,9 @@ function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
   return (
     <div class={isOwn ? "mine" : "theirs"}>
       {!isOwn && <small class="name">{message.senderName}</small>}
-      <div class="text">{nodesOf<VNode>(message, createElement)}</div>
+      <div class="text">
+        {message.erased ? <em>This message was erased</em> : nodesOf<VNode>(message, createElement)}
+      </div>
       {message.attachments.map(({ url, filename }) => (
         <a key={url} {...linkTo(url)}>
           {filename}

@@ -3,7 +3,10 @@
 import { linkTo, type Message, nodesOf } from "@hummdesk/client";
 import { type ComponentChildren, createElement, type VNode } from "preact";
 
-export function MessageContent({ message }: { message: Pick<Message, "content" | "contentType"> }) {
+export const ERASED_TEXT = "This message was erased";
+
+export function MessageContent({ message }: { message: Pick<Message, "content" | "contentType" | "erased"> }) {
+  if (message.erased) return <em>{ERASED_TEXT}</em>;
   return <>{nodesOf<VNode>(message, createElement)}</>;
 }
 

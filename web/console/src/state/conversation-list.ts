@@ -1,6 +1,6 @@
 // The loaded conversations, and which of them match the filters.
 
-import type { DeskClient, ListConversations } from "@hummdesk/client";
+import { type DeskClient, type ListConversations, type MessageUpdate, updated } from "@hummdesk/client";
 import type { Conversation, Message, Status } from "../types";
 
 export type View = "mine" | "unassigned" | "all";
@@ -79,8 +79,18 @@ export class ConversationList {
   // Add or replace a conversation, unless the known one is newer: a response may be older than an event.
   put(conversation: Conversation): void {
     const known = this.known.get(conversation.conversationId);
-    if (known && known.lastSeq > conversation.lastSeq) return;
+    if (known && (known.lastSeq > conversation.lastSeq || known.revision > conversation.revision)) return;
     this.known.set(conversation.conversationId, conversation);
+  }
+
+  // Apply a change of a stored message to the preview of its conversation.
+  update(change: MessageUpdate): void {
+    const { lastMessage, revision = 0 } = this.known.get(change.conversationId) ?? {};
+    if (lastMessage?.seq !== change.seq || (lastMessage.revision ?? 0) >= change.revision) return;
+    this.change(change.conversationId, {
+      lastMessage: updated(lastMessage, change),
+      revision: Math.max(revision, change.revision),
+    });
   }
 
   change(conversationId: string, change: Partial<Conversation>): void {

@@ -1,6 +1,13 @@
 // Apply the server's events to the state of the console.
 
-import type { DeskClient, Message, PersonIdentity, ServerToClientEvents, Typing } from "@hummdesk/client";
+import type {
+  DeskClient,
+  Message,
+  MessageUpdate,
+  PersonIdentity,
+  ServerToClientEvents,
+  Typing,
+} from "@hummdesk/client";
 import type { Agent } from "../types";
 import type { ConversationList } from "./conversation-list";
 import type { Thread } from "./thread";
@@ -14,6 +21,7 @@ export interface LiveState {
   readonly list: ConversationList;
   readonly threads: Map<string, Thread>;
   changed: () => void;
+  discardComposedFrom(erased: MessageUpdate): void;
   isBeingRead(conversationId: string): boolean;
   markRead(conversationId: string): void;
   nameOf(agentId: string | undefined): string;
@@ -105,8 +113,18 @@ function onMessage(state: LiveState, message: Message): void {
   state.changed();
 }
 
+function onUpdate(state: LiveState, change: MessageUpdate): void {
+  state.list.update(change);
+  if (change.erased) {
+    state.threads.get(change.conversationId)?.forget(change.messageId);
+    state.discardComposedFrom(change);
+  }
+  state.changed();
+}
+
 export function subscribe(client: DeskClient, state: LiveState): void {
   client.on("message", (message) => onMessage(state, message));
+  client.on("updated", (change) => onUpdate(state, change));
   client.on("typing", (typing) => onTyping(state, typing));
   client.on("read", state.changed);
   client.on("reloaded", state.changed);

@@ -1,6 +1,13 @@
 // State of the signed-in console, and the actions of its user. Subscribers are called once for several changes.
 
-import { DeskClient, type PersonIdentity, RequestError, type SendMessage, type State } from "@hummdesk/client";
+import {
+  DeskClient,
+  type MessageUpdate,
+  type PersonIdentity,
+  RequestError,
+  type SendMessage,
+  type State,
+} from "@hummdesk/client";
 import type { Agent, Category, Conversation, Presence, Priority, Status, Team } from "../types";
 import { type Composition, EMPTY } from "./composition";
 import { ConversationList } from "./conversation-list";
@@ -262,6 +269,11 @@ export class Store implements LiveState {
     if (change === null) this.compositions.delete(conversationId);
     else this.compositions.set(conversationId, { ...this.compositionOf(conversationId), ...change });
     this.changed();
+  }
+
+  // Discard unsent text that began as an AI draft about an erased message.
+  discardComposedFrom({ conversationId, seq }: MessageUpdate): void {
+    if (this.compositionOf(conversationId).basedOnSeq === seq) this.compose(conversationId, null);
   }
 
   dismissDraft(messageId: string): void {

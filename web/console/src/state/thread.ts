@@ -36,6 +36,12 @@ export class Thread {
     if (!this.draft || draft.basedOnSeq >= this.draft.basedOnSeq) this.draft = draft;
   }
 
+  // Drop the AI results about an erased message.
+  forget(messageId: string): void {
+    if (this.classification?.messageId === messageId) this.classification = undefined;
+    if (this.draft?.messageId === messageId) this.draft = undefined;
+  }
+
   private seqOf(messageId: string): number {
     return this.history.messages.find((one) => one.messageId === messageId)?.seq ?? 0;
   }
