@@ -22,7 +22,7 @@ from hummdesk.publish.broadcast import open_broadcast_service
 
 START_TIMEOUT_SECONDS = 30.0
 PEERS = Path(__file__).parent / "peers"
-UNLIMITED = {"RATE_LIMIT_EVENTS_PER_SECOND": "0", "RATE_LIMIT_CONNECTS_PER_MINUTE": "0"}
+UNLIMITED = {entry.name.upper(): "0" for entry in fields(Settings) if entry.name.startswith("rate_limit_")}
 
 Receivers = ReceiverPool[Receiver]
 Publish = Callable[[Receivers, int], Awaitable[None]]

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,6 +21,9 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = str(temporary.make("metrics")
 
 from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
+
+UNLIMITED: dict[str, Any] = {entry.name: 0 for entry in fields(Settings) if entry.name.startswith("rate_limit_")}
+"""Settings that turn off all rate limits."""
 
 LEVELS = ("system", "integration", "unit")
 """In order of execution: slowest first, so that no test process ends with a long file."""

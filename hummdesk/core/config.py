@@ -107,11 +107,38 @@ class Settings:
     rate_limit_events_per_second: int = setting(
         50, "requests per second from one socket, with bursts of twice as many; 0: unlimited", minimum=0
     )
+    rate_limit_address_events_per_second: int = setting(
+        500, "requests per second from one IP address, with bursts of twice as many; 0: unlimited", minimum=0
+    )
     rate_limit_connects_per_minute: int = setting(
         1200, "connections per minute from one IP address; 0: unlimited", minimum=0
     )
     rate_limit_visitors_per_minute: int = setting(
         60, "widget sessions started or renewed per minute from one IP address; 0: unlimited", minimum=0
+    )
+    rate_limit_person_messages_per_minute: int = setting(
+        300, "messages per minute of one person; 0: unlimited", minimum=0
+    )
+    rate_limit_account_messages_per_minute: int = setting(
+        6000, "messages per minute of one account; 0: unlimited", minimum=0
+    )
+    rate_limit_person_bytes_per_minute: int = setting(
+        1_048_576, "bytes of messages per minute of one person; 0: unlimited", minimum=0
+    )
+    rate_limit_account_bytes_per_minute: int = setting(
+        67_108_864, "bytes of messages per minute of one account; 0: unlimited", minimum=0
+    )
+    rate_limit_person_conversations_per_hour: int = setting(
+        60, "conversations per hour that one customer may start; 0: unlimited", minimum=0
+    )
+    rate_limit_account_conversations_per_hour: int = setting(
+        6000, "conversations per hour that the customers of one account may start; 0: unlimited", minimum=0
+    )
+    rate_limit_person_ai_runs_per_hour: int = setting(
+        120, "messages per hour of one customer that the AI processes; 0: unlimited", minimum=0
+    )
+    rate_limit_account_ai_runs_per_hour: int = setting(
+        6000, "customers' messages per hour of one account that the AI processes; 0: unlimited", minimum=0
     )
     max_packet_bytes: int = setting(262_144, "maximum size of a packet from a client", minimum=1024)
     max_buffered_bytes: int = setting(

@@ -60,6 +60,11 @@ class RateLimited(HummDeskError):
     code = "RATE_LIMITED"
     message = "Too many requests; retry later"
 
+    def __init__(self, *, limit: str, retry_after: float) -> None:
+        """`limit`: the name of the limit; `retry_after`: in seconds."""
+        super().__init__(details={"limit": limit, "retryAfterMs": int(retry_after * 1000) + 1})
+        self.retry_after_seconds = int(retry_after) + 1
+
 
 class PayloadTooLarge(HummDeskError):
     code = "PAYLOAD_TOO_LARGE"

@@ -37,6 +37,11 @@ READY = Gauge(
     multiprocess_mode="livemin",
 )
 ERRORS = Counter("hummdesk_errors", "Errors, by component and code", ["where", "code"])
+LIMITED = Counter(
+    "hummdesk_limited",
+    "Requests, connections and AI runs that a limit has refused, and sockets closed by `refusals`, by limit",
+    ["limit"],
+)
 DELIVERIES = Counter(
     "hummdesk_fanout_deliveries", "Events sent to sockets, by event; an event sent to 10 sockets counts 10", ["event"]
 )

@@ -50,7 +50,7 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
         app.blueprint(visitors.blueprint(node))
     for routes in extra_routes:
         app.blueprint(routes(node))
-    health.limit_connects(app, node, per_minute=settings.rate_limit_connects_per_minute, path=SOCKETIO_PATH)
+    health.limit_connects(app, node, path=SOCKETIO_PATH)
 
     @app.before_server_start
     async def start(_: Sanic[Any, Any]) -> None:

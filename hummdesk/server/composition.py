@@ -8,6 +8,7 @@ from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
+from hummdesk.bus.shared_limits import SharedLimits
 from hummdesk.bus.socket_counts import SocketCounts
 from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.bus.stream_writer import StreamWriter
@@ -22,6 +23,7 @@ from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipts
 from hummdesk.server.connection_counts import ConnectionCounts
 from hummdesk.server.context import ServerContext
+from hummdesk.server.rate_limits import RateLimits
 from hummdesk.server.readiness import Readiness
 from hummdesk.server.recovery_saver import RecoverySaver
 from hummdesk.server.sockets import SocketRegistry
@@ -98,6 +100,7 @@ def _context(
         reader=reader,
         sockets=sockets,
         readiness=Readiness(database, presence, reader),
+        rate_limits=RateLimits(settings, SharedLimits(redis())),
         recovery_store=recovery_store,
         recovery_saver=RecoverySaver(recovery_store if settings.recovery_window_seconds else None, sockets),
         typing=TypingIndicators(publisher, timeout=settings.typing_timeout_seconds),

@@ -15,6 +15,7 @@ from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipts
 from hummdesk.server.person_locks import PersonLocks
+from hummdesk.server.rate_limits import RateLimits
 from hummdesk.server.readiness import Readiness
 from hummdesk.server.recovery_saver import RecoverySaver
 from hummdesk.server.sockets import SocketRegistry
@@ -45,6 +46,7 @@ class ServerContext:
     reader: StreamReader
     sockets: SocketRegistry
     readiness: Readiness
+    rate_limits: RateLimits
     recovery_store: RecoveryStore
     recovery_saver: RecoverySaver
     typing: TypingIndicators

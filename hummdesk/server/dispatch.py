@@ -18,7 +18,7 @@ from hummdesk.core.errors import (
     UnknownEvent,
 )
 from hummdesk.core.ids import new_id
-from hummdesk.core.metrics import ERRORS, EVENTS, HANDLER_SECONDS
+from hummdesk.core.metrics import ERRORS, EVENTS, HANDLER_SECONDS, LIMITED
 from hummdesk.engine import UnparsedPayload
 from hummdesk.publish.events.connection import RequestError
 from hummdesk.server.context import Payload, ServerContext
@@ -52,10 +52,15 @@ async def dispatch(
 
 async def _answer(context: ServerContext, session: ClientSession, event: object, arguments: list[Any]) -> Payload:
     try:
+        await context.rate_limits.require_request(
+            session.bucket, session.address, is_authenticated=session.person is not None
+        )
         request = authorized(session, event)
         payload = validated(request, arguments)
         return {"ok": True} | await HANDLERS[request.name](context, session, payload)
     except HummDeskError as refusal:
+        if isinstance(refusal, RateLimited):
+            _count_refusal(context, session)
         ERRORS.labels("handler", refusal.code).inc()
         return {"ok": False, "error": refusal.payload()}
     except Exception:
@@ -64,11 +69,15 @@ async def _answer(context: ServerContext, session: ClientSession, event: object,
         return {"ok": False, "error": HummDeskError().payload()}
 
 
+def _count_refusal(context: ServerContext, session: ClientSession) -> None:
+    """Close a socket that is refused again and again: its client does not wait as the errors say."""
+    if session.refusals.take() and not session.closing:
+        LIMITED.labels("refusals").inc()
+        context.sockets.close(session, code="RATE_LIMITED", message="Too many requests were refused", reconnect=False)
+
+
 def authorized(session: ClientSession, event: object) -> Request:
-    """Return the request, if the rate limit and the role of the session allow it. Raises HummDeskError."""
-    wait = session.bucket.take()
-    if wait:
-        raise RateLimited(details={"retryAfterMs": int(wait * 1000) + 1})
+    """Return the request, if the role of the session allows it. Raises HummDeskError."""
     session.touch()
     request = REQUESTS.get(event) if isinstance(event, str) else None
     if session.person is None and (request is None or request.needs_person):

@@ -17,6 +17,7 @@ REMOVAL_SECONDS = 0.25
 """Interval at which published outbox entries are removed while no message is sent. The relay waits longer."""
 COUNTS_SECONDS = 1.0
 READINESS_SECONDS = 5.0
+IDLE_LEASES_SECONDS = 1.0
 IDLE_SHARDS_SECONDS = 30.0
 
 
@@ -29,6 +30,7 @@ def runners(context: ServerContext) -> list[Periodic]:
         (renewal_seconds, viewers.renew),
         (renewal_seconds, renew_counts),
         (COUNTS_SECONDS, report_changed_counts),
+        (IDLE_LEASES_SECONDS, return_idle_leases),
         (IDLE_SHARDS_SECONDS, stop_idle_shards),
         (READINESS_SECONDS, check_readiness),
     ]
@@ -66,6 +68,10 @@ async def renew_counts(context: ServerContext) -> None:
 
 async def report_changed_counts(context: ServerContext) -> None:
     await context.socket_counts.report_accounts(context.node, context.sockets.counts.changed_accounts())
+
+
+async def return_idle_leases(context: ServerContext) -> None:
+    await context.rate_limits.return_idle()
 
 
 async def stop_idle_shards(context: ServerContext) -> None:

@@ -77,6 +77,7 @@ class Node:
             context.viewers,
             context.socket_counts,
             context.task_queues,
+            context.rate_limits,
             self.components.writer_connection,
             context.database,
         ):

@@ -1,17 +1,31 @@
-"""Rate limits by token bucket, for one socket and for each client address."""
+"""Rate limits: of each socket in this process, of addresses, persons and accounts over all processes."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-MAX_ADDRESSES = 10_000
+import orjson
+
+from hummdesk.bus.shared_limits import SharedLimits
+from hummdesk.bus.token_leases import Charge, Limit, Refusal
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import RateLimited
+from hummdesk.core.metrics import LIMITED
+from hummdesk.core.models import Person
+from hummdesk.engine import network_of
+
 MINUTE = 60.0
+HOUR = 3600.0
+UNAUTHENTICATED_COST = 10.0
+"""Tokens for a request of a socket without a person: its rate is a tenth of that of an authenticated one."""
+REFUSALS = 100
+"""Refusals at once after which a socket is closed; a client that waits as the error says never reaches it."""
+REFUSALS_PER_SECOND = 1.0
 
 
 @dataclass(slots=True, eq=False)
 class TokenBucket:
-    """Allows `rate` requests a second, and `burst` at once. A rate of 0 is no limit."""
+    """Allows `rate` tokens a second, and `burst` at once. A rate of 0 is no limit."""
 
     rate: float
     burst: float
@@ -23,33 +37,113 @@ class TokenBucket:
         self.tokens = self.burst
         self.filled_at = self.clock()
 
-    def take(self) -> float:
-        """Take a token. Return 0, or without taking one the seconds until the next token."""
+    def take(self, tokens: float = 1.0) -> float:
+        """Take tokens. Return 0, or without taking any the seconds until there are enough.
+
+        More tokens than the burst would never be allowed: the whole burst is enough.
+        """
         if not self.rate:
             return 0.0
         now = self.clock()
         self.tokens = min(self.burst, self.tokens + (now - self.filled_at) * self.rate)
         self.filled_at = now
-        if self.tokens < 1:
-            return (1 - self.tokens) / self.rate
-        self.tokens -= 1
+        tokens = min(tokens, self.burst)
+        if self.tokens < tokens:
+            return (tokens - self.tokens) / self.rate
+        self.tokens -= tokens
         return 0.0
 
 
-class AddressLimit:
-    """Limits the requests of each client address. Beyond MAX_ADDRESSES the least recent address is forgotten."""
+def refusals_bucket() -> TokenBucket:
+    return TokenBucket(rate=REFUSALS_PER_SECOND, burst=REFUSALS)
 
-    def __init__(self, *, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """A limit of 0 is no limit."""
-        self._per_minute = per_minute
-        self._clock = clock
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
-    def take(self, address: str) -> float:
-        """Count one request. Return 0, or the seconds until one is allowed."""
-        if address not in self._buckets:
-            self._buckets[address] = TokenBucket(self._per_minute / MINUTE, self._per_minute, self._clock)
-        self._buckets.move_to_end(address)
-        if len(self._buckets) > MAX_ADDRESSES:
-            self._buckets.popitem(last=False)
-        return self._buckets[address].take()
+class RateLimits:
+    """The rate limits of a web process. The methods that `require` raise RateLimited."""
+
+    def __init__(self, settings: Settings, shared: SharedLimits) -> None:
+        self._shared = shared
+        self._connects = _per("connects", settings.rate_limit_connects_per_minute, MINUTE)
+        self._visitors = _per("visitors", settings.rate_limit_visitors_per_minute, MINUTE)
+        events = settings.rate_limit_address_events_per_second
+        self._address_events = Limit("address_events", events, 2 * events)
+        self._messages = _Pair.of(settings, "messages", "minute")
+        self._bytes = _Pair.of(settings, "bytes", "minute")
+        self._conversations = _Pair.of(settings, "conversations", "hour")
+        self._ai_runs = _Pair.of(settings, "ai_runs", "hour")
+
+    async def close(self) -> None:
+        await self._shared.close()
+
+    async def return_idle(self) -> None:
+        """Return unused tokens to Redis; called about once a second."""
+        await self._shared.return_idle()
+
+    async def require_connect(self, address: str) -> None:
+        await self._require(Charge(self._connects, network_of(address)))
+
+    async def require_visitor(self, address: str) -> None:
+        await self._require(Charge(self._visitors, network_of(address)))
+
+    async def require_request(self, bucket: TokenBucket, subject: str, *, is_authenticated: bool) -> None:
+        """Count a request against the bucket of its socket and the limit of its address."""
+        cost = 1.0 if is_authenticated else UNAUTHENTICATED_COST
+        if wait := bucket.take(cost):
+            raise _refused(Refusal("socket_events", wait))
+        await self._require(Charge(self._address_events, subject, cost))
+
+    async def require_message(self, sender: Person, payload: object) -> None:
+        await self._require(*self._messages.charges(sender), *self._bytes.charges(sender, _size(payload)))
+
+    async def require_conversation(self, customer: Person) -> None:
+        await self._require(*self._conversations.charges(customer))
+
+    async def allows_ai(self, sender: Person) -> bool:
+        """Whether the AI may process another message of a customer; those of staff are not limited."""
+        refusal = None if sender.is_staff else await self._shared.take(*self._ai_runs.charges(sender))
+        if refusal is not None:
+            LIMITED.labels(refusal.limit).inc()
+        return refusal is None
+
+    async def _require(self, *charges: Charge) -> None:
+        refusal = await self._shared.take(*charges)
+        if refusal is not None:
+            raise _refused(refusal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The limits of one kind for each person and for each account."""
+
+    person: Limit
+    account: Limit
+
+    @classmethod
+    def of(cls, settings: Settings, kind: str, unit: str) -> "_Pair":
+        seconds = {"minute": MINUTE, "hour": HOUR}[unit]
+        return cls(
+            *(
+                _per(f"{owner}_{kind}", getattr(settings, f"rate_limit_{owner}_{kind}_per_{unit}"), seconds)
+                for owner in ("person", "account")
+            )
+        )
+
+    def charges(self, person: Person, tokens: float = 1.0) -> tuple[Charge, Charge]:
+        return Charge(self.person, str(person.id), tokens), Charge(self.account, str(person.account_id), tokens)
+
+
+def _size(payload: object) -> int:
+    """Return the bytes of a payload as JSON; 0 if it cannot be stored and is refused later."""
+    try:
+        return len(orjson.dumps(payload))
+    except TypeError:
+        return 0
+
+
+def _per(name: str, number: int, seconds: float) -> Limit:
+    return Limit(name, number / seconds, number)
+
+
+def _refused(refusal: Refusal) -> RateLimited:
+    LIMITED.labels(refusal.limit).inc()
+    return RateLimited(limit=refusal.limit, retry_after=refusal.retry_after)

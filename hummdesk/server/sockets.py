@@ -20,7 +20,7 @@ from hummdesk.publish import rooms
 from hummdesk.publish.events.base import SocketEvent
 from hummdesk.publish.events.connection import DisconnectCode, DisconnectReason
 from hummdesk.server.connection_counts import ConnectionCounts
-from hummdesk.server.rate_limits import TokenBucket
+from hummdesk.server.rate_limits import TokenBucket, refusals_bucket
 
 LONGEST_TIMER_SECONDS = 86_400.0
 NEVER = float("-inf")
@@ -34,6 +34,7 @@ class ClientSession:
     pid: str
     """The private id, by which only its own client can recover it."""
     address: str
+    """As `network_of` returns it."""
     bucket: TokenBucket
     connected_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     last_activity: datetime = field(init=False)
@@ -51,8 +52,12 @@ class ClientSession:
     is_recoverable: bool = True
     saved_at: float = NEVER
     """When it was last saved for recovery, on the monotonic clock."""
+    closing: bool = False
+    """The server has begun to close it."""
     closed: bool = False
     timer: asyncio.TimerHandle | None = None
+    refusals: TokenBucket = field(default_factory=refusals_bucket)
+    """One token for each request beyond a limit; when it is empty the socket is closed."""
 
     def __post_init__(self) -> None:
         self.last_activity = self.connected_at
@@ -172,6 +177,7 @@ class SocketRegistry:
     ) -> None:
         """Send the reason, then close the connection; the socket receives no further events."""
         session.is_recoverable = is_recoverable
+        session.closing = True
         self.send(session, DisconnectReason(code=code, message=message, reconnect=reconnect))
         self._server.close_session(session.sid, reconnect=reconnect)
 

@@ -33,6 +33,8 @@ class NewMessage:
     client_message_id: str | None = None
     private: bool = False
     based_on_seq: int | None = None
+    needs_ai: bool = True
+    """False: no AI run is created for it, even if it is a customer's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class Outgoing:
             "client_message_id": message.client_message_id,
             "based_on_seq": message.based_on_seq if sender.is_staff else None,
             "event_id": new_id(),
-            "run_id": new_id(),
+            "run_id": new_id() if message.needs_ai else None,
         }
         try:
             return cls(id=message_id, sender=sender, message=message, item=orjson.dumps(item))

@@ -134,7 +134,7 @@ WITH item AS MATERIALIZED (
         judged.last_seq AS previous_seq,
         row_number() OVER preceding > 1 AS has_predecessor_in_batch,
         judged.created_at,
-        item.sender_type = 'customer' AND NOT item.private AS asks,
+        item.sender_type = 'customer' AND NOT item.private AND item.run_id IS NOT NULL AS asks,
         item.sender_type = 'agent' AND NOT item.private AS answers,
         CASE
             WHEN judged.status <> 'open' AND item.sender_type = 'customer' AND NOT item.private

@@ -8,7 +8,7 @@ from uuid import UUID
 from hummdesk.core.models import Person, Role
 from hummdesk.publish.events.base import Payload, SocketEvent, event, utc_now
 
-DisconnectCode = Literal["SERVER_SHUTDOWN", "UNAUTHORIZED", "RESYNC"]
+DisconnectCode = Literal["SERVER_SHUTDOWN", "UNAUTHORIZED", "RESYNC", "RATE_LIMITED"]
 
 
 @event("authenticated", schema="PersonIdentity")

@@ -10,6 +10,7 @@ from hummdesk.core import tokens
 from hummdesk.core.background import soon
 from hummdesk.core.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized, Unavailable
 from hummdesk.core.models import ANSWERING, Person, Role
+from hummdesk.engine import network_of
 from hummdesk.publish import rooms
 from hummdesk.publish.events.connection import Authenticated, AuthenticationError
 from hummdesk.server.context import Payload, ServerContext
@@ -22,7 +23,12 @@ log = logging.getLogger(__name__)
 
 def new_session(context: ServerContext, *, sid: str, pid: str, address: str) -> ClientSession:
     rate = context.settings.rate_limit_events_per_second
-    return ClientSession(sid=sid, pid=pid, address=address, bucket=TokenBucket(rate=rate, burst=2 * rate))
+    return ClientSession(
+        sid=sid,
+        pid=pid,
+        address=network_of(address),
+        bucket=TokenBucket(rate=rate, burst=2 * rate),
+    )
 
 
 async def connected(context: ServerContext, session: ClientSession, token: str | None) -> None:

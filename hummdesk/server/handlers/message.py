@@ -24,6 +24,7 @@ async def send_message(context: ServerContext, session: ClientSession, payload: 
     sender = session.authenticated_person
     if payload["private"] and not sender.is_staff:
         raise Forbidden("Customers cannot send private notes")
+    await context.rate_limits.require_message(sender, payload)
     new = NewMessage(
         conversation_id=payload["conversationId"],
         content=payload["content"],
@@ -33,6 +34,7 @@ async def send_message(context: ServerContext, session: ClientSession, payload: 
         client_message_id=payload["clientMessageId"],
         private=payload["private"],
         based_on_seq=payload["basedOnSeq"],
+        needs_ai=await context.rate_limits.allows_ai(sender),
     )
     sent = await context.writer.send(sender=sender, message=new)
     await _publish(context, sender, sent)
@@ -117,6 +119,10 @@ async def start_conversation(context: ServerContext, session: ClientSession, pay
     """
     contact = session.authenticated_person
     sent: Sent | None = None
+    await context.rate_limits.require_conversation(contact)
+    if payload["content"] is not None:
+        await context.rate_limits.require_message(contact, payload)
+        needs_ai = await context.rate_limits.allows_ai(contact)
     async with context.database.account(contact.account_id) as tx:
         conversation_id, created = await conversations.start(
             tx,
@@ -128,7 +134,7 @@ async def start_conversation(context: ServerContext, session: ClientSession, pay
         if created:
             await outbox.add_conversation(tx, conversation_id)
         if payload["content"] is not None:
-            sent = await messages.send(tx, sender=contact, message=_first(conversation_id, payload))
+            sent = await messages.send(tx, sender=contact, message=_first(conversation_id, payload, needs_ai=needs_ai))
         conversation = await conversations.get(tx, viewer=contact, conversation_id=conversation_id)
         as_staff = await conversations.as_staff(tx, conversation_id=conversation_id)
     if created:
@@ -145,7 +151,7 @@ async def start_conversation(context: ServerContext, session: ClientSession, pay
     return answer
 
 
-def _first(conversation_id: UUID, payload: Payload) -> NewMessage:
+def _first(conversation_id: UUID, payload: Payload, *, needs_ai: bool) -> NewMessage:
     return NewMessage(
         conversation_id=conversation_id,
         content=payload["content"],
@@ -155,4 +161,5 @@ def _first(conversation_id: UUID, payload: Payload) -> NewMessage:
         client_message_id=payload["clientMessageId"],
         private=False,
         based_on_seq=None,
+        needs_ai=needs_ai,
     )

@@ -12,7 +12,6 @@ from sanic.response import HTTPResponse, json, raw
 from hummdesk.core import metrics
 from hummdesk.core.errors import RateLimited, Unavailable
 from hummdesk.server.node import Node
-from hummdesk.server.rate_limits import AddressLimit
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +38,8 @@ def blueprint(node: Node) -> Blueprint:
     return routes
 
 
-def limit_connects(app: Sanic[Any, Any], node: Node, *, per_minute: int, path: str) -> None:
+def limit_connects(app: Sanic[Any, Any], node: Node, *, path: str) -> None:
     """Refuse new sessions of an address beyond its limit, and all new sessions while the process stops."""
-    addresses = AddressLimit(per_minute=per_minute)
 
     @app.on_request
     async def refuse(request: Request[Any, Any]) -> HTTPResponse | None:
@@ -49,12 +47,12 @@ def limit_connects(app: Sanic[Any, Any], node: Node, *, per_minute: int, path: s
             return None
         if node.is_stopping:
             return json(Unavailable().payload(), status=503, headers={"Connection": "close"})
-        wait = addresses.take(request.client_ip)
-        if not wait:
-            return None
-        refusal = RateLimited(details={"retryAfterMs": int(wait * 1000) + 1})
-        metrics.ERRORS.labels("connect", refusal.code).inc()
-        return json(refusal.payload(), status=429, headers={"Retry-After": str(int(wait) + 1)})
+        try:
+            await node.context.rate_limits.require_connect(request.client_ip)
+        except RateLimited as refusal:
+            metrics.ERRORS.labels("connect", refusal.code).inc()
+            return json(refusal.payload(), status=429, headers={"Retry-After": str(refusal.retry_after_seconds)})
+        return None
 
 
 class SafeErrors(ErrorHandler):

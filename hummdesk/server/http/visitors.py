@@ -19,10 +19,9 @@ from sanic.response import HTTPResponse, json
 
 from hummdesk.core import tokens
 from hummdesk.core.config import Settings
-from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, RateLimited, Unauthorized
+from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, Unauthorized
 from hummdesk.core.models import Person
 from hummdesk.server.node import Node
-from hummdesk.server.rate_limits import AddressLimit
 from hummdesk.storage import visitors
 from hummdesk.storage.people import find_people
 
@@ -37,15 +36,12 @@ STATUSES = {"FORBIDDEN": 403, "RATE_LIMITED": 429, "UNAUTHORIZED": 401, "UNAVAIL
 
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("visitors")
-    settings = node.context.settings
-    addresses = AddressLimit(per_minute=settings.rate_limit_visitors_per_minute)
 
     @routes.post("/widget/session")
     async def session(request: Request[Any, Any]) -> HTTPResponse:
         origin = request.headers.get("Origin", "")
         try:
-            if wait := addresses.take(request.client_ip):
-                raise RateLimited(details={"retryAfterMs": int(wait * 1000) + 1})
+            await node.context.rate_limits.require_visitor(request.client_ip)
             answer, status = await _authenticate(node, request, origin), 200
         except HummDeskError as refusal:
             answer, status = refusal.payload(), STATUSES.get(refusal.code, 400)

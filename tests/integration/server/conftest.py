@@ -13,6 +13,7 @@ from hummdesk.core.config import Settings
 from hummdesk.dev import sign_in
 from hummdesk.server.app import build
 from hummdesk.server.node import Node
+from tests.conftest import UNLIMITED
 from tests.integration.server.accounts import Account, Client
 from tests.integration.server.reconnecting import Connection, ReconnectingClient, reconnecting_client, send_text
 
@@ -46,8 +47,7 @@ def web_settings(settings: Settings) -> Settings:
         presence_lease_seconds=3,
         typing_timeout_seconds=0.5,
         auth_timeout_seconds=2.5,
-        rate_limit_events_per_second=0,
-        rate_limit_connects_per_minute=0,
+        **UNLIMITED,
         metrics_accounts=10_000,
     )
 

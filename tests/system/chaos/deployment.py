@@ -21,7 +21,7 @@ from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 from hummdesk.dev.process import Process, Service
 from hummdesk.storage.migrations import migrate
-from tests.conftest import make_reachable_directory
+from tests.conftest import UNLIMITED, make_reachable_directory
 from tests.integration.server.accounts import Account
 
 READY_SECONDS = 30.0
@@ -152,8 +152,7 @@ def fast_settings(**changes: Any) -> Settings:
         "presence_grace_seconds": 1.0,
         "ping_interval_seconds": 2.0,
         "ping_timeout_seconds": 3.0,
-        "rate_limit_events_per_second": 0,
-        "rate_limit_connects_per_minute": 0,
+        **UNLIMITED,
         "relay_sweep_seconds": 0.25,
         "db_timeout_seconds": 3.0,
     }

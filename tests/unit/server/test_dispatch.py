@@ -11,7 +11,6 @@ from hummdesk.core.errors import (
     HummDeskError,
     Invalid,
     PayloadTooLarge,
-    RateLimited,
     Unauthorized,
     UnknownEvent,
 )
@@ -24,8 +23,8 @@ from hummdesk.server.sockets import ClientSession
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
-def a_session(role: Role | None, *, rate: float = 0) -> ClientSession:
-    session = ClientSession(sid="s", pid="p", address="127.0.0.1", bucket=TokenBucket(rate=rate, burst=rate))
+def a_session(role: Role | None) -> ClientSession:
+    session = ClientSession(sid="s", pid="p", address="127.0.0.1", bucket=TokenBucket(rate=0, burst=0))
     if role is not None:
         session.person = Person(account_id=UUID(ID), id=UUID(ID), email="a@example.com", name="Ada", role=role)
     return session
@@ -55,15 +54,6 @@ def test_authorized_without_person_allows_authenticate_only(name: str) -> None:
 def test_authorized_with_event_outside_the_table_is_unknown(event: object) -> None:
     with pytest.raises(UnknownEvent):
         authorized(a_session("admin"), event)
-
-
-def test_authorized_beyond_the_rate_says_when_to_retry() -> None:
-    session = a_session("agent", rate=1)
-    authorized(session, "get_teams")
-    with pytest.raises(RateLimited) as refusal:
-        authorized(session, "get_teams")
-    assert refusal.value.details is not None
-    assert 0 < refusal.value.details["retryAfterMs"] <= 1001
 
 
 def test_validated_takes_a_bare_value_for_its_field() -> None:

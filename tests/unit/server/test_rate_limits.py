@@ -1,7 +1,6 @@
 import pytest
 
-from hummdesk.server import rate_limits
-from hummdesk.server.rate_limits import AddressLimit, TokenBucket
+from hummdesk.server.rate_limits import TokenBucket
 
 
 class Clock:
@@ -41,14 +40,11 @@ def test_rate_of_zero_is_no_limit(clock: Clock) -> None:
     assert [bucket.take() for _ in range(1000)] == [0] * 1000
 
 
-def test_each_address_has_a_limit_of_its_own(clock: Clock) -> None:
-    limit = AddressLimit(per_minute=2, clock=clock)
-    assert [limit.take("a"), limit.take("a"), limit.take("a"), limit.take("b")] == [0, 0, 30, 0]
+def test_bucket_takes_several_tokens_or_none(clock: Clock) -> None:
+    bucket = TokenBucket(rate=2, burst=20, clock=clock)
+    assert [bucket.take(10), bucket.take(10), bucket.take(10)] == [0, 0, 5]
 
 
-def test_least_recent_address_is_forgotten(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limits, "MAX_ADDRESSES", 2)
-    limit = AddressLimit(per_minute=1, clock=clock)
-    assert [limit.take(address) for address in ("a", "b", "a", "c")] == [0, 0, 60, 0]
-    assert limit.take("a") == 60
-    assert limit.take("b") == 0
+def test_more_tokens_than_the_burst_take_the_whole_burst(clock: Clock) -> None:
+    bucket = TokenBucket(rate=1, burst=2, clock=clock)
+    assert [bucket.take(10), bucket.take(10)] == [0, 2]

@@ -25,7 +25,7 @@ export interface PersonIdentity {
 
 /** Why the server closes the connection, and whether the client should reconnect. */
 export interface DisconnectReason {
-  code: "SERVER_SHUTDOWN" | "UNAUTHORIZED" | "RESYNC";
+  code: "SERVER_SHUTDOWN" | "UNAUTHORIZED" | "RESYNC" | "RATE_LIMITED";
   message: string;
   reconnect: boolean;
   timestamp: string;

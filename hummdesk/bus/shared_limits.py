@@ -1,0 +1,103 @@
+"""Rate limits that all processes share, in Redis; each process leases tokens in batches."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from hummdesk.bus.client import raising_unavailable
+from hummdesk.bus.token_leases import Charge, Refusal, Renewal, TokenLeases
+from hummdesk.core.batching import Batcher
+from hummdesk.core.errors import Unavailable
+
+ANSWER_SECONDS = 0.25
+"""If Redis takes longer, it counts as away, and each process applies the rates alone."""
+MOST_WAITS = 8
+BATCH = 200
+"""Buckets in one pipeline."""
+
+
+class SharedLimits:
+    """No method raises Unavailable."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+        self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
+        self._leases = TokenLeases()
+        self._batches: Batcher[Renewal, tuple[float, float]] = Batcher(self._lease, max_items=BATCH)
+        self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
+
+    async def close(self) -> None:
+        await self.wait_idle()
+        await self._redis.aclose()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether Redis is away, so that each process applies the rates alone."""
+        return self._leases.is_away
+
+    async def take(self, *charges: Charge) -> Refusal | None:
+        """Take the tokens of all charges, or of none: then return a refusal.
+
+        Waits for Redis only if a lease has run out faster than it is renewed.
+        """
+        refusal = self._leases.take(charges)
+        self._send_due()
+        waits = 0
+        while refusal is not None and not self.is_local and waits < MOST_WAITS:
+            running = [self._running[charge.key] for charge in charges if charge.key in self._running]
+            if not running:
+                break
+            await asyncio.wait(running)
+            refusal = self._leases.take(charges)
+            self._send_due()
+            waits += 1
+        return refusal
+
+    async def return_idle(self) -> None:
+        """Return the tokens of leases that are not used any more. Called about once a second."""
+        for renewal in self._leases.take_idle():
+            self._send(renewal)
+
+    async def wait_idle(self) -> None:
+        """Wait until no renewal is on its way."""
+        while self._running:
+            await asyncio.wait(self._running.values())
+
+    def _send_due(self) -> None:
+        for renewal in self._leases.take_due():
+            self._send(renewal)
+
+    def _send(self, renewal: Renewal) -> None:
+        task = asyncio.create_task(self._renew(renewal))
+        self._running[renewal.key] = task
+        task.add_done_callback(lambda done: self._forget(renewal.key, done))
+
+    def _forget(self, key: tuple[str, str], done: asyncio.Task[None]) -> None:
+        if self._running.get(key) is done:
+            del self._running[key]
+
+    async def _renew(self, renewal: Renewal) -> None:
+        try:
+            granted, left = await self._batches.submit(renewal)
+        except Unavailable:
+            self._leases.failed(renewal)
+        else:
+            self._leases.renewed(renewal, granted, left)
+
+    async def _lease(self, renewals: list[Renewal]) -> list[tuple[float, float]]:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._call(renewals)
+        except TimeoutError:
+            raise Unavailable from None
+
+    async def _call(self, renewals: list[Renewal]) -> list[tuple[float, float]]:
+        async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
+            for one in renewals:
+                key = f"hummdesk:limit:{':'.join(one.key)}"
+                arguments = [one.limit.rate, one.limit.burst, one.debt, one.wanted]
+                await self._script(keys=[key], args=arguments, client=pipeline)
+            answers = await pipeline.execute()
+        return [(float(granted), float(left)) for granted, left in answers]

@@ -1,0 +1,196 @@
+"""Token buckets in Redis, leased in batches: the part of one process, without any I/O.
+
+A process spends tokens that it has leased, and asks for the next batch before they run out, so that a decision waits
+for Redis only when a burst is faster than the lease. It may spend the first batch of a bucket before Redis has
+confirmed it, as a debt. Of N processes, each bucket therefore allows at most its burst and N batches at once, and its
+rate in the long run.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+MAX_LEASES = 20_000
+"""Leases of one process, about 250 bytes each. Beyond it the least recently used one is forgotten."""
+IDLE_SECONDS = 5.0
+"""A lease that was not used for this long is returned."""
+SHORTEST_PAUSE_SECONDS = 0.05
+"""A process asks for tokens of an empty bucket at most this often, whatever arrives."""
+RETRY_SECONDS = 1.0
+"""Pause between attempts while Redis is away."""
+NEVER = float("-inf")
+BATCHES = 4
+"""A burst is leased in so many batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Allows `rate` tokens a second and `burst` at once, over all processes. A rate of 0 is no limit."""
+
+    name: str
+    rate: float
+    burst: float
+
+    @property
+    def batch(self) -> float:
+        return max(1.0, self.burst / BATCHES)
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Tokens to take from the bucket of one subject: an address, a person or an account."""
+
+    limit: Limit
+    subject: str
+    tokens: float = 1.0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.limit.name, self.subject
+
+    @property
+    def payable(self) -> float:
+        """The tokens, but no more than the burst: such a charge would never be allowed."""
+        return min(self.tokens, self.limit.burst)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No tokens were taken. `limit` is the name of the limit with the longest wait."""
+
+    limit: str
+    retry_after: float
+    """In seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """To be sent to Redis: pay `debt`, which may be negative, then lease up to `wanted` tokens."""
+
+    key: tuple[str, str]
+    limit: Limit
+    debt: float
+    wanted: float
+
+
+@dataclass(slots=True, eq=False)
+class _Lease:
+    limit: Limit
+    tokens: float
+    debt: float
+    """Tokens that were spent before Redis has confirmed them."""
+    used_at: float
+    filled_at: float
+    """When tokens were last added for the time that has passed, while Redis is away."""
+    empty_until: float = 0.0
+    """The bucket in Redis has no tokens before."""
+    is_renewing: bool = False
+
+
+class TokenLeases:
+    """The leases of this process by limit and subject."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._leases: OrderedDict[tuple[str, str], _Lease] = OrderedDict()
+        self._due: list[Renewal] = []
+        self._away_since: float | None = None
+        """When Redis has failed, until it answers."""
+        self._retry_at = NEVER
+
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether Redis is away, so that each process applies the rates alone."""
+        return self._away_since is not None
+
+    def take(self, charges: Sequence[Charge]) -> Refusal | None:
+        """Take the tokens of all charges, or of none: then return a refusal."""
+        now = self._clock()
+        limited = [(charge, self._lease(charge, now)) for charge in charges if charge.limit.rate]
+        short = [(charge, lease) for charge, lease in limited if lease.tokens < charge.payable]
+        if short:
+            refusals = [Refusal(charge.limit.name, self._wait(charge, lease, now)) for charge, lease in short]
+            return max(refusals, key=lambda refusal: refusal.retry_after)
+        for charge, lease in limited:
+            lease.tokens -= charge.payable
+            if lease.tokens < lease.limit.batch / 2:
+                self._renew(charge, lease, now)
+        return None
+
+    def take_due(self) -> list[Renewal]:
+        """Return the renewals that were not sent yet."""
+        due, self._due = self._due, []
+        return due
+
+    def renewed(self, renewal: Renewal, granted: float, left: float) -> None:
+        """Add the tokens that Redis has granted; `left` are in the bucket after that, or a debt if negative."""
+        self._away_since = None
+        lease = self._leases.get(renewal.key)
+        if lease is None or not lease.is_renewing:
+            return
+        now = self._clock()
+        lease.is_renewing = False
+        lease.tokens += granted
+        if granted < renewal.wanted:
+            missing = min(renewal.wanted - granted, 1.0) + max(0.0, -left)
+            lease.empty_until = now + max(SHORTEST_PAUSE_SECONDS, missing / renewal.limit.rate)
+
+    def failed(self, renewal: Renewal) -> None:
+        """Redis is away: refill the leases of this process at their rates until it answers."""
+        now = self._clock()
+        if self._away_since is None:
+            self._away_since = now
+        self._retry_at = now + RETRY_SECONDS
+        lease = self._leases.get(renewal.key)
+        if lease is not None and lease.is_renewing:
+            lease.is_renewing = False
+            lease.debt += renewal.debt
+
+    def take_idle(self) -> list[Renewal]:
+        """Forget the leases that were not used for a while; return renewals that return their tokens."""
+        now, returned = self._clock(), []
+        while self._leases:
+            key, lease = next(iter(self._leases.items()))
+            if now - lease.used_at < IDLE_SECONDS:
+                break
+            del self._leases[key]
+            if lease.debt != lease.tokens:
+                returned.append(Renewal(key, lease.limit, lease.debt - lease.tokens, 0.0))
+        return returned
+
+    def _lease(self, charge: Charge, now: float) -> _Lease:
+        key = charge.key
+        lease = self._leases.get(key)
+        if lease is None:
+            first = charge.limit.batch
+            lease = self._leases[key] = _Lease(charge.limit, first, first, now, now)
+            if len(self._leases) > MAX_LEASES:
+                self._leases.popitem(last=False)
+        else:
+            self._leases.move_to_end(key)
+        lease.used_at = now
+        if self._away_since is not None:
+            since = max(lease.filled_at, self._away_since)
+            lease.tokens = min(lease.limit.burst, lease.tokens + max(0.0, now - since) * lease.limit.rate)
+            lease.filled_at = now
+        return lease
+
+    def _wait(self, charge: Charge, lease: _Lease, now: float) -> float:
+        """Ask for more tokens if there may be some; return the seconds after which a retry makes sense."""
+        self._renew(charge, lease, now)
+        until_filled = (charge.payable - lease.tokens) / lease.limit.rate
+        if lease.is_renewing:
+            return min(until_filled, SHORTEST_PAUSE_SECONDS)
+        return max(until_filled, lease.empty_until - now)
+
+    def _renew(self, charge: Charge, lease: _Lease, now: float) -> None:
+        if lease.is_renewing or now < lease.empty_until or now < self._retry_at:
+            return
+        wanted = max(lease.limit.batch, charge.payable - lease.tokens)
+        lease.is_renewing = True
+        self._due.append(Renewal(charge.key, lease.limit, lease.debt, wanted))
+        lease.debt = 0.0

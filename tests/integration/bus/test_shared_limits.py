@@ -1,0 +1,125 @@
+"""Rate limits of several processes on a real Redis."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.asyncio import Redis
+
+from hummdesk.bus import token_leases
+from hummdesk.bus.client import connect
+from hummdesk.bus.shared_limits import SharedLimits
+from hummdesk.bus.token_leases import Charge, Limit
+from hummdesk.core.config import Settings
+from hummdesk.core.ids import new_id
+
+
+@asynccontextmanager
+async def process(redis_url: str) -> AsyncIterator[SharedLimits]:
+    limits = SharedLimits(connect(redis_url))
+    yield limits
+    await limits.close()
+
+
+@pytest.fixture
+async def one(settings: Settings) -> AsyncIterator[SharedLimits]:
+    async with process(settings.redis) as limits:
+        yield limits
+
+
+@pytest.fixture
+async def other(settings: Settings) -> AsyncIterator[SharedLimits]:
+    async with process(settings.redis) as limits:
+        yield limits
+
+
+def charge(*, rate: float, burst: float, tokens: float = 1) -> Charge:
+    """Of a bucket of its own."""
+    return Charge(Limit("test", rate, burst), str(new_id()), tokens)
+
+
+async def allowed(limits: SharedLimits, number: int, of: Charge) -> int:
+    """Take so many times at once; return how often it was allowed."""
+    return sum(refusal is None for refusal in await asyncio.gather(*(limits.take(of) for _ in range(number))))
+
+
+async def test_burst_at_one_process_is_allowed_exactly(one: SharedLimits) -> None:
+    assert await allowed(one, 300, charge(rate=0.01, burst=100)) == 100
+
+
+async def test_burst_at_two_processes_exceeds_the_limit_by_two_batches_at_most(
+    one: SharedLimits, other: SharedLimits
+) -> None:
+    shared = charge(rate=0.01, burst=100)
+    found = await asyncio.gather(allowed(one, 300, shared), allowed(other, 300, shared))
+    assert 100 <= sum(found) <= 150
+
+
+async def test_bucket_emptied_at_one_process_is_empty_at_the_other(one: SharedLimits, other: SharedLimits) -> None:
+    shared = charge(rate=0.01, burst=100)
+    await allowed(one, 300, shared)
+    assert await allowed(other, 300, shared) == 25  # its first batch, as a debt
+    refusal = await other.take(shared)
+    assert refusal is not None
+    assert refusal.retry_after > 2500
+
+
+async def test_requests_within_the_lease_do_not_wait_for_redis(one: SharedLimits) -> None:
+    taken = one.take(charge(rate=1, burst=100))
+    with pytest.raises(StopIteration) as ended:
+        taken.send(None)  # the coroutine ends without suspending
+    assert ended.value.value is None
+
+
+async def test_refused_requests_of_an_empty_bucket_cost_redis_nothing(one: SharedLimits, redis: Redis) -> None:
+    flooded = charge(rate=0.01, burst=4)
+    await allowed(one, 10, flooded)
+    before = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    assert await allowed(one, 20_000, flooded) == 0
+    assert (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"] - before < 5
+
+
+async def test_bucket_expires_when_it_is_full_again(one: SharedLimits, redis: Redis) -> None:
+    used = charge(rate=10, burst=100)
+    await allowed(one, 100, used)
+    assert 0 < await redis.pttl(f"hummdesk:limit:test:{used.subject}") <= 10_000
+
+
+async def test_unused_tokens_are_returned(
+    one: SharedLimits, other: SharedLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = charge(rate=0.001, burst=100)
+    await allowed(one, 26, shared)  # spends the first batch, and leases the next
+    monkeypatch.setattr(token_leases, "IDLE_SECONDS", 0)
+    await one.return_idle()
+    await one.wait_idle()
+    assert await allowed(other, 300, shared) == 74
+
+
+async def test_without_redis_each_process_applies_the_limit_alone() -> None:
+    async with process("redis://127.0.0.1:1/0") as limits:
+        flooded = charge(rate=0.01, burst=100)
+        assert await allowed(limits, 300, flooded) == 25
+        assert limits.is_local
+        assert await allowed(limits, 300, flooded) == 0
+        fast = charge(rate=100, burst=100)
+        async with asyncio.timeout(5):
+            passed = 0
+            while passed < 150:
+                passed += await allowed(limits, 10, fast)
+                await asyncio.sleep(0.01)
+
+
+async def test_silent_redis_delays_a_request_by_a_quarter_of_a_second_at_most() -> None:
+    async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(ignore, "127.0.0.1", 0)
+    async with process(f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}/0") as limits:
+        async with asyncio.timeout(2):
+            await allowed(limits, 100, charge(rate=1, burst=4))
+        assert limits.is_local
+    silent.close()
+    await silent.wait_closed()

@@ -1,0 +1,174 @@
+"""Rate limits of addresses, persons and accounts, which all web processes share."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hummdesk.core.config import Settings
+from hummdesk.core.ids import new_id
+from hummdesk.server.rate_limits import REFUSALS
+from tests.integration.server.accounts import Account, Client
+from tests.integration.server.conftest import running
+
+POLL = "/socket.io/?EIO=4&transport=polling"
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(scope="module")
+def limited(web_settings: Settings) -> Settings:
+    return replace(
+        web_settings,
+        proxies_count=1,
+        rate_limit_events_per_second=50,
+        rate_limit_connects_per_minute=20,
+        rate_limit_person_messages_per_minute=8,
+        rate_limit_person_conversations_per_hour=4,
+        rate_limit_account_conversations_per_hour=6,
+        rate_limit_person_ai_runs_per_hour=4,
+    )
+
+
+@pytest.fixture(scope="module")
+async def urls(limited: Settings) -> AsyncIterator[tuple[str, str]]:
+    """The addresses of two web processes with the same limits."""
+    async with running(limited, name="limited") as (url, _), running(limited, name="limited-too") as (other, _):
+        yield url, other
+
+
+@asynccontextmanager
+async def connected(account: Account, name: str, url: str, address: str) -> AsyncIterator[Client]:
+    client = await account.client().connect(token=account.token(name), url=url, headers={"X-Forwarded-For": address})
+    await client.receives("authenticated")
+    yield client
+
+
+def address() -> str:
+    """An IPv6 address of a network that no other test uses."""
+    digits = new_id().hex[16:]
+    return ":".join(("2001", digits[4:8], digits[8:12], digits[12:], "0", "0", "0", "1"))
+
+
+def message(account: Account, **more: Any) -> dict[str, Any]:
+    return {"conversationId": str(account.conversation), "content": "Hello", **more}
+
+
+async def ask_all(clients: list[Client], event: str, payload: Any, number: int) -> list[dict[str, Any]]:
+    return await asyncio.gather(*(client.ask(event, payload) for client in clients for _ in range(number)))
+
+
+def refusals(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [answer["error"] for answer in answers if not answer["ok"]]
+
+
+async def test_messages_of_one_person_share_a_limit_over_sockets_and_processes(
+    account: Account, urls: tuple[str, str]
+) -> None:
+    async with (
+        connected(account, "agent", urls[0], address()) as one,
+        connected(account, "agent", urls[1], address()) as other,
+    ):
+        refused = refusals(await ask_all([one, one, other], "send_message", message(account), 8))
+        assert 24 - 8 - 2 * 2 <= len(refused) <= 24 - 8
+        assert {error["code"] for error in refused} == {"RATE_LIMITED"}
+        assert {error["details"]["limit"] for error in refused} == {"person_messages"}
+        assert all(0 < error["details"]["retryAfterMs"] <= 60_000 for error in refused)
+        async with connected(account, "colleague", urls[0], address()) as colleague:
+            await colleague.do("send_message", message(account))
+
+
+async def test_conversations_are_limited_for_each_person_and_for_the_account(
+    account: Account, urls: tuple[str, str]
+) -> None:
+    async with (
+        connected(account, "customer", urls[0], address()) as customer,
+        connected(account, "stranger", urls[0], address()) as stranger,
+    ):
+        first = refusals(await ask_all([customer], "start_conversation", {"subject": "Hello"}, 10))
+        second = refusals(await ask_all([stranger], "start_conversation", {"subject": "Hello"}, 10))
+        assert [len(first), len(second)] == [6, 8]
+        assert {error["details"]["limit"] for error in first} == {"person_conversations"}
+        assert {error["details"]["limit"] for error in second} == {"account_conversations"}
+        assert all(error["details"]["retryAfterMs"] < HOUR_MS for error in first + second)
+
+
+async def test_messages_beyond_the_limit_of_ai_runs_are_stored_without_one(
+    account: Account, urls: tuple[str, str]
+) -> None:
+    async with connected(account, "customer", urls[0], address()) as customer:
+        answers = [await customer.do("send_message", message(account, content=f"{number}")) for number in range(6)]
+    runs = await account.execute("SELECT seq FROM ai_runs WHERE account_id = %(account)s ORDER BY seq")
+    assert [answer["seq"] for answer in answers] == [1, 2, 3, 4, 5, 6]
+    assert [seq for (seq,) in runs] == [1, 2, 3, 4]
+
+
+async def test_bytes_of_messages_are_limited(account: Account, web_settings: Settings) -> None:
+    limited = replace(web_settings, rate_limit_person_bytes_per_minute=40_000)
+    async with running(limited, name="bytes") as (url, _):
+        agent = await account.connect("agent", url=url)
+        answers = await ask_all([agent], "send_message", message(account, content="x" * 9_000), 10)
+        assert {error["details"]["limit"] for error in refusals(answers)} == {"person_bytes"}
+        assert len(refusals(answers)) == 6
+
+
+async def test_requests_of_one_address_share_a_limit(account: Account, web_settings: Settings) -> None:
+    limited = replace(web_settings, rate_limit_address_events_per_second=20, proxies_count=1)
+    async with running(limited, name="address") as (url, _):
+        own = address()
+        async with connected(account, "agent", url, own) as one, connected(account, "viewer", url, own) as other:
+            refused = refusals(await ask_all([one, other], "get_teams", None, 50))
+            assert {error["details"]["limit"] for error in refused} == {"address_events"}
+            assert 40 <= len(refused) <= 60
+        async with connected(account, "agent", url, address()) as elsewhere:
+            await elsewhere.do("get_teams")
+
+
+async def test_connects_of_an_ipv6_network_share_a_limit(urls: tuple[str, str]) -> None:
+    network = address().removesuffix("1")
+    async with aiohttp.ClientSession() as session:
+
+        async def status(url: str, host: int) -> int:
+            async with session.get(url + POLL, headers={"X-Forwarded-For": f"{network}{host:x}"}) as answer:
+                return answer.status
+
+        found = [await status(urls[number % 2], number) for number in range(40)]
+        assert found.count(429) == 20
+        async with session.get(urls[0] + POLL, headers={"X-Forwarded-For": address()}) as answer:
+            assert answer.status == 200
+
+
+async def test_socket_that_ignores_refusals_is_closed_with_a_reason(account: Account, urls: tuple[str, str]) -> None:
+    async with connected(account, "agent", urls[0], address()) as agent:
+        for _ in range(400):
+            await agent.socket.emit("get_teams")
+        reason = await agent.receives("disconnect_reason")
+        assert (reason["code"], reason["reconnect"]) == ("RATE_LIMITED", False)
+        await asyncio.wait_for(agent.gone.wait(), 5)
+
+
+async def test_socket_without_a_person_has_a_tenth_of_the_rate(account: Account, urls: tuple[str, str]) -> None:
+    stranger = await account.client().connect(url=urls[0], headers={"X-Forwarded-For": address()})
+    await stranger.receives("authentication_error")
+    answers = await ask_all([stranger], "authenticate", "nonsense", 30)
+    codes = [answer["error"]["code"] for answer in answers]
+    assert codes.count("UNAUTHORIZED") in (10, 11)
+    assert codes.count("RATE_LIMITED") in (19, 20)
+
+
+async def test_flood_of_a_socket_without_a_person_is_cut_off(account: Account, urls: tuple[str, str]) -> None:
+    """Of 20,000 requests at most a few hundred are answered; before, each was."""
+    stranger = await account.client().connect(url=urls[0], headers={"X-Forwarded-For": address()})
+    await stranger.receives("authentication_error")
+    async with asyncio.timeout(10):
+        for _ in range(20_000):
+            if stranger.gone.is_set():
+                break
+            await stranger.socket.emit("get_teams")
+            await asyncio.sleep(0)
+        await stranger.gone.wait()
+    assert (await stranger.receives("disconnect_reason"))["code"] == "RATE_LIMITED"
+    assert stranger.names().count("error") <= REFUSALS + 50
