@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
-PRECISION_SECONDS = 0.02
-"""Deadlines that are closer together than this expire together."""
+PRECISION_SECONDS = 0.001
+"""Keys whose deadline is closer than this have expired. The timers of uvloop have this resolution, and can be early."""
 
 
 class Deadlines(Generic[Key]):
@@ -44,14 +44,14 @@ class Deadlines(Generic[Key]):
 
     def _schedule(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         # An empty context: a copy of the caller's would keep the current request alive.
-        self._timer = loop.call_later(max(seconds, PRECISION_SECONDS), self._expire, loop, context=Context())
+        self._timer = loop.call_later(seconds, self._expire, loop, context=Context())
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         expired = []
         self._timer = None
         for key, due in self._due.items():
-            if due > now:
+            if due - now > PRECISION_SECONDS:
                 self._schedule(loop, due - now)
                 break
             expired.append(key)

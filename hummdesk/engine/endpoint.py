@@ -69,6 +69,7 @@ class EndpointServer(Protocol):
     def session_cookie(self, sid: str) -> str | None: ...
     def take_closed_session(self, sid: str) -> Session | None: ...
     def begin_upgrade(self, request: Request[Any, Any], session: Session) -> None: ...
+    def refuse_upgrade(self, request: Request[Any, Any], session: Session) -> None: ...
     def gzip(self, payload: bytes) -> bytes: ...
 
 
@@ -144,19 +145,27 @@ class Endpoint:
         raise RequestError(ErrorCode.UNKNOWN_SESSION)
 
     async def _continue(self, request: Request[Any, Any], transport: str, session: Session) -> HTTPResponse | None:
+        if transport == "websocket":
+            self._upgrade(request, session)
+            return None
         if session.upgraded:
             raise RequestError(ErrorCode.BAD_REQUEST)
-        if transport == "websocket":
-            if not self._server.allow_upgrades or session.probe is not None:
-                raise RequestError(ErrorCode.BAD_REQUEST)
-            _check_handshake(request)
-            self._server.begin_upgrade(request, session)
-            return None
         if request.method == "GET":
             return await self._poll(request, session)
         if request.method == "POST":
             return await self._post(request, session)
         raise RequestError(ErrorCode.BAD_REQUEST)
+
+    def _upgrade(self, request: Request[Any, Any], session: Session) -> None:
+        if not self._server.allow_upgrades:
+            raise RequestError(ErrorCode.BAD_REQUEST)
+        _check_handshake(request)
+        if session.probe is None and not session.upgraded:
+            self._server.begin_upgrade(request, session)
+        elif self._server.refusal(request.client_ip) is None:
+            self._server.refuse_upgrade(request, session)
+        else:
+            raise RequestError(ErrorCode.BAD_REQUEST)
 
     async def _poll(self, request: Request[Any, Any], session: Session, *, cookie: str | None = None) -> HTTPResponse:
         server = self._server

@@ -296,6 +296,13 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         self._probe_timeouts.start(probe)
         accept_websocket(request, probe.websocket, extensions)
 
+    def refuse_upgrade(self, request: Request[Any, Any], session: Session) -> None:
+        """Accept and close a second WebSocket of a session: clients report a refused handshake as a failed server."""
+        websocket, extensions = self._create_websocket(request, UpgradeProbe(session))
+        accept_websocket(request, websocket, extensions)
+        websocket.close()
+        self.observer.on_refused(RefusalReason.BAD_REQUEST)
+
     def _create_websocket(self, request: Request[Any, Any], handler: PacketHandler) -> tuple[WebSocket, str]:
         extensions, header = negotiate_compression(request) if self.compression else ([], "")
         return WebSocket(self._websocket_options, handler, extensions), header

@@ -44,6 +44,11 @@ NamespaceGuard = Callable[[object], bool]
 
 ALL_NAMESPACES = "*"
 
+CONNECT_READ_SECONDS = 0.001
+"""Between CONNECT and the events of the `connect` handler: a client that takes one message a read would miss the first
+of them if it arrived with CONNECT.
+"""
+
 
 class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     """socketio.AsyncServer; `options` are the documented ones of that class, and those of `EngineIOServer`."""
@@ -159,7 +164,19 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
         if pkt.packet_type == packet.CONNECT and self._on_recover is not None and pkt.namespace == "/":
             pkt.data["pid"] = self.private_ids.get(pkt.data["sid"])
+        if pkt.packet_type == packet.CONNECT:
+            await self._send_alone(eio_sid, pkt)
+        else:
+            self._post(eio_sid, pkt)
+
+    async def _send_alone(self, eio_sid: str, pkt: packet.Packet) -> None:
+        """Send in a write of its own; if a `connect` handler follows, return when the client has had time to read."""
+        self.eio.coalescer.flush()
         self._post(eio_sid, pkt)
+        self.eio.coalescer.flush()
+        session = self.eio.sockets.get(eio_sid)
+        if self.always_connect and session is not None and session.websocket is not None:
+            await asyncio.sleep(CONNECT_READ_SECONDS)
 
     def _watch(self, eio_sid: str | None) -> None:
         """Run the connect timer of a session while it is in no namespace."""

@@ -204,6 +204,21 @@ async def test_sessions_over_a_limit_are_refused_until_one_has_ended(
     assert not server.connections.count()
 
 
+async def test_second_websocket_of_a_session_at_the_limit_is_refused(http: aiohttp.ClientSession) -> None:
+    """An accepted one would hold a connection for the time of its closing handshake."""
+    observer = RecordingObserver()
+    server = EngineIOServer(limits=ConnectionLimits(per_address=1), observer=observer)
+    async with running(server, "engine.io") as url:
+        client = EndpointClient(f"{url}/engine.io/", http)
+        first = await client.upgrade(sid := await client.open())
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="400"):
+            await client.websocket(sid)
+        server.connections.limits = ConnectionLimits()
+        assert await receive(await client.websocket(sid)) is None
+        assert observer.refused == [RefusalReason.BAD_REQUEST] * 2
+        await first.close()
+
+
 @pytest.mark.parametrize("server", [{"limits": ConnectionLimits(unauthenticated=2)}], indirect=True)
 async def test_sessions_over_the_unauthenticated_limit_evict_the_oldest(
     server: SocketIOServer, client: EndpointClient, observer: RecordingObserver

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
 import pytest
 
-from hummdesk.engine import SocketIOServer
+from hummdesk.engine import SocketIOServer, coalescer
+from hummdesk.engine.encoding import EncodedPacket
 from tests.integration.engine.conftest import EndpointClient, receive, running
 
 CONNECT_SECONDS = 0.25
@@ -90,6 +91,34 @@ async def test_connect_returns_sid_and_passes_auth(
     assert packets[0].startswith(f"40{namespace}{{")
     assert set(json.loads(packets[0].removeprefix(f"40{namespace}"))) == {"sid"}
     assert packets[1] == f'42{namespace}["auth",{json.dumps(auth, separators=(",", ":"))}]'
+
+
+@pytest.mark.parametrize("always_connect", [True, False])
+async def test_connect_packet_leaves_in_a_write_of_its_own(
+    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, always_connect: bool
+) -> None:
+    """A client that takes one message a read would miss an event in the same write."""
+    writes: list[bytes] = []
+    write = coalescer._write
+
+    def record(recipients: coalescer.Recipients, packets: Sequence[EncodedPacket]) -> None:
+        writes.append(b"".join(packet.polling_payload[:3] for packet in packets))
+        write(recipients, packets)
+
+    server = SocketIOServer(always_connect=always_connect)
+
+    async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        await server.emit("auth", {}, to=sid)
+
+    server.on("connect", connect)
+    async with running(server, "socket.io") as url:
+        websocket = await EndpointClient(f"{url}/socket.io/", http).websocket()
+        await receive(websocket)
+        monkeypatch.setattr(coalescer, "_write", record)
+        await websocket.send_str("40")
+        await receive(websocket)
+        await receive(websocket)
+    assert writes[:2] == ([b"40{", b"42["] if always_connect else [b"42[", b"40{"])
 
 
 async def test_unknown_namespace_returns_connect_error(websocket: Any) -> None:

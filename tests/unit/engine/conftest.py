@@ -23,6 +23,9 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.early = 0.0
+        """How many seconds before its time a timer is called."""
+
         self._order = itertools.count()
         self._timers: list[tuple[float, int, FakeTimer, Callable[[], object]]] = []
 
@@ -33,7 +36,8 @@ class FakeClock:
         self, seconds: float, callback: Callable[..., object], *arguments: Any, context: Context
     ) -> FakeTimer:
         timer = FakeTimer()
-        entry = (self.now + seconds, next(self._order), timer, lambda: context.run(callback, *arguments))
+        due = self.now + max(seconds - self.early, 0)
+        entry = (due, next(self._order), timer, lambda: context.run(callback, *arguments))
         heapq.heappush(self._timers, entry)
         return timer
 

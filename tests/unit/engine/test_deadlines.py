@@ -70,14 +70,35 @@ def test_many_keys_share_one_timer(clock: FakeClock) -> None:
 def test_keys_closer_than_the_precision_expire_together(clock: FakeClock) -> None:
     moments: list[float] = []
     deadlines: Deadlines[int] = Deadlines(10, lambda key: moments.append(clock.now))
-    deadlines.start(0)
-    clock.advance(PRECISION_SECONDS / 2)
-    deadlines.start(1)
-    clock.advance(PRECISION_SECONDS / 4)
-    deadlines.start(2)
+    started = clock.now
+    for number in range(3):
+        deadlines.start(number)
+        clock.advance(PRECISION_SECONDS * 0.6)
     clock.advance(11)
-    assert moments[1] == moments[2]
-    assert moments[1] - moments[0] == pytest.approx(PRECISION_SECONDS)
+    assert moments == pytest.approx([started + 10, started + 10, started + 10 + 2 * PRECISION_SECONDS * 0.6])
+
+
+@pytest.mark.parametrize("early", [0, 0.0001, 0.00099])
+def test_timer_that_is_early_by_a_millisecond_expires_its_keys(clock: FakeClock, early: float) -> None:
+    """uvloop rounds its clock and its timers to milliseconds."""
+    moments: list[float] = []
+    deadlines: Deadlines[int] = Deadlines(10, lambda key: moments.append(clock.now))
+    clock.early = early
+    started = clock.now
+    deadlines.start(0)
+    clock.advance(11)
+    assert moments == [pytest.approx(started + 10 - early)]
+
+
+def test_key_expires_on_time_whatever_expired_just_before(clock: FakeClock) -> None:
+    expired: dict[str, float] = {}
+    deadlines: Deadlines[str] = Deadlines(10, lambda key: expired.update({key: clock.now}))
+    started = clock.now
+    deadlines.start("a")
+    clock.advance(0.002)
+    deadlines.start("b")
+    clock.advance(11)
+    assert expired == pytest.approx({"a": started + 10, "b": started + 10.002})
 
 
 def test_clear_cancels_the_timer(clock: FakeClock) -> None:

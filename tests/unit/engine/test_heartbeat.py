@@ -69,6 +69,22 @@ def test_missing_pong_closes_the_session_after_the_timeout(
     assert session.closed == [(INTERVAL + TIMEOUT, CloseReason.PING_TIMEOUT)]
 
 
+@pytest.mark.parametrize("early", [0, 0.0009])
+def test_missing_pong_closes_each_of_many_sessions_on_its_own_time(
+    clock: FakeClock, heartbeat: Heartbeat, early: float
+) -> None:
+    clock.early = early
+    sessions = [FakeSession(clock) for _ in range(20)]
+    for session in sessions:
+        heartbeat.start(session)
+        clock.advance(0.003)
+    clock.advance(INTERVAL + TIMEOUT)
+    for number, session in enumerate(sessions):
+        ((closed, reason),) = session.closed
+        assert closed == pytest.approx(number * 0.003 + INTERVAL + TIMEOUT, abs=0.0025)
+        assert reason is CloseReason.PING_TIMEOUT
+
+
 def test_pong_without_a_ping_does_not_delay_the_next_ping(
     clock: FakeClock, heartbeat: Heartbeat, session: FakeSession
 ) -> None:
