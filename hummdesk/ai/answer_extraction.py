@@ -6,7 +6,6 @@ the question, which is searched but never sent, personal data becomes gaps. The 
 introduces cannot be recognized.
 """
 
-import html
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ from typing import Literal
 from hummdesk.ai.lexicon import STOPWORDS
 from hummdesk.ai.redaction import PLACEHOLDER, Redactor, contains_personal_data
 from hummdesk.ai.reply import PHRASES
-from hummdesk.ai.text import stem, words
+from hummdesk.ai.text import readable, stem, words
 
 DraftUse = Literal["as_it_was", "edited", "ignored"]
 
@@ -61,17 +60,17 @@ class ExtractedAnswer:
 def extract(reply: AgentReply) -> ExtractedAnswer:
     """Return how the draft was used, and question and answer if other customers may receive the answer."""
     use = None if reply.draft is None else _draft_use(reply.draft, reply.content)
-    messages = [_readable(text) for text in reply.customer_messages]
+    messages = [readable(text) for text in reply.customer_messages]
     names = _names(reply, messages)
     question = _question(messages[: reply.unanswered], names)
-    answer = _answer(_readable(reply.content), names, messages)
+    answer = _answer(readable(reply.content), names, messages)
     if question is None or answer is None:
         return ExtractedAnswer(draft_use=use)
     return ExtractedAnswer(draft_use=use, question=question, answer=answer)
 
 
 def _draft_use(draft: str, content: str) -> DraftUse:
-    offered, sent = _readable(draft), _readable(content)
+    offered, sent = readable(draft), readable(content)
     if words(offered) == words(sent):
         return "as_it_was"
     offered_pairs, sent_pairs = _word_pairs(_core(offered)), _word_pairs(_core(sent))
@@ -81,17 +80,6 @@ def _draft_use(draft: str, content: str) -> DraftUse:
 
 def _word_pairs(text: str) -> Counter[tuple[str, str]]:
     return Counter(pairwise(words(text)))
-
-
-_BREAK = re.compile(r"<br\s*/?>|</(?:p|div|li|h[1-6]|blockquote)>", re.IGNORECASE)
-_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,500}>")
-_BLANKS = re.compile(r"[^\S\n]+")
-
-
-def _readable(content: str) -> str:
-    """Return the visible text as `text.plain` does, but with its line breaks."""
-    text = html.unescape(_TAG.sub(" ", _BREAK.sub("\n", content.encode(errors="replace").decode())))
-    return "\n".join(_BLANKS.sub(" ", line).strip() for line in text.strip().splitlines())
 
 
 def _phrases(kind: str) -> str:

@@ -1,40 +1,44 @@
 """Redaction: replace personal data by placeholders before a text leaves this deployment, restore it in the answer.
 
-Redacted are links, e-mail addresses, IBANs (by checksum), card numbers (by Luhn checksum) and every other run of at
-least seven digits, which includes phone numbers of any country. When in doubt, redact: the text is restored anyway.
+It works on what a person reads: `text.readable` first removes HTML; compatibility forms and invisible characters are
+normalized here. `personal_data` and `secret_keys` find what is hidden.
 """
 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
 from typing import Literal
 
-from linkify_it import LinkifyIt
-from stdnum import iban, luhn
+from hummdesk.ai import personal_data, secret_keys
+from hummdesk.ai.personal_data import Finder
+from hummdesk.ai.text import readable
 
-Kind = Literal["LINK", "EMAIL", "IBAN", "CARD", "NUMBER", "TEXT", "NAME"]
+Kind = Literal["LINK", "EMAIL", "IBAN", "CARD", "NUMBER", "KEY", "TEXT", "NAME"]
 
-PLACEHOLDER = re.compile(r"\[\s*(LINK|EMAIL|IBAN|CARD|NUMBER|TEXT|NAME)_[0-9]+\s*\]", re.IGNORECASE)
+PLACEHOLDER = re.compile(r"\[\s*(LINK|EMAIL|IBAN|CARD|NUMBER|KEY|TEXT|NAME)_[0-9]+\s*\]", re.IGNORECASE)
 """Matches also the variants that a model or a customer may write: lower case, extra spaces."""
 
-CARD_DIGITS = range(13, 20)
-TLDS = """
-academy agency app art bank blog club cloud cyou dev email expert help icu info life link live ltd media mobi network
-news online page press sbs services shop site solutions store support team tech today top vip website wiki win work
-world xyz zip mov click
-"""
-"""Top-level domains, beside country codes and the oldest ones, that make a name without https:// a link."""
-
-_LINKS = LinkifyIt(options={"fuzzy_ip": True}).tlds(TLDS.split(), keep_old=True)
-_SCHEME = re.compile(
-    r"""\b(?:[a-z][a-z0-9+.-]{1,20}://|www\.|(?:javascript|data|vbscript|blob|tel|sms):)\S*[^\s.,;:!?)\]}>"'*]""",
-    re.IGNORECASE,
+FINDERS: tuple[tuple[Kind, Finder], ...] = (
+    ("KEY", secret_keys.pem_blocks),
+    ("EMAIL", personal_data.written_emails),
+    ("LINK", personal_data.links),
+    ("EMAIL", personal_data.emails),
+    ("IBAN", personal_data.ibans),
+    ("KEY", secret_keys.secret_keys),
+    ("NUMBER", personal_data.numbers),
 )
-_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}")
-_DIGITS = re.compile(r"(?<!\d)\+?\(?\d(?:[\s\u00a0./()\u2010-\u2015-]{0,3}\d){6,}")
-_DATE = re.compile(r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4})(?:\s+\d{1,2})?")
+"""In this order: each searches what the ones before it left."""
+
+_INVISIBLE = (
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20e3\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e01ef"
+)
+"""Default-ignorable code points, and the frame of a keycap."""
+_INSERTED = re.compile(rf"(?<=[!-~\d])[{_INVISIBLE}]+|[{_INVISIBLE}]+(?=[!-~\d])")
+"""Beside ASCII characters and digits only: joiners are also part of emoji and of Persian words."""
+_IDEOGRAPHIC_DOT = re.compile(r"(?<=[A-Za-z0-9])。(?=[A-Za-z0-9])")
+"""A dot in the name of a host (RFC 3490, section 3.1)."""
 
 
 class Redactor:
@@ -46,12 +50,16 @@ class Redactor:
         self._numbers: Counter[Kind] = Counter()
 
     def redact(self, text: str) -> str:
-        """Return the text with placeholders; equal values get the same one."""
-        text = PLACEHOLDER.sub(lambda found: self.placeholder("TEXT", found[0]), text)
-        text = self._redact_spans(text, "LINK", _links)
-        text = _EMAIL.sub(lambda found: self.placeholder("EMAIL", found[0]), text)
-        text = self._redact_spans(text, "IBAN", _ibans)
-        return _DIGITS.sub(self._number, text)
+        """Return the normalized text with placeholders; equal values get the same one."""
+        pieces = [normalized(text)]  # text and placeholders in turn
+        pieces = [part for piece in pieces for part in self._without_placeholders(piece)]
+        for kind, find in FINDERS:
+            pieces = [
+                part
+                for number, piece in enumerate(pieces)
+                for part in ([piece] if number % 2 else self._hide(piece, kind, find(piece)))
+            ]
+        return "".join(pieces)
 
     def placeholder(self, kind: Kind, value: str) -> str:
         """Return the placeholder of a value, a new one if it has none."""
@@ -74,19 +82,24 @@ class Redactor:
 
         return PLACEHOLDER.sub(value, text)
 
-    def _number(self, found: re.Match[str]) -> str:
-        if _DATE.fullmatch(found[0]):
-            return found[0]
-        digits = "".join(str(unicodedata.decimal(sign)) for sign in found[0] if sign.isdecimal())
-        is_card = any(luhn.is_valid(digits[:length]) for length in CARD_DIGITS if length <= len(digits))
-        return self.placeholder("CARD" if is_card else "NUMBER", found[0])
+    def _without_placeholders(self, text: str) -> list[str]:
+        """Hide what a customer wrote to look like a placeholder."""
+        return self._hide(text, "TEXT", (found.span() for found in PLACEHOLDER.finditer(text)))
 
-    def _redact_spans(self, text: str, kind: Kind, find: Callable[[str], list[tuple[int, int]]]) -> str:
+    def _hide(self, text: str, kind: Kind, spans: Iterator[tuple[int, int]]) -> list[str]:
+        """Return text, placeholder, text, placeholder, text and so on: an odd number of strings."""
         parts, at = [], 0
-        for start, end in find(text):
-            parts += [text[at:start], self.placeholder(kind, text[start:end])]
+        for start, end in spans:
+            value = text[start:end]
+            is_card = kind == "NUMBER" and personal_data.is_card(value)
+            parts += [text[at:start], self.placeholder("CARD" if is_card else kind, value)]
             at = end
-        return "".join([*parts, text[at:]])
+        return [*parts, text[at:]]
+
+
+def normalized(text: str) -> str:
+    """Return the text in NFKC, without invisible characters inside words, addresses and numbers."""
+    return _IDEOGRAPHIC_DOT.sub(".", _INSERTED.sub("", unicodedata.normalize("NFKC", text)))
 
 
 def placeholders(text: str) -> set[str]:
@@ -94,39 +107,10 @@ def placeholders(text: str) -> set[str]:
 
 
 def contains_personal_data(text: str) -> bool:
-    """Return whether the text contains anything that would be redacted."""
-    plain = unicodedata.normalize("NFKC", PLACEHOLDER.sub(" ", text))
-    return Redactor().redact(plain) != plain
+    """Return whether the text contains anything that would be redacted, also after HTML is decoded."""
+    shown = normalized(readable(PLACEHOLDER.sub(" ", text)))
+    return any(True for _, find in FINDERS for _ in find(shown))
 
 
 def _canonical(placeholder: str) -> str:
     return re.sub(r"\s", "", placeholder).upper()
-
-
-def _links(text: str) -> list[tuple[int, int]]:
-    """Return the spans of everything that a client may make clickable, in order."""
-    spans = [(found.start(), found.end()) for found in _SCHEME.finditer(text)]
-    spans += [(found.index, found.last_index) for found in _LINKS.match(text) or [] if found.schema != "mailto:"]
-    return _merged(spans)
-
-
-def _ibans(text: str) -> list[tuple[int, int]]:
-    spans, at = [], 0
-    while found := _IBAN.search(text, at):
-        ends = (end for end in range(found.end(), found.start() + 14, -1) if text[end - 1].isalnum())
-        end = next((end for end in ends if iban.is_valid(text[found.start() : end], check_country=False)), None)
-        if end is not None:
-            spans.append((found.start(), end))
-        at = end or found.start() + 2
-    return spans
-
-
-def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Sort the spans and merge those that overlap."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged

@@ -18,6 +18,16 @@ SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _CJK = "\u3040-\u30ff\u4e00-\u9fff"
 _SPACE = re.compile(r"\s+")
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,500}>")
+_BLOCKS = "address|article|blockquote|br|dd|div|dl|dt|footer|h[1-6]|header|hr|li|ol|p|pre|section|table|tr|ul"
+_CELLS = "td|th|option"
+_INLINE = (
+    "a|abbr|b|bdi|bdo|big|body|button|center|cite|code|del|dfn|em|font|form|html|i|img|input|ins|kbd|label|"
+    "mark|nobr|q|s|samp|small|span|strike|strong|style|sub|sup|tbody|tfoot|thead|time|tt|u|var|wbr"
+)
+_BREAK = re.compile(rf"</?(?:{_BLOCKS})(?=[\s/>])[^<>]{{0,5000}}>", re.IGNORECASE)
+_CELL = re.compile(rf"</?(?:{_CELLS})(?=[\s/>])[^<>]{{0,5000}}>", re.IGNORECASE)
+_INLINE_TAG = re.compile(rf"</?(?:{_INLINE})(?=[\s/>])[^<>]{{0,5000}}>|<!--[^<>]{{0,5000}}-->", re.IGNORECASE)
+_BLANKS = re.compile(r"[^\S\n]+")
 _WORD = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*")
 _STEMMER = snowballstemmer.stemmer("english")
 
@@ -28,6 +38,17 @@ def plain(content: str) -> str:
         content = content[: MAX_CHARACTERS * 3 // 4] + " " + content[-MAX_CHARACTERS // 4 :]
     content = content.encode(errors="replace").decode()
     return _SPACE.sub(" ", html.unescape(_TAG.sub(" ", content))).strip()
+
+
+def readable(content: str) -> str:
+    """Return what a person reads of HTML or plain text, with its line breaks.
+
+    Inline tags vanish without a gap, as in a browser: `jane<b>@</b>example.com` reads as an address. What is no tag of
+    HTML stays, such as `<jane@example.com>`.
+    """
+    content = content.encode(errors="replace").decode()
+    text = _INLINE_TAG.sub("", _CELL.sub(" ", _BREAK.sub("\n", content)))
+    return "\n".join(_BLANKS.sub(" ", line).strip() for line in html.unescape(text).strip().splitlines())
 
 
 def words(text: str) -> list[str]:

