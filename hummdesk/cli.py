@@ -68,9 +68,7 @@ def _lines(error: Exception) -> list[str] | None:
         return [f"PostgreSQL or Redis does not answer ({_cause(error)}): is `up` running, is the address right?"]
     if isinstance(error, HummDeskError):
         return [error.message]
-    from hummdesk.storage.migrations import MigrationError
-
-    return [str(error)] if isinstance(error, CommandError | MigrationError) else None
+    return [str(error)] if isinstance(error, CommandError) else None
 
 
 def _cause(error: BaseException) -> str:

@@ -10,6 +10,8 @@ CREATE TABLE schema_migrations (
     name text NOT NULL,
     checksum text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- The newest migration that a process must know to work with the schema; NULL: this one.
+    compatible_from text,
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
 );
 
@@ -471,13 +473,16 @@ CREATE INDEX knowledge_passages_by_past_answer ON knowledge_passages (account_id
 
 ------------------------------------------------------------------------------------------------ roles and privileges
 
--- The roles, created by the migrations. They cannot log in and own nothing; each connection takes one when it starts
--- (hummdesk_search, another role, owns the search function below):
+-- The roles, created by the migrations. They cannot log in and own nothing; each transaction takes one (hummdesk_search,
+-- another role, owns the search function below):
 --   hummdesk_app       web processes: the rows of the transaction's account, none without one
 --   hummdesk_worker    AI workers: also those of the accounts that the transaction names; a member of hummdesk_app
 --   hummdesk_writer    the message writer of a web process, which has a connection of its own: see the end
 --   hummdesk_relay     AI runs and the outbox of all accounts, and which accounts have unprocessed replies
 --   hummdesk_operator  the operator's commands: all accounts
+--   hummdesk_backup    pg_dump: reads all accounts, see the end
+-- `migrate` also creates a login for each kind of process that has a password, see hummdesk/storage/logins.py. Neither
+-- these logins nor the owner inherit the rights of the roles: outside of a transaction with a role they see nothing.
 -- Row-level security is forced, so that it applies to the owner of the tables too. Only superusers bypass it.
 GRANT USAGE ON SCHEMA public TO hummdesk_app, hummdesk_relay, hummdesk_operator;
 
@@ -572,11 +577,11 @@ GRANT SELECT ON past_answers TO hummdesk_operator;
 
 -- Under row-level security an index is used only for leakproof operators, and @@ is not leakproof. This function bypasses
 -- row-level security for the account of the transaction, and returns only ids, which the policies of the caller then
--- filter. It returns the newest `most` matches of each kind. The GIN index returns all matches without an order; a word
+-- filter. Its names are qualified and pg_temp comes last, so that no temporary object takes the place of another. It returns the newest `most` matches of each kind. The GIN index returns all matches without an order; a word
 -- in a fifth of the newest messages is found faster by a scan from the newest back (IS TRUE keeps the index out of it).
 CREATE FUNCTION search_conversations(words tsquery, most integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
-    SET search_path = pg_catalog, public
+    SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
     sample constant integer := 200;
@@ -586,8 +591,8 @@ BEGIN
     INTO hits
     FROM (
         SELECT content
-        FROM messages
-        WHERE account_id = current_account()
+        FROM public.messages
+        WHERE account_id = public.current_account()
         ORDER BY id DESC
         LIMIT sample
     ) AS newest;
@@ -595,8 +600,8 @@ BEGIN
     IF hits * 5 >= sample THEN
         RETURN QUERY
         SELECT conversation_id
-        FROM messages
-        WHERE account_id = current_account()
+        FROM public.messages
+        WHERE account_id = public.current_account()
           AND (to_tsvector('simple', content) @@ words) IS TRUE
         ORDER BY id DESC
         LIMIT most;
@@ -604,8 +609,8 @@ BEGIN
         RETURN QUERY
         WITH found AS MATERIALIZED (
             SELECT id, conversation_id
-            FROM messages
-            WHERE account_id = current_account()
+            FROM public.messages
+            WHERE account_id = public.current_account()
               AND to_tsvector('simple', content) @@ words
         )
         SELECT conversation_id
@@ -617,8 +622,8 @@ BEGIN
     RETURN QUERY
     WITH found AS MATERIALIZED (
         SELECT id
-        FROM conversations
-        WHERE account_id = current_account()
+        FROM public.conversations
+        WHERE account_id = public.current_account()
           AND subject IS NOT NULL
           AND to_tsvector('simple', subject) @@ words
     )
@@ -630,16 +635,16 @@ BEGIN
     RETURN QUERY
     WITH found AS MATERIALIZED (
         SELECT id
-        FROM contacts
-        WHERE account_id = current_account()
+        FROM public.contacts
+        WHERE account_id = public.current_account()
           AND to_tsvector('simple', name || ' ' || email || ' ' || translate(email, '@.', '  ')) @@ words
     )
     SELECT theirs.id
     FROM (SELECT id FROM found ORDER BY id DESC LIMIT most) AS named
     CROSS JOIN LATERAL (
         SELECT conversations.id
-        FROM conversations
-        WHERE account_id = current_account()
+        FROM public.conversations
+        WHERE account_id = public.current_account()
           AND contact_id = named.id
         ORDER BY updated_at DESC, id DESC
         LIMIT 20
@@ -727,3 +732,26 @@ GRANT SELECT (account_id, id, conversation_id, seq, sender_id, sender_type, priv
     ON messages TO hummdesk_writer;
 GRANT INSERT ON conversation_events, ai_runs TO hummdesk_writer;
 GRANT SELECT (account_id, id), INSERT, DELETE ON outbox TO hummdesk_writer;
+
+------------------------------------------------------------------------------------------------------------- backups
+
+-- Each `migrate` does the same for tables that were added.
+GRANT USAGE ON SCHEMA public TO hummdesk_backup;
+
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT oid::regclass AS table_name, relrowsecurity
+        FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO hummdesk_backup', found.table_name);
+        IF found.relrowsecurity THEN
+            EXECUTE format('CREATE POLICY every_row_backed_up ON %s FOR SELECT TO hummdesk_backup USING (true)',
+                           found.table_name);
+        END IF;
+    END LOOP;
+END
+$$;

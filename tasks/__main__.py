@@ -4,6 +4,7 @@ The workers are forked from one process that has loaded the models, so that they
 is started again.
 """
 
+import asyncio
 import gc
 import logging
 import os
@@ -20,6 +21,7 @@ from hummdesk.core import logs
 from hummdesk.core.broker import QUEUES, Queue, active_queues
 from hummdesk.core.errors import CommandError
 from hummdesk.core.parent_death import die_with
+from hummdesk.storage.startup import check_if_reachable
 from tasks.app import app, settings
 
 log = logging.getLogger(__name__)
@@ -98,6 +100,7 @@ def main() -> None:
     logs.configure(settings, process="worker")
     pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = CONSUMPTION_CHECKS
     try:
+        asyncio.run(check_if_reachable(settings, "worker"))
         providers.preload(settings)
     except CommandError as error:
         sys.exit(str(error))

@@ -12,6 +12,7 @@ from celery import signals
 from hummdesk.core.config import Settings
 from hummdesk.publish.broadcast import open_broadcast_service
 from hummdesk.storage.database import Database
+from hummdesk.storage.logins import url_of
 from tasks.app import settings
 from tasks.context import WorkerContext
 from tasks.provider_choice import ProviderSelector
@@ -33,9 +34,8 @@ class WorkerProcess:
         self._runner.close()
 
     async def _open(self, settings: Settings) -> WorkerContext:
-        database = Database(
-            settings.postgres, role="hummdesk_worker", size=2, timeout=settings.db_timeout_seconds, pipelined=True
-        )
+        url = url_of(settings, "worker")
+        database = Database(url, role="hummdesk_worker", size=2, timeout=settings.db_timeout_seconds, pipelined=True)
         await database.open()
         self._resources.push_async_callback(database.close)
         providers = ProviderSelector(settings, database)

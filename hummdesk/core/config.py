@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 from dotenv import dotenv_values
@@ -16,6 +16,10 @@ HOME_ENV_FILE = "hummdesk.env"
 MINIMUM_PASSWORD_BYTES = 16
 MINIMUM_SECRET_BYTES = 32
 """RFC 7518, section 3.2: an HS256 key is at least as long as the hash."""
+
+ProcessKind = Literal["web", "relay", "worker", "operator", "backup"]
+"""The kinds of process with a login of their own in PostgreSQL."""
+PROCESS_KINDS: tuple[ProcessKind, ...] = get_args(ProcessKind)
 
 
 class SettingsError(Exception):
@@ -68,6 +72,15 @@ class Settings:
     db_name: str = setting("hummdesk", "name of the PostgreSQL database")
     db_user: str = setting("hummdesk", "PostgreSQL user")
     db_password: str = setting("", "PostgreSQL password")
+    db_web_password: str = setting(
+        "",
+        "password of the web processes' own login, which `migrate` creates: the database's name + `_web_login`; empty: "
+        "they use DB_USER",
+    )
+    db_relay_password: str = setting("", "password of the relay's own login, likewise")
+    db_worker_password: str = setting("", "password of the workers' own login, likewise")
+    db_operator_password: str = setting("", "password of the commands' own login, likewise")
+    db_backup_password: str = setting("", "password of the login for backups, which `migrate` creates")
     db_pool_size: int = setting(10, "size of the connection pool of one web process", minimum=1)
     db_timeout_seconds: float = setting(5.0, "timeout for getting a connection and for each statement", minimum=0.1)
 
@@ -213,6 +226,11 @@ class Settings:
         if self.db_host.startswith("/"):
             return f"postgresql://{user}@/{self.db_name}?host={quote(self.db_host, safe='')}&port={self.db_port}"
         return f"postgresql://{user}@{self.db_host}:{self.db_port}/{self.db_name}"
+
+    def login_password(self, kind: ProcessKind) -> str:
+        """The password of the login that this kind of process has for itself; empty: it has none."""
+        password: str = getattr(self, f"db_{kind}_password")
+        return password
 
     @property
     def redis(self) -> str:

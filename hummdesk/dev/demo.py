@@ -14,6 +14,7 @@ from hummdesk.core.config import Settings
 from hummdesk.core.models import Person
 from hummdesk.dev.demo_companies import Company, company
 from hummdesk.storage.database import Database, Transaction
+from hummdesk.storage.logins import url_of
 from hummdesk.storage.queries import load as load_queries
 
 TOKEN_HOURS = 30 * 24
@@ -32,7 +33,7 @@ async def load(settings: Settings, *, accounts: int = 2, agents: int = 2, custom
     Existing rows are not changed. No AI run is created.
     """
     wanted = [_Account(company(number), agents=agents, customers=customers) for number in range(accounts)]
-    database = Database(settings.postgres, role="hummdesk_operator", size=1, timeout=BULK_SECONDS)
+    database = Database(url_of(settings, "operator"), role="hummdesk_operator", size=1, timeout=BULK_SECONDS)
     await database.open()
     try:
         async with database.all_accounts() as tx:

@@ -12,6 +12,7 @@ from hummdesk.operator import ai_trial
 from hummdesk.storage import accounts, knowledge
 from hummdesk.storage.database import Database, operator
 from hummdesk.storage.knowledge import Managed
+from hummdesk.storage.logins import url_of
 
 NAMES: dict[Managed, tuple[str, str]] = {
     "article": ("article", "articles"),
@@ -59,7 +60,7 @@ async def remove(settings: Settings, account_id: UUID, given: str, kind: Managed
 
 
 async def _index(settings: Settings, account_id: UUID) -> None:
-    database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=settings.db_timeout_seconds)
+    database = Database(url_of(settings, "operator"), role="hummdesk_app", size=1, timeout=settings.db_timeout_seconds)
     await database.open()
     try:
         while await knowledge_base.index(database, account_id):

@@ -61,12 +61,22 @@ def worker_command(home: Path) -> None:
 
 @click.command("migrate")
 @home_option
-def migrate_command(home: Path) -> None:
-    """Apply pending migrations to the database. Refused if an applied migration was edited."""
-    from hummdesk.storage.migrations import migrate
+@click.option("--offline", is_flag=True, help="No process is running: hold locks as long as a migration takes.")
+def migrate_command(home: Path, offline: bool) -> None:
+    """Apply pending migrations, and create the logins whose passwords are set.
 
-    applied = asyncio.run(migrate(settings_of(home).postgres))
+    Processes of compatible versions may run meanwhile. Refused if an applied migration was edited, or if the schema is
+    that of a newer version which this one does not work with.
+    """
+    from hummdesk.storage import logins
+    from hummdesk.storage.migrations import HOLD_SECONDS, migrate
+
+    settings = settings_of(home)
+    hold_seconds = None if offline else min(HOLD_SECONDS, settings.db_timeout_seconds / 2)
+    applied = asyncio.run(migrate(settings.postgres, hold_seconds=hold_seconds))
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+    for name in asyncio.run(logins.provision(settings)):
+        click.echo(f"login {name}")
 
 
 @contextmanager

@@ -25,6 +25,8 @@ from hummdesk.relay.receipt_stores import OutboxReceipts, PresenceReceipts, RunR
 from hummdesk.relay.republisher import Republisher
 from hummdesk.storage import run_dispatch
 from hummdesk.storage.database import Database
+from hummdesk.storage.logins import url_of
+from hummdesk.storage.startup import check_if_reachable
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ async def run(settings: Settings) -> None:
     logs.configure(settings, process="relay")
     if settings.metrics_port:
         metrics.expose(settings.metrics_port)
+    await check_if_reachable(settings, "relay")
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -52,8 +55,9 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     timeout = settings.db_timeout_seconds
-    all_accounts = Database(settings.postgres, role="hummdesk_relay", size=3, timeout=timeout, pipelined=True)
-    one_account = Database(settings.postgres, role="hummdesk_app", size=1, timeout=timeout)
+    url = url_of(settings, "relay")
+    all_accounts = Database(url, role="hummdesk_relay", size=3, timeout=timeout, pipelined=True)
+    one_account = Database(url, role="hummdesk_app", size=1, timeout=timeout)
     queues = TaskQueues(connect(settings.redis))
     async with AsyncExitStack() as resources:
         for database in (all_accounts, one_account):

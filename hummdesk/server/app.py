@@ -17,7 +17,7 @@ from hummdesk.server.http import contract_page, health, pages, visitors
 from hummdesk.server.listener import handover_directory, listen, remove_if_abandoned, reserved
 from hummdesk.server.node import Node
 from hummdesk.server.worker_manager import StoppableWorkerManager
-from hummdesk.storage.migrations import MigrationError, pending
+from hummdesk.storage.startup import check
 
 SOCKETIO_PATH = "/socket.io"
 HTTP_BODY_FACTOR = 4
@@ -88,8 +88,7 @@ def serve(
 
     With `shares_port` they share a port on which other processes listen; otherwise a port in use is an error.
     """
-    if outstanding := asyncio.run(pending(settings.postgres)):
-        raise MigrationError(f"{len(outstanding)} migrations are pending: run `python -m hummdesk migrate` first")
+    asyncio.run(check(settings, "web"))
     if not shares_port:
         with reserved(host, settings.port):
             pass

@@ -30,6 +30,7 @@ from hummdesk.server.sockets import SocketRegistry
 from hummdesk.server.typing_indicators import TypingIndicators
 from hummdesk.storage import messages
 from hummdesk.storage.database import Database
+from hummdesk.storage.logins import url_of
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.people import People
 from hummdesk.storage.writer_connection import WriterConnection
@@ -50,11 +51,10 @@ class Components:
 
 
 def compose(settings: Settings, server: SocketIOServer) -> Components:
-    database = Database(
-        settings.postgres, role="hummdesk_app", size=settings.db_pool_size, timeout=settings.db_timeout_seconds
-    )
+    url = url_of(settings, "web")
+    database = Database(url, role="hummdesk_app", size=settings.db_pool_size, timeout=settings.db_timeout_seconds)
     write_seconds = min(WRITE_SECONDS, settings.db_timeout_seconds)
-    writer_connection = WriterConnection(settings.postgres, timeout=write_seconds)
+    writer_connection = WriterConnection(url, timeout=write_seconds)
     stream_writer = StreamWriter(
         connect(settings.redis), length=settings.bus_length, fetch=partial(_fetch_messages, database)
     )

@@ -5,22 +5,22 @@ import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
-from itertools import chain
 from time import monotonic
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from hummdesk.core.config import Settings
 from hummdesk.storage.driver_errors import translated
+from hummdesk.storage.logins import url_of
+from hummdesk.storage.role import Role, RoleConnection, opening
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
-Role = Literal["hummdesk_app", "hummdesk_worker", "hummdesk_writer", "hummdesk_relay", "hummdesk_operator"]
 
 RECONNECT_SECONDS = 2.0
 """After this the pool gives up a connection and makes a new one with the next request. Its own backoff doubles without
@@ -46,7 +46,7 @@ autovacuum updates the statistics only after a minute."""
 LISTENING = ("", "")
 
 
-class PipelinedConnection(psycopg.AsyncConnection[dict[str, Any]]):
+class PipelinedConnection(RoleConnection):
     """A connection that keeps the plans of its statements for PLAN_SECONDS."""
 
     _planned_at = float("-inf")
@@ -59,21 +59,26 @@ class PipelinedConnection(psycopg.AsyncConnection[dict[str, Any]]):
 
 
 class Database:
-    """A pool of connections with `role`, which see the rows that row-level security leaves to that role.
+    """A pool of connections whose transactions have `role` and see the rows that row-level security leaves to it.
 
+    A connection that cannot take the role, or whose role bypasses row-level security, is refused as Unavailable.
     `timeout`, in seconds, limits the wait for a connection, for a lock and for a statement, each. `pipelined` is for
     callers that retry: connections are not checked before use, a transaction of one statement takes two round trips,
     and the number of changed rows is not available, only the rows that a statement returns.
     """
 
     def __init__(self, url: str, *, role: Role, size: int, timeout: float, pipelined: bool = False) -> None:
+        self._role = role
         self._timeout = timeout
         self._pipelined = pipelined
-        self._conninfo = connection_string(url, role=role, timeout=timeout, **(GENERIC_PLANS if pipelined else {}))
-        self._pool = AsyncConnectionPool(
+        self._settings = GENERIC_PLANS if pipelined else {}
+        self._openings: dict[tuple[str, ...], bytes] = {}
+        """The statements that begin transactions, by their parameters."""
+        self._conninfo = connection_string(url, role=role, timeout=timeout)
+        self._pool: AsyncConnectionPool[RoleConnection] = AsyncConnectionPool(
             self._conninfo,
             kwargs={"row_factory": dict_row} | ({"prepare_threshold": 0} if pipelined else {}),
-            connection_class=PipelinedConnection if pipelined else psycopg.AsyncConnection[dict[str, Any]],
+            connection_class=PipelinedConnection if pipelined else RoleConnection,
             min_size=1,
             max_size=size,
             timeout=timeout,
@@ -128,13 +133,19 @@ class Database:
                         await pipelined.enter_async_context(connection.pipeline())
                         if isinstance(connection, PipelinedConnection):
                             await connection.discard_old_plans()
-                        settings = {setting: value} | ({} if durable else {"synchronous_commit": "off"})
-                        calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
-                        await connection.execute(f"SELECT {calls}".encode(), [*chain(*settings.items())])
+                        given = {setting: value} | ({} if durable else {"synchronous_commit": "off"})
+                        await connection.execute(self._opening(*given), [*given.values()])
                         if not self._pipelined:
                             await pipelined.aclose()
                         yield connection
                         await connection.commit()
+
+    def _opening(self, *parameters: str) -> bytes:
+        if parameters not in self._openings:
+            self._openings[parameters] = opening(
+                self._role, timeout=self._timeout, settings=self._settings, parameters=parameters
+            )
+        return self._openings[parameters]
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Transaction]:
@@ -145,8 +156,8 @@ class Database:
         finally:
             await self._pool.putconn(connection)
 
-    async def _take(self) -> Transaction:
-        """Take a connection from the pool; unless pipelined, one that responds.
+    async def _take(self) -> RoleConnection:
+        """Take a connection with a verified role from the pool; unless pipelined, one that responds.
 
         The pool's own check waits longer after each connection that does not respond, and a restart of PostgreSQL
         leaves the pool full of them.
@@ -155,17 +166,18 @@ class Database:
         while True:
             connection = await self._pool.getconn(until - monotonic())
             try:
-                if not self._pipelined:
-                    await self._check(connection)
+                await self._check(connection)
                 return connection
             except BaseException as error:
                 await self._pool.putconn(connection)
                 if not isinstance(error, psycopg.Error):
                     raise
 
-    async def _check(self, connection: Transaction) -> None:
+    async def _check(self, connection: RoleConnection) -> None:
         with abort_after(self._timeout / 2, connection):
-            await AsyncConnectionPool.check_connection(connection)
+            await connection.verify(self._role)
+            if not self._pipelined:
+                await AsyncConnectionPool.check_connection(connection)
 
     async def listen(self, *channels: str) -> AsyncGenerator[tuple[str, str], None]:
         """Yield (channel, payload) of each NOTIFY without end, and ("", "") after every connect and reconnect.
@@ -192,7 +204,9 @@ class Database:
 @asynccontextmanager
 async def operator(settings: Settings) -> AsyncIterator[Database]:
     """The database with the role of the operator's commands, which sees all accounts; one connection."""
-    database = Database(settings.postgres, role="hummdesk_operator", size=1, timeout=settings.db_timeout_seconds)
+    database = Database(
+        url_of(settings, "operator"), role="hummdesk_operator", size=1, timeout=settings.db_timeout_seconds
+    )
     await database.open()
     try:
         yield database
@@ -216,20 +230,10 @@ def _abort(connection: Transaction) -> None:
             descriptor.shutdown(socket.SHUT_RDWR)
 
 
-def connection_string(url: str, *, role: Role, timeout: float, **settings: str) -> str:
-    """`url` with a role set at the start of the connection, so that RESET ROLE returns to it.
-
-    `settings` are more settings of PostgreSQL for the connection.
-    """
-    milliseconds = int(timeout * 1000)
-    options = (
-        f"{conninfo_to_dict(url).get('options') or ''}"
-        f" -c role={role} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
-        f"{''.join(f' -c {name}={value}' for name, value in settings.items())}"
-    )
+def connection_string(url: str, *, role: Role, timeout: float) -> str:
+    """`url` with the name of the role for pg_stat_activity, and limits by which a lost server is noticed."""
     return make_conninfo(
         url,
-        options=options.strip(),
         application_name=role,
         connect_timeout=max(2, round(timeout)),  # libpq raises lower values to 2
         keepalives_idle=10,

@@ -8,12 +8,14 @@ from psycopg import errors as postgres
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from hummdesk.core.errors import HummDeskError, Invalid, NotFound, Unavailable
+from hummdesk.storage.role import RoleError
 
 UNAVAILABLE = (
     psycopg.OperationalError,  # lost or refused connections, timeouts of locks and statements, deadlocks, shutdown
     psycopg.InterfaceError,  # a closed connection
     PoolTimeout,
     PoolClosed,
+    RoleError,
     postgres.ReadOnlySqlTransaction,  # a standby during a failover
     postgres.IdleInTransactionSessionTimeout,
 )
@@ -42,3 +44,8 @@ def translated() -> Iterator[None]:
         if meaning is None:
             raise
         raise type(meaning)(meaning.message, details=meaning.details) from error
+
+
+def first_line(error: psycopg.Error) -> str:
+    """The first line of the driver's message, without the context that PostgreSQL adds."""
+    return str(error).strip().splitlines()[0]

@@ -1,62 +1,78 @@
-"""Applying the migrations in sql/migrations, and checking that none is pending."""
+"""Applying the migrations while processes run, and checking that the schema serves this version.
 
-from collections.abc import AsyncIterator
+A migration waits for its locks, and holds them, for less time than a message waits to be stored. One that takes longer
+is rolled back and retried.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import Self
 
 import psycopg
 from psycopg import errors as postgres
+from psycopg import sql
 from psycopg.rows import dict_row
 
-from hummdesk.core.errors import CommandError
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.queries import SQL, load
+from hummdesk.storage.driver_errors import first_line
+from hummdesk.storage.migration_files import Applied, Migration, MigrationError, require_served, unapplied
+from hummdesk.storage.queries import load
 
 queries = load("migrations")
 
 MINIMUM_SERVER = 15
 LOCK = 0x68756D6D6465736B  # "hummdesk"
 
+HOLD_SECONDS = 1.0
+"""Longest time in which a migration blocks other transactions: half of the message writer's timeout."""
+ATTEMPTS = 12
+BACKOFF_SECONDS = (0.5, 5.0)
+"""First and longest delay between attempts. Transactions that the last attempt has blocked end meanwhile."""
 
-class MigrationError(CommandError):
-    """The database cannot be migrated, or its schema does not fit this version."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Migration:
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        return sha256(self.sql.encode()).hexdigest()
-
-    @classmethod
-    def released(cls) -> list[Self]:
-        """The migrations of this version of HummDesk, in order."""
-        files = sorted((SQL / "migrations").glob("*.sql"))
-        return [cls(name=file.stem, sql=file.read_text(encoding="utf-8")) for file in files]
+RETRIED = (postgres.LockNotAvailable, postgres.QueryCanceled, postgres.DeadlockDetected, TimeoutError)
 
 
-async def migrate(url: str) -> list[str]:
+class Unreachable(MigrationError):
+    """PostgreSQL does not answer."""
+
+
+async def migrate(url: str, *, hold_seconds: float | None = HOLD_SECONDS) -> list[str]:
     """Apply the pending migrations, each in a transaction of its own; return their names. Raises MigrationError.
 
-    Concurrent calls run one after the other, and the second finds nothing to apply.
+    `hold_seconds` limits the time in which a transaction waits for locks and holds them; None: without a limit, for a
+    database without running processes. Concurrent calls run one after the other, and the second finds nothing to apply.
     """
     async with _connection(url) as connection:
         await queries.lock(connection, lock=LOCK)
-        applied = await _pending(connection)
-        for migration in applied:
-            await _apply(connection, migration)
-    return [migration.name for migration in applied]
+        applied = await _applied(connection)
+        pending = unapplied(applied, Migration.released())
+        limit = hold_seconds if applied else None
+        if pending:
+            await queries.create_table(connection)
+            await queries.add_compatible_from(connection)
+        for migration in pending:
+            await _apply(connection, migration, limit)
+        await _grant_backup(connection, limit)
+        await queries.revoke_temporary(connection)
+    return [migration.name for migration in pending]
 
 
 async def pending(url: str) -> list[str]:
     """The names of the pending migrations. Raises MigrationError where `migrate` would."""
     async with _connection(url) as connection:
-        return [migration.name for migration in await _pending(connection)]
+        return [migration.name for migration in unapplied(await _applied(connection), Migration.released())]
+
+
+async def check(connection: Transaction) -> None:
+    """Raise MigrationError unless the schema serves this version; in a role that may read the table of migrations."""
+    require_served(await _applied(connection), Migration.released())
+
+
+async def check_migrated(connection: Transaction) -> None:
+    """Raise MigrationError unless the database was ever migrated; in any role."""
+    _require_server(connection)
+    if not (await queries.state(connection))["ours"]:
+        await check(connection)
 
 
 @asynccontextmanager
@@ -67,11 +83,11 @@ async def _connection(url: str) -> AsyncIterator[Transaction]:
             yield connection
     except postgres.InsufficientPrivilege as error:
         raise MigrationError(
-            f"The database's user may not do this ({_line(error)}): to migrate it must own the database and have "
+            f"The database's user may not do this ({first_line(error)}): to migrate it must own the database and have "
             "CREATEROLE, and ADMIN OPTION on the roles called hummdesk_… where they exist"
         ) from error
     except psycopg.Error as error:
-        raise MigrationError(f"PostgreSQL cannot be used: {_line(error)}; check DATABASE_URL") from error
+        raise Unreachable(f"PostgreSQL cannot be used: {first_line(error)}; check DATABASE_URL") from error
 
 
 def _require_server(connection: Transaction) -> None:
@@ -80,42 +96,80 @@ def _require_server(connection: Transaction) -> None:
         raise MigrationError(f"PostgreSQL {version} is too old: HummDesk needs {MINIMUM_SERVER} or later")
 
 
-async def _pending(connection: Transaction) -> list[Migration]:
-    released = Migration.released()
-    return unapplied(await _applied(connection), released)
-
-
-async def _applied(connection: Transaction) -> dict[str, str]:
-    """The checksums of the applied migrations by name."""
+async def _applied(connection: Transaction) -> list[Applied]:
+    """The applied migrations in order."""
     state = await queries.state(connection)
     if state["ours"]:
-        return {row["name"]: row["checksum"] async for row in queries.applied(connection)}
+        return [Applied(**row) async for row in queries.applied(connection)]
     if state["tables"]:
         raise MigrationError(
             f"Database {connection.info.dbname!r} has tables of something else ({', '.join(state['tables'][:5])}): "
             "name an empty database"
         )
-    return {}
+    return []
 
 
-def unapplied(applied: dict[str, str], released: list[Migration]) -> list[Migration]:
-    """The released migrations that are not applied. Raises MigrationError if applied ones differ from the released."""
-    known = {migration.name: migration.checksum for migration in released}
-    for name, checksum in applied.items():
-        if name not in known:
-            raise MigrationError(f"Migration {name} comes from another version of HummDesk: start that version")
-        if known[name] != checksum:
-            raise MigrationError(f"Migration {name} was edited after it had been applied: restore the released file")
-    return [migration for migration in released if migration.name not in applied]
-
-
-async def _apply(connection: Transaction, migration: Migration) -> None:
+async def _apply(connection: Transaction, migration: Migration, hold_seconds: float | None) -> None:
     if "CREATE EXTENSION" in migration.sql:
         await _require_pgvector(connection)
-    async with connection.transaction():
-        await queries.create_table(connection)
+    if not migration.is_transaction:
+        await _apply_statements(connection, migration)
+        await _record(connection, migration)
+        return
+
+    async def run() -> None:
         await connection.execute(migration.sql.encode())
-        await queries.record(connection, name=migration.name, checksum=migration.checksum)
+        await _record(connection, migration)
+
+    await _in_short_transaction(connection, run, migration.name, hold_seconds)
+
+
+async def _apply_statements(connection: Transaction, migration: Migration) -> None:
+    """Run repeatable statements. An interrupted concurrent build leaves an invalid index, which is dropped first."""
+    async for row in queries.invalid_indexes(connection, names=migration.indexes):
+        await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(row["name"])))
+    for statement in migration.statements:
+        await connection.execute(statement.encode())
+
+
+async def _record(connection: Transaction, migration: Migration) -> None:
+    await queries.record(
+        connection, name=migration.name, checksum=migration.checksum, compatible_from=migration.compatible_from
+    )
+
+
+async def _grant_backup(connection: Transaction, hold_seconds: float | None) -> None:
+    """Let the role of backups read tables that a migration has added; policies have no default privileges."""
+    if (await queries.backup_is_complete(connection))["complete"]:
+        return
+    await _in_short_transaction(
+        connection, lambda: queries.complete_backup(connection), "the policies of backups", hold_seconds
+    )
+
+
+async def _in_short_transaction(
+    connection: Transaction, run: Callable[[], Awaitable[None]], subject: str, hold_seconds: float | None
+) -> None:
+    """Run in a transaction that ends within `hold_seconds`; roll back and retry one that takes longer."""
+    delay, longest = BACKOFF_SECONDS
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            async with asyncio.timeout(hold_seconds), connection.transaction():
+                if hold_seconds is not None:
+                    await queries.limit(connection, lock_timeout=_ms(hold_seconds / 2), timeout=_ms(hold_seconds))
+                await run()
+            return
+        except RETRIED as error:
+            if hold_seconds is None:
+                raise
+            if attempt == ATTEMPTS:
+                raise MigrationError(
+                    f"{subject}: not applied, {ATTEMPTS} attempts of {hold_seconds:g} s each failed "
+                    f"({first_line(error) if isinstance(error, psycopg.Error) else 'it takes longer'}): end long "
+                    "transactions, or stop all processes and run `migrate --offline`"
+                ) from error
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, longest)
 
 
 async def _require_pgvector(connection: Transaction) -> None:
@@ -136,6 +190,5 @@ async def _require_pgvector(connection: Transaction) -> None:
         ) from error
 
 
-def _line(error: psycopg.Error) -> str:
-    """The first line of the driver's message, without the context that PostgreSQL adds."""
-    return str(error).strip().splitlines()[0]
+def _ms(seconds: float) -> str:
+    return str(int(seconds * 1000))

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from hummdesk.storage.database import GENERIC_PLANS, RECONNECT_SECONDS, abort_after, connection_string
 from hummdesk.storage.driver_errors import translated
+from hummdesk.storage.role import Role, RoleConnection, opening
+
+ROLE: Role = "hummdesk_writer"
 
 Row = dict[str, Any]
 Statement = tuple[str, dict[str, Any]]
@@ -25,17 +27,18 @@ class WriterConnection:
 
     def __init__(self, url: str, *, timeout: float) -> None:
         self._timeout = timeout
-        self._pool = AsyncConnectionPool(
-            connection_string(url, role="hummdesk_writer", timeout=timeout, **GENERIC_PLANS),
+        self._opening = opening(ROLE, timeout=timeout, settings=GENERIC_PLANS, parameters=("app.account_ids",))
+        self._pool: AsyncConnectionPool[RoleConnection] = AsyncConnectionPool(
+            connection_string(url, role=ROLE, timeout=timeout),
             # BEGIN and COMMIT are in the pipeline; statements are prepared when they are first executed
             kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": 0},
-            connection_class=psycopg.AsyncConnection[Row],
+            connection_class=RoleConnection,
             min_size=1,
             max_size=1,
             timeout=timeout,
             reconnect_timeout=RECONNECT_SECONDS,
             open=False,
-            name="hummdesk_writer",
+            name=ROLE,
         )
 
     async def open(self) -> None:
@@ -54,9 +57,10 @@ class WriterConnection:
         with translated():
             async with self._pool.connection() as connection:
                 with abort_after(2 * self._timeout, connection):
+                    await connection.verify(ROLE)
                     async with connection.pipeline():
                         await connection.execute("BEGIN")
-                        await connection.execute("SELECT set_config('app.account_ids', %s, true)", (accounts,))
+                        await connection.execute(self._opening, (accounts,))
                         cursors = [await connection.execute(text.encode(), given) for text, given in statements]
                         await connection.execute("COMMIT")
                     return [await cursor.fetchall() if cursor.description is not None else [] for cursor in cursors]

@@ -1,5 +1,7 @@
+-- no transaction
 -- For clients that ask which messages have changed. Unchanged messages are not in the index, so that a send does not
--- touch it. Building it reads the table once and delays writes meanwhile.
+-- touch it.
 
-CREATE INDEX messages_changed ON messages (account_id, conversation_id, revision) WHERE revision > 0;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS messages_changed ON messages (account_id, conversation_id, revision)
+    WHERE revision > 0;
 ALTER TABLE messages VALIDATE CONSTRAINT messages_content_present;

@@ -32,19 +32,95 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     name text NOT NULL,
     checksum text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    compatible_from text,
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
 );
 
+-- name: add_compatible_from()!
+-- Add the column that the table lacks if version 0.1.0 created it.
+ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS compatible_from text;
+
 -- name: applied()
--- The applied migrations in order.
-SELECT name, checksum
+-- The applied migrations in order; the table may have no column compatible_from yet.
+SELECT
+    name,
+    checksum,
+    to_jsonb(schema_migrations) ->> 'compatible_from' AS compatible_from
 FROM schema_migrations
 ORDER BY name;
 
--- name: record(name, checksum)!
+-- name: record(name, checksum, compatible_from)!
 -- Record that a migration is applied.
-INSERT INTO schema_migrations (name, checksum)
-VALUES (:name, :checksum);
+INSERT INTO schema_migrations (name, checksum, compatible_from)
+VALUES (:name, :checksum, :compatible_from);
+
+-- name: limit(lock_timeout, timeout)^
+-- Limit the waits for locks, the statements, and the pauses of the transaction.
+SELECT
+    set_config('lock_timeout', :lock_timeout, true),
+    set_config('statement_timeout', :timeout, true),
+    set_config('idle_in_transaction_session_timeout', :timeout, true);
+
+-- name: invalid_indexes(names)
+-- Those of the named indexes whose concurrent build was interrupted.
+SELECT relname::text AS name
+FROM pg_index
+JOIN pg_class ON pg_class.oid = indexrelid
+WHERE relnamespace = 'public'::regnamespace
+  AND relname = ANY(:names)
+  AND NOT indisvalid;
+
+-- name: backup_is_complete()^
+-- Whether the role of backups exists and reads every row of every table.
+SELECT
+    to_regrole('hummdesk_backup') IS NULL OR NOT EXISTS (
+        SELECT
+        FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace
+          AND relkind IN ('r', 'p')
+          AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
+          AND NOT (
+              has_table_privilege(to_regrole('hummdesk_backup'), pg_class.oid, 'SELECT')
+              AND (
+                  NOT relrowsecurity
+                  OR EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = 'every_row_backed_up')
+              )
+          )
+    ) AS complete;
+
+-- name: complete_backup()!
+-- Grant the role of backups every row of every table.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT
+            oid::regclass AS table_name,
+            relrowsecurity AND NOT EXISTS (
+                SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = 'every_row_backed_up'
+            ) AS lacks_policy
+        FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace
+          AND relkind IN ('r', 'p')
+          AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
+    LOOP
+        EXECUTE 'GRANT SELECT ON ' || found.table_name || ' TO hummdesk_backup';
+        IF found.lacks_policy THEN
+            EXECUTE 'CREATE POLICY every_row_backed_up ON ' || found.table_name
+                || ' FOR SELECT TO hummdesk_backup USING (true)';
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- name: revoke_temporary()!
+-- Let only the database's owner create temporary tables. A restored database has the default privileges again.
+DO $$
+BEGIN
+    EXECUTE 'REVOKE TEMPORARY ON DATABASE ' || quote_ident(current_database()) || ' FROM PUBLIC';
+END
+$$;
 
 -- name: pgvector()^
 -- Whether the database has pgvector, and whether the server offers it.

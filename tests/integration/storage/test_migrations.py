@@ -9,8 +9,10 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
 from hummdesk.storage import conversations, messages, migrations
 from hummdesk.storage.database import Database
-from hummdesk.storage.migrations import Migration, MigrationError, migrate, pending
+from hummdesk.storage.migration_files import Migration, MigrationError
+from hummdesk.storage.migrations import migrate, pending
 from hummdesk.storage.queries import SQL
+from tests.integration.storage.desk import ROLES
 
 NAMES = sorted(path.stem for path in (SQL / "migrations").glob("*.sql"))
 
@@ -70,9 +72,19 @@ async def test_edited_migration_is_refused(fresh_database_url: str, monkeypatch:
     assert f"{first.name} was edited" in await refused(fresh_database_url)
 
 
-async def test_database_of_newer_version_is_refused(fresh_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    release(monkeypatch, *Migration.released()[:-1])
-    assert "another version of HummDesk" in await refused(fresh_database_url)
+async def test_database_of_newer_version_is_refused_unless_it_is_compatible(
+    fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Migration.released()
+    compatible = Migration(name="9998_new", sql=f"-- compatible from: {ours[-1].name[:4]}\nCREATE TABLE new ()")
+    release(monkeypatch, *ours, compatible)
+    assert await migrate(fresh_database_url) == ["9998_new"]
+    release(monkeypatch, *ours)
+    assert await migrate(fresh_database_url) == []
+    release(monkeypatch, *ours, compatible, Migration(name="9999_newer", sql="CREATE TABLE newer ()"))
+    assert await migrate(fresh_database_url) == ["9999_newer"]
+    release(monkeypatch, *ours)
+    assert "9999_newer comes from another version of HummDesk" in await refused(fresh_database_url)
 
 
 async def test_failing_migration_keeps_those_before_it(
@@ -127,9 +139,8 @@ async def test_owner_without_superuser_can_migrate_and_serve(
     servers: Any, template: str, empty_database_url: str, owner: str
 ) -> None:
     url = psycopg.conninfo.make_conninfo(empty_database_url, user=owner)
-    roles = "hummdesk_app, hummdesk_worker, hummdesk_relay, hummdesk_operator, hummdesk_search, hummdesk_writer"
-    grant = sql.SQL(f"GRANT {roles} TO {{}} WITH ADMIN OPTION")
-    await servers.execute(grant.format(sql.Identifier(owner)))
+    roles = sql.SQL(", ").join(sql.Identifier(f"hummdesk_{role}") for role in ROLES)
+    await servers.execute(sql.SQL("GRANT {} TO {} WITH ADMIN OPTION").format(roles, sql.Identifier(owner)))
     with pytest.raises(MigrationError, match="have a superuser run `CREATE EXTENSION vector` there, once"):
         await migrate(url)
     await execute(empty_database_url, "CREATE EXTENSION vector")

@@ -8,20 +8,33 @@ from typing import Any
 import pytest
 
 from docs.generate import ROOT
-from hummdesk.core.config import Settings
+from hummdesk.core.config import PROCESS_KINDS, Settings
 from tests.system.js.script_runner import HERE, ScriptRunner
 
 FILE = ROOT / "docker-compose.yml"
 REQUIRED = {
     "POSTGRES_PASSWORD": "superuser's",
     "DB_PASSWORD": "database's",
+    **{f"DB_{kind.upper()}_PASSWORD": f"{kind}'s" for kind in PROCESS_KINDS},
     "REDIS_PASSWORD": "redis's",
     "JWT_SECRET": "0123456789abcdef0123456789abcdef",
     "FLOWER_BASIC_AUTH": "operator:secret",
 }
 SETTINGS: dict[str, Any] = {entry.name.upper(): entry.default for entry in fields(Settings)}
+COMMANDS = {"operator", "backup"}
+"""Services that run only when they are named."""
 OTHER_PROGRAMS = {"FLOWER_BASIC_AUTH", "PROMETHEUS_MULTIPROC_DIR"}
 """Variables that Flower and prometheus_client read themselves."""
+LOGINS = {
+    "migrate": {"DB_PASSWORD", *(f"DB_{kind.upper()}_PASSWORD" for kind in PROCESS_KINDS)},
+    "web-1": {"DB_WEB_PASSWORD"},
+    "web-2": {"DB_WEB_PASSWORD"},
+    "relay": {"DB_RELAY_PASSWORD"},
+    "worker": {"DB_WORKER_PASSWORD"},
+    "operator": {"DB_OPERATOR_PASSWORD"},
+    "flower": set(),
+}
+"""The passwords of PostgreSQL that each service needs. No other has that of the owner."""
 WITH_METRICS_PORT = {"relay", "worker"}
 """Web processes serve their metrics on their own port."""
 
@@ -42,8 +55,9 @@ def seconds(duration: str) -> float:
 
 
 def test_services_are_ours_and_three_servers(services: dict[str, Any]) -> None:
-    assert set(ours(services)) == {"web-1", "web-2", "worker", "relay", "flower", "migrate"}
-    assert set(services) == {*ours(services), "proxy", "postgres", "redis"}
+    assert set(ours(services)) == {"web-1", "web-2", "worker", "relay", "flower", "migrate", "operator"}
+    assert set(services) == {*ours(services), "proxy", "postgres", "redis", "backup"}
+    assert {name for name, service in services.items() if "profiles" in service} == COMMANDS
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -58,7 +72,8 @@ def test_each_of_our_services_has_exactly_the_known_settings(services: dict[str,
     """Settings whose default is correct here, or that others replace."""
     for name, service in ours(services).items():
         own = set() if name in WITH_METRICS_PORT else {"METRICS_PORT"}
-        assert set(service["environment"]) - OTHER_PROGRAMS == set(SETTINGS) - given - own
+        others = LOGINS["migrate"] - LOGINS[name]
+        assert set(service["environment"]) - OTHER_PROGRAMS == set(SETTINGS) - given - own - others
 
 
 def test_setting_without_a_value_keeps_its_default(services: dict[str, Any]) -> None:
@@ -74,9 +89,10 @@ def test_every_variable_is_in_env_example() -> None:
 
 def test_each_service_restarts_and_has_a_health_check(services: dict[str, Any]) -> None:
     for name, service in services.items():
-        assert service["restart"] == ("on-failure:3" if name == "migrate" else "unless-stopped")
+        ends = "no" if name in COMMANDS else "on-failure:3" if name == "migrate" else None
+        assert service["restart"] == (ends or "unless-stopped")
         assert "no-new-privileges:true" in service["security_opt"]
-        assert service["healthcheck"] == {"disable": True} if name == "migrate" else service["healthcheck"]["test"]
+        assert service["healthcheck"] == {"disable": True} if ends else service["healthcheck"]["test"]
         assert re.search(r":[\w.-]+\Z", service["image"]) or service in ours(services).values()
 
 

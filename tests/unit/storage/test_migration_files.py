@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+
+from hummdesk.storage.migration_files import Migration
 from hummdesk.storage.queries import SQL
 
 NAMES = sorted(path.stem for path in (SQL / "migrations").glob("*.sql"))
@@ -13,3 +16,18 @@ def test_migrations_are_numbered_in_order_and_begin_with_a_comment() -> None:
     for name in NAMES:
         assert re.match(r"\d{4}_", name)
         assert (SQL / "migrations" / f"{name}.sql").read_text().startswith("-- ")
+
+
+def released_since(number: str) -> list[Migration]:
+    return [migration for migration in Migration.released() if migration.name >= number]
+
+
+@pytest.mark.parametrize("migration", released_since("0027"), ids=lambda migration: migration.name)
+def test_index_on_an_existing_table_is_created_concurrently(migration: Migration) -> None:
+    """An index on a table that the same migration creates blocks no one."""
+    created = set(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", migration.sql))
+    for concurrently, table in re.findall(
+        r"CREATE (?:UNIQUE )?INDEX (CONCURRENTLY IF NOT EXISTS )?\w+\s+ON (\w+)", migration.sql
+    ):
+        assert table in created or concurrently, f"{migration.name} blocks the writers of {table}"
+    assert ("CONCURRENTLY" in migration.sql) <= (not migration.is_transaction)
