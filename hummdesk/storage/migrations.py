@@ -22,6 +22,8 @@ queries = load("migrations")
 
 MINIMUM_SERVER = 15
 LOCK = 0x68756D6D6465736B  # "hummdesk"
+LOCKED_SECONDS = 0.1
+"""Interval at which a second `migrate` checks whether the first has ended."""
 
 HOLD_SECONDS = 1.0
 """Longest time in which a migration blocks other transactions: half of the message writer's timeout."""
@@ -43,7 +45,7 @@ async def migrate(url: str, *, hold_seconds: float | None = HOLD_SECONDS) -> lis
     database without running processes. Concurrent calls run one after the other, and the second finds nothing to apply.
     """
     async with _connection(url) as connection:
-        await queries.lock(connection, lock=LOCK)
+        await _lock(connection)
         applied = await _applied(connection)
         pending = unapplied(applied, Migration.released())
         limit = hold_seconds if applied else None
@@ -55,6 +57,14 @@ async def migrate(url: str, *, hold_seconds: float | None = HOLD_SECONDS) -> lis
         await _grant_backup(connection, limit)
         await queries.revoke_temporary(connection)
     return [migration.name for migration in pending]
+
+
+async def _lock(connection: Transaction) -> None:
+    """Lock the database against other migrations, when they have ended."""
+    while True:
+        if (await queries.lock(connection, lock=LOCK))["locked"]:
+            return
+        await asyncio.sleep(LOCKED_SECONDS)
 
 
 async def pending(url: str) -> list[str]:

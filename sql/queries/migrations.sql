@@ -1,6 +1,7 @@
 -- name: lock(lock)^
--- Wait until no other connection migrates this database; the lock is held until this one closes.
-SELECT pg_advisory_lock(:lock);
+-- Lock the database against other connections that migrate it, until this one closes; false if it is locked. It does not
+-- wait: an index that another connection builds concurrently waits for all statements that have begun before.
+SELECT pg_try_advisory_lock(:lock) AS locked;
 
 -- name: state()^
 -- Whether the table of migrations exists, and all tables that belong to no extension.
