@@ -173,6 +173,18 @@ CREATE UNIQUE INDEX conversations_client_message_key ON conversations (account_i
 CREATE INDEX conversations_words ON conversations USING gin (account_id, to_tsvector('simple', subject))
     WHERE subject IS NOT NULL;
 
+-- The size of a message in an answer as JSON, without its ids, time and names of fields. A change that makes a message
+-- longer sets `bytes` again, or to NULL.
+CREATE FUNCTION message_bytes(
+    sender_name text,
+    content text,
+    attachments jsonb,
+    metadata jsonb,
+    client_message_id text
+) RETURNS integer
+    LANGUAGE sql STABLE
+    RETURN octet_length(json_build_array(sender_name, content, attachments, metadata, client_message_id)::text);
+
 -- Rows are never deleted, and only changed to erase them.
 CREATE TABLE messages (
     account_id uuid NOT NULL,
@@ -189,6 +201,7 @@ CREATE TABLE messages (
     private boolean NOT NULL DEFAULT false,                     -- a note, visible to staff only
     client_message_id text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- never decreases with seq
+    bytes integer,                                              -- message_bytes; NULL: stored before the column existed
     revision bigint NOT NULL DEFAULT 0,                         -- of the conversation at its last change; 0: unchanged
     erased_at timestamptz,                                      -- content, names and attachments are erased
     CONSTRAINT messages_pkey PRIMARY KEY (account_id, id),

@@ -1,11 +1,12 @@
 """Events as they travel between processes."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
+
+from hummdesk.core import json_encoding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +60,10 @@ class Event:
 def pack(envelope: Envelope) -> bytes:
     """Return the recipients and the payload as two lines of JSON."""
     head = (envelope.event, envelope.rooms, envelope.except_rooms, envelope.is_volatile)
-    return orjson.dumps(head) + b"\n" + _json(envelope.data)
+    return orjson.dumps(head) + b"\n" + json_encoding.encode(envelope.data)
 
 
 def unpack(packed: bytes, *, offset: str) -> Event:
     head, _, body = packed.partition(b"\n")
     event, rooms, except_rooms, is_volatile = orjson.loads(head)
     return Event(event, rooms, except_rooms, is_volatile, body, offset)
-
-
-def _json(data: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(data)
-    except TypeError:  # PostgreSQL returns 1e20 as an integer, and orjson writes none beyond 64 bits
-        return json.dumps(data, default=str).encode()

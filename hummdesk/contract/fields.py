@@ -1,5 +1,6 @@
 """Strict marshmallow fields: no string in place of a number, no `1` in place of true, no NUL."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +13,13 @@ from marshmallow import Schema, ValidationError, fields, validate
 from hummdesk.publish.fields import MAX_INTEGER
 
 MAX_METADATA_BYTES = 4096
+MAX_NUMBER = 1e99
 MAX_SUBJECT = 200
 MAX_REASON = 500
 MAX_ATTACHMENTS = 10
 MAX_ATTACHMENT_BYTES = 100 * 1024 * 1024
 MAX_ADDRESS = 2048
+"""In bytes, for other than ASCII characters too."""
 MAX_TAGS = 400
 
 JsonSchema = dict[str, Any]
@@ -119,7 +122,7 @@ class OneOf(fields.Raw):
 
 
 class Metadata(fields.Field[dict[str, Any]]):
-    """An object of at most 4 KiB as JSON."""
+    """An object of at most 4 KiB as JSON, where PostgreSQL writes 1e20 with 21 digits."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -128,7 +131,7 @@ class Metadata(fields.Field[dict[str, Any]]):
             encoded = orjson.dumps(value)
         except TypeError:
             raise ValidationError("Must be JSON without half surrogate pairs or integers over 64 bits.") from None
-        if len(encoded) > MAX_METADATA_BYTES:
+        if len(encoded) + _expansion(value) > MAX_METADATA_BYTES:
             raise ValidationError(f"Must be at most {MAX_METADATA_BYTES} bytes of JSON.")
         if b"\\u0000" in encoded:
             raise ValidationError("Must not contain the character NUL.")
@@ -142,8 +145,12 @@ class Url(fields.Field[str]):
     """An http or https URL. Only its beginning and characters are checked."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
-        if not isinstance(value, str) or len(value) > MAX_ADDRESS or not _ADDRESS.fullmatch(value):
-            raise ValidationError(f"Must be an http or https URL of at most {MAX_ADDRESS} characters.")
+        if (
+            not isinstance(value, str)
+            or len(value.encode(errors="replace")) > MAX_ADDRESS
+            or not _ADDRESS.fullmatch(value)
+        ):
+            raise ValidationError(f"Must be an http or https URL of at most {MAX_ADDRESS} bytes.")
         return storable(value)
 
     def json_schema(self) -> JsonSchema:
@@ -277,6 +284,20 @@ class UnionOf(fields.Field[Any]):
 
     def json_schema(self) -> JsonSchema:
         return {"oneOf": [reference(schema) for schema in self.schemas]}
+
+
+def _expansion(value: Any) -> int:
+    """The digits beyond 16 that exponents of numbers in a JSON value stand for.
+
+    python-engineio drops a packet with an integer of more than 100 digits, so that its client gets no answer at all.
+    """
+    if isinstance(value, float):
+        if abs(value) >= MAX_NUMBER:
+            raise ValidationError(f"Must not contain numbers of {MAX_NUMBER:g} or more.")
+        return max(0, abs(math.frexp(value)[1]) * 3 // 10 - 16)
+    if isinstance(value, dict):
+        return sum(map(_expansion, value.values()))
+    return sum(map(_expansion, value)) if isinstance(value, list) else 0
 
 
 def json_schema(field: Any) -> JsonSchema:

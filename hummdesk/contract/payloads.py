@@ -119,12 +119,16 @@ class AIResults(Schema):
 
 class Joined(Schema):
     """`updates` are the changes after the given `revision` to messages up to `afterSeq`. `ai` and `viewers` are for
-    staff only."""
+    staff only.
+
+    `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it.
+    """
 
     conversation = fields.Nested(Conversation, required=True)
     messages = ListOf(fields.Nested(Message), required=True)
     lastSeq = Count()
     hasMore = Boolean(required=True)
+    resyncRequired = Boolean()
     receipts = ListOf(fields.Nested(ReadUpTo), required=True)
     updates = ListOf(fields.Nested(schema_of(MessageUpdated)))
     ai = fields.Nested(AIResults)

@@ -157,6 +157,11 @@ class Settings:
     max_buffered_bytes: int = setting(
         1_048_576, "a client with more unread bytes than this is disconnected", minimum=65_536
     )
+    max_answer_bytes: int = setting(
+        1_000_000,
+        "maximum size of an answer to a request; pages end before it. At most MAX_BUFFERED_BYTES",
+        minimum=524_288,
+    )
     compression: str = setting("off", "permessage-deflate compression of WebSocket messages", choices=("off", "on"))
     proxies_count: int = setting(
         0, "number of trusted proxies in front of the web process; they set X-Forwarded-For", minimum=0
@@ -304,7 +309,7 @@ def _parse(text: str, default: Any, metadata: Mapping[str, Any]) -> Any:
 
 
 def _inconsistencies(settings: Settings, *, needs_servers: bool) -> list[str]:
-    faults = _provider_faults(settings)
+    faults = _provider_faults(settings) + _size_faults(settings)
     if settings.port > 65535:
         faults.append(f"PORT: {settings.port} is above the maximum of 65535")
     if settings.ai_hard_limit_seconds <= settings.ai_soft_limit_seconds:
@@ -323,6 +328,12 @@ def _inconsistencies(settings: Settings, *, needs_servers: bool) -> list[str]:
     if needs_servers:
         faults += _missing_servers_and_secret(settings)
     return faults
+
+
+def _size_faults(settings: Settings) -> list[str]:
+    if settings.max_answer_bytes <= settings.max_buffered_bytes:
+        return []
+    return ["MAX_ANSWER_BYTES: must be at most MAX_BUFFERED_BYTES, or a large answer disconnects its client"]
 
 
 def _provider_faults(settings: Settings) -> list[str]:

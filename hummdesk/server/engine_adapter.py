@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from orjson import Fragment
+
 from hummdesk.core.config import Settings
 from hummdesk.engine import Recovery, RecoveryRequest, SocketIOServer
-from hummdesk.server import cors
+from hummdesk.server import answers, cors
 from hummdesk.server.context import ServerContext
 from hummdesk.server.dispatch import dispatch
 from hummdesk.server.handlers import connection, recovery
@@ -49,8 +51,7 @@ class EngineAdapter:
         is_final = reason == self.server.reason.CLIENT_DISCONNECT
         await connection.disconnected(self.context, sid, is_final=is_final)
 
-    async def _on_event(
-        self, sid: str, event: object, arguments: list[object], acknowledges: bool
-    ) -> dict[str, object]:
+    async def _on_event(self, sid: str, event: object, arguments: list[object], acknowledges: bool) -> Fragment:
         session = self.context.sockets.sessions[sid]
-        return await dispatch(self.context, session, event, arguments, acknowledges=acknowledges)
+        answer = await dispatch(self.context, session, event, arguments, acknowledges=acknowledges)
+        return answers.encoded(self.context, answer)

@@ -20,6 +20,11 @@ Status = Literal["open", "pending", "closed"]
 SEARCH_LIMIT = 200
 """Maximum number of matching messages, subjects and customers in a search; the newest are taken."""
 
+PAGE_BYTES = 1_000_000
+"""Limit of a page of the list, as JSON, unless the caller names another one."""
+
+NO_LIMIT = 2**62
+
 STATUSES: tuple[Status, ...] = ("open", "pending", "closed")
 
 
@@ -108,9 +113,12 @@ async def page(
     unassigned: bool = False,
     words: str | None = None,
     limit: int = 50,
+    max_bytes: int = PAGE_BYTES,
     cursor: str | None = None,
 ) -> tuple[list[Conversation], str | None]:
     """A page of the list, newest activity first, and the cursor of the next page. Raises Invalid for a bad cursor.
+
+    The page ends before it exceeds `max_bytes` as JSON; it has at least one conversation.
 
     `words`, for staff only, are prefixes: a message, the subject, or the customer's name and address must contain a
     word for each of them.
@@ -130,10 +138,11 @@ async def page(
     else:
         rows = queries.page_of_account(tx, **position)
     found = [row async for row in rows]
-    shown = found[:limit]
-    page = await _views(tx, ids=[row["id"] for row in shown], contact_id=owner(viewer))
-    has_more = len(found) > limit
-    return page, page_cursor.encode(shown[-1]["updated_at"], shown[-1]["id"]) if has_more else None
+    ids = [row["id"] for row in found[:limit]]
+    views = [row async for row in queries.view(tx, ids=ids, contact_id=owner(viewer), max_bytes=max_bytes)]
+    last = views[-1]["position"] if views else len(ids)
+    cursor = page_cursor.encode(found[last - 1]["updated_at"], found[last - 1]["id"]) if last < len(found) else None
+    return [_conversation(row, owner(viewer)) for row in views], cursor
 
 
 def prefix_query(words: str) -> str:
@@ -237,9 +246,13 @@ async def _view(tx: Transaction, *, conversation_id: UUID, contact_id: UUID | No
 
 
 async def _views(tx: Transaction, *, ids: list[UUID], contact_id: UUID | None) -> list[Conversation]:
-    rows = queries.view(tx, ids=ids, contact_id=contact_id)
+    rows = queries.view(tx, ids=ids, contact_id=contact_id, max_bytes=NO_LIMIT)
+    return [_conversation(row, contact_id) async for row in rows]
+
+
+def _conversation(row: dict[str, Any], contact_id: UUID | None) -> Conversation:
     hidden = {} if contact_id is None else {"priority": None}
-    return [Conversation.from_row(row | {"last_message": _last_message(row)} | hidden) async for row in rows]
+    return Conversation.from_row(row | {"last_message": _last_message(row)} | hidden)
 
 
 def _last_message(row: dict[str, Any]) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from hummdesk.core.errors import Conflict, Invalid, NotFound, Unavailable
+from hummdesk.core.errors import Conflict, Invalid, NotFound, PayloadTooLarge, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Message, Person
 from hummdesk.storage import conversations
@@ -18,6 +18,15 @@ queries = load("messages")
 
 MISSED_LIMIT = 500
 """Maximum number of messages of one conversation in a `sync` response or a CONFLICT."""
+
+MAX_MESSAGE_BYTES = 65_536
+"""Limit of content, attachments and metadata of a message together, as JSON."""
+
+FETCHED_BYTES = 1_000_000
+"""Limit of the messages that the event stream fetches at a time, as JSON."""
+
+CONFLICT_BYTES = 262_144
+"""Limit of the missed messages in a CONFLICT, as JSON."""
 
 MAX_SEQ = 2**62
 """Higher than every seq."""
@@ -35,6 +44,15 @@ class NewMessage:
     based_on_seq: int | None = None
     needs_ai: bool = True
     """False: no AI run is created for it, even if it is a customer's."""
+
+    def check_weight(self) -> None:
+        """Raise PayloadTooLarge for a message over MAX_MESSAGE_BYTES."""
+        weight = sum(len(orjson.dumps(part)) for part in (self.content, self.attachments, self.metadata))
+        if weight > MAX_MESSAGE_BYTES:
+            raise PayloadTooLarge(
+                f"Content, attachments and metadata of a message have at most {MAX_MESSAGE_BYTES:,} bytes as JSON",
+                details={"bytes": weight, "maxBytes": MAX_MESSAGE_BYTES},
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +82,10 @@ class Outgoing:
 
     @classmethod
     def of(cls, sender: Person, message: NewMessage) -> "Outgoing":
-        """Raises Invalid for values that JSON cannot hold: half of a surrogate pair, a number beyond 64 bits."""
+        """Raises Invalid for values that JSON cannot hold: half of a surrogate pair, a number beyond 64 bits.
+
+        Raises PayloadTooLarge for a message over MAX_MESSAGE_BYTES.
+        """
         message_id = new_id()
         item = {
             "account_id": sender.account_id,
@@ -84,9 +105,12 @@ class Outgoing:
             "run_id": new_id() if message.needs_ai else None,
         }
         try:
-            return cls(id=message_id, sender=sender, message=message, item=orjson.dumps(item))
+            packed = orjson.dumps(item)
         except TypeError as fault:
             raise Invalid("The payload contains a value that cannot be stored") from fault
+        if len(packed) > MAX_MESSAGE_BYTES:  # only then is it weighed without the other columns
+            message.check_weight()
+        return cls(id=message_id, sender=sender, message=message, item=packed)
 
     def stored(self, row: dict[str, Any]) -> Sent:
         """The result from the row that `write` has returned."""
@@ -155,55 +179,86 @@ async def page(
     before_seq: int | None = None,
     after_seq: int | None = None,
     limit: int = 50,
+    max_bytes: int = FETCHED_BYTES,
 ) -> tuple[list[Message], bool]:
     """A page of messages by ascending seq, and whether there are more. Raises NotFound.
 
-    With `after_seq` the first messages after it, else the last messages; both before `before_seq`, if given.
+    With `after_seq` the first messages after it, else the last messages; both before `before_seq`, if given. The page
+    ends before it exceeds `max_bytes` as JSON; it has at least one message.
     """
     await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
     before = MAX_SEQ if before_seq is None else before_seq
-    position: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
+    position: dict[str, Any] = {
+        "conversation_id": conversation_id,
+        "with_private": viewer.is_staff,
+        "limit": limit + 1,
+        "max_bytes": max_bytes,
+    }
     if after_seq is not None:
-        found = await _messages(queries.page_after(tx, after_seq=after_seq, before_seq=before, **position))
-        return found[:limit], len(found) > limit
-    found = await _messages(queries.page_before(tx, before_seq=before, **position))
-    return found[:limit][::-1], len(found) > limit
+        return await _page(queries.page_after(tx, after_seq=after_seq, before_seq=before, **position), limit)
+    found, has_more = await _page(queries.page_before(tx, before_seq=before, **position), limit)
+    return found[::-1], has_more
 
 
 async def missed(
-    tx: Transaction, *, viewer: Person, conversation_id: UUID, after_seq: int, limit: int = MISSED_LIMIT
+    tx: Transaction,
+    *,
+    viewer: Person,
+    conversation_id: UUID,
+    after_seq: int,
+    limit: int = MISSED_LIMIT,
+    max_bytes: int = FETCHED_BYTES,
 ) -> tuple[list[Message] | None, conversations.Position]:
-    """All messages after a seq, or None if there are more than `limit`, and the last position. Raises NotFound."""
+    """All messages after a seq, and the last position. Raises NotFound.
+
+    None in place of messages that are more than `limit` or exceed `max_bytes` as JSON.
+    """
     last = await conversations.position(tx, viewer=viewer, conversation_id=conversation_id)
     if after_seq >= last.last_seq:
         return [], last
-    position: dict[str, Any] = {"conversation_id": conversation_id, "with_private": viewer.is_staff, "limit": limit + 1}
-    found = await _messages(queries.page_after(tx, after_seq=after_seq, before_seq=last.last_seq + 1, **position))
-    return (found if len(found) <= limit else None), last
+    rows = queries.missed(
+        tx,
+        conversation_id=conversation_id,
+        after_seq=after_seq,
+        before_seq=last.last_seq + 1,
+        with_private=viewer.is_staff,
+        limit=limit,
+        max_bytes=max_bytes,
+    )
+    return [Message.from_row(row) async for row in rows] or None, last
 
 
 async def updates(
-    tx: Transaction, *, viewer: Person, conversation_id: UUID, after_revision: int, up_to_seq: int
+    tx: Transaction,
+    *,
+    viewer: Person,
+    conversation_id: UUID,
+    after_revision: int,
+    up_to_seq: int,
+    max_bytes: int = FETCHED_BYTES,
 ) -> list[Message] | None:
     """The messages up to a seq that were changed after a revision, in the order of their changes.
 
-    None if there are more than MISSED_LIMIT. The caller has checked that the viewer may see the conversation.
+    None if they are more than MISSED_LIMIT or exceed `max_bytes` as JSON. The caller has checked that the viewer may
+    see the conversation.
     """
-    found = await _messages(
-        queries.changed_after(
-            tx,
-            conversation_id=conversation_id,
-            revision=after_revision,
-            up_to_seq=up_to_seq,
-            with_private=viewer.is_staff,
-            limit=MISSED_LIMIT + 1,
-        )
+    rows = queries.changed_after(
+        tx,
+        conversation_id=conversation_id,
+        revision=after_revision,
+        up_to_seq=up_to_seq,
+        with_private=viewer.is_staff,
+        limit=MISSED_LIMIT + 1,
+        max_bytes=max_bytes,
     )
-    return found if len(found) <= MISSED_LIMIT else None
+    found = [row async for row in rows]
+    if found and (found[0]["found"] > min(len(found), MISSED_LIMIT) or found[-1]["total"] > max_bytes):
+        return None
+    return [Message.from_row(row) for row in found]
 
 
 async def between(tx: Transaction, *, conversation_id: UUID, after_seq: int, before_seq: int) -> list[Message]:
-    """All messages between two seqs including notes, ascending; the caller must filter them for each recipient."""
+    """The first messages between two seqs including notes; the caller must filter them for each recipient."""
     rows = queries.page_after(
         tx,
         conversation_id=conversation_id,
@@ -211,31 +266,36 @@ async def between(tx: Transaction, *, conversation_id: UUID, after_seq: int, bef
         before_seq=before_seq,
         with_private=True,
         limit=MISSED_LIMIT,
+        max_bytes=FETCHED_BYTES,
     )
     return [Message.from_row(row) async for row in rows]
 
 
-async def _messages(rows: AsyncIterator[dict[str, Any]]) -> list[Message]:
-    return [Message.from_row(row) async for row in rows]
+async def _page(rows: AsyncIterator[dict[str, Any]], limit: int) -> tuple[list[Message], bool]:
+    """The messages of a page, and whether there are more: beyond `limit`, or because of their size."""
+    found = [row async for row in rows]
+    shown = [Message.from_row(row) for row in found[:limit]]
+    return shown, bool(found) and found[0]["found"] > len(shown)
 
 
 async def _conflict(tx: Transaction, outgoing: Outgoing) -> Conflict:
-    """A Conflict with the messages that the sender has not seen."""
+    """A Conflict with the first messages that the sender has not seen."""
     viewer, conversation_id = outgoing.sender, outgoing.message.conversation_id
     last_seq = await conversations.last_seq(tx, viewer=viewer, conversation_id=conversation_id)
     after_seq = outgoing.message.based_on_seq
-    found, _ = await page(
+    found, has_more = await page(
         tx,
         viewer=viewer,
         conversation_id=conversation_id,
         after_seq=after_seq,
         before_seq=last_seq + 1,
         limit=MISSED_LIMIT,
+        max_bytes=CONFLICT_BYTES,
     )
     missed = [one.wire() for one in found]
     return Conflict(
         "Another agent has replied in the meantime; reload the conversation",
-        details={"missed": missed, "lastSeq": last_seq},
+        details={"missed": missed, "lastSeq": last_seq, "hasMore": has_more},
     )
 
 

@@ -14,6 +14,8 @@ from hummdesk.storage.queries import load
 
 queries = load("reads")
 
+MAX_POSITIONS = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadMark:
@@ -66,8 +68,12 @@ async def mark_read(
 
 
 async def positions(tx: Transaction, *, conversation_id: UUID) -> list[ReadPosition]:
-    """The read positions of a conversation. The caller must have checked that the viewer may see it."""
-    return [ReadPosition(**row) async for row in queries.positions(tx, conversation_id=conversation_id)]
+    """The read positions of a conversation. The caller must have checked that the viewer may see it.
+
+    Of more than MAX_POSITIONS readers, those who have read least are left out: clients show the furthest position.
+    """
+    rows = queries.positions(tx, conversation_id=conversation_id, limit=MAX_POSITIONS)
+    return [ReadPosition(**row) async for row in rows]
 
 
 async def _seq_of(tx: Transaction, *, reader: Person, conversation_id: UUID, message_id: UUID) -> int:

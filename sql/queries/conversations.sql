@@ -24,53 +24,111 @@ WHERE account_id = current_account()
   AND (:contact_id::uuid IS NULL OR contact_id = :contact_id)
 FOR NO KEY UPDATE;
 
--- name: view(ids, contact_id)
--- Conversations with customer and last message, newest activity first, for staff or (contact_id) the customer.
+-- name: view(ids, contact_id, max_bytes)
+-- Conversations with customer and last message in the order of `ids`, for staff or (contact_id) the customer: as many as
+-- fit into `max_bytes` of an answer, and at least one. `position` is that in `ids`. A conversation has 1,100 bytes beside
+-- its texts.
 SELECT
-    conversations.id,
-    conversations.account_id,
-    conversations.contact_id,
-    contacts.name AS contact_name,
-    contacts.email AS contact_email,
-    contacts.avatar_url AS contact_avatar,
-    conversations.status,
-    conversations.priority,
-    conversations.assigned_to,
-    conversations.assigned_team,
-    conversations.subject,
-    conversations.metadata,
-    CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END AS last_seq,
-    CASE WHEN :contact_id::uuid IS NULL THEN unread_staff ELSE unread_customer END AS unread_count,
-    conversations.created_at,
-    conversations.updated_at,
-    conversations.revision,
-    messages.id AS message_id,
-    messages.conversation_id AS message_conversation_id,
-    messages.seq AS message_seq,
-    messages.sender_id AS message_sender_id,
-    messages.sender_type AS message_sender_type,
-    messages.sender_name AS message_sender_name,
-    messages.content AS message_content,
-    messages.content_type AS message_content_type,
-    messages.attachments AS message_attachments,
-    messages.metadata AS message_metadata,
-    messages.private AS message_private,
-    messages.client_message_id AS message_client_message_id,
-    messages.created_at AS message_created_at,
-    messages.revision AS message_revision,
-    messages.erased_at IS NOT NULL AS message_erased
-FROM conversations
-JOIN contacts
-  ON contacts.account_id = conversations.account_id
- AND contacts.id = conversations.contact_id
-LEFT JOIN messages
-  ON messages.account_id = conversations.account_id
- AND messages.conversation_id = conversations.id
- AND messages.seq = CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END
-WHERE conversations.account_id = current_account()
-  AND conversations.id = ANY(:ids)
-  AND (:contact_id::uuid IS NULL OR conversations.contact_id = :contact_id)
-ORDER BY conversations.updated_at DESC, conversations.id DESC;
+    id,
+    account_id,
+    contact_id,
+    contact_name,
+    contact_email,
+    contact_avatar,
+    status,
+    priority,
+    assigned_to,
+    assigned_team,
+    subject,
+    metadata,
+    last_seq,
+    unread_count,
+    created_at,
+    updated_at,
+    revision,
+    message_id,
+    message_conversation_id,
+    message_seq,
+    message_sender_id,
+    message_sender_type,
+    message_sender_name,
+    message_content,
+    message_content_type,
+    message_attachments,
+    message_metadata,
+    message_private,
+    message_client_message_id,
+    message_created_at,
+    message_revision,
+    message_erased,
+    position
+FROM (
+    SELECT
+        conversations.id,
+        conversations.account_id,
+        conversations.contact_id,
+        contacts.name AS contact_name,
+        contacts.email AS contact_email,
+        contacts.avatar_url AS contact_avatar,
+        conversations.status,
+        conversations.priority,
+        conversations.assigned_to,
+        conversations.assigned_team,
+        conversations.subject,
+        conversations.metadata,
+        CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END AS last_seq,
+        CASE WHEN :contact_id::uuid IS NULL THEN unread_staff ELSE unread_customer END AS unread_count,
+        conversations.created_at,
+        conversations.updated_at,
+        conversations.revision,
+        messages.id AS message_id,
+        messages.conversation_id AS message_conversation_id,
+        messages.seq AS message_seq,
+        messages.sender_id AS message_sender_id,
+        messages.sender_type AS message_sender_type,
+        messages.sender_name AS message_sender_name,
+        messages.content AS message_content,
+        messages.content_type AS message_content_type,
+        messages.attachments AS message_attachments,
+        messages.metadata AS message_metadata,
+        messages.private AS message_private,
+        messages.client_message_id AS message_client_message_id,
+        messages.created_at AS message_created_at,
+        messages.revision AS message_revision,
+        messages.erased_at IS NOT NULL AS message_erased,
+        array_position(:ids::uuid[], conversations.id) AS position,
+        sum(
+            1100
+            + octet_length(
+                json_build_array(
+                    contacts.name, contacts.email, contacts.avatar_url, conversations.subject, conversations.metadata
+                )::text
+            )
+            + COALESCE(
+                messages.bytes,
+                message_bytes(
+                    messages.sender_name,
+                    messages.content,
+                    messages.attachments,
+                    messages.metadata,
+                    messages.client_message_id
+                )
+            )
+        ) OVER (ORDER BY array_position(:ids::uuid[], conversations.id) ROWS UNBOUNDED PRECEDING) AS total
+    FROM conversations
+    JOIN contacts
+      ON contacts.account_id = conversations.account_id
+     AND contacts.id = conversations.contact_id
+    LEFT JOIN messages
+      ON messages.account_id = conversations.account_id
+     AND messages.conversation_id = conversations.id
+     AND messages.seq = CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END
+    WHERE conversations.account_id = current_account()
+      AND conversations.id = ANY(:ids)
+      AND (:contact_id::uuid IS NULL OR conversations.contact_id = :contact_id)
+) AS viewed
+WHERE total <= :max_bytes OR position = 1
+ORDER BY position;
 
 -- name: page_of_account(statuses, before_at, before_id, limit)
 -- Ids of the conversations of the account after a position in the list.

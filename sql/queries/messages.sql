@@ -162,7 +162,8 @@ WITH item AS MATERIALIZED (
         metadata,
         private,
         client_message_id,
-        created_at
+        created_at,
+        bytes
     )
     SELECT
         account_id,
@@ -178,7 +179,8 @@ WITH item AS MATERIALIZED (
         metadata,
         private,
         client_message_id,
-        created_at
+        created_at,
+        message_bytes(sender_name, content, attachments, metadata, client_message_id)
     FROM stored
 ), touch AS (
     UPDATE conversations
@@ -281,8 +283,10 @@ WHERE account_id = current_account()
 -- Limit the wait for a lock, until the transaction ends.
 SELECT set_config('lock_timeout', :milliseconds, true) AS milliseconds;
 
--- name: page_after(conversation_id, after_seq, before_seq, with_private, limit)
--- The first messages after a seq and before another one.
+-- name: page_after(conversation_id, after_seq, before_seq, with_private, limit, max_bytes)
+-- The first messages between two seqs: as many as fit into `max_bytes` of an answer, and at least one. `found` counts
+-- those that do not fit, too. A message has 440 bytes beside its texts: ids, time and the names of the fields. The sizes
+-- are a stored column, so that contents that do not fit are not read.
 SELECT
     id,
     conversation_id,
@@ -298,18 +302,47 @@ SELECT
     client_message_id,
     created_at,
     revision,
-    erased_at IS NOT NULL AS erased
-FROM messages
-WHERE account_id = current_account()
-  AND conversation_id = :conversation_id
-  AND seq > :after_seq::bigint
-  AND seq < :before_seq::bigint
-  AND (:with_private OR NOT private)
-ORDER BY seq
-LIMIT :limit;
+    erased,
+    found
+FROM (
+    SELECT
+        page.*,
+        count(*) OVER () AS found,
+        row_number() OVER (ORDER BY seq) AS position,
+        sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS total
+    FROM (
+        SELECT
+            id,
+            conversation_id,
+            seq,
+            sender_id,
+            sender_type,
+            sender_name,
+            content,
+            content_type,
+            attachments,
+            metadata,
+            private,
+            client_message_id,
+            created_at,
+            revision,
+            erased_at IS NOT NULL AS erased,
+            440 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
+        FROM messages
+        WHERE account_id = current_account()
+          AND conversation_id = :conversation_id
+          AND seq > :after_seq::bigint
+          AND seq < :before_seq::bigint
+          AND (:with_private OR NOT private)
+        ORDER BY seq
+        LIMIT :limit
+    ) AS page
+) AS measured
+WHERE total <= :max_bytes OR position = 1
+ORDER BY seq;
 
--- name: page_before(conversation_id, before_seq, with_private, limit)
--- The last messages before a seq, latest first.
+-- name: page_before(conversation_id, before_seq, with_private, limit, max_bytes)
+-- The last messages before a seq, latest first, limited as in `page_after`.
 SELECT
     id,
     conversation_id,
@@ -325,17 +358,46 @@ SELECT
     client_message_id,
     created_at,
     revision,
-    erased_at IS NOT NULL AS erased
-FROM messages
-WHERE account_id = current_account()
-  AND conversation_id = :conversation_id
-  AND seq < :before_seq::bigint
-  AND (:with_private OR NOT private)
-ORDER BY seq DESC
-LIMIT :limit;
+    erased,
+    found
+FROM (
+    SELECT
+        page.*,
+        count(*) OVER () AS found,
+        row_number() OVER (ORDER BY seq DESC) AS position,
+        sum(size) OVER (ORDER BY seq DESC ROWS UNBOUNDED PRECEDING) AS total
+    FROM (
+        SELECT
+            id,
+            conversation_id,
+            seq,
+            sender_id,
+            sender_type,
+            sender_name,
+            content,
+            content_type,
+            attachments,
+            metadata,
+            private,
+            client_message_id,
+            created_at,
+            revision,
+            erased_at IS NOT NULL AS erased,
+            440 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
+        FROM messages
+        WHERE account_id = current_account()
+          AND conversation_id = :conversation_id
+          AND seq < :before_seq::bigint
+          AND (:with_private OR NOT private)
+        ORDER BY seq DESC
+        LIMIT :limit
+    ) AS page
+) AS measured
+WHERE total <= :max_bytes OR position = 1
+ORDER BY seq DESC;
 
--- name: changed_after(conversation_id, revision, up_to_seq, with_private, limit)
--- The messages up to a seq that were changed after a revision, in the order of their last changes.
+-- name: missed(conversation_id, after_seq, before_seq, with_private, limit, max_bytes)
+-- All messages between two seqs; no row if they are more than `limit` or do not fit into `max_bytes` of an answer.
 SELECT
     id,
     conversation_id,
@@ -351,13 +413,99 @@ SELECT
     client_message_id,
     created_at,
     revision,
-    erased_at IS NOT NULL AS erased
-FROM messages
-WHERE account_id = current_account()
-  AND conversation_id = :conversation_id
-  AND revision > 0 -- the condition of the index
-  AND revision > :revision::bigint
-  AND seq <= :up_to_seq::bigint
-  AND (:with_private OR NOT private)
-ORDER BY revision
-LIMIT :limit;
+    erased
+FROM (
+    SELECT
+        page.*,
+        count(*) OVER () AS found,
+        sum(size) OVER () AS total
+    FROM (
+        SELECT
+            id,
+            conversation_id,
+            seq,
+            sender_id,
+            sender_type,
+            sender_name,
+            content,
+            content_type,
+            attachments,
+            metadata,
+            private,
+            client_message_id,
+            created_at,
+            revision,
+            erased_at IS NOT NULL AS erased,
+            440 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
+        FROM messages
+        WHERE account_id = current_account()
+          AND conversation_id = :conversation_id
+          AND seq > :after_seq::bigint
+          AND seq < :before_seq::bigint
+          AND (:with_private OR NOT private)
+        ORDER BY seq
+        LIMIT :limit + 1
+    ) AS page
+) AS measured
+WHERE found <= :limit
+  AND total <= :max_bytes
+ORDER BY seq;
+
+-- name: changed_after(conversation_id, revision, up_to_seq, with_private, limit, max_bytes)
+-- The messages up to a seq that were changed after a revision, in the order of their last changes, limited as in
+-- `page_after`. `total` is the size of a message and those before it.
+SELECT
+    id,
+    conversation_id,
+    seq,
+    sender_id,
+    sender_type,
+    sender_name,
+    content,
+    content_type,
+    attachments,
+    metadata,
+    private,
+    client_message_id,
+    created_at,
+    revision,
+    erased,
+    found,
+    total
+FROM (
+    SELECT
+        page.*,
+        count(*) OVER () AS found,
+        row_number() OVER (ORDER BY revision, seq) AS position,
+        sum(size) OVER (ORDER BY revision, seq ROWS UNBOUNDED PRECEDING) AS total
+    FROM (
+        SELECT
+            id,
+            conversation_id,
+            seq,
+            sender_id,
+            sender_type,
+            sender_name,
+            content,
+            content_type,
+            attachments,
+            metadata,
+            private,
+            client_message_id,
+            created_at,
+            revision,
+            erased_at IS NOT NULL AS erased,
+            440 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
+        FROM messages
+        WHERE account_id = current_account()
+          AND conversation_id = :conversation_id
+          AND revision > 0 -- the condition of the index
+          AND revision > :revision::bigint
+          AND seq <= :up_to_seq::bigint
+          AND (:with_private OR NOT private)
+        ORDER BY revision
+        LIMIT :limit
+    ) AS page
+) AS measured
+WHERE total <= :max_bytes OR position = 1
+ORDER BY revision, seq;

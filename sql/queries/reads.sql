@@ -79,8 +79,8 @@ SET unread_customer = (
 WHERE account_id = current_account()
   AND id = :conversation_id;
 
--- name: positions(conversation_id)
--- The read positions of a conversation.
+-- name: positions(conversation_id, limit)
+-- The read positions of a conversation: the customer's, then those of the staff who have read furthest.
 SELECT
     reader_id,
     reader_type,
@@ -88,4 +88,6 @@ SELECT
     read_at
 FROM message_reads
 WHERE account_id = current_account()
-  AND conversation_id = :conversation_id;
+  AND conversation_id = :conversation_id
+ORDER BY reader_type = 'customer' DESC, seq DESC
+LIMIT :limit;

@@ -4,28 +4,28 @@ from uuid import UUID
 
 from hummdesk.core.background import soon
 from hummdesk.core.errors import Forbidden
-from hummdesk.core.models import ANSWERING
+from hummdesk.core.models import ANSWERING, Conversation, Person
 from hummdesk.publish.events.ai import ClassificationCorrected, finding_of
 from hummdesk.publish.events.conversations import (
     ConversationAssigned,
     ConversationStatusChanged,
     ConversationUnassigned,
 )
+from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import viewers
-from hummdesk.server.handlers.message_updates import missed_updates, payloads
+from hummdesk.server.handlers.missed import missed_in
 from hummdesk.server.handlers.read_receipts import mark_read, publish_change
 from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations, corrections, messages, outbox, reads, results
+from hummdesk.storage.database import Transaction
 
 JOIN_MESSAGES = 50
-JOIN_MISSED = 100
 
 
 async def join_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Join, then read: a message that is sent in between is in the answer as well as an event, never in neither."""
     viewer, conversation_id = session.authenticated_person, payload["conversationId"]
-    after_seq = payload["afterSeq"]
     async with context.database.account(viewer.account_id) as tx:
         await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
     context.sockets.join_conversation(session, viewer, conversation_id)
@@ -34,37 +34,52 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
         await mark_read(context, viewer, conversation_id, None)
     async with context.database.account(viewer.account_id) as tx:
         conversation = await conversations.get(tx, viewer=viewer, conversation_id=conversation_id)
-        found, has_more = await messages.page(
-            tx,
-            viewer=viewer,
-            conversation_id=conversation_id,
-            after_seq=after_seq,
-            limit=JOIN_MESSAGES if after_seq is None else JOIN_MISSED,
-        )
-        changed = await missed_updates(
-            tx,
-            viewer,
-            conversation_id,
-            up_to_seq=after_seq or 0,
-            known=payload["revision"],
-            current=conversation.revision,
-        )
         receipts = await reads.positions(tx, conversation_id=conversation_id)
-        known = await results.latest(tx, conversation_id=conversation_id) if viewer.is_staff else []
-    answer: Payload = {
-        "conversation": conversation.wire(),
-        "messages": [message.wire() for message in found],
-        "lastSeq": max([conversation.last_seq, *(message.seq for message in found[-1:])]),  # the page is read after it
-        "updates": payloads(viewer, changed or []),
-        "hasMore": has_more or changed is None,
-        "receipts": [receipt.wire() for receipt in receipts],
-    }
-    if viewer.is_staff:
-        answer["ai"] = {
-            ended.kind: finding_of(ended, result, at=ended.finished_at).payload() for ended, result in known
+        answer: Payload = {
+            "conversation": conversation.wire(),
+            "receipts": [receipt.wire() for receipt in receipts],
         }
+        if viewer.is_staff:
+            answer["ai"] = await _ai_results(tx, conversation_id)
+        answer |= await _messages(tx, viewer, conversation, payload, max_bytes=free_bytes(context, answer))
+    if viewer.is_staff:
         answer["viewers"] = await viewers.begin(context, session, conversation_id)
     return answer
+
+
+async def _ai_results(tx: Transaction, conversation_id: UUID) -> Payload:
+    known = await results.latest(tx, conversation_id=conversation_id)
+    return {ended.kind: finding_of(ended, result, at=ended.finished_at).payload() for ended, result in known}
+
+
+async def _messages(
+    tx: Transaction, viewer: Person, conversation: Conversation, payload: Payload, *, max_bytes: int
+) -> Payload:
+    """The newest messages that fit; with `afterSeq` all later messages and the updates of the others, or neither."""
+    if payload["afterSeq"] is None:
+        found, has_more = await messages.page(
+            tx, viewer=viewer, conversation_id=conversation.id, limit=JOIN_MESSAGES, max_bytes=max_bytes
+        )
+        # the page is read after the conversation
+        last_seq = max([conversation.last_seq, *(message.seq for message in found[-1:])])
+        return {
+            "messages": [message.wire() for message in found],
+            "updates": [],
+            "lastSeq": last_seq,
+            "hasMore": has_more,
+        }
+    missed = await missed_in(
+        tx,
+        viewer,
+        conversation.id,
+        after_seq=payload["afterSeq"],
+        revision=payload["revision"],
+        max_bytes=max_bytes,
+    )
+    if "resyncRequired" in missed:
+        return missed | {"messages": [], "updates": [], "hasMore": True}
+    del missed["revision"]  # that of the conversation was read before
+    return missed | {"hasMore": False}
 
 
 async def leave_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
@@ -88,6 +103,7 @@ async def list_conversations(context: ServerContext, session: ClientSession, pay
             unassigned=payload["unassigned"],
             words=payload["search"],
             limit=payload["limit"],
+            max_bytes=free_bytes(context),
             cursor=payload["cursor"],
         )
     answer: Payload = {"conversations": [conversation.wire() for conversation in found]}

@@ -1,6 +1,5 @@
 """Messages: send, mark as read, page through, synchronize."""
 
-from typing import Any
 from uuid import UUID
 
 from hummdesk.core.errors import Forbidden, NotFound
@@ -9,15 +8,16 @@ from hummdesk.core.models import Person
 from hummdesk.publish.events.conversations import ConversationCreated
 from hummdesk.publish.events.messages import MessageSent
 from hummdesk.publish.outbox import message_events
+from hummdesk.server.answers import free_bytes, json_bytes
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.server.handlers.message_updates import missed_updates, payloads
+from hummdesk.server.handlers.missed import missed_in
 from hummdesk.server.handlers.read_receipts import mark_read
 from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations, messages, outbox
 from hummdesk.storage.messages import NewMessage, Sent
 
-MAX_SYNCED_CHARACTERS = 1_000_000
-"""Limit of the content in one answer to `sync`. A conversation beyond it gets `resyncRequired`."""
+RESYNC_BYTES = 120
+"""Of a conversation in an answer to `sync` without its messages."""
 
 
 async def send_message(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
@@ -73,6 +73,7 @@ async def get_messages(context: ServerContext, session: ClientSession, payload: 
             before_seq=payload["beforeSeq"],
             after_seq=payload["afterSeq"],
             limit=payload["limit"],
+            max_bytes=free_bytes(context),
         )
     return {"messages": [message.wire() for message in found], "hasMore": has_more}
 
@@ -80,35 +81,24 @@ async def get_messages(context: ServerContext, session: ClientSession, payload: 
 async def sync(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Return all messages that were missed in each conversation, or `resyncRequired`; never a part of them."""
     viewer = session.authenticated_person
-    answer: dict[str, Any] = {}
-    characters_left = MAX_SYNCED_CHARACTERS
+    answer: Payload = {}
+    left = free_bytes(context) - RESYNC_BYTES * len(payload["conversations"])
     async with context.database.account(viewer.account_id) as tx:
         for conversation_id, after_seq in payload["conversations"].items():
             try:
-                missed, last = await messages.missed(
-                    tx, viewer=viewer, conversation_id=conversation_id, after_seq=after_seq
-                )
-                updates = await missed_updates(
+                found = await missed_in(
                     tx,
                     viewer,
                     conversation_id,
-                    up_to_seq=after_seq,
-                    known=payload["revisions"].get(conversation_id),
-                    current=last.revision,
+                    after_seq=after_seq,
+                    revision=payload["revisions"].get(conversation_id),
+                    max_bytes=left,
                 )
             except NotFound as absent:
                 raise NotFound(details={"conversationId": str(conversation_id)}) from absent
-            size = sum(len(message.content) for message in [*(missed or ()), *(updates or ())])
-            if missed is None or updates is None or size > characters_left:
-                answer[str(conversation_id)] = {"resyncRequired": True, "lastSeq": last.last_seq}
-            else:
-                characters_left -= size
-                answer[str(conversation_id)] = {
-                    "messages": [message.wire() for message in missed],
-                    "updates": payloads(viewer, updates),
-                    "lastSeq": last.last_seq,
-                    "revision": last.revision,
-                }
+            if "resyncRequired" not in found:
+                left -= json_bytes(found)
+            answer[str(conversation_id)] = found
     return {"conversations": answer}
 
 

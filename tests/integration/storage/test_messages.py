@@ -105,7 +105,7 @@ async def test_send_with_outdated_base_raises_conflict_with_missed_messages(acco
     note = (await account.send(account.admin, "Note", private=True)).message
     with pytest.raises(Conflict) as refused:
         await account.send(account.agent, "Late", based_on_seq=1)
-    assert refused.value.details == {"missed": [answer.wire(), note.wire()], "lastSeq": 3}
+    assert refused.value.details == {"missed": [answer.wire(), note.wire()], "lastSeq": 3, "hasMore": False}
     assert (await account.see(account.agent)).last_seq == 3
 
 
@@ -137,7 +137,7 @@ async def test_conflict_with_many_missed_messages_is_limited(account: Any, monke
         await account.send(account.agent, based_on_seq=1)
     assert refused.value.details is not None
     assert [one["seq"] for one in refused.value.details["missed"]] == [2, 3]
-    assert refused.value.details["lastSeq"] == 4
+    assert (refused.value.details["lastSeq"], refused.value.details["hasMore"]) == (4, True)
 
 
 @pytest.mark.parametrize(
@@ -199,9 +199,10 @@ async def test_missed_above_the_limit_returns_none(account: Any) -> None:
 
     async def missed(viewer: Any, after_seq: int, **more: Any) -> Any:
         async with account.tx() as tx:
-            return await messages.missed(
+            found, last = await messages.missed(
                 tx, viewer=viewer, conversation_id=account.conversation, after_seq=after_seq, **more
             )
+        return found, last.last_seq
 
     assert await missed(account.admin, 0) == (sent, 3)
     assert await missed(account.admin, 1, limit=2) == (sent[1:], 3)

@@ -258,32 +258,17 @@ export class DeskClient extends Emitter<DeskEvents> {
   /** Request the messages that a new session has missed. Joining comes first: later messages arrive as events. */
   private async resynchronize(): Promise<void> {
     this.isComplete = false;
-    const behind: Record<string, number> = {};
-    const revisions: Record<string, number> = {};
     for (const [conversationId, history] of this.histories) {
       const { lastSeq: afterSeq, revision } = history;
       const known = revision === undefined ? {} : { revision };
       const joined = await this.request("join_conversation", { conversationId, afterSeq, ...known });
       if (joined.hasMore) {
-        behind[conversationId] = afterSeq;
-        if (revision !== undefined) revisions[conversationId] = revision;
+        await this.join(conversationId);
+        this.emit("reloaded", conversationId);
       } else {
         this.receive(joined.messages);
         this.applyUpdates(joined.updates ?? []);
         history.open({ ...joined, messages: [] }, afterSeq);
-      }
-    }
-    if (Object.keys(behind).length === 0) return;
-    const known = Object.keys(revisions).length === 0 ? {} : { revisions };
-    const { conversations } = await this.request("sync", { conversations: behind, ...known });
-    for (const [conversationId, part] of Object.entries(conversations)) {
-      if ("messages" in part) {
-        this.receive(part.messages);
-        this.applyUpdates(part.updates ?? []);
-        this.histories.get(conversationId)?.reach(part.revision);
-      } else {
-        await this.join(conversationId);
-        this.emit("reloaded", conversationId);
       }
     }
   }

@@ -296,12 +296,13 @@ export interface AIResults {
   draft?: AIDraft;
 }
 
-/** `updates` are the changes after the given `revision` to messages up to `afterSeq`. `ai` and `viewers` are for staff only. */
+/** `updates` are the changes after the given `revision` to messages up to `afterSeq`. `ai` and `viewers` are for staff only. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it. */
 export interface Joined {
   conversation: Conversation;
   messages: Array<Message>;
   lastSeq: number;
   hasMore: boolean;
+  resyncRequired?: boolean;
   receipts: Array<ReadUpTo>;
   updates?: Array<MessageUpdate>;
   ai?: AIResults;
