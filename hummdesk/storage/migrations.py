@@ -5,6 +5,7 @@ is rolled back and retried.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,8 @@ from hummdesk.storage.database import Transaction
 from hummdesk.storage.driver_errors import first_line
 from hummdesk.storage.migration_files import Applied, Migration, MigrationError, require_served, unapplied
 from hummdesk.storage.queries import load
+
+log = logging.getLogger(__name__)
 
 queries = load("migrations")
 
@@ -97,6 +100,8 @@ async def _connection(url: str) -> AsyncIterator[Transaction]:
             "CREATEROLE, and ADMIN OPTION on the roles called hummdesk_… where they exist"
         ) from error
     except psycopg.Error as error:
+        if error.sqlstate is not None:
+            raise MigrationError(f"PostgreSQL refused a statement: {first_line(error)}") from error
         raise Unreachable(f"PostgreSQL cannot be used: {first_line(error)}; check DATABASE_URL") from error
 
 
@@ -178,6 +183,7 @@ async def _in_short_transaction(
                     f"({first_line(error) if isinstance(error, psycopg.Error) else 'it takes longer'}): end long "
                     "transactions, or stop all processes and run `migrate --offline`"
                 ) from error
+            log.warning("migration.retried", extra={"subject": subject, "attempt": attempt, "seconds": delay})
             await asyncio.sleep(delay)
             delay = min(delay * 2, longest)
 
