@@ -1,5 +1,6 @@
 """The life of a socket: connect, authenticate, expire, change with its user, disconnect."""
 
+import asyncio
 import logging
 import time
 from urllib.parse import parse_qs
@@ -159,29 +160,34 @@ async def _leave_presence(context: ServerContext, session: ClientSession, person
 
 
 async def drop(context: ServerContext, session: ClientSession, reason: HummDeskError) -> None:
-    """Remove person and rooms from a socket whose token or user is no longer valid."""
+    """Remove person and rooms from a socket whose token or user is no longer valid, before anything waits for Redis."""
     person = session.person
     if person is None or session.closed:
         return
-    await context.typing.stop_all(session)
-    await viewers.end(context, session, session.joined)
-    had_presence = session.has_presence()
+    await context.typing.stop_all(session)  # publishes without waiting
+    views, had_presence = viewers.views_of(session, session.joined), session.has_presence()
     context.sockets.identify(session, None)
     session.joined = frozenset()
     context.sockets.leave(session, *session.rooms.copy())
     context.recovery_saver.delete(session)
     context.sockets.send(session, AuthenticationError(error=reason.payload()))
     _limit_time(context, session)
-    if had_presence:
-        await _leave_presence(context, session, person)
+    await asyncio.gather(
+        viewers.end(context, views), *([_leave_presence(context, session, person)] if had_presence else ())
+    )
 
 
 async def person_changed(context: ServerContext, account_id: UUID, person_id: UUID) -> None:
     """Load a person again that was changed in the database: disabled, moved, another role or team."""
     context.sockets.mark_changed(person_id)
-    for session in context.sockets.of_person(person_id):
-        if session.person is not None and session.person.account_id == account_id:
-            await _reload(context, session, session.person)
+    changed = [(session, session.person) for session in context.sockets.of_person(person_id)]
+    await asyncio.gather(
+        *(
+            _reload(context, session, known)  # at the same time: no socket keeps its rights while another one waits
+            for session, known in changed
+            if known is not None and known.account_id == account_id
+        )
+    )
 
 
 async def _reload(context: ServerContext, session: ClientSession, known: Person) -> None:
@@ -209,7 +215,7 @@ async def disconnected(context: ServerContext, sid: str, *, is_final: bool) -> N
     context.sockets.remove(session)
     if await context.recovery_saver.disconnect(session, is_final=is_final):
         return
-    await viewers.end(context, session, session.joined)
+    await viewers.end(context, viewers.views_of(session, session.joined))
     if session.person is not None and session.has_presence():
         await _leave_presence(context, session, session.person)
 

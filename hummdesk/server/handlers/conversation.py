@@ -84,7 +84,7 @@ async def _messages(
 
 async def leave_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     await context.typing.stop(session, payload["conversationId"])
-    await viewers.end(context, session, {payload["conversationId"]})
+    await viewers.end(context, viewers.views_of(session, {payload["conversationId"]} & session.joined))
     context.sockets.leave_conversation(session, payload["conversationId"])
     context.recovery_saver.schedule(session)
     return {}

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 async def begin(context: ServerContext, session: ClientSession, conversation_id: UUID) -> list[Viewer]:
     """Add a socket of staff to the viewers of a conversation, and return them; none while Redis is away."""
     try:
-        found = await context.viewers.enter(_views(session, {conversation_id}))
+        found = await context.viewers.enter(views_of(session, {conversation_id}))
     except Unavailable:
         log.warning("viewers.lease_failed")  # the next renewal makes the lease
         return []
@@ -24,10 +24,10 @@ async def begin(context: ServerContext, session: ClientSession, conversation_id:
     return ConversationViewers.of(found[0]).viewers if found else []
 
 
-async def end(context: ServerContext, session: ClientSession, conversation_ids: Set[UUID]) -> None:
-    """Remove a socket from the viewers of conversations that it has joined."""
+async def end(context: ServerContext, views: list[View]) -> None:
+    """Remove a socket from the viewers of conversations."""
     try:
-        await _publish(context, await context.viewers.leave(_views(session, conversation_ids & session.joined)))
+        await _publish(context, await context.viewers.leave(views))
     except Unavailable:
         log.warning("viewers.release_failed")  # the leases run out
 
@@ -37,7 +37,7 @@ async def renew(context: ServerContext) -> None:
 
     Raises Unavailable.
     """
-    views = [view for session in context.sockets.sessions.values() for view in _views(session, session.joined)]
+    views = [view for session in context.sockets.sessions.values() for view in views_of(session, session.joined)]
     await _publish(context, await context.viewers.renew(views))
 
 
@@ -45,7 +45,8 @@ async def _publish(context: ServerContext, found: list[Viewers]) -> None:
     await context.publisher.publish(*(ConversationViewers.of(viewers) for viewers in found if viewers.changed))
 
 
-def _views(session: ClientSession, conversation_ids: Set[UUID]) -> list[View]:
+def views_of(session: ClientSession, conversation_ids: Set[UUID]) -> list[View]:
+    """Return the views of these conversations; none for a socket that is not of staff."""
     person = session.person
     if person is None or not person.is_staff:
         return []

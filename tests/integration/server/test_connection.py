@@ -218,3 +218,23 @@ async def test_update_of_person_ignores_socket_that_has_changed_meanwhile(
     monkeypatch.setattr(connection, "_find", find_slowly)
     await connection.person_changed(node.context, account.id, was.id)
     assert session.person is now
+
+
+async def test_sockets_of_disabled_person_lose_their_rooms_while_redis_does_not_answer(
+    account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents = [await account.connect("agent", joins=True) for _ in range(2)]
+    sessions = node.context.sockets.of_person(account.people["agent"].id)
+    answers = asyncio.Event()
+
+    async def wait(*_: object) -> list[object]:
+        await answers.wait()
+        return []
+
+    monkeypatch.setattr(node.context.viewers, "leave", wait)
+    monkeypatch.setattr(node.context.presence, "leave", wait)
+    await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.people["agent"].id)
+    for agent in agents:
+        assert (await agent.receives("authentication_error"))["code"] == "UNAUTHORIZED"
+    assert [(session.person, session.rooms, session.joined) for session in sessions] == [(None, {}, frozenset())] * 2
+    answers.set()
