@@ -22,7 +22,8 @@ from hummdesk.publish.broadcast import open_broadcast_service
 
 START_TIMEOUT_SECONDS = 30.0
 PEERS = Path(__file__).parent / "peers"
-UNLIMITED = {entry.name.upper(): "0" for entry in fields(Settings) if entry.name.startswith("rate_limit_")}
+LIMITS = ("rate_limit_", "max_sockets_")
+UNLIMITED = {entry.name.upper(): "0" for entry in fields(Settings) if entry.name.startswith(LIMITS)}
 
 Receivers = ReceiverPool[Receiver]
 Publish = Callable[[Receivers, int], Awaitable[None]]

@@ -22,8 +22,10 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = str(temporary.make("metrics")
 from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 
-UNLIMITED: dict[str, Any] = {entry.name: 0 for entry in fields(Settings) if entry.name.startswith("rate_limit_")}
-"""Settings that turn off all rate limits."""
+UNLIMITED: dict[str, Any] = {
+    entry.name: 0 for entry in fields(Settings) if entry.name.startswith(("rate_limit_", "max_sockets_"))
+}
+"""Settings that turn off all rate limits, and those of the number of sockets."""
 
 LEVELS = ("system", "integration", "unit")
 """In order of execution: slowest first, so that no test process ends with a long file."""

@@ -117,6 +117,20 @@ class Settings:
     presence_grace_seconds: float = setting(
         5.0, "delay before an agent whose last socket disconnected goes offline", minimum=0
     )
+    max_sockets_per_process: int = setting(
+        20_000, "open connections of one web process; further ones are refused; 0: unlimited", minimum=0
+    )
+    max_sockets_per_address: int = setting(
+        1000, "open connections of one IP address at one web process; 0: unlimited", minimum=0
+    )
+    max_sockets_per_person: int = setting(
+        50, "authenticated connections of one person at one web process; 0: unlimited", minimum=0
+    )
+    max_sockets_unauthenticated: int = setting(
+        2000,
+        "open connections of one web process that have not authenticated; beyond it the oldest is closed; 0: unlimited",
+        minimum=0,
+    )
     rate_limit_events_per_second: int = setting(
         50, "requests per second from one socket, with bursts of twice as many; 0: unlimited", minimum=0
     )

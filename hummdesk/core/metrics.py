@@ -12,8 +12,16 @@ from prometheus_client.multiprocess import MultiProcessCollector
 OTHER_ACCOUNTS = "other"
 
 CONNECTIONS = Gauge(
-    "hummdesk_connections", "Connected sockets, by role and state", ["role", "state"], multiprocess_mode="livesum"
+    "hummdesk_connections",
+    "Open connections, by role and state: opened (in no namespace), unauthenticated or authenticated",
+    ["role", "state"],
+    multiprocess_mode="livesum",
 )
+CONNECTIONS_CLOSED = Counter("hummdesk_connections_closed", "Closed connections, by reason", ["reason"])
+CONNECTIONS_REFUSED = Counter(
+    "hummdesk_connections_refused", "Refused handshakes and requests of the transport, by reason", ["reason"]
+)
+DISCONNECTS = Counter("hummdesk_disconnects", "Sockets that were sent `disconnect_reason`, by its code", ["code"])
 ACCOUNT_CONNECTIONS = Gauge(
     "hummdesk_account_connections",
     "Authenticated sockets, by account",
@@ -21,6 +29,7 @@ ACCOUNT_CONNECTIONS = Gauge(
     multiprocess_mode="livesum",
 )
 MESSAGES = Counter("hummdesk_messages", "Messages stored, by type of sender", ["sender_type"])
+ACCOUNT_MESSAGES = Counter("hummdesk_account_messages", "Messages stored, by account", ["account"])
 EVENTS = Counter(
     "hummdesk_events", "Requests from clients, by event and outcome: ok or the error code", ["event", "outcome"]
 )
@@ -41,6 +50,9 @@ LIMITED = Counter(
     "hummdesk_limited",
     "Requests, connections and AI runs that a limit has refused, and sockets closed by `refusals`, by limit",
     ["limit"],
+)
+ACCOUNT_LIMITED = Counter(
+    "hummdesk_account_limited", "Requests and AI runs that a limit of their account has refused", ["account", "limit"]
 )
 DELIVERIES = Counter(
     "hummdesk_fanout_deliveries", "Events sent to sockets, by event; an event sent to 10 sockets counts 10", ["event"]

@@ -15,6 +15,7 @@ from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.bus.task_queues import TaskQueues
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.config import Settings
+from hummdesk.core.metrics import AccountLabels
 from hummdesk.engine import SocketIOServer
 from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.publish.events.messages import NewMessage
@@ -82,7 +83,8 @@ def _context(
         window_seconds=settings.recovery_window_seconds,
         report_seconds=lease_seconds / 3,
     )
-    sockets, reader = _delivery(settings, server)
+    labels = AccountLabels(settings.metrics_accounts)
+    sockets, reader = _delivery(settings, server, labels)
     return ServerContext(
         node=node,
         settings=settings,
@@ -100,14 +102,15 @@ def _context(
         reader=reader,
         sockets=sockets,
         readiness=Readiness(database, presence, reader),
-        rate_limits=RateLimits(settings, SharedLimits(redis())),
+        rate_limits=RateLimits(settings, SharedLimits(redis()), labels),
+        account_labels=labels,
         recovery_store=recovery_store,
         recovery_saver=RecoverySaver(recovery_store if settings.recovery_window_seconds else None, sockets),
         typing=TypingIndicators(publisher, timeout=settings.typing_timeout_seconds),
     )
 
 
-def _delivery(settings: Settings, server: SocketIOServer) -> tuple[SocketRegistry, StreamReader]:
+def _delivery(settings: Settings, server: SocketIOServer, labels: AccountLabels) -> tuple[SocketRegistry, StreamReader]:
     """Return the sockets and the reader that delivers events to them."""
     reader = StreamReader(
         connect(settings.redis),
@@ -119,7 +122,7 @@ def _delivery(settings: Settings, server: SocketIOServer) -> tuple[SocketRegistr
     sockets = SocketRegistry(
         server,
         position=reader.position if settings.recovery_window_seconds else None,
-        counts=ConnectionCounts(labelled_accounts=settings.metrics_accounts),
+        counts=ConnectionCounts(labels),
     )
     return sockets, reader
 

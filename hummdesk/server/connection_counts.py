@@ -5,18 +5,18 @@ from uuid import UUID
 
 from hummdesk.core.metrics import ACCOUNT_CONNECTIONS, CONNECTIONS, AccountLabels
 from hummdesk.core.models import Person
+from hummdesk.server.connection_metrics import UNAUTHENTICATED
 
-UNAUTHENTICATED = "none"
 Roles = dict[str, int]
 
 
 class ConnectionCounts:
-    """Also sets the connection gauges."""
+    """Also sets the gauges of authenticated connections."""
 
-    def __init__(self, *, labelled_accounts: int) -> None:
-        """`labelled_accounts`: the number of accounts that have a gauge of their own."""
-        self._labels = AccountLabels(labelled_accounts)
+    def __init__(self, labels: AccountLabels) -> None:
+        self._labels = labels
         self._roles: Counter[str] = Counter()
+        self._people: Counter[UUID] = Counter()
         self._accounts: dict[UUID, Counter[str]] = {}
         self._changed: set[UUID] = set()
 
@@ -26,6 +26,10 @@ class ConnectionCounts:
 
     def remove(self, person: Person | None) -> None:
         self._count(person, -1)
+
+    def of_person(self, person_id: UUID) -> int:
+        """Return the number of sockets of a person."""
+        return self._people.get(person_id, 0)
 
     def by_role(self) -> Roles:
         """Return the sockets by role; those that are not authenticated have the role `none`."""
@@ -51,8 +55,12 @@ class ConnectionCounts:
     def _count(self, person: Person | None, change: int) -> None:
         role = UNAUTHENTICATED if person is None else person.role
         self._roles[role] += change
-        CONNECTIONS.labels(role, "unauthenticated" if person is None else "authenticated").inc(change)
-        if person is not None:
-            ACCOUNT_CONNECTIONS.labels(self._labels.of(person.account_id)).inc(change)
-            self._accounts.setdefault(person.account_id, Counter())[role] += change
-            self._changed.add(person.account_id)
+        if person is None:
+            return
+        CONNECTIONS.labels(role, "authenticated").inc(change)
+        ACCOUNT_CONNECTIONS.labels(self._labels.of(person.account_id)).inc(change)
+        self._accounts.setdefault(person.account_id, Counter())[role] += change
+        self._changed.add(person.account_id)
+        self._people[person.id] += change
+        if not self._people[person.id]:
+            del self._people[person.id]

@@ -10,6 +10,7 @@ from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.bus.task_queues import TaskQueues
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.config import Settings
+from hummdesk.core.metrics import AccountLabels
 from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
@@ -47,6 +48,7 @@ class ServerContext:
     sockets: SocketRegistry
     readiness: Readiness
     rate_limits: RateLimits
+    account_labels: AccountLabels
     recovery_store: RecoveryStore
     recovery_saver: RecoverySaver
     typing: TypingIndicators

@@ -5,8 +5,9 @@ from pathlib import Path
 from orjson import Fragment
 
 from hummdesk.core.config import Settings
-from hummdesk.engine import Recovery, RecoveryRequest, SocketIOServer
+from hummdesk.engine import ConnectionLimits, Recovery, RecoveryRequest, SocketIOServer
 from hummdesk.server import answers, cors
+from hummdesk.server.connection_metrics import ConnectionMetrics
 from hummdesk.server.context import ServerContext
 from hummdesk.server.dispatch import dispatch
 from hummdesk.server.handlers import connection, recovery
@@ -32,6 +33,12 @@ class EngineAdapter:
             compression=settings.compression == "on",
             ping_interval=settings.ping_interval_seconds,
             ping_timeout=settings.ping_timeout_seconds,
+            limits=ConnectionLimits(
+                total=settings.max_sockets_per_process,
+                per_address=settings.max_sockets_per_address,
+                unauthenticated=settings.max_sockets_unauthenticated,
+            ),
+            observer=ConnectionMetrics(),
             **cors.engine_options(settings.cors_origin),
         )
         self.server.on("connect", self._on_connect)

@@ -10,7 +10,7 @@ from hummdesk.bus.shared_limits import SharedLimits
 from hummdesk.bus.token_leases import Charge, Limit, Refusal
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import RateLimited
-from hummdesk.core.metrics import LIMITED
+from hummdesk.core.metrics import ACCOUNT_LIMITED, LIMITED, AccountLabels
 from hummdesk.core.models import Person
 from hummdesk.engine import network_of
 
@@ -18,6 +18,8 @@ MINUTE = 60.0
 HOUR = 3600.0
 UNAUTHENTICATED_COST = 10.0
 """Tokens for a request of a socket without a person: its rate is a tenth of that of an authenticated one."""
+ACCOUNT = "account_"
+"""The names of the limits of accounts begin with it."""
 REFUSALS = 100
 """Refusals at once after which a socket is closed; a client that waits as the error says never reaches it."""
 REFUSALS_PER_SECOND = 1.0
@@ -61,8 +63,10 @@ def refusals_bucket() -> TokenBucket:
 class RateLimits:
     """The rate limits of a web process. The methods that `require` raise RateLimited."""
 
-    def __init__(self, settings: Settings, shared: SharedLimits) -> None:
+    def __init__(self, settings: Settings, shared: SharedLimits, labels: AccountLabels) -> None:
         self._shared = shared
+        self._labels = labels
+        self._person_sockets = settings.max_sockets_per_person
         self._connects = _per("connects", settings.rate_limit_connects_per_minute, MINUTE)
         self._visitors = _per("visitors", settings.rate_limit_visitors_per_minute, MINUTE)
         events = settings.rate_limit_address_events_per_second
@@ -93,22 +97,38 @@ class RateLimits:
         await self._require(Charge(self._address_events, subject, cost))
 
     async def require_message(self, sender: Person, payload: object) -> None:
-        await self._require(*self._messages.charges(sender), *self._bytes.charges(sender, _size(payload)))
+        await self._require_of(sender, *self._messages.charges(sender), *self._bytes.charges(sender, _size(payload)))
 
     async def require_conversation(self, customer: Person) -> None:
-        await self._require(*self._conversations.charges(customer))
+        await self._require_of(customer, *self._conversations.charges(customer))
 
     async def allows_ai(self, sender: Person) -> bool:
         """Whether the AI may process another message of a customer; those of staff are not limited."""
         refusal = None if sender.is_staff else await self._shared.take(*self._ai_runs.charges(sender))
         if refusal is not None:
-            LIMITED.labels(refusal.limit).inc()
+            self._count(refusal, sender)
         return refusal is None
+
+    def require_socket(self, sockets: int) -> None:
+        """Refuse another socket of a person that has so many in this process."""
+        if 0 < self._person_sockets <= sockets:
+            raise _refused(Refusal("person_sockets", MINUTE))
 
     async def _require(self, *charges: Charge) -> None:
         refusal = await self._shared.take(*charges)
         if refusal is not None:
             raise _refused(refusal)
+
+    async def _require_of(self, person: Person, *charges: Charge) -> None:
+        refusal = await self._shared.take(*charges)
+        if refusal is not None:
+            self._count(refusal, person)
+            raise RateLimited(limit=refusal.limit, retry_after=refusal.retry_after)
+
+    def _count(self, refusal: Refusal, person: Person) -> None:
+        LIMITED.labels(refusal.limit).inc()
+        if refusal.limit.startswith(ACCOUNT):
+            ACCOUNT_LIMITED.labels(self._labels.of(person.account_id), refusal.limit).inc()
 
 
 @dataclass(frozen=True, slots=True)

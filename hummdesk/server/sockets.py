@@ -13,7 +13,7 @@ from orjson import Fragment
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.shards import Shard, shard_of
 from hummdesk.core.errors import Unauthorized
-from hummdesk.core.metrics import DELIVERIES
+from hummdesk.core.metrics import DELIVERIES, DISCONNECTS
 from hummdesk.core.models import ANSWERING, Person, Role
 from hummdesk.engine import SocketIOServer
 from hummdesk.publish import rooms
@@ -118,6 +118,7 @@ class SocketRegistry:
         self.counts.remove(session.person)
         session.person = person
         self.counts.add(session.person)
+        self._server.set_authenticated(session.sid, person is not None)
 
     def mark_changed(self, person_id: UUID) -> None:
         """Make the sockets that are authenticating as a changed person query it again."""
@@ -178,6 +179,7 @@ class SocketRegistry:
         """Send the reason, then close the connection; the socket receives no further events."""
         session.is_recoverable = is_recoverable
         session.closing = True
+        DISCONNECTS.labels(code).inc()
         self.send(session, DisconnectReason(code=code, message=message, reconnect=reconnect))
         self._server.close_session(session.sid, reconnect=reconnect)
 

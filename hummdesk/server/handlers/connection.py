@@ -9,7 +9,7 @@ from uuid import UUID
 from hummdesk.bus.presence import Lease
 from hummdesk.core import tokens
 from hummdesk.core.background import soon
-from hummdesk.core.errors import Forbidden, HummDeskError, TokenExpired, Unauthorized, Unavailable
+from hummdesk.core.errors import Forbidden, HummDeskError, RateLimited, TokenExpired, Unauthorized, Unavailable
 from hummdesk.core.models import ANSWERING, Person, Role
 from hummdesk.engine import network_of
 from hummdesk.publish import rooms
@@ -41,7 +41,7 @@ async def connected(context: ServerContext, session: ClientSession, token: str |
             raise Unauthorized("No token: send authenticate with one")
         await identify(context, session, token)
     except HummDeskError as refusal:
-        context.sockets.send(session, AuthenticationError(error=refusal.payload()))
+        _refuse(context, session, refusal)
 
 
 def find_token(auth: object, authorization: str, query: str) -> str | None:
@@ -59,9 +59,16 @@ async def authenticate(context: ServerContext, session: ClientSession, payload: 
         person = await identify(context, session, payload["token"])
     except HummDeskError as refusal:
         if session.person is None:
-            context.sockets.send(session, AuthenticationError(error=refusal.payload()))
+            _refuse(context, session, refusal)
         raise
     return Authenticated.of(person).payload()
+
+
+def _refuse(context: ServerContext, session: ClientSession, refusal: HummDeskError) -> None:
+    """Send the reason to a socket that could not authenticate; close it if its person has too many sockets."""
+    context.sockets.send(session, AuthenticationError(error=refusal.payload()))
+    if isinstance(refusal, RateLimited):
+        context.sockets.close(session, code="RATE_LIMITED", message="You have too many connections", reconnect=False)
 
 
 async def identify(context: ServerContext, session: ClientSession, token: str) -> Person:
@@ -72,9 +79,16 @@ async def identify(context: ServerContext, session: ClientSession, token: str) -
     await context.reader.follow(claims.account_id)
     person = await load_person(context, session, claims)
     is_new = session.person is None
+    if is_new:
+        require_capacity(context, person)
     set_person(context, session, person, claims)
     await welcome(context, session, person, is_new=is_new)
     return person
+
+
+def require_capacity(context: ServerContext, person: Person) -> None:
+    """Refuse another socket of a person that has too many. Raises RateLimited."""
+    context.rate_limits.require_socket(context.sockets.counts.of_person(person.id))
 
 
 async def welcome(context: ServerContext, session: ClientSession, person: Person, *, is_new: bool = True) -> None:

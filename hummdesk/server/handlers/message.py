@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from hummdesk.core.errors import Forbidden, NotFound
-from hummdesk.core.metrics import MESSAGES
+from hummdesk.core.metrics import ACCOUNT_MESSAGES, MESSAGES
 from hummdesk.core.models import Person
 from hummdesk.publish.events.conversations import ConversationCreated
 from hummdesk.publish.events.messages import MessageSent
@@ -49,6 +49,7 @@ async def _publish(context: ServerContext, sender: Person, sent: Sent) -> None:
     if not sent.created:
         return
     MESSAGES.labels(sent.message.sender_type).inc()
+    ACCOUNT_MESSAGES.labels(context.account_labels.of(sender.account_id)).inc()
     events = message_events(
         sender.account_id,
         sent.message,

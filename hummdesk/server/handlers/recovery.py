@@ -101,6 +101,7 @@ async def _find(context: ServerContext, request: RecoveryRequest) -> "_Recoverab
     reader = await context.reader.follow(stored.account_id)
     person = await connection.load_person(context, session, claims)
     session.pending_person_id = person.id
+    connection.require_capacity(context, person)
     visible = await _visible(context, person, stored.joined)
     if not await reader.load(offset.entry, offset.index):
         raise NotRecovered("gap")

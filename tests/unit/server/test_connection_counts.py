@@ -1,5 +1,6 @@
 from uuid import UUID
 
+from hummdesk.core.metrics import AccountLabels
 from hummdesk.core.models import Person, Role
 from hummdesk.server.connection_counts import ConnectionCounts
 
@@ -18,7 +19,7 @@ def person(account_id: UUID, role: Role) -> Person:
 
 
 def test_sockets_are_counted_by_role_and_account() -> None:
-    counts = ConnectionCounts(labelled_accounts=0)
+    counts = ConnectionCounts(AccountLabels(0))
     for one in (None, None, person(ACCOUNT, "agent"), person(ACCOUNT, "agent"), person(OTHER, "customer")):
         counts.add(one)
     counts.remove(None)
@@ -27,7 +28,7 @@ def test_sockets_are_counted_by_role_and_account() -> None:
 
 
 def test_changed_accounts_are_returned_once() -> None:
-    counts = ConnectionCounts(labelled_accounts=0)
+    counts = ConnectionCounts(AccountLabels(0))
     counts.add(person(ACCOUNT, "agent"))
     assert counts.changed_accounts() == {ACCOUNT: {"agent": 1}}
     assert counts.changed_accounts() == {}
@@ -39,7 +40,7 @@ def test_changed_accounts_are_returned_once() -> None:
 
 
 def test_account_without_sockets_is_returned_empty_once_and_then_forgotten() -> None:
-    counts = ConnectionCounts(labelled_accounts=0)
+    counts = ConnectionCounts(AccountLabels(0))
     counts.add(person(ACCOUNT, "agent"))
     counts.remove(person(ACCOUNT, "agent"))
     assert counts.changed_accounts() == {ACCOUNT: {}}
@@ -48,8 +49,17 @@ def test_account_without_sockets_is_returned_empty_once_and_then_forgotten() -> 
 
 
 def test_socket_whose_person_changes_is_counted_once() -> None:
-    counts = ConnectionCounts(labelled_accounts=0)
+    counts = ConnectionCounts(AccountLabels(0))
     counts.add(None)
     counts.remove(None)
     counts.add(person(ACCOUNT, "agent"))
     assert counts.by_role() == {"agent": 1}
+
+
+def test_sockets_of_a_person_are_counted() -> None:
+    counts = ConnectionCounts(AccountLabels(0))
+    agent = person(ACCOUNT, "agent")
+    for _ in range(3):
+        counts.add(agent)
+    counts.remove(agent)
+    assert (counts.of_person(agent.id), counts.of_person(UUID(int=7))) == (2, 0)
