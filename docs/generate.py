@@ -213,6 +213,10 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
     "docs/clients/javascript.md": {"example": example("first_session.mjs", "js")},
     "docs/clients/typescript.md": {"example": example("first_session.ts", "ts")},
     "docs/clients/python.md": {"example": example("first_session.py", "python")},
+    "docs/identity.md": {
+        "python": example("sign_token.py", "python"),
+        "javascript": example("sign_token.mjs", "js"),
+    },
     "docs/publishing.md": {"example": example("broadcast.py", "python"), "methods": broadcast_methods},
     "docs/reference/command-line.md": {"commands": commands},
     "docs/reference/events.md": {

@@ -22,6 +22,8 @@ COMMANDS = {
     "demo": "development",
     "token": "people",
     "env": "development",
+    "signing-key": "signing_keys",
+    "encryption": "encryption",
     "widget": "people",
     "contract": "contract",
     "ai": "ai",
@@ -42,7 +44,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"hummdesk.operator.{COMMANDS[name]}")
-        command: click.Command = getattr(module, f"{name}_command")
+        command: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
         return command
 
     def invoke(self, context: click.Context) -> Any:

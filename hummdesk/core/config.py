@@ -59,6 +59,22 @@ class Settings:
     )
     jwt_issuer: str = setting("", "required value of the `iss` claim; empty: not checked")
     jwt_audience: str = setting("", "required value of the `aud` claim; empty: not checked")
+    jwt_leeway_seconds: float = setting(
+        30.0, "the `nbf` and `iat` claims may be this far in the future: clocks differ", minimum=0
+    )
+    jwt_max_hours: float = setting(
+        744.0,
+        "longest validity of an accepted token, from `iat`, or without it from now, to `exp`; 0: unlimited",
+        minimum=0,
+    )
+    jwks_internal_hosts: str = setting(
+        "",
+        "hosts of JWKS addresses that may have an internal IP address, separated by commas; in development all may",
+    )
+    encryption_keys: str = setting(
+        "",
+        "keys that encrypt the secrets in the database, separated by commas, the newest first; each at least 32 bytes",
+    )
 
     admin_ui_password: str = setting(
         "", "password of the user `admin` for Socket.IO's Admin UI, which is read-only; at least 16 bytes; empty: off"
@@ -337,8 +353,7 @@ def _inconsistencies(settings: Settings, *, needs_servers: bool) -> list[str]:
             faults.append(f"CORS_ORIGIN: {origin.strip()!r} is not an origin like https://desk.example")
     if 0 < len(settings.admin_ui_password.encode()) < MINIMUM_PASSWORD_BYTES:
         faults.append(f"ADMIN_UI_PASSWORD: shorter than {MINIMUM_PASSWORD_BYTES} bytes")
-    if settings.jwt_algorithm != "HS256" and not settings.jwt_public_key:
-        faults.append(f"JWT_PUBLIC_KEY: not set; JWT_ALGORITHM={settings.jwt_algorithm} needs it")
+    faults += _key_faults(settings)
     if needs_servers:
         faults += _missing_servers_and_secret(settings)
     return faults
@@ -348,6 +363,15 @@ def _size_faults(settings: Settings) -> list[str]:
     if settings.max_answer_bytes <= settings.max_buffered_bytes:
         return []
     return ["MAX_ANSWER_BYTES: must be at most MAX_BUFFERED_BYTES, or a large answer disconnects its client"]
+
+
+def _key_faults(settings: Settings) -> list[str]:
+    faults = []
+    if settings.jwt_algorithm != "HS256" and not settings.jwt_public_key:
+        faults.append(f"JWT_PUBLIC_KEY: not set; JWT_ALGORITHM={settings.jwt_algorithm} needs it")
+    if any(len(key.strip().encode()) < MINIMUM_SECRET_BYTES for key in settings.encryption_keys.split(",") if key):
+        faults.append(f"ENCRYPTION_KEYS: a key is shorter than {MINIMUM_SECRET_BYTES} bytes")
+    return faults
 
 
 def _provider_faults(settings: Settings) -> list[str]:

@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from hummdesk.core.config import HOME_ENV_FILE
 from hummdesk.core.errors import CommandError
 
-SHARED_VALUES = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET", "PORT", "HUMMDESK_ENV")
+SHARED_VALUES = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET", "ENCRYPTION_KEYS", "PORT", "HUMMDESK_ENV")
 """The settings that other commands need to work with a running `up`."""
 
 PLAIN_VALUE = re.compile(r"[\w:/@?=&%.,+~-]*")

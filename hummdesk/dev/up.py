@@ -70,7 +70,9 @@ class Up:
     async def _serve(self, wanted: Settings, free: int) -> None:
         values = {**self.values, "PORT": str(free), **await self._servers(wanted)}
         values.setdefault("HUMMDESK_ENV", "development")
-        values.setdefault("JWT_SECRET", home.read_settings(self.home).get("JWT_SECRET") or secrets.token_urlsafe(48))
+        known = home.read_settings(self.home)
+        for name in ("JWT_SECRET", "ENCRYPTION_KEYS"):
+            values.setdefault(name, known.get(name) or secrets.token_urlsafe(48))
         settings = config.read(values)
         tokens.check(settings)
         await migrate(settings.postgres)

@@ -16,6 +16,7 @@ home_option = click.option(
     metavar="DIR",
     help="Directory in which `up` keeps its data; other commands read its settings there.",
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 account_option = click.option("--account", type=click.UUID, required=True, help="Id of the account.")
 
 

@@ -31,6 +31,8 @@ def token_command(home: Path, email: str | None, contact: str | None, account: U
     if not hours < LONGEST_HOURS:  # refuses NaN as well
         raise click.UsageError(f"--hours must be below {LONGEST_HOURS}")
     settings = settings_of(home)
+    if settings.jwt_max_hours and hours > settings.jwt_max_hours:
+        raise CommandError(f"--hours is above JWT_MAX_HOURS, {settings.jwt_max_hours:g}: the token would be refused")
     person = asyncio.run(find(settings, email=email, contact=contact, account_id=account))
     click.echo(tokens.issue(settings, person, hours=hours))
 

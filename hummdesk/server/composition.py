@@ -28,6 +28,7 @@ from hummdesk.server.rate_limits import RateLimits
 from hummdesk.server.readiness import Readiness
 from hummdesk.server.recovery_saver import RecoverySaver
 from hummdesk.server.sockets import SocketRegistry
+from hummdesk.server.token_verifier import TokenVerifier
 from hummdesk.server.typing_indicators import TypingIndicators
 from hummdesk.storage import messages
 from hummdesk.storage.database import Database
@@ -91,6 +92,7 @@ def _context(
         database=database,
         writer=writer,
         people=People(database),
+        tokens=TokenVerifier(settings, database),
         presence=presence,
         viewers=ViewerLeases(redis(), lease_seconds=lease_seconds),
         socket_counts=socket_counts,

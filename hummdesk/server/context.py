@@ -20,6 +20,7 @@ from hummdesk.server.rate_limits import RateLimits
 from hummdesk.server.readiness import Readiness
 from hummdesk.server.recovery_saver import RecoverySaver
 from hummdesk.server.sockets import SocketRegistry
+from hummdesk.server.token_verifier import TokenVerifier
 from hummdesk.server.typing_indicators import TypingIndicators
 from hummdesk.storage.database import Database
 from hummdesk.storage.message_writer import MessageWriter
@@ -36,6 +37,7 @@ class ServerContext:
     database: Database
     writer: MessageWriter
     people: People
+    tokens: TokenVerifier
     presence: Presence
     viewers: ViewerLeases
     socket_counts: SocketCounts

@@ -10,9 +10,9 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.core.periodic import Periodic
 from hummdesk.server import maintenance
 from hummdesk.server.admin_ui import AdminUi
+from hummdesk.server.change_watcher import ChangeWatcher
 from hummdesk.server.composition import compose
 from hummdesk.server.engine_adapter import EngineAdapter
-from hummdesk.server.person_watcher import PersonWatcher
 
 
 class Node:
@@ -23,7 +23,7 @@ class Node:
         self.server = self.adapter.server
         self.is_stopping = False
         self._admin_ui = AdminUi.of(self.server, settings, node=self.context.node)
-        self._watcher = PersonWatcher(self.context)
+        self._watcher = ChangeWatcher(self.context)
         self._periodic: list[Periodic] = []
 
     async def start(self) -> None:

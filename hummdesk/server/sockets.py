@@ -41,6 +41,8 @@ class ClientSession:
     person: Person | None = None
     role_limit: Role = "viewer"
     """The role in the token, which limits that of the person."""
+    signed_with: str | None = None
+    """The name of the account's key that signed the token."""
     pending_person_id: UUID | None = None
     """The person named by a token, while the database is queried."""
     has_pending_change: bool = False

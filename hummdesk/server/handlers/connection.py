@@ -73,11 +73,15 @@ def _refuse(context: ServerContext, session: ClientSession, refusal: HummDeskErr
 
 async def identify(context: ServerContext, session: ClientSession, token: str) -> Person:
     """Verify a token and authenticate the socket with it, or extend the session of the same person."""
-    claims = tokens.verify(context.settings, token)
-    if session.person is not None and not _is_of(claims, session.person):
-        raise Forbidden("This socket belongs to another person")
-    await context.reader.follow(claims.account_id)
-    person = await load_person(context, session, claims)
+    while True:
+        changes = context.tokens.changes
+        claims = await context.tokens.verify(token)
+        if session.person is not None and not _is_of(claims, session.person):
+            raise Forbidden("This socket belongs to another person")
+        await context.reader.follow(claims.account_id)
+        person = await load_person(context, session, claims)
+        if claims.signed_with is None or changes == context.tokens.changes:
+            break  # otherwise the key may have been revoked meanwhile
     is_new = session.person is None
     if is_new:
         require_capacity(context, person)
@@ -127,7 +131,7 @@ async def _find(context: ServerContext, account_id: UUID, person_id: UUID, role_
 
 def set_person(context: ServerContext, session: ClientSession, person: Person, claims: tokens.Claims) -> None:
     """Authenticate a socket until its token expires."""
-    session.role_limit = claims.role
+    session.role_limit, session.signed_with = claims.role, claims.signed_with
     _set_person(context, session, person)
     session.at(claims.expires_at, lambda: soon(drop(context, session, TokenExpired())))
 
@@ -218,6 +222,15 @@ async def _reload(context: ServerContext, session: ClientSession, known: Person)
         await _leave_presence(context, session, person)
     elif session.has_presence() and not had_presence:
         await _join_presence(context, session, person)
+
+
+async def signing_keys_changed(context: ServerContext, account_id: UUID) -> None:
+    """End the sessions of an account whose tokens were signed with a key that is revoked. Raises Unavailable."""
+    active = await context.tokens.active(account_id)
+    for session in list(context.sockets.sessions.values()):
+        is_of_account = session.person is not None and session.person.account_id == account_id
+        if is_of_account and session.signed_with is not None and session.signed_with not in active:
+            await drop(context, session, Unauthorized("The key that signed the token was revoked"))
 
 
 async def disconnected(context: ServerContext, sid: str, *, is_final: bool) -> None:

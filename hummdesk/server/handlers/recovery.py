@@ -94,7 +94,8 @@ async def _find(context: ServerContext, request: RecoveryRequest) -> "_Recoverab
     token = connection.find_token(request.auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
     if token is None:
         raise NotRecovered("token")
-    claims = tokens.verify(context.settings, token)
+    changes = context.tokens.changes
+    claims = await context.tokens.verify(token)
     stored = await _claim(context, request.pid, claims)
     session = connection.new_session(context, sid=stored.sid, pid=request.pid, address=environ["REMOTE_ADDR"])
     context.sockets.recovering.add(session)
@@ -105,7 +106,7 @@ async def _find(context: ServerContext, request: RecoveryRequest) -> "_Recoverab
     visible = await _visible(context, person, stored.joined)
     if not await reader.load(offset.entry, offset.index):
         raise NotRecovered("gap")
-    return _Recoverable(context, session, request, person, claims, stored, visible, reader, offset)
+    return _Recoverable(context, session, request, person, claims, changes, stored, visible, reader, offset)
 
 
 async def _claim(context: ServerContext, pid: str, claims: tokens.Claims) -> RecoverableSession:
@@ -135,6 +136,8 @@ class _Recoverable:
     request: RecoveryRequest
     person: Person
     claims: tokens.Claims
+    changes: int
+    """Of signing keys, reported before the token was verified."""
     stored: RecoverableSession
     visible: set[UUID]
     reader: ShardReader
@@ -149,7 +152,8 @@ class _Recoverable:
             return None
 
     def _missed(self) -> list[MissedEvent]:
-        if self.session.has_pending_change:
+        has_changed_keys = self.claims.signed_with is not None and self.changes != self.context.tokens.changes
+        if self.session.has_pending_change or has_changed_keys:
             raise NotRecovered("changed")
         events = self.reader.after(self.offset.entry, self.offset.index)
         if events is None:

@@ -49,6 +49,7 @@ def web_settings(settings: Settings) -> Settings:
         auth_timeout_seconds=2.5,
         **UNLIMITED,
         metrics_accounts=10_000,
+        encryption_keys="a key of the tests with at least 32 bytes",
     )
 
 

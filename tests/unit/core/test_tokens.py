@@ -79,6 +79,11 @@ FORGED: dict[str, Callable[[], object]] = {
     "header a list": lambda: handmade([GOOD], claims()),
     "kid a path, keyed with that file": lambda: signed(headers={"kid": "../../../../dev/null"}, key="\x00" * 32),
     "kid an object": lambda: handmade(GOOD | {"kid": {"$ne": 1}}, claims()),
+    "kid with SQL, keyed with its result": lambda: signed(headers={"kid": "x' UNION SELECT 'key'--"}, key="key" * 11),
+    "kid a URL": lambda: signed(headers={"kid": "https://evil.example/jwks.json"}, key="x" * 32),
+    "kid empty": lambda: signed(headers={"kid": ""}, key="\x00"),
+    "jku to own keys": lambda: signed(headers={"jku": "https://evil.example/jwks.json", "kid": "1"}, key="x" * 32),
+    "x5u to own certificate": lambda: signed(headers={"x5u": "https://evil.example/cert.pem"}, key="x" * 32),
     "own key in the header": lambda: signed(headers={"jwk": {"kty": "oct", "k": part(b"x" * 32)}}, key="x" * 32),
     "unknown crit": lambda: signed(headers={"crit": ["x"], "x": 1}),
     "detached payload": lambda: handmade(GOOD | {"b64": False, "crit": ["b64"]}, claims()),
@@ -92,6 +97,10 @@ FORGED: dict[str, Callable[[], object]] = {
     "exp infinite": lambda: signed(claims(exp=float("inf"))),
     "exp no number": lambda: signed(claims(exp=float("nan"))),
     "not yet": lambda: signed(claims(nbf=int(time.time()) + 60)),
+    "issued in the future": lambda: signed(claims(iat=int(time.time()) + 60)),
+    "nbf in words": lambda: signed(claims(nbf="now")),
+    "iat true": lambda: signed(claims(iat=True)),
+    "iat infinite": lambda: signed(claims(iat=float("-inf"))),
     "no userId": lambda: signed(claims(userId=None)),
     "no accountId": lambda: signed(claims(accountId=None)),
     "no email": lambda: signed(claims(email=None)),
@@ -151,6 +160,115 @@ def test_audience_and_issuer_are_checked_when_configured(wrong: dict[str, Any]) 
     tokens.verify(settings, tokens.issue(settings, PERSON))
     with pytest.raises(Unauthorized):
         tokens.verify(settings, signed(claims(**good | wrong)))
+
+
+def test_clock_of_the_issuer_may_be_ahead_by_the_leeway() -> None:
+    ahead = int(time.time()) + 20
+    for claim in ("nbf", "iat"):
+        tokens.verify(SETTINGS, signed(claims(**{claim: ahead})))
+        with pytest.raises(Unauthorized):
+            tokens.verify(replace(SETTINGS, jwt_leeway_seconds=10), signed(claims(**{claim: ahead})))
+
+
+def test_leeway_does_not_extend_the_validity() -> None:
+    with pytest.raises(TokenExpired):
+        tokens.verify(SETTINGS, signed(claims(exp=int(time.time()) - 1)))
+
+
+@pytest.mark.parametrize("issued", [None, 0])
+def test_token_valid_for_longer_than_the_maximum_is_refused(issued: int | None) -> None:
+    hour = replace(SETTINGS, jwt_max_hours=1.0)
+    now = int(time.time())
+    times = {} if issued is None else {"iat": now}
+    tokens.verify(hour, signed(claims(exp=now + 3600, **times)))
+    for more in (3700, 10**10):
+        with pytest.raises(Unauthorized, match="JWT_MAX_HOURS"):
+            tokens.verify(hour, signed(claims(exp=now + more, **times)))
+    tokens.verify(replace(SETTINGS, jwt_max_hours=0.0), signed(claims(exp=now + 10**9, **times)))
+
+
+def test_validity_counts_from_the_issue() -> None:
+    now = int(time.time())
+    with pytest.raises(Unauthorized, match="JWT_MAX_HOURS"):
+        tokens.verify(replace(SETTINGS, jwt_max_hours=1.0), signed(claims(iat=now - 7200, exp=now + 60)))
+
+
+def test_issued_token_is_accepted_up_to_the_maximum() -> None:
+    day = replace(SETTINGS, jwt_max_hours=24.0, jwt_leeway_seconds=0.0)
+    tokens.verify(replace(day, jwt_leeway_seconds=2.0), tokens.issue(day, PERSON, hours=24))
+
+
+OTHER_ACCOUNT = UUID("01890000-0000-7000-8000-000000000009")
+
+
+def account_key(algorithm: str = "HS256", key: Any = b"k" * 32, **more: Any) -> tokens.VerificationKey:
+    return tokens.VerificationKey(algorithm=algorithm, key=key, account_id=PERSON.account_id, name="one", **more)
+
+
+def test_key_of_an_account_verifies_its_tokens() -> None:
+    claimed = tokens.verify(SETTINGS, signed(key="k" * 32), account_key())
+    assert (claimed.user_id, claimed.signed_with) == (PERSON.id, "one")
+    assert tokens.verify(SETTINGS, signed()).signed_with is None
+
+
+def test_key_of_an_account_verifies_no_token_of_another_account() -> None:
+    with pytest.raises(Unauthorized):
+        tokens.verify(SETTINGS, signed(claims(accountId=str(OTHER_ACCOUNT)), key="k" * 32), account_key())
+
+
+def test_key_of_an_account_accepts_neither_the_secret_of_the_settings_nor_another_algorithm() -> None:
+    for forged in (
+        signed(),
+        jwt.encode(claims(), "k" * 64, algorithm="HS512"),
+        f"{part({'alg': 'none'})}.{part(claims())}.",
+    ):
+        with pytest.raises(Unauthorized):
+            tokens.verify(SETTINGS, forged, account_key())
+
+
+def test_public_key_of_an_account_is_no_secret() -> None:
+    """The public key is known: a token that is signed with its text by HMAC must not pass."""
+    for algorithm, private in ASYMMETRIC.items():
+        pem = public_pem(private)
+        key = account_key(algorithm, tokens.parsed_pem(algorithm, pem))
+        good = jwt.encode(claims(), private, algorithm=algorithm, headers={"kid": "one"})
+        assert tokens.verify(SETTINGS, good, key).signed_with == "one"
+        for header in (GOOD, GOOD | {"alg": algorithm}, GOOD | {"kid": "one"}):
+            body = f"{part(header)}.{part(claims())}"
+            confused = f"{body}.{part(hmac.new(pem.encode(), body.encode(), hashlib.sha256).digest())}"
+            with pytest.raises(Unauthorized):
+                tokens.verify(SETTINGS, confused, key)
+
+
+def test_key_of_an_account_has_issuer_and_audience_of_its_own() -> None:
+    settings = replace(SETTINGS, jwt_issuer="https://desk.example", jwt_audience="desk")
+    key = account_key(issuer="https://tenant.example", audience="tenant")
+    good = {"iss": "https://tenant.example", "aud": "tenant"}
+    tokens.verify(settings, signed(claims(**good), key="k" * 32), key)
+    for wrong in ({"iss": "https://desk.example"}, {"aud": "desk"}, {"iss": None}, {"aud": None}):
+        with pytest.raises(Unauthorized):
+            tokens.verify(settings, signed(claims(**good | wrong), key="k" * 32), key)
+
+
+def test_named_key_is_read_from_any_token() -> None:
+    assert tokens.named_key(signed(headers={"kid": "one"}, key="anything of 32 bytes, it is unknown")) == (
+        PERSON.account_id,
+        "one",
+    )
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
+@pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
+def test_named_key_of_a_forged_token_raises_nothing(forge: Callable[[], object]) -> None:
+    started = time.process_time()
+    named = tokens.named_key(forge())
+    assert time.process_time() - started < 0.1
+    assert named is None or named[0] == PERSON.account_id
+
+
+@pytest.mark.parametrize("kid", ["", "k" * 129])
+def test_kid_of_another_length_names_no_key(kid: str) -> None:
+    assert tokens.named_key(signed(headers={"kid": kid})) is None
 
 
 def public_pem(key: Any) -> str:

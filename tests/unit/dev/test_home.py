@@ -16,6 +16,7 @@ VALUES = {
     "DATABASE_URL": "postgresql://hummdesk@/hummdesk?host=%2Ftmp%2Fa%20b",
     "REDIS_URL": "redis://:pass-_@127.0.0.1:6379/0",
     "JWT_SECRET": "quotes ' and \" and # and \\ and spaces ",
+    "ENCRYPTION_KEYS": "new,old",
     "PORT": "5000",
     "HUMMDESK_ENV": "development",
 }

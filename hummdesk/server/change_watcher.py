@@ -1,0 +1,77 @@
+"""Applies changes of users, contacts and signing keys in the database to the sockets of this process at once."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
+from uuid import UUID
+
+from hummdesk.core.background import end, soon
+from hummdesk.core.errors import Unavailable
+from hummdesk.server.context import ServerContext
+from hummdesk.server.handlers import connection
+
+PEOPLE = "hummdesk_people"
+SIGNING_KEYS = "hummdesk_signing_keys"
+RETRY_SECONDS = 0.5
+
+
+class ChangeWatcher:
+    """Listens to notifications of the database. After a lost connection every socket is checked."""
+
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
+        self._task: asyncio.Task[None] | None = None
+        self._is_stopped = False
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        self._is_stopped = True
+        if self._task is not None:
+            await end(self._task)
+
+    async def _run(self) -> None:
+        async for channel, payload in self._context.database.listen(PEOPLE, SIGNING_KEYS):
+            if channel != SIGNING_KEYS:
+                for account_id, person_id in self._changed_people(payload):
+                    lock = self._context.person_locks.of(person_id)
+                    soon(self._apply(partial(connection.person_changed, self._context, account_id, person_id), lock))
+            if channel != PEOPLE:
+                for account_id in self._changed_accounts(payload):
+                    soon(self._apply(partial(connection.signing_keys_changed, self._context, account_id)))
+
+    def _changed_people(self, payload: str) -> Iterable[tuple[UUID, UUID]]:
+        """Return the changed person, as (account, person); everybody here if the payload names none: any database
+        client may notify."""
+        try:
+            change = json.loads(payload)
+            return [(UUID(change["accountId"]), UUID(change["personId"]))]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            people = (session.person for session in self._context.sockets.sessions.values())
+            return {(person.account_id, person.id) for person in people if person is not None}
+
+    def _changed_accounts(self, payload: str) -> Iterable[UUID]:
+        """Return the account whose keys have changed, or all accounts with sockets; forget the keys read before."""
+        try:
+            account_id = UUID(json.loads(payload)["accountId"])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            self._context.tokens.forget(None)
+            people = (session.person for session in self._context.sockets.sessions.values() if session.signed_with)
+            return {person.account_id for person in people if person is not None}
+        self._context.tokens.forget(account_id)
+        return [account_id]
+
+    async def _apply(
+        self, change: Callable[[], Awaitable[None]], lock: AbstractAsyncContextManager[object] | None = None
+    ) -> None:
+        """Apply a change, and again until the database answers."""
+        while not self._is_stopped:
+            try:
+                async with lock or nullcontext():
+                    await change()
+                return
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECONDS)

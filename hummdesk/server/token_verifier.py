@@ -1,0 +1,153 @@
+"""Verification of tokens, with the signing keys of their accounts in memory.
+
+A token chooses its key before it is verified. So what it names costs little: all keys of an account are read at once,
+at most `MOST_READS` accounts at the same time, and kept until the database reports a change of them.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from jwt import PyJWK
+
+from hummdesk.core import jwks, tokens
+from hummdesk.core.config import Settings
+from hummdesk.core.encryption import Encryption, Undecryptable
+from hummdesk.core.tokens import Claims, VerificationKey
+from hummdesk.storage import signing_keys
+from hummdesk.storage.database import Database
+from hummdesk.storage.signing_keys import SigningKey, context_of
+
+log = logging.getLogger(__name__)
+
+MOST_UNKNOWN = 10_000
+"""Accounts without keys, which may not exist, that are remembered."""
+MOST_READS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """A JWKS address of an account. The document names the keys, the row of the database limits them."""
+
+    row: SigningKey
+    keys: jwks.JwksKeys
+
+    async def find(self, kid: str) -> PyJWK | None:
+        """Return the key of a `kid` if it is one of the row's algorithm, and strong enough. Raises Unavailable."""
+        found = await self.keys.find(kid)
+        if found is None or found.algorithm_name != self.row.algorithm:
+            return None
+        return None if found.Algorithm.check_key_length(found.key) else found
+
+
+@dataclass(frozen=True, slots=True)
+class _AccountKeys:
+    """The keys of an account that are not revoked."""
+
+    by_kid: dict[str, VerificationKey] = field(default_factory=dict)
+    addresses: tuple[_Address, ...] = ()
+    names: frozenset[str] = frozenset()
+
+
+NO_KEYS = _AccountKeys()
+
+
+class TokenVerifier:
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._encryption = Encryption.of(settings)
+        self._policy = jwks.Policy(settings)
+        self._accounts: dict[UUID, _AccountKeys] = {}
+        self._without_keys: OrderedDict[UUID, None] = OrderedDict()
+        self._reading = asyncio.Semaphore(MOST_READS)
+        self.changes = 0
+        """The number of reported changes. A token that was verified before the last one is verified again."""
+
+    async def verify(self, token: object) -> Claims:
+        """Return the claims of a valid token. Raises TokenExpired, Unauthorized, or Unavailable."""
+        named = tokens.named_key(token)
+        key = None if named is None else await self._find(*named)
+        return tokens.verify(self._settings, token, key)
+
+    def forget(self, account_id: UUID | None) -> None:
+        """Read the keys of an account again, or of all of them (None), when a token names one."""
+        self.changes += 1
+        if account_id is None:
+            self._accounts.clear()
+            self._without_keys.clear()
+        else:
+            self._accounts.pop(account_id, None)
+            self._without_keys.pop(account_id, None)
+
+    async def active(self, account_id: UUID) -> frozenset[str]:
+        """Return the names of the account's keys that are not revoked. Raises Unavailable."""
+        return (await self._keys_of(account_id)).names
+
+    async def _find(self, account_id: UUID, kid: str) -> VerificationKey | None:
+        """Return the account's key of this `kid`; None: the key of the settings verifies the token, or no key."""
+        known = await self._keys_of(account_id)
+        if kid in known.by_kid:
+            return known.by_kid[kid]
+        for address in known.addresses:
+            if found := await address.find(kid):
+                return self._key(address.row, found.key)
+        return None
+
+    async def _keys_of(self, account_id: UUID) -> _AccountKeys:
+        known = self._known(account_id)
+        if known is not None:
+            return known
+        async with self._reading:
+            while (known := self._known(account_id)) is None:
+                changes = self.changes
+                read = await self._read(account_id)
+                if changes == self.changes:
+                    self._keep(account_id, read)
+        return known
+
+    def _known(self, account_id: UUID) -> _AccountKeys | None:
+        if account_id in self._without_keys:
+            self._without_keys.move_to_end(account_id)
+            return NO_KEYS
+        return self._accounts.get(account_id)
+
+    def _keep(self, account_id: UUID, keys: _AccountKeys) -> None:
+        if keys.names:
+            self._accounts[account_id] = keys
+            return
+        self._without_keys[account_id] = None
+        if len(self._without_keys) > MOST_UNKNOWN:
+            self._without_keys.popitem(last=False)
+
+    async def _read(self, account_id: UUID) -> _AccountKeys:
+        async with self._database.account(account_id) as tx:
+            rows = await signing_keys.active(tx)
+        if not rows:
+            return NO_KEYS
+        by_kid = {row.kid: key for row in rows if row.jwks_url is None and (key := self._parsed(row)) is not None}
+        addresses = [_Address(row, jwks.JwksKeys(row.jwks_url, self._policy)) for row in rows if row.jwks_url]
+        return _AccountKeys(by_kid, tuple(addresses), frozenset(row.kid for row in rows))
+
+    def _parsed(self, row: SigningKey) -> VerificationKey | None:
+        """Return the key of a row, or None if it is unusable here: ENCRYPTION_KEYS may be incomplete."""
+        try:
+            if row.secret is not None:
+                return self._key(row, self._encryption.decrypt(row.secret, context=context_of(row.account_id, row.kid)))
+            return self._key(row, tokens.parsed_pem(row.algorithm, row.public_key or ""))
+        except (Undecryptable, ValueError, TypeError) as error:
+            reason = type(error).__name__
+            log.error("signing_keys.unusable", extra={"account": str(row.account_id), "kid": row.kid, "reason": reason})
+            return None
+
+    def _key(self, row: SigningKey, key: object) -> VerificationKey:
+        return VerificationKey(
+            algorithm=row.algorithm,
+            key=key,
+            issuer=row.issuer or "",
+            audience=row.audience or self._settings.jwt_audience,
+            account_id=row.account_id,
+            name=row.kid,
+        )
