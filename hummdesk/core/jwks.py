@@ -111,7 +111,8 @@ def fetch(url: str, policy: Policy) -> bytes:
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", target, headers={"Accept": "application/json", "Accept-Encoding": "identity"})
-        return _body(connection.getresponse())
+        with connection.getresponse() as response:
+            return _body(response)
     finally:
         deadline.cancel()
         connection.close()
@@ -142,17 +143,22 @@ class _Connection(http.client.HTTPConnection):
         self.default_port = 443 if with_tls else 80
         self._ip = ip
         self._with_tls = with_tls
+        self._opened: socket.socket | None = None
 
     def connect(self) -> None:
-        self.sock = socket.create_connection((self._ip, self.port), FETCH_SECONDS)
+        self.sock = self._opened = socket.create_connection((self._ip, self.port), FETCH_SECONDS)
         if self._with_tls:
-            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
+            self.sock = ssl.create_default_context().wrap_socket(
+                self.sock, server_hostname=self.host, do_handshake_on_connect=False
+            )
+            self._opened = self.sock
+            self.sock.do_handshake()
 
     def abort(self) -> None:
-        """End a request in progress, from another thread."""
-        if self.sock is not None:
+        """End a request in progress, from another thread: below TLS, whose state belongs to the other one."""
+        if self._opened is not None:
             with suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(self._opened, socket.SHUT_RDWR)
 
 
 class JwksClient(PyJWKClient):

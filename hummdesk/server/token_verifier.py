@@ -9,6 +9,7 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from jwt import PyJWK
 
@@ -63,6 +64,8 @@ class TokenVerifier:
         self._accounts: dict[UUID, _AccountKeys] = {}
         self._without_keys: OrderedDict[UUID, None] = OrderedDict()
         self._reading = asyncio.Semaphore(MOST_READS)
+        self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        """One for each account that is read now or waits for it: all wait for one answer."""
         self.changes = 0
         """The number of reported changes. A token that was verified before the last one is verified again."""
 
@@ -100,7 +103,7 @@ class TokenVerifier:
         known = self._known(account_id)
         if known is not None:
             return known
-        async with self._reading:
+        async with self._locks.setdefault(account_id, asyncio.Lock()), self._reading:
             while (known := self._known(account_id)) is None:
                 changes = self.changes
                 read = await self._read(account_id)
