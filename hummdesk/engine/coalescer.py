@@ -1,4 +1,7 @@
-"""Write coalescing: all packets of one event-loop tick leave in one write for each connection."""
+"""Write coalescing: all packets of one event-loop tick leave in one write for each connection.
+
+At most MAX_PENDING_BYTES wait for the end of the tick; beyond that they leave at once.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -21,22 +24,28 @@ class Recipient(Protocol):
 
 Recipients = Sequence[Recipient]
 
+MAX_PENDING_BYTES = 1 << 20
+
 
 class WriteCoalescer:
     """Collects the packets of all sessions of a server, so that recipients of the same packets share the same bytes."""
 
     def __init__(self) -> None:
         self._pending: list[tuple[Recipients, EncodedPacket]] = []
+        self._pending_bytes = 0
 
     def add(self, recipients: Recipients, packet: EncodedPacket) -> None:
         """Send at the end of this tick, in the order of the calls."""
         if not self._pending:
             asyncio.get_running_loop().call_soon(self.flush)
         self._pending.append((recipients, packet))
+        self._pending_bytes += len(packet.frame)
+        if self._pending_bytes > MAX_PENDING_BYTES:
+            self.flush()
 
     def flush(self) -> None:
         """Send now what was added in this tick."""
-        pending, self._pending = self._pending, []
+        pending, self._pending, self._pending_bytes = self._pending, [], 0
         if not pending:
             return
         first, _ = pending[0]

@@ -32,17 +32,28 @@ class EncodedPacket:
     def __init__(self, encoded: str | bytes) -> None:
         """`encoded`: a text packet that starts with its type, or the data of a binary message."""
         self._head = TEXT if isinstance(encoded, str) else BINARY
-        self._payload = encoded.encode() if isinstance(encoded, str) else bytes(encoded)
-        self.frame = build_frame(self._payload, self._head)
+        payload = encoded.encode() if isinstance(encoded, str) else bytes(encoded)
+        self._payload_bytes = len(payload)
+        self.frame = build_frame(payload, self._head)
+
+    @property
+    def _payload(self) -> bytes:
+        """Cut from the frame, so that a buffered packet is kept once."""
+        return self.frame[-self._payload_bytes :] if self._payload_bytes else b""
 
     @cached_property
     def compressed_frame(self) -> bytes:
         """The frame with permessage-deflate, without context takeover, so that recipients can share it."""
-        if len(self._payload) < COMPRESSION_THRESHOLD:
+        if self._payload_bytes < COMPRESSION_THRESHOLD:
             return self.frame
         deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         deflated = deflate.compress(self._payload) + deflate.flush(zlib.Z_SYNC_FLUSH)
         return build_frame(deflated[:-4], self._head | COMPRESSED)
+
+    @cached_property
+    def base64_frame(self) -> bytes:
+        """The frame for a client that accepts no binary frames."""
+        return self.frame if self._head == TEXT else build_frame(self.polling_payload)
 
     @cached_property
     def polling_payload(self) -> bytes:

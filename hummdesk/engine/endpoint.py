@@ -3,6 +3,7 @@
 import asyncio
 import enum
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 
@@ -12,9 +13,10 @@ from sanic.response import json, raw
 
 from hummdesk.engine.handover import ConnectionHandover
 from hummdesk.engine.observer import CloseReason, Observer, RefusalReason
-from hummdesk.engine.polling import decode_payload
+from hummdesk.engine.polling import TooManyPacketsError, decode_payload
 from hummdesk.engine.request import VERSION, build_environ, is_websocket_handshake
 from hummdesk.engine.session import Session
+from hummdesk.engine.websocket import Buffers
 
 METHODS = ("GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 PROTOCOL = "4"
@@ -52,6 +54,8 @@ class EndpointServer(Protocol):
     transports: Collection[str]
     allow_upgrades: bool
     max_http_buffer_size: int
+    max_payload_packets: int | None
+    buffers: Buffers
     http_compression: bool
     compression_threshold: int
     handover: ConnectionHandover | None
@@ -183,27 +187,53 @@ class Endpoint:
             session.close(CloseReason.TRANSPORT_ERROR)
             raise RequestError(ErrorCode.BAD_REQUEST)
         session.is_posting = True
+        body = _PostBody(request, session, min(self._server.max_http_buffer_size, request.app.config.REQUEST_MAX_SIZE))
+        self._server.buffers.received.set(body, body.received_bytes)
         try:
-            for packet in decode_payload(await self._read_body(request)):
+            content = await _read_body(body)
+            for packet in decode_payload(content, max_packets=self._server.max_payload_packets):
                 await session.wait_for_capacity()
                 session.on_packet(packet)
         except (asyncio.CancelledError, PayloadTooLarge):
             session.close(CloseReason.TRANSPORT_ERROR)
             raise
+        except TooManyPacketsError:
+            session.close(CloseReason.FLOOD)
         except ValueError:
             session.close(CloseReason.TRANSPORT_ERROR)
         finally:
             session.is_posting = False
+            self._server.buffers.received.discard(body)
         if session.reason in (CloseReason.TRANSPORT_ERROR, CloseReason.SLOW_READER, CloseReason.FLOOD):
             raise RequestError(ErrorCode.BAD_REQUEST)
         return raw(b"ok", content_type="text/html")
 
-    async def _read_body(self, request: Request[Any, Any]) -> str:
-        """Read the body. Sanic raises PayloadTooLarge before it reads more than `max_http_buffer_size`."""
-        largest = min(self._server.max_http_buffer_size, request.app.config.REQUEST_MAX_SIZE)
-        cast(Any, request.stream).request_max_size = largest
-        await request.receive_body()  # type: ignore[no-untyped-call]
-        return request.body.decode()
+
+@dataclass(eq=False, frozen=True, slots=True)
+class _PostBody:
+    """The body of a POST in progress, as a holder of received bytes."""
+
+    request: Request[Any, Any]
+    session: Session
+    largest: int
+    buffered_bytes = 0
+
+    @property
+    def received_bytes(self) -> int:
+        """What it will have once it is read."""
+        length = self.request.headers.get("content-length", "")
+        return min(int(length), self.largest) if length.isdecimal() and len(length) < 16 else self.largest
+
+    def end(self, reason: CloseReason) -> None:
+        self.session.end(reason)
+        cast(Any, self.request.transport).abort()  # Sanic stops reading and cancels the request
+
+
+async def _read_body(body: _PostBody) -> str:
+    """Read the body. Sanic raises PayloadTooLarge before it reads more than the largest."""
+    cast(Any, body.request.stream).request_max_size = body.largest
+    await body.request.receive_body()  # type: ignore[no-untyped-call]
+    return body.request.body.decode()
 
 
 def _check_handshake(request: Request[Any, Any]) -> None:

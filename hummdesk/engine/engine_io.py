@@ -14,6 +14,7 @@ import engineio
 from engineio import packet
 from sanic import HTTPResponse, Request, Sanic
 
+from hummdesk.engine.budget import MAX_TOTAL_BUFFERED_BYTES, MAX_TOTAL_RECEIVED_BYTES
 from hummdesk.engine.coalescer import WriteCoalescer
 from hummdesk.engine.connections import ConnectionLimits, Connections, network_of
 from hummdesk.engine.deadlines import Deadlines
@@ -25,7 +26,7 @@ from hummdesk.engine.observer import CloseReason, ConnectionState, Observer, Ref
 from hummdesk.engine.request import accept_websocket, build_environ, negotiate_compression
 from hummdesk.engine.session import Session
 from hummdesk.engine.upgrade import UpgradeProbe
-from hummdesk.engine.websocket import PacketHandler, WebSocket, WebSocketOptions, library_logger
+from hummdesk.engine.websocket import Buffers, PacketHandler, WebSocket, WebSocketOptions, library_logger
 
 BeforeClose = Callable[[], Awaitable[None]]
 
@@ -52,6 +53,9 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         handover_directory: str | Path | None = None,
         limits: ConnectionLimits | None = None,
         observer: Observer | None = None,
+        max_total_buffered_bytes: int = MAX_TOTAL_BUFFERED_BYTES,
+        max_total_received_bytes: int = MAX_TOTAL_RECEIVED_BYTES,
+        max_payload_packets: int | None = None,
         **options: Any,
     ) -> None:
         """
@@ -61,8 +65,18 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         `handover_directory`: the directory in which workers of one port find each other; see `handover`.
         `limits`: the largest numbers of open sessions; by default there is no limit. `connections` counts them.
         `observer`: receives what happens to connections, with reasons.
+        `max_total_buffered_bytes`: beyond it the clients that have not read for the longest are disconnected.
+        `max_total_received_bytes`: of incomplete and unhandled messages; beyond it the clients whose messages have been
+        so for the longest are disconnected.
+        `max_payload_packets`: a client that sends more packets in the body of one POST is disconnected.
         """
-        super().__init__(**{"logger": library_logger} | options | {"async_mode": "sanic", "monitor_clients": False})
+        fixed = {"async_mode": "sanic", "monitor_clients": False}
+        for name in fixed.keys() & options.keys():
+            if options[name] not in (None, fixed[name]):
+                raise ValueError(f"{name} must be {fixed[name]!r}: this server has its own transports and timers")
+        super().__init__(**{"logger": library_logger} | options | fixed)
+        self.max_payload_packets = max_payload_packets
+        self.buffers = Buffers(max_sent=max_total_buffered_bytes, max_received=max_total_received_bytes)
         self.max_buffered_bytes = max_buffered_bytes
         self.compression = compression
         self.kept_environ = kept_environ
@@ -77,6 +91,7 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
             max_bytes=self.max_http_buffer_size,
             max_buffered_bytes=max_buffered_bytes,
             close_seconds=CLOSE_TIMEOUT_SECONDS,
+            buffers=self.buffers,
         )
         self._probe_timeouts: Deadlines[UpgradeProbe] = Deadlines(UPGRADE_TIMEOUT_SECONDS, UpgradeProbe.abort)
         self._closed_sessions: dict[str, Session] = {}
@@ -218,6 +233,8 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
     def _remove(self, session: Session) -> None:
         session.closing = session.closed = True
         self.connections.remove(session)
+        self.buffers.sent.discard(session)
+        self.buffers.received.discard(session)
         if self.sockets.get(session.sid) is session:
             del self.sockets[session.sid]
 
@@ -304,8 +321,9 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         self.observer.on_refused(RefusalReason.BAD_REQUEST)
 
     def _create_websocket(self, request: Request[Any, Any], handler: PacketHandler) -> tuple[WebSocket, str]:
-        extensions, header = negotiate_compression(request) if self.compression else ([], "")
-        return WebSocket(self._websocket_options, handler, extensions), header
+        takes_binary = not request.args.get("b64")
+        extensions, header = negotiate_compression(request) if self.compression and takes_binary else ([], "")
+        return WebSocket(self._websocket_options, handler, extensions, takes_binary=takes_binary), header
 
     def take_closed_session(self, sid: str) -> Session | None:
         self._last_poll_timeouts.cancel(sid)

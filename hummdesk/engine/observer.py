@@ -32,6 +32,8 @@ class CloseReason(enum.StrEnum):
     """The client violated RFC 6455 or the Engine.IO protocol."""
     MALFORMED_PACKET = "malformed_packet"
     """The client violated the Socket.IO protocol."""
+    OVERSIZED_PACKET = "oversized_packet"
+    """A Socket.IO packet over the limit that cannot be answered with an error: one with attachments."""
     SLOW_READER = "slow_reader"
     """The client did not read: its write buffer was full."""
     FLOOD = "flood"
@@ -57,6 +59,7 @@ _BY_SERVER = {
     CloseReason.SERVER_DISCONNECT,
     CloseReason.CONNECT_TIMEOUT,
     CloseReason.MALFORMED_PACKET,
+    CloseReason.OVERSIZED_PACKET,
     CloseReason.EVICTED,
     CloseReason.HANDLER_ERROR,
 }

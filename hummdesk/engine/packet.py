@@ -3,13 +3,19 @@
 import enum
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from socketio import packet
 
+from hummdesk.engine.observer import CloseReason
+
 MAX_ATTACHMENTS = 10
 """Limit of the attachments that a packet announces; they are buffered until the last has arrived."""
+
+_UNDEFINED = 0
+"""The MessagePack extension type that JavaScript's notepack.io uses for `undefined`."""
 
 _EVENT = re.compile(r'2(?:/[^,]*,)?\d{0,18}\["([^"\\]{1,100})"')
 _MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
@@ -24,6 +30,10 @@ class UnparsedPayload(enum.Enum):
 
 class MalformedPacket(Exception):
     """Not a packet of the Socket.IO protocol v5; the server closes the session."""
+
+
+class OversizedPacket(MalformedPacket):
+    """A packet over the limit that cannot be answered: the server closes the session."""
 
 
 class Json:
@@ -49,6 +59,53 @@ class Packet(packet.Packet):  # type: ignore[misc]
     json = Json
 
 
+def packet_class_of(serializer: str | type[packet.Packet]) -> str | type[packet.Packet]:
+    """Return the packet class of a serializer; for `msgpack` one that reads what JavaScript clients send."""
+    if serializer != "msgpack":
+        return serializer
+    from socketio.msgpack_packet import MsgPackPacket  # needs msgpack, an optional dependency
+
+    def decode_extension(code: int, data: bytes) -> Any:
+        return None if code == _UNDEFINED else MsgPackPacket.ext_hook(code, data)
+
+    configured: type[packet.Packet] = MsgPackPacket.configure(ext_hook=decode_extension)
+    return configured
+
+
+class IncompletePacket:
+    """A packet whose attachments have not all arrived. It is kept encoded: decoded it could have 20 times the size."""
+
+    buffered_bytes = 0
+
+    def __init__(self, encoded: str, decoded: packet.Packet, end: Callable[[CloseReason], None]) -> None:
+        """`end` closes the session; it is called if all incomplete packets together exceed their limit."""
+        self.end = end
+        self.received_bytes = len(encoded)
+        self._encoded = encoded
+        self._packet_class = type(decoded)
+        self._missing = decoded.attachment_count
+        self._attachments: list[bytes] = []
+
+    def add(self, attachment: str | bytes, *, max_bytes: int) -> packet.Packet | None:
+        """Add an attachment; return the packet if it was the last. Raises MalformedPacket."""
+        if not isinstance(attachment, bytes):
+            raise MalformedPacket
+        self.received_bytes += len(attachment)
+        if self.received_bytes > max_bytes:
+            raise OversizedPacket
+        self._attachments.append(attachment)
+        return self._complete() if len(self._attachments) == self._missing else None
+
+    def _complete(self) -> packet.Packet:
+        try:
+            decoded = self._packet_class(encoded_packet=self._encoded)
+            for attachment in self._attachments:
+                decoded.add_attachment(attachment)
+        except _MALFORMED as error:  # a placeholder without its attachment
+            raise MalformedPacket from error
+        return decoded
+
+
 def decode(encoded: str | bytes, *, max_bytes: int, packet_class: type[packet.Packet] = Packet) -> packet.Packet:
     """Decode one packet. Raises MalformedPacket.
 
@@ -57,6 +114,8 @@ def decode(encoded: str | bytes, *, max_bytes: int, packet_class: type[packet.Pa
     """
     try:
         if isinstance(encoded, bytes):  # of a binary serializer, such as msgpack
+            if len(encoded) > max_bytes:
+                raise OversizedPacket
             return _checked(packet_class(encoded_packet=encoded))
         # A character has at most four bytes: most packets pass this check without being encoded.
         if len(encoded) * 4 > max_bytes and len(encoded.encode(errors="surrogatepass")) > max_bytes:

@@ -1,16 +1,34 @@
 """Payloads of the HTTP long-polling transport: packets joined by a record separator."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hummdesk.engine.encoding import NOOP, EncodedPacket
 
 SEPARATOR = b"\x1e"
 
 
-def decode_payload(payload: str) -> list[str | bytes]:
-    """Split the body of a POST into packets. Raises ValueError for invalid base64."""
-    return [_decode_packet(packet) for packet in payload.split(SEPARATOR.decode())]
+PACKET_OVERHEAD_BYTES = 256
+"""Of a buffered packet, beside its frame; it is most of what a short packet occupies."""
+
+
+class TooManyPacketsError(ValueError):
+    pass
+
+
+def decode_payload(payload: str, *, max_packets: int | None = None) -> Iterator[str | bytes]:
+    """Yield the packets in the body of a POST. Raises TooManyPacketsError, and ValueError for invalid base64.
+
+    One packet is decoded at a time: a body of a megabyte has up to half a million of them.
+    """
+    separator = SEPARATOR.decode()
+    if max_packets and payload.count(separator) >= max_packets:
+        raise TooManyPacketsError
+    start = 0
+    while (end := payload.find(separator, start)) >= 0:
+        yield _decode_packet(payload[start:end])
+        start = end + 1
+    yield _decode_packet(payload[start:])
 
 
 def _decode_packet(packet: str) -> str | bytes:
@@ -32,23 +50,29 @@ class PollBuffer:
     def extend(self, packets: Iterable[EncodedPacket]) -> None:
         for packet in packets:
             self._packets.append(packet)
-            self.byte_count += len(packet.frame)
+            self.byte_count += _size(packet)
 
     def take_payload(self, max_bytes: int) -> bytes:
         """Remove and encode as many packets as fit into `max_bytes`, at least one; a NOOP if there are none."""
         if not self._packets:
             return NOOP.polling_payload
-        count, size = 0, 0
+        payloads: list[bytes] = []
+        size = 0
         for packet in self._packets:
-            if count and size + len(packet.polling_payload) >= max_bytes:
+            payload = packet.polling_payload
+            if payloads and size + len(payload) >= max_bytes:
                 break
-            size += len(packet.polling_payload) + len(SEPARATOR)
-            count += 1
-        taken, self._packets = self._packets[:count], self._packets[count:]
-        self.byte_count -= sum(len(packet.frame) for packet in taken)
-        return SEPARATOR.join(packet.polling_payload for packet in taken)
+            size += len(payload) + len(SEPARATOR)
+            payloads.append(payload)
+        taken, self._packets = self._packets[: len(payloads)], self._packets[len(payloads) :]
+        self.byte_count -= sum(map(_size, taken))
+        return SEPARATOR.join(payloads)
 
     def take_all(self) -> list[EncodedPacket]:
         taken, self._packets = self._packets, []
         self.byte_count = 0
         return taken
+
+
+def _size(packet: EncodedPacket) -> int:
+    return len(packet.frame) + PACKET_OVERHEAD_BYTES

@@ -1,20 +1,29 @@
 """One Engine.IO session: its transport, its inbox and the state of its connection."""
 
 import asyncio
+import base64
 import json
+import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
+from sys import getsizeof
 from typing import Any, Protocol
 
+from websockets.frames import CloseCode
+
+from hummdesk.engine.budget import Allowance
 from hummdesk.engine.coalescer import WriteCoalescer
 from hummdesk.engine.encoding import CLOSE, NOOP, EncodedPacket
 from hummdesk.engine.observer import CloseReason, ConnectionState
 from hummdesk.engine.polling import PollBuffer
 from hummdesk.engine.upgrade import UpgradeProbe
-from hummdesk.engine.websocket import DirectSocket, WebSocket
+from hummdesk.engine.websocket import LIGHT_SECONDS, MAX_LIGHT_FRAMES, Buffers, DirectSocket, WebSocket
 
 MAX_PENDING = 64
 """When this many messages of a session wait for their handler, its connection is not read any further."""
+
+COUNTED_BYTES = 16 << 10
+"""A single message below this size is not counted against the limit of all connections."""
 
 _DISCONNECT = object()
 """The last item of every inbox."""
@@ -24,7 +33,9 @@ class SessionServer(Protocol):
     """What a session needs of its server."""
 
     coalescer: WriteCoalescer
+    buffers: Buffers
     max_buffered_bytes: int
+    max_http_buffer_size: int
 
     def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None: ...
     def on_pong(self, session: "Session") -> None: ...
@@ -40,7 +51,9 @@ class Session:
     __slots__ = (
         "__weakref__",
         "_inbox",
+        "_inbox_bytes",
         "_inbox_capacity",
+        "_light_packets",
         "_pending_poll",
         "_poll_buffer",
         "_server",
@@ -75,6 +88,8 @@ class Session:
         self._poll_buffer: PollBuffer | None = None
         self._pending_poll: asyncio.Future[None] | None = None
         self._inbox: deque[Any] | None = None
+        self._inbox_bytes = 0
+        self._light_packets: Allowance | None = None
         self._inbox_capacity: asyncio.Future[None] | None = None
         """Pending while a POST waits for a full inbox."""
 
@@ -93,8 +108,7 @@ class Session:
         if self.websocket is not None:
             self.websocket.write(self.websocket.frames_of(packets))
         elif self.buffered_bytes > self._server.max_buffered_bytes:
-            self._poll_buffer = None
-            self.close(CloseReason.SLOW_READER)
+            self.end(CloseReason.SLOW_READER)
         elif not self.closing:
             self._buffer(packets)
 
@@ -109,11 +123,24 @@ class Session:
             return self.websocket.buffered_bytes
         return 0 if self._poll_buffer is None else self._poll_buffer.byte_count
 
+    @property
+    def received_bytes(self) -> int:
+        """The size of the inbox: messages that wait for their handler."""
+        return self._inbox_bytes
+
     def _buffer(self, packets: Sequence[EncodedPacket]) -> None:
         if self._poll_buffer is None:
             self._poll_buffer = PollBuffer()
         self._poll_buffer.extend(packets)
+        self._count_buffered()
         self.answer_poll()
+
+    def _count_buffered(self) -> None:
+        """Count the packets that wait for a poll against the limit of all connections."""
+        if self._poll_buffer and not self.closed:
+            self._server.buffers.sent.set(self, self._poll_buffer.byte_count)
+        else:
+            self._server.buffers.sent.discard(self)
 
     # Polling and upgrade --------------------------------------------------------------------------------------------
 
@@ -140,7 +167,9 @@ class Session:
                 self._pending_poll = None
         if self._is_upgrading() or self._poll_buffer is None:
             return NOOP.polling_payload
-        return self._poll_buffer.take_payload(max_bytes)
+        payload = self._poll_buffer.take_payload(max_bytes)
+        self._count_buffered()
+        return payload
 
     def _is_upgrading(self) -> bool:
         return self.upgraded or (self.probe is not None and self.probe.is_confirmed)
@@ -151,6 +180,7 @@ class Session:
         self.websocket, self.upgraded = websocket, True
         websocket.handler = self
         buffer, self._poll_buffer = self._poll_buffer, None
+        self._count_buffered()
         self.answer_poll()
         return b"" if buffer is None else websocket.frames_of(buffer.take_all())
 
@@ -165,15 +195,31 @@ class Session:
         if self.closing:
             return
         kind = data[:1]
-        if isinstance(data, bytes):
+        if isinstance(data, bytes) or kind == "4":
             self._receive(data)
-        elif kind == "4":
-            self._receive(_message_data(data))
-        elif kind == "3":
+        elif kind == "3" and self.awaits_pong:
             self._server.on_pong(self)
+        elif kind in ("3", "6"):
+            self._on_light_packet()
         elif kind == "1":
             self.close(CloseReason.CLIENT_DISCONNECT)
-        elif kind != "6":
+        elif kind == "b":
+            self._receive_base64(data)
+        else:
+            self.close(CloseReason.TRANSPORT_ERROR)
+
+    def _on_light_packet(self) -> None:
+        """Close the session of a client that sends too many packets without content."""
+        if self._light_packets is None:
+            self._light_packets = Allowance()
+        if not self._light_packets.take(time.monotonic(), number=MAX_LIGHT_FRAMES, seconds=LIGHT_SECONDS):
+            self.close(CloseReason.FLOOD)
+
+    def _receive_base64(self, packet: str) -> None:
+        """Receive a binary message of a client with the option `forceBase64`."""
+        try:
+            self._receive(base64.b64decode(packet[1:], validate=True))
+        except ValueError:
             self.close(CloseReason.TRANSPORT_ERROR)
 
     def on_connection_lost(self, reason: CloseReason = CloseReason.TRANSPORT_CLOSE) -> None:
@@ -189,16 +235,27 @@ class Session:
             await asyncio.shield(self._inbox_capacity)
 
     def _is_full(self) -> bool:
-        return self._inbox is not None and len(self._inbox) >= MAX_PENDING
+        """Whether no further message is read: the inbox has the largest number of messages or bytes.
 
-    def _receive(self, message: Any) -> None:
+        The last message may exceed the bytes by its own size.
+        """
         if self._inbox is None:
-            self._inbox = deque((message,))
+            return False
+        return len(self._inbox) >= MAX_PENDING or self._inbox_bytes >= self._server.max_http_buffer_size
+
+    def _receive(self, packet: Any) -> None:
+        self._inbox_bytes += getsizeof(packet)
+        if self._inbox is None:
+            self._inbox = deque((packet,))
             self._server.start_task(self._handle_inbox())
-        else:
-            self._inbox.append(message)
-            if self.websocket is not None and self._is_full() and not self.websocket.is_reading_paused:
-                self.websocket.pause_reading()
+            if self._inbox_bytes > COUNTED_BYTES:
+                self._server.buffers.received.set(self, self._inbox_bytes)
+            return
+        self._inbox.append(packet)
+        if self.websocket is not None and self._is_full() and not self.websocket.is_reading_paused:
+            self.websocket.pause_reading()
+        if not self.closing:
+            self._server.buffers.received.set(self, self._inbox_bytes)
 
     async def _handle_inbox(self) -> None:
         inbox = self._inbox
@@ -206,11 +263,17 @@ class Session:
             if inbox[0] is _DISCONNECT and self.reason is not None:
                 await self._server.on_disconnect(self, self.reason)
             else:
-                await self._server.on_message(self, inbox[0])
-            inbox.popleft()
-            if len(inbox) == MAX_PENDING // 2:
+                await self._server.on_message(self, _message_data(inbox[0]))
+            self._inbox_bytes -= getsizeof(inbox.popleft())
+            if self.is_reading_paused and self._is_half_empty():
                 self._resume_receiving()
         self._inbox = None
+        self._server.buffers.received.discard(self)
+
+    def _is_half_empty(self) -> bool:
+        if self._inbox is None:
+            return True
+        return len(self._inbox) <= MAX_PENDING // 2 and self._inbox_bytes <= self._server.max_http_buffer_size // 2
 
     def _resume_receiving(self) -> None:
         if self.websocket is not None:
@@ -236,7 +299,9 @@ class Session:
         self._server.coalescer.flush()
         self.closing, self.reason = True, reason
         websocket, self.websocket = self.websocket, None
-        if websocket is not None:
+        if websocket is not None and reason is CloseReason.FLOOD:
+            websocket.fail(CloseCode.POLICY_VIOLATION)
+        elif websocket is not None:
             websocket.close()
         elif not self.upgraded and self._needs_close_packet(reason):
             self._buffer([CLOSE])
@@ -247,6 +312,21 @@ class Session:
         self._server.on_closing(self)
         self._receive(_DISCONNECT)
 
+    def end(self, reason: CloseReason) -> None:
+        """Close the session without waiting for the client; drop what it has not read.
+
+        To evict it, its messages that wait for their handler are dropped too.
+        """
+        if self.closing:
+            return
+        while reason is CloseReason.EVICTED and self._inbox is not None and len(self._inbox) > 1:
+            self._inbox_bytes -= getsizeof(self._inbox.pop())
+        if self.websocket is not None:
+            self.websocket.end(reason)
+        else:
+            self._poll_buffer = None
+            self.close(reason)
+
     def _needs_close_packet(self, reason: CloseReason) -> bool:
         """Whether a polling client gets a CLOSE packet: always from the server, else only in the pending poll."""
         if reason.is_by_server:
@@ -254,8 +334,10 @@ class Session:
         return self.is_polled and reason is not CloseReason.CLIENT_DISCONNECT
 
 
-def _message_data(packet: str) -> Any:
+def _message_data(packet: str | bytes) -> Any:
     """The data of a message as python-engineio passes it on: JSON is parsed, unless it begins with a digit."""
+    if isinstance(packet, bytes):
+        return packet
     if packet[1:2].isnumeric():
         return packet[1:]
     try:

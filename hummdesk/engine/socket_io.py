@@ -6,12 +6,14 @@ its session's inbox and is handled by a task of the server: in the order of arri
 
 `SocketIOServer` depends on private methods of python-socketio, whose version is therefore pinned exactly. Overridden:
 `_engineio_server_class`, `_handle_connect`, `_handle_disconnect`, `_handle_eio_connect`, `_handle_eio_disconnect`,
-`_handle_eio_message`, `_handle_event`, `_send_packet`. Called: `_handle_ack`. Used: the attribute `_binary_packet`.
+`_handle_eio_message`, `_handle_event`, `_send_packet`. Called: `_handle_ack`. Unused: the attribute
+`_binary_packet`, which stays empty.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import partial
 from typing import Any
 
 import socketio
@@ -21,9 +23,17 @@ from socketio import packet
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.encoding import encode
 from hummdesk.engine.engine_io import BeforeClose, EngineIOServer
-from hummdesk.engine.manager import RoomManager
+from hummdesk.engine.manager import Members, RoomManager
 from hummdesk.engine.observer import CloseReason, ConnectionState
-from hummdesk.engine.packet import MalformedPacket, Packet, UnparsedPayload, decode
+from hummdesk.engine.packet import (
+    IncompletePacket,
+    MalformedPacket,
+    OversizedPacket,
+    Packet,
+    UnparsedPayload,
+    decode,
+    packet_class_of,
+)
 from hummdesk.engine.recovery import (
     PREDECESSOR_TIMEOUT_SECONDS,
     OnRecover,
@@ -43,6 +53,7 @@ NamespaceGuard = Callable[[object], bool]
 """(the `auth` payload of a CONNECT packet) -> whether the client can connect."""
 
 ALL_NAMESPACES = "*"
+BINARY = (packet.BINARY_EVENT, packet.BINARY_ACK)
 
 CONNECT_READ_SECONDS = 0.001
 """Between CONNECT and the events of the `connect` handler: a client that takes one message a read would miss the first
@@ -59,6 +70,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         on_event: OnEvent | None = None,
         on_recover: OnRecover | None = None,
         max_packet_bytes: int | None = None,
+        accepts_binary: bool = True,
         connect_timeout: float = 20.0,
         client_manager: Any = None,
         **options: Any,
@@ -66,13 +78,22 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         """
         `on_event`: handles all events of the namespace `/`, one at a time for each socket, in place of named handlers.
         `on_recover`: enables connection state recovery.
-        `max_packet_bytes`: a longer event reaches `on_event` with an `UnparsedPayload` for its arguments.
+        `max_packet_bytes`: a longer event reaches `on_event` with an `UnparsedPayload` for its arguments. A packet with
+        attachments counts with them; a longer one closes the connection.
+        `accepts_binary`: without it, a packet that announces attachments closes the connection.
         `connect_timeout`: seconds after which a session is closed that is in no namespace, or has left its last one.
         """
-        defaults = {"logger": library_logger, "engineio_logger": library_logger, "serializer": Packet}
-        super().__init__(client_manager=client_manager or RoomManager(), **defaults | options)
+        if on_recover is not None and client_manager is not None:
+            raise ValueError("on_recover needs the default client manager")
+        defaults: dict[str, Any] = {"logger": library_logger, "engineio_logger": library_logger, "serializer": Packet}
+        options = defaults | options
+        options["serializer"] = packet_class_of(options["serializer"])
+        super().__init__(client_manager=client_manager or RoomManager(), **options)
         self._on_event = on_event
         self._on_recover = on_recover
+        self._accepts_binary = accepts_binary
+        self._incomplete: dict[str, IncompletePacket] = {}
+        """The packets with missing attachments, by Engine.IO sid."""
         self.private_ids = PrivateIds()
         self._guards: dict[str, NamespaceGuard] = {}
         self._predecessors: dict[str, asyncio.Future[None]] = {}
@@ -104,15 +125,23 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         The event is encoded once and queued for all sockets before this returns: deliveries keep their order. `data`
         can be encoded JSON, as an `orjson.Fragment`. A reconnecting client sends the last `offset` that it received.
         """
-        members = self.manager.members_of_any("/", rooms)
+        members = self._members(rooms)
         if except_rooms:
-            excepted = self.manager.members_of_any("/", except_rooms)
+            excepted = self._members(except_rooms)
             members = {sid: session for sid, session in members.items() if sid not in excepted}
         if members:
             arguments = [event, data] if offset is None else [event, data, offset]
             (encoded,) = encode(self.packet_class(packet.EVENT, data=arguments, binary=False))
             self.eio.coalescer.add(list(members.values()), encoded)
         return len(members)
+
+    def _members(self, rooms: Iterable[str]) -> Members:
+        """The local members of any of the rooms, of any client manager."""
+        if isinstance(self.manager, RoomManager):
+            return self.manager.members_of_any("/", rooms)
+        found = dict(pair for room in rooms for pair in self.manager.get_participants("/", room))
+        sockets = self.eio.sockets
+        return {sid: sockets[eio_sid] for sid, eio_sid in found.items() if eio_sid in sockets}
 
     def join_rooms(self, sid: str, *rooms: str) -> None:
         for room in rooms:
@@ -141,6 +170,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
         eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
+        self._drop_incomplete(eio_sid)
         await super().disconnect(sid, namespace, ignore_queue)
         self._watch(eio_sid)
 
@@ -199,7 +229,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         self._unconnected.cancel(eio_sid)
-        self._binary_packet.pop(eio_sid, None)
+        self._drop_incomplete(eio_sid)
         if reason == self.reason.CLIENT_DISCONNECT:  # an Engine.IO CLOSE packet does not leave the namespace
             reason = self.reason.TRANSPORT_CLOSE
         await super()._handle_eio_disconnect(eio_sid, reason)
@@ -215,6 +245,8 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
             await self._handle_packet(eio_sid, data)
+        except OversizedPacket:
+            self.eio.close(eio_sid, CloseReason.OVERSIZED_PACKET)
         except MalformedPacket:
             self.eio.close(eio_sid, CloseReason.MALFORMED_PACKET)
 
@@ -236,9 +268,8 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
 
     def _decode(self, eio_sid: str, data: Any) -> packet.Packet | None:
         """Return a complete packet; None while attachments are missing."""
-        incomplete = self._binary_packet.get(eio_sid)
-        if incomplete is not None:
-            return self._add_attachment(eio_sid, incomplete, data)
+        if eio_sid in self._incomplete:
+            return self._add_attachment(eio_sid, data)
         if isinstance(data, str) != self.packet_class.uses_binary_events:
             raise MalformedPacket
         decoded = decode(data, max_bytes=self._max_packet_bytes, packet_class=self.packet_class)
@@ -246,9 +277,11 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             raise MalformedPacket
         if decoded.packet_type != packet.CONNECT:
             self._check_connected(eio_sid, decoded.namespace or "/")
+        if decoded.packet_type in BINARY and not self._accepts_binary:
+            raise MalformedPacket
         if not decoded.attachment_count:
             return decoded
-        self._binary_packet[eio_sid] = decoded
+        self._keep_incomplete(eio_sid, IncompletePacket(data, decoded, partial(self._evict, eio_sid)))
         return None
 
     def _check_connected(self, eio_sid: str, namespace: str) -> None:
@@ -256,16 +289,28 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         if sid is None or not self.manager.is_connected(sid, namespace):
             raise MalformedPacket
 
-    def _add_attachment(self, eio_sid: str, incomplete: packet.Packet, data: Any) -> packet.Packet | None:
-        if not isinstance(data, bytes):
-            raise MalformedPacket
-        try:
-            if not incomplete.add_attachment(data):
-                return None
-        except (LookupError, TypeError, RecursionError) as error:  # a placeholder without its attachment
-            raise MalformedPacket from error
-        del self._binary_packet[eio_sid]
-        return incomplete
+    def _add_attachment(self, eio_sid: str, data: Any) -> packet.Packet | None:
+        incomplete = self._incomplete[eio_sid]
+        complete = incomplete.add(data, max_bytes=self._max_packet_bytes)
+        if complete is None:
+            self._keep_incomplete(eio_sid, incomplete)
+        else:
+            self._drop_incomplete(eio_sid)
+        return complete
+
+    def _keep_incomplete(self, eio_sid: str, incomplete: IncompletePacket) -> None:
+        self._incomplete[eio_sid] = incomplete
+        self.eio.buffers.received.set(incomplete, incomplete.received_bytes)
+
+    def _drop_incomplete(self, eio_sid: str | None) -> None:
+        if eio_sid in self._incomplete:
+            self.eio.buffers.received.discard(self._incomplete.pop(eio_sid))
+
+    def _evict(self, eio_sid: str, reason: CloseReason) -> None:
+        self._drop_incomplete(eio_sid)
+        session = self.eio.sockets.get(eio_sid)
+        if session is not None:
+            session.end(reason)
 
     def _has(self, namespace: str) -> bool:
         return (
@@ -362,13 +407,21 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             self._post(eio_sid, self.packet_class(packet.ACK, namespace=namespace, id=id, data=[result], binary=False))
 
     async def _handle_named_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
-        """Refuse reserved event names and names that are not strings."""
-        if not isinstance(data[0], str) or data[0] in self.reserved_events:
+        """Refuse reserved event names, and names that are neither text nor a number, as Node.js's server does."""
+        name = _number_name(data[0]) if isinstance(data[0], int | float) else data[0]
+        if not isinstance(name, str) or name in self.reserved_events:
             raise MalformedPacket
-        await super()._handle_event(eio_sid, namespace, id, data)
+        await super()._handle_event(eio_sid, namespace, id, [name, *data[1:]])
 
     def _engineio_server_class(self) -> type[EngineIOServer]:
         return EngineIOServer
+
+
+def _number_name(number: float) -> Any:
+    """The name of an event that is a number, as JavaScript writes it; a boolean is none."""
+    if isinstance(number, bool):
+        return None
+    return str(int(number)) if isinstance(number, int) or number.is_integer() else repr(number)
 
 
 def _is_unparsed(event: packet.Packet) -> bool:

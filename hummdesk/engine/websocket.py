@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Iterable, Sequence
 from typing import Protocol, cast
 
@@ -12,6 +13,7 @@ from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as Parser
 from websockets.utils import apply_mask
 
+from hummdesk.engine.budget import MAX_TOTAL_BUFFERED_BYTES, MAX_TOTAL_RECEIVED_BYTES, Allowance, ByteBudget
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.encoding import EncodedPacket
 from hummdesk.engine.observer import CloseReason
@@ -21,6 +23,12 @@ library_logger.setLevel(logging.ERROR)  # at lower levels the libraries log what
 
 SLICE_BYTES = 4096
 """The parser gets this much at once: after `pause_reading` the handler receives at most the packets of one slice."""
+
+LIGHT_BYTES = 64
+"""A fragment below this size, and a control frame, costs more CPU time than it is worth: it is a light frame."""
+
+MAX_LIGHT_FRAMES, LIGHT_SECONDS = 256, 10.0
+"""A client that sends more light frames, or packets without content, in this time is closed."""
 
 _SMALL, _MEDIUM = 0x80 | 125, 0x80 | 126
 """The second byte of a masked frame: its length, or 126 when the length follows in two bytes."""
@@ -42,12 +50,41 @@ class PacketHandler(Protocol):
     def on_connection_lost(self, reason: CloseReason = ..., /) -> object: ...
 
 
+class BufferHolder(Protocol):
+    """A connection that keeps bytes which its client has sent, or has not read."""
+
+    @property
+    def buffered_bytes(self) -> int: ...
+    @property
+    def received_bytes(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def end(self, reason: CloseReason) -> None:
+        """Close the connection without waiting for the client; report the reason."""
+
+
+class Buffers:
+    """The bytes that all connections of a server keep: `sent` and not read, `received` and not complete or handled."""
+
+    def __init__(
+        self, *, max_sent: int = MAX_TOTAL_BUFFERED_BYTES, max_received: int = MAX_TOTAL_RECEIVED_BYTES
+    ) -> None:
+        self.sent: ByteBudget[BufferHolder] = ByteBudget(
+            max_sent, lambda holder: holder.end(CloseReason.SLOW_READER), lambda holder: holder.buffered_bytes
+        )
+        self.received: ByteBudget[BufferHolder] = ByteBudget(
+            max_received, lambda holder: holder.end(CloseReason.EVICTED), lambda holder: holder.received_bytes
+        )
+
+
 class WebSocketOptions:
     """The limits and the close timers that the WebSockets of a server share."""
 
-    def __init__(self, *, max_bytes: int, max_buffered_bytes: int, close_seconds: float) -> None:
+    def __init__(
+        self, *, max_bytes: int, max_buffered_bytes: int, close_seconds: float, buffers: Buffers | None = None
+    ) -> None:
         self.max_bytes = max_bytes
         self.max_buffered_bytes = max_buffered_bytes
+        self.buffers = buffers or Buffers()
         self.close_timeouts: Deadlines[WebSocket] = Deadlines(close_seconds, WebSocket.abort)
 
 
@@ -56,25 +93,40 @@ class WebSocket(asyncio.Protocol):
         "_direct_socket",
         "_extensions",
         "_fragments",
+        "_light_frames",
         "_options",
         "_parser",
+        "_takes_binary",
         "_transport",
         "_unread",
         "handler",
         "is_reading_paused",
     )
 
-    def __init__(self, options: WebSocketOptions, handler: PacketHandler, extensions: Sequence[Extension] = ()) -> None:
+    def __init__(
+        self,
+        options: WebSocketOptions,
+        handler: PacketHandler,
+        extensions: Sequence[Extension] = (),
+        *,
+        takes_binary: bool = True,
+    ) -> None:
+        """`takes_binary`: whether the client reads binary frames; it gets base64 otherwise."""
         self.handler: PacketHandler | None = handler
         self._options = options
         self._extensions = extensions
+        self._takes_binary = takes_binary
         self._parser: Parser | None = None
-        self._fragments: list[bytes] | None = None
+        self._fragments: bytearray | None = None
+        """The parts of an incomplete message, after `t` for text or `b` for binary."""
+        self._light_frames: Allowance | None = None
         self._unread = b""
         self.is_reading_paused = False
 
     def frames_of(self, packets: Iterable[EncodedPacket]) -> bytes:
         """The packets as frames of this connection, compressed if that was negotiated."""
+        if not self._takes_binary:
+            return b"".join(packet.base64_frame for packet in packets)
         return b"".join(packet.compressed_frame if self._extensions else packet.frame for packet in packets)
 
     def write(self, frames: bytes) -> None:
@@ -85,14 +137,20 @@ class WebSocket(asyncio.Protocol):
         if self._transport.is_closing():
             return
         if self._transport.get_write_buffer_size() > self._options.max_buffered_bytes:
-            self._on_lost(CloseReason.SLOW_READER)
-            self._transport.abort()
-        else:
-            self._transport.write(frames)
+            self.end(CloseReason.SLOW_READER)
+            return
+        self._transport.write(frames)
+        if size := self._transport.get_write_buffer_size():
+            self._options.buffers.sent.set(self, size)
 
     @property
     def buffered_bytes(self) -> int:
         return self._transport.get_write_buffer_size()
+
+    @property
+    def received_bytes(self) -> int:
+        """The size of an incomplete message."""
+        return 0 if self._parser is None else len(self._parser.reader.buffer) + len(self._fragments or b"")
 
     def close(self, code: CloseCode = CloseCode.NORMAL_CLOSURE) -> None:
         """Start the closing handshake after all buffered frames; ignore further packets."""
@@ -106,6 +164,21 @@ class WebSocket(asyncio.Protocol):
         self.is_reading_paused = False
         self._transport.resume_reading()
         self._write_output(parser)
+
+    def fail(self, code: CloseCode) -> None:
+        """Send a close frame and read nothing more. The close timeout ends the connection."""
+        self._detach_handler()
+        if self._transport.is_closing():
+            return
+        parser = self._full_parser()
+        parser.fail(code)
+        self._write_output(parser)
+        if not self._transport.is_closing():
+            self.pause_reading()
+
+    def end(self, reason: CloseReason) -> None:
+        self._on_lost(reason)
+        self._transport.abort()
 
     def abort(self) -> None:
         self._transport.abort()
@@ -126,7 +199,7 @@ class WebSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=0)  # call pause_writing for any buffered byte
-        self._direct_socket = None if self._extensions else _direct_socket(self._transport)
+        self._direct_socket = None if self._extensions or not self._takes_binary else _direct_socket(self._transport)
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
@@ -140,13 +213,18 @@ class WebSocket(asyncio.Protocol):
             self.handler.direct_socket = None
 
     def resume_writing(self) -> None:
-        if self.handler is not None and not self._transport.get_write_buffer_size():
+        if self._transport.get_write_buffer_size():
+            return
+        self._options.buffers.sent.discard(self)
+        if self.handler is not None:
             self.handler.direct_socket = self._direct_socket
 
     def connection_lost(self, _: Exception | None) -> None:
         if self._direct_socket is not None:
             self._direct_socket.detach()
         self._options.close_timeouts.cancel(self)
+        self._options.buffers.sent.discard(self)
+        self._options.buffers.received.discard(self)
         self._parser = self._fragments = None
         self._unread = b""
         self._on_lost()
@@ -178,6 +256,8 @@ class WebSocket(asyncio.Protocol):
             else:
                 self._parse(data[at : at + SLICE_BYTES])
                 at += SLICE_BYTES
+                if self._transport.is_closing():
+                    return
 
     def _full_parser(self) -> Parser:
         """The full parser, created for the first frame that is not a complete small text; few connections need it."""
@@ -192,23 +272,50 @@ class WebSocket(asyncio.Protocol):
         for event in parser.events_received():
             if isinstance(event, Frame) and self.handler is not None:
                 self._on_frame(event)
+            elif not parser.eof_sent:
+                self._on_light_frame()  # of a client that goes on after the closing handshake has begun
         self._write_output(parser)
+        self._count_received()
+
+    def _count_received(self) -> None:
+        """Count the bytes of an incomplete message against the limit of all connections."""
+        size = self.received_bytes
+        if size and not self._transport.is_closing():
+            self._options.buffers.received.set(self, size)
+        else:
+            self._options.buffers.received.discard(self)
 
     def _on_frame(self, frame: Frame) -> None:
-        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            return
+        is_data = frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+        if not is_data or (not frame.fin and len(frame.data) < LIGHT_BYTES):
+            self._on_light_frame()
+        if is_data:
+            self._on_data(frame)
+
+    def _on_light_frame(self) -> None:
+        if self._light_frames is None:
+            self._light_frames = Allowance()
+        if not self._light_frames.take(time.monotonic(), number=MAX_LIGHT_FRAMES, seconds=LIGHT_SECONDS):
+            handler = self.handler
+            self.fail(CloseCode.POLICY_VIOLATION)
+            if handler is not None:
+                handler.on_connection_lost(CloseReason.FLOOD)
+
+    def _on_data(self, frame: Frame) -> None:
         if frame.opcode is not Opcode.CONT:
-            self._fragments = [b"t" if frame.opcode is Opcode.TEXT else b"b"]
+            if frame.fin:
+                self._on_message(frame.opcode is Opcode.TEXT, bytes(frame.data))
+                return
+            self._fragments = bytearray(b"t" if frame.opcode is Opcode.TEXT else b"b")
         if self._fragments is None:
             return
-        self._fragments.append(bytes(frame.data))
+        self._fragments += frame.data
         if frame.fin:
-            kind, *parts = self._fragments
-            self._fragments = None
-            self._on_message(kind, b"".join(parts))
+            fragments, self._fragments = self._fragments, None
+            self._on_message(fragments.startswith(b"t"), bytes(memoryview(fragments)[1:]))
 
-    def _on_message(self, kind: bytes, payload: bytes) -> None:
-        if kind == b"t":
+    def _on_message(self, is_text: bool, payload: bytes) -> None:
+        if is_text:
             self._on_text(payload)
         elif self.handler is not None:
             self.handler.on_packet(payload)
@@ -232,15 +339,18 @@ class WebSocket(asyncio.Protocol):
         """Write the parser's output: pongs and the closing handshake. An empty piece means end of stream."""
         for piece in parser.data_to_send():
             if piece:
-                self._transport.write(piece)
+                self.write(piece)
             else:
                 self._close_transport(parser)
 
     def _close_transport(self, parser: Parser) -> None:
-        """Close the transport; after a failure keep reading, since a reset could discard the close frame."""
+        """Close the transport; after a failure keep reading, since a reset could discard the close frame.
+
+        A client that does not read what is buffered is aborted after the close timeout.
+        """
+        self._options.close_timeouts.start(self)
         if parser.close_rcvd is None and self._transport.can_write_eof():
             self._transport.write_eof()
-            self._options.close_timeouts.start(self)
         else:
             self._transport.close()
         self._on_lost(CloseReason.TRANSPORT_CLOSE if parser.parser_exc is None else CloseReason.TRANSPORT_ERROR)

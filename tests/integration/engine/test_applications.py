@@ -182,6 +182,35 @@ async def test_server_with_a_stock_manager_emits_and_acknowledges(http: aiohttp.
         await client.disconnect()
 
 
+async def test_deliver_works_with_a_stock_manager(http: aiohttp.ClientSession) -> None:
+    server = SocketIOServer(client_manager=socketio.AsyncManager())
+    server.on("connect", lambda sid, environ: None)
+    async with running(server, "socket.io") as url:
+        client = EndpointClient(f"{url}/socket.io/", http)
+        sockets, sids = [await client.websocket() for _ in range(3)], []
+        for websocket in sockets:
+            await receive(websocket)
+            await websocket.send_str("40")
+            sids.append((await receive(websocket)).split('"')[3])
+        server.join_rooms(sids[0], "a", "b")
+        server.join_rooms(sids[1], "b", "c")
+        assert server.deliver("e", 1, rooms=["a", "b"]) == 2
+        assert server.deliver("e", 2, rooms=["b"], except_rooms=["c"]) == 1
+        assert server.deliver("e", 3, rooms=sids[1:]) == 2
+        assert server.deliver("e", 4, rooms=["empty"]) == 0
+        server.leave_rooms(sids[0], "a", "b")
+        assert server.deliver("e", 5, rooms=["a", "b"]) == 1
+        for websocket, numbers in zip(sockets, [[1, 2], [1, 3, 5], [3]], strict=True):
+            assert [await receive(websocket) for _ in numbers] == [f'42["e",{number}]' for number in numbers]
+
+
+def test_recovery_with_another_manager_is_refused() -> None:
+    async def on_recover(_: Any) -> None: ...
+
+    with pytest.raises(ValueError, match="on_recover needs the default client manager"):
+        SocketIOServer(client_manager=socketio.AsyncManager(), on_recover=on_recover)
+
+
 async def test_deliver_reaches_each_socket_once_in_the_order_of_the_calls(
     server: SocketIOServer, url: str, http: aiohttp.ClientSession
 ) -> None:

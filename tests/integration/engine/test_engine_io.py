@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -231,6 +232,52 @@ async def test_post_over_the_limit_is_refused_before_its_body_is_read(client: En
     assert (await client.post(sid, "4hello"))[0] == 400
 
 
+async def test_post_with_too_many_packets_closes_the_session(http: aiohttp.ClientSession) -> None:
+    server = EngineIOServer(max_payload_packets=16)
+    handled: list[str] = []
+    server.on("message", lambda sid, data: handled.append(data))
+    async with running(server, "engine.io") as url:
+        client = EndpointClient(f"{url}/engine.io/", http)
+        sid = await client.open()
+        assert await client.post(sid, "\x1e".join(["4x"] * 16)) == (200, "ok")
+        assert (await client.post(sid, "\x1e".join(["4x"] * 17)))[0] == 400
+        await server.wait_handled()
+        assert len(handled) == 16
+        assert not server.sockets
+
+
+async def test_bodies_in_progress_are_limited_in_all(http: aiohttp.ClientSession) -> None:
+    """One byte of each arrives; the oldest are cut off."""
+    server = EngineIOServer(max_http_buffer_size=100_000, max_total_received_bytes=400_000)
+    async with running(server, "engine.io") as url:
+        client = EndpointClient(f"{url}/engine.io/", http)
+        sids = [await client.open() for _ in range(5)]
+        connections = []
+        for number, sid in enumerate(sids):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+            head = f"POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n"
+            writer.write(f"{head}Content-Length: 90000\r\n\r\n4".encode())
+            connections.append((reader, writer))
+            async with asyncio.timeout(2):
+                while server.buffers.received.total != min(number + 1, 3 if number == 4 else 4) * 90_000:
+                    await asyncio.sleep(0.001)
+        for reader, _ in connections[:2]:
+            with suppress(ConnectionResetError):
+                assert await asyncio.wait_for(reader.read(), 2) == b""
+        await server.wait_handled()
+        assert set(server.sockets) == set(sids[2:])
+        for _, writer in connections:
+            writer.close()
+
+
+async def test_options_that_the_server_cannot_keep_are_refused() -> None:
+    with pytest.raises(ValueError, match="async_mode must be 'sanic'"):
+        EngineIOServer(async_mode="aiohttp")
+    with pytest.raises(ValueError, match="monitor_clients must be False"):
+        EngineIOServer(monitor_clients=True)
+    EngineIOServer(async_mode="sanic", monitor_clients=None)
+
+
 # WebSocket ----------------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +297,27 @@ async def test_malformed_packet_closes_the_websocket(client: EndpointClient, pac
     await receive(websocket)
     await websocket.send_str(packet)
     assert await receive(websocket) is None
+
+
+@pytest.mark.parametrize("base64", [True, False])
+async def test_client_without_binary_frames_gets_base64(
+    client: EndpointClient, server: EngineIOServer, base64: bool
+) -> None:
+    """The option `forceBase64` of the JavaScript client; directly and after an upgrade."""
+    more = "&b64=1" if base64 else ""
+    websocket, sid = await client.websocket(more=more), await client.open()
+    await receive(websocket)
+    upgraded = await client.websocket(sid, more=more)
+    await upgraded.send_str("2probe")
+    assert await receive(upgraded) == "3probe"
+    await upgraded.send_str("5")
+    for opened in (websocket, upgraded):
+        for sent in ("bAQID", "4text"):
+            await opened.send_str(sent)
+        assert await receive(opened) == ("bAQID" if base64 else b"\x01\x02\x03")
+        assert await receive(opened) == "4text"
+        await opened.send_str("b!")
+        assert await receive(opened) is None
 
 
 async def test_closed_websocket_reports_its_reason(client: EndpointClient, server: EngineIOServer) -> None:

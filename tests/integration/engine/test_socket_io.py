@@ -197,7 +197,7 @@ async def test_malformed_packet_after_connect_closes_the_connection(
         await (connected.send_str(packet) if isinstance(packet, str) else connected.send_bytes(packet))
     assert await receive(connected) is None
     await server.wait_handled()
-    assert not server._binary_packet
+    assert not server._incomplete
 
 
 async def test_disconnect_from_main_namespace_allows_reconnect(connected: Any, server: SocketIOServer) -> None:
@@ -268,6 +268,16 @@ async def test_call_returns_the_clients_acknowledgement(connected: Any, binary: 
     else:
         await connected.send_str('431["yes"]')
         await assert_receives(connected, '42["answer","yes"]')
+
+
+async def test_event_name_that_is_a_number_is_passed_as_text(connected: Any, server: SocketIOServer) -> None:
+    server.on("7", lambda sid, data: data)
+    server.on("1.5", lambda sid: "half")
+    for packet, answer in (('4201[7,"x"]', '431["x"]'), ('422[7.0,"y"]', '432["y"]'), ("423[1.5]", '433["half"]')):
+        await connected.send_str(packet)
+        await assert_receives(connected, answer)
+    await connected.send_str("424[true]")
+    assert await receive(connected) is None
 
 
 async def test_binary_event_over_polling_is_echoed(client: EndpointClient, server: SocketIOServer) -> None:

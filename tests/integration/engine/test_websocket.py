@@ -101,6 +101,40 @@ class RawWebSocket:
                 pass
 
 
+async def handshake(url: str, head: str) -> tuple[int, str]:
+    """Return the status and the headers of the response to an opening handshake."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+    writer.write(f"{head}\r\n".encode())
+    answer = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).decode()
+    writer.close()
+    return int(answer.split()[1]), answer
+
+
+@pytest.mark.parametrize("version", ["8", "12", "14", "13, 8", ""])
+async def test_other_websocket_version_is_answered_with_the_supported_one(url: str, version: str) -> None:
+    status, answer = await handshake(url, HANDSHAKE.replace("Version: 13", f"Version: {version}"))
+    assert status == 400
+    assert "\r\nsec-websocket-version: 13\r\n" in answer.lower()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status"),
+    [
+        ("Upgrade: websocket", "Upgrade: h2c, WebSocket", 101),
+        ("Upgrade: websocket", "Upgrade: h2c\r\nUpgrade: websocket", 101),
+        ("Upgrade: websocket", "Upgrade: websockets", 400),
+        ("Connection: keep-alive, Upgrade", "Connection: keep-alive\r\nConnection: upgrade", 101),
+        ("Connection: keep-alive, Upgrade", "Connection: keep-alive", 400),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "!!!!!!!!!!!!!!!!!!!!!!!!", 400),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZTEy", 400),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ", 400),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "", 400),
+    ],
+)
+async def test_handshake_headers_are_read_as_the_rfc_defines_them(url: str, old: str, new: str, status: int) -> None:
+    assert (await handshake(url, HANDSHAKE.replace(old, new)))[0] == status
+
+
 async def test_fragmented_message_is_reassembled(url: str) -> None:
     raw = await RawWebSocket.open(url)
     raw.send(Opcode.TEXT, "4h€".encode()[:3], fin=False)
@@ -173,6 +207,23 @@ async def test_client_that_does_not_answer_the_close_frame_is_aborted(url: str, 
     assert await raw.close_code() == 1000
     raw.send(Opcode.TEXT, b"4ignored")
     await raw.ended()
+
+
+@pytest.mark.alone
+async def test_client_that_pings_and_does_not_read_is_closed_at_the_write_limit(
+    url: str, server: EngineIOServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hummdesk.engine.websocket.MAX_LIGHT_FRAMES", 10**9)
+    raw = await RawWebSocket.open(url)
+    (session,) = server.sockets.values()
+    websocket, most = session.websocket, 0
+    pings = Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 100
+    async with asyncio.timeout(20):
+        while server.sockets:
+            raw.writer.write(pings)
+            await asyncio.sleep(0)
+            most = max(most, websocket.buffered_bytes)
+    assert 0 < most < server.max_buffered_bytes + 64_000
 
 
 @pytest.mark.alone

@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from hummdesk.engine.coalescer import WriteCoalescer
-from hummdesk.engine.encoding import EncodedPacket
+from hummdesk.engine.coalescer import MAX_PENDING_BYTES, WriteCoalescer
+from hummdesk.engine.encoding import CLOSE, EncodedPacket
 from hummdesk.engine.websocket import DirectSocket
 
 MANY = 600
@@ -149,3 +149,15 @@ async def test_full_slow_and_broken_sockets_get_the_remainder_written(
     assert clients[slow].recv(1 << 20) + sessions[slow].remainder == packet.frame
     others = [client for number, client in enumerate(clients) if number not in (full, slow, broken)]
     assert {client.recv(1 << 20) for client in others} == {packet.frame}
+
+
+async def test_packets_over_the_limit_of_one_tick_leave_at_once() -> None:
+    coalescer, recipient = WriteCoalescer(), FakeRecipient()
+    large = EncodedPacket("4" + "x" * (MAX_PENDING_BYTES // 2))
+    coalescer.add([recipient], large)
+    assert recipient.writes == []
+    coalescer.add([recipient], large)
+    assert recipient.writes == [[large, large]]
+    coalescer.add([recipient], CLOSE)
+    await asyncio.sleep(0)
+    assert recipient.writes == [[large, large], [CLOSE]]

@@ -1,9 +1,11 @@
 """Payloads of the polling transport."""
 
+import tracemalloc
+
 import pytest
 
 from hummdesk.engine.encoding import CLOSE, EncodedPacket
-from hummdesk.engine.polling import PollBuffer, decode_payload
+from hummdesk.engine.polling import PACKET_OVERHEAD_BYTES, PollBuffer, TooManyPacketsError, decode_payload
 
 
 @pytest.mark.parametrize(
@@ -17,13 +19,19 @@ from hummdesk.engine.polling import PollBuffer, decode_payload
     ],
 )
 def test_decode_payload_returns_its_packets(payload: str, packets: list[str | bytes]) -> None:
-    assert decode_payload(payload) == packets
+    assert list(decode_payload(payload)) == packets
 
 
 @pytest.mark.parametrize("payload", ["b!!!!", "bAQI", "4a\x1ebA"])
 def test_decode_payload_with_invalid_base64_raises_value_error(payload: str) -> None:
     with pytest.raises(ValueError, match=r"base64|padding|data characters"):
-        decode_payload(payload)
+        list(decode_payload(payload))
+
+
+def test_decode_payload_with_too_many_packets_raises_before_the_first() -> None:
+    assert len(list(decode_payload("4\x1e" * 15 + "4", max_packets=16))) == 16
+    with pytest.raises(TooManyPacketsError):
+        next(decode_payload("4\x1e" * 16 + "4", max_packets=16))
 
 
 def test_empty_buffer_encodes_a_noop() -> None:
@@ -61,8 +69,18 @@ def test_byte_count_follows_the_buffered_packets() -> None:
     buffer = PollBuffer()
     packets = [EncodedPacket("4" + "x" * 500) for _ in range(3)]
     buffer.extend(packets)
-    assert buffer.byte_count == sum(len(packet.frame) for packet in packets)
+    each = len(packets[0].frame) + PACKET_OVERHEAD_BYTES
+    assert buffer.byte_count == 3 * each
     buffer.take_payload(600)
-    assert buffer.byte_count == sum(len(packet.frame) for packet in packets[1:])
+    assert buffer.byte_count == 2 * each
     assert buffer.take_all() == packets[1:]
     assert buffer.byte_count == len(buffer) == 0
+
+
+def test_short_packets_count_with_what_they_occupy() -> None:
+    buffer = PollBuffer()
+    tracemalloc.start()
+    buffer.extend(EncodedPacket(f"4{number}") for number in range(10_000))
+    occupied, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert occupied <= buffer.byte_count * 1.25

@@ -11,10 +11,11 @@ from hummdesk.engine.encoding import EncodedPacket
 from hummdesk.engine.observer import CloseReason
 from hummdesk.engine.session import MAX_PENDING, Session
 from hummdesk.engine.upgrade import UpgradeProbe
-from hummdesk.engine.websocket import WebSocket, WebSocketOptions
+from hummdesk.engine.websocket import MAX_LIGHT_FRAMES, Buffers, WebSocket, WebSocketOptions
 from tests.unit.engine.conftest import FakeTransport
 
 MAX_BUFFERED = 1000
+MAX_MESSAGE = 100_000
 
 
 class FakeServer:
@@ -23,6 +24,8 @@ class FakeServer:
     def __init__(self) -> None:
         self.coalescer = WriteCoalescer()
         self.max_buffered_bytes = MAX_BUFFERED
+        self.max_http_buffer_size = MAX_MESSAGE
+        self.buffers = Buffers()
         self.gate = asyncio.Event()
         self.gate.set()
         self.handled: list[Any] = []
@@ -161,6 +164,7 @@ async def test_message_packet_is_handled_with_its_data(
 
 
 async def test_pong_and_noop_packets_are_no_messages(session: Session, server: FakeServer) -> None:
+    session.awaits_pong = True
     session.on_packet("3")
     session.on_packet("6")
     await server.wait_handled()
@@ -249,3 +253,74 @@ async def test_lost_connection_closes_the_session_with_its_reason(
     connected.on_connection_lost(reason)
     await server.wait_handled()
     assert server.handled == [("disconnect", reason)]
+
+
+async def test_full_inbox_in_bytes_pauses_reading(
+    connected: Session, server: FakeServer, transport: FakeTransport
+) -> None:
+    server.gate.clear()
+    size = MAX_MESSAGE // 4
+    for _ in range(3):
+        connected.on_packet("4" + "x" * size)
+    was_paused = connected.is_reading_paused
+    connected.on_packet("4" + "x" * size)
+    assert (was_paused, connected.is_reading_paused) == (False, True)
+    assert server.buffers.received.total > MAX_MESSAGE
+    server.gate.set()
+    await server.wait_handled()
+    assert not connected.is_reading_paused
+    assert server.buffers.received.total == 0
+
+
+async def test_inboxes_of_all_sessions_are_limited(server: FakeServer) -> None:
+    server.buffers = Buffers(max_received=200_000)
+    server.gate.clear()
+    first, second, third = (Session(server, name) for name in ("first", "second", "third"))
+    for session in (first, second, third):
+        session.on_packet("4a" + "x" * 30_000)
+        session.on_packet("4b" + "x" * 40_000)
+        assert server.buffers.received.total <= 200_000
+    assert (first.reason, second.reason, third.reason) == (CloseReason.EVICTED, None, None)
+    server.gate.set()
+    await server.wait_handled()
+    assert [message[:1] for message in server.handled].count("b") == 2
+    assert server.buffers.received.total == 0
+
+
+@pytest.mark.parametrize("packet", ["3", "6"])
+async def test_flood_of_packets_without_content_closes_the_session(
+    connected: Session, transport: FakeTransport, packet: str
+) -> None:
+    for _ in range(MAX_LIGHT_FRAMES):
+        connected.on_packet(packet)
+    assert not connected.closing
+    connected.on_packet(packet)
+    assert connected.reason is CloseReason.FLOOD
+    assert transport.calls[-1] == "pause_reading"
+
+
+@pytest.mark.parametrize(("packet", "message"), [("bAQID", b"\x01\x02\x03"), ("b", b"")])
+async def test_base64_packet_is_a_binary_message(
+    session: Session, server: FakeServer, packet: str, message: bytes
+) -> None:
+    session.on_packet(packet)
+    await server.wait_handled()
+    assert server.handled == [message]
+
+
+async def test_invalid_base64_packet_closes_the_session(session: Session, server: FakeServer) -> None:
+    session.on_packet("b!!!")
+    await server.wait_handled()
+    assert server.handled == [("disconnect", CloseReason.TRANSPORT_ERROR)]
+
+
+async def test_poll_buffers_of_all_sessions_are_limited(server: FakeServer) -> None:
+    server.buffers = Buffers(max_sent=2500)
+    sessions = [Session(server, str(number)) for number in range(3)]
+    for session in sessions:
+        session.post(packet("4" + "x" * 800))
+        server.coalescer.flush()
+    assert [session.reason for session in sessions] == [CloseReason.SLOW_READER, CloseReason.SLOW_READER, None]
+    assert await sessions[2].poll(max_bytes=1000) == b"4" + b"x" * 800
+    assert server.buffers.sent.total == 0
+    await server.wait_handled()

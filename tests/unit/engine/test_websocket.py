@@ -8,7 +8,14 @@ from websockets.protocol import CLIENT, Protocol
 
 from hummdesk.engine.encoding import EncodedPacket
 from hummdesk.engine.observer import CloseReason
-from hummdesk.engine.websocket import DirectSocket, WebSocket, WebSocketOptions
+from hummdesk.engine.websocket import (
+    LIGHT_BYTES,
+    MAX_LIGHT_FRAMES,
+    Buffers,
+    DirectSocket,
+    WebSocket,
+    WebSocketOptions,
+)
 from tests.unit.engine.conftest import FakeClock, FakeTransport
 
 MAX_BYTES = 100_000
@@ -171,3 +178,102 @@ def test_lost_connection_is_reported_once(websocket: WebSocket, handler: FakeHan
     websocket.connection_lost(ConnectionResetError())
     assert handler.losses == [CloseReason.TRANSPORT_CLOSE]
     assert websocket.handler is None
+
+
+def test_pongs_that_are_not_read_end_at_the_limit_of_the_write_buffer(
+    websocket: WebSocket, handler: FakeHandler, transport: FakeTransport
+) -> None:
+    transport.buffered = 1001
+    websocket.data_received(frame(Opcode.PING, b"x" * 125) * 3)
+    assert transport.written == b""
+    assert transport.calls[-1] == "abort"
+    assert handler.losses == [CloseReason.SLOW_READER]
+
+
+LIGHT = {
+    "pings": frame(Opcode.PING, b""),
+    "pongs": frame(Opcode.PONG, b"x"),
+    "empty continuations": frame(Opcode.CONT, b"", fin=False),
+    "tiny continuations": frame(Opcode.CONT, b"x", fin=False),
+}
+
+
+@pytest.mark.parametrize("light", LIGHT.values(), ids=LIGHT)
+def test_flood_of_light_frames_closes_and_stops_reading(
+    websocket: WebSocket, handler: FakeHandler, transport: FakeTransport, clock: FakeClock, light: bytes
+) -> None:
+    websocket.data_received(frame(Opcode.TEXT, b"4" * LIGHT_BYTES, fin=False))
+    websocket.data_received(light * MAX_LIGHT_FRAMES)
+    assert handler.losses == []
+    websocket.data_received(light * 100_000)
+    assert close_codes(transport) == [1008]
+    assert handler.losses == [CloseReason.FLOOD]
+    assert "pause_reading" in transport.calls
+    clock.advance(CLOSE_SECONDS)
+    assert transport.calls[-1] == "abort"
+
+
+def test_empty_continuations_occupy_nothing(websocket: WebSocket) -> None:
+    websocket.data_received(frame(Opcode.TEXT, b"4", fin=False) + frame(Opcode.CONT, b"", fin=False) * 100)
+    assert websocket.received_bytes == len(b"t4")
+
+
+def test_large_fragments_are_no_flood(websocket: WebSocket, handler: FakeHandler) -> None:
+    fragments = [frame(Opcode.CONT, b"x" * LIGHT_BYTES, fin=False)] * 1000
+    websocket.data_received(b"".join([frame(Opcode.TEXT, b"4", fin=False), *fragments, frame(Opcode.CONT, b"")]))
+    assert handler.packets == ["4" + "x" * 1000 * LIGHT_BYTES]
+
+
+def test_frames_after_the_close_frame_are_not_parsed_without_end(
+    websocket: WebSocket, transport: FakeTransport
+) -> None:
+    websocket.close()
+    for _ in range(10):
+        websocket.data_received(text("4x") * 100)
+    assert "pause_reading" in transport.calls
+
+
+def test_client_that_closes_and_does_not_read_is_aborted(
+    websocket: WebSocket, transport: FakeTransport, clock: FakeClock
+) -> None:
+    transport.buffered = 500
+    websocket.data_received(frame(Opcode.CLOSE, (1000).to_bytes(2, "big")))
+    assert transport.calls[-1] == "close"
+    clock.advance(CLOSE_SECONDS)
+    assert transport.calls[-1] == "abort"
+
+
+def test_incomplete_messages_of_all_connections_are_limited(clock: FakeClock) -> None:
+    options = WebSocketOptions(
+        max_bytes=MAX_BYTES, max_buffered_bytes=1000, close_seconds=CLOSE_SECONDS, buffers=Buffers(max_received=100_000)
+    )
+    handlers, sockets = [FakeHandler() for _ in range(5)], []
+    for handler in handlers:
+        websocket = WebSocket(options, handler)
+        websocket.connection_made(FakeTransport())
+        sockets.append(websocket)
+    for websocket in sockets:
+        websocket.data_received(frame(Opcode.BINARY, b"x" * 30_000)[:-1])
+        assert options.buffers.received.total <= 100_000
+    assert [handler.losses for handler in handlers] == [[CloseReason.EVICTED]] * 2 + [[]] * 3
+    for websocket in sockets:
+        websocket.connection_lost(None)
+    assert options.buffers.received.total == 0
+
+
+def test_write_buffers_of_all_connections_are_limited(clock: FakeClock) -> None:
+    options = WebSocketOptions(
+        max_bytes=MAX_BYTES, max_buffered_bytes=1000, close_seconds=CLOSE_SECONDS, buffers=Buffers(max_sent=2000)
+    )
+    handlers, sockets = [FakeHandler() for _ in range(3)], []
+    for handler in handlers:
+        websocket, transport = WebSocket(options, handler), FakeTransport()
+        websocket.connection_made(transport)
+        transport.buffered = 900
+        websocket.write(b"x")
+        sockets.append((websocket, transport))
+    assert [handler.losses for handler in handlers] == [[CloseReason.SLOW_READER]] * 2 + [[]]
+    websocket, transport = sockets[-1]
+    transport.buffered = 0
+    websocket.resume_writing()
+    assert options.buffers.sent.total == 0

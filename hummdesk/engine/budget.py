@@ -1,0 +1,69 @@
+"""Limits of the bytes that all connections of a server keep together, whatever their number."""
+
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+Holder = TypeVar("Holder", bound=Hashable)
+
+MAX_TOTAL_BUFFERED_BYTES = 256 << 20
+MAX_TOTAL_RECEIVED_BYTES = 64 << 20
+
+
+class ByteBudget(Generic[Holder]):
+    """Counts the bytes of each holder. Beyond the limit, those that have held bytes for the longest are evicted.
+
+    A client that reads and writes as it should holds bytes for moments only, and so is among the last to be evicted.
+    """
+
+    __slots__ = ("_evict", "_limit", "_measure", "_sizes", "total")
+
+    def __init__(
+        self, limit: int, evict: Callable[[Holder], object], measure: Callable[[Holder], int] | None = None
+    ) -> None:
+        """`evict` frees the bytes of a holder. `measure` returns what a holder has, if that shrinks without a `set`."""
+        self.total = 0
+        self._limit = limit
+        self._evict = evict
+        self._measure = measure
+        self._sizes: dict[Holder, int] = {}
+        """The longest held first."""
+
+    def set(self, holder: Holder, size: int) -> None:
+        """Set the bytes of a holder. At the limit other holders are evicted, or this one."""
+        sizes = self._sizes
+        self.total += size - sizes.get(holder, 0)
+        sizes[holder] = size
+        if self.total > self._limit:
+            self._reclaim()
+
+    def discard(self, holder: Holder) -> None:
+        self.total -= self._sizes.pop(holder, 0)
+
+    def _reclaim(self) -> None:
+        """Evict holders until a quarter of the limit is free, so that this loop is rare."""
+        if self._measure is not None:
+            self._sizes = {holder: self._measure(holder) for holder in self._sizes}
+            self.total = sum(self._sizes.values())
+        if self.total <= self._limit:
+            return
+        while self._sizes and self.total > self._limit * 3 // 4:
+            holder = next(iter(self._sizes))
+            self.discard(holder)
+            self._evict(holder)
+
+
+class Allowance:
+    """Allows a number of occurrences in a period."""
+
+    __slots__ = ("_count", "_ends")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._ends = 0.0
+
+    def take(self, now: float, *, number: int, seconds: float) -> bool:
+        """Count one occurrence; return whether it is allowed."""
+        if now >= self._ends:
+            self._count, self._ends = 0, now + seconds
+        self._count += 1
+        return self._count <= number
