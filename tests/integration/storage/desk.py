@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -15,13 +16,20 @@ from hummdesk.storage.migrations import migrate
 from tests.conftest import Servers
 
 PASSWORDS: dict[str, Any] = {f"db_{kind}_password": f"the {kind}'s" for kind in PROCESS_KINDS}
+WITHOUT_PASSWORDS: dict[str, Any] = dict.fromkeys(PASSWORDS, "")
 ROLES = "app", "worker", "writer", "relay", "operator", "search", "backup"
 
 
 def owner_of(url: str) -> str:
     """The URL of a database's owner, as `owned` names it."""
     database = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
-    return psycopg.conninfo.make_conninfo(url, user=f"{database}_owner")
+    return url_with(url, user=f"{database}_owner")
+
+
+def url_with(url: str, *, user: str) -> str:
+    """The URL of a setting with another user."""
+    given = psycopg.conninfo.conninfo_to_dict(url)
+    return f"postgresql://{user}@/{given['dbname']}?host={quote(str(given['host']), safe='')}"
 
 
 @asynccontextmanager

@@ -21,10 +21,9 @@ from hummdesk.storage.migrations import Unreachable, migrate
 from hummdesk.storage.role import RoleError
 from tests.conftest import Servers
 from tests.integration.storage.conftest import Account, WriterHarness, opened
-from tests.integration.storage.desk import PASSWORDS, ROLES, desk, owned, owner_of
+from tests.integration.storage.desk import ROLES, WITHOUT_PASSWORDS, desk, owned, owner_of
 
 TABLES = ("accounts", "users", "contacts", "conversations", "messages", "ai_runs", "outbox", "schema_migrations")
-WITHOUT_PASSWORDS: dict[str, Any] = dict.fromkeys(PASSWORDS, "")
 STARTED: tuple[ProcessKind, ...] = ("web", "relay", "worker")
 
 

@@ -1,0 +1,106 @@
+"""Poolers in front of PostgreSQL: one that only discards start-up parameters, and PgBouncer."""
+
+import asyncio
+import shutil
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psycopg
+
+from hummdesk.core.errors import CommandError
+from hummdesk.dev import postgres
+from hummdesk.dev.process import Process, Service
+from hummdesk.dev.redis import free_port
+
+PGBOUNCER = shutil.which("pgbouncer", path="/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin")
+PROTOCOL_3 = 196608
+
+
+@asynccontextmanager
+async def discarding(url: str) -> AsyncIterator[str]:
+    """The URL of a proxy that discards `options`, as PgBouncer does with `ignore_startup_parameters`."""
+    given = psycopg.conninfo.conninfo_to_dict(url)
+    relays: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        start = await _start_up(reader, writer)
+        if start is None:
+            return
+        to_server, server = await asyncio.open_unix_connection(f"{given['host']}/{postgres.SOCKET}")
+        server.write(start)
+        for source, target in ((reader, server), (to_server, writer)):
+            task = asyncio.create_task(_relay(source, target))
+            relays.add(task)
+            task.add_done_callback(relays.discard)
+
+    proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = str(proxy.sockets[0].getsockname()[1])
+    try:
+        yield psycopg.conninfo.make_conninfo(url, host="127.0.0.1", port=port)
+    finally:
+        proxy.close()
+        for task in relays:
+            task.cancel()
+
+
+async def _start_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes | None:
+    """The start-up packet without `options`; None for a client that sends another, such as a cancellation."""
+    while True:
+        size, code = struct.unpack("!ii", await reader.readexactly(8))
+        body = await reader.readexactly(size - 8)
+        if code == PROTOCOL_3:
+            break
+        if body:
+            writer.close()
+            return None
+        writer.write(b"N")  # neither TLS nor GSSAPI
+    fields = body.rstrip(b"\0").split(b"\0")
+    kept = [part for pair in zip(fields[::2], fields[1::2], strict=True) if pair[0] != b"options" for part in pair]
+    packet = struct.pack("!i", code) + b"\0".join(kept) + b"\0\0"
+    return struct.pack("!i", len(packet) + 4) + packet
+
+
+async def _relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(65536):
+            target.write(data)
+    except ConnectionError:
+        pass
+    finally:
+        target.close()
+
+
+@asynccontextmanager
+async def pgbouncer(cluster: postgres.Cluster, folder: Path, url: str, *, mode: str) -> AsyncIterator[str]:
+    """The URL of a PgBouncer of this pool mode that discards start-up parameters."""
+    given = psycopg.conninfo.conninfo_to_dict(url)
+    port = free_port(0)
+    users, settings = folder / "users.txt", folder / "pgbouncer.ini"
+    users.write_text(f'"{given["user"]}" ""\n')
+    settings.write_text(
+        f"[databases]\n* = host={given['host']}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = trust\nauth_file = {users}\npool_mode = {mode}\ndefault_pool_size = 2\n"
+        "ignore_startup_parameters = options,extra_float_digits\n"
+    )
+    service = Service(
+        name="pgbouncer", command=(str(PGBOUNCER), str(settings)), folder=folder, env={}, user=cluster.user
+    )
+    made = psycopg.conninfo.make_conninfo(url, host="127.0.0.1", port=str(port))
+    process = await Process.start_ready(service, lambda _: _answers(made), 10)
+    try:
+        yield made
+    finally:
+        await process.stop()
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with await psycopg.AsyncConnection.connect(url):
+            return True
+    except psycopg.OperationalError:
+        return False
+    except psycopg.Error as error:
+        raise CommandError(str(error)) from error
