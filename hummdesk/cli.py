@@ -25,6 +25,7 @@ COMMANDS = {
     "signing-key": "signing_keys",
     "encryption": "encryption",
     "widget": "people",
+    "visitor": "visitors",
     "contract": "contract",
     "ai": "ai",
     "knowledge": "knowledge",

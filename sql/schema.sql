@@ -37,6 +37,7 @@ CREATE TABLE accounts (
     ai_provider text,                                           -- NULL: the default, AI_PROVIDER
     -- Origins of the pages that may show the widget; `self` is the server's own.
     widget_origins text[] NOT NULL DEFAULT '{}',
+    passes_revoked_at timestamptz,                              -- visitor passes issued before are refused
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
     CONSTRAINT accounts_name_present CHECK (name <> ''),
     CONSTRAINT accounts_ai_provider_known CHECK (ai_provider IN ('embedded', 'anthropic', 'openai'))
@@ -70,6 +71,7 @@ CREATE TABLE contacts (
     avatar_url text,
     active boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    passes_revoked_at timestamptz,                              -- as in accounts, for one visitor
     CONSTRAINT contacts_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT contacts_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
 );

@@ -2,7 +2,7 @@
 
 A page of an origin that the account allows gets a token for 15 minutes and a pass for 30 days. The widget stores the
 pass in the browser, for the page's origin, and exchanges it for the next token and pass. A stolen pass impersonates
-that one visitor, from the origin's pages or outside a browser, until the contact is deactivated. A pass is not accepted
+that one visitor, from the origin's pages or outside a browser, until it is revoked. A pass is not accepted
 as a token, since it is signed with another key, and it is never part of a URL.
 """
 
@@ -14,6 +14,7 @@ from uuid import UUID
 
 import jwt
 import orjson
+from jwt.types import Options
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, json
 
@@ -23,7 +24,6 @@ from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, Unauthorized
 from hummdesk.core.models import Person
 from hummdesk.server.node import Node
 from hummdesk.storage import visitors
-from hummdesk.storage.people import find_people
 
 TOKEN_SECONDS = 900
 PASS_SECONDS = 30 * 86_400
@@ -60,10 +60,11 @@ async def _authenticate(node: Node, request: Request[Any, Any], origin: str) -> 
         if old_pass is None:
             visitor = await visitors.add(tx, account_id=account_id)
         else:
-            known = await find_people(tx, person_ids=[_visitor_id(node.context.settings, old_pass, account_id, origin)])
-            if not known or known[0].role != "customer":
-                raise Unauthorized("The visitor was deactivated or removed")
-            visitor = known[0]
+            visitor_id, issued_at = _parsed_pass(node.context.settings, old_pass, account_id, origin)
+            known = await visitors.pass_holder(tx, visitor_id=visitor_id, issued_at=issued_at)
+            if known is None:
+                raise Unauthorized("The pass was revoked, or the visitor deactivated or removed")
+            visitor = known
     return {
         "token": tokens.issue(node.context.settings, visitor, hours=TOKEN_SECONDS / 3600),
         "pass": _pass(node.context.settings, visitor, origin),
@@ -89,21 +90,28 @@ def _key(settings: Settings) -> bytes:
 
 
 def _pass(settings: Settings, visitor: Person, origin: str) -> str:
+    now = time.time()
     claims = {
         "sub": str(visitor.id),
         "account": str(visitor.account_id),
         "origin": origin,
-        "exp": int(time.time()) + PASS_SECONDS,
+        "iat": now,  # with the fraction of a second: a pass may be issued just after others were revoked
+        "exp": int(now) + PASS_SECONDS,
     }
     return jwt.encode(claims, _key(settings), algorithm="HS256")
 
 
-def _visitor_id(settings: Settings, old_pass: str, account_id: UUID, origin: str) -> UUID:
-    """Return the visitor of a pass. Raises Unauthorized if it is forged, expired, or of another account or origin."""
+def _parsed_pass(settings: Settings, old_pass: str, account_id: UUID, origin: str) -> tuple[UUID, float]:
+    """Return the visitor of a pass, and the time of its issue.
+
+    Raises Unauthorized if it is forged, expired, or of another account or origin.
+    """
+    options: Options = {"require": ["exp", "sub"], "verify_iat": False}  # the clock of its issuer may be ahead
     try:
-        claims = jwt.decode(old_pass, _key(settings), algorithms=["HS256"], options={"require": ["exp", "sub"]})
+        claims = jwt.decode(old_pass, _key(settings), algorithms=["HS256"], options=options)
         if (claims["account"], claims["origin"]) != (str(account_id), origin):
             raise ValueError
-        return UUID(claims["sub"])
+        issued_at = claims.get("iat", claims["exp"] - PASS_SECONDS)  # passes of earlier versions have no `iat`
+        return UUID(claims["sub"]), float(issued_at)
     except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
         raise Unauthorized("The pass is not valid") from None

@@ -1,12 +1,14 @@
 """Widget visitors: origins, limits, passes and tokens."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import jwt
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +16,7 @@ from hummdesk.cli import main
 from hummdesk.core import tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Unauthorized
+from hummdesk.server.http import visitors
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
 
@@ -145,3 +148,37 @@ async def test_operator_sets_the_origins_of_the_widget(
     assert (await widget.asks(origin="https://other.example"))["token"]
     assert (await says(str(account.id))).exit_code == 0
     await widget.asks(origin="https://other.example", status=403)
+
+
+@pytest.mark.parametrize("everyone", [False, True])
+async def test_revoked_pass_is_refused_and_later_ones_are_accepted(
+    widget: Widget, account: Account, foreign: Account, monkeypatch: pytest.MonkeyPatch, everyone: bool
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", account.settings.postgres)
+    monkeypatch.setenv("REDIS_URL", account.settings.redis)
+    monkeypatch.setenv("JWT_SECRET", account.settings.jwt_secret)
+
+    async def revoke(*arguments: str, of: Account = account) -> int:
+        command = ["visitor", "revoke", "--account", str(of.id), "--json", *arguments]
+        return (await asyncio.to_thread(CliRunner().invoke, main, command)).exit_code
+
+    first, other = await widget.asks(), await widget.asks()
+    visitor = str(tokens.verify(account.settings, first["token"]).user_id)
+    assert await revoke() == await revoke(visitor, "--all") == await revoke(visitor, of=foreign) == 2
+    assert (await widget.asks(**{"pass": first["pass"]}))["token"]
+    assert await revoke("--all", of=foreign) == 0
+    assert await revoke(*(["--all"] if everyone else [visitor])) == 0
+    assert (await widget.asks(status=401, **{"pass": first["pass"]}))["code"] == "UNAUTHORIZED"
+    others: Any = {"pass": other["pass"]}
+    await (widget.asks(status=401, **others) if everyone else widget.asks(**others))
+    new = await widget.asks()
+    await widget.asks(**{"pass": new["pass"]})
+
+
+async def test_pass_of_an_earlier_version_is_accepted_until_it_is_revoked(widget: Widget, account: Account) -> None:
+    person = account.people["customer"]
+    claims = {"sub": str(person.id), "account": str(account.id), "origin": SHOP, "exp": int(time.time()) + 86_400}
+    old: Any = jwt.encode(claims, visitors._key(account.settings), algorithm="HS256")
+    assert (await widget.asks(**{"pass": old}))["token"]
+    await account.execute("UPDATE accounts SET passes_revoked_at = now() WHERE account_id = %(account)s")
+    await widget.asks(status=401, **{"pass": old})
