@@ -55,8 +55,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def _is_exclusive(item: pytest.Item) -> bool:
-    """Whether the test is marked `alone` or injects faults: it measures time or loads the machine."""
-    return item.get_closest_marker("alone") is not None or "chaos" in item.path.parts
+    """Whether the test is marked `alone`: it measures time or loads the machine."""
+    return item.get_closest_marker("alone") is not None
 
 
 def _level(item: pytest.Item) -> int:
