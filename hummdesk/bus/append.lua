@@ -1,13 +1,14 @@
 -- Append a batch of one writer to a shard. The stream then has every event once, the messages of a conversation in the
 -- order of `seq`, and in each entry the id of the entry before it.
 --
--- KEYS: the stream, its tip (the id of the last entry), the writer, then the mark of each event that has one
+-- KEYS: the stream, its tip (the id of the last entry), the writer, the ends of its parts, the bytes of the current part,
+--       then the mark of each event that has one
 -- ARGV: number of this write, entries to keep, seconds to keep entries, seconds to keep marks, the writer's clock,
---       '1' if the writer has dropped events before; then for each event its kind, `seq` and packed form
+--       '1' if the writer has dropped events before, bytes to keep; then for each event its kind, `seq` and packed form
 -- Returns the rejected messages, whose predecessor is missing: 'index:last known seq, or -1', separated by commas.
 
 local number, length, entry_seconds, mark_seconds = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local has_lost = ARGV[6] == '1'
+local has_lost, parts = ARGV[6] == '1', 16
 
 local known = redis.call('GET', KEYS[3])
 local before, answered = string.match(known or '0 ', '^(%d+) (.*)$')
@@ -36,26 +37,36 @@ local function take_message(mark, kind, seq, index)
 end
 
 local fields = {'prev', has_lost and '' or redis.call('GET', KEYS[2]) or '0-0', 'at', ARGV[5]}
-local marks, taken = 3, 0
-for at = 7, #ARGV, 3 do
+local marks, taken, size = 5, 0, 0
+for at = 8, #ARGV, 3 do
   local kind, is_taken = ARGV[at], true
   if kind ~= '' then
     marks = marks + 1
     if kind == 'once' then
       is_taken = redis.call('SET', KEYS[marks], '1', 'NX', 'EX', mark_seconds)
     else
-      is_taken = take_message(KEYS[marks], kind, tonumber(ARGV[at + 1]), (at - 7) / 3)
+      is_taken = take_message(KEYS[marks], kind, tonumber(ARGV[at + 1]), (at - 8) / 3)
     end
   end
   if is_taken then
     fields[#fields + 1] = taken
     fields[#fields + 1] = ARGV[at + 2]
     taken = taken + 1
+    size = size + #ARGV[at + 2]
   end
 end
 
 if taken > 0 or has_lost then
-  redis.call('SET', KEYS[2], redis.call('XADD', KEYS[1], 'MAXLEN', '~', length, '*', unpack(fields)))
+  local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', length, '*', unpack(fields))
+  redis.call('SET', KEYS[2], id)
+  -- Redis trims by number and id only: the ends of the latest 16 parts of the same size are kept.
+  local part_bytes = math.floor(ARGV[7] / parts)
+  if redis.call('INCRBY', KEYS[5], size) > part_bytes then
+    redis.call('DECRBY', KEYS[5], part_bytes)
+    if redis.call('RPUSH', KEYS[4], id) >= parts then
+      redis.call('XTRIM', KEYS[1], 'MINID', '~', redis.call('LPOP', KEYS[4]))
+    end
+  end
   local oldest = (tonumber(redis.call('TIME')[1]) - entry_seconds) * 1000
   redis.call('XTRIM', KEYS[1], 'MINID', '~', oldest)
 end

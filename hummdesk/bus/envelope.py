@@ -7,6 +7,10 @@ from uuid import UUID
 import orjson
 
 from hummdesk.core import json_encoding
+from hummdesk.core.errors import PayloadTooLarge
+
+MAX_EVENT_BYTES = 1 << 20
+"""Above every event of the contract: a limit for applications that publish events of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +62,12 @@ class Event:
 
 
 def pack(envelope: Envelope) -> bytes:
-    """Return the recipients and the payload as two lines of JSON."""
+    """Return the recipients and the payload as two lines of JSON. Raises PayloadTooLarge above MAX_EVENT_BYTES."""
     head = (envelope.event, envelope.rooms, envelope.except_rooms, envelope.is_volatile)
-    return orjson.dumps(head) + b"\n" + json_encoding.encode(envelope.data)
+    packed = orjson.dumps(head) + b"\n" + json_encoding.encode(envelope.data)
+    if len(packed) > MAX_EVENT_BYTES:
+        raise PayloadTooLarge(f"An event has at most {MAX_EVENT_BYTES:,} bytes", details={"event": envelope.event})
+    return packed
 
 
 def unpack(packed: bytes, *, offset: str) -> Event:

@@ -6,7 +6,7 @@ after a short wait. If the predecessor has not appeared within HOLD_SECONDS, for
 is fetched from the database and published here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Generic, TypeVar
@@ -17,6 +17,9 @@ HOLD_SECONDS = 1.0
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.005, 0.1
 NOTHING_KNOWN = -1
 """The last `seq` of a conversation of which Redis knows no message."""
+
+UNKNOWN_FETCHED = 100
+"""How many predecessors are fetched in a conversation of which Redis knows no message."""
 
 Message = TypeVar("Message")
 
@@ -66,6 +69,11 @@ class _Hold(Generic[Message]):
     retry_seconds: float = FIRST_RETRY_SECONDS
     has_timer: bool = False
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether Redis knows no message of the conversation."""
+        return self.last_seq <= NOTHING_KNOWN
+
     def in_order(self) -> list[Message]:
         return [self.messages[seq] for seq in sorted(self.messages)]
 
@@ -76,10 +84,25 @@ class MessageOrder(Generic[Message]):
     The caller passes every result of a write to `record`, and does what the methods return.
     """
 
-    def __init__(self, *, can_fetch: bool, clock: Callable[[], float] = monotonic) -> None:
-        """Without `can_fetch` the hold time starts over whenever a predecessor appears."""
+    def __init__(
+        self,
+        *,
+        can_fetch: bool,
+        clock: Callable[[], float] = monotonic,
+        size: Callable[[Message], int] = lambda _: 0,
+        max_bytes: int = 0,
+        on_drop: Callable[[Message], object] = lambda _: None,
+    ) -> None:
+        """Without `can_fetch` the hold time starts over whenever a predecessor appears.
+
+        Messages held beyond `max_bytes` by `size` are passed to `on_drop`; the outbox has them, too.
+        """
         self._can_fetch = can_fetch
         self._clock = clock
+        self._size = size
+        self._max_bytes = max_bytes
+        self._on_drop = on_drop
+        self.held_bytes = 0
         self._holds: dict[UUID, _Hold[Message]] = {}
         self._number = 0
 
@@ -96,7 +119,8 @@ class MessageOrder(Generic[Message]):
         hold = self._holds.get(conversation_id)
         if hold is None:
             return False
-        hold.messages[seq] = message
+        self._add(hold, seq, message)
+        self._limit(conversation_id, hold)
         return True
 
     def record(self, conversation_id: UUID, results: Iterable[Result[Message]]) -> WriteNow[Message] | WaitFor | None:
@@ -105,14 +129,15 @@ class MessageOrder(Generic[Message]):
         has_rejected = False
         for result in results:
             if result.rejected_after is None:
-                hold.messages.pop(result.seq, None)
+                self._remove(hold, result.seq)
             else:
                 has_rejected = True
-                hold.messages[result.seq] = result.message
+                self._add(hold, result.seq, result.message)
                 self._progress(hold, result.rejected_after)
         if has_rejected:
-            return self._wait(hold)
-        del self._holds[conversation_id]
+            self._limit(conversation_id, hold)
+            return self._wait(hold) if hold.messages else None
+        self._end(conversation_id, hold)
         return WriteNow(hold.in_order())
 
     def timer_fired(self, conversation_id: UUID, number: int) -> WriteNow[Message] | FetchMissing[Message] | None:
@@ -125,16 +150,25 @@ class MessageOrder(Generic[Message]):
         hold.since = self._clock()
         if not self._can_fetch:
             return _force(hold)
-        # of a conversation that Redis does not know, the direct predecessor is enough
-        after_seq = hold.last_seq if hold.last_seq > NOTHING_KNOWN else min(hold.messages) - 2
+        after_seq = max(0, min(hold.messages) - 1 - UNKNOWN_FETCHED) if hold.is_unknown else hold.last_seq
         return FetchMissing(after_seq, hold.messages[max(hold.messages)], number)
 
-    def fetched(self, conversation_id: UUID, number: int, messages: dict[int, Message]) -> WriteNow[Message] | None:
-        """Force the held and the fetched messages, up to the first gap."""
+    def fetched(
+        self, conversation_id: UUID, number: int, messages: dict[int, Message], *, beginnings: Collection[int] = ()
+    ) -> WriteNow[Message] | None:
+        """Force the held and the fetched messages, up to the first gap.
+
+        `beginnings`: the `seq`s of messages whose predecessor was published, being old. If Redis knows no message
+        of the conversation, the last of them before the held ones is the first to be forced: the messages after it may
+        be unpublished, and once a later one is in the stream, they could not follow.
+        """
         hold = self._found(conversation_id, number)
         if hold is None:
             return None
-        hold.messages = messages | hold.messages
+        first = max((seq for seq in beginnings if seq < min(hold.messages)), default=0) if hold.is_unknown else 0
+        for seq, message in messages.items():
+            if seq >= first and seq not in hold.messages:
+                self._add(hold, seq, message)
         return _force(hold)
 
     def fetch_failed(self, conversation_id: UUID, number: int) -> WaitFor | None:
@@ -146,6 +180,28 @@ class MessageOrder(Generic[Message]):
         hold: _Hold[Message] = _Hold(self._number, self._clock())
         self._holds[conversation_id] = hold
         return hold
+
+    def _end(self, conversation_id: UUID, hold: _Hold[Message]) -> None:
+        del self._holds[conversation_id]
+        self.held_bytes -= sum(map(self._size, hold.messages.values()))
+
+    def _add(self, hold: _Hold[Message], seq: int, message: Message) -> None:
+        self._remove(hold, seq)
+        hold.messages[seq] = message
+        self.held_bytes += self._size(message)
+
+    def _remove(self, hold: _Hold[Message], seq: int) -> None:
+        if (message := hold.messages.pop(seq, None)) is not None:
+            self.held_bytes -= self._size(message)
+
+    def _limit(self, conversation_id: UUID, hold: _Hold[Message]) -> None:
+        """Drop the last messages of a conversation, without which the others can still be published in order."""
+        while self.held_bytes > self._max_bytes and hold.messages:
+            last = max(hold.messages)
+            self._on_drop(hold.messages[last])
+            self._remove(hold, last)
+        if not hold.messages:
+            self._end(conversation_id, hold)
 
     def _found(self, conversation_id: UUID, number: int) -> _Hold[Message] | None:
         """The hold that a timer or a fetch was for, unless it has ended."""

@@ -24,6 +24,16 @@ class Shard:
         """Key of the id of the last entry, which remains after the entry was trimmed."""
         return f"{self.stream}:tip"
 
+    @property
+    def parts(self) -> str:
+        """Key of the ids with which the latest parts of the stream end, each of the same size in bytes."""
+        return f"{self.stream}:parts"
+
+    @property
+    def part_bytes(self) -> str:
+        """Key of the size of the entries after the last part."""
+        return f"{self.stream}:part_bytes"
+
     def writer(self, name: str) -> str:
         return f"{self.stream}:writer:{name}"
 

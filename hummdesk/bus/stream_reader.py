@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from time import monotonic, time
@@ -15,7 +13,8 @@ from redis import exceptions
 from redis.asyncio import Redis
 
 from hummdesk.bus.client import REDIS_ERRORS
-from hummdesk.bus.envelope import Event, unpack
+from hummdesk.bus.envelope import Event
+from hummdesk.bus.kept_entries import Entry, KeptEntries
 from hummdesk.bus.shards import START, Shard, moment, shard_of
 from hummdesk.core.background import end
 from hummdesk.core.metrics import BUS_LAG_SECONDS
@@ -28,8 +27,8 @@ Drain = Callable[[], Awaitable[object]]
 
 BLOCK_SECONDS = 2.0
 RETRY_SECONDS = 0.25
-BATCH = 500
-"""Entries in one read."""
+BATCH = 16
+"""Entries in one read, each of at most 256 KiB and one event."""
 
 BEGIN_SECONDS = 1.0
 """How long a socket waits for the first answer of Redis; without one, it is resynchronized later."""
@@ -37,33 +36,25 @@ BEGIN_SECONDS = 1.0
 STEP_BYTES = 1 << 18
 """How much of a backlog is delivered before the sockets are drained."""
 
-KEPT_ENTRIES = 5000
-"""Entries of a shard kept for recovery; a client that has missed more is not recovered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The events of one write. `previous` is the id of the entry before it; empty if events were lost in between."""
-
-    id: str
-    previous: str
-    at: float
-    events: tuple[Event, ...]
-
-    @classmethod
-    def from_redis(cls, entry_id: bytes, values: Iterable[bytes]) -> "Entry":
-        """`values` are those of its fields, in the order of append.lua."""
-        previous, at, *packed = values
-        name, last = entry_id.decode(), len(packed) - 1
-        events = (unpack(one, offset=name if index == last else f"{name}.{index}") for index, one in enumerate(packed))
-        return cls(name, previous.decode(), float(at), tuple(events))
+KEEP_BYTES = 1 << 26
+LOADED_PART = 4
+"""Recovery loads at most this part of the bytes that a process keeps; a client that missed more is not recovered."""
 
 
 class ShardReader:
     """Delivers the events of one shard, and keeps the latest for recovery."""
 
     def __init__(
-        self, redis: Redis, shard: Shard, *, deliver: Deliver, drain: Drain, on_loss: OnLoss, keep_seconds: float
+        self,
+        redis: Redis,
+        shard: Shard,
+        *,
+        deliver: Deliver,
+        drain: Drain,
+        on_loss: OnLoss,
+        keep_seconds: float,
+        memory: KeptEntries,
+        loading: asyncio.Lock,
     ) -> None:
         self.shard = shard
         self.position = ""
@@ -76,12 +67,13 @@ class ShardReader:
         self._drain = drain
         self._on_loss = on_loss
         self._keep_seconds = keep_seconds
-        self._kept: list[Entry] = []
+        self._memory = memory
+        self._kept = memory.begin()
         self._has_begun = asyncio.Event()
         self._is_late = False
         """Sockets did not wait for the first answer of Redis: events before it count as lost."""
         self._has_position = False
-        self._extending = asyncio.Lock()
+        self._loading = loading
         self._read_at = monotonic()
         self._task = asyncio.create_task(self._run())
 
@@ -97,6 +89,7 @@ class ShardReader:
 
     async def stop(self) -> None:
         await end(self._task)
+        self._memory.end(self._kept)
         if self._connection is not None:
             await self._redis.connection_pool.release(self._connection)
 
@@ -177,7 +170,7 @@ class ShardReader:
             except Exception:
                 log.exception("stream.delivery_failed", extra={"event_name": event.event})
         self.position = entry.id
-        self._keep(entry)
+        self._kept.append(entry, keep_seconds=self._keep_seconds)
         self._measure(max(0.0, time() - entry.at))
 
     def _measure(self, lag: float) -> None:
@@ -186,22 +179,15 @@ class ShardReader:
 
     # Missed events ---------------------------------------------------------------------------------------------------
 
-    def _keep(self, entry: Entry) -> None:
-        self._kept.append(entry)
-        oldest = moment(entry.id)[0] - self._keep_seconds * 1000
-        if len(self._kept) > 2 * KEPT_ENTRIES or moment(self._kept[0].id)[0] < oldest - self._keep_seconds * 1000:
-            recent = bisect_left(self._kept, (oldest, 0), key=lambda kept: moment(kept.id))
-            del self._kept[: max(recent, len(self._kept) - KEPT_ENTRIES)]
-
     async def load(self, entry_id: str, index: int | None) -> bool:
         """Load the events that `after` returns; False if they are too many, or Redis no longer has all of them."""
-        async with self._extending:
+        async with self._loading:
             if self._since(entry_id, index) is not None:
                 return True
             older = await self._older(entry_id)
             if not older or older[-1].id != self._beginning():
                 return False
-            self._kept[:0] = older
+            self._kept.prepend(older)
             return self._since(entry_id, index) is not None
 
     def after(self, entry_id: str, index: int | None) -> list[Event] | None:
@@ -209,32 +195,33 @@ class ShardReader:
         start = self._since(entry_id, index)
         if start is None:
             return None
-        found = [event for entry in self._kept[start:] for event in entry.events]
-        return found if index is None else [*self._kept[start - 1].events[index + 1 :], *found]
+        entries = self._kept.entries
+        found = [event for entry in entries[start:] for event in entry.events]
+        return found if index is None else [*entries[start - 1].events[index + 1 :], *found]
 
     def _beginning(self) -> str:
         """Return the id of the entry before those that are kept."""
-        return self._kept[0].previous if self._kept else self.position
+        beginning = self._kept.beginning()
+        return self.position if beginning is None else beginning
 
     def _since(self, entry_id: str, index: int | None) -> int | None:
-        """Return where the kept entries after this one begin; None if some are missing, or it is missing and needed."""
-        start = bisect_left(self._kept, moment(entry_id), key=lambda kept: moment(kept.id))
-        if start < len(self._kept) and self._kept[start].id == entry_id:
-            return start + 1
-        return 0 if start == 0 and index is None and self._beginning() == entry_id else None
+        return self._kept.after(entry_id, is_whole=index is None, position=self.position)
 
     async def _older(self, entry_id: str) -> list[Entry]:
         """Return the entries from one to the first that is kept; none if they are too many or some are missing."""
         before, first = self._beginning(), entry_id
+        most = self._memory.max_bytes // LOADED_PART
         found: list[Entry] = []
-        while before and len(found) <= KEPT_ENTRIES:
+        while before and most >= 0:
             raw = await self._redis.xrange(self.shard.stream, min=first, max=before, count=BATCH)
-            found += [Entry.from_redis(entry_id, fields.values()) for entry_id, fields in raw]
+            loaded = [Entry.from_redis(entry_id, fields.values()) for entry_id, fields in raw]
+            found += loaded
+            most -= sum(entry.size for entry in loaded)
             if len(raw) < BATCH:
                 break
             first = f"({found[-1].id}"
         whole = all(later.previous == earlier.id for earlier, later in pairwise(found))
-        return found if whole and len(found) <= KEPT_ENTRIES else []
+        return found if whole and most >= 0 else []
 
 
 async def no_drain() -> None:
@@ -243,17 +230,32 @@ async def no_drain() -> None:
 
 class StreamReader:
     def __init__(
-        self, redis: Redis, *, deliver: Deliver, drain: Drain = no_drain, on_loss: OnLoss, keep_seconds: float
+        self,
+        redis: Redis,
+        *,
+        deliver: Deliver,
+        drain: Drain = no_drain,
+        on_loss: OnLoss,
+        keep_seconds: float,
+        keep_bytes: int = KEEP_BYTES,
     ) -> None:
         """
         `deliver`: called with every event of the shards that are read.
         `drain`: awaited during a backlog, so that no socket gets more at once than it can buffer.
         `on_loss`: called with a shard of which Redis has lost undelivered events, before later ones are delivered.
-        `keep_seconds`: how long events are kept for recovery.
+        `keep_seconds`, `keep_bytes`: how long, and how many, events are kept for recovery.
         """
         self._redis: Any = redis
+        self.memory = KeptEntries(keep_bytes)
         self._new_reader = partial(
-            ShardReader, redis, deliver=deliver, drain=drain, on_loss=on_loss, keep_seconds=keep_seconds
+            ShardReader,
+            redis,
+            deliver=deliver,
+            drain=drain,
+            on_loss=on_loss,
+            keep_seconds=keep_seconds,
+            memory=self.memory,
+            loading=asyncio.Lock(),
         )
         self._readers: dict[Shard, ShardReader] = {}
         self._unneeded: set[Shard] = set()

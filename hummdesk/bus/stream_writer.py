@@ -14,15 +14,15 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from hummdesk.bus.client import REDIS_ERRORS
-from hummdesk.bus.envelope import Envelope, pack
+from hummdesk.bus.envelope import Envelope, OrderKey, pack
 from hummdesk.bus.ordering import FetchMissing, MessageOrder, Result, WaitFor, WriteNow
 from hummdesk.bus.shards import SHARDS, Shard, shard_of
 from hummdesk.core.background import end, soon
 
 log = logging.getLogger(__name__)
 
-Fetch = Callable[[Envelope, int], Awaitable[list[Envelope]]]
-"""(a held message, a `seq`) -> the messages of its conversation after the `seq` and before the held one, in order."""
+Fetch = Callable[[UUID, OrderKey, int], Awaitable[list[Envelope]]]
+"""(account, position of a held message, a `seq`) -> the messages after the `seq` and before the held one, in order."""
 Kind = Literal["", "once", "next", "far", "forced"]
 """How append.lua treats an event: "once" deduplicates it by its mark; the last three order a message by its `seq`."""
 
@@ -34,8 +34,13 @@ BATCH = 500
 BATCH_BYTES = 1 << 18
 """An entry ends with the event that reaches this size: it is delivered as a whole, to sockets that are buffered."""
 
-BACKLOG = 50_000
-"""Events of one shard kept while Redis is unavailable. Beyond it the oldest are dropped and clients resynchronize."""
+SHARD_BYTES = 1 << 25
+BACKLOG_BYTES = 1 << 26
+HELD_PART = 8
+"""Messages held for their predecessor take at most this part of the backlog."""
+
+ITEM_BYTES = 700
+"""Memory of an event that waits, beside its packed form."""
 
 ENTRY_SECONDS = 600
 MARK_SECONDS = 3600
@@ -46,12 +51,20 @@ MARK_SECONDS = 3600
 class _Item:
     """An event to be appended. Its mark and `seq` matter for some kinds only."""
 
-    envelope: Envelope
+    account_id: UUID
     packed: bytes
     kind: Kind
     mark: str = ""
-    seq: int = 0
+    order: OrderKey | None = None
     stored: asyncio.Future[None] = field(default_factory=asyncio.Future)
+
+    @property
+    def seq(self) -> int:
+        return self.order.seq if self.order is not None else 0
+
+    @property
+    def size(self) -> int:
+        return ITEM_BYTES + len(self.packed)
 
 
 @dataclass(slots=True)
@@ -60,16 +73,25 @@ class _Lane:
 
     shard: Shard
     queue: deque[_Item] = field(default_factory=deque)
+    bytes: int = 0
     writer: str = ""
     number: int = 0
     wrote_at: float = float("-inf")
     has_lost: bool = False
 
     def put(self, item: _Item) -> None:
-        if len(self.queue) >= BACKLOG:
-            self.queue.popleft().stored.cancel()
-            self.has_lost = True
         self.queue.append(item)
+        self.bytes += item.size
+
+    def drop(self) -> None:
+        """Drop the oldest event."""
+        self._next().stored.cancel()
+        self.has_lost = True
+
+    def _next(self) -> _Item:
+        item = self.queue.popleft()
+        self.bytes -= item.size
+        return item
 
     def take(self) -> "_Write":
         if monotonic() - self.wrote_at > MARK_SECONDS / 2:  # the writer's number may have expired in Redis
@@ -82,7 +104,7 @@ class _Lane:
         items: list[_Item] = []
         size = 0
         while self.queue and len(items) < BATCH and size < BATCH_BYTES:
-            items.append(self.queue.popleft())
+            items.append(self._next())
             size += len(items[-1].packed)
         return items
 
@@ -97,10 +119,11 @@ class _Write:
 
     def keys(self) -> list[str]:
         marks = [self.shard.mark(item.mark) for item in self.items if item.kind]
-        return [self.shard.stream, self.shard.tip, self.shard.writer(self.writer), *marks]
+        shard = self.shard
+        return [shard.stream, shard.tip, shard.writer(self.writer), shard.parts, shard.part_bytes, *marks]
 
-    def arguments(self, length: int) -> list[Any]:
-        head = [self.number, length, ENTRY_SECONDS, MARK_SECONDS, time(), int(self.has_lost)]
+    def arguments(self, length: int, max_bytes: int) -> list[Any]:
+        head = [self.number, length, ENTRY_SECONDS, MARK_SECONDS, time(), int(self.has_lost), max_bytes]
         return head + [part for item in self.items for part in (item.kind, item.seq, item.packed)]
 
 
@@ -111,16 +134,36 @@ class StreamWriter:
     storing a message never waits for Redis. `MessageOrder` puts the messages of a conversation into the order of `seq`.
 
     This is not a `Batcher`: a shard's batch has a number, under which it is repeated as it was, rather than failing its
-    callers; no caller need wait; and when the backlog is full, the oldest event of the shard is dropped.
+    callers; no caller need wait; and when the backlog is full, the oldest event of the largest shard is dropped. The
+    relay publishes dropped messages, which are in the outbox; clients resynchronize because of other dropped events.
     """
 
-    def __init__(self, redis: Redis, *, length: int, fetch: Fetch | None = None) -> None:
-        """`length` limits each shard in entries. `fetch` returns messages that another process failed to publish."""
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        length: int,
+        shard_bytes: int = SHARD_BYTES,
+        backlog_bytes: int = BACKLOG_BYTES,
+        fetch: Fetch | None = None,
+    ) -> None:
+        """
+        `length`, `shard_bytes`: limits of each shard in Redis, in entries and in bytes.
+        `backlog_bytes`: limit of the events that wait here while Redis is unavailable.
+        `fetch`: returns messages that another process failed to publish.
+        """
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._length = length
+        self._shard_bytes = shard_bytes
+        self._backlog_bytes = backlog_bytes
         self._fetch = fetch
         self._lanes = [_Lane(Shard(number)) for number in range(SHARDS)]
-        self._order: MessageOrder[_Item] = MessageOrder(can_fetch=fetch is not None)
+        self._order: MessageOrder[_Item] = MessageOrder(
+            can_fetch=fetch is not None,
+            size=lambda item: item.size,
+            max_bytes=backlog_bytes // HELD_PART,
+            on_drop=lambda item: item.stored.cancel(),
+        )
         self._digest: str | None = None
         self._flusher: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -150,12 +193,24 @@ class StreamWriter:
             await end(self._flusher)
         await self._redis.aclose()
 
+    @property
+    def backlog_bytes(self) -> int:
+        """The memory of the events that wait to be written."""
+        return sum(lane.bytes for lane in self._lanes)
+
     def _put(self, items: Iterable[_Item]) -> None:
         for item in items:
-            self._lanes[shard_of(item.envelope.account_id).number].put(item)
+            lane = self._lanes[shard_of(item.account_id).number]
+            lane.put(item)
             self._idle.clear()
+            if lane.bytes * SHARDS > self._backlog_bytes:  # only then can the sum exceed it
+                self._limit()
         if (self._flusher is None or self._flusher.done()) and not self._is_closed:
             self._flusher = asyncio.create_task(self._flush())
+
+    def _limit(self) -> None:
+        while self.backlog_bytes > self._backlog_bytes:
+            max(self._lanes, key=lambda lane: lane.bytes).drop()
 
     async def _flush(self) -> None:
         while writes := [lane.take() for lane in self._lanes if lane.queue]:
@@ -178,7 +233,9 @@ class StreamWriter:
     async def _execute(self, writes: list[_Write]) -> list[str]:
         if self._digest is None:
             self._digest = await self._redis.script_load(SCRIPT)
-        calls = [(len(keys := write.keys()), *keys, *write.arguments(self._length)) for write in writes]
+        calls = [
+            (len(keys := write.keys()), *keys, *write.arguments(self._length, self._shard_bytes)) for write in writes
+        ]
         if len(calls) == 1:  # a pipeline would be a sixth of the cost of a single event on its way to a socket
             return [(await self._redis.evalsha(self._digest, *calls[0])).decode()]
         async with self._redis.pipeline(transaction=False) as pipeline:
@@ -196,7 +253,7 @@ class StreamWriter:
         for index, item in enumerate(write.items):
             if index not in rejected_after and not item.stored.done():
                 item.stored.set_result(None)
-            order = item.envelope.order
+            order = item.order
             if order is not None and (index in rejected_after or self._order.is_holding(order.conversation_id)):
                 results[order.conversation_id].append(Result(item.seq, item, rejected_after.get(index)))
         for conversation_id, of_conversation in results.items():
@@ -216,21 +273,24 @@ class StreamWriter:
 
     async def _fetch_missing(self, conversation_id: UUID, missing: FetchMissing[_Item]) -> None:
         try:
-            found = await self._fetch(missing.before.envelope, missing.after_seq) if self._fetch else []
+            before, order = missing.before, missing.before.order
+            found = await self._fetch(before.account_id, order, missing.after_seq) if self._fetch and order else []
         except Exception as error:
             log.warning("stream.fetch_failed", extra={"error": type(error).__name__})
             self._act(conversation_id, self._order.fetch_failed(conversation_id, missing.hold))
         else:
             items = {item.seq: item for item in map(_item, found)}
-            self._act(conversation_id, self._order.fetched(conversation_id, missing.hold, items))
+            beginnings = {seq for seq, item in items.items() if item.kind == "far"}
+            action = self._order.fetched(conversation_id, missing.hold, items, beginnings=beginnings)
+            self._act(conversation_id, action)
 
 
 def _item(envelope: Envelope) -> _Item:
-    packed = pack(envelope)
-    order = envelope.order
+    """The packed event without the payload, which takes several times as much memory."""
+    account_id, packed, order = envelope.account_id, pack(envelope), envelope.order
     if order is not None:
         kind: Kind = "next" if order.has_recent_predecessor else "far"
-        return _Item(envelope, packed, kind, str(order.conversation_id), order.seq)
+        return _Item(account_id, packed, kind, str(order.conversation_id), order)
     if envelope.key is not None:
-        return _Item(envelope, packed, "once", envelope.key)
-    return _Item(envelope, packed, "")
+        return _Item(account_id, packed, "once", envelope.key)
+    return _Item(account_id, packed, "")

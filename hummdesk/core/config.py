@@ -108,6 +108,18 @@ class Settings:
     redis_password: str = setting("", "Redis password")
     bus_length: int = setting(20_000, "maximum number of entries in each shard of the event stream", minimum=1000)
 
+    bus_bytes: int = setting(
+        33_554_432, "maximum size of each of the 16 shards of the event stream in Redis", minimum=8_388_608
+    )
+    backlog_bytes: int = setting(
+        67_108_864,
+        "maximum size of the events that a process keeps while Redis is unavailable; the oldest are dropped beyond it",
+        minimum=1_048_576,
+    )
+    recovery_bytes: int = setting(
+        67_108_864, "maximum size of the events that a web process keeps to recover sessions", minimum=1_048_576
+    )
+
     recovery_window_seconds: float = setting(
         120.0,
         "time within which a disconnected client can recover its session and missed events; 0: recovery is off",

@@ -131,7 +131,12 @@ async def open_broadcast_service(settings: Settings) -> AsyncIterator[BroadcastS
 
 
 def _connected(settings: Settings) -> BroadcastService:
-    writer = StreamWriter(connect(settings.redis), length=settings.bus_length)
+    writer = StreamWriter(
+        connect(settings.redis),
+        length=settings.bus_length,
+        shard_bytes=settings.bus_bytes,
+        backlog_bytes=settings.backlog_bytes,
+    )
     return BroadcastService(
         Publisher(writer, waits=True),
         Presence(connect(settings.redis), settings),

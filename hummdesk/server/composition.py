@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from functools import partial
-from uuid import uuid4
+from itertools import pairwise
+from uuid import UUID, uuid4
 
 from hummdesk.bus.client import connect
-from hummdesk.bus.envelope import Envelope
+from hummdesk.bus.envelope import Envelope, OrderKey
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
 from hummdesk.bus.shared_limits import SharedLimits
@@ -58,7 +59,11 @@ def compose(settings: Settings, server: SocketIOServer) -> Components:
     write_seconds = min(WRITE_SECONDS, settings.db_timeout_seconds)
     writer_connection = WriterConnection(url, timeout=write_seconds)
     stream_writer = StreamWriter(
-        connect(settings.redis), length=settings.bus_length, fetch=partial(_fetch_messages, database)
+        connect(settings.redis),
+        length=settings.bus_length,
+        shard_bytes=settings.bus_bytes,
+        backlog_bytes=settings.backlog_bytes,
+        fetch=partial(_fetch_messages, database),
     )
     receipts = Receipts()
     writer = MessageWriter(writer_connection, database, timeout=write_seconds, take_published=receipts.take_confirmed)
@@ -120,6 +125,7 @@ def _delivery(settings: Settings, server: SocketIOServer, labels: AccountLabels)
         drain=server.eio.drain,
         on_loss=lambda shard: sockets.resynchronize(shard),
         keep_seconds=settings.recovery_window_seconds,
+        keep_bytes=settings.recovery_bytes,
     )
     sockets = SocketRegistry(
         server,
@@ -129,14 +135,15 @@ def _delivery(settings: Settings, server: SocketIOServer, labels: AccountLabels)
     return sockets, reader
 
 
-async def _fetch_messages(database: Database, held: Envelope, after_seq: int) -> list[Envelope]:
+async def _fetch_messages(database: Database, account_id: UUID, held: OrderKey, after_seq: int) -> list[Envelope]:
     """Return the committed messages before a held one: their process may not have published them."""
-    order = held.order
-    if order is None:
-        return []
-    async with database.account(held.account_id) as tx:
+    async with database.account(account_id) as tx:
         found = await messages.between(
-            tx, conversation_id=order.conversation_id, after_seq=after_seq, before_seq=order.seq
+            tx, conversation_id=held.conversation_id, after_seq=after_seq, before_seq=held.seq
         )
-    events = [NewMessage(account_id=held.account_id, message=one, has_recent_predecessor=True) for one in found]
+    recent = [message.seq > 1 for message in found[:1]] + [messages.is_recent(*pair) for pair in pairwise(found)]
+    events = [
+        NewMessage(account_id=account_id, message=one, has_recent_predecessor=is_recent)
+        for one, is_recent in zip(found, recent, strict=True)
+    ]
     return [envelope for event in events for envelope in event.envelopes()]

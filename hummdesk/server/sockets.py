@@ -12,7 +12,7 @@ from orjson import Fragment
 
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.shards import Shard, shard_of
-from hummdesk.core.errors import Unauthorized
+from hummdesk.core.errors import Conflict, Unauthorized
 from hummdesk.core.metrics import DELIVERIES, DISCONNECTS
 from hummdesk.core.models import ANSWERING, Person, Role
 from hummdesk.engine import SocketIOServer
@@ -23,6 +23,9 @@ from hummdesk.server.connection_counts import ConnectionCounts
 from hummdesk.server.rate_limits import TokenBucket, refusals_bucket
 
 LONGEST_TIMER_SECONDS = 86_400.0
+MAX_JOINED = 200
+"""Conversations that a socket can have joined: its rooms are saved for recovery with each change."""
+
 NEVER = float("-inf")
 
 
@@ -143,6 +146,11 @@ class SocketRegistry:
         self._server.leave_rooms(session.sid, *names)
         for room in names:
             session.rooms.pop(room, None)
+
+    def check_capacity(self, session: ClientSession, conversation_id: UUID | None = None) -> None:
+        """Raise Conflict if the socket has joined too many conversations to join this one, or a new one."""
+        if len(session.joined) >= MAX_JOINED and conversation_id not in session.joined:
+            raise Conflict(f"This socket has joined {MAX_JOINED} conversations; leave one first")
 
     def join_conversation(self, session: ClientSession, person: Person, conversation_id: UUID) -> None:
         """Enter the room of the conversation, and as staff that of its staff too."""

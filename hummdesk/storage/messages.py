@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -27,6 +28,8 @@ FETCHED_BYTES = 1_000_000
 
 CONFLICT_BYTES = 262_144
 """Limit of the missed messages in a CONFLICT, as JSON."""
+
+RECENT = timedelta(seconds=5)
 
 MAX_SEQ = 2**62
 """Higher than every seq."""
@@ -255,6 +258,11 @@ async def updates(
     if found and (found[0]["found"] > min(len(found), MISSED_LIMIT) or found[-1]["total"] > max_bytes):
         return None
     return [Message.from_row(row) for row in found]
+
+
+def is_recent(predecessor: Message, message: Message) -> bool:
+    """Whether another process may not have published the predecessor yet, as in `write`."""
+    return predecessor.created_at > message.created_at - RECENT
 
 
 async def between(tx: Transaction, *, conversation_id: UUID, after_seq: int, before_seq: int) -> list[Message]:

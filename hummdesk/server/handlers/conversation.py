@@ -26,6 +26,7 @@ JOIN_MESSAGES = 50
 async def join_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Join, then read: a message that is sent in between is in the answer as well as an event, never in neither."""
     viewer, conversation_id = session.authenticated_person, payload["conversationId"]
+    context.sockets.check_capacity(session, conversation_id)
     async with context.database.account(viewer.account_id) as tx:
         await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
     context.sockets.join_conversation(session, viewer, conversation_id)

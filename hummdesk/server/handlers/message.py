@@ -110,6 +110,7 @@ async def start_conversation(context: ServerContext, session: ClientSession, pay
     """
     contact = session.authenticated_person
     sent: Sent | None = None
+    context.sockets.check_capacity(session)
     await context.rate_limits.require_conversation(contact)
     if payload["content"] is not None:
         await context.rate_limits.require_message(contact, payload)

@@ -26,7 +26,7 @@ from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations
 
 MOST_MISSED = 1000
-"""A client that missed more starts a new session, which transfers less."""
+"""A client that missed more, or more than MAX_ANSWER_BYTES, starts a new session, which transfers less."""
 
 _OFFSET = re.compile(r"(\d{1,15}-\d{1,10})(?:\.(\d{1,4}))?", re.ASCII)
 
@@ -160,7 +160,8 @@ class _Recoverable:
             raise NotRecovered("gap")
         entered, left_out = self._entered(), self.stored.rooms.keys()
         found = [event for event in events if is_received(event, entered=entered, left_out=left_out)]
-        if len(found) > MOST_MISSED:
+        size = sum(len(event.body) for event in found)
+        if len(found) > MOST_MISSED or size > self.context.settings.max_answer_bytes:
             raise NotRecovered("too_many")
         return [MissedEvent(event.event, Fragment(event.body), event.offset) for event in found]
 

@@ -41,14 +41,15 @@ class AccountStream:
         await writer.close()
 
     @asynccontextmanager
-    async def reading(self, *, keep_seconds: float = 60, drain: Drain = no_drain) -> AsyncIterator["Delivered"]:
+    async def reading(self, *, drain: Drain = no_drain, keep_bytes: int = 10**7) -> AsyncIterator["Delivered"]:
         delivered = Delivered()
         reader = StreamReader(
             connect(self.redis_url),
             deliver=delivered.record,
             drain=drain,
             on_loss=delivered.record_loss,
-            keep_seconds=keep_seconds,
+            keep_seconds=60,
+            keep_bytes=keep_bytes,
         )
         delivered.shard = await reader.follow(self.account_id)
         yield delivered

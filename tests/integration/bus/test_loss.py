@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hummdesk.bus import stream_writer
 from hummdesk.bus.client import COMMAND_SECONDS, connect
+from hummdesk.bus.kept_entries import ENTRY_BYTES, EVENT_BYTES
 from hummdesk.bus.shards import shard_of
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core import temporary
@@ -175,20 +175,33 @@ async def test_confirmed_write_that_redis_has_lost_is_recognized_by_all_readers(
         assert delivered.losses == [3]
 
 
-async def test_overflowed_backlog_is_reported_as_a_loss(
-    own_redis: OwnRedis, stream: AccountStream, writer: StreamWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream_writer, "BACKLOG", 10)
-    async with stream.reading() as delivered:
+async def test_overflowed_backlog_is_reported_as_a_loss(own_redis: OwnRedis, stream: AccountStream) -> None:
+    async with stream.reading() as delivered, stream.writing(backlog_bytes=10_000) as writer:
         writer.append(stream.number(0))
         await delivered.reaches(0)
         await own_redis.end()
         for value in range(1, 100):
             writer.append(stream.number(value))
             await asyncio.sleep(0)
+            assert writer.backlog_bytes <= 10_000
         await own_redis.start()
         await delivered.until(lambda: 99 in delivered)
         assert delivered.losses
+
+
+async def test_events_that_redis_has_no_memory_for_are_stored_when_it_has(
+    own_redis: OwnRedis, stream: AccountStream, writer: StreamWriter
+) -> None:
+    async with stream.reading() as delivered, connect(stream.redis_url) as client:
+        writer.append(stream.number(0))
+        await delivered.reaches(0)
+        await client.config_set("maxmemory", "1mb")
+        for value in range(1, 20):
+            writer.append(stream.number(value))
+        assert not await writer.drain(timeout=0.1)
+        await client.config_set("maxmemory", "0")
+        await delivered.reaches(*range(20))
+        assert not delivered.losses
 
 
 async def test_recovery_after_a_loss_is_refused(stream: AccountStream, writer: StreamWriter) -> None:
@@ -230,16 +243,15 @@ async def test_events_before_the_reader_are_loaded_once_for_recovery(
             assert [event.data["number"] for event in missed] == [700]
 
 
-async def test_recovery_beyond_the_kept_entries_is_refused(
-    stream: AccountStream, writer: StreamWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hummdesk.bus.stream_reader.KEPT_ENTRIES", 20)
-    async with stream.reading() as first:
+async def test_recovery_beyond_the_kept_bytes_is_refused(stream: AccountStream, writer: StreamWriter) -> None:
+    most = 40 * (ENTRY_BYTES + EVENT_BYTES + 100)
+    async with stream.reading(keep_bytes=most) as first:
         for value in range(60):
             writer.append(stream.number(value))
             assert await writer.drain(timeout=5)
         await first.until(lambda: len(first) == 60)
-        async with stream.reading() as second:
-            assert await second.shard.load(first.events[45].offset, None)
+        async with stream.reading(keep_bytes=most) as second:
+            assert await second.shard.load(first.events[52].offset, None)
             assert not await second.shard.load(first.events[5].offset, None)
-        assert len(first.shard._kept) <= 40
+        assert 20 < len(first.shard._kept.entries) <= 50
+        assert first.shard._kept.bytes <= most

@@ -1,11 +1,12 @@
 """The messages of a conversation are in the stream in the order of `seq`, whichever process publishes them."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
 from hummdesk.bus import ordering
-from hummdesk.bus.envelope import Envelope
+from hummdesk.bus.envelope import Envelope, OrderKey
 from hummdesk.bus.stream_writer import StreamWriter
 from tests.integration.bus.conftest import AccountStream
 
@@ -14,15 +15,18 @@ class StoredMessages(set[int]):
     """The messages in PostgreSQL."""
 
     is_unavailable = False
+    beginning = 1
+    """The message whose predecessor is old."""
 
     def __init__(self, stream: AccountStream) -> None:
         self.stream = stream
 
-    async def fetch(self, held: Envelope, after: int) -> list[Envelope]:
+    async def fetch(self, account_id: UUID, held: OrderKey, after: int) -> list[Envelope]:
         if self.is_unavailable:
             raise OSError("PostgreSQL is unavailable")
-        assert held.order is not None
-        return [self.stream.message(seq) for seq in sorted(self) if after < seq < held.order.seq]
+        assert account_id == self.stream.account_id
+        found = (seq for seq in sorted(self) if after < seq < held.seq)
+        return [self.stream.message(seq, closely=seq != self.beginning) for seq in found]
 
 
 @pytest.fixture
@@ -121,6 +125,7 @@ async def test_messages_held_by_two_processes_of_unknown_conversation_are_all_de
     """Redis has lost its data while both publish."""
     stored = StoredMessages(stream)
     stored |= set(range(1, 31))
+    stored.beginning = 10
     async with (
         stream.reading() as delivered,
         stream.writing(fetch=stored.fetch) as one,
@@ -130,14 +135,40 @@ async def test_messages_held_by_two_processes_of_unknown_conversation_are_all_de
         await publish(stream, two, *range(12, 31, 2))
         assert await one.drain(timeout=5)
         assert await two.drain(timeout=5)
-        await delivered.reaches(*range(delivered[0], 31))
-        assert delivered[0] in (10, 11)
+        await delivered.reaches(*range(10, 31))
+
+
+@pytest.mark.usefixtures("short_hold")
+@pytest.mark.parametrize("first", [5, 6])
+async def test_unpublished_message_before_those_of_two_processes_of_unknown_conversation_is_delivered(
+    stream: AccountStream, first: int
+) -> None:
+    """The process of message 4 has died, and what Redis knew of the conversation has expired.
+
+    The process that held the later message forced it with its direct predecessor: message 4 could not follow any more.
+    """
+    stored = StoredMessages(stream)
+    stored |= {1, 2, 3, 4, 5, 6}
+    stored.beginning = 4
+    async with (
+        stream.reading() as delivered,
+        stream.writing(fetch=stored.fetch) as one,
+        stream.writing(fetch=stored.fetch) as two,
+    ):
+        for seq, writer in sorted({5: one, 6: two}.items(), reverse=first == 6):
+            await publish(stream, writer, seq)
+            assert not await writer.drain(timeout=0.01)
+        assert await one.drain(timeout=5)
+        assert await two.drain(timeout=5)
+        await delivered.until(lambda: 6 in delivered)
+        assert delivered == [4, 5, 6]
 
 
 @pytest.mark.usefixtures("short_hold")
 async def test_predecessor_of_first_known_message_is_fetched(stream: AccountStream) -> None:
     stored = StoredMessages(stream)
     stored |= {1, 2, 3}
+    stored.beginning = 3
     async with stream.reading() as delivered, stream.writing(fetch=stored.fetch) as writer:
         await publish(stream, writer, 4)
         await delivered.reaches(3, 4)
@@ -147,6 +178,7 @@ async def test_predecessor_of_first_known_message_is_fetched(stream: AccountStre
 async def test_failed_fetch_is_repeated(stream: AccountStream) -> None:
     stored = StoredMessages(stream)
     stored |= {1, 2}
+    stored.beginning = 2
     stored.is_unavailable = True
     async with stream.reading() as delivered, stream.writing(fetch=stored.fetch) as writer:
         await publish(stream, writer, 3)
@@ -165,3 +197,17 @@ async def test_other_conversations_and_events_do_not_wait_for_held_messages(
         writer.append(other.message(1))
         writer.append(stream.number(100))
         await delivered.reaches(1, 100)
+
+
+async def test_messages_held_beyond_their_bytes_are_dropped_and_left_to_the_outbox(stream: AccountStream) -> None:
+    async with stream.reading() as delivered, stream.writing(backlog_bytes=100_000) as writer:
+        stored = [writer.append(stream.message(seq)) for seq in range(2, 100)]
+        assert not await writer.drain(timeout=0.05)
+        kept = [seq for seq, one in enumerate(stored, start=2) if not one.cancelled()]
+        assert kept == list(range(2, 2 + len(kept)))
+        assert 5 < len(kept) < 30
+        await publish(stream, writer, 1)
+        assert await writer.drain(timeout=5)
+        await publish(stream, writer, *range(2, 100))  # as the relay does
+        await delivered.reaches(*range(1, 100))
+        assert not delivered.losses

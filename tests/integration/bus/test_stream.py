@@ -215,6 +215,19 @@ async def test_stream_is_trimmed_to_its_length(stream: AccountStream, redis: Red
     assert await redis.xlen(shard_of(stream.account_id).stream) < 300
 
 
+async def test_stream_is_trimmed_to_its_bytes(stream: AccountStream, redis: Redis) -> None:
+    """10,000 entries may be kept, of 30 KB each."""
+    key = shard_of(stream.account_id).stream
+    async with stream.writing(shard_bytes=1_000_000) as writer:
+        for value in range(120):
+            await writer.append(replace(stream.number(value), data={"number": value, "padding": "x" * 30_000}))
+    entries: Any = await redis.xrange(key)
+    size = sum(len(part) for _, fields in entries for part in fields.values())
+    assert 800_000 < size < 1_150_000
+    assert (await redis.memory_usage(key, samples=0) or 0) < 1_500_000
+    assert await redis.llen(f"{key}:parts") <= 16
+
+
 async def test_reader_that_begins_before_redis_answers_reports_a_loss(
     stream: AccountStream, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,8 +6,9 @@ from uuid import UUID
 import orjson
 import pytest
 
+from hummdesk.core.errors import PayloadTooLarge
 from hummdesk.core.ids import new_id
-from hummdesk.server import answers
+from hummdesk.server import answers, sockets
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account, Client
 
@@ -155,3 +156,21 @@ async def test_answer_that_is_too_large_all_the_same_is_replaced_by_an_error(nod
     answer = {"ok": True, "messages": ["x" * node.context.settings.max_answer_bytes]}
     error = orjson.loads(orjson.dumps(answers.encoded(node.context, answer)))["error"]
     assert error["code"] == "PAYLOAD_TOO_LARGE"
+
+
+async def test_join_beyond_the_conversations_of_a_socket_is_refused(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "MAX_JOINED", 1)
+    customer = await account.connect("customer", joins=True)
+    agent = await account.connect("agent", joins=True)
+    assert await agent.refused("join_conversation", str(account.other_conversation)) == "CONFLICT"
+    assert await customer.refused("start_conversation", {"content": "More"}) == "CONFLICT"
+    await agent.do("join_conversation", str(account.conversation))
+    await agent.do("leave_conversation", str(account.conversation))
+    await agent.do("join_conversation", str(account.other_conversation))
+
+
+async def test_event_over_its_limit_is_refused_to_its_publisher(account: Account, node: Node) -> None:
+    with pytest.raises(PayloadTooLarge):
+        await node.context.broadcast.broadcast_to_account(account.id, "number", {"padding": "x" * 2**20})

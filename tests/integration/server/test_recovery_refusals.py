@@ -137,6 +137,19 @@ async def test_too_many_missed_events_are_refused(
     assert again.sid != connection.sid
 
 
+async def test_missed_events_beyond_the_size_of_an_answer_are_refused(
+    account: Account, clients: ReconnectingClient, node: Node, sender: Client
+) -> None:
+    connection = await clients.connect(account.url, account.token("colleague"))
+    await connection.receives("authenticated")
+    connection.cut()
+    padding = "x" * (node.context.settings.max_answer_bytes // 4)
+    for number in range(5):
+        await node.context.broadcast.broadcast_to_account(account.id, "number", {"number": number, "padding": padding})
+    await sender.receives("number", number=4)
+    await assert_not_recovered(account, clients, connection, "too_many", token=account.token("colleague"))
+
+
 async def test_change_of_the_person_during_recovery_is_refused(
     account: Account, clients: ReconnectingClient, node: Node, lost: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from docs.generate import ROOT
+from hummdesk.bus.shards import SHARDS
 from hummdesk.core.config import PROCESS_KINDS, Settings
 from tests.system.js.script_runner import HERE, ScriptRunner
 
@@ -123,3 +124,11 @@ def test_our_services_can_write_only_to_tmpfs(services: dict[str, Any]) -> None:
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]
         assert service["tmpfs"] == ["/tmp", *filter(None, [service["environment"].get("PROMETHEUS_MULTIPROC_DIR")])]
+
+
+def test_redis_has_memory_for_the_event_stream_and_evicts_nothing(services: dict[str, Any]) -> None:
+    command = services["redis"]["command"]
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert options["--maxmemory"] == "1gb"
+    assert options["--maxmemory-policy"] == "noeviction"
+    assert 2 * SHARDS * SETTINGS["BUS_BYTES"] <= 2**30

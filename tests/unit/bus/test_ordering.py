@@ -92,10 +92,61 @@ def test_missing_messages_are_fetched_after_the_hold_time(order: MessageOrder[st
     assert order.fetched(CONVERSATION, wait.hold, {2: "m2", 3: "m3"}) == WriteNow(["m2", "m3", "m4", "m5"], forced=4)
 
 
-def test_only_the_predecessor_is_fetched_if_redis_knows_no_message(order: MessageOrder[str], clock: Clock) -> None:
-    wait = wait_of(order.record(CONVERSATION, [rejected(7, last=-1)]))
+def test_messages_since_the_last_pause_are_forced_if_redis_knows_no_message(
+    order: MessageOrder[str], clock: Clock
+) -> None:
+    wait = wait_of(order.record(CONVERSATION, [rejected(207, last=-1), rejected(209, last=-1)]))
     clock.now += ordering.HOLD_SECONDS
-    assert order.timer_fired(CONVERSATION, wait.hold) == FetchMissing(after_seq=5, before="m7", hold=wait.hold)
+    fetch = order.timer_fired(CONVERSATION, wait.hold)
+    assert fetch == FetchMissing(after_seq=206 - ordering.UNKNOWN_FETCHED, before="m209", hold=wait.hold)
+    found = {seq: f"m{seq}" for seq in (203, 204, 205, 206, 208)}
+    action = order.fetched(CONVERSATION, wait.hold, found, beginnings={203, 205, 208})
+    assert action == WriteNow(["m205", "m206", "m207", "m208", "m209"], forced=5)
+
+
+def test_messages_since_the_last_known_one_are_forced_whatever_pauses_there_were(
+    order: MessageOrder[str], clock: Clock
+) -> None:
+    wait = wait_of(order.record(CONVERSATION, [rejected(4, last=1)]))
+    clock.now += ordering.HOLD_SECONDS
+    order.timer_fired(CONVERSATION, wait.hold)
+    action = order.fetched(CONVERSATION, wait.hold, {2: "m2", 3: "m3"}, beginnings={3})
+    assert action == WriteNow(["m2", "m3", "m4"], forced=3)
+
+
+@pytest.fixture
+def dropped() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def small(clock: Clock, dropped: list[str]) -> MessageOrder[str]:
+    """Holds three messages."""
+    return MessageOrder(can_fetch=True, clock=clock, size=len, max_bytes=6, on_drop=dropped.append)
+
+
+def test_last_messages_of_a_conversation_are_dropped_beyond_the_bytes(
+    small: MessageOrder[str], dropped: list[str]
+) -> None:
+    wait = wait_of(small.record(CONVERSATION, [rejected(3, last=1), rejected(5, last=1)]))
+    assert small.hold(CONVERSATION, 7, "m7")
+    assert small.hold(CONVERSATION, 8, "m8")
+    assert small.hold(CONVERSATION, 4, "m4")
+    assert dropped == ["m8", "m7"]
+    assert small.held_bytes == 6
+    assert small.timer_fired(CONVERSATION, wait.hold) == WriteNow(["m3", "m4", "m5"])
+    assert small.record(CONVERSATION, [accepted(3), accepted(4), accepted(5)]) == WriteNow([])
+    assert small.held_bytes == 0
+
+
+def test_message_that_does_not_fit_beside_those_of_other_conversations_is_dropped(
+    small: MessageOrder[str], dropped: list[str]
+) -> None:
+    small.record(OTHER, [rejected(seq, last=0) for seq in (2, 3, 4)])
+    assert small.record(CONVERSATION, [rejected(9, last=1)]) is None
+    assert dropped == ["m9"]
+    assert not small.is_holding(CONVERSATION)
+    assert small.is_holding(OTHER)
 
 
 def test_messages_after_a_gap_are_not_forced(order: MessageOrder[str], clock: Clock) -> None:
