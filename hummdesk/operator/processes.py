@@ -68,10 +68,12 @@ def migrate_command(home: Path, offline: bool) -> None:
     Processes of compatible versions may run meanwhile. Refused if an applied migration was edited, or if the schema is
     that of a newer version which this one does not work with.
     """
+    from hummdesk.core import logs
     from hummdesk.storage import logins
     from hummdesk.storage.migrations import HOLD_SECONDS, migrate
 
     settings = settings_of(home)
+    logs.configure(settings, process="migrate")
     hold_seconds = None if offline else min(HOLD_SECONDS, settings.db_timeout_seconds / 2)
     applied = asyncio.run(migrate(settings.postgres, hold_seconds=hold_seconds))
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")

@@ -73,6 +73,8 @@ class Client:
         """Seconds from each disconnect until the client was up to date again."""
         self.recoveries = 0
         self.catch_ups = 0
+        self.refusals: list[str] = []
+        """Error codes of all requests, also of those that were retried."""
         self.disconnect_codes: list[str] = []
         """Codes of `disconnect_reason`."""
         self.sid = ""
@@ -273,6 +275,7 @@ class Client:
         finally:
             self._responses.pop(number, None)
         if not response["ok"]:
+            self.refusals.append(response["error"]["code"])
             raise Refused(response["error"]["code"])
         return dict(response)
 

@@ -55,12 +55,13 @@ class Deployment:
         self.processes["postgres"] = await postgres.start(self.cluster, self.folder, durable=False)
         self.processes["redis"] = await redis.start(self.redis_server, self.folder)
 
-    async def start_web(self, *numbers: int) -> None:
-        """Start these web processes, by default all, and wait until each is ready."""
-        await asyncio.gather(*(self._start_web(number) for number in numbers or range(len(self.ports))))
+    async def start_web(self, *numbers: int, source: Path | None = None) -> None:
+        """Start these web processes, by default all, and wait until each is ready; of the version in `source`."""
+        await asyncio.gather(*(self._start_web(number, source) for number in numbers or range(len(self.ports))))
 
-    async def _start_web(self, number: int) -> None:
-        service = self._service(f"{WEB}-{number}", "hummdesk", "serve", "--port", str(self.ports[number]))
+    async def _start_web(self, number: int, source: Path | None) -> None:
+        arguments = ("hummdesk", "serve", "--port", str(self.ports[number]))
+        service = self._service(f"{WEB}-{number}", *arguments, source=source)
         self.processes[service.name] = await Process.start_ready(
             service, lambda _: is_ready(self.addresses[number]), READY_SECONDS
         )
@@ -122,9 +123,14 @@ class Deployment:
             cursor = await connection.execute(statement.encode(), values)
             return await cursor.fetchall() if cursor.description is not None else []
 
-    def _service(self, name: str, *arguments: str) -> Service:
+    def environment(self, source: Path | None = None) -> dict[str, str]:
+        """The environment of a process; `source` is the directory of another version's packages."""
         values = {key.upper(): str(value) for key, value in asdict(self.settings).items()}
-        env = {key: value for key, value in os.environ.items() if key not in UNSHARED} | values
+        other = {} if source is None else {"PYTHONPATH": str(source), "PYTHONSAFEPATH": "1"}
+        return {key: value for key, value in os.environ.items() if key not in UNSHARED} | values | other
+
+    def _service(self, name: str, *arguments: str, source: Path | None = None) -> Service:
+        env = self.environment(source)
         return Service(
             name=name,
             command=(sys.executable, "-m", *arguments),
