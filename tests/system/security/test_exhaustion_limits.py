@@ -1,0 +1,144 @@
+"""No address, person or account exhausts a process: rate limits and limits of connections, over real processes."""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from itertools import chain
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.integration.server.accounts import Account, Client
+from tests.system.chaos.deployment import WEB, Deployment, deploy
+
+POLL = "/socket.io/?EIO=4&transport=polling"
+MESSAGES = 40
+"""A minute, of one person."""
+BATCHES_AHEAD = MESSAGES // 4 * 2
+"""Each of the two processes may spend its first batch before Redis has confirmed it."""
+FLOOD = 20_000
+EACH = 1_000
+ROUNDS = 3
+SAMPLES = 100
+PAUSE_SECONDS = 0.025
+MAX_SHIFT = 1.25
+
+
+@pytest.fixture(scope="module")
+async def desk() -> AsyncIterator[Deployment]:
+    async with deploy(
+        starts=(WEB,),
+        proxies_count=1,
+        rate_limit_events_per_second=50,
+        rate_limit_address_events_per_second=500,
+        rate_limit_connects_per_minute=120,
+        rate_limit_person_messages_per_minute=MESSAGES,
+        max_sockets_per_address=100,
+        max_sockets_unauthenticated=50,
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+async def account(desk: Deployment) -> AsyncIterator[Account]:
+    made = await desk.account()
+    yield made
+    await made.close()
+
+
+async def connect(account: Account, name: str, url: str, address: str) -> Client:
+    client = await account.client().connect(token=account.token(name), url=url, headers={"X-Forwarded-For": address})
+    await client.receives("authenticated")
+    return client
+
+
+async def answers(clients: list[Client], account: Account, number: int) -> list[dict[str, Any]]:
+    """Send so many messages on each client at once."""
+    message = {"conversationId": str(account.conversation), "content": "Hello"}
+    return await asyncio.gather(*(client.ask("send_message", message) for client in clients for _ in range(number)))
+
+
+def allowed(found: list[dict[str, Any]]) -> int:
+    refused = {(answer["error"]["code"], answer["error"]["details"]["limit"]) for answer in found if not answer["ok"]}
+    assert refused <= {("RATE_LIMITED", "person_messages")}
+    return sum(answer["ok"] for answer in found)
+
+
+async def test_two_processes_share_the_limit_of_a_person(desk: Deployment, account: Account) -> None:
+    clients = [await connect(account, "agent", url, f"10.1.0.{n}") for n, url in enumerate(desk.addresses)]
+    number = allowed(await answers(clients, account, 60))
+    assert MESSAGES <= number <= MESSAGES + BATCHES_AHEAD + 2
+    colleague = await connect(account, "colleague", desk.addresses[0], "10.1.0.3")
+    assert allowed(await answers([colleague], account, 10)) == 10
+
+
+async def test_without_redis_messages_are_acknowledged_and_the_limits_remain(
+    desk: Deployment, account: Account
+) -> None:
+    clients = [await connect(account, "agent", url, f"10.2.0.{n}") for n, url in enumerate(desk.addresses)]
+    assert allowed(await answers(clients, account, 1)) == 2
+    desk.signal("redis", signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        number = allowed(await answers(clients, account, 60))
+        seconds = time.monotonic() - started
+    finally:
+        desk.signal("redis", signal.SIGCONT)
+    assert BATCHES_AHEAD - 2 <= number <= 2 * MESSAGES
+    assert seconds < 2
+    colleague = await connect(account, "colleague", desk.addresses[0], "10.2.0.3")
+    async with asyncio.timeout(10):
+        while allowed(await answers([colleague], account, 1)) == 0:
+            await asyncio.sleep(0.1)
+
+
+async def flood(url: str, address: str, *, each: int) -> dict[str, int]:
+    """Send FLOOD requests from a process of its own, at most so many on each socket."""
+    command = (sys.executable, "-m", "tests.system.security.flood", url, address, str(FLOOD), str(each))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    found: dict[str, int] = json.loads(output)
+    return found
+
+
+async def test_flood_of_refused_requests_is_cut_off(desk: Deployment) -> None:
+    """Of 20,000 requests on the socket of a stranger a few hundred are answered; before, each was."""
+    found = await flood(desk.addresses[0], "10.3.0.1", each=FLOOD)
+    assert (found["connections"], found["reasons"]) == (1, 1)
+    assert found["answers"] < 250
+    async with aiohttp.ClientSession() as session:
+        other = await session.get(desk.addresses[0] + POLL, headers={"X-Forwarded-For": "10.3.0.2"})
+        assert other.status == 200
+
+
+async def durations(client: Client) -> list[float]:
+    """Send requests one after the other, below the limit of a socket."""
+    found = []
+    for _ in range(SAMPLES):
+        started = time.perf_counter()
+        await client.do("get_presence")
+        found.append(time.perf_counter() - started)
+        await asyncio.sleep(PAUSE_SECONDS)
+    return found
+
+
+async def p99(clients: list[Client]) -> float:
+    found = sorted(chain.from_iterable(await asyncio.gather(*map(durations, clients))))
+    return found[-len(found) // 100]
+
+
+@pytest.mark.alone
+async def test_flood_of_one_address_does_not_delay_others(desk: Deployment, account: Account) -> None:
+    names = ("admin", "agent", "colleague", "viewer")
+    clients = [await connect(account, name, desk.addresses[0], "10.4.0.1") for name in names]
+    shifts: list[float] = []
+    while len(shifts) < ROUNDS and min(shifts, default=MAX_SHIFT) >= MAX_SHIFT:
+        calm = await p99(clients)
+        attack = asyncio.create_task(flood(desk.addresses[0], f"10.4.1.{len(shifts)}", each=EACH))
+        shifts.append(await p99(clients) / calm)
+        assert (await attack)["answers"] < FLOOD / 5
+    assert min(shifts) < MAX_SHIFT, shifts
