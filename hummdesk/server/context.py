@@ -1,5 +1,6 @@
 """The components that request handlers use."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,9 @@ from hummdesk.storage.people import People
 
 Payload = dict[str, Any]
 
+SEARCHES = 2
+"""Searches at a time: further ones wait, so that connections of the pool remain for other requests."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerContext:
@@ -54,4 +58,5 @@ class ServerContext:
     recovery_store: RecoveryStore
     recovery_saver: RecoverySaver
     typing: TypingIndicators
+    searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SEARCHES))
     person_locks: PersonLocks = field(default_factory=PersonLocks)

@@ -1,8 +1,10 @@
 """Conversations as staff or the customer sees them, and their changes; every change adds a row to the audit log."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+from unicodedata import east_asian_width
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -17,6 +19,9 @@ from hummdesk.storage.queries import load, nested
 queries = load("conversations")
 
 Status = Literal["open", "pending", "closed"]
+PREFIX_LETTERS = 3
+"""A shorter word is not searched as a prefix."""
+
 SEARCH_LIMIT = 200
 """Maximum number of matching messages, subjects and customers in a search; the newest are taken."""
 
@@ -120,8 +125,8 @@ async def page(
 
     The page ends before it exceeds `max_bytes` as JSON; it has at least one conversation.
 
-    `words`, for staff only, are prefixes: a message, the subject, or the customer's name and address must contain a
-    word for each of them.
+    `words`, for staff only, are prefixes of at least PREFIX_LETTERS, or whole words: a message, the subject, or the
+    customer's name and address must contain a word for each of them.
     """
     before_at, before_id = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
     position = {"before_at": before_at, "before_id": before_id, "limit": limit + 1}
@@ -146,9 +151,22 @@ async def page(
 
 
 def prefix_query(words: str) -> str:
-    """A tsquery that takes each word as a prefix."""
-    quoted = (word.replace("\\", "\\\\").replace("'", "''") for word in words.split())
-    return " & ".join(f"'{word}':*" for word in quoted)
+    """A tsquery that takes each word as a prefix, if it is long enough, or else as a whole word.
+
+    The index returns the rows of all words with a prefix, of all accounts, before any are left out.
+    """
+    return " & ".join(map(_term, words.split()))
+
+
+def _term(word: str) -> str:
+    quoted = word.replace("\\", "\\\\").replace("'", "''")
+    parts = re.findall(r"\w+", word)  # PostgreSQL looks for each of them
+    return f"'{quoted}':*" if all(_letters(part) >= PREFIX_LETTERS for part in parts) else f"'{quoted}'"
+
+
+def _letters(part: str) -> int:
+    """The letters of a word; an ideograph counts as a prefix alone."""
+    return sum(PREFIX_LETTERS if east_asian_width(letter) in "WF" else 1 for letter in part)
 
 
 async def start(

@@ -1,5 +1,6 @@
 """Conversations: join, leave, list, change the status, assign, correct the classification."""
 
+from contextlib import nullcontext
 from uuid import UUID
 
 from hummdesk.core.background import soon
@@ -95,7 +96,8 @@ async def list_conversations(context: ServerContext, session: ClientSession, pay
     viewer = session.authenticated_person
     if payload["search"] is not None and not viewer.is_staff:
         raise Forbidden("Only staff can search")  # a private note may match
-    async with context.database.account(viewer.account_id) as tx:
+    limit = nullcontext() if payload["search"] is None else context.searching
+    async with limit, context.database.account(viewer.account_id) as tx:
         found, cursor = await conversations.page(
             tx,
             viewer=viewer,
