@@ -38,9 +38,15 @@ CREATE TABLE accounts (
     -- Origins of the pages that may show the widget; `self` is the server's own.
     widget_origins text[] NOT NULL DEFAULT '{}',
     passes_revoked_at timestamptz,                              -- visitor passes issued before are refused
+    -- What the account may use of external models in a day; NULL: the default, AI_DAILY_TOKENS and AI_DAILY_DOLLARS;
+    -- 0: unlimited.
+    ai_daily_tokens bigint,
+    ai_daily_dollars numeric,
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
     CONSTRAINT accounts_name_present CHECK (name <> ''),
-    CONSTRAINT accounts_ai_provider_known CHECK (ai_provider IN ('embedded', 'anthropic', 'openai'))
+    CONSTRAINT accounts_ai_provider_known CHECK (ai_provider IN ('embedded', 'anthropic', 'openai')),
+    CONSTRAINT accounts_ai_daily_tokens_not_negative CHECK (ai_daily_tokens >= 0),
+    CONSTRAINT accounts_ai_daily_dollars_not_negative CHECK (ai_daily_dollars >= 0)
 );
 
 ------------------------------------------------------------------------------------------------------------- people
@@ -434,6 +440,18 @@ CREATE TABLE ai_calls (
 );
 CREATE INDEX ai_calls_by_time ON ai_calls (account_id, created_at);
 
+-- Use of external models by day (UTC), with the estimates of requests in progress: what the daily budgets are checked
+-- against.
+CREATE TABLE ai_usage (
+    account_id uuid NOT NULL,
+    day date NOT NULL,
+    tokens bigint NOT NULL DEFAULT 0,
+    dollars numeric NOT NULL DEFAULT 0,
+    refused bigint NOT NULL DEFAULT 0,                          -- requests beyond the budget, which were not sent
+    CONSTRAINT ai_usage_pkey PRIMARY KEY (account_id, day),
+    CONSTRAINT ai_usage_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
+);
+
 ---------------------------------------------------------------------------------------------------------- knowledge
 
 -- pgvector. Only a superuser can add it to a database that does not have it.
@@ -603,6 +621,14 @@ CREATE POLICY own_account ON ai_calls TO hummdesk_app USING (account_id = curren
 CREATE POLICY every_account ON ai_calls TO hummdesk_operator USING (true);
 GRANT SELECT, INSERT ON ai_calls TO hummdesk_app;
 GRANT SELECT ON ai_calls TO hummdesk_operator;
+
+ALTER TABLE ai_usage ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ai_usage FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON ai_usage TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON ai_usage TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT ON ai_usage TO hummdesk_app;
+GRANT UPDATE (tokens, dollars, refused) ON ai_usage TO hummdesk_app;
+GRANT SELECT ON ai_usage TO hummdesk_operator;
 
 ALTER TABLE knowledge_passages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE knowledge_passages FORCE ROW LEVEL SECURITY;

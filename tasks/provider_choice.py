@@ -8,6 +8,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from hummdesk.ai import providers
@@ -16,8 +18,8 @@ from hummdesk.ai.protocol import Provider, ProviderError, ProviderRefused
 from hummdesk.core import metrics
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Unavailable
-from hummdesk.core.models import ModelCall
-from hummdesk.storage import model_calls
+from hummdesk.core.models import ModelCall, Reservation
+from hummdesk.storage import ai_budgets, model_calls
 from hummdesk.storage.database import Database
 from hummdesk.storage.runs import ClaimedRun
 from tasks.provider_policy import provider_name, request_seconds, should_retry
@@ -86,7 +88,20 @@ class ProviderSelector:
         if name not in self._external:
             # In a thread: importing a client takes longer than the watchdog allows.
             self._external[name] = await asyncio.to_thread(ExternalModel, name, self._settings)
-        return self._external[name].provider(record=record, timeout_seconds=seconds)
+        return self._external[name].provider(
+            record=record, reserve=partial(self._reserve, run), timeout_seconds=seconds
+        )
+
+    async def _reserve(self, run: ClaimedRun, tokens: int, dollars: Decimal) -> Reservation | None:
+        """Reserve what a request may cost of the account's daily budget. Raises ProviderRefused if it is used up."""
+        limits = ai_budgets.limits(self._settings, run.daily_tokens, run.daily_dollars)
+        if limits.is_unlimited:
+            return None
+        async with self._database.account(run.account_id) as tx:
+            reservation = await ai_budgets.reserve(tx, tokens=tokens, dollars=dollars, limits=limits)
+        if reservation is None:
+            raise ProviderRefused("the daily budget of the account is used up", code=ai_budgets.EXHAUSTED)
+        return reservation
 
     async def _record(self, run: ClaimedRun, calls: Sequence[ModelCall], *, fallback: bool) -> None:
         """Record the costs in the metrics and in the database, or in the log if PostgreSQL is unavailable."""
@@ -104,6 +119,8 @@ class ProviderSelector:
     def _count(self, run: ClaimedRun, call: ModelCall) -> None:
         account = self._labels.of(run.account_id)
         metrics.AI_CALLS.labels(account=account, model=call.model, outcome=call.outcome).inc()
+        if call.outcome == ai_budgets.EXHAUSTED:
+            return
         metrics.AI_CALL_SECONDS.labels(model=call.model, outcome=call.outcome).observe(call.seconds)
         for kind in ("input", "cache_read", "cache_write", "output"):
             metrics.AI_TOKENS.labels(account=account, model=call.model, kind=kind).inc(getattr(call.usage, kind))

@@ -30,6 +30,19 @@ class FailedRun(Schema):
     timestamp = Time(required=True)
 
 
+class AIBudget(Schema):
+    """Use of external models today (UTC), with requests in progress. An absent limit means unlimited.
+
+    `refused` counts the requests that were not sent because a limit was reached.
+    """
+
+    tokens = Count()
+    dollars = Number(most=MAX_INTEGER, required=True)
+    refused = Count()
+    dailyTokens = Integer(least=1, most=MAX_INTEGER)
+    dailyDollars = Number(most=MAX_INTEGER)
+
+
 class Connections(Schema):
     """The sockets of the own account by role."""
 
@@ -55,6 +68,7 @@ class Operations(Schema):
     connections = fields.Nested(Connections, required=True)
     messagesPerSecond = Number(most=MAX_INTEGER, required=True)
     ai = ListOf(fields.Nested(RunFigures), required=True)
+    aiBudget = fields.Nested(AIBudget, required=True)
     failedRuns = ListOf(fields.Nested(FailedRun), required=True)
     health = fields.Nested(Health, required=True)
     timestamp = Time(required=True)

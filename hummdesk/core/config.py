@@ -224,6 +224,14 @@ class Settings:
         "reasoning effort requested from an external model; `default`: send none, for models without this option",
         choices=("default", "low", "medium", "high"),
     )
+    ai_daily_tokens: int = setting(
+        0,
+        "tokens of external models that an account may use in a day (UTC), unless it has its own; 0: unlimited",
+        minimum=0,
+    )
+    ai_daily_dollars: float = setting(
+        0.0, "the same in US dollars; models without a known price count nothing", minimum=0
+    )
     ai_prices: str = setting("", "path of a JSON file with model prices; extends and overrides the built-in ones")
     anthropic_api_key: str = setting("", "API key of the provider `anthropic`")
     anthropic_base_url: str = setting("", "base URL of the Anthropic API; empty: the official one")

@@ -77,7 +77,7 @@ AI_DRAFT_USES = Counter(
 )
 AI_CALLS = Counter(
     "hummdesk_ai_calls",
-    "Requests to external models, by outcome: ok or the error code",
+    "Requests to external models, by outcome: ok or the error code; budget_exhausted: not sent",
     ["account", "model", "outcome"],
 )
 AI_CALL_SECONDS = Histogram(

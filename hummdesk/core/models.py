@@ -1,7 +1,7 @@
 """The domain objects as frozen dataclasses; `wire()` returns the payload fields of the contract."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -194,6 +194,31 @@ class TokenUsage:
     cache_write: int = 0
     output: int = 0
 
+    @property
+    def total(self) -> int:
+        return self.input + self.cache_read + self.cache_write + self.output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLimits:
+    """What an account may use of external models in a day; 0: unlimited."""
+
+    tokens: int
+    dollars: Decimal
+
+    @property
+    def is_unlimited(self) -> bool:
+        return not self.tokens and not self.dollars
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What is reserved of an account's daily budget while a request is in progress."""
+
+    day: date
+    tokens: int
+    dollars: Decimal
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCall:
@@ -208,3 +233,5 @@ class ModelCall:
     cost: Decimal | None
     """In US dollars; None if the price is unknown."""
     seconds: float
+    reservation: Reservation | None = None
+    """None if the account has no limit, or the request was refused."""

@@ -1,4 +1,4 @@
-"""The commands for the AI: try it on lines of text, choose an account's provider, and see the costs."""
+"""The commands for the AI: try it on lines of text, choose an account's provider, limit and see its costs."""
 
 import asyncio
 import sys
@@ -17,7 +17,7 @@ provider_option = click.option("--provider", help="Provider to ask.  [AI_PROVIDE
 
 @click.group("ai")
 def ai_command() -> None:
-    """Try the AI on messages, choose its provider, and see its costs.
+    """Try the AI on messages, choose its provider, limit and see its costs.
 
     `classify` and `draft` read messages from standard input, one a line."""
 
@@ -58,6 +58,23 @@ def provider_command(home: Path, account: UUID | None, name: str | None) -> None
     if name is not None and account is None:
         raise click.UsageError("give --account to choose a provider")
     for line in asyncio.run(ai_providers.provider(settings_of(home), account, name)):
+        click.echo(line)
+
+
+@ai_command.command("budget")
+@home_option
+@click.option("--account", type=click.UUID, help="Id of the account.  [all are shown]")
+@click.option("--tokens", metavar="N|default", help="Tokens in a day; 0: unlimited; default: AI_DAILY_TOKENS.")
+@click.option("--dollars", metavar="X|default", help="US dollars in a day; 0: unlimited; default: AI_DAILY_DOLLARS.")
+def budget_command(home: Path, account: UUID | None, tokens: str | None, dollars: str | None) -> None:
+    """Show today's use of external models (UTC), or set an account's daily budget.
+
+    Beyond it, the embedded provider answers until the next day."""
+    from hummdesk.operator import ai_budgets
+
+    if account is None and (tokens is not None or dollars is not None):
+        raise click.UsageError("give --account to set a budget")
+    for line in asyncio.run(ai_budgets.budget(settings_of(home), account, tokens=tokens, dollars=dollars)):
         click.echo(line)
 
 

@@ -8,11 +8,24 @@ import orjson
 
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
+from hummdesk.operator.tables import aligned
 from hummdesk.storage import accounts, model_calls
 from hummdesk.storage.database import operator
 from hummdesk.storage.model_calls import Costs
 
-HEADINGS = ("account", "model", "calls", "failed", "fallbacks", "input", "output", "dollars", "unpriced", "median ms")
+HEADINGS = (
+    "account",
+    "model",
+    "calls",
+    "failed",
+    "fallbacks",
+    "over budget",
+    "input",
+    "output",
+    "dollars",
+    "unpriced",
+    "median ms",
+)
 
 
 async def provider(settings: Settings, account_id: UUID | None, name: str | None) -> list[str]:
@@ -35,13 +48,11 @@ async def costs(settings: Settings, *, days: int, as_json: bool) -> list[str]:
         found = await model_calls.costs(tx, days=days)
     if as_json:
         return [orjson.dumps(asdict(one), default=_number).decode() for one in found]
-    rows = [HEADINGS, *(_row(one) for one in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return aligned([HEADINGS, *(_row(one) for one in found)])
 
 
 def _row(one: Costs) -> tuple[str, ...]:
-    figures = (one.calls, one.failures, one.fallbacks, one.input_tokens, one.output_tokens)
+    figures = (one.calls, one.failures, one.fallbacks, one.over_budget, one.input_tokens, one.output_tokens)
     dollars = "unknown" if one.cost_usd is None else f"{one.cost_usd:.4f}"
     return (one.name, one.model, *map(str, figures), dollars, str(one.unpriced), str(one.median_milliseconds))
 

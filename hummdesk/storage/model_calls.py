@@ -9,6 +9,7 @@ from uuid import UUID
 
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import ModelCall
+from hummdesk.storage import ai_budgets
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -27,6 +28,8 @@ class Costs:
     failures: int
     fallbacks: int
     """Calls after which the embedded provider answered."""
+    over_budget: int
+    """Calls that were not made because the daily budget was used up; the others do not count them."""
     input_tokens: int
     output_tokens: int
     cost_usd: Decimal | None
@@ -40,9 +43,13 @@ class Costs:
 
 
 async def store(tx: Transaction, run_id: UUID, calls: Sequence[ModelCall], *, fallback: bool) -> None:
-    """Store the model calls of one attempt; `fallback`: the embedded provider answered after the last one."""
+    """Store the model calls of one attempt, and settle the daily budget.
+
+    `fallback`: the embedded provider answered after the last one.
+    """
     records = [_record(call, fallback=fallback and call is calls[-1]) for call in calls]
     await queries.store(tx, run_id=run_id, calls=json.dumps(records))
+    await ai_budgets.settle(tx, calls)
 
 
 async def costs(tx: Transaction, *, days: int) -> list[Costs]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -53,6 +54,9 @@ class ClaimedRun:
     """The customer or an agent has sent a public message after the message of the run."""
     provider: str | None
     """The account's choice; None for the default."""
+    daily_tokens: int | None
+    """The account's own limit for external models; None for the default, 0 for unlimited."""
+    daily_dollars: Decimal | None
     deadline: float
     """In seconds of `time.monotonic()`."""
     history: tuple[EarlierMessage, ...]

@@ -53,14 +53,19 @@ SELECT
     accounts.name,
     ai_calls.provider,
     ai_calls.model,
-    count(*) AS calls,
-    count(*) FILTER (WHERE ai_calls.outcome <> 'ok') AS failures,
-    count(*) FILTER (WHERE ai_calls.fallback) AS fallbacks,
+    count(*) FILTER (WHERE ai_calls.outcome <> 'budget_exhausted') AS calls,
+    count(*) FILTER (WHERE ai_calls.outcome NOT IN ('ok', 'budget_exhausted')) AS failures,
+    count(*) FILTER (WHERE ai_calls.fallback AND ai_calls.outcome <> 'budget_exhausted') AS fallbacks,
+    count(*) FILTER (WHERE ai_calls.outcome = 'budget_exhausted') AS over_budget,
     sum(ai_calls.input_tokens + ai_calls.cache_read_tokens + ai_calls.cache_write_tokens) AS input_tokens,
     sum(ai_calls.output_tokens) AS output_tokens,
     sum(ai_calls.cost_usd) AS cost_usd,
     count(*) FILTER (WHERE ai_calls.cost_usd IS NULL AND ai_calls.input_tokens > 0) AS unpriced,
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY ai_calls.milliseconds) AS median_milliseconds
+    COALESCE(
+        percentile_disc(0.5) WITHIN GROUP (ORDER BY ai_calls.milliseconds)
+            FILTER (WHERE ai_calls.outcome <> 'budget_exhausted'),
+        0
+    ) AS median_milliseconds
 FROM ai_calls
 JOIN accounts
   ON accounts.account_id = ai_calls.account_id

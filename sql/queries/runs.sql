@@ -47,6 +47,8 @@ SELECT
     claimed.started_at,
     EXTRACT(epoch FROM claimed.deadline_at - clock_timestamp())::float8 AS seconds_left,
     accounts.ai_provider AS provider,
+    accounts.ai_daily_tokens AS daily_tokens,
+    accounts.ai_daily_dollars AS daily_dollars,
     conversations.assigned_to,
     EXISTS (
         SELECT

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from hummdesk.ai.external.client import ModelClient
 from hummdesk.ai.external.pricing import load_prices
-from hummdesk.ai.external.provider import ExternalProvider
+from hummdesk.ai.external.provider import ExternalProvider, Reserve, unlimited
 from hummdesk.ai.external.request_templates import RequestTemplates
 from hummdesk.core.config import Settings
 from hummdesk.core.extras import explain_missing
@@ -21,11 +21,20 @@ class ExternalModel:
         self._prices = load_prices(settings.ai_prices)
 
     def provider(
-        self, *, record: Callable[[ModelCall], None] = lambda call: None, timeout_seconds: float = float("inf")
+        self,
+        *,
+        record: Callable[[ModelCall], None] = lambda call: None,
+        reserve: Reserve = unlimited,
+        timeout_seconds: float = float("inf"),
     ) -> ExternalProvider:
-        """Make a provider that calls `record` for each request; see ExternalProvider."""
+        """Make a provider that calls `reserve` before and `record` after each request; see ExternalProvider."""
         return ExternalProvider(
-            self._client, self._templates, self._prices, record=record, timeout_seconds=timeout_seconds
+            self._client,
+            self._templates,
+            self._prices,
+            record=record,
+            reserve=reserve,
+            timeout_seconds=timeout_seconds,
         )
 
     async def close(self) -> None:

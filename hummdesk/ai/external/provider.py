@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -23,7 +25,7 @@ from hummdesk.ai.protocol import (
 )
 from hummdesk.ai.redaction import Redactor
 from hummdesk.ai.reply import actions_for
-from hummdesk.core.models import ModelCall, TokenUsage
+from hummdesk.core.models import ModelCall, Reservation, TokenUsage
 
 MAX_CITATIONS = 3
 MAX_TAGS = 5
@@ -37,7 +39,16 @@ ABSTENTIONS = {
     "unclear": "The question is unclear",
 }
 
+CHARACTERS_PER_TOKEN = 4
+"""To estimate the tokens of a request before it is sent."""
+
 Turns = tuple[tuple[Role, str], ...]
+Reserve = Callable[[int, Decimal], Awaitable[Reservation | None]]
+"""Reserves estimated tokens and dollars of a budget. Raises ProviderRefused if it is used up."""
+
+
+async def unlimited(_tokens: int, _dollars: Decimal) -> None:
+    """Reserve nothing: there is no budget."""
 
 
 class ExternalProvider:
@@ -50,14 +61,19 @@ class ExternalProvider:
         prices: pricing.Prices,
         *,
         record: Callable[[ModelCall], None],
+        reserve: Reserve,
         timeout_seconds: float,
     ) -> None:
-        """`record` receives each request, however it ends; `timeout_seconds` applies beside the template's timeout."""
+        """`reserve` is called before each request; `record` receives each one, however it ends.
+
+        `timeout_seconds` applies beside the template's timeout.
+        """
         self.name = client.provider
         self._client = client
         self._templates = templates
         self._prices = prices
         self._record = record
+        self._reserve = reserve
         self._timeout_seconds = timeout_seconds
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
@@ -117,7 +133,9 @@ class ExternalProvider:
             max_tokens=template.max_tokens,
         )
         started, usage, outcome = time.perf_counter(), TokenUsage(), "cancelled"
+        reservation = None
         try:
+            reservation = await self._reserve(*self._estimate(request))
             async with asyncio.timeout_at(deadline):
                 completion = await self._client.complete(request)
             usage = completion.usage
@@ -130,8 +148,15 @@ class ExternalProvider:
             outcome = failure.code
             raise
         finally:
-            self._record(self._model_call(template, outcome, usage, time.perf_counter() - started))
+            call = self._model_call(template, outcome, usage, time.perf_counter() - started)
+            self._record(replace(call, reservation=reservation))
         return answer
+
+    def _estimate(self, request: CompletionRequest) -> tuple[int, Decimal]:
+        """Return tokens and dollars of the input; the output is not known before."""
+        characters = len(request.system) + sum(len(text) for _, text in request.turns)
+        usage = TokenUsage(input=characters // CHARACTERS_PER_TOKEN)
+        return usage.total, pricing.cost(self._prices, request.model, usage) or Decimal(0)
 
     def _model_call(self, template: RequestTemplate, outcome: str, usage: TokenUsage, seconds: float) -> ModelCall:
         return ModelCall(

@@ -61,12 +61,17 @@ class Classification(TypedDict):
 
 @event("ai_classification", to=(ACCOUNT,))
 class AIClassification(OfMessage):
-    """The classification of a customer's message. `processingTime` is in milliseconds."""
+    """The classification of a customer's message. `processingTime` is in milliseconds.
+
+    `fallback` is the error code of the chosen provider if the embedded one answered in its place; it is
+    `budget_exhausted` if the account's daily budget is used up.
+    """
 
     classification: Classification
     confidence: Share
     processing_time: Count
     provider: str
+    fallback: str | None = None
 
     @property
     def key(self) -> str:
@@ -83,6 +88,7 @@ class AIClassification(OfMessage):
             confidence=result["confidence"],
             processing_time=milliseconds(ended),
             provider=result["provider"],
+            fallback=result.get("fallback"),
         )
 
 
@@ -104,7 +110,7 @@ class Citation(TypedDict):
 class AIDraft(OfMessage):
     """A suggested reply. It is stale once a message has a greater `seq` than `basedOnSeq`.
 
-    `sources` has the ids of the `citations` that have one.
+    `sources` has the ids of the `citations` that have one; `fallback` is that of `ai_classification`.
     """
 
     assigned_to: Routing[UUID | None] = None
@@ -115,6 +121,7 @@ class AIDraft(OfMessage):
     citations: list[Citation] | None = None
     based_on_seq: Count
     provider: str
+    fallback: str | None = None
 
     @property
     def key(self) -> str:
@@ -135,6 +142,7 @@ class AIDraft(OfMessage):
             citations=result.get("citations", []),  # older results have none
             based_on_seq=result["based_on_seq"],
             provider=result["provider"],
+            fallback=result.get("fallback"),
         )
 
 

@@ -6,21 +6,26 @@ from uuid import UUID
 
 from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.clock import wire_time
+from hummdesk.core.config import Settings
 from hummdesk.core.models import Role, RunKind
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession
+from hummdesk.storage import ai_budgets
 from hummdesk.storage.activity import Failure, Runs, activity
+from hummdesk.storage.ai_budgets import Budget
 
 
 async def get_operations(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
     account_id, moment = session.authenticated_person.account_id, datetime.now(UTC)
     async with context.database.account(account_id) as tx:
         found = await activity(tx, moment)
+        budget = await ai_budgets.own_budget(tx)
     connected = await context.socket_counts.of_account(account_id)
     return {
         "connections": {role: connected.get(role, 0) for role in get_args(Role)},
         "messagesPerSecond": found.messages_per_second,
         "ai": [_figures(kind, runs) for kind, runs in found.runs.items()],
+        "aiBudget": _budget(budget, context.settings),
         "failedRuns": [_failed(failure) for failure in found.failures],
         "health": await _health(context, account_id),
         "timestamp": wire_time(moment),
@@ -32,6 +37,13 @@ def _figures(kind: RunKind, runs: Runs) -> Payload:
     if runs.median is not None and runs.slow is not None:
         figures |= {"medianTime": round(runs.median * 1000), "slowTime": round(runs.slow * 1000)}
     return figures
+
+
+def _budget(budget: Budget, settings: Settings) -> Payload:
+    limits = budget.limits(settings)
+    figures = {"tokens": budget.tokens, "dollars": float(budget.dollars), "refused": budget.refused}
+    most = {"dailyTokens": limits.tokens, "dailyDollars": float(limits.dollars)}
+    return figures | {name: limit for name, limit in most.items() if limit}
 
 
 def _failed(failure: Failure) -> Payload:

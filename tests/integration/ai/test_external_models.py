@@ -15,6 +15,7 @@ from hummdesk.ai.protocol import (
     Correction,
     IncomingMessage,
     Knowledge,
+    ProviderRefused,
     Turn,
 )
 from hummdesk.core.config import Settings
@@ -209,3 +210,22 @@ CATEGORIES = (
     "account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback",
     "general",
 )  # fmt: skip
+
+
+async def test_request_reserves_its_estimate_before_it_is_sent(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(answer("no JSON"), answer(CLASSIFICATION))
+    await model.provider.classify(MESSAGE, CONTEXT)
+    assert len(model.reserved) == len(api.requests) == 2, "also before the repeated request"
+    (tokens, dollars), (longer, _) = model.reserved
+    sent = len(api.system_prompt(0)) + len(json.dumps(api.input_data(0), separators=(",", ":")))
+    assert 0 < tokens == sent // 4 < longer
+    assert dollars > 0
+    assert [call.reservation and call.reservation.tokens for call in model.calls] == [tokens, longer]
+
+
+async def test_request_beyond_the_budget_is_recorded_and_not_sent(api: FakeApi, model: RecordedModel) -> None:
+    model.is_over_budget = True
+    with pytest.raises(ProviderRefused):
+        await model.provider.classify(MESSAGE, CONTEXT)
+    assert (api.requests, model.outcomes) == ([], ["budget_exhausted"])
+    assert (model.calls[0].reservation, model.calls[0].usage.total) == (None, 0)

@@ -33,6 +33,8 @@ VALUES (%(account)s, %(run)s, %(conversation)s, %(message)s, 1, %(kind)s, %(stat
     CASE WHEN %(status)s IN ('done', 'failed') THEN now() END)
 """
 
+ADD_USAGE = "INSERT INTO ai_usage VALUES (%(account)s, (now() AT TIME ZONE 'UTC')::date, %(tokens)s, 0.25, 3)"
+
 
 async def watched(admin: Client, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Return the figures as soon as the condition holds."""
@@ -105,6 +107,19 @@ async def test_ai_runs_are_summarized_and_failures_listed_without_content(accoun
     (failed,) = figures["failedRuns"]
     assert (failed["processingType"], failed["error"]) == ("draft", "The AI did not answer in time")
     assert "secret content" not in str(figures)
+
+
+async def test_ai_budget_shows_usage_and_limits_of_the_own_account(account: Account, foreign: Account) -> None:
+    admin = await account.connect("admin")
+    unused = {"tokens": 0, "dollars": 0, "refused": 0}
+    assert (await admin.do("get_operations"))["aiBudget"] == unused, "without limits"
+    await account.execute(
+        "UPDATE accounts SET ai_daily_tokens = 500, ai_daily_dollars = 1.5 WHERE account_id = %(account)s"
+    )
+    for one, tokens in ((account, 700), (foreign, 9)):
+        await one.execute(ADD_USAGE, tokens=tokens)
+    limits = {"dailyTokens": 500, "dailyDollars": 1.5}
+    assert (await admin.do("get_operations"))["aiBudget"] == {"tokens": 700, "dollars": 0.25, "refused": 3} | limits
 
 
 async def test_operations_contain_nothing_of_other_accounts(account: Account, foreign: Account) -> None:

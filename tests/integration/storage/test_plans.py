@@ -283,11 +283,11 @@ ROLES = {
 }
 """The role of a query, if it is not that of the web process."""
 NOT_OF_REQUESTS = {
-    *("accounts", "model_calls", "demo", "directory", "migrations"),
+    *("accounts", "ai_budgets", "model_calls", "demo", "directory", "migrations"),
     *("knowledge.put_article", "knowledge.articles_of", "knowledge.remove_article"),
     *("knowledge.put_canned_reply", "knowledge.canned_replies_of", "knowledge.remove_canned_reply"),
 }
-"""Queries of the operator's commands over all accounts, and queries that only insert."""
+"""Queries of the operator's commands over all accounts, and queries of one row by its primary key."""
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
-from hummdesk.operator import ai_providers
+from hummdesk.operator import ai_budgets, ai_providers
 from tests.conftest import Servers
 from tests.integration.ai.fake_api import CLASSIFICATION, answer
 from tests.system.tasks.external_models import (
@@ -20,7 +20,9 @@ from tests.system.tasks.external_models import (
     QUESTION,
     ExternalWorkers,
     external_workers,
+    outcomes,
     payloads_of,
+    recorded_calls,
     results,
 )
 
@@ -98,6 +100,7 @@ async def test_metrics_and_costs_of_external_calls(workers: ExternalWorkers) -> 
         "calls": 1,
         "failures": 0,
         "fallbacks": 0,
+        "over_budget": 0,
         "input_tokens": 1200,
         "output_tokens": 50,
         "cost_usd": 0.000127,
@@ -108,3 +111,32 @@ async def test_metrics_and_costs_of_external_calls(workers: ExternalWorkers) -> 
     table = await ai_providers.costs(workers.settings, days=1, as_json=False)
     assert table[0].split()[:2] == ["account", "model"]
     assert any("my-model" in line and "unknown" in line for line in table)
+
+
+async def test_exhausted_daily_budget_lets_the_embedded_provider_answer(workers: ExternalWorkers) -> None:
+    async with workers.account("openai") as (pipeline, fake_api):
+        account = pipeline.customer.account_id
+        used = await tokens_used(workers, account)
+        await ai_budgets.budget(workers.settings, account, tokens=str(used + 1), dollars=None)
+        fake_api.respond_with(answer(CLASSIFICATION))
+        message = await pipeline.ask(QUESTION, assigned=False)
+        events = await payloads_of(pipeline, message, "classification")
+        assert events["ai_classification"]["provider"] == "openai", "the first request is below the limit"
+        asked = len(fake_api.requests)
+        message = await pipeline.ask(QUESTION, assigned=False)
+        events = await payloads_of(pipeline, message, "classification")
+        assert events["ai_classification"]["provider"] == "scripted"
+        assert events["ai_classification"]["fallback"] == "budget_exhausted"
+        assert len(fake_api.requests) == asked, "nothing is sent beyond the budget"
+        assert (await pipeline.runs(message))["classification"]["attempts"] == 1
+        assert outcomes(await recorded_calls(pipeline, message)) == [("classification", "budget_exhausted", True)]
+        await ai_budgets.budget(workers.settings, account, tokens="default", dollars=None)
+    lines = await ai_providers.costs(workers.settings, days=1, as_json=True)
+    found = {one["model"]: one for one in map(json.loads, lines) if one["account_id"] == str(account)}
+    assert found["gpt-6-luna"]["over_budget"] == 1
+    assert await tokens_used(workers, account) == used + 1250
+
+
+async def tokens_used(workers: ExternalWorkers, account: UUID) -> int:
+    [_, line] = await ai_budgets.budget(workers.settings, account, tokens=None, dollars=None)
+    return int(line.split()[1])

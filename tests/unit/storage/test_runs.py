@@ -41,6 +41,8 @@ def row(**changes: Any) -> dict[str, Any]:
         "started_at": datetime(2026, 1, 1, tzinfo=UTC),
         "seconds_left": 10.0,
         "provider": None,
+        "daily_tokens": None,
+        "daily_dollars": None,
         "assigned_to": None,
         "has_newer_message": False,
         "history": [{"sender": "agent", "content": "second"}, {"sender": "customer", "content": "first"}],

@@ -45,6 +45,8 @@ def claimed_run(
         started_at=datetime.now(UTC),
         has_newer_message=False,
         provider=None,
+        daily_tokens=None,
+        daily_dollars=None,
         deadline=time.monotonic() + seconds_left,
         history=(),
     )

@@ -58,7 +58,7 @@ def selector(stored: StoredCalls, monkeypatch: pytest.MonkeyPatch) -> ProviderSe
         def __init__(self, name: str, settings: Any) -> None:
             self._name = name
 
-        def provider(self, *, record: Callable[[ModelCall], None], timeout_seconds: float) -> Any:
+        def provider(self, *, record: Callable[[ModelCall], None], **_: Any) -> Any:
             record(CALL)
             return SimpleNamespace(name=self._name)
 

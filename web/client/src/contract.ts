@@ -212,7 +212,7 @@ export interface Classification {
   suggestedAgent?: string;
 }
 
-/** The classification of a customer's message. `processingTime` is in milliseconds. */
+/** The classification of a customer's message. `processingTime` is in milliseconds. `fallback` is the error code of the chosen provider if the embedded one answered in its place; it is `budget_exhausted` if the account's daily budget is used up. */
 export interface AIClassification {
   conversationId: string;
   timestamp: string;
@@ -221,6 +221,7 @@ export interface AIClassification {
   confidence: number;
   processingTime: number;
   provider: string;
+  fallback?: string;
 }
 
 export interface Draft {
@@ -236,7 +237,7 @@ export interface Citation {
   id?: string;
 }
 
-/** A suggested reply. It is stale once a message has a greater `seq` than `basedOnSeq`. `sources` has the ids of the `citations` that have one. */
+/** A suggested reply. It is stale once a message has a greater `seq` than `basedOnSeq`. `sources` has the ids of the `citations` that have one; `fallback` is that of `ai_classification`. */
 export interface AIDraft {
   conversationId: string;
   timestamp: string;
@@ -248,6 +249,7 @@ export interface AIDraft {
   citations?: Array<Citation>;
   basedOnSeq: number;
   provider: string;
+  fallback?: string;
 }
 
 /** An AI run has failed for good. `error` is safe to show. */
@@ -476,6 +478,15 @@ export interface RunFigures {
   slowTime?: number;
 }
 
+/** Use of external models today (UTC), with requests in progress. An absent limit means unlimited. `refused` counts the requests that were not sent because a limit was reached. */
+export interface AIBudget {
+  tokens: number;
+  dollars: number;
+  refused: number;
+  dailyTokens?: number;
+  dailyDollars?: number;
+}
+
 /** An AI run that failed for good, with the `error` of its `ai_error`. */
 export interface FailedRun {
   runId: string;
@@ -498,6 +509,7 @@ export interface Operations {
   connections: Connections;
   messagesPerSecond: number;
   ai: Array<RunFigures>;
+  aiBudget: AIBudget;
   failedRuns: Array<FailedRun>;
   health: Health;
   timestamp: string;

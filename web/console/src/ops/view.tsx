@@ -18,6 +18,7 @@ const COMPONENTS = { postgresql: "PostgreSQL", redis: "Redis", bus: "Event strea
 
 const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const whole = (value: number) => number.format(value);
+const dollars = (value: number) => value.toFixed(2);
 const time = (ms: number) => (ms < 1000 ? `${whole(ms)} ms` : `${whole(ms / 1000)} s`);
 
 export function View({ state, samples, signOut }: { state: State; samples: Operations[]; signOut: () => void }) {
@@ -69,6 +70,7 @@ function Figures({ samples, now }: { samples: Operations[]; now: Operations }) {
           <Chart title="Waiting AI runs" format={whole} lines={linesOf(samples, "waiting")} />
         </div>
         <Runs figures={now.ai} />
+        <Budget budget={now.aiBudget} />
         <Failures failed={now.failedRuns} />
       </section>
       <section aria-labelledby="whole">
@@ -128,6 +130,41 @@ function Runs({ figures }: { figures: RunFigures[] }) {
           ))}
         </tbody>
       </table>
+    </div>
+  );
+}
+
+function Budget({ budget }: { budget: Operations["aiBudget"] }) {
+  const rows = [
+    { name: "Tokens", used: whole(budget.tokens), limit: budget.dailyTokens && whole(budget.dailyTokens) },
+    { name: "US dollars", used: dollars(budget.dollars), limit: budget.dailyDollars && dollars(budget.dailyDollars) },
+  ];
+  return (
+    <div class="table">
+      <table>
+        <caption>External AI models today (UTC)</caption>
+        <thead>
+          <tr>
+            <th scope="col">Budget</th>
+            <th scope="col">Used</th>
+            <th scope="col">Limit</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((one) => (
+            <tr key={one.name}>
+              <th scope="row">{one.name}</th>
+              <td>{one.used}</td>
+              <td>{one.limit ?? "Unlimited"}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {budget.refused > 0 && (
+        <p class="bad" role="status">
+          Budget used up: the embedded AI has answered {whole(budget.refused)} requests instead.
+        </p>
+      )}
     </div>
   );
 }
