@@ -42,7 +42,7 @@ async def rows(tx: Any, table: str) -> int:
 
 async def test_every_table_forces_row_level_security_and_begins_with_the_account(account: Any) -> None:
     found = await account.execute(TENANT_TABLES)
-    assert len(found) == 19
+    assert len(found) == 20
     for name, forced, owner, first_column in found:
         assert forced, name
         assert not owner.startswith("hummdesk_"), name
