@@ -1,13 +1,14 @@
 """Rate limits that all processes share, in Redis; each process leases tokens in batches."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
 
 from hummdesk.bus.client import raising_unavailable
-from hummdesk.bus.token_leases import Charge, Refusal, Renewal, TokenLeases
+from hummdesk.bus.token_leases import Charge, Key, Refusal, Renewal, TokenLeases
 from hummdesk.core.batching import Batcher
 from hummdesk.core.errors import Unavailable
 
@@ -26,7 +27,7 @@ class SharedLimits:
         self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
         self._leases = TokenLeases()
         self._batches: Batcher[Renewal, tuple[float, float]] = Batcher(self._lease, max_items=BATCH)
-        self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._running: dict[Key, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
         await self.wait_idle()
@@ -42,17 +43,22 @@ class SharedLimits:
 
         Waits for Redis only if a lease has run out faster than it is renewed.
         """
-        refusal = self._leases.take(charges)
-        self._send_due()
+        refusal = self._take(charges)
         waits = 0
         while refusal is not None and not self.is_local and waits < MOST_WAITS:
-            running = [self._running[charge.key] for charge in charges if charge.key in self._running]
+            keys = ((limit.name, subject) for limit, subject, _ in charges)
+            running = [self._running[key] for key in keys if key in self._running]
             if not running:
                 break
             await asyncio.wait(running)
-            refusal = self._leases.take(charges)
-            self._send_due()
+            refusal = self._take(charges)
             waits += 1
+        return refusal
+
+    def _take(self, charges: Sequence[Charge]) -> Refusal | None:
+        refusal = self._leases.take(charges)
+        for renewal in self._leases.take_due():
+            self._send(renewal)
         return refusal
 
     async def return_idle(self) -> None:
@@ -65,16 +71,12 @@ class SharedLimits:
         while self._running:
             await asyncio.wait(self._running.values())
 
-    def _send_due(self) -> None:
-        for renewal in self._leases.take_due():
-            self._send(renewal)
-
     def _send(self, renewal: Renewal) -> None:
         task = asyncio.create_task(self._renew(renewal))
         self._running[renewal.key] = task
         task.add_done_callback(lambda done: self._forget(renewal.key, done))
 
-    def _forget(self, key: tuple[str, str], done: asyncio.Task[None]) -> None:
+    def _forget(self, key: Key, done: asyncio.Task[None]) -> None:
         if self._running.get(key) is done:
             del self._running[key]
 
@@ -96,7 +98,7 @@ class SharedLimits:
     async def _call(self, renewals: list[Renewal]) -> list[tuple[float, float]]:
         async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
             for one in renewals:
-                key = f"hummdesk:limit:{':'.join(one.key)}"
+                key = "hummdesk:limit:{}:{}".format(*one.key)
                 arguments = [one.limit.rate, one.limit.burst, one.debt, one.wanted]
                 await self._script(keys=[key], args=arguments, client=pipeline)
             answers = await pipeline.execute()

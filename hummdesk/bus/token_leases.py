@@ -9,12 +9,16 @@ rate in the long run.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
 
 MAX_LEASES = 20_000
 """Leases of one process, about 250 bytes each. Beyond it the least recently used one is forgotten."""
 IDLE_SECONDS = 5.0
 """A lease that was not used for this long is returned."""
+USE_SECONDS = 0.5
+"""Precision of the time at which a lease was last used."""
 SHORTEST_PAUSE_SECONDS = 0.05
 """A process asks for tokens of an empty bucket at most this often, whatever arrives."""
 RETRY_SECONDS = 1.0
@@ -31,28 +35,23 @@ class Limit:
     name: str
     rate: float
     burst: float
+    batch: float = field(init=False)
+    """Tokens of one lease."""
 
-    @property
-    def batch(self) -> float:
-        return max(1.0, self.burst / BATCHES)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batch", max(1.0, self.burst / BATCHES))
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """Tokens to take from the bucket of one subject: an address, a person or an account."""
+Key = tuple[str, UUID | str]
+"""The name of a limit, and its subject: an address, or the id of a person or an account."""
+
+
+class Charge(NamedTuple):
+    """Tokens to take from the bucket of one subject. More than the burst would never be allowed: the burst is taken."""
 
     limit: Limit
-    subject: str
+    subject: UUID | str
     tokens: float = 1.0
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.limit.name, self.subject
-
-    @property
-    def payable(self) -> float:
-        """The tokens, but no more than the burst: such a charge would never be allowed."""
-        return min(self.tokens, self.limit.burst)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Refusal:
 class Renewal:
     """To be sent to Redis: pay `debt`, which may be negative, then lease up to `wanted` tokens."""
 
-    key: tuple[str, str]
+    key: Key
     limit: Limit
     debt: float
     wanted: float
@@ -81,6 +80,7 @@ class _Lease:
     debt: float
     """Tokens that were spent before Redis has confirmed them."""
     used_at: float
+    """To USE_SECONDS."""
     filled_at: float
     """When tokens were last added for the time that has passed, while Redis is away."""
     empty_until: float = 0.0
@@ -93,7 +93,7 @@ class TokenLeases:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._leases: OrderedDict[tuple[str, str], _Lease] = OrderedDict()
+        self._leases: OrderedDict[Key, _Lease] = OrderedDict()
         self._due: list[Renewal] = []
         self._away_since: float | None = None
         """When Redis has failed, until it answers."""
@@ -110,16 +110,25 @@ class TokenLeases:
     def take(self, charges: Sequence[Charge]) -> Refusal | None:
         """Take the tokens of all charges, or of none: then return a refusal."""
         now = self._clock()
-        limited = [(charge, self._lease(charge, now)) for charge in charges if charge.limit.rate]
-        short = [(charge, lease) for charge, lease in limited if lease.tokens < charge.payable]
-        if short:
-            refusals = [Refusal(charge.limit.name, self._wait(charge, lease, now)) for charge, lease in short]
-            return max(refusals, key=lambda refusal: refusal.retry_after)
-        for charge, lease in limited:
-            lease.tokens -= charge.payable
-            if lease.tokens < lease.limit.batch / 2:
-                self._renew(charge, lease, now)
-        return None
+        taken: list[tuple[Key, _Lease, float]] = []
+        refusal: Refusal | None = None
+        for limit, subject, tokens in charges:
+            if not limit.rate:
+                continue
+            key = (limit.name, subject)
+            lease = self._lease(key, limit, now)
+            tokens = min(tokens, limit.burst)
+            taken.append((key, lease, tokens))
+            if lease.tokens < tokens:
+                wait = self._wait(key, lease, tokens, now)
+                if refusal is None or wait > refusal.retry_after:
+                    refusal = Refusal(limit.name, wait)
+        if refusal is None:
+            for key, lease, tokens in taken:
+                lease.tokens -= tokens
+                if lease.tokens < lease.limit.batch / 2:
+                    self._renew(key, lease, 0.0, now)
+        return refusal
 
     def take_due(self) -> list[Renewal]:
         """Return the renewals that were not sent yet."""
@@ -162,35 +171,33 @@ class TokenLeases:
                 returned.append(Renewal(key, lease.limit, lease.debt - lease.tokens, 0.0))
         return returned
 
-    def _lease(self, charge: Charge, now: float) -> _Lease:
-        key = charge.key
+    def _lease(self, key: Key, limit: Limit, now: float) -> _Lease:
         lease = self._leases.get(key)
         if lease is None:
-            first = charge.limit.batch
-            lease = self._leases[key] = _Lease(charge.limit, first, first, now, now)
+            lease = self._leases[key] = _Lease(limit, limit.batch, limit.batch, now, now)
             if len(self._leases) > MAX_LEASES:
                 self._leases.popitem(last=False)
-        else:
+        elif now - lease.used_at > USE_SECONDS:
             self._leases.move_to_end(key)
-        lease.used_at = now
+            lease.used_at = now
         if self._away_since is not None:
             since = max(lease.filled_at, self._away_since)
-            lease.tokens = min(lease.limit.burst, lease.tokens + max(0.0, now - since) * lease.limit.rate)
+            lease.tokens = min(limit.burst, lease.tokens + max(0.0, now - since) * limit.rate)
             lease.filled_at = now
         return lease
 
-    def _wait(self, charge: Charge, lease: _Lease, now: float) -> float:
+    def _wait(self, key: Key, lease: _Lease, tokens: float, now: float) -> float:
         """Ask for more tokens if there may be some; return the seconds after which a retry makes sense."""
-        self._renew(charge, lease, now)
-        until_filled = (charge.payable - lease.tokens) / lease.limit.rate
+        missing = tokens - lease.tokens
+        self._renew(key, lease, missing, now)
+        until_filled = missing / lease.limit.rate
         if lease.is_renewing:
             return min(until_filled, SHORTEST_PAUSE_SECONDS)
         return max(until_filled, lease.empty_until - now)
 
-    def _renew(self, charge: Charge, lease: _Lease, now: float) -> None:
+    def _renew(self, key: Key, lease: _Lease, missing: float, now: float) -> None:
         if lease.is_renewing or now < lease.empty_until or now < self._retry_at:
             return
-        wanted = max(lease.limit.batch, charge.payable - lease.tokens)
         lease.is_renewing = True
-        self._due.append(Renewal(charge.key, lease.limit, lease.debt, wanted))
+        self._due.append(Renewal(key, lease.limit, lease.debt, max(lease.limit.batch, missing)))
         lease.debt = 0.0

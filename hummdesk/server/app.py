@@ -14,7 +14,7 @@ from hummdesk.core import logs
 from hummdesk.core.config import Settings
 from hummdesk.server.cors import named_origins
 from hummdesk.server.http import contract_page, health, pages, visitors
-from hummdesk.server.listener import handover_directory, listen, remove_if_abandoned, reserved
+from hummdesk.server.listener import handover_directory, listen, raise_descriptor_limit, remove_if_abandoned, reserved
 from hummdesk.server.node import Node
 from hummdesk.server.worker_manager import StoppableWorkerManager
 from hummdesk.storage.startup import check
@@ -24,6 +24,9 @@ HTTP_BODY_FACTOR = 4
 """Requests and frames up to this many times MAX_PACKET_BYTES are answered with an error; larger ones are cut off."""
 
 BACKLOG = 4096
+
+IDLE_SECONDS = 20
+"""A connection whose next request does not arrive completely within this time is closed."""
 
 COLLECT_AFTER = (20_000, 20, 20)
 """Thresholds of the garbage collector. Python's, 700, 10 and 10, cost a seventh of the CPU time of connects."""
@@ -74,6 +77,8 @@ def _sanic_options(settings: Settings, max_http_bytes: int) -> dict[str, Any]:
         "WEBSOCKET_MAX_SIZE": max_http_bytes,
         "WEBSOCKET_PING_INTERVAL": None,  # Engine.IO has a heartbeat of its own
         "WEBSOCKET_PING_TIMEOUT": None,
+        "REQUEST_TIMEOUT": IDLE_SECONDS,
+        "KEEP_ALIVE_TIMEOUT": IDLE_SECONDS,
         "RESPONSE_TIMEOUT": settings.ping_interval_seconds + settings.ping_timeout_seconds + 5,  # the longest poll
         "GRACEFUL_SHUTDOWN_TIMEOUT": settings.shutdown_seconds,
         "GRACEFUL_TCP_CLOSE_TIMEOUT": 1.0,
@@ -105,6 +110,7 @@ def serve(
 
 def _build_in_process(settings: Settings, extra_routes: Sequence[Routes]) -> Sanic[Any, Any]:
     logs.configure(settings, process="web")
+    raise_descriptor_limit()
     app = build(settings, extra_routes=extra_routes)
     app.register_listener(_tune_garbage_collector, "after_server_start")
     return app

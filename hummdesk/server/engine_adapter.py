@@ -11,8 +11,15 @@ from hummdesk.server.connection_metrics import ConnectionMetrics
 from hummdesk.server.context import ServerContext
 from hummdesk.server.dispatch import dispatch
 from hummdesk.server.handlers import connection, recovery
+from hummdesk.server.listener import descriptor_capacity
 
 KEPT_ENVIRON = ("QUERY_STRING", "HTTP_AUTHORIZATION", "REMOTE_ADDR")
+
+
+def _total(wanted: int) -> int:
+    """Return the limit of all sockets: as wanted, but no more than there are descriptors."""
+    capacity = descriptor_capacity()
+    return min(wanted, capacity) if wanted and capacity else wanted or capacity
 
 
 class EngineAdapter:
@@ -34,7 +41,7 @@ class EngineAdapter:
             ping_interval=settings.ping_interval_seconds,
             ping_timeout=settings.ping_timeout_seconds,
             limits=ConnectionLimits(
-                total=settings.max_sockets_per_process,
+                total=_total(settings.max_sockets_per_process),
                 per_address=settings.max_sockets_per_address,
                 unauthenticated=settings.max_sockets_unauthenticated,
             ),

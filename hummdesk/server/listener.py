@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import socket
 import stat
 import tempfile
@@ -11,6 +12,22 @@ from pathlib import Path
 
 from hummdesk.core.errors import CommandError
 from hummdesk.engine.handover import remove_stale_sockets
+
+RESERVED_DESCRIPTORS = 200
+"""For files, PostgreSQL, Redis, and connections that have not sent a request."""
+
+
+def raise_descriptor_limit() -> None:
+    """Allow this process as many descriptors as the system permits; each connection needs one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS permits fewer than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def descriptor_capacity() -> int:
+    """Return the number of sockets for which this process has descriptors; 0 is no limit."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if limit == resource.RLIM_INFINITY else max(1, limit - RESERVED_DESCRIPTORS)
 
 
 def listen(host: str, port: int, *, backlog: int) -> socket.socket:

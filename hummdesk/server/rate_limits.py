@@ -18,6 +18,17 @@ MINUTE = 60.0
 HOUR = 3600.0
 UNAUTHENTICATED_COST = 10.0
 """Tokens for a request of a socket without a person: its rate is a tenth of that of an authenticated one."""
+_KINDS = ("messages", "bytes", "conversations", "ai_runs")
+LIMITS = (
+    "connects",
+    "visitors",
+    "address_events",
+    "socket_events",
+    "person_sockets",
+    "refusals",
+    *(f"{owner}_{kind}" for owner in ("person", "account") for kind in _KINDS),
+)
+"""The names of all limits: the values of `details.limit` and of the metric's label, and `refusals`."""
 ACCOUNT = "account_"
 """The names of the limits of accounts begin with it."""
 REFUSALS = 100
@@ -75,6 +86,8 @@ class RateLimits:
         self._bytes = _Pair.of(settings, "bytes", "minute")
         self._conversations = _Pair.of(settings, "conversations", "hour")
         self._ai_runs = _Pair.of(settings, "ai_runs", "hour")
+        for name in LIMITS:
+            LIMITED.labels(name)  # exposed as 0, so that Prometheus sees the first increase
 
     async def close(self) -> None:
         await self._shared.close()
@@ -149,7 +162,7 @@ class _Pair:
         )
 
     def charges(self, person: Person, tokens: float = 1.0) -> tuple[Charge, Charge]:
-        return Charge(self.person, str(person.id), tokens), Charge(self.account, str(person.account_id), tokens)
+        return Charge(self.person, person.id, tokens), Charge(self.account, person.account_id, tokens)
 
 
 def _size(payload: object) -> int:

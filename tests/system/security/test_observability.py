@@ -16,6 +16,7 @@ from hummdesk.core.config import Settings
 from hummdesk.core.metrics import OTHER_ACCOUNTS
 from hummdesk.engine import CloseReason, RefusalReason
 from hummdesk.server.node import Node
+from hummdesk.server.rate_limits import LIMITS
 from tests.conftest import UNLIMITED
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
@@ -229,16 +230,25 @@ async def test_text_of_a_client_becomes_no_label(web: tuple[str, Node], http: ai
     assert not [sample for sample in exposed if "planted" in str(sample.labels)]
 
 
-def test_every_reason_is_exposed_before_it_occurs() -> None:
+@pytest.mark.usefixtures("web")
+def test_every_reason_and_limit_is_exposed_before_it_occurs() -> None:
     """An increase from nothing is invisible to Prometheus."""
+    for limit in LIMITS:
+        assert REGISTRY.get_sample_value("hummdesk_limited_total", {"limit": limit}) is not None
     for name, reasons in (("closed", CloseReason), ("refused", RefusalReason)):
         for reason in reasons:
             assert REGISTRY.get_sample_value(f"hummdesk_connections_{name}_total", {"reason": reason.value}) is not None
 
 
-def test_alerts_and_panels_name_reasons_that_exist() -> None:
+def test_alerts_and_panels_name_reasons_and_limits_that_exist() -> None:
     known = {reason.value for reason in (*CloseReason, *RefusalReason)}
     text = (ROOT / "deploy/prometheus/alerts.yml").read_text() + (ROOT / "deploy/grafana/hummdesk.json").read_text()
-    named = re.findall(r'reason=~?\\?"([\w|]+)', text)
-    assert named
-    assert {reason for names in named for reason in names.split("|")} <= known
+    for label, names in (("reason", known), ("limit", set(LIMITS))):
+        named = re.findall(rf'{label}=~?\\?"([\w|]+)', text)
+        assert named
+        assert {name for found in named for name in found.split("|")} <= names
+
+
+def test_every_limit_is_documented() -> None:
+    page = (ROOT / "docs/limits.md").read_text()
+    assert [limit for limit in LIMITS if f"`{limit}`" not in page] == []
