@@ -16,6 +16,7 @@ from hummdesk.server.cors import named_origins
 from hummdesk.server.http import contract_page, health, pages, visitors
 from hummdesk.server.listener import handover_directory, listen, raise_descriptor_limit, remove_if_abandoned, reserved
 from hummdesk.server.node import Node
+from hummdesk.server.tcp_connections import LimitedProtocol, TcpConnections
 from hummdesk.server.worker_manager import StoppableWorkerManager
 from hummdesk.storage.startup import check
 
@@ -42,6 +43,8 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
     largest = settings.max_packet_bytes * HTTP_BODY_FACTOR
     app.config.update(_sanic_options(settings, largest))
     handover = handover_directory(settings.port)
+    is_direct = not settings.proxies_count  # behind a proxy all connections come from its address
+    app.ctx.tcp_connections = TcpConnections(per_address=settings.max_sockets_per_address if is_direct else 0)
     app.ctx.node = node = Node(settings, max_http_bytes=largest, handover_directory=handover)
     node.server.attach(app, SOCKETIO_PATH, before_close=node.close_sockets)
     app.blueprint(health.blueprint(node))
@@ -100,7 +103,14 @@ def serve(
     listener = listen(host, settings.port, backlog=BACKLOG)
     loader = AppLoader(factory=partial(_build_in_process, settings, extra_routes))
     app = loader.load()
-    app.prepare(sock=listener, workers=workers, single_process=workers == 1, motd=False, access_log=False)
+    app.prepare(
+        sock=listener,
+        protocol=LimitedProtocol,
+        workers=workers,
+        single_process=workers == 1,
+        motd=False,
+        access_log=False,
+    )
     if workers == 1:
         Sanic.serve_single(app)
     else:

@@ -20,6 +20,7 @@ UNAUTHENTICATED_COST = 10.0
 """Tokens for a request of a socket without a person: its rate is a tenth of that of an authenticated one."""
 _KINDS = ("messages", "bytes", "conversations", "ai_runs")
 LIMITS = (
+    "tcp_connections",
     "connects",
     "visitors",
     "address_events",

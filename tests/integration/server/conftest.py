@@ -13,6 +13,7 @@ from hummdesk.core.config import Settings
 from hummdesk.dev import sign_in
 from hummdesk.server.app import build
 from hummdesk.server.node import Node
+from hummdesk.server.tcp_connections import LimitedProtocol
 from tests.conftest import UNLIMITED
 from tests.integration.server.accounts import Account, Client
 from tests.integration.server.reconnecting import Connection, ReconnectingClient, reconnecting_client, send_text
@@ -24,7 +25,7 @@ async def running(settings: Settings, *, name: str) -> AsyncIterator[tuple[str, 
     app = build(settings, name=name, extra_routes=sign_in.routes(settings))
     app.config.TOUCHUP = False  # it rewrites Sanic itself, and cannot do so for a second application
     listener = socket.create_server(("127.0.0.1", 0))
-    server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
+    server: Any = await app.create_server(sock=listener, protocol=LimitedProtocol, return_asyncio_server=True)
     assert server is not None
     await server.startup()
     await server.before_start()

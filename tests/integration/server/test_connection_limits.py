@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -131,3 +131,41 @@ async def test_socket_beyond_those_of_its_person_is_closed_with_a_reason(
     await asyncio.wait_for(beyond.gone.wait(), 5)
     await clients[0].socket.disconnect()
     await account.connect("agent", url=url)
+
+
+async def test_tcp_connections_without_a_request_are_limited_for_each_address(
+    account: Account, web_settings: Settings
+) -> None:
+    async with running(replace(web_settings, max_sockets_per_address=4), name="tcp") as (url, _):
+        host, port = url.removeprefix("http://").split(":")
+
+        async def open_silent(source: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            return await asyncio.open_connection(host, int(port), local_addr=(source, 0))
+
+        limited = value("hummdesk_limited_total", limit="tcp_connections")
+        agent = await account.connect("agent", url=url)  # a WebSocket is not counted
+        opened = [await open_silent() for _ in range(5)]
+        with suppress(ConnectionResetError):
+            assert await opened[4][0].read() == b""
+        assert value("hummdesk_limited_total", limit="tcp_connections") == limited + 1
+        reader, writer = await open_silent("127.0.0.2")
+        writer.write(b"GET /health/live HTTP/1.1\r\nHost: desk\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+        opened[0][1].close()
+        async with asyncio.timeout(5):
+            while not await _answers(*await open_silent()):
+                pass
+        await agent.do("get_teams")
+        for _, silent in opened:
+            silent.close()
+
+
+async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    try:
+        writer.write(b"GET /health/live HTTP/1.1\r\nHost: desk\r\nConnection: close\r\n\r\n")
+        return bool(await reader.readline())
+    except ConnectionError:
+        return False
+    finally:
+        writer.close()
