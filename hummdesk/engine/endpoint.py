@@ -194,11 +194,15 @@ class Endpoint:
             for packet in decode_payload(content, max_packets=self._server.max_payload_packets):
                 await session.wait_for_capacity()
                 session.on_packet(packet)
-        except (asyncio.CancelledError, PayloadTooLarge):
+        except asyncio.CancelledError:
             session.close(CloseReason.TRANSPORT_ERROR)
             raise
         except TooManyPacketsError:
             session.close(CloseReason.FLOOD)
+        except PayloadTooLarge:
+            session.close(CloseReason.TRANSPORT_ERROR)
+            self._server.observer.on_refused(RefusalReason.BAD_REQUEST)
+            return raw(b"", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except ValueError:
             session.close(CloseReason.TRANSPORT_ERROR)
         finally:

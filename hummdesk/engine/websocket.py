@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from websockets.extensions import Extension
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN, SERVER
-from websockets.protocol import Protocol as Parser
+from websockets.protocol import Protocol as WebSocketProtocol
 from websockets.utils import apply_mask
 
 from hummdesk.engine.budget import MAX_TOTAL_BUFFERED_BYTES, MAX_TOTAL_RECEIVED_BYTES, Allowance, ByteBudget
@@ -38,6 +38,12 @@ DirectSocket = socket.SocketType
 """A socket object on the descriptor of a transport, which stays its owner. `send` on it costs 5 % less CPU time than
 `write` of the transport. It is valid until `connection_lost`.
 """
+
+
+class Parser(WebSocketProtocol):
+    def fail(self, code: CloseCode | int, reason: str = "") -> None:
+        """Close with the code alone: the reason is a text of the library, and Node.js sends none."""
+        super().fail(code)
 
 
 class PacketHandler(Protocol):

@@ -220,13 +220,25 @@ async def test_wait_closed_waits_for_the_last_poll_until_the_timeout(
     assert (await client.poll(absent))[0] == 400
 
 
+async def test_post_over_the_limit_is_answered_with_the_headers_of_cors(client: EndpointClient) -> None:
+    """Without them a browser reports a network error in place of the status."""
+    sid = await client.open()
+    origin = client.url.removesuffix("/engine.io/")
+    url, body = f"{client.polling}&sid={sid}", b"4" * (MAX_PAYLOAD + 1)
+    async with client.http.post(url, data=body, headers={"Origin": origin}) as response:
+        assert (response.status, await response.read()) == (413, b"")
+        assert response.headers["Access-Control-Allow-Origin"] == origin
+
+
 async def test_post_over_the_limit_is_refused_before_its_body_is_read(client: EndpointClient) -> None:
     sid = await client.open()
     _, port = client.url.removeprefix("http://").split("/")[0].split(":")
     reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
     path = client.polling.removeprefix(f"http://127.0.0.1:{port}")
     writer.write(f"POST {path}&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n4".encode())
-    assert b"413" in await asyncio.wait_for(reader.readline(), 5)
+    head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert body == b""
     writer.close()
     await asyncio.sleep(0.05)
     assert (await client.post(sid, "4hello"))[0] == 400
