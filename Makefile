@@ -46,6 +46,9 @@ servers:
 	$(call program,redis-server,redis-server,the tests of the Redis of the system)
 	$(call program,pgbouncer,pgbouncer,the tests of a pooler in front of PostgreSQL)
 
+peers: $(DEV) node ## run the official test suites of Engine.IO and Socket.IO in SUITES, a folder of clones
+	@$(BIN)/python -m tests.system.peers "$(SUITES)" $(ARGS)
+
 coverage: ## run the tests and report the lines that they reach, which takes twice the CPU time
 	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term $(ARGS)"
 
@@ -128,5 +131,5 @@ $(BIN)/pip:
 		|| { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-.PHONY: help run dev docs test test-systems programs servers node coverage web chaos check bench eval fit lock wheel clean
+.PHONY: help run dev docs test test-systems peers programs servers node coverage web chaos check bench eval fit lock wheel clean
 .DEFAULT_GOAL := help
