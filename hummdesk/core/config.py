@@ -199,6 +199,17 @@ class Settings:
     max_buffered_bytes: int = setting(
         1_048_576, "a client with more unread bytes than this is disconnected", minimum=65_536
     )
+    max_buffered_bytes_per_process: int = setting(
+        268_435_456,
+        "unread bytes of all clients of one web process; beyond it the slowest readers are disconnected",
+        minimum=4_194_304,
+    )
+    max_received_bytes_per_process: int = setting(
+        67_108_864,
+        "bytes of incomplete and waiting packets of all clients of one web process; beyond it the clients whose "
+        "packets have waited for the longest are disconnected",
+        minimum=4_194_304,
+    )
     max_answer_bytes: int = setting(
         1_000_000,
         "maximum size of an answer to a request; pages end before it. At most MAX_BUFFERED_BYTES",

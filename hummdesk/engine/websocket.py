@@ -184,6 +184,7 @@ class WebSocket(asyncio.Protocol):
 
     def end(self, reason: CloseReason) -> None:
         self._on_lost(reason)
+        self._drop_received()
         self._transport.abort()
 
     def abort(self) -> None:
@@ -230,10 +231,17 @@ class WebSocket(asyncio.Protocol):
             self._direct_socket.detach()
         self._options.close_timeouts.cancel(self)
         self._options.buffers.sent.discard(self)
-        self._options.buffers.received.discard(self)
-        self._parser = self._fragments = None
-        self._unread = b""
+        self._drop_received()
         self._on_lost()
+
+    def _drop_received(self) -> None:
+        """Free what was received, now: the parser is in a reference cycle, and would wait for the garbage collector."""
+        self._options.buffers.received.discard(self)
+        self._fragments, self._unread = None, b""
+        parser, self._parser = self._parser, None
+        if parser is not None:
+            parser.reader.buffer.clear()
+            parser.parser.close()
 
     def _detach_handler(self) -> PacketHandler | None:
         """Detach the handler: it gets no further packets or events."""

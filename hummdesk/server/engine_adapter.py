@@ -15,6 +15,12 @@ from hummdesk.server.listener import descriptor_capacity
 
 KEPT_ENVIRON = ("QUERY_STRING", "HTTP_AUTHORIZATION", "REMOTE_ADDR")
 
+MAX_PAYLOAD_PACKETS = 16
+"""Packets in the body of one POST of a polling client; python-engineio has the same limit."""
+
+CONNECT_SECONDS = 20.0
+"""The longest time without a namespace."""
+
 
 def _total(wanted: int) -> int:
     """Return the limit of all sockets: as wanted, but no more than there are descriptors."""
@@ -32,11 +38,16 @@ class EngineAdapter:
             on_event=self._on_event,
             on_recover=self._on_recover if settings.recovery_window_seconds else None,
             max_packet_bytes=settings.max_packet_bytes,
+            accepts_binary=False,
+            max_payload_packets=MAX_PAYLOAD_PACKETS,
             kept_environ=KEPT_ENVIRON,
             always_connect=True,
+            connect_timeout=min(CONNECT_SECONDS, settings.auth_timeout_seconds),
             handover_directory=handover_directory,
             max_http_buffer_size=max_http_bytes,
             max_buffered_bytes=settings.max_buffered_bytes,
+            max_total_buffered_bytes=settings.max_buffered_bytes_per_process,
+            max_total_received_bytes=settings.max_received_bytes_per_process,
             compression=settings.compression == "on",
             ping_interval=settings.ping_interval_seconds,
             ping_timeout=settings.ping_timeout_seconds,

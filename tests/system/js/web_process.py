@@ -27,13 +27,13 @@ def environment(settings: Settings) -> dict[str, str]:
 @asynccontextmanager
 async def serving(
     settings: Settings, env: Mapping[str, str] | None = None, *, ends_by: signal.Signals = signal.SIGTERM
-) -> AsyncIterator[None]:
-    """Run a web process on the port of the settings: enter when it is ready, end it by a signal at exit."""
+) -> AsyncIterator[int]:
+    """Run a web process on the port of the settings; yield its process id when it is ready, and end it by a signal."""
     command = (sys.executable, "-m", "hummdesk", "serve", "--port", str(settings.port))
     process = await asyncio.create_subprocess_exec(*command, env={**environment(settings), **(env or {})})
     try:
         await until_ready(f"http://127.0.0.1:{settings.port}", process)
-        yield
+        yield process.pid
         process.send_signal(ends_by)
         async with asyncio.timeout(TIMEOUT_SECONDS):
             assert await process.wait() == (0 if ends_by is signal.SIGTERM else -ends_by)

@@ -1,5 +1,7 @@
 """WebSocket frames in and out of a fake transport."""
 
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -278,3 +280,17 @@ def test_write_buffers_of_all_connections_are_limited(clock: FakeClock) -> None:
     transport.buffered = 0
     websocket.resume_writing()
     assert options.buffers.sent.total == 0
+
+
+@pytest.mark.parametrize("end", ["connection_lost", "end"])
+def test_incomplete_message_is_freed_without_the_garbage_collector(
+    websocket: WebSocket, transport: FakeTransport, end: str
+) -> None:
+    websocket.data_received(frame(Opcode.BINARY, b"x" * 50_000)[:-1])
+    parser = weakref.ref(websocket._full_parser())
+    gc.disable()
+    try:
+        websocket.connection_lost(None) if end == "connection_lost" else websocket.end(CloseReason.EVICTED)
+        assert parser() is None
+    finally:
+        gc.enable()
