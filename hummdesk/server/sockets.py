@@ -134,6 +134,10 @@ class SocketRegistry:
     def of_person(self, person_id: UUID) -> list[ClientSession]:
         return [session for session in self.sessions.values() if session.person and session.person.id == person_id]
 
+    def of_account(self, account_id: UUID) -> list[ClientSession]:
+        sessions = self.sessions.values()
+        return [session for session in sessions if session.person and session.person.account_id == account_id]
+
     def enter(self, session: ClientSession, *names: str) -> None:
         """Enter rooms. Raises Unauthorized if the socket was closed or lost its person while the caller waited."""
         if session.closed or session.person is None:

@@ -82,11 +82,11 @@ async def identify(context: ServerContext, session: ClientSession, token: str) -
         person = await load_person(context, session, claims)
         if claims.signed_with is None or changes == context.tokens.changes:
             break  # otherwise the key may have been revoked meanwhile
-    is_new = session.person is None
-    if is_new:
+    if session.person is None:
         require_capacity(context, person)
+    had_presence = session.has_presence()
     set_person(context, session, person, claims)
-    await welcome(context, session, person, is_new=is_new)
+    await welcome(context, session, person, had_presence=had_presence)
     return person
 
 
@@ -95,10 +95,21 @@ def require_capacity(context: ServerContext, person: Person) -> None:
     context.rate_limits.require_socket(context.sockets.counts.of_person(person.id))
 
 
-async def welcome(context: ServerContext, session: ClientSession, person: Person, *, is_new: bool = True) -> None:
-    """Confirm the authentication, and begin the presence of a new session."""
+async def welcome(
+    context: ServerContext, session: ClientSession, person: Person, *, had_presence: bool = False
+) -> None:
+    """Confirm the authentication, and begin the presence of the session unless it has one already."""
     context.sockets.send(session, Authenticated.of(person))
-    if is_new and session.has_presence():
+    await _update_presence(context, session, person, had_presence=had_presence)
+
+
+async def _update_presence(
+    context: ServerContext, session: ClientSession, person: Person, *, had_presence: bool
+) -> None:
+    """Begin or end the presence of a session by its person's role."""
+    if had_presence and not session.has_presence():
+        await _leave_presence(context, session, person)
+    elif session.has_presence() and not had_presence:
         await _join_presence(context, session, person)
 
 
@@ -218,19 +229,15 @@ async def _reload(context: ServerContext, session: ClientSession, known: Person)
         return
     had_presence = session.has_presence()
     _set_person(context, session, person)
-    if had_presence and not session.has_presence():
-        await _leave_presence(context, session, person)
-    elif session.has_presence() and not had_presence:
-        await _join_presence(context, session, person)
+    await _update_presence(context, session, person, had_presence=had_presence)
 
 
 async def signing_keys_changed(context: ServerContext, account_id: UUID) -> None:
     """End the sessions of an account whose tokens were signed with a key that is revoked. Raises Unavailable."""
     active = await context.tokens.active(account_id)
-    for session in list(context.sockets.sessions.values()):
-        is_of_account = session.person is not None and session.person.account_id == account_id
-        if is_of_account and session.signed_with is not None and session.signed_with not in active:
-            await drop(context, session, Unauthorized("The key that signed the token was revoked"))
+    signed = [session for session in context.sockets.of_account(account_id) if session.signed_with is not None]
+    revoked = Unauthorized("The key that signed the token was revoked")
+    await asyncio.gather(*(drop(context, one, revoked) for one in signed if one.signed_with not in active))
 
 
 async def disconnected(context: ServerContext, sid: str, *, is_final: bool) -> None:

@@ -82,6 +82,18 @@ async def test_role_is_the_lower_of_token_and_database(
     )
 
 
+async def test_presence_follows_the_role_of_the_last_token(account: Account) -> None:
+    watcher = await account.connect("viewer")
+    client = await account.client().connect(token=token_of(account, "agent", "viewer"))
+    await client.receives("authenticated")
+    agent = str(account.people["agent"].id)
+    await client.do("authenticate", account.token("agent"))
+    await watcher.receives("agent_online", agentId=agent)
+    await client.do("authenticate", token_of(account, "agent", "viewer"))
+    await watcher.receives("agent_offline", agentId=agent)
+    assert await client.refused("agent_online") == "FORBIDDEN"
+
+
 async def test_promotion_in_the_database_does_not_exceed_the_token(account: Account) -> None:
     client = await account.connect("agent", joins=True)
     change = "UPDATE users SET role = '{}', name = '{}' WHERE id = %(id)s"

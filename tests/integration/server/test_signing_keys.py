@@ -182,6 +182,28 @@ async def test_revoked_key_ends_its_sessions_and_no_others(
     await here.do("authenticate", token(account, new["secret"], "new"))
 
 
+async def test_revoked_key_ends_every_session_while_redis_is_silent(
+    account: Account, add: Add, hummdesk: Command, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await add("--kid", "old")
+    await becomes_accepted(account, token(account, key["secret"], "old"))
+    clients = []
+    for name in ("admin", "agent", "colleague"):
+        client = await account.client().connect(token=token(account, key["secret"], "old", name=name))
+        await client.receives("authenticated")
+        clients.append(client)
+    answers = asyncio.Event()
+
+    async def wait(_: Any) -> None:
+        await answers.wait()
+
+    monkeypatch.setattr(node.context.presence, "leave", wait)
+    await hummdesk("signing-key", "revoke", "--account", str(account.id), "old")
+    for client in clients:
+        await refusal(client)
+    answers.set()
+
+
 async def test_session_of_a_revoked_key_is_not_recovered(
     account: Account, add: Add, hummdesk: Command, clients: ReconnectingClient
 ) -> None:
