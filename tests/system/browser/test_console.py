@@ -36,7 +36,13 @@ async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
     await first.page.keyboard.press("m")
     for console in (first, second):
         await expect(console.page.locator("[data-opens=assign]")).to_contain_text(kwame["name"])
+    await second.page.keyboard.press("n")
+    await second.page.keyboard.type("He")
+    await expect(first.page.locator(".typing")).to_contain_text("is typing")
+    for _ in "He":
+        await second.page.keyboard.press("Backspace")
     await second.write("He called yesterday, see order 10482.", key="n")
+    assert "typing_start" not in customer.names()
     await expect(first.message("order 10482")).to_contain_text("Private note")
     await customer.do("typing_start", {"conversationId": conversation})
     await expect(first.page.locator(".typing")).to_contain_text("is typing")

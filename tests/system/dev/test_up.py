@@ -152,9 +152,8 @@ async def test_home_survives_kills_and_restarts(
         running(tmp_path / "b", "--port", "0", env=named | temporary) as beside,
     ):
         again = read_settings(home)
-        assert [again[name] for name in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET")] == [
-            first[name] for name in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET")
-        ]
+        kept = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET", "ENCRYPTION_KEYS")
+        assert [again[name] for name in kept] == [first[name] for name in kept]
         with psycopg.connect(again["DATABASE_URL"]) as connection:
             assert connection.execute("SELECT text FROM note").fetchone() == ("kept",)
         assert desk.port != beside.port

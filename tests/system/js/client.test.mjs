@@ -268,6 +268,23 @@ test("typing is throttled", async () => {
   assert.equal(agent.received.filter(({ event }) => event === "typing_start").length, 1);
 });
 
+test("typing of a note is sent at once after that of a reply", async () => {
+  const customer = await join("customer");
+  const colleague = await join("colleague");
+  const agent = createClient("agent");
+  await reaches(agent, "online");
+  await agent.join(conversationId);
+  for (const isPrivate of [false, true, true]) agent.type(conversationId, { isPrivate });
+  agent.stopTyping(conversationId);
+  const typing = ({ received }) => received.filter(({ event }) => event.startsWith("typing_"));
+  await until(() => typing(colleague).length === 4, () => JSON.stringify(colleague.received));
+  assert.deepEqual(
+    typing(colleague).map(({ event, payload }) => [event, payload.private]),
+    [["typing_start", false], ["typing_stop", false], ["typing_start", true], ["typing_stop", true]],
+  );
+  assert.deepEqual(typing(customer).map(({ event }) => event), ["typing_start", "typing_stop"]);
+});
+
 test("refused request throws an error with its code", async () => {
   const customer = createClient("customer");
   await reaches(customer, "online");
