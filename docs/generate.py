@@ -22,6 +22,7 @@ from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError
 from hummdesk.core.models import ANSWERING, STAFF
 from hummdesk.publish.broadcast import BroadcastService
+from hummdesk.storage.personal_data import FILES, KEYS, OTHER_TABLES, TABLES
 
 ROOT = Path(__file__).parents[1]
 
@@ -191,6 +192,25 @@ def _signature(method: Callable[..., object]) -> str:
     return f"{method.__name__}({', '.join(named)})"
 
 
+def stored_tables() -> str:
+    """Return what becomes of each table of PostgreSQL."""
+    rows = [
+        [f"`{one.name}`", one.holds, one.erasure, "yes" if one.scope in ("message", "conversation") else "no"]
+        for one in TABLES
+    ]
+    rows += [[f"`{name}`", holds, "kept", "no"] for name, holds in OTHER_TABLES.items()]
+    return _table(("table", "holds", "when a contact is erased", "subject to retention"), rows)
+
+
+def redis_keys() -> str:
+    rows = ([f"`{one.pattern}`", one.holds, one.erasure, one.lifetime] for one in KEYS)
+    return _table(("key", "holds", "when a contact is erased", "disappears by itself"), rows)
+
+
+def files() -> str:
+    return _table(("written by", "holds", "erased"), ([f"`{one.module}`", one.holds, one.erasure] for one in FILES))
+
+
 def example(name: str, language: str) -> Callable[[], str]:
     return lambda: f"```{language}\n{(ROOT / 'docs/examples' / name).read_text().strip()}\n```"
 
@@ -218,6 +238,7 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
         "javascript": example("sign_token.mjs", "js"),
     },
     "docs/publishing.md": {"example": example("broadcast.py", "python"), "methods": broadcast_methods},
+    "docs/personal-data.md": {"tables": stored_tables, "keys": redis_keys, "files": files},
     "docs/reference/command-line.md": {"commands": commands},
     "docs/reference/events.md": {
         "requests": requests_table,

@@ -30,6 +30,7 @@ COMMANDS = {
     "ai": "ai",
     "knowledge": "knowledge",
     "skills": "people",
+    "contact": "contact",
     "completion": "completion",
 }
 """The module of `hummdesk.operator` that defines each command, in the order of --help."""

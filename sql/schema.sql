@@ -38,12 +38,15 @@ CREATE TABLE accounts (
     -- Origins of the pages that may show the widget; `self` is the server's own.
     widget_origins text[] NOT NULL DEFAULT '{}',
     passes_revoked_at timestamptz,                              -- visitor passes issued before are refused
+    retention_days integer,                                     -- without activity, until a conversation is erased
+    erased_before timestamptz,                                  -- conversations last active before this are erased
     -- What the account may use of external models in a day; NULL: the default, AI_DAILY_TOKENS and AI_DAILY_DOLLARS;
     -- 0: unlimited.
     ai_daily_tokens bigint,
     ai_daily_dollars numeric,
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
     CONSTRAINT accounts_name_present CHECK (name <> ''),
+    CONSTRAINT accounts_retention_days_positive CHECK (retention_days > 0),
     CONSTRAINT accounts_ai_provider_known CHECK (ai_provider IN ('embedded', 'anthropic', 'openai')),
     CONSTRAINT accounts_ai_daily_tokens_not_negative CHECK (ai_daily_tokens >= 0),
     CONSTRAINT accounts_ai_daily_dollars_not_negative CHECK (ai_daily_dollars >= 0)
@@ -195,6 +198,7 @@ CREATE TABLE conversations (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- last message or change of status or assignment
     revision bigint NOT NULL DEFAULT 0,                         -- of the last change to one of its stored messages
+    erased_at timestamptz,                                      -- with its contact: it accepts no more messages
     CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
@@ -541,6 +545,23 @@ CREATE INDEX knowledge_passages_by_article ON knowledge_passages (account_id, ar
 CREATE INDEX knowledge_passages_by_canned_reply ON knowledge_passages (account_id, canned_reply_id);
 CREATE INDEX knowledge_passages_by_past_answer ON knowledge_passages (account_id, past_answer_id);
 
+------------------------------------------------------------------------------------------------------------ erasure
+
+-- Receipts of erasures: of a contact, or of an account, of which only this is left. `erased` counts the rows and entries
+-- that were erased, by place; verified_at is set when nothing was found afterwards. No foreign key: it outlives the account.
+CREATE TABLE erasures (
+    account_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
+    subject text NOT NULL,
+    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    completed_at timestamptz,
+    verified_at timestamptz,
+    erased jsonb NOT NULL DEFAULT '{}',
+    CONSTRAINT erasures_pkey PRIMARY KEY (account_id, subject_id),
+    CONSTRAINT erasures_subject_known CHECK (subject IN ('contact', 'account')),
+    CONSTRAINT erasures_erased_object CHECK (jsonb_typeof(erased) = 'object')
+);
+
 ------------------------------------------------------------------------------------------------ roles and privileges
 
 -- The roles, created by the migrations. They cannot log in and own nothing; each transaction takes one (hummdesk_search,
@@ -551,6 +572,7 @@ CREATE INDEX knowledge_passages_by_past_answer ON knowledge_passages (account_id
 --   hummdesk_relay     AI runs and the outbox of all accounts, and which accounts have unprocessed replies
 --   hummdesk_operator  the operator's commands: all accounts
 --   hummdesk_backup    pg_dump: reads all accounts, see the end
+--   hummdesk_eraser    operator and relay: erases the conversations and contacts of all accounts, and cannot write else
 -- `migrate` also creates a login for each kind of process that has a password, see hummdesk/storage/logins.py. Neither
 -- these logins nor the owner inherit the rights of the roles: outside of a transaction with a role they see nothing.
 -- Row-level security is forced, so that it applies to the owner of the tables too. Only superusers bypass it.
@@ -820,10 +842,83 @@ GRANT SELECT (account_id, id, conversation_id, seq, sender_id, sender_type, priv
 GRANT INSERT ON conversation_events, ai_runs TO hummdesk_writer;
 GRANT SELECT (account_id, id), INSERT, DELETE ON outbox TO hummdesk_writer;
 
+---------------------------------------------------------------------------------------------------------- the eraser
+
+ALTER TABLE erasures ENABLE ROW LEVEL SECURITY;
+ALTER TABLE erasures FORCE ROW LEVEL SECURITY;
+
+-- What the eraser can do: replace the content of messages that it marks as erased, of conversations and contacts; delete
+-- what was derived from them, and visitors; and delete an account whose erasure the operator has requested.
+
+-- Each `migrate` does the same for tables that were added.
+DO $$
+DECLARE
+    found record;
+    requested constant text := 'account_id IN (SELECT account_id FROM erasures WHERE subject = ''account'')';
+BEGIN
+    FOR found IN
+        SELECT relname::text AS name, quote_ident(relname) AS quoted
+        FROM pg_class
+        JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'account_id'
+        WHERE relnamespace = 'public'::regnamespace
+          AND relkind = 'r'
+          AND relname <> 'erasures'
+          AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = 'deleted_by_eraser')
+    LOOP
+        EXECUTE 'GRANT SELECT, DELETE ON ' || found.quoted || ' TO hummdesk_eraser';
+        EXECUTE 'CREATE POLICY seen_by_eraser ON ' || found.quoted || ' FOR SELECT TO hummdesk_eraser USING (true)';
+        EXECUTE 'CREATE POLICY deleted_by_eraser ON ' || found.quoted || ' FOR DELETE TO hummdesk_eraser USING ('
+            || CASE
+                WHEN found.name IN ('message_reads', 'outbox', 'ai_results', 'ai_corrections', 'knowledge_passages')
+                THEN 'true'
+                WHEN found.name = 'contacts'
+                THEN requested || ' OR starts_with(email, ''visitor-'') AND email ~ ''@visitors[.]invalid$'''
+                ELSE requested
+            END
+            || ')';
+    END LOOP;
+END
+$$;
+
+DO $$
+DECLARE
+    table_name text;
+BEGIN
+    FOREACH table_name IN ARRAY ARRAY[
+        'accounts', 'users', 'contacts', 'conversations', 'messages', 'conversation_events', 'ai_runs', 'past_answers'
+    ] LOOP
+        EXECUTE format('CREATE POLICY changed_by_eraser ON %I FOR UPDATE TO hummdesk_eraser USING (true)', table_name);
+    END LOOP;
+END
+$$;
+
+GRANT UPDATE (erased_before) ON accounts TO hummdesk_eraser;
+GRANT UPDATE (active) ON users TO hummdesk_eraser;
+GRANT UPDATE (email, name, avatar_url, active) ON contacts TO hummdesk_eraser;
+GRANT UPDATE (subject, metadata, client_message_id, revision, erased_at) ON conversations TO hummdesk_eraser;
+GRANT UPDATE (sender_name, content, content_type, attachments, metadata, client_message_id, bytes, revision, erased_at)
+    ON messages TO hummdesk_eraser;
+GRANT UPDATE (details) ON conversation_events TO hummdesk_eraser;
+GRANT UPDATE (status, outcome, last_error, finished_at, announced_at) ON ai_runs TO hummdesk_eraser;
+GRANT UPDATE (learned_at, question, answer, indexed_as) ON past_answers TO hummdesk_eraser;
+
+CREATE POLICY only_erased ON messages AS RESTRICTIVE FOR UPDATE TO hummdesk_eraser
+    USING (true) WITH CHECK (erased_at IS NOT NULL AND content = '');
+
+CREATE POLICY every_account ON erasures TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, UPDATE ON erasures TO hummdesk_operator;
+CREATE POLICY seen_by_eraser ON erasures FOR SELECT TO hummdesk_eraser USING (true);
+CREATE POLICY requested_by_eraser ON erasures FOR INSERT TO hummdesk_eraser WITH CHECK (subject = 'contact');
+CREATE POLICY changed_by_eraser ON erasures FOR UPDATE TO hummdesk_eraser USING (true);
+GRANT SELECT, INSERT, UPDATE (completed_at, verified_at, erased) ON erasures TO hummdesk_eraser;
+
+GRANT SELECT (erased_at) ON conversations TO hummdesk_writer;
+
 ------------------------------------------------------------------------------------------------------------- backups
 
 -- Each `migrate` does the same for tables that were added.
 GRANT USAGE ON SCHEMA public TO hummdesk_backup;
+GRANT USAGE ON SCHEMA public TO hummdesk_eraser;
 
 DO $$
 DECLARE

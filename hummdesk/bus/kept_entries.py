@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hummdesk.bus.envelope import Event, unpack
-from hummdesk.bus.shards import moment
+from hummdesk.bus.shards import START, moment
 
 ENTRY_BYTES, EVENT_BYTES = 300, 900
 """Memory of an entry, and of each of its events, beside their packed form."""
@@ -42,6 +42,8 @@ class KeptShard:
         self.entries: list[Entry] = []
         self.bytes = 0
         self._memory = memory
+        self._forgotten = ("", START)
+        """The last text given to `forget`, and the position up to which no entry with it is kept."""
 
     def beginning(self) -> str | None:
         """Return the id of the entry before the first one; None if there is none."""
@@ -59,6 +61,17 @@ class KeptShard:
         """Add the entries before the first one."""
         self.entries[:0] = older
         self._grow(sum(entry.size for entry in older))
+
+    def forget(self, text: str) -> None:
+        """Remove the entries up to the last one with a text in a payload: they are kept without a gap."""
+        known, position = self._forgotten
+        start = bisect_left(self.entries, moment(position), key=lambda kept: moment(kept.id)) if text == known else 0
+        found = text.encode()
+        for index in range(len(self.entries) - 1, start - 1, -1):
+            if any(found in event.body for event in self.entries[index].events):
+                self._remove(index + 1)
+                break
+        self._forgotten = (text, self.entries[-1].id if self.entries else START)
 
     def clear(self) -> None:
         self._remove(len(self.entries))

@@ -7,7 +7,7 @@ window after its last report.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,32 @@ class RecoveryStore:
             for command in commands:
                 await command(pipeline)
             return list(await pipeline.execute())
+
+
+class SessionEraser:
+    """Deletes saved sessions before they expire. Every method raises Unavailable while Redis is."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def delete(self, account_id: UUID, person_id: UUID | None = None) -> int:
+        """Delete the sessions of a person, or of all persons of an account; return their number."""
+        async with raising_unavailable():
+            return sum([await self._redis.delete(key) async for key in self._of(account_id, person_id)])
+
+    async def count(self, account_id: UUID, person_id: UUID | None = None) -> int:
+        async with raising_unavailable():
+            return len([key async for key in self._of(account_id, person_id)])
+
+    async def _of(self, account_id: UUID, person_id: UUID | None) -> AsyncIterator[bytes]:
+        wanted = {"account_id": str(account_id)} | ({} if person_id is None else {"person_id": str(person_id)})
+        async for key in self._redis.scan_iter(match=_key("*"), count=BATCH):
+            saved = await self._redis.get(key)
+            if saved is not None and wanted.items() <= orjson.loads(saved.partition(b" ")[2]).items():
+                yield key
 
 
 def _key(pid: str) -> str:

@@ -179,6 +179,10 @@ class ShardReader:
 
     # Missed events ---------------------------------------------------------------------------------------------------
 
+    def forget(self, text: str) -> None:
+        """Keep no entry with a text in a payload; clients from before it are not recovered."""
+        self._kept.forget(text)
+
     async def load(self, entry_id: str, index: int | None) -> bool:
         """Load the events that `after` returns; False if they are too many, or Redis no longer has all of them."""
         async with self._loading:
@@ -274,6 +278,11 @@ class StreamReader:
         """Return the last delivered position of an account's shard; empty if it is unknown."""
         reader = self._readers.get(shard_of(account_id))
         return reader.position if reader else ""
+
+    def forget(self, text: str) -> None:
+        """Keep no entry with a text in a payload for recovery."""
+        for reader in self._readers.values():
+            reader.forget(text)
 
     def lag_seconds(self, account_id: UUID) -> float:
         """Return the delivery lag of an account's shard."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 from uuid import UUID, uuid4
 
 from hummdesk.bus.client import connect
-from hummdesk.bus.envelope import Envelope, OrderKey
+from hummdesk.bus.envelope import Envelope, Event, OrderKey
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
 from hummdesk.bus.shared_limits import SharedLimits
@@ -19,7 +19,7 @@ from hummdesk.core.config import Settings
 from hummdesk.core.metrics import AccountLabels
 from hummdesk.engine import SocketIOServer
 from hummdesk.publish.broadcast import BroadcastService
-from hummdesk.publish.events.messages import NewMessage
+from hummdesk.publish.events.messages import MessageUpdated, NewMessage
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipts
@@ -119,9 +119,15 @@ def _context(
 
 def _delivery(settings: Settings, server: SocketIOServer, labels: AccountLabels) -> tuple[SocketRegistry, StreamReader]:
     """Return the sockets and the reader that delivers events to them."""
+
+    def deliver(event: Event) -> None:
+        if event.event == MessageUpdated.event_name and event.data.get("erased"):
+            reader.forget(event.data["conversationId"])
+        sockets.deliver(event)
+
     reader = StreamReader(
         connect(settings.redis),
-        deliver=lambda event: sockets.deliver(event),
+        deliver=deliver,
         drain=server.eio.drain,
         on_loss=lambda shard: sockets.resynchronize(shard),
         keep_seconds=settings.recovery_window_seconds,

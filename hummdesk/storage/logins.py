@@ -13,9 +13,9 @@ from hummdesk.storage.migration_files import MigrationError
 
 ROLES: Mapping[ProcessKind, tuple[str, ...]] = {
     "web": ("hummdesk_app", "hummdesk_writer"),
-    "relay": ("hummdesk_relay", "hummdesk_app"),
+    "relay": ("hummdesk_relay", "hummdesk_app", "hummdesk_eraser"),
     "worker": ("hummdesk_worker",),
-    "operator": ("hummdesk_operator", "hummdesk_app"),
+    "operator": ("hummdesk_operator", "hummdesk_app", "hummdesk_eraser"),
     "backup": ("hummdesk_backup",),
 }
 GRANT_OPTIONS_SINCE = 160000

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from hummdesk.core.errors import Conflict, Invalid, NotFound, PayloadTooLarge, Unavailable
+from hummdesk.core.errors import Conflict, Forbidden, Invalid, NotFound, PayloadTooLarge, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Message, Person
 from hummdesk.storage import conversations
@@ -170,6 +170,8 @@ async def unstored_result(tx: Transaction, outgoing: Outgoing, outcome: str) -> 
             raise await _conflict(tx, outgoing)
         case "missing":
             raise NotFound
+        case "erased":
+            raise Forbidden("The conversation was erased")
         case _:
             raise Unavailable
 

@@ -57,6 +57,7 @@ async def migrate(url: str, *, hold_seconds: float | None = HOLD_SECONDS) -> lis
             await queries.add_compatible_from(connection)
         for migration in pending:
             await _apply(connection, migration, limit)
+        await _grant_eraser(connection, limit)
         await _grant_backup(connection, limit)
         await queries.revoke_temporary(connection)
     return [migration.name for migration in pending]
@@ -150,6 +151,15 @@ async def _apply_statements(connection: Transaction, migration: Migration) -> No
 async def _record(connection: Transaction, migration: Migration) -> None:
     await queries.record(
         connection, name=migration.name, checksum=migration.checksum, compatible_from=migration.compatible_from
+    )
+
+
+async def _grant_eraser(connection: Transaction, hold_seconds: float | None) -> None:
+    """Let the role that erases delete from tables that a migration has added."""
+    if (await queries.eraser_is_complete(connection))["complete"]:
+        return
+    await _in_short_transaction(
+        connection, lambda: queries.complete_eraser(connection), "the policies of the eraser", hold_seconds
     )
 
 

@@ -13,7 +13,9 @@ from psycopg import errors as postgres
 
 log = logging.getLogger(__name__)
 
-Role = Literal["hummdesk_app", "hummdesk_worker", "hummdesk_writer", "hummdesk_relay", "hummdesk_operator"]
+Role = Literal[
+    "hummdesk_app", "hummdesk_worker", "hummdesk_writer", "hummdesk_relay", "hummdesk_operator", "hummdesk_eraser"
+]
 
 TAKE = "SELECT set_config('role', %s, true), set_config('TimeZone', 'UTC', false)"
 """The time zone outlives the transaction: psycopg takes it from the connection. It limits nothing."""

@@ -125,7 +125,7 @@ FROM (
      AND messages.seq = CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END
     WHERE conversations.account_id = current_account()
       AND conversations.id = ANY(:ids)
-      AND (:contact_id::uuid IS NULL OR conversations.contact_id = :contact_id)
+      AND (:contact_id::uuid IS NULL OR conversations.contact_id = :contact_id AND contacts.active)
 ) AS viewed
 WHERE total <= :max_bytes OR position = 1
 ORDER BY position;

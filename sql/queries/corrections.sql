@@ -7,6 +7,7 @@ WITH message AS (
       AND id = :message_id
       AND conversation_id = :conversation_id
       AND sender_type = 'customer'
+      AND erased_at IS NULL
 ), correction AS (
     INSERT INTO ai_corrections (account_id, message_id, category, priority, corrected_by)
     SELECT account_id, id, :category, :priority, :actor_id
@@ -36,8 +37,8 @@ SELECT corrected_at
 FROM correction;
 
 -- name: versions(account_ids)
--- By account with corrections, the time of the last one.
-SELECT account_id, max(corrected_at) AS version
+-- By account with corrections, a time that changes with them, also when one is deleted.
+SELECT account_id, max(corrected_at) + count(*) * interval '1 microsecond' AS version
 FROM ai_corrections
 WHERE account_id = ANY(:account_ids)
 GROUP BY account_id;

@@ -1,6 +1,6 @@
 -- name: write(items)
 -- Store messages of any accounts in the order given, with everything that follows from them. Returns a row for each item
--- with its outcome: stored, repeat, overtaken, missing, busy or again; see storage/message_writer.py.
+-- with its outcome: stored, repeat, overtaken, missing, erased, busy or again; see storage/message_writer.py.
 --   item          the JSON recordset, a row for each message
 --   named         the conversations of the batch
 --   conversation  lock each conversation, unless another transaction holds it
@@ -60,6 +60,7 @@ WITH item AS MATERIALIZED (
         found.contact_id,
         locked.status,
         locked.last_seq,
+        locked.erased_at IS NOT NULL AS is_erased,
         GREATEST(statement_timestamp(), locked.updated_at) AS created_at,
         locked.last_seq = found.last_seq AS is_ours
     FROM named
@@ -71,7 +72,7 @@ WITH item AS MATERIALIZED (
         OFFSET 0
     ) AS found
     LEFT JOIN LATERAL ( -- as it is now; without waiting for a lock there is no deadlock
-        SELECT status, last_seq, updated_at
+        SELECT status, last_seq, updated_at, erased_at
         FROM conversations
         WHERE conversations.account_id = named.account_id
           AND conversations.id = named.conversation_id
@@ -84,6 +85,7 @@ WITH item AS MATERIALIZED (
             WHEN conversation.contact_id IS NULL
                 OR item.sender_type = 'customer' AND conversation.contact_id <> item.sender_id THEN 'missing'
             WHEN conversation.is_ours IS NOT TRUE THEN 'busy'
+            WHEN conversation.is_erased THEN 'erased'
             WHEN EXISTS (
                 SELECT
                 FROM messages

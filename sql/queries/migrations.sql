@@ -115,6 +115,51 @@ BEGIN
 END
 $$;
 
+-- name: eraser_is_complete()^
+-- Whether the role that erases may delete from every table of accounts; true before there are erasures.
+SELECT
+    to_regclass('public.erasures') IS NULL OR NOT EXISTS (
+        SELECT
+        FROM pg_class
+        JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'account_id'
+        WHERE relnamespace = 'public'::regnamespace
+          AND relkind = 'r'
+          AND relname <> 'erasures'
+          AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = 'deleted_by_eraser')
+    ) AS complete;
+
+-- name: complete_eraser()!
+-- Grant the role that erases, in every table, the deletion of an account whose erasure was requested, and of what is
+-- derived from erased messages.
+DO $$
+DECLARE
+    found record;
+    requested constant text := 'account_id IN (SELECT account_id FROM erasures WHERE subject = ''account'')';
+BEGIN
+    FOR found IN
+        SELECT relname::text AS name, quote_ident(relname) AS quoted
+        FROM pg_class
+        JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'account_id'
+        WHERE relnamespace = 'public'::regnamespace
+          AND relkind = 'r'
+          AND relname <> 'erasures'
+          AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = 'deleted_by_eraser')
+    LOOP
+        EXECUTE 'GRANT SELECT, DELETE ON ' || found.quoted || ' TO hummdesk_eraser';
+        EXECUTE 'CREATE POLICY seen_by_eraser ON ' || found.quoted || ' FOR SELECT TO hummdesk_eraser USING (true)';
+        EXECUTE 'CREATE POLICY deleted_by_eraser ON ' || found.quoted || ' FOR DELETE TO hummdesk_eraser USING ('
+            || CASE
+                WHEN found.name IN ('message_reads', 'outbox', 'ai_results', 'ai_corrections', 'knowledge_passages')
+                THEN 'true'
+                WHEN found.name = 'contacts'
+                THEN requested || ' OR starts_with(email, ''visitor-'') AND email ~ ''@visitors[.]invalid$'''
+                ELSE requested
+            END
+            || ')';
+    END LOOP;
+END
+$$;
+
 -- name: revoke_temporary()!
 -- Let only the database's owner create temporary tables. A restored database has the default privileges again.
 DO $$

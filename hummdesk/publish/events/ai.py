@@ -194,6 +194,11 @@ def events_of(ended: EndedRun, result: Payload | None) -> list[Event]:
     return [finding_of(ended, result, at=utc_now()), completed]
 
 
+def result_keys(message_id: UUID) -> tuple[str, str]:
+    """The deduplication keys of the events with results about a message."""
+    return (f"classified/{message_id}", f"drafted/{message_id}")
+
+
 def milliseconds(ended: EndedRun) -> int:
     """The time from the first attempt to the end, and 0 where the clocks of two machines differ by more."""
     if ended.started_at is None:

@@ -271,6 +271,17 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("run_dispatch.fail_expired", {"limit": 100, "max_attempts": 1}, OPEN),
     ("run_dispatch.unpublished", {"limit": 100, "older_than_seconds": 0.0}, OPEN),
     ("run_dispatch.open_runs", {}, OPEN),
+    ("erasures.conversations_of", {"contact_id": CONTACT}, 100),
+    ("erasures.lock_contact", {"contact_id": CONTACT}, 2),
+    ("erasures.deactivate_contact", {"contact_id": CONTACT}, 2),
+    ("erasures.lock_conversation", IN_BUSY, 2),
+    ("erasures.close_conversation", IN_BUSY, 2),
+    ("erasures.raise_revision", {"number": 1, **IN_BUSY}, 2),
+    ("erasures.messages_after", {"after_seq": 9_000, "limit": 500, **IN_BUSY}, 500),
+    ("erasures.changed_messages", {"revision": 0, "limit": 500, **IN_BUSY}, 1),
+    ("erasures.end_runs", {"message_ids": [md5(f"{BUSY}/{n}") for n in range(1, 100)]}, 200),
+    ("erasures.unannounced_runs", IN_BUSY, OPEN),
+    ("erasures.outbox_of", IN_BUSY, 1),
 ]
 ROLES = {
     "runs": "worker",
@@ -280,12 +291,16 @@ ROLES = {
     "outbox.remove": "writer",
     "messages.write": "writer",
     "past_answers.unlearned_accounts": "relay",
+    "erasures": "eraser",
 }
 """The role of a query, if it is not that of the web process."""
 NOT_OF_REQUESTS = {
     *("accounts", "ai_budgets", "model_calls", "demo", "directory", "migrations"),
     *("knowledge.put_article", "knowledge.articles_of", "knowledge.remove_article"),
     *("knowledge.put_canned_reply", "knowledge.canned_replies_of", "knowledge.remove_canned_reply"),
+    *("erasures.contact_account", "erasures.request", "erasures.add_counts", "erasures.complete", "erasures.verified"),
+    *("erasures.receipt", "erasures.account_exists", "erasures.primary_key", "erasures.deactivate_people"),
+    "erasures.run_messages",  # all of a conversation, while it is erased
 }
 """Queries of the operator's commands over all accounts, and queries of one row by its primary key."""
 
@@ -315,7 +330,10 @@ async def roles(seeded: str) -> AsyncIterator[dict[str, Database]]:
     writer = Database(seeded, role="hummdesk_writer", size=1, timeout=10)
     await worker.open()
     await writer.open()
-    yield {"app": app, "relay": relay, "worker": worker, "writer": writer}
+    eraser = Database(seeded, role="hummdesk_eraser", size=1, timeout=10)
+    await eraser.open()
+    yield {"app": app, "relay": relay, "worker": worker, "writer": writer, "eraser": eraser}
+    await eraser.close()
     await app.close()
     await relay.close()
     await worker.close()

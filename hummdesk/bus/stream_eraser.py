@@ -1,0 +1,85 @@
+"""Removes entries from the event stream before they expire.
+
+A reader that has not read a removed entry yet finds a gap in the stream and resynchronizes its clients; a client that
+returns from before it is not recovered, and synchronizes.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Set
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from hummdesk.bus.client import raising_unavailable
+from hummdesk.bus.envelope import Event
+from hummdesk.bus.kept_entries import Entry
+from hummdesk.bus.shards import SHARDS, Shard, shard_of
+from hummdesk.bus.stream_writer import ENTRY_SECONDS, MARK_SECONDS
+
+BATCH = 500
+IDS = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+Holds = Callable[[Event], bool]
+"""Whether the payload of an event holds content."""
+
+
+class StreamEraser:
+    """Every method raises Unavailable while Redis is."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def block(self, account_id: UUID, keys: Iterable[str]) -> None:
+        """Make the stream drop events with these deduplication keys, as if they had been published."""
+        shard = shard_of(account_id)
+        async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.set(shard.mark(key), "1", nx=True, ex=MARK_SECONDS)
+            await pipeline.execute()
+
+    async def remove(self, account_id: UUID, ids: Set[UUID], holds: Holds) -> int:
+        """Remove the entries with an event that names one of the ids and holds content; return their number."""
+        shard = shard_of(account_id)
+        found = [entry_id async for entry_id in self._holding(shard, ids, holds)]
+        for start in range(0, len(found), BATCH):
+            async with raising_unavailable():
+                await self._redis.xdel(shard.stream, *found[start : start + BATCH])
+        return len(found)
+
+    async def count(self, account_id: UUID, ids: Set[UUID], holds: Holds) -> int:
+        """Count the entries that `remove` would remove."""
+        return len([entry_id async for entry_id in self._holding(shard_of(account_id), ids, holds)])
+
+    async def trim(self) -> None:
+        """Remove expired entries. A write does this for its shard, but an idle shard keeps its last entries."""
+        async with raising_unavailable():
+            seconds, _ = await self._redis.time()
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for number in range(SHARDS):
+                    oldest = (seconds - ENTRY_SECONDS) * 1000
+                    pipeline.xtrim(Shard(number).stream, minid=oldest, approximate=False)
+                await pipeline.execute()
+
+    async def _holding(self, shard: Shard, ids: Set[UUID], holds: Holds) -> AsyncIterator[bytes]:
+        wanted = {str(one).encode() for one in ids}
+        first = "-"
+        while True:
+            async with raising_unavailable():
+                entries = await self._redis.xrange(shard.stream, min=first, count=BATCH)
+            for entry_id, fields in entries:
+                if any(_names(packed, wanted) for packed in fields.values()) and any(
+                    holds(event) and _names(event.body + " ".join(event.rooms).encode(), wanted)
+                    for event in Entry.from_redis(entry_id, fields.values()).events
+                ):
+                    yield entry_id
+            if len(entries) < BATCH:
+                return
+            first = f"({entries[-1][0].decode()}"
+
+
+def _names(packed: bytes, wanted: Set[bytes]) -> bool:
+    return not wanted.isdisjoint(IDS.findall(packed))

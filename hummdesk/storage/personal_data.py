@@ -1,0 +1,391 @@
+"""What is stored where, and what becomes of it: the classification for export, erasure and retention.
+
+Every column of every table, every Redis key and every kind of file is listed here, and tests fail for one that is not.
+The statements that export, erase and verify are made from it (storage/personal_statements.py), as are the tables in
+docs/personal-data.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+ERASED_NAME = "Erased"
+"""The name of an erased contact."""
+
+Scope = Literal["message", "conversation", "contact", "account"]
+"""What the rows of a table belong to, and are erased with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`erased` is the SQL expression that replaces the value; None: the value is kept."""
+
+    erased: str | None = None
+    is_exported: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """`rows` is the condition for the rows of one subject: %(contact)s, %(conversation)s or, as an array, %(messages)s.
+
+    Rows of a table that `deletes` are deleted, where others are kept with replaced values.
+    """
+
+    name: str
+    holds: str
+    scope: Scope
+    columns: Mapping[str, Column]
+    rows: str = ""
+    deletes: bool = False
+
+    @property
+    def erased(self) -> dict[str, str]:
+        """The replacing expressions by column."""
+        return {name: column.erased for name, column in self.columns.items() if column.erased is not None}
+
+    @property
+    def erasure(self) -> str:
+        """What an erasure of a contact does to the rows."""
+        if self.scope == "account":
+            return "kept"
+        return "deleted" if self.deletes else f"erased: {', '.join(f'`{name}`' for name in self.erased)}"
+
+    @property
+    def exported(self) -> list[str]:
+        return [name for name, column in self.columns.items() if column.is_exported]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A pattern of Redis keys, as SCAN takes it. `lifetime` says when its data disappears by itself."""
+
+    pattern: str
+    holds: str
+    erasure: str
+    lifetime: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A kind of file that a module writes."""
+
+    module: str
+    holds: str
+    erasure: str
+
+
+def columns(kept: str = "", *, hidden: str = "", **erased: str) -> dict[str, Column]:
+    """Columns that are exported and kept, not exported (secrets and internal state), and replaced."""
+    return (
+        {name: Column() for name in kept.split()}
+        | {name: Column(is_exported=False) for name in hidden.split()}
+        | {name: Column(erased=expression) for name, expression in erased.items()}
+    )
+
+
+OF_MESSAGES = "message_id = ANY(%(messages)s)"
+OF_RUNS = """run_id IN (
+    SELECT id FROM ai_runs WHERE account_id = current_account() AND message_id = ANY(%(messages)s)
+)"""
+OF_CONVERSATION = "conversation_id = %(conversation)s"
+
+TABLES: tuple[Table, ...] = (
+    Table(
+        name="outbox",
+        holds="ids of changes that are not published yet, for about a second",
+        scope="account",
+        columns=columns(hidden="account_id id conversation_id seq reopened_from created_at"),
+    ),
+    Table(
+        name="ai_corrections",
+        holds="corrections of classifications, with the vector of the message",
+        scope="message",
+        rows=OF_MESSAGES,
+        deletes=True,
+        columns=columns("account_id message_id category priority corrected_by corrected_at", hidden="vector model"),
+    ),
+    # Before its passages: an update waits for a task that is storing the passages of the answer.
+    Table(
+        name="past_answers",
+        holds="questions and answers that the AI has learned from replies",
+        scope="message",
+        rows=OF_MESSAGES,
+        columns=columns(
+            "account_id message_id conversation_id seq draft_run_id draft_use",
+            learned_at="COALESCE(learned_at, clock_timestamp())",
+            question="NULL",
+            answer="NULL",
+            indexed_as="NULL",
+        ),
+    ),
+    Table(
+        name="knowledge_passages",
+        holds="vectors of articles, canned replies and learned questions",
+        scope="message",
+        rows="past_answer_id = ANY(%(messages)s)",
+        deletes=True,
+        columns=columns(hidden="account_id id article_id canned_reply_id model embedding past_answer_id"),
+    ),
+    Table(
+        name="knowledge_articles",
+        holds="the account's own articles",
+        scope="account",
+        columns=columns("account_id id title body questions created_at", hidden="indexed_as"),
+    ),
+    Table(
+        name="canned_replies",
+        holds="the account's own replies",
+        scope="account",
+        columns=columns("account_id id title content created_at", hidden="indexed_as"),
+    ),
+    Table(
+        name="ai_calls",
+        holds="token counts and costs of requests to models, without text",
+        scope="account",
+        columns=columns(
+            "account_id id run_id provider model prompt outcome fallback input_tokens cache_read_tokens "
+            "cache_write_tokens output_tokens cost_usd milliseconds created_at"
+        ),
+    ),
+    Table(
+        name="ai_usage",
+        holds="daily use of external models",
+        scope="account",
+        columns=columns("account_id day tokens dollars refused"),
+    ),
+    Table(
+        name="signing_keys",
+        holds="keys that sign the account's tokens; secrets are encrypted and not exported",
+        scope="account",
+        columns=columns(
+            "account_id kid algorithm public_key jwks_url issuer audience created_at revoked_at", hidden="secret"
+        ),
+    ),
+    Table(
+        name="ai_results",
+        holds="classifications and drafts",
+        scope="message",
+        rows=OF_RUNS,
+        deletes=True,
+        columns=columns("account_id run_id kind payload created_at"),
+    ),
+    Table(
+        name="ai_runs",
+        holds="state of AI runs",
+        scope="message",
+        rows=OF_MESSAGES,
+        columns=columns(
+            "account_id id conversation_id message_id seq kind status outcome started_at created_at finished_at",
+            hidden="attempts available_at published_at lease_until deadline_at announced_at claimed_by",
+            last_error="NULL",
+        ),
+    ),
+    Table(
+        name="message_reads",
+        holds="how far the customer has read",
+        scope="conversation",
+        rows=f"{OF_CONVERSATION} AND reader_type = 'customer'",
+        deletes=True,
+        columns=columns("account_id conversation_id reader_id reader_type seq read_at"),
+    ),
+    Table(
+        name="conversation_events",
+        holds="the audit log, with reasons as free text",
+        scope="conversation",
+        rows=OF_CONVERSATION,
+        columns=columns(
+            "account_id conversation_id id kind actor_id actor_type created_at", details="details - 'reason'"
+        ),
+    ),
+    Table(
+        name="messages",
+        holds="messages of both sides and notes",
+        scope="message",
+        rows="id = ANY(%(messages)s)",
+        columns=columns(
+            "account_id id conversation_id seq sender_id sender_type private created_at revision erased_at",
+            sender_name=f"CASE WHEN sender_type = 'customer' THEN '{ERASED_NAME}' ELSE sender_name END",
+            content="''",
+            content_type="'text'",
+            attachments="'[]'::jsonb",
+            metadata="'{}'::jsonb",
+            client_message_id="NULL",
+            bytes="NULL",
+        ),
+    ),
+    Table(
+        name="conversations",
+        holds="subject, metadata, state and counters of conversations",
+        scope="conversation",
+        rows="id = %(conversation)s",
+        columns=columns(
+            "account_id id contact_id status priority assigned_to assigned_team last_seq last_public_seq "
+            "staff_read_seq unread_staff unread_customer created_at updated_at revision erased_at",
+            subject="NULL",
+            metadata="'{}'::jsonb",
+            client_message_id="NULL",
+        ),
+    ),
+    Table(
+        name="contacts",
+        holds="names and addresses of customers",
+        scope="contact",
+        rows="id = %(contact)s",
+        columns=columns(
+            "account_id id created_at passes_revoked_at",
+            email="'erased-' || id || '@erased.invalid'",
+            name=f"'{ERASED_NAME}'",
+            avatar_url="NULL",
+            active="false",
+        ),
+    ),
+    Table(
+        name="team_members",
+        holds="which users are in which teams",
+        scope="account",
+        columns=columns("account_id team_id user_id"),
+    ),
+    Table(name="teams", holds="names of teams", scope="account", columns=columns("account_id id name created_at")),
+    Table(
+        name="users",
+        holds="names and addresses of staff",
+        scope="account",
+        columns=columns("account_id id email name role active last_seen_at created_at skills"),
+    ),
+    Table(
+        name="accounts",
+        holds="names and settings of accounts",
+        scope="account",
+        columns=columns(
+            "account_id name created_at ai_provider widget_origins passes_revoked_at retention_days erased_before "
+            "ai_daily_tokens ai_daily_dollars"
+        ),
+    ),
+)
+"""All tables of accounts, each before those that its foreign keys refer to: an account is deleted in this order."""
+
+OTHER_TABLES = {
+    "schema_migrations": "names and checksums of migrations",
+    "erasures": "receipts: ids and counts of what was erased; kept as evidence, also of an erased account",
+}
+
+EXPIRES_WITH_STREAM = "10 minutes, by the relay also in an idle stream"
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        pattern="hummdesk:{events:*}",
+        holds="published events with their payloads",
+        erasure="entries with content are deleted; events that replace it are added",
+        lifetime=EXPIRES_WITH_STREAM,
+    ),
+    Key(
+        pattern="hummdesk:{events:*}:tip",
+        holds="the id of the last entry",
+        erasure="holds nothing about a person",
+        lifetime="kept",
+    ),
+    Key(
+        pattern="hummdesk:{events:*}:writer:*",
+        holds="the number of a process's last write",
+        erasure="holds nothing about a person",
+        lifetime="1 hour",
+    ),
+    Key(
+        pattern="hummdesk:{events:*}:mark:*",
+        holds="ids of published events",
+        erasure="holds ids only; set for results of erased messages, so that none is published later",
+        lifetime="1 hour",
+    ),
+    Key(
+        pattern="hummdesk:recovery:*",
+        holds="person and rooms of a connected or recoverable socket, as ids",
+        erasure="deleted",
+        lifetime="RECOVERY_WINDOW_SECONDS after the disconnect, at most 1 hour",
+    ),
+    Key(
+        pattern="hummdesk:viewers:*",
+        holds="names of the staff viewing a conversation",
+        erasure="names no customer",
+        lifetime="PRESENCE_LEASE_SECONDS",
+    ),
+    Key(
+        pattern="hummdesk:presence:*",
+        holds="ids and status of agents",
+        erasure="deleted with the account",
+        lifetime="PRESENCE_TTL_SECONDS",
+    ),
+    Key(
+        pattern="hummdesk:sockets:*",
+        holds="numbers of sockets of an account",
+        erasure="deleted with the account",
+        lifetime="PRESENCE_LEASE_SECONDS",
+    ),
+    Key(
+        pattern="hummdesk:nodes",
+        holds="numbers of sockets of each web process",
+        erasure="holds nothing about a person",
+        lifetime="kept while a process reports",
+    ),
+    Key(
+        pattern="hummdesk:limit:*",
+        holds="used rates of addresses, persons and accounts",
+        erasure="expires",
+        lifetime="minutes",
+    ),
+    Key(
+        pattern="hummdesk:celery:*",
+        holds="ids of AI runs that wait for a worker",
+        erasure="holds ids only; the runs are ended",
+        lifetime="until a worker takes them",
+    ),
+)
+
+FILES: tuple[File, ...] = (
+    File(
+        module="hummdesk/operator/archive.py",
+        holds="the archive of `contact export` or `account export`, mode 0600",
+        erasure="by the operator, once it is handed over",
+    ),
+    File(
+        module="hummdesk/operator/ai.py",
+        holds="articles for a trial of the AI, in a temporary directory",
+        erasure="removed at the end of the command",
+    ),
+    File(
+        module="hummdesk/core/temporary.py",
+        holds="metrics of processes; account ids as labels",
+        erasure="removed when the process ends",
+    ),
+    File(
+        module="hummdesk/engine/handover.py",
+        holds="sockets between the processes of one port",
+        erasure="holds no data",
+    ),
+    File(
+        module="hummdesk/dev/home.py",
+        holds="settings and secrets of `up`",
+        erasure="with the directory; holds nothing about a customer",
+    ),
+    File(
+        module="hummdesk/dev/process.py",
+        holds="process ids, and the logs of `up`, which contain no content and no token",
+        erasure="with the directory",
+    ),
+    File(
+        module="hummdesk/dev/redis.py",
+        holds="the data of the bundled Redis, with its append-only file",
+        erasure="removed entries leave it when Redis rewrites the file",
+    ),
+    File(
+        module="hummdesk/dev/postgres.py",
+        holds="the programs of the bundled PostgreSQL; its data directory has the tables above",
+        erasure="holds no data",
+    ),
+    File(module="hummdesk/dev/directories.py", holds="the data directories of `up`", erasure="with the directory"),
+    File(module="hummdesk/dev/up.py", holds="metrics of processes", erasure="when `up` ends"),
+    File(module="hummdesk/dev/nodejs.py", holds="a mark of installed packages", erasure="holds no data"),
+)
+
+
+def table(name: str) -> Table:
+    return next(one for one in TABLES if one.name == name)
