@@ -575,6 +575,7 @@ CREATE TABLE erasures (
 --   hummdesk_eraser    operator and relay: erases the conversations and contacts of all accounts, and cannot write else
 -- `migrate` also creates a login for each kind of process that has a password, see hummdesk/storage/logins.py. Neither
 -- these logins nor the owner inherit the rights of the roles: outside of a transaction with a role they see nothing.
+-- Before PostgreSQL 16 the owner takes the roles through another one, hummdesk_taken, that inherits nothing.
 -- Row-level security is forced, so that it applies to the owner of the tables too. Only superusers bypass it.
 GRANT USAGE ON SCHEMA public TO hummdesk_app, hummdesk_relay, hummdesk_operator;
 

@@ -19,29 +19,38 @@ $$;
 
 GRANT USAGE ON SCHEMA public TO hummdesk_backup;
 
--- The owner takes a role for a transaction; without one it must not have the rights of any. Before PostgreSQL 16 this is
--- an attribute of the member.
+-- The owner takes a role for a transaction; without one it must not have the rights of any. Before PostgreSQL 16
+-- inheritance is an attribute of the member, and the owner needs it for the schema public: a role in between, which
+-- inherits nothing, lets the owner take the others.
 DO $$
 DECLARE
     role_name text;
+    roles constant text[] := ARRAY[
+        'hummdesk_app', 'hummdesk_worker', 'hummdesk_writer', 'hummdesk_relay', 'hummdesk_operator', 'hummdesk_search',
+        'hummdesk_backup'
+    ];
 BEGIN
     IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
         RETURN;
     END IF;
-    IF current_setting('server_version_num')::integer < 160000 THEN
-        BEGIN
-            ALTER ROLE CURRENT_USER NOINHERIT;
-        EXCEPTION WHEN insufficient_privilege THEN
-            RAISE WARNING 'a superuser should run ALTER ROLE % NOINHERIT', current_user;
-        END;
+    IF current_setting('server_version_num')::integer >= 160000 THEN
+        FOREACH role_name IN ARRAY roles LOOP
+            EXECUTE format('GRANT %I TO CURRENT_USER WITH INHERIT FALSE, SET TRUE', role_name);
+        END LOOP;
         RETURN;
     END IF;
-    FOREACH role_name IN ARRAY ARRAY[
-        'hummdesk_app', 'hummdesk_worker', 'hummdesk_writer', 'hummdesk_relay', 'hummdesk_operator', 'hummdesk_search',
-        'hummdesk_backup'
-    ] LOOP
-        EXECUTE format('GRANT %I TO CURRENT_USER WITH INHERIT FALSE, SET TRUE', role_name);
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'hummdesk_taken') THEN
+        BEGIN
+            CREATE ROLE hummdesk_taken NOLOGIN NOINHERIT;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL; -- another database of this server is being migrated right now
+        END;
+    END IF;
+    FOREACH role_name IN ARRAY roles LOOP
+        EXECUTE format('GRANT %I TO hummdesk_taken', role_name);
+        EXECUTE format('REVOKE %I FROM CURRENT_USER', role_name);
     END LOOP;
+    GRANT hummdesk_taken TO CURRENT_USER;
 END
 $$;
 
