@@ -42,10 +42,10 @@ async def run(settings: Settings) -> None:
     logs.configure(settings, process="relay")
     if settings.metrics_port:
         metrics.expose(settings.metrics_port)
-    await check_if_reachable(settings, "relay")
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await check_if_reachable(settings, "relay")
     async with _relay(settings) as relay:
         relay.start()
         await stopping.wait()
