@@ -63,6 +63,7 @@ class RateLimited(HummDeskError):
     def __init__(self, *, limit: str, retry_after: float) -> None:
         """`limit`: the name of the limit; `retry_after`: in seconds."""
         super().__init__(details={"limit": limit, "retryAfterMs": int(retry_after * 1000) + 1})
+        self.limit = limit
         self.retry_after_seconds = int(retry_after) + 1
 
 

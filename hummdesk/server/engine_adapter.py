@@ -63,9 +63,9 @@ class EngineAdapter:
         self.server.on("disconnect", self._on_disconnect)
 
     async def _on_connect(self, sid: str, environ: dict[str, str], auth: object = None) -> None:
-        token = connection.find_token(auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
-        pid, address = self.server.private_ids.get(sid), environ["REMOTE_ADDR"]
-        environ.clear()  # the engine keeps it as long as the socket, with the token
+        token = connection.find_token(auth, environ)
+        address = connection.forget_token(environ)
+        pid = self.server.private_ids.get(sid)
         session = connection.new_session(self.context, sid=sid, pid=pid, address=address)
         await connection.connected(self.context, session, token)
 

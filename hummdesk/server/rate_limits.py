@@ -103,6 +103,10 @@ class RateLimits:
     async def require_visitor(self, address: str) -> None:
         await self._require(Charge(self._visitors, network_of(address)))
 
+    async def require_session(self, subject: str) -> None:
+        """Count a CONNECT to the namespace: one connection may send many of them."""
+        await self._require(Charge(self._address_events, subject))
+
     async def require_request(self, bucket: TokenBucket, subject: str, *, is_authenticated: bool) -> None:
         """Count a request against the bucket of its socket and the limit of its address."""
         cost = 1.0 if is_authenticated else UNAUTHENTICATED_COST

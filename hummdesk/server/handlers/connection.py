@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -37,6 +38,7 @@ async def connected(context: ServerContext, session: ClientSession, token: str |
     context.sockets.add(session)
     _limit_time(context, session)
     try:
+        await context.rate_limits.require_session(session.address)
         if token is None:
             raise Unauthorized("No token: send authenticate with one")
         await identify(context, session, token)
@@ -44,14 +46,22 @@ async def connected(context: ServerContext, session: ClientSession, token: str |
         _refuse(context, session, refusal)
 
 
-def find_token(auth: object, authorization: str, query: str) -> str | None:
+def find_token(auth: object, environ: Mapping[str, str]) -> str | None:
     """The first token of a handshake: of `auth.token`, header `Authorization: Bearer …`, query `token`."""
     if isinstance(auth, dict) and isinstance(auth.get("token"), str):
         return str(auth["token"])
-    scheme, _, credentials = authorization.partition(" ")
+    scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer" and credentials:
         return credentials.strip()
-    return next(iter(parse_qs(query).get("token", [])), None)
+    return next(iter(parse_qs(environ.get("QUERY_STRING", "")).get("token", [])), None)
+
+
+def forget_token(environ: dict[str, str]) -> str:
+    """Remove everything but the address, which is returned: the engine keeps the environ as long as the connection."""
+    address = environ["REMOTE_ADDR"]
+    environ.clear()
+    environ["REMOTE_ADDR"] = address  # for the next CONNECT on the same connection
+    return address
 
 
 async def authenticate(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
@@ -65,10 +75,11 @@ async def authenticate(context: ServerContext, session: ClientSession, payload: 
 
 
 def _refuse(context: ServerContext, session: ClientSession, refusal: HummDeskError) -> None:
-    """Send the reason to a socket that could not authenticate; close it if its person has too many sockets."""
+    """Send the reason to a socket that could not authenticate; close it if a limit was exceeded."""
     context.sockets.send(session, AuthenticationError(error=refusal.payload()))
     if isinstance(refusal, RateLimited):
-        context.sockets.close(session, code="RATE_LIMITED", message="You have too many connections", reconnect=False)
+        message = f"The limit {refusal.limit} was exceeded"
+        context.sockets.close(session, code="RATE_LIMITED", message=message, reconnect=False)
 
 
 async def identify(context: ServerContext, session: ClientSession, token: str) -> Person:

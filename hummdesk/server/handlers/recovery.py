@@ -18,7 +18,7 @@ from hummdesk.core import tokens
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.metrics import RECOVERIES
 from hummdesk.core.models import Person
-from hummdesk.engine import MissedEvent, Recovery, RecoveryRequest
+from hummdesk.engine import MissedEvent, Recovery, RecoveryRequest, network_of
 from hummdesk.publish import rooms
 from hummdesk.server.context import ServerContext
 from hummdesk.server.handlers import connection, viewers
@@ -91,10 +91,11 @@ async def _find(context: ServerContext, request: RecoveryRequest) -> "_Recoverab
     if offset is None:
         raise NotRecovered("offset")
     environ = request.environ
-    token = connection.find_token(request.auth, environ.get("HTTP_AUTHORIZATION", ""), environ["QUERY_STRING"])
+    token = connection.find_token(request.auth, environ)
     if token is None:
         raise NotRecovered("token")
     changes = context.tokens.changes
+    await context.rate_limits.require_session(network_of(environ["REMOTE_ADDR"]))
     claims = await context.tokens.verify(token)
     stored = await _claim(context, request.pid, claims)
     session = connection.new_session(context, sid=stored.sid, pid=request.pid, address=environ["REMOTE_ADDR"])
@@ -172,7 +173,7 @@ class _Recoverable:
 
     def enter(self) -> None:
         self.session.pending_person_id = None
-        self.request.environ.clear()  # the engine keeps it as long as the socket, with the token in it
+        connection.forget_token(self.request.environ)
         self.context.sockets.add(self.session)
         connection.set_person(self.context, self.session, self.person, self.claims)
         entered = self._entered()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 
+import aiohttp
 import pytest
 
 from hummdesk.core.models import Person, Role
@@ -250,3 +251,16 @@ async def test_sockets_of_disabled_person_lose_their_rooms_while_redis_does_not_
         assert (await agent.receives("authentication_error"))["code"] == "UNAUTHORIZED"
     assert [(session.person, session.rooms, session.joined) for session in sessions] == [(None, {}, frozenset())] * 2
     answers.set()
+
+
+async def test_second_connect_to_the_namespace_on_one_connection_authenticates(account: Account) -> None:
+    """It raised in the handler, which any client could repeat: each time an internal error in log and metrics."""
+    async with aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(f"{account.url}/socket.io/?EIO=4&transport=websocket")
+        await socket.receive()
+        for _ in range(3):
+            await socket.send_str(f'40{{"token":"{account.token("agent")}"}}')
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while '"authenticated"' not in await socket.receive_str():
+                    pass
+            await socket.send_str("41")
