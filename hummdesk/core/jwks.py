@@ -12,7 +12,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
@@ -21,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import orjson
 from jwt import PyJWK, PyJWKClient, PyJWKSet
-from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError, PyJWTError
+from jwt.exceptions import PyJWKClientConnectionError, PyJWTError
 
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Unavailable
@@ -31,6 +30,7 @@ log = logging.getLogger(__name__)
 FETCH_SECONDS = 5.0
 """Longest request, from the connect to the last byte."""
 MAX_BYTES = 262_144
+NEVER = float("-inf")
 FRESH_SECONDS = 300.0
 STALE_SECONDS = 3600.0
 """While the address does not answer, keys that were fetched within this time are still accepted."""
@@ -42,6 +42,7 @@ WAIT_SECONDS = FETCH_SECONDS + 1.0
 """Longest wait of a token for a request. Resolving a name takes as long as the system lets it."""
 
 Address = IPv4Address | IPv6Address
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 _threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="jwks")
 
@@ -59,9 +60,9 @@ class Policy:
 
     def check_url(self, url: str) -> None:
         """Raises RefusedAddress."""
-        parts = urlsplit(url)
+        parts = _parsed(url)
         schemes = {"https", "http"} if self._in_development else {"https"}
-        if parts.scheme not in schemes or not parts.hostname or not _has_valid_port(parts):
+        if parts is None or parts.scheme not in schemes or not parts.hostname:
             raise RefusedAddress(f"{url!r} is not an address like https://id.example/jwks.json")
         if parts.username is not None or parts.password is not None or parts.fragment:
             raise RefusedAddress("a JWKS address has no user, password or fragment")
@@ -74,11 +75,13 @@ class Policy:
             raise RefusedAddress(f"{host} has the internal address {ip}; JWKS_INTERNAL_HOSTS allows hosts that may")
 
 
-def _has_valid_port(parts: SplitResult) -> bool:
+def _parsed(url: str) -> SplitResult | None:
+    """Return the parts of a URL; None if its host or port is invalid."""
     try:
-        return parts.port is None or parts.port > 0
+        parts = urlsplit(url)
+        return None if parts.port == 0 else parts
     except ValueError:
-        return False
+        return None
 
 
 def is_public(ip: Address) -> bool:
@@ -91,9 +94,6 @@ def is_public(ip: Address) -> bool:
             if inner is not None:
                 return is_public(inner)
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
-
-
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def fetch(url: str, policy: Policy) -> bytes:
@@ -162,77 +162,74 @@ class _Connection(http.client.HTTPConnection):
 
 
 class JwksClient(PyJWKClient):
-    """PyJWT's client, with the request above."""
+    """PyJWT's client, with the request above, which blocks; the keys that were fetched are read from any thread."""
 
-    def __init__(self, url: str, fetch_body: Callable[[str], bytes]) -> None:
-        super().__init__(url, lifespan=FRESH_SECONDS, cooldown_duration=UNKNOWN_KEY_SECONDS)
-        self._fetch_body = fetch_body
+    def __init__(self, url: str, policy: Policy) -> None:
+        super().__init__(url, cache_jwk_set=False)
+        self._policy = policy
         self._fetched: PyJWKSet | None = None
-        self._fetched_at = 0.0
+        self._fetched_at = NEVER
 
     def fetch_data(self) -> Any:
-        """Fetch and parse the keys. Raises an error of PyJWT."""
+        """Fetch and parse the keys. Raises PyJWKClientConnectionError."""
         try:
-            document = orjson.loads(self._fetch_body(self.uri))
-            self._fetched = PyJWKSet.from_dict(self._as_jwk_set_payload(document))
+            document = orjson.loads(fetch(self.uri, self._policy))
+            fetched = PyJWKSet.from_dict(self._as_jwk_set_payload(document))
         except (RefusedAddress, OSError, http.client.HTTPException, ValueError, PyJWTError) as error:
             raise PyJWKClientConnectionError(f"{type(error).__name__}: {error}"[:200]) from error
-        self._fetched_at = self._last_successful_fetch = time.monotonic()
-        return self._fetched
+        self._fetched, self._fetched_at = fetched, time.monotonic()
+        return fetched
+
+    def has_fetched(self, *, within: float) -> bool:
+        return time.monotonic() - self._fetched_at < within
 
     def known(self, kid: str, *, within: float) -> PyJWK | None:
-        """Return a key that was fetched within that many seconds, without a request."""
-        if self._fetched is None or time.monotonic() - self._fetched_at > within:
+        """Return a key that was fetched within that many seconds."""
+        if self._fetched is None or not self.has_fetched(within=within):
             return None
-        keys = [one for one in self._fetched.keys if one.public_key_use in ("sig", None)]
-        return self.match_kid(keys, kid)
+        return self.match_kid([one for one in self._fetched.keys if one.public_key_use in ("sig", None)], kid)
 
 
 class JwksKeys:
     """The keys of one address. One request at a time; it blocks a thread and never the event loop."""
 
     def __init__(self, url: str, policy: Policy) -> None:
-        self._client = JwksClient(url, lambda address: fetch(address, policy))
-        self._lock = asyncio.Lock()
-        self._request: asyncio.Future[PyJWK] | None = None
-        self._failed_at = float("-inf")
+        self._client = JwksClient(url, policy)
+        self._request: asyncio.Task[None] | None = None
+        self._failed_at = NEVER
 
     async def find(self, kid: str) -> PyJWK | None:
         """Return the key of a `kid`, or None. Raises Unavailable while the address does not answer."""
         known = self._client.known(kid, within=FRESH_SECONDS)
-        if known is not None:
+        if known is not None or self._client.has_fetched(within=UNKNOWN_KEY_SECONDS):
             return known
-        async with self._lock:
+        if not self._has_failed():
+            await self._fetch()
             known = self._client.known(kid, within=FRESH_SECONDS)
-            return known or await self._fetched(kid)
-
-    async def _fetched(self, kid: str) -> PyJWK | None:
-        is_running = self._request is not None and not self._request.done()
-        if is_running or time.monotonic() - self._failed_at < RETRY_SECONDS:
-            return self._stale(kid)
-        self._request = asyncio.get_running_loop().run_in_executor(_threads, self._client.get_signing_key, kid)
-        self._request.add_done_callback(_retrieve)
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                return await asyncio.shield(self._request)
-        except PyJWKClientConnectionError as error:
-            reason = str(error)
-        except PyJWKClientError:  # the address answers, and has no such key
-            return None
-        except TimeoutError:
-            reason = "timeout"
-        self._failed_at = time.monotonic()
-        log.warning("jwks.fetch_failed", extra={"host": urlsplit(self._client.uri).hostname, "reason": reason})
-        return self._stale(kid)
-
-    def _stale(self, kid: str) -> PyJWK | None:
+        if known is not None or not self._has_failed():
+            return known
         stale = self._client.known(kid, within=STALE_SECONDS)
         if stale is None:
             raise Unavailable("The keys of the token's issuer cannot be fetched; try again")
         return stale
 
+    async def _fetch(self) -> None:
+        """Wait for the request in progress, or for a new one."""
+        if self._request is None or self._request.done():
+            self._request = asyncio.create_task(self._refresh())
+        await asyncio.wait([self._request], timeout=WAIT_SECONDS)
+        if not self._request.done():
+            self._fail("timeout")
 
-def _retrieve(request: asyncio.Future[PyJWK]) -> None:
-    """Mark the exception of a request for which nobody waits any more as retrieved."""
-    if not request.cancelled():
-        request.exception()
+    async def _refresh(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(_threads, self._client.get_jwk_set)
+        except Exception as error:  # a hostile document may make the parsers raise anything
+            self._fail(str(error))
+
+    def _has_failed(self) -> bool:
+        return time.monotonic() - self._failed_at < RETRY_SECONDS
+
+    def _fail(self, reason: str) -> None:
+        self._failed_at = time.monotonic()
+        log.warning("jwks.fetch_failed", extra={"host": urlsplit(self._client.uri).hostname, "reason": reason})

@@ -41,6 +41,8 @@ def test_internal_address_is_not_public_in_any_notation(ip: str) -> None:
         "https:///jwks.json",
         "https://user:password@id.example/jwks.json",
         "https://id.example:99999/jwks.json",
+        "https://id.example:x/jwks.json",
+        "https://[::1",
         "https://id.example/jwks.json#key",
         "https://127.0.0.1/jwks.json",
         "https://[::1]/jwks.json",
