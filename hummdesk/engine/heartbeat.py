@@ -6,6 +6,11 @@ from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.encoding import PING, EncodedPacket
 from hummdesk.engine.observer import CloseReason
 
+PING_PRECISION_SECONDS = 0.02
+"""Pings that are closer together than this are sent together, so that thousands of idle sessions need few timers. The
+timeout of the pong still begins at the ping's own time: a session is closed exactly after interval and timeout.
+"""
+
 
 class HeartbeatSession(Protocol):
     awaits_pong: bool
@@ -23,7 +28,9 @@ class Heartbeat:
     """The heartbeats of all sessions of a server, on two timers."""
 
     def __init__(self, *, interval: float, timeout: float) -> None:
-        self._pings: Deadlines[HeartbeatSession] = Deadlines(interval, self._send_ping)
+        self._pings: Deadlines[HeartbeatSession] = Deadlines(
+            interval, self._send_ping, precision=PING_PRECISION_SECONDS
+        )
         self._pongs: Deadlines[HeartbeatSession] = Deadlines(timeout, self._on_timeout)
 
     def __len__(self) -> int:
@@ -50,7 +57,7 @@ class Heartbeat:
 
     def _send_ping(self, session: HeartbeatSession) -> None:
         session.awaits_pong = True
-        self._pongs.start(session)
+        self._pongs.start(session, since=self._pings.expiring)
         session.post(PING)
 
     def _on_timeout(self, session: HeartbeatSession) -> None:

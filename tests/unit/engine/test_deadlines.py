@@ -2,7 +2,7 @@
 
 import pytest
 
-from hummdesk.engine.deadlines import PRECISION_SECONDS, Deadlines
+from hummdesk.engine.deadlines import RESOLUTION_SECONDS, Deadlines
 from tests.unit.engine.conftest import FakeClock
 
 
@@ -67,15 +67,37 @@ def test_many_keys_share_one_timer(clock: FakeClock) -> None:
     assert clock.pending_timers == 1
 
 
-def test_keys_closer_than_the_precision_expire_together(clock: FakeClock) -> None:
+@pytest.mark.parametrize("precision", [RESOLUTION_SECONDS, 0.5])
+def test_keys_closer_than_the_precision_expire_together(clock: FakeClock, precision: float) -> None:
     moments: list[float] = []
-    deadlines: Deadlines[int] = Deadlines(10, lambda key: moments.append(clock.now))
+    deadlines: Deadlines[int] = Deadlines(10, lambda key: moments.append(clock.now), precision=precision)
     started = clock.now
     for number in range(3):
         deadlines.start(number)
-        clock.advance(PRECISION_SECONDS * 0.6)
+        clock.advance(precision * 0.6)
     clock.advance(11)
-    assert moments == pytest.approx([started + 10, started + 10, started + 10 + 2 * PRECISION_SECONDS * 0.6])
+    assert moments == pytest.approx([started + 10, started + 10, started + 10 + 2 * precision * 0.6])
+
+
+def test_expiring_is_the_deadline_of_the_key_also_if_it_expires_early(clock: FakeClock) -> None:
+    deadlines_of: dict[str, float] = {}
+    deadlines: Deadlines[str] = Deadlines(10, lambda key: deadlines_of.update({key: deadlines.expiring}), precision=0.5)
+    started = clock.now
+    deadlines.start("a")
+    clock.advance(0.4)
+    deadlines.start("b")
+    clock.advance(9.6)
+    assert deadlines_of == pytest.approx({"a": started + 10, "b": started + 10.4})
+
+
+@pytest.mark.parametrize("since", [-3, 0.02])
+def test_start_since_another_time_counts_the_delay_from_it(clock: FakeClock, since: float) -> None:
+    moments: list[float] = []
+    deadlines: Deadlines[str] = Deadlines(10, lambda key: moments.append(clock.now))
+    started = clock.now
+    deadlines.start("a", since=started + since)
+    clock.advance(11)
+    assert moments == [pytest.approx(started + since + 10)]
 
 
 @pytest.mark.parametrize("early", [0, 0.0001, 0.00099])

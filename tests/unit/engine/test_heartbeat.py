@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from hummdesk.engine.encoding import PING, EncodedPacket
-from hummdesk.engine.heartbeat import Heartbeat
+from hummdesk.engine.heartbeat import PING_PRECISION_SECONDS, Heartbeat
 from hummdesk.engine.observer import CloseReason
 from tests.unit.engine.conftest import FakeClock
 
@@ -81,8 +81,20 @@ def test_missing_pong_closes_each_of_many_sessions_on_its_own_time(
     clock.advance(INTERVAL + TIMEOUT)
     for number, session in enumerate(sessions):
         ((closed, reason),) = session.closed
-        assert closed == pytest.approx(number * 0.003 + INTERVAL + TIMEOUT, abs=0.0025)
+        assert closed == pytest.approx(number * 0.003 + INTERVAL + TIMEOUT, abs=0.001)
         assert reason is CloseReason.PING_TIMEOUT
+
+
+def test_pings_of_many_sessions_share_timers(clock: FakeClock, heartbeat: Heartbeat) -> None:
+    sessions = [FakeSession(clock) for _ in range(1000)]
+    for session in sessions:
+        heartbeat.start(session)
+        clock.advance(0.001)
+    clock.advance(INTERVAL)
+    moments = [session.pinged[0] for session in sessions]
+    assert len(set(moments)) <= 50
+    for number, moment in enumerate(moments):
+        assert 0 <= number * 0.001 + INTERVAL - moment <= PING_PRECISION_SECONDS + 1e-6
 
 
 def test_pong_without_a_ping_does_not_delay_the_next_ping(
