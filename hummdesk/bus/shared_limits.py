@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class SharedLimits:
             running = [self._running[key] for key in keys if key in self._running]
             if not running:
                 break
-            await asyncio.wait(running)
+            await asyncio.wait(running, timeout=ANSWER_SECONDS)
             refusal = self._take(charges)
             waits += 1
         return refusal
@@ -63,8 +64,10 @@ class SharedLimits:
 
     async def return_idle(self) -> None:
         """Return the tokens of leases that are not used any more. Called about once a second."""
-        for renewal in self._leases.take_idle():
-            self._send(renewal)
+        returned = self._leases.take_idle()
+        with suppress(Unavailable):
+            for start in range(0, len(returned), BATCH):
+                await self._lease(returned[start : start + BATCH])
 
     async def wait_idle(self) -> None:
         """Wait until no renewal is on its way."""

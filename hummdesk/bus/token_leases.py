@@ -15,6 +15,8 @@ from uuid import UUID
 
 MAX_LEASES = 20_000
 """Leases of one process, about 250 bytes each. Beyond it the least recently used one is forgotten."""
+MAX_RETURNED = 2_000
+"""Leases that one call of `take_idle` returns: the event loop does nothing else meanwhile."""
 IDLE_SECONDS = 5.0
 """A lease that was not used for this long is returned."""
 USE_SECONDS = 0.5
@@ -160,9 +162,10 @@ class TokenLeases:
             lease.debt += renewal.debt
 
     def take_idle(self) -> list[Renewal]:
-        """Forget the leases that were not used for a while; return renewals that return their tokens."""
-        now, returned = self._clock(), []
-        while self._leases:
+        """Forget leases that were not used for a while; return renewals that return their tokens."""
+        now = self._clock()
+        returned: list[Renewal] = []
+        while self._leases and len(returned) < MAX_RETURNED:
             key, lease = next(iter(self._leases.items()))
             if now - lease.used_at < IDLE_SECONDS:
                 break
