@@ -155,7 +155,7 @@ class Settings:
         50, "authenticated connections of one person at one web process; 0: unlimited", minimum=0
     )
     max_sockets_unauthenticated: int = setting(
-        2000,
+        5000,
         "open connections of one web process that have not authenticated; beyond it the oldest is closed; 0: unlimited",
         minimum=0,
     )
