@@ -15,12 +15,12 @@ BEGIN
     IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
         RETURN;
     END IF;
-    -- The owner takes the role for a transaction; without it, it must not have its rights. Before PostgreSQL 16 this is
-    -- an attribute of the member.
+    -- The owner takes the role for a transaction; without it, it must not have its rights: see 0031.
     IF current_setting('server_version_num')::integer < 160000 THEN
-        GRANT hummdesk_eraser TO CURRENT_USER;
+        GRANT hummdesk_eraser TO hummdesk_taken;
+        REVOKE hummdesk_eraser FROM CURRENT_USER;
     ELSE
-        GRANT hummdesk_eraser TO CURRENT_USER WITH INHERIT FALSE, SET TRUE;
+        EXECUTE 'GRANT hummdesk_eraser TO CURRENT_USER WITH INHERIT FALSE, SET TRUE'; -- no syntax of PostgreSQL 15
     END IF;
 END
 $$;
