@@ -26,7 +26,7 @@ dev: $(RUN) web ## the same, restarted whenever a source file changes
 test: $(DEV) $(NEEDED) ## run the tests (ARGS="tests/unit" for some; INSTALL=1 installs missing system packages)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
-test-systems: $(DEV) web servers ## run the tests with other servers: haproxy, pgbouncer, the system's redis-server
+test-systems: $(DEV) web servers ## run the tests with other servers: haproxy, pgbouncer, the system's PostgreSQL and Redis
 	@$(BIN)/python -m pytest -m systems --durations 10 $(ARGS)
 
 # Name of a program of the system, its package, and the tests that are skipped without it.
@@ -44,6 +44,7 @@ programs:
 servers:
 	$(call program,haproxy,haproxy,the tests of deploy/haproxy.cfg)
 	$(call program,redis-server,redis-server,the tests of the Redis of the system)
+	$(call program,pg_lsclusters,postgresql,the tests of the PostgreSQL of the system)
 	$(call program,pgbouncer,pgbouncer,the tests of a pooler in front of PostgreSQL)
 
 peers: $(DEV) node ## run the official test suites of Engine.IO and Socket.IO in SUITES, a folder of clones
