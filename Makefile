@@ -48,6 +48,7 @@ servers:
 	$(call program,pgbouncer,pgbouncer,the tests of a pooler in front of PostgreSQL)
 
 peers: $(DEV) node ## run the official test suites of Engine.IO and Socket.IO in SUITES, a folder of clones
+	@test -n "$(SUITES)" || { echo "Name the folder, see docs/conformance.md: make peers SUITES=DIR" >&2; exit 2; }
 	@$(BIN)/python -m tests.system.peers "$(SUITES)" $(ARGS)
 
 coverage: ## run the tests and report the lines that they reach, which takes twice the CPU time

@@ -1,11 +1,15 @@
 """The heartbeat, with the interval and timeout of the protocol's own test suite."""
 
 import asyncio
+import statistics
+import time
+from typing import Any
 
+import aiohttp
 import pytest
 
-from hummdesk.engine import EngineIOServer
-from tests.integration.engine.conftest import EndpointClient, receive
+from hummdesk.engine import CloseReason, ConnectionState, EngineIOServer, Observer
+from tests.integration.engine.conftest import EndpointClient, receive, running
 
 
 @pytest.fixture
@@ -33,6 +37,39 @@ async def test_pending_poll_without_pongs_returns_the_close_packet(client: Endpo
     assert await client.poll(sid) == (200, "2")
     assert await client.poll(sid) == (200, "1")
     assert (await client.poll(sid))[0] == 400
+
+
+class ClosingTimes(Observer):
+    """Records when sessions are opened and closed."""
+
+    def __init__(self) -> None:
+        self.opened: list[float] = []
+        self.closed: list[float] = []
+
+    def on_state_changed(self, before: ConnectionState | None, after: ConnectionState | None) -> None:
+        if before is None:
+            self.opened.append(time.monotonic())
+
+    def on_closed(self, reason: CloseReason) -> None:
+        self.closed.append(time.monotonic())
+
+
+@pytest.mark.alone
+async def test_polling_sessions_are_closed_after_interval_and_timeout_however_close_together(
+    heartbeat_options: dict[str, Any], http: aiohttp.ClientSession
+) -> None:
+    observer = ClosingTimes()
+    server = EngineIOServer(**heartbeat_options, observer=observer)
+    async with running(server, "engine.io") as url:
+        client = EndpointClient(f"{url}/engine.io/", http)
+        for _ in range(30):
+            await client.open()
+        async with asyncio.timeout(5):
+            while len(observer.closed) < 30:
+                await asyncio.sleep(0.01)
+    late = [closed - opened - 0.5 for opened, closed in zip(observer.opened, observer.closed, strict=True)]
+    assert min(late) > -0.002
+    assert statistics.median(late) < 0.008
 
 
 @pytest.mark.alone
