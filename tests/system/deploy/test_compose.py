@@ -36,6 +36,8 @@ LOGINS = {
     "flower": set(),
 }
 """The passwords of PostgreSQL that each service needs. No other has that of the owner."""
+WITH_ENCRYPTION_KEYS = {"web-1", "web-2", "operator"}
+"""Those that read or store encrypted secrets."""
 WITH_METRICS_PORT = {"relay", "worker"}
 """Web processes serve their metrics on their own port."""
 
@@ -73,6 +75,7 @@ def test_each_of_our_services_has_exactly_the_known_settings(services: dict[str,
     """Settings whose default is correct here, or that others replace."""
     for name, service in ours(services).items():
         own = set() if name in WITH_METRICS_PORT else {"METRICS_PORT"}
+        own |= set() if name in WITH_ENCRYPTION_KEYS else {"ENCRYPTION_KEYS"}
         others = LOGINS["migrate"] - LOGINS[name]
         assert set(service["environment"]) - OTHER_PROGRAMS == set(SETTINGS) - given - own - others
 
