@@ -14,6 +14,9 @@ _OPEN = {
 """Authenticated connections are counted by `ConnectionCounts`, which knows their roles."""
 _CLOSED = {reason: CONNECTIONS_CLOSED.labels(reason.value) for reason in CloseReason}
 _REFUSED = {reason: CONNECTIONS_REFUSED.labels(reason.value) for reason in RefusalReason}
+REFUSED_BY_RATE = CONNECTIONS_REFUSED.labels("rate_limited")
+REFUSED_WHILE_STOPPING = CONNECTIONS_REFUSED.labels("stopping")
+"""Handshakes that are refused before the engine receives them."""
 
 
 class ConnectionMetrics(Observer):

@@ -11,6 +11,7 @@ from sanic.response import HTTPResponse, json, raw
 
 from hummdesk.core import metrics
 from hummdesk.core.errors import RateLimited, Unavailable
+from hummdesk.server.connection_metrics import REFUSED_BY_RATE, REFUSED_WHILE_STOPPING
 from hummdesk.server.node import Node
 
 log = logging.getLogger(__name__)
@@ -46,10 +47,12 @@ def limit_connects(app: Sanic[Any, Any], node: Node, *, path: str) -> None:
         if request.path.rstrip("/") != path or "sid" in request.args:
             return None
         if node.is_stopping:
+            REFUSED_WHILE_STOPPING.inc()
             return json(Unavailable().payload(), status=503, headers={"Connection": "close"})
         try:
             await node.context.rate_limits.require_connect(request.client_ip)
         except RateLimited as refusal:
+            REFUSED_BY_RATE.inc()
             metrics.ERRORS.labels("connect", refusal.code).inc()
             return json(refusal.payload(), status=429, headers={"Retry-After": str(refusal.retry_after_seconds)})
         return None

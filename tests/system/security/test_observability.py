@@ -145,6 +145,10 @@ class Attacker:
     async def forbidden_origin(self) -> None:
         assert await self.get(POLL, Origin="https://evil.example") == 400
 
+    async def rate_limited(self) -> None:
+        statuses = [await self.get("/socket.io/?EIO=2&transport=polling") for _ in range(240)]
+        assert statuses.count(429) >= 1
+
     async def too_many_of_address(self) -> None:
         assert [await self.get(POLL) for _ in range(4)][-1] == 429
 
@@ -166,6 +170,7 @@ REFUSED = (
     "bad_method",
     "forbidden_origin",
     "too_many_of_address",
+    "rate_limited",
 )
 
 
@@ -241,7 +246,7 @@ def test_every_reason_and_limit_is_exposed_before_it_occurs() -> None:
 
 
 def test_alerts_and_panels_name_reasons_and_limits_that_exist() -> None:
-    known = {reason.value for reason in (*CloseReason, *RefusalReason)}
+    known = {*CLOSED, *REFUSED, *(reason.value for reason in (*CloseReason, *RefusalReason))}
     text = (ROOT / "deploy/prometheus/alerts.yml").read_text() + (ROOT / "deploy/grafana/hummdesk.json").read_text()
     for label, names in (("reason", known), ("limit", set(LIMITS))):
         named = re.findall(rf'{label}=~?\\?"([\w|]+)', text)
