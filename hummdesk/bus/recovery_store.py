@@ -23,7 +23,8 @@ from hummdesk.core.batching import Batcher
 CONNECTED_SECONDS = 3600
 """Expiry of the session of a connected socket; it is saved again before."""
 
-BATCH = 1_000
+BATCH = 200
+"""Commands in one pipeline, each of at most 50 KB: see MAX_JOINED in server/sockets.py."""
 CLAIM_ATTEMPTS = 20
 CLAIM_RETRY_SECONDS = 0.05
 """How often, and at what distance, a claim is retried while another one is in progress."""
@@ -74,8 +75,11 @@ class RecoveryStore:
         await self._redis.aclose()
 
     async def save(self, pid: str, session: RecoverableSession) -> None:
-        value = self._node.encode() + b" " + orjson.dumps(session)
-        await self._commands.submit(lambda redis: redis.set(_key(pid), value, ex=CONNECTED_SECONDS))
+        """Save the state that the session has when it is sent: none waits in its packed form."""
+        node = self._node.encode() + b" "
+        await self._commands.submit(
+            lambda redis: redis.set(_key(pid), node + orjson.dumps(session), ex=CONNECTED_SECONDS)
+        )
 
     async def disconnect(self, pid: str) -> bool:
         """Begin the recovery window of a closed socket. Returns False if another node has the session already."""

@@ -13,6 +13,9 @@ from redis.asyncio import Redis
 
 from hummdesk.bus.client import raising_unavailable
 
+BATCH = 500
+"""Leases in one pipeline."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -60,6 +63,10 @@ class ViewerLeases:
         return await self._step("leave", views)
 
     async def _step(self, step: str, views: list[View]) -> list[Viewers]:
+        batches = (views[start : start + BATCH] for start in range(0, len(views), BATCH))
+        return [found for batch in batches for found in await self._step_batch(step, batch)]
+
+    async def _step_batch(self, step: str, views: list[View]) -> list[Viewers]:
         async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
             for view in views:
                 key = f"hummdesk:viewers:{view.conversation_id}"

@@ -16,12 +16,16 @@ class RecoverySaver:
     def __init__(self, store: RecoveryStore | None, sockets: SocketRegistry) -> None:
         self._store = store
         self._sockets = sockets
+        self._saving: dict[ClientSession, bool] = {}
+        """The sessions that are being saved, and whether each has changed since."""
 
     def schedule(self, session: ClientSession) -> None:
         """Save a session whose person or rooms have changed. A save that fails is repeated by `renew`."""
         session.saved_at = NEVER
-        if self._store is not None:
-            soon(self._save(self._store, session))
+        if session in self._saving:
+            self._saving[session] = True
+        elif self._store is not None:
+            soon(self._save_changes(self._store, session))
 
     async def renew(self) -> None:
         """Save the sessions that are unsaved or about to expire."""
@@ -53,6 +57,16 @@ class RecoverySaver:
         if self._store is not None:
             soon(self._delete(self._store, session))
 
+    async def _save_changes(self, store: RecoveryStore, session: ClientSession) -> None:
+        """Save a session, and once more if it changes meanwhile: however often it does, one save waits for Redis."""
+        self._saving[session] = True
+        try:
+            while self._saving[session]:
+                self._saving[session] = False
+                await self._save(store, session)
+        finally:
+            del self._saving[session]
+
     async def _save(self, store: RecoveryStore, session: ClientSession) -> None:
         if session.closed or session.person is None or not session.is_recoverable:
             return
@@ -61,7 +75,8 @@ class RecoverySaver:
             await store.save(session.pid, _recoverable(session, session.person))
         except Unavailable:
             return
-        session.saved_at = started_at
+        if not self._saving.get(session):
+            session.saved_at = started_at
 
     async def _delete(self, store: RecoveryStore, session: ClientSession) -> None:
         try:

@@ -34,19 +34,16 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
     context.recovery_saver.schedule(session)
     if viewer.role in ANSWERING:
         await mark_read(context, viewer, conversation_id, None)
+    answer: Payload = {}
+    if viewer.is_staff:
+        answer["viewers"] = await viewers.begin(context, session, conversation_id)
     async with context.database.account(viewer.account_id) as tx:
         conversation = await conversations.get(tx, viewer=viewer, conversation_id=conversation_id)
         receipts = await reads.positions(tx, conversation_id=conversation_id)
-        answer: Payload = {
-            "conversation": conversation.wire(),
-            "receipts": [receipt.wire() for receipt in receipts],
-        }
+        answer |= {"conversation": conversation.wire(), "receipts": [receipt.wire() for receipt in receipts]}
         if viewer.is_staff:
             answer["ai"] = await _ai_results(tx, conversation_id)
-        answer |= await _messages(tx, viewer, conversation, payload, max_bytes=free_bytes(context, answer))
-    if viewer.is_staff:
-        answer["viewers"] = await viewers.begin(context, session, conversation_id)
-    return answer
+        return answer | await _messages(tx, viewer, conversation, payload, max_bytes=free_bytes(context, answer))
 
 
 async def _ai_results(tx: Transaction, conversation_id: UUID) -> Payload:
