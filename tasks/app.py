@@ -16,7 +16,7 @@ METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 def _settings() -> config.Settings:
     try:
-        settings = config.read(config.collect())
+        settings = config.read(config.collect(), needs_secret=False)
     except config.SettingsError as error:
         sys.exit(str(error))
     # Celery imports prometheus_client, for Flower, before this module: too late to set the variable here.

@@ -49,6 +49,14 @@ class Settings:
         "",
         "further origins from which browsers may connect, separated by commas; `*`: any; empty: only the server's own",
     )
+    widget_origins: str = setting(
+        "",
+        "origins of the pages that may show the widget, and connect for it, separated by commas; `*`: any; each "
+        "account also lists its own",
+    )
+    console_origins: str = setting(
+        "", "origins of the pages that may open the console and pass it a token, separated by commas"
+    )
 
     jwt_secret: str = setting("", "secret that signs and verifies HS256 tokens; at least 32 bytes in production")
     jwt_public_key: str = setting(
@@ -279,6 +287,11 @@ class Settings:
     log_level: str = setting("INFO", "minimum severity of log lines", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: str = setting("json", "`json` for machines, `console` for reading", choices=("json", "console"))
     metrics_port: int = setting(0, "port on which relay and worker serve /metrics; 0: off", minimum=0)
+    metrics_token: str = setting(
+        "",
+        "bearer token for /metrics of the web process; at least 16 bytes; empty: not found, in development open to the "
+        "own machine",
+    )
     metrics_accounts: int = setting(
         100, "number of accounts with their own metric label; all others share the label `other`", minimum=0
     )
@@ -333,10 +346,11 @@ def collect(home: Path | None = None, environ: Mapping[str, str] = os.environ) -
     return collected | {name: value for name, value in environ.items() if value}
 
 
-def read(values: Mapping[str, str], *, needs_servers: bool = True) -> Settings:
+def read(values: Mapping[str, str], *, needs_servers: bool = True, needs_secret: bool = True) -> Settings:
     """Read the settings, or raise SettingsError with a line for every fault.
 
-    `needs_servers` is False for `up`, which brings its own PostgreSQL, Redis and secret.
+    `needs_servers` is False for `up`, which brings its own PostgreSQL, Redis and secret; `needs_secret` is False for
+    processes that neither issue nor verify tokens.
     """
     faults: list[str] = []
     parsed: dict[str, Any] = {}
@@ -348,7 +362,11 @@ def read(values: Mapping[str, str], *, needs_servers: bool = True) -> Settings:
             except ValueError as fault:
                 faults.append(f"{entry.name.upper()}: {fault}")
     settings = Settings(**parsed)
-    faults += _inconsistencies(settings, needs_servers=needs_servers)
+    faults += _inconsistencies(settings)
+    if needs_servers:
+        faults += _missing_servers(settings)
+    if needs_servers and needs_secret:
+        faults += _secret_faults(settings)
     if faults:
         raise SettingsError(faults)
     return settings
@@ -369,7 +387,7 @@ def _parse(text: str, default: Any, metadata: Mapping[str, Any]) -> Any:
     return value
 
 
-def _inconsistencies(settings: Settings, *, needs_servers: bool) -> list[str]:
+def _inconsistencies(settings: Settings) -> list[str]:
     faults = _provider_faults(settings) + _size_faults(settings)
     if settings.port > 65535:
         faults.append(f"PORT: {settings.port} is above the maximum of 65535")
@@ -379,15 +397,23 @@ def _inconsistencies(settings: Settings, *, needs_servers: bool) -> list[str]:
         faults.append("DATABASE_URL: must start with postgresql://")
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         faults.append("REDIS_URL: must start with redis://, rediss:// or unix://")
-    for origin in settings.cors_origin.split(",") if settings.cors_origin not in ("", "*") else ():
-        if not origin.strip().startswith(("http://", "https://")):
-            faults.append(f"CORS_ORIGIN: {origin.strip()!r} is not an origin like https://desk.example")
-    if 0 < len(settings.admin_ui_password.encode()) < MINIMUM_PASSWORD_BYTES:
-        faults.append(f"ADMIN_UI_PASSWORD: shorter than {MINIMUM_PASSWORD_BYTES} bytes")
-    faults += _key_faults(settings)
-    if needs_servers:
-        faults += _missing_servers_and_secret(settings)
-    return faults
+    faults += _origin_faults(settings)
+    for name in ("ADMIN_UI_PASSWORD", "METRICS_TOKEN"):
+        if 0 < len(getattr(settings, name.lower()).encode()) < MINIMUM_PASSWORD_BYTES:
+            faults.append(f"{name}: shorter than {MINIMUM_PASSWORD_BYTES} bytes")
+    return faults + _key_faults(settings)
+
+
+def _origin_faults(settings: Settings) -> list[str]:
+    """Return a fault for each invalid origin. Any page may connect if it has a token, but not pass the console one."""
+    wildcards = {"CORS_ORIGIN": ("", "*"), "WIDGET_ORIGINS": ("", "*"), "CONSOLE_ORIGINS": ("",)}
+    return [
+        f"{name}: {origin.strip()!r} is not an origin like https://desk.example"
+        for name, allowed in wildcards.items()
+        if (origins := getattr(settings, name.lower())) not in allowed
+        for origin in origins.split(",")
+        if not origin.strip().startswith(("http://", "https://"))
+    ]
 
 
 def _size_faults(settings: Settings) -> list[str]:
@@ -422,12 +448,17 @@ def _provider_faults(settings: Settings) -> list[str]:
     return faults
 
 
-def _missing_servers_and_secret(settings: Settings) -> list[str]:
+def _missing_servers(settings: Settings) -> list[str]:
     faults = []
     if not settings.names_postgres:
         faults.append("DATABASE_URL (or DB_HOST): not set; set it, or name a running `up` with --home")
     if not settings.names_redis:
         faults.append("REDIS_URL (or REDIS_HOST): not set; set it, or name a running `up` with --home")
+    return faults
+
+
+def _secret_faults(settings: Settings) -> list[str]:
+    faults = []
     if settings.jwt_algorithm == "HS256" and not settings.jwt_secret:
         faults.append("JWT_SECRET: not set; `openssl rand -hex 32` makes one")
     elif settings.jwt_algorithm == "HS256" and _is_weak(settings):

@@ -20,11 +20,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 account_option = click.option("--account", type=click.UUID, required=True, help="Id of the account.")
 
 
-def settings_of(home: Path, given: Mapping[str, object] | None = None) -> Settings:
-    """Read the settings, with those of the command line first; all invalid ones are reported together."""
+def settings_of(home: Path, given: Mapping[str, object] | None = None, *, needs_secret: bool = True) -> Settings:
+    """Read the settings, with those of the command line first; all invalid ones are reported together.
+
+    `needs_secret` is False for processes that neither issue nor verify tokens.
+    """
     from hummdesk.core import tokens
 
     changes = {name: str(value) for name, value in (given or {}).items() if value is not None}
-    settings = config.read(config.collect(home) | changes)
-    tokens.check(settings)
+    settings = config.read(config.collect(home) | changes, needs_secret=needs_secret)
+    if needs_secret:
+        tokens.check(settings)
     return settings

@@ -35,7 +35,7 @@ def serve_command(home: Path, host: str | None, port: int | None, workers: int, 
 @home_option
 def relay_command(home: Path) -> None:
     """Run the relay: hand AI runs to Celery, and publish the outbox."""
-    settings = settings_of(home)
+    settings = settings_of(home, needs_secret=False)
     with _metrics_directory():
         import uvloop
 
@@ -52,7 +52,7 @@ def worker_command(home: Path) -> None:
 
     With all settings in the environment, `python -m tasks` does the same.
     """
-    settings_of(home)
+    settings_of(home, needs_secret=False)
     os.environ.update(config.collect(home))  # read by tasks.app, when it is imported
     from tasks.__main__ import main
 
@@ -72,7 +72,7 @@ def migrate_command(home: Path, offline: bool) -> None:
     from hummdesk.storage import logins
     from hummdesk.storage.migrations import HOLD_SECONDS, migrate
 
-    settings = settings_of(home)
+    settings = settings_of(home, needs_secret=False)
     logs.configure(settings, process="migrate")
     hold_seconds = None if offline else min(HOLD_SECONDS, settings.db_timeout_seconds / 2)
     applied = asyncio.run(migrate(settings.postgres, hold_seconds=hold_seconds))

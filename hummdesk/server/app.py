@@ -49,13 +49,14 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
     node.server.attach(app, SOCKETIO_PATH, before_close=node.close_sockets)
     app.blueprint(health.blueprint(node))
     in_development = settings.hummdesk_env == "development"
-    origins = named_origins(settings.cors_origin)
+    origins = named_origins(settings.console_origins)
     app.blueprint(pages.blueprint(pages.BUILT, openers=origins, with_demo=in_development))
     app.blueprint(contract_page.blueprint())
     if settings.jwt_algorithm == "HS256":  # with other algorithms the application passes its own tokens to the widget
         app.blueprint(visitors.blueprint(node))
     for routes in extra_routes:
         app.blueprint(routes(node))
+    health.forbid_sniffing(app)
     health.limit_connects(app, node, path=SOCKETIO_PATH)
 
     @app.before_server_start

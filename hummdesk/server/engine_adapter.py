@@ -57,7 +57,7 @@ class EngineAdapter:
                 unauthenticated=settings.max_sockets_unauthenticated,
             ),
             observer=ConnectionMetrics(),
-            **cors.engine_options(settings.cors_origin),
+            **cors.engine_options(settings),
         )
         self.server.on("connect", self._on_connect)
         self.server.on("disconnect", self._on_disconnect)

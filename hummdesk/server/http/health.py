@@ -1,18 +1,23 @@
 """Liveness, readiness and metrics for load balancers and monitoring, and the limit of new connections."""
 
 import asyncio
+import hmac
 import logging
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from sanic import Blueprint, Request, Sanic
+from sanic.exceptions import NotFound, Unauthorized
 from sanic.handlers import ErrorHandler
-from sanic.response import HTTPResponse, json, raw
+from sanic.response import BaseHTTPResponse, HTTPResponse, json, raw
 
 from hummdesk.core import metrics
+from hummdesk.core.config import Settings
 from hummdesk.core.errors import RateLimited, Unavailable
 from hummdesk.server.connection_metrics import REFUSED_BY_RATE, REFUSED_WHILE_STOPPING
 from hummdesk.server.node import Node
+
+LOOPBACK = ("127.0.0.1", "::1")
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +37,36 @@ def blueprint(node: Node) -> Blueprint:
         return json({"status": status, "checks": checks}, status=200 if is_ready else 503)
 
     @routes.get("/metrics")
-    async def prometheus(_: Request[Any, Any]) -> HTTPResponse:
+    async def prometheus(request: Request[Any, Any]) -> HTTPResponse:
+        _check_metrics_access(request, node.context.settings)
         exposition = await asyncio.to_thread(metrics.exposition)
         return raw(exposition, content_type=CONTENT_TYPE_LATEST)
 
     return routes
+
+
+def _check_metrics_access(request: Request[Any, Any], settings: Settings) -> None:
+    """Raise NotFound, or Unauthorized without the token: the figures reveal the accounts and how busy they are.
+
+    In development, without a token, they are open to this machine. A proxy on it makes a request remote.
+    """
+    if not settings.metrics_token:
+        is_forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for"))
+        if settings.hummdesk_env != "development" or request.ip not in LOOPBACK or is_forwarded:
+            raise NotFound("Not found: METRICS_TOKEN is not set")
+        return
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not hmac.compare_digest(given.encode(errors="replace"), settings.metrics_token.encode()):
+        raise Unauthorized("The token for /metrics is missing or wrong", scheme="Bearer")
+
+
+def forbid_sniffing(app: Sanic[Any, Any]) -> None:
+    """Make browsers follow the content type of every answer, also of errors and of the engine's."""
+
+    async def add_header(_: Request[Any, Any], response: BaseHTTPResponse) -> None:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+
+    app.register_middleware(add_header, "response")
 
 
 def limit_connects(app: Sanic[Any, Any], node: Node, *, path: str) -> None:

@@ -33,7 +33,6 @@ SECURITY = {
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 """Pages run only their own scripts, do not parse strings as HTML, and cannot be framed."""
 

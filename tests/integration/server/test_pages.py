@@ -47,10 +47,9 @@ async def test_allowed_origins_can_open_the_console(web_settings: Settings) -> N
             ["https://app.example.com", "https://two.example.com"],
             0,
         ),
-        ("*", [], 1),
         ("", [], 1),
     ):
-        settings = replace(web_settings, cors_origin=named)
+        settings = replace(web_settings, console_origins=named, cors_origin="*")
         async with running(settings, name="opened") as (url, _), aiohttp.ClientSession(url) as session:
             assert await (await session.get("/console/origins")).json() == {"origins": origins}
             headers = (await session.get("/")).headers

@@ -89,7 +89,7 @@ class DemoAccount:
 
 @pytest.fixture(scope="session")
 async def allowed_site() -> AsyncIterator[ForeignSite]:
-    """A page on an origin in `CORS_ORIGIN`."""
+    """A page on an origin in `WIDGET_ORIGINS` and `CONSOLE_ORIGINS`."""
     async with ForeignSite() as site:
         yield site
 
@@ -106,7 +106,8 @@ async def accounts(
     allowed_site: ForeignSite, launch: asyncio.Task[tuple[Playwright, Browser]]
 ) -> AsyncIterator[list[DemoAccount]]:
     folder = make_reachable_directory()
-    env = {"CORS_ORIGIN": allowed_site.origin, "AI_QUIET_SECONDS": "0"}
+    origin = allowed_site.origin
+    env = {"WIDGET_ORIGINS": origin, "CONSOLE_ORIGINS": origin, "AI_QUIET_SECONDS": "0"}
     async with running(folder / "home", "--port", "0", env=env) as desk:
         accounts = [DemoAccount(desk, account) for account in (await demo(folder / "home"))["accounts"]]
         yield accounts

@@ -9,6 +9,7 @@ import pytest
 
 from docs.generate import ROOT
 from hummdesk.bus.shards import SHARDS
+from hummdesk.core import config
 from hummdesk.core.config import PROCESS_KINDS, Settings
 from tests.system.js.script_runner import HERE, ScriptRunner
 
@@ -26,18 +27,34 @@ COMMANDS = {"operator", "backup"}
 """Services that run only when they are named."""
 OTHER_PROGRAMS = {"FLOWER_BASIC_AUTH", "PROMETHEUS_MULTIPROC_DIR"}
 """Variables that Flower and prometheus_client read themselves."""
-LOGINS = {
-    "migrate": {"DB_PASSWORD", *(f"DB_{kind.upper()}_PASSWORD" for kind in PROCESS_KINDS)},
-    "web-1": {"DB_WEB_PASSWORD"},
-    "web-2": {"DB_WEB_PASSWORD"},
-    "relay": {"DB_RELAY_PASSWORD"},
-    "worker": {"DB_WORKER_PASSWORD"},
-    "operator": {"DB_OPERATOR_PASSWORD"},
-    "flower": set(),
+SECRETS = {
+    "web-1": {
+        "DB_WEB_PASSWORD",
+        "REDIS_PASSWORD",
+        "JWT_SECRET",
+        "ENCRYPTION_KEYS",
+        "ADMIN_UI_PASSWORD",
+        "METRICS_TOKEN",
+    },
+    "relay": {"DB_RELAY_PASSWORD", "REDIS_PASSWORD"},
+    "worker": {"DB_WORKER_PASSWORD", "REDIS_PASSWORD", "ANTHROPIC_API_KEY", "OPENAI_API_KEY"},
+    "flower": {"REDIS_PASSWORD"},
+    "migrate": {"REDIS_PASSWORD", "DB_PASSWORD", *(f"DB_{kind.upper()}_PASSWORD" for kind in PROCESS_KINDS)},
+    "operator": {
+        *("DB_OPERATOR_PASSWORD", "REDIS_PASSWORD", "JWT_SECRET", "ENCRYPTION_KEYS"),
+        *("ANTHROPIC_API_KEY", "OPENAI_API_KEY"),
+    },
 }
-"""The passwords of PostgreSQL that each service needs. No other has that of the owner."""
-WITH_ENCRYPTION_KEYS = {"web-1", "web-2", "operator"}
-"""Those that read or store encrypted secrets."""
+SECRETS["web-2"] = SECRETS["web-1"]
+"""The secrets that each of our services needs and has."""
+NEED_JWT_SECRET = {"web-1", "web-2", "operator"}
+WEB_ONLY = {"CORS_ORIGIN", "WIDGET_ORIGINS", "CONSOLE_ORIGINS"}
+TOKENS = {name for name in SETTINGS if name.startswith(("JWT_", "JWKS_"))}
+MODELS = {name for name in SETTINGS if name.startswith(("ANTHROPIC_", "OPENAI_"))} | {
+    "AI_PROVIDER",
+    "AI_EFFORT",
+    "AI_PRICES",
+}
 WITH_METRICS_PORT = {"relay", "worker"}
 """Web processes serve their metrics on their own port."""
 
@@ -70,14 +87,44 @@ async def test_missing_secret_is_refused_by_name(name: str, node: ScriptRunner) 
         assert script.returncode != 0
 
 
+def is_secret(name: str) -> bool:
+    return name.endswith(("_SECRET", "_KEY", "_KEYS", "_PASSWORD", "_TOKEN")) and name != "JWT_PUBLIC_KEY"
+
+
+def test_each_of_our_services_has_only_the_secrets_that_it_needs(services: dict[str, Any]) -> None:
+    for name, service in ours(services).items():
+        assert set(filter(is_secret, service["environment"])) == SECRETS[name], name
+
+
 def test_each_of_our_services_has_exactly_the_known_settings(services: dict[str, Any]) -> None:
     given = {"DATABASE_URL", "DB_PORT", "DB_NAME", "DB_USER", "REDIS_URL", "REDIS_PORT"}
     """Settings whose default is correct here, or that others replace."""
     for name, service in ours(services).items():
-        own = set() if name in WITH_METRICS_PORT else {"METRICS_PORT"}
-        own |= set() if name in WITH_ENCRYPTION_KEYS else {"ENCRYPTION_KEYS"}
-        others = LOGINS["migrate"] - LOGINS[name]
-        assert set(service["environment"]) - OTHER_PROGRAMS == set(SETTINGS) - given - own - others
+        absent = given | set(filter(is_secret, SETTINGS)) - SECRETS[name]
+        absent |= set() if name in WITH_METRICS_PORT else {"METRICS_PORT"}
+        absent |= set() if name.startswith("web") else WEB_ONLY
+        absent |= set() if name in NEED_JWT_SECRET else TOKENS
+        absent |= set() if name in {"worker", "operator"} else MODELS
+        assert set(service["environment"]) - OTHER_PROGRAMS == set(SETTINGS) - absent, name
+
+
+def test_each_of_our_services_starts_with_its_settings(services: dict[str, Any]) -> None:
+    for name, service in ours(services).items():
+        environment = {key: str(value) for key, value in service["environment"].items()}
+        assert config.read(environment, needs_secret=name in NEED_JWT_SECRET).hummdesk_env == "production"
+
+
+def test_workers_reach_external_models_and_nothing_reaches_the_data_from_outside(services: dict[str, Any]) -> None:
+    outside = {name: set(service["networks"]) - {"data"} for name, service in services.items()}
+    assert {name for name, networks in outside.items() if networks == {"models"}} == {"worker", "operator"}
+    assert {name for name, networks in outside.items() if not networks} == {
+        *("relay", "migrate", "postgres", "redis", "backup")
+    }
+
+
+async def test_only_the_network_of_the_data_is_internal(node: ScriptRunner) -> None:
+    composed = json.loads(await node.run(HERE / "compose.mjs", FILE, env=REQUIRED))
+    assert composed["networks"] == {"data": {"internal": True}, "edge": None, "models": None}
 
 
 def test_setting_without_a_value_keeps_its_default(services: dict[str, Any]) -> None:

@@ -106,9 +106,14 @@ async def test_handshake_sets_a_cookie_for_the_same_process(proxied: str) -> Non
 
 @pytest.mark.systems
 @needs_haproxy
-async def test_metrics_through_the_proxy_are_not_found(proxied: str) -> None:
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "/METRICS", "/metrics?x=1"])
+async def test_metrics_through_the_proxy_are_not_found(proxied: str, path: str) -> None:
     assert await get(f"{proxied}/health/live") == 200
-    assert await get(f"{proxied}/metrics") == 404
+    connection = http.client.HTTPConnection(proxied.removeprefix("http://"), timeout=5)
+    await asyncio.to_thread(connection.request, "GET", path)
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("X-Content-Type-Options")) == (404, "nosniff")
+    connection.close()
 
 
 @pytest.mark.systems
@@ -139,6 +144,11 @@ async def test_configuration_is_valid_with_and_without_a_certificate(tmp_path: P
     assert HAPROXY is not None
     await run(HAPROXY, "-c", "-f", file, TLS="")
     await run(HAPROXY, "-c", "-f", file, TLS="on")
+
+
+def test_proxy_with_a_certificate_sets_strict_transport_security() -> None:
+    with_tls = CONFIGURATION.partition('.if streq("$TLS",on)')[2].partition(".endif")[0]
+    assert "http-after-response set-header Strict-Transport-Security max-age=31536000 if { ssl_fc }" in with_tls
 
 
 async def run(*command: str | Path, **env: str) -> None:

@@ -32,6 +32,10 @@ FAULTS = [
     ({"JWT_SECRET": ""}, "JWT_SECRET: not set; `openssl rand -hex 32` makes one"),
     ({"JWT_SECRET": "short"}, "JWT_SECRET: shorter than 32 bytes; `openssl rand -hex 32` makes a good one"),
     ({"ADMIN_UI_PASSWORD": "admin"}, "ADMIN_UI_PASSWORD: shorter than 16 bytes"),
+    ({"METRICS_TOKEN": "short"}, "METRICS_TOKEN: shorter than 16 bytes"),
+    ({"CORS_ORIGIN": "desk.example"}, "CORS_ORIGIN: 'desk.example' is not an origin like https://desk.example"),
+    ({"WIDGET_ORIGINS": "https://a.example, b"}, "WIDGET_ORIGINS: 'b' is not an origin like https://desk.example"),
+    ({"CONSOLE_ORIGINS": "*"}, "CONSOLE_ORIGINS: '*' is not an origin like https://desk.example"),
     ({"JWT_ALGORITHM": "none"}, "JWT_ALGORITHM: 'none' is not one of HS256, RS256, ES256, EdDSA"),
     ({"JWT_ALGORITHM": "RS256"}, "JWT_PUBLIC_KEY: not set; JWT_ALGORITHM=RS256 needs it"),
     ({"AI_PROVIDER": "oracle"}, "AI_PROVIDER: 'oracle' is not one of embedded, anthropic, openai"),
@@ -69,6 +73,12 @@ def test_read_with_several_invalid_values_reports_all() -> None:
 def test_read_in_development_accepts_missing_servers_and_a_short_secret() -> None:
     assert not config.read({}, needs_servers=False).names_postgres
     assert config.read(GOOD | {"JWT_SECRET": "short", "HUMMDESK_ENV": "development"}).jwt_secret == "short"
+
+
+def test_read_for_a_process_without_tokens_needs_no_secret() -> None:
+    assert config.read(GOOD | {"JWT_SECRET": ""}, needs_secret=False).jwt_secret == ""
+    with pytest.raises(SettingsError, match="REDIS_URL"):
+        config.read(GOOD | {"JWT_SECRET": "", "REDIS_URL": ""}, needs_secret=False)
 
 
 def test_read_with_separate_server_settings_builds_urls() -> None:
