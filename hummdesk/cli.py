@@ -69,6 +69,10 @@ def _lines(error: Exception) -> list[str] | None:
     if isinstance(error, SettingsError):
         return [f"invalid setting: {fault}" for fault in error.faults]
     if isinstance(error, Unavailable):
+        from hummdesk.storage.role import RoleError
+
+        if isinstance(error.__cause__, RoleError):
+            return [f"PostgreSQL is not used: {error.__cause__}"]
         return [f"PostgreSQL or Redis does not answer ({_cause(error)}): is `up` running, is the address right?"]
     if isinstance(error, HummDeskError):
         return [error.message]

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from hummdesk.core.config import Settings
+from hummdesk.core.config import PROCESS_KINDS, Settings
 from hummdesk.core.errors import HummDeskError
 from hummdesk.storage.database import Database
 from hummdesk.storage.logins import name_of, url_of
@@ -112,10 +112,18 @@ async def test_process_whose_role_bypasses_policies_does_not_start(servers: Serv
 
 async def test_process_with_the_login_of_another_kind_does_not_start(shop: Settings) -> None:
     other: dict[str, Any] = {"database_url": url_with(shop.postgres, user=name_of(shop.postgres, "web"))}
-    code, output = await started(COMMANDS["relay"], shop, **WITHOUT_PASSWORDS, **other)
-    assert code == 2
-    assert "cannot take role hummdesk_relay" in output
-    assert "Traceback" not in output
+    for command, role in ((COMMANDS["relay"], "relay"), (("hummdesk", "token", "--email", "a@b.c"), "operator")):
+        code, output = await started(command, shop, **WITHOUT_PASSWORDS, **other)
+        assert code == 2
+        assert f"hummdesk: PostgreSQL is not used: login {name_of(shop.postgres, 'web')!r} cannot take role" in output
+        assert f"role hummdesk_{role} (permission denied" in output
+        assert "Traceback" not in output
+
+
+async def test_migrate_creates_the_logins_and_prints_their_names(shop: Settings) -> None:
+    code, output = await started(("hummdesk", "migrate"), shop)
+    names = [f"login {name_of(shop.postgres, kind)}" for kind in PROCESS_KINDS]
+    assert (code, output.splitlines()) == (0, ["nothing to do", *names])
 
 
 async def started(command: tuple[str, ...], settings: Settings, **changes: Any) -> tuple[int | None, str]:
