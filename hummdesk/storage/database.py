@@ -18,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 from hummdesk.core.config import Settings
 from hummdesk.storage.driver_errors import translated
 from hummdesk.storage.logins import url_of
+from hummdesk.storage.migration_files import newest
 from hummdesk.storage.role import Role, RoleConnection, opening
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
@@ -44,6 +45,11 @@ PLAN_SECONDS = 5.0
 autovacuum updates the statistics only after a minute."""
 
 LISTENING = ("", "")
+
+CONNECTED_CLASS = 0x68756D6D  # "humm"
+CONNECTED = "SELECT pg_advisory_lock_shared(%s, %s)"
+"""A process shows the newest migration that it knows by a lock, which `migrate` reads and nobody waits for: the columns
+of pg_stat_activity are hidden from other logins."""
 
 
 class PipelinedConnection(RoleConnection):
@@ -190,6 +196,7 @@ class Database:
             try:
                 connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
                 async with connection:
+                    await connection.execute(CONNECTED, (CONNECTED_CLASS, newest()))
                     for channel in channels:
                         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                     delay = first

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from itertools import takewhile
 from typing import Self
@@ -68,6 +69,12 @@ class Migration:
         return [line.rstrip() for line in takewhile(lambda line: line.startswith("--"), self.sql.splitlines())]
 
 
+@cache
+def newest() -> int:
+    """The number of the newest migration that processes of this version know."""
+    return int(number(Migration.released()[-1].name))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
     """A migration that the database has."""
@@ -127,6 +134,16 @@ def require_served(applied: Iterable[Applied], released: list[Migration]) -> Non
     pending = [migration for migration in unapplied(applied, released) if not migration.may_be_pending]
     if pending:
         raise MigrationError(f"{len(pending)} migrations are pending: run `python -m hummdesk migrate` first")
+
+
+def require_serves(pending: list[Migration], oldest: int | None) -> None:
+    """Raise MigrationError unless each pending migration serves processes that know none after number `oldest`."""
+    for migration in pending:
+        if oldest is not None and oldest < int(migration.compatible_from):
+            raise MigrationError(
+                f"Migration {migration.name} does not serve processes that are connected, which know no migration "
+                f"after {oldest:04}: stop them first"
+            )
 
 
 def _uncommented(text: str) -> str:

@@ -14,9 +14,16 @@ from psycopg import errors as postgres
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from hummdesk.storage.database import Transaction
+from hummdesk.storage.database import CONNECTED_CLASS, Transaction
 from hummdesk.storage.driver_errors import first_line
-from hummdesk.storage.migration_files import Applied, Migration, MigrationError, require_served, unapplied
+from hummdesk.storage.migration_files import (
+    Applied,
+    Migration,
+    MigrationError,
+    require_served,
+    require_serves,
+    unapplied,
+)
 from hummdesk.storage.queries import load
 
 log = logging.getLogger(__name__)
@@ -53,6 +60,8 @@ async def migrate(url: str, *, hold_seconds: float | None = HOLD_SECONDS) -> lis
         pending = unapplied(applied, Migration.released())
         limit = hold_seconds if applied else None
         if pending:
+            oldest = await queries.oldest_connected(connection, connected_class=CONNECTED_CLASS)
+            require_serves(pending, oldest["newest_known"])
             await queries.create_table(connection)
             await queries.add_compatible_from(connection)
         for migration in pending:

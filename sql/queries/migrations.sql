@@ -27,6 +27,15 @@ SELECT
         ORDER BY relname
     ) AS tables;
 
+-- name: oldest_connected(connected_class)^
+-- The newest migration that the oldest connected process knows; NULL without one. Workers are not counted.
+SELECT min(objid::bigint)::integer AS newest_known
+FROM pg_locks
+WHERE locktype = 'advisory'
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid = :connected_class::bigint::oid
+  AND objsubid = 2;
+
 -- name: create_table()!
 -- Create the table of applied migrations.
 CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from hummdesk.storage import migrations
-from hummdesk.storage.migration_files import Migration, MigrationError
+from hummdesk.storage.database import LISTENING
+from hummdesk.storage.migration_files import Migration, MigrationError, newest
 from hummdesk.storage.migrations import migrate
 from tests.integration.storage.conftest import WRITER_TIMEOUT, Account, opened
 
@@ -152,3 +153,20 @@ async def test_table_of_a_later_migration_is_backed_up(alone: Account, monkeypat
     async with await psycopg.AsyncConnection.connect(alone.url) as connection:
         await connection.execute("SET ROLE hummdesk_backup")
         assert (await connection.execute("SELECT FROM later")).rowcount == 1
+
+
+async def test_migration_that_does_not_serve_connected_processes_is_refused(
+    alone: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 0.2.0 and later; the processes of 0.1.0 do not show their version."""
+    compatible = Migration(name="9001_add", sql=f"-- compatible from: {newest():04}\nCREATE TABLE added ()")
+    breaking = Migration(name="9002_break", sql="DROP TABLE added")
+    listening = alone.app.listen("hummdesk_people")
+    assert await anext(listening) == LISTENING
+    release(monkeypatch, compatible)
+    assert await migrate(alone.url) == ["9001_add"]
+    release(monkeypatch, breaking)
+    with pytest.raises(MigrationError, match=rf"9002_break does not serve .* after {newest():04}: stop them first"):
+        await migrate(alone.url)
+    await listening.aclose()
+    assert await migrate(alone.url) == ["9002_break"]

@@ -135,6 +135,10 @@ async def test_process_that_the_schema_does_not_serve_is_refused(deployment: Dep
     newer = version(tmp_path, NEWER | INCOMPATIBLE)
     code, output = await command(deployment, "serve", newer)
     assert (code, "1 migrations are pending: run `python -m hummdesk migrate` first" in output) == (2, True)
+    code, output = await command(deployment, "migrate", newer)
+    assert code == 2
+    assert "Migration 9003_rename does not serve processes that are connected" in output
+    await deployment.stop("web-0", "web-1")
     assert (await command(deployment, "migrate", newer))[0] == 0
     for name in ("serve", "relay", "migrate"):
         code, output = await command(deployment, name)
