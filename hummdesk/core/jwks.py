@@ -24,6 +24,7 @@ from jwt.exceptions import PyJWKClientConnectionError, PyJWTError
 
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Unavailable
+from hummdesk.core.metrics import ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -232,4 +233,5 @@ class JwksKeys:
 
     def _fail(self, reason: str) -> None:
         self._failed_at = time.monotonic()
+        ERRORS.labels("jwks", Unavailable.code).inc()
         log.warning("jwks.fetch_failed", extra={"host": urlsplit(self._client.uri).hostname, "reason": reason})

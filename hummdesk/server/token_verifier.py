@@ -16,6 +16,8 @@ from jwt import PyJWK
 from hummdesk.core import jwks, tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.encryption import Encryption, Undecryptable
+from hummdesk.core.errors import HummDeskError
+from hummdesk.core.metrics import ERRORS
 from hummdesk.core.tokens import Claims, VerificationKey
 from hummdesk.storage import signing_keys
 from hummdesk.storage.database import Database
@@ -142,6 +144,7 @@ class TokenVerifier:
             return self._key(row, tokens.parsed_pem(row.algorithm, row.public_key or ""))
         except (Undecryptable, ValueError, TypeError) as error:
             reason = type(error).__name__
+            ERRORS.labels("signing_keys", HummDeskError.code).inc()
             log.error("signing_keys.unusable", extra={"account": str(row.account_id), "kid": row.kid, "reason": reason})
             return None
 
