@@ -62,8 +62,7 @@ async def migrate(url: str, *, hold_seconds: float | None = HOLD_SECONDS) -> lis
         if pending:
             oldest = await queries.oldest_connected(connection, connected_class=CONNECTED_CLASS)
             require_serves(pending, oldest["newest_known"])
-            await queries.create_table(connection)
-            await queries.add_compatible_from(connection)
+            await _in_short_transaction(connection, lambda: _create_table(connection), "schema_migrations", limit)
         for migration in pending:
             await _apply(connection, migration, limit)
         await _grant_eraser(connection, limit)
@@ -155,6 +154,11 @@ async def _apply_statements(connection: Transaction, migration: Migration) -> No
         await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(row["name"])))
     for statement in migration.statements:
         await connection.execute(statement.encode())
+
+
+async def _create_table(connection: Transaction) -> None:
+    await queries.create_table(connection)
+    await queries.add_compatible_from(connection)
 
 
 async def _record(connection: Transaction, migration: Migration) -> None:
