@@ -1,7 +1,7 @@
 """Timers for thousands of objects that share one delay."""
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from contextvars import Context
 from typing import Generic, TypeVar
 
@@ -30,6 +30,10 @@ class Deadlines(Generic[Key]):
 
     def __len__(self) -> int:
         return len(self._due)
+
+    def __iter__(self) -> Iterator[Key]:
+        """The keys that wait, the first to expire first."""
+        return iter(tuple(self._due))
 
     def start(self, key: Key, *, since: float | None = None) -> None:
         """Call `on_expired(key)` once the delay has passed, counted from now or from a time of the loop's clock.

@@ -96,7 +96,7 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         self._probe_timeouts: Deadlines[UpgradeProbe] = Deadlines(UPGRADE_TIMEOUT_SECONDS, UpgradeProbe.abort)
         self._closed_sessions: dict[str, Session] = {}
         """Closed between two polls: one last poll can read the remaining packets."""
-        self._last_poll_timeouts: Deadlines[str] = Deadlines(CLOSE_TIMEOUT_SECONDS, self._closed_sessions.__delitem__)
+        self._last_poll_timeouts: Deadlines[str] = Deadlines(CLOSE_TIMEOUT_SECONDS, self._forget_closed_session)
 
     def attach(
         self, app: Sanic[Any, Any], engineio_path: str = "engine.io", *, before_close: BeforeClose | None = None
@@ -190,6 +190,8 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         self.close_all()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT_SECONDS)
+        for websocket in self._websocket_options.close_timeouts:
+            websocket.abort()
         for timers in self._timers():
             timers.clear()
 
@@ -233,8 +235,9 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
     def _remove(self, session: Session) -> None:
         session.closing = session.closed = True
         self.connections.remove(session)
-        self.buffers.sent.discard(session)
         self.buffers.received.discard(session)
+        if session.sid not in self._closed_sessions:
+            self.buffers.sent.discard(session)
         if self.sockets.get(session.sid) is session:
             del self.sockets[session.sid]
 
@@ -328,6 +331,9 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
     def take_closed_session(self, sid: str) -> Session | None:
         self._last_poll_timeouts.cancel(sid)
         return self._closed_sessions.pop(sid, None)
+
+    def _forget_closed_session(self, sid: str) -> None:
+        self.buffers.sent.discard(self._closed_sessions.pop(sid))
 
 
 def _raise_if_cancelled(request: Request[Any, Any]) -> None:

@@ -22,8 +22,11 @@ from hummdesk.engine.websocket import LIGHT_SECONDS, MAX_LIGHT_FRAMES, Buffers, 
 MAX_PENDING = 64
 """When this many messages of a session wait for their handler, its connection is not read any further."""
 
-COUNTED_BYTES = 16 << 10
-"""A single message below this size is not counted against the limit of all connections."""
+MAX_CONNECTS, CONNECT_SECONDS = 64, 60.0
+"""A client that sends more CONNECT packets in this time is closed; each one may run the application's handler."""
+
+UNCOUNTED_BYTES = 4096
+"""A smaller inbox is not counted against the limit of all connections."""
 
 _DISCONNECT = object()
 """The last item of every inbox."""
@@ -50,9 +53,12 @@ class Session:
 
     __slots__ = (
         "__weakref__",
+        "_connect_packets",
         "_inbox",
         "_inbox_bytes",
         "_inbox_capacity",
+        "_is_counted",
+        "_is_waiting",
         "_light_packets",
         "_pending_poll",
         "_poll_buffer",
@@ -89,7 +95,11 @@ class Session:
         self._pending_poll: asyncio.Future[None] | None = None
         self._inbox: deque[Any] | None = None
         self._inbox_bytes = 0
+        self._is_counted = self._is_waiting = False
+        """Whether the inbox counts against the limit of all connections; whether reading waits until it is half empty.
+        """
         self._light_packets: Allowance | None = None
+        self._connect_packets: Allowance | None = None
         self._inbox_capacity: asyncio.Future[None] | None = None
         """Pending while a POST waits for a full inbox."""
 
@@ -137,7 +147,7 @@ class Session:
 
     def _count_buffered(self) -> None:
         """Count the packets that wait for a poll against the limit of all connections."""
-        if self._poll_buffer and not self.closed:
+        if self._poll_buffer:
             self._server.buffers.sent.set(self, self._poll_buffer.byte_count)
         else:
             self._server.buffers.sent.discard(self)
@@ -200,7 +210,7 @@ class Session:
         elif kind == "3" and self.awaits_pong:
             self._server.on_pong(self)
         elif kind in ("3", "6"):
-            self._on_light_packet()
+            self.on_light_packet()
         elif kind == "1":
             self.close(CloseReason.CLIENT_DISCONNECT)
         elif kind == "b":
@@ -208,12 +218,21 @@ class Session:
         else:
             self.close(CloseReason.TRANSPORT_ERROR)
 
-    def _on_light_packet(self) -> None:
+    def on_light_packet(self) -> None:
         """Close the session of a client that sends too many packets without content."""
         if self._light_packets is None:
             self._light_packets = Allowance()
         if not self._light_packets.take(time.monotonic(), number=MAX_LIGHT_FRAMES, seconds=LIGHT_SECONDS):
             self.close(CloseReason.FLOOD)
+
+    def allows_connect(self) -> bool:
+        """Count a Socket.IO CONNECT packet; close the session of a client that sends too many."""
+        if self._connect_packets is None:
+            self._connect_packets = Allowance()
+        is_allowed = self._connect_packets.take(time.monotonic(), number=MAX_CONNECTS, seconds=CONNECT_SECONDS)
+        if not is_allowed:
+            self.close(CloseReason.FLOOD)
+        return is_allowed
 
     def _receive_base64(self, packet: str) -> None:
         """Receive a binary message of a client with the option `forceBase64`."""
@@ -232,6 +251,7 @@ class Session:
         while self._is_full() and not self.closing:
             if self._inbox_capacity is None:
                 self._inbox_capacity = asyncio.get_running_loop().create_future()
+            self._is_waiting = True
             await asyncio.shield(self._inbox_capacity)
 
     def _is_full(self) -> bool:
@@ -248,27 +268,35 @@ class Session:
         if self._inbox is None:
             self._inbox = deque((packet,))
             self._server.start_task(self._handle_inbox())
-            if self._inbox_bytes > COUNTED_BYTES:
-                self._server.buffers.received.set(self, self._inbox_bytes)
-            return
-        self._inbox.append(packet)
-        if self.websocket is not None and self._is_full() and not self.websocket.is_reading_paused:
-            self.websocket.pause_reading()
-        if not self.closing:
+        else:
+            self._inbox.append(packet)
+            if len(self._inbox) >= MAX_PENDING or self._inbox_bytes >= self._server.max_http_buffer_size:
+                self._pause_receiving()
+        if self._inbox_bytes > UNCOUNTED_BYTES and not self.closing:
+            self._is_counted = True
             self._server.buffers.received.set(self, self._inbox_bytes)
+
+    def _pause_receiving(self) -> None:
+        if self.websocket is not None and not self.websocket.is_reading_paused:
+            self.websocket.pause_reading()
+            self._is_waiting = True
 
     async def _handle_inbox(self) -> None:
         inbox = self._inbox
         while inbox:
-            if inbox[0] is _DISCONNECT and self.reason is not None:
+            packet = inbox[0]
+            if packet is _DISCONNECT and self.reason is not None:
                 await self._server.on_disconnect(self, self.reason)
             else:
-                await self._server.on_message(self, _message_data(inbox[0]))
-            self._inbox_bytes -= getsizeof(inbox.popleft())
-            if self.is_reading_paused and self._is_half_empty():
+                await self._server.on_message(self, _message_data(packet))
+            inbox.popleft()
+            self._inbox_bytes -= getsizeof(packet)
+            if self._is_waiting and self._is_half_empty():
                 self._resume_receiving()
         self._inbox = None
-        self._server.buffers.received.discard(self)
+        if self._is_counted:
+            self._is_counted = False
+            self._server.buffers.received.discard(self)
 
     def _is_half_empty(self) -> bool:
         if self._inbox is None:
@@ -276,6 +304,7 @@ class Session:
         return len(self._inbox) <= MAX_PENDING // 2 and self._inbox_bytes <= self._server.max_http_buffer_size // 2
 
     def _resume_receiving(self) -> None:
+        self._is_waiting = False
         if self.websocket is not None:
             self.websocket.resume_reading()
         self._release_post()
@@ -317,6 +346,8 @@ class Session:
 
         To evict it, its messages that wait for their handler are dropped too.
         """
+        if self.websocket is None:
+            self._poll_buffer = None  # also of a closed session that waits for its last poll
         if self.closing:
             return
         while reason is CloseReason.EVICTED and self._inbox is not None and len(self._inbox) > 1:
@@ -324,7 +355,6 @@ class Session:
         if self.websocket is not None:
             self.websocket.end(reason)
         else:
-            self._poll_buffer = None
             self.close(reason)
 
     def _needs_close_packet(self, reason: CloseReason) -> bool:

@@ -256,15 +256,24 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             return
         match received.packet_type:
             case packet.CONNECT:
-                await self._handle_connect(eio_sid, received.namespace, received.data)
+                if self.eio.sockets[eio_sid].allows_connect():
+                    await self._handle_connect(eio_sid, received.namespace, received.data)
             case packet.DISCONNECT:
                 await self._handle_disconnect(eio_sid, received.namespace)
             case packet.EVENT | packet.BINARY_EVENT:
                 await self._handle_event(eio_sid, received.namespace, received.id, received.data)
             case packet.ACK | packet.BINARY_ACK:
-                await self._handle_ack(eio_sid, received.namespace, received.id, received.data)
+                if self._is_awaited(eio_sid, received):
+                    await self._handle_ack(eio_sid, received.namespace, received.id, received.data)
+                else:
+                    self.eio.sockets[eio_sid].on_light_packet()
             case _:
                 raise MalformedPacket
+
+    def _is_awaited(self, eio_sid: str, acknowledgement: packet.Packet) -> bool:
+        """Whether a callback waits for an acknowledgement. The entry 0 is python-socketio's counter."""
+        sid = self.manager.sid_from_eio_sid(eio_sid, acknowledgement.namespace or "/")
+        return bool(acknowledgement.id) and acknowledgement.id in self.manager.callbacks.get(sid, ())
 
     def _decode(self, eio_sid: str, data: Any) -> packet.Packet | None:
         """Return a complete packet; None while attachments are missing."""

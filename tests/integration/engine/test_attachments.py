@@ -91,8 +91,8 @@ async def test_incomplete_packets_of_all_sessions_are_limited(
         while len(closes.reasons) < 7:
             await asyncio.sleep(0.01)
     await server.wait_handled()
-    assert closes.reasons == [CloseReason.EVICTED] * 7
-    assert len(server._incomplete) == 3
+    assert set(closes.reasons) == {CloseReason.EVICTED}
+    assert len(server._incomplete) == 10 - len(closes.reasons)
     assert server.eio.buffers.received.total <= 3 * MAX_PACKET
     await sockets[-1].send_bytes(b"last")
     await sockets[-1].send_str('421["message","after"]')

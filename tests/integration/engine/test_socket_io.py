@@ -10,6 +10,8 @@ import pytest
 
 from hummdesk.engine import SocketIOServer, coalescer
 from hummdesk.engine.encoding import EncodedPacket
+from hummdesk.engine.session import MAX_CONNECTS
+from hummdesk.engine.websocket import MAX_LIGHT_FRAMES
 from tests.integration.engine.conftest import EndpointClient, receive, running
 
 CONNECT_SECONDS = 0.25
@@ -278,6 +280,32 @@ async def test_event_name_that_is_a_number_is_passed_as_text(connected: Any, ser
         await assert_receives(connected, answer)
     await connected.send_str("424[true]")
     assert await receive(connected) is None
+
+
+async def test_acknowledgement_that_nothing_waits_for_is_ignored(
+    connected: Any, server: SocketIOServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await connected.send_str('42["ask-me"]')
+    await assert_receives(connected, '451-1["question","a",{"_placeholder":true,"num":0}]', b"\x01")
+    for number in ("0", "2", ""):
+        await connected.send_str(f'43{number}["stolen"]')
+    await connected.send_str('431["yes"]')
+    await assert_receives(connected, '42["answer","yes"]')
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("packet", "number"), [("431[]", MAX_LIGHT_FRAMES), ("40/unknown", MAX_CONNECTS), ("40/unknown,{}", MAX_CONNECTS)]
+)
+async def test_flood_of_packets_that_no_rate_limit_of_events_counts_is_closed(
+    connected: Any, packet: str, number: int
+) -> None:
+    for _ in range(number + 1):
+        await connected.send_str(packet)
+    received = 0
+    while await receive(connected) is not None:
+        received += 1
+    assert received <= number
 
 
 async def test_binary_event_over_polling_is_echoed(client: EndpointClient, server: SocketIOServer) -> None:

@@ -324,3 +324,13 @@ async def test_poll_buffers_of_all_sessions_are_limited(server: FakeServer) -> N
     assert await sessions[2].poll(max_bytes=1000) == b"4" + b"x" * 800
     assert server.buffers.sent.total == 0
     await server.wait_handled()
+
+
+async def test_poll_buffer_of_a_closed_session_is_freed_by_eviction(session: Session, server: FakeServer) -> None:
+    session.post(packet("4" + "x" * 500))
+    session.close(CloseReason.SERVER_DISCONNECT)
+    held = server.buffers.sent.total
+    session.end(CloseReason.SLOW_READER)
+    assert held > 500
+    assert await session.poll(max_bytes=1000) == b"6"
+    await server.wait_handled()
