@@ -1,4 +1,8 @@
-"""Inputs of requests to external models: redacted, bounded JSON data with short aliases in place of ids."""
+"""Inputs of requests to external models: redacted, bounded JSON data with short aliases in place of ids.
+
+Of customers' texts they contain only those of the conversation itself. What another customer wrote (the question of a
+past answer, a message whose classification was corrected) is stored, and could instruct every later prompt.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +48,7 @@ def classification_input(redactor: Redactor, message: IncomingMessage, context: 
     teams = {f"T{number}": team for number, team in enumerate(context.teams, start=1)}
     data = {
         "teams": [{"id": alias, "name": redactor.redact(clean(readable(team.name)))} for alias, team in teams.items()],
-        "corrections": _corrections(redactor, context),
+        "corrections": _corrections(context),
         "earlier": _history(redactor, context.history),
         "message": _redacted(redactor, message.content, MAX_MESSAGE),
     }
@@ -74,10 +78,9 @@ def _sources(redactor: Redactor, knowledge: Knowledge) -> tuple[list[dict[str, s
     for number, (citation, text) in enumerate(known[:MAX_SOURCES], start=1):
         alias = f"S{number}"
         citations[alias] = citation
-        title_field = "asked" if citation.kind == "past_answer" else "title"
-        title = _redacted(redactor, citation.title, MAX_TURN)
+        title = {} if citation.kind == "past_answer" else {"title": _redacted(redactor, citation.title, MAX_TURN)}
         text = _redacted(redactor, text, MAX_SOURCE)
-        sources.append({"id": alias, "kind": citation.kind, title_field: title, "text": text})
+        sources.append({"id": alias, "kind": citation.kind, **title, "text": text})
     return sources, citations
 
 
@@ -85,10 +88,10 @@ def _history(redactor: Redactor, history: tuple[Turn, ...]) -> list[dict[str, st
     return [{"from": turn.sender, "text": _redacted(redactor, turn.content, MAX_TURN)} for turn in history]
 
 
-def _corrections(redactor: Redactor, context: Context) -> list[dict[str, str]]:
-    """Return the corrected fields of each correction."""
+def _corrections(context: Context) -> list[dict[str, str | float]]:
+    """Return the corrected fields of each correction, and how similar its message is to this one."""
     return [
-        {"text": _redacted(redactor, one.content, MAX_TURN)}
+        {"similarity": round(one.similarity, 2)}
         | {name: value for name, value in (("category", one.category), ("priority", one.priority)) if value}
         for one in context.corrections
     ]

@@ -117,7 +117,7 @@ async def test_request_contains_redacted_history_and_corrections(api: FakeApi, m
         {"from": "customer", "text": "Hello"},
         {"from": "agent", "text": "Hi, write to [EMAIL_1]"},
     ]
-    assert api.input_data()["corrections"] == [{"text": "Twice!", "category": "billing"}]
+    assert api.input_data()["corrections"] == [{"similarity": 0.9, "category": "billing"}]
 
 
 async def test_each_request_is_recorded_with_usage_and_cost(api: FakeApi, model: RecordedModel) -> None:
@@ -132,7 +132,7 @@ async def test_each_request_is_recorded_with_usage_and_cost(api: FakeApi, model:
         USAGE["output"],
     )
     assert call.cost == Decimal("0.000127"), "1000 × 0.10 + 200 × 0.01 + 50 × 0.50 dollars per million"
-    assert call.prompt.startswith("classify@1-")
+    assert call.prompt.startswith("classify@2-")
     assert 0 < call.seconds < 5
 
 

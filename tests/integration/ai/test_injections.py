@@ -1,6 +1,7 @@
 """Prompt injection: even if the model obeys a customer's instructions, nothing unsafe is shown."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
@@ -13,8 +14,10 @@ from hummdesk.ai.protocol import (
     Article,
     Category,
     Context,
+    Correction,
     IncomingMessage,
     Knowledge,
+    PastAnswer,
     Priority,
     ProviderError,
     Sentiment,
@@ -108,3 +111,22 @@ async def drafted(model: RecordedModel, message: IncomingMessage) -> str | None:
     assert set(draft.sources) <= {article.id for article in KNOWLEDGE.articles}
     assert draft.sources
     return json.dumps([draft.wire(), draft.reasoning])
+
+
+@pytest.mark.parametrize("case", INJECTIONS, ids=[case["name"] for case in INJECTIONS])
+async def test_stored_text_of_another_customer_is_in_no_prompt(
+    api: FakeApi, model: RecordedModel, case: dict[str, Any]
+) -> None:
+    """Neither the question of a past answer nor a message with a corrected classification: both are kept for ever."""
+    stored = case["message"]
+    context = replace(CONTEXT, corrections=(Correction(content=stored, similarity=0.99, category="billing"),))
+    knowledge = replace(KNOWLEDGE, past_answers=(PastAnswer(id="p1", question=stored, answer="We open at nine."),))
+    api.respond_with(answer(CLASSIFICATION), answer(DRAFT | {"sources": ["S4"]}))
+    await model.provider.classify(IncomingMessage(content="When do you open?"), context)
+    made = await model.provider.draft(IncomingMessage(content="When do you open?"), context, knowledge)
+    assert len(api.requests) == 2
+    for number in range(2):
+        assert json.dumps(stored)[1:-1][:40] not in json.dumps(api.requests[number])
+    assert api.input_data(0)["corrections"] == [{"similarity": 0.99, "category": "billing"}]
+    assert api.input_data(1)["sources"][3] == {"id": "S4", "kind": "past_answer", "text": "We open at nine."}
+    assert made.citations[0].title == stored, "staff see which question was answered"
