@@ -92,6 +92,8 @@ class SharedLimits:
             self._leases.renewed(renewal, granted, left)
 
     async def _lease(self, renewals: list[Renewal]) -> list[tuple[float, float]]:
+        if not self._leases.may_ask:
+            raise Unavailable
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await self._call(renewals)

@@ -109,6 +109,11 @@ class TokenLeases:
         """Whether Redis is away, so that each process applies the rates alone."""
         return self._away_since is not None
 
+    @property
+    def may_ask(self) -> bool:
+        """Whether Redis has not failed a moment ago."""
+        return self._clock() >= self._retry_at
+
     def take(self, charges: Sequence[Charge]) -> Refusal | None:
         """Take the tokens of all charges, or of none: then return a refusal."""
         now = self._clock()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from redis.asyncio import Redis
 
-from hummdesk.bus import token_leases
+from hummdesk.bus import shared_limits, token_leases
 from hummdesk.bus.client import connect
 from hummdesk.bus.shared_limits import SharedLimits
 from hummdesk.bus.token_leases import Charge, Limit
@@ -111,15 +111,17 @@ async def test_without_redis_each_process_applies_the_limit_alone() -> None:
                 await asyncio.sleep(0.01)
 
 
-async def test_silent_redis_delays_requests_by_half_a_second_at_most() -> None:
+async def test_silent_redis_delays_requests_and_the_end_of_a_process_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_limits, "BATCH", 10)
+
     async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
-    silent = await asyncio.start_server(ignore, "127.0.0.1", 0)
-    async with process(f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}/0") as limits:
-        async with asyncio.timeout(2):  # of 10 batches, which would each wait for Redis
-            await asyncio.gather(*(allowed(limits, 3, charge(rate=1, burst=4)) for _ in range(2_000)))
+    async with (
+        await asyncio.start_server(ignore, "127.0.0.1", 0) as silent,
+        asyncio.timeout(3),  # 40 batches would wait for 10 seconds
+        process(f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}/0") as limits,
+    ):
+        await asyncio.gather(*(allowed(limits, 3, charge(rate=1, burst=4)) for _ in range(400)))
         assert limits.is_local
-    silent.close()
-    await silent.wait_closed()
