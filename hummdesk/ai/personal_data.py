@@ -139,9 +139,7 @@ def emails(text: str) -> Iterator[Span]:
         yield found.start() + (before.end() if before else 0), found.end()
 
 
-_IBAN = re.compile(
-    r"(?<![A-Za-z0-9])[A-Za-z]{2}(?:[^\S\n]|[._-]){0,2}\d{2}(?:(?:[^\S\n]|[._-]){0,2}[A-Za-z0-9]){11,30}"
-)
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[\s._-]{0,2}\d{2}(?:[\s._-]{0,2}[A-Za-z0-9]){11,30}")
 
 
 def ibans(text: str) -> Iterator[Span]:
@@ -162,6 +160,8 @@ def _is_iban(compact: str, length: int) -> bool:
 
 _GAP = r"(?:[^\S\n]|[./()_|·•‧∙\\~‐-―−-]|,(?=\d))"
 _DIGITS = re.compile(rf"(?<!\d)\+?\(?\d(?:{_GAP}{{0,4}}\d){{6,}}")
+_CARD = re.compile(rf"(?<!\d)\d(?:(?:{_GAP}|\n){{0,4}}\d){{12,18}}(?!\d)")
+"""Also over several lines, which only the checksum tells from the numbers of a list."""
 
 _YEAR = r"(?:19|20)\d\d"
 _MONTH, _DAY = r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
@@ -182,17 +182,25 @@ _CURRENCY_BEFORE, _CURRENCY_AFTER = re.compile(rf"{_CURRENCY}\.?\s?$"), re.compi
 
 def numbers(text: str) -> Iterator[Span]:
     """Find runs of at least seven digits, however grouped, except dates, hours and amounts of money."""
-    for found in _DIGITS.finditer(text):
-        number = found[0].lstrip("(")
-        is_amount = _AMOUNT.fullmatch(number) and (
-            _CURRENCY_BEFORE.search(text[max(0, found.start() - 5) : found.start()])
-            or _CURRENCY_AFTER.match(text, found.end())
-        )
-        if not is_amount and not _TIME.fullmatch(number):
-            yield found.span()
+    spans = [found.span() for found in _DIGITS.finditer(text) if not _is_harmless(text, found)]
+    spans += [found.span() for found in _CARD.finditer(text) if "\n" in found[0] and luhn.is_valid(_digits(found[0]))]
+    return merged(spans)
+
+
+def _is_harmless(text: str, found: re.Match[str]) -> bool:
+    number = found[0].lstrip("(")
+    is_amount = _AMOUNT.fullmatch(number) and (
+        _CURRENCY_BEFORE.search(text[max(0, found.start() - 5) : found.start()])
+        or _CURRENCY_AFTER.match(text, found.end())
+    )
+    return bool(is_amount or _TIME.fullmatch(number))
 
 
 def is_card(number: str) -> bool:
     """Return whether a number begins with a card number, by the Luhn checksum."""
-    digits = "".join(str(unicodedata.decimal(sign)) for sign in number if sign.isdecimal())
+    digits = _digits(number)
     return any(luhn.is_valid(digits[:length]) for length in CARD_DIGITS if length <= len(digits))
+
+
+def _digits(number: str) -> str:
+    return "".join(str(unicodedata.decimal(sign)) for sign in number if sign.isdecimal())
