@@ -5,6 +5,7 @@ import http.client
 import os
 import re
 import shutil
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -146,9 +147,44 @@ async def test_configuration_is_valid_with_and_without_a_certificate(tmp_path: P
     await run(HAPROXY, "-c", "-f", file, TLS="on")
 
 
-def test_proxy_with_a_certificate_sets_strict_transport_security() -> None:
-    with_tls = CONFIGURATION.partition('.if streq("$TLS",on)')[2].partition(".endif")[0]
-    assert "http-after-response set-header Strict-Transport-Security max-age=31536000 if { ssl_fc }" in with_tls
+@pytest.mark.systems
+@needs_haproxy
+async def test_proxy_with_a_certificate_sets_strict_transport_security(tmp_path: Path) -> None:
+    """Also in its own answers: there is no web process behind it."""
+    await run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=desk.example.com",
+              "-keyout", tmp_path / "key.pem", "-out", tmp_path / "chain.pem")  # fmt: skip
+    (tmp_path / "desk.pem").write_text((tmp_path / "chain.pem").read_text() + (tmp_path / "key.pem").read_text())
+    plain, tls = free_port(0), free_port(0)
+    text = CONFIGURATION.replace("/run/secrets/certificate", str(tmp_path / "desk.pem")).replace(
+        " resolvers docker", ""
+    )
+    text = text.replace("bind :8080", f"bind 127.0.0.1:{plain}").replace("bind :8443", f"bind 127.0.0.1:{tls}")
+    (tmp_path / "haproxy.cfg").write_text(text)
+    assert HAPROXY is not None
+    command = (HAPROXY, "-f", tmp_path / "haproxy.cfg")
+    process = await asyncio.create_subprocess_exec(
+        *command, env=os.environ | {"TLS": "on"}, stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(10):
+            while await get(f"http://127.0.0.1:{plain}/proxy") != 200:
+                await asyncio.sleep(0.05)
+        context = ssl.create_default_context(cafile=tmp_path / "chain.pem")
+        context.check_hostname = False
+        answer = await asyncio.to_thread(answer_of, http.client.HTTPSConnection("127.0.0.1", tls, context=context))
+        assert answer.getheader("Strict-Transport-Security") == "max-age=31536000"
+        redirect = await asyncio.to_thread(answer_of, http.client.HTTPConnection("127.0.0.1", plain))
+        assert (redirect.status, redirect.getheader("Strict-Transport-Security")) == (302, None)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def answer_of(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    connection.close()
+    return answer
 
 
 async def run(*command: str | Path, **env: str) -> None:
