@@ -16,6 +16,7 @@ from hummdesk.core.errors import Unavailable
 ANSWER_SECONDS = 0.25
 """If Redis takes longer, it counts as away, and each process applies the rates alone."""
 MOST_WAITS = 8
+"""Leases that a request waits for; further ones find the bucket empty."""
 BATCH = 200
 """Buckets in one pipeline."""
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 MAX_LEASES = 20_000
-"""Leases of one process, about 250 bytes each. Beyond it the least recently used one is forgotten."""
+"""Leases of one process, about 370 bytes each. Beyond it the least recently used one is forgotten."""
 MAX_RETURNED = 2_000
 """Leases that one call of `take_idle` returns: the event loop does nothing else meanwhile."""
 IDLE_SECONDS = 5.0
