@@ -3,6 +3,13 @@
 Session handling, heartbeats, WebSockets and write coalescing are implemented here; handlers, rooms, namespaces and
 acknowledgements have the interface of python-socketio. The package depends on nothing else of HummDesk.
 
+What a server keeps for its clients is bounded in bytes, for each client and for all together (`max_buffered_bytes`,
+`max_http_buffer_size`, `max_total_buffered_bytes`, `max_total_received_bytes`). `ConnectionLimits` bounds the number of
+open sessions; an application that marks those it knows with `set_authenticated` can bound the others. An `Observer`
+receives each opening, close and refusal with its reason. With `async_handlers`, python-socketio's default, the events
+of one client are handled concurrently and without a limit; without it, or with `on_event`, a client that sends faster
+than its events are handled is not read.
+
     from sanic import Sanic
 
     from hummdesk.engine import SocketIOServer

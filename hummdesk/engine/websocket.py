@@ -155,8 +155,9 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def received_bytes(self) -> int:
-        """The size of an incomplete message."""
-        return 0 if self._parser is None else len(self._parser.reader.buffer) + len(self._fragments or b"")
+        """The size of an incomplete message, and of what was read before reading paused."""
+        size = len(self._unread) + len(self._fragments or b"")
+        return size if self._parser is None else size + len(self._parser.reader.buffer)
 
     def close(self, code: CloseCode = CloseCode.NORMAL_CLOSURE) -> None:
         """Start the closing handshake after all buffered frames; ignore further packets."""
@@ -197,7 +198,9 @@ class WebSocket(asyncio.Protocol):
     def resume_reading(self) -> None:
         self.is_reading_paused = False
         unread, self._unread = self._unread, b""
-        self._read(unread)
+        if unread:
+            self._read(unread)
+            self._count_received()
         if not self.is_reading_paused:
             self._transport.resume_reading()
 
@@ -212,6 +215,7 @@ class WebSocket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.is_reading_paused:
             self._unread += data
+            self._count_received()
         else:
             self._read(data)
 
@@ -262,6 +266,7 @@ class WebSocket(asyncio.Protocol):
         while at < end:
             if self.is_reading_paused:
                 self._unread = data[at:]
+                self._count_received()
                 return
             whole = _small_text_frame(data, at, self._options.max_bytes) if self._parser is None else None
             if whole is not None:
@@ -292,7 +297,7 @@ class WebSocket(asyncio.Protocol):
         self._count_received()
 
     def _count_received(self) -> None:
-        """Count the bytes of an incomplete message against the limit of all connections."""
+        """Count what was received and not handled against the limit of all connections."""
         size = self.received_bytes
         if size and not self._transport.is_closing():
             self._options.buffers.received.set(self, size)

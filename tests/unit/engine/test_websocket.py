@@ -294,3 +294,14 @@ def test_incomplete_message_is_freed_without_the_garbage_collector(
         assert parser() is None
     finally:
         gc.enable()
+
+
+def test_bytes_that_were_read_before_a_pause_are_counted(websocket: WebSocket, handler: FakeHandler) -> None:
+    received = websocket._options.buffers.received
+    handler.on_each = websocket.pause_reading
+    websocket.data_received(text("4x") * 100)
+    websocket.data_received(text("4y") * 100)
+    assert (len(handler.packets), received.total) == (1, 199 * len(text("4x")))
+    handler.on_each = lambda: None
+    websocket.resume_reading()
+    assert (len(handler.packets), received.total) == (200, 0)
