@@ -77,9 +77,8 @@ def _host(run: str) -> Span | None:
         return None
     last = _LABEL.match(labels[-1])
     end = len(".".join(labels[:-1])) + 1 + (last.end() if last else 0)
-    is_ipv4 = len(labels) >= 4 and all(
-        label.isdecimal() and int(label) < 256 for label in labels[-4:] if len(label) < 4
-    )
+    groups = [*labels[-4:-1], last[0] if last else ""]
+    is_ipv4 = len(groups) == 4 and all(len(group) < 4 and group.isdecimal() and int(group) < 256 for group in groups)
     if not last or not (last[0].casefold() in TLDS or last[0].startswith("xn--") or is_ipv4):
         return None
     start = run.rfind("..", 0, end) + 2 if ".." in run[:end] else len(run) - len(run.lstrip("."))

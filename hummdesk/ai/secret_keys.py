@@ -39,7 +39,11 @@ _LABELS = (
     "código de verificación|secret|token|bearer|basic|api[ _-]?key|(?:access|secret|private|license)[ _-]key|"
     "client[ _-]secret"
 )
-_VALUE = r"""(?=[^\s"'`]*(?:\d|[@#$%^&*_+=~!][^\s"'`]))[^\s"'`«»“”]{3,}?(?=[.,;:!?)\]"'`»”]*(?:\s|$))"""
+_VALUE = (
+    r"""(?=[^\s"'`]{0,100}(?:\d|[@#$%^&*_+=~!][^\s"'`]))[^\s"'`«»“”]{3,100}?"""
+    r"""(?=[.,;:!?)\]"'`»”]{0,10}(?:\s|$)|(?<=[^\s]{100}))"""
+)
+"""At most 100 characters, so that the time stays linear."""
 _LABELLED = re.compile(
     rf"(?<!\w)(?:{_LABELS})(?:\s?[:=]\s?|\s(?:is|ist|lautet|est|es|è|é|jest|är|er)\s:?\s?|\s)"
     rf"""["'`«“]?({_VALUE})""",

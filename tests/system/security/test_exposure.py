@@ -52,6 +52,20 @@ async def test_process_without_tokens_starts_without_the_secret_that_signs_them(
     assert (await run(*arguments, env=without_secret(settings)))[0] == 0
 
 
+async def test_relay_without_the_secret_that_signs_tokens_works(settings: Settings) -> None:
+    port = free_port(0)
+    env = without_secret(settings) | {"METRICS_PORT": str(port)}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "hummdesk", "relay", env=env)
+    try:
+        async with asyncio.timeout(30):
+            while await get(f"http://127.0.0.1:{port}/metrics") != 200:
+                assert process.returncode is None
+                await asyncio.sleep(0.1)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
 async def test_web_process_without_the_secret_is_refused(settings: Settings) -> None:
     code, said = await run("-m", "hummdesk", "serve", "--port", "0", env=without_secret(settings))
     assert code != 0
