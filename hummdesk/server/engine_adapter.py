@@ -74,6 +74,9 @@ class EngineAdapter:
 
     async def _on_disconnect(self, sid: str, reason: str) -> None:
         is_final = reason == self.server.reason.CLIENT_DISCONNECT
+        session = self.context.sockets.sessions.get(sid)
+        if is_final and session is not None and session.person is None:
+            self.server.close_session(sid, reconnect=True)  # it could join and leave for ever without authenticating
         await connection.disconnected(self.context, sid, is_final=is_final)
 
     async def _on_event(self, sid: str, event: object, arguments: list[object], acknowledges: bool) -> Fragment:
