@@ -18,6 +18,7 @@ from hummdesk.bus.envelope import Envelope, OrderKey, pack
 from hummdesk.bus.ordering import FetchMissing, MessageOrder, Result, WaitFor, WriteNow
 from hummdesk.bus.shards import SHARDS, Shard, shard_of
 from hummdesk.core.background import end, soon
+from hummdesk.core.metrics import EVENTS_DROPPED
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class _Lane:
         """Drop the oldest event."""
         self._next().stored.cancel()
         self.has_lost = True
+        EVENTS_DROPPED.labels("backlog").inc()
 
     def _next(self) -> _Item:
         item = self.queue.popleft()
@@ -162,7 +164,7 @@ class StreamWriter:
             can_fetch=fetch is not None,
             size=lambda item: item.size,
             max_bytes=backlog_bytes // HELD_PART,
-            on_drop=lambda item: item.stored.cancel(),
+            on_drop=_drop_held,
         )
         self._digest: str | None = None
         self._flusher: asyncio.Task[None] | None = None
@@ -283,6 +285,11 @@ class StreamWriter:
             beginnings = {seq for seq, item in items.items() if item.kind == "far"}
             action = self._order.fetched(conversation_id, missing.hold, items, beginnings=beginnings)
             self._act(conversation_id, action)
+
+
+def _drop_held(item: _Item) -> None:
+    item.stored.cancel()
+    EVENTS_DROPPED.labels("held").inc()
 
 
 def _item(envelope: Envelope) -> _Item:

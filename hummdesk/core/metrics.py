@@ -63,6 +63,11 @@ BUS_LAG_SECONDS = Gauge(
     ["shard"],
     multiprocess_mode="livemax",
 )
+EVENTS_DROPPED = Counter(
+    "hummdesk_events_dropped",
+    "Events that a full buffer has dropped: `backlog` (Redis is unavailable) or `held` (their predecessor is missing)",
+    ["buffer"],
+)
 RECOVERIES = Counter(
     "hummdesk_recoveries", "Clients that reconnected and asked to recover their session, by outcome", ["outcome"]
 )

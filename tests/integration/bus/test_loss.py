@@ -16,6 +16,7 @@ from hummdesk.bus.kept_entries import ENTRY_BYTES, EVENT_BYTES
 from hummdesk.bus.shards import shard_of
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core import temporary
+from hummdesk.core.metrics import EVENTS_DROPPED
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
 from tests.integration.bus.conftest import AccountStream, Delivered
@@ -176,6 +177,8 @@ async def test_confirmed_write_that_redis_has_lost_is_recognized_by_all_readers(
 
 
 async def test_overflowed_backlog_is_reported_as_a_loss(own_redis: OwnRedis, stream: AccountStream) -> None:
+    dropped = EVENTS_DROPPED.labels("backlog")._value
+    before = dropped.get()
     async with stream.reading() as delivered, stream.writing(backlog_bytes=10_000) as writer:
         writer.append(stream.number(0))
         await delivered.reaches(0)
@@ -187,6 +190,7 @@ async def test_overflowed_backlog_is_reported_as_a_loss(own_redis: OwnRedis, str
         await own_redis.start()
         await delivered.until(lambda: 99 in delivered)
         assert delivered.losses
+        assert dropped.get() - before == 100 - len(delivered)
 
 
 async def test_events_that_redis_has_no_memory_for_are_stored_when_it_has(
