@@ -31,6 +31,7 @@ COMMANDS = {
     "knowledge": "knowledge",
     "skills": "people",
     "contact": "contact",
+    "account": "account",
     "completion": "completion",
 }
 """The module of `hummdesk.operator` that defines each command, in the order of --help."""

@@ -54,6 +54,12 @@ class StreamEraser:
         """Count the entries that `remove` would remove."""
         return len([entry_id async for entry_id in self._holding(shard_of(account_id), ids, holds)])
 
+    async def delete_keys(self, account_id: UUID) -> int:
+        """Delete the keys that name an account, those of its presence and sockets; return their number."""
+        async with raising_unavailable():
+            found = [key async for key in self._redis.scan_iter(match=f"hummdesk:*:{account_id}*", count=BATCH)]
+            return sum([await self._redis.delete(key) for key in found])
+
     async def trim(self) -> None:
         """Remove expired entries. A write does this for its shard, but an idle shard keeps its last entries."""
         async with raising_unavailable():

@@ -278,6 +278,9 @@ class Settings:
     relay_sweep_seconds: float = setting(
         1.0, "interval at which the relay looks for AI runs that no NOTIFY announced", minimum=0.05
     )
+    visitor_retention_days: int = setting(
+        30, "anonymous visitors who never wrote are deleted after so many days; 0: never", minimum=0
+    )
     worker_concurrency: int = setting(
         2,
         "worker processes for each kind of AI run, and as many again for each external provider; bulk work has one",

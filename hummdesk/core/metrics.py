@@ -123,6 +123,10 @@ OUTBOX_OLDEST_SECONDS = Gauge(
     multiprocess_mode="mostrecent",
 )
 
+RETENTION_ERASED = Counter(
+    "hummdesk_retention_erased", "Conversations erased and visitors deleted by retention", ["kind"]
+)
+
 
 class AccountLabels:
     """Bound the number of account labels: the first `number` accounts get their own, all others share one."""

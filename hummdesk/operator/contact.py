@@ -45,7 +45,7 @@ def erase_command(home: Path, contact: UUID, yes: bool) -> None:
     """
     if not yes:
         click.confirm(f"Erase contact {contact} and all their conversations?", abort=True)
-    _print(asyncio.run(erase(settings_of(home), contact)))
+    show_receipt(asyncio.run(erase(settings_of(home), contact)))
 
 
 @contact_command.command("verify-erasure")
@@ -54,7 +54,7 @@ def erase_command(home: Path, contact: UUID, yes: bool) -> None:
 def verify_command(home: Path, contact: UUID) -> None:
     """Check that nothing is left of an erased contact; fail and list what is left otherwise."""
     receipt, left = asyncio.run(verify(settings_of(home), contact))
-    _print(receipt)
+    show_receipt(receipt)
     if left:
         places = ", ".join(f"{name}: {number}" for name, number in left.items())
         raise CommandError(f"not erased: {places}; run `contact erase` again")
@@ -63,10 +63,10 @@ def verify_command(home: Path, contact: UUID) -> None:
 async def export(settings: Settings, contact_id: UUID, file: Path) -> int:
     """Return the number of rows. Raises NotFound."""
     from hummdesk.operator import archive
-    from hummdesk.storage.database import operator
+    from hummdesk.storage.database import eraser
     from hummdesk.storage.export import contact_rows
 
-    async with operator(settings) as database:
+    async with eraser(settings) as database:
         found = await contact_rows(database, contact_id)
     with archive.new_archive(file) as made:
         made.writestr("index.html", archive.contact_index(found))
@@ -92,7 +92,8 @@ async def verify(settings: Settings, contact_id: UUID) -> tuple[Mapping[str, obj
     return receipt.wire(), left
 
 
-def _print(receipt: Mapping[str, object]) -> None:
+def show_receipt(receipt: Mapping[str, object]) -> None:
+    """Print a receipt as JSON."""
     import orjson
 
     click.echo(orjson.dumps(receipt, option=orjson.OPT_INDENT_2).decode())

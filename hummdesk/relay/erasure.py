@@ -32,15 +32,14 @@ from hummdesk.publish.outbox import publish_updates
 from hummdesk.publish.publisher import Publisher
 from hummdesk.relay.receipt_stores import OutboxReceipts, RunReceipts
 from hummdesk.storage import conversations, erasure
-from hummdesk.storage.database import Database, Transaction
+from hummdesk.storage.database import Database, Transaction, eraser
 from hummdesk.storage.erasure import Counts, Receipt
-from hummdesk.storage.logins import url_of
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
 BACKOFF_SECONDS = 0.2
-STREAM, SESSIONS = "event stream", "recovery sessions"
+STREAM, SESSIONS, KEYS = "event stream", "recovery sessions", "presence"
 
 Result = TypeVar("Result")
 
@@ -122,6 +121,31 @@ class Eraser:
         counts[SESSIONS] = await self.sessions.count(account_id, contact_id)
         return +counts
 
+    async def erase_account(self, account_id: UUID) -> Receipt:
+        """Delete an account whose erasure was requested. Raises NotFound, and Unavailable: it can then be repeated."""
+        async with self.database.all_accounts() as tx:
+            await erasure.receipt(tx, account_id)
+            await erasure.sign_out_account(tx, account_id)
+        await erasure.delete_account(self.database, account_id)
+        removed: Counts = Counter({STREAM: await self.stream.remove(account_id, {account_id}, holds_content)})
+        removed[SESSIONS] = await self.sessions.delete(account_id)
+        removed[KEYS] = await self.stream.delete_keys(account_id)
+        async with self.database.all_accounts() as tx:
+            await erasure.add_counts(tx, account_id=account_id, subject_id=account_id, counts=removed)
+            await erasure.complete(tx, account_id=account_id, subject_id=account_id)
+            return await erasure.receipt(tx, account_id)
+
+    async def verify_account(self, account_id: UUID) -> tuple[Receipt, Counts]:
+        """Count what is left of an erased account, and record the result. Raises NotFound without an erasure."""
+        async with self.database.all_accounts() as tx:
+            await erasure.receipt(tx, account_id)
+            left = await erasure.left_of_account(tx, account_id)
+        left[STREAM] = await self.stream.count(account_id, {account_id}, holds_content)
+        left[SESSIONS] = await self.sessions.count(account_id)
+        async with self.database.all_accounts() as tx:
+            await erasure.record_verification(tx, account_id=account_id, subject_id=account_id, is_verified=not +left)
+            return await erasure.receipt(tx, account_id), +left
+
     async def verify_contact(self, contact_id: UUID) -> tuple[Receipt, Counts]:
         """Count what is left of an erased contact, and record the result. Raises NotFound without an erasure."""
         left = await self.left_of_contact(contact_id)
@@ -164,14 +188,11 @@ class Eraser:
 @asynccontextmanager
 async def open_eraser(settings: Settings) -> AsyncIterator[Eraser]:
     """An eraser with connections of its own, for a command."""
-    database = Database(
-        url_of(settings, "operator"), role="hummdesk_eraser", size=1, timeout=settings.db_timeout_seconds
-    )
     stream, sessions = StreamEraser(connect(settings.redis)), SessionEraser(connect(settings.redis))
     async with AsyncExitStack() as resources:
-        for resource in (database, stream, sessions):
+        for resource in (stream, sessions):
             resources.push_async_callback(resource.close)
-        await database.open()
+        database = await resources.enter_async_context(eraser(settings))
         service = await resources.enter_async_context(open_broadcast_service(settings))
         yield Eraser(database, service.publisher, stream, sessions)
 

@@ -1,4 +1,4 @@
-"""The relay process: sends AI runs to the broker, ends expired runs, and publishes events that are overdue.
+"""The relay process: sends AI runs to the broker, ends expired runs, publishes overdue events, and erases what is old.
 
 NOTIFY wakes it, and it looks by itself every `RELAY_SWEEP_SECONDS`. All its state is in PostgreSQL and Redis, so that
 any number of relays may run and any of them may be killed. While PostgreSQL or Redis is unavailable, it waits.
@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from kombu.exceptions import OperationalError
 
 from hummdesk.bus.client import connect
+from hummdesk.bus.recovery_store import SessionEraser
+from hummdesk.bus.stream_eraser import StreamEraser
 from hummdesk.bus.task_queues import TaskQueues
 from hummdesk.core import logs, metrics
 from hummdesk.core.config import Settings
@@ -21,8 +23,10 @@ from hummdesk.core.periodic import Periodic, Step
 from hummdesk.publish.broadcast import BroadcastService, open_broadcast_service
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.relay.dispatcher import Dispatcher
+from hummdesk.relay.erasure import Eraser
 from hummdesk.relay.receipt_stores import OutboxReceipts, PresenceReceipts, RunReceipts
 from hummdesk.relay.republisher import Republisher
+from hummdesk.relay.retention import PRUNE_SECONDS, RETENTION_SECONDS, Retention
 from hummdesk.storage import run_dispatch
 from hummdesk.storage.database import Database
 from hummdesk.storage.logins import url_of
@@ -59,13 +63,17 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     all_accounts = Database(url, role="hummdesk_relay", size=3, timeout=timeout, pipelined=True)
     one_account = Database(url, role="hummdesk_app", size=1, timeout=timeout)
     queues = TaskQueues(connect(settings.redis))
+    erasing = Database(url, role="hummdesk_eraser", size=1, timeout=timeout)
+    stream, sessions = StreamEraser(connect(settings.redis)), SessionEraser(connect(settings.redis))
     async with AsyncExitStack() as resources:
-        for database in (all_accounts, one_account):
+        for database in (all_accounts, one_account, erasing):
             resources.push_async_callback(database.close)
             await database.open()
-        resources.push_async_callback(queues.close)
+        for resource in (queues, stream, sessions):
+            resources.push_async_callback(resource.close)
         service = await resources.enter_async_context(open_broadcast_service(settings))
-        yield Relay(settings, all_accounts, one_account, service, queues)
+        eraser = Eraser(erasing, service.publisher, stream, sessions)
+        yield Relay(settings, all_accounts, one_account, service, queues, Retention(settings, eraser))
 
 
 class Relay:
@@ -76,6 +84,7 @@ class Relay:
         one_account: Database,
         service: BroadcastService,
         queues: TaskQueues,
+        retention: Retention,
     ) -> None:
         """`all_accounts` sees the runs and the outbox of every account, `one_account` all rows of one account."""
         self._settings = settings
@@ -96,6 +105,9 @@ class Relay:
             self._periodic(outbox.measure),
             self._periodic(self._dispatcher.measure),
             self._periodic(self._dispatcher.update_knowledge),
+            self._periodic(retention.erase_due, interval=RETENTION_SECONDS),
+            self._periodic(retention.prune_visitors, interval=PRUNE_SECONDS),
+            self._periodic(retention.trim_stream, interval=RETENTION_SECONDS),
         ]
 
     def start(self) -> None:
@@ -107,10 +119,10 @@ class Relay:
         await self._listener.stop()
         await asyncio.gather(*(runner.stop(grace_seconds=STOP_SECONDS) for runner in self._steps))
 
-    def _periodic(self, step: Step, *, wake: asyncio.Event | None = None) -> Periodic:
+    def _periodic(self, step: Step, *, wake: asyncio.Event | None = None, interval: float | None = None) -> Periodic:
         return Periodic(
             step,
-            interval=self._settings.relay_sweep_seconds,
+            interval=self._settings.relay_sweep_seconds if interval is None else interval,
             on_failure=_report,
             wake=wake,
             longest_backoff=LONGEST_BACKOFF_SECONDS,

@@ -221,6 +221,19 @@ async def operator(settings: Settings) -> AsyncIterator[Database]:
         await database.close()
 
 
+@asynccontextmanager
+async def eraser(settings: Settings) -> AsyncIterator[Database]:
+    """The database with the role that erases, for the operator's commands; it reads every table. One connection."""
+    database = Database(
+        url_of(settings, "operator"), role="hummdesk_eraser", size=1, timeout=settings.db_timeout_seconds
+    )
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
 @contextmanager
 def abort_after(seconds: float, connection: Transaction) -> Iterator[None]:
     """Shut down the connection's socket after a time; a pending statement then fails at once."""

@@ -13,11 +13,13 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
+import psycopg
+
 from hummdesk.core.clock import wire_time
-from hummdesk.core.errors import NotFound
+from hummdesk.core.errors import NotFound, Unavailable
 from hummdesk.core.models import Message
 from hummdesk.storage import personal_statements as statements
-from hummdesk.storage.database import Transaction
+from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.outbox import OutboxEntry
 from hummdesk.storage.personal_data import TABLES, Scope, Table
 from hummdesk.storage.queries import load
@@ -28,6 +30,7 @@ queries = load("erasures")
 BATCH = 500
 """Messages in one transaction."""
 
+ATTEMPTS = 5
 DELETED = 2_000
 """Rows of an account that are deleted in one transaction."""
 
@@ -219,15 +222,42 @@ async def run_messages(tx: Transaction, conversation_id: UUID) -> list[UUID]:
 # Accounts -------------------------------------------------------------------------------------------------------------
 
 
+async def request_account(tx: Transaction, account_id: UUID) -> None:
+    """Record, as the operator, that an account is to be erased. Raises NotFound, unless that was recorded before."""
+    if await queries.account_or_erasure(tx, account_id=account_id) is None:
+        raise NotFound("No account has this id")
+    await request(tx, account_id=account_id, subject_id=account_id, subject="account")
+
+
 async def sign_out_account(tx: Transaction, account_id: UUID) -> bool:
     """Deactivate all users and contacts of an account; return whether it exists."""
     return await queries.deactivate_people(tx, account_id=account_id) is not None
 
 
-async def delete_rows(tx: Transaction, table: Table, account_id: UUID) -> int:
-    """Delete some rows of an account; return their number, 0 if none is left."""
-    cursor = await tx.execute(statements.delete_some(table), {"account": account_id, "most": DELETED})
-    return cursor.rowcount
+async def delete_account(database: Database, account_id: UUID) -> None:
+    """Delete the rows of an account, in short transactions, and add their numbers to its receipt.
+
+    A request in progress may add rows to a table that was deleted before; then it is repeated. Raises Unavailable if
+    that does not end.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            for table in TABLES:
+                await _delete_table(database, table, account_id)
+            return
+        except psycopg.errors.ForeignKeyViolation:
+            continue
+    raise Unavailable
+
+
+async def _delete_table(database: Database, table: Table, account_id: UUID) -> None:
+    number = DELETED
+    while number == DELETED:
+        async with database.all_accounts() as tx:
+            cursor = await tx.execute(statements.delete_some(table), {"account": account_id, "most": DELETED})
+            number = cursor.rowcount
+            counts: Counts = Counter({table.name: number})
+            await add_counts(tx, account_id=account_id, subject_id=account_id, counts=counts)
 
 
 async def left_of_account(tx: Transaction, account_id: UUID) -> Counts:

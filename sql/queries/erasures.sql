@@ -167,6 +167,12 @@ SELECT account_id
 FROM accounts
 WHERE account_id = current_account();
 
+-- name: account_or_erasure(account_id)^
+-- A row if an account exists, or did before it was erased.
+SELECT
+WHERE EXISTS (SELECT FROM accounts WHERE account_id = :account_id)
+   OR EXISTS (SELECT FROM erasures WHERE account_id = :account_id AND subject_id = :account_id);
+
 -- name: primary_key(table_name)
 -- The columns of a table's primary key, in order.
 SELECT attname::text AS name

@@ -1,7 +1,11 @@
 """The erasure of a contact: in the database, in the event stream, and at connected and returning clients."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import orjson
 import psycopg
@@ -10,7 +14,9 @@ import pytest
 from hummdesk.bus.client import connect
 from hummdesk.core.background import drain
 from hummdesk.core.config import Settings
+from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
+from hummdesk.operator import account as operator_account
 from hummdesk.relay.erasure import Eraser, open_eraser
 from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account, Client
 from tests.integration.server.reconnecting import Connection, ReconnectingClient
@@ -29,32 +35,39 @@ async def send(account: Account, sender: Client, content: str = PLANTED, **more:
     return await sender.do("send_message", {"conversationId": str(account.conversation), "content": content} | more)
 
 
-async def plant(account: Account, customer: Client, agent: Client) -> None:
+async def plant(account: Account, customer: Client, agent: Client, *, secret: str) -> None:
     """Store the secret in every place that takes text about a contact."""
     conversation = {"conversationId": str(account.conversation)}
-    attachment = {"url": f"https://x.example/{SECRET}", "filename": SECRET, "contentType": "a/b", "size": 1}
-    asked = await send(account, customer, attachments=[attachment], metadata={"note": SECRET}, clientMessageId=SECRET)
-    await send(account, agent, f"Your {SECRET} is reset", clientMessageId=f"{SECRET}2")
-    await send(account, agent, f"They said {SECRET}", private=True)
+    attachment = {"url": f"https://x.example/{secret}", "filename": secret, "contentType": "a/b", "size": 1}
+    asked = await send(
+        account,
+        customer,
+        f"My password is {secret}",
+        attachments=[attachment],
+        metadata={"note": secret},
+        clientMessageId=secret,
+    )
+    await send(account, agent, f"Your {secret} is reset", clientMessageId=f"{secret}2")
+    await send(account, agent, f"They said {secret}", private=True)
     started = await customer.do(
         "start_conversation",
-        {"subject": SECRET, "content": SECRET, "metadata": {"a": SECRET}, "clientMessageId": f"{SECRET}3"},
+        {"subject": secret, "content": secret, "metadata": {"a": secret}, "clientMessageId": f"{secret}3"},
     )
     await agent.do("correct_classification", conversation | {"messageId": asked["messageId"], "category": "sales"})
-    await agent.do("update_conversation_status", conversation | {"status": "pending", "reason": SECRET})
+    await agent.do("update_conversation_status", conversation | {"status": "pending", "reason": secret})
     await account.execute(
         "UPDATE contacts SET name = %(secret)s, email = %(secret)s || '@example.com', avatar_url = %(secret)s "
         "WHERE account_id = %(account)s AND id = %(contact)s",
-        secret=SECRET,
+        secret=secret,
         contact=account.people["customer"].id,
     )
-    classification = {"classification": CLASSIFICATION | {"tags": [SECRET]}, "confidence": 1, "provider": "embedded"}
-    draft = {"draft": DRAFT | {"content": SECRET}, "confidence": 1, "provider": "embedded", "assigned_to": None}
-    draft |= {"reasoning": SECRET, "sources": [], "citations": [], "based_on_seq": 1}
+    classification = {"classification": CLASSIFICATION | {"tags": [secret]}, "confidence": 1, "provider": "embedded"}
+    draft = {"draft": DRAFT | {"content": secret}, "confidence": 1, "provider": "embedded", "assigned_to": None}
+    draft |= {"reasoning": secret, "sources": [], "citations": [], "based_on_seq": 1}
     await account.execute(
         "UPDATE ai_runs SET status = 'done', outcome = 'done', finished_at = now(), announced_at = now(), "
         "last_error = %(secret)s WHERE account_id = %(account)s AND message_id = %(message)s",
-        secret=SECRET,
+        secret=secret,
         message=asked["messageId"],
     )
     await account.execute(
@@ -76,7 +89,7 @@ async def plant(account: Account, customer: Client, agent: Client) -> None:
     await account.execute(
         "UPDATE past_answers SET learned_at = now(), question = %(secret)s, answer = %(secret)s, indexed_as = 'm' "
         "WHERE account_id = %(account)s AND conversation_id = %(conversation)s",
-        secret=SECRET,
+        secret=secret,
         conversation=account.conversation,
     )
     await account.execute(
@@ -86,7 +99,7 @@ async def plant(account: Account, customer: Client, agent: Client) -> None:
     )
     await account.execute(
         "UPDATE ai_corrections SET vector = %(vector)s, model = 'm' WHERE account_id = %(account)s",
-        vector=SECRET.encode(),
+        vector=secret.encode(),
     )
     assert started["ok"]
 
@@ -141,17 +154,18 @@ async def test_planted_secret_is_found_nowhere_after_erasure(
     account: Account, eraser: Eraser, web_settings: Settings
 ) -> None:
     customer, agent = await account.connect("customer", joins=True), await account.connect("agent", joins=True)
-    await plant(account, customer, agent)
+    secret = "swordfish1"
+    await plant(account, customer, agent, secret=secret)
     await drain()
-    assert len(await found_in_database(web_settings, SECRET)) >= 6
-    assert await found_in_redis(web_settings, SECRET)
-    assert (await agent.do("list_conversations", {"search": SECRET}))["conversations"]
+    assert len(await found_in_database(web_settings, secret)) >= 6
+    assert await found_in_redis(web_settings, secret)
+    assert (await agent.do("list_conversations", {"search": secret}))["conversations"]
 
     receipt = await eraser.erase_contact(account.people["customer"].id)
 
-    assert await found_in_database(web_settings, SECRET) == []
-    assert await found_in_redis(web_settings, SECRET) == []
-    assert (await agent.do("list_conversations", {"search": SECRET}))["conversations"] == []
+    assert await found_in_database(web_settings, secret) == []
+    assert await found_in_redis(web_settings, secret) == []
+    assert (await agent.do("list_conversations", {"search": secret}))["conversations"] == []
     assert receipt.completed_at is not None
     assert {place: number > 0 for place, number in receipt.erased.items()} == dict.fromkeys(receipt.erased, True)
     verified, left = await eraser.verify_contact(account.people["customer"].id)
@@ -243,3 +257,83 @@ async def test_erasure_of_another_contact_leaves_everything(account: Account, er
     await send(account, agent)
     await eraser.erase_contact(account.people["stranger"].id)
     assert [one["content"] for one in await messages_of(agent, account)] == [PLANTED]
+
+
+async def test_erasure_while_messages_are_sent_leaves_none_behind(account: Account, eraser: Eraser) -> None:
+    """A message is stored before the erasure and erased by it, or refused."""
+    customer, agent = await account.connect("customer", joins=True), await account.connect("agent", joins=True)
+    refusals: set[str] = set()
+
+    async def write(client: Client) -> None:
+        while True:
+            answer = await client.ask("send_message", {"conversationId": str(account.conversation), "content": PLANTED})
+            if not answer["ok"]:
+                refusals.add(answer["error"]["code"])
+                return
+
+    writers = [asyncio.create_task(write(client)) for client in (customer, agent, agent)]
+    await agent.receives("new_message", seq=20)
+    await eraser.erase_contact(account.people["customer"].id)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*writers)
+
+    assert refusals <= {"FORBIDDEN", "UNAUTHORIZED", "NOT_FOUND"}
+    stored = await account.execute("SELECT seq, content FROM messages WHERE account_id = %(account)s ORDER BY seq")
+    assert [seq for seq, _ in stored] == list(range(1, len(stored) + 1))
+    assert {content for _, content in stored} == {""}
+    _, left = await eraser.verify_contact(account.people["customer"].id)
+    assert left == {}
+
+
+async def test_contact_signed_out_during_the_erasure_cannot_start_a_conversation(account: Account) -> None:
+    customer = await account.connect("customer")
+    await account.execute(
+        "UPDATE contacts SET active = false WHERE account_id = %(account)s AND id = %(id)s",
+        id=account.people["customer"].id,
+    )
+    assert await customer.refused("start_conversation", {"content": "Hello"}) in ("NOT_FOUND", "UNAUTHORIZED")
+
+
+async def test_account_erasure_leaves_a_receipt_and_other_accounts(
+    account: Account, foreign: Account, web_settings: Settings
+) -> None:
+    customer, agent = await account.connect("customer", joins=True), await account.connect("agent", joins=True)
+    secret = "swordfish2"
+    await plant(account, customer, agent, secret=secret)
+    kept = await foreign.connect("agent", joins=True)
+    await send(foreign, kept, "kept")
+    await drain()
+
+    receipt = await operator_account.erase(web_settings, account.id)
+
+    await agent.receives("authentication_error")
+    assert await found_in_database(web_settings, secret) == []
+    assert await found_in_redis(web_settings, secret) == []
+    assert await found_in_database(web_settings, str(account.id)) == ["erasures"]
+    assert receipt["completedAt"] is not None
+    again, left = await operator_account.verify(web_settings, account.id)
+    assert (left, again["verifiedAt"] is not None) == ({}, True)
+    assert [one["content"] for one in await messages_of(kept, foreign)] == ["kept"]
+
+
+async def test_account_erasure_that_was_not_requested_is_refused(account: Account, eraser: Eraser) -> None:
+    with pytest.raises(NotFound):
+        await eraser.erase_account(account.id)
+    async with eraser.database.all_accounts() as tx:
+        await tx.execute("DELETE FROM messages")
+        cursor = await tx.execute("DELETE FROM accounts")
+    assert cursor.rowcount == 0
+
+
+async def test_account_export_has_every_row_and_no_secret(
+    account: Account, web_settings: Settings, tmp_path: Path
+) -> None:
+    customer, agent = await account.connect("customer", joins=True), await account.connect("agent", joins=True)
+    await plant(account, customer, agent, secret=SECRET)
+    number = await operator_account.export(web_settings, account.id, tmp_path / "account.zip")
+    with ZipFile(tmp_path / "account.zip") as archive:
+        files = {name: json.loads(archive.read(name)) for name in archive.namelist() if name.endswith(".json")}
+    assert number == sum(map(len, files.values()))
+    assert len(files["users/000001.json"]) == 4
+    assert SECRET in json.dumps(files["messages/000001.json"])
+    assert not any("secret" in row or "embedding" in row for rows in files.values() for row in rows)

@@ -282,6 +282,9 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("erasures.end_runs", {"message_ids": [md5(f"{BUSY}/{n}") for n in range(1, 100)]}, 200),
     ("erasures.unannounced_runs", IN_BUSY, OPEN),
     ("erasures.outbox_of", IN_BUSY, 1),
+    ("retention.conversations_due", {"until": datetime.now(UTC).replace(hour=0), "limit": 20}, 3 * 40),
+    ("retention.advance", {"until": datetime.now(UTC)}, 2),
+    ("retention.prune_visitors", {"account_id": ACCOUNT, "contact_id": CONTACT, "days": 30, "limit": 500}, 1_000),
 ]
 ROLES = {
     "runs": "worker",
@@ -292,6 +295,7 @@ ROLES = {
     "messages.write": "writer",
     "past_answers.unlearned_accounts": "relay",
     "erasures": "eraser",
+    "retention": "eraser",
 }
 """The role of a query, if it is not that of the web process."""
 NOT_OF_REQUESTS = {
@@ -300,7 +304,9 @@ NOT_OF_REQUESTS = {
     *("knowledge.put_canned_reply", "knowledge.canned_replies_of", "knowledge.remove_canned_reply"),
     *("erasures.contact_account", "erasures.request", "erasures.add_counts", "erasures.complete", "erasures.verified"),
     *("erasures.receipt", "erasures.account_exists", "erasures.primary_key", "erasures.deactivate_people"),
+    "erasures.account_or_erasure",
     "erasures.run_messages",  # all of a conversation, while it is erased
+    *("retention.set_days", "retention.accounts_due"),
 }
 """Queries of the operator's commands over all accounts, and queries of one row by its primary key."""
 

@@ -31,7 +31,8 @@ def test_every_redis_key_in_the_code_is_classified() -> None:
     found = {key for path in naming for key in named.findall(path.read_text())}
     keys = {re.sub(r"\{[^{}]+\}", "x", key).replace("{{", "{").replace("}}", "}") for key in found}
     assert len(keys) > 10
-    unknown = {key for key in keys if not is_classified(key) and not is_classified(f"{key}x")}
+    named_whole = {key for key in keys if "*" not in key}  # others are patterns for SCAN
+    unknown = {key for key in named_whole if not is_classified(key) and not is_classified(f"{key}x")}
     assert unknown == set(), "classify it in hummdesk/storage/personal_data.py"
 
 
