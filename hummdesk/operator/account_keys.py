@@ -13,6 +13,7 @@ from hummdesk.core import jwks, tokens
 from hummdesk.core.config import MINIMUM_SECRET_BYTES, Settings
 from hummdesk.core.encryption import Encryption
 from hummdesk.core.errors import CommandError
+from hummdesk.operator.tables import aligned
 from hummdesk.storage import accounts, signing_keys
 from hummdesk.storage.database import operator
 from hummdesk.storage.signing_keys import NewSigningKey, SigningKey, context_of
@@ -84,9 +85,7 @@ async def listed(settings: Settings, account_id: UUID | None, *, as_json: bool) 
         found = await signing_keys.keys(tx, account_id=account_id)
     if as_json:
         return [orjson.dumps(_shown(one)).decode() for one in found]
-    rows = [HEADINGS, *(_row(one) for one in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return aligned([HEADINGS, *(_row(one) for one in found)])
 
 
 async def revoke(settings: Settings, account_id: UUID, kid: str) -> None:

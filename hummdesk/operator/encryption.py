@@ -21,7 +21,7 @@ def encryption_command() -> None:
 @json_option
 def rotate_command(home: Path, as_json: bool) -> None:
     """Encrypt all secrets again, with the first of ENCRYPTION_KEYS. Afterwards the others can be removed."""
-    rotated = asyncio.run(rotate(settings_of(home)))
+    rotated = asyncio.run(rotate(settings_of(home, needs_secret=False)))
     click.echo(orjson.dumps({"rotated": rotated}).decode() if as_json else f"{rotated} secrets encrypted again")
 
 

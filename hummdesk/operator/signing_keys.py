@@ -56,7 +56,7 @@ def add_command(
         raise click.UsageError("give one of --secret, --public-key and --jwks")
     if algorithm is not None and jwks is None:
         raise click.UsageError("--algorithm goes with --jwks: a secret or a public key determines it")
-    settings = settings_of(home)
+    settings = settings_of(home, needs_secret=False)
     name = account_keys.KeyName(
         account_id=account, kid=kid or secrets.token_hex(8), issuer=issuer or None, audience=audience or None
     )
@@ -80,7 +80,7 @@ def list_command(home: Path, account: UUID | None, as_json: bool) -> None:
     """List the keys, also revoked ones, without their secrets."""
     from hummdesk.operator import account_keys
 
-    for line in asyncio.run(account_keys.listed(settings_of(home), account, as_json=as_json)):
+    for line in asyncio.run(account_keys.listed(settings_of(home, needs_secret=False), account, as_json=as_json)):
         click.echo(line)
 
 
@@ -93,7 +93,7 @@ def revoke_command(home: Path, account: UUID, kid: str, as_json: bool) -> None:
     """Revoke a key: its tokens are refused, and its sessions end within a second. Its kid cannot be used again."""
     from hummdesk.operator import account_keys
 
-    asyncio.run(account_keys.revoke(settings_of(home), account, kid))
+    asyncio.run(account_keys.revoke(settings_of(home, needs_secret=False), account, kid))
     _print({"account": str(account), "kid": kid, "revoked": True}, as_json=as_json)
 
 

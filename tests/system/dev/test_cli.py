@@ -62,6 +62,7 @@ def known(settings: Settings, tmp_path: Path) -> Path:
         "DATABASE_URL": settings.postgres,
         "REDIS_URL": settings.redis,
         "JWT_SECRET": settings.jwt_secret,
+        "ENCRYPTION_KEYS": "a key of the tests with at least 32 bytes",
         "PORT": "5000",
         "HUMMDESK_ENV": "development",
     }
@@ -164,7 +165,7 @@ def test_extras_of_the_command_line_are_those_of_the_project() -> None:
         ), module
 
 
-@pytest.mark.parametrize("command", ["serve", "relay", "migrate", "demo", "token --email a@example.com", "env"])
+@pytest.mark.parametrize("command", ["serve", "demo", "token --email a@example.com", "env"])
 def test_command_without_settings_reports_all_missing_ones(command: str) -> None:
     result = run(*command.split())
     assert result.exit_code == 2
@@ -172,6 +173,25 @@ def test_command_without_settings_reports_all_missing_ones(command: str) -> None
         "hummdesk: invalid setting: DATABASE_URL (or DB_HOST): not set; set it, or name a running `up` with --home",
         "hummdesk: invalid setting: REDIS_URL (or REDIS_HOST): not set; set it, or name a running `up` with --home",
         "hummdesk: invalid setting: JWT_SECRET: not set; `openssl rand -hex 32` makes one",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "relay",
+        "migrate",
+        "signing-key list",
+        "encryption rotate",
+        "visitor revoke --all --account 01890000-0000-7000-8000-000000000001",
+    ],
+)
+def test_command_without_tokens_needs_no_secret(command: str) -> None:
+    result = run(*command.split())
+    assert result.exit_code == 2
+    assert [line.split(": ")[2] for line in result.stderr.splitlines()] == [
+        "DATABASE_URL (or DB_HOST)",
+        "REDIS_URL (or REDIS_HOST)",
     ]
 
 
