@@ -19,7 +19,7 @@ from hummdesk.core.config import Settings
 from hummdesk.storage.driver_errors import translated
 from hummdesk.storage.logins import url_of
 from hummdesk.storage.migration_files import newest
-from hummdesk.storage.role import Role, RoleConnection, opening
+from hummdesk.storage.role import Role, RoleConnection, RoleError, opening
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
 
@@ -194,8 +194,9 @@ class Database:
         delay = first
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+                connection = await RoleConnection.connect(self._conninfo, autocommit=True, row_factory=dict_row)
                 async with connection:
+                    await connection.verify(self._role)
                     await connection.execute(CONNECTED, (CONNECTED_CLASS, newest()))
                     for channel in channels:
                         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
@@ -203,7 +204,7 @@ class Database:
                     yield LISTENING
                     async for notify in connection.notifies():
                         yield notify.channel, notify.payload
-            except psycopg.OperationalError:
+            except (psycopg.OperationalError, RoleError):
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, longest)
 

@@ -1,5 +1,6 @@
 """Each kind of process has a login that may take its roles and has no rights without one of them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -169,9 +170,12 @@ async def test_connection_that_cannot_take_its_role_is_unavailable(
     with pytest.raises(Unavailable) as refused:
         await database.check()
     await database.close()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await anext(database.listen("hummdesk_people"))
+    assert caplog.messages.count("database.role_refused") >= 2
     assert isinstance(refused.value.__cause__, RoleError)
     assert "cannot take role hummdesk_operator" in str(refused.value.__cause__)
-    assert "database.role_refused" in caplog.messages
 
 
 @pytest.mark.parametrize("attribute", ["SUPERUSER", "BYPASSRLS"])
