@@ -1,9 +1,17 @@
-"""Limits of the bytes that all connections of a server keep together, whatever their number."""
+"""Limits of what clients can make a server keep and compute: bytes of all connections together, and floods of one."""
 
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+from hummdesk.engine.observer import CloseReason
 
 Holder = TypeVar("Holder", bound=Hashable)
+
+LIGHT_BYTES = 64
+"""A fragment below this size, and a control frame, costs more CPU time than it is worth: it is a light frame."""
+
+MAX_LIGHT_FRAMES, LIGHT_SECONDS = 256, 10.0
+"""A client that sends more light frames, or packets without content, in this time is closed."""
 
 MAX_TOTAL_BUFFERED_BYTES = 256 << 20
 MAX_TOTAL_RECEIVED_BYTES = 64 << 20
@@ -50,6 +58,32 @@ class ByteBudget(Generic[Holder]):
             holder = next(iter(self._sizes))
             self.discard(holder)
             self._evict(holder)
+
+
+class BufferHolder(Protocol):
+    """A connection that keeps bytes which its client has sent, or has not read."""
+
+    @property
+    def buffered_bytes(self) -> int: ...
+    @property
+    def received_bytes(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def end(self, reason: CloseReason) -> None:
+        """Close the connection without waiting for the client; report the reason."""
+
+
+class Buffers:
+    """The bytes that all connections of a server keep: `sent` and not read, `received` and not complete or handled."""
+
+    def __init__(
+        self, *, max_sent: int = MAX_TOTAL_BUFFERED_BYTES, max_received: int = MAX_TOTAL_RECEIVED_BYTES
+    ) -> None:
+        self.sent: ByteBudget[BufferHolder] = ByteBudget(
+            max_sent, lambda holder: holder.end(CloseReason.SLOW_READER), lambda holder: holder.buffered_bytes
+        )
+        self.received: ByteBudget[BufferHolder] = ByteBudget(
+            max_received, lambda holder: holder.end(CloseReason.EVICTED), lambda holder: holder.received_bytes
+        )
 
 
 class Allowance:

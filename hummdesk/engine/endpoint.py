@@ -11,12 +11,12 @@ from sanic import HTTPResponse, Request
 from sanic.exceptions import PayloadTooLarge
 from sanic.response import json, raw
 
+from hummdesk.engine.budget import Buffers
 from hummdesk.engine.handover import ConnectionHandover
 from hummdesk.engine.observer import CloseReason, Observer, RefusalReason
 from hummdesk.engine.polling import TooManyPacketsError, decode_payload
 from hummdesk.engine.request import VERSION, build_environ, is_websocket_handshake
 from hummdesk.engine.session import Session
-from hummdesk.engine.websocket import Buffers
 
 METHODS = ("GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 PROTOCOL = "4"

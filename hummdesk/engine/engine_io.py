@@ -14,7 +14,7 @@ import engineio
 from engineio import packet
 from sanic import HTTPResponse, Request, Sanic
 
-from hummdesk.engine.budget import MAX_TOTAL_BUFFERED_BYTES, MAX_TOTAL_RECEIVED_BYTES
+from hummdesk.engine.budget import MAX_TOTAL_BUFFERED_BYTES, MAX_TOTAL_RECEIVED_BYTES, Buffers
 from hummdesk.engine.coalescer import WriteCoalescer
 from hummdesk.engine.connections import ConnectionLimits, Connections, network_of
 from hummdesk.engine.deadlines import Deadlines
@@ -26,7 +26,7 @@ from hummdesk.engine.observer import CloseReason, ConnectionState, Observer, Ref
 from hummdesk.engine.request import accept_websocket, build_environ, negotiate_compression
 from hummdesk.engine.session import Session
 from hummdesk.engine.upgrade import UpgradeProbe
-from hummdesk.engine.websocket import Buffers, PacketHandler, WebSocket, WebSocketOptions, library_logger
+from hummdesk.engine.websocket import PacketHandler, WebSocket, WebSocketOptions, library_logger
 
 BeforeClose = Callable[[], Awaitable[None]]
 
@@ -161,6 +161,12 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         session = self.sockets.get(sid)
         if session is not None:
             session.close(reason)
+
+    def end(self, sid: str, reason: CloseReason) -> None:
+        """Close a session without waiting for its client or for its unhandled messages."""
+        session = self.sockets.get(sid)
+        if session is not None:
+            session.end(reason)
 
     def set_authenticated(self, sid: str, authenticated: bool = True) -> None:
         """Record whether the application knows who a client is; sessions start as unauthenticated."""

@@ -3,13 +3,10 @@
 import enum
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import orjson
 from socketio import packet
-
-from hummdesk.engine.observer import CloseReason
 
 MAX_ATTACHMENTS = 10
 """Limit of the attachments that a packet announces; they are buffered until the last has arrived."""
@@ -18,7 +15,7 @@ _UNDEFINED = 0
 """The MessagePack extension type that JavaScript's notepack.io uses for `undefined`."""
 
 _EVENT = re.compile(r'2(?:/[^,]*,)?\d{0,18}\["([^"\\]{1,100})"')
-_MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
+DECODING_ERRORS = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 
 class UnparsedPayload(enum.Enum):
@@ -72,40 +69,6 @@ def packet_class_of(serializer: str | type[packet.Packet]) -> str | type[packet.
     return configured
 
 
-class IncompletePacket:
-    """A packet whose attachments have not all arrived. It is kept encoded: decoded it could have 20 times the size."""
-
-    buffered_bytes = 0
-
-    def __init__(self, encoded: str, decoded: packet.Packet, end: Callable[[CloseReason], None]) -> None:
-        """`end` closes the session; it is called if all incomplete packets together exceed their limit."""
-        self.end = end
-        self.received_bytes = len(encoded)
-        self._encoded = encoded
-        self._packet_class = type(decoded)
-        self._missing = decoded.attachment_count
-        self._attachments: list[bytes] = []
-
-    def add(self, attachment: str | bytes, *, max_bytes: int) -> packet.Packet | None:
-        """Add an attachment; return the packet if it was the last. Raises MalformedPacket."""
-        if not isinstance(attachment, bytes):
-            raise MalformedPacket
-        self.received_bytes += len(attachment)
-        if self.received_bytes > max_bytes:
-            raise OversizedPacket
-        self._attachments.append(attachment)
-        return self._complete() if len(self._attachments) == self._missing else None
-
-    def _complete(self) -> packet.Packet:
-        try:
-            decoded = self._packet_class(encoded_packet=self._encoded)
-            for attachment in self._attachments:
-                decoded.add_attachment(attachment)
-        except _MALFORMED as error:  # a placeholder without its attachment
-            raise MalformedPacket from error
-        return decoded
-
-
 def decode(encoded: str | bytes, *, max_bytes: int, packet_class: type[packet.Packet] = Packet) -> packet.Packet:
     """Decode one packet. Raises MalformedPacket.
 
@@ -125,7 +88,7 @@ def decode(encoded: str | bytes, *, max_bytes: int, packet_class: type[packet.Pa
         if isinstance(encoded, bytes):
             raise MalformedPacket from None
         return _decode_without_payload(encoded, UnparsedPayload.TOO_DEEP)
-    except _MALFORMED as error:
+    except DECODING_ERRORS as error:
         raise MalformedPacket from error
 
 

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 from websockets.frames import CloseCode
 
-from hummdesk.engine.budget import Allowance
+from hummdesk.engine.budget import LIGHT_SECONDS, MAX_LIGHT_FRAMES, Allowance, Buffers
 from hummdesk.engine.coalescer import WriteCoalescer
 from hummdesk.engine.encoding import CLOSE, NOOP, EncodedPacket
 from hummdesk.engine.observer import CloseReason, ConnectionState
 from hummdesk.engine.polling import PollBuffer
 from hummdesk.engine.upgrade import UpgradeProbe
-from hummdesk.engine.websocket import LIGHT_SECONDS, MAX_LIGHT_FRAMES, Buffers, DirectSocket, WebSocket
+from hummdesk.engine.websocket import DirectSocket, WebSocket
 
 MAX_PENDING = 64
 """When this many messages of a session wait for their handler, its connection is not read any further."""

@@ -13,20 +13,19 @@ its session's inbox and is handled by a task of the server: in the order of arri
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from functools import partial
 from typing import Any
 
 import socketio
 from sanic import Sanic
 from socketio import packet
 
+from hummdesk.engine.attachments import IncompletePackets
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.encoding import encode
 from hummdesk.engine.engine_io import BeforeClose, EngineIOServer
 from hummdesk.engine.manager import Members, RoomManager
 from hummdesk.engine.observer import CloseReason, ConnectionState
 from hummdesk.engine.packet import (
-    IncompletePacket,
     MalformedPacket,
     OversizedPacket,
     Packet,
@@ -92,13 +91,12 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         self._on_event = on_event
         self._on_recover = on_recover
         self._accepts_binary = accepts_binary
-        self._incomplete: dict[str, IncompletePacket] = {}
-        """The packets with missing attachments, by Engine.IO sid."""
         self.private_ids = PrivateIds()
         self._guards: dict[str, NamespaceGuard] = {}
         self._predecessors: dict[str, asyncio.Future[None]] = {}
         """Resolved when a session has ended that a recovery waits for; by Engine.IO sid."""
         self._max_packet_bytes = max_packet_bytes or self.eio.max_http_buffer_size
+        self._incomplete = IncompletePackets(self.eio.buffers, self.eio.end, max_bytes=self._max_packet_bytes)
         self._unconnected: Deadlines[str] = Deadlines(connect_timeout, self._on_connect_timeout)
 
     def attach(
@@ -170,7 +168,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
         eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
-        self._drop_incomplete(eio_sid)
+        self._incomplete.drop(eio_sid)
         await super().disconnect(sid, namespace, ignore_queue)
         self._watch(eio_sid)
 
@@ -229,7 +227,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         self._unconnected.cancel(eio_sid)
-        self._drop_incomplete(eio_sid)
+        self._incomplete.drop(eio_sid)
         if reason == self.reason.CLIENT_DISCONNECT:  # an Engine.IO CLOSE packet does not leave the namespace
             reason = self.reason.TRANSPORT_CLOSE
         await super()._handle_eio_disconnect(eio_sid, reason)
@@ -278,7 +276,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
     def _decode(self, eio_sid: str, data: Any) -> packet.Packet | None:
         """Return a complete packet; None while attachments are missing."""
         if eio_sid in self._incomplete:
-            return self._add_attachment(eio_sid, data)
+            return self._incomplete.add(eio_sid, data)
         if isinstance(data, str) != self.packet_class.uses_binary_events:
             raise MalformedPacket
         decoded = decode(data, max_bytes=self._max_packet_bytes, packet_class=self.packet_class)
@@ -290,36 +288,13 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             raise MalformedPacket
         if not decoded.attachment_count:
             return decoded
-        self._keep_incomplete(eio_sid, IncompletePacket(data, decoded, partial(self._evict, eio_sid)))
+        self._incomplete.begin(eio_sid, data, decoded)
         return None
 
     def _check_connected(self, eio_sid: str, namespace: str) -> None:
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         if sid is None or not self.manager.is_connected(sid, namespace):
             raise MalformedPacket
-
-    def _add_attachment(self, eio_sid: str, data: Any) -> packet.Packet | None:
-        incomplete = self._incomplete[eio_sid]
-        complete = incomplete.add(data, max_bytes=self._max_packet_bytes)
-        if complete is None:
-            self._keep_incomplete(eio_sid, incomplete)
-        else:
-            self._drop_incomplete(eio_sid)
-        return complete
-
-    def _keep_incomplete(self, eio_sid: str, incomplete: IncompletePacket) -> None:
-        self._incomplete[eio_sid] = incomplete
-        self.eio.buffers.received.set(incomplete, incomplete.received_bytes)
-
-    def _drop_incomplete(self, eio_sid: str | None) -> None:
-        if eio_sid in self._incomplete:
-            self.eio.buffers.received.discard(self._incomplete.pop(eio_sid))
-
-    def _evict(self, eio_sid: str, reason: CloseReason) -> None:
-        self._drop_incomplete(eio_sid)
-        session = self.eio.sockets.get(eio_sid)
-        if session is not None:
-            session.end(reason)
 
     def _has(self, namespace: str) -> bool:
         return (

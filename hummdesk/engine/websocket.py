@@ -13,7 +13,7 @@ from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as WebSocketProtocol
 from websockets.utils import apply_mask
 
-from hummdesk.engine.budget import MAX_TOTAL_BUFFERED_BYTES, MAX_TOTAL_RECEIVED_BYTES, Allowance, ByteBudget
+from hummdesk.engine.budget import LIGHT_BYTES, LIGHT_SECONDS, MAX_LIGHT_FRAMES, Allowance, Buffers
 from hummdesk.engine.deadlines import Deadlines
 from hummdesk.engine.encoding import EncodedPacket
 from hummdesk.engine.observer import CloseReason
@@ -23,12 +23,6 @@ library_logger.setLevel(logging.ERROR)  # at lower levels the libraries log what
 
 SLICE_BYTES = 4096
 """The parser gets this much at once: after `pause_reading` the handler receives at most the packets of one slice."""
-
-LIGHT_BYTES = 64
-"""A fragment below this size, and a control frame, costs more CPU time than it is worth: it is a light frame."""
-
-MAX_LIGHT_FRAMES, LIGHT_SECONDS = 256, 10.0
-"""A client that sends more light frames, or packets without content, in this time is closed."""
 
 _SMALL, _MEDIUM = 0x80 | 125, 0x80 | 126
 """The second byte of a masked frame: its length, or 126 when the length follows in two bytes."""
@@ -54,32 +48,6 @@ class PacketHandler(Protocol):
 
     def on_packet(self, data: str | bytes) -> None: ...
     def on_connection_lost(self, reason: CloseReason = ..., /) -> object: ...
-
-
-class BufferHolder(Protocol):
-    """A connection that keeps bytes which its client has sent, or has not read."""
-
-    @property
-    def buffered_bytes(self) -> int: ...
-    @property
-    def received_bytes(self) -> int: ...
-    def __hash__(self) -> int: ...
-    def end(self, reason: CloseReason) -> None:
-        """Close the connection without waiting for the client; report the reason."""
-
-
-class Buffers:
-    """The bytes that all connections of a server keep: `sent` and not read, `received` and not complete or handled."""
-
-    def __init__(
-        self, *, max_sent: int = MAX_TOTAL_BUFFERED_BYTES, max_received: int = MAX_TOTAL_RECEIVED_BYTES
-    ) -> None:
-        self.sent: ByteBudget[BufferHolder] = ByteBudget(
-            max_sent, lambda holder: holder.end(CloseReason.SLOW_READER), lambda holder: holder.buffered_bytes
-        )
-        self.received: ByteBudget[BufferHolder] = ByteBudget(
-            max_received, lambda holder: holder.end(CloseReason.EVICTED), lambda holder: holder.received_bytes
-        )
 
 
 class WebSocketOptions:

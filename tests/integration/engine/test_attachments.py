@@ -126,6 +126,6 @@ async def test_incomplete_packet_is_kept_as_small_as_it_arrived(server: SocketIO
     async with asyncio.timeout(2):
         while not server._incomplete:
             await asyncio.sleep(0.001)
-    (incomplete,) = server._incomplete.values()
+    (incomplete,) = server._incomplete._packets.values()
     assert not any(isinstance(value, list) and value for value in vars(incomplete).values())
     assert incomplete.received_bytes < MAX_PACKET

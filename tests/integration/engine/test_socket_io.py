@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 
 from hummdesk.engine import SocketIOServer, coalescer
+from hummdesk.engine.budget import MAX_LIGHT_FRAMES
 from hummdesk.engine.encoding import EncodedPacket
 from hummdesk.engine.session import MAX_CONNECTS
-from hummdesk.engine.websocket import MAX_LIGHT_FRAMES
 from tests.integration.engine.conftest import EndpointClient, receive, running
 
 CONNECT_SECONDS = 0.25

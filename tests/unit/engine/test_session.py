@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from hummdesk.engine.budget import MAX_LIGHT_FRAMES, Buffers
 from hummdesk.engine.coalescer import WriteCoalescer
 from hummdesk.engine.encoding import EncodedPacket
 from hummdesk.engine.observer import CloseReason
 from hummdesk.engine.session import MAX_PENDING, Session
 from hummdesk.engine.upgrade import UpgradeProbe
-from hummdesk.engine.websocket import MAX_LIGHT_FRAMES, Buffers, WebSocket, WebSocketOptions
+from hummdesk.engine.websocket import WebSocket, WebSocketOptions
 from tests.unit.engine.conftest import FakeTransport
 
 MAX_BUFFERED = 1000

@@ -8,16 +8,10 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, Protocol
 
+from hummdesk.engine.budget import LIGHT_BYTES, MAX_LIGHT_FRAMES, Buffers
 from hummdesk.engine.encoding import EncodedPacket
 from hummdesk.engine.observer import CloseReason
-from hummdesk.engine.websocket import (
-    LIGHT_BYTES,
-    MAX_LIGHT_FRAMES,
-    Buffers,
-    DirectSocket,
-    WebSocket,
-    WebSocketOptions,
-)
+from hummdesk.engine.websocket import DirectSocket, WebSocket, WebSocketOptions
 from tests.unit.engine.conftest import FakeClock, FakeTransport
 
 MAX_BYTES = 100_000
