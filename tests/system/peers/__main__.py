@@ -49,9 +49,9 @@ class Outcome:
 
     def followed_by(self, other: "Outcome") -> "Outcome":
         """The outcome of both attempts: a test passes that has passed once."""
-        passed = self.passed | other.passed
-        failures = {title: message for title, message in self.failures.items() if title not in passed}
-        return Outcome(passed, other.skipped, failures, self.retried | (passed & self.failures.keys()))
+        passed, failed = self.passed | other.passed, self.failures | other.failures
+        failures = {title: message for title, message in failed.items() if title not in passed}
+        return Outcome(passed, other.skipped, failures, self.retried | (passed & failed.keys()))
 
 
 def parse_report(report: dict[str, Any]) -> Outcome:
@@ -100,9 +100,10 @@ def attempt(command: list[str], folder: Path, env: Mapping[str, str]) -> Outcome
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         run_mocha([*command, "--reporter", "json", "--reporter-option", f"output={report.name}"], folder, env)
         content = Path(report.name).read_text()
-    if not content:
-        raise CommandError(f"mocha has reported nothing: run it in {folder}")
-    return parse_report(json.loads(content))
+    outcome = parse_report(json.loads(content)) if content else None
+    if outcome is None or not (outcome.passed or outcome.failures):
+        raise CommandError(f"mocha has run no test: run it in {folder}")
+    return outcome
 
 
 def run_mocha(command: list[str], folder: Path, env: Mapping[str, str]) -> None:

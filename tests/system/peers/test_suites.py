@@ -84,6 +84,21 @@ def test_find_of_an_incomplete_folder_says_what_is_missing(clones: Path, missing
         suite.find(clones)
 
 
+def test_run_of_a_suite_without_tests_is_an_error(clones: Path, port: int) -> None:
+    (script,) = clones.rglob("mocha.js")
+    script.write_text("process.exit(1);")
+    with pytest.raises(CommandError, match="mocha has run no test"):
+        run(suite_of("engine.io-protocol", port), clones)
+
+
+def test_followed_by_keeps_a_failure_that_only_the_later_attempt_has() -> None:
+    stopped = Outcome(frozenset({"first"}), frozenset(), {"second": "stopped"})
+    whole = Outcome(frozenset({"second"}), frozenset(), {"first": "slow", "third": "wrong"})
+    both = stopped.followed_by(whole)
+    assert both.passed == both.retried | {"first"} == {"first", "second"}
+    assert both.failures == {"third": "wrong"}
+
+
 def test_accepted_failure_is_expected() -> None:
     (accepted, *_) = ACCEPTED
     outcome = Outcome(frozenset(), frozenset(), {accepted: "4 is not 3", "another": "wrong"})
