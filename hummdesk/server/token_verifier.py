@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from jwt import PyJWK
+from jwt import PyJWK, PyJWTError
 
 from hummdesk.core import jwks, tokens
 from hummdesk.core.config import Settings
@@ -142,7 +142,7 @@ class TokenVerifier:
             if row.secret is not None:
                 return self._key(row, self._encryption.decrypt(row.secret, context=context_of(row.account_id, row.kid)))
             return self._key(row, tokens.parsed_pem(row.algorithm, row.public_key or ""))
-        except (Undecryptable, ValueError, TypeError) as error:
+        except (Undecryptable, PyJWTError, ValueError, TypeError) as error:
             reason = type(error).__name__
             ERRORS.labels("signing_keys", HummDeskError.code).inc()
             log.error("signing_keys.unusable", extra={"account": str(row.account_id), "kid": row.kid, "reason": reason})

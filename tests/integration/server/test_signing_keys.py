@@ -405,6 +405,20 @@ async def test_unknown_accounts_of_tokens_are_bounded(
     assert len(verifier._without_keys) == MOST_UNKNOWN
 
 
+async def test_unusable_key_of_an_account_does_not_affect_its_others(
+    account: Account, add: Add, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "key.pem").write_text(pem_of(PRIVATE["ES256"]))
+    good = await add("--kid", "good")
+    await add("--kid", "broken", "--public-key", str(tmp_path / "key.pem"))
+    for pem in (pem_of(PRIVATE["RS256"]), "no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"):
+        await account.execute("UPDATE signing_keys SET public_key = %(pem)s WHERE kid = 'broken'", pem=pem)
+        await account.execute("UPDATE signing_keys SET revoked_at = NULL WHERE account_id = %(account)s")
+        await becomes_accepted(account, token(account, good["secret"], "good"))
+        assert not await is_accepted(account, token(account, PRIVATE["ES256"], "broken", alg="ES256"))
+    assert "signing_keys.unusable" in caplog.text
+
+
 async def test_keys_that_cannot_be_read_are_unavailable_and_not_unauthorized(
     account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
