@@ -132,10 +132,10 @@ class ExternalProvider:
             schema=answer_schemas.json_schema(template.schema),
             max_tokens=template.max_tokens,
         )
-        started, usage, outcome = time.perf_counter(), TokenUsage(), "cancelled"
-        reservation = None
+        usage, outcome = TokenUsage(), "cancelled"
+        reservation = await self._reserved(template, request)
+        started = time.perf_counter()
         try:
-            reservation = await self._reserve(*self._estimate(request))
             async with asyncio.timeout_at(deadline):
                 completion = await self._client.complete(request)
             usage = completion.usage
@@ -151,6 +151,14 @@ class ExternalProvider:
             call = self._model_call(template, outcome, usage, time.perf_counter() - started)
             self._record(replace(call, reservation=reservation))
         return answer
+
+    async def _reserved(self, template: RequestTemplate, request: CompletionRequest) -> Reservation | None:
+        """Reserve the estimate of the request. A refusal is recorded like a request."""
+        try:
+            return await self._reserve(*self._estimate(request))
+        except ProviderRefused as refusal:
+            self._record(self._model_call(template, refusal.code, TokenUsage(), 0.0))
+            raise
 
     def _estimate(self, request: CompletionRequest) -> tuple[int, Decimal]:
         """Return tokens and dollars of the input; the output is not known before."""
