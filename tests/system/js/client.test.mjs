@@ -109,6 +109,29 @@ test("client that cannot be recovered requests more than a page of missed messag
   await until(() => contents(customer).at(-1) === "and on it goes", () => contents(customer).at(-1));
 });
 
+test("client that has missed more than an answer can have reloads the history and pages through it", async () => {
+  const senders = [await join("admin"), await join("colleague")]; // a person may send a megabyte at once
+  const customer = createClient("customer");
+  await reaches(customer, "online");
+  await customer.join(conversationId);
+  cut();
+  await reaches(customer, "offline");
+  for (let number = 0; number < 30; number++) {
+    await done(senders[number % 2], "send_message", { conversationId, content: `heavy ${number} ${"\u{1F600}".repeat(9_900)}` });
+  }
+  customer.socket._pid = undefined;
+  restore();
+  await reaches(customer, "resynchronized");
+  assert.ok(customer.events.some(({ name }) => name === "reloaded"));
+  const loaded = () => contents(customer).filter((content) => content.startsWith("heavy")).length;
+  assert.ok(loaded() > 10 && loaded() < 30, loaded());
+  while (loaded() < 30 && customer.history(conversationId).hasMore) await customer.loadOlder(conversationId);
+  assert.equal(loaded(), 30);
+  inOrder(customer);
+  const { lastSeq, firstSeq, messages } = customer.history(conversationId);
+  assert.equal(messages.length, lastSeq - firstSeq + 1);
+});
+
 test("client cut off while resynchronizing resynchronizes again although its session is recovered", async () => {
   const agent = await join("agent");
   const customer = createClient("customer");
