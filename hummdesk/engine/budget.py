@@ -8,7 +8,7 @@ from hummdesk.engine.observer import CloseReason
 Holder = TypeVar("Holder", bound=Hashable)
 
 LIGHT_BYTES = 64
-"""A fragment below this size, and a control frame, costs more CPU time than it is worth: it is a light frame."""
+"""Fragments below this size and control frames are light frames: they cost CPU time and carry little."""
 
 MAX_LIGHT_FRAMES, LIGHT_SECONDS = 256, 10.0
 """A client that sends more light frames, or packets without content, in this time is closed."""
