@@ -89,7 +89,7 @@ ANALYZE;
 """
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
-SMALL_TABLES |= {"outbox"}
+SMALL_TABLES |= {"outbox", "erasures"}
 """Tables with few rows for each account, all of which a request may read. The outbox holds entries for a second."""
 
 
@@ -282,7 +282,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("erasures.end_runs", {"message_ids": [md5(f"{BUSY}/{n}") for n in range(1, 100)]}, 200),
     ("erasures.unannounced_runs", IN_BUSY, OPEN),
     ("erasures.outbox_of", IN_BUSY, 1),
-    ("retention.conversations_due", {"until": datetime.now(UTC).replace(hour=0), "limit": 20}, 3 * 40),
+    ("retention.conversations_due", {"until": datetime.now(UTC).replace(hour=0), "limit": 20}, 3_000),
     ("retention.advance", {"until": datetime.now(UTC)}, 2),
     ("retention.prune_visitors", {"account_id": ACCOUNT, "contact_id": CONTACT, "days": 30, "limit": 500}, 1_000),
 ]
