@@ -23,6 +23,7 @@ from hummdesk.engine import UnparsedPayload
 from hummdesk.publish.events.connection import RequestError
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers.table import HANDLERS
+from hummdesk.server.rate_limits import UNKNOWN_COST
 from hummdesk.server.sockets import ClientSession
 
 log = logging.getLogger(__name__)
@@ -52,9 +53,7 @@ async def dispatch(
 
 async def _answer(context: ServerContext, session: ClientSession, event: object, arguments: list[Any]) -> Payload:
     try:
-        await context.rate_limits.require_request(
-            session.bucket, session.address, is_authenticated=session.person is not None
-        )
+        await context.rate_limits.require_request(session.bucket, session.address, cost_of(session))
         request = authorized(session, event)
         payload = validated(request, arguments)
         return {"ok": True} | await HANDLERS[request.name](context, session, payload)
@@ -69,9 +68,14 @@ async def _answer(context: ServerContext, session: ClientSession, event: object,
         return {"ok": False, "error": HummDeskError().payload()}
 
 
+def cost_of(session: ClientSession) -> float:
+    """Return the tokens that a request or a refusal of a socket takes."""
+    return 1.0 if session.is_known else UNKNOWN_COST
+
+
 def _count_refusal(context: ServerContext, session: ClientSession) -> None:
     """Close a socket that is refused again and again: its client does not wait as the errors say."""
-    if session.refusals.take() and not session.closing:
+    if session.refusals.take(cost_of(session)) and not session.closing:
         LIMITED.labels("refusals").inc()
         context.sockets.close(session, code="RATE_LIMITED", message="Too many requests were refused", reconnect=False)
 

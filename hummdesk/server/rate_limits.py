@@ -16,8 +16,8 @@ from hummdesk.engine import network_of
 
 MINUTE = 60.0
 HOUR = 3600.0
-UNAUTHENTICATED_COST = 10.0
-"""Tokens for a request of a socket without a person: its rate is a tenth of that of an authenticated one."""
+UNKNOWN_COST = 10.0
+"""Tokens for a request, or a refusal, of a socket that has never authenticated: its rates are a tenth of the others."""
 _KINDS = ("messages", "bytes", "conversations", "ai_runs")
 LIMITS = (
     "tcp_connections",
@@ -107,9 +107,8 @@ class RateLimits:
         """Count a CONNECT to the namespace: one connection may send many of them."""
         await self._require(Charge(self._address_events, subject))
 
-    async def require_request(self, bucket: TokenBucket, subject: str, *, is_authenticated: bool) -> None:
+    async def require_request(self, bucket: TokenBucket, subject: str, cost: float) -> None:
         """Count a request against the bucket of its socket and the limit of its address."""
-        cost = 1.0 if is_authenticated else UNAUTHENTICATED_COST
         if wait := bucket.take(cost):
             raise _refused(Refusal("socket_events", wait))
         await self._require(Charge(self._address_events, subject, cost))

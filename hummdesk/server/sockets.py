@@ -57,6 +57,8 @@ class ClientSession:
     is_recoverable: bool = True
     saved_at: float = NEVER
     """When it was last saved for recovery, on the monotonic clock."""
+    is_known: bool = False
+    """It has been authenticated, even if its token has expired since."""
     closing: bool = False
     """The server has begun to close it."""
     closed: bool = False
@@ -122,6 +124,7 @@ class SocketRegistry:
         """Set the person of a socket, or None if it is no longer authenticated."""
         self.counts.remove(session.person)
         session.person = person
+        session.is_known |= person is not None
         self.counts.add(session.person)
         self._server.set_authenticated(session.sid, person is not None)
 

@@ -144,7 +144,7 @@ async def test_connects_of_an_ipv6_network_share_a_limit(urls: tuple[str, str]) 
 async def test_socket_that_ignores_refusals_is_closed_with_a_reason(account: Account, urls: tuple[str, str]) -> None:
     async with connected(account, "agent", urls[0], address()) as agent:
         for _ in range(400):
-            await agent.socket.emit("get_teams")
+            await agent.socket.emit("unheard_of")
         reason = await agent.receives("disconnect_reason")
         assert (reason["code"], reason["reconnect"]) == ("RATE_LIMITED", False)
         await asyncio.wait_for(agent.gone.wait(), 5)
@@ -153,14 +153,14 @@ async def test_socket_that_ignores_refusals_is_closed_with_a_reason(account: Acc
 async def test_socket_without_a_person_has_a_tenth_of_the_rate(account: Account, urls: tuple[str, str]) -> None:
     stranger = await account.client().connect(url=urls[0], headers={"X-Forwarded-For": address()})
     await stranger.receives("authentication_error")
-    answers = await ask_all([stranger], "authenticate", "nonsense", 30)
+    answers = await ask_all([stranger], "authenticate", "nonsense", 18)
     codes = [answer["error"]["code"] for answer in answers]
     assert codes.count("UNAUTHORIZED") in (10, 11)
-    assert codes.count("RATE_LIMITED") in (19, 20)
+    assert codes.count("RATE_LIMITED") in (7, 8)
 
 
 async def test_flood_of_a_socket_without_a_person_is_cut_off(account: Account, urls: tuple[str, str]) -> None:
-    """Of 20,000 requests at most a few hundred are answered; before, each was."""
+    """Of 20,000 requests a few dozen are answered; before, each was."""
     stranger = await account.client().connect(url=urls[0], headers={"X-Forwarded-For": address()})
     await stranger.receives("authentication_error")
     async with asyncio.timeout(10):
@@ -171,7 +171,7 @@ async def test_flood_of_a_socket_without_a_person_is_cut_off(account: Account, u
             await asyncio.sleep(0)
         await stranger.gone.wait()
     assert (await stranger.receives("disconnect_reason"))["code"] == "RATE_LIMITED"
-    assert stranger.names().count("error") <= REFUSALS + 50
+    assert stranger.names().count("error") < REFUSALS
 
 
 async def test_connects_to_the_namespace_on_one_connection_are_limited(

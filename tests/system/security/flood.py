@@ -35,13 +35,23 @@ async def flood(port: int, address: str, number: int, each: int) -> Counter[str]
             break
         found["connections"] += 1
         writer.write(frame("40"))
-        received = asyncio.create_task(reader.read())
+        received = asyncio.create_task(read(reader))
         found["sent"] += await send(writer, received, each)
         answers = await asyncio.wait_for(received, QUIET_SECONDS)
         found["answers"] += answers.count(b'42["error"')
         found["reasons"] += answers.count(b'42["disconnect_reason",{"code":"RATE_LIMITED"')
         writer.close()
     return found
+
+
+async def read(reader: asyncio.StreamReader) -> bytes:
+    """Read until the server closes the connection or says that it does; no closing handshake follows."""
+    received = b""
+    while chunk := await reader.read(65_536):
+        received += chunk
+        if b'"disconnect_reason"' in received:
+            break
+    return received
 
 
 async def send(writer: asyncio.StreamWriter, received: asyncio.Task[bytes], number: int) -> int:

@@ -23,7 +23,7 @@ BATCHES_AHEAD = MESSAGES // 4 * 2
 FLOOD = 20_000
 EACH = 1_000
 ROUNDS = 3
-SAMPLES = 100
+WINDOW_SECONDS = 2.5
 PAUSE_SECONDS = 0.025
 MAX_SHIFT = 1.25
 
@@ -106,10 +106,10 @@ async def flood(url: str, address: str, *, each: int) -> dict[str, int]:
 
 
 async def test_flood_of_refused_requests_is_cut_off(desk: Deployment) -> None:
-    """Of 20,000 requests on the socket of a stranger a few hundred are answered; before, each was."""
+    """Of 20,000 requests on the socket of a stranger a few dozen are answered; before, each was."""
     found = await flood(desk.addresses[0], "10.3.0.1", each=FLOOD)
     assert (found["connections"], found["reasons"]) == (1, 1)
-    assert found["answers"] < 250
+    assert found["answers"] < 50
     async with aiohttp.ClientSession() as session:
         other = await session.get(desk.addresses[0] + POLL, headers={"X-Forwarded-For": "10.3.0.2"})
         assert other.status == 200
@@ -118,7 +118,8 @@ async def test_flood_of_refused_requests_is_cut_off(desk: Deployment) -> None:
 async def durations(client: Client) -> list[float]:
     """Send requests one after the other, below the limit of a socket."""
     found = []
-    for _ in range(SAMPLES):
+    end = time.perf_counter() + WINDOW_SECONDS
+    while time.perf_counter() < end:
         started = time.perf_counter()
         await client.do("get_presence")
         found.append(time.perf_counter() - started)
@@ -128,17 +129,24 @@ async def durations(client: Client) -> list[float]:
 
 async def p99(clients: list[Client]) -> float:
     found = sorted(chain.from_iterable(await asyncio.gather(*map(durations, clients))))
-    return found[-len(found) // 100]
+    return found[-len(found) // 100]  # rounded up: the longest one of fewer than 200
+
+
+async def p99_during_flood(clients: list[Client], url: str, address: str) -> float:
+    attack = asyncio.create_task(flood(url, address, each=EACH))
+    found = await p99(clients)
+    assert (await attack)["answers"] < FLOOD / 20
+    return found
 
 
 @pytest.mark.alone
-async def test_flood_of_one_address_does_not_delay_others(desk: Deployment, account: Account) -> None:
+async def test_flood_of_one_address_does_not_delay_others_of_its_process(desk: Deployment, account: Account) -> None:
+    """Compared with the same flood of another process: its client takes processor time on this machine as well."""
+    attacked, other = desk.addresses
     names = ("admin", "agent", "colleague", "viewer")
-    clients = [await connect(account, name, desk.addresses[0], "10.4.0.1") for name in names]
+    clients = [await connect(account, name, attacked, "10.4.0.1") for name in names]
     shifts: list[float] = []
     while len(shifts) < ROUNDS and min(shifts, default=MAX_SHIFT) >= MAX_SHIFT:
-        calm = await p99(clients)
-        attack = asyncio.create_task(flood(desk.addresses[0], f"10.4.1.{len(shifts)}", each=EACH))
-        shifts.append(await p99(clients) / calm)
-        assert (await attack)["answers"] < FLOOD / 5
+        before = await p99_during_flood(clients, other, f"10.4.1.{len(shifts)}")
+        shifts.append(await p99_during_flood(clients, attacked, f"10.4.2.{len(shifts)}") / before)
     assert min(shifts) < MAX_SHIFT, shifts

@@ -191,7 +191,7 @@ async def test_refused_request_is_counted_by_its_limit(account: Account) -> None
     async def flood() -> None:
         agent = await account.connect("agent", headers=EXTRA_ADDRESS)
         for _ in range(150):
-            await agent.socket.emit("get_teams")
+            await agent.socket.emit("unheard_of")
 
     await counts("hummdesk_limited_total", {"limit": "socket_events"}, flood())
 
@@ -200,7 +200,7 @@ async def test_closed_socket_is_counted_by_the_code_of_its_reason(account: Accou
     async def flood() -> None:
         agent = await account.connect("agent", headers=EXTRA_ADDRESS)
         for _ in range(400):
-            await agent.socket.emit("get_teams")
+            await agent.socket.emit("unheard_of")
 
     await counts("hummdesk_disconnects_total", {"code": "RATE_LIMITED"}, flood())
 
