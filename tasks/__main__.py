@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from types import FrameType
@@ -17,7 +18,7 @@ from types import FrameType
 from billiard import pool
 
 from hummdesk.ai import providers
-from hummdesk.core import logs
+from hummdesk.core import logs, temporary
 from hummdesk.core.broker import QUEUES, Queue, active_queues
 from hummdesk.core.errors import CommandError
 from hummdesk.core.parent_death import die_with
@@ -105,7 +106,9 @@ def main() -> None:
     except CommandError as error:
         sys.exit(str(error))
     gc.freeze()
-    Workers().run()
+    with temporary.directory("worker") as folder:
+        tempfile.tempdir = str(folder)  # Celery's processes leave directories that hold their shared memory
+        Workers().run()
 
 
 if __name__ == "__main__":

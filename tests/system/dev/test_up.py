@@ -142,8 +142,7 @@ async def test_home_survives_kills_and_restarts(
 
         output = await desk.end(signal.SIGKILL)
         assert "web-1 was killed by SIGKILL and is restarted" in output
-    abandoned = set(temporary_folder.iterdir())
-    assert list(temporary_folder.glob("hummdesk-*"))
+    assert list(temporary_folder.iterdir())
 
     # The same data after a restart, beside another home with external servers.
     named = {"DATABASE_URL": fresh_database_url, "REDIS_URL": servers.redis_url, "JWT_SECRET": "s" * 40}
@@ -165,8 +164,7 @@ async def test_home_survives_kills_and_restarts(
         assert (desk.process.returncode, beside.process.returncode) == (0, 0)
         assert not list((home / "run").iterdir())
         assert not list(home.glob("postgres/.s.PGSQL*"))
-    assert not list(temporary_folder.glob("hummdesk-*"))
-    assert set(temporary_folder.iterdir()) <= abandoned, "empty directories of Python's, which a kill leaves"
+    assert not list(temporary_folder.iterdir())
 
 
 @pytest.mark.parametrize("arguments", [("serve", "--workers", "2"), ("serve",), ("relay",)], ids=" ".join)
