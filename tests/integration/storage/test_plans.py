@@ -89,7 +89,7 @@ ANALYZE;
 """
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
-SMALL_TABLES |= {"outbox", "erasures"}
+SMALL_TABLES |= {"outbox", "erasures", "signing_keys"}
 """Tables with few rows for each account, all of which a request may read. The outbox holds entries for a second."""
 
 
@@ -226,6 +226,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("teams.skilled", {"account_ids": [ACCOUNT]}, 0),
     ("visitors.is_allowed_origin", {"origins": ["https://shop.example"]}, 0),
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
+    ("visitors.pass_holder", {"visitor_id": CONTACT, "issued_at": 0.0}, 1),
+    ("signing_keys.active_keys", {}, 0),
     ("outbox.add", {"id": new_id(), "conversation_id": new_id(), "seq": 0}, 0),
     ("outbox.message", {"id": md5(f"{BUSY}/9")}, 1),
     ("outbox.remove", {"account_ids": [ACCOUNT] * 100, "ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
@@ -307,6 +309,8 @@ NOT_OF_REQUESTS = {
     "erasures.account_or_erasure",
     "erasures.run_messages",  # all of a conversation, while it is erased
     *("retention.set_days", "retention.accounts_due"),
+    *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
+    *("visitors.revoke_passes", "visitors.revoke_all_passes"),
 }
 """Queries of the operator's commands over all accounts, and queries of one row by its primary key."""
 

@@ -1,6 +1,7 @@
 // Agents and the customer of a conversation, each with a socket of the official client.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { afterEach, test } from "node:test";
 import { assertError, closeAll, connect, desk, done, receives, join, names, refused } from "./sockets.mjs";
 
@@ -97,9 +98,13 @@ test("failed request without acknowledgement is reported by the event error", as
   assertError(error);
 });
 
-test("binary content is refused and the socket stays usable", async () => {
+test("binary content closes the connection and stores nothing", async () => {
   const customer = await join("customer");
-  const message = { conversationId: conversation, content: Buffer.from([1, 2, 3]) };
-  assert.equal((await refused(customer, "send_message", message)).code, "VALIDATION_ERROR");
-  await done(customer, "send_message", { conversationId: conversation, content: "still here" });
+  const { lastSeq } = await done(customer, "join_conversation", { conversationId: conversation });
+  customer.emit("send_message", { conversationId: conversation, content: Buffer.from([1, 2, 3]) });
+  const [reason] = await once(customer, "disconnect", { signal: AbortSignal.timeout(5000) });
+  assert.equal(reason, "transport close");
+  const again = await join("customer");
+  const sent = await done(again, "send_message", { conversationId: conversation, content: "Text" });
+  assert.equal(sent.seq, lastSeq + 1);
 });
