@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -125,21 +126,23 @@ async def found_in_database(settings: Settings, text: str) -> list[str]:
 
 async def found_in_redis(settings: Settings, text: str) -> list[bytes]:
     """The keys that contain a text, in their name or value."""
-    redis: Any = connect(settings.redis)
     hits = []
-    async for key in redis.scan_iter(count=1000):
-        kind = await redis.type(key)
-        read: Any = {
+    async with aclosing(connect(settings.redis)) as closing:
+        redis: Any = closing
+        readers: dict[bytes, Any] = {
             b"string": redis.get,
             b"hash": redis.hgetall,
             b"set": redis.smembers,
             b"zset": lambda name: redis.zrange(name, 0, -1),
             b"list": lambda name: redis.lrange(name, 0, -1),
             b"stream": redis.xrange,
-        }[kind]
-        if text.encode() in key or text in repr(await read(key)):
-            hits.append(key)
-    await redis.aclose()
+        }
+        async for key in redis.scan_iter(count=1000):
+            kind = await redis.type(key)
+            if kind == b"none":  # expired since the scan
+                continue
+            if text.encode() in key or text in repr(await readers[kind](key)):
+                hits.append(key)
     return hits
 
 

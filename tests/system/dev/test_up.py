@@ -210,6 +210,7 @@ async def test_serve_stopped_while_its_workers_start_ends(settings: Settings, te
 def serving(settings: Settings, temporary_folder: Path) -> dict[str, str]:
     """Return the environment of a process on the servers of the tests, with a temporary folder of its own."""
     return {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"} | {
+        "HUMMDESK_ENV": "development",  # metrics without a token
         "DATABASE_URL": settings.postgres,
         "REDIS_URL": settings.redis,
         "JWT_SECRET": settings.jwt_secret,
