@@ -25,6 +25,8 @@ MAX_PENDING = 64
 MAX_CONNECTS, CONNECT_SECONDS = 64, 60.0
 """A client that sends more CONNECT packets in this time is closed; each one may run the application's handler."""
 
+SLICE_SECONDS = 0.001
+"""After so long the handlers of one session's messages let those of others run, though none of them has waited."""
 UNCOUNTED_BYTES = 4096
 """A smaller inbox is not counted against the limit of all connections."""
 
@@ -283,6 +285,7 @@ class Session:
 
     async def _handle_inbox(self) -> None:
         inbox = self._inbox
+        began = time.monotonic()
         while inbox:
             packet = inbox[0]
             if packet is _DISCONNECT and self.reason is not None:
@@ -293,6 +296,9 @@ class Session:
             self._inbox_bytes -= getsizeof(packet)
             if self._is_waiting and self._is_half_empty():
                 self._resume_receiving()
+            if inbox and time.monotonic() - began > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                began = time.monotonic()
         self._inbox = None
         if self._is_counted:
             self._is_counted = False

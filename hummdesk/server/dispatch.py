@@ -15,6 +15,7 @@ from hummdesk.core.errors import (
     PayloadTooLarge,
     RateLimited,
     Unauthorized,
+    Unavailable,
     UnknownEvent,
 )
 from hummdesk.core.ids import new_id
@@ -37,8 +38,11 @@ async def dispatch(
 ) -> Payload:
     """Handle a request and return `{ok: true, …}` or `{ok: false, error}`.
 
-    If the client asked for no acknowledgement, an error is sent as the event `error`.
+    If the client asked for no acknowledgement, an error is sent as the event `error`. Requests behind the one for which
+    the server closed the socket are not handled: their client receives nothing more, and repeats them.
     """
+    if session.closing:
+        return {"ok": False, "error": Unavailable().payload()}
     started = time.perf_counter()
     name = event if isinstance(event, str) and event in REQUESTS else OTHER
     with structlog.contextvars.bound_contextvars(request_id=str(new_id()), event_name=name):

@@ -1,6 +1,7 @@
 """A session with a fake server: transports, inbox and closing."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -10,7 +11,7 @@ from hummdesk.engine.budget import MAX_LIGHT_FRAMES, Buffers
 from hummdesk.engine.coalescer import WriteCoalescer
 from hummdesk.engine.encoding import EncodedPacket
 from hummdesk.engine.observer import CloseReason
-from hummdesk.engine.session import MAX_PENDING, Session
+from hummdesk.engine.session import MAX_PENDING, SLICE_SECONDS, Session
 from hummdesk.engine.upgrade import UpgradeProbe
 from hummdesk.engine.websocket import WebSocket, WebSocketOptions
 from tests.unit.engine.conftest import FakeTransport
@@ -185,6 +186,23 @@ async def test_close_and_invalid_packets_close_the_session(
     await server.wait_handled()
     assert server.handled == ["before", ("disconnect", reason)]
     assert server.calls == ["on_closing"]
+
+
+async def test_handlers_that_never_wait_let_those_of_other_sessions_run() -> None:
+    class BusyServer(FakeServer):
+        async def on_message(self, session: Session, message: Any) -> None:
+            until = time.thread_time() + 2 * SLICE_SECONDS
+            while time.thread_time() < until:
+                pass
+            self.handled.append(message)
+
+    busy = BusyServer()
+    first, second = Session(busy, "1"), Session(busy, "2")
+    for number in range(3):
+        first.on_packet(f"4a{number}")
+    second.on_packet("4b")
+    await busy.wait_handled()
+    assert busy.handled == ["a0", "b", "a1", "a2"]
 
 
 async def test_full_inbox_pauses_reading_until_half_is_handled(

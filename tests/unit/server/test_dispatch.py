@@ -1,6 +1,6 @@
 """Authorization and validation of requests, decided without a server."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -16,7 +16,8 @@ from hummdesk.core.errors import (
 )
 from hummdesk.core.models import Person, Role
 from hummdesk.engine import UnparsedPayload
-from hummdesk.server.dispatch import authorized, validated
+from hummdesk.server.context import ServerContext
+from hummdesk.server.dispatch import authorized, dispatch, validated
 from hummdesk.server.rate_limits import TokenBucket
 from hummdesk.server.sockets import ClientSession
 
@@ -28,6 +29,13 @@ def a_session(role: Role | None) -> ClientSession:
     if role is not None:
         session.person = Person(account_id=UUID(ID), id=UUID(ID), email="a@example.com", name="Ada", role=role)
     return session
+
+
+async def test_request_behind_the_one_that_closed_the_socket_is_not_handled() -> None:
+    session = a_session("admin")
+    session.closing = True
+    answer = await dispatch(cast("ServerContext", None), session, "get_teams", [], acknowledges=True)
+    assert answer["error"]["code"] == "UNAVAILABLE"
 
 
 @pytest.mark.parametrize("name", REQUESTS)
