@@ -20,8 +20,6 @@ from tests.system.chaos.report import row, size
 
 PEOPLE = ("customer", "agent", "colleague")
 STAFF = ("agent", "colleague")
-TOGETHER = 4
-"""Histories at the same time, each of an account of its own."""
 AGREE_SECONDS = 12.0
 """Includes the lease of a killed process and its sweep."""
 
@@ -56,8 +54,6 @@ class World:
     clients: dict[str, Client]
     fresh: Client
     """A viewer that loads the state for every comparison."""
-    killing: asyncio.Lock
-    """Of the deployment: one process is killed and started at a time."""
 
     @property
     def conversation(self) -> str:
@@ -66,9 +62,8 @@ class World:
     async def do(self, action: tuple[Any, ...]) -> None:
         verb, name, *rest = action
         if verb == "kill":
-            async with self.killing:
-                await self.deployment.kill(f"web-{name}")
-                await self.deployment.start_web(name)
+            await self.deployment.kill(f"web-{name}")
+            await self.deployment.start_web(name)
             return
         client = self.clients[name]
         with suppress(Disconnected, TimeoutError, Refused):  # done or not: all clients must agree
@@ -137,7 +132,7 @@ def differences(built: Any, loaded: Any, path: str = "") -> list[str]:
     return [] if built == loaded else [f"{path}: built {built!r}, loaded {loaded!r}"]
 
 
-async def play(deployment: Deployment, killing: asyncio.Lock, actions: list[list[tuple[Any, ...]]]) -> None:
+async def play(deployment: Deployment, actions: list[list[tuple[Any, ...]]]) -> None:
     account = await deployment.account()
     both = (str(account.conversation), str(account.other_conversation))
     clients: dict[str, Client] = {
@@ -150,46 +145,28 @@ async def play(deployment: Deployment, killing: asyncio.Lock, actions: list[list
         client.use_address(number)
     try:
         await asyncio.gather(*(client.start() for client in all_clients))
-        world = World(deployment, account, clients, fresh, killing)
+        world = World(deployment, account, clients, fresh)
         for together in actions:
             await asyncio.gather(*(world.do(action) for action in together))
             await world.agree()
     finally:
         await asyncio.gather(*(client.stop() for client in all_clients))
-
-
-async def play_together(deployment: Deployment, histories: list[list[list[tuple[Any, ...]]]]) -> None:
-    """Play histories of several accounts at the same time: the kills of one are faults of the others as well."""
-    killing = asyncio.Lock()
-    try:
-        await asyncio.gather(*(play(deployment, killing, actions) for actions in histories))
-    finally:
         await deployment.restart_missing()
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(size(180, 900))
 def test_state_from_events_equals_state_of_new_client() -> None:
     """Hypothesis is synchronous: the deployment runs in an event loop of the test."""
     examples = size(8, 60)
-    with (
-        asyncio.Runner() as runner,
-        row("9+", f"state model, {examples} random histories, {TOGETHER} at once") as found,
-    ):
+    with asyncio.Runner() as runner, row("9+", f"state model, {examples} random histories") as found:
         stack = AsyncExitStack()
         deployment = runner.run(stack.enter_async_context(deploy()))
 
-        # Hypothesis begins with the shortest example, in which nothing happens.
-        rounds_of_examples = 1 + examples // TOGETHER
-
-        @settings(
-            max_examples=rounds_of_examples,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            derandomize=False,
-        )
-        @given(st.lists(rounds, min_size=TOGETHER, max_size=TOGETHER))
-        def histories(together: list[list[list[tuple[Any, ...]]]]) -> None:
-            runner.run(play_together(deployment, together))
+        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), derandomize=False)
+        @given(rounds)
+        def histories(actions: list[list[tuple[Any, ...]]]) -> None:
+            runner.run(play(deployment, actions))
 
         try:
             histories()

@@ -33,7 +33,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS messages_next_version ON messages (accou
 """Migrations of a version that works with and without them, and whose schema serves this version."""
 INCOMPATIBLE = {"9003_rename": "ALTER TABLE conversations RENAME COLUMN next_version TO renamed;\n"}
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.systems, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,6 @@ async def dump(deployment: Deployment) -> AsyncIterator[psycopg.AsyncConnection]
         yield connection
 
 
-@pytest.mark.alone
 async def test_rolling_upgrade_and_return_refuse_no_message(deployment: Deployment, tmp_path: Path) -> None:
     newer = version(tmp_path, NEWER)
     with row("35", "migration, one version newer, older and mixed") as found:
