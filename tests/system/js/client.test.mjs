@@ -305,6 +305,7 @@ test("typing of a note is sent at once after that of a reply", async () => {
     typing(colleague).map(({ event, payload }) => [event, payload.private]),
     [["typing_start", false], ["typing_stop", false], ["typing_start", true], ["typing_stop", true]],
   );
+  await until(() => typing(customer).length >= 2, () => JSON.stringify(customer.received));
   assert.deepEqual(typing(customer).map(({ event }) => event), ["typing_start", "typing_stop"]);
 });
 
