@@ -1,7 +1,7 @@
 """Verification of tokens, with the signing keys of their accounts in memory.
 
-A token chooses its key before it is verified. So what it names costs little: all keys of an account are read at once,
-at most `MOST_READS` accounts at the same time, and kept until the database reports a change of them.
+A token chooses its key before it is verified, so looking up that key must be cheap: all keys of an account are
+read at once, at most `MOST_READS` accounts at the same time, and kept until the database reports a change of them.
 """
 
 import asyncio
