@@ -270,3 +270,19 @@ PRESS_BEFORE_FIRST_PAINT = """() => {
   });
 }"""
 """Press Control+K as soon as the console is in the document, and report the focused field before the next task."""
+
+
+async def test_shortcut_pressed_while_a_dialog_closes_is_not_lost(open_console: Open, account: DemoAccount) -> None:
+    agent = await open_console(account.agents[0])
+    await agent.page.keyboard.press("Control+k")
+    await expect(agent.page.get_by_role("dialog", name="Command palette")).to_be_visible()
+    await agent.page.evaluate(CLOSE_DIALOG_AND_PRESS_QUESTION_MARK)
+    await expect(agent.page.get_by_role("dialog", name="Command palette")).to_have_count(0)
+    await expect(agent.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
+CLOSE_DIALOG_AND_PRESS_QUESTION_MARK = """() => {
+  document.querySelector("dialog[open]").close();
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true }));
+}"""
+"""Escape closes a dialog at once, while its event `close` follows in a task of its own: press a key between both."""

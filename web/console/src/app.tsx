@@ -21,7 +21,6 @@ export function App({ store }: { store: Store }) {
   useChanges(store);
   useTitle(store);
   useMarkRead(store);
-  const close = () => store.showOverlay(null);
   return (
     <StoreContext.Provider value={store}>
       <Banner store={store} />
@@ -31,8 +30,8 @@ export function App({ store }: { store: Store }) {
         <Details />
       </div>
       <Toast store={store} />
-      {store.overlay === "palette" && <Palette close={close} />}
-      {store.overlay === "help" && <Help close={close} />}
+      {store.overlay === "palette" && <Palette close={() => store.closeOverlay("palette")} />}
+      {store.overlay === "help" && <Help close={() => store.closeOverlay("help")} />}
     </StoreContext.Provider>
   );
 }

@@ -16,6 +16,7 @@ import { claimedUserId } from "./session";
 import { Thread } from "./thread";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
+export type Overlay = "palette" | "help";
 
 const NOTICE_MS = 4000;
 const TOAST_MS = 6000;
@@ -25,7 +26,7 @@ export class Store implements LiveState {
   me: PersonIdentity | null = null;
   notice: Notice = "connecting";
   toast: string | null = null;
-  overlay: "palette" | "help" | null = null;
+  overlay: Overlay | null = null;
   agents = new Map<string, Agent>();
   teams: Team[] = [];
   openId: string | null = null;
@@ -171,8 +172,14 @@ export class Store implements LiveState {
     this.changed();
   }
 
-  showOverlay(overlay: "palette" | "help" | null): void {
+  showOverlay(overlay: Overlay): void {
     this.overlay = overlay;
+    this.changed();
+  }
+
+  // The browser reports a closed dialog in a later task; a key pressed in between may have opened another overlay.
+  closeOverlay(overlay: Overlay): void {
+    if (this.overlay === overlay) this.overlay = null;
     this.changed();
   }
 
