@@ -21,7 +21,7 @@ end
 
 local early = {}
 
--- A message is appended after its predecessor, if its predecessor is old and unknown, or if it is forced.
+-- A message is appended after its predecessor, if that was published and is unknown, or if it is forced.
 local function take_message(mark, kind, seq, index)
   local last = tonumber(redis.call('GET', mark) or '-1')
   if seq <= last then

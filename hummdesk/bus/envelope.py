@@ -17,12 +17,13 @@ MAX_EVENT_BYTES = 1 << 20
 class OrderKey:
     """The position of a message: every process delivers the messages of a conversation in the order of `seq`.
 
-    `has_recent_predecessor`: another process may not have published the message before it yet.
+    `has_pending_predecessor`: the message before it may be unpublished. Otherwise it was published long ago, and can be
+    forgotten in Redis.
     """
 
     conversation_id: UUID
     seq: int
-    has_recent_predecessor: bool
+    has_pending_predecessor: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,7 +158,7 @@ class MessageOrder(Generic[Message]):
     ) -> WriteNow[Message] | None:
         """Force the held and the fetched messages, up to the first gap.
 
-        `beginnings`: the `seq`s of messages whose predecessor was published, being old. If Redis knows no message
+        `beginnings`: the `seq`s of messages whose predecessor was published. If Redis knows no message
         of the conversation, the last of them before the held ones is the first to be forced: the messages after it may
         be unpublished, and once a later one is in the stream, they could not follow.
         """

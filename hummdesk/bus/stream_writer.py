@@ -296,7 +296,7 @@ def _item(envelope: Envelope) -> _Item:
     """The packed event without the payload, which takes several times as much memory."""
     account_id, packed, order = envelope.account_id, pack(envelope), envelope.order
     if order is not None:
-        kind: Kind = "next" if order.has_recent_predecessor else "far"
+        kind: Kind = "next" if order.has_pending_predecessor else "far"
         return _Item(account_id, packed, kind, str(order.conversation_id), order)
     if envelope.key is not None:
         return _Item(account_id, packed, "once", envelope.key)

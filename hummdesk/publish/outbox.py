@@ -13,10 +13,10 @@ from hummdesk.storage.conversations import Status
 
 
 def message_events(
-    account_id: UUID, message: Message, *, has_recent_predecessor: bool, reopened_from: Status | None
+    account_id: UUID, message: Message, *, has_pending_predecessor: bool, reopened_from: Status | None
 ) -> list[Event]:
     """The events of a message that was stored, in order: itself, and that it reopened its conversation if it did."""
-    new = NewMessage(account_id=account_id, message=message, has_recent_predecessor=has_recent_predecessor)
+    new = NewMessage(account_id=account_id, message=message, has_pending_predecessor=has_pending_predecessor)
     if reopened_from is None:
         return [new]
     return [new, ConversationStatusChanged.reopened(account_id, message, old_status=reopened_from)]

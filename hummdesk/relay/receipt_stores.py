@@ -56,7 +56,7 @@ class OutboxReceipts:
         if isinstance(subject, Message):
             # Earlier messages of the conversation are published, by their process or from an older entry.
             events = message_events(
-                entry.account_id, subject, has_recent_predecessor=False, reopened_from=entry.reopened_from
+                entry.account_id, subject, has_pending_predecessor=False, reopened_from=entry.reopened_from
             )
             await self._publisher.publish_stored(*events)
         elif entry.seq == outbox.NEW_CONVERSATION:

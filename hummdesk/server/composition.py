@@ -31,7 +31,7 @@ from hummdesk.server.recovery_saver import RecoverySaver
 from hummdesk.server.sockets import SocketRegistry
 from hummdesk.server.token_verifier import TokenVerifier
 from hummdesk.server.typing_indicators import TypingIndicators
-from hummdesk.storage import messages
+from hummdesk.storage import messages, outbox
 from hummdesk.storage.database import Database
 from hummdesk.storage.logins import url_of
 from hummdesk.storage.message_writer import MessageWriter
@@ -147,9 +147,11 @@ async def _fetch_messages(database: Database, account_id: UUID, held: OrderKey, 
         found = await messages.between(
             tx, conversation_id=held.conversation_id, after_seq=after_seq, before_seq=held.seq
         )
-    recent = [message.seq > 1 for message in found[:1]] + [messages.is_recent(*pair) for pair in pairwise(found)]
+        unpublished = await outbox.unpublished(tx, [message.id for message in found])
+    pending = [message.seq > 1 for message in found[:1]]
+    pending += [messages.is_pending(*pair, unpublished=unpublished) for pair in pairwise(found)]
     events = [
-        NewMessage(account_id=account_id, message=one, has_recent_predecessor=is_recent)
-        for one, is_recent in zip(found, recent, strict=True)
+        NewMessage(account_id=account_id, message=one, has_pending_predecessor=is_pending)
+        for one, is_pending in zip(found, pending, strict=True)
     ]
     return [envelope for event in events for envelope in event.envelopes()]

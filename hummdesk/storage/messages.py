@@ -1,6 +1,6 @@
 """Messages: storing them in order and exactly once, and reading them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
@@ -67,8 +67,8 @@ class Sent:
     """False for a repeated send: `message` is then that of the first one."""
     reopened_from: conversations.Status | None = None
     """The status of the conversation before a customer's message reopened it."""
-    has_recent_predecessor: bool = False
-    """The message before it is less than five seconds old: another process may not have published it yet."""
+    has_pending_predecessor: bool = False
+    """The message before it is less than five seconds old or in the outbox: it may be unpublished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ class Outgoing:
             message=message,
             created=True,
             reopened_from=row["reopened_from"],
-            has_recent_predecessor=row["has_recent_predecessor"],
+            has_pending_predecessor=row["has_pending_predecessor"],
         )
 
 
@@ -262,9 +262,9 @@ async def updates(
     return [Message.from_row(row) for row in found]
 
 
-def is_recent(predecessor: Message, message: Message) -> bool:
-    """Whether another process may not have published the predecessor yet, as in `write`."""
-    return predecessor.created_at > message.created_at - RECENT
+def is_pending(predecessor: Message, message: Message, *, unpublished: Set[UUID]) -> bool:
+    """Whether the predecessor may be unpublished, as in `write`. `unpublished` are the messages in the outbox."""
+    return predecessor.id in unpublished or predecessor.created_at > message.created_at - RECENT
 
 
 async def between(tx: Transaction, *, conversation_id: UUID, after_seq: int, before_seq: int) -> list[Message]:

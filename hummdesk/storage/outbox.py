@@ -69,6 +69,11 @@ async def overdue(tx: Transaction, limit: int, *, older_than_seconds: float) -> 
     return [OutboxEntry.from_row(row) async for row in rows]
 
 
+async def unpublished(tx: Transaction, ids: list[UUID]) -> set[UUID]:
+    """Those of the account's messages that have an entry."""
+    return {row["id"] async for row in queries.unpublished(tx, ids=ids)}
+
+
 async def remove(tx: Transaction, entry: OutboxEntry) -> None:
     """Remove a single entry, for the relay; a single entry cannot deadlock with a web process that removes many."""
     await queries.remove(tx, account_ids=[entry.account_id], ids=[entry.id])

@@ -249,9 +249,18 @@ SELECT
         WHERE messages.account_id = stored.account_id
           AND messages.conversation_id = stored.conversation_id
           AND messages.seq = stored.previous_seq
-          AND messages.created_at > stored.created_at - interval '5 seconds'
+          AND (
+              messages.created_at > stored.created_at - interval '5 seconds'
+              OR EXISTS ( -- its process has died, or Redis is unavailable
+                  SELECT
+                  FROM outbox
+                  WHERE outbox.account_id = messages.account_id
+                    AND outbox.id = messages.id
+                  OFFSET 0
+              )
+          )
         OFFSET 0
-    ) AS has_recent_predecessor
+    ) AS has_pending_predecessor
 FROM judged
 LEFT JOIN notified ON true
 LEFT JOIN stored ON stored.position = judged.position

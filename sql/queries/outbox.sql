@@ -23,6 +23,13 @@ WHERE created_at < clock_timestamp() - make_interval(secs => :older_than_seconds
 ORDER BY created_at, seq
 LIMIT :limit;
 
+-- name: unpublished(ids)
+-- The messages that have an entry.
+SELECT id
+FROM outbox
+WHERE account_id = current_account()
+  AND id = ANY (:ids::uuid[]);
+
 -- name: message(id)^
 -- A message by its id.
 SELECT

@@ -29,11 +29,11 @@ class MessageSent(SocketEvent):
 class NewMessage(Event):
     """A message; customers do not receive a private one.
 
-    `has_recent_predecessor`: the message before it is so young that another process may not have published it yet.
+    `has_pending_predecessor`: the message before it may be unpublished.
     """
 
     message: Message
-    has_recent_predecessor: bool = False
+    has_pending_predecessor: bool = False
 
     def payload(self) -> Payload:
         return self.message.wire()
@@ -42,7 +42,9 @@ class NewMessage(Event):
     def order(self) -> OrderKey:
         message = self.message
         return OrderKey(
-            conversation_id=message.conversation_id, seq=message.seq, has_recent_predecessor=self.has_recent_predecessor
+            conversation_id=message.conversation_id,
+            seq=message.seq,
+            has_pending_predecessor=self.has_pending_predecessor,
         )
 
     def rooms(self) -> tuple[str, ...]:
@@ -81,7 +83,7 @@ class MessageUpdated(Event):
     def order(self) -> OrderKey:
         """As a message, by another counter of the conversation: a name-based UUID separates the two."""
         counter = uuid5(self.conversation_id, "revisions")
-        return OrderKey(conversation_id=counter, seq=self.revision, has_recent_predecessor=False)
+        return OrderKey(conversation_id=counter, seq=self.revision, has_pending_predecessor=False)
 
     def rooms(self) -> tuple[str, ...]:
         return _rooms(self.account_id, self.conversation_id, private=self.private)

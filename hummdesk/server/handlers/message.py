@@ -53,7 +53,7 @@ async def _publish(context: ServerContext, sender: Person, sent: Sent) -> None:
     events = message_events(
         sender.account_id,
         sent.message,
-        has_recent_predecessor=sent.has_recent_predecessor,
+        has_pending_predecessor=sent.has_pending_predecessor,
         reopened_from=sent.reopened_from,
     )
     await context.publisher.publish(*events, receipt=context.receipts.pending(sender.account_id, sent.message.id))

@@ -30,7 +30,7 @@ class AccountStream:
         return Envelope(account_id=self.account_id, event="number", data={"number": value}, rooms=("room",), **more)  # type: ignore[arg-type]
 
     def message(self, seq: int, *, closely: bool = True) -> Envelope:
-        order = OrderKey(conversation_id=self.conversation_id, seq=seq, has_recent_predecessor=closely)
+        order = OrderKey(conversation_id=self.conversation_id, seq=seq, has_pending_predecessor=closely)
         return self.number(seq, order=order)
 
     @asynccontextmanager

@@ -9,8 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from hummdesk.bus import ordering
 from hummdesk.core.config import Settings
 from hummdesk.server.listener import reserved
+from hummdesk.server.node import Node
+from hummdesk.storage.messages import NewMessage
 from tests.integration.server.accounts import Account
 from tests.system.js.web_process import environment, get
 
@@ -68,3 +71,24 @@ async def test_message_of_process_killed_before_publication_is_published_once_by
             while await account.execute("SELECT FROM outbox WHERE account_id = %(account)s"):
                 await asyncio.sleep(0.05)
     assert customer.names().count("new_message") == agent.names().count("new_message") == 0, "received once"
+
+
+async def test_message_unpublished_for_long_is_delivered_before_the_next_one_of_another_process(
+    account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis was unavailable, or no relay ran, since the process of the first two messages died.
+
+    Redis knows no message of the conversation; a message whose predecessor counted as published would end the order.
+    """
+    monkeypatch.setattr(ordering, "HOLD_SECONDS", 0.05)
+    customer, agent = await account.connect("customer", joins=True), await account.connect("agent", joins=True)
+    for content in ("1", "2"):
+        message = NewMessage(conversation_id=account.conversation, content=content)
+        await node.context.writer.send(sender=account.people["customer"], message=message)
+        await account.execute(
+            "UPDATE messages SET created_at = created_at - interval '6 s' WHERE account_id = %(account)s"
+        )
+    await agent.do("send_message", {"conversationId": str(account.conversation), "content": "3"})
+    for client in (customer, agent):
+        received = [(await client.receives("new_message"))["content"] for _ in range(3)]
+        assert received == ["1", "2", "3"]

@@ -21,7 +21,7 @@ async def test_send_message_stores_all_fields(account: Any) -> None:
         [kept], more = await messages.page(tx, viewer=account.customer, conversation_id=account.conversation)
     assert kept == sent.message
     assert not more
-    assert (sent.created, sent.reopened_from, sent.has_recent_predecessor) == (True, None, False)
+    assert (sent.created, sent.reopened_from, sent.has_pending_predecessor) == (True, None, False)
     assert (kept.conversation_id, kept.seq, kept.private) == (account.conversation, 1, False)
     assert (kept.sender_id, kept.sender_type, kept.sender_name) == (account.agent.id, "agent", "Agent")
     assert (kept.content, kept.content_type, kept.client_message_id) == ("<b>Grüße</b> 👋", "html", "mine")
@@ -58,11 +58,24 @@ async def test_seq_counts_notes(account: Any) -> None:
     assert [one.message.seq for one in sent] == [1, 2, 3]
 
 
-async def test_send_soon_after_the_last_message_has_recent_predecessor(account: Any) -> None:
-    await account.send(account.agent)
-    assert (await account.send(account.agent)).has_recent_predecessor
-    await account.execute("UPDATE messages SET created_at = created_at - interval '6 s' WHERE account_id = %(account)s")
-    assert not (await account.send(account.agent)).has_recent_predecessor
+async def test_send_has_pending_predecessor_while_that_is_recent_or_unpublished(account: Any) -> None:
+    """Redis may have been unavailable for minutes, or the process that committed the predecessor has died."""
+    last = await account.send(account.agent)
+    await forget_outbox(account)
+    assert (await account.send(account.agent)).has_pending_predecessor, "recent"
+    for is_unpublished in (True, False):
+        if not is_unpublished:
+            await forget_outbox(account)
+        await account.execute(
+            "UPDATE messages SET created_at = created_at - interval '6 s' WHERE account_id = %(account)s"
+        )
+        sent = await account.send(account.agent)
+        assert sent.has_pending_predecessor == is_unpublished
+    assert sent.message.seq == last.message.seq + 3
+
+
+async def forget_outbox(account: Any) -> None:
+    await account.execute("DELETE FROM outbox WHERE account_id = %(account)s")
 
 
 async def test_send_after_clock_went_back_keeps_times_ascending(account: Any) -> None:

@@ -229,6 +229,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("visitors.pass_holder", {"visitor_id": CONTACT, "issued_at": 0.0}, 1),
     ("signing_keys.active_keys", {}, 0),
     ("outbox.add", {"id": new_id(), "conversation_id": new_id(), "seq": 0}, 0),
+    ("outbox.unpublished", {"ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
     ("outbox.message", {"id": md5(f"{BUSY}/9")}, 1),
     ("outbox.remove", {"account_ids": [ACCOUNT] * 100, "ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
     ("outbox.overdue", {"older_than_seconds": 0.0, "limit": 100}, 0),

@@ -46,7 +46,7 @@ async def test_sends_during_a_transaction_share_the_next_one(account: Any, harne
     sent = await asyncio.gather(first, *(harness.send(account, people[n % 3], str(n)) for n in range(1, 60)))
     assert harness.transactions == [1, 59]
     assert [one.message.seq for one in sent] == list(range(1, 61)), "in the order of the calls"
-    assert [one.has_recent_predecessor for one in sent] == [False] + [True] * 59
+    assert [one.has_pending_predecessor for one in sent] == [False] + [True] * 59
     async with account.tx() as tx:
         stored, _ = await messages.page(tx, viewer=account.admin, conversation_id=account.conversation, limit=100)
     assert [(one.content, one.sender_type) for one in stored] == [

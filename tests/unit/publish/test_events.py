@@ -80,8 +80,8 @@ def test_payload_omits_optional_field_that_is_none() -> None:
 
 
 def test_new_message_is_ordered_by_its_place_in_the_conversation() -> None:
-    [envelope] = NewMessage(account_id=ACCOUNT, message=a_message(), has_recent_predecessor=True).envelopes()
-    assert envelope.order == OrderKey(conversation_id=CONVERSATION, seq=7, has_recent_predecessor=True)
+    [envelope] = NewMessage(account_id=ACCOUNT, message=a_message(), has_pending_predecessor=True).envelopes()
+    assert envelope.order == OrderKey(conversation_id=CONVERSATION, seq=7, has_pending_predecessor=True)
     assert envelope.rooms == (f"conversation:{CONVERSATION}", f"account:{ACCOUNT}")
     assert envelope.key is None
     assert not envelope.is_volatile
