@@ -23,8 +23,8 @@ class Mirror(Client):
             apply(self.state, event, payload)
 
     async def _recover(self) -> None:
-        """Load presence, which is not replayed."""
-        self._buffered = []
+        """Load presence, which is not replayed; then apply the events since, also those of interrupted recoveries."""
+        self._buffered = self._buffered or []
         self.state["agents"] = await fetch_agents(self)
         self._apply_buffered()
 
