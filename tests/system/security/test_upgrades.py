@@ -36,8 +36,9 @@ INCOMPATIBLE = {"9003_rename": "ALTER TABLE conversations RENAME COLUMN next_ver
 pytestmark = [pytest.mark.systems, pytest.mark.timeout(180)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def deployment() -> AsyncIterator[Deployment]:
+    """One for each test: the second one leaves a schema that serves no process of this version."""
     async with deploy(starts=(WEB,)) as made:
         yield made
 
