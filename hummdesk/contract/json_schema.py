@@ -1,7 +1,7 @@
 """The JSON Schemas of all payloads by name."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -15,12 +15,17 @@ from hummdesk.contract.table import EVENTS, REQUESTS, Request
 
 @cache
 def shapes() -> dict[str, JsonSchema]:
-    """All schemas by name, in the order of the tables, each after those that it refers to."""
-    found: dict[str, Schema] = {}
+    """All schemas of the socket's contract by name, in the order of the tables."""
     roots: list[Schema] = [ErrorReport()]
     roots += [event.schema for event in EVENTS.values()]
     for request in REQUESTS.values():
         roots += [request.schema, request.answer]
+    return shapes_of(roots)
+
+
+def shapes_of(roots: Iterable[Schema]) -> dict[str, JsonSchema]:
+    """These schemas by name, each after those that it refers to."""
+    found: dict[str, Schema] = {}
     for schema in roots:
         _gather(schema, found)
     return {name: _shape(schema) for name, schema in found.items()}

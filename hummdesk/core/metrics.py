@@ -39,6 +39,12 @@ HANDLER_SECONDS = Histogram(
     ["event"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+REST_SECONDS = Histogram(
+    "hummdesk_rest_seconds",
+    "Duration of a request of the REST API, by route and status",
+    ["route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
+)
 READY = Gauge(
     "hummdesk_ready",
     "1 if all web processes of the machine reach this dependency, else 0",

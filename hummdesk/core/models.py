@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """An active user of an account, or a contact with the role `customer`."""
+    """An active user of an account, a contact with the role `customer`, or an API key, which acts as one of staff."""
 
     account_id: UUID
     id: UUID
@@ -33,14 +33,24 @@ class Person:
     name: str
     role: Role
     team_ids: tuple[UUID, ...] = ()
+    is_key: bool = False
 
     @property
     def is_staff(self) -> bool:
         return self.role in STAFF
 
     @property
-    def sender_type(self) -> Literal["agent", "customer"]:
+    def side(self) -> Literal["agent", "customer"]:
         return "agent" if self.is_staff else "customer"
+
+    @property
+    def sender_type(self) -> Literal["agent", "customer", "system"]:
+        return "system" if self.is_key else self.side
+
+    @property
+    def actor_type(self) -> Literal["agent", "customer", "key"]:
+        """What it is in the audit log."""
+        return "key" if self.is_key else self.side
 
     @classmethod
     def from_row(cls, row: Row) -> Self:

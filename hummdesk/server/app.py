@@ -12,6 +12,7 @@ from sanic.worker.loader import AppLoader
 
 from hummdesk.core import logs
 from hummdesk.core.config import Settings
+from hummdesk.server.api import blueprint as api
 from hummdesk.server.cors import named_origins
 from hummdesk.server.http import contract_page, health, pages, visitors
 from hummdesk.server.listener import handover_directory, listen, raise_descriptor_limit, remove_if_abandoned, reserved
@@ -52,6 +53,7 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
     origins = named_origins(settings.console_origins)
     app.blueprint(pages.blueprint(pages.BUILT, openers=origins, with_demo=in_development))
     app.blueprint(contract_page.blueprint())
+    app.blueprint(api.blueprint(node))
     if settings.jwt_algorithm == "HS256":  # with other algorithms the application passes its own tokens to the widget
         app.blueprint(visitors.blueprint(node))
     for routes in extra_routes:

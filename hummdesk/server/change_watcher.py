@@ -1,4 +1,4 @@
-"""Applies changes of users, contacts and signing keys in the database to the sockets of this process at once."""
+"""Applies changes of users, contacts and keys in the database to this process and its sockets at once."""
 
 import asyncio
 import json
@@ -14,6 +14,8 @@ from hummdesk.server.handlers import connection
 
 PEOPLE = "hummdesk_people"
 SIGNING_KEYS = "hummdesk_signing_keys"
+API_KEYS = "hummdesk_api_keys"
+RECONNECTED = ""
 RETRY_SECONDS = 0.5
 
 
@@ -34,14 +36,16 @@ class ChangeWatcher:
             await end(self._task)
 
     async def _run(self) -> None:
-        async for channel, payload in self._context.database.listen(PEOPLE, SIGNING_KEYS):
-            if channel != SIGNING_KEYS:
+        async for channel, payload in self._context.database.listen(PEOPLE, SIGNING_KEYS, API_KEYS):
+            if channel in (PEOPLE, RECONNECTED):
                 for account_id, person_id in self._changed_people(payload):
                     lock = self._context.person_locks.of(person_id)
                     soon(self._apply(partial(connection.person_changed, self._context, account_id, person_id), lock))
-            if channel != PEOPLE:
+            if channel in (SIGNING_KEYS, RECONNECTED):
                 for account_id in self._changed_accounts(payload):
                     soon(self._apply(partial(connection.signing_keys_changed, self._context, account_id)))
+            if channel in (API_KEYS, RECONNECTED):
+                self._context.api_keys.forget(_changed_key(payload))
 
     def _changed_people(self, payload: str) -> Iterable[tuple[UUID, UUID]]:
         """Return the changed person, as (account, person); everybody here if the payload names none: any database
@@ -75,3 +79,11 @@ class ChangeWatcher:
                 return
             except Unavailable:
                 await asyncio.sleep(RETRY_SECONDS)
+
+
+def _changed_key(payload: str) -> UUID | None:
+    """Return the changed API key; None, which is any, if the payload names none."""
+    try:
+        return UUID(json.loads(payload)["keyId"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

@@ -23,6 +23,7 @@ from hummdesk.publish.events.messages import MessageUpdated, NewMessage
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipts
+from hummdesk.server.api_key_verifier import ApiKeyVerifier
 from hummdesk.server.connection_counts import ConnectionCounts
 from hummdesk.server.context import ServerContext
 from hummdesk.server.rate_limits import RateLimits
@@ -98,6 +99,7 @@ def _context(
         writer=writer,
         people=People(database),
         tokens=TokenVerifier(settings, database),
+        api_keys=ApiKeyVerifier(database),
         presence=presence,
         viewers=ViewerLeases(redis(), lease_seconds=lease_seconds),
         socket_counts=socket_counts,

@@ -16,6 +16,7 @@ from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipts
+from hummdesk.server.api_key_verifier import ApiKeyVerifier
 from hummdesk.server.person_locks import PersonLocks
 from hummdesk.server.rate_limits import RateLimits
 from hummdesk.server.readiness import Readiness
@@ -42,6 +43,7 @@ class ServerContext:
     writer: MessageWriter
     people: People
     tokens: TokenVerifier
+    api_keys: ApiKeyVerifier
     presence: Presence
     viewers: ViewerLeases
     socket_counts: SocketCounts

@@ -113,12 +113,12 @@ def validated(request: Request, arguments: list[Any]) -> Payload:
     try:
         valid: Payload = request.schema.load(payload)
     except ValidationError as error:
-        raise Invalid(details=_json_safe(error.messages)) from error
+        raise Invalid(details=json_safe(error.messages)) from error
     return valid
 
 
-def _json_safe(messages: Any) -> Any:
+def json_safe(messages: Any) -> Any:
     """marshmallow's messages by field, with keys that are short strings and valid UTF-8."""
     if isinstance(messages, dict):
-        return {str(key).encode(errors="replace").decode()[:100]: _json_safe(value) for key, value in messages.items()}
+        return {str(key).encode(errors="replace").decode()[:100]: json_safe(value) for key, value in messages.items()}
     return messages

@@ -286,4 +286,4 @@ def _last_seq(row: dict[str, Any] | None) -> int:
 
 
 def _actor(actor: Person) -> dict[str, Any]:
-    return {"actor_id": actor.id, "actor_type": actor.sender_type}
+    return {"actor_id": actor.id, "actor_type": actor.actor_type}

@@ -162,6 +162,26 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        name="api_keys",
+        holds="API keys: their names and hashes",
+        scope="account",
+        columns=columns("account_id id name scope created_at last_used_at revoked_at", hidden="secret_hash"),
+    ),
+    Table(
+        name="idempotency_keys",
+        holds="answers to requests of the REST API, encrypted with the Idempotency-Key, for a day",
+        scope="contact",
+        rows="true",
+        columns=columns(hidden="account_id id request_hash status created_at")
+        | {"answer": Column(erased="NULL", is_exported=False)},
+    ),
+    Table(
+        name="audit_log",
+        holds="changes of people, keys and settings: who and what, without values of personal fields",
+        scope="account",
+        columns=columns("account_id id actor_id actor_type action subject_id details created_at"),
+    ),
+    Table(
         name="ai_results",
         holds="classifications and drafts",
         scope="message",

@@ -59,7 +59,7 @@ async def mark_read(
     if unread is None:
         return None
     await conversations.lock(tx, viewer=reader, conversation_id=conversation_id)
-    row = await queries.advance(tx, seq=unread["seq"], reader_type=reader.sender_type, **position)
+    row = await queries.advance(tx, seq=unread["seq"], reader_type=reader.side, **position)
     if row is None:  # another tab of the same reader has read further
         return None
     lower = queries.lower_staff if reader.is_staff else queries.lower_customer

@@ -32,7 +32,7 @@ class Typing(OfConversation):
             account_id=typist.account_id,
             conversation_id=conversation_id,
             user_id=typist.id,
-            user_type=typist.sender_type,
+            user_type=typist.side,
             user_name=typist.name,
             private=private,
         )

@@ -27,7 +27,7 @@ async def mark_read(context: ServerContext, reader: Person, conversation_id: UUI
             message_id=read.message_id,
             seq=read.seq,
             read_by=reader.id,
-            read_by_type=reader.sender_type,
+            read_by_type=reader.side,
         )
     )
     if entry is not None:

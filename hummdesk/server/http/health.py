@@ -11,9 +11,11 @@ from sanic.exceptions import NotFound, Unauthorized
 from sanic.handlers import ErrorHandler
 from sanic.response import BaseHTTPResponse, HTTPResponse, json, raw
 
+from hummdesk.contract.rest import BASE
 from hummdesk.core import metrics
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import RateLimited, Unavailable
+from hummdesk.server.api import problems
 from hummdesk.server.connection_metrics import REFUSED_BY_RATE, REFUSED_WHILE_STOPPING
 from hummdesk.server.node import Node
 
@@ -89,7 +91,16 @@ def limit_connects(app: Sanic[Any, Any], node: Node, *, path: str) -> None:
 
 
 class SafeErrors(ErrorHandler):
-    """Sanic's error handler, but without the query in the log, which may contain a token."""
+    """Sanic's error handler, but without the query in the log, which may contain a token.
+
+    Errors of the REST API are problem documents.
+    """
+
+    def default(self, request: Request[Any, Any], exception: Exception) -> HTTPResponse:
+        if not request.path.startswith(f"{BASE}/"):
+            return super().default(request, exception)
+        self.log(request, exception)
+        return problems.of_exception(exception)
 
     @staticmethod
     def log(request: Request[Any, Any], exception: Exception) -> None:

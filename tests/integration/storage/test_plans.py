@@ -84,12 +84,17 @@ SELECT account_id, id, conversation_id, seq, now(), CASE WHEN seq < 10000 AND se
     CASE WHEN seq < 10000 AND seq % 100 = 2 THEN 'Answer' END, 'm'
 FROM messages WHERE sender_type = 'agent' AND NOT private;
 UPDATE past_answers SET learned_at = NULL, question = NULL, answer = NULL WHERE message_id::text < '002';
+INSERT INTO audit_log (account_id, id, actor_type, action, subject_id)
+SELECT account_id, md5(a || 'entry' || n)::uuid, 'system', 'key.created', n FROM given, generate_series(1, 5000) AS n;
+INSERT INTO idempotency_keys (account_id, id, request_hash, created_at)
+SELECT account_id, md5(a || 'request' || n)::uuid, '', now() - n * interval '1 minute'
+FROM given, generate_series(1, 5000) AS n;
 SET session_replication_role = origin;
 ANALYZE;
 """
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
-SMALL_TABLES |= {"outbox", "erasures", "signing_keys"}
+SMALL_TABLES |= {"outbox", "erasures", "signing_keys", "api_keys"}
 """Tables with few rows for each account, all of which a request may read. The outbox holds entries for a second."""
 
 
@@ -116,6 +121,14 @@ EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
 FOUND = {"search_limit": SEARCH_LIMIT, "agent_id": None, "unassigned": False}
 PASSAGES = json.dumps([{"id": str(new_id()), "article_id": str(md5("2article1")), "vector": "[1,0,0]"}])
 EVENT = {"actor_id": AGENT, "actor_type": "agent", "event_id": new_id()}
+AUDITED: dict[str, object] = {
+    "id": new_id(),
+    "actor_id": None,
+    "actor_type": "system",
+    "action": "key.created",
+    "subject_id": "s",
+}
+AUDITED |= {"details": Jsonb({})}
 STAFF = Person(account_id=ACCOUNT, id=AGENT, email="a@example.com", name="User", role="agent")
 CUSTOMER = Person(account_id=ACCOUNT, id=CONTACT, email="c@example.com", name="Contact", role="customer")
 
@@ -228,6 +241,12 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
     ("visitors.pass_holder", {"visitor_id": CONTACT, "issued_at": 0.0}, 1),
     ("signing_keys.active_keys", {}, 0),
+    ("api_keys.create", {"id": new_id(), "name": "n", "scope": "read", "secret_hash": b""}, 0),
+    ("api_keys.keys", LIST, 0),
+    ("api_keys.named", {"name": "n"}, 0),
+    ("idempotency.prune", {"hours": 24, "limit": 20}, 60),
+    ("audit.record", AUDITED | {"id": new_id(), "details": Jsonb({})}, 0),
+    ("audit.entries", {"before_id": NEWEST[1], "limit": 51}, 51),
     ("outbox.add", {"id": new_id(), "conversation_id": new_id(), "seq": 0}, 0),
     ("outbox.unpublished", {"ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
     ("outbox.message", {"id": md5(f"{BUSY}/9")}, 1),
@@ -311,6 +330,8 @@ NOT_OF_REQUESTS = {
     "erasures.run_messages",  # all of a conversation, while it is erased
     *("retention.set_days", "retention.accounts_due"),
     *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
+    *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
+    *(f"idempotency.{name}" for name in ("begin", "find", "finish", "release")),
     *("visitors.revoke_passes", "visitors.revoke_all_passes"),
 }
 """Queries of the operator's commands over all accounts, and queries of one row by its primary key."""

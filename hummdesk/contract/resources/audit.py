@@ -1,0 +1,22 @@
+"""The audit log."""
+
+from marshmallow import Schema, fields
+
+from hummdesk.contract.fields import AnyObject, AnyText, Id, ListOf, OneOf, Time
+
+
+class AuditEntry(Schema):
+    """A change of the account's people, keys or settings. An operator's command has no `actorId`."""
+
+    id = Id(required=True)
+    actorType = OneOf("agent", "customer", "key", "system", required=True)
+    actorId = Id()
+    action = AnyText(required=True)
+    subjectId = AnyText(required=True)
+    details = AnyObject(required=True)
+    timestamp = Time(required=True)
+
+
+class AuditPage(Schema):
+    entries = ListOf(fields.Nested(AuditEntry), required=True)
+    nextCursor = AnyText()

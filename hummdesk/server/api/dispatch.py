@@ -1,0 +1,145 @@
+"""Calls: authenticate, limit, authorize, validate, take the idempotency key, call the route's function, answer."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from sanic import Request
+from sanic.response import HTTPResponse, empty, raw
+
+from hummdesk.contract.rest import Route
+from hummdesk.core import json_encoding
+from hummdesk.core.api_keys import PREFIX
+from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, Unauthorized
+from hummdesk.core.ids import new_id
+from hummdesk.core.metrics import ERRORS, REST_SECONDS
+from hummdesk.core.models import Person
+from hummdesk.engine import network_of
+from hummdesk.server.api import inputs, problems
+from hummdesk.server.api.call import Answer, Call, etag
+from hummdesk.server.api.inputs import Unreadable, UnsupportedMediaType
+from hummdesk.server.context import ServerContext
+from hummdesk.storage import idempotency
+from hummdesk.storage.idempotency import IdempotencyKey, StoredAnswer
+
+Function = Callable[[ServerContext, Call], Awaitable[Answer]]
+
+MAX_IDEMPOTENCY_KEY = 255
+READING = ("GET", "HEAD")
+log = logging.getLogger(__name__)
+
+
+async def handle(
+    context: ServerContext, route: Route, function: Function, request: Request[Any, Any], parameters: dict[str, str]
+) -> HTTPResponse:
+    """Answer a request for a route. Every refusal is a problem document."""
+    started = time.perf_counter()
+    with structlog.contextvars.bound_contextvars(request_id=str(new_id()), route=route.name):
+        response = await _answer(context, route, function, request, parameters)
+    REST_SECONDS.labels(route.name, str(response.status)).observe(time.perf_counter() - started)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _answer(
+    context: ServerContext, route: Route, function: Function, request: Request[Any, Any], parameters: dict[str, str]
+) -> HTTPResponse:
+    try:
+        actor = await authenticated(context, request)
+        if actor.role not in route.roles:
+            raise Forbidden
+        path, query = inputs.path_of(route, parameters), inputs.query_of(route, request)
+        body = inputs.body_of(route, request)
+        key = _idempotency_key(route, request, actor)
+        call = Call(
+            actor=actor,
+            path=path,
+            query=query,
+            body=body,
+            new_id=new_id() if key is None else key.id,
+            if_match=_tags(request, "if-match") if route.is_tagged else frozenset(),
+        )
+        if key is None:
+            return _response(route, request, await function(context, call))
+        return await _once(context, route, function, request, call, key)
+    except Unreadable as refusal:
+        return problems.document(400, refusal.code, refusal.message)
+    except UnsupportedMediaType as refusal:
+        return problems.document(415, refusal.code, refusal.message)
+    except HummDeskError as refusal:
+        ERRORS.labels("rest", refusal.code).inc()
+        return problems.of(refusal)
+    except Exception:
+        log.exception("rest.failed")
+        ERRORS.labels("rest", HummDeskError.code).inc()
+        return problems.of(HummDeskError())
+
+
+async def authenticated(context: ServerContext, request: Request[Any, Any]) -> Person:
+    """Return the API key or the user of the token that the request bears. Raises Unauthorized."""
+    await context.rate_limits.require_session(network_of(request.client_ip))
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not text:
+        raise Unauthorized("Send `Authorization: Bearer` with an API key")
+    if text.startswith(PREFIX):
+        return await context.api_keys.verify(text)
+    claims = await context.tokens.verify(text)
+    found = await context.people.find(claims.account_id, claims.user_id, customer=claims.role == "customer")
+    person = None if found is None else found.limited_to(claims.role)
+    if person is None:
+        raise Unauthorized
+    return person
+
+
+async def _once(
+    context: ServerContext,
+    route: Route,
+    function: Function,
+    request: Request[Any, Any],
+    call: Call,
+    key: IdempotencyKey,
+) -> HTTPResponse:
+    """Call the function unless it was called with this key before; a refused call can be repeated."""
+    database = context.database
+    async with database.account(call.account_id) as tx:
+        before = await idempotency.begin(tx, key, request.path.encode() + b"\0" + request.body)
+    if before is not None:
+        headers = before.headers | {"Idempotent-Replayed": "true"}
+        return _response(route, request, Answer(before.body, before.status, headers))
+    try:
+        answer = await function(context, call)
+    except HummDeskError:
+        async with database.account(call.account_id) as tx:
+            await idempotency.release(tx, key)
+        raise
+    async with database.account(call.account_id) as tx:
+        await idempotency.finish(tx, key, StoredAnswer(answer.status or route.status, answer.headers, answer.body))
+    return _response(route, request, answer)
+
+
+def _idempotency_key(route: Route, request: Request[Any, Any], actor: Person) -> IdempotencyKey | None:
+    text = request.headers.get("idempotency-key")
+    if route.method != "POST" or text is None:
+        return None
+    if not 1 <= len(text) <= MAX_IDEMPOTENCY_KEY:
+        raise Invalid(details={"Idempotency-Key": [f"Must have 1 to {MAX_IDEMPOTENCY_KEY} characters."]})
+    return IdempotencyKey(actor.id, route.name, text)
+
+
+def _response(route: Route, request: Request[Any, Any], answer: Answer) -> HTTPResponse:
+    status = answer.status or route.status
+    if answer.body is None:
+        return empty(status=204 if answer.status is None else status, headers=answer.headers)
+    headers = dict(answer.headers)
+    if route.is_tagged:
+        headers["ETag"] = etag(answer.body)
+        if route.method in READING and headers["ETag"] in _tags(request, "if-none-match"):
+            return empty(status=304, headers=headers)
+    return raw(json_encoding.encode(answer.body), status=status, headers=headers, content_type="application/json")
+
+
+def _tags(request: Request[Any, Any], header: str) -> frozenset[str]:
+    tags = (tag.strip() for tag in request.headers.get(header, "").split(","))
+    return frozenset(tag for tag in tags if tag)
