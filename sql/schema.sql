@@ -177,6 +177,56 @@ CREATE TRIGGER signing_keys_announce
     AFTER INSERT OR DELETE OR UPDATE OF revoked_at ON signing_keys
     FOR EACH ROW EXECUTE FUNCTION announce_signing_key();
 
+-- One-time links with which a user signs in. The link contains a secret, of which only the hash is stored.
+CREATE TABLE sign_in_links (
+    account_id uuid NOT NULL,
+    secret_hash bytea NOT NULL,                                 -- SHA-256
+    user_id uuid NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at timestamptz NOT NULL,
+    used_at timestamptz,
+    CONSTRAINT sign_in_links_pkey PRIMARY KEY (account_id, secret_hash),
+    CONSTRAINT sign_in_links_user_fkey FOREIGN KEY (account_id, user_id)
+        REFERENCES users (account_id, id) ON DELETE CASCADE
+);
+
+-- Browsers in which a user is signed in. The browser's cookie contains a secret, and is exchanged for tokens of sockets.
+CREATE TABLE staff_sessions (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,                                           -- in the tokens, so that they end with the session
+    user_id uuid NOT NULL,
+    secret_hash bytea NOT NULL,                                 -- SHA-256
+    signed_in_by text NOT NULL,
+    user_agent text NOT NULL,
+    network text NOT NULL,                                      -- of the address at the sign-in
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_used_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- it also expires SESSION_IDLE_HOURS after this
+    expires_at timestamptz NOT NULL,
+    revoked_at timestamptz,
+    CONSTRAINT staff_sessions_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT staff_sessions_user_fkey FOREIGN KEY (account_id, user_id)
+        REFERENCES users (account_id, id) ON DELETE CASCADE,
+    CONSTRAINT staff_sessions_secret_key UNIQUE (account_id, secret_hash),
+    CONSTRAINT staff_sessions_signed_in_by_known CHECK (signed_in_by IN ('link', 'oidc'))
+);
+CREATE INDEX staff_sessions_by_user ON staff_sessions (account_id, user_id);
+
+-- Notifies every web process, on the channel hummdesk_staff_sessions with {"accountId", "sessionId"}, so that the sockets
+-- of a revoked session are disconnected within a second.
+CREATE FUNCTION announce_staff_session() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_notify('hummdesk_staff_sessions', json_build_object(
+        'accountId', NEW.account_id, 'sessionId', NEW.id)::text);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER staff_sessions_announce
+    AFTER UPDATE OF revoked_at ON staff_sessions
+    FOR EACH ROW EXECUTE FUNCTION announce_staff_session();
+
 ----------------------------------------------------------------------------------------------------------- REST API
 
 -- API keys of accounts.
@@ -737,6 +787,24 @@ GRANT UPDATE (learned_at, draft_run_id, draft_use, question, answer, indexed_as)
 GRANT INSERT ON past_answers TO hummdesk_writer;
 GRANT SELECT (account_id, message_id, learned_at) ON past_answers TO hummdesk_relay;
 GRANT SELECT ON past_answers TO hummdesk_operator;
+
+ALTER TABLE sign_in_links ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sign_in_links FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON sign_in_links TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON sign_in_links TO hummdesk_operator USING (true);
+CREATE POLICY expired_deleted_by_eraser ON sign_in_links FOR DELETE TO hummdesk_eraser
+    USING (expires_at < clock_timestamp());
+GRANT SELECT, INSERT, UPDATE (used_at) ON sign_in_links TO hummdesk_app;
+GRANT SELECT, INSERT ON sign_in_links TO hummdesk_operator;
+
+ALTER TABLE staff_sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE staff_sessions FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON staff_sessions TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON staff_sessions TO hummdesk_operator USING (true);
+CREATE POLICY expired_deleted_by_eraser ON staff_sessions FOR DELETE TO hummdesk_eraser
+    USING (expires_at < clock_timestamp());
+GRANT SELECT, INSERT, UPDATE (last_used_at, revoked_at) ON staff_sessions TO hummdesk_app;
+GRANT SELECT, UPDATE (revoked_at) ON staff_sessions TO hummdesk_operator;
 
 --------------------------------------------------------------------------------------------------------------------- search
 

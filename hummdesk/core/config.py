@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -45,6 +45,11 @@ class Settings:
     )
     host: str = setting("127.0.0.1", "address that the web process listens on")
     port: int = setting(5000, "port that the web process listens on", minimum=0)
+    public_url: str = setting(
+        "",
+        "address of the desk as browsers see it, `https://desk.example`, for sign-in links and identity providers; "
+        "empty: http://127.0.0.1 with PORT",
+    )
     cors_origin: str = setting(
         "",
         "further origins from which browsers may connect, separated by commas; `*`: any; empty: only the server's own",
@@ -75,6 +80,8 @@ class Settings:
         "longest validity of an accepted token, from `iat`, or without it from now, to `exp`; 0: unlimited",
         minimum=0,
     )
+    session_idle_hours: float = setting(72.0, "a staff session ends when it was not used for this time", minimum=0.01)
+    session_max_hours: float = setting(336.0, "a staff session ends this long after the sign-in", minimum=0.01)
     jwks_internal_hosts: str = setting(
         "",
         "hosts of JWKS addresses that may have an internal IP address, separated by commas; in development all may",
@@ -178,6 +185,9 @@ class Settings:
     )
     rate_limit_visitors_per_minute: int = setting(
         60, "widget sessions started or renewed per minute from one IP address; 0: unlimited", minimum=0
+    )
+    rate_limit_sign_ins_per_minute: int = setting(
+        30, "sign-ins of staff, also failed ones, per minute from one IP address; 0: unlimited", minimum=0
     )
     rate_limit_person_messages_per_minute: int = setting(
         300, "messages per minute of one person; 0: unlimited", minimum=0
@@ -315,6 +325,11 @@ class Settings:
         return password
 
     @property
+    def public_address(self) -> str:
+        """PUBLIC_URL without a slash at the end, or its default."""
+        return self.public_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
+
+    @property
     def redis(self) -> str:
         """The Redis URL, from REDIS_URL or else the REDIS_ settings."""
         if self.redis_url:
@@ -401,6 +416,8 @@ def _inconsistencies(settings: Settings) -> list[str]:
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         faults.append("REDIS_URL: must start with redis://, rediss:// or unix://")
     faults += _origin_faults(settings)
+    if settings.public_url and not _is_origin(settings.public_url.rstrip("/")):
+        faults.append(f"PUBLIC_URL: {settings.public_url!r} is not an address like https://desk.example")
     for name in ("ADMIN_UI_PASSWORD", "METRICS_TOKEN"):
         if 0 < len(getattr(settings, name.lower()).encode()) < MINIMUM_PASSWORD_BYTES:
             faults.append(f"{name}: shorter than {MINIMUM_PASSWORD_BYTES} bytes")
@@ -417,6 +434,11 @@ def _origin_faults(settings: Settings) -> list[str]:
         for origin in origins.split(",")
         if not origin.strip().startswith(("http://", "https://"))
     ]
+
+
+def _is_origin(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and url == f"{parts.scheme}://{parts.netloc}"
 
 
 def _size_faults(settings: Settings) -> list[str]:

@@ -130,7 +130,9 @@ OUTBOX_OLDEST_SECONDS = Gauge(
 )
 
 RETENTION_ERASED = Counter(
-    "hummdesk_retention_erased", "Conversations erased and visitors deleted by retention", ["kind"]
+    "hummdesk_retention_erased",
+    "Conversations erased, and visitors, sign-in links and sessions deleted, by retention",
+    ["kind"],
 )
 
 

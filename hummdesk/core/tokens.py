@@ -26,6 +26,8 @@ LONGEST = 8192
 LONGEST_KID = 128
 
 REFUSED = "The token is not valid"
+SESSION = "staffSession"
+"""The claim of a token for a staff session; read only if HummDesk itself has issued the token."""
 TOO_LONG_VALID = "The token is valid for longer than JWT_MAX_HOURS"
 
 
@@ -43,6 +45,11 @@ class VerificationKey:
     account_id: UUID | None = None
     name: str | None = None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether HummDesk itself issues tokens with this key."""
+        return self.account_id is None and self.algorithm == "HS256"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
@@ -56,16 +63,27 @@ class Claims:
     """Seconds since 1970, as from `time.time()`."""
     signed_with: str | None = None
     """The name of the account's key; None: that of the settings."""
+    staff_session_id: UUID | None = None
+    """The session for which the token was issued, and with which it ends."""
+
+    @property
+    def is_revocable(self) -> bool:
+        return self.signed_with is not None or self.staff_session_id is not None
 
 
-def issue(settings: Settings, person: Person, *, hours: float = 1.0) -> str:
-    """Issue a token for `person`. Raise SettingsError if tokens are signed with a private key."""
+def issue(settings: Settings, person: Person, *, hours: float = 1.0, staff_session_id: UUID | None = None) -> str:
+    """Issue a token for `person`. Raise SettingsError if tokens are signed with a private key.
+
+    With `staff_session_id` it ends with that session.
+    """
     if settings.jwt_algorithm != "HS256":
         raise SettingsError(
             [f"JWT_ALGORITHM: {settings.jwt_algorithm} tokens can be issued only with their private key"]
         )
     now = time.time()
     claims: dict[str, Any] = person.wire() | {"iat": int(now), "exp": math.ceil(now + hours * 3600)}
+    if staff_session_id is not None:
+        claims[SESSION] = str(staff_session_id)
     if settings.jwt_issuer:
         claims["iss"] = settings.jwt_issuer
     if settings.jwt_audience:
@@ -186,6 +204,7 @@ def _claims(payload: dict[str, Any], key: VerificationKey) -> Claims:
         role=role,
         expires_at=_time(payload["exp"]),
         signed_with=key.name,
+        staff_session_id=UUID(payload[SESSION]) if SESSION in payload and key.is_own else None,
     )
 
 

@@ -107,6 +107,7 @@ class Relay:
             self._periodic(self._dispatcher.update_knowledge),
             self._periodic(retention.erase_due, interval=RETENTION_SECONDS),
             self._periodic(retention.prune_visitors, interval=PRUNE_SECONDS),
+            self._periodic(retention.prune_sign_ins, interval=PRUNE_SECONDS),
             self._periodic(retention.trim_stream, interval=RETENTION_SECONDS),
         ]
 

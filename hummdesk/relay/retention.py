@@ -1,4 +1,4 @@
-"""Retention, in small batches: conversations and visitors that are too old, and expired entries of idle streams.
+"""Retention, in small batches: conversations, visitors and sign-ins that are too old, and entries of idle streams.
 
 Any number of relays may do this: what another one has erased already is left out.
 """
@@ -44,6 +44,13 @@ class Retention:
         RETENTION_ERASED.labels("visitor").inc(deleted)
         self._position = position or FIRST
         return None if position is None else PAUSE_SECONDS
+
+    async def prune_sign_ins(self) -> None:
+        """Delete sign-in links and staff sessions that have expired."""
+        async with self._eraser.database.all_accounts() as tx:
+            links, sessions = await retention.prune_sign_ins(tx)
+        RETENTION_ERASED.labels("sign_in_link").inc(links)
+        RETENTION_ERASED.labels("staff_session").inc(sessions)
 
     async def trim_stream(self) -> None:
         await self._eraser.stream.trim()

@@ -1,4 +1,4 @@
-"""Applies changes of users, contacts and keys in the database to this process and its sockets at once."""
+"""Applies changes of people, keys and staff sessions in the database to this process and its sockets at once."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from hummdesk.server.handlers import connection
 PEOPLE = "hummdesk_people"
 SIGNING_KEYS = "hummdesk_signing_keys"
 API_KEYS = "hummdesk_api_keys"
-RECONNECTED = ""
+STAFF_SESSIONS = "hummdesk_staff_sessions"
 RETRY_SECONDS = 0.5
 
 
@@ -36,16 +36,31 @@ class ChangeWatcher:
             await end(self._task)
 
     async def _run(self) -> None:
-        async for channel, payload in self._context.database.listen(PEOPLE, SIGNING_KEYS, API_KEYS):
-            if channel in (PEOPLE, RECONNECTED):
-                for account_id, person_id in self._changed_people(payload):
-                    lock = self._context.person_locks.of(person_id)
-                    soon(self._apply(partial(connection.person_changed, self._context, account_id, person_id), lock))
-            if channel in (SIGNING_KEYS, RECONNECTED):
-                for account_id in self._changed_accounts(payload):
-                    soon(self._apply(partial(connection.signing_keys_changed, self._context, account_id)))
-            if channel in (API_KEYS, RECONNECTED):
-                self._context.api_keys.forget(_changed_key(payload))
+        changes: dict[str, Callable[[str], None]] = {
+            PEOPLE: self._change_people,
+            SIGNING_KEYS: self._change_signing_keys,
+            API_KEYS: self._change_api_keys,
+            STAFF_SESSIONS: self._change_sessions,
+        }
+        async for channel, payload in self._context.database.listen(*changes):
+            for change in [changes[channel]] if channel in changes else changes.values():  # all after a reconnect
+                change(payload)
+
+    def _change_people(self, payload: str) -> None:
+        for account_id, person_id in self._changed_people(payload):
+            lock = self._context.person_locks.of(person_id)
+            soon(self._apply(partial(connection.person_changed, self._context, account_id, person_id), lock))
+
+    def _change_signing_keys(self, payload: str) -> None:
+        for account_id in self._changed_accounts(payload):
+            soon(self._apply(partial(connection.signing_keys_changed, self._context, account_id)))
+
+    def _change_api_keys(self, payload: str) -> None:
+        self._context.api_keys.forget(_changed_key(payload))
+
+    def _change_sessions(self, payload: str) -> None:
+        for account_id, session_id in self._changed_sessions(payload):
+            soon(self._apply(partial(connection.staff_session_changed, self._context, account_id, session_id)))
 
     def _changed_people(self, payload: str) -> Iterable[tuple[UUID, UUID]]:
         """Return the changed person, as (account, person); everybody here if the payload names none: any database
@@ -67,6 +82,21 @@ class ChangeWatcher:
             return {person.account_id for person in people if person is not None}
         self._context.tokens.forget(account_id)
         return [account_id]
+
+    def _changed_sessions(self, payload: str) -> Iterable[tuple[UUID, UUID]]:
+        """Return the changed session, as (account, session), or all with sockets; forget what was read of them."""
+        try:
+            change = json.loads(payload)
+            account_id, session_id = UUID(change["accountId"]), UUID(change["sessionId"])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            self._context.tokens.forget_session(None)
+            return {
+                (one.person.account_id, one.staff_session_id)
+                for one in self._context.sockets.sessions.values()
+                if one.person is not None and one.staff_session_id is not None
+            }
+        self._context.tokens.forget_session(session_id)
+        return [(account_id, session_id)]
 
     async def _apply(
         self, change: Callable[[], Awaitable[None]], lock: AbstractAsyncContextManager[object] | None = None

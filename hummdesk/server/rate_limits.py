@@ -23,6 +23,7 @@ LIMITS = (
     "tcp_connections",
     "connects",
     "visitors",
+    "sign_ins",
     "address_events",
     "socket_events",
     "person_sockets",
@@ -81,6 +82,7 @@ class RateLimits:
         self._person_sockets = settings.max_sockets_per_person
         self._connects = _per("connects", settings.rate_limit_connects_per_minute, MINUTE)
         self._visitors = _per("visitors", settings.rate_limit_visitors_per_minute, MINUTE)
+        self._sign_ins = _per("sign_ins", settings.rate_limit_sign_ins_per_minute, MINUTE)
         events = settings.rate_limit_address_events_per_second
         self._address_events = Limit("address_events", events, 2 * events)
         self._messages = _Pair.of(settings, "messages", "minute")
@@ -102,6 +104,9 @@ class RateLimits:
 
     async def require_visitor(self, address: str) -> None:
         await self._require(Charge(self._visitors, network_of(address)))
+
+    async def require_sign_in(self, address: str) -> None:
+        await self._require(Charge(self._sign_ins, network_of(address)))
 
     async def require_session(self, subject: str) -> None:
         """Count a CONNECT to the namespace: one connection may send many of them."""

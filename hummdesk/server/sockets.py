@@ -46,6 +46,8 @@ class ClientSession:
     """The role in the token, which limits that of the person."""
     signed_with: str | None = None
     """The name of the account's key that signed the token."""
+    staff_session_id: UUID | None = None
+    """The sign-in for which the token was issued."""
     pending_person_id: UUID | None = None
     """The person named by a token, while the database is queried."""
     has_pending_change: bool = False

@@ -19,6 +19,7 @@ from hummdesk.core.encryption import Encryption, Undecryptable
 from hummdesk.core.errors import HummDeskError
 from hummdesk.core.metrics import ERRORS
 from hummdesk.core.tokens import Claims, VerificationKey
+from hummdesk.server.active_sessions import ActiveSessions
 from hummdesk.storage import signing_keys
 from hummdesk.storage.database import Database
 from hummdesk.storage.signing_keys import SigningKey, context_of
@@ -63,6 +64,7 @@ class TokenVerifier:
         self._database = database
         self._encryption = Encryption.of(settings)
         self._policy = jwks.Policy(settings)
+        self.sessions = ActiveSessions(database)
         self._accounts: dict[UUID, _AccountKeys] = {}
         self._without_keys: OrderedDict[UUID, None] = OrderedDict()
         self._reading = asyncio.Semaphore(MOST_READS)
@@ -75,7 +77,10 @@ class TokenVerifier:
         """Return the claims of a valid token. Raises TokenExpired, Unauthorized, or Unavailable."""
         named = tokens.named_key(token)
         key = None if named is None else await self._find(*named)
-        return tokens.verify(self._settings, token, key)
+        claims = tokens.verify(self._settings, token, key)
+        if claims.staff_session_id is not None:
+            await self.sessions.require(claims.account_id, claims.staff_session_id)
+        return claims
 
     def forget(self, account_id: UUID | None) -> None:
         """Read the keys of an account again, or of all of them (None), when a token names one."""
@@ -86,6 +91,11 @@ class TokenVerifier:
         else:
             self._accounts.pop(account_id, None)
             self._without_keys.pop(account_id, None)
+
+    def forget_session(self, session_id: UUID | None) -> None:
+        """Check a staff session again, or all of them (None), when a token names it."""
+        self.changes += 1
+        self.sessions.forget(session_id)
 
     async def active(self, account_id: UUID) -> frozenset[str]:
         """Return the names of the account's keys that are not revoked. Raises Unavailable."""

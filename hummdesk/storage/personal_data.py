@@ -267,6 +267,21 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(name="teams", holds="names of teams", scope="account", columns=columns("account_id id name created_at")),
     Table(
+        name="sign_in_links",
+        holds="one-time links of users, as hashes; deleted when they have expired",
+        scope="account",
+        columns=columns("account_id user_id created_at expires_at used_at", hidden="secret_hash"),
+    ),
+    Table(
+        name="staff_sessions",
+        holds="browsers in which users are signed in, with network and kind of browser; deleted when they have expired",
+        scope="account",
+        columns=columns(
+            "account_id id user_id signed_in_by user_agent network created_at last_used_at expires_at revoked_at",
+            hidden="secret_hash",
+        ),
+    ),
+    Table(
         name="users",
         holds="names and addresses of staff",
         scope="account",

@@ -63,3 +63,9 @@ async def prune_visitors(tx: Transaction, *, after: Position, days: int) -> tupl
     """
     row = await queries.prune_visitors(tx, account_id=after[0], contact_id=after[1], days=days, limit=PRUNED)
     return row["deleted"], None if row["id"] is None else (row["account_id"], row["id"])
+
+
+async def prune_sign_ins(tx: Transaction) -> tuple[int, int]:
+    """Delete sign-in links and staff sessions that have expired; return their numbers."""
+    row = await queries.prune_sign_ins(tx)
+    return row["links"], row["sessions"]

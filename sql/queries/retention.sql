@@ -81,3 +81,18 @@ LEFT JOIN LATERAL (
     ORDER BY account_id DESC, id DESC
     LIMIT 1
 ) AS last ON read.number = :limit;
+
+-- name: prune_sign_ins()^
+-- Delete the links and sessions of all accounts that have expired; return their numbers.
+WITH links AS (
+    DELETE FROM sign_in_links
+    WHERE expires_at < clock_timestamp()
+    RETURNING account_id
+), sessions AS (
+    DELETE FROM staff_sessions
+    WHERE expires_at < clock_timestamp()
+    RETURNING account_id
+)
+SELECT
+    (SELECT count(*) FROM links) AS links,
+    (SELECT count(*) FROM sessions) AS sessions;

@@ -91,8 +91,8 @@ async def identify(context: ServerContext, session: ClientSession, token: str) -
             raise Forbidden("This socket belongs to another person")
         await context.reader.follow(claims.account_id)
         person = await load_person(context, session, claims)
-        if claims.signed_with is None or changes == context.tokens.changes:
-            break  # otherwise the key may have been revoked meanwhile
+        if not claims.is_revocable or changes == context.tokens.changes:
+            break  # otherwise the key or the session may have been revoked meanwhile
     if session.person is None:
         require_capacity(context, person)
     had_presence = session.has_presence()
@@ -154,6 +154,7 @@ async def _find(context: ServerContext, account_id: UUID, person_id: UUID, role_
 def set_person(context: ServerContext, session: ClientSession, person: Person, claims: tokens.Claims) -> None:
     """Authenticate a socket until its token expires."""
     session.role_limit, session.signed_with = claims.role, claims.signed_with
+    session.staff_session_id = claims.staff_session_id
     _set_person(context, session, person)
     session.at(claims.expires_at, lambda: soon(drop(context, session, TokenExpired())))
 
@@ -249,6 +250,17 @@ async def signing_keys_changed(context: ServerContext, account_id: UUID) -> None
     signed = [session for session in context.sockets.of_account(account_id) if session.signed_with is not None]
     revoked = Unauthorized("The key that signed the token was revoked")
     await asyncio.gather(*(drop(context, one, revoked) for one in signed if one.signed_with not in active))
+
+
+async def staff_session_changed(context: ServerContext, account_id: UUID, session_id: UUID) -> None:
+    """Sign out the sockets of a staff session that is revoked. Raises Unavailable."""
+    signed_in = [one for one in context.sockets.of_account(account_id) if one.staff_session_id == session_id]
+    if not signed_in:
+        return
+    try:
+        await context.tokens.sessions.require(account_id, session_id)
+    except Unauthorized as ended:
+        await asyncio.gather(*(drop(context, one, ended) for one in signed_in))
 
 
 async def disconnected(context: ServerContext, sid: str, *, is_final: bool) -> None:

@@ -138,7 +138,7 @@ class _Recoverable:
     person: Person
     claims: tokens.Claims
     changes: int
-    """Of signing keys, reported before the token was verified."""
+    """Of signing keys and staff sessions, reported before the token was verified."""
     stored: RecoverableSession
     visible: set[UUID]
     reader: ShardReader
@@ -153,8 +153,8 @@ class _Recoverable:
             return None
 
     def _missed(self) -> list[MissedEvent]:
-        has_changed_keys = self.claims.signed_with is not None and self.changes != self.context.tokens.changes
-        if self.session.has_pending_change or has_changed_keys:
+        may_be_revoked = self.claims.is_revocable and self.changes != self.context.tokens.changes
+        if self.session.has_pending_change or may_be_revoked:
             raise NotRecovered("changed")
         events = self.reader.after(self.offset.entry, self.offset.index)
         if events is None:

@@ -12,7 +12,7 @@ BUILT = Path(__file__).parents[2] / "web"
 HASHED = "assets"
 """The folder of the files whose names contain a hash of their content."""
 
-PAGES = {"/": "index.html", "/ops": "ops.html"}
+PAGES = {"/": "index.html", "/sign-in": "index.html", "/sign-in/<account:str>": "index.html", "/ops": "ops.html"}
 DEMO_PAGES = {"/demo/shop": "shop.html"}
 """The file of each page by its path, and those for development. Every other file is served under its own name."""
 
@@ -93,13 +93,13 @@ def blueprint(built: Path, *, openers: list[str], with_demo: bool = False) -> Bl
 
 
 def _add(routes: Blueprint, path: str, file: File | None) -> None:
-    async def page(request: Request[Any, Any]) -> HTTPResponse:
+    async def page(request: Request[Any, Any], **_: str) -> HTTPResponse:
         return file.answer(request) if file else text(NOT_BUILT, status=503)
 
     routes.add_route(page, path, methods=["GET", "HEAD"], name=path.strip("/").translate(_NAME) or "console")
 
 
-_NAME = str.maketrans(dict.fromkeys("/.-", "_"))
+_NAME = str.maketrans(dict.fromkeys("/.-<:>", "_"))
 """Characters that Sanic does not allow in the name of a route."""
 
 

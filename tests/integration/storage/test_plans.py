@@ -94,7 +94,7 @@ ANALYZE;
 """
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
-SMALL_TABLES |= {"outbox", "erasures", "signing_keys", "api_keys"}
+SMALL_TABLES |= {"outbox", "erasures", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
 """Tables with few rows for each account, all of which a request may read. The outbox holds entries for a second."""
 
 
@@ -120,6 +120,10 @@ DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
 EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
 FOUND = {"search_limit": SEARCH_LIMIT, "agent_id": None, "unassigned": False}
 PASSAGES = json.dumps([{"id": str(new_id()), "article_id": str(md5("2article1")), "vector": "[1,0,0]"}])
+NEW_SESSION = {"id": new_id(), "user_id": AGENT, "secret_hash": b"new", "signed_in_by": "link", "hours": 1.0} | {
+    "user_agent": "Firefox",
+    "network": "192.0.2.1",
+}
 EVENT = {"actor_id": AGENT, "actor_type": "agent", "event_id": new_id()}
 AUDITED: dict[str, object] = {
     "id": new_id(),
@@ -247,6 +251,15 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("idempotency.prune", {"hours": 24, "limit": 20}, 60),
     ("audit.record", AUDITED | {"id": new_id(), "details": Jsonb({})}, 0),
     ("audit.entries", {"before_id": NEWEST[1], "limit": 51}, 51),
+    ("sign_in_links.add", {"user_id": AGENT, "secret_hash": b"new", "seconds": 60.0}, 1),
+    ("sign_in_links.redeem", {"secret_hash": b"hash"}, 1),
+    ("staff_sessions.add", NEW_SESSION, 0),
+    ("staff_sessions.use", {"secret_hash": b"hash", "idle_hours": 1.0}, 1),
+    ("staff_sessions.is_active", {"id": new_id()}, 1),
+    ("staff_sessions.sessions", {"user_id": AGENT, "idle_hours": 1.0}, 1),
+    ("staff_sessions.revoke", {"id": new_id(), "user_id": AGENT}, 1),
+    ("staff_sessions.revoke_all", {"user_id": AGENT}, 1),
+    ("staff_sessions.end", {"secret_hash": b"hash"}, 1),
     ("outbox.add", {"id": new_id(), "conversation_id": new_id(), "seq": 0}, 0),
     ("outbox.unpublished", {"ids": [md5(f"{BUSY}/{n}") for n in range(100)]}, 100),
     ("outbox.message", {"id": md5(f"{BUSY}/9")}, 1),
@@ -328,7 +341,7 @@ NOT_OF_REQUESTS = {
     *("erasures.receipt", "erasures.account_exists", "erasures.primary_key", "erasures.deactivate_people"),
     "erasures.account_or_erasure",
     "erasures.run_messages",  # all of a conversation, while it is erased
-    *("retention.set_days", "retention.accounts_due"),
+    *("retention.set_days", "retention.accounts_due", "retention.prune_sign_ins"),
     *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
     *(f"idempotency.{name}" for name in ("begin", "find", "finish", "release")),

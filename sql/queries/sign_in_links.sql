@@ -1,0 +1,23 @@
+-- name: add(user_id, secret_hash, seconds)^
+-- Add a link of an active user; return its account; no row for any other user.
+INSERT INTO sign_in_links (account_id, secret_hash, user_id, expires_at)
+SELECT account_id, :secret_hash, id, clock_timestamp() + make_interval(secs => :seconds)
+FROM users
+WHERE account_id = current_account()
+  AND id = :user_id
+  AND active
+RETURNING account_id;
+
+-- name: redeem(secret_hash)^
+-- Use a link, once; return its user, or no row if it is unknown, used or expired, or its user disabled.
+UPDATE sign_in_links
+SET used_at = clock_timestamp()
+FROM users
+WHERE sign_in_links.account_id = current_account()
+  AND secret_hash = :secret_hash
+  AND used_at IS NULL
+  AND expires_at > clock_timestamp()
+  AND users.account_id = sign_in_links.account_id
+  AND users.id = sign_in_links.user_id
+  AND users.active
+RETURNING sign_in_links.user_id;
