@@ -1,6 +1,7 @@
 """The console, the widget and the other pages, built from web/ into hummdesk/web/ by `make web`."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,15 @@ BUILT = Path(__file__).parents[2] / "web"
 HASHED = "assets"
 """The folder of the files whose names contain a hash of their content."""
 
-PAGES = {"/": "index.html", "/sign-in": "index.html", "/sign-in/<account:str>": "index.html", "/ops": "ops.html"}
+PAGES = {
+    "/": "index.html",
+    "/c/<conversation_id:uuid>": "index.html",
+    "/settings": "index.html",
+    "/settings/<section:path>": "index.html",
+    "/sign-in": "index.html",
+    "/sign-in/<account:str>": "index.html",
+    "/ops": "ops.html",
+}
 DEMO_PAGES = {"/demo/shop": "shop.html"}
 """The file of each page by its path, and those for development. Every other file is served under its own name."""
 
@@ -40,6 +49,7 @@ KINDS = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".png": "image/png",
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
@@ -93,14 +103,10 @@ def blueprint(built: Path, *, openers: list[str], with_demo: bool = False) -> Bl
 
 
 def _add(routes: Blueprint, path: str, file: File | None) -> None:
-    async def page(request: Request[Any, Any], **_: str) -> HTTPResponse:
+    async def page(request: Request[Any, Any], **_: object) -> HTTPResponse:
         return file.answer(request) if file else text(NOT_BUILT, status=503)
 
-    routes.add_route(page, path, methods=["GET", "HEAD"], name=path.strip("/").translate(_NAME) or "console")
-
-
-_NAME = str.maketrans(dict.fromkeys("/.-<:>", "_"))
-"""Characters that Sanic does not allow in the name of a route."""
+    routes.add_route(page, path, methods=["GET", "HEAD"], name=re.sub(r"\W+", "_", path).strip("_") or "console")
 
 
 def _read(path: Path, policies: dict[str, str]) -> File:
@@ -112,5 +118,7 @@ def _read(path: Path, policies: dict[str, str]) -> File:
         "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
         "Vary": "Accept-Encoding",
     }
+    if path.suffix == ".json":  # the texts of the widget, which pages of other origins load
+        headers["Access-Control-Allow-Origin"] = "*"
     compressed = {encoding: other.read_bytes() for encoding, other in others.items() if other.exists()}
     return File(content, compressed, headers | policies)

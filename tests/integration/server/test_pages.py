@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -38,6 +39,27 @@ async def test_page_headers_allow_own_scripts_only(browser: aiohttp.ClientSessio
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_addresses_of_the_console_serve_its_page(browser: aiohttp.ClientSession) -> None:
+    page = await browser.get("/")
+    for path in (f"/c/{uuid4()}", "/settings", "/settings/people", f"/settings/webhooks/{uuid4()}"):
+        answer = await browser.get(path)
+        assert (answer.status, answer.headers["ETag"]) == (200, page.headers["ETag"])
+        assert answer.headers["Content-Security-Policy"] == page.headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"] == "no-cache"
+    for path in ("/c/7", "/c", f"/c/{uuid4()}/messages"):
+        assert (await browser.get(path)).status == 404
+
+
+async def test_texts_are_readable_by_pages_of_other_origins(browser: aiohttp.ClientSession) -> None:
+    for language, word in (("en", "Send"), ("de", "Senden")):
+        (file,) = (pages.BUILT / "assets").glob(f"widget-{language}-*.json")
+        answer = await browser.get(f"/assets/{file.name}", headers={"Accept-Encoding": "identity"})
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert (await answer.json())["widget.send"] == word
+    assert "Access-Control-Allow-Origin" not in (await browser.get("/")).headers
 
 
 async def test_allowed_origins_can_open_the_console(web_settings: Settings) -> None:
