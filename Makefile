@@ -93,7 +93,7 @@ wheel: $(DEV) web ## build dist/hummdesk-VERSION-py3-none-any.whl, with SQL and 
 
 clean: ## remove .venv, .venv-docs, the built pages and caches; the data of `make run` in .hummdesk stays
 	@rm -rf $(VENV) $(DOCS) build .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		hummdesk/web dist web/client/dist web/node_modules web/tsconfig.tsbuildinfo
+		hummdesk/web dist web/client/dist web/texts/dist web/node_modules web/tsconfig.tsbuildinfo
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

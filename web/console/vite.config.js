@@ -1,6 +1,8 @@
 import { defaultClientConditions, defineConfig } from "vite";
+import { texts } from "../texts/catalogue.js";
 
 export default defineConfig({
+  plugins: [texts("console", "ops")],
   resolve: { conditions: ["hummdesk-source", ...defaultClientConditions] },
   build: {
     outDir: "../../hummdesk/web",

@@ -1,8 +1,9 @@
 // AI results of a conversation: the classification, which agents can correct, and the draft of a reply.
 
+import { languageName, list, t } from "@hummdesk/texts";
 import { Icon } from "./components/icon";
 import { Menu } from "./components/menu";
-import { words } from "./format";
+import { capitalized, percent } from "./format";
 import { useStore } from "./state/context";
 import type { Thread } from "./state/thread";
 import type { Category, Draft, Priority } from "./types";
@@ -18,7 +19,6 @@ const CATEGORIES: Category[] = [
   "general",
 ];
 const PRIORITIES: Priority[] = ["low", "medium", "high", "urgent"];
-const languages = new Intl.DisplayNames(undefined, { type: "language", fallback: "code" });
 
 export function ClassificationChips({ thread }: { thread: Thread }) {
   const store = useStore();
@@ -27,46 +27,48 @@ export function ClassificationChips({ thread }: { thread: Thread }) {
     return thread.isAiRunning ? (
       <p class="chips">
         <span class="chip running">
-          <Icon name="spark" /> AI is running…
+          <Icon name="spark" /> {t("console.ai.running")}
         </span>
       </p>
     ) : null;
   const { category, priority, sentiment, language, tags } = result.classification;
   const correct = (change: { category?: Category; priority?: Priority }) =>
     void store.correct(result.conversationId, result.messageId, change);
-  const confidence = `confidence ${percent(result.confidence)}`;
+  const label = t("console.ai.classificationConfidence", { confidence: percent(result.confidence) });
+  const categoryName = t(`common.category.${category}`);
+  const priorityName = t(`common.priority.${priority}`);
   return (
-    <fieldset class="chips" aria-label="AI classification">
-      <span class="chip-mark" title={`AI classification, ${confidence}`}>
+    <fieldset class="chips" aria-label={t("console.ai.classification")}>
+      <span class="chip-mark" title={label}>
         <Icon name="spark" />
-        <span class="hidden">AI classification, {confidence}:</span>
+        <span class="hidden">{label}:</span>
       </span>
       <Menu
         class="chip"
-        label={`${words(category)}: change category`}
+        label={t("console.ai.changeCategory", { category: categoryName })}
         disabled={!store.canReply}
         choices={CATEGORIES.map((one) => ({
-          label: words(one),
+          label: t(`common.category.${one}`),
           isChosen: one === category,
           choose: () => correct({ category: one }),
         }))}
       >
-        {words(category)}
+        {categoryName}
       </Menu>
       <Menu
         class={`chip chip-${priority}`}
-        label={`${words(priority)} priority: change priority`}
+        label={t("console.ai.changePriority", { priority: priorityName })}
         disabled={!store.canReply}
         choices={PRIORITIES.map((one) => ({
-          label: words(one),
+          label: t(`common.priority.${one}`),
           isChosen: one === priority,
           choose: () => correct({ priority: one }),
         }))}
       >
-        {words(priority)} priority
+        {t("console.ai.priority", { priority: priorityName })}
       </Menu>
-      <span class={`chip-text sentiment-${sentiment}`}>{words(sentiment)}</span>
-      <span class="chip-text">{language === "und" ? "Unknown language" : languages.of(language)}</span>
+      <span class={`chip-text sentiment-${sentiment}`}>{t(`console.ai.sentiment.${sentiment}`)}</span>
+      <span class="chip-text">{language === "und" ? t("console.ai.unknownLanguage") : languageName(language)}</span>
       {tags.slice(0, 4).map((tag) => (
         <span class="chip-text" key={tag}>
           #{tag}
@@ -92,27 +94,27 @@ export function DraftCard(props: { thread: Thread; conversationId: string; focus
     props.focus();
   };
   return (
-    <section class={`draft ${thread.isDraftStale ? "stale" : ""}`} aria-label="AI draft">
+    <section class={`draft ${thread.isDraftStale ? "stale" : ""}`} aria-label={t("console.ai.draft")}>
       <header class="draft-head">
         <Icon name="spark" />
-        <h2>Suggested reply</h2>
+        <h2>{t("console.ai.suggestedReply")}</h2>
         <span class="draft-confidence">{basis(draft)}</span>
         {thread.isDraftStale && (
           <span class="stale-mark">
-            <Icon name="warn" /> A newer message arrived
+            <Icon name="warn" /> {t("console.ai.stale")}
           </span>
         )}
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
-      <section class="draft-text" tabIndex={0} aria-label="Draft text">
+      <section class="draft-text" tabIndex={0} aria-label={t("console.ai.draftText")}>
         {content}
       </section>
       <div class="buttons">
         <button type="button" class="primary" onClick={send} disabled={thread.isDraftStale} data-action="use-draft">
-          Send as is
+          {t("console.ai.sendAsIs")}
         </button>
         <button type="button" class="secondary" onClick={edit} data-action="edit-draft">
-          Edit
+          {t("console.ai.edit")}
         </button>
         <button
           type="button"
@@ -120,22 +122,20 @@ export function DraftCard(props: { thread: Thread; conversationId: string; focus
           onClick={() => store.dismissDraft(draft.messageId)}
           data-action="dismiss-draft"
         >
-          Dismiss
+          {t("console.ai.dismiss")}
         </button>
-        {suggestedActions.length > 0 && <span class="draft-actions">{suggestedActions.map(words).join(" · ")}</span>}
+        {suggestedActions.length > 0 && (
+          <span class="draft-actions">{suggestedActions.map(capitalized).join(" · ")}</span>
+        )}
       </div>
     </section>
   );
 }
 
-const SOURCES = { article: "an article", canned_reply: "a canned reply", past_answer: "a past reply" };
-
 function basis(draft: Draft): string {
-  const kinds = new Set(draft.citations?.map((source) => SOURCES[source.kind]));
-  const sources = kinds.size ? `, based on ${[...kinds].join(" and ")}` : "";
-  return `Confidence ${percent(draft.confidence)}${sources}`;
-}
-
-function percent(fraction: number): string {
-  return `${Math.round(fraction * 100)}%`;
+  const kinds = [...new Set(draft.citations?.map((source) => source.kind))];
+  const confidence = percent(draft.confidence);
+  if (kinds.length === 0) return t("console.ai.basis", { confidence });
+  const sources = list(kinds.map((kind) => t(`console.ai.source.${kind}`)));
+  return t("console.ai.basisWithSources", { confidence, sources });
 }

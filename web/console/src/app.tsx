@@ -1,5 +1,6 @@
 // The console of a signed-in user.
 
+import { type PlainKey, t } from "@hummdesk/texts";
 import { useEffect } from "preact/hooks";
 import { Icon, type IconName } from "./components/icon";
 import { ConversationPane } from "./conversation";
@@ -10,11 +11,11 @@ import { Sidebar } from "./sidebar";
 import { StoreContext, useChanges } from "./state/context";
 import type { Notice, Store } from "./state/store";
 
-const NOTICES: Record<Exclude<Notice, null>, [IconName, string]> = {
-  connecting: ["clock", "Connecting…"],
-  offline: ["warn", "Offline. Messages are sent after reconnecting."],
-  recovered: ["check", "Reconnected. No messages were missed."],
-  resynchronized: ["check", "Reconnected. Everything is up to date."],
+const NOTICES: Record<Exclude<Notice, null>, [IconName, PlainKey]> = {
+  connecting: ["clock", "common.connecting"],
+  offline: ["warn", "console.notice.offline"],
+  recovered: ["check", "console.notice.recovered"],
+  resynchronized: ["check", "console.notice.resynchronized"],
 };
 
 export function App({ store }: { store: Store }) {
@@ -38,17 +39,17 @@ export function App({ store }: { store: Store }) {
 
 function Banner({ store }: { store: Store }) {
   const queued = store.client.outbox.pending.filter((message) => !message.refusal).length;
-  const [icon, text] = store.notice ? NOTICES[store.notice] : [null, ""];
+  const [icon, text] = store.notice ? NOTICES[store.notice] : [];
   return (
     <div class={`banner ${store.notice ?? "none"}`} role="status">
-      {icon && (
+      {icon && text && (
         <p>
-          <Icon name={icon} /> {text}
+          <Icon name={icon} /> {t(text)}
           {store.notice === "offline" && (
             <>
-              {queued > 0 && <strong> {queued === 1 ? "1 message queued." : `${queued} messages queued.`}</strong>}
+              {queued > 0 && <strong> {t("console.notice.queued", { count: queued })}</strong>}
               <button type="button" class="quiet" onClick={store.reconnect}>
-                Reconnect now
+                {t("console.notice.reconnect")}
               </button>
             </>
           )}
@@ -64,7 +65,12 @@ function Toast({ store }: { store: Store }) {
       {store.toast && (
         <p class="toast">
           {store.toast}
-          <button type="button" class="icon-button" aria-label="Dismiss" onClick={() => store.showToast(null)}>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={t("common.dismiss")}
+            onClick={() => store.showToast(null)}
+          >
             <Icon name="close" />
           </button>
         </p>

@@ -1,5 +1,7 @@
 // The commands of the console, by keyboard shortcut or from the command palette.
 
+import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
+import { chooseLanguage } from "./state/language";
 import type { Store } from "./state/store";
 import type { Presence, Status } from "./types";
 
@@ -18,20 +20,26 @@ export function commands(store: Store): Command[] {
     ...(conversation && openId && store.canReply
       ? conversationCommands(store, openId, conversation.status, conversation.assignedTo)
       : []),
-    { name: "Next conversation", keys: "J", run: () => move(store, 1) },
-    { name: "Previous conversation", keys: "K", run: () => move(store, -1) },
-    { name: "Search", keys: "/", run: () => focus("#search") },
-    { name: "Show my conversations", run: () => list.filter({ view: "mine" }) },
-    { name: "Show unassigned conversations", run: () => list.filter({ view: "unassigned" }) },
-    { name: "Show all conversations", run: () => list.filter({ view: "all" }) },
-    ...STATUSES.map((status) => ({ name: `Show ${status} conversations`, run: () => list.filter({ status }) })),
+    { name: t("console.command.next"), keys: "J", run: () => move(store, 1) },
+    { name: t("console.command.previous"), keys: "K", run: () => move(store, -1) },
+    { name: t("console.command.search"), keys: "/", run: () => focus("#search") },
+    { name: t("console.command.showMine"), run: () => list.filter({ view: "mine" }) },
+    { name: t("console.command.showUnassigned"), run: () => list.filter({ view: "unassigned" }) },
+    { name: t("console.command.showAll"), run: () => list.filter({ view: "all" }) },
+    ...STATUSES.map((status) => ({
+      name: t(`console.command.showStatus.${status}`),
+      run: () => list.filter({ status }),
+    })),
     ...(store.canReply ? PRESENCES : []).map((status) => ({
-      name: `Set your status to ${status}`,
+      name: t(`console.command.setPresence.${status}`),
       run: () => void store.setPresence(status),
     })),
-    ...(store.isAdmin ? [{ name: "Operations", run: store.openOperations }] : []),
-    { name: "Keyboard shortcuts", keys: "?", run: () => store.showOverlay("help") },
-    { name: "Sign out", run: () => store.signOut() },
+    ...(store.isAdmin ? [{ name: t("console.command.operations"), run: store.openOperations }] : []),
+    ...(Object.entries(LANGUAGES) as [Language, string][])
+      .filter(([one]) => one !== language)
+      .map(([one, name]) => ({ name: `${t("common.language")}: ${name}`, run: () => void chooseLanguage(one) })),
+    { name: t("console.command.shortcuts"), keys: "?", run: () => store.showOverlay("help") },
+    { name: t("common.signOut"), run: () => store.signOut() },
   ];
 }
 
@@ -41,16 +49,22 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
     store.compose(id, { isNote });
     focus("#composer");
   };
-  const close = { name: "Close the conversation", keys: "E", run: () => void store.setStatus(id, "closed") };
-  const reopen = { name: "Reopen the conversation", keys: "E", run: () => void store.setStatus(id, "open") };
+  const close = { name: t("console.command.close"), keys: "E", run: () => void store.setStatus(id, "closed") };
+  const reopen = { name: t("console.command.reopen"), keys: "E", run: () => void store.setStatus(id, "open") };
   return [
-    { name: "Reply", keys: "R", run: write(false) },
-    { name: "Add a private note", keys: "N", run: write(true) },
-    { name: "Assign…", keys: "A", run: () => document.querySelector<HTMLElement>("[data-opens=assign]")?.click() },
-    ...(me && assignedTo !== me ? [{ name: "Assign to me", keys: "M", run: () => void store.assign(id, me) }] : []),
+    { name: t("console.command.reply"), keys: "R", run: write(false) },
+    { name: t("console.command.addNote"), keys: "N", run: write(true) },
+    {
+      name: t("console.command.assign"),
+      keys: "A",
+      run: () => document.querySelector<HTMLElement>("[data-opens=assign]")?.click(),
+    },
+    ...(me && assignedTo !== me
+      ? [{ name: t("console.command.assignToMe"), keys: "M", run: () => void store.assign(id, me) }]
+      : []),
     status === "closed" ? reopen : close,
-    { name: "Set to pending", run: () => void store.setStatus(id, "pending") },
-    { name: "Back to the list", keys: "Esc", run: () => store.open(null) },
+    { name: t("console.command.setPending"), run: () => void store.setStatus(id, "pending") },
+    { name: t("console.command.back"), keys: "Esc", run: () => store.open(null) },
   ];
 }
 

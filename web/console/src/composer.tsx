@@ -1,5 +1,6 @@
 // The field for replies and private notes, with the AI draft above it.
 
+import { t } from "@hummdesk/texts";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { DraftCard } from "./ai";
 import { Icon } from "./components/icon";
@@ -38,15 +39,15 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
     <footer class={`composer ${composition.isNote ? "is-note" : ""}`}>
       <DraftCard thread={thread} conversationId={conversationId} focus={() => field.current?.focus()} />
       <div class="composer-box">
-        <fieldset class="composer-modes" aria-label="Message type">
+        <fieldset class="composer-modes" aria-label={t("console.composer.messageType")}>
           <button type="button" aria-pressed={!composition.isNote} onClick={() => change({ isNote: false })}>
-            <Icon name="reply" /> Reply
+            <Icon name="reply" /> {t("console.composer.reply")}
           </button>
           <button type="button" aria-pressed={composition.isNote} onClick={() => change({ isNote: true })}>
-            <Icon name="note" /> Note
+            <Icon name="note" /> {t("console.composer.note")}
           </button>
           {composition.basedOnSeq !== undefined && !composition.isNote && (
-            <span class="from-draft">Based on the AI draft</span>
+            <span class="from-draft">{t("console.composer.fromDraft")}</span>
           )}
         </fieldset>
         <textarea
@@ -54,8 +55,8 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
           id="composer"
           rows={2}
           value={composition.text}
-          placeholder={composition.isNote ? "Visible to your colleagues only" : "Write a reply"}
-          aria-label={composition.isNote ? "Private note" : "Reply"}
+          placeholder={t(composition.isNote ? "console.composer.notePlaceholder" : "console.composer.replyPlaceholder")}
+          aria-label={t(composition.isNote ? "console.composer.privateNote" : "console.composer.reply")}
           onInput={(event) => {
             change({ text: event.currentTarget.value });
             if (event.currentTarget.value === "") store.client.stopTyping(conversationId);
@@ -68,7 +69,8 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
         <div class="composer-foot">
           <AttachLink add={(one) => change({ attachments: [...composition.attachments, one] })} />
           <span class={`count ${composition.text.length > MAX_LENGTH ? "over" : ""}`} aria-live="polite">
-            {composition.text.length > MAX_LENGTH - 500 ? `${composition.text.length} of ${MAX_LENGTH}` : ""}
+            {composition.text.length > MAX_LENGTH - 500 &&
+              t("console.composer.length", { length: composition.text.length, most: MAX_LENGTH })}
           </span>
           <button
             type="button"
@@ -76,7 +78,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
             onClick={send}
             disabled={!composition.text.trim() || composition.text.length > MAX_LENGTH}
           >
-            {composition.isNote ? "Add note" : "Send"}
+            {t(composition.isNote ? "console.composer.addNote" : "console.composer.send")}
             <Icon name="send" />
           </button>
         </div>
@@ -107,7 +109,7 @@ function Attachments({
           <Icon name="link" /> {file.filename}
           <IconButton
             icon="close"
-            label={`Remove ${file.filename}`}
+            label={t("console.composer.remove", { filename: file.filename })}
             onClick={() => change({ attachments: composition.attachments.filter((one) => one !== file) })}
           />
         </li>
@@ -122,7 +124,8 @@ function AttachLink({ add }: { add: (one: Composition["attachments"][number]) =>
   useEffect(() => {
     if (address === "") field.current?.focus();
   }, [address === null]);
-  if (address === null) return <IconButton icon="link" label="Attach a file by URL" onClick={() => setAddress("")} />;
+  if (address === null)
+    return <IconButton icon="link" label={t("console.composer.attachByUrl")} onClick={() => setAddress("")} />;
   const attachment = attachmentOf(address);
   const attach = () => {
     if (!attachment) return;
@@ -135,7 +138,7 @@ function AttachLink({ add }: { add: (one: Composition["attachments"][number]) =>
         ref={field}
         type="url"
         placeholder="https://…"
-        aria-label="File URL"
+        aria-label={t("console.composer.fileUrl")}
         aria-invalid={address !== "" && !attachment}
         maxLength={2048}
         value={address}
@@ -148,9 +151,9 @@ function AttachLink({ add }: { add: (one: Composition["attachments"][number]) =>
         }}
       />
       <button type="button" class="quiet" onClick={attach} disabled={!attachment}>
-        Attach
+        {t("console.composer.attach")}
       </button>
-      <IconButton icon="close" label="Cancel attachment" onClick={() => setAddress(null)} />
+      <IconButton icon="close" label={t("console.composer.cancelAttachment")} onClick={() => setAddress(null)} />
     </span>
   );
 }

@@ -1,5 +1,7 @@
 // The open conversation: its customer, actions and messages.
 
+import { rich, t } from "@hummdesk/texts";
+import type { ComponentChildren } from "preact";
 import { ClassificationChips } from "./ai";
 import { Avatar } from "./components/avatar";
 import { EmptyState } from "./components/empty-state";
@@ -7,7 +9,7 @@ import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { type Choice, Menu } from "./components/menu";
 import { Composer } from "./composer";
-import { fullTime, words } from "./format";
+import { fullTime } from "./format";
 import { Labels } from "./labels";
 import { Messages } from "./messages";
 import { useStore } from "./state/context";
@@ -15,11 +17,7 @@ import type { Store } from "./state/store";
 import type { Thread } from "./state/thread";
 import type { Agent, Conversation, Status } from "./types";
 
-const STATUSES: [Status, string][] = [
-  ["open", "Open"],
-  ["pending", "Pending"],
-  ["closed", "Closed"],
-];
+const STATUSES: Status[] = ["open", "pending", "closed"];
 
 export function ConversationPane() {
   const store = useStore();
@@ -27,8 +25,8 @@ export function ConversationPane() {
   if (!openId || !thread)
     return (
       <main class="pane">
-        <EmptyState icon="inbox" title="No conversation selected">
-          Select one from the list, or press <kbd>J</kbd> for the first.
+        <EmptyState icon="inbox" title={t("console.conversation.none")}>
+          {rich("console.conversation.noneHint", { kbd: (keys) => <kbd>{keys}</kbd> }) as ComponentChildren}
         </EmptyState>
       </main>
     );
@@ -39,9 +37,7 @@ export function ConversationPane() {
       {store.canReply && thread.state === "ready" ? (
         <Composer thread={thread} conversationId={openId} />
       ) : (
-        thread.state === "ready" && (
-          <p class="read-only">Read-only access: viewers cannot reply or change conversations.</p>
-        )
+        thread.state === "ready" && <p class="read-only">{t("console.conversation.readOnly")}</p>
       )}
     </main>
   );
@@ -52,11 +48,11 @@ function Head({ one, thread }: { one: Conversation; thread: Thread }) {
   return (
     <header class="pane-head">
       <div class="pane-title">
-        <IconButton icon="back" label="Back to the list" class="back" onClick={() => store.open(null)} />
+        <IconButton icon="back" label={t("console.command.back")} class="back" onClick={() => store.open(null)} />
         <Avatar name={one.customer.name} />
         <div class="titles">
           <h2>{one.customer.name}</h2>
-          <p class="pane-subtitle" title={`Started ${fullTime(one.createdAt)}`}>
+          <p class="pane-subtitle" title={t("console.conversation.started", { time: fullTime(one.createdAt) })}>
             {one.subject ?? one.customer.email}
           </p>
         </div>
@@ -84,13 +80,15 @@ function Viewers({ thread }: { thread: Thread }) {
   if (others.length === 0) return null;
   const names = others.map((one) => one.name).join(", ");
   return (
-    <div class="viewers" role="status" title={`Also viewing: ${names}`}>
+    <div class="viewers" role="status" title={t("console.conversation.alsoViewingNames", { names })}>
       <Icon name="eye" />
       {others.slice(0, 3).map((one) => (
         <Avatar key={one.agentId} name={one.name} />
       ))}
-      <span class="viewers-names">{others.length === 1 ? others[0]?.name : `${others.length} colleagues`}</span>
-      <span class="hidden"> {others.length === 1 ? "is" : "are"} also viewing</span>
+      <span class="viewers-names">
+        {others.length === 1 ? others[0]?.name : t("console.conversation.colleagues", { count: others.length })}
+      </span>
+      <span class="hidden"> {t("console.conversation.alsoViewing", { count: others.length })}</span>
     </div>
   );
 }
@@ -100,16 +98,16 @@ function StatusMenu({ one }: { one: Conversation }) {
   return (
     <Menu
       class={`pill status-${one.status}`}
-      label={`${words(one.status)}: change status`}
+      label={t("console.conversation.changeStatus", { status: t(`common.status.${one.status}`) })}
       opensBy="status"
-      choices={STATUSES.map(([status, label]) => ({
-        label,
+      choices={STATUSES.map((status) => ({
+        label: t(`common.status.${status}`),
         isChosen: status === one.status,
         mark: <span class={`dot dot-status-${status}`} />,
         choose: () => void store.setStatus(one.conversationId, status),
       }))}
     >
-      {words(one.status)}
+      {t(`common.status.${one.status}`)}
       <Icon name="down" />
     </Menu>
   );
@@ -120,7 +118,7 @@ function AssignMenu({ one }: { one: Conversation }) {
   return (
     <Menu
       class="pill"
-      label={`${store.nameOf(one.assignedTo)}: change assignee`}
+      label={t("console.conversation.changeAssignee", { assignee: store.nameOf(one.assignedTo) })}
       opensBy="assign"
       choices={assignees(store, one)}
     >
@@ -140,13 +138,17 @@ function assignees(store: Store, one: Conversation): Choice[] {
     const team = store.teams.find((candidate) => candidate.agentIds.includes(agent.agentId));
     const isOwn = agent.agentId === store.me?.userId;
     return {
-      label: isOwn ? `${agent.name} (you)` : agent.name,
-      detail: [words(agent.status), team?.name].filter(Boolean).join(" · "),
+      label: isOwn ? t("console.conversation.you", { name: agent.name }) : agent.name,
+      detail: [t(`common.presence.${agent.status}`), team?.name].filter(Boolean).join(" · "),
       isChosen: agent.agentId === one.assignedTo,
       mark: <Avatar name={agent.name} presence={agent.status} />,
       choose: () => void store.assign(one.conversationId, agent.agentId, team?.teamId),
     };
   });
-  if (one.assignedTo) choices.push({ label: "Unassign", choose: () => void store.assign(one.conversationId, null) });
+  if (one.assignedTo)
+    choices.push({
+      label: t("console.conversation.unassign"),
+      choose: () => void store.assign(one.conversationId, null),
+    });
   return choices;
 }

@@ -1,7 +1,8 @@
 // The panel beside the conversation on wide screens: customer and colleagues.
 
+import { t } from "@hummdesk/texts";
 import { Avatar } from "./components/avatar";
-import { fullTime, when, words } from "./format";
+import { fullTime, when } from "./format";
 import { useStore } from "./state/context";
 
 export function Details() {
@@ -9,10 +10,10 @@ export function Details() {
   const { conversation, thread } = store;
   const colleagues = [...store.agents.values()].sort((a, b) => a.name.localeCompare(b.name));
   return (
-    <aside class="details" aria-label="Details">
+    <aside class="details" aria-label={t("console.details.label")}>
       {conversation && (
         <section>
-          <h2 class="overline">Customer</h2>
+          <h2 class="overline">{t("console.details.customer")}</h2>
           <div class="customer-card">
             <Avatar name={conversation.customer.name} />
             <div class="titles">
@@ -21,33 +22,33 @@ export function Details() {
             </div>
           </div>
           <dl>
-            <dt>Started</dt>
+            <dt>{t("console.details.started")}</dt>
             <dd>{fullTime(conversation.createdAt)}</dd>
-            <dt>Messages</dt>
+            <dt>{t("console.details.messages")}</dt>
             <dd>{conversation.lastSeq}</dd>
-            <dt>Priority</dt>
-            <dd>{words(conversation.priority ?? "")}</dd>
+            <dt>{t("console.details.priority")}</dt>
+            <dd>{conversation.priority && t(`common.priority.${conversation.priority}`)}</dd>
             {thread?.classification && (
               <>
-                <dt>Urgency</dt>
-                <dd>{thread.classification.classification.urgency} of 10</dd>
+                <dt>{t("console.details.urgency")}</dt>
+                <dd>{t("console.details.urgencyOf", { urgency: thread.classification.classification.urgency })}</dd>
               </>
             )}
           </dl>
         </section>
       )}
       <section>
-        <h2 class="overline">Colleagues</h2>
+        <h2 class="overline">{t("console.details.colleagues")}</h2>
         <ul class="plain colleagues">
           {colleagues.map((agent) => (
             <li key={agent.agentId}>
               <Avatar name={agent.name} presence={agent.status} />
               <span class="user-name">
-                {agent.agentId === store.me?.userId ? `${agent.name} (you)` : agent.name}
+                {agent.agentId === store.me?.userId ? t("console.conversation.you", { name: agent.name }) : agent.name}
                 <small>
                   {agent.status === "offline" && agent.lastSeenAt
-                    ? `Last seen ${when(agent.lastSeenAt)}`
-                    : words(agent.status)}
+                    ? t("console.details.lastSeen", { when: when(agent.lastSeenAt) })
+                    : t(`common.presence.${agent.status}`)}
                 </small>
               </span>
             </li>

@@ -1,33 +1,34 @@
-// Times, names and sizes as display text.
+// Times, names and sizes as display text, in the language of the texts.
+
+import { date, daysFromNow, number } from "@hummdesk/texts";
 
 const DAY_MS = 86_400_000;
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
-const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const longDate = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const TIME: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
+const WEEKDAY: Intl.DateTimeFormatOptions = { weekday: "short" };
+const DATE: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" };
+const LONG_DATE: Intl.DateTimeFormatOptions = { weekday: "long", day: "numeric", month: "long" };
+const FULL: Intl.DateTimeFormatOptions = { dateStyle: "medium", timeStyle: "short" };
 
 export function clock(timestamp: string): string {
-  return time.format(new Date(timestamp));
+  return date(new Date(timestamp), TIME);
 }
 
 export function fullTime(timestamp: string): string {
-  return full.format(new Date(timestamp));
+  return date(new Date(timestamp), FULL);
 }
 
 // The time if today, the weekday if within a week, else the date.
 export function when(timestamp: string): string {
   const moment = new Date(timestamp);
   const ago = startOfDay(new Date()) - startOfDay(moment);
-  if (ago <= 0) return time.format(moment);
-  return (ago < 7 * DAY_MS ? weekday : date).format(moment);
+  if (ago <= 0) return date(moment, TIME);
+  return date(moment, ago < 7 * DAY_MS ? WEEKDAY : DATE);
 }
 
 export function day(timestamp: string): string {
   const moment = new Date(timestamp);
   const ago = startOfDay(new Date()) - startOfDay(moment);
-  if (ago <= 0) return "Today";
-  return ago <= DAY_MS ? "Yesterday" : longDate.format(moment);
+  return ago <= DAY_MS ? capitalized(daysFromNow(ago <= 0 ? 0 : -1)) : date(moment, LONG_DATE);
 }
 
 export function isSameDay(a: string, b: string): boolean {
@@ -47,14 +48,18 @@ export function tint(name: string, tints = 6): number {
   return sum % tints;
 }
 
-export function words(name: string): string {
-  const text = name.replaceAll("_", " ");
+export function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+export function percent(fraction: number): string {
+  return number(fraction, { style: "percent" });
 }
 
 export function size(bytes: number): string {
   if (bytes < 1024) return bytes ? `${bytes} B` : "";
-  return bytes < 1024 ** 2 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1024 ** 2).toFixed(1)} MB`;
+  if (bytes < 1024 ** 2) return `${number(Math.round(bytes / 1024))} KB`;
+  return `${number(bytes / 1024 ** 2, { maximumFractionDigits: 1 })} MB`;
 }
 
 function startOfDay(moment: Date): number {

@@ -1,28 +1,30 @@
 // The list of keyboard shortcuts.
 
+import { type PlainKey, t } from "@hummdesk/texts";
 import { Dialog } from "./components/dialog";
 import { Icon } from "./components/icon";
 
-const SHORTCUTS: [string, string][] = [
-  ["J or ↓, K or ↑", "Next, previous conversation"],
-  ["R", "Reply"],
-  ["N", "Add a private note"],
-  ["A", "Assign"],
-  ["M", "Assign to me"],
-  ["E", "Close or reopen"],
-  ["/", "Search"],
-  ["Ctrl K or ⌘ K", "Command palette"],
-  ["Enter, Shift Enter", "Send, new line"],
-  ["Esc", "Leave the field, then the conversation"],
-  ["?", "Keyboard shortcuts"],
+// Keys, or the text that names them, and their meaning.
+const SHORTCUTS: [string, PlainKey][] = [
+  ["console.help.keys.move", "console.help.nextPrevious"],
+  ["R", "console.command.reply"],
+  ["N", "console.command.addNote"],
+  ["A", "console.help.assign"],
+  ["M", "console.command.assignToMe"],
+  ["E", "console.help.closeOrReopen"],
+  ["/", "console.command.search"],
+  ["console.help.keys.palette", "console.palette.label"],
+  ["console.help.keys.enter", "console.help.sendNewLine"],
+  ["Esc", "console.help.leave"],
+  ["?", "console.command.shortcuts"],
 ];
 
 export function Help({ close }: { close: () => void }) {
   return (
-    <Dialog label="Keyboard shortcuts" close={close} class="help">
+    <Dialog label={t("console.command.shortcuts")} close={close} class="help">
       <header>
-        <h2>Keyboard shortcuts</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick={close}>
+        <h2>{t("console.command.shortcuts")}</h2>
+        <button type="button" class="icon-button" aria-label={t("common.close")} onClick={close}>
           <Icon name="close" />
         </button>
       </header>
@@ -30,9 +32,9 @@ export function Help({ close }: { close: () => void }) {
         {SHORTCUTS.map(([keys, meaning]) => (
           <div key={keys}>
             <dt>
-              <kbd>{keys}</kbd>
+              <kbd>{keys.startsWith("console.") ? t(keys as PlainKey) : keys}</kbd>
             </dt>
-            <dd>{meaning}</dd>
+            <dd>{t(meaning)}</dd>
           </div>
         ))}
       </dl>

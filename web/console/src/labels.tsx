@@ -1,6 +1,6 @@
 // Status, priority and assignee of a conversation.
 
-import { words } from "./format";
+import { t } from "@hummdesk/texts";
 import { useStore } from "./state/context";
 import type { Conversation } from "./types";
 
@@ -8,11 +8,11 @@ export function Labels({ one }: { one: Conversation }) {
   const store = useStore();
   return (
     <>
-      <span class={`mark status-${one.status}`}>{words(one.status)}</span>
+      <span class={`mark status-${one.status}`}>{t(`common.status.${one.status}`)}</span>
       {(one.priority === "urgent" || one.priority === "high") && (
-        <span class={`mark priority-${one.priority}`}>{words(one.priority)}</span>
+        <span class={`mark priority-${one.priority}`}>{t(`common.priority.${one.priority}`)}</span>
       )}
-      <span class="mark-quiet">{one.assignedTo ? store.nameOf(one.assignedTo) : "Unassigned"}</span>
+      <span class="mark-quiet">{store.nameOf(one.assignedTo)}</span>
     </>
   );
 }

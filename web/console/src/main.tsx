@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { App } from "./app";
 import { listenForShortcuts } from "./shortcuts";
 import { SignIn } from "./sign-in";
+import { startTexts } from "./state/language";
 import { storedToken, storeToken } from "./state/session";
 import { Store } from "./state/store";
 
@@ -31,4 +32,4 @@ function Console() {
 }
 
 const root = document.getElementById("console");
-if (root) render(<Console />, root);
+if (root) void startTexts("console", () => render(<Console />, root));

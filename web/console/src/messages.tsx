@@ -1,9 +1,11 @@
 // The messages of the open conversation: history on scroll, delivery state, typing, and pending messages.
 
 import type { ErrorReport, PendingMessage } from "@hummdesk/client";
+import { t } from "@hummdesk/texts";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Avatar } from "./components/avatar";
 import { EmptyState } from "./components/empty-state";
+import { explain } from "./components/error-text";
 import { Icon } from "./components/icon";
 import { Link, MessageContent } from "./components/message-content";
 import { clock, day, fullTime, isSameDay, size } from "./format";
@@ -26,7 +28,7 @@ export function Messages({ thread, conversationId }: { thread: Thread; conversat
       // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
       tabIndex={0}
       role="log"
-      aria-label="Messages"
+      aria-label={t("console.messages.label")}
       onScroll={(event) => event.currentTarget.scrollTop < NEAR_PX && void store.loadOlder()}
     >
       {thread.history.hasMore ? (
@@ -36,10 +38,10 @@ export function Messages({ thread, conversationId }: { thread: Thread; conversat
           onClick={() => void store.loadOlder()}
           disabled={thread.isLoadingOlder}
         >
-          {thread.isLoadingOlder ? "Loading…" : "Load earlier messages"}
+          {t(thread.isLoadingOlder ? "console.messages.loadingEarlier" : "console.messages.loadEarlier")}
         </button>
       ) : (
-        <p class="start">Start of the conversation</p>
+        <p class="start">{t("console.messages.beginning")}</p>
       )}
       {thread.history.messages.map((message, n) => (
         <Article key={message.seq} message={message} previous={thread.history.messages[n - 1]} thread={thread} />
@@ -95,7 +97,7 @@ function NotReady({ thread, conversationId }: { thread: Thread; conversationId: 
   const store = useStore();
   if (thread.state === "loading")
     return (
-      <div class="messages" role="status" aria-label="Loading messages">
+      <div class="messages" role="status" aria-label={t("console.messages.loading")}>
         {["", "mine", ""].map((side, n) => (
           <div key={String(n)} class={`skeleton bubble-skeleton ${side}`} aria-hidden="true" />
         ))}
@@ -103,9 +105,9 @@ function NotReady({ thread, conversationId }: { thread: Thread; conversationId: 
     );
   return (
     <div class="messages">
-      <EmptyState icon="warn" title="This conversation could not be opened">
+      <EmptyState icon="warn" title={t("console.messages.notOpened")}>
         <button type="button" class="secondary" onClick={() => void store.join(conversationId)}>
-          Try again
+          {t("common.tryAgain")}
         </button>
       </EmptyState>
     </div>
@@ -136,10 +138,10 @@ function Article({ message, previous, thread }: { message: Message; previous: Me
         {!isContinued && (
           <header class="message-head">
             {side === "customer" && <Avatar name={message.senderName} />}
-            <span class="message-sender">{isOwn ? "You" : message.senderName}</span>
+            <span class="message-sender">{isOwn ? t("console.you") : message.senderName}</span>
             {message.private && (
               <span class="message-note">
-                <Icon name="note" /> Private note
+                <Icon name="note" /> {t("console.messages.privateNote")}
               </span>
             )}
             <time dateTime={message.timestamp} title={fullTime(message.timestamp)}>
@@ -160,7 +162,7 @@ function Article({ message, previous, thread }: { message: Message; previous: Me
 }
 
 function Ticks({ isRead }: { isRead: boolean }) {
-  const label = isRead ? "Read by the customer" : "Sent";
+  const label = t(isRead ? "console.messages.read" : "console.messages.sent");
   return (
     <span class={`ticks ${isRead ? "read" : ""}`} title={label}>
       <Icon name={isRead ? "checks" : "check"} />
@@ -187,7 +189,7 @@ function Attachments({ files }: { files: Message["attachments"] }) {
 function Pending({ message }: { message: PendingMessage }) {
   const store = useStore();
   return (
-    <article class={`message ${message.private ? "note" : "agent"} waiting`} aria-label="Not sent yet">
+    <article class={`message ${message.private ? "note" : "agent"} waiting`} aria-label={t("console.messages.notSent")}>
       <div class="bubble">
         <div class="content">
           <MessageContent message={{ content: message.content, contentType: "text" }} />
@@ -199,7 +201,7 @@ function Pending({ message }: { message: PendingMessage }) {
       ) : (
         <span class="ticks" role="status">
           <Icon name="clock" />
-          {store.isOnline ? "Sending…" : "Waiting for the connection"}
+          {t(store.isOnline ? "console.messages.sending" : "console.messages.waiting")}
         </span>
       )}
     </article>
@@ -213,8 +215,7 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
   return (
     <div class="conflict" role="alert">
       <p class="conflict-text">
-        <Icon name="warn" />{" "}
-        {isConflict ? "Someone else replied in the meantime. Your reply was not sent." : refusal.message}
+        <Icon name="warn" /> {isConflict ? t("console.messages.conflict") : explain(refusal)}
       </p>
       {missed.map((one) => (
         <blockquote key={one.seq}>
@@ -223,10 +224,10 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
       ))}
       <div class="buttons">
         <button type="button" class="secondary" onClick={() => store.client.outbox.resend(message)}>
-          {isConflict ? "Send anyway" : "Try again"}
+          {t(isConflict ? "console.messages.sendAnyway" : "common.tryAgain")}
         </button>
         <button type="button" class="quiet" onClick={() => store.client.outbox.discard(message.clientMessageId)}>
-          Discard
+          {t("console.messages.discard")}
         </button>
       </div>
     </div>
@@ -235,7 +236,10 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
 
 function Typing({ thread }: { thread: Thread }) {
   const names = [...thread.typing.values()].map((one) => one.name);
-  const label = names.length > 1 ? `${names.length} people are typing` : `${names[0]} is typing`;
+  const [name = "", second] = names;
+  const label = second
+    ? t("console.messages.typingMany", { count: names.length })
+    : t("console.messages.typing", { name });
   return (
     <p class="typing" aria-live="polite">
       {names.length > 0 && (

@@ -1,10 +1,10 @@
 // The command palette: commands and loaded conversations by name.
 
+import { t } from "@hummdesk/texts";
 import { useState } from "preact/hooks";
 import { type Command, commands } from "./commands";
 import { Dialog } from "./components/dialog";
 import { Icon } from "./components/icon";
-import { words } from "./format";
 import { useStore } from "./state/context";
 
 const MOST_MATCHES = 12;
@@ -18,7 +18,7 @@ export function Palette({ close }: { close: () => void }) {
     ...commands(store),
     ...[...store.list.known.values()].map((one) => ({
       name: [one.customer.name, one.subject].filter(Boolean).join(" · "),
-      keys: words(one.status),
+      keys: t(`common.status.${one.status}`),
       run: () => store.open(one.conversationId),
     })),
   ];
@@ -38,7 +38,7 @@ export function Palette({ close }: { close: () => void }) {
     event.preventDefault();
   };
   return (
-    <Dialog label="Command palette" close={close} class="palette">
+    <Dialog label={t("console.palette.label")} close={close} class="palette">
       <div class="palette-field">
         <Icon name="search" />
         <input
@@ -47,8 +47,8 @@ export function Palette({ close }: { close: () => void }) {
           aria-expanded="true"
           aria-controls="palette-list"
           aria-activedescendant={matches[current] ? `command-${current}` : undefined}
-          aria-label="Command or conversation"
-          placeholder="Search commands and conversations"
+          aria-label={t("console.palette.field")}
+          placeholder={t("console.palette.placeholder")}
           value={text}
           onInput={(event) => {
             setText(event.currentTarget.value);
@@ -57,7 +57,13 @@ export function Palette({ close }: { close: () => void }) {
           onKeyDown={onKeyDown}
         />
       </div>
-      <div role="listbox" id="palette-list" class="palette-list" aria-label="Commands" tabIndex={-1}>
+      <div
+        role="listbox"
+        id="palette-list"
+        class="palette-list"
+        aria-label={t("console.palette.commands")}
+        tabIndex={-1}
+      >
         {matches.map((command, n) => (
           <div
             key={`${command.name}${n}`}
@@ -73,7 +79,7 @@ export function Palette({ close }: { close: () => void }) {
             {command.keys && <kbd>{command.keys}</kbd>}
           </div>
         ))}
-        {matches.length === 0 && <p class="palette-none">No matches</p>}
+        {matches.length === 0 && <p class="palette-none">{t("console.palette.none")}</p>}
       </div>
     </Dialog>
   );

@@ -1,24 +1,22 @@
 // The list of conversations with search and filters, latest activity first.
 
 import { plain } from "@hummdesk/client";
+import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
 import { useEffect, useRef } from "preact/hooks";
 import { Avatar } from "./components/avatar";
 import { EmptyState } from "./components/empty-state";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
-import { Menu } from "./components/menu";
-import { ERASED_TEXT } from "./components/message-content";
-import { when, words } from "./format";
+import { type Choice, Menu } from "./components/menu";
+import { when } from "./format";
 import { Labels } from "./labels";
 import { useStore } from "./state/context";
 import type { View } from "./state/conversation-list";
+import { chooseLanguage } from "./state/language";
+import type { Store } from "./state/store";
 import type { Conversation, Presence, Status } from "./types";
 
-const VIEWS: [View, string][] = [
-  ["mine", "Mine"],
-  ["unassigned", "Unassigned"],
-  ["all", "All"],
-];
+const VIEWS: View[] = ["mine", "unassigned", "all"];
 const STATUSES: Status[] = ["open", "pending", "closed"];
 const PRESENCES: Presence[] = ["online", "busy", "away", "offline"];
 const SEARCH_DELAY_MS = 250;
@@ -26,13 +24,13 @@ const SEARCH_DELAY_MS = 250;
 export function Sidebar() {
   const store = useStore();
   return (
-    <aside class="sidebar" aria-label="Conversations">
+    <aside class="sidebar" aria-label={t("console.list.conversations")}>
       <header class="sidebar-head">
         <h1 class="brand">
           <span class="brand-mark" aria-hidden="true" />
           HummDesk
         </h1>
-        <IconButton icon="help" label="Keyboard shortcuts (?)" onClick={() => store.showOverlay("help")} />
+        <IconButton icon="help" label={t("console.user.shortcuts")} onClick={() => store.showOverlay("help")} />
         <UserMenu />
       </header>
       <Search />
@@ -48,20 +46,40 @@ function UserMenu() {
   const name = store.ownAgent?.name ?? store.me?.email ?? "";
   const choices = [
     ...(store.canReply ? PRESENCES : []).map((status) => ({
-      label: words(status),
+      label: t(`common.presence.${status}`),
       isChosen: status === presence,
       mark: <span class={`dot dot-${status}`} />,
       choose: () => void store.setPresence(status),
     })),
-    ...(store.isAdmin ? [{ label: "Operations", detail: "Charts of your account", choose: store.openOperations }] : []),
-    { label: "Sign out", detail: store.me?.email ?? "", choose: () => store.signOut() },
+    ...(store.isAdmin
+      ? [
+          {
+            label: t("console.user.operations"),
+            detail: t("console.user.operationsHint"),
+            choose: store.openOperations,
+          },
+        ]
+      : []),
+    ...languageChoices(),
+    { label: t("common.signOut"), detail: store.me?.email ?? "", choose: () => store.signOut() },
   ];
-  const label = presence ? `${name}, ${presence}: change your status` : `${name}, viewer: account menu`;
+  const label = presence
+    ? t("console.user.presenceMenu", { name, presence: t(`common.presence.${presence}`) })
+    : t("console.user.menu", { name });
   return (
     <Menu label={label} choices={choices} class="me">
       <Avatar name={name || "?"} presence={presence} />
     </Menu>
   );
+}
+
+function languageChoices(): Choice[] {
+  return (Object.keys(LANGUAGES) as Language[]).map((one) => ({
+    label: LANGUAGES[one],
+    detail: t("common.language"),
+    isChosen: one === language,
+    choose: () => void chooseLanguage(one),
+  }));
 }
 
 function Search() {
@@ -77,8 +95,8 @@ function Search() {
       <input
         type="search"
         id="search"
-        placeholder="Search conversations"
-        aria-label="Search conversations"
+        placeholder={t("console.list.search")}
+        aria-label={t("console.list.search")}
         maxLength={100}
         onInput={(event) => search(event.currentTarget.value)}
       />
@@ -86,9 +104,9 @@ function Search() {
         type="button"
         class="kbd-button"
         onClick={() => store.showOverlay("palette")}
-        aria-label="Ctrl K: command palette"
+        aria-label={t("console.palette.open")}
       >
-        <kbd>Ctrl K</kbd>
+        <kbd>{t("console.palette.keys")}</kbd>
       </button>
     </div>
   );
@@ -98,17 +116,17 @@ function Filters() {
   const { list } = useStore();
   return (
     <div class="filters">
-      <fieldset class="segments" aria-label="Assignee">
-        {VIEWS.map(([view, label]) => (
+      <fieldset class="segments" aria-label={t("console.list.assignee")}>
+        {VIEWS.map((view) => (
           <button type="button" key={view} aria-pressed={list.view === view} onClick={() => list.filter({ view })}>
-            {label}
+            {t(`console.list.view.${view}`)}
           </button>
         ))}
       </fieldset>
       {list.search ? (
-        <p class="filter-note">Results include conversations of any status</p>
+        <p class="filter-note">{t("console.list.allStatuses")}</p>
       ) : (
-        <fieldset class="tabs" aria-label="Status">
+        <fieldset class="tabs" aria-label={t("console.list.status")}>
           {STATUSES.map((status) => (
             <button
               type="button"
@@ -116,7 +134,7 @@ function Filters() {
               aria-pressed={list.status === status}
               onClick={() => list.filter({ status })}
             >
-              {words(status)}
+              {t(`common.status.${status}`)}
             </button>
           ))}
         </fieldset>
@@ -131,7 +149,7 @@ function List() {
   const shown = list.shown;
   if (shown.length === 0) return <NoConversations />;
   return (
-    <nav class="list" aria-label="List of conversations" aria-busy={list.state === "loading"}>
+    <nav class="list" aria-label={t("console.list.label")} aria-busy={list.state === "loading"}>
       <ul class="plain">
         {shown.map((one) => (
           <Row key={one.conversationId} one={one} />
@@ -147,7 +165,7 @@ function NoConversations() {
   const { list } = store;
   if (list.state === "loading") {
     return (
-      <div class="list" aria-busy="true" role="status" aria-label="Loading conversations">
+      <div class="list" aria-busy="true" role="status" aria-label={t("console.list.loading")}>
         {[0, 1, 2, 3, 4, 5].map((n) => (
           <div class="row skeleton" key={n} aria-hidden="true">
             <span class="avatar" />
@@ -160,16 +178,16 @@ function NoConversations() {
   if (list.state === "failed") {
     return (
       <div class="list">
-        <EmptyState icon="warn" title="Conversations could not be loaded">
+        <EmptyState icon="warn" title={t("console.list.failed")}>
           <button type="button" class="secondary" onClick={() => void list.load()}>
-            Try again
+            {t("common.tryAgain")}
           </button>
         </EmptyState>
       </div>
     );
   }
-  const title = list.search ? `No matches for “${list.search}”` : "No conversations";
-  const hint = list.search ? "Search matches the beginnings of words." : "New conversations appear here automatically.";
+  const title = list.search ? t("console.list.noMatches", { search: list.search }) : t("console.list.none");
+  const hint = t(list.search ? "console.list.noMatchesHint" : "console.list.noneHint");
   return (
     <div class="list">
       <EmptyState icon="inbox" title={title}>
@@ -182,9 +200,6 @@ function NoConversations() {
 function Row({ one }: { one: Conversation }) {
   const store = useStore();
   const isOpen = store.openId === one.conversationId;
-  const last = one.lastMessage;
-  const preview = last?.erased ? ERASED_TEXT : last ? plain(last) : "No messages yet";
-  const prefix = last?.private ? "Note: " : last?.senderType === "agent" ? `${store.nameOf(last.senderId)}: ` : "";
   return (
     <li>
       <button
@@ -202,11 +217,11 @@ function Row({ one }: { one: Conversation }) {
           </span>
           {one.subject && <span class="row-subject">{one.subject}</span>}
           <span class="row-bottom">
-            <span class="row-text">{prefix + preview}</span>
+            <span class="row-text">{preview(store, one.lastMessage)}</span>
             {one.unreadCount > 0 && (
               <span class="badge">
                 {one.unreadCount > 99 ? "99+" : one.unreadCount}
-                <span class="hidden"> unread</span>
+                <span class="hidden"> {t("console.list.unread")}</span>
               </span>
             )}
           </span>
@@ -217,6 +232,14 @@ function Row({ one }: { one: Conversation }) {
       </button>
     </li>
   );
+}
+
+function preview(store: Store, last: Conversation["lastMessage"]): string {
+  if (!last) return t("console.list.noMessages");
+  const text = last.erased ? t("common.erased") : plain(last);
+  if (last.private) return t("console.list.notePrefix", { text });
+  const isReply = last.senderType === "agent";
+  return isReply ? t("console.list.senderPrefix", { sender: store.nameOf(last.senderId), text }) : text;
 }
 
 // Load the next page when the end of the list becomes visible.
@@ -232,7 +255,7 @@ function More() {
   }, []);
   return (
     <button type="button" class="quiet more" ref={ref} onClick={() => void list.loadMore()}>
-      Load more
+      {t("console.list.more")}
     </button>
   );
 }

@@ -1,9 +1,10 @@
 // Sign-in: with one click in the demo, otherwise with a token of the operator's own application.
 
+import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
 import { useEffect, useState } from "preact/hooks";
 import { Avatar } from "./components/avatar";
 import { Icon } from "./components/icon";
-import { words } from "./format";
+import { chooseLanguage } from "./state/language";
 import { type DemoAccount, fetchDemoAccounts, listenToOpener, signInAs } from "./state/session";
 
 export function SignIn({ onToken, reason }: { onToken: (token: string) => void; reason: string | null }) {
@@ -24,7 +25,7 @@ export function SignIn({ onToken, reason }: { onToken: (token: string) => void; 
           <span class="brand-mark" aria-hidden="true" />
           HummDesk
         </h1>
-        <p class="lead">Sign in to the agent console.</p>
+        <p class="lead">{t("common.signIn.lead")}</p>
         {error && (
           <p class="error" role="alert">
             <Icon name="warn" /> {error}
@@ -34,6 +35,7 @@ export function SignIn({ onToken, reason }: { onToken: (token: string) => void; 
           <DemoUsers key={account.name} account={account} onClick={onClick} />
         ))}
         {accounts && <TokenForm onToken={onToken} isAlone={accounts.length === 0} />}
+        <Languages />
       </div>
     </main>
   );
@@ -53,7 +55,7 @@ function DemoUsers({ account, onClick }: { account: DemoAccount; onClick: (userI
                 {person.name}
                 <small>{person.email}</small>
               </span>
-              <span class="tag">{words(person.role)}</span>
+              <span class="tag">{t(`common.role.${person.role}`)}</span>
             </button>
           </li>
         ))}
@@ -66,14 +68,14 @@ function TokenForm({ onToken, isAlone }: { onToken: (token: string) => void; isA
   const [token, setToken] = useState("");
   return (
     <details class="token" open={isAlone}>
-      <summary>Sign in with a token</summary>
+      <summary>{t("common.signIn.withToken")}</summary>
       <form
         onSubmit={(event) => {
           event.preventDefault();
           if (token.trim()) onToken(token.trim());
         }}
       >
-        <label for="token">Issued by your own application. Stored for this tab only.</label>
+        <label for="token">{t("common.signIn.tokenHint")}</label>
         <textarea
           id="token"
           rows={3}
@@ -83,9 +85,28 @@ function TokenForm({ onToken, isAlone }: { onToken: (token: string) => void; isA
           onInput={(event) => setToken(event.currentTarget.value)}
         />
         <button type="submit" class="primary" disabled={!token.trim()}>
-          Sign in
+          {t("common.signIn.submit")}
         </button>
       </form>
     </details>
+  );
+}
+
+function Languages() {
+  return (
+    <fieldset class="languages" aria-label={t("common.language")}>
+      {(Object.entries(LANGUAGES) as [Language, string][]).map(([one, name]) => (
+        <button
+          type="button"
+          class="quiet"
+          key={one}
+          lang={one}
+          aria-pressed={one === language}
+          onClick={() => void chooseLanguage(one)}
+        >
+          {name}
+        </button>
+      ))}
+    </fieldset>
   );
 }

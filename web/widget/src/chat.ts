@@ -1,4 +1,11 @@
-import { DeskClient, type History, type Message, type PendingMessage, type State } from "@hummdesk/client";
+import {
+  DeskClient,
+  type ErrorReport,
+  type History,
+  type Message,
+  type PendingMessage,
+  type State,
+} from "@hummdesk/client";
 import type { Identity, Visitor } from "./visitor.js";
 
 const TYPING_TIMEOUT_MS = 6000;
@@ -17,7 +24,7 @@ export class Chat {
   state: State | "idle" = "idle";
   unread = 0;
   isOpen = false;
-  problem: string | undefined;
+  problem: ErrorReport | undefined;
   typist: string | undefined;
   newConversation: NewConversation | undefined;
   changed: () => void = () => undefined;
@@ -104,9 +111,9 @@ export class Chat {
     this.client = client;
     this.state = "connecting";
     client.on("state", (state) => this.onState(client, state));
-    client.on("refused", ({ message }) => {
+    client.on("refused", (error) => {
       this.disconnect();
-      this.problem = message;
+      this.problem = error;
       this.changed();
     });
     client.on("message", (message) => this.onMessage(message));

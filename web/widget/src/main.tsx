@@ -1,3 +1,4 @@
+import { language as currentLanguage, start, t } from "@hummdesk/texts";
 import { render } from "preact";
 import { Chat } from "./chat.js";
 import style from "./style.css?inline";
@@ -11,7 +12,8 @@ declare global {
 }
 
 /**
- * Add the widget to the page and return its API, `window.HummDesk`.
+ * Add the widget to the page and return its API, `window.HummDesk`. It appears once the texts of its language are there:
+ * `data-language`, else the language of the page, else of the browser.
  *
  * Usage: `<script src="https://desk.example/widget.js" data-account="…" data-title="…" defer></script>`
  */
@@ -23,10 +25,16 @@ function install(script: HTMLScriptElement, account: string) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(style);
   root.adoptedStyleSheets = [sheet];
-  render(<Widget chat={chat} title={script.dataset.title ?? "Chat with us"} />, root);
-  const show = () => document.body.append(host);
-  if (document.body) show();
-  else document.addEventListener("DOMContentLoaded", show);
+  const { language = "", title } = script.dataset;
+  const show = () => {
+    host.lang = currentLanguage;
+    render(<Widget chat={chat} title={title ?? t("widget.title")} />, root);
+    document.body.append(host);
+  };
+  void start([language, document.documentElement.lang, ...navigator.languages], "widget", server).then(() => {
+    if (document.body) show();
+    else document.addEventListener("DOMContentLoaded", show);
+  });
   return {
     open: () => chat.open(),
     close: () => chat.close(),

@@ -1,12 +1,19 @@
-import { linkTo, type Message, nodesOf, type PendingMessage } from "@hummdesk/client";
+import { type ErrorReport, linkTo, type Message, nodesOf, type PendingMessage } from "@hummdesk/client";
+import { date, language, t } from "@hummdesk/texts";
 import { createElement, type VNode } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
 
-const NOTICES: Record<string, string> = {
-  connecting: "Connecting…",
-  offline: "No connection. Messages are sent after reconnecting.",
-};
+/** The server explains errors in English. */
+function explain({ code, message }: Pick<ErrorReport, "code" | "message">): string {
+  return language === "en" ? message : t("widget.error", { code });
+}
+
+function noticeOf(chat: Chat): string | undefined {
+  if (chat.problem) return explain(chat.problem);
+  if (chat.state === "connecting") return t("widget.connecting");
+  return chat.state === "offline" ? t("widget.offline") : undefined;
+}
 
 export function Widget({ chat, title }: { chat: Chat; title: string }) {
   const [, redraw] = useState(0);
@@ -19,7 +26,6 @@ export function Widget({ chat, title }: { chat: Chat; title: string }) {
     chat.close();
     launcher.current?.focus();
   };
-  const unread = chat.unread > 0 ? `, ${chat.unread} unread` : "";
   return (
     <>
       {chat.isOpen && <Panel chat={chat} title={title} close={close} />}
@@ -28,7 +34,7 @@ export function Widget({ chat, title }: { chat: Chat; title: string }) {
         class="launcher"
         ref={launcher}
         aria-expanded={chat.isOpen}
-        aria-label={chat.isOpen ? "Close the chat" : `Open the chat${unread}`}
+        aria-label={chat.isOpen ? t("widget.closeChat") : t("widget.openChat", { unread: chat.unread })}
         onClick={() => (chat.isOpen ? close() : chat.open())}
       >
         <svg viewBox="0 0 24 24" aria-hidden="true">
@@ -43,7 +49,7 @@ export function Widget({ chat, title }: { chat: Chat; title: string }) {
 function Panel({ chat, title, close }: { chat: Chat; title: string; close: () => void }) {
   const writer = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => writer.current?.focus(), []);
-  const notice = chat.problem ?? NOTICES[chat.state];
+  const notice = noticeOf(chat);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
@@ -53,7 +59,7 @@ function Panel({ chat, title, close }: { chat: Chat; title: string; close: () =>
     <section class="panel" role="dialog" aria-label={title} onKeyDown={onKeyDown}>
       <header>
         <h2>{title}</h2>
-        <button type="button" class="plain" aria-label="Close the chat" onClick={close}>
+        <button type="button" class="plain" aria-label={t("widget.closeChat")} onClick={close}>
           ✕
         </button>
       </header>
@@ -80,13 +86,13 @@ function Messages({ chat }: { chat: Chat }) {
   const readUpTo = chat.history?.readBy("agent") ?? 0;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
-    <div class="messages" role="log" aria-label="Messages" tabIndex={0} ref={log}>
+    <div class="messages" role="log" aria-label={t("widget.messages")} tabIndex={0} ref={log}>
       {chat.history?.hasMore && (
         <button type="button" class="plain" onClick={() => void chat.loadOlder()}>
-          Load earlier messages
+          {t("widget.loadEarlier")}
         </button>
       )}
-      {messages.length === 0 && waiting.length === 0 && <p class="hello">Hello! How can we help you?</p>}
+      {messages.length === 0 && waiting.length === 0 && <p class="hello">{t("widget.hello")}</p>}
       {messages.map((message) => (
         <Bubble key={message.messageId} message={message} isRead={message.seq <= readUpTo} />
       ))}
@@ -95,27 +101,25 @@ function Messages({ chat }: { chat: Chat }) {
           <p>{message.content}</p>
           {message.refusal ? (
             <button type="button" class="plain" onClick={() => chat.resend(message as PendingMessage)}>
-              Not sent: {message.refusal.message}. Send again
+              {t("widget.notSent", { reason: explain(message.refusal) })}
             </button>
           ) : (
-            <small>Waiting to be sent</small>
+            <small>{t("widget.waiting")}</small>
           )}
         </div>
       ))}
-      {chat.typist && <p class="typing">{chat.typist} is typing…</p>}
+      {chat.typist && <p class="typing">{t("widget.typing", { name: chat.typist })}</p>}
     </div>
   );
 }
 
 function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
   const isOwn = message.senderType === "customer";
-  const time = new Date(message.timestamp).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = date(new Date(message.timestamp), { hour: "2-digit", minute: "2-digit" });
   return (
     <div class={isOwn ? "mine" : "theirs"}>
       {!isOwn && <small class="name">{message.senderName}</small>}
-      <div class="text">
-        {message.erased ? <em>This message was erased</em> : nodesOf<VNode>(message, createElement)}
-      </div>
+      <div class="text">{message.erased ? <em>{t("widget.erased")}</em> : nodesOf<VNode>(message, createElement)}</div>
       {message.attachments.map(({ url, filename }) => (
         <a key={url} {...linkTo(url)}>
           {filename}
@@ -124,7 +128,7 @@ function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
       <small>
         {time}
         {isOwn && (
-          <span role="img" class="tick" aria-label={isRead ? "Read" : "Sent"}>
+          <span role="img" class="tick" aria-label={isRead ? t("widget.read") : t("widget.sent")}>
             {isRead ? " ✓✓" : " ✓"}
           </span>
         )}
@@ -148,8 +152,8 @@ function Composer({ chat, writer }: { chat: Chat; writer: { current: HTMLTextAre
         ref={writer}
         rows={2}
         maxLength={10000}
-        aria-label="Your message"
-        placeholder="Your message"
+        aria-label={t("widget.yourMessage")}
+        placeholder={t("widget.yourMessage")}
         value={text}
         onInput={(event) => {
           setText(event.currentTarget.value);
@@ -157,7 +161,7 @@ function Composer({ chat, writer }: { chat: Chat; writer: { current: HTMLTextAre
         }}
         onKeyDown={(event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && send(event)}
       />
-      <button type="submit">Send</button>
+      <button type="submit">{t("widget.send")}</button>
     </form>
   );
 }

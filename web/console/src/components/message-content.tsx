@@ -1,12 +1,11 @@
 // Content that users wrote, rendered as text and elements. No string is interpreted as HTML.
 
 import { linkTo, type Message, nodesOf } from "@hummdesk/client";
+import { t } from "@hummdesk/texts";
 import { type ComponentChildren, createElement, type VNode } from "preact";
 
-export const ERASED_TEXT = "This message was erased";
-
 export function MessageContent({ message }: { message: Pick<Message, "content" | "contentType" | "erased"> }) {
-  if (message.erased) return <em>{ERASED_TEXT}</em>;
+  if (message.erased) return <em>{t("common.erased")}</em>;
   return <>{nodesOf<VNode>(message, createElement)}</>;
 }
 

@@ -1,5 +1,7 @@
 // A line chart of the last five minutes in SVG, the newest value at the right.
 
+import { t } from "@hummdesk/texts";
+
 const WIDTH = 300;
 const HEIGHT = 100;
 const SLOTS = 150;
@@ -25,7 +27,7 @@ export function Chart({ title, lines, format }: { title: string; lines: Line[]; 
           viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
           preserveAspectRatio="none"
           role="img"
-          aria-label={`${title}, the last five minutes. Now: ${summary}. Maximum: ${format(top)}.`}
+          aria-label={t("ops.chart", { title, now: summary, most: format(top) })}
         >
           <path class="grid" d={`M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}`} />
           {lines.map((line, number) => (

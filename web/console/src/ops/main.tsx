@@ -1,9 +1,12 @@
 // The operations page: live charts for the admins of an account.
 
 import type { ErrorReport } from "@hummdesk/client";
+import { t } from "@hummdesk/texts";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { explain } from "../components/error-text";
 import { SignIn } from "../sign-in";
+import { startTexts } from "../state/language";
 import { storedToken, storeToken } from "../state/session";
 import { OperationsPoller } from "./poller";
 import { View } from "./view";
@@ -19,8 +22,9 @@ function OperationsPage() {
   };
   const signOut = (error: ErrorReport | null) => {
     // An agent who is not an admin stays signed in to the console.
-    if (error?.code !== "FORBIDDEN") storeToken(null);
-    setReason(error?.message ?? null);
+    const isForbidden = error?.code === "FORBIDDEN";
+    if (!isForbidden) storeToken(null);
+    setReason(error && (isForbidden ? t("ops.adminsOnly") : explain(error)));
     setToken(null);
   };
   if (!token) return <SignIn onToken={signIn} reason={reason} />;
@@ -39,4 +43,4 @@ function Live({ token, signOut }: { token: string; signOut: (error: ErrorReport 
 }
 
 const root = document.getElementById("operations");
-if (root) render(<OperationsPage />, root);
+if (root) void startTexts("ops", () => render(<OperationsPage />, root));

@@ -43,8 +43,7 @@ export class OperationsPoller {
       if (this.samples.length > MOST_SAMPLES) this.samples.shift();
       this.onChange();
     } catch (failure) {
-      if (failure instanceof RequestError && failure.error.code === "FORBIDDEN")
-        return this.refuse({ ...failure.error, message: "Only admins of an account can view this page." });
+      if (failure instanceof RequestError && failure.error.code === "FORBIDDEN") return this.refuse(failure.error);
     } finally {
       this.isRequesting = false;
     }

@@ -1,95 +1,97 @@
 // The operations page: charts of the account, then the health of the whole system.
 
 import type { Operations, RunFigures, State } from "@hummdesk/client";
+import { number, t } from "@hummdesk/texts";
 import { Icon } from "../components/icon";
-import { clock, words } from "../format";
+import { clock } from "../format";
 import { Chart } from "./chart";
 
-const NOTICES: Record<State, string> = {
-  connecting: "Connecting…",
-  offline: "Offline. Charts resume after reconnecting.",
-  online: "",
-  recovered: "",
-  resynchronized: "",
-};
 const ROLES = ["admin", "agent", "viewer", "customer"] as const;
 const KINDS = ["classification", "draft"] as const;
-const COMPONENTS = { postgresql: "PostgreSQL", redis: "Redis", bus: "Event stream" } as const;
+const COMPONENTS = ["postgresql", "redis", "bus"] as const;
 
-const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const whole = (value: number) => number.format(value);
-const dollars = (value: number) => value.toFixed(2);
+const whole = (value: number) => number(value, { maximumFractionDigits: 1 });
+const dollars = (value: number) => number(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const time = (ms: number) => (ms < 1000 ? `${whole(ms)} ms` : `${whole(ms / 1000)} s`);
 
 export function View({ state, samples, signOut }: { state: State; samples: Operations[]; signOut: () => void }) {
   const now = samples.at(-1);
+  const notice = noticeOf(state);
   return (
     <>
-      <div class={`banner ${NOTICES[state] ? state : "none"}`} role="status">
-        {NOTICES[state] && <p>{NOTICES[state]}</p>}
+      <div class={`banner ${notice ? state : "none"}`} role="status">
+        {notice && <p>{notice}</p>}
       </div>
       <header class="ops-head">
         <h1 class="brand">
-          <span class="brand-mark" aria-hidden="true" /> Operations
+          <span class="brand-mark" aria-hidden="true" /> {t("ops.title")}
         </h1>
-        <nav aria-label="Account" class="buttons">
-          <a href="/">Console</a>
+        <nav aria-label={t("ops.nav")} class="buttons">
+          <a href="/">{t("ops.console")}</a>
           <button type="button" class="quiet" onClick={signOut}>
-            Sign out
+            {t("common.signOut")}
           </button>
         </nav>
       </header>
       <main class="ops">
-        {now ? <Figures samples={samples} now={now} /> : <p class="ops-wait">Loading figures…</p>}
+        {now ? <Figures samples={samples} now={now} /> : <p class="ops-wait">{t("ops.loading")}</p>}
       </main>
     </>
   );
+}
+
+function noticeOf(state: State): string | null {
+  if (state === "connecting") return t("common.connecting");
+  return state === "offline" ? t("ops.offline") : null;
 }
 
 function Figures({ samples, now }: { samples: Operations[]; now: Operations }) {
   return (
     <>
       <section aria-labelledby="own">
-        <h2 id="own">Your account</h2>
+        <h2 id="own">{t("ops.yourAccount")}</h2>
         <div class="charts">
           <Chart
-            title="Connections"
+            title={t("ops.connections")}
             format={whole}
-            lines={ROLES.map((role) => ({ name: words(role), values: samples.map((one) => one.connections[role]) }))}
+            lines={ROLES.map((role) => ({
+              name: t(`common.role.${role}`),
+              values: samples.map((one) => one.connections[role]),
+            }))}
           />
           <Chart
-            title="Messages per second"
+            title={t("ops.messagesPerSecond")}
             format={whole}
-            lines={[{ name: "Messages", values: samples.map((one) => one.messagesPerSecond) }]}
+            lines={[{ name: t("ops.messages"), values: samples.map((one) => one.messagesPerSecond) }]}
           />
           <Chart
-            title="AI run duration"
+            title={t("ops.ai.duration")}
             format={time}
             lines={[...linesOf(samples, "medianTime"), ...linesOf(samples, "slowTime")]}
           />
-          <Chart title="Waiting AI runs" format={whole} lines={linesOf(samples, "waiting")} />
+          <Chart title={t("ops.ai.waitingRuns")} format={whole} lines={linesOf(samples, "waiting")} />
         </div>
         <Runs figures={now.ai} />
         <Budget budget={now.aiBudget} />
         <Failures failed={now.failedRuns} />
       </section>
       <section aria-labelledby="whole">
-        <h2 id="whole">System health</h2>
+        <h2 id="whole">{t("ops.health.title")}</h2>
         <ul class="plain parts">
-          {Object.entries(COMPONENTS).map(([component, name]) => (
-            <ComponentHealth key={component} name={name} isHealthy={now.health[component as keyof typeof COMPONENTS]} />
+          {COMPONENTS.map((name) => (
+            <ComponentHealth key={name} name={t(`ops.health.${name}`)} isHealthy={now.health[name]} />
           ))}
         </ul>
         <div class="charts">
           <Chart
-            title="Event delivery delay"
+            title={t("ops.health.delay")}
             format={time}
-            lines={[{ name: "Delay", values: samples.map((one) => one.health.busLag) }]}
+            lines={[{ name: t("ops.health.delayShort"), values: samples.map((one) => one.health.busLag) }]}
           />
           <Chart
-            title="Tasks waiting for a worker"
+            title={t("ops.health.tasksWaiting")}
             format={whole}
-            lines={[{ name: "Tasks", values: samples.map((one) => one.health.queuedTasks) }]}
+            lines={[{ name: t("ops.health.tasks"), values: samples.map((one) => one.health.queuedTasks) }]}
           />
         </div>
       </section>
@@ -97,32 +99,35 @@ function Figures({ samples, now }: { samples: Operations[]; now: Operations }) {
   );
 }
 
-const SUFFIXES = { medianTime: ", median", slowTime: ", 95th percentile", waiting: "" };
-
-function linesOf(samples: Operations[], field: keyof typeof SUFFIXES) {
+function linesOf(samples: Operations[], field: "medianTime" | "slowTime" | "waiting") {
   return KINDS.map((kind) => ({
-    name: words(kind) + SUFFIXES[field],
+    name: lineName(t(`ops.kind.${kind}`), field),
     values: samples.map((one) => one.ai.find((figures) => figures.processingType === kind)?.[field] ?? null),
   }));
+}
+
+function lineName(kind: string, field: "medianTime" | "slowTime" | "waiting"): string {
+  if (field === "medianTime") return t("ops.ai.median", { kind });
+  return field === "slowTime" ? t("ops.ai.percentile", { kind }) : kind;
 }
 
 function Runs({ figures }: { figures: RunFigures[] }) {
   return (
     <div class="table">
       <table>
-        <caption>AI runs in the last hour</caption>
+        <caption>{t("ops.ai.caption")}</caption>
         <thead>
           <tr>
-            <th scope="col">Type</th>
-            <th scope="col">Completed</th>
-            <th scope="col">Failed</th>
-            <th scope="col">Waiting</th>
+            <th scope="col">{t("ops.ai.type")}</th>
+            <th scope="col">{t("ops.ai.completed")}</th>
+            <th scope="col">{t("ops.ai.failed")}</th>
+            <th scope="col">{t("ops.ai.waiting")}</th>
           </tr>
         </thead>
         <tbody>
           {figures.map((one) => (
             <tr key={one.processingType}>
-              <th scope="row">{words(one.processingType)}</th>
+              <th scope="row">{t(`ops.kind.${one.processingType}`)}</th>
               <td>{whole(one.done)}</td>
               <td class={one.failed ? "bad" : ""}>{whole(one.failed)}</td>
               <td>{whole(one.waiting)}</td>
@@ -136,18 +141,26 @@ function Runs({ figures }: { figures: RunFigures[] }) {
 
 function Budget({ budget }: { budget: Operations["aiBudget"] }) {
   const rows = [
-    { name: "Tokens", used: whole(budget.tokens), limit: budget.dailyTokens && whole(budget.dailyTokens) },
-    { name: "US dollars", used: dollars(budget.dollars), limit: budget.dailyDollars && dollars(budget.dailyDollars) },
+    {
+      name: t("ops.budget.tokens"),
+      used: whole(budget.tokens),
+      limit: budget.dailyTokens && whole(budget.dailyTokens),
+    },
+    {
+      name: t("ops.budget.dollars"),
+      used: dollars(budget.dollars),
+      limit: budget.dailyDollars && dollars(budget.dailyDollars),
+    },
   ];
   return (
     <div class="table">
       <table>
-        <caption>External AI models today (UTC)</caption>
+        <caption>{t("ops.budget.caption")}</caption>
         <thead>
           <tr>
-            <th scope="col">Budget</th>
-            <th scope="col">Used</th>
-            <th scope="col">Limit</th>
+            <th scope="col">{t("ops.budget.label")}</th>
+            <th scope="col">{t("ops.budget.used")}</th>
+            <th scope="col">{t("ops.budget.limit")}</th>
           </tr>
         </thead>
         <tbody>
@@ -155,14 +168,14 @@ function Budget({ budget }: { budget: Operations["aiBudget"] }) {
             <tr key={one.name}>
               <th scope="row">{one.name}</th>
               <td>{one.used}</td>
-              <td>{one.limit ?? "Unlimited"}</td>
+              <td>{one.limit ?? t("ops.budget.unlimited")}</td>
             </tr>
           ))}
         </tbody>
       </table>
       {budget.refused > 0 && (
         <p class="bad" role="status">
-          Budget used up: the embedded AI has answered {whole(budget.refused)} requests instead.
+          {t("ops.budget.usedUp", { count: budget.refused })}
         </p>
       )}
     </div>
@@ -172,12 +185,13 @@ function Budget({ budget }: { budget: Operations["aiBudget"] }) {
 function Failures({ failed }: { failed: Operations["failedRuns"] }) {
   return (
     <>
-      <h3>Recent AI failures</h3>
-      {failed.length === 0 && <p class="quiet-text">None in the last hour.</p>}
+      <h3>{t("ops.ai.failures")}</h3>
+      {failed.length === 0 && <p class="quiet-text">{t("ops.ai.noFailures")}</p>}
       <ul class="plain failures">
         {failed.map((one) => (
           <li key={one.runId}>
-            <time datetime={one.timestamp}>{clock(one.timestamp)}</time> {words(one.processingType)}: {one.error}
+            <time datetime={one.timestamp}>{clock(one.timestamp)}</time> {t(`ops.kind.${one.processingType}`)}:{" "}
+            {one.error}
           </li>
         ))}
       </ul>
@@ -188,7 +202,8 @@ function Failures({ failed }: { failed: Operations["failedRuns"] }) {
 function ComponentHealth({ name, isHealthy }: { name: string; isHealthy: boolean }) {
   return (
     <li class={isHealthy ? "good" : "bad"}>
-      <Icon name={isHealthy ? "check" : "warn"} /> {name} {isHealthy ? "is available" : "is unavailable"}
+      <Icon name={isHealthy ? "check" : "warn"} />{" "}
+      {t(isHealthy ? "ops.health.available" : "ops.health.unavailable", { component: name })}
     </li>
   );
 }

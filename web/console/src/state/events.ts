@@ -8,6 +8,7 @@ import type {
   ServerToClientEvents,
   Typing,
 } from "@hummdesk/client";
+import { t } from "@hummdesk/texts";
 import type { Agent } from "../types";
 import type { ConversationList } from "./conversation-list";
 import type { Thread } from "./thread";
@@ -46,7 +47,10 @@ const HANDLERS: Handlers = {
     state.list.change(change.conversationId, { assignedTo: change.assignedTo });
     if (change.assignedTo !== state.me?.userId || change.assignedBy === state.me.userId) return;
     const customer = state.list.known.get(change.conversationId)?.customer.name;
-    state.showToast(`${state.nameOf(change.assignedBy)} assigned ${customer ?? "a conversation"} to you`);
+    const colleague = state.nameOf(change.assignedBy);
+    state.showToast(
+      customer ? t("console.assignedToYou", { colleague, customer }) : t("console.assignedToYouUnknown", { colleague }),
+    );
   },
   conversation_viewers(state, { conversationId, viewers }) {
     const thread = state.threads.get(conversationId);

@@ -1,12 +1,15 @@
 // Sign-in and its token, which is stored for this tab only, never in a URL or in persistent storage.
 
+import type { PersonIdentity } from "@hummdesk/client";
+import { t } from "@hummdesk/texts";
+
 const TOKEN_KEY = "hummdesk.token";
 const READY_MESSAGE = "hummdesk:ready";
 const TOKEN_MESSAGE = "hummdesk:token";
 
 export interface DemoAccount {
   name: string;
-  people: { userId: string; name: string; email: string; role: string }[];
+  people: { userId: string; name: string; email: string; role: PersonIdentity["role"] }[];
 }
 
 export function storedToken(): string | null {
@@ -31,7 +34,7 @@ export async function signInAs(userId: string): Promise<string> {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ userId }),
   });
-  if (!response.ok) throw new Error("Sign-in failed. Try again.");
+  if (!response.ok) throw new Error(t("common.signIn.failed"));
   return ((await response.json()) as { token: string }).token;
 }
 

@@ -8,6 +8,8 @@ import {
   type SendMessage,
   type State,
 } from "@hummdesk/client";
+import { t } from "@hummdesk/texts";
+import { explain } from "../components/error-text";
 import type { Agent, Category, Conversation, Presence, Priority, Status, Team } from "../types";
 import { type Composition, EMPTY } from "./composition";
 import { ConversationList } from "./conversation-list";
@@ -50,7 +52,7 @@ export class Store implements LiveState {
     this.list = new ConversationList(this.client, this.changed);
     this.client.on("person", (person) => this.onPerson(person));
     this.client.on("state", (state) => void this.onState(state));
-    this.client.on("refused", (error) => this.signOut(error.message));
+    this.client.on("refused", (error) => this.signOut(explain(error)));
     this.client.outbox.on("changed", this.changed);
     subscribe(this.client, this);
     window.addEventListener("online", this.reconnect);
@@ -95,9 +97,9 @@ export class Store implements LiveState {
   }
 
   nameOf(agentId: string | undefined): string {
-    if (!agentId) return "Unassigned";
-    if (agentId === this.me?.userId) return this.ownAgent?.name ?? "You";
-    return this.agents.get(agentId)?.name ?? "A colleague";
+    if (!agentId) return t("console.unassigned");
+    if (agentId === this.me?.userId) return this.ownAgent?.name ?? t("console.you");
+    return this.agents.get(agentId)?.name ?? t("console.aColleague");
   }
 
   isBeingRead(conversationId: string): boolean {
@@ -120,7 +122,7 @@ export class Store implements LiveState {
 
   private onPerson(person: PersonIdentity): void {
     if (person.role === "customer") {
-      this.signOut("This console is for staff. Customers use the chat widget.");
+      this.signOut(t("console.staffOnly"));
       return;
     }
     this.list.userId = person.userId;
@@ -188,7 +190,7 @@ export class Store implements LiveState {
     try {
       await action();
     } catch (failure) {
-      this.showToast(failure instanceof RequestError ? failure.message : "The server did not respond. Try again.");
+      this.showToast(failure instanceof RequestError ? explain(failure.error) : t("common.noResponse"));
     }
     this.changed();
   }

@@ -1,0 +1,7 @@
+import type { ErrorReport } from "@hummdesk/client";
+import { language, t } from "@hummdesk/texts";
+
+// An error of the server as display text. The server explains it in English, more precisely than its code alone.
+export function explain({ code, message }: Pick<ErrorReport, "code" | "message">): string {
+  return language === "en" ? message : t("common.error", { code });
+}
