@@ -13,6 +13,7 @@ from hummdesk.core import jwks, tokens
 from hummdesk.core.config import MINIMUM_SECRET_BYTES, Settings
 from hummdesk.core.encryption import Encryption
 from hummdesk.core.errors import CommandError
+from hummdesk.core.outbound import RefusedAddress
 from hummdesk.operator.tables import aligned
 from hummdesk.storage import accounts, signing_keys
 from hummdesk.storage.database import operator
@@ -62,8 +63,8 @@ def of_public_key(name: KeyName, pem: str) -> NewSigningKey:
 def of_address(settings: Settings, name: KeyName, url: str, algorithm: str) -> NewSigningKey:
     """Raises CommandError for an address that a web process would not request."""
     try:
-        jwks.Policy(settings).check_url(url)
-    except jwks.RefusedAddress as refusal:
+        jwks.policy(settings).check_url(url)
+    except RefusedAddress as refusal:
         raise CommandError(str(refusal)) from refusal
     return NewSigningKey(**asdict(name), algorithm=algorithm, jwks_url=url)
 

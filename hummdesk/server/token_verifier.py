@@ -63,7 +63,7 @@ class TokenVerifier:
         self._settings = settings
         self._database = database
         self._encryption = Encryption.of(settings)
-        self._policy = jwks.Policy(settings)
+        self._policy = jwks.policy(settings)
         self.sessions = ActiveSessions(database)
         self._accounts: dict[UUID, _AccountKeys] = {}
         self._without_keys: OrderedDict[UUID, None] = OrderedDict()

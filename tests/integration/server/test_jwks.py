@@ -22,6 +22,7 @@ from jwt.algorithms import get_default_algorithms
 from hummdesk.core import jwks
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Unauthorized, Unavailable
+from hummdesk.core.outbound import RefusedAddress
 from hummdesk.server.node import Node
 from hummdesk.server.token_verifier import TokenVerifier
 from hummdesk.storage.database import operator
@@ -360,7 +361,7 @@ def tls_provider(certificate: Path) -> Iterator[Provider]:
 def test_certificate_is_verified_for_the_name(
     tls_provider: Provider, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    policy = jwks.Policy(Settings(hummdesk_env="development"))
+    policy = jwks.policy(Settings(hummdesk_env="development"))
     with pytest.raises(ssl.SSLCertVerificationError):
         jwks.fetch(tls_provider.url, policy)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -373,14 +374,14 @@ def test_host_with_an_internal_address_is_requested_only_if_it_is_named(
     tls_provider: Provider, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with pytest.raises(jwks.RefusedAddress, match="localhost has the internal address"):
-        jwks.fetch(tls_provider.url, jwks.Policy(Settings()))
+    with pytest.raises(RefusedAddress, match="localhost has the internal address"):
+        jwks.fetch(tls_provider.url, jwks.policy(Settings()))
     assert tls_provider.requests == []
-    jwks.fetch(tls_provider.url, jwks.Policy(Settings(jwks_internal_hosts="localhost")))
+    jwks.fetch(tls_provider.url, jwks.policy(Settings(jwks_internal_hosts="localhost")))
     assert tls_provider.requests == ["/jwks.json"]
 
 
 def test_proxy_of_the_environment_is_not_used(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    jwks.fetch(provider.url, jwks.Policy(Settings(hummdesk_env="development")))
+    jwks.fetch(provider.url, jwks.policy(Settings(hummdesk_env="development")))
     assert provider.requests == ["/jwks.json"]
