@@ -21,7 +21,7 @@ from hummdesk.core.models import Message
 from hummdesk.storage import personal_statements as statements
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.outbox import OutboxEntry
-from hummdesk.storage.personal_data import TABLES, Scope, Table
+from hummdesk.storage.personal_data import DELETION_ORDER, TABLES, Scope, Table
 from hummdesk.storage.queries import load
 from hummdesk.storage.runs import EndedRun
 
@@ -242,7 +242,7 @@ async def delete_account(database: Database, account_id: UUID) -> None:
     """
     for _ in range(ATTEMPTS):
         try:
-            for table in TABLES:
+            for table in DELETION_ORDER:
                 await _delete_table(database, table, account_id)
             return
         except psycopg.errors.ForeignKeyViolation:

@@ -28,7 +28,8 @@ class Column:
 class Table:
     """`rows` is the condition for the rows of one subject: %(contact)s, %(conversation)s or, as an array, %(messages)s.
 
-    Rows of a table that `deletes` are deleted, where others are kept with replaced values.
+    Rows of a table that `deletes` are deleted, where others are kept with replaced values. With an account, the rows of
+    a table that `is_deleted_first` are deleted before others, whose foreign keys would delete them uncounted.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Table:
     columns: Mapping[str, Column]
     rows: str = ""
     deletes: bool = False
+    is_deleted_first: bool = False
 
     @property
     def erased(self) -> dict[str, str]:
@@ -124,6 +126,7 @@ TABLES: tuple[Table, ...] = (
         scope="message",
         rows="past_answer_id = ANY(%(messages)s)",
         deletes=True,
+        is_deleted_first=True,
         columns=columns(hidden="account_id id article_id canned_reply_id model embedding past_answer_id"),
     ),
     Table(
@@ -297,7 +300,10 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
 )
-"""All tables of accounts, each before those that its foreign keys refer to: an account is deleted in this order."""
+"""All tables of accounts, each before those that its foreign keys refer to."""
+
+DELETION_ORDER = sorted(TABLES, key=lambda table: not table.is_deleted_first)
+"""The order in which the rows of an account are deleted."""
 
 OTHER_TABLES = {
     "schema_migrations": "names and checksums of migrations",

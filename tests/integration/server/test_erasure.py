@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -19,7 +20,11 @@ from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.operator import account as operator_account
 from hummdesk.relay.erasure import Eraser, open_eraser
+from hummdesk.storage import erasure
+from hummdesk.storage.database import operator
+from hummdesk.storage.personal_data import TABLES
 from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account, Client
+from tests.integration.server.killed_database import killed_eraser_database
 from tests.integration.server.reconnecting import Connection, ReconnectingClient
 
 SECRET = "hunter2ofmine"
@@ -317,6 +322,30 @@ async def test_account_erasure_leaves_a_receipt_and_other_accounts(
     again, left = await operator_account.verify(web_settings, account.id)
     assert (left, again["verifiedAt"] is not None) == ({}, True)
     assert [one["content"] for one in await messages_of(kept, foreign)] == ["kept"]
+
+
+async def test_account_erasure_killed_in_each_of_its_transactions_is_complete_after_the_last_repetition(
+    account: Account, eraser: Eraser, web_settings: Settings
+) -> None:
+    customer, agent = await account.connect("customer", joins=True), await account.connect("agent", joins=True)
+    secret = "swordfish4"
+    await plant(account, customer, agent, secret=secret)
+    await drain()
+    async with operator(web_settings) as database, database.all_accounts() as tx:
+        await erasure.request_account(tx, account.id)
+    async with eraser.database.all_accounts() as tx:
+        stored = +await erasure.left_of_account(tx, account.id)
+    del stored["outbox"]  # the web process removes its entries, too
+
+    async with killed_eraser_database(web_settings) as killed:
+        receipt, kills = await killed.repeat(lambda: replace(eraser, database=killed).erase_account(account.id))
+
+    assert kills > len(TABLES)
+    assert stored.items() <= receipt.erased.items(), "each row is counted once"
+    assert receipt.completed_at is not None
+    assert await found_in_database(web_settings, str(account.id)) == ["erasures"]
+    assert await found_in_redis(web_settings, secret) == []
+    assert (await eraser.verify_account(account.id))[1] == {}
 
 
 async def test_account_erasure_that_was_not_requested_is_refused(account: Account, eraser: Eraser) -> None:

@@ -14,6 +14,7 @@ from hummdesk.operator import account as operator
 from hummdesk.relay.erasure import Eraser, open_eraser
 from hummdesk.relay.retention import Retention
 from tests.integration.server.accounts import Account, Client
+from tests.integration.server.killed_database import killed_eraser_database
 
 
 @pytest.fixture
@@ -105,6 +106,34 @@ async def test_retention_erases_in_batches_until_none_is_due(
         "SELECT count(*) FROM conversations WHERE account_id = %(account)s AND subject IS NOT NULL"
     )
     assert left == [(0,)]
+
+
+async def test_batch_killed_in_each_of_its_transactions_is_erased_and_published_once(
+    account: Account, eraser: Eraser, web_settings: Settings
+) -> None:
+    customer, agent = await account.connect("customer", joins=True), await account.connect("agent", joins=True)
+    for number in range(3):
+        await send(account, customer, f"old {number}")
+    other = {"conversationId": str(account.other_conversation), "content": "old, too"}
+    await agent.do("send_message", other)
+    await age(account, 32)
+    await age(account, 31, account.other_conversation)
+    await operator.set_retention(web_settings, account.id, 30)
+
+    async with killed_eraser_database(web_settings) as killed:
+        batch = Retention(web_settings, replace(eraser, database=killed))
+        _, kills = await killed.repeat(batch.erase_due)
+
+    assert kills >= 7, "the accounts, the conversations, for each its rows and its changes, the position"
+    assert await contents(account) == ["", "", "", ""]
+    assert await account.execute(
+        "SELECT erased_before > now() - interval '32 days' FROM accounts WHERE account_id = %(account)s"
+    ) == [(True,)]
+    updates = [await agent.receives("message_updated", erased=True) for _ in range(4)]
+    assert sorted((one["seq"], one["revision"]) for one in updates) == [(1, 1), (1, 1), (2, 2), (3, 3)]
+    await send(account, customer, "new")
+    await agent.receives("new_message", content="new")
+    assert "message_updated" not in agent.names(), "each was published once"
 
 
 async def test_visitors_who_never_wrote_are_pruned(account: Account, web_settings: Settings, eraser: Eraser) -> None:
