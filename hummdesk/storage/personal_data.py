@@ -290,6 +290,25 @@ TABLES: tuple[Table, ...] = (
         scope="account",
         columns=columns("account_id id email name role active last_seen_at created_at skills"),
     ),
+    # After all tables whose rows add changes to the feed when they are deleted.
+    Table(
+        name="feed_changes",
+        holds="ids of changes that have no number yet, for seconds",
+        scope="account",
+        columns=columns(hidden="account_id change type at conversation_id subject_id"),
+    ),
+    Table(
+        name="feed_events",
+        holds="the feed: numbers, types and ids of changes, without content",
+        scope="account",
+        columns=columns(hidden="account_id number type at conversation_id subject_id digest"),
+    ),
+    Table(
+        name="feed_positions",
+        holds="how far the feed is numbered",
+        scope="account",
+        columns=columns(hidden="account_id last_number epoch digest"),
+    ),
     Table(
         name="accounts",
         holds="names and settings of accounts",

@@ -6,8 +6,9 @@
 --   conversation  lock each conversation, unless another transaction holds it
 --   judged        the outcome of each item
 --   stored        the items to be stored, with their seq and the status that each reopens its conversation from
---   message, touch, event
---                 insert the messages, update the counters of their conversations, log reopened ones
+--   event, message, touch
+--                 log reopened conversations, insert the messages, update the counters of their conversations; PostgreSQL
+--                 runs the last first, so that the feed has a message before what follows from it
 --   run, answer   insert the AI runs of questions, and the replies from which the AI learns
 --   entry         insert the outbox entries
 --   notified      wake the relay if there are AI runs
@@ -136,7 +137,7 @@ WITH item AS MATERIALIZED (
         judged.last_seq AS previous_seq,
         row_number() OVER preceding > 1 AS has_predecessor_in_batch,
         judged.created_at,
-        item.sender_type = 'customer' AND NOT item.private AND item.run_id IS NOT NULL AS asks,
+        item.sender_type = 'customer' AND NOT item.private AS asks,
         item.sender_type = 'agent' AND NOT item.private AS answers,
         CASE
             WHEN judged.status <> 'open' AND item.sender_type = 'customer' AND NOT item.private
@@ -149,6 +150,19 @@ WITH item AS MATERIALIZED (
     WINDOW preceding AS (
         PARTITION BY item.account_id, item.conversation_id ORDER BY item.position ROWS UNBOUNDED PRECEDING
     )
+), event AS (
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
+    SELECT
+        account_id,
+        conversation_id,
+        event_id,
+        'status_changed',
+        sender_id,
+        sender_type,
+        jsonb_build_object('from', reopened_from, 'to', 'open', 'messageId', id),
+        created_at
+    FROM stored
+    WHERE reopened_from IS NOT NULL
 ), message AS (
     INSERT INTO messages (
         account_id,
@@ -207,24 +221,11 @@ WITH item AS MATERIALIZED (
     ) AS change
     WHERE conversations.account_id = change.account_id
       AND conversations.id = change.conversation_id
-), event AS (
-    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
-    SELECT
-        account_id,
-        conversation_id,
-        event_id,
-        'status_changed',
-        sender_id,
-        sender_type,
-        jsonb_build_object('from', reopened_from, 'to', 'open', 'messageId', id),
-        created_at
-    FROM stored
-    WHERE reopened_from IS NOT NULL
 ), run AS (
     INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind)
     SELECT account_id, run_id, conversation_id, id, seq, 'classification'
     FROM stored
-    WHERE asks
+    WHERE asks AND run_id IS NOT NULL
 ), answer AS (
     INSERT INTO past_answers (account_id, message_id, conversation_id, seq)
     SELECT account_id, id, conversation_id, seq
@@ -236,7 +237,7 @@ WITH item AS MATERIALIZED (
     FROM stored
 ), notified AS MATERIALIZED (
     SELECT pg_notify('hummdesk_runs', '')
-    WHERE EXISTS (SELECT FROM stored WHERE asks)
+    WHERE EXISTS (SELECT FROM stored WHERE asks AND run_id IS NOT NULL)
 )
 SELECT
     judged.outcome,

@@ -310,3 +310,16 @@ async def test_search_without_account_finds_nothing(account: Any) -> None:
     async with account.app.all_accounts() as tx:
         rows = await (await tx.execute("SELECT search_conversations('kettle', 10)")).fetchall()
     assert rows == []
+
+
+async def test_message_without_an_ai_run_reopens_its_conversation_and_is_unread(account: Any) -> None:
+    """A customer beyond the limit of AI runs is still answered: the log said `open` while the row stayed closed."""
+    async with account.tx() as tx:
+        await conversations.change_status(
+            tx, actor=account.agent, conversation_id=account.conversation, status="closed", reason=None
+        )
+    sent = await account.send(account.customer, needs_ai=False)
+    seen = await account.see(account.agent)
+    assert sent.reopened_from == "closed"
+    assert (seen.status, seen.unread_count) == ("open", 1)
+    assert await account.execute("SELECT FROM ai_runs WHERE conversation_id = %(conversation)s") == []

@@ -89,13 +89,22 @@ SELECT account_id, md5(a || 'entry' || n)::uuid, 'system', 'key.created', n FROM
 INSERT INTO idempotency_keys (account_id, id, request_hash, created_at)
 SELECT account_id, md5(a || 'request' || n)::uuid, '', now() - n * interval '1 minute'
 FROM given, generate_series(1, 5000) AS n;
+INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type)
+SELECT account_id, id, md5(id || 'event')::uuid, 'priority_changed', 'system' FROM conversations;
+INSERT INTO feed_positions (account_id, last_number) SELECT account_id, 50000 FROM given;
+INSERT INTO feed_events (account_id, number, type, at, conversation_id, subject_id, digest)
+SELECT account_id, row_number() OVER (PARTITION BY account_id ORDER BY seq), 'new_message', created_at, conversation_id,
+    id, ''
+FROM messages;
 SET session_replication_role = origin;
 ANALYZE;
 """
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
 SMALL_TABLES |= {"outbox", "erasures", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
-"""Tables with few rows for each account, all of which a request may read. The outbox holds entries for a second."""
+SMALL_TABLES |= {"feed_changes", "feed_positions"}
+"""Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
+number, stay for seconds."""
 
 
 def md5(text: str) -> UUID:
@@ -317,6 +326,19 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("erasures.end_runs", {"message_ids": [md5(f"{BUSY}/{n}") for n in range(1, 100)]}, 200),
     ("erasures.unannounced_runs", IN_BUSY, OPEN),
     ("erasures.outbox_of", IN_BUSY, 1),
+    ("feed.sequence", {"most": 100}, 0),
+    ("feed.position", {}, 0),
+    ("feed.entries", {"after": 40_000, "limit": 100, "max_bytes": 10**6}, 200),
+    ("feed.messages", {"ids": [md5(f"{BUSY}/{n}") for n in range(1, 100)]}, 100),
+    ("feed.log_entries", {"conversation_ids": [BUSY], "ids": [md5(f"{BUSY}event")]}, 1),
+    ("feed.runs", {"ids": [DONE]}, 2),
+    ("feed.reads", {"conversation_ids": [BUSY], "reader_ids": [md5("2user1")]}, 2),
+    ("feed.contacts", {"ids": [CONTACT]}, 1),
+    ("feed.users", {"ids": [AGENT]}, 0),
+    ("feed.teams", {"ids": [md5("2team1")]}, 0),
+    ("feed.sequence_all", {"after": ACCOUNT, "most": 100}, 0),
+    ("feed.backlog", {"limit": 100}, 0),
+    ("feed.prune", {"after": UUID(int=0), "accounts": 2, "days": 30, "most": 100}, 300),
     ("retention.conversations_due", {"until": datetime.now(UTC).replace(hour=0), "limit": 20}, 3_000),
     ("retention.advance", {"until": datetime.now(UTC)}, 2),
     ("retention.prune_visitors", {"account_id": ACCOUNT, "contact_id": CONTACT, "days": 30, "limit": 500}, 1_000),
@@ -329,6 +351,9 @@ ROLES = {
     "outbox.remove": "writer",
     "messages.write": "writer",
     "past_answers.unlearned_accounts": "relay",
+    "feed.sequence_all": "relay",
+    "feed.backlog": "relay",
+    "feed.prune": "relay",
     "erasures": "eraser",
     "retention": "eraser",
 }

@@ -33,8 +33,9 @@ async def pool_of_one(database_url: str) -> AsyncIterator[Database]:
 
 
 async def tables(account: Any) -> list[str]:
-    """The tables that web processes read; receipts of erasures are for the operator."""
-    return [name for name, *_ in await account.execute(TENANT_TABLES) if name != "erasures"]
+    """The tables that web processes read: neither receipts of erasures nor changes without a number."""
+    names = [name for name, *_ in await account.execute(TENANT_TABLES)]
+    return [name for name in names if name not in ("erasures", "feed_changes")]
 
 
 async def rows(tx: Any, table: str) -> int:
@@ -81,6 +82,7 @@ async def test_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None
         "hummdesk_app",
         "hummdesk_backup",
         "hummdesk_eraser",
+        "hummdesk_feed",
         "hummdesk_operator",
         "hummdesk_relay",
         "hummdesk_search",
@@ -95,6 +97,20 @@ async def test_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None
     assert owned == [(0,)]
     functions = await account.execute("SELECT proname FROM pg_proc WHERE proowner = 'hummdesk_search'::regrole")
     assert functions == [("search_conversations",)]
+
+
+async def test_functions_of_the_feed_belong_to_its_role_and_qualify_their_names(account: Any) -> None:
+    functions = await account.execute(
+        "SELECT proname, prosecdef, proconfig, proacl::text FROM pg_proc "
+        "WHERE proowner = 'hummdesk_feed'::regrole ORDER BY proname"
+    )
+    assert len(functions) == 9
+    for name, is_definer, config, privileges in functions:
+        assert is_definer, name
+        assert "search_path=pg_catalog, public, pg_temp" in config, name
+        assert "=X/" not in privileges.replace("hummdesk_app=X/", "").replace("hummdesk_relay=X/", "").replace(
+            "hummdesk_feed=X/", ""
+        ), name
 
 
 async def test_transaction_without_account_sees_no_row(account: Any, pool_of_one: Database) -> None:
@@ -227,6 +243,16 @@ async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, d
         ("hummdesk_app", "DELETE FROM outbox"),
         ("hummdesk_app", "DELETE FROM past_answers"),
         ("hummdesk_app", "UPDATE past_answers SET account_id = account_id"),
+        ("hummdesk_app", "SELECT FROM feed_changes"),
+        ("hummdesk_app", "INSERT INTO feed_changes (account_id) VALUES (NULL)"),
+        ("hummdesk_app", "DELETE FROM feed_events"),
+        ("hummdesk_app", "UPDATE feed_positions SET last_number = 0"),
+        ("hummdesk_app", "SELECT number_changes(current_account(), 1)"),
+        ("hummdesk_app", "SELECT sequence_feeds(gen_random_uuid(), 1)"),
+        ("hummdesk_writer", "INSERT INTO feed_changes (account_id) VALUES (NULL)"),
+        ("hummdesk_relay", "SELECT subject_id FROM feed_changes"),
+        ("hummdesk_relay", "DELETE FROM feed_changes"),
+        ("hummdesk_relay", "UPDATE feed_events SET number = 1"),
         ("hummdesk_relay", "INSERT INTO outbox (account_id) VALUES (NULL)"),
         ("hummdesk_relay", "SELECT FROM messages"),
         ("hummdesk_relay", "SELECT FROM accounts"),
