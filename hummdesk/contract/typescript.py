@@ -19,8 +19,8 @@ export type ErrorCode = ErrorReport["code"];
 
 
 def render() -> str:
-    parts = [HEAD, *(_interface(name, shape) for name, shape in shapes().items())]
-    sent = [f"  {name}: (payload: {_type(reference(event.schema))}) => void;" for name, event in EVENTS.items()]
+    parts = [HEAD, *(interface(name, shape) for name, shape in shapes().items())]
+    sent = [f"  {name}: (payload: {type_of(reference(event.schema))}) => void;" for name, event in EVENTS.items()]
     asked = [f"  {name}: ({_parameters(request)}) => void;" for name, request in REQUESTS.items()]
     parts.append(_map("ServerToClientEvents", sent))
     parts.append(_map("ClientToServerEvents", asked))
@@ -37,30 +37,35 @@ def _map(name: str, lines: list[str]) -> str:
 def _parameters(request: Request) -> str:
     payload = payload_of(request)
     acknowledge = f"acknowledge?: Acknowledge<{type(request.answer).__name__}>"
-    return acknowledge if payload is None else f"payload: {_type(payload)}, {acknowledge}"
+    return acknowledge if payload is None else f"payload: {type_of(payload)}, {acknowledge}"
 
 
-def _interface(name: str, shape: JsonSchema) -> str:
+def interface(name: str, shape: JsonSchema) -> str:
     comment = [f"/** {shape['description']} */"] if "description" in shape else []
     required = shape.get("required", ())
     lines = [
-        f"  {field}{'' if field in required else '?'}: {_type(kind)};" for field, kind in shape["properties"].items()
+        f"  {field}{'' if field in required else '?'}: {type_of(kind)};" for field, kind in shape["properties"].items()
     ]
     if not lines:
         return "\n".join([*comment, f"export type {name} = Record<never, never>;", ""])
     return "\n".join([*comment, f"export interface {name} {{", *lines, "}", ""])
 
 
-def _type(kind: JsonSchema) -> str:
+def type_of(kind: JsonSchema) -> str:
     if "$ref" in kind:
         return str(kind["$ref"].rpartition("/")[2])
-    if "oneOf" in kind:
-        return " | ".join(map(_type, kind["oneOf"]))
+    for union in ("oneOf", "anyOf"):
+        if union in kind:
+            return " | ".join(map(type_of, kind[union]))
     if "enum" in kind:
         return " | ".join(map(json.dumps, kind["enum"]))
+    if isinstance(kind["type"], list):
+        return " | ".join(type_of(kind | {"type": one}) for one in kind["type"])
     if kind["type"] == "array":
-        return f"Array<{_type(kind['items'])}>"
+        return f"Array<{type_of(kind['items'])}>"
     if kind["type"] == "object":
         values = kind.get("additionalProperties")
-        return f"Record<string, {_type(values) if values else 'unknown'}>"
-    return {"string": "string", "boolean": "boolean", "integer": "number", "number": "number"}[kind["type"]]
+        return f"Record<string, {type_of(values) if values else 'unknown'}>"
+    return {"string": "string", "boolean": "boolean", "integer": "number", "number": "number", "null": "null"}[
+        kind["type"]
+    ]

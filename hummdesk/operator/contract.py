@@ -1,20 +1,36 @@
 """The command that prints the contract between clients and server."""
 
+from collections.abc import Callable
+
 import click
+
+FORMS = {
+    "typescript": "As types for socket.io-client.",
+    "typescript-rest": "The REST API as a class of @hummdesk/client.",
+    "asyncapi": "As an AsyncAPI 3 document.",
+    "openapi": "The REST API as an OpenAPI 3.1 document.",
+}
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    for form, text in reversed(FORMS.items()):
+        command = click.option(f"--{form}", "form", flag_value=form, help=text)(command)
+    return command
 
 
 @click.command("contract")
-@click.option("--typescript", "form", flag_value="typescript", help="As types for socket.io-client.")
-@click.option("--asyncapi", "form", flag_value="asyncapi", help="As an AsyncAPI 3 document.")
+@_options
 def contract_command(form: str | None) -> None:
-    """Print the requests and events between clients and server."""
+    """Print the requests and events between clients and server, or the REST API."""
     import orjson
 
-    from hummdesk.contract import asyncapi, typescript
+    from hummdesk.contract import asyncapi, openapi, typescript, typescript_rest
 
     if form is None:
-        raise click.UsageError("give --typescript or --asyncapi")
-    if form == "typescript":
-        click.echo(typescript.render(), nl=False)
+        raise click.UsageError(f"give one of --{', --'.join(FORMS)}")
+    texts = {"typescript": typescript.render, "typescript-rest": typescript_rest.render}
+    documents = {"asyncapi": asyncapi.document, "openapi": openapi.document}
+    if form in texts:
+        click.echo(texts[form](), nl=False)
     else:
-        click.echo(orjson.dumps(asyncapi.document(), option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(documents[form](), option=orjson.OPT_INDENT_2))

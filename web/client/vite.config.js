@@ -2,8 +2,8 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   build: {
-    lib: { entry: "src/index.ts", formats: ["es"], fileName: "index" },
+    lib: { entry: { index: "src/index.ts", rest: "src/rest/index.ts" }, formats: ["es"] },
     minify: false,
-    rollupOptions: { external: ["socket.io-client"] },
+    rollupOptions: { external: ["socket.io-client"], output: { chunkFileNames: "[name].js" } },
   },
 });

@@ -11,6 +11,7 @@ import {
   RequestError,
   type State,
 } from "@hummdesk/client";
+import { etagOf, type KeyPage, NoResponseError, ProblemError, RestClient } from "@hummdesk/client/rest";
 
 export function open(token: string): DeskClient {
   const client = new DeskClient({ url: "https://desk.example", token: async () => token });
@@ -38,6 +39,18 @@ export async function replyByOldNames(desk: Desk, conversationId: string): Promi
   return desk.outbox.letters;
 }
 
+// The REST API.
+export async function listKeys(client: RestClient): Promise<string[]> {
+  const page: KeyPage = await client.listKeys({ limit: 10 });
+  // @ts-expect-error: a limit is a number
+  await client.listKeys({ limit: "10" });
+  // @ts-expect-error: a key has a scope
+  await client.createKey({ name: "shop" });
+  const names = page.keys.map(({ name, lastUsedAt }) => `${name} ${lastUsedAt ?? etagOf(page)}`);
+  for await (const { name } of client.keys()) names.push(name);
+  return names;
+}
+
 // Message content as HTML source, so that it can be compared.
 const html = (content: string, contentType: Message["contentType"]) =>
   nodesOf<string>({ content, contentType }, (tag, { href }, ...parts) => `[${tag} ${href ?? ""}: ${parts.join("")}]`).join("");
@@ -59,4 +72,7 @@ expect(plain({ content: "<p>one</p><p>two\n &amp; three</p>", contentType: "html
 expect(new RequestError({ code: "UNAVAILABLE", message: "", timestamp: "" }).isTransient, true);
 expect(new RequestError({ code: "CONFLICT", message: "", timestamp: "" }) instanceof Refused, true);
 expect<unknown>(Desk, DeskClient);
+const gone = { type: "about:blank", title: "Not found", status: 404, code: "NOT_FOUND", detail: "Not found" };
+expect(new ProblemError(gone).isTransient, false);
+expect<unknown>(new NoResponseError() instanceof ProblemError, false);
 console.log("done");

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 TEST = ("--test-reporter=tap", "--test-reporter-destination=stdout")
 
 
-@pytest.mark.parametrize("script", ["connect", "conversation", "client", "recovery"])
+@pytest.mark.parametrize("script", ["connect", "conversation", "client", "recovery", "rest"])
 async def test_script_with_running_server_passes(script: str, node: ScriptRunner, account: Account) -> None:
     output = await node.run(*TEST, HERE / f"{script}.test.mjs", env=script_environment(account))
     assert_all_passed(output)

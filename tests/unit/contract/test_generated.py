@@ -1,6 +1,7 @@
 """The generated contract equals what is checked in, and the schemas are strict."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from docs.generate import ROOT
 from hummdesk.cli import main
 from hummdesk.contract.table import EVENTS, REQUESTS
 
-TYPES = ROOT / "web/client/src/contract.ts"
+CLIENT = ROOT / "web/client/src"
+FILES = {"--typescript": CLIENT / "contract.ts", "--typescript-rest": CLIENT / "rest/routes.ts"}
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 MAPS = ("ServerToClientEvents", "ClientToServerEvents")
 
@@ -22,8 +24,9 @@ def printed(form: str) -> str:
     return done.output
 
 
-def test_checked_in_types_equal_the_generated_ones() -> None:
-    assert TYPES.read_text() == printed("--typescript"), "python -m hummdesk contract --typescript > " + str(TYPES)
+@pytest.mark.parametrize(("form", "file"), FILES.items())
+def test_checked_in_file_equals_the_generated_one(form: str, file: Path) -> None:
+    assert file.read_text() == printed(form), f"python -m hummdesk contract {form} > {file.relative_to(ROOT)}"
 
 
 def test_types_and_document_contain_every_event_and_request() -> None:
@@ -37,7 +40,7 @@ def test_types_and_document_contain_every_event_and_request() -> None:
 def test_contract_command_without_format_exits_with_usage_error() -> None:
     done = CliRunner().invoke(main, ["contract"])
     assert done.exit_code == 2
-    assert "--typescript or --asyncapi" in done.output
+    assert "--typescript, --typescript-rest, --asyncapi, --openapi" in done.output
 
 
 @pytest.mark.parametrize(

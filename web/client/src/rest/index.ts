@@ -1,0 +1,5 @@
+export { NoResponseError } from "../errors.js";
+export { type CallOptions, etagOf } from "./calls.js";
+export * from "./client.js";
+export { type Problem, ProblemError } from "./problem.js";
+export type * from "./routes.js";
