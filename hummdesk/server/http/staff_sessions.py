@@ -1,8 +1,8 @@
 """Sessions of staff: a browser signs in once, and exchanges its cookie for the tokens of its sockets.
 
-`POST /session` signs in with the secret of a one-time link, `POST /session/token` returns a token for 15 minutes, and
-`DELETE /session` signs out. The cookie is not readable by scripts. Only pages of this server may use these routes:
-their Origin is checked, and a JSON body cannot be sent by a form.
+`POST /session` signs in with the secret of a one-time link, `POST /session/token` returns a token for 15 minutes, or
+status 204 without a cookie, and `DELETE /session` signs out. The cookie is not readable by scripts. Only pages of this
+server may use these routes: their Origin is checked, and a JSON body cannot be sent by a form.
 """
 
 import time
@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 from sanic import Blueprint, Request
-from sanic.response import HTTPResponse, json
+from sanic.response import HTTPResponse, empty, json
 
 from hummdesk.core import tokens
 from hummdesk.core.account_secrets import AccountSecret
@@ -50,6 +50,8 @@ def blueprint(node: Node) -> Blueprint:
     @answered(context.settings)
     async def token(request: Request[Any, Any]) -> HTTPResponse:
         await context.rate_limits.require_connect(request.client_ip)
+        if COOKIE not in request.cookies:
+            return empty()  # browsers report an error to the console for other statuses
         return json(await _token(context, request))
 
     @routes.delete("/session")
@@ -73,6 +75,8 @@ def answered(settings: Settings) -> Callable[[Handler], Handler]:
                 response = await handler(request)
             except HummDeskError as refusal:
                 response = json(refusal.payload(), status=STATUSES.get(refusal.code, 400))
+                if refusal.message == ENDED:
+                    response.delete_cookie(COOKIE)
             response.headers["Cache-Control"] = "no-store"
             return response
 

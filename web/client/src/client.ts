@@ -51,8 +51,9 @@ export interface DeskOptions {
   /** Address of the server. Default: the origin of the page. */
   url?: string;
   /**
-   * Returns a valid token. Called for each connection, and when the server reports that the last token has expired. If
-   * it throws, it is called again later, except after a permanent {@link RequestError}: then the client is closed.
+   * Returns a valid token. Called for each connection, and to renew a token when four fifths of its life have passed, or
+   * it has expired. If it throws, it is called again later, except after a permanent {@link RequestError}: then the
+   * client is closed.
    */
   token: () => string | Promise<string>;
   /** Where pending messages are stored, so that they survive a reload of the page. Default: in memory only. */
@@ -66,6 +67,8 @@ export interface DeskOptions {
 const RESPONSE_TIMEOUT_MS = 10_000;
 const TYPING_INTERVAL_MS = 3000;
 const RECONNECT_MS = 500;
+const RENEW_AFTER = 0.8;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const BACKOFF = { reconnectionDelay: 500, reconnectionDelayMax: 10_000, randomizationFactor: 0.7 };
 
 /**
@@ -87,6 +90,8 @@ export class DeskClient extends Emitter<DeskEvents> {
   private isComplete = false;
   private isClosed = false;
   private reconnectTimer: ReturnType<typeof setTimeout> | undefined;
+  private renewalTimer: ReturnType<typeof setTimeout> | undefined;
+  private token = "";
 
   constructor(private readonly options: DeskOptions) {
     super();
@@ -178,6 +183,7 @@ export class DeskClient extends Emitter<DeskEvents> {
   close(): void {
     this.isClosed = true;
     clearTimeout(this.reconnectTimer);
+    clearTimeout(this.renewalTimer);
     this.socket.disconnect();
     this.setState("offline");
   }
@@ -209,7 +215,8 @@ export class DeskClient extends Emitter<DeskEvents> {
 
   private async provideToken(callback: (auth: object) => void): Promise<void> {
     try {
-      callback({ token: await this.options.token() });
+      this.token = await this.options.token();
+      callback({ token: this.token });
     } catch (failure) {
       if (failure instanceof RequestError && !failure.isTransient) this.refuse(failure.error);
       else this.retryLater();
@@ -218,6 +225,7 @@ export class DeskClient extends Emitter<DeskEvents> {
 
   private async onAuthenticated(person: PersonIdentity): Promise<void> {
     this.person = person;
+    this.scheduleRenewal();
     this.emit("person", person);
     if (this.isReady) return;
     try {
@@ -232,14 +240,33 @@ export class DeskClient extends Emitter<DeskEvents> {
     this.isReady = false;
     if (error.code === "TOKEN_EXPIRED") {
       try {
-        await this.request("authenticate", await this.options.token());
+        this.token = await this.options.token();
+        await this.request("authenticate", this.token);
         return;
       } catch (failure) {
-        if (!(failure instanceof RequestError)) return this.retryLater();
+        if (!(failure instanceof RequestError) || failure.isTransient) return this.retryLater();
       }
     }
     if (error.code === "UNAVAILABLE") this.retryLater();
     else this.refuse(error);
+  }
+
+  /** Renew the token before it expires, which would interrupt the session. */
+  private scheduleRenewal(): void {
+    const delay = lifetimeMs(this.token) * RENEW_AFTER;
+    clearTimeout(this.renewalTimer);
+    if (delay < LONGEST_TIMER_MS) this.renewalTimer = setTimeout(() => void this.renew(), delay);
+  }
+
+  private async renew(): Promise<void> {
+    try {
+      const token = await this.options.token();
+      if (token === this.token || !this.isReady) return;
+      this.token = token;
+      await this.request("authenticate", token);
+    } catch {
+      // The server reports when the token has expired.
+    }
   }
 
   private refuse(error: ErrorReport): void {
@@ -306,6 +333,17 @@ export class DeskClient extends Emitter<DeskEvents> {
     if (state === this.state) return;
     this.state = state;
     this.emit("state", state);
+  }
+}
+
+/** The time from a token's issue to its expiry; infinite if it does not say. The clock of this machine may be wrong. */
+function lifetimeMs(token: string): number {
+  try {
+    const claims = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const { iat, exp } = JSON.parse(atob(claims)) as { iat?: number; exp?: number };
+    return iat === undefined || exp === undefined ? Number.POSITIVE_INFINITY : (exp - iat) * 1000;
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

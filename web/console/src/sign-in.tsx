@@ -1,13 +1,64 @@
-// Sign-in: with one click in the demo, otherwise with a token of the operator's own application.
+// Sign-in: with a one-time link, with one click in the demo, or with a token of the operator's own application.
 
+import { RequestError } from "@hummdesk/client";
 import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Avatar } from "./components/avatar";
+import { explain } from "./components/error-text";
 import { Icon } from "./components/icon";
 import { chooseLanguage } from "./state/language";
-import { type DemoAccount, fetchDemoAccounts, listenToOpener, signInAs } from "./state/session";
+import {
+  type Credentials,
+  type DemoAccount,
+  fetchDemoAccounts,
+  findCredentials,
+  listenToOpener,
+  signInAs,
+  signInByLink,
+  useToken,
+} from "./state/session";
 
-export function SignIn({ onToken, reason }: { onToken: (token: string) => void; reason: string | null }) {
+const SIGN_IN = "/sign-in";
+
+interface SignedInProps {
+  children: (credentials: Credentials, signOut: (reason: string | null) => void) => ComponentChildren;
+}
+
+// What a page shows to a user who is signed in; the sign-in page to others.
+export function SignedIn({ children }: SignedInProps) {
+  const [credentials, setCredentials] = useState<Credentials | null | undefined>();
+  const [reason, setReason] = useState<string | null>(null);
+
+  const show = (found: Credentials | null, reason: string | null = null) => {
+    if (found && location.pathname.startsWith(SIGN_IN)) history.replaceState(null, "", "/");
+    setReason(reason);
+    setCredentials(found);
+  };
+  useEffect(() => {
+    void start().then(
+      (found) => show(found),
+      (failure) => show(null, failure instanceof RequestError ? explain(failure.error) : t("common.noResponse")),
+    );
+    // A link that is opened in a tab with the sign-in page changes only the fragment.
+    window.addEventListener("hashchange", () => location.pathname === SIGN_IN && location.reload());
+  }, []);
+
+  if (credentials === undefined) return null;
+  if (credentials === null) return <SignIn onToken={(token) => show(useToken(token))} reason={reason} />;
+  return <>{children(credentials, (reason) => show(null, reason))}</>;
+}
+
+async function start(): Promise<Credentials | null> {
+  const secret = location.pathname === SIGN_IN ? location.hash.slice(1) : "";
+  if (secret) {
+    history.replaceState(null, "", SIGN_IN);
+    await signInByLink(secret);
+  }
+  return findCredentials();
+}
+
+function SignIn({ onToken, reason }: { onToken: (token: string) => void; reason: string | null }) {
   const [accounts, setAccounts] = useState<DemoAccount[] | null>(null);
   const [error, setError] = useState(reason);
 

@@ -5,41 +5,44 @@ import { t } from "@hummdesk/texts";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { explain } from "../components/error-text";
-import { SignIn } from "../sign-in";
+import { SignedIn } from "../sign-in";
 import { startTexts } from "../state/language";
-import { storedToken, storeToken } from "../state/session";
+import type { Credentials } from "../state/session";
 import { OperationsPoller } from "./poller";
 import { View } from "./view";
 
 function OperationsPage() {
-  const [token, setToken] = useState(storedToken);
-  const [reason, setReason] = useState<string | null>(null);
-
-  const signIn = (token: string) => {
-    storeToken(token);
-    setReason(null);
-    setToken(token);
-  };
-  const signOut = (error: ErrorReport | null) => {
-    // An agent who is not an admin stays signed in to the console.
-    const isForbidden = error?.code === "FORBIDDEN";
-    if (!isForbidden) storeToken(null);
-    setReason(error && (isForbidden ? t("ops.adminsOnly") : explain(error)));
-    setToken(null);
-  };
-  if (!token) return <SignIn onToken={signIn} reason={reason} />;
-  return <Live key={token} token={token} signOut={signOut} />;
+  return (
+    <SignedIn>
+      {(credentials, signOut) => <Live key={credentials.userId} credentials={credentials} signOut={signOut} />}
+    </SignedIn>
+  );
 }
 
-function Live({ token, signOut }: { token: string; signOut: (error: ErrorReport | null) => void }) {
+interface Props {
+  credentials: Credentials;
+  signOut: (reason: string | null) => void;
+}
+
+function Live({ credentials, signOut }: Props) {
   const [poller, setPoller] = useState<OperationsPoller | null>(null);
   const [, redraw] = useState(0);
+  const onRefused = (error: ErrorReport) => {
+    // An agent who is not an admin stays signed in to the console.
+    const isForbidden = error.code === "FORBIDDEN";
+    if (!isForbidden) credentials.end(false);
+    signOut(isForbidden ? t("ops.adminsOnly") : explain(error));
+  };
+  const onSignOut = () => {
+    credentials.end(true);
+    signOut(null);
+  };
   useEffect(() => {
-    const started = new OperationsPoller(token, () => redraw((n) => n + 1), signOut);
+    const started = new OperationsPoller(credentials.token, () => redraw((n) => n + 1), onRefused);
     setPoller(started);
     return () => started.close();
-  }, [token]);
-  return poller && <View state={poller.state} samples={poller.samples} signOut={() => signOut(null)} />;
+  }, [credentials]);
+  return poller && <View state={poller.state} samples={poller.samples} signOut={onSignOut} />;
 }
 
 const root = document.getElementById("operations");

@@ -13,11 +13,11 @@ export class OperationsPoller {
   private isRequesting = false;
 
   constructor(
-    token: string,
+    token: () => Promise<string>,
     private readonly onChange: () => void,
     private readonly onRefused: (error: ErrorReport) => void,
   ) {
-    this.client = new DeskClient({ token: () => token });
+    this.client = new DeskClient({ token });
     this.client.on("state", (state) => {
       this.state = state;
       this.onChange();

@@ -1,6 +1,7 @@
-// Sign-in and its token, which is stored for this tab only, never in a URL or in persistent storage.
+// Sign-in: with a session of the browser, whose cookie scripts cannot read, or with a token that is stored for this tab
+// only. No token is in a URL or in persistent storage.
 
-import type { PersonIdentity } from "@hummdesk/client";
+import { type ErrorReport, type PersonIdentity, RequestError } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
 
 const TOKEN_KEY = "hummdesk.token";
@@ -12,13 +13,102 @@ export interface DemoAccount {
   people: { userId: string; name: string; email: string; role: PersonIdentity["role"] }[];
 }
 
-export function storedToken(): string | null {
-  return sessionStorage.getItem(TOKEN_KEY);
+// What the user of this tab is signed in with.
+export interface Credentials {
+  readonly userId: string;
+  // A valid token.
+  token: () => Promise<string>;
+  // Sign out: at the server, if `isWanted` by the user, and not the server's decision.
+  end(isWanted: boolean): void;
 }
 
-export function storeToken(token: string | null): void {
-  if (token === null) sessionStorage.removeItem(TOKEN_KEY);
-  else sessionStorage.setItem(TOKEN_KEY, token);
+// A token of another application or of the demo: it ends when it expires.
+export function useToken(token: string): Credentials {
+  sessionStorage.setItem(TOKEN_KEY, token);
+  return {
+    userId: claimedUserId(token),
+    token: async () => token,
+    end: () => sessionStorage.removeItem(TOKEN_KEY),
+  };
+}
+
+// The credentials with which this tab continues; null if its user must sign in.
+export async function findCredentials(): Promise<Credentials | null> {
+  const stored = sessionStorage.getItem(TOKEN_KEY);
+  if (stored) return useToken(stored);
+  if (window.opener && (await fetchOrigins()).length > 0) return null; // it passes a token
+  const issued = await issue();
+  return issued && new SessionCredentials(issued);
+}
+
+// Sign in with the one-time secret of a link.
+export async function signInByLink(secret: string): Promise<void> {
+  sessionStorage.removeItem(TOKEN_KEY);
+  await post("/session", { secret });
+}
+
+interface Issued {
+  token: string;
+  expiresIn: number;
+}
+
+// The session of this browser, which is shared by its tabs: its tokens are renewed after half of their life.
+class SessionCredentials implements Credentials {
+  readonly userId: string;
+  private renewAt = 0;
+  private renewal: Promise<string> | null = null;
+
+  constructor(private issued: Issued) {
+    this.userId = claimedUserId(issued.token);
+    this.keep(issued);
+  }
+
+  token = async (): Promise<string> => {
+    if (Date.now() < this.renewAt) return this.issued.token;
+    this.renewal ??= this.renew().finally(() => {
+      this.renewal = null;
+    });
+    return this.renewal;
+  };
+
+  end(isWanted: boolean): void {
+    if (isWanted) void fetch("/session", { method: "DELETE", keepalive: true });
+  }
+
+  private async renew(): Promise<string> {
+    const issued = await issue();
+    if (!issued || claimedUserId(issued.token) !== this.userId) throw ended();
+    this.keep(issued);
+    return issued.token;
+  }
+
+  private keep(issued: Issued): void {
+    this.issued = issued;
+    this.renewAt = Date.now() + issued.expiresIn * 500;
+  }
+}
+
+function ended(): RequestError {
+  return new RequestError({ code: "UNAUTHORIZED", message: t("common.signIn.ended"), timestamp: "" });
+}
+
+// A token of the browser's session; null without a session.
+async function issue(): Promise<Issued | null> {
+  try {
+    return await post<Issued | null>("/session/token", {});
+  } catch (failure) {
+    if (failure instanceof RequestError && failure.error.code === "UNAUTHORIZED") return null;
+    throw failure;
+  }
+}
+
+async function post<T>(path: string, body: object): Promise<T> {
+  const headers = { "Content-Type": "application/json" };
+  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+  if (response.status === 204 || response.status === 404) return null as T; // 404: this server has no sessions
+  const answer = await response.json();
+  if (!response.ok) throw new RequestError(answer as ErrorReport);
+  return answer as T;
 }
 
 // The demo users by account; none if the server is not in demo mode.

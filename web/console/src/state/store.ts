@@ -14,7 +14,7 @@ import type { Agent, Category, Conversation, Presence, Priority, Status, Team } 
 import { type Composition, EMPTY } from "./composition";
 import { ConversationList } from "./conversation-list";
 import { type LiveState, subscribe } from "./events";
-import { claimedUserId } from "./session";
+import type { Credentials } from "./session";
 import { Thread } from "./thread";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
@@ -44,11 +44,11 @@ export class Store implements LiveState {
 
   // `onSignOut` receives a reason unless the user has signed out.
   constructor(
-    token: string,
+    readonly credentials: Credentials,
     private readonly onSignOut: (reason: string | null) => void,
   ) {
-    const persistence = { storage: sessionStorage, key: OUTBOX_KEY + claimedUserId(token) };
-    this.client = new DeskClient({ token: () => token, persistence });
+    const persistence = { storage: sessionStorage, key: OUTBOX_KEY + credentials.userId };
+    this.client = new DeskClient({ token: credentials.token, persistence });
     this.list = new ConversationList(this.client, this.changed);
     this.client.on("person", (person) => this.onPerson(person));
     this.client.on("state", (state) => void this.onState(state));
@@ -109,10 +109,10 @@ export class Store implements LiveState {
   signOut(reason: string | null = null): void {
     window.removeEventListener("online", this.reconnect);
     this.client.close();
+    this.credentials.end(reason === null);
     this.onSignOut(reason);
   }
 
-  // The token of this tab is valid on the operations page, too.
   openOperations = (): void => location.assign("/ops");
 
   reconnect = (): void => {

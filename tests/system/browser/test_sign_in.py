@@ -1,0 +1,124 @@
+"""Sign-in of staff by link: reload, further tabs, renewal of tokens, revocation, sign-out."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import jwt
+import psycopg
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from hummdesk.storage import sign_in_links
+from hummdesk.storage.database import operator
+from tests.system.browser.conftest import DemoAccount
+from tests.system.browser.console_page import ConsolePage
+
+REFUSED = "the server responded with a status of 401"
+"""Logged by Chromium when a link or a session is refused."""
+
+
+@pytest.fixture
+async def window(chromium: Browser) -> AsyncIterator[BrowserContext]:
+    """A browser window with cookies of its own, whose pages log no error."""
+    window = await chromium.new_context(locale="en-GB")
+    pages: list[ConsolePage] = []
+    window.on("page", lambda page: pages.append(ConsolePage(page)))
+    yield window
+    await window.close()
+    assert [error for page in pages for error in page.errors if REFUSED not in error] == []
+
+
+async def link(account: DemoAccount, number: int = 0) -> str:
+    settings = account.settings
+    async with operator(settings) as database, database.account(account.id) as tx:
+        secret = await sign_in_links.create_link(tx, UUID(account.agents[number]["id"]))
+    assert account.url in sign_in_links.url_of(settings, secret)
+    return sign_in_links.url_of(settings, secret)
+
+
+async def execute(account: DemoAccount, statement: str) -> None:
+    async with await psycopg.AsyncConnection.connect(account.settings.postgres, autocommit=True) as connection:
+        await connection.execute(statement.encode(), {"account": account.id})
+
+
+async def is_signed_in(page: Page) -> None:
+    await expect(page.get_by_role("navigation", name="List of conversations")).to_be_visible()
+
+
+async def is_signed_out(page: Page) -> None:
+    await expect(page.get_by_text("Sign in to the agent console.")).to_be_visible()
+
+
+async def test_link_signs_in_this_browser_until_sign_out(account: DemoAccount, window: BrowserContext) -> None:
+    page, url = await window.new_page(), await link(account)
+    await page.goto(url)
+    await is_signed_in(page)
+    assert page.url == f"{account.url}/"
+    assert await page.evaluate("Object.keys(sessionStorage).concat(Object.keys(localStorage), document.cookie)") == [""]
+    await page.reload()
+    await is_signed_in(page)
+    tab = await window.new_page()
+    await tab.goto(account.url)
+    await is_signed_in(tab)
+    operations = await window.new_page()
+    await operations.goto(f"{account.url}/ops")
+    await expect(operations.get_by_text("Only admins")).to_be_visible()
+    await tab.reload()
+    await is_signed_in(tab)
+
+    await tab.keyboard.press("Control+k")
+    await tab.keyboard.type("Sign out")
+    await tab.keyboard.press("Enter")
+    await is_signed_out(tab)
+    await is_signed_out(page)
+    await page.reload()
+    await is_signed_out(page)
+
+
+async def test_used_link_is_explained(account: DemoAccount, window: BrowserContext) -> None:
+    page, url = await window.new_page(), await link(account)
+    await page.goto(url)
+    await is_signed_in(page)
+    await window.clear_cookies()
+    await page.goto("about:blank")
+    await page.goto(url)
+    await expect(page.get_by_role("alert")).to_contain_text("used already")
+    assert page.url == f"{account.url}/sign-in"
+    await page.goto(await link(account))  # only the fragment changes
+    await is_signed_in(page)
+
+
+async def test_token_is_renewed_before_it_expires(account: DemoAccount, window: BrowserContext) -> None:
+    page = await window.new_page()
+    await page.goto(await link(account, 1))
+    await is_signed_in(page)
+    await execute(
+        account, "UPDATE staff_sessions SET expires_at = now() + interval '4 seconds' WHERE revoked_at IS NULL"
+    )
+    async with page.expect_response("**/session/token") as first:
+        await page.reload()
+    short = await (await first.value).json()
+    await is_signed_in(page)
+    async with page.expect_response("**/session/token") as renewed:
+        await execute(
+            account, "UPDATE staff_sessions SET expires_at = now() + interval '1 hour' WHERE revoked_at IS NULL"
+        )
+    assert (await (await renewed.value).json())["expiresIn"] == 900
+    page.once("websocket", lambda _: pytest.fail("the console has reconnected"))
+    expiry = jwt.decode(short["token"], options={"verify_signature": False})["exp"]
+    assert expiry < time.time() + 5
+    await asyncio.sleep(max(0.0, expiry + 0.5 - time.time()))
+    await is_signed_in(page)
+    _, conversation = await account.start_conversation("After the renewal")
+    await expect(page.locator(f"[data-conversation='{conversation}']")).to_be_visible()
+
+
+async def test_revoked_session_is_out(account: DemoAccount, window: BrowserContext) -> None:
+    page = await window.new_page()
+    await page.goto(await link(account))
+    await is_signed_in(page)
+    await execute(account, "UPDATE staff_sessions SET revoked_at = now() WHERE account_id = %(account)s")
+    await is_signed_out(page)
+    await expect(page.get_by_role("alert")).to_contain_text("session has ended")
