@@ -18,7 +18,7 @@ from hummdesk.server.http import contract_page, health, pages, staff_sessions, v
 from hummdesk.server.listener import handover_directory, listen, raise_descriptor_limit, remove_if_abandoned, reserved
 from hummdesk.server.node import Node
 from hummdesk.server.tcp_connections import LimitedProtocol, TcpConnections
-from hummdesk.server.worker_manager import StoppableWorkerManager
+from hummdesk.server.worker_manager import StoppableWorkerManager, own_multiprocessing_directory
 from hummdesk.storage.startup import check
 
 SOCKETIO_PATH = "/socket.io"
@@ -118,6 +118,7 @@ def serve(
     if workers == 1:
         Sanic.serve_single(app)
     else:
+        own_multiprocessing_directory()
         startup.WorkerManager = StoppableWorkerManager  # type: ignore[attr-defined]  # no option of Sanic
         Sanic.serve(primary=app, app_loader=loader)
 

@@ -1,6 +1,15 @@
-"""Sanic's manager of several web processes, with a correction."""
+"""Sanic's manager of several web processes, with corrections."""
+
+import shutil
+import tempfile
+from multiprocessing import util
 
 from sanic.worker.manager import WorkerManager
+
+from hummdesk.core import temporary
+
+REMOVAL_PRIORITY = -101
+"""After the removal of the directory of `multiprocessing`, which fails if that is missing."""
 
 
 class StoppableWorkerManager(WorkerManager):
@@ -11,3 +20,14 @@ class StoppableWorkerManager(WorkerManager):
 
     def _all_workers_ack(self) -> bool:
         return self._shutting_down or bool(super()._all_workers_ack())  # type: ignore[no-untyped-call]
+
+
+def own_multiprocessing_directory() -> None:
+    """Put the directory of `multiprocessing` into one that the next process to start removes if this one is killed."""
+    folder = temporary.make("processes")
+    util.Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=REMOVAL_PRIORITY)
+    shared, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        util.get_temp_dir()  # it is made once
+    finally:
+        tempfile.tempdir = shared

@@ -187,7 +187,7 @@ async def test_process_leaves_nothing_in_the_temporary_folder(
             with suppress(psutil.NoSuchProcess):
                 child.kill()
         psutil.wait_procs(children, timeout=5)
-        left = list(temporary_folder.glob("hummdesk-*"))
+        left = list(temporary_folder.iterdir())
         assert bool(left) is (number == signal.SIGKILL), left
 
 
