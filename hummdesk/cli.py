@@ -29,9 +29,13 @@ COMMANDS = {
     "contract": "contract",
     "ai": "ai",
     "knowledge": "knowledge",
-    "skills": "people",
-    "contact": "contact",
+    "canned": "knowledge",
+    "skills": "skills",
     "account": "account",
+    "user": "user",
+    "team": "team",
+    "contact": "contact",
+    "key": "key",
     "completion": "completion",
 }
 """The module of `hummdesk.operator` that defines each command, in the order of --help."""

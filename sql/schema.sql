@@ -44,6 +44,7 @@ CREATE TABLE accounts (
     -- 0: unlimited.
     ai_daily_tokens bigint,
     ai_daily_dollars numeric,
+    disabled_at timestamptz,                                    -- nobody can sign in
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
     CONSTRAINT accounts_name_present CHECK (name <> ''),
     CONSTRAINT accounts_retention_days_positive CHECK (retention_days > 0),
@@ -81,10 +82,15 @@ CREATE TABLE contacts (
     active boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     passes_revoked_at timestamptz,                              -- as in accounts, for one visitor
+    external_id text,                                           -- given by the company
+    attributes jsonb NOT NULL DEFAULT '{}',                     -- what the company stores of the customer
     CONSTRAINT contacts_pkey PRIMARY KEY (account_id, id),
-    CONSTRAINT contacts_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
+    CONSTRAINT contacts_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT contacts_external_id_length CHECK (length(external_id) BETWEEN 1 AND 128),
+    CONSTRAINT contacts_attributes_object CHECK (jsonb_typeof(attributes) = 'object')
 );
 CREATE UNIQUE INDEX contacts_email_key ON contacts (account_id, lower(email));
+CREATE UNIQUE INDEX contacts_external_id_key ON contacts (account_id, external_id) WHERE external_id IS NOT NULL;
 -- The parser takes an email address for one word; split, its parts can be found by their prefixes.
 CREATE INDEX contacts_words ON contacts
     USING gin (account_id, to_tsvector('simple', name || ' ' || email || ' ' || translate(email, '@.', '  ')));
@@ -94,6 +100,7 @@ CREATE TABLE teams (
     id uuid NOT NULL,
     name text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    active boolean NOT NULL DEFAULT true,                       -- an inactive team cannot be assigned a conversation
     CONSTRAINT teams_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT teams_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
     CONSTRAINT teams_name_key UNIQUE (account_id, name)
@@ -139,6 +146,21 @@ CREATE TRIGGER contacts_announce
 CREATE TRIGGER team_members_announce
     AFTER INSERT OR DELETE OR UPDATE ON team_members
     FOR EACH ROW EXECUTE FUNCTION announce_person('user_id');
+
+-- Notifies every web process, on the channel hummdesk_people with {"accountId"}, so that everybody of an account that was
+-- disabled is disconnected within a second.
+CREATE FUNCTION announce_account() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_notify('hummdesk_people', json_build_object('accountId', NEW.account_id)::text);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER accounts_announce
+    AFTER UPDATE OF disabled_at ON accounts
+    FOR EACH ROW WHEN (OLD.disabled_at IS DISTINCT FROM NEW.disabled_at) EXECUTE FUNCTION announce_account();
 
 -- Keys with which accounts sign the tokens of their users and contacts. A token names its key by `kid`, and is verified
 -- by a key of its own account only.
@@ -458,7 +480,8 @@ CREATE TABLE outbox (
     account_id uuid NOT NULL,
     id uuid NOT NULL,                                           -- of the message or of a new conversation
     conversation_id uuid NOT NULL,
-    seq bigint NOT NULL,                                        -- of the message; 0: new conversation, -1: changed
+    seq bigint NOT NULL,                                        -- of the message; 0: new conversation, -1: changed,
+                                                                -- -2: unassigned, with the id of the logged event
     reopened_from text,                                         -- the status before the message reopened it
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT outbox_pkey PRIMARY KEY (account_id, id)
@@ -584,6 +607,7 @@ CREATE TABLE knowledge_articles (
     questions text[] NOT NULL DEFAULT '{}',                     -- that the article answers
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     indexed_as text,                                            -- the model of its passages; NULL: outdated
+    language text,
     CONSTRAINT knowledge_articles_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT knowledge_articles_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
 );
@@ -595,6 +619,7 @@ CREATE TABLE canned_replies (
     content text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     indexed_as text,
+    language text,
     CONSTRAINT canned_replies_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT canned_replies_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
 );
@@ -1217,11 +1242,26 @@ GRANT SELECT (account_id, id, conversation_id, content) ON messages TO hummdesk_
 GRANT SELECT (account_id, id, contact_id, subject, updated_at) ON conversations TO hummdesk_search;
 GRANT SELECT (account_id, id, name, email) ON contacts TO hummdesk_search;
 
+-- As search_conversations: under row-level security the index by lower(email) would not be used. NULL: no contact has this
+-- address.
+CREATE FUNCTION contact_of_email(address text) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT id
+    FROM public.contacts
+    WHERE account_id = public.current_account()
+      AND lower(email) = lower(address)
+$$;
+
 GRANT USAGE, CREATE ON SCHEMA public TO hummdesk_search;
 ALTER FUNCTION search_conversations(tsquery, integer) OWNER TO hummdesk_search;
+ALTER FUNCTION contact_of_email(text) OWNER TO hummdesk_search;
 REVOKE CREATE ON SCHEMA public FROM hummdesk_search;
 REVOKE ALL ON FUNCTION search_conversations(tsquery, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_conversations(tsquery, integer) TO hummdesk_app;
+REVOKE ALL ON FUNCTION contact_of_email(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION contact_of_email(text) TO hummdesk_app, hummdesk_operator;
 
 -- For anonymous visitors of the widget.
 GRANT INSERT (account_id, id, email, name) ON contacts TO hummdesk_app;
@@ -1315,6 +1355,10 @@ GRANT SELECT (account_id, id, conversation_id, seq, sender_id, sender_type, priv
     ON messages TO hummdesk_writer;
 GRANT INSERT ON conversation_events, ai_runs TO hummdesk_writer;
 GRANT SELECT (account_id, id), INSERT, DELETE ON outbox TO hummdesk_writer;
+
+-- An operator who disables a user leaves the publication of the unassigned conversations to the relay.
+CREATE POLICY every_account ON outbox TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT ON outbox TO hummdesk_operator;
 
 ------------------------------------------------------------------------------------------------------------ the feed
 
@@ -1441,6 +1485,36 @@ CREATE POLICY changed_by_eraser ON idempotency_keys FOR UPDATE TO hummdesk_erase
 GRANT UPDATE (answer) ON idempotency_keys TO hummdesk_eraser;
 
 GRANT SELECT (erased_at) ON conversations TO hummdesk_writer;
+
+------------------------------------------------------------------------------------------------------ administration
+
+-- Admins change what belongs to their account, by web processes, column by column.
+GRANT UPDATE (name, ai_provider, widget_origins, retention_days, ai_daily_tokens, ai_daily_dollars)
+    ON accounts TO hummdesk_app;
+GRANT INSERT (account_id, id, email, name, role, skills), UPDATE (email, name, role, active, skills)
+    ON users TO hummdesk_app;
+GRANT INSERT (account_id, id, name), UPDATE (name, active) ON teams TO hummdesk_app;
+GRANT INSERT, DELETE ON team_members TO hummdesk_app;
+GRANT INSERT (avatar_url, external_id, attributes), UPDATE (email, name, avatar_url, active, external_id, attributes)
+    ON contacts TO hummdesk_app;
+GRANT INSERT (account_id, id, title, body, questions, language), UPDATE (title, body, questions, language), DELETE
+    ON knowledge_articles TO hummdesk_app;
+GRANT INSERT (account_id, id, title, content, language), UPDATE (title, content, language), DELETE
+    ON canned_replies TO hummdesk_app;
+
+-- A web process adds and revokes signing keys, and cannot restore a revoked one.
+GRANT INSERT, UPDATE (revoked_at) ON signing_keys TO hummdesk_app;
+CREATE POLICY only_revoked ON signing_keys AS RESTRICTIVE FOR UPDATE TO hummdesk_app
+    USING (true) WITH CHECK (revoked_at IS NOT NULL);
+
+GRANT UPDATE (external_id, attributes) ON contacts TO hummdesk_eraser;
+
+-- An anonymous visitor who is identified becomes a contact: the conversations are moved, and the visitor is deleted.
+GRANT UPDATE (contact_id) ON conversations TO hummdesk_app;
+GRANT UPDATE (reader_id) ON message_reads TO hummdesk_app;
+GRANT DELETE ON contacts TO hummdesk_app;
+CREATE POLICY only_visitors_deleted ON contacts AS RESTRICTIVE FOR DELETE TO hummdesk_app
+    USING (starts_with(email, 'visitor-') AND email ~ '@visitors[.]invalid$' AND external_id IS NULL);
 
 ------------------------------------------------------------------------------------------------------------- backups
 

@@ -97,6 +97,7 @@ class Article:
     title: str
     body: str
     questions: tuple[str, ...] = ()
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

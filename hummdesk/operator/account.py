@@ -1,9 +1,10 @@
-"""The commands about all data of an account: retention, export, erasure, and its verification."""
+"""The commands for accounts, and about all data of an account: retention, export, erasure, and its verification."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -11,14 +12,93 @@ import click
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.operator.contact import show_receipt
-from hummdesk.operator.options import home_option, settings_of
+from hummdesk.operator.options import home_option, json_option, settings_of
+from hummdesk.operator.records import print_record, print_records
+
+if TYPE_CHECKING:
+    from hummdesk.storage.database import Transaction
 
 id_argument = click.argument("account", type=click.UUID, metavar="ID")
 
 
 @click.group("account")
 def account_command() -> None:
-    """Limit, export and erase the data of an account."""
+    """Manage accounts; limit, export and erase the data of an account."""
+
+
+@account_command.command("list")
+@home_option
+@json_option
+def list_command(home: Path, as_json: bool) -> None:
+    """List the accounts by name."""
+    found = asyncio.run(listed(settings_of(home, needs_secret=False)))
+    print_records(found, "id", "name", "createdAt", "disabledAt", as_json=as_json)
+
+
+@account_command.command("show")
+@home_option
+@json_option
+@id_argument
+def show_command(home: Path, account: UUID, as_json: bool) -> None:
+    """Show an account with its settings."""
+    print_record(asyncio.run(shown(settings_of(home, needs_secret=False), account)), as_json=as_json)
+
+
+@account_command.command("create")
+@home_option
+@click.option("--admin", metavar="EMAIL", help="E-mail of a user who becomes an admin.")
+@click.option("--admin-name", help="Name of a new admin.  [default: the part of EMAIL before the @]")
+@click.option("--new-link", is_flag=True, help="Print a sign-in link also for an admin who exists.")
+@json_option
+@click.argument("name")
+def create_command(
+    home: Path, admin: str | None, admin_name: str | None, new_link: bool, as_json: bool, name: str
+) -> None:
+    """Create an account with an admin, and print a link with which the admin signs in, once, within a day.
+
+    An account of this name that exists is shown, and gets the admin.
+    """
+    settings = settings_of(home, needs_secret=False)
+    made = asyncio.run(create(settings, name, admin=admin, admin_name=admin_name, new_link=new_link))
+    if as_json:
+        print_record(made, as_json=True)
+        return
+    for noun, record in made.items():
+        if isinstance(record, str):
+            click.echo(f"{noun}: {record}")
+        else:
+            click.echo(f"{noun}:")
+            print_record(record, as_json=False, indent="  ")
+
+
+@account_command.command("update")
+@home_option
+@click.option("--name", required=True, help="New name.")
+@json_option
+@id_argument
+def update_command(home: Path, account: UUID, name: str, as_json: bool) -> None:
+    """Rename an account. `ai`, `widget` and `account retention` change its settings."""
+    print_record(asyncio.run(rename(settings_of(home, needs_secret=False), account, name)), as_json=as_json)
+
+
+@account_command.command("disable")
+@home_option
+@json_option
+@id_argument
+def disable_command(home: Path, account: UUID, as_json: bool) -> None:
+    """Sign everybody of an account out within a second; nobody can sign in. Its data remain."""
+    changed = asyncio.run(set_disabled(settings_of(home, needs_secret=False), account, is_disabled=True))
+    print_record(changed, as_json=as_json)
+
+
+@account_command.command("enable")
+@home_option
+@json_option
+@id_argument
+def enable_command(home: Path, account: UUID, as_json: bool) -> None:
+    """Let the people of a disabled account sign in again."""
+    changed = asyncio.run(set_disabled(settings_of(home, needs_secret=False), account, is_disabled=False))
+    print_record(changed, as_json=as_json)
 
 
 @account_command.command("retention")
@@ -77,13 +157,93 @@ def verify_command(home: Path, account: UUID) -> None:
         raise CommandError(f"not erased: {places}; run `account erase` again")
 
 
-async def set_retention(settings: Settings, account_id: UUID, days: int | None) -> str:
-    """Return the account's name. Raises NotFound."""
-    from hummdesk.storage import retention
+async def listed(settings: Settings) -> list[dict[str, Any]]:
+    from hummdesk.storage import accounts
     from hummdesk.storage.database import operator
 
     async with operator(settings) as database, database.all_accounts() as tx:
-        return await retention.set_days(tx, account_id=account_id, days=days)
+        return [account.wire() for account in await accounts.accounts(tx)]
+
+
+async def shown(settings: Settings, account_id: UUID) -> dict[str, Any]:
+    """Raises NotFound."""
+    from hummdesk.storage import accounts
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        return (await accounts.get(tx)).wire()
+
+
+async def create(
+    settings: Settings, name: str, *, admin: str | None, admin_name: str | None = None, new_link: bool = False
+) -> dict[str, Any]:
+    """Return the account, the admin, and a sign-in link for a new admin. Concurrent calls make one account.
+
+    `new_link`: a link for the admin in any case. Raises CommandError for invalid values.
+    """
+    from hummdesk.core.ids import new_id
+    from hummdesk.operator.values import checked_email, checked_name
+    from hummdesk.storage import accounts
+    from hummdesk.storage.database import operator
+
+    name, account_id = checked_name(name), new_id()
+    email = admin and checked_email(admin)
+    async with operator(settings) as database:
+        while True:
+            async with database.account(account_id) as tx:
+                known_id = await accounts.create(tx, None, name=name)
+                if known_id == account_id:
+                    made: dict[str, Any] = {"account": (await accounts.get(tx)).wire()}
+                    if email:
+                        made |= await _admin(tx, settings, email, admin_name, new_link=new_link)
+                    return made
+            account_id = known_id
+
+
+async def _admin(
+    tx: "Transaction", settings: Settings, email: str, name: str | None, *, new_link: bool
+) -> dict[str, Any]:
+    """Create an admin, or make the user with this e-mail one who can sign in."""
+    from hummdesk.operator.values import checked_name
+    from hummdesk.storage import sign_in_links, users
+
+    shown_name = checked_name(name or email.partition("@")[0])
+    user, is_new = await users.create(tx, None, email=email, name=shown_name, role="admin")
+    if not is_new:
+        changes = users.UserChanges(role="admin", active=True, name=name and shown_name)
+        user, _ = await users.update(tx, None, user.id, changes)
+    admin: dict[str, Any] = {"admin": user.wire()}
+    if is_new or new_link:
+        admin["signInUrl"] = sign_in_links.url_of(settings, await sign_in_links.create_link(tx, user.id))
+    return admin
+
+
+async def rename(settings: Settings, account_id: UUID, name: str) -> dict[str, Any]:
+    """Raises NotFound, and CommandError for an invalid name."""
+    from hummdesk.operator.values import checked_name
+    from hummdesk.storage import accounts
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        return (await accounts.update(tx, None, name=checked_name(name))).wire()
+
+
+async def set_disabled(settings: Settings, account_id: UUID, *, is_disabled: bool) -> dict[str, Any]:
+    """Raises NotFound."""
+    from hummdesk.storage import accounts
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        return (await (accounts.disable(tx, None) if is_disabled else accounts.enable(tx, None))).wire()
+
+
+async def set_retention(settings: Settings, account_id: UUID, days: int | None) -> str:
+    """Return the account's name. Raises NotFound."""
+    from hummdesk.storage import accounts
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        return (await accounts.update(tx, None, retention_days=days)).name
 
 
 async def export(settings: Settings, account_id: UUID, file: Path) -> int:

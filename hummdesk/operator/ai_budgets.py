@@ -6,7 +6,7 @@ from uuid import UUID
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.operator.tables import aligned
-from hummdesk.storage import ai_budgets
+from hummdesk.storage import accounts, ai_budgets
 from hummdesk.storage.ai_budgets import Budget
 from hummdesk.storage.database import operator
 
@@ -17,12 +17,17 @@ DEFAULT = "default"
 async def budget(settings: Settings, account_id: UUID | None, *, tokens: str | None, dollars: str | None) -> list[str]:
     """Set what is given for the account, then return a line for it, or for every account. Raises CommandError."""
     most_tokens, most_dollars = _amount("--tokens", tokens, whole=True), _amount("--dollars", dollars, whole=False)
-    async with operator(settings) as database, database.all_accounts() as tx:
-        if tokens is not None and account_id is not None:
-            await ai_budgets.set_tokens(tx, account_id, None if most_tokens is None else int(most_tokens))
-        if dollars is not None and account_id is not None:
-            await ai_budgets.set_dollars(tx, account_id, most_dollars)
-        found = [one for one in await ai_budgets.budgets(tx) if account_id in (None, one.account_id)]
+    changes: dict[str, object] = {}
+    if tokens is not None:
+        changes["ai_daily_tokens"] = None if most_tokens is None else int(most_tokens)
+    if dollars is not None:
+        changes["ai_daily_dollars"] = most_dollars
+    async with operator(settings) as database:
+        if account_id is not None and changes:
+            async with database.account(account_id) as tx:
+                await accounts.update(tx, None, **changes)
+        async with database.all_accounts() as tx:
+            found = [one for one in await ai_budgets.budgets(tx) if account_id in (None, one.account_id)]
     if not found:
         raise CommandError(f"no account has the id {account_id}" if account_id else "there is no account yet")
     return aligned([HEADINGS, *(_row(one, settings) for one in found)])

@@ -33,10 +33,12 @@ async def provider(settings: Settings, account_id: UUID | None, name: str | None
     chosen = None if name == "default" else name
     if chosen is not None and chosen not in settings.providers:
         raise CommandError(f"{chosen} has no API key: set {chosen.upper()}_API_KEY for the workers first")
-    async with operator(settings) as database, database.all_accounts() as tx:
+    async with operator(settings) as database:
         if name is not None and account_id is not None:
-            await accounts.choose_provider(tx, account_id, chosen)
-        found = [one for one in await accounts.accounts(tx) if account_id in (None, one.account_id)]
+            async with database.account(account_id) as tx:
+                await accounts.update(tx, None, ai_provider=chosen)
+        async with database.all_accounts() as tx:
+            found = [one for one in await accounts.accounts(tx) if account_id in (None, one.account_id)]
     if not found:
         raise CommandError(f"no account has the id {account_id}" if account_id else "there is no account yet")
     return [f"{one.account_id}  {one.ai_provider or f'{settings.ai_provider} (default)'}  {one.name}" for one in found]

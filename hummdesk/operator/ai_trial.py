@@ -79,11 +79,14 @@ def _article(path: Path, number: int, line: bytes) -> Article:
     try:
         fields = orjson.loads(line)
         questions = fields.get("questions", [])
-        texts = (fields["id"], fields["title"], fields["body"], *questions)
+        language = fields.get("language")
+        texts = (fields["id"], fields["title"], fields["body"], *questions, language or "")
         if not isinstance(questions, list) or not all(isinstance(text, str) for text in texts):
             raise TypeError
     except (ValueError, TypeError, KeyError, AttributeError):
         raise CommandError(
             f'{path}, line {number}: not {{"id", "title", "body", "questions": [...]}} with text values'
         ) from None
-    return Article(id=fields["id"], title=fields["title"], body=fields["body"], questions=tuple(questions))
+    return Article(
+        id=fields["id"], title=fields["title"], body=fields["body"], questions=tuple(questions), language=language
+    )

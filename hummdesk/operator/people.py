@@ -1,9 +1,8 @@
-"""The commands about users, contacts and an account's widget: tokens, skills, allowed origins."""
+"""The commands about tokens of users and contacts, and the pages that may show an account's widget."""
 
 import asyncio
 import re
 from pathlib import Path
-from typing import get_args
 from uuid import UUID
 
 import click
@@ -11,7 +10,7 @@ import click
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.core.models import Person
-from hummdesk.operator.options import account_option, home_option, settings_of
+from hummdesk.operator.options import home_option, settings_of
 
 LONGEST_HOURS = 100_000
 
@@ -55,20 +54,6 @@ def widget_command(home: Path, account: UUID, origins: tuple[str, ...]) -> None:
     click.echo(f'<script src="https://your.desk/widget.js" data-account="{account}" defer></script>')
 
 
-@click.command("skills")
-@home_option
-@account_option
-@click.option("--email", required=True, help="E-mail of a user.")
-@click.argument("skills", nargs=-1, metavar="[SKILL]...")
-def skills_command(home: Path, account: UUID, email: str, skills: tuple[str, ...]) -> None:
-    """Set an agent's skills, by which the AI suggests an assignee.
-
-    A skill is a message category, or a language like `de`. The given ones replace the previous ones.
-    """
-    name = asyncio.run(set_skills(settings_of(home), account_id=account, email=email, skills=list(skills)))
-    click.echo(f"{name}: {', '.join(skills) or 'no skills'}")
-
-
 async def find(settings: Settings, *, email: str | None, contact: str | None, account_id: UUID | None) -> Person:
     """Return the user with this e-mail, or the contact with this e-mail or id.
 
@@ -90,25 +75,8 @@ async def set_widget_origins(settings: Settings, *, account_id: UUID, origins: l
     from hummdesk.storage import accounts
     from hummdesk.storage.database import operator
 
-    async with operator(settings) as database, database.all_accounts() as tx:
-        return await accounts.set_widget_origins(tx, account_id=account_id, origins=origins)
-
-
-async def set_skills(settings: Settings, *, account_id: UUID, email: str, skills: list[str]) -> str:
-    """Return the user's name. Raises CommandError for an unknown user or skill."""
-    from hummdesk.ai.protocol import Category
-    from hummdesk.storage import directory
-    from hummdesk.storage.database import operator
-
-    known = get_args(Category)
-    for skill in skills:
-        if skill not in known and not re.fullmatch("[a-z]{2}", skill):
-            raise CommandError(f"{skill!r} is not a skill: give a two-letter language, or one of {', '.join(known)}")
-    async with operator(settings) as database, database.all_accounts() as tx:
-        name = await directory.set_skills(tx, account_id=account_id, email=email, skills=skills)
-    if name is None:
-        raise CommandError(f"the account has no user with the e-mail {email!r}")
-    return name
+    async with operator(settings) as database, database.account(account_id) as tx:
+        return (await accounts.update(tx, None, widget_origins=tuple(origins))).name
 
 
 def _the_one(found: list[Person], email: str | None, contact: str | None) -> Person:

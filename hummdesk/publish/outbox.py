@@ -3,13 +3,19 @@
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from hummdesk.core.ids import SYSTEM_ID
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.events import Event
-from hummdesk.publish.events.conversations import ConversationStatusChanged, ConversationUpdated
+from hummdesk.publish.events.conversations import (
+    ConversationStatusChanged,
+    ConversationUnassigned,
+    ConversationUpdated,
+)
 from hummdesk.publish.events.messages import NewMessage
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipt
 from hummdesk.storage.conversations import Status
+from hummdesk.storage.outbox import OutboxEntry, Unassignment
 
 
 def message_events(
@@ -20,6 +26,19 @@ def message_events(
     if reopened_from is None:
         return [new]
     return [new, ConversationStatusChanged.reopened(account_id, message, old_status=reopened_from)]
+
+
+def unassigned_event(entry: OutboxEntry, logged: Unassignment) -> ConversationUnassigned:
+    """The event of a conversation that was unassigned because its agent cannot answer any more."""
+    return ConversationUnassigned(
+        account_id=entry.account_id,
+        conversation_id=entry.conversation_id,
+        timestamp=logged.at,
+        unassigned_from=logged.agent_id,
+        unassigned_by=logged.by or SYSTEM_ID,
+        team_id=logged.team_id,
+        event_id=entry.id,
+    )
 
 
 async def publish_updates(

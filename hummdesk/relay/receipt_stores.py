@@ -13,7 +13,7 @@ from hummdesk.core.errors import NotFound
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.events.ai import events_of
 from hummdesk.publish.events.conversations import ConversationCreated
-from hummdesk.publish.outbox import message_events, publish_updates
+from hummdesk.publish.outbox import message_events, publish_updates, unassigned_event
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
 from hummdesk.storage import outbox, results, run_dispatch, runs
@@ -27,7 +27,7 @@ RUN_OVERDUE_SECONDS = 2.0
 
 
 class OutboxReceipts:
-    """Messages, new conversations and changed conversations."""
+    """Messages, new, changed and unassigned conversations."""
 
     def __init__(self, all_accounts: Database, one_account: Database, publisher: Publisher) -> None:
         """`all_accounts` sees the outbox of every account, `one_account` all rows of one account."""
@@ -61,8 +61,16 @@ class OutboxReceipts:
             await self._publisher.publish_stored(*events)
         elif entry.seq == outbox.NEW_CONVERSATION:
             await self._publisher.publish_stored(ConversationCreated.of(subject))
+        elif entry.seq == outbox.UNASSIGNED_CONVERSATION:
+            await self._publish_unassignment(entry)
+            await self._publish_current(entry)
         else:
             await self._publish_current(entry)
+
+    async def _publish_unassignment(self, entry: OutboxEntry) -> None:
+        async with self._one_account.account(entry.account_id) as tx:
+            logged = await outbox.unassignment(tx, entry)
+        await self._publisher.publish_stored(unassigned_event(entry, logged))
 
     async def _publish_current(self, entry: OutboxEntry) -> None:
         async def read() -> list[Conversation]:

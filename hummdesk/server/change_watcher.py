@@ -11,6 +11,7 @@ from hummdesk.core.background import end, soon
 from hummdesk.core.errors import Unavailable
 from hummdesk.server.context import ServerContext
 from hummdesk.server.handlers import connection
+from hummdesk.server.sockets import ClientSession
 
 PEOPLE = "hummdesk_people"
 SIGNING_KEYS = "hummdesk_signing_keys"
@@ -63,14 +64,21 @@ class ChangeWatcher:
             soon(self._apply(partial(connection.staff_session_changed, self._context, account_id, session_id)))
 
     def _changed_people(self, payload: str) -> Iterable[tuple[UUID, UUID]]:
-        """Return the changed person, as (account, person); everybody here if the payload names none: any database
-        client may notify."""
+        """Return the changed person, as (account, person); everybody of an account that was disabled or enabled.
+
+        Everybody here if the payload names no account: any database client may notify.
+        """
         try:
             change = json.loads(payload)
-            return [(UUID(change["accountId"]), UUID(change["personId"]))]
+            account_id = UUID(change["accountId"])
+            if "personId" in change:
+                return [(account_id, UUID(change["personId"]))]
+            sessions: Iterable[ClientSession] = self._context.sockets.of_account(account_id)
         except (ValueError, TypeError, KeyError, AttributeError):
-            people = (session.person for session in self._context.sockets.sessions.values())
-            return {(person.account_id, person.id) for person in people if person is not None}
+            sessions = self._context.sockets.sessions.values()
+        self._context.sockets.mark_all_changed()
+        self._context.api_keys.forget(None)
+        return {(session.person.account_id, session.person.id) for session in sessions if session.person is not None}
 
     def _changed_accounts(self, payload: str) -> Iterable[UUID]:
         """Return the account whose keys have changed, or all accounts with sockets; forget the keys read before."""

@@ -136,6 +136,11 @@ class SocketRegistry:
             if session.pending_person_id == person_id:
                 session.has_pending_change = True
 
+    def mark_all_changed(self) -> None:
+        """Make all sockets that are authenticating query their person again."""
+        for session in (*self.sessions.values(), *self.recovering):
+            session.has_pending_change = True
+
     def of_person(self, person_id: UUID) -> list[ClientSession]:
         return [session for session in self.sessions.values() if session.person and session.person.id == person_id]
 

@@ -85,11 +85,3 @@ async def own_budget(tx: Transaction) -> Budget:
 async def budgets(tx: Transaction) -> list[Budget]:
     """The budgets of all accounts by name, for the operator."""
     return [Budget.from_row(row) async for row in queries.budgets(tx)]
-
-
-async def set_tokens(tx: Transaction, account_id: UUID, daily_tokens: int | None) -> None:
-    await queries.set_tokens(tx, account_id=account_id, daily_tokens=daily_tokens)
-
-
-async def set_dollars(tx: Transaction, account_id: UUID, daily_dollars: Decimal | None) -> None:
-    await queries.set_dollars(tx, account_id=account_id, daily_dollars=daily_dollars)

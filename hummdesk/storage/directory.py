@@ -24,9 +24,3 @@ async def find_contacts(tx: Transaction, *, email_or_id: str) -> list[Person]:
     except ValueError:
         rows = queries.find_contacts(tx, email=email_or_id)
     return [Person.from_row(row) async for row in rows]
-
-
-async def set_skills(tx: Transaction, *, account_id: UUID, email: str, skills: list[str]) -> str | None:
-    """Set the skills of a user; return the user's name, or None if there is no such user."""
-    row = await queries.set_skills(tx, account_id=account_id, email=email, skills=skills)
-    return row and str(row["name"])

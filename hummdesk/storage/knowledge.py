@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Literal, get_args
 from uuid import UUID
 
 from hummdesk.core.ids import new_id
@@ -13,18 +13,6 @@ from hummdesk.storage.queries import load
 queries = load("knowledge")
 
 Vector = Sequence[float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Article:
-    id: UUID
-    title: str
-    body: str
-    questions: list[str]
-
-    @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Self:
-        return cls(id=row["id"], title=row["title"], body=row["body"], questions=row["questions"])
 
 
 Kind = Literal["article", "canned_reply", "past_answer"]
@@ -118,34 +106,6 @@ async def replace_passages(
         plural: [source.id for source in sources if source.kind == kind] for kind, plural in PLURALS.items()
     }
     await queries.replace_passages(tx, passages=json.dumps(passages), model=model, **ids)
-
-
-Managed = Literal["article", "canned_reply"]
-"""Kinds that the operator adds and removes; a canned reply is treated as an article without questions."""
-
-
-async def put(tx: Transaction, account_id: UUID, kind: Managed, article: Article) -> bool:
-    """Add or change an article or canned reply, for the operator; return False if nothing has changed."""
-    texts: dict[str, Any] = {"id": article.id, "title": article.title, "body": article.body}
-    rows: int
-    if kind == "article":
-        rows = await queries.put_article(tx, account_id=account_id, questions=article.questions, **texts)
-    else:
-        rows = await queries.put_canned_reply(tx, account_id=account_id, **texts)
-    return rows == 1
-
-
-async def listed(tx: Transaction, account_id: UUID, kind: Managed) -> list[Article]:
-    """All articles or canned replies of an account, oldest first, for the operator."""
-    query = queries.articles_of if kind == "article" else queries.canned_replies_of
-    return [Article.from_row(row) async for row in query(tx, account_id=account_id)]
-
-
-async def remove(tx: Transaction, account_id: UUID, kind: Managed, article_id: UUID) -> bool:
-    """Remove an article or canned reply, for the operator; return False if the account has none with this id."""
-    query = queries.remove_article if kind == "article" else queries.remove_canned_reply
-    rows: int = await query(tx, account_id=account_id, id=article_id)
-    return rows == 1
 
 
 def _literal(vector: Vector) -> str:

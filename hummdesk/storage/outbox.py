@@ -5,6 +5,7 @@ dies in between, the relay finds the entry and publishes the events.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -22,11 +23,14 @@ EntryKey = tuple[UUID, UUID]
 
 NEW_CONVERSATION = 0
 CHANGED_CONVERSATION = -1
+UNASSIGNED_CONVERSATION = -2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxEntry:
-    """An unpublished message, or by its `seq` a NEW_CONVERSATION or a CHANGED_CONVERSATION."""
+    """An unpublished message, or by its `seq` a NEW_CONVERSATION, a CHANGED_CONVERSATION or an UNASSIGNED_CONVERSATION,
+    whose id is that of the logged event.
+    """
 
     account_id: UUID
     id: UUID
@@ -37,6 +41,16 @@ class OutboxEntry:
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unassignment:
+    """A conversation that was taken from an agent. `by` is None for an operator."""
+
+    agent_id: UUID
+    team_id: UUID | None
+    by: UUID | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +95,20 @@ async def remove(tx: Transaction, entry: OutboxEntry) -> None:
 
 async def subject(tx: Transaction, entry: OutboxEntry) -> Message | Conversation:
     """The message or conversation of an entry of the transaction's account, as staff sees it. Raises NotFound."""
-    if entry.seq in (NEW_CONVERSATION, CHANGED_CONVERSATION):
+    if entry.seq in (NEW_CONVERSATION, CHANGED_CONVERSATION, UNASSIGNED_CONVERSATION):
         return await conversations.as_staff(tx, conversation_id=entry.conversation_id)
     row = await queries.message(tx, id=entry.id)
     if row is None:
         raise NotFound
     return Message.from_row(row)
+
+
+async def unassignment(tx: Transaction, entry: OutboxEntry) -> Unassignment:
+    """What was logged of an UNASSIGNED_CONVERSATION. Raises NotFound."""
+    row = await queries.unassignment(tx, id=entry.id, conversation_id=entry.conversation_id)
+    if row is None:
+        raise NotFound
+    return Unassignment(agent_id=row["agent_id"], team_id=row["team_id"], by=row["actor_id"], at=row["created_at"])
 
 
 async def backlog(tx: Transaction) -> Backlog:

@@ -23,3 +23,11 @@ def decode(cursor: str) -> tuple[datetime, UUID]:
         return EPOCH + timedelta(microseconds=int.from_bytes(packed[:8])), UUID(bytes=packed[8:])
     except (ValueError, OverflowError):
         raise Invalid(details={"cursor": ["Not a cursor of this list."]}) from None
+
+
+def id_of(cursor: str | None) -> UUID:
+    """The id after which a list that is ordered by id alone goes on; without a cursor, one before the first row.
+
+    Raises Invalid.
+    """
+    return (NEWEST if cursor is None else decode(cursor))[1]

@@ -133,13 +133,13 @@ TABLES: tuple[Table, ...] = (
         name="knowledge_articles",
         holds="the account's own articles",
         scope="account",
-        columns=columns("account_id id title body questions created_at", hidden="indexed_as"),
+        columns=columns("account_id id title body questions created_at language", hidden="indexed_as"),
     ),
     Table(
         name="canned_replies",
         holds="the account's own replies",
         scope="account",
-        columns=columns("account_id id title content created_at", hidden="indexed_as"),
+        columns=columns("account_id id title content created_at language", hidden="indexed_as"),
     ),
     Table(
         name="ai_calls",
@@ -251,7 +251,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         name="contacts",
-        holds="names and addresses of customers",
+        holds="names, addresses and attributes of customers",
         scope="contact",
         rows="id = %(contact)s",
         columns=columns(
@@ -260,6 +260,8 @@ TABLES: tuple[Table, ...] = (
             name=f"'{ERASED_NAME}'",
             avatar_url="NULL",
             active="false",
+            external_id="NULL",
+            attributes="'{}'::jsonb",
         ),
     ),
     Table(
@@ -268,7 +270,9 @@ TABLES: tuple[Table, ...] = (
         scope="account",
         columns=columns("account_id team_id user_id"),
     ),
-    Table(name="teams", holds="names of teams", scope="account", columns=columns("account_id id name created_at")),
+    Table(
+        name="teams", holds="names of teams", scope="account", columns=columns("account_id id name created_at active")
+    ),
     Table(
         name="sign_in_links",
         holds="one-time links of users, as hashes; deleted when they have expired",
@@ -315,7 +319,7 @@ TABLES: tuple[Table, ...] = (
         scope="account",
         columns=columns(
             "account_id name created_at ai_provider widget_origins passes_revoked_at retention_days erased_before "
-            "ai_daily_tokens ai_daily_dollars"
+            "ai_daily_tokens ai_daily_dollars disabled_at"
         ),
     ),
 )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from hummdesk.core.errors import NotFound
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -31,14 +30,6 @@ class DueAccount:
 class DueConversation:
     id: UUID
     updated_at: datetime
-
-
-async def set_days(tx: Transaction, *, account_id: UUID, days: int | None) -> str:
-    """Set the retention of an account, None for unlimited, and return the account's name. Raises NotFound."""
-    row = await queries.set_days(tx, account_id=account_id, days=days)
-    if row is None:
-        raise NotFound("No account has this id")
-    return str(row["name"])
 
 
 async def accounts_due(tx: Transaction) -> list[DueAccount]:

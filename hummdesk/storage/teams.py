@@ -1,10 +1,17 @@
 """Teams and skills of the agents of accounts."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
+from hummdesk.core.clock import wire_time
+from hummdesk.core.errors import Invalid, NotFound
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Person
+from hummdesk.storage import audit, page_cursor
+from hummdesk.storage.changes import changed_fields, first_page, unique
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -28,7 +35,7 @@ class Team:
 
 
 async def teams(tx: Transaction, account_ids: Iterable[UUID]) -> list[Team]:
-    """All teams of these accounts that the transaction can see, by name."""
+    """The active teams of these accounts that the transaction can see, by name."""
     return [Team.from_row(row) async for row in queries.teams(tx, account_ids=list(account_ids))]
 
 
@@ -38,3 +45,133 @@ async def skills(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, dic
     async for row in queries.skilled(tx, account_ids=list(account_ids)):
         found.setdefault(row["account_id"], {})[row["id"]] = frozenset(row["skills"])
     return found
+
+
+# As admins manage them -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedTeam:
+    """A team, active or not, with all its members."""
+
+    id: UUID
+    name: str
+    active: bool
+    member_ids: tuple[UUID, ...]
+    created_at: datetime
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        values = {name: row[name] for name in cls.__dataclass_fields__}
+        return cls(**values | {"member_ids": tuple(row["member_ids"])})
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "id": str(self.id),
+            "name": self.name,
+            "active": self.active,
+            "memberIds": [str(member_id) for member_id in self.member_ids],
+            "createdAt": wire_time(self.created_at),
+        }
+
+
+async def create(
+    tx: Transaction,
+    actor: Person | None,
+    *,
+    name: str,
+    member_ids: Collection[UUID] = (),
+    team_id: UUID | None = None,
+) -> tuple[ManagedTeam, bool]:
+    """Add a team; return it, and False for one that has this name already, which is not changed.
+
+    Raises Invalid for an unknown user.
+    """
+    team_id = team_id or new_id()
+    if await queries.add(tx, id=team_id, name=name) is None:
+        known = await queries.id_of(tx, name=name)
+        return await get(tx, known["id"]), False
+    await _add_members(tx, team_id, member_ids)
+    await audit.record(tx, actor, "team.created", team_id)
+    return await get(tx, team_id), True
+
+
+async def find(tx: Transaction, *, name: str) -> ManagedTeam | None:
+    row = await queries.id_of(tx, name=name)
+    return None if row is None else await get(tx, row["id"])
+
+
+async def get(tx: Transaction, team_id: UUID) -> ManagedTeam:
+    """Raises NotFound."""
+    row = await queries.get(tx, team_id=team_id)
+    if row is None:
+        raise NotFound
+    return ManagedTeam.from_row(row)
+
+
+async def locked(tx: Transaction, team_id: UUID) -> ManagedTeam:
+    """The team, locked until the transaction ends. Raises NotFound."""
+    await queries.lock(tx, team_id=team_id)
+    return await get(tx, team_id)
+
+
+async def page(
+    tx: Transaction, *, limit: int, cursor: str | None = None, active: bool | None = None
+) -> tuple[list[ManagedTeam], str | None]:
+    """A page of the teams, newest first, and the cursor of the next one. Raises Invalid for a bad cursor."""
+    rows = queries.page(tx, before_id=page_cursor.id_of(cursor), active=active, limit=limit + 1)
+    return first_page([ManagedTeam.from_row(row) async for row in rows], limit)
+
+
+async def update(
+    tx: Transaction,
+    actor: Person | None,
+    team_id: UUID,
+    *,
+    name: str | None = None,
+    active: bool | None = None,
+    member_ids: Collection[UUID] | None = None,
+) -> ManagedTeam:
+    """Change what is given of a team. An inactive team keeps its members, and cannot be assigned a conversation.
+
+    Raises NotFound, Invalid for an unknown user, Conflict for the name of another team.
+    """
+    old = await locked(tx, team_id)
+    new = replace(old, name=old.name if name is None else name, active=old.active if active is None else active)
+    if member_ids is not None:
+        new = replace(new, member_ids=tuple(sorted(set(member_ids))))
+        await _remove_members(tx, team_id, set(old.member_ids) - set(member_ids))
+        await _add_members(tx, team_id, member_ids)
+    fields = changed_fields(old, new)
+    if not fields:
+        return old
+    with unique("Another team has this name"):
+        await queries.change(tx, team_id=team_id, name=new.name, active=new.active)
+    action = "team.updated" if old.active == new.active else "team.enabled" if new.active else "team.disabled"
+    await audit.record(tx, actor, action, team_id, {"fields": fields})
+    return new
+
+
+async def add_members(tx: Transaction, actor: Person | None, team_id: UUID, user_ids: Collection[UUID]) -> ManagedTeam:
+    """Add users to a team. Raises NotFound, and Invalid for an unknown user."""
+    team = await locked(tx, team_id)
+    return await update(tx, actor, team_id, member_ids={*team.member_ids, *user_ids})
+
+
+async def remove_members(
+    tx: Transaction, actor: Person | None, team_id: UUID, user_ids: Collection[UUID]
+) -> ManagedTeam:
+    """Remove users from a team; those who are not in it are ignored. Raises NotFound."""
+    team = await locked(tx, team_id)
+    return await update(tx, actor, team_id, member_ids=set(team.member_ids) - set(user_ids))
+
+
+async def _add_members(tx: Transaction, team_id: UUID, user_ids: Collection[UUID]) -> None:
+    wanted = list(user_ids)
+    [_ async for _ in queries.add_members(tx, team_id=team_id, user_ids=wanted)]
+    if missing := set(wanted) - set((await get(tx, team_id)).member_ids):
+        raise Invalid(details={"memberIds": [f"No user has the id {one}." for one in sorted(missing)]})
+
+
+async def _remove_members(tx: Transaction, team_id: UUID, user_ids: Collection[UUID]) -> None:
+    [_ async for _ in queries.remove_members(tx, team_id=team_id, user_ids=list(user_ids))]

@@ -57,15 +57,3 @@ LEFT JOIN ai_usage
   ON ai_usage.account_id = accounts.account_id
  AND ai_usage.day = (clock_timestamp() AT TIME ZONE 'UTC')::date
 ORDER BY accounts.name, accounts.account_id;
-
--- name: set_tokens(account_id, daily_tokens)!
--- Set the daily tokens of an account; NULL for the default, 0 for unlimited.
-UPDATE accounts
-SET ai_daily_tokens = :daily_tokens
-WHERE account_id = :account_id;
-
--- name: set_dollars(account_id, daily_dollars)!
--- Set the daily dollars of an account; NULL for the default, 0 for unlimited.
-UPDATE accounts
-SET ai_daily_dollars = :daily_dollars
-WHERE account_id = :account_id;

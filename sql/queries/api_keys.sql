@@ -48,12 +48,13 @@ WHERE account_id = current_account()
   AND revoked_at IS NULL;
 
 -- name: secret(id)^
--- What verifies an active key.
+-- What verifies an active key of an account that is not disabled.
 SELECT id, name, scope, secret_hash
 FROM api_keys
 WHERE account_id = current_account()
   AND id = :id
-  AND revoked_at IS NULL;
+  AND revoked_at IS NULL
+  AND (SELECT disabled_at IS NULL FROM accounts WHERE account_id = current_account());
 
 -- name: replace_secret(id, secret_hash)^
 -- Give an active key another secret.

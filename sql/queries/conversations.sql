@@ -264,7 +264,8 @@ FROM found
 LEFT JOIN changed ON true;
 
 -- name: assignable(agent_id, team_id)^
--- Whether a conversation may be assigned to an agent and to a team, if one is given.
+-- Whether a conversation may be assigned to an agent and to a team, if one is given. The agent is locked: whoever disables
+-- the user waits for the assignment and then unassigns the conversation.
 SELECT
     active,
     role,
@@ -273,10 +274,12 @@ SELECT
         FROM teams
         WHERE teams.account_id = current_account()
           AND teams.id = :team_id
+          AND teams.active
     ) AS team_exists
 FROM users
 WHERE account_id = current_account()
-  AND id = :agent_id;
+  AND id = :agent_id
+FOR SHARE;
 
 -- name: assign(conversation_id, agent_id, team_id, reason, actor_id, actor_type, event_id)^
 -- Assign to an agent and team, or unassign, and log it; return the old assignment and the time of the change.

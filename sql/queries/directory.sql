@@ -11,6 +11,7 @@ FROM accounts
 JOIN users ON users.account_id = accounts.account_id
 WHERE lower(users.email) = lower(:email)
   AND users.active
+  AND accounts.disabled_at IS NULL
 ORDER BY accounts.created_at, accounts.account_id;
 
 -- name: find_contacts(email)
@@ -26,6 +27,7 @@ FROM accounts
 JOIN contacts ON contacts.account_id = accounts.account_id
 WHERE lower(contacts.email) = lower(:email)
   AND contacts.active
+  AND accounts.disabled_at IS NULL
 ORDER BY accounts.created_at, accounts.account_id;
 
 -- name: find_contact(contact_id)
@@ -40,12 +42,5 @@ SELECT
 FROM accounts
 JOIN contacts ON contacts.account_id = accounts.account_id
 WHERE contacts.id = :contact_id
-  AND contacts.active;
-
--- name: set_skills(account_id, email, skills)^
--- Set the skills of a user.
-UPDATE users
-SET skills = :skills
-WHERE account_id = :account_id
-  AND lower(email) = lower(:email)
-RETURNING name;
+  AND contacts.active
+  AND accounts.disabled_at IS NULL;

@@ -1,5 +1,5 @@
 -- name: find_people(person_ids)
--- Active users with their teams, and active contacts, as persons.
+-- Active users with their teams, and active contacts, as persons; none of a disabled account.
 SELECT
     account_id,
     id,
@@ -17,6 +17,7 @@ FROM users
 WHERE account_id = current_account()
   AND id = ANY(:person_ids)
   AND active
+  AND (SELECT disabled_at IS NULL FROM accounts WHERE account_id = current_account())
 UNION ALL
 SELECT
     account_id,
@@ -28,7 +29,8 @@ SELECT
 FROM contacts
 WHERE account_id = current_account()
   AND id = ANY(:person_ids)
-  AND active;
+  AND active
+  AND (SELECT disabled_at IS NULL FROM accounts WHERE account_id = current_account());
 
 -- name: colleagues()
 -- The active admins and agents of the account.

@@ -1,10 +1,3 @@
--- name: set_days(account_id, days)^
--- Set after how many days without activity conversations of an account are erased, NULL for never; return its name.
-UPDATE accounts
-SET retention_days = :days
-WHERE account_id = :account_id
-RETURNING name;
-
 -- name: accounts_due()
 -- Accounts with a retention, each with the time up to which conversations are to be erased.
 SELECT account_id, clock_timestamp() - make_interval(days => retention_days) AS until

@@ -9,7 +9,8 @@ WHERE account_id = current_account()
 RETURNING account_id;
 
 -- name: redeem(secret_hash)^
--- Use a link, once; return its user, or no row if it is unknown, used or expired, or its user disabled.
+-- Use a link, once; return its user, or no row if it is unknown, used or expired, or its user or
+-- account disabled.
 UPDATE sign_in_links
 SET used_at = clock_timestamp()
 FROM users
@@ -20,4 +21,5 @@ WHERE sign_in_links.account_id = current_account()
   AND users.account_id = sign_in_links.account_id
   AND users.id = sign_in_links.user_id
   AND users.active
+  AND (SELECT disabled_at IS NULL FROM accounts WHERE account_id = current_account())
 RETURNING sign_in_links.user_id;

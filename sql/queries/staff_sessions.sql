@@ -13,7 +13,7 @@ VALUES (
 );
 
 -- name: use(secret_hash, idle_hours)^
--- Use a session now; return it with its user, or no row if it has ended or its user is disabled.
+-- Use a session now; return it with its user, or no row if it has ended, or its user or account is disabled.
 UPDATE staff_sessions
 SET last_used_at = clock_timestamp()
 FROM users
@@ -25,6 +25,7 @@ WHERE staff_sessions.account_id = current_account()
   AND users.account_id = staff_sessions.account_id
   AND users.id = staff_sessions.user_id
   AND users.active
+  AND (SELECT disabled_at IS NULL FROM accounts WHERE account_id = current_account())
 RETURNING
     staff_sessions.id,
     staff_sessions.user_id,

@@ -1,5 +1,5 @@
 -- name: teams(account_ids)
--- The teams of accounts, each with its active agents and admins.
+-- The active teams of accounts, each with its active agents and admins.
 SELECT
     teams.account_id,
     teams.id,
@@ -21,6 +21,7 @@ SELECT
     ) AS agent_ids
 FROM teams
 WHERE account_id = ANY(:account_ids)
+  AND active
 ORDER BY name, id;
 
 -- name: skilled(account_ids)
@@ -32,3 +33,89 @@ WHERE account_id = ANY(:account_ids)
   AND active
   AND skills <> '{}'
 ORDER BY name, id;
+
+-- name: add(id, name)^
+-- Add a team; no row if the account has one of this name.
+INSERT INTO teams (account_id, id, name)
+VALUES (current_account(), :id, :name)
+ON CONFLICT (account_id, name) DO NOTHING
+RETURNING id;
+
+-- name: id_of(name)^
+-- The id of the team of a name.
+SELECT id
+FROM teams
+WHERE account_id = current_account()
+  AND name = :name;
+
+-- name: lock(team_id)^
+-- Lock a team until the transaction ends.
+SELECT id
+FROM teams
+WHERE account_id = current_account()
+  AND id = :team_id
+FOR NO KEY UPDATE;
+
+-- name: get(team_id)^
+-- A team, active or not, with the ids of its members.
+SELECT
+    id,
+    name,
+    active,
+    created_at,
+    ARRAY(
+        SELECT user_id
+        FROM team_members
+        WHERE team_members.account_id = teams.account_id
+          AND team_members.team_id = teams.id
+        ORDER BY user_id
+    ) AS member_ids
+FROM teams
+WHERE account_id = current_account()
+  AND id = :team_id;
+
+-- name: page(before_id, active, limit)
+-- Teams before a position in the list, newest first, with the ids of their members.
+SELECT
+    id,
+    name,
+    active,
+    created_at,
+    ARRAY(
+        SELECT user_id
+        FROM team_members
+        WHERE team_members.account_id = teams.account_id
+          AND team_members.team_id = teams.id
+        ORDER BY user_id
+    ) AS member_ids
+FROM teams
+WHERE account_id = current_account()
+  AND id < :before_id::uuid
+  AND active = COALESCE(:active::boolean, active)
+ORDER BY id DESC
+LIMIT :limit;
+
+-- name: change(team_id, name, active)!
+-- Change a team.
+UPDATE teams
+SET name = :name, active = :active
+WHERE account_id = current_account()
+  AND id = :team_id;
+
+-- name: add_members(team_id, user_ids)
+-- Add existing users to a team; return the ids of those who were not in it.
+INSERT INTO team_members (account_id, team_id, user_id)
+SELECT account_id, :team_id, id
+FROM users
+WHERE account_id = current_account()
+  AND id = ANY (:user_ids::uuid[])
+ON CONFLICT DO NOTHING
+RETURNING user_id;
+
+-- name: remove_members(team_id, user_ids)
+-- Remove users from a team; return the ids of those who were in it.
+DELETE FROM team_members
+WHERE account_id = current_account()
+  AND team_id = :team_id
+  AND user_id = ANY (:user_ids::uuid[])
+RETURNING user_id;

@@ -1,6 +1,6 @@
 -- name: is_allowed_origin(origins)^
--- Whether a page of one of these origins may show the account's widget.
-SELECT widget_origins && :origins::text[] AS allowed
+-- Whether a page of one of these origins may show the widget of the account, which is not disabled.
+SELECT disabled_at IS NULL AND widget_origins && :origins::text[] AS allowed
 FROM accounts
 WHERE account_id = current_account();
 

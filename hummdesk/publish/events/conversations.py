@@ -89,9 +89,15 @@ class ConversationAssigned(OfConversation):
     to=(ACCOUNT, agent("unassigned_from"), team("team_id"), JOINED),
 )
 class ConversationUnassigned(OfConversation):
-    """A conversation was taken from an agent."""
+    """A conversation was taken from an agent. `unassignedBy` is the nil UUID for an operator's command."""
 
     unassigned_from: UUID
     unassigned_by: UUID
     reason: StaffOnly[str | None] = None
     team_id: Routing[UUID | None] = None
+    event_id: Routing[UUID | None] = None
+    """Of the log, if the outbox has it and it may be published twice."""
+
+    @property
+    def key(self) -> str | None:
+        return f"unassigned/{self.event_id}" if self.event_id else None

@@ -38,8 +38,8 @@ INSERT INTO accounts SELECT account_id, 'Account ' || a FROM given;
 INSERT INTO users (account_id, id, email, name, role)
 SELECT account_id, md5(a || 'user' || n)::uuid, n || '@example.com', 'User ' || n, 'agent'
 FROM given, generate_series(1, 50) AS n;
-INSERT INTO contacts (account_id, id, email, name)
-SELECT account_id, md5(a || 'contact' || n)::uuid, n || '@example.com', 'Contact ' || n
+INSERT INTO contacts (account_id, id, email, name, external_id)
+SELECT account_id, md5(a || 'contact' || n)::uuid, n || '@example.com', 'Contact ' || n, 'external ' || n
 FROM given, generate_series(1, 10000) AS n;
 INSERT INTO teams SELECT account_id, md5(a || 'team' || n)::uuid, 'Team ' || n FROM given, generate_series(1, 5) AS n;
 INSERT INTO team_members
@@ -125,6 +125,8 @@ AGENT, CONTACT = md5("2user7"), md5("2contact1")
 PENDING, RUNNING, SILENT, DONE = (run_between(*ids) for ids in (("0", "008"), ("008", "01"), ("01", "02"), ("02", "1")))
 LIST = {"before_at": NEWEST[0], "before_id": NEWEST[1], "limit": 51}
 IN_BUSY = {"conversation_id": BUSY}
+LAST = {"before_id": NEWEST[1], "limit": 51}
+CONTACT_VALUES = {"name": "New", "avatar_url": None, "attributes": Jsonb({})}
 DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
 EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
 FOUND = {"search_limit": SEARCH_LIMIT, "agent_id": None, "unassigned": False}
@@ -254,6 +256,28 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
     ("visitors.pass_holder", {"visitor_id": CONTACT, "issued_at": 0.0}, 1),
     ("signing_keys.active_keys", {}, 0),
+    ("users.add", {"id": new_id(), "email": "n", "name": "n", "role": "agent", "skills": []}, 0),
+    ("users.id_of", {"email": "7@EXAMPLE.com"}, 0),
+    ("users.page", LAST | {"active": None, "role": None, "team_id": None}, 0),
+    ("users.page", LAST | {"active": True, "role": "agent", "team_id": md5("2team1")}, 0),
+    ("users.leave_teams", {"user_id": AGENT, "team_ids": []}, 0),
+    ("users.join_teams", {"user_id": AGENT, "team_ids": [md5("2team1")]}, 0),
+    ("users.unassign_some", {"user_id": AGENT, "actor_id": None, "actor_type": "system", "limit": 100}, 400),
+    ("teams.add", {"id": new_id(), "name": "New"}, 0),
+    ("teams.id_of", {"name": "Team 1"}, 0),
+    ("teams.page", LAST | {"active": None}, 0),
+    ("teams.add_members", {"team_id": md5("2team1"), "user_ids": [AGENT]}, 0),
+    ("teams.remove_members", {"team_id": md5("2team1"), "user_ids": [AGENT]}, 0),
+    ("contacts.add", {"id": new_id(), "external_id": "e", "email": "new", **CONTACT_VALUES}, 0),
+    ("contacts.id_of_external", {"external_id": "external 7"}, 1),
+    ("contacts.id_of_email", {"email": "7@EXAMPLE.com"}, 1),
+    ("contacts.by_external", {"external_id": "external 7"}, 1),
+    ("contacts.page", LAST | {"active": None}, 51),
+    ("contacts.add_changes", {"contact_id": CONTACT, "limit": 50}, 60),
+    ("articles.page_of_articles", LIST, 0),
+    ("articles.page_of_canned_replies", LIST, 0),
+    ("articles.drafts", {"article_id": md5("2article1"), "newest": 500, "limit": 50}, 1_000),
+    ("outbox.unassignment", {"id": new_id(), "conversation_id": BUSY}, 0),
     ("api_keys.create", {"id": new_id(), "name": "n", "scope": "read", "secret_hash": b""}, 0),
     ("api_keys.keys", LIST, 0),
     ("api_keys.named", {"name": "n"}, 0),
@@ -360,13 +384,13 @@ ROLES = {
 """The role of a query, if it is not that of the web process."""
 NOT_OF_REQUESTS = {
     *("accounts", "ai_budgets", "model_calls", "demo", "directory", "migrations"),
-    *("knowledge.put_article", "knowledge.articles_of", "knowledge.remove_article"),
-    *("knowledge.put_canned_reply", "knowledge.canned_replies_of", "knowledge.remove_canned_reply"),
+    *(f"articles.{do}_{what}" for do in ("put", "lock", "get", "remove") for what in ("article", "canned_reply")),
     *("erasures.contact_account", "erasures.request", "erasures.add_counts", "erasures.complete", "erasures.verified"),
     *("erasures.receipt", "erasures.account_exists", "erasures.primary_key", "erasures.deactivate_people"),
     "erasures.account_or_erasure",
     "erasures.run_messages",  # all of a conversation, while it is erased
-    *("retention.set_days", "retention.accounts_due", "retention.prune_sign_ins"),
+    *("retention.accounts_due", "retention.prune_sign_ins"),
+    *(f"{noun}.{name}" for noun in ("users", "teams", "contacts") for name in ("lock", "get", "change")),
     *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
     *(f"idempotency.{name}" for name in ("begin", "find", "finish", "release")),

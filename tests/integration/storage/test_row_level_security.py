@@ -96,7 +96,7 @@ async def test_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None
     )
     assert owned == [(0,)]
     functions = await account.execute("SELECT proname FROM pg_proc WHERE proowner = 'hummdesk_search'::regrole")
-    assert functions == [("search_conversations",)]
+    assert sorted(functions) == [("contact_of_email",), ("search_conversations",)]
 
 
 async def test_functions_of_the_feed_belong_to_its_role_and_qualify_their_names(account: Any) -> None:
@@ -170,6 +170,66 @@ async def test_conversation_of_foreign_contact_is_refused(account: Any, foreign:
         await account.start(foreign.customer)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO users (account_id, id, email, name, role) "
+        "VALUES (%(foreign)s, gen_random_uuid(), 'a', 'a', 'admin')",
+        "INSERT INTO contacts (account_id, id, email, name) VALUES (%(foreign)s, gen_random_uuid(), 'a', 'a')",
+        "INSERT INTO teams (account_id, id, name) VALUES (%(foreign)s, gen_random_uuid(), 'a')",
+        "INSERT INTO knowledge_articles (account_id, id, title, body) "
+        "VALUES (%(foreign)s, gen_random_uuid(), 'a', 'a')",
+        "INSERT INTO signing_keys (account_id, kid, algorithm, public_key) VALUES (%(foreign)s, 'a', 'RS256', 'a')",
+        "UPDATE signing_keys SET revoked_at = NULL WHERE kid = 'own'",
+    ],
+)
+async def test_web_process_cannot_write_into_another_account_nor_restore_a_key(
+    account: Any, foreign: Any, statement: str
+) -> None:
+    await account.execute(
+        "INSERT INTO signing_keys (account_id, kid, algorithm, public_key, revoked_at) "
+        "VALUES (%(account)s, 'own', 'RS256', 'a', now())"
+    )
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        async with account.tx() as tx:
+            await tx.execute(statement.encode(), {"foreign": foreign.id})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE users SET role = 'viewer'",
+        "UPDATE contacts SET name = 'Other'",
+        "UPDATE teams SET active = false",
+        "UPDATE accounts SET name = 'Other'",
+        "UPDATE conversations SET contact_id = contact_id",
+        "DELETE FROM team_members",
+        "DELETE FROM contacts",
+    ],
+)
+async def test_change_of_everything_changes_nothing_of_another_account(
+    account: Any, foreign: Any, statement: str
+) -> None:
+    snapshot = (
+        "SELECT (SELECT jsonb_agg(users) FROM users WHERE account_id = %(account)s), "
+        "(SELECT jsonb_agg(contacts) FROM contacts WHERE account_id = %(account)s), "
+        "(SELECT jsonb_agg(teams) FROM teams WHERE account_id = %(account)s), "
+        "(SELECT jsonb_agg(accounts) FROM accounts WHERE account_id = %(account)s), "
+        "(SELECT jsonb_agg(team_members) FROM team_members WHERE account_id = %(account)s)"
+    )
+    before = await foreign.execute(snapshot)
+    async with account.tx() as tx:
+        await tx.execute(statement.encode())
+    assert await foreign.execute(snapshot) == before
+    assert [name async for name in _contacts(account)] == ["customer@example.com", "stranger@example.com"]
+
+
+async def _contacts(account: Any) -> AsyncIterator[str]:
+    """The addresses of the contacts, of whom none is a visitor and may be deleted."""
+    for row in await account.execute("SELECT email FROM contacts WHERE account_id = %(account)s ORDER BY email"):
+        yield row[0]
+
+
 async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, database_url: str) -> None:
     for one in (account, foreign):
         await one.send(one.customer)
@@ -203,15 +263,22 @@ async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, d
         ("hummdesk_app", "TRUNCATE messages"),
         ("hummdesk_app", "DELETE FROM conversations"),
         ("hummdesk_app", "UPDATE conversations SET account_id = account_id"),
-        ("hummdesk_app", "UPDATE users SET role = 'admin'"),
-        ("hummdesk_app", "INSERT INTO users (account_id) VALUES (NULL)"),
+        ("hummdesk_app", "UPDATE users SET account_id = account_id"),
+        ("hummdesk_app", "UPDATE users SET id = id"),
+        ("hummdesk_app", "DELETE FROM users"),
+        ("hummdesk_app", "UPDATE contacts SET account_id = account_id"),
+        ("hummdesk_app", "UPDATE teams SET account_id = account_id"),
+        ("hummdesk_app", "DELETE FROM teams"),
+        ("hummdesk_app", "UPDATE accounts SET disabled_at = NULL"),
+        ("hummdesk_app", "UPDATE accounts SET erased_before = NULL"),
+        ("hummdesk_app", "INSERT INTO accounts (account_id) VALUES (NULL)"),
         ("hummdesk_app", "UPDATE schema_migrations SET checksum = ''"),
         ("hummdesk_app", "DELETE FROM schema_migrations"),
         ("hummdesk_app", "CREATE TABLE mine ()"),
         ("hummdesk_app", "ALTER TABLE messages DISABLE ROW LEVEL SECURITY"),
         ("hummdesk_app", "DROP POLICY own_account ON messages"),
-        ("hummdesk_app", "INSERT INTO signing_keys (account_id) VALUES (NULL)"),
-        ("hummdesk_app", "UPDATE signing_keys SET revoked_at = NULL"),
+        ("hummdesk_app", "UPDATE signing_keys SET secret = NULL"),
+        ("hummdesk_app", "UPDATE signing_keys SET account_id = account_id"),
         ("hummdesk_app", "DELETE FROM signing_keys"),
         ("hummdesk_app", "UPDATE accounts SET passes_revoked_at = NULL"),
         ("hummdesk_app", "UPDATE contacts SET passes_revoked_at = NULL"),
@@ -228,7 +295,9 @@ async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, d
         ("hummdesk_operator", "UPDATE signing_keys SET algorithm = 'HS256'"),
         ("hummdesk_worker", "DELETE FROM messages"),
         ("hummdesk_worker", "UPDATE messages SET content = ''"),
-        ("hummdesk_worker", "UPDATE users SET role = 'admin'"),
+        ("hummdesk_worker", "UPDATE users SET account_id = account_id"),
+        ("hummdesk_relay", "UPDATE users SET role = 'admin'"),
+        ("hummdesk_writer", "UPDATE users SET role = 'admin'"),
         ("hummdesk_writer", "SELECT content FROM messages"),
         ("hummdesk_writer", "SELECT metadata FROM messages"),
         ("hummdesk_writer", "SELECT name FROM users"),

@@ -12,10 +12,10 @@ import pytest
 
 from hummdesk.ai import knowledge_base
 from hummdesk.core.config import Settings
-from hummdesk.core.errors import CommandError
+from hummdesk.core.errors import CommandError, NotFound
 from hummdesk.dev import demo
 from hummdesk.operator import articles as knowledge
-from hummdesk.operator.people import set_skills
+from hummdesk.operator.skills import set_skills
 from hummdesk.storage import conversations, people, teams
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, send
@@ -58,8 +58,8 @@ async def test_find_returns_sources_of_the_account_only(shops: tuple[Settings, l
     settings, (outdoor, invoicing) = shops
     for account in (outdoor, invoicing):
         await indexed(database, account)
-    own = {json.loads(line)["title"] for line in await knowledge.show(settings, outdoor)}
-    other = {json.loads(line)["title"] for line in await knowledge.show(settings, invoicing)}
+    own = {one["title"] for one in await knowledge.listed(settings, outdoor)}
+    other = {one["title"] for one in await knowledge.listed(settings, invoicing)}
     assert set(await titles(database, outdoor, ZIP)) <= own
     assert set(await titles(database, invoicing, ZIP)) <= other
     assert "repair" in (await titles(database, outdoor, ZIP))[0].lower()
@@ -84,7 +84,7 @@ async def test_changed_source_is_reindexed_and_removed_source_is_not_found(
     assert "Ferry times" not in await titles(database, account, "When does the ferry leave?")
     with pytest.raises(CommandError, match="no article 'zoo'"):
         await knowledge.remove(settings, account, "zoo")
-    with pytest.raises(CommandError, match="no account has the id"):
+    with pytest.raises(NotFound, match="No account has this id"):
         await knowledge.put(settings, UUID(int=7), file)
 
 
@@ -98,7 +98,7 @@ async def test_canned_replies_can_be_added_listed_and_removed(
     assert await knowledge.put(settings, account, file, "canned_reply") == (
         "1 of 1 canned replies added or changed, all indexed"
     )
-    shown = [json.loads(line) for line in await knowledge.show(settings, account, "canned_reply")]
+    shown = await knowledge.listed(settings, account, "canned_reply")
     assert {name: value for name, value in shown[-1].items() if name != "id"} == {
         "title": reply["title"],
         "body": reply["body"],

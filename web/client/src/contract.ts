@@ -172,7 +172,7 @@ export interface Assignment {
   assignedBy: string;
 }
 
-/** A conversation was taken from an agent. `reason` is for staff only. */
+/** A conversation was taken from an agent. `unassignedBy` is the nil UUID for an operator's command. `reason` is for staff only. */
 export interface Unassignment {
   conversationId: string;
   timestamp: string;

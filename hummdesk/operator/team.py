@@ -1,0 +1,169 @@
+"""The commands for the teams of an account and their members."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import CommandError
+from hummdesk.operator.options import account_option, home_option, json_option, settings_of
+from hummdesk.operator.records import every, print_record, print_records
+
+if TYPE_CHECKING:
+    from hummdesk.storage.database import Transaction
+
+team_argument = click.argument("team", metavar="NAME_OR_ID")
+member_option = click.option("--member", "members", multiple=True, help="E-mail or id of a user.")
+
+
+@click.group("team")
+def team_command() -> None:
+    """Manage the teams of an account."""
+
+
+@team_command.command("list")
+@home_option
+@account_option
+@json_option
+def list_command(home: Path, account: UUID, as_json: bool) -> None:
+    """List the teams, newest first."""
+    found = asyncio.run(listed(settings_of(home, needs_secret=False), account))
+    print_records(found, "id", "name", "active", "memberIds", as_json=as_json)
+
+
+@team_command.command("show")
+@home_option
+@account_option
+@json_option
+@team_argument
+def show_command(home: Path, account: UUID, as_json: bool, team: str) -> None:
+    """Show a team."""
+    print_record(asyncio.run(shown(settings_of(home, needs_secret=False), account, team)), as_json=as_json)
+
+
+@team_command.command("create")
+@home_option
+@account_option
+@member_option
+@json_option
+@click.argument("name")
+def create_command(home: Path, account: UUID, members: tuple[str, ...], as_json: bool, name: str) -> None:
+    """Create a team. A team of this name that exists gets the members that are given."""
+    team = asyncio.run(create(settings_of(home, needs_secret=False), account, name, members))
+    print_record(team, as_json=as_json)
+
+
+@team_command.command("update")
+@home_option
+@account_option
+@click.option("--name", help="New name.")
+@click.option("--add", "added", multiple=True, help="E-mail or id of a user who becomes a member.")
+@click.option("--remove", "removed", multiple=True, help="E-mail or id of a member who leaves the team.")
+@json_option
+@team_argument
+def update_command(home: Path, account: UUID, team: str, as_json: bool, **given: Any) -> None:
+    """Change the name and the members of a team."""
+    print_record(asyncio.run(update(settings_of(home, needs_secret=False), account, team, **given)), as_json=as_json)
+
+
+@team_command.command("disable")
+@home_option
+@account_option
+@json_option
+@team_argument
+def disable_command(home: Path, account: UUID, as_json: bool, team: str) -> None:
+    """Hide a team: it cannot be assigned conversations any more."""
+    changed = asyncio.run(update(settings_of(home, needs_secret=False), account, team, active=False))
+    print_record(changed, as_json=as_json)
+
+
+@team_command.command("enable")
+@home_option
+@account_option
+@json_option
+@team_argument
+def enable_command(home: Path, account: UUID, as_json: bool, team: str) -> None:
+    """Show a disabled team again."""
+    changed = asyncio.run(update(settings_of(home, needs_secret=False), account, team, active=True))
+    print_record(changed, as_json=as_json)
+
+
+async def listed(settings: Settings, account_id: UUID) -> list[dict[str, Any]]:
+    """Raises NotFound for an unknown account."""
+    from hummdesk.storage import accounts, teams
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        await accounts.get(tx)
+        return [team.wire() for team in await every(teams.page, tx)]
+
+
+async def shown(settings: Settings, account_id: UUID, team: str) -> dict[str, Any]:
+    """Raises CommandError for an unknown team."""
+    from hummdesk.storage import teams
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        return (await teams.get(tx, await id_of(tx, team))).wire()
+
+
+async def create(settings: Settings, account_id: UUID, name: str, members: Sequence[str]) -> dict[str, Any]:
+    """Raises NotFound for an unknown account, CommandError for an unknown user or an invalid name."""
+    from hummdesk.operator.user import id_of as user_id_of
+    from hummdesk.operator.values import checked_name
+    from hummdesk.storage import accounts, teams
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        await accounts.get(tx)
+        member_ids = [await user_id_of(tx, member) for member in members]
+        team, is_new = await teams.create(tx, None, name=checked_name(name), member_ids=member_ids)
+        return (team if is_new else await teams.add_members(tx, None, team.id, member_ids)).wire()
+
+
+async def update(
+    settings: Settings,
+    account_id: UUID,
+    team: str,
+    *,
+    name: str | None = None,
+    active: bool | None = None,
+    added: Sequence[str] = (),
+    removed: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Raises CommandError for an unknown team, user or name, Conflict for the name of another team."""
+    from hummdesk.operator.user import id_of as user_id_of
+    from hummdesk.operator.values import checked_name
+    from hummdesk.storage import teams
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        found = await teams.locked(tx, await id_of(tx, team))
+        leaving = {await user_id_of(tx, member) for member in removed}
+        joining = {await user_id_of(tx, member) for member in added}
+        changed = await teams.update(
+            tx,
+            None,
+            found.id,
+            name=name and checked_name(name),
+            active=active,
+            member_ids=set(found.member_ids) - leaving | joining,
+        )
+        return changed.wire()
+
+
+async def id_of(tx: "Transaction", team: str) -> UUID:
+    """The id of the team of this name or id. Raises CommandError."""
+    from hummdesk.storage import teams
+
+    try:
+        return UUID(team)
+    except ValueError:
+        found = await teams.find(tx, name=team)
+    if found is None:
+        raise CommandError(f"the account has no team {team!r}")
+    return found.id

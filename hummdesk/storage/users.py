@@ -1,0 +1,219 @@
+"""The users of an account as its admins manage them: created once for each e-mail address, changed, disabled.
+
+A user who cannot answer any more loses the assigned conversations in the same transaction; the outbox has the events.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from hummdesk.core.clock import wire_time
+from hummdesk.core.errors import Conflict, Invalid, NotFound
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import ANSWERING, Person, Role
+from hummdesk.storage import audit, page_cursor
+from hummdesk.storage.changes import changed_fields, first_page, unique
+from hummdesk.storage.database import Transaction
+from hummdesk.storage.queries import load
+
+queries = load("users")
+
+UNASSIGNED_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    id: UUID
+    email: str
+    name: str
+    role: Role
+    active: bool
+    skills: tuple[str, ...]
+    team_ids: tuple[UUID, ...]
+    last_seen_at: datetime | None
+    created_at: datetime
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        values = {name: row[name] for name in cls.__dataclass_fields__}
+        return cls(**values | {"skills": tuple(row["skills"]), "team_ids": tuple(row["team_ids"])})
+
+    @property
+    def can_answer(self) -> bool:
+        return self.active and self.role in ANSWERING
+
+    def wire(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "id": str(self.id),
+            "email": self.email,
+            "name": self.name,
+            "role": self.role,
+            "active": self.active,
+            "skills": list(self.skills),
+            "teamIds": [str(team_id) for team_id in self.team_ids],
+            "createdAt": wire_time(self.created_at),
+        }
+        return shown if self.last_seen_at is None else shown | {"lastSeenAt": wire_time(self.last_seen_at)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserChanges:
+    """What is to be changed of a user; None: nothing."""
+
+    email: str | None = None
+    name: str | None = None
+    role: Role | None = None
+    active: bool | None = None
+    skills: Sequence[str] | None = None
+    team_ids: Collection[UUID] | None = None
+
+    def given(self) -> dict[str, Any]:
+        """By field of a user."""
+        found = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        given: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
+        return given | ({} if self.skills is None else {"skills": tuple(self.skills)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unassigned:
+    """A conversation that was taken from a user. `event_id` is that of the log and of the outbox entry."""
+
+    event_id: UUID
+    conversation_id: UUID
+    team_id: UUID | None
+    at: datetime
+
+
+async def create(
+    tx: Transaction,
+    actor: Person | None,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    skills: Sequence[str] = (),
+    team_ids: Collection[UUID] = (),
+    user_id: UUID | None = None,
+) -> tuple[User, bool]:
+    """Add a user; return the user, and False for one that has this e-mail address already, who is not changed.
+
+    Raises Invalid for an unknown team.
+    """
+    user_id = user_id or new_id()
+    row = await queries.add(tx, id=user_id, email=email, name=name, role=role, skills=list(skills))
+    if row is None:
+        known = await queries.id_of(tx, email=email)
+        return await get(tx, known["id"]), False
+    await _set_teams(tx, user_id, team_ids)
+    await audit.record(tx, actor, "user.created", user_id, {"role": role})
+    return await get(tx, user_id), True
+
+
+async def find(tx: Transaction, *, email: str) -> User | None:
+    """The user with this e-mail address."""
+    row = await queries.id_of(tx, email=email)
+    return None if row is None else await get(tx, row["id"])
+
+
+async def get(tx: Transaction, user_id: UUID) -> User:
+    """Raises NotFound."""
+    row = await queries.get(tx, user_id=user_id)
+    if row is None:
+        raise NotFound
+    return User.from_row(row)
+
+
+async def locked(tx: Transaction, user_id: UUID) -> User:
+    """The user, locked until the transaction ends. Raises NotFound."""
+    await queries.lock(tx, user_id=user_id)
+    return await get(tx, user_id)
+
+
+async def page(
+    tx: Transaction,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    active: bool | None = None,
+    role: Role | None = None,
+    team_id: UUID | None = None,
+) -> tuple[list[User], str | None]:
+    """A page of the users, newest first, and the cursor of the next one. Raises Invalid for a bad cursor."""
+    rows = queries.page(
+        tx, before_id=page_cursor.id_of(cursor), active=active, role=role, team_id=team_id, limit=limit + 1
+    )
+    return first_page([User.from_row(row) async for row in rows], limit)
+
+
+async def update(
+    tx: Transaction, actor: Person | None, user_id: UUID, changes: UserChanges
+) -> tuple[User, list[Unassigned]]:
+    """Change a user; return the user and the conversations that are unassigned by it.
+
+    Nothing is written if nothing changes. Raises NotFound, Invalid for an unknown team, Conflict for the e-mail address
+    of another user, and for users who disable themselves.
+    """
+    old = await locked(tx, user_id)
+    new = replace(old, **changes.given())
+    if actor is not None and actor.id == user_id and old.active and not new.active:
+        raise Conflict("You cannot disable yourself: ask another admin")
+    if changes.team_ids is not None:
+        await _set_teams(tx, user_id, changes.team_ids)
+        new = replace(new, team_ids=tuple(sorted(set(changes.team_ids))))
+    fields = changed_fields(old, new)
+    if not fields:
+        return old, []
+    with unique("Another user has this e-mail address"):
+        await queries.change(
+            tx,
+            user_id=user_id,
+            email=new.email,
+            name=new.name,
+            role=new.role,
+            active=new.active,
+            skills=list(new.skills),
+        )
+    await audit.record(tx, actor, _action(old, new), user_id, {"fields": fields})
+    unassigned = await _unassign_all(tx, actor, user_id) if old.can_answer and not new.can_answer else []
+    return new, unassigned
+
+
+def _action(old: User, new: User) -> str:
+    if old.active == new.active:
+        return "user.updated"
+    return "user.enabled" if new.active else "user.disabled"
+
+
+async def _unassign_all(tx: Transaction, actor: Person | None, user_id: UUID) -> list[Unassigned]:
+    found: list[Unassigned] = []
+    while True:
+        rows = queries.unassign_some(
+            tx,
+            user_id=user_id,
+            actor_id=actor and actor.id,
+            actor_type="system" if actor is None else actor.actor_type,
+            limit=UNASSIGNED_BATCH,
+        )
+        batch = [
+            Unassigned(
+                event_id=row["id"],
+                conversation_id=row["conversation_id"],
+                team_id=row["assigned_team"],
+                at=row["created_at"],
+            )
+            async for row in rows
+        ]
+        found += batch
+        if len(batch) < UNASSIGNED_BATCH:
+            return found
+
+
+async def _set_teams(tx: Transaction, user_id: UUID, team_ids: Collection[UUID]) -> None:
+    wanted = list(set(team_ids))
+    [_ async for _ in queries.leave_teams(tx, user_id=user_id, team_ids=wanted)]
+    [_ async for _ in queries.join_teams(tx, user_id=user_id, team_ids=wanted)]
+    joined = (await get(tx, user_id)).team_ids
+    if missing := set(wanted) - set(joined):
+        raise Invalid(details={"teamIds": [f"No team has the id {one}." for one in sorted(missing)]})
