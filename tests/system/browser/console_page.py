@@ -8,8 +8,8 @@ from playwright.async_api import ConsoleMessage, Locator, Page, expect
 
 from tests.system.js.script_runner import HERE, install_packages
 
-EXPECTED_ERRORS = ("net::ERR_", "WebSocket connection to")
-"""Logged by Chromium for connections that a test has cut, and for error responses."""
+EXPECTED_ERRORS = ("net::ERR_", "WebSocket connection to", "a status of 412", "a status of 422")
+"""Logged by Chromium for connections that a test has cut, and for refused input."""
 
 COLOR_SCHEMES: tuple[Any, ...] = ("dark", "light")
 

@@ -7,6 +7,7 @@ import { ConversationPane } from "./conversation";
 import { Details } from "./details";
 import { Help } from "./help";
 import { Palette } from "./palette";
+import { SettingsLoader } from "./settings-loader";
 import { Sidebar } from "./sidebar";
 import { StoreContext, useChanges } from "./state/context";
 import type { Notice, Store } from "./state/store";
@@ -25,11 +26,15 @@ export function App({ store }: { store: Store }) {
   return (
     <StoreContext.Provider value={store}>
       <Banner store={store} />
-      <div class={`console ${store.openId ? "has-open" : ""}`}>
-        <Sidebar />
-        <ConversationPane />
-        <Details />
-      </div>
+      {store.settings ? (
+        <SettingsLoader store={store} path={store.settings} />
+      ) : (
+        <div class={`console ${store.openId ? "has-open" : ""}`}>
+          <Sidebar />
+          <ConversationPane />
+          <Details />
+        </div>
+      )}
       <Toast store={store} />
       {store.overlay === "palette" && <Palette close={() => store.closeOverlay("palette")} />}
       {store.overlay === "help" && <Help close={() => store.closeOverlay("help")} />}

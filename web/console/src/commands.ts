@@ -1,6 +1,7 @@
 // The commands of the console, by keyboard shortcut or from the command palette.
 
 import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
+import { SECTIONS, settingsPath } from "./settings-sections";
 import { chooseLanguage } from "./state/language";
 import type { Store } from "./state/store";
 import type { Presence, Status } from "./types";
@@ -15,11 +16,28 @@ const STATUSES: Status[] = ["open", "pending", "closed"];
 const PRESENCES: Presence[] = ["online", "busy", "away", "offline"];
 
 export function commands(store: Store): Command[] {
-  const { conversation, openId, list } = store;
+  const { conversation, openId } = store;
   return [
     ...(conversation && openId && store.canReply
       ? conversationCommands(store, openId, conversation.status, conversation.assignedTo)
       : []),
+    ...(store.settings ? [] : listCommands(store)),
+    ...(store.canReply ? PRESENCES : []).map((status) => ({
+      name: t(`console.command.setPresence.${status}`),
+      run: () => void store.setPresence(status),
+    })),
+    ...(store.isAdmin ? adminCommands(store) : []),
+    ...(Object.entries(LANGUAGES) as [Language, string][])
+      .filter(([one]) => one !== language)
+      .map(([one, name]) => ({ name: `${t("common.language")}: ${name}`, run: () => void chooseLanguage(one) })),
+    { name: t("console.command.shortcuts"), keys: "?", run: () => store.showOverlay("help") },
+    { name: t("common.signOut"), run: () => store.signOut() },
+  ];
+}
+
+function listCommands(store: Store): Command[] {
+  const { list } = store;
+  return [
     { name: t("console.command.next"), keys: "J", run: () => move(store, 1) },
     { name: t("console.command.previous"), keys: "K", run: () => move(store, -1) },
     { name: t("console.command.search"), keys: "/", run: () => focus("#search") },
@@ -30,16 +48,17 @@ export function commands(store: Store): Command[] {
       name: t(`console.command.showStatus.${status}`),
       run: () => list.filter({ status }),
     })),
-    ...(store.canReply ? PRESENCES : []).map((status) => ({
-      name: t(`console.command.setPresence.${status}`),
-      run: () => void store.setPresence(status),
+  ];
+}
+
+function adminCommands(store: Store): Command[] {
+  return [
+    { name: t("console.command.operations"), run: store.openOperations },
+    ...SECTIONS.map((section) => ({
+      name: t("console.settings.command", { section: t(`console.settings.${section}`) }),
+      run: () => store.go(settingsPath(section)),
     })),
-    ...(store.isAdmin ? [{ name: t("console.command.operations"), run: store.openOperations }] : []),
-    ...(Object.entries(LANGUAGES) as [Language, string][])
-      .filter(([one]) => one !== language)
-      .map(([one, name]) => ({ name: `${t("common.language")}: ${name}`, run: () => void chooseLanguage(one) })),
-    { name: t("console.command.shortcuts"), keys: "?", run: () => store.showOverlay("help") },
-    { name: t("common.signOut"), run: () => store.signOut() },
+    ...(store.settings ? [{ name: t("console.settings.back"), keys: "Esc", run: () => store.go("/") }] : []),
   ];
 }
 

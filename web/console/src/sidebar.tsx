@@ -10,6 +10,7 @@ import { IconButton } from "./components/icon-button";
 import { type Choice, Menu } from "./components/menu";
 import { when } from "./format";
 import { Labels } from "./labels";
+import { SECTIONS, settingsPath } from "./settings-sections";
 import { useStore } from "./state/context";
 import type { View } from "./state/conversation-list";
 import { chooseLanguage } from "./state/language";
@@ -53,6 +54,11 @@ function UserMenu() {
     })),
     ...(store.isAdmin
       ? [
+          {
+            label: t("console.settings.title"),
+            detail: t("console.settings.hint"),
+            choose: () => store.go(settingsPath(SECTIONS[0])),
+          },
           {
             label: t("console.user.operations"),
             detail: t("console.user.operationsHint"),

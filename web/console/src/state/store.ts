@@ -11,6 +11,7 @@ import {
 import { t } from "@hummdesk/texts";
 import { explain } from "../components/error-text";
 import type { Agent, Category, Conversation, Presence, Priority, Status, Team } from "../types";
+import { conversationPath, readAddress } from "./address";
 import { type Composition, EMPTY } from "./composition";
 import { ConversationList } from "./conversation-list";
 import { type LiveState, subscribe } from "./events";
@@ -32,6 +33,7 @@ export class Store implements LiveState {
   agents = new Map<string, Agent>();
   teams: Team[] = [];
   openId: string | null = null;
+  settings: string[] | null = null;
   threads = new Map<string, Thread>();
   dismissedDrafts = new Set<string>();
   readonly client: DeskClient;
@@ -56,6 +58,8 @@ export class Store implements LiveState {
     this.client.outbox.on("changed", this.changed);
     subscribe(this.client, this);
     window.addEventListener("online", this.reconnect);
+    window.addEventListener("popstate", this.showAddress);
+    this.showAddress();
   }
 
   subscribe(listener: () => void): () => void {
@@ -108,6 +112,8 @@ export class Store implements LiveState {
 
   signOut(reason: string | null = null): void {
     window.removeEventListener("online", this.reconnect);
+    window.removeEventListener("popstate", this.showAddress);
+    if (reason === null) history.replaceState(null, "", "/"); // another user may sign in
     this.client.close();
     this.credentials.end(reason === null);
     this.onSignOut(reason);
@@ -196,14 +202,29 @@ export class Store implements LiveState {
   }
 
   open(conversationId: string | null): void {
+    this.go(conversationPath(conversationId));
+  }
+
+  // Go to an address of the console, which becomes an entry of the browser's history.
+  go(path: string): void {
+    if (path !== location.pathname) history.pushState(null, "", path);
+    this.showAddress();
+  }
+
+  private showAddress = (): void => {
+    const { conversationId, settings } = readAddress();
+    this.settings = settings;
     if (this.openId && this.openId !== conversationId) {
       this.client.leave(this.openId);
       this.threads.delete(this.openId);
     }
     this.openId = conversationId;
-    if (conversationId && !this.threads.has(conversationId)) void this.join(conversationId);
+    if (conversationId && !this.threads.has(conversationId)) {
+      if (this.isOnline) void this.join(conversationId);
+      else this.threads.set(conversationId, new Thread()); // joined when the client is connected
+    }
     this.changed();
-  }
+  };
 
   async join(conversationId: string): Promise<void> {
     const thread = this.threads.get(conversationId) ?? new Thread();

@@ -1,0 +1,22 @@
+import type { ComponentChildren } from "preact";
+import { useStore } from "../state/context";
+
+// A link to another address of the console, which opens without loading the page again.
+export function PageLink(props: { href: string; class?: string; isCurrent?: boolean; children: ComponentChildren }) {
+  const store = useStore();
+  const onClick = (event: MouseEvent) => {
+    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    store.go(props.href);
+  };
+  return (
+    <a
+      href={props.href}
+      class={props.class ?? ""}
+      aria-current={props.isCurrent ? "page" : undefined}
+      onClick={onClick}
+    >
+      {props.children}
+    </a>
+  );
+}

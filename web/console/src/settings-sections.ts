@@ -1,0 +1,9 @@
+// The pages of the settings, in the order of their list. Their addresses are /settings/SECTION.
+
+export const SECTIONS = ["keys", "audit"] as const;
+
+export type Section = (typeof SECTIONS)[number];
+
+export function settingsPath(section: Section, ...rest: string[]): string {
+  return ["/settings", section, ...rest].join("/");
+}

@@ -1,0 +1,60 @@
+// The settings of an account, for its admins. Loaded on demand.
+
+import { RestClient } from "@hummdesk/client/rest";
+import { t } from "@hummdesk/texts";
+import type { VNode } from "preact";
+import { useMemo } from "preact/hooks";
+import { EmptyState } from "../components/empty-state";
+import { PageLink } from "../components/page-link";
+import { SECTIONS, type Section, settingsPath } from "../settings-sections";
+import type { Store } from "../state/store";
+import { Audit } from "./audit";
+import { RestContext } from "./context";
+import { Keys } from "./keys";
+import "./settings.css";
+
+// `rest` is the address after the section: the id of a resource, or "new".
+type SectionPage = (props: { rest: string[] }) => VNode;
+
+const PAGES: Record<Section, SectionPage> = { keys: Keys, audit: Audit };
+
+export function Settings({ store, path }: { store: Store; path: string[] }) {
+  const rest = useMemo(() => new RestClient({ token: store.credentials.token }), [store]);
+  const [section, ...more] = path;
+  const Page = section && section in PAGES ? PAGES[section as Section] : null;
+  return (
+    <RestContext.Provider value={rest}>
+      <div class={`settings ${section ? "has-section" : ""}`}>
+        <aside class="settings-nav">
+          <h2 class="brand">
+            <PageLink href="/" class="settings-home">
+              <span class="brand-mark" aria-hidden="true" /> {t("settings.inbox")}
+            </PageLink>
+          </h2>
+          <nav aria-label={t("console.settings.title")}>
+            <ul class="plain">
+              {SECTIONS.map((one) => (
+                <li key={one}>
+                  <PageLink href={settingsPath(one)} class="settings-link" isCurrent={one === section}>
+                    {t(`console.settings.${one}`)}
+                  </PageLink>
+                </li>
+              ))}
+            </ul>
+          </nav>
+        </aside>
+        <main class="settings-main">
+          {store.me && !store.isAdmin ? (
+            <EmptyState icon="warn" title={t("settings.adminsOnly")} />
+          ) : (
+            store.me && (Page ? <Page key={path.join("/")} rest={more} /> : <Unselected isKnown={!section} />)
+          )}
+        </main>
+      </div>
+    </RestContext.Provider>
+  );
+}
+
+function Unselected({ isKnown }: { isKnown: boolean }) {
+  return <EmptyState icon={isKnown ? "gear" : "warn"} title={t(isKnown ? "settings.choose" : "settings.unknown")} />;
+}

@@ -1,0 +1,152 @@
+// Parts of the pages of the settings.
+
+import { ProblemError } from "@hummdesk/client/rest";
+import { t } from "@hummdesk/texts";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { explain } from "../components/error-text";
+import { Icon } from "../components/icon";
+import { PageLink } from "../components/page-link";
+import type { Loaded, Pages } from "./loading";
+
+export function failureText(failure: unknown): string {
+  if (!(failure instanceof ProblemError)) return t("common.noResponse");
+  return explain({ code: failure.problem.code, message: failure.problem.detail });
+}
+
+// A page with its heading, which has the focus after a change of the page, so that screen readers announce it.
+export function Page(props: {
+  title: string;
+  lead?: string;
+  back?: string;
+  actions?: ComponentChildren;
+  children: ComponentChildren;
+}) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  return (
+    <section class="settings-page" aria-label={props.title}>
+      <header class="settings-head">
+        <PageLink class="settings-back icon-button" href={props.back ?? "/settings"}>
+          <Icon name="back" />
+          <span class="hidden">{t("settings.back")}</span>
+        </PageLink>
+        <h1 ref={heading} tabIndex={-1}>
+          {props.title}
+        </h1>
+        <div class="buttons">{props.actions}</div>
+      </header>
+      {props.lead && <p class="settings-lead">{props.lead}</p>}
+      {props.children}
+    </section>
+  );
+}
+
+// What `children` returns once the data has arrived; until then a placeholder, or the failure.
+export function Ready<T>({ of, children }: { of: Loaded<T>; children: (value: T) => ComponentChildren }) {
+  if (of.failure) return <Failure failure={of.failure} retry={of.reload} />;
+  return <>{of.value === null ? <Waiting /> : children(of.value)}</>;
+}
+
+export function Rows<T>(props: { of: Pages<T>; none: string; children: (row: T) => ComponentChildren }) {
+  const { of } = props;
+  if (of.failure) return <Failure failure={of.failure} retry={of.reload} />;
+  if (!of.rows) return <Waiting />;
+  if (of.rows.length === 0) return <p class="settings-none">{props.none}</p>;
+  return (
+    <>
+      <ul class="plain settings-rows">{of.rows.map(props.children)}</ul>
+      {of.hasMore && (
+        <button type="button" class="quiet more" onClick={() => void of.more()}>
+          {t("console.list.more")}
+        </button>
+      )}
+    </>
+  );
+}
+
+function Waiting() {
+  return (
+    <div class="settings-rows" role="status" aria-label={t("settings.loading")}>
+      {[0, 1, 2].map((n) => (
+        <div class="settings-row skeleton" key={n} aria-hidden="true">
+          <span class="lines" />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Failure({ failure, retry }: { failure: unknown; retry: () => Promise<void> }) {
+  return (
+    <div class="error" role="alert">
+      <Icon name="warn" /> {failureText(failure)}
+      <button type="button" class="quiet" onClick={() => void retry()}>
+        {t("common.tryAgain")}
+      </button>
+    </div>
+  );
+}
+
+export function Tag({ kind, children }: { kind?: "good" | "bad" | "warn"; children: ComponentChildren }) {
+  return <span class={`tag ${kind ? `tag-${kind}` : ""}`}>{children}</span>;
+}
+
+// A text that is shown once, such as a key or a link, with a button that copies it.
+export function Secret({ label, text, hint }: { label: string; text: string; hint: string }) {
+  const box = useRef<HTMLFieldSetElement>(null);
+  useEffect(() => box.current?.focus(), [text]);
+  return (
+    <fieldset class="secret" ref={box} aria-label={label} tabIndex={-1}>
+      <p>
+        <strong>{label}</strong> {hint}
+      </p>
+      <Copyable text={text} label={label} />
+    </fieldset>
+  );
+}
+
+export function Copyable({ text, label }: { text: string; label: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = () => void navigator.clipboard.writeText(text).then(() => setCopied(true));
+  return (
+    <div class="copyable">
+      <textarea readOnly rows={text.split("\n").length} value={text} aria-label={label} spellcheck={false} />
+      <button type="button" class="secondary" onClick={copy}>
+        {t(isCopied ? "settings.copied" : "settings.copy")}
+      </button>
+    </div>
+  );
+}
+
+// A button whose action must be confirmed by a second click.
+export function Confirmed(props: { label: string; question: string; act: () => Promise<void> }) {
+  const [isAsking, setAsking] = useState(false);
+  const [isBusy, setBusy] = useState(false);
+  const confirm = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (isAsking) confirm.current?.focus();
+  }, [isAsking]);
+  const act = async () => {
+    setBusy(true);
+    await props.act().finally(() => setBusy(false));
+    setAsking(false);
+  };
+  if (!isAsking)
+    return (
+      <button type="button" class="secondary" onClick={() => setAsking(true)}>
+        {props.label}
+      </button>
+    );
+  return (
+    <fieldset class="confirm" aria-label={props.question}>
+      {props.question}
+      <button type="button" class="secondary danger" ref={confirm} disabled={isBusy} onClick={() => void act()}>
+        {props.label}
+      </button>
+      <button type="button" class="quiet" onClick={() => setAsking(false)}>
+        {t("common.cancel")}
+      </button>
+    </fieldset>
+  );
+}

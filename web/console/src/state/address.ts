@@ -1,0 +1,19 @@
+// The address of the page: a conversation at /c/ID, a page of the settings at /settings/PAGE, else the inbox.
+
+export interface Address {
+  conversationId: string | null;
+  // The parts of the path after /settings; null outside of the settings.
+  settings: string[] | null;
+}
+
+export function readAddress(): Address {
+  const [first, ...rest] = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  return {
+    conversationId: first === "c" ? (rest[0] ?? null) : null,
+    settings: first === "settings" ? rest : null,
+  };
+}
+
+export function conversationPath(conversationId: string | null): string {
+  return conversationId ? `/c/${conversationId}` : "/";
+}
