@@ -8,7 +8,7 @@ from uuid import UUID
 
 import nh3
 import orjson
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, missing, validate
 
 from hummdesk.publish.fields import MAX_INTEGER
 
@@ -21,6 +21,7 @@ MAX_ATTACHMENT_BYTES = 100 * 1024 * 1024
 MAX_ADDRESS = 2048
 """In bytes, for other than ASCII characters too."""
 MAX_TAGS = 400
+MAX_EMAIL = 254
 
 JsonSchema = dict[str, Any]
 """JSON Schema draft 7, as AsyncAPI takes it; the type of `json_schema()` of each field."""
@@ -155,6 +156,30 @@ class Url(fields.Field[str]):
 
     def json_schema(self) -> JsonSchema:
         return {"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": MAX_ADDRESS}
+
+
+class Matching(fields.Field[str]):
+    """A string of at most `longest` characters that is a whole match of a pattern; `what` names it in the error."""
+
+    def __init__(self, pattern: str, *, what: str, longest: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._pattern, self._what, self._longest = re.compile(pattern), what, longest
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+        if not isinstance(value, str) or len(value) > self._longest or not self._pattern.fullmatch(value):
+            raise ValidationError(f"Must be {self._what} of at most {self._longest} characters.")
+        return storable(value)
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "maxLength": self._longest, "pattern": f"^{self._pattern.pattern}$"}
+
+
+def Email(**options: Any) -> Matching:  # noqa: N802 - used like a field class
+    return Matching(r"[^\s@\x00-\x1f]+@[^\s@\x00-\x1f]+", what="an e-mail address", longest=MAX_EMAIL, **options)
+
+
+def Language(**options: Any) -> Matching:  # noqa: N802 - used like a field class
+    return Matching("[a-z]{2}", what="a language like `de`", longest=2, **options)
 
 
 class MediaType(fields.Field[str]):
@@ -303,7 +328,7 @@ def _expansion(value: Any) -> int:
 def json_schema(field: Any) -> JsonSchema:
     """The JSON Schema of a field."""
     described: JsonSchema = reference(field.schema) if isinstance(field, fields.Nested) else field.json_schema()
-    return described
+    return {"anyOf": [described, {"type": "null"}]} if field.allow_none and field.load_default is missing else described
 
 
 def reference(schema: Schema) -> JsonSchema:

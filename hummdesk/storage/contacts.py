@@ -131,6 +131,8 @@ async def update(tx: Transaction, actor: Person | None, contact_id: UUID, given:
     external id or e-mail address of another contact.
     """
     old = await locked(tx, contact_id)
+    if given.email is not None and given.email.lower() == old.email.lower():
+        given = replace(given, email=None)  # the same address in another case
     new = replace(old, **given.given())
     fields = changed_fields(old, new)
     if not fields:

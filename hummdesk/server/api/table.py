@@ -1,7 +1,7 @@
 """The function of each route."""
 
 from hummdesk.server.api.dispatch import Function
-from hummdesk.server.api.routes import audit, keys
+from hummdesk.server.api.routes import audit, contacts, keys, teams, users
 
 FUNCTIONS: dict[str, Function] = {
     function.__name__: function
@@ -11,6 +11,23 @@ FUNCTIONS: dict[str, Function] = {
         keys.get_key,
         keys.rotate_key,
         keys.revoke_key,
+        users.create_user,
+        users.list_users,
+        users.get_user,
+        users.update_user,
+        users.disable_user,
+        users.enable_user,
+        teams.create_team,
+        teams.list_teams,
+        teams.get_team,
+        teams.update_team,
+        teams.list_team_members,
+        teams.add_team_members,
+        teams.remove_team_member,
+        contacts.upsert_contact,
+        contacts.list_contacts,
+        contacts.get_contact,
+        contacts.update_contact,
         audit.list_audit_entries,
     )
 }

@@ -38,6 +38,131 @@ export interface KeyPage {
   nextCursor?: string;
 }
 
+export interface NewUser {
+  email: string;
+  name: string;
+  role: "admin" | "agent" | "viewer";
+  skills?: Array<string>;
+  teamIds?: Array<string>;
+}
+
+/** A user, who is signed out if not `active`. */
+export interface User {
+  id: string;
+  email: string;
+  name: string;
+  role: "admin" | "agent" | "viewer";
+  active: boolean;
+  skills: Array<string>;
+  teamIds: Array<string>;
+  createdAt: string;
+  lastSeenAt?: string;
+}
+
+export interface UserQuery {
+  limit?: number;
+  cursor?: string;
+  active?: boolean;
+  role?: "admin" | "agent" | "viewer";
+  teamId?: string;
+}
+
+export interface UserPage {
+  users: Array<User>;
+  nextCursor?: string;
+}
+
+/** What is to be changed; lists replace the previous ones. */
+export interface UserUpdate {
+  email?: string;
+  name?: string;
+  role?: "admin" | "agent" | "viewer";
+  active?: boolean;
+  skills?: Array<string>;
+  teamIds?: Array<string>;
+}
+
+export interface NewTeam {
+  name: string;
+  memberIds?: Array<string>;
+}
+
+/** A team; one that is not `active` is hidden, and cannot be assigned conversations. */
+export interface ManagedTeam {
+  id: string;
+  name: string;
+  active: boolean;
+  memberIds: Array<string>;
+  createdAt: string;
+}
+
+export interface TeamQuery {
+  limit?: number;
+  cursor?: string;
+  active?: boolean;
+}
+
+export interface TeamPage {
+  teams: Array<ManagedTeam>;
+  nextCursor?: string;
+}
+
+/** What is to be changed; `memberIds` replace the previous ones. */
+export interface TeamUpdate {
+  name?: string;
+  active?: boolean;
+  memberIds?: Array<string>;
+}
+
+export interface NewMembers {
+  userIds: Array<string>;
+}
+
+/** A contact that is found by `externalId`, or else by `email`. `attributes` replace the previous ones. */
+export interface ContactUpsert {
+  externalId?: string;
+  email?: string;
+  name?: string;
+  avatar?: string;
+  attributes?: Record<string, unknown>;
+}
+
+/** A contact. `email` is left out if it is not known. */
+export interface Contact {
+  id: string;
+  externalId?: string;
+  email?: string;
+  name: string;
+  avatar?: string;
+  attributes: Record<string, unknown>;
+  active: boolean;
+  createdAt: string;
+}
+
+/** `externalId` and `email` find one contact. */
+export interface ContactQuery {
+  limit?: number;
+  cursor?: string;
+  externalId?: string;
+  email?: string;
+  active?: boolean;
+}
+
+export interface ContactPage {
+  contacts: Array<Contact>;
+  nextCursor?: string;
+}
+
+/** What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out. */
+export interface ContactUpdate {
+  externalId?: string;
+  email?: string;
+  name?: string;
+  avatar?: string;
+  attributes?: Record<string, unknown>;
+  active?: boolean;
+}
+
 /** A change of the account's people, keys or settings. An operator's command has no `actorId`. */
 export interface AuditEntry {
   id: string;
@@ -86,6 +211,111 @@ export abstract class Routes {
   /** Revoke an API key. It is refused within a second. */
   revokeKey(id: string, options?: CallOptions): Promise<Key> {
     return this.call("DELETE", path`/keys/${id}`, options);
+  }
+
+  /** Create a user. */
+  createUser(body: NewUser, options?: CallOptions): Promise<User> {
+    return this.call("POST", path`/users`, { body, ...options });
+  }
+
+  /** List users, newest first. */
+  listUsers(query: UserQuery = {}, options?: CallOptions): Promise<UserPage> {
+    return this.call("GET", path`/users`, { query, ...options });
+  }
+
+  /** The items of {@link listUsers}, page by page. */
+  users(query: UserQuery = {}, options?: CallOptions): AsyncGenerator<User, void> {
+    return paged((page) => this.listUsers({ ...query, ...page }, options), "users");
+  }
+
+  /** Show a user. */
+  getUser(id: string, options?: CallOptions): Promise<User> {
+    return this.call("GET", path`/users/${id}`, options);
+  }
+
+  /** Change a user. */
+  updateUser(id: string, body: UserUpdate = {}, options?: CallOptions): Promise<User> {
+    return this.call("PATCH", path`/users/${id}`, { body, ...options });
+  }
+
+  /** Sign a user out within a second, and unassign the user's conversations. */
+  disableUser(id: string, options?: CallOptions): Promise<User> {
+    return this.call("POST", path`/users/${id}/disable`, options);
+  }
+
+  /** Let a disabled user sign in again. */
+  enableUser(id: string, options?: CallOptions): Promise<User> {
+    return this.call("POST", path`/users/${id}/enable`, options);
+  }
+
+  /** Create a team. */
+  createTeam(body: NewTeam, options?: CallOptions): Promise<ManagedTeam> {
+    return this.call("POST", path`/teams`, { body, ...options });
+  }
+
+  /** List teams, newest first. */
+  listTeams(query: TeamQuery = {}, options?: CallOptions): Promise<TeamPage> {
+    return this.call("GET", path`/teams`, { query, ...options });
+  }
+
+  /** The items of {@link listTeams}, page by page. */
+  teams(query: TeamQuery = {}, options?: CallOptions): AsyncGenerator<ManagedTeam, void> {
+    return paged((page) => this.listTeams({ ...query, ...page }, options), "teams");
+  }
+
+  /** Show a team. */
+  getTeam(id: string, options?: CallOptions): Promise<ManagedTeam> {
+    return this.call("GET", path`/teams/${id}`, options);
+  }
+
+  /** Change a team. */
+  updateTeam(id: string, body: TeamUpdate = {}, options?: CallOptions): Promise<ManagedTeam> {
+    return this.call("PATCH", path`/teams/${id}`, { body, ...options });
+  }
+
+  /** List the members of a team, newest user first. */
+  listTeamMembers(id: string, query: PageQuery = {}, options?: CallOptions): Promise<UserPage> {
+    return this.call("GET", path`/teams/${id}/members`, { query, ...options });
+  }
+
+  /** The items of {@link listTeamMembers}, page by page. */
+  teamMembers(id: string, query: PageQuery = {}, options?: CallOptions): AsyncGenerator<User, void> {
+    return paged((page) => this.listTeamMembers(id, { ...query, ...page }, options), "users");
+  }
+
+  /** Add users to a team. */
+  addTeamMembers(id: string, body: NewMembers, options?: CallOptions): Promise<ManagedTeam> {
+    return this.call("POST", path`/teams/${id}/members`, { body, ...options });
+  }
+
+  /** Remove a user from a team. */
+  removeTeamMember(id: string, userId: string, options?: CallOptions): Promise<ManagedTeam> {
+    return this.call("DELETE", path`/teams/${id}/members/${userId}`, options);
+  }
+
+  /** Create or change the contact with this external id, or else with this e-mail address. */
+  upsertContact(body: ContactUpsert = {}, options?: CallOptions): Promise<Contact> {
+    return this.call("PUT", path`/contacts`, { body, ...options });
+  }
+
+  /** List contacts, newest first. */
+  listContacts(query: ContactQuery = {}, options?: CallOptions): Promise<ContactPage> {
+    return this.call("GET", path`/contacts`, { query, ...options });
+  }
+
+  /** The items of {@link listContacts}, page by page. */
+  contacts(query: ContactQuery = {}, options?: CallOptions): AsyncGenerator<Contact, void> {
+    return paged((page) => this.listContacts({ ...query, ...page }, options), "contacts");
+  }
+
+  /** Show a contact. */
+  getContact(id: string, options?: CallOptions): Promise<Contact> {
+    return this.call("GET", path`/contacts/${id}`, options);
+  }
+
+  /** Change a contact. */
+  updateContact(id: string, body: ContactUpdate = {}, options?: CallOptions): Promise<Contact> {
+    return this.call("PATCH", path`/contacts/${id}`, { body, ...options });
   }
 
   /** List changes of people, keys and settings, newest first. */

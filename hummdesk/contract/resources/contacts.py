@@ -1,0 +1,69 @@
+"""Contacts: the customers of an account."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+
+from hummdesk.contract.fields import AnyObject, AnyText, Boolean, Email, Id, ListOf, Metadata, Text, Time, Url
+from hummdesk.contract.requests import Payload
+from hummdesk.contract.resources.lists import PageQuery
+
+MAX_NAME = 100
+MAX_EXTERNAL_ID = 128
+
+
+class ContactUpsert(Payload):
+    """A contact that is found by `externalId`, or else by `email`. `attributes` replace the previous ones."""
+
+    externalId = Text(shortest=1, longest=MAX_EXTERNAL_ID, attribute="external_id")
+    email = Email()
+    name = Text(shortest=1, longest=MAX_NAME)
+    avatar = Url(attribute="avatar_url")
+    attributes = Metadata()
+
+    @validates_schema
+    def _identified(self, data: dict[str, Any], **_: Any) -> None:
+        if "external_id" not in data and "email" not in data:
+            raise ValidationError("Give externalId, email or both.", "externalId")
+
+
+class ContactUpdate(Payload):
+    """What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out."""
+
+    externalId = Text(shortest=1, longest=MAX_EXTERNAL_ID, attribute="external_id")
+    email = Email()
+    name = Text(shortest=1, longest=MAX_NAME)
+    avatar = Url(attribute="avatar_url")
+    attributes = Metadata()
+    active = Boolean()
+
+    @validates_schema
+    def _something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("Give at least one field.")
+
+
+class ContactQuery(PageQuery):
+    """`externalId` and `email` find one contact."""
+
+    externalId = Text(shortest=1, longest=MAX_EXTERNAL_ID, load_default=None, attribute="external_id")
+    email = Text(shortest=1, longest=254, load_default=None)
+    active = Boolean(load_default=None)
+
+
+class Contact(Schema):
+    """A contact. `email` is left out if it is not known."""
+
+    id = Id(required=True)
+    externalId = AnyText()
+    email = AnyText()
+    name = AnyText(required=True)
+    avatar = AnyText()
+    attributes = AnyObject(required=True)
+    active = Boolean(required=True)
+    createdAt = Time(required=True)
+
+
+class ContactPage(Schema):
+    contacts = ListOf(fields.Nested(Contact), required=True)
+    nextCursor = AnyText()

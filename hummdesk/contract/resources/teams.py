@@ -1,0 +1,57 @@
+"""Teams and their members."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+
+from hummdesk.contract.fields import AnyText, Boolean, BoundedList, Id, ListOf, Text, Time
+from hummdesk.contract.requests import Payload
+from hummdesk.contract.resources.lists import PageQuery
+
+MAX_NAME = 100
+MAX_MEMBERS = 1000
+
+
+def _members(**options: Any) -> BoundedList:
+    return BoundedList(Id(), most=MAX_MEMBERS, **options)
+
+
+class NewTeam(Payload):
+    name = Text(required=True, shortest=1, longest=MAX_NAME)
+    memberIds = _members(attribute="member_ids")
+
+
+class TeamUpdate(Payload):
+    """What is to be changed; `memberIds` replace the previous ones."""
+
+    name = Text(shortest=1, longest=MAX_NAME)
+    active = Boolean()
+    memberIds = _members(attribute="member_ids")
+
+    @validates_schema
+    def _something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("Give at least one field.")
+
+
+class NewMembers(Payload):
+    userIds = _members(required=True, attribute="user_ids")
+
+
+class TeamQuery(PageQuery):
+    active = Boolean(load_default=None)
+
+
+class ManagedTeam(Schema):
+    """A team; one that is not `active` is hidden, and cannot be assigned conversations."""
+
+    id = Id(required=True)
+    name = AnyText(required=True)
+    active = Boolean(required=True)
+    memberIds = ListOf(Id(), required=True)
+    createdAt = Time(required=True)
+
+
+class TeamPage(Schema):
+    teams = ListOf(fields.Nested(ManagedTeam), required=True)
+    nextCursor = AnyText()

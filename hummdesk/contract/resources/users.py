@@ -1,0 +1,74 @@
+"""Users: the admins, agents and viewers of an account."""
+
+from typing import Any, get_args
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+
+from hummdesk.ai.protocol import Category
+from hummdesk.contract.fields import AnyText, Boolean, BoundedList, Email, Id, ListOf, Matching, OneOf, Text, Time
+from hummdesk.contract.requests import Payload
+from hummdesk.contract.resources.lists import PageQuery
+
+MAX_NAME = 100
+MAX_TEAMS = 100
+MAX_SKILLS = 50
+ROLES = ("admin", "agent", "viewer")
+
+
+def _skills(**options: Any) -> BoundedList:
+    pattern = "|".join(("[a-z]{2}", *get_args(Category)))
+    skill = Matching(f"(?:{pattern})", what="a message category, or a language like `de`,", longest=50)
+    return BoundedList(skill, most=MAX_SKILLS, **options)
+
+
+def _teams(**options: Any) -> BoundedList:
+    return BoundedList(Id(), most=MAX_TEAMS, attribute="team_ids", **options)
+
+
+class NewUser(Payload):
+    email = Email(required=True)
+    name = Text(required=True, shortest=1, longest=MAX_NAME)
+    role = OneOf(*ROLES, required=True)
+    skills = _skills()
+    teamIds = _teams()
+
+
+class UserUpdate(Payload):
+    """What is to be changed; lists replace the previous ones."""
+
+    email = Email()
+    name = Text(shortest=1, longest=MAX_NAME)
+    role = OneOf(*ROLES)
+    active = Boolean()
+    skills = _skills()
+    teamIds = _teams()
+
+    @validates_schema
+    def _something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("Give at least one field.")
+
+
+class UserQuery(PageQuery):
+    active = Boolean(load_default=None)
+    role = OneOf(*ROLES, load_default=None)
+    teamId = Id(load_default=None, attribute="team_id")
+
+
+class User(Schema):
+    """A user, who is signed out if not `active`."""
+
+    id = Id(required=True)
+    email = AnyText(required=True)
+    name = AnyText(required=True)
+    role = OneOf(*ROLES, required=True)
+    active = Boolean(required=True)
+    skills = ListOf(AnyText(), required=True)
+    teamIds = ListOf(Id(), required=True)
+    createdAt = Time(required=True)
+    lastSeenAt = Time()
+
+
+class UserPage(Schema):
+    users = ListOf(fields.Nested(User), required=True)
+    nextCursor = AnyText()

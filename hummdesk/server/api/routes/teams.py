@@ -1,0 +1,48 @@
+"""Teams and their members."""
+
+from hummdesk.core.errors import Conflict
+from hummdesk.server.api.call import Answer, Call, page_of
+from hummdesk.server.context import ServerContext
+from hummdesk.storage import teams, users
+
+
+async def create_team(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        team, _ = await teams.create(tx, call.actor, team_id=call.new_id, **call.body)
+    if team.id != call.new_id:
+        raise Conflict("A team has this name", details={"id": str(team.id)})
+    return Answer(team.wire())
+
+
+async def list_teams(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        found, cursor = await teams.page(tx, **call.query)
+    return page_of("teams", [team.wire() for team in found], cursor)
+
+
+async def get_team(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        return Answer((await teams.get(tx, call.id)).wire())
+
+
+async def update_team(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        call.require_match((await teams.locked(tx, call.id)).wire())
+        return Answer((await teams.update(tx, call.actor, call.id, **call.body)).wire())
+
+
+async def list_team_members(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        await teams.get(tx, call.id)
+        found, cursor = await users.page(tx, team_id=call.id, **call.query)
+    return page_of("users", [user.wire() for user in found], cursor)
+
+
+async def add_team_members(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        return Answer((await teams.add_members(tx, call.actor, call.id, call.body["user_ids"])).wire())
+
+
+async def remove_team_member(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        return Answer((await teams.remove_members(tx, call.actor, call.id, [call.path["userId"]])).wire())

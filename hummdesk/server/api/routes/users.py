@@ -1,0 +1,48 @@
+"""Users."""
+
+from hummdesk.core.background import soon
+from hummdesk.core.errors import Conflict
+from hummdesk.server.actions.users import publish_unassigned
+from hummdesk.server.api.call import Answer, Call, page_of
+from hummdesk.server.context import ServerContext
+from hummdesk.storage import users
+from hummdesk.storage.users import UserChanges
+
+
+async def create_user(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        user, _ = await users.create(tx, call.actor, user_id=call.new_id, **call.body)
+    if user.id != call.new_id:
+        raise Conflict("A user has this e-mail address", details={"id": str(user.id)})
+    return Answer(user.wire())
+
+
+async def list_users(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        found, cursor = await users.page(tx, **call.query)
+    return page_of("users", [user.wire() for user in found], cursor)
+
+
+async def get_user(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        return Answer((await users.get(tx, call.id)).wire())
+
+
+async def update_user(context: ServerContext, call: Call) -> Answer:
+    return await _changed(context, call, UserChanges(**call.body))
+
+
+async def disable_user(context: ServerContext, call: Call) -> Answer:
+    return await _changed(context, call, UserChanges(active=False))
+
+
+async def enable_user(context: ServerContext, call: Call) -> Answer:
+    return await _changed(context, call, UserChanges(active=True))
+
+
+async def _changed(context: ServerContext, call: Call, changes: UserChanges) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        call.require_match((await users.locked(tx, call.id)).wire())
+        user, unassigned = await users.update(tx, call.actor, call.id, changes)
+    soon(publish_unassigned(context, call.actor, user.id, unassigned))
+    return Answer(user.wire())
