@@ -32,7 +32,7 @@ class Method:
         lists = [(name, field) for name, field in answer.fields.items() if isinstance(field, ListOf)]
         if len(lists) != 1 or not isinstance(lists[0][1].inner, fields.Nested):
             raise ValueError(f"{self.route.name}: a page has one list of objects")
-        return Items(lists[0][0], lists[0][1].inner.schema, self.route.name.removeprefix("list_"))
+        return Items(lists[0][0], lists[0][1].inner.schema, f"all_{self.route.name.removeprefix('list_')}")
 
 
 def shapes() -> dict[str, JsonSchema]:

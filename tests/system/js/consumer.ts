@@ -47,7 +47,7 @@ export async function listKeys(client: RestClient): Promise<string[]> {
   // @ts-expect-error: a key has a scope
   await client.createKey({ name: "shop" });
   const names = page.keys.map(({ name, lastUsedAt }) => `${name} ${lastUsedAt ?? etagOf(page)}`);
-  for await (const { name } of client.keys()) names.push(name);
+  for await (const { name } of client.allKeys()) names.push(name);
   return names;
 }
 

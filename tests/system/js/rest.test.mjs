@@ -45,7 +45,7 @@ test("iterator returns the items of all pages", async () => {
   const created = [];
   for (const name of ["one", "two", "three"]) created.push(await admin.createKey({ name, scope: "read" }));
   const names = [];
-  for await (const { name } of admin.keys({ limit: 1 })) names.push(name);
+  for await (const { name } of admin.allKeys({ limit: 1 })) names.push(name);
   assert.deepEqual(names.slice(0, 3), ["three", "two", "one"]);
   const { keys, nextCursor } = await admin.listKeys({ limit: 2 });
   assert.equal(keys.length, 2);

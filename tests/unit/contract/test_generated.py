@@ -13,7 +13,13 @@ from hummdesk.cli import main
 from hummdesk.contract.table import EVENTS, REQUESTS
 
 CLIENT = ROOT / "web/client/src"
-FILES = {"--typescript": CLIENT / "contract.ts", "--typescript-rest": CLIENT / "rest/routes.ts"}
+PACKAGE = ROOT / "clients/python/hummdesk_client"
+FILES = {
+    "--typescript": CLIENT / "contract.ts",
+    "--typescript-rest": CLIENT / "rest/routes.ts",
+    "--python-socket": PACKAGE / "socket/contract.py",
+    "--python-rest": PACKAGE / "rest/routes.py",
+}
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 MAPS = ("ServerToClientEvents", "ClientToServerEvents")
 
@@ -40,7 +46,7 @@ def test_types_and_document_contain_every_event_and_request() -> None:
 def test_contract_command_without_format_exits_with_usage_error() -> None:
     done = CliRunner().invoke(main, ["contract"])
     assert done.exit_code == 2
-    assert "--typescript, --typescript-rest, --asyncapi, --openapi" in done.output
+    assert "--typescript, --typescript-rest, --python-socket, --python-rest, --asyncapi, --openapi" in done.output
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ export abstract class Routes {
   }
 
   /** The items of {@link listKeys}, page by page. */
-  keys(query: PageQuery = {}, options?: CallOptions): AsyncGenerator<Key, void> {
+  allKeys(query: PageQuery = {}, options?: CallOptions): AsyncGenerator<Key, void> {
     return paged((page) => this.listKeys({ ...query, ...page }, options), "keys");
   }
 
@@ -224,7 +224,7 @@ export abstract class Routes {
   }
 
   /** The items of {@link listUsers}, page by page. */
-  users(query: UserQuery = {}, options?: CallOptions): AsyncGenerator<User, void> {
+  allUsers(query: UserQuery = {}, options?: CallOptions): AsyncGenerator<User, void> {
     return paged((page) => this.listUsers({ ...query, ...page }, options), "users");
   }
 
@@ -259,7 +259,7 @@ export abstract class Routes {
   }
 
   /** The items of {@link listTeams}, page by page. */
-  teams(query: TeamQuery = {}, options?: CallOptions): AsyncGenerator<ManagedTeam, void> {
+  allTeams(query: TeamQuery = {}, options?: CallOptions): AsyncGenerator<ManagedTeam, void> {
     return paged((page) => this.listTeams({ ...query, ...page }, options), "teams");
   }
 
@@ -279,7 +279,7 @@ export abstract class Routes {
   }
 
   /** The items of {@link listTeamMembers}, page by page. */
-  teamMembers(id: string, query: PageQuery = {}, options?: CallOptions): AsyncGenerator<User, void> {
+  allTeamMembers(id: string, query: PageQuery = {}, options?: CallOptions): AsyncGenerator<User, void> {
     return paged((page) => this.listTeamMembers(id, { ...query, ...page }, options), "users");
   }
 
@@ -304,7 +304,7 @@ export abstract class Routes {
   }
 
   /** The items of {@link listContacts}, page by page. */
-  contacts(query: ContactQuery = {}, options?: CallOptions): AsyncGenerator<Contact, void> {
+  allContacts(query: ContactQuery = {}, options?: CallOptions): AsyncGenerator<Contact, void> {
     return paged((page) => this.listContacts({ ...query, ...page }, options), "contacts");
   }
 
@@ -324,7 +324,7 @@ export abstract class Routes {
   }
 
   /** The items of {@link listAuditEntries}, page by page. */
-  auditEntries(query: PageQuery = {}, options?: CallOptions): AsyncGenerator<AuditEntry, void> {
+  allAuditEntries(query: PageQuery = {}, options?: CallOptions): AsyncGenerator<AuditEntry, void> {
     return paged((page) => this.listAuditEntries({ ...query, ...page }, options), "entries");
   }
 }
