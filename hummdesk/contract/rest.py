@@ -159,6 +159,15 @@ ROUTES: dict[str, Route] = {
             is_tagged=True,
         ),
         Route(
+            name="create_sign_in_link",
+            method="POST",
+            path="/users/{id}/sign-in-links",
+            summary="Create a link with which a user signs in once, within 24 hours. It is in this answer only.",
+            roles=ADMIN,
+            answer=users.SignInLink(),
+            status=201,
+        ),
+        Route(
             name="create_team",
             method="POST",
             path="/teams",

@@ -6,6 +6,8 @@ from uuid import UUID
 from hummdesk.core.account_secrets import SECRET_BYTES, AccountSecret, hash_of
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import NotFound
+from hummdesk.core.models import Person
+from hummdesk.storage import audit
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -14,7 +16,9 @@ queries = load("sign_in_links")
 LINK_SECONDS = 86_400.0
 
 
-async def create_link(tx: Transaction, user_id: UUID, seconds: float = LINK_SECONDS) -> str:
+async def create_link(
+    tx: Transaction, user_id: UUID, seconds: float = LINK_SECONDS, *, actor: Person | None = None
+) -> str:
     """Add a link of an active user of the transaction's account; return its secret, of which the hash is stored.
 
     Raises NotFound.
@@ -23,6 +27,7 @@ async def create_link(tx: Transaction, user_id: UUID, seconds: float = LINK_SECO
     row = await queries.add(tx, user_id=user_id, secret_hash=hash_of(secret), seconds=seconds)
     if row is None:
         raise NotFound("The account has no active user with this id")
+    await audit.record(tx, actor, "sign_in_link.created", user_id)
     return AccountSecret(row["account_id"], secret).text
 
 

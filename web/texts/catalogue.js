@@ -93,6 +93,8 @@ function checkUse(keys) {
   for (const path of sources()) {
     const [, allowed] = SOURCES.find(([start]) => path.startsWith(start));
     const source = readFileSync(join(WEB, path), "utf8");
+    for (const text of path.endsWith(".tsx") ? outsideOf(source) : [])
+      faults.push(`${path}: “${text}” is not in the catalogue`);
     for (const key of usedIn(source, keys)) {
       used.add(key);
       if (!keys.includes(key)) faults.push(`${path}: ${key} is not in en.json`);
@@ -112,6 +114,18 @@ function usedIn(source, keys) {
     .filter((one) => keys.includes(one));
   const starts = [...source.matchAll(/`([a-z]+\.[\w.]*)\$\{/g)].map((found) => found[1]);
   return new Set([...calls, ...strings, ...keys.filter((key) => starts.some((start) => key.startsWith(start)))]);
+}
+
+// Texts between tags and in attributes that users see, but for names that are the same in all languages.
+function outsideOf(source) {
+  const attributes = source.matchAll(
+    /\b(?:aria-label|alt|detail|hint|label|placeholder|title)="([^"]*[a-z]{2}[^"]*)"/g,
+  );
+  const between = source.matchAll(
+    /(?:<\/?[\w.]+(?:\s[^<>]*)?>|\/>|\})\s*([A-Za-z][^<>{}();=]*[a-z][^<>{}();=]*)(?=<\/?[A-Za-z])/g,
+  );
+  const found = [...attributes, ...between].map((match) => match[1].trim());
+  return found.filter((text) => text !== "HummDesk" && !text.startsWith("https://") && !/^(const|export) /.test(text));
 }
 
 function sources() {

@@ -69,6 +69,13 @@ class User(Schema):
     lastSeenAt = Time()
 
 
+class SignInLink(Schema):
+    """A link with which the user signs in once, until `expiresAt`. It is shown only once."""
+
+    signInUrl = AnyText(required=True)
+    expiresAt = Time(required=True)
+
+
 class UserPage(Schema):
     users = ListOf(fields.Nested(User), required=True)
     nextCursor = AnyText()

@@ -17,6 +17,7 @@ FUNCTIONS: dict[str, Function] = {
         users.update_user,
         users.disable_user,
         users.enable_user,
+        users.create_sign_in_link,
         teams.create_team,
         teams.list_teams,
         teams.get_team,

@@ -6,12 +6,14 @@ from uuid import uuid4
 
 import pytest
 
+from hummdesk.core.account_secrets import AccountSecret
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import SYSTEM_ID
 from hummdesk.operator.account import set_disabled
 from hummdesk.operator.user import update
 from hummdesk.relay.receipt_stores import OutboxReceipts
 from hummdesk.server.node import Node
+from hummdesk.storage import sign_in_links
 from hummdesk.storage.database import Database
 from hummdesk.storage.outbox import UNASSIGNED_CONVERSATION, OutboxEntry
 from tests.integration.api.rest_client import RestClient
@@ -87,6 +89,22 @@ async def test_disabled_user_is_signed_out_and_unassigned_as_by_the_socket(
     updated = await watcher.receives("conversation_updated", assignedTo=None)
     assert updated["conversationId"] == str(account.conversation)
     assert (await admin.do("enable_user", id=agent))["active"]
+
+
+async def test_sign_in_link_is_valid_once_and_for_active_users_only(
+    admin: RestClient, foreigner: RestClient, account: Account, node: Node
+) -> None:
+    agent = account.people["agent"].id
+    link = (await admin.do("create_sign_in_link", id=agent))["signInUrl"]
+    secret = AccountSecret.parsed(link.partition("#")[2])
+    assert secret is not None
+    async with node.context.database.account(account.id) as tx:
+        assert [await sign_in_links.redeem(tx, secret) for _ in range(2)] == [agent, None]
+    entry = (await admin.do("list_audit_entries"))["entries"][0]
+    assert (entry["action"], entry["subjectId"]) == ("sign_in_link.created", str(agent))
+    await foreigner.refused("create_sign_in_link", id=agent, status=404)
+    await admin.do("disable_user", id=agent)
+    await admin.refused("create_sign_in_link", id=agent, status=404)
 
 
 async def test_key_that_is_not_of_an_admin_reads_people_only(

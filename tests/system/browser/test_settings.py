@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from playwright.async_api import Locator, expect
+from playwright.async_api import Browser, Locator, expect
 
 from tests.system.browser.conftest import DemoAccount, Open
 from tests.system.browser.console_page import ConsolePage
@@ -95,3 +95,84 @@ async def test_admin_reaches_settings_by_menu_palette_and_keyboard(open_console:
     await admin.page.get_by_role("button", name="your status").click()
     await admin.page.get_by_role("menuitemradio", name="Settings").click()
     await expect(admin.page.get_by_role("navigation", name="Settings")).to_be_visible()
+
+
+async def test_invited_agent_signs_in_by_link_and_is_signed_out_when_disabled(
+    open_console: Open, chromium: Browser, account: DemoAccount, screenshots: Path
+) -> None:
+    admin = await open_settings(open_console, account, "people")
+    await expect(row(admin, account.agents[0]["email"])).to_contain_text("Agent")
+    await check(admin, screenshots, "people")
+    await admin.page.get_by_role("link", name="Invite a person").click()
+    await admin.page.get_by_role("textbox", name="Name").fill("Nadia Ouali")
+    email = admin.page.get_by_role("textbox", name="E-mail")
+    await email.fill("nadia")
+    await admin.page.get_by_role("button", name="Invite a person").click()
+    await expect(email).to_be_focused()
+    await expect(email).to_have_attribute("aria-invalid", "true")
+    await email.fill("nadia@example.com")
+    await admin.page.get_by_role("checkbox", name="German").check()
+    await admin.page.get_by_role("button", name="Invite a person").click()
+    link = admin.page.get_by_role("group", name="Sign-in link for Nadia Ouali").get_by_role("textbox")
+    await expect(link).to_be_visible()
+    await check(admin, screenshots, "invitation")
+
+    context = await chromium.new_context(locale="en-GB")
+    colleague = await context.new_page()
+    await colleague.goto(await link.input_value())
+    await expect(colleague.get_by_role("navigation", name="List of conversations")).to_be_visible()
+    await make_team(admin, screenshots)
+    await admin.page.get_by_role("link", name="People").click()
+    await row(admin, "nadia@example.com").get_by_role("link").click()
+    await expect(admin.page.get_by_role("checkbox", name="Returns desk")).to_be_checked()
+    await admin.page.get_by_role("button", name="Disable").click()
+    await expect(admin.page.get_by_role("group", name="This person is signed out at once.")).to_be_visible()
+    await admin.page.keyboard.press("Enter")
+    await expect(colleague.get_by_text("Sign in to the agent console.")).to_be_visible()
+    await admin.page.go_back()
+    await expect(row(admin, "nadia@example.com")).to_contain_text("Disabled")
+    await context.close()
+
+
+async def make_team(admin: ConsolePage, screenshots: Path) -> None:
+    await admin.page.get_by_role("link", name="Teams").click()
+    await admin.page.get_by_role("link", name="Add team").click()
+    await admin.page.get_by_role("textbox", name="Name").fill("Returns desk")
+    await admin.page.get_by_role("checkbox", name="Nadia Ouali").check()
+    await admin.page.get_by_role("button", name="Add team").click()
+    await expect(admin.page.get_by_role("heading", name="Returns desk")).to_be_visible()
+    await check(admin, screenshots, "team")
+
+
+async def test_change_of_another_admin_is_not_overwritten_unasked(
+    open_console: Open, accounts: list[DemoAccount]
+) -> None:
+    account = accounts[0]
+    first = await open_settings(open_console, account, f"people/{account.viewer['id']}")
+    name = first.page.get_by_role("textbox", name="Name")
+    await expect(name).to_have_value(account.viewer["name"])
+    second = await open_settings(open_console, account, f"people/{account.viewer['id']}")
+    await second.page.get_by_role("checkbox", name="Billing").check()
+    await second.page.get_by_role("button", name="Save").click()
+    await expect(second.page.get_by_text("Saved")).to_be_visible()
+    await name.fill("Another name")
+    await first.page.get_by_role("button", name="Save").click()
+    await expect(first.page.get_by_role("alert")).to_contain_text("Someone else has changed this in the meantime")
+    assert await first.violations() == []
+    await first.page.get_by_role("button", name="Discard mine and reload").click()
+    await expect(name).to_have_value(account.viewer["name"])
+    await expect(first.page.get_by_role("checkbox", name="Billing")).to_be_checked()
+
+
+async def test_settings_in_german_browser_are_german(
+    chromium: Browser, account: DemoAccount, screenshots: Path
+) -> None:
+    context = await chromium.new_context(locale="de-DE", reduced_motion="reduce")
+    admin = ConsolePage(await context.new_page())
+    await admin.page.goto(f"{account.url}/settings/people")
+    await admin.page.get_by_role("button", name=account.admin["email"]).click()
+    await expect(admin.page.get_by_role("heading", name="Personen")).to_be_focused()
+    await expect(row(admin, account.agents[0]["email"])).to_be_visible()
+    await admin.page.screenshot(path=screenshots / "settings-german.png")
+    assert await admin.violations() == []
+    await context.close()

@@ -43,6 +43,7 @@ def test_missing_unused_and_different_texts_are_reported(node: ScriptRunner, web
     (web / "texts/en.json").write_text(json.dumps(english | {"widget.unused": "Unused"}))
     source = 'export const texts = [t("widget.unknown"), t("console.you")];'
     (web / "widget/src/extra.ts").write_text(source)
+    (web / "widget/src/view2.tsx").write_text('export const view = <p title="Good day">How are you?</p>;')
     assert sorted(faults(node, web)) == [
         "de.json: console.notice.queued lacks the plural one",
         "de.json: widget.send is missing",
@@ -52,4 +53,6 @@ def test_missing_unused_and_different_texts_are_reported(node: ScriptRunner, web
         "en.json: widget.unused is not used",
         "widget/src/extra.ts: console.you is not loaded with this source",
         "widget/src/extra.ts: widget.unknown is not in en.json",
+        "widget/src/view2.tsx: “Good day” is not in the catalogue",
+        "widget/src/view2.tsx: “How are you?” is not in the catalogue",
     ]

@@ -1,6 +1,7 @@
 // AI results of a conversation: the classification, which agents can correct, and the draft of a reply.
 
 import { languageName, list, t } from "@hummdesk/texts";
+import { CATEGORIES } from "./categories";
 import { Icon } from "./components/icon";
 import { Menu } from "./components/menu";
 import { capitalized, percent } from "./format";
@@ -8,16 +9,6 @@ import { useStore } from "./state/context";
 import type { Thread } from "./state/thread";
 import type { Category, Draft, Priority } from "./types";
 
-const CATEGORIES: Category[] = [
-  "account_access",
-  "billing",
-  "refund_cancellation",
-  "order_shipping",
-  "technical",
-  "sales",
-  "complaint_feedback",
-  "general",
-];
 const PRIORITIES: Priority[] = ["low", "medium", "high", "urgent"];
 
 export function ClassificationChips({ thread }: { thread: Thread }) {

@@ -1,11 +1,14 @@
 """Users."""
 
+from datetime import UTC, datetime, timedelta
+
 from hummdesk.core.background import soon
+from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Conflict
 from hummdesk.server.actions.users import publish_unassigned
 from hummdesk.server.api.call import Answer, Call, page_of
 from hummdesk.server.context import ServerContext
-from hummdesk.storage import users
+from hummdesk.storage import sign_in_links, users
 from hummdesk.storage.users import UserChanges
 
 
@@ -38,6 +41,14 @@ async def disable_user(context: ServerContext, call: Call) -> Answer:
 
 async def enable_user(context: ServerContext, call: Call) -> Answer:
     return await _changed(context, call, UserChanges(active=True))
+
+
+async def create_sign_in_link(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        secret = await sign_in_links.create_link(tx, call.id, actor=call.actor)
+    expires_at = datetime.now(UTC) + timedelta(seconds=sign_in_links.LINK_SECONDS)
+    url = sign_in_links.url_of(context.settings, secret)
+    return Answer({"signInUrl": url, "expiresAt": wire_time(expires_at)})
 
 
 async def _changed(context: ServerContext, call: Call, changes: UserChanges) -> Answer:

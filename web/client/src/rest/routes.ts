@@ -82,6 +82,12 @@ export interface UserUpdate {
   teamIds?: Array<string>;
 }
 
+/** A link with which the user signs in once, until `expiresAt`. It is shown only once. */
+export interface SignInLink {
+  signInUrl: string;
+  expiresAt: string;
+}
+
 export interface NewTeam {
   name: string;
   memberIds?: Array<string>;
@@ -246,6 +252,11 @@ export abstract class Routes {
   /** Let a disabled user sign in again. */
   enableUser(id: string, options?: CallOptions): Promise<User> {
     return this.call("POST", path`/users/${id}/enable`, options);
+  }
+
+  /** Create a link with which a user signs in once, within 24 hours. It is in this answer only. */
+  createSignInLink(id: string, options?: CallOptions): Promise<SignInLink> {
+    return this.call("POST", path`/users/${id}/sign-in-links`, options);
   }
 
   /** Create a team. */

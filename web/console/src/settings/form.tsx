@@ -14,12 +14,13 @@ export interface Choice {
   label: string;
 }
 
-// A field of a form. `many` is a group of checkboxes whose value is the list of the checked ones.
+// A field of a form. `many` is a group of checkboxes whose value is the list of the checked ones; the value of `lines`
+// is the list of its lines.
 export interface FieldSpec {
   name: string;
   label: PlainKey;
   hint?: string | undefined;
-  kind?: "text" | "email" | "url" | "number" | "long" | "one" | "many" | "yes";
+  kind?: "text" | "email" | "url" | "number" | "long" | "lines" | "one" | "many" | "yes";
   choices?: Choice[];
   isRequired?: boolean;
   longest?: number;
@@ -197,7 +198,11 @@ function Field({ field, value, error, change }: FieldProps) {
   return (
     <div class="field">
       <label for={id}>{t(field.label)}</label>
-      <Input field={field} value={String(value)} attributes={attributes} change={change} />
+      {field.kind === "lines" ? (
+        <Lines attributes={attributes} value={value as string[]} change={change} />
+      ) : (
+        <Input field={field} value={String(value)} attributes={attributes} change={change} />
+      )}
       {notes}
     </div>
   );
@@ -225,6 +230,21 @@ function Input(props: { field: FieldSpec; value: string; attributes: object; cha
     );
   const type = (INPUT_TYPES[field.kind ?? "text"] ?? "text") as "text"; // one type of the union of attributes
   return <input {...shared} type={type} autocomplete="off" onInput={onInput} />;
+}
+
+// Empty lines are shown while the user writes, but are not part of the value.
+function Lines(props: { attributes: object; value: string[]; change: (value: string[]) => void }) {
+  const [text, setText] = useState(props.value.join("\n"));
+  const onInput = (event: { currentTarget: { value: string } }) => {
+    setText(event.currentTarget.value);
+    props.change(
+      event.currentTarget.value
+        .split("\n")
+        .map((line) => line.trim())
+        .filter(Boolean),
+    );
+  };
+  return <textarea {...props.attributes} rows={4} value={text} onInput={onInput} />;
 }
 
 function Many(props: {

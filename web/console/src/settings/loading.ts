@@ -37,6 +37,13 @@ export function useLoaded<T>(key: string, load: (rest: RestClient) => Promise<T>
   return { ...state, reload };
 }
 
+// The rows of all pages of a list that is short, such as that of teams.
+export async function all<T>(rows: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const row of rows) found.push(row);
+  return found;
+}
+
 export interface Pages<T> {
   rows: T[] | null;
   failure: unknown;

@@ -11,12 +11,19 @@ import type { Store } from "../state/store";
 import { Audit } from "./audit";
 import { RestContext } from "./context";
 import { Keys } from "./keys";
+import { People } from "./people";
+import { Teams } from "./teams";
 import "./settings.css";
 
 // `rest` is the address after the section: the id of a resource, or "new".
 type SectionPage = (props: { rest: string[] }) => VNode;
 
-const PAGES: Record<Section, SectionPage> = { keys: Keys, audit: Audit };
+const PAGES: Record<Section, SectionPage> = {
+  people: People,
+  teams: Teams,
+  keys: Keys,
+  audit: Audit,
+};
 
 export function Settings({ store, path }: { store: Store; path: string[] }) {
   const rest = useMemo(() => new RestClient({ token: store.credentials.token }), [store]);
@@ -28,7 +35,7 @@ export function Settings({ store, path }: { store: Store; path: string[] }) {
         <aside class="settings-nav">
           <h2 class="brand">
             <PageLink href="/" class="settings-home">
-              <span class="brand-mark" aria-hidden="true" /> {t("settings.inbox")}
+              <span class="brand-mark" aria-hidden="true" /> HummDesk
             </PageLink>
           </h2>
           <nav aria-label={t("console.settings.title")}>

@@ -7,7 +7,11 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { explain } from "../components/error-text";
 import { Icon } from "../components/icon";
 import { PageLink } from "../components/page-link";
+import { type Section, settingsPath } from "../settings-sections";
 import type { Loaded, Pages } from "./loading";
+
+// That fit beside the button that copies them.
+const CHARACTERS_OF_LINE = 70;
 
 export function failureText(failure: unknown): string {
   if (!(failure instanceof ProblemError)) return t("common.noResponse");
@@ -25,7 +29,7 @@ export function Page(props: {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
-    <section class="settings-page" aria-label={props.title}>
+    <section class={`settings-page ${props.back ? "has-parent" : ""}`} aria-label={props.title}>
       <header class="settings-head">
         <PageLink class="settings-back icon-button" href={props.back ?? "/settings"}>
           <Icon name="back" />
@@ -62,6 +66,36 @@ export function Rows<T>(props: { of: Pages<T>; none: string; children: (row: T) 
         </button>
       )}
     </>
+  );
+}
+
+// A row that leads to the page of its resource.
+export function RowLink(props: {
+  href: string;
+  title: string;
+  detail?: string;
+  mark?: ComponentChildren;
+  children?: ComponentChildren;
+}) {
+  return (
+    <li>
+      <PageLink class="settings-row" href={props.href}>
+        {props.mark}
+        <span class="row-what">
+          <strong>{props.title}</strong>
+          {props.detail && <small>{props.detail}</small>}
+        </span>
+        {props.children}
+      </PageLink>
+    </li>
+  );
+}
+
+export function NewLink({ section, children }: { section: Section; children: ComponentChildren }) {
+  return (
+    <PageLink class="primary" href={settingsPath(section, "new")}>
+      {children}
+    </PageLink>
   );
 }
 
@@ -111,7 +145,7 @@ export function Copyable({ text, label }: { text: string; label: string }) {
   const copy = () => void navigator.clipboard.writeText(text).then(() => setCopied(true));
   return (
     <div class="copyable">
-      <textarea readOnly rows={text.split("\n").length} value={text} aria-label={label} spellcheck={false} />
+      <textarea readOnly rows={Math.ceil(text.length / CHARACTERS_OF_LINE)} value={text} aria-label={label} spellcheck={false} />
       <button type="button" class="secondary" onClick={copy}>
         {t(isCopied ? "settings.copied" : "settings.copy")}
       </button>

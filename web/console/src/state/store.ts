@@ -148,7 +148,8 @@ export class Store implements LiveState {
     if (this.openId && this.thread?.state !== "ready") await this.join(this.openId);
   }
 
-  private async loadAgents(): Promise<void> {
+  // Load agents and teams, also after a change in the settings.
+  async loadAgents(): Promise<void> {
     await this.attempt(async () => {
       const { agents } = await this.client.request("get_presence");
       this.agents = new Map(agents.map((agent) => [agent.agentId, agent]));
