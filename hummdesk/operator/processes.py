@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from hummdesk.core import config
+from hummdesk.core import config, unused_packages
 from hummdesk.operator.options import home_option, settings_of
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
@@ -24,8 +24,9 @@ def serve_command(home: Path, host: str | None, port: int | None, workers: int, 
     """Run the web process: Socket.IO, pages, health and metrics. Refused while migrations are pending."""
     settings = settings_of(home, {"HOST": host, "PORT": port})
     with _metrics_directory():
-        from hummdesk.dev import sign_in
-        from hummdesk.server import app
+        with unused_packages.skipped():
+            from hummdesk.dev import sign_in
+            from hummdesk.server import app
 
         routes = sign_in.routes(settings)
         app.serve(settings, host=settings.host, workers=workers, shares_port=share_port, extra_routes=routes)
@@ -37,9 +38,10 @@ def relay_command(home: Path) -> None:
     """Run the relay: hand AI runs to Celery, and publish the outbox."""
     settings = settings_of(home, needs_secret=False)
     with _metrics_directory():
-        import uvloop
+        with unused_packages.skipped():
+            import uvloop
 
-        from hummdesk.relay import process
+            from hummdesk.relay import process
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(process.run(settings))
