@@ -209,7 +209,6 @@ async def test_client_that_does_not_answer_the_close_frame_is_aborted(url: str, 
     await raw.ended()
 
 
-@pytest.mark.alone
 async def test_client_that_pings_and_does_not_read_is_closed_at_the_write_limit(
     url: str, server: EngineIOServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -20,8 +20,10 @@ from tests.system.chaos.report import row, size
 
 PEOPLE = ("customer", "agent", "colleague")
 STAFF = ("agent", "colleague")
+TOGETHER = 4
+"""Histories at the same time, each of an account of its own."""
 AGREE_SECONDS = 12.0
-"""Includes the lease of a killed process and its sweep."""
+"""After the last kill. Includes the lease of a killed process and its sweep."""
 
 people = st.sampled_from(PEOPLE)
 staff = st.sampled_from(STAFF)
@@ -48,12 +50,27 @@ rounds = st.lists(
 
 
 @dataclass
-class World:
+class Kills:
+    """Of a deployment: one process is killed and started at a time."""
+
     deployment: Deployment
+    ended_at: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def kill(self, number: int) -> None:
+        async with self.lock:
+            await self.deployment.kill(f"web-{number}")
+            await self.deployment.start_web(number)
+            self.ended_at = time.monotonic()
+
+
+@dataclass
+class World:
     account: Account
     clients: dict[str, Client]
     fresh: Client
     """A viewer that loads the state for every comparison."""
+    kills: Kills
 
     @property
     def conversation(self) -> str:
@@ -62,8 +79,7 @@ class World:
     async def do(self, action: tuple[Any, ...]) -> None:
         verb, name, *rest = action
         if verb == "kill":
-            await self.deployment.kill(f"web-{name}")
-            await self.deployment.start_web(name)
+            await self.kills.kill(name)
             return
         client = self.clients[name]
         with suppress(Disconnected, TimeoutError, Refused):  # done or not: all clients must agree
@@ -103,10 +119,13 @@ class World:
 
     async def agree(self) -> None:
         """Wait until the state of all clients equals that of a new client."""
-        until = time.monotonic() + AGREE_SECONDS
-        while (differences := await self._differences()) and time.monotonic() < until:
+        began = time.monotonic()
+        while (differences := await self._differences()) and self._is_in_time(began):
             await asyncio.sleep(0.05)
         assert not differences, "\n".join(differences)
+
+    def _is_in_time(self, began: float) -> bool:
+        return time.monotonic() < max(began, self.kills.ended_at) + AGREE_SECONDS
 
     async def _differences(self) -> list[str]:
         try:
@@ -132,7 +151,7 @@ def differences(built: Any, loaded: Any, path: str = "") -> list[str]:
     return [] if built == loaded else [f"{path}: built {built!r}, loaded {loaded!r}"]
 
 
-async def play(deployment: Deployment, actions: list[list[tuple[Any, ...]]]) -> None:
+async def play(deployment: Deployment, kills: Kills, actions: list[list[tuple[Any, ...]]]) -> None:
     account = await deployment.account()
     both = (str(account.conversation), str(account.other_conversation))
     clients: dict[str, Client] = {
@@ -145,28 +164,48 @@ async def play(deployment: Deployment, actions: list[list[tuple[Any, ...]]]) -> 
         client.use_address(number)
     try:
         await asyncio.gather(*(client.start() for client in all_clients))
-        world = World(deployment, account, clients, fresh)
+        world = World(account, clients, fresh, kills)
         for together in actions:
             await asyncio.gather(*(world.do(action) for action in together))
             await world.agree()
     finally:
         await asyncio.gather(*(client.stop() for client in all_clients))
+
+
+async def play_together(deployment: Deployment, histories: list[list[list[tuple[Any, ...]]]]) -> None:
+    """Play histories of several accounts at the same time: the kills of one are faults of the others as well."""
+    kills = Kills(deployment)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for actions in histories:
+                group.create_task(play(deployment, kills, actions))
+    finally:
         await deployment.restart_missing()
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(size(180, 900))
 def test_state_from_events_equals_state_of_new_client() -> None:
     """Hypothesis is synchronous: the deployment runs in an event loop of the test."""
     examples = size(8, 60)
-    with asyncio.Runner() as runner, row("9+", f"state model, {examples} random histories") as found:
+    with (
+        asyncio.Runner() as runner,
+        row("9+", f"state model, {examples} random histories, {TOGETHER} at once") as found,
+    ):
         stack = AsyncExitStack()
         deployment = runner.run(stack.enter_async_context(deploy()))
 
-        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), derandomize=False)
-        @given(rounds)
-        def histories(actions: list[list[tuple[Any, ...]]]) -> None:
-            runner.run(play(deployment, actions))
+        # Hypothesis begins with the shortest example, in which nothing happens.
+        rounds_of_examples = 1 + examples // TOGETHER
+
+        @settings(
+            max_examples=rounds_of_examples,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=False,
+        )
+        @given(st.lists(rounds, min_size=TOGETHER, max_size=TOGETHER))
+        def histories(together: list[list[list[tuple[Any, ...]]]]) -> None:
+            runner.run(play_together(deployment, together))
 
         try:
             histories()
