@@ -92,6 +92,13 @@ class UserUpdate(TypedDict):
     teamIds: NotRequired[list[str]]
 
 
+class SignInLink(TypedDict):
+    """A link with which the user signs in once, until `expiresAt`. It is shown only once."""
+
+    signInUrl: str
+    expiresAt: str
+
+
 class NewTeam(TypedDict):
     name: str
     memberIds: NotRequired[list[str]]
@@ -265,6 +272,11 @@ class Routes(ABC):
     async def enable_user(self, id: str, **options: Unpack[CallOptions]) -> User:
         """Let a disabled user sign in again."""
         found: User = await self._call("POST", f"/users/{quoted(id)}/enable", options)
+        return found
+
+    async def create_sign_in_link(self, id: str, **options: Unpack[CallOptions]) -> SignInLink:
+        """Create a link with which a user signs in once, within 24 hours. It is in this answer only."""
+        found: SignInLink = await self._call("POST", f"/users/{quoted(id)}/sign-in-links", options)
         return found
 
     async def create_team(self, body: NewTeam, **options: Unpack[CallOptions]) -> ManagedTeam:
