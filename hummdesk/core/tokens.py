@@ -51,11 +51,16 @@ class VerificationKey:
         return self.account_id is None and self.algorithm == "HS256"
 
 
+NOBODY = UUID(int=0)
+EXTERNAL_ID = "externalId"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
     """The claims of a verified token. The database decides whether its bearer has access, and limits the role."""
 
     user_id: UUID
+    """NOBODY for a customer who is named by `externalId` only."""
     account_id: UUID
     email: str
     role: Role
@@ -65,6 +70,8 @@ class Claims:
     """The name of the account's key; None: that of the settings."""
     staff_session_id: UUID | None = None
     """The session for which the token was issued, and with which it ends."""
+    customer: dict[str, Any] | None = None
+    """All claims, not validated yet, of a customer with an `externalId` under a key of the account."""
 
     @property
     def is_revocable(self) -> bool:
@@ -194,6 +201,16 @@ def _decode(token: str, key: VerificationKey) -> dict[str, Any]:
 
 
 def _claims(payload: dict[str, Any], key: VerificationKey) -> Claims:
+    if EXTERNAL_ID in payload and key.account_id is not None and payload.get("role", "customer") == "customer":
+        return Claims(
+            user_id=_contact(payload.get("userId")),
+            account_id=UUID(payload["accountId"]),
+            email="",
+            role="customer",
+            expires_at=_time(payload["exp"]),
+            signed_with=key.name,
+            customer=payload,
+        )
     role, email = payload["role"], payload["email"]
     if role not in get_args(Role) or not isinstance(email, str):
         raise ValueError("a claim of the wrong type")
@@ -206,6 +223,14 @@ def _claims(payload: dict[str, Any], key: VerificationKey) -> Claims:
         signed_with=key.name,
         staff_session_id=UUID(payload[SESSION]) if SESSION in payload and key.is_own else None,
     )
+
+
+def _contact(value: object) -> UUID:
+    """The contact that a customer's token names beside `externalId`, if any."""
+    try:
+        return UUID(value) if isinstance(value, str) else NOBODY
+    except ValueError:
+        return NOBODY
 
 
 def _check_times(settings: Settings, payload: dict[str, Any], expires_at: float) -> None:

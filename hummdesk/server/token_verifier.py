@@ -7,20 +7,25 @@ read at once, at most `MOST_READS` accounts at the same time, and kept until the
 import asyncio
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 from jwt import PyJWK, PyJWTError
+from marshmallow import ValidationError
 
+from hummdesk.contract.resources.contacts import CustomerClaims
 from hummdesk.core import jwks, tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.encryption import Encryption, Undecryptable
-from hummdesk.core.errors import HummDeskError
+from hummdesk.core.errors import Conflict, HummDeskError, Unauthorized, Unavailable
 from hummdesk.core.metrics import ERRORS
-from hummdesk.core.tokens import Claims, VerificationKey
+from hummdesk.core.tokens import NOBODY, Claims, VerificationKey
 from hummdesk.server.active_sessions import ActiveSessions
-from hummdesk.storage import signing_keys
+from hummdesk.storage import customers, signing_keys
+from hummdesk.storage.customers import Customer
 from hummdesk.storage.database import Database
 from hummdesk.storage.signing_keys import SigningKey, context_of
 
@@ -29,6 +34,7 @@ log = logging.getLogger(__name__)
 MOST_UNKNOWN = 10_000
 """Accounts without keys, which may not exist, that are remembered."""
 MOST_READS = 2
+MOST_CONFLICTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,14 @@ class _AccountKeys:
 NO_KEYS = _AccountKeys()
 
 
+def customer_of(given: dict[str, Any]) -> Customer:
+    """The validated claims about a customer. Raises Unauthorized."""
+    try:
+        return Customer(**CustomerClaims().load(given))
+    except ValidationError as error:
+        raise Unauthorized("Claims of the token are not valid", details=error.messages_dict) from None
+
+
 class TokenVerifier:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
@@ -80,7 +94,19 @@ class TokenVerifier:
         claims = tokens.verify(self._settings, token, key)
         if claims.staff_session_id is not None:
             await self.sessions.require(claims.account_id, claims.staff_session_id)
-        return claims
+        return claims if claims.customer is None else await self._of_customer(claims, claims.customer)
+
+    async def _of_customer(self, claims: Claims, given: dict[str, Any]) -> Claims:
+        """Create or update the contact of a customer's claims. Raises Unauthorized and Unavailable."""
+        customer = customer_of(given)
+        for _ in range(MOST_CONFLICTS):
+            with suppress(Conflict):  # another transaction has taken the e-mail address meanwhile
+                async with self._database.account(claims.account_id) as tx:
+                    contact_id = await customers.contact_of(
+                        tx, claims.account_id, customer, known_id=None if claims.user_id == NOBODY else claims.user_id
+                    )
+                return replace(claims, user_id=contact_id)
+        raise Unavailable
 
     def forget(self, account_id: UUID | None) -> None:
         """Read the keys of an account again, or of all of them (None), when a token names one."""

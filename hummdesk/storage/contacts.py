@@ -22,7 +22,7 @@ from hummdesk.storage.queries import load
 
 queries = load("contacts")
 
-NO_ADDRESS = ("@contacts.invalid", "@visitors.invalid")
+CONTACT_ADDRESS, VISITOR_ADDRESS = "@contacts.invalid", "@visitors.invalid"
 UNNAMED = "Customer"
 RECENT_CONVERSATIONS = 50
 """Open conversations that are published again when the name or the address of their contact changes."""
@@ -48,7 +48,7 @@ class Contact:
 
     @property
     def has_address(self) -> bool:
-        return not self.email.endswith(NO_ADDRESS)
+        return not self.email.endswith((CONTACT_ADDRESS, VISITOR_ADDRESS))
 
     def wire(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"id": str(self.id), "name": self.name, "attributes": self.attributes}
@@ -91,7 +91,7 @@ async def upsert(tx: Transaction, actor: Person | None, given: ContactChanges) -
             if given.external_id is not None and (await locked(tx, known)).external_id not in (None, given.external_id):
                 raise Conflict("The contact with this e-mail address has another external id")
             return await update(tx, actor, known, given), False
-        created = await _add(tx, actor, given)
+        created = await add(tx, actor, given, contact_id=new_id())
         if created is not None:
             return created, True
 
@@ -100,6 +100,15 @@ async def find(tx: Transaction, *, external_id: str | None = None, email: str | 
     """The contact with this external id or e-mail address."""
     known = await _find(tx, ContactChanges(external_id=external_id, email=email))
     return None if known is None else await get(tx, known)
+
+
+async def by_external(tx: Transaction, external_id: str) -> Contact | None:
+    row = await queries.by_external(tx, external_id=external_id)
+    return row and Contact.from_row(row)
+
+
+async def exists(tx: Transaction, contact_id: UUID) -> bool:
+    return await queries.get(tx, contact_id=contact_id) is not None
 
 
 async def get(tx: Transaction, contact_id: UUID) -> Contact:
@@ -134,6 +143,8 @@ async def update(tx: Transaction, actor: Person | None, contact_id: UUID, given:
     if given.email is not None and given.email.lower() == old.email.lower():
         given = replace(given, email=None)  # the same address in another case
     new = replace(old, **given.given())
+    if new.external_id is not None and new.email.endswith(VISITOR_ADDRESS):
+        new = replace(new, email=_no_address(contact_id))  # no longer a visitor, who may be deleted
     fields = changed_fields(old, new)
     if not fields:
         return old
@@ -165,14 +176,13 @@ async def _find(tx: Transaction, given: ContactChanges) -> UUID | None:
     return None if row is None else row["id"]
 
 
-async def _add(tx: Transaction, actor: Person | None, given: ContactChanges) -> Contact | None:
+async def add(tx: Transaction, actor: Person | None, given: ContactChanges, *, contact_id: UUID) -> Contact | None:
     """Add a contact; None if another transaction has added one that has the external id or e-mail address."""
-    contact_id = new_id()
     row = await queries.add(
         tx,
         id=contact_id,
         external_id=given.external_id,
-        email=given.email or f"contact-{contact_id}{NO_ADDRESS[0]}",
+        email=given.email or _no_address(contact_id),
         name=given.name or given.email or UNNAMED,
         avatar_url=given.avatar_url,
         attributes=Jsonb(given.attributes or {}),
@@ -181,3 +191,7 @@ async def _add(tx: Transaction, actor: Person | None, given: ContactChanges) -> 
         return None
     await audit.record(tx, actor, "contact.created", contact_id)
     return await get(tx, contact_id)
+
+
+def _no_address(contact_id: UUID) -> str:
+    return f"contact-{contact_id}{CONTACT_ADDRESS}"

@@ -19,7 +19,7 @@ FROM contact_of_email(:email) AS found (id)
 WHERE id IS NOT NULL;
 
 -- name: by_external(external_id)^
--- The contact with an external id, unless the account is disabled.
+-- The contact with an external id.
 SELECT
     id,
     external_id,
@@ -31,8 +31,7 @@ SELECT
     created_at
 FROM contacts
 WHERE account_id = current_account()
-  AND external_id = :external_id
-  AND EXISTS (SELECT FROM accounts WHERE account_id = current_account() AND disabled_at IS NULL);
+  AND external_id = :external_id;
 
 -- name: lock(contact_id)^
 -- Lock a contact until the transaction ends.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
 
 from hummdesk.contract.fields import AnyObject, AnyText, Boolean, Email, Id, ListOf, Metadata, Text, Time, Url
 from hummdesk.contract.requests import Payload
@@ -41,6 +41,20 @@ class ContactUpdate(Payload):
     def _something(self, data: dict[str, Any], **_: Any) -> None:
         if not data:
             raise ValidationError("Give at least one field.")
+
+
+class CustomerClaims(Schema):
+    """The claims of a customer's token about the customer. Others are ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    externalId = Text(required=True, shortest=1, longest=MAX_EXTERNAL_ID, attribute="external_id")
+    email = Email()
+    emailVerified = Boolean(load_default=False, attribute="is_verified")
+    name = Text(shortest=1, longest=MAX_NAME)
+    avatar = Url(attribute="avatar_url")
+    attributes = Metadata()
 
 
 class ContactQuery(PageQuery):

@@ -250,6 +250,24 @@ def test_key_of_an_account_has_issuer_and_audience_of_its_own() -> None:
             tokens.verify(settings, signed(claims(**good | wrong), key="k" * 32), key)
 
 
+def test_external_id_counts_only_under_a_key_of_the_account() -> None:
+    named = {"accountId": str(PERSON.account_id), "exp": time.time() + 60, "externalId": "c-7", "name": "Cleo"}
+    found = tokens.verify(SETTINGS, jwt.encode(named, "k" * 32, algorithm="HS256"), account_key())
+    assert (found.user_id, found.role, found.signed_with) == (tokens.NOBODY, "customer", "one")
+    assert found.customer is not None
+    assert found.customer["externalId"] == "c-7"
+    with pytest.raises(Unauthorized):
+        tokens.verify(SETTINGS, jwt.encode(named, SETTINGS.jwt_secret, algorithm="HS256"))
+    whole = tokens.verify(SETTINGS, signed(claims(externalId="c-7")))
+    assert (whole.user_id, whole.customer) == (PERSON.id, None)
+
+
+@pytest.mark.parametrize("role", ["agent", "admin", "viewer"])
+def test_external_id_of_staff_is_ignored(role: str) -> None:
+    found = tokens.verify(SETTINGS, signed(claims(role=role, externalId="c-7"), key="k" * 32), account_key())
+    assert (found.user_id, found.role, found.customer) == (PERSON.id, role, None)
+
+
 def test_named_key_is_read_from_any_token() -> None:
     assert tokens.named_key(signed(headers={"kid": "one"}, key="anything of 32 bytes, it is unknown")) == (
         PERSON.account_id,
