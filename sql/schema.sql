@@ -291,6 +291,8 @@ CREATE TABLE idempotency_keys (
     status smallint,                                            -- NULL: in progress
     answer bytea,                                               -- encrypted with the key; NULL, with a status: erased
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    new_id uuid NOT NULL,                                       -- of what the request creates
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- of its last attempt
     CONSTRAINT idempotency_keys_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT idempotency_keys_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
 );
@@ -376,7 +378,7 @@ CREATE TABLE messages (
     id uuid NOT NULL,
     conversation_id uuid NOT NULL,
     seq bigint NOT NULL,                                        -- from 1 without gaps, in commit order
-    sender_id uuid NOT NULL,                                    -- a user, or a contact for 'customer'
+    sender_id uuid NOT NULL,                                    -- a user; 'customer': a contact; 'system': a key
     sender_type text NOT NULL,
     sender_name text NOT NULL,                                  -- at the time of sending
     content text NOT NULL,                                      -- html is sanitized before it is stored
@@ -443,7 +445,7 @@ CREATE TABLE conversation_events (
         CHECK (
             kind IN (
                 'created', 'status_changed', 'assigned', 'unassigned', 'priority_changed', 'classification_corrected',
-                'draft_used'
+                'draft_used', 'message_sent'
             )
         ),
     CONSTRAINT conversation_events_actor_type_known CHECK (actor_type IN ('agent', 'customer', 'key', 'system')),
@@ -773,7 +775,7 @@ BEGIN
         conversation_id,
         id
     FROM changed
-    WHERE kind <> 'created';
+    WHERE kind NOT IN ('created', 'message_sent'); -- their rows have events of their own
     RETURN NULL;
 END
 $$;
@@ -1290,7 +1292,7 @@ BEGIN
 END
 $$;
 GRANT UPDATE (name, scope, secret_hash, last_used_at, revoked_at) ON api_keys TO hummdesk_app, hummdesk_operator;
-GRANT UPDATE (status, answer), DELETE ON idempotency_keys TO hummdesk_app;
+GRANT UPDATE (status, answer, started_at), DELETE ON idempotency_keys TO hummdesk_app;
 
 ----------------------------------------------------------------------------------------------------- the message writer
 
@@ -1303,7 +1305,7 @@ ALTER TABLE outbox FORCE ROW LEVEL SECURITY;
 
 -- The writer stores messages of several accounts in one transaction. The accounts are isolated by these limits:
 --   it sees and writes only rows of the accounts that the transaction names;
---   the sender of a message must be an active person of the same account, with a role that may write, and by the foreign
+--   the sender of a message must be an active person or API key of the same account that may write, and by the foreign
 --   key the conversation must be of the same account;
 --   it cannot read content, attachments or metadata of messages, nor names and addresses.
 -- No other role is a member of this one.
@@ -1317,7 +1319,7 @@ DECLARE
     table_name text;
 BEGIN
     FOREACH table_name IN ARRAY ARRAY[
-        'users', 'contacts', 'conversations', 'messages', 'conversation_events', 'ai_runs', 'outbox'
+        'users', 'contacts', 'api_keys', 'conversations', 'messages', 'conversation_events', 'ai_runs', 'outbox'
     ] LOOP
         EXECUTE format('CREATE POLICY accounts_of_the_batch ON %I TO hummdesk_writer '
                        'USING (account_id IN (SELECT unnest(current_accounts())))', table_name);
@@ -1342,12 +1344,21 @@ CREATE POLICY sender_of_the_account ON messages AS RESTRICTIVE FOR INSERT TO hum
               AND contacts.id = messages.sender_id
               AND contacts.active
         )
+        WHEN 'system' THEN EXISTS (
+            SELECT
+            FROM api_keys
+            WHERE api_keys.account_id = messages.account_id
+              AND api_keys.id = messages.sender_id
+              AND api_keys.scope IN ('write', 'admin')
+              AND api_keys.revoked_at IS NULL
+        )
         ELSE false
     END
 );
 
 GRANT SELECT (account_id, id, role, active) ON users TO hummdesk_writer;
 GRANT SELECT (account_id, id, active) ON contacts TO hummdesk_writer;
+GRANT SELECT (account_id, id, scope, revoked_at) ON api_keys TO hummdesk_writer;
 GRANT SELECT (account_id, id, contact_id, status, last_seq, last_public_seq, unread_staff, unread_customer, updated_at),
     UPDATE (status, last_seq, last_public_seq, unread_staff, unread_customer, updated_at)
     ON conversations TO hummdesk_writer;

@@ -23,12 +23,15 @@ def shapes() -> dict[str, JsonSchema]:
     return shapes_of(roots)
 
 
-def shapes_of(roots: Iterable[Schema]) -> dict[str, JsonSchema]:
-    """These schemas by name, each after those that it refers to."""
+def shapes_of(roots: Iterable[Schema], *, with_null: bool = False) -> dict[str, JsonSchema]:
+    """These schemas by name, each after those that it refers to.
+
+    `with_null`: a field that may be null says so, as JSON Schema 2020-12 does.
+    """
     found: dict[str, Schema] = {}
     for schema in roots:
         _gather(schema, found)
-    return {name: _shape(schema) for name, schema in found.items()}
+    return {name: _shape(schema, with_null=with_null) for name, schema in found.items()}
 
 
 def _gather(schema: Schema, found: dict[str, Schema]) -> None:
@@ -54,15 +57,23 @@ def _inside(field: Any) -> Iterator[Schema]:
         yield from _inside(field.value_field)
 
 
-def _shape(schema: Schema) -> JsonSchema:
+def _shape(schema: Schema, *, with_null: bool) -> JsonSchema:
     required = [name for name, field in schema.fields.items() if field.required]
     return {
         "type": "object",
         **_description(schema),
-        "properties": {name: json_schema(field) for name, field in schema.fields.items()},
+        "properties": {
+            name: _nullable(json_schema(field)) if with_null and field.allow_none else json_schema(field)
+            for name, field in schema.fields.items()
+        },
         **({"required": required} if required else {}),
         "additionalProperties": False,
+        **getattr(schema, "constraints", {}),
     }
+
+
+def _nullable(kind: JsonSchema) -> JsonSchema:
+    return {"anyOf": [kind, {"type": "null"}]}
 
 
 def _description(schema: Schema) -> JsonSchema:

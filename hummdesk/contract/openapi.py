@@ -52,7 +52,7 @@ def document() -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     roots = [schema for route in ROUTES.values() for schema in (route.body, route.answer) if schema is not None]
-    return shapes_of(roots)
+    return shapes_of(roots, with_null=True)
 
 
 def _operation(route: Route) -> dict[str, Any]:

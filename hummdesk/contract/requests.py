@@ -75,7 +75,7 @@ class Attachment(Payload):
     size = Integer(required=True, least=0, most=MAX_ATTACHMENT_BYTES)
 
 
-class SendMessage(OfConversation):
+class MessageContent(Payload):
     content = Text(required=True, shortest=1, longest=MAX_CONTENT)
     contentType = OneOf("text", "html", load_default="text")
     attachments = BoundedList(fields.Nested(Attachment), most=MAX_ATTACHMENTS, load_default=list)
@@ -91,6 +91,10 @@ class SendMessage(OfConversation):
             if not 1 <= len(data["content"]) <= MAX_CONTENT:
                 raise ValidationError(f"Must have 1 to {MAX_CONTENT} characters without forbidden tags.", "content")
         return data
+
+
+class SendMessage(MessageContent, OfConversation):
+    pass
 
 
 class MessageRead(OfConversation):
@@ -132,11 +136,15 @@ class CorrectClassification(OfConversation):
             raise ValidationError("Give a category, a priority or both.", "category")
 
 
-class StartConversation(Payload):
+class NewConversation(Payload):
     subject = Text(shortest=1, longest=MAX_SUBJECT, load_default=None)
     content = Text(shortest=1, longest=MAX_CONTENT, load_default=None)
     clientMessageId = Text(shortest=1, longest=64, load_default=None)
     metadata = Metadata(load_default=dict)
+
+
+class StartConversation(NewConversation):
+    pass
 
 
 class ListConversations(Payload):
@@ -153,7 +161,7 @@ class ListConversations(Payload):
             raise ValidationError("Give assignedTo or unassigned, not both.", "unassigned")
 
 
-class GetMessages(OfConversation):
+class MessageRange(Payload):
     beforeSeq = Seq(load_default=None)
     afterSeq = Seq(load_default=None)
     limit = Integer(least=1, most=MAX_PAGE, load_default=PAGE)
@@ -162,6 +170,10 @@ class GetMessages(OfConversation):
     def _one_direction(self, data: dict[str, Any], **_: Any) -> None:
         if data.get("beforeSeq") is not None and data.get("afterSeq") is not None:
             raise ValidationError("Give beforeSeq or afterSeq, not both.", "beforeSeq")
+
+
+class GetMessages(MessageRange, OfConversation):
+    pass
 
 
 class Sync(Payload):

@@ -10,7 +10,19 @@ from typing import Literal
 
 from marshmallow import Schema
 
-from hummdesk.contract.resources import audit, contacts, keys, lists, teams, users
+from hummdesk.contract import requests
+from hummdesk.contract.resources import (
+    audit,
+    contacts,
+    conversations,
+    keys,
+    lists,
+    messages,
+    presence,
+    teams,
+    tokens,
+    users,
+)
 from hummdesk.contract.table import ADMIN
 from hummdesk.core.models import ANSWERING, STAFF, Role
 
@@ -277,6 +289,98 @@ ROUTES: dict[str, Route] = {
             roles=ADMIN,
             query=lists.PageQuery(),
             answer=audit.AuditPage(),
+        ),
+        Route(
+            name="list_conversations",
+            method="GET",
+            path="/conversations",
+            summary="List conversations, newest activity first.",
+            roles=STAFF,
+            query=conversations.ConversationQuery(),
+            answer=conversations.ConversationList(),
+        ),
+        Route(
+            name="create_conversation",
+            method="POST",
+            path="/conversations",
+            summary="Open a conversation as a contact, with its first message. For API keys and admins.",
+            roles=ANSWERING,
+            body=conversations.NewConversation(),
+            answer=conversations.StartedConversation(),
+            status=201,
+        ),
+        Route(
+            name="get_conversation",
+            method="GET",
+            path="/conversations/{id}",
+            summary="Show a conversation.",
+            roles=STAFF,
+            answer=conversations.Conversation(),
+            is_tagged=True,
+        ),
+        Route(
+            name="update_conversation",
+            method="PATCH",
+            path="/conversations/{id}",
+            summary="Change the status, the priority or the assignment of a conversation.",
+            roles=ANSWERING,
+            body=conversations.ConversationChange(),
+            answer=conversations.Conversation(),
+            is_tagged=True,
+        ),
+        Route(
+            name="list_messages",
+            method="GET",
+            path="/conversations/{id}/messages",
+            summary="List messages by ascending `seq`: the last ones, or those before or after a `seq`.",
+            roles=STAFF,
+            query=requests.MessageRange(),
+            answer=messages.MessageList(),
+        ),
+        Route(
+            name="send_message",
+            method="POST",
+            path="/conversations/{id}/messages",
+            summary="Send a message as an agent, as the contact or as the system.",
+            roles=ANSWERING,
+            body=messages.NewMessage(),
+            answer=messages.Message(),
+            status=201,
+        ),
+        Route(
+            name="list_conversation_events",
+            method="GET",
+            path="/conversations/{id}/events",
+            summary="List the changes of a conversation, newest first.",
+            roles=STAFF,
+            query=lists.PageQuery(),
+            answer=conversations.LogPage(),
+        ),
+        Route(
+            name="get_presence",
+            method="GET",
+            path="/presence",
+            summary="Show which agents are online.",
+            roles=STAFF,
+            answer=presence.Presence(),
+        ),
+        Route(
+            name="create_token",
+            method="POST",
+            path="/tokens",
+            summary="Issue a token for a contact or a user, with which a socket authenticates.",
+            roles=ADMIN,
+            body=tokens.NewToken(),
+            answer=tokens.Token(),
+            status=201,
+        ),
+        Route(
+            name="get_me",
+            method="GET",
+            path="/me",
+            summary="Show the API key or the user of this request.",
+            roles=STAFF,
+            answer=tokens.Caller(),
         ),
     )
 }

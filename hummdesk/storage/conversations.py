@@ -9,6 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import ANSWERING, Conversation, Person
@@ -21,6 +22,9 @@ queries = load("conversations")
 Status = Literal["open", "pending", "closed"]
 PREFIX_LETTERS = 3
 """A shorter word is not searched as a prefix."""
+
+SCANNED = 2_000
+"""Conversations that a page of a team or a priority looks through: a page may be short, and still have a next one."""
 
 SEARCH_LIMIT = 200
 """Maximum number of matching messages, subjects and customers in a search; the newest are taken."""
@@ -49,6 +53,59 @@ class Unassigned:
     agent_id: UUID
     team_id: UUID | None
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Whom a conversation is assigned to, and the time of the change."""
+
+    agent_id: UUID | None
+    team_id: UUID | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which conversations a list shows; None: all of them.
+
+    `words`, for staff only, are prefixes of at least PREFIX_LETTERS, or whole words: a message, the subject, or the
+    customer's name and address must contain a word for each of them.
+    """
+
+    status: Status | None = None
+    assigned_to: UUID | None = None
+    unassigned: bool = False
+    team_id: UUID | None = None
+    priority: str | None = None
+    contact_id: UUID | None = None
+    words: str | None = None
+
+
+EVERYTHING = Filter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationEvent:
+    """A change of a conversation, in its log."""
+
+    id: UUID
+    kind: str
+    actor_id: UUID | None
+    """None: the system."""
+    actor_type: str
+    details: dict[str, Any]
+    created_at: datetime
+
+    def wire(self) -> dict[str, Any]:
+        actor = {} if self.actor_id is None else {"actorId": str(self.actor_id)}
+        return {
+            "id": str(self.id),
+            "kind": self.kind,
+            "actorType": self.actor_type,
+            **actor,
+            "details": self.details,
+            "timestamp": wire_time(self.created_at),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,41 +170,50 @@ async def page(
     tx: Transaction,
     *,
     viewer: Person,
-    status: Status | None = None,
-    assigned_to: UUID | None = None,
-    unassigned: bool = False,
-    words: str | None = None,
+    wanted: Filter = EVERYTHING,
     limit: int = 50,
     max_bytes: int = PAGE_BYTES,
     cursor: str | None = None,
 ) -> tuple[list[Conversation], str | None]:
     """A page of the list, newest activity first, and the cursor of the next page. Raises Invalid for a bad cursor.
 
-    The page ends before it exceeds `max_bytes` as JSON; it has at least one conversation.
-
-    `words`, for staff only, are prefixes of at least PREFIX_LETTERS, or whole words: a message, the subject, or the
-    customer's name and address must contain a word for each of them.
+    The page ends before it exceeds `max_bytes` as JSON; it has at least one conversation, or there is none among
+    SCANNED.
     """
-    before_at, before_id = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
-    position = {"before_at": before_at, "before_id": before_id, "limit": limit + 1}
-    position["statuses"] = list(STATUSES if status is None else (status,))
-    agent = {"agent_id": assigned_to, "unassigned": unassigned}
-    if not viewer.is_staff:
-        rows = queries.page_of_contact(tx, contact_id=viewer.id, **agent, **position)
-    elif words is not None:
-        rows = queries.page_of_found(tx, words=prefix_query(words), search_limit=SEARCH_LIMIT, **agent, **position)
-    elif unassigned:
-        rows = queries.page_of_unassigned(tx, **position)
-    elif assigned_to is not None:
-        rows = queries.page_of_agent(tx, agent_id=assigned_to, **position)
-    else:
-        rows = queries.page_of_account(tx, **position)
-    found = [row async for row in rows]
+    found = await _page_rows(tx, viewer, wanted, limit=limit + 1, cursor=cursor)
+    end = found.pop() if found and found[-1].get("is_end") else None
     ids = [row["id"] for row in found[:limit]]
     views = [row async for row in queries.view(tx, ids=ids, contact_id=owner(viewer), max_bytes=max_bytes)]
-    last = views[-1]["position"] if views else len(ids)
-    cursor = page_cursor.encode(found[last - 1]["updated_at"], found[last - 1]["id"]) if last < len(found) else None
+    shown = views[-1]["position"] if views else len(ids)
+    last = found[shown - 1] if shown < len(found) else end
+    cursor = None if last is None else page_cursor.encode(last["updated_at"], last["id"])
     return [_conversation(row, owner(viewer)) for row in views], cursor
+
+
+async def _page_rows(
+    tx: Transaction, viewer: Person, wanted: Filter, *, limit: int, cursor: str | None
+) -> list[dict[str, Any]]:
+    """The id and the time of each conversation of a page, by the query whose index fits."""
+    before_at, before_id = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
+    position = {"before_at": before_at, "before_id": before_id, "limit": limit}
+    position["statuses"] = list(STATUSES if wanted.status is None else (wanted.status,))
+    agent = {"agent_id": wanted.assigned_to, "unassigned": wanted.unassigned}
+    more = {"team_id": wanted.team_id, "priority": wanted.priority} | agent
+    contact_id = wanted.contact_id if viewer.is_staff else viewer.id
+    if viewer.is_staff and wanted.words is not None:
+        words = {"words": prefix_query(wanted.words), "search_limit": SEARCH_LIMIT}
+        rows = queries.page_of_found(tx, contact_id=contact_id, **words, **more, **position)
+    elif contact_id is not None:
+        rows = queries.page_of_contact(tx, contact_id=contact_id, **more, **position)
+    elif wanted.team_id is not None or wanted.priority is not None:
+        rows = queries.page_of_filtered(tx, scanned=SCANNED, **more, **position)
+    elif wanted.unassigned:
+        rows = queries.page_of_unassigned(tx, **position)
+    elif wanted.assigned_to is not None:
+        rows = queries.page_of_agent(tx, agent_id=wanted.assigned_to, **position)
+    else:
+        rows = queries.page_of_account(tx, **position)
+    return [row async for row in rows]
 
 
 def prefix_query(words: str) -> str:
@@ -170,21 +236,27 @@ def _letters(part: str) -> int:
 
 
 async def start(
-    tx: Transaction, *, contact: Person, subject: str | None, metadata: dict[str, Any], client_message_id: str | None
+    tx: Transaction,
+    *,
+    contact: Person,
+    actor: Person | None = None,
+    subject: str | None,
+    metadata: dict[str, Any],
+    client_message_id: str | None,
+    conversation_id: UUID | None = None,
 ) -> tuple[UUID, bool]:
-    """Open a conversation; return its id and True, or the first one's id and False for a repeated client_message_id."""
+    """Open a conversation; return its id and True, or the id and False if it exists.
+
+    It exists by a repeated `client_message_id` of the contact, or a repeated `conversation_id`. `actor` None: the
+    contact.
+    """
+    same = {"id": conversation_id or new_id(), "contact_id": contact.id, "client_message_id": client_message_id}
     row = await queries.start(
-        tx,
-        id=new_id(),
-        contact_id=contact.id,
-        subject=subject,
-        metadata=Jsonb(metadata),
-        client_message_id=client_message_id,
-        event_id=new_id(),
+        tx, subject=subject, metadata=Jsonb(metadata), event_id=new_id(), **same, **_actor(actor or contact)
     )
     created = row is not None
     if row is None:
-        row = await queries.started(tx, contact_id=contact.id, client_message_id=client_message_id)
+        row = await queries.started(tx, **same)
     return row["id"], created
 
 
@@ -243,6 +315,56 @@ async def unassign(tx: Transaction, *, actor: Person, conversation_id: UUID, rea
     if row["agent_id"] is None:
         raise Conflict("No agent is assigned")
     return Unassigned(agent_id=row["agent_id"], team_id=row["team_id"], at=row["at"])
+
+
+async def reassign(
+    tx: Transaction,
+    *,
+    actor: Person,
+    conversation_id: UUID,
+    agent_id: UUID | None,
+    team_id: UUID | None,
+    reason: str | None,
+) -> Assignment:
+    """Assign to an agent, a team, both or nobody; return the former assignment. Raises NotFound.
+
+    The caller has checked the agent and the team with `has_candidates`.
+    """
+    row = await queries.assign(
+        tx,
+        conversation_id=conversation_id,
+        agent_id=agent_id,
+        team_id=team_id,
+        reason=reason,
+        event_id=new_id(),
+        **_actor(actor),
+    )
+    if row is None:
+        raise NotFound
+    return Assignment(agent_id=row["agent_id"], team_id=row["team_id"], at=row["at"])
+
+
+async def has_candidates(tx: Transaction, *, agent_id: UUID | None, team_id: UUID | None) -> tuple[bool, bool]:
+    """Whether a conversation can be assigned to this agent, and to this team; None is nobody."""
+    row = await queries.candidates(tx, agent_id=agent_id, team_id=team_id)
+    return row["has_agent"], row["has_team"]
+
+
+async def events(
+    tx: Transaction, *, conversation_id: UUID, limit: int, cursor: str | None
+) -> tuple[list[ConversationEvent], str | None]:
+    """A page of the log of a conversation, newest first, and the cursor of the next page.
+
+    Raises Invalid for a bad cursor. The caller must have checked that the viewer is of staff, and the conversation
+    exists.
+    """
+    before_at, before_id = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
+    rows = queries.events(
+        tx, conversation_id=conversation_id, before_at=before_at, before_id=before_id, limit=limit + 1
+    )
+    found = [ConversationEvent(**row) async for row in rows]
+    page = found[:limit]
+    return page, page_cursor.encode(page[-1].created_at, page[-1].id) if len(found) > limit else None
 
 
 async def set_priority(tx: Transaction, *, actor: Person, conversation_id: UUID, priority: str) -> bool:

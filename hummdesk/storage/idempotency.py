@@ -15,6 +15,7 @@ import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hummdesk.core.errors import Conflict, Invalid
+from hummdesk.core.ids import new_id
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -36,6 +37,13 @@ class StoredAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that has taken its key. What it creates has `new_id`, so that a repeated one cannot create it twice."""
+
+    new_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class IdempotencyKey:
     """A key of a caller for a route, as it was given."""
 
@@ -45,7 +53,7 @@ class IdempotencyKey:
 
     @property
     def id(self) -> UUID:
-        """The id of its row, and of what the request creates, so that a repeated one cannot create it twice."""
+        """The id of its row."""
         digest = bytearray(self._derived(b"id")[:16])
         digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80  # a UUID version 8
         return UUID(bytes=bytes(digest))
@@ -64,24 +72,24 @@ class IdempotencyKey:
         return hmac.digest(self.text.encode(), purpose + b"\0" + subject, hashlib.sha256)
 
 
-async def begin(tx: Transaction, key: IdempotencyKey, request: bytes) -> StoredAnswer | None:
+async def begin(tx: Transaction, key: IdempotencyKey, request: bytes) -> Begun | StoredAnswer:
     """Take the key for a request, or return the answer that it has received before.
 
     Raises Conflict while the first request is in progress, and Invalid if it was another one.
     """
-    request_hash = hashlib.sha256(request).digest()
+    request_hash, begun = hashlib.sha256(request).digest(), Begun(new_id())
     await queries.prune(tx, hours=KEPT_HOURS, limit=PRUNED)
-    if await queries.begin(tx, id=key.id, request_hash=request_hash) is not None:
-        return None
-    row = await queries.find(tx, id=key.id, lease=LEASE_SECONDS)
+    if await queries.begin(tx, id=key.id, request_hash=request_hash, new_id=begun.new_id) is not None:
+        return begun
+    row = await queries.find(tx, id=key.id)
     if row is None:
         raise Conflict("The first request with this Idempotency-Key has just ended; repeat it")
     if row["request_hash"] != request_hash:
         raise Invalid("The Idempotency-Key was used for another request")
     if row["status"] is None:
-        if row["is_abandoned"]:
-            return None
-        raise Conflict("The first request with this Idempotency-Key is in progress")
+        if await queries.take_over(tx, id=key.id, lease=LEASE_SECONDS) is None:
+            raise Conflict("The first request with this Idempotency-Key is in progress")
+        return Begun(row["new_id"])
     if row["answer"] is None:
         raise Conflict("The answer to this Idempotency-Key was erased")
     return key.decrypt(row["status"], row["answer"])
@@ -94,3 +102,8 @@ async def finish(tx: Transaction, key: IdempotencyKey, answer: StoredAnswer) -> 
 async def release(tx: Transaction, key: IdempotencyKey) -> None:
     """Forget a request that was refused, so that it can be repeated."""
     await queries.release(tx, id=key.id)
+
+
+async def abandon(tx: Transaction, key: IdempotencyKey) -> None:
+    """Let a request that has failed be repeated, which continues it: it may have changed something."""
+    await queries.abandon(tx, id=key.id)

@@ -47,6 +47,10 @@ class NewMessage:
     based_on_seq: int | None = None
     needs_ai: bool = True
     """False: no AI run is created for it, even if it is a customer's."""
+    sent_by_key: UUID | None = None
+    """The API key that sends it, in its own name or for an agent or a contact; it is logged."""
+    id: UUID = field(default_factory=new_id)
+    """Made before the first attempt, so that a message whose acknowledgement was lost can be found by it."""
 
     def check_weight(self) -> None:
         """Raise PayloadTooLarge for a message over MAX_MESSAGE_BYTES."""
@@ -73,12 +77,8 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A message to be stored; `item` is its JSON in the recordset of `write`.
+    """A message to be stored; `item` is its JSON in the recordset of `write`."""
 
-    The id is made before the first attempt, so that a message whose acknowledgement was lost can be found by it.
-    """
-
-    id: UUID
     sender: Person
     message: NewMessage
     item: bytes
@@ -89,10 +89,9 @@ class Outgoing:
 
         Raises PayloadTooLarge for a message over MAX_MESSAGE_BYTES.
         """
-        message_id = new_id()
         item = {
             "account_id": sender.account_id,
-            "id": message_id,
+            "id": message.id,
             "conversation_id": message.conversation_id,
             "sender_id": sender.id,
             "sender_type": sender.sender_type,
@@ -107,18 +106,20 @@ class Outgoing:
             "event_id": new_id(),
             "run_id": new_id() if message.needs_ai else None,
         }
+        if message.sent_by_key is not None:
+            item |= {"key_id": message.sent_by_key, "key_event_id": new_id()}
         try:
             packed = orjson.dumps(item)
         except TypeError as fault:
             raise Invalid("The payload contains a value that cannot be stored") from fault
         if len(packed) > MAX_MESSAGE_BYTES:  # only then is it weighed without the other columns
             message.check_weight()
-        return cls(id=message_id, sender=sender, message=message, item=packed)
+        return cls(sender=sender, message=message, item=packed)
 
     def stored(self, row: dict[str, Any]) -> Sent:
         """The result from the row that `write` has returned."""
         message = Message(
-            id=self.id,
+            id=self.message.id,
             conversation_id=self.message.conversation_id,
             seq=row["seq"],
             sender_id=self.sender.id,
@@ -315,6 +316,6 @@ async def _first_sent(tx: Transaction, outgoing: Outgoing) -> Sent:
         conversation_id=outgoing.message.conversation_id,
         sender_id=outgoing.sender.id,
         client_message_id=outgoing.message.client_message_id,
-        id=outgoing.id,
+        id=outgoing.message.id,
     )
     return Sent(message=Message.from_row(row), created=False)

@@ -175,7 +175,7 @@ TABLES: tuple[Table, ...] = (
         holds="answers to requests of the REST API, encrypted with the Idempotency-Key, for a day",
         scope="contact",
         rows="true",
-        columns=columns(hidden="account_id id request_hash status created_at")
+        columns=columns(hidden="account_id id request_hash status created_at new_id started_at")
         | {"answer": Column(erased="NULL", is_exported=False)},
     ),
     Table(

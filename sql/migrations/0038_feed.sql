@@ -116,7 +116,7 @@ BEGIN
         conversation_id,
         id
     FROM changed
-    WHERE kind <> 'created';
+    WHERE kind NOT IN ('created', 'message_sent'); -- their rows have events of their own
     RETURN NULL;
 END
 $$;

@@ -180,20 +180,68 @@ CROSS JOIN LATERAL (
 ORDER BY page.updated_at DESC, page.id DESC
 LIMIT :limit;
 
--- name: page_of_found(words, search_limit, agent_id, unassigned, statuses, before_at, before_id, limit)
+-- name: page_of_filtered(agent_id, unassigned, team_id, priority, statuses, before_at, before_id, scanned, limit)
+-- As `page_of_account`, of the conversations with a team or a priority among the next `scanned` ones: no index has these.
+-- The last row marks the end of those, unless the list ends before.
+WITH candidate AS MATERIALIZED (
+    SELECT page.*
+    FROM unnest(:statuses::text[]) AS wanted (status)
+    CROSS JOIN LATERAL (
+        SELECT
+            id,
+            updated_at,
+            assigned_to,
+            assigned_team,
+            priority
+        FROM conversations
+        WHERE account_id = current_account()
+          AND conversations.status = wanted.status
+          AND (updated_at, id) < (:before_at, :before_id::uuid)
+        ORDER BY updated_at DESC, id DESC
+        LIMIT :scanned
+    ) AS page
+    ORDER BY page.updated_at DESC, page.id DESC
+    LIMIT :scanned
+), found AS (
+    SELECT id, updated_at
+    FROM candidate
+    WHERE (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
+      AND NOT (:unassigned AND assigned_to IS NOT NULL)
+      AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
+      AND (:priority::text IS NULL OR priority = :priority)
+    ORDER BY updated_at DESC, id DESC
+    LIMIT :limit
+), ending AS (
+    SELECT id, updated_at
+    FROM candidate
+    WHERE (SELECT count(*) FROM candidate) = :scanned
+    ORDER BY updated_at, id
+    LIMIT 1
+)
+SELECT id, updated_at, false AS is_end
+FROM found
+UNION ALL
+SELECT id, updated_at, true AS is_end
+FROM ending
+ORDER BY is_end, updated_at DESC, id DESC;
+
+-- name: page_of_found(words, search_limit, contact_id, agent_id, unassigned, team_id, priority, statuses, before_at, before_id, limit)
 -- As `page_of_account`, of the conversations that match words: `search_limit` messages, subjects and customers each.
 SELECT id, updated_at
 FROM conversations
 WHERE account_id = current_account()
   AND id = ANY(ARRAY(SELECT found.id FROM search_conversations(to_tsquery('simple', :words), :search_limit) AS found (id)))
+  AND (:contact_id::uuid IS NULL OR contact_id = :contact_id)
   AND status = ANY(:statuses::text[])
   AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
   AND NOT (:unassigned AND assigned_to IS NOT NULL)
+  AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
+  AND (:priority::text IS NULL OR priority = :priority)
   AND (updated_at, id) < (:before_at, :before_id::uuid)
 ORDER BY updated_at DESC, id DESC
 LIMIT :limit;
 
--- name: page_of_contact(contact_id, agent_id, unassigned, statuses, before_at, before_id, limit)
+-- name: page_of_contact(contact_id, agent_id, unassigned, team_id, priority, statuses, before_at, before_id, limit)
 -- As `page_of_account`, of the conversations of a contact.
 SELECT id, updated_at
 FROM conversations
@@ -202,32 +250,34 @@ WHERE account_id = current_account()
   AND status = ANY(:statuses::text[])
   AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
   AND NOT (:unassigned AND assigned_to IS NOT NULL)
+  AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
+  AND (:priority::text IS NULL OR priority = :priority)
   AND (updated_at, id) < (:before_at, :before_id::uuid)
 ORDER BY updated_at DESC, id DESC
 LIMIT :limit;
 
--- name: start(id, contact_id, subject, metadata, client_message_id, event_id)^
--- Open a conversation and log it; no row if the contact has sent this client_message_id before.
+-- name: start(id, contact_id, subject, metadata, client_message_id, actor_id, actor_type, event_id)^
+-- Open a conversation and log it; no row if it exists: by its id, or by this client_message_id of the contact.
 WITH conversation AS (
     INSERT INTO conversations (account_id, id, contact_id, subject, metadata, client_message_id)
     VALUES (current_account(), :id, :contact_id, :subject, :metadata, :client_message_id)
-    ON CONFLICT (account_id, contact_id, client_message_id) WHERE client_message_id IS NOT NULL DO NOTHING
-    RETURNING account_id, id, contact_id, created_at
+    ON CONFLICT DO NOTHING
+    RETURNING account_id, id, created_at
 ), event AS (
     INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, created_at)
-    SELECT account_id, id, :event_id, 'created', contact_id, 'customer', created_at
+    SELECT account_id, id, :event_id, 'created', :actor_id, :actor_type, created_at
     FROM conversation
 )
 SELECT id
 FROM conversation;
 
--- name: started(contact_id, client_message_id)^
--- The conversation that a contact has opened with a client_message_id.
+-- name: started(id, contact_id, client_message_id)^
+-- The conversation that a contact has opened, by its id or its client_message_id.
 SELECT id
 FROM conversations
 WHERE account_id = current_account()
   AND contact_id = :contact_id
-  AND client_message_id = :client_message_id;
+  AND (id = :id OR client_message_id = :client_message_id);
 
 -- name: change_status(conversation_id, status, reason, actor_id, actor_type, event_id)^
 -- Change the status and log it, if it differs; return the old status and the time of the change.
@@ -281,8 +331,26 @@ WHERE account_id = current_account()
   AND id = :agent_id
 FOR SHARE;
 
+-- name: candidates(agent_id, team_id)^
+-- Whether a conversation can be assigned to an agent, if one is given, and to a team, if one is given.
+SELECT
+    :agent_id::uuid IS NULL OR EXISTS (
+        SELECT
+        FROM users
+        WHERE users.account_id = current_account()
+          AND users.id = :agent_id
+          AND users.active
+          AND users.role IN ('admin', 'agent')
+    ) AS has_agent,
+    :team_id::uuid IS NULL OR EXISTS (
+        SELECT
+        FROM teams
+        WHERE teams.account_id = current_account()
+          AND teams.id = :team_id
+    ) AS has_team;
+
 -- name: assign(conversation_id, agent_id, team_id, reason, actor_id, actor_type, event_id)^
--- Assign to an agent and team, or unassign, and log it; return the old assignment and the time of the change.
+-- Assign to an agent, a team or both, or unassign, and log it; return the old assignment and the time of the change.
 WITH found AS (
     SELECT account_id, id, assigned_to, assigned_team, updated_at
     FROM conversations
@@ -298,7 +366,7 @@ WITH found AS (
     FROM found
     WHERE conversations.account_id = found.account_id
       AND conversations.id = found.id
-      AND (:agent_id::uuid IS NOT NULL OR found.assigned_to IS NOT NULL)
+      AND (:agent_id::uuid IS NOT NULL OR found.assigned_to IS NOT NULL OR found.assigned_team IS DISTINCT FROM :team_id::uuid)
     RETURNING conversations.updated_at
 ), event AS (
     INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
@@ -306,7 +374,10 @@ WITH found AS (
         found.account_id,
         found.id,
         :event_id,
-        CASE WHEN :agent_id::uuid IS NULL THEN 'unassigned' ELSE 'assigned' END,
+        CASE
+            WHEN :agent_id::uuid IS NULL AND (found.assigned_to IS NOT NULL OR :team_id::uuid IS NULL) THEN 'unassigned'
+            ELSE 'assigned'
+        END,
         :actor_id,
         :actor_type,
         jsonb_strip_nulls(jsonb_build_object(
@@ -356,3 +427,19 @@ WITH found AS (
 SELECT changed.id IS NOT NULL AS changed
 FROM found
 LEFT JOIN changed ON true;
+
+-- name: events(conversation_id, before_at, before_id, limit)
+-- The log of a conversation, newest first.
+SELECT
+    id,
+    kind,
+    actor_id,
+    actor_type,
+    details,
+    created_at
+FROM conversation_events
+WHERE account_id = current_account()
+  AND conversation_id = :conversation_id
+  AND (created_at, id) < (:before_at, :before_id::uuid)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;

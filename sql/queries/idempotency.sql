@@ -1,20 +1,38 @@
--- name: begin(id, request_hash)^
+-- name: begin(id, request_hash, new_id)^
 -- Reserve a key for a request; no row if it is taken.
-INSERT INTO idempotency_keys (account_id, id, request_hash)
-VALUES (current_account(), :id, :request_hash)
+INSERT INTO idempotency_keys (account_id, id, request_hash, new_id)
+VALUES (current_account(), :id, :request_hash, :new_id)
 ON CONFLICT (account_id, id) DO NOTHING
 RETURNING id;
 
--- name: find(id, lease)^
--- The request that has taken a key, and its answer. After `lease` seconds without an answer its process has died.
+-- name: find(id)^
+-- The request that has taken a key, and its answer.
 SELECT
     request_hash,
+    new_id,
     status,
-    answer,
-    created_at < clock_timestamp() - make_interval(secs => :lease) AS is_abandoned
+    answer
 FROM idempotency_keys
 WHERE account_id = current_account()
   AND id = :id;
+
+-- name: take_over(id, lease)^
+-- Continue a request without an answer: after `lease` seconds its process has died. No row while it is in progress.
+UPDATE idempotency_keys
+SET started_at = clock_timestamp()
+WHERE account_id = current_account()
+  AND id = :id
+  AND status IS NULL
+  AND started_at < clock_timestamp() - make_interval(secs => :lease)
+RETURNING id;
+
+-- name: abandon(id)!
+-- Let the next request with this key continue at once.
+UPDATE idempotency_keys
+SET started_at = '-infinity'
+WHERE account_id = current_account()
+  AND id = :id
+  AND status IS NULL;
 
 -- name: finish(id, status, answer)!
 -- Store the answer of a request.

@@ -7,8 +7,9 @@
 --   judged        the outcome of each item
 --   stored        the items to be stored, with their seq and the status that each reopens its conversation from
 --   event, message, touch
---                 log reopened conversations, insert the messages, update the counters of their conversations; PostgreSQL
---                 runs the last first, so that the feed has a message before what follows from it
+--                 log reopened conversations and the API keys that have sent a message, insert the messages, update the
+--                 counters of their conversations; PostgreSQL runs the last first, so that the feed has a message before
+--                 what follows from it
 --   run, answer   insert the AI runs of questions, and the replies from which the AI learns
 --   entry         insert the outbox entries
 --   notified      wake the relay if there are AI runs
@@ -31,7 +32,9 @@ WITH item AS MATERIALIZED (
             client_message_id text,
             based_on_seq bigint,
             event_id uuid,
-            run_id uuid
+            run_id uuid,
+            key_id uuid,
+            key_event_id uuid
         )
     ) WITH ORDINALITY AS item (
         account_id,
@@ -49,6 +52,8 @@ WITH item AS MATERIALIZED (
         based_on_seq,
         event_id,
         run_id,
+        key_id,
+        key_event_id,
         position
     )
 ), named AS MATERIALIZED (
@@ -139,6 +144,7 @@ WITH item AS MATERIALIZED (
         judged.created_at,
         item.sender_type = 'customer' AND NOT item.private AS asks,
         item.sender_type = 'agent' AND NOT item.private AS answers,
+        item.sender_type <> 'customer' AND NOT item.private AS is_new_to_customer,
         CASE
             WHEN judged.status <> 'open' AND item.sender_type = 'customer' AND NOT item.private
                 AND count(*) FILTER (WHERE item.sender_type = 'customer' AND NOT item.private) OVER preceding = 1
@@ -163,6 +169,18 @@ WITH item AS MATERIALIZED (
         created_at
     FROM stored
     WHERE reopened_from IS NOT NULL
+    UNION ALL
+    SELECT
+        account_id,
+        conversation_id,
+        key_event_id,
+        'message_sent',
+        key_id,
+        'key',
+        jsonb_build_object('messageId', id, 'as', sender_type),
+        created_at
+    FROM stored
+    WHERE key_id IS NOT NULL
 ), message AS (
     INSERT INTO messages (
         account_id,
@@ -204,7 +222,7 @@ WITH item AS MATERIALIZED (
         last_seq = change.last_seq,
         last_public_seq = GREATEST(conversations.last_public_seq, change.last_public_seq),
         unread_staff = unread_staff + change.asked,
-        unread_customer = unread_customer + change.answered,
+        unread_customer = unread_customer + change.new_to_customer,
         status = CASE WHEN change.asked > 0 THEN 'open' ELSE status END,
         updated_at = change.created_at
     FROM (
@@ -214,7 +232,7 @@ WITH item AS MATERIALIZED (
             max(seq) AS last_seq,
             max(seq) FILTER (WHERE NOT private) AS last_public_seq,
             count(*) FILTER (WHERE asks) AS asked,
-            count(*) FILTER (WHERE answers) AS answered,
+            count(*) FILTER (WHERE is_new_to_customer) AS new_to_customer,
             max(created_at) AS created_at
         FROM stored
         GROUP BY account_id, conversation_id

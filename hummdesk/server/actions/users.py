@@ -7,8 +7,8 @@ from uuid import UUID
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import Person
 from hummdesk.publish.events.conversations import ConversationUnassigned
+from hummdesk.server.actions.read_receipts import publish_change
 from hummdesk.server.context import ServerContext
-from hummdesk.server.handlers.read_receipts import publish_change
 from hummdesk.storage.users import Unassigned
 
 

@@ -25,7 +25,9 @@ class Call:
     query: Payload
     body: Payload
     new_id: UUID
-    """For what a POST creates: with an `Idempotency-Key` always the same, so that it is not created twice."""
+    """For what a POST creates: the same one when a request with an `Idempotency-Key` is continued after a failure, so
+    that it is not created twice.
+    """
     if_match: frozenset[str] = frozenset()
 
     @property

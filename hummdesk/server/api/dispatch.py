@@ -1,8 +1,10 @@
 """Calls: authenticate, limit, authorize, validate, take the idempotency key, call the route's function, answer."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -12,7 +14,7 @@ from sanic.response import HTTPResponse, empty, raw
 from hummdesk.contract.rest import Route
 from hummdesk.core import json_encoding
 from hummdesk.core.api_keys import PREFIX
-from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, Unauthorized
+from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, Unauthorized, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.metrics import ERRORS, REST_SECONDS
 from hummdesk.core.models import Person
@@ -50,20 +52,19 @@ async def _answer(
         actor = await authenticated(context, request)
         if actor.role not in route.roles:
             raise Forbidden
-        path, query = inputs.path_of(route, parameters), inputs.query_of(route, request)
-        body = inputs.body_of(route, request)
-        key = _idempotency_key(route, request, actor)
         call = Call(
             actor=actor,
-            path=path,
-            query=query,
-            body=body,
-            new_id=new_id() if key is None else key.id,
+            path=inputs.path_of(route, parameters),
+            query=inputs.query_of(route, request),
+            body=inputs.body_of(route, request),
+            new_id=new_id(),
             if_match=_tags(request, "if-match") if route.is_tagged else frozenset(),
         )
+        key = _idempotency_key(route, request, actor)
         if key is None:
             return _response(route, request, await function(context, call))
-        return await _once(context, route, function, request, call, key)
+        # a client that disconnects does not interrupt it between its commit and its stored answer
+        return await asyncio.shield(_once(context, route, function, request, call, key))
     except Unreadable as refusal:
         return problems.document(400, refusal.code, refusal.message)
     except UnsupportedMediaType as refusal:
@@ -101,18 +102,22 @@ async def _once(
     call: Call,
     key: IdempotencyKey,
 ) -> HTTPResponse:
-    """Call the function unless it was called with this key before; a refused call can be repeated."""
+    """Call the function unless it was called with this key before; a refused call can be repeated.
+
+    A call that has failed may have changed something: it is continued, with the same `new_id`, when it is repeated.
+    """
     database = context.database
     async with database.account(call.account_id) as tx:
         before = await idempotency.begin(tx, key, request.path.encode() + b"\0" + request.body)
-    if before is not None:
+    if isinstance(before, StoredAnswer):
         headers = before.headers | {"Idempotent-Replayed": "true"}
         return _response(route, request, Answer(before.body, before.status, headers))
     try:
-        answer = await function(context, call)
-    except HummDeskError:
+        answer = await function(context, replace(call, new_id=before.new_id))
+    except Exception as error:
+        has_changed_nothing = isinstance(error, HummDeskError) and not isinstance(error, Unavailable)
         async with database.account(call.account_id) as tx:
-            await idempotency.release(tx, key)
+            await (idempotency.release if has_changed_nothing else idempotency.abandon)(tx, key)
         raise
     async with database.account(call.account_id) as tx:
         await idempotency.finish(tx, key, StoredAnswer(answer.status or route.status, answer.headers, answer.body))

@@ -1,7 +1,7 @@
 """The function of each route."""
 
 from hummdesk.server.api.dispatch import Function
-from hummdesk.server.api.routes import audit, contacts, keys, teams, users
+from hummdesk.server.api.routes import audit, contacts, conversations, keys, presence, teams, tokens, users
 
 FUNCTIONS: dict[str, Function] = {
     function.__name__: function
@@ -30,6 +30,16 @@ FUNCTIONS: dict[str, Function] = {
         contacts.get_contact,
         contacts.update_contact,
         audit.list_audit_entries,
+        conversations.list_conversations,
+        conversations.create_conversation,
+        conversations.get_conversation,
+        conversations.update_conversation,
+        conversations.list_messages,
+        conversations.send_message,
+        conversations.list_conversation_events,
+        presence.get_presence,
+        tokens.create_token,
+        tokens.get_me,
     )
 }
 """By the name of the route, which is also that of the function. A test compares them with the contract."""

@@ -1,24 +1,18 @@
 """Conversations: join, leave, list, change the status, assign, correct the classification."""
 
-from contextlib import nullcontext
 from uuid import UUID
 
-from hummdesk.core.background import soon
-from hummdesk.core.errors import Forbidden
 from hummdesk.core.models import ANSWERING, Conversation, Person
-from hummdesk.publish.events.ai import ClassificationCorrected, finding_of
-from hummdesk.publish.events.conversations import (
-    ConversationAssigned,
-    ConversationStatusChanged,
-    ConversationUnassigned,
-)
+from hummdesk.publish.events.ai import finding_of
+from hummdesk.server.actions import conversations as actions
+from hummdesk.server.actions.read_receipts import mark_read
 from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import viewers
 from hummdesk.server.handlers.missed import missed_in
-from hummdesk.server.handlers.read_receipts import mark_read, publish_change
 from hummdesk.server.sockets import ClientSession
-from hummdesk.storage import conversations, corrections, messages, outbox, reads, results
+from hummdesk.storage import conversations, messages, reads, results
+from hummdesk.storage.conversations import Filter
 from hummdesk.storage.database import Transaction
 
 JOIN_MESSAGES = 50
@@ -90,117 +84,42 @@ async def leave_conversation(context: ServerContext, session: ClientSession, pay
 
 
 async def list_conversations(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    viewer = session.authenticated_person
-    if payload["search"] is not None and not viewer.is_staff:
-        raise Forbidden("Only staff can search")  # a private note may match
-    limit = nullcontext() if payload["search"] is None else context.searching
-    async with limit, context.database.account(viewer.account_id) as tx:
-        found, cursor = await conversations.page(
-            tx,
-            viewer=viewer,
-            status=payload["status"],
-            assigned_to=payload["assignedTo"],
-            unassigned=payload["unassigned"],
-            words=payload["search"],
-            limit=payload["limit"],
-            max_bytes=free_bytes(context),
-            cursor=payload["cursor"],
-        )
+    wanted = Filter(
+        status=payload["status"],
+        assigned_to=payload["assignedTo"],
+        unassigned=payload["unassigned"],
+        words=payload["search"],
+    )
+    viewer, place = session.authenticated_person, {"limit": payload["limit"], "cursor": payload["cursor"]}
+    found, cursor = await actions.page(context, viewer, wanted, **place)
     answer: Payload = {"conversations": [conversation.wire() for conversation in found]}
     return answer | {"nextCursor": cursor} if cursor else answer
 
 
 async def update_conversation_status(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    """Change the status. A status that the conversation has already is answered, and nothing is published."""
     actor, conversation_id = session.authenticated_person, payload["conversationId"]
-    async with context.database.account(actor.account_id) as tx:
-        change = await conversations.change_status(
-            tx, actor=actor, conversation_id=conversation_id, status=payload["status"], reason=payload["reason"]
-        )
-        entry = await outbox.add_change(tx, conversation_id) if change.old != change.new else None
-    changed = ConversationStatusChanged(
-        account_id=actor.account_id,
-        conversation_id=conversation_id,
-        timestamp=change.at,
-        old_status=change.old,
-        new_status=change.new,
-        changed_by=actor.id,
-        reason=payload["reason"] or None,
-    )
-    if entry is not None:
-        await context.publisher.publish(changed)
-        soon(publish_change(context, actor.account_id, conversation_id, entry))
-    return changed.payload()
+    change = {"status": payload["status"], "reason": payload["reason"]}
+    return (await actions.change_status(context, actor, conversation_id, **change)).payload()
 
 
 async def assign_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    """Assign a conversation, also to the agent who has it already: that is logged and published again."""
     actor, conversation_id = session.authenticated_person, payload["conversationId"]
-    agent_id, team_id = payload["agentId"], payload["teamId"]
-    async with context.database.account(actor.account_id) as tx:
-        at = await conversations.assign(
-            tx, actor=actor, conversation_id=conversation_id, agent_id=agent_id, team_id=team_id
-        )
-        entry = await outbox.add_change(tx, conversation_id)
-    assigned = ConversationAssigned(
-        account_id=actor.account_id,
-        conversation_id=conversation_id,
-        timestamp=at,
-        assigned_to=agent_id,
-        assigned_team=team_id,
-        assigned_by=actor.id,
-    )
-    await context.publisher.publish(assigned)
-    soon(publish_change(context, actor.account_id, conversation_id, entry))
-    return assigned.payload()
+    whom = {"agent_id": payload["agentId"], "team_id": payload["teamId"]}
+    return (await actions.assign(context, actor, conversation_id, **whom)).payload()
 
 
 async def unassign_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     actor, conversation_id = session.authenticated_person, payload["conversationId"]
-    async with context.database.account(actor.account_id) as tx:
-        was = await conversations.unassign(tx, actor=actor, conversation_id=conversation_id, reason=payload["reason"])
-        entry = await outbox.add_change(tx, conversation_id)
-    unassigned = ConversationUnassigned(
-        account_id=actor.account_id,
-        conversation_id=conversation_id,
-        timestamp=was.at,
-        unassigned_from=was.agent_id,
-        unassigned_by=actor.id,
-        reason=payload["reason"] or None,
-        team_id=was.team_id,
-    )
-    await context.publisher.publish(unassigned)
-    soon(publish_change(context, actor.account_id, conversation_id, entry))
-    return unassigned.payload()
+    return (await actions.unassign(context, actor, conversation_id, reason=payload["reason"])).payload()
 
 
 async def correct_classification(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    """Correct the category or the priority of a message. A priority becomes that of the conversation."""
-    actor, conversation_id, priority = session.authenticated_person, payload["conversationId"], payload["priority"]
-    entry: UUID | None = None
-    async with context.database.account(actor.account_id) as tx:
-        at = await corrections.correct(
-            tx,
-            actor=actor,
-            conversation_id=conversation_id,
-            message_id=payload["messageId"],
-            category=payload["category"],
-            priority=priority,
-        )
-        if priority is not None and await conversations.set_priority(
-            tx, actor=actor, conversation_id=conversation_id, priority=priority
-        ):
-            entry = await outbox.add_change(tx, conversation_id)
-    corrected = ClassificationCorrected(
-        account_id=actor.account_id,
-        conversation_id=conversation_id,
-        timestamp=at,
+    corrected = await actions.correct_classification(
+        context,
+        session.authenticated_person,
+        payload["conversationId"],
         message_id=payload["messageId"],
-        corrected_by=actor.id,
         category=payload["category"],
-        priority=priority,
+        priority=payload["priority"],
     )
-    await context.publisher.publish(corrected)
-    if entry is not None:
-        soon(publish_change(context, actor.account_id, conversation_id, entry))
     return corrected.payload()

@@ -1,13 +1,13 @@
 """The presence of agents, the teams, and typing."""
 
 from hummdesk.bus.presence import Status
-from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Forbidden
 from hummdesk.core.models import Person
 from hummdesk.publish.events.presence import AgentStatusChanged
+from hummdesk.server.actions import presence
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession
-from hummdesk.storage import people, teams
+from hummdesk.storage import teams
 
 
 async def agent_online(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
@@ -39,22 +39,7 @@ async def set_agent_status(context: ServerContext, session: ClientSession, paylo
 
 
 async def get_presence(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
-    account_id = session.authenticated_person.account_id
-    async with context.database.account(account_id) as tx:
-        colleagues = await people.colleagues(tx)
-    present = await context.presence.statuses(account_id)
-    agents = []
-    for colleague in colleagues:
-        agent = {
-            "agentId": str(colleague.id),
-            "name": colleague.name,
-            "email": colleague.email,
-            "status": present.get(colleague.id, "offline"),
-        }
-        if colleague.last_seen_at is not None:
-            agent["lastSeenAt"] = wire_time(colleague.last_seen_at)
-        agents.append(agent)
-    return {"agents": agents}
+    return {"agents": await presence.agents(context, session.authenticated_person.account_id)}
 
 
 async def get_teams(context: ServerContext, session: ClientSession, _: Payload) -> Payload:

@@ -1,5 +1,6 @@
 """A web process inside the test process: Sanic on a port, with PostgreSQL and Redis."""
 
+import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from tests.integration.server.reconnecting import Connection, ReconnectingClient
 @asynccontextmanager
 async def running(settings: Settings, *, name: str) -> AsyncIterator[tuple[str, Node]]:
     """Run a web process with these settings; return its address and node."""
+    name = f"{name}-{secrets.token_hex(4)}"  # the tests of another folder may have one of the same name
     app = build(settings, name=name, extra_routes=sign_in.routes(settings))
     app.config.TOUCHUP = False  # it rewrites Sanic itself, and cannot do so for a second application
     listener = socket.create_server(("127.0.0.1", 0))

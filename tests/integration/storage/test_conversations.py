@@ -8,6 +8,7 @@ import pytest
 from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.storage import conversations
+from hummdesk.storage.conversations import Filter
 
 
 async def test_start_conversation_is_visible_to_staff_and_customer(account: Any) -> None:
@@ -187,13 +188,15 @@ async def test_set_priority_is_logged_without_counting_as_activity(account: Any)
     ]
 
 
-async def pages(account: Any, **wanted: Any) -> list[list[UUID]]:
+async def pages(account: Any, *, viewer: Any, limit: int = 50, **wanted: Any) -> list[list[UUID]]:
     """The ids of all pages, following the cursors."""
     found: list[list[UUID]] = []
     cursor: str | None = None
     async with account.tx() as tx:
         while True:
-            shown, cursor = await conversations.page(tx, cursor=cursor, **wanted)
+            shown, cursor = await conversations.page(
+                tx, viewer=viewer, wanted=Filter(**wanted), limit=limit, cursor=cursor
+            )
             found.append([one.id for one in shown])
             if cursor is None:
                 return found
@@ -257,7 +260,7 @@ async def test_page_with_invalid_cursor_raises_invalid(account: Any, cursor: str
 
 async def found(account: Any, words: str, **more: Any) -> list[Any]:
     async with account.tx() as tx:
-        page, _ = await conversations.page(tx, viewer=account.viewer, words=words, **more)
+        page, _ = await conversations.page(tx, viewer=account.viewer, wanted=Filter(words=words, **more))
     return [conversation.id for conversation in page]
 
 
@@ -287,8 +290,9 @@ async def test_search_results_are_filtered_and_paged(account: Any) -> None:
     assert await found(account, "kettle", assigned_to=account.agent.id) == [other]
     assert await found(account, "kettle", status="closed") == [other]
     async with account.tx() as tx:
-        first, cursor = await conversations.page(tx, viewer=account.viewer, words="kettle", limit=1)
-        second, end = await conversations.page(tx, viewer=account.viewer, words="kettle", limit=1, cursor=cursor)
+        wanted = {"viewer": account.viewer, "wanted": Filter(words="kettle"), "limit": 1}
+        first, cursor = await conversations.page(tx, **wanted)
+        second, end = await conversations.page(tx, cursor=cursor, **wanted)
     assert [one.id for one in (*first, *second)] == [other, account.conversation]
     assert end is None
 
@@ -299,8 +303,8 @@ async def test_page_of_unassigned_lists_conversations_without_agent(account: Any
         await conversations.assign(
             tx, actor=account.admin, conversation_id=other, agent_id=account.agent.id, team_id=None
         )
-        page, _ = await conversations.page(tx, viewer=account.viewer, unassigned=True)
-        own, _ = await conversations.page(tx, viewer=account.stranger, unassigned=True)
+        page, _ = await conversations.page(tx, viewer=account.viewer, wanted=Filter(unassigned=True))
+        own, _ = await conversations.page(tx, viewer=account.stranger, wanted=Filter(unassigned=True))
     assert [conversation.id for conversation in page] == [account.conversation]
     assert own == []
 

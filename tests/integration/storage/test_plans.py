@@ -86,8 +86,8 @@ FROM messages WHERE sender_type = 'agent' AND NOT private;
 UPDATE past_answers SET learned_at = NULL, question = NULL, answer = NULL WHERE message_id::text < '002';
 INSERT INTO audit_log (account_id, id, actor_type, action, subject_id)
 SELECT account_id, md5(a || 'entry' || n)::uuid, 'system', 'key.created', n FROM given, generate_series(1, 5000) AS n;
-INSERT INTO idempotency_keys (account_id, id, request_hash, created_at)
-SELECT account_id, md5(a || 'request' || n)::uuid, '', now() - n * interval '1 minute'
+INSERT INTO idempotency_keys (account_id, id, request_hash, new_id, created_at)
+SELECT account_id, md5(a || 'request' || n)::uuid, '', md5(a || 'new' || n)::uuid, now() - n * interval '1 minute'
 FROM given, generate_series(1, 5000) AS n;
 INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type)
 SELECT account_id, id, md5(id || 'event')::uuid, 'priority_changed', 'system' FROM conversations;
@@ -129,7 +129,8 @@ LAST = {"before_id": NEWEST[1], "limit": 51}
 CONTACT_VALUES = {"name": "New", "avatar_url": None, "attributes": Jsonb({})}
 DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
 EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
-FOUND = {"search_limit": SEARCH_LIMIT, "agent_id": None, "unassigned": False}
+FILTERS = {"agent_id": None, "unassigned": False, "team_id": None, "priority": None}
+FOUND = {"search_limit": SEARCH_LIMIT, "contact_id": None} | FILTERS
 PASSAGES = json.dumps([{"id": str(new_id()), "article_id": str(md5("2article1")), "vector": "[1,0,0]"}])
 NEW_SESSION = {"id": new_id(), "user_id": AGENT, "secret_hash": b"new", "signed_in_by": "link", "hours": 1.0} | {
     "user_agent": "Firefox",
@@ -187,16 +188,23 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("conversations.page_of_found", {"words": "'sai':*", "statuses": list(STATUSES), **FOUND, **LIST}, 500),
     (
         "conversations.page_of_contact",
-        {"contact_id": CONTACT, "agent_id": None, "unassigned": False, "statuses": ["open"], **LIST},
+        {"contact_id": CONTACT, **FILTERS, "statuses": ["open"], **LIST},
         51,
     ),
     (
         "conversations.start",
         {"id": new_id(), "contact_id": CONTACT, "subject": None, "metadata": Jsonb({}), "client_message_id": "new"}
-        | {"event_id": new_id()},
+        | EVENT,
         0,
     ),
-    ("conversations.started", {"contact_id": md5("2contact2"), "client_message_id": "c1"}, 1),
+    ("conversations.started", {"id": new_id(), "contact_id": md5("2contact2"), "client_message_id": "c1"}, 70),
+    ("conversations.candidates", {"agent_id": AGENT, "team_id": md5("2team1")}, 0),
+    ("conversations.events", {**IN_BUSY, **LIST}, 70),
+    (
+        "conversations.page_of_filtered",
+        {"statuses": ["open"], "scanned": 500, **FILTERS, "priority": "urgent", **LIST},
+        500,
+    ),
     ("conversations.change_status", {"conversation_id": BUSY, "status": "pending", "reason": None, **EVENT}, 2),
     ("conversations.assignable", {"agent_id": AGENT, "team_id": md5("2team1")}, 0),
     ("conversations.assign", {"conversation_id": BUSY, "agent_id": AGENT, "team_id": None, "reason": None, **EVENT}, 2),
@@ -393,7 +401,7 @@ NOT_OF_REQUESTS = {
     *(f"{noun}.{name}" for noun in ("users", "teams", "contacts") for name in ("lock", "get", "change")),
     *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
-    *(f"idempotency.{name}" for name in ("begin", "find", "finish", "release")),
+    *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),
     *("visitors.revoke_passes", "visitors.revoke_all_passes"),
 }
 """Queries of the operator's commands over all accounts, and queries of one row by its primary key."""

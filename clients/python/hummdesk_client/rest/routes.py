@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any, Literal, NotRequired, TypedDict, Unpack
 
 from hummdesk_client.rest.calls import CallOptions, paged, quoted
+from hummdesk_client.socket.contract import Attachment, AttachmentShown, Colleague, Customer
+
 
 class NewKey(TypedDict):
     name: str
@@ -203,6 +205,182 @@ class AuditPage(TypedDict):
     nextCursor: NotRequired[str]
 
 
+class ConversationQuery(TypedDict):
+    """`search` finds prefixes of words in messages, subjects, names and addresses of customers. A page of a `team` or a `priority` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations."""
+
+    status: NotRequired[Literal["open", "pending", "closed"]]
+    assignedTo: NotRequired[str]
+    unassigned: NotRequired[bool]
+    search: NotRequired[str]
+    limit: NotRequired[int]
+    cursor: NotRequired[str]
+    team: NotRequired[str]
+    priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    contactId: NotRequired[str]
+
+
+class Message(TypedDict):
+    """A message with the fields of `new_message`. `id` is `messageId`."""
+
+    conversationId: str
+    timestamp: str
+    messageId: str
+    seq: int
+    clientMessageId: NotRequired[str]
+    senderId: str
+    senderType: Literal["agent", "customer", "system"]
+    senderName: str
+    content: str
+    contentType: Literal["text", "html"]
+    attachments: list[AttachmentShown]
+    metadata: dict[str, Any]
+    private: bool
+    revision: NotRequired[int]
+    erased: NotRequired[bool]
+    id: str
+
+
+class Conversation(TypedDict):
+    """A conversation as staff sees it. `id` is `conversationId`."""
+
+    conversationId: str
+    accountId: str
+    status: Literal["open", "pending", "closed"]
+    priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    assignedTo: NotRequired[str]
+    assignedTeam: NotRequired[str]
+    subject: NotRequired[str]
+    customer: Customer
+    lastMessage: NotRequired[Message]
+    lastSeq: int
+    revision: int
+    unreadCount: int
+    createdAt: str
+    updatedAt: str
+    metadata: dict[str, Any]
+    id: str
+
+
+class ConversationList(TypedDict):
+    conversations: list[Conversation]
+    nextCursor: NotRequired[str]
+
+
+class NewConversation(TypedDict):
+    """A conversation of a contact; `content` is its first message, as the contact has written it. A repeated `clientMessageId` of a contact returns the conversation that it has opened."""
+
+    subject: NotRequired[str]
+    content: NotRequired[str]
+    clientMessageId: NotRequired[str]
+    metadata: NotRequired[dict[str, Any]]
+    contactId: str
+
+
+class StartedConversation(TypedDict):
+    """`message` is the first one, if there was `content`."""
+
+    conversationId: str
+    accountId: str
+    status: Literal["open", "pending", "closed"]
+    priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    assignedTo: NotRequired[str]
+    assignedTeam: NotRequired[str]
+    subject: NotRequired[str]
+    customer: Customer
+    lastMessage: NotRequired[Message]
+    lastSeq: int
+    revision: int
+    unreadCount: int
+    createdAt: str
+    updatedAt: str
+    metadata: dict[str, Any]
+    id: str
+    message: NotRequired[Message]
+
+
+class ConversationChange(TypedDict):
+    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given."""
+
+    status: NotRequired[Literal["open", "pending", "closed"]]
+    priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    assignedTo: NotRequired[str | None]
+    teamId: NotRequired[str | None]
+    reason: NotRequired[str]
+
+
+class MessageRange(TypedDict):
+    beforeSeq: NotRequired[int]
+    afterSeq: NotRequired[int]
+    limit: NotRequired[int]
+
+
+class MessageList(TypedDict):
+    messages: list[Message]
+    hasMore: bool
+
+
+NewMessage = TypedDict(
+    "NewMessage",
+    {
+        "content": str,
+        "contentType": NotRequired[Literal["text", "html"]],
+        "attachments": NotRequired[list[Attachment]],
+        "metadata": NotRequired[dict[str, Any]],
+        "clientMessageId": NotRequired[str],
+        "private": NotRequired[bool],
+        "basedOnSeq": NotRequired[int],
+        "agentId": NotRequired[str],
+        "as": Literal["agent", "contact", "system"],
+    },
+)
+
+
+class LogEntry(TypedDict):
+    """A change of a conversation. `message_sent`: by an API key, `as` whom is in `details`."""
+
+    id: str
+    kind: str
+    actorType: Literal["agent", "customer", "key", "system"]
+    actorId: NotRequired[str]
+    details: dict[str, Any]
+    timestamp: str
+
+
+class LogPage(TypedDict):
+    events: list[LogEntry]
+    nextCursor: NotRequired[str]
+
+
+class Presence(TypedDict):
+    """The active agents and admins with their status."""
+
+    agents: list[Colleague]
+
+
+class NewToken(TypedDict):
+    """A token for a contact or for a user. `seconds` is at most JWT_MAX_HOURS."""
+
+    contactId: NotRequired[str]
+    userId: NotRequired[str]
+    seconds: NotRequired[int]
+
+
+class Token(TypedDict):
+    token: str
+    expiresAt: str
+
+
+class Caller(TypedDict):
+    """An API key, or the user of a token. `role` is what it may do."""
+
+    id: str
+    accountId: str
+    type: Literal["key", "user"]
+    name: str
+    email: NotRequired[str]
+    role: Literal["admin", "agent", "viewer", "customer"]
+
+
 class Routes(ABC):
     """A method for each route of the REST API."""
 
@@ -354,3 +532,61 @@ class Routes(ABC):
     def all_audit_entries(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[AuditEntry]:
         """Iterate over the items of `list_audit_entries`, page by page."""
         return paged(lambda page: self.list_audit_entries(page, **options), query or {}, "entries")
+
+    async def list_conversations(self, query: ConversationQuery | None = None, **options: Unpack[CallOptions]) -> ConversationList:
+        """List conversations, newest activity first."""
+        found: ConversationList = await self._call("GET", "/conversations", options, query=query or {})
+        return found
+
+    def all_conversations(self, query: ConversationQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[Conversation]:
+        """Iterate over the items of `list_conversations`, page by page."""
+        return paged(lambda page: self.list_conversations(page, **options), query or {}, "conversations")
+
+    async def create_conversation(self, body: NewConversation, **options: Unpack[CallOptions]) -> StartedConversation:
+        """Open a conversation as a contact, with its first message. For API keys and admins."""
+        found: StartedConversation = await self._call("POST", "/conversations", options, body=body)
+        return found
+
+    async def get_conversation(self, id: str, **options: Unpack[CallOptions]) -> Conversation:
+        """Show a conversation."""
+        found: Conversation = await self._call("GET", f"/conversations/{quoted(id)}", options)
+        return found
+
+    async def update_conversation(self, id: str, body: ConversationChange | None = None, **options: Unpack[CallOptions]) -> Conversation:
+        """Change the status, the priority or the assignment of a conversation."""
+        found: Conversation = await self._call("PATCH", f"/conversations/{quoted(id)}", options, body=body or {})
+        return found
+
+    async def list_messages(self, id: str, query: MessageRange | None = None, **options: Unpack[CallOptions]) -> MessageList:
+        """List messages by ascending `seq`: the last ones, or those before or after a `seq`."""
+        found: MessageList = await self._call("GET", f"/conversations/{quoted(id)}/messages", options, query=query or {})
+        return found
+
+    async def send_message(self, id: str, body: NewMessage, **options: Unpack[CallOptions]) -> Message:
+        """Send a message as an agent, as the contact or as the system."""
+        found: Message = await self._call("POST", f"/conversations/{quoted(id)}/messages", options, body=body)
+        return found
+
+    async def list_conversation_events(self, id: str, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> LogPage:
+        """List the changes of a conversation, newest first."""
+        found: LogPage = await self._call("GET", f"/conversations/{quoted(id)}/events", options, query=query or {})
+        return found
+
+    def all_conversation_events(self, id: str, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[LogEntry]:
+        """Iterate over the items of `list_conversation_events`, page by page."""
+        return paged(lambda page: self.list_conversation_events(id, page, **options), query or {}, "events")
+
+    async def get_presence(self, **options: Unpack[CallOptions]) -> Presence:
+        """Show which agents are online."""
+        found: Presence = await self._call("GET", "/presence", options)
+        return found
+
+    async def create_token(self, body: NewToken | None = None, **options: Unpack[CallOptions]) -> Token:
+        """Issue a token for a contact or a user, with which a socket authenticates."""
+        found: Token = await self._call("POST", "/tokens", options, body=body or {})
+        return found
+
+    async def get_me(self, **options: Unpack[CallOptions]) -> Caller:
+        """Show the API key or the user of this request."""
+        found: Caller = await self._call("GET", "/me", options)
+        return found

@@ -1,0 +1,69 @@
+"""Messages: send, page through."""
+
+from typing import Any
+from uuid import UUID
+
+from hummdesk.core.errors import Forbidden
+from hummdesk.core.metrics import ACCOUNT_MESSAGES, MESSAGES
+from hummdesk.core.models import Message, Person
+from hummdesk.publish.outbox import message_events
+from hummdesk.server.answers import free_bytes
+from hummdesk.server.context import Payload, ServerContext
+from hummdesk.storage import messages
+from hummdesk.storage.messages import NewMessage, Sent
+
+
+async def send(context: ServerContext, sender: Person, conversation_id: UUID, payload: Payload, **more: Any) -> Sent:
+    """Store a message and publish it. `payload` is that of `send_message`, `more` are further fields of NewMessage.
+
+    Raises what MessageWriter.send raises, and RateLimited.
+    """
+    if payload["private"] and not sender.is_staff:
+        raise Forbidden("Customers cannot send private notes")
+    await context.rate_limits.require_message(sender, payload)
+    new = NewMessage(
+        conversation_id=conversation_id,
+        content=payload["content"],
+        content_type=payload["contentType"],
+        attachments=payload["attachments"],
+        metadata=payload["metadata"],
+        client_message_id=payload["clientMessageId"],
+        private=payload["private"],
+        based_on_seq=payload["basedOnSeq"],
+        needs_ai=await context.rate_limits.allows_ai(sender),
+        **more,
+    )
+    sent = await context.writer.send(sender=sender, message=new)
+    await publish(context, sender.account_id, sent)
+    return sent
+
+
+async def publish(context: ServerContext, account_id: UUID, sent: Sent) -> None:
+    """Publish a message that was just committed. A repeat was published before, or the relay publishes it."""
+    if not sent.created:
+        return
+    MESSAGES.labels(sent.message.sender_type).inc()
+    ACCOUNT_MESSAGES.labels(context.account_labels.of(account_id)).inc()
+    events = message_events(
+        account_id,
+        sent.message,
+        has_pending_predecessor=sent.has_pending_predecessor,
+        reopened_from=sent.reopened_from,
+    )
+    await context.publisher.publish(*events, receipt=context.receipts.pending(account_id, sent.message.id))
+
+
+async def page(
+    context: ServerContext, viewer: Person, conversation_id: UUID, payload: Payload
+) -> tuple[list[Message], bool]:
+    """A page of messages, and whether there are more. `payload` is that of `get_messages`. Raises NotFound."""
+    async with context.database.account(viewer.account_id) as tx:
+        return await messages.page(
+            tx,
+            viewer=viewer,
+            conversation_id=conversation_id,
+            before_seq=payload["beforeSeq"],
+            after_seq=payload["afterSeq"],
+            limit=payload["limit"],
+            max_bytes=free_bytes(context),
+        )
