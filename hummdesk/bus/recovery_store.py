@@ -67,6 +67,7 @@ class RecoveryStore:
         self._window_seconds = window_seconds
         self._window_milliseconds = int(window_seconds * 1000)
         self._report_seconds = report_seconds
+        self._save = redis.register_script((Path(__file__).parent / "recovery_save.lua").read_text())
         self._disconnect = redis.register_script((Path(__file__).parent / "recovery_disconnect.lua").read_text())
         self._claim = redis.register_script((Path(__file__).parent / "recovery_claim.lua").read_text())
         self._commands: Batcher[Command, Any] = Batcher(self._execute, max_items=BATCH)
@@ -75,10 +76,14 @@ class RecoveryStore:
         await self._redis.aclose()
 
     async def save(self, pid: str, session: RecoverableSession) -> None:
-        """Save the state that the session has when it is sent: none waits in its packed form."""
-        node = self._node.encode() + b" "
+        """Save the state that the session has when it is sent: none waits in its packed form.
+
+        A session that another node has is left as it is.
+        """
         await self._commands.submit(
-            lambda redis: redis.set(_key(pid), node + orjson.dumps(session), ex=CONNECTED_SECONDS)
+            lambda redis: self._save(
+                keys=[_key(pid)], args=[self._node, orjson.dumps(session), CONNECTED_SECONDS], client=redis
+            )
         )
 
     async def disconnect(self, pid: str) -> bool:
