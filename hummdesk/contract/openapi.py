@@ -23,6 +23,7 @@ ERRORS = {
     "403": "The scope of the key, or the role of the user, does not allow it.",
     "404": "It does not exist, or belongs to another account.",
     "409": "It conflicts with what exists, or a request with the same Idempotency-Key is in progress.",
+    "410": "The numbers are no longer kept.",
     "412": "The resource has another ETag than `If-Match`.",
     "413": "The body is too large.",
     "415": "The body is not declared as JSON.",
@@ -107,6 +108,8 @@ def _success(route: Route) -> dict[str, Any]:
 def _errors(route: Route) -> Iterator[tuple[str, dict[str, Any]]]:
     for status, description in ERRORS.items():
         if (status in ("413", "415") and route.body is None) or (status == "412" and not route.is_tagged):
+            continue
+        if status == "410" and route.name != "get_feed":
             continue
         schema = {"$ref": f"#/components/schemas/{PROBLEM}"}
         yield status, {"description": description, "content": {PROBLEM_JSON: {"schema": schema}}}

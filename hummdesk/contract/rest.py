@@ -15,6 +15,7 @@ from hummdesk.contract.resources import (
     audit,
     contacts,
     conversations,
+    feed,
     keys,
     lists,
     messages,
@@ -381,6 +382,15 @@ ROUTES: dict[str, Route] = {
             summary="Show the API key or the user of this request.",
             roles=STAFF,
             answer=tokens.Caller(),
+        ),
+        Route(
+            name="get_feed",
+            method="GET",
+            path="/feed",
+            summary="Read the next changes of the account after a number, as soon as there are any.",
+            roles=STAFF,
+            query=feed.FeedQuery(),
+            answer=feed.FeedPage(),
         ),
     )
 }

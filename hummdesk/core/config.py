@@ -291,6 +291,7 @@ class Settings:
     visitor_retention_days: int = setting(
         30, "anonymous visitors who never wrote are deleted after so many days; 0: never", minimum=0
     )
+    feed_days: int = setting(30, "events of the feed are kept for so many days", minimum=1)
     worker_concurrency: int = setting(
         2,
         "worker processes for each kind of AI run, and as many again for each external provider; bulk work has one",

@@ -129,9 +129,24 @@ OUTBOX_OLDEST_SECONDS = Gauge(
     multiprocess_mode="mostrecent",
 )
 
+FEED_CHANGES = Gauge(
+    "hummdesk_feed_changes",
+    "Changes of accounts without a number in the feed",
+    multiprocess_mode="mostrecent",
+)
+FEED_OLDEST_SECONDS = Gauge(
+    "hummdesk_feed_oldest_seconds",
+    "Age of the oldest change without a number in the feed; above 2 seconds, the feed is delayed",
+    multiprocess_mode="mostrecent",
+)
+FEED_NUMBERED = Counter(
+    "hummdesk_feed_numbered",
+    "Changes that the relay has numbered; readers of a feed number its changes, too",
+)
+
 RETENTION_ERASED = Counter(
     "hummdesk_retention_erased",
-    "Conversations erased, and visitors, sign-in links and sessions deleted, by retention",
+    "Conversations erased, and visitors, sign-in links, sessions and events of the feed deleted, by retention",
     ["kind"],
 )
 

@@ -42,6 +42,37 @@ class FeedEvent:
         return event | {"subjectId": str(self.subject_id), "data": self.data}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPage:
+    """All events after a number up to another, and the digest of the last one."""
+
+    events: list[FeedEvent]
+    complete_to: int
+    epoch: UUID
+    digest: bytes
+
+    def wire(self) -> Payload:
+        return {
+            "events": [event.wire() for event in self.events],
+            "completeTo": self.complete_to,
+            "epoch": str(self.epoch),
+            "digest": self.digest.hex(),
+        }
+
+
+async def page(tx: Transaction, *, after: int | None, limit: int = LIMIT) -> FeedPage:
+    """Number what is committed, and read the next events after a number; none without one, or after the last one.
+
+    Raises feed.Gone for numbers that are no longer kept.
+    """
+    await feed.sequence(tx)
+    last = await feed.position(tx)
+    found = [] if after is None else await events(tx, after=after, limit=limit)
+    if not found:
+        return FeedPage(events=[], complete_to=last.last_number, epoch=last.epoch, digest=last.digest)
+    return FeedPage(events=found, complete_to=found[-1].number, epoch=last.epoch, digest=found[-1].digest)
+
+
 async def events(tx: Transaction, *, after: int, limit: int = LIMIT) -> list[FeedEvent]:
     """The next events of the account after a number, at most `limit`, without gaps; none after the last one.
 

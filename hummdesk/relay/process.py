@@ -24,6 +24,7 @@ from hummdesk.publish.broadcast import BroadcastService, open_broadcast_service
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.relay.dispatcher import Dispatcher
 from hummdesk.relay.erasure import Eraser
+from hummdesk.relay.feed import FeedSweeper
 from hummdesk.relay.receipt_stores import OutboxReceipts, PresenceReceipts, RunReceipts
 from hummdesk.relay.republisher import Republisher
 from hummdesk.relay.retention import PRUNE_SECONDS, RETENTION_SECONDS, Retention
@@ -96,6 +97,7 @@ class Relay:
         agents = PresenceReceipts(presence, PresencePublisher(publisher, presence, one_account))
         self._dispatcher = Dispatcher(settings, all_accounts, queues)
         republisher = Republisher(publisher, [outbox, self._runs, agents])
+        feed = FeedSweeper(settings, all_accounts)
         self._listener = self._periodic(self._listen)
         self._steps = [
             self._periodic(self._dispatcher.send_due, wake=self._due),
@@ -105,6 +107,9 @@ class Relay:
             self._periodic(outbox.measure),
             self._periodic(self._dispatcher.measure),
             self._periodic(self._dispatcher.update_knowledge),
+            self._periodic(feed.sequence),
+            self._periodic(feed.measure),
+            self._periodic(feed.prune, interval=PRUNE_SECONDS),
             self._periodic(retention.erase_due, interval=RETENTION_SECONDS),
             self._periodic(retention.prune_visitors, interval=PRUNE_SECONDS),
             self._periodic(retention.prune_sign_ins, interval=PRUNE_SECONDS),

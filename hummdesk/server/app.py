@@ -10,6 +10,7 @@ from sanic import Blueprint, Sanic
 from sanic.mixins import startup
 from sanic.worker.loader import AppLoader
 
+from hummdesk.contract.resources.feed import MAX_WAIT_SECONDS
 from hummdesk.core import logs
 from hummdesk.core.config import Settings
 from hummdesk.server.api import blueprint as api
@@ -86,11 +87,16 @@ def _sanic_options(settings: Settings, max_http_bytes: int) -> dict[str, Any]:
         "WEBSOCKET_PING_TIMEOUT": None,
         "REQUEST_TIMEOUT": IDLE_SECONDS,
         "KEEP_ALIVE_TIMEOUT": IDLE_SECONDS,
-        "RESPONSE_TIMEOUT": settings.ping_interval_seconds + settings.ping_timeout_seconds + 5,  # the longest poll
+        "RESPONSE_TIMEOUT": _longest_poll_seconds(settings) + 5,
         "GRACEFUL_SHUTDOWN_TIMEOUT": settings.shutdown_seconds,
         "GRACEFUL_TCP_CLOSE_TIMEOUT": 1.0,
         "PROXIES_COUNT": settings.proxies_count or None,
     }
+
+
+def _longest_poll_seconds(settings: Settings) -> float:
+    """Of Engine.IO, and of the feed."""
+    return max(settings.ping_interval_seconds + settings.ping_timeout_seconds, MAX_WAIT_SECONDS)
 
 
 def serve(

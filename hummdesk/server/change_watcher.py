@@ -17,6 +17,7 @@ PEOPLE = "hummdesk_people"
 SIGNING_KEYS = "hummdesk_signing_keys"
 API_KEYS = "hummdesk_api_keys"
 STAFF_SESSIONS = "hummdesk_staff_sessions"
+FEED = "hummdesk_feed"
 RETRY_SECONDS = 0.5
 
 
@@ -42,6 +43,7 @@ class ChangeWatcher:
             SIGNING_KEYS: self._change_signing_keys,
             API_KEYS: self._change_api_keys,
             STAFF_SESSIONS: self._change_sessions,
+            FEED: self._wake_polls,
         }
         async for channel, payload in self._context.database.listen(*changes):
             for change in [changes[channel]] if channel in changes else changes.values():  # all after a reconnect
@@ -49,6 +51,7 @@ class ChangeWatcher:
 
     def _change_people(self, payload: str) -> None:
         for account_id, person_id in self._changed_people(payload):
+            self._context.feed_polls.end(person_id)
             lock = self._context.person_locks.of(person_id)
             soon(self._apply(partial(connection.person_changed, self._context, account_id, person_id), lock))
 
@@ -57,7 +60,12 @@ class ChangeWatcher:
             soon(self._apply(partial(connection.signing_keys_changed, self._context, account_id)))
 
     def _change_api_keys(self, payload: str) -> None:
-        self._context.api_keys.forget(_changed_key(payload))
+        key_id = _changed_key(payload)
+        self._context.api_keys.forget(key_id)
+        self._context.feed_polls.end(key_id)
+
+    def _wake_polls(self, payload: str) -> None:
+        self._context.feed_polls.wake(_account(payload))
 
     def _change_sessions(self, payload: str) -> None:
         for account_id, session_id in self._changed_sessions(payload):
@@ -117,6 +125,13 @@ class ChangeWatcher:
                 return
             except Unavailable:
                 await asyncio.sleep(RETRY_SECONDS)
+
+
+def _account(payload: str) -> UUID | None:
+    try:
+        return UUID(payload)
+    except ValueError:
+        return None
 
 
 def _changed_key(payload: str) -> UUID | None:

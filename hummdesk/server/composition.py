@@ -26,6 +26,7 @@ from hummdesk.publish.receipts import Receipts
 from hummdesk.server.api_key_verifier import ApiKeyVerifier
 from hummdesk.server.connection_counts import ConnectionCounts
 from hummdesk.server.context import ServerContext
+from hummdesk.server.feed_polls import FeedPolls
 from hummdesk.server.rate_limits import RateLimits
 from hummdesk.server.readiness import Readiness
 from hummdesk.server.recovery_saver import RecoverySaver
@@ -91,7 +92,8 @@ def _context(
         report_seconds=lease_seconds / 3,
     )
     labels = AccountLabels(settings.metrics_accounts)
-    sockets, reader = _delivery(settings, server, labels)
+    polls = FeedPolls()
+    sockets, reader = _delivery(settings, server, labels, polls)
     return ServerContext(
         node=node,
         settings=settings,
@@ -116,16 +118,20 @@ def _context(
         recovery_store=recovery_store,
         recovery_saver=RecoverySaver(recovery_store if settings.recovery_window_seconds else None, sockets),
         typing=TypingIndicators(publisher, timeout=settings.typing_timeout_seconds),
+        feed_polls=polls,
     )
 
 
-def _delivery(settings: Settings, server: SocketIOServer, labels: AccountLabels) -> tuple[SocketRegistry, StreamReader]:
-    """Return the sockets and the reader that delivers events to them."""
+def _delivery(
+    settings: Settings, server: SocketIOServer, labels: AccountLabels, polls: FeedPolls
+) -> tuple[SocketRegistry, StreamReader]:
+    """Return the sockets and the reader that delivers events to them, and wakes polls of the feed."""
 
     def deliver(event: Event) -> None:
         if event.event == MessageUpdated.event_name and event.data.get("erased"):
             reader.forget(event.data["conversationId"])
         sockets.deliver(event)
+        polls.deliver(event)
 
     reader = StreamReader(
         connect(settings.redis),

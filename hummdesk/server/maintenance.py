@@ -75,9 +75,10 @@ async def return_idle_leases(context: ServerContext) -> None:
 
 
 async def stop_idle_shards(context: ServerContext) -> None:
-    """Stop reading the shards of accounts that have no socket here any more."""
+    """Stop reading the shards of accounts that have no socket and no poll of the feed here any more."""
     people = (session.person for session in context.sockets.sessions.values())
-    await context.reader.stop_idle(person.account_id for person in people if person is not None)
+    connected = {person.account_id for person in people if person is not None}
+    await context.reader.stop_idle(connected | context.feed_polls.accounts())
 
 
 async def check_readiness(context: ServerContext) -> None:

@@ -37,6 +37,7 @@ class Node:
     async def close_sockets(self) -> None:
         """Answer the requests that have arrived, then ask every client to reconnect and close its socket."""
         self.is_stopping = True
+        self.context.feed_polls.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.context.settings.shutdown_seconds):
                 await self.server.wait_handled()

@@ -1,7 +1,7 @@
 """The function of each route."""
 
 from hummdesk.server.api.dispatch import Function
-from hummdesk.server.api.routes import audit, contacts, conversations, keys, presence, teams, tokens, users
+from hummdesk.server.api.routes import audit, contacts, conversations, feed, keys, presence, teams, tokens, users
 
 FUNCTIONS: dict[str, Function] = {
     function.__name__: function
@@ -40,6 +40,7 @@ FUNCTIONS: dict[str, Function] = {
         presence.get_presence,
         tokens.create_token,
         tokens.get_me,
+        feed.get_feed,
     )
 }
 """By the name of the route, which is also that of the function. A test compares them with the contract."""
