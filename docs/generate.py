@@ -237,7 +237,12 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
         "python": example("sign_token.py", "python"),
         "javascript": example("sign_token.mjs", "js"),
     },
-    "docs/publishing.md": {"example": example("broadcast.py", "python"), "methods": broadcast_methods},
+    "docs/publishing.md": {
+        "example": example("broadcast.py", "python"),
+        "methods": broadcast_methods,
+        "feed": example("follow_feed.py", "python"),
+    },
+    "docs/feed.md": {"example": example("mirror.py", "python")},
     "docs/personal-data.md": {"tables": stored_tables, "keys": redis_keys, "files": files},
     "docs/reference/command-line.md": {"commands": commands},
     "docs/reference/events.md": {

@@ -12,7 +12,7 @@ from uuid import UUID
 from hummdesk.core.clock import wire_time
 from hummdesk.publish.events.ai import AIError, events_of, finding_of
 from hummdesk.publish.events.base import Payload
-from hummdesk.publish.events.messages import MessageRead, MessageUpdated
+from hummdesk.publish.events.messages import MessageRead
 from hummdesk.storage import feed
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.feed import Entry, Subjects
@@ -102,9 +102,7 @@ def _data(entry: Entry, read: Subjects) -> Payload:
 
 def _of_message(entry: Entry, read: Subjects) -> Payload | None:
     message = read.messages.get(entry.subject_id)
-    if message is None:
-        return None
-    return message.wire() if entry.type == "new_message" else MessageUpdated.of(NO_ACCOUNT, message).payload()
+    return None if message is None else message.wire()
 
 
 def _of_conversation(entry: Entry, read: Subjects) -> Payload | None:

@@ -11,13 +11,15 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import NotFound
 from hummdesk.core.models import Conversation, Message
 from hummdesk.storage import conversations
+from hummdesk.storage.contacts import Contact
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 from hummdesk.storage.runs import EndedRun
+from hummdesk.storage.teams import ManagedTeam
+from hummdesk.storage.users import User
 
 queries = load("feed")
 
@@ -198,18 +200,17 @@ async def _read_reads(tx: Transaction, read: Subjects, found: list[Entry]) -> No
 
 async def _read_contacts(tx: Transaction, read: Subjects, found: list[Entry]) -> None:
     async for row in queries.contacts(tx, ids=_subject_ids(found)):
-        read.people[row["id"]] = _shown(row, avatar=row["avatar_url"])
+        read.people[row["id"]] = Contact.from_row(row).wire()
 
 
 async def _read_users(tx: Transaction, read: Subjects, found: list[Entry]) -> None:
     async for row in queries.users(tx, ids=_subject_ids(found)):
-        teams = [str(team_id) for team_id in row["team_ids"]]
-        read.people[row["id"]] = _shown(row, role=row["role"], skills=row["skills"], teamIds=teams)
+        read.people[row["id"]] = User.from_row(row).wire()
 
 
 async def _read_teams(tx: Transaction, read: Subjects, found: list[Entry]) -> None:
     async for row in queries.teams(tx, ids=_subject_ids(found)):
-        read.people[row["id"]] = _shown(row, memberIds=[str(user_id) for user_id in row["member_ids"]])
+        read.people[row["id"]] = ManagedTeam.from_row(row).wire()
 
 
 READERS = {
@@ -222,12 +223,6 @@ READERS = {
     "user": _read_users,
     "team": _read_teams,
 }
-
-
-def _shown(row: Row, **more: object) -> Row:
-    given = {"id": str(row["id"]), "name": row["name"], "email": row.get("email"), "active": row.get("active"), **more}
-    shown = {name: value for name, value in given.items() if value is not None}
-    return shown | {"createdAt": wire_time(row["created_at"])}
 
 
 def _subject_ids(found: list[Entry]) -> list[UUID]:

@@ -139,9 +139,11 @@ WHERE message_reads.account_id = current_account()
 -- Contacts, active or not.
 SELECT
     id,
+    external_id,
     email,
     name,
     avatar_url,
+    attributes,
     active,
     created_at
 FROM contacts
@@ -149,7 +151,7 @@ WHERE account_id = current_account()
   AND id = ANY(:ids);
 
 -- name: users(ids)
--- Users, active or not, with their teams.
+-- Users, active or not, with the ids of their teams.
 SELECT
     id,
     email,
@@ -157,31 +159,33 @@ SELECT
     role,
     active,
     skills,
+    last_seen_at,
+    created_at,
     ARRAY(
         SELECT team_id
         FROM team_members
         WHERE team_members.account_id = users.account_id
-          AND user_id = users.id
+          AND team_members.user_id = users.id
         ORDER BY team_id
-    ) AS team_ids,
-    created_at
+    ) AS team_ids
 FROM users
 WHERE account_id = current_account()
   AND id = ANY(:ids);
 
 -- name: teams(ids)
--- Teams with their members.
+-- Teams, active or not, with the ids of their members.
 SELECT
     id,
     name,
+    active,
+    created_at,
     ARRAY(
         SELECT user_id
         FROM team_members
         WHERE team_members.account_id = teams.account_id
-          AND team_id = teams.id
+          AND team_members.team_id = teams.id
         ORDER BY user_id
-    ) AS member_ids,
-    created_at
+    ) AS member_ids
 FROM teams
 WHERE account_id = current_account()
   AND id = ANY(:ids);

@@ -352,6 +352,31 @@ export interface Caller {
   role: "admin" | "agent" | "viewer" | "customer";
 }
 
+/** Without `after` the answer has no events, only the last number. `wait` is in seconds. */
+export interface FeedQuery {
+  after?: number;
+  wait?: number;
+  limit?: number;
+}
+
+/** A change under its number. `data` is its subject as it is now, `subjectId` what the type is about. */
+export interface FeedEvent {
+  number: number;
+  type: string;
+  at: string;
+  conversationId?: string;
+  subjectId: string;
+  data: Record<string, unknown>;
+}
+
+/** All events after `after` up to `completeTo`; `digest` is that of the event with this number, in hexadecimal. */
+export interface FeedPage {
+  events: Array<FeedEvent>;
+  completeTo: number;
+  epoch: string;
+  digest: string;
+}
+
 /** A method for each route of the REST API. */
 export abstract class Routes {
   protected abstract call<Result>(method: string, path: string, parts?: CallParts): Promise<Result>;
@@ -564,5 +589,10 @@ export abstract class Routes {
   /** Show the API key or the user of this request. */
   getMe(options?: CallOptions): Promise<Caller> {
     return this.call("GET", path`/me`, options);
+  }
+
+  /** Read the next changes of the account after a number, as soon as there are any. */
+  getFeed(query: FeedQuery = {}, options?: CallOptions): Promise<FeedPage> {
+    return this.call("GET", path`/feed`, { query, ...options });
   }
 }
