@@ -22,7 +22,7 @@ ERRORS = {
     "401": "No valid API key or token.",
     "403": "The scope of the key, or the role of the user, does not allow it.",
     "404": "It does not exist, or belongs to another account.",
-    "409": "It conflicts with what exists, or a request with the same Idempotency-Key is in progress.",
+    "409": "It conflicts with what exists; with `Retry-After`, a request with its Idempotency-Key is in progress.",
     "410": "The numbers are no longer kept.",
     "412": "The resource has another ETag than `If-Match`.",
     "413": "The body is too large.",

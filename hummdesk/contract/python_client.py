@@ -2,12 +2,13 @@
 
 import json
 import keyword
+import re
 from collections.abc import Iterable, Iterator
 
 from marshmallow import Schema
 
 from hummdesk.contract import client_methods, json_schema
-from hummdesk.contract.client_methods import Items, Method
+from hummdesk.contract.client_methods import Items
 from hummdesk.contract.fields import JsonSchema, reference
 from hummdesk.contract.json_schema import payload_of
 from hummdesk.contract.rest import ROUTES, Route
@@ -20,7 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Any, Literal, NotRequired, TypedDict, Unpack
 
-from hummdesk_client.rest.calls import CallOptions, paged, quoted
+from hummdesk_client.rest.calls import CallOptions, paged, paged_by_seq, quoted
 '''
 
 ROUTES_CLASS = '''\
@@ -53,13 +54,15 @@ class Requests(ABC):
 '''
 
 
+PAGED = {"cursor": "paged", "seq": "paged_by_seq"}
+
+
 def render_rest() -> str:
     """The module of the REST API."""
-    described, known = client_methods.shapes(), json_schema.shapes()
-    shared = sorted(name for name, shape in described.items() if known.get(name) == shape)
+    shared = client_methods.shared()
     imports = [f"from hummdesk_client.socket.contract import {', '.join(shared)}\n"] if shared else []
-    own = [_typed_dict(name, shape) for name, shape in described.items() if name not in shared]
-    methods = [line for route in ROUTES.values() for line in _route(Method(route))]
+    own = [_typed_dict(name, shape) for name, shape in client_methods.shapes().items() if name not in shared]
+    methods = [line for route in ROUTES.values() for line in _route(route)]
     return "\n".join([REST_HEAD.rstrip(), *imports, "", *own, ROUTES_CLASS, *methods[:-1], ""])
 
 
@@ -71,9 +74,9 @@ def render_socket() -> str:
     return "\n".join([SOCKET_HEAD, "", *types, names, REQUESTS_CLASS, *requests, *_handlers(), ""])
 
 
-def _route(method: Method) -> Iterator[str]:
-    route = method.route
-    parameters, carried = ["self", *(f"{name}: str" for name in route.parameters)], ["options"]
+def _route(route: Route) -> Iterator[str]:
+    items = client_methods.items_of(route)
+    parameters, carried = ["self", *(f"{_snake(name)}: str" for name in route.parameters)], ["options"]
     for part, schema in (("query", route.query), ("body", route.body)):
         if schema is not None:
             parameters.append(
@@ -89,23 +92,23 @@ def _route(method: Method) -> Iterator[str]:
     if route.answer is not None:
         yield "        return found"
     yield ""
-    if method.items is not None:
-        yield from _iterator(route, method.items, parameters)
+    if items is not None:
+        yield from _iterator(route, items, parameters)
 
 
 def _path(route: Route) -> str:
     path = route.plain_path
     for name in route.parameters:
-        path = path.replace(f"{{{name}}}", f"{{quoted({name})}}")
+        path = path.replace(f"{{{name}}}", f"{{quoted({_snake(name)})}}")
     return f'{"f" if route.parameters else ""}"{path}"'
 
 
 def _iterator(route: Route, items: Items, parameters: list[str]) -> Iterator[str]:
-    arguments = "".join(f"{name}, " for name in route.parameters)
+    arguments = "".join(f"{_snake(name)}, " for name in route.parameters)
     yield f"    def {items.iterator}({', '.join(parameters)}) -> AsyncIterator[{_name(items.schema)}]:"
     yield f'        """Iterate over the items of `{route.name}`, page by page."""'
     call = f"lambda page: self.{route.name}({arguments}page, **options)"
-    yield f'        return paged({call}, query or {{}}, "{items.field}")'
+    yield f'        return {PAGED[items.paging]}({call}, query or {{}}, "{items.field}")'
     yield ""
 
 
@@ -163,6 +166,10 @@ def _type(kind: JsonSchema) -> str:
 
 def _literals(values: Iterable[object], separator: str = ", ") -> str:
     return separator.join("None" if value is None else json.dumps(value) for value in values)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower()
 
 
 def _name(schema: Schema) -> str:

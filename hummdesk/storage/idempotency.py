@@ -29,6 +29,10 @@ LEASE_SECONDS = 60.0
 NONCE_BYTES = 12
 
 
+class InProgress(Conflict):
+    message = "The first request with this Idempotency-Key is in progress"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
     status: int
@@ -75,7 +79,7 @@ class IdempotencyKey:
 async def begin(tx: Transaction, key: IdempotencyKey, request: bytes) -> Begun | StoredAnswer:
     """Take the key for a request, or return the answer that it has received before.
 
-    Raises Conflict while the first request is in progress, and Invalid if it was another one.
+    Raises InProgress until the first request has ended, and Invalid if it was another one.
     """
     request_hash, begun = hashlib.sha256(request).digest(), Begun(new_id())
     await queries.prune(tx, hours=KEPT_HOURS, limit=PRUNED)
@@ -83,12 +87,12 @@ async def begin(tx: Transaction, key: IdempotencyKey, request: bytes) -> Begun |
         return begun
     row = await queries.find(tx, id=key.id)
     if row is None:
-        raise Conflict("The first request with this Idempotency-Key has just ended; repeat it")
+        raise InProgress  # it has just ended
     if row["request_hash"] != request_hash:
         raise Invalid("The Idempotency-Key was used for another request")
     if row["status"] is None:
         if await queries.take_over(tx, id=key.id, lease=LEASE_SECONDS) is None:
-            raise Conflict("The first request with this Idempotency-Key is in progress")
+            raise InProgress
         return Begun(row["new_id"])
     if row["answer"] is None:
         raise Conflict("The answer to this Idempotency-Key was erased")

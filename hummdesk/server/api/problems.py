@@ -9,6 +9,7 @@ from sanic.response import HTTPResponse, raw
 from hummdesk.core import json_encoding
 from hummdesk.core.errors import HummDeskError, RateLimited
 from hummdesk.server.api.call import PreconditionFailed
+from hummdesk.storage.idempotency import InProgress
 
 CONTENT_TYPE = "application/problem+json"
 STATUSES = {
@@ -58,6 +59,8 @@ def of(error: HummDeskError) -> HTTPResponse:
         extra["details"] = details
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, InProgress):
+        headers["Retry-After"] = "1"
     status = status_of(error)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -74,6 +74,7 @@ async def test_concurrent_repeats_act_once(admin: RestClient) -> None:
     calls = [admin.call("create_key", NEW, headers={"Idempotency-Key": "one"}) for _ in range(10)]
     answers = await asyncio.gather(*calls)
     assert {answer.status for answer in answers} <= {201, 409}
+    assert {answer.headers.get("Retry-After") for answer in answers if answer.status == 409} <= {"1"}
     assert len({answer.body["id"] for answer in answers if answer.status == 201}) == 1
 
 

@@ -32,6 +32,20 @@ def quoted(parameter: str) -> str:
     return quote(parameter, safe="")
 
 
+async def paged_by_seq(
+    list_page: Callable[[Any], Awaitable[Any]], query: Mapping[str, Any], field: str
+) -> AsyncIterator[Any]:
+    """The items of all pages, whose position is the `seq` of their last item."""
+    after = query.get("afterSeq", 0)
+    while True:
+        page = await list_page({**query, "afterSeq": after})
+        for item in page[field]:
+            yield item
+        if not page["hasMore"] or not page[field]:
+            return
+        after = page[field][-1]["seq"]
+
+
 async def paged(list_page: Callable[[Any], Awaitable[Any]], query: Mapping[str, Any], field: str) -> AsyncIterator[Any]:
     """The items of all pages. A page is requested when the items of the one before are consumed."""
     page = await list_page(query)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Any, Literal, NotRequired, TypedDict, Unpack
 
-from hummdesk_client.rest.calls import CallOptions, paged, quoted
+from hummdesk_client.rest.calls import CallOptions, paged, paged_by_seq, quoted
 from hummdesk_client.socket.contract import Attachment, AttachmentShown, Colleague, Customer
 
 
@@ -381,6 +381,34 @@ class Caller(TypedDict):
     role: Literal["admin", "agent", "viewer", "customer"]
 
 
+class FeedQuery(TypedDict):
+    """Without `after` the answer has no events, only the last number. `wait` is in seconds."""
+
+    after: NotRequired[int]
+    wait: NotRequired[int]
+    limit: NotRequired[int]
+
+
+class FeedEvent(TypedDict):
+    """A change under its number. `data` is its subject as it is now, `subjectId` what the type is about."""
+
+    number: int
+    type: str
+    at: str
+    conversationId: NotRequired[str]
+    subjectId: str
+    data: dict[str, Any]
+
+
+class FeedPage(TypedDict):
+    """All events after `after` up to `completeTo`; `digest` is that of the event with this number, in hexadecimal."""
+
+    events: list[FeedEvent]
+    completeTo: int
+    epoch: str
+    digest: str
+
+
 class Routes(ABC):
     """A method for each route of the REST API."""
 
@@ -495,9 +523,9 @@ class Routes(ABC):
         found: ManagedTeam = await self._call("POST", f"/teams/{quoted(id)}/members", options, body=body)
         return found
 
-    async def remove_team_member(self, id: str, userId: str, **options: Unpack[CallOptions]) -> ManagedTeam:
+    async def remove_team_member(self, id: str, user_id: str, **options: Unpack[CallOptions]) -> ManagedTeam:
         """Remove a user from a team."""
-        found: ManagedTeam = await self._call("DELETE", f"/teams/{quoted(id)}/members/{quoted(userId)}", options)
+        found: ManagedTeam = await self._call("DELETE", f"/teams/{quoted(id)}/members/{quoted(user_id)}", options)
         return found
 
     async def upsert_contact(self, body: ContactUpsert | None = None, **options: Unpack[CallOptions]) -> Contact:
@@ -562,6 +590,10 @@ class Routes(ABC):
         found: MessageList = await self._call("GET", f"/conversations/{quoted(id)}/messages", options, query=query or {})
         return found
 
+    def all_messages(self, id: str, query: MessageRange | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[Message]:
+        """Iterate over the items of `list_messages`, page by page."""
+        return paged_by_seq(lambda page: self.list_messages(id, page, **options), query or {}, "messages")
+
     async def send_message(self, id: str, body: NewMessage, **options: Unpack[CallOptions]) -> Message:
         """Send a message as an agent, as the contact or as the system."""
         found: Message = await self._call("POST", f"/conversations/{quoted(id)}/messages", options, body=body)
@@ -589,4 +621,9 @@ class Routes(ABC):
     async def get_me(self, **options: Unpack[CallOptions]) -> Caller:
         """Show the API key or the user of this request."""
         found: Caller = await self._call("GET", "/me", options)
+        return found
+
+    async def get_feed(self, query: FeedQuery | None = None, **options: Unpack[CallOptions]) -> FeedPage:
+        """Read the next changes of the account after a number, as soon as there are any."""
+        found: FeedPage = await self._call("GET", "/feed", options, query=query or {})
         return found

@@ -51,3 +51,18 @@ export async function* paged<Field extends string, Item>(
     page = await list({ cursor: page.nextCursor });
   }
 }
+
+/** The items of all pages of a list, whose position is the `seq` of their last item. */
+export async function* pagedBySeq<Field extends string, Item extends { seq: number }>(
+  list: (page: { afterSeq: number }) => Promise<{ hasMore: boolean } & Record<Field, Item[]>>,
+  field: Field,
+  afterSeq = 0,
+): AsyncGenerator<Item, void> {
+  for (let after = afterSeq; ; ) {
+    const page = await list({ afterSeq: after });
+    yield* page[field];
+    const last = page[field].at(-1);
+    if (!page.hasMore || !last) return;
+    after = last.seq;
+  }
+}
