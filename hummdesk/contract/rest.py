@@ -288,7 +288,7 @@ ROUTES: dict[str, Route] = {
             path="/audit",
             summary="List changes of people, keys and settings, newest first.",
             roles=ADMIN,
-            query=lists.PageQuery(),
+            query=audit.AuditQuery(),
             answer=audit.AuditPage(),
         ),
         Route(

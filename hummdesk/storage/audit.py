@@ -62,6 +62,12 @@ async def record(
     )
 
 
-async def entries(tx: Transaction, *, before: UUID, limit: int) -> list[AuditEntry]:
-    """The entries of the account before an id, newest first."""
-    return [AuditEntry.from_row(row) async for row in queries.entries(tx, before_id=before, limit=limit)]
+async def entries(
+    tx: Transaction, *, before: UUID, limit: int, noun: str | None = None, actor_id: UUID | None = None
+) -> list[AuditEntry]:
+    """The entries of the account before an id, newest first: of all actions, or those of a noun, and of all actors."""
+    if noun is None and actor_id is None:
+        rows = queries.entries(tx, before_id=before, limit=limit)
+    else:
+        rows = queries.filtered(tx, before_id=before, noun=noun, actor_id=actor_id, limit=limit)
+    return [AuditEntry.from_row(row) async for row in rows]

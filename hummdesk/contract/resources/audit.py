@@ -2,7 +2,15 @@
 
 from marshmallow import Schema, fields
 
-from hummdesk.contract.fields import AnyObject, AnyText, Id, ListOf, OneOf, Time
+from hummdesk.contract.fields import AnyObject, AnyText, Id, ListOf, Matching, OneOf, Time
+from hummdesk.contract.resources.lists import PageQuery
+
+
+class AuditQuery(PageQuery):
+    """`noun`: the first part of the action, `user` of `user.created`. `actorId`: of a user or an API key."""
+
+    noun = Matching("[a-z_]+", what="a noun like `user`", longest=50, load_default=None)
+    actorId = Id(load_default=None, attribute="actor_id")
 
 
 class AuditEntry(Schema):

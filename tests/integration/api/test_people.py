@@ -107,6 +107,17 @@ async def test_sign_in_link_is_valid_once_and_for_active_users_only(
     await admin.refused("create_sign_in_link", id=agent, status=404)
 
 
+async def test_audit_log_is_filtered_by_noun_and_actor(admin: RestClient, http: Any, account: Account) -> None:
+    user = await admin.do("create_user", ADA)
+    await RestClient(http, account.token("admin")).do("create_team", {"name": "Team 3"})
+    of_users = (await admin.do("list_audit_entries", noun="user"))["entries"]
+    assert [(one["action"], one["subjectId"]) for one in of_users] == [("user.created", user["id"])]
+    of_actor = await admin.do("list_audit_entries", actorId=account.people["admin"].id)
+    assert [one["action"] for one in of_actor["entries"]] == ["team.created"]
+    assert (await admin.do("list_audit_entries", noun="team", actorId=uuid4()))["entries"] == []
+    await admin.refused("list_audit_entries", noun="User!", status=422)
+
+
 async def test_key_that_is_not_of_an_admin_reads_people_only(
     admin: RestClient, account: Account, node: Node, http: Any
 ) -> None:

@@ -292,6 +292,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("idempotency.prune", {"hours": 24, "limit": 20}, 60),
     ("audit.record", AUDITED | {"id": new_id(), "details": Jsonb({})}, 0),
     ("audit.entries", {"before_id": NEWEST[1], "limit": 51}, 51),
+    ("audit.filtered", {"before_id": NEWEST[1], "noun": "key", "actor_id": None, "limit": 51}, 5_000),
     ("sign_in_links.add", {"user_id": AGENT, "secret_hash": b"new", "seconds": 60.0}, 1),
     ("sign_in_links.redeem", {"secret_hash": b"hash"}, 1),
     ("staff_sessions.add", NEW_SESSION, 0),

@@ -188,6 +188,15 @@ class ContactUpdate(TypedDict):
     active: NotRequired[bool]
 
 
+class AuditQuery(TypedDict):
+    """`noun`: the first part of the action, `user` of `user.created`. `actorId`: of a user or an API key."""
+
+    limit: NotRequired[int]
+    cursor: NotRequired[str]
+    noun: NotRequired[str]
+    actorId: NotRequired[str]
+
+
 class AuditEntry(TypedDict):
     """A change of the account's people, keys or settings. An operator's command has no `actorId`."""
 
@@ -552,12 +561,12 @@ class Routes(ABC):
         found: Contact = await self._call("PATCH", f"/contacts/{quoted(id)}", options, body=body or {})
         return found
 
-    async def list_audit_entries(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> AuditPage:
+    async def list_audit_entries(self, query: AuditQuery | None = None, **options: Unpack[CallOptions]) -> AuditPage:
         """List changes of people, keys and settings, newest first."""
         found: AuditPage = await self._call("GET", "/audit", options, query=query or {})
         return found
 
-    def all_audit_entries(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[AuditEntry]:
+    def all_audit_entries(self, query: AuditQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[AuditEntry]:
         """Iterate over the items of `list_audit_entries`, page by page."""
         return paged(lambda page: self.list_audit_entries(page, **options), query or {}, "entries")
 

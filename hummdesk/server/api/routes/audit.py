@@ -12,7 +12,13 @@ from hummdesk.storage.page_cursor import NEWEST
 async def list_audit_entries(context: ServerContext, call: Call) -> Answer:
     limit, cursor = call.query["limit"], call.query["cursor"]
     async with context.database.account(call.account_id) as tx:
-        found = await audit.entries(tx, before=_position(cursor), limit=limit + 1)
+        found = await audit.entries(
+            tx,
+            before=_position(cursor),
+            limit=limit + 1,
+            noun=call.query["noun"],
+            actor_id=call.query["actor_id"],
+        )
     page = found[:limit]
     return page_of("entries", [entry.wire() for entry in page], str(page[-1].id) if len(found) > limit else None)
 

@@ -173,6 +173,14 @@ export interface ContactUpdate {
   active?: boolean;
 }
 
+/** `noun`: the first part of the action, `user` of `user.created`. `actorId`: of a user or an API key. */
+export interface AuditQuery {
+  limit?: number;
+  cursor?: string;
+  noun?: string;
+  actorId?: string;
+}
+
 /** A change of the account's people, keys or settings. An operator's command has no `actorId`. */
 export interface AuditEntry {
   id: string;
@@ -522,12 +530,12 @@ export abstract class Routes {
   }
 
   /** List changes of people, keys and settings, newest first. */
-  listAuditEntries(query: PageQuery = {}, options?: CallOptions): Promise<AuditPage> {
+  listAuditEntries(query: AuditQuery = {}, options?: CallOptions): Promise<AuditPage> {
     return this.call("GET", path`/audit`, { query, ...options });
   }
 
   /** The items of {@link listAuditEntries}, page by page. */
-  allAuditEntries(query: PageQuery = {}, options?: CallOptions): AsyncGenerator<AuditEntry, void> {
+  allAuditEntries(query: AuditQuery = {}, options?: CallOptions): AsyncGenerator<AuditEntry, void> {
     return paged((page) => this.listAuditEntries({ ...query, ...page }, options), "entries");
   }
 

@@ -3,7 +3,7 @@
 import { ProblemError } from "@hummdesk/client/rest";
 import { t } from "@hummdesk/texts";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { explain } from "../components/error-text";
 import { Icon } from "../components/icon";
 import { PageLink } from "../components/page-link";
@@ -145,10 +145,37 @@ export function Copyable({ text, label }: { text: string; label: string }) {
   const copy = () => void navigator.clipboard.writeText(text).then(() => setCopied(true));
   return (
     <div class="copyable">
-      <textarea readOnly rows={Math.ceil(text.length / CHARACTERS_OF_LINE)} value={text} aria-label={label} spellcheck={false} />
+      <textarea
+        readOnly
+        rows={Math.ceil(text.length / CHARACTERS_OF_LINE)}
+        value={text}
+        aria-label={label}
+        spellcheck={false}
+      />
       <button type="button" class="secondary" onClick={copy}>
         {t(isCopied ? "settings.copied" : "settings.copy")}
       </button>
+    </div>
+  );
+}
+
+export function Select(props: {
+  label: string;
+  value: string;
+  choices: { value: string; label: string }[];
+  change: (value: string) => void;
+}) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{props.label}</label>
+      <select id={id} value={props.value} onChange={(event) => props.change(event.currentTarget.value)}>
+        {props.choices.map((choice) => (
+          <option key={choice.value} value={choice.value}>
+            {choice.label}
+          </option>
+        ))}
+      </select>
     </div>
   );
 }

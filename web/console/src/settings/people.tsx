@@ -25,7 +25,7 @@ export function People({ rest: [id] }: { rest: string[] }) {
 
 function Everybody() {
   const pages = usePages("users", (rest, page) => rest.listUsers(page));
-  const teams = useLoaded("teams", (rest) => all(rest.teams()));
+  const teams = useLoaded("teams", (rest) => all(rest.allTeams()));
   const teamsOf = (user: User) => (teams.value ?? []).filter((team) => user.teamIds.includes(team.id));
   return (
     <Page
@@ -88,7 +88,7 @@ function skillChoices(own: string[]): Choice[] {
 function Invitation() {
   const rest = useRest();
   const store = useStore();
-  const teams = useLoaded("teams", (rest) => all(rest.teams()), { isLive: false });
+  const teams = useLoaded("teams", (rest) => all(rest.allTeams()), { isLive: false });
   const [made, setMade] = useState<User | null>(null);
   const [link, setLink] = useState<string | null>(null);
   const invite = async (values: NewUser) => {
@@ -130,7 +130,7 @@ function Person({ id }: { id: string }) {
   const rest = useRest();
   const store = useStore();
   const edited = useEdited(`user ${id}`, (rest) => rest.getUser(id));
-  const teams = useLoaded("teams", (rest) => all(rest.teams()), { isLive: false });
+  const teams = useLoaded("teams", (rest) => all(rest.allTeams()), { isLive: false });
   const [link, setLink] = useState<string | null>(null);
   const save = async (changes: UserUpdate, overwrite = false) => {
     await edited.save((rest, options) => rest.updateUser(id, changes, options), overwrite);

@@ -50,7 +50,7 @@ function fields(users: User[]): FieldSpec[] {
 function NewTeamPage() {
   const rest = useRest();
   const store = useStore();
-  const users = useLoaded("users", (rest) => all(rest.users()), { isLive: false });
+  const users = useLoaded("users", (rest) => all(rest.allUsers()), { isLive: false });
   const create = async (values: NewTeam) => {
     const team = await rest.createTeam(values);
     void store.loadAgents();
@@ -75,7 +75,7 @@ function NewTeamPage() {
 function OneTeam({ id }: { id: string }) {
   const store = useStore();
   const edited = useEdited(`team ${id}`, (rest) => rest.getTeam(id));
-  const users = useLoaded("users", (rest) => all(rest.users()), { isLive: false });
+  const users = useLoaded("users", (rest) => all(rest.allUsers()), { isLive: false });
   const save = async (changes: TeamUpdate, overwrite = false) => {
     await edited.save((rest, options) => rest.updateTeam(id, changes, options), overwrite);
     void store.loadAgents();
