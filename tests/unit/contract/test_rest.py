@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 from hummdesk.contract import openapi
-from hummdesk.contract.rest import ROUTES
+from hummdesk.contract.rest import ROUTES, Route
 from hummdesk.server.api.table import FUNCTIONS
+from tests.integration.api.route_examples import BODIES, HOW, id_fields, noun_of
 
 
 def test_every_route_has_its_function() -> None:
@@ -20,3 +23,14 @@ def test_every_reference_of_the_document_is_defined() -> None:
 def test_method_and_path_name_one_route() -> None:
     places = {(route.method, re.sub(r"\{.*?\}", "{}", route.path)) for route in ROUTES.values()}
     assert len(places) == len(ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES.values(), ids=ROUTES.keys())
+def test_every_route_has_an_example_for_the_generated_tests(route: Route) -> None:
+    """Of the leak matrix, and of repeated requests."""
+    assert route.body is None or route.name in BODIES, f"BODIES has no {route.name}: {HOW}"
+    for schema in (route.query, route.body):
+        for name, _ in id_fields(schema):
+            noun_of(route, name)
+    for name in route.parameters:
+        noun_of(route, name)

@@ -1,0 +1,128 @@
+"""An example of each route of the REST API, for the tests that are generated from the table of routes.
+
+A new route needs here: its body in BODIES, if it has one; the noun of each field with an id in ID_FIELDS, if the field
+is new; and how an object of its noun is made in OBJECTS, unless `POST /<noun>` makes it.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, fields
+
+from hummdesk.contract.fields import Id
+from hummdesk.contract.rest import ROUTES, Route
+from tests.integration.api.rest_client import RestClient
+from tests.integration.server.accounts import Account
+
+HOW = "tests/integration/api/route_examples.py says what a new route needs"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An account, a client with an admin key of it, and an id of each noun."""
+
+    account: Account
+    admin: RestClient
+    ids: dict[str, str]
+
+
+def _mark() -> str:
+    return secrets.token_hex(4)
+
+
+Body = Callable[[Mapping[str, str]], dict[str, Any]]
+"""The body for an account with these ids, by noun. It can be sent again."""
+
+BODIES: dict[str, Body] = {
+    "create_key": lambda _: {"name": f"key {_mark()}", "scope": "read"},
+    "create_user": lambda _: {"email": f"{_mark()}@example.com", "name": "Nia", "role": "agent"},
+    "update_user": lambda _: {"name": "Nia"},
+    "create_team": lambda _: {"name": f"Team {_mark()}"},
+    "update_team": lambda _: {"name": f"Team {_mark()}"},
+    "add_team_members": lambda ids: {"userIds": [ids["users"]]},
+    "upsert_contact": lambda _: {"externalId": _mark(), "name": "Cleo"},
+    "update_contact": lambda _: {"name": "Cleo"},
+    "create_conversation": lambda ids: {"contactId": ids["contacts"], "content": "Hello"},
+    "update_conversation": lambda _: {"priority": "high"},
+    "send_message": lambda ids: {"as": "agent", "agentId": ids["users"], "content": "Hello"},
+    "create_token": lambda ids: {"contactId": ids["contacts"], "seconds": 60},
+}
+
+ID_FIELDS: dict[str, str] = {
+    "agentId": "users",
+    "assignedTo": "users",
+    "contactId": "contacts",
+    "memberIds": "users",
+    "team": "teams",
+    "teamId": "teams",
+    "teamIds": "teams",
+    "userId": "users",
+    "userIds": "users",
+}
+"""The noun of each field of a query or a body, and of each parameter of a path, that has an id; `id` has the path's."""
+
+OTHER_BODIES: dict[tuple[str, str], Body] = {
+    ("create_token", "userId"): lambda ids: {"userId": ids["users"], "seconds": 60},
+}
+"""Where a field excludes one of the example: the body with that field."""
+
+OBJECTS: dict[str, Callable[[Account], UUID]] = {
+    "contacts": lambda account: account.people["customer"].id,
+    "conversations": lambda account: account.conversation,
+    "teams": lambda account: account.team,
+    "users": lambda account: account.people["colleague"].id,
+}
+
+NOT_BY_USERS = frozenset({"create_conversation"})
+"""Routes that an agent's token may not use, though a key of scope `write` may."""
+LEAVES_A_SECRET = frozenset({"create_sign_in_link"})
+"""Routes whose request leaves a secret that nobody has received if its answer was lost: it expires unused."""
+WITH_OWN_ID = frozenset({"send_message"})
+"""Routes whose example an agent's token may use only with the agent's own id."""
+
+
+async def made(account: Account, admin: RestClient) -> Desk:
+    """An object of each noun of the table."""
+    ids = {noun: str(find(account)) for noun, find in OBJECTS.items()}
+    for route in ROUTES.values():
+        if route.method == "POST" and route.path == f"/{route.noun}" and route.noun not in ids:
+            answer = await admin.do(route.name, body_of(route, ids))
+            if "id" in answer:
+                ids[route.noun] = answer["id"]
+    return Desk(account, admin, ids)
+
+
+def body_of(route: Route, ids: Mapping[str, str]) -> dict[str, Any] | None:
+    if route.body is None:
+        return None
+    assert route.name in BODIES, f"BODIES has no {route.name}: {HOW}"
+    return BODIES[route.name](ids)
+
+
+def path_of(route: Route, ids: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters of the path, of objects of an account."""
+    found: dict[str, Any] = {}
+    for name, is_text in route.parameters.items():
+        noun = noun_of(route, name)
+        assert noun in ids, f"OBJECTS has no {noun}: {HOW}"
+        found[name] = ids[noun] if not is_text else ids.get(f"{noun}.{name}", ids[noun])
+    return found
+
+
+def noun_of(route: Route, name: str) -> str:
+    if name == "id":
+        return route.noun
+    assert name in ID_FIELDS, f"ID_FIELDS has no {name}, of {route.name}: {HOW}"
+    return ID_FIELDS[name]
+
+
+def id_fields(schema: Schema | None) -> Iterator[tuple[str, bool]]:
+    """The fields of a query or a body that have an id, and whether each is a list of them."""
+    for name, field in schema.fields.items() if schema is not None else ():
+        inner = field.inner if isinstance(field, fields.List) else field
+        assert not isinstance(inner, fields.Nested) or not list(id_fields(inner.schema)), f"an id inside {name}: {HOW}"
+        if isinstance(inner, Id):
+            yield name, inner is not field
