@@ -20,26 +20,27 @@ def visitor_command() -> None:
 @visitor_command.command("revoke")
 @home_option
 @account_option
-@click.option("--all", "everyone", is_flag=True, help="Revoke the passes of all visitors of the account.")
+@click.option("--all", "everyone", is_flag=True, help="Revoke the credentials of all visitors of the account.")
 @json_option
 @click.argument("visitor", type=click.UUID, required=False)
 def revoke_command(home: Path, account: UUID, everyone: bool, as_json: bool, visitor: UUID | None) -> None:
-    """Revoke the passes of a visitor, by the id of the contact.
+    """Revoke the credentials of a visitor, by the id of the contact.
 
-    A browser with a revoked pass becomes a new visitor. A token that it has already is valid for at most 15 minutes.
+    A browser with a revoked credential becomes a new visitor. A token that it has already is valid for at most 15
+    minutes.
     """
     if everyone == (visitor is not None):
         raise click.UsageError("give one of VISITOR and --all")
-    asyncio.run(revoke_passes(settings_of(home, needs_secret=False), account_id=account, visitor_id=visitor))
+    asyncio.run(revoke_credentials(settings_of(home, needs_secret=False), account_id=account, visitor_id=visitor))
     shown = {"account": str(account), "visitor": str(visitor) if visitor else "all", "revoked": True}
-    click.echo(orjson.dumps(shown).decode() if as_json else f"revoked the passes of {visitor or 'all visitors'}")
+    click.echo(orjson.dumps(shown).decode() if as_json else f"revoked the credentials of {visitor or 'all visitors'}")
 
 
-async def revoke_passes(settings: Settings, *, account_id: UUID, visitor_id: UUID | None) -> None:
+async def revoke_credentials(settings: Settings, *, account_id: UUID, visitor_id: UUID | None) -> None:
     """Raises CommandError for an unknown account or visitor."""
     from hummdesk.storage import visitors
     from hummdesk.storage.database import operator
 
     async with operator(settings) as database, database.all_accounts() as tx:
-        if not await visitors.revoke_passes(tx, account_id=account_id, visitor_id=visitor_id):
+        if not await visitors.revoke_credentials(tx, account_id=account_id, visitor_id=visitor_id):
             raise CommandError(f"the account {account_id} does not exist, or has no contact {visitor_id}")

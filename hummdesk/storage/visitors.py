@@ -26,14 +26,14 @@ async def add(tx: Transaction, *, account_id: UUID) -> Person:
     return Person(account_id=account_id, id=visitor_id, email=email, name=NAME, role="customer")
 
 
-async def pass_holder(tx: Transaction, *, visitor_id: UUID, issued_at: float) -> Person | None:
-    """The visitor of a pass, by the time of its issue; None if the visitor is inactive or the pass was revoked."""
-    row = await queries.pass_holder(tx, visitor_id=visitor_id, issued_at=issued_at)
+async def credential_holder(tx: Transaction, *, visitor_id: UUID, issued_at: float) -> Person | None:
+    """The visitor of a credential, by the time of its issue; None if it was revoked or the visitor is inactive."""
+    row = await queries.credential_holder(tx, visitor_id=visitor_id, issued_at=issued_at)
     return row and Person.from_row(row)
 
 
-async def revoke_passes(tx: Transaction, *, account_id: UUID, visitor_id: UUID | None) -> bool:
-    """Revoke the passes of a visitor, or of all visitors (None), for the operator; False for an unknown one."""
+async def revoke_credentials(tx: Transaction, *, account_id: UUID, visitor_id: UUID | None) -> bool:
+    """Revoke the credentials of a visitor, or of all visitors (None), for the operator; False for an unknown one."""
     if visitor_id is None:
-        return await queries.revoke_all_passes(tx, account_id=account_id) is not None
-    return await queries.revoke_passes(tx, account_id=account_id, visitor_id=visitor_id) is not None
+        return await queries.revoke_all_credentials(tx, account_id=account_id) is not None
+    return await queries.revoke_credentials(tx, account_id=account_id, visitor_id=visitor_id) is not None

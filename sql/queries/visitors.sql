@@ -9,8 +9,8 @@ WHERE account_id = current_account();
 INSERT INTO contacts (account_id, id, email, name)
 VALUES (current_account(), :visitor_id, :email, :name);
 
--- name: pass_holder(visitor_id, issued_at)^
--- The active contact of a visitor pass that was issued at a time, unless such passes were revoked since.
+-- name: credential_holder(visitor_id, issued_at)^
+-- The active contact of a visitor's credential that was issued at a time, unless such ones were revoked since.
 SELECT
     contacts.account_id,
     contacts.id,
@@ -25,16 +25,16 @@ WHERE contacts.account_id = current_account()
   AND contacts.active
   AND COALESCE(to_timestamp(:issued_at) > GREATEST(accounts.passes_revoked_at, contacts.passes_revoked_at), true);
 
--- name: revoke_passes(account_id, visitor_id)^
--- Refuse the passes of a visitor that were issued before now.
+-- name: revoke_credentials(account_id, visitor_id)^
+-- Refuse the credentials of a visitor that were issued before now.
 UPDATE contacts
 SET passes_revoked_at = clock_timestamp()
 WHERE account_id = :account_id
   AND id = :visitor_id
 RETURNING passes_revoked_at;
 
--- name: revoke_all_passes(account_id)^
--- Refuse all passes of the account that were issued before now.
+-- name: revoke_all_credentials(account_id)^
+-- Refuse all visitors' credentials of the account that were issued before now.
 UPDATE accounts
 SET passes_revoked_at = clock_timestamp()
 WHERE account_id = :account_id

@@ -1,8 +1,8 @@
 """Visitors of the widget: `POST /widget/session` makes an anonymous visitor a customer of an account.
 
-A page of an origin that the account allows gets a token for 15 minutes and a pass for 30 days. The widget stores the
-pass in the browser, for the page's origin, and exchanges it for the next token and pass. A stolen pass impersonates
-that one visitor, from the origin's pages or outside a browser, until it is revoked. A pass is not accepted
+A page of an origin that the account allows gets a token for 15 minutes and a credential for 30 days, the field `pass`.
+The widget stores it in the browser, for the page's origin, and exchanges it for the next token and credential. A stolen
+one impersonates that one visitor, from the origin's pages or outside a browser, until it is revoked. It is not accepted
 as a token, since it is signed with another key, and it is never part of a URL.
 """
 
@@ -26,7 +26,7 @@ from hummdesk.server.node import Node
 from hummdesk.storage import visitors
 
 TOKEN_SECONDS = 900
-PASS_SECONDS = 30 * 86_400
+CREDENTIAL_SECONDS = 30 * 86_400
 MAX_BODY_BYTES = 4096
 OWN_ORIGIN = "self"
 """Among an account's origins: the pages of this server, under any address."""
@@ -52,66 +52,66 @@ def blueprint(node: Node) -> Blueprint:
 
 
 async def _authenticate(node: Node, request: Request[Any, Any], origin: str) -> dict[str, Any]:
-    account_id, old_pass = _parsed(request)
+    account_id, old = _parsed(request)
     own = [OWN_ORIGIN] if origin == f"{request.scheme}://{request.host}" else []
     async with node.context.database.account(account_id) as tx:
         if "://" not in origin or not await visitors.is_allowed_origin(tx, origins=[origin, *own]):
             raise Forbidden("This origin is not allowed to show the widget of this account")
-        if old_pass is None:
+        if old is None:
             visitor = await visitors.add(tx, account_id=account_id)
         else:
-            visitor_id, issued_at = _parsed_pass(node.context.settings, old_pass, account_id, origin)
-            known = await visitors.pass_holder(tx, visitor_id=visitor_id, issued_at=issued_at)
+            visitor_id, issued_at = _parsed_credential(node.context.settings, old, account_id, origin)
+            known = await visitors.credential_holder(tx, visitor_id=visitor_id, issued_at=issued_at)
             if known is None:
-                raise Unauthorized("The pass was revoked, or the visitor deactivated or removed")
+                raise Unauthorized("The visitor's credential was revoked, or the visitor deactivated or removed")
             visitor = known
     return {
         "token": tokens.issue(node.context.settings, visitor, hours=TOKEN_SECONDS / 3600),
-        "pass": _pass(node.context.settings, visitor, origin),
+        "pass": _credential(node.context.settings, visitor, origin),
         "expiresIn": TOKEN_SECONDS,
     }
 
 
 def _parsed(request: Request[Any, Any]) -> tuple[UUID, str | None]:
-    """Return the account and the pass. The body is JSON under any content type, so that browsers send no preflight."""
+    """Return account and credential. The body is JSON under any content type, so that browsers send no preflight."""
     try:
         body = orjson.loads(request.body[:MAX_BODY_BYTES])
-        old_pass = body.get("pass")
-        if not isinstance(old_pass, str | None):
+        old = body.get("pass")
+        if not isinstance(old, str | None):
             raise TypeError
-        return UUID(body["accountId"]), old_pass
+        return UUID(body["accountId"]), old
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Invalid("The body must be JSON: {accountId, pass?}") from None
 
 
 def _key(settings: Settings) -> bytes:
-    """Return the key that signs passes only, so that no pass is a valid token and no token a valid pass."""
+    """Return the key that signs credentials only, so that none is a valid token and no token a valid credential."""
     return hmac.digest(settings.jwt_secret.encode(), b"hummdesk widget pass", hashlib.sha256)
 
 
-def _pass(settings: Settings, visitor: Person, origin: str) -> str:
+def _credential(settings: Settings, visitor: Person, origin: str) -> str:
     now = time.time()
     claims = {
         "sub": str(visitor.id),
         "account": str(visitor.account_id),
         "origin": origin,
-        "iat": now,  # with the fraction of a second: a pass may be issued just after others were revoked
-        "exp": int(now) + PASS_SECONDS,
+        "iat": now,  # with the fraction of a second: one may be issued just after others were revoked
+        "exp": int(now) + CREDENTIAL_SECONDS,
     }
     return jwt.encode(claims, _key(settings), algorithm="HS256")
 
 
-def _parsed_pass(settings: Settings, old_pass: str, account_id: UUID, origin: str) -> tuple[UUID, float]:
-    """Return the visitor of a pass, and the time of its issue.
+def _parsed_credential(settings: Settings, old: str, account_id: UUID, origin: str) -> tuple[UUID, float]:
+    """Return the visitor of a credential, and the time of its issue.
 
     Raises Unauthorized if it is forged, expired, or of another account or origin.
     """
     options: Options = {"require": ["exp", "sub"], "verify_iat": False}  # the clock of its issuer may be ahead
     try:
-        claims = jwt.decode(old_pass, _key(settings), algorithms=["HS256"], options=options)
+        claims = jwt.decode(old, _key(settings), algorithms=["HS256"], options=options)
         if (claims["account"], claims["origin"]) != (str(account_id), origin):
             raise ValueError
-        issued_at = claims.get("iat", claims["exp"] - PASS_SECONDS)  # passes of earlier versions have no `iat`
+        issued_at = claims.get("iat", claims["exp"] - CREDENTIAL_SECONDS)  # those of earlier versions have no `iat`
         return UUID(claims["sub"]), float(issued_at)
     except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
-        raise Unauthorized("The pass is not valid") from None
+        raise Unauthorized("The visitor's credential is not valid") from None

@@ -1,4 +1,4 @@
-"""Binary packets of strangers: refused where the application has none, counted where it has."""
+"""Binary packets of unauthenticated clients: refused where the application has none, counted where it has."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -190,12 +190,12 @@ async def test_send_message_with_very_large_number_is_published(account: Account
     """PostgreSQL gives 1e20 back as an integer of more than 64 bits."""
     customer = await account.connect("customer", joins=True)
     agent = await account.connect("agent")
-    stranger = await foreign.connect("agent", joins=True)
+    foreign_agent = await foreign.connect("agent", joins=True)
     message = {"conversationId": str(account.conversation), "content": "Many", "metadata": {"a": 1e20}}
     await customer.do("send_message", message)
-    await stranger.do("send_message", {"conversationId": str(foreign.conversation), "content": "Whole"})
+    await foreign_agent.do("send_message", {"conversationId": str(foreign.conversation), "content": "Whole"})
     assert (await agent.receives("new_message"))["metadata"] == {"a": 1e20}
-    await stranger.receives("new_message", content="Whole")
+    await foreign_agent.receives("new_message", content="Whole")
     assert (await agent.do("join_conversation", str(account.conversation)))["messages"][0]["metadata"] == {"a": 1e20}
     await agent.receives("conversation_updated")
 

@@ -151,9 +151,9 @@ async def test_socket_that_ignores_refusals_is_closed_with_a_reason(account: Acc
 
 
 async def test_socket_without_a_person_has_a_tenth_of_the_rate(account: Account, urls: tuple[str, str]) -> None:
-    stranger = await account.client().connect(url=urls[0], headers={"X-Forwarded-For": address()})
-    await stranger.receives("authentication_error")
-    answers = await ask_all([stranger], "authenticate", "nonsense", 18)
+    unknown = await account.client().connect(url=urls[0], headers={"X-Forwarded-For": address()})
+    await unknown.receives("authentication_error")
+    answers = await ask_all([unknown], "authenticate", "nonsense", 18)
     codes = [answer["error"]["code"] for answer in answers]
     assert codes.count("UNAUTHORIZED") in (10, 11)
     assert codes.count("RATE_LIMITED") in (7, 8)
@@ -161,17 +161,17 @@ async def test_socket_without_a_person_has_a_tenth_of_the_rate(account: Account,
 
 async def test_flood_of_a_socket_without_a_person_is_cut_off(account: Account, urls: tuple[str, str]) -> None:
     """Of 20,000 requests a few dozen are answered; before, each was."""
-    stranger = await account.client().connect(url=urls[0], headers={"X-Forwarded-For": address()})
-    await stranger.receives("authentication_error")
+    unknown = await account.client().connect(url=urls[0], headers={"X-Forwarded-For": address()})
+    await unknown.receives("authentication_error")
     async with asyncio.timeout(10):
         for _ in range(20_000):
-            if stranger.gone.is_set():
+            if unknown.gone.is_set():
                 break
-            await stranger.socket.emit("get_teams")
+            await unknown.socket.emit("get_teams")
             await asyncio.sleep(0)
-        await stranger.gone.wait()
-    assert (await stranger.receives("disconnect_reason"))["code"] == "RATE_LIMITED"
-    assert stranger.names().count("error") < REFUSALS
+        await unknown.gone.wait()
+    assert (await unknown.receives("disconnect_reason"))["code"] == "RATE_LIMITED"
+    assert unknown.names().count("error") < REFUSALS
 
 
 async def test_connects_to_the_namespace_on_one_connection_are_limited(

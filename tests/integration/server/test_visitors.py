@@ -1,4 +1,4 @@
-"""Widget visitors: origins, limits, passes and tokens."""
+"""Widget visitors: origins, limits, credentials and tokens."""
 
 import asyncio
 import time
@@ -65,7 +65,7 @@ async def test_visitor_is_customer_who_can_start_a_conversation(widget: Widget) 
     assert (await other.do("list_conversations", {}))["conversations"] == []
 
 
-async def test_pass_authenticates_the_same_visitor(widget: Widget) -> None:
+async def test_credential_authenticates_the_same_visitor(widget: Widget) -> None:
     first = await widget.asks()
     again = await widget.asks(**{"pass": first["pass"]})
     once_more = await widget.asks(**{"pass": again["pass"]})
@@ -73,7 +73,9 @@ async def test_pass_authenticates_the_same_visitor(widget: Widget) -> None:
     assert len(set(people)) == 1
 
 
-async def test_pass_is_valid_for_its_origin_and_account_only_and_not_as_token(widget: Widget, account: Account) -> None:
+async def test_credential_is_valid_for_its_origin_and_account_only_and_not_as_token(
+    widget: Widget, account: Account
+) -> None:
     admitted = await widget.asks()
     elsewhere = "https://other.example"
     await account.execute(
@@ -86,7 +88,7 @@ async def test_pass_is_valid_for_its_origin_and_account_only_and_not_as_token(wi
         tokens.verify(account.settings, admitted["pass"])
 
 
-async def test_pass_of_inactive_visitor_is_refused(widget: Widget) -> None:
+async def test_credential_of_inactive_visitor_is_refused(widget: Widget) -> None:
     admitted = await widget.asks()
     client, person = await connects(widget.account, admitted["token"])
     await widget.account.execute("UPDATE contacts SET active = false WHERE id = %(id)s", id=person["userId"])
@@ -151,7 +153,7 @@ async def test_operator_sets_the_origins_of_the_widget(
 
 
 @pytest.mark.parametrize("everyone", [False, True])
-async def test_revoked_pass_is_refused_and_later_ones_are_accepted(
+async def test_revoked_credential_is_refused_and_later_ones_are_accepted(
     widget: Widget, account: Account, foreign: Account, monkeypatch: pytest.MonkeyPatch, everyone: bool
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", account.settings.postgres)
@@ -175,7 +177,9 @@ async def test_revoked_pass_is_refused_and_later_ones_are_accepted(
     await widget.asks(**{"pass": new["pass"]})
 
 
-async def test_pass_of_an_earlier_version_is_accepted_until_it_is_revoked(widget: Widget, account: Account) -> None:
+async def test_credential_of_an_earlier_version_is_accepted_until_it_is_revoked(
+    widget: Widget, account: Account
+) -> None:
     person = account.people["customer"]
     claims = {"sub": str(person.id), "account": str(account.id), "origin": SHOP, "exp": int(time.time()) + 86_400}
     old: Any = jwt.encode(claims, visitors._key(account.settings), algorithm="HS256")

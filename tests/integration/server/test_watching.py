@@ -123,13 +123,13 @@ async def test_ai_budget_shows_usage_and_limits_of_the_own_account(account: Acco
 
 
 async def test_operations_contain_nothing_of_other_accounts(account: Account, foreign: Account) -> None:
-    stranger = await foreign.connect("admin")
-    before = await stranger.do("get_operations")
+    other_admin = await foreign.connect("admin")
+    before = await other_admin.do("get_operations")
     admin = await account.connect("admin")
     await add_run(account, "draft", "failed", error="Not yours")
     await add_run(account, "classification", "published")
     await watched(admin, lambda figures: figures["failedRuns"] and figures["connections"]["admin"] == 1)
-    after = await watched(stranger, lambda figures: figures["connections"] == NO_SOCKETS | {"admin": 1})
+    after = await watched(other_admin, lambda figures: figures["connections"] == NO_SOCKETS | {"admin": 1})
     for part in ("messagesPerSecond", "ai", "failedRuns"):
         assert after[part] == before[part]
     assert after["messagesPerSecond"] == 0

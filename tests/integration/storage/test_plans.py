@@ -262,7 +262,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("teams.skilled", {"account_ids": [ACCOUNT]}, 0),
     ("visitors.is_allowed_origin", {"origins": ["https://shop.example"]}, 0),
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
-    ("visitors.pass_holder", {"visitor_id": CONTACT, "issued_at": 0.0}, 1),
+    ("visitors.credential_holder", {"visitor_id": CONTACT, "issued_at": 0.0}, 1),
     ("signing_keys.active_keys", {}, 0),
     ("users.add", {"id": new_id(), "email": "n", "name": "n", "role": "agent", "skills": []}, 0),
     ("users.id_of", {"email": "7@EXAMPLE.com"}, 0),
@@ -403,7 +403,7 @@ NOT_OF_REQUESTS = {
     *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
     *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),
-    *("visitors.revoke_passes", "visitors.revoke_all_passes"),
+    *("visitors.revoke_credentials", "visitors.revoke_all_credentials"),
 }
 """Queries of the operator's commands over all accounts, and queries of one row by its primary key."""
 

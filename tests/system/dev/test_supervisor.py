@@ -177,16 +177,16 @@ async def test_child_of_a_killed_parent_dies(tmp_path: Path) -> None:
 
 async def test_end_orphans_ends_recorded_processes_and_no_others(tmp_path: Path) -> None:
     orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    stranger = await Process.start(script(tmp_path, "import time; time.sleep(60)", name="stranger"))
-    reused = stranger.service.pid_file
-    reused.write_text(f"{stranger.pid} {time.time() - 1000}")
+    other = await Process.start(script(tmp_path, "import time; time.sleep(60)", name="other"))
+    reused = other.service.pid_file
+    reused.write_text(f"{other.pid} {time.time() - 1000}")
     (tmp_path / "run" / "orphan.pid").write_text(f"{orphan.pid} {psutil.Process(orphan.pid).create_time()}")
     (tmp_path / "run" / "broken.pid").write_text("not a pid")
     end_orphans(tmp_path)
     assert not psutil.pid_exists(orphan.pid)
-    assert stranger.child.returncode is None
+    assert other.child.returncode is None
     assert not list((tmp_path / "run").iterdir())
-    await stranger.stop()
+    await other.stop()
     orphan.wait()
 
 

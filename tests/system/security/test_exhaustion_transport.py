@@ -1,4 +1,4 @@
-"""Strangers at the transport: what one address without a token can make a web process keep or compute.
+"""Unauthenticated clients at the transport: what one address without a token can make a web process keep or compute.
 
 Each attack is bounded, and its figure is measured in the process.
 """
@@ -98,7 +98,7 @@ async def test_session_that_left_its_namespace_or_never_had_one_is_closed_in_tim
 
 
 async def test_announced_attachments_are_refused_before_they_arrive(desk: Desk) -> None:
-    """Ten strangers, nine attachments of 1 MiB each."""
+    """Ten clients, nine attachments of 1 MiB each."""
     placeholders = b",".join(b'{"_placeholder":true,"num":%d}' % number for number in range(10))
 
     async def attack() -> None:
@@ -110,7 +110,7 @@ async def test_announced_attachments_are_refused_before_they_arrive(desk: Desk) 
         await asyncio.gather(*(attack() for _ in range(10)))
 
 
-async def test_incomplete_frames_of_all_strangers_are_bounded(desk: Desk) -> None:
+async def test_incomplete_frames_of_all_clients_are_bounded(desk: Desk) -> None:
     """Sixty sockets that send all but the last byte of 1 MiB."""
 
     async def attack(raw: RawSocket) -> None:
@@ -163,7 +163,7 @@ async def test_client_that_closes_without_reading_is_ended(desk: Desk) -> None:
 
 
 async def test_floods_cost_little_cpu_time(desk: Desk) -> None:
-    """Five strangers flood until they are closed, reconnect and flood again, for three seconds."""
+    """Five clients flood until they are closed, reconnect and flood again, for three seconds."""
 
     async def attack(flood: bytes) -> None:
         while True:

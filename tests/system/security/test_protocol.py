@@ -79,7 +79,7 @@ async def test_any_event_name_is_answered_with_an_error(port: int, name: str) ->
     await raw.ask("anything")
 
 
-async def test_stranger_that_leaves_its_namespace_is_closed_and_cannot_join_again(port: int) -> None:
+async def test_unauthenticated_client_that_leaves_its_namespace_is_closed_and_cannot_join_again(port: int) -> None:
     raw = await RawSocket.connected(port)
     await raw.send(frame(TEXT, b"41") + frame(TEXT, b"40"))
     assert await close_code(raw) == 1000
