@@ -50,6 +50,7 @@ def add_command(
 ) -> None:
     """Add a key. Without --secret, --public-key and --jwks a secret is made, and printed once."""
     from hummdesk.operator import account_keys
+    from hummdesk.storage import new_signing_keys
 
     given = sum(one is not None for one in (secret, public_key, jwks))
     if given > 1:
@@ -57,16 +58,16 @@ def add_command(
     if algorithm is not None and jwks is None:
         raise click.UsageError("--algorithm goes with --jwks: a secret or a public key determines it")
     settings = settings_of(home, needs_secret=False)
-    name = account_keys.KeyName(
+    name = new_signing_keys.KeyName(
         account_id=account, kid=kid or secrets.token_hex(8), issuer=issuer or None, audience=audience or None
     )
     made = None if given else secrets.token_urlsafe(48)
     if public_key is not None:
-        key = account_keys.of_public_key(name, public_key.read())
+        key = new_signing_keys.of_public_key(name, public_key.read())
     elif jwks is not None:
-        key = account_keys.of_address(settings, name, jwks, algorithm or "RS256")
+        key = new_signing_keys.of_address(settings, name, jwks, algorithm or "RS256")
     else:
-        key = account_keys.of_secret(settings, name, secret.read().strip() if secret else (made or "").encode())
+        key = new_signing_keys.of_secret(settings, name, secret.read().strip() if secret else (made or "").encode())
     asyncio.run(account_keys.add(settings, key))
     shown = {"account": str(account), "kid": key.kid, "algorithm": key.algorithm, "kind": key.kind}
     _print(shown | ({"secret": made} if made else {}), as_json=as_json)

@@ -1,11 +1,15 @@
-"""The keys with which accounts sign tokens. Web processes read those of one account, only the operator changes them."""
+"""The keys with which accounts sign tokens. Web processes read, add and revoke those of one account."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
+from hummdesk.core.clock import wire_time
 from hummdesk.core.encryption import Encryption
+from hummdesk.core.errors import NotFound
+from hummdesk.core.models import Person
+from hummdesk.storage import audit
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -43,6 +47,18 @@ class SigningKey(NewSigningKey):
     def from_row(cls, row: dict[str, Any]) -> Self:
         return cls(**row)
 
+    def wire(self) -> dict[str, Any]:
+        """The key without its secret."""
+        shown: dict[str, Any] = {"id": self.kid, "kid": self.kid, "algorithm": self.algorithm, "kind": self.kind}
+        optional = {
+            "jwksUrl": self.jwks_url,
+            "issuer": self.issuer,
+            "audience": self.audience,
+            "revokedAt": self.revoked_at and wire_time(self.revoked_at),
+        }
+        shown |= {name: value for name, value in optional.items() if value is not None}
+        return shown | {"createdAt": wire_time(self.created_at)}
+
 
 def context_of(account_id: UUID, kid: str) -> str:
     """What an encrypted secret is bound to."""
@@ -59,14 +75,28 @@ async def keys(tx: Transaction, *, account_id: UUID | None) -> list[SigningKey]:
     return [SigningKey.from_row(row) async for row in queries.keys(tx, account_id=account_id)]
 
 
-async def add(tx: Transaction, key: NewSigningKey) -> bool:
-    """Add a key; return False if the account has one of this kid, also a revoked one."""
-    return await queries.add(tx, **asdict(key)) is not None
+async def key(tx: Transaction, *, account_id: UUID, kid: str) -> SigningKey:
+    """A key of an account, also a revoked one. Raises NotFound."""
+    found = next((one for one in await keys(tx, account_id=account_id) if one.kid == kid), None)
+    if found is None:
+        raise NotFound
+    return found
 
 
-async def revoke(tx: Transaction, *, account_id: UUID, kid: str) -> bool:
-    """Revoke a key; return False for an unknown or revoked one."""
-    return await queries.revoke(tx, account_id=account_id, kid=kid) is not None
+async def add(tx: Transaction, actor: Person | None, key: NewSigningKey) -> bool:
+    """Add a key of the transaction's account; return False if it has one of this kid, also a revoked one."""
+    if await queries.add(tx, **asdict(key)) is None:
+        return False
+    await audit.record(tx, actor, "signing_key.created", key.kid, {"algorithm": key.algorithm, "kind": key.kind})
+    return True
+
+
+async def revoke(tx: Transaction, actor: Person | None, *, account_id: UUID, kid: str) -> bool:
+    """Revoke a key of the transaction's account; return False for an unknown or revoked one."""
+    if await queries.revoke(tx, account_id=account_id, kid=kid) is None:
+        return False
+    await audit.record(tx, actor, "signing_key.revoked", kid)
+    return True
 
 
 async def reencrypt(tx: Transaction, encryption: Encryption) -> int:

@@ -1,7 +1,20 @@
 """The function of each route."""
 
 from hummdesk.server.api.dispatch import Function
-from hummdesk.server.api.routes import audit, contacts, conversations, feed, keys, presence, teams, tokens, users
+from hummdesk.server.api.routes import (
+    articles,
+    audit,
+    contacts,
+    conversations,
+    feed,
+    keys,
+    presence,
+    settings,
+    signing_keys,
+    teams,
+    tokens,
+    users,
+)
 
 FUNCTIONS: dict[str, Function] = {
     function.__name__: function
@@ -29,6 +42,24 @@ FUNCTIONS: dict[str, Function] = {
         contacts.list_contacts,
         contacts.get_contact,
         contacts.update_contact,
+        articles.create_article,
+        articles.list_articles,
+        articles.get_article,
+        articles.update_article,
+        articles.delete_article,
+        articles.import_articles,
+        articles.list_article_drafts,
+        articles.create_canned_reply,
+        articles.list_canned_replies,
+        articles.get_canned_reply,
+        articles.update_canned_reply,
+        articles.delete_canned_reply,
+        articles.import_canned_replies,
+        settings.get_settings,
+        settings.update_settings,
+        signing_keys.create_signing_key,
+        signing_keys.list_signing_keys,
+        signing_keys.revoke_signing_key,
         audit.list_audit_entries,
         conversations.list_conversations,
         conversations.create_conversation,

@@ -112,8 +112,8 @@ def verifier(account: Account, node: Node, provider: Provider) -> Callable[..., 
 
     async def with_address(algorithm: str = "RS256", **more: Any) -> Verify:
         given: dict[str, Any] = {"kid": "provider", "jwks_url": provider.url} | more
-        async with operator(account.settings) as database, database.all_accounts() as tx:
-            await add(tx, NewSigningKey(account_id=account.id, algorithm=algorithm, **given))
+        async with operator(account.settings) as database, database.account(account.id) as tx:
+            await add(tx, None, NewSigningKey(account_id=account.id, algorithm=algorithm, **given))
         verifier = TokenVerifier(account.settings, node.context.database)
 
         async def verify(signed: str) -> str | None:

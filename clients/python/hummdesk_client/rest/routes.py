@@ -188,6 +188,179 @@ class ContactUpdate(TypedDict):
     active: NotRequired[bool]
 
 
+class NewArticle(TypedDict):
+    """`questions` are those that the article answers."""
+
+    title: str
+    body: str
+    language: NotRequired[str]
+    questions: NotRequired[list[str]]
+
+
+class Article(TypedDict):
+    id: str
+    title: str
+    body: str
+    language: NotRequired[str]
+    createdAt: str
+    questions: list[str]
+
+
+class ArticlePage(TypedDict):
+    articles: list[Article]
+    nextCursor: NotRequired[str]
+
+
+class ArticleUpdate(TypedDict):
+    title: NotRequired[str]
+    body: NotRequired[str]
+    language: NotRequired[str]
+    questions: NotRequired[list[str]]
+
+
+class ImportedArticle(TypedDict):
+    """An article as it was exported; one without `id` is new."""
+
+    title: str
+    body: str
+    language: NotRequired[str]
+    questions: NotRequired[list[str]]
+    id: NotRequired[str]
+
+
+class ArticleImport(TypedDict):
+    articles: list[ImportedArticle]
+
+
+class Imported(TypedDict):
+    """`changed` were added or changed; others were there as they are."""
+
+    changed: int
+
+
+class DraftQuery(TypedDict):
+    limit: NotRequired[int]
+
+
+class DraftOf(TypedDict):
+    """A draft that was made from an article."""
+
+    runId: str
+    conversationId: str
+    messageId: str
+    createdAt: str
+
+
+class DraftList(TypedDict):
+    """The newest drafts that were made from an article, among the newest 5,000 results of the AI."""
+
+    drafts: list[DraftOf]
+
+
+class NewCannedReply(TypedDict):
+    title: str
+    body: str
+    language: NotRequired[str]
+
+
+class CannedReply(TypedDict):
+    id: str
+    title: str
+    body: str
+    language: NotRequired[str]
+    createdAt: str
+
+
+class CannedReplyPage(TypedDict):
+    cannedReplies: list[CannedReply]
+    nextCursor: NotRequired[str]
+
+
+class CannedReplyUpdate(TypedDict):
+    title: NotRequired[str]
+    body: NotRequired[str]
+    language: NotRequired[str]
+
+
+class ImportedReply(TypedDict):
+    """A reply as it was exported; one without `id` is new."""
+
+    title: str
+    body: str
+    language: NotRequired[str]
+    id: NotRequired[str]
+
+
+class ReplyImport(TypedDict):
+    cannedReplies: list[ImportedReply]
+
+
+class AccountSettings(TypedDict):
+    name: str
+    aiProvider: Literal["embedded", "anthropic", "openai"] | None
+    aiDailyTokens: int | None
+    aiDailyDollars: float | None
+    widgetOrigins: list[str]
+    retentionDays: int | None
+
+
+class SettingsUpdate(TypedDict):
+    """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited."""
+
+    name: NotRequired[str]
+    aiProvider: NotRequired[Literal["embedded", "anthropic", "openai"] | None]
+    aiDailyTokens: NotRequired[int | None]
+    aiDailyDollars: NotRequired[float | None]
+    widgetOrigins: NotRequired[list[str]]
+    retentionDays: NotRequired[int | None]
+
+
+class NewSigningKey(TypedDict):
+    """A public key as PEM, or the address of a JWKS document; without both, a secret is made. `algorithm` goes with `jwksUrl`. `issuer` and `audience` are required values of the claims `iss` and `aud`."""
+
+    kid: NotRequired[str]
+    publicKey: NotRequired[str]
+    jwksUrl: NotRequired[str]
+    algorithm: NotRequired[Literal["RS256", "ES256", "EdDSA"]]
+    issuer: NotRequired[str]
+    audience: NotRequired[str]
+
+
+class SigningKeyWithSecret(TypedDict):
+    """`secret` is that of a key that was made, and shown only once."""
+
+    id: str
+    kid: str
+    algorithm: str
+    kind: Literal["secret", "public key", "JWKS"]
+    jwksUrl: NotRequired[str]
+    issuer: NotRequired[str]
+    audience: NotRequired[str]
+    createdAt: str
+    revokedAt: NotRequired[str]
+    secret: NotRequired[str]
+
+
+class SigningKey(TypedDict):
+    """A signing key, without its secret. `id` is the `kid`."""
+
+    id: str
+    kid: str
+    algorithm: str
+    kind: Literal["secret", "public key", "JWKS"]
+    jwksUrl: NotRequired[str]
+    issuer: NotRequired[str]
+    audience: NotRequired[str]
+    createdAt: str
+    revokedAt: NotRequired[str]
+
+
+class SigningKeyList(TypedDict):
+    """All keys of the account, also revoked ones."""
+
+    signingKeys: list[SigningKey]
+
+
 class AuditQuery(TypedDict):
     """`noun`: the first part of the action, `user` of `user.created`. `actorId`: of a user or an API key."""
 
@@ -559,6 +732,102 @@ class Routes(ABC):
     async def update_contact(self, id: str, body: ContactUpdate | None = None, **options: Unpack[CallOptions]) -> Contact:
         """Change a contact."""
         found: Contact = await self._call("PATCH", f"/contacts/{quoted(id)}", options, body=body or {})
+        return found
+
+    async def create_article(self, body: NewArticle, **options: Unpack[CallOptions]) -> Article:
+        """Create an article."""
+        found: Article = await self._call("POST", "/knowledge", options, body=body)
+        return found
+
+    async def list_articles(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> ArticlePage:
+        """List articles, newest first."""
+        found: ArticlePage = await self._call("GET", "/knowledge", options, query=query or {})
+        return found
+
+    def all_articles(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[Article]:
+        """Iterate over the items of `list_articles`, page by page."""
+        return paged(lambda page: self.list_articles(page, **options), query or {}, "articles")
+
+    async def get_article(self, id: str, **options: Unpack[CallOptions]) -> Article:
+        """Show an article."""
+        found: Article = await self._call("GET", f"/knowledge/{quoted(id)}", options)
+        return found
+
+    async def update_article(self, id: str, body: ArticleUpdate | None = None, **options: Unpack[CallOptions]) -> Article:
+        """Change an article."""
+        found: Article = await self._call("PATCH", f"/knowledge/{quoted(id)}", options, body=body or {})
+        return found
+
+    async def delete_article(self, id: str, **options: Unpack[CallOptions]) -> None:
+        """Delete an article."""
+        await self._call("DELETE", f"/knowledge/{quoted(id)}", options)
+
+    async def import_articles(self, body: ArticleImport, **options: Unpack[CallOptions]) -> Imported:
+        """Add or change articles that were exported, by their ids."""
+        found: Imported = await self._call("POST", "/knowledge/import", options, body=body)
+        return found
+
+    async def list_article_drafts(self, id: str, query: DraftQuery | None = None, **options: Unpack[CallOptions]) -> DraftList:
+        """List the newest drafts that were made from an article."""
+        found: DraftList = await self._call("GET", f"/knowledge/{quoted(id)}/drafts", options, query=query or {})
+        return found
+
+    async def create_canned_reply(self, body: NewCannedReply, **options: Unpack[CallOptions]) -> CannedReply:
+        """Create a canned reply."""
+        found: CannedReply = await self._call("POST", "/canned-replies", options, body=body)
+        return found
+
+    async def list_canned_replies(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> CannedReplyPage:
+        """List canned replies, newest first."""
+        found: CannedReplyPage = await self._call("GET", "/canned-replies", options, query=query or {})
+        return found
+
+    def all_canned_replies(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[CannedReply]:
+        """Iterate over the items of `list_canned_replies`, page by page."""
+        return paged(lambda page: self.list_canned_replies(page, **options), query or {}, "cannedReplies")
+
+    async def get_canned_reply(self, id: str, **options: Unpack[CallOptions]) -> CannedReply:
+        """Show a canned reply."""
+        found: CannedReply = await self._call("GET", f"/canned-replies/{quoted(id)}", options)
+        return found
+
+    async def update_canned_reply(self, id: str, body: CannedReplyUpdate | None = None, **options: Unpack[CallOptions]) -> CannedReply:
+        """Change a canned reply."""
+        found: CannedReply = await self._call("PATCH", f"/canned-replies/{quoted(id)}", options, body=body or {})
+        return found
+
+    async def delete_canned_reply(self, id: str, **options: Unpack[CallOptions]) -> None:
+        """Delete a canned reply."""
+        await self._call("DELETE", f"/canned-replies/{quoted(id)}", options)
+
+    async def import_canned_replies(self, body: ReplyImport, **options: Unpack[CallOptions]) -> Imported:
+        """Add or change canned replies that were exported, by their ids."""
+        found: Imported = await self._call("POST", "/canned-replies/import", options, body=body)
+        return found
+
+    async def get_settings(self, **options: Unpack[CallOptions]) -> AccountSettings:
+        """Show the settings of the account."""
+        found: AccountSettings = await self._call("GET", "/settings", options)
+        return found
+
+    async def update_settings(self, body: SettingsUpdate | None = None, **options: Unpack[CallOptions]) -> AccountSettings:
+        """Change settings of the account."""
+        found: AccountSettings = await self._call("PATCH", "/settings", options, body=body or {})
+        return found
+
+    async def create_signing_key(self, body: NewSigningKey | None = None, **options: Unpack[CallOptions]) -> SigningKeyWithSecret:
+        """Add a signing key. A secret that is made is in this answer only."""
+        found: SigningKeyWithSecret = await self._call("POST", "/signing-keys", options, body=body or {})
+        return found
+
+    async def list_signing_keys(self, **options: Unpack[CallOptions]) -> SigningKeyList:
+        """List the signing keys, also revoked ones."""
+        found: SigningKeyList = await self._call("GET", "/signing-keys", options)
+        return found
+
+    async def revoke_signing_key(self, kid: str, **options: Unpack[CallOptions]) -> SigningKey:
+        """Revoke a signing key. Its tokens are refused within a second."""
+        found: SigningKey = await self._call("DELETE", f"/signing-keys/{quoted(kid)}", options)
         return found
 
     async def list_audit_entries(self, query: AuditQuery | None = None, **options: Unpack[CallOptions]) -> AuditPage:

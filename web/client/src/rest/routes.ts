@@ -173,6 +173,168 @@ export interface ContactUpdate {
   active?: boolean;
 }
 
+/** `questions` are those that the article answers. */
+export interface NewArticle {
+  title: string;
+  body: string;
+  language?: string;
+  questions?: Array<string>;
+}
+
+export interface Article {
+  id: string;
+  title: string;
+  body: string;
+  language?: string;
+  createdAt: string;
+  questions: Array<string>;
+}
+
+export interface ArticlePage {
+  articles: Array<Article>;
+  nextCursor?: string;
+}
+
+export interface ArticleUpdate {
+  title?: string;
+  body?: string;
+  language?: string;
+  questions?: Array<string>;
+}
+
+/** An article as it was exported; one without `id` is new. */
+export interface ImportedArticle {
+  title: string;
+  body: string;
+  language?: string;
+  questions?: Array<string>;
+  id?: string;
+}
+
+export interface ArticleImport {
+  articles: Array<ImportedArticle>;
+}
+
+/** `changed` were added or changed; others were there as they are. */
+export interface Imported {
+  changed: number;
+}
+
+export interface DraftQuery {
+  limit?: number;
+}
+
+/** A draft that was made from an article. */
+export interface DraftOf {
+  runId: string;
+  conversationId: string;
+  messageId: string;
+  createdAt: string;
+}
+
+/** The newest drafts that were made from an article, among the newest 5,000 results of the AI. */
+export interface DraftList {
+  drafts: Array<DraftOf>;
+}
+
+export interface NewCannedReply {
+  title: string;
+  body: string;
+  language?: string;
+}
+
+export interface CannedReply {
+  id: string;
+  title: string;
+  body: string;
+  language?: string;
+  createdAt: string;
+}
+
+export interface CannedReplyPage {
+  cannedReplies: Array<CannedReply>;
+  nextCursor?: string;
+}
+
+export interface CannedReplyUpdate {
+  title?: string;
+  body?: string;
+  language?: string;
+}
+
+/** A reply as it was exported; one without `id` is new. */
+export interface ImportedReply {
+  title: string;
+  body: string;
+  language?: string;
+  id?: string;
+}
+
+export interface ReplyImport {
+  cannedReplies: Array<ImportedReply>;
+}
+
+export interface AccountSettings {
+  name: string;
+  aiProvider: "embedded" | "anthropic" | "openai" | null;
+  aiDailyTokens: number | null;
+  aiDailyDollars: number | null;
+  widgetOrigins: Array<string>;
+  retentionDays: number | null;
+}
+
+/** What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. */
+export interface SettingsUpdate {
+  name?: string;
+  aiProvider?: "embedded" | "anthropic" | "openai" | null;
+  aiDailyTokens?: number | null;
+  aiDailyDollars?: number | null;
+  widgetOrigins?: Array<string>;
+  retentionDays?: number | null;
+}
+
+/** A public key as PEM, or the address of a JWKS document; without both, a secret is made. `algorithm` goes with `jwksUrl`. `issuer` and `audience` are required values of the claims `iss` and `aud`. */
+export interface NewSigningKey {
+  kid?: string;
+  publicKey?: string;
+  jwksUrl?: string;
+  algorithm?: "RS256" | "ES256" | "EdDSA";
+  issuer?: string;
+  audience?: string;
+}
+
+/** `secret` is that of a key that was made, and shown only once. */
+export interface SigningKeyWithSecret {
+  id: string;
+  kid: string;
+  algorithm: string;
+  kind: "secret" | "public key" | "JWKS";
+  jwksUrl?: string;
+  issuer?: string;
+  audience?: string;
+  createdAt: string;
+  revokedAt?: string;
+  secret?: string;
+}
+
+/** A signing key, without its secret. `id` is the `kid`. */
+export interface SigningKey {
+  id: string;
+  kid: string;
+  algorithm: string;
+  kind: "secret" | "public key" | "JWKS";
+  jwksUrl?: string;
+  issuer?: string;
+  audience?: string;
+  createdAt: string;
+  revokedAt?: string;
+}
+
+/** All keys of the account, also revoked ones. */
+export interface SigningKeyList {
+  signingKeys: Array<SigningKey>;
+}
+
 /** `noun`: the first part of the action, `user` of `user.created`. `actorId`: of a user or an API key. */
 export interface AuditQuery {
   limit?: number;
@@ -527,6 +689,106 @@ export abstract class Routes {
   /** Change a contact. */
   updateContact(id: string, body: ContactUpdate = {}, options?: CallOptions): Promise<Contact> {
     return this.call("PATCH", path`/contacts/${id}`, { body, ...options });
+  }
+
+  /** Create an article. */
+  createArticle(body: NewArticle, options?: CallOptions): Promise<Article> {
+    return this.call("POST", path`/knowledge`, { body, ...options });
+  }
+
+  /** List articles, newest first. */
+  listArticles(query: PageQuery = {}, options?: CallOptions): Promise<ArticlePage> {
+    return this.call("GET", path`/knowledge`, { query, ...options });
+  }
+
+  /** The items of {@link listArticles}, page by page. */
+  allArticles(query: PageQuery = {}, options?: CallOptions): AsyncGenerator<Article, void> {
+    return paged((page) => this.listArticles({ ...query, ...page }, options), "articles");
+  }
+
+  /** Show an article. */
+  getArticle(id: string, options?: CallOptions): Promise<Article> {
+    return this.call("GET", path`/knowledge/${id}`, options);
+  }
+
+  /** Change an article. */
+  updateArticle(id: string, body: ArticleUpdate = {}, options?: CallOptions): Promise<Article> {
+    return this.call("PATCH", path`/knowledge/${id}`, { body, ...options });
+  }
+
+  /** Delete an article. */
+  deleteArticle(id: string, options?: CallOptions): Promise<void> {
+    return this.call("DELETE", path`/knowledge/${id}`, options);
+  }
+
+  /** Add or change articles that were exported, by their ids. */
+  importArticles(body: ArticleImport, options?: CallOptions): Promise<Imported> {
+    return this.call("POST", path`/knowledge/import`, { body, ...options });
+  }
+
+  /** List the newest drafts that were made from an article. */
+  listArticleDrafts(id: string, query: DraftQuery = {}, options?: CallOptions): Promise<DraftList> {
+    return this.call("GET", path`/knowledge/${id}/drafts`, { query, ...options });
+  }
+
+  /** Create a canned reply. */
+  createCannedReply(body: NewCannedReply, options?: CallOptions): Promise<CannedReply> {
+    return this.call("POST", path`/canned-replies`, { body, ...options });
+  }
+
+  /** List canned replies, newest first. */
+  listCannedReplies(query: PageQuery = {}, options?: CallOptions): Promise<CannedReplyPage> {
+    return this.call("GET", path`/canned-replies`, { query, ...options });
+  }
+
+  /** The items of {@link listCannedReplies}, page by page. */
+  allCannedReplies(query: PageQuery = {}, options?: CallOptions): AsyncGenerator<CannedReply, void> {
+    return paged((page) => this.listCannedReplies({ ...query, ...page }, options), "cannedReplies");
+  }
+
+  /** Show a canned reply. */
+  getCannedReply(id: string, options?: CallOptions): Promise<CannedReply> {
+    return this.call("GET", path`/canned-replies/${id}`, options);
+  }
+
+  /** Change a canned reply. */
+  updateCannedReply(id: string, body: CannedReplyUpdate = {}, options?: CallOptions): Promise<CannedReply> {
+    return this.call("PATCH", path`/canned-replies/${id}`, { body, ...options });
+  }
+
+  /** Delete a canned reply. */
+  deleteCannedReply(id: string, options?: CallOptions): Promise<void> {
+    return this.call("DELETE", path`/canned-replies/${id}`, options);
+  }
+
+  /** Add or change canned replies that were exported, by their ids. */
+  importCannedReplies(body: ReplyImport, options?: CallOptions): Promise<Imported> {
+    return this.call("POST", path`/canned-replies/import`, { body, ...options });
+  }
+
+  /** Show the settings of the account. */
+  getSettings(options?: CallOptions): Promise<AccountSettings> {
+    return this.call("GET", path`/settings`, options);
+  }
+
+  /** Change settings of the account. */
+  updateSettings(body: SettingsUpdate = {}, options?: CallOptions): Promise<AccountSettings> {
+    return this.call("PATCH", path`/settings`, { body, ...options });
+  }
+
+  /** Add a signing key. A secret that is made is in this answer only. */
+  createSigningKey(body: NewSigningKey = {}, options?: CallOptions): Promise<SigningKeyWithSecret> {
+    return this.call("POST", path`/signing-keys`, { body, ...options });
+  }
+
+  /** List the signing keys, also revoked ones. */
+  listSigningKeys(options?: CallOptions): Promise<SigningKeyList> {
+    return this.call("GET", path`/signing-keys`, options);
+  }
+
+  /** Revoke a signing key. Its tokens are refused within a second. */
+  revokeSigningKey(kid: string, options?: CallOptions): Promise<SigningKey> {
+    return this.call("DELETE", path`/signing-keys/${kid}`, options);
   }
 
   /** List changes of people, keys and settings, newest first. */
