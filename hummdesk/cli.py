@@ -36,6 +36,8 @@ COMMANDS = {
     "team": "team",
     "contact": "contact",
     "key": "key",
+    "session": "session",
+    "oidc": "oidc",
     "completion": "completion",
 }
 """The module of `hummdesk.operator` that defines each command, in the order of --help."""

@@ -249,6 +249,49 @@ CREATE TRIGGER staff_sessions_announce
     AFTER UPDATE OF revoked_at ON staff_sessions
     FOR EACH ROW EXECUTE FUNCTION announce_staff_session();
 
+-- The identity providers at which the users of accounts sign in (OpenID Connect).
+CREATE TABLE oidc_providers (
+    account_id uuid NOT NULL,
+    issuer text NOT NULL,
+    client_id text NOT NULL,
+    client_secret bytea,                                        -- encrypted with ENCRYPTION_KEYS; NULL: public client
+    scopes text[] NOT NULL,
+    groups_claim text NOT NULL,
+    groups jsonb NOT NULL,                                      -- what each group grants: {"role"?, "teamIds"}
+    email_domains text[] NOT NULL,                              -- of users who may sign in; empty: any
+    creates_users boolean NOT NULL,
+    default_role text NOT NULL,                                 -- of new users, if `groups` is empty
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT oidc_providers_pkey PRIMARY KEY (account_id),
+    CONSTRAINT oidc_providers_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT oidc_providers_groups_object CHECK (jsonb_typeof(groups) = 'object'),
+    CONSTRAINT oidc_providers_default_role_known CHECK (default_role IN ('admin', 'agent', 'viewer'))
+);
+
+-- How providers know users: the subject is the only claim that never changes.
+CREATE TABLE oidc_identities (
+    account_id uuid NOT NULL,
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT oidc_identities_pkey PRIMARY KEY (account_id, issuer, subject),
+    CONSTRAINT oidc_identities_user_key UNIQUE (account_id, user_id, issuer),
+    CONSTRAINT oidc_identities_user_fkey FOREIGN KEY (account_id, user_id)
+        REFERENCES users (account_id, id) ON DELETE CASCADE
+);
+
+-- The names by which the sign-in page finds an account: short names, and domains of e-mail addresses. Unique over all
+-- accounts, so only the operator sets them.
+CREATE TABLE sign_in_names (
+    account_id uuid NOT NULL,
+    name text NOT NULL,
+    CONSTRAINT sign_in_names_pkey PRIMARY KEY (account_id, name),
+    CONSTRAINT sign_in_names_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT sign_in_names_lower CHECK (name = lower(name) AND name <> '')
+);
+CREATE UNIQUE INDEX sign_in_names_name_key ON sign_in_names (name);
+
 ----------------------------------------------------------------------------------------------------------- REST API
 
 -- API keys of accounts.
@@ -1264,6 +1307,44 @@ REVOKE ALL ON FUNCTION search_conversations(tsquery, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_conversations(tsquery, integer) TO hummdesk_app;
 REVOKE ALL ON FUNCTION contact_of_email(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION contact_of_email(text) TO hummdesk_app, hummdesk_operator;
+
+ALTER TABLE oidc_providers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE oidc_providers FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON oidc_providers TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON oidc_providers TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, DELETE ON oidc_providers TO hummdesk_app, hummdesk_operator;
+GRANT UPDATE (issuer, client_id, client_secret, scopes, groups_claim, groups, email_domains, creates_users, default_role)
+    ON oidc_providers TO hummdesk_app, hummdesk_operator;
+
+ALTER TABLE oidc_identities ENABLE ROW LEVEL SECURITY;
+ALTER TABLE oidc_identities FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON oidc_identities TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON oidc_identities TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT ON oidc_identities TO hummdesk_app;
+GRANT SELECT, DELETE ON oidc_identities TO hummdesk_operator;
+
+ALTER TABLE sign_in_names ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sign_in_names FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON sign_in_names TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON sign_in_names TO hummdesk_operator USING (true);
+CREATE POLICY every_account_searched ON sign_in_names FOR SELECT TO hummdesk_search USING (true);
+GRANT SELECT ON sign_in_names TO hummdesk_app, hummdesk_search;
+GRANT SELECT, INSERT, DELETE ON sign_in_names TO hummdesk_operator;
+
+-- Before the sign-in no account is known: this function finds one by a name, and shows no other name.
+CREATE FUNCTION account_of_sign_in_name(wanted text) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT account_id
+    FROM public.sign_in_names
+    WHERE name = wanted
+$$;
+GRANT CREATE ON SCHEMA public TO hummdesk_search;
+ALTER FUNCTION account_of_sign_in_name(text) OWNER TO hummdesk_search;
+REVOKE CREATE ON SCHEMA public FROM hummdesk_search;
+REVOKE ALL ON FUNCTION account_of_sign_in_name(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION account_of_sign_in_name(text) TO hummdesk_app;
 
 -- For anonymous visitors of the widget.
 GRANT INSERT (account_id, id, email, name) ON contacts TO hummdesk_app;

@@ -211,21 +211,23 @@ class BoundedList(fields.List[Any]):
 
 
 class BoundedMap(fields.Dict):
-    """An object of 1 to `most` entries; the entries of a larger one are not validated."""
+    """An object of `least` to `most` entries; the entries of a larger one are not validated."""
 
-    def __init__(self, *, most: int, **options: Any) -> None:
+    def __init__(self, *, most: int, least: int = 1, **options: Any) -> None:
         super().__init__(**options)
+        self._least = least
         self._most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> dict[Any, Any]:
-        if isinstance(value, dict) and not 1 <= len(value) <= self._most:
-            raise ValidationError(f"Must have 1 to {self._most} entries.")
+        if isinstance(value, dict) and not self._least <= len(value) <= self._most:
+            raise ValidationError(f"Must have {self._least} to {self._most} entries.")
         found: dict[Any, Any] = super()._deserialize(value, attr, data, **options)  # type: ignore[no-untyped-call]
         return found
 
     def json_schema(self) -> JsonSchema:
         values = json_schema(self.value_field)
-        return {"type": "object", "additionalProperties": values, "minProperties": 1, "maxProperties": self._most}
+        bounds = {"minProperties": self._least, "maxProperties": self._most}
+        return {"type": "object", "additionalProperties": values, **bounds}
 
 
 class AnyText(fields.Field[str]):

@@ -102,6 +102,21 @@ def enable_command(home: Path, account: UUID, as_json: bool, user: str) -> None:
     print_record(changed, as_json=as_json)
 
 
+@user_command.command("sign-in-link")
+@home_option
+@account_option
+@click.option("--email", required=True, help="E-mail of the user.")
+@click.option(
+    "--hours", type=click.FloatRange(0, 720, min_open=True), default=24.0, show_default=True, help="Validity."
+)
+@json_option
+def sign_in_link_command(home: Path, account: UUID, email: str, hours: float, as_json: bool) -> None:
+    """Make a link with which a user signs in, once."""
+    print_record(
+        asyncio.run(sign_in_link(settings_of(home, needs_secret=False), account, email, hours)), as_json=as_json
+    )
+
+
 async def listed(settings: Settings, account_id: UUID) -> list[dict[str, Any]]:
     """Raises NotFound for an unknown account."""
     from hummdesk.storage import accounts, users
@@ -189,6 +204,17 @@ async def update(
         )
         changed, _ = await users.update(tx, None, await id_of(tx, user), changes)
         return changed.wire()
+
+
+async def sign_in_link(settings: Settings, account_id: UUID, email: str, hours: float = 24.0) -> dict[str, Any]:
+    """Raises CommandError for an unknown user, NotFound for a disabled one."""
+    from hummdesk.storage import sign_in_links
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        user_id = await id_of(tx, email)
+        secret = await sign_in_links.create_link(tx, user_id, hours * 3600)
+    return {"id": str(user_id), "signInUrl": sign_in_links.url_of(settings, secret)}
 
 
 async def id_of(tx: "Transaction", user: str) -> UUID:

@@ -289,6 +289,28 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        name="oidc_identities",
+        holds="under which ids identity providers know users",
+        scope="account",
+        columns=columns("account_id issuer subject user_id created_at"),
+    ),
+    Table(
+        name="oidc_providers",
+        holds="identity providers; their secrets are encrypted and not exported",
+        scope="account",
+        columns=columns(
+            "account_id issuer client_id scopes groups_claim groups email_domains creates_users default_role "
+            "created_at",
+            hidden="client_secret",
+        ),
+    ),
+    Table(
+        name="sign_in_names",
+        holds="names of accounts on the sign-in page",
+        scope="account",
+        columns=columns("account_id name"),
+    ),
+    Table(
         name="users",
         holds="names and addresses of staff",
         scope="account",

@@ -6,7 +6,10 @@ from typing import Any, Literal, Self
 from uuid import UUID
 
 from hummdesk.core.account_secrets import AccountSecret
+from hummdesk.core.clock import wire_time
 from hummdesk.core.ids import new_id
+from hummdesk.core.models import Person
+from hummdesk.storage import audit
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -33,6 +36,18 @@ class StaffSession:
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
         return cls(**row)
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "id": str(self.id),
+            "userId": str(self.user_id),
+            "signedInBy": self.signed_in_by,
+            "userAgent": self.user_agent,
+            "network": self.network,
+            "createdAt": wire_time(self.created_at),
+            "lastUsedAt": wire_time(self.last_used_at),
+            "expiresAt": wire_time(self.expires_at),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +101,13 @@ async def sessions(tx: Transaction, *, user_id: UUID | None, idle_hours: float) 
     return [StaffSession.from_row(row) async for row in rows]
 
 
-async def revoke(tx: Transaction, session_id: UUID, *, user_id: UUID | None = None) -> bool:
+async def revoke(tx: Transaction, actor: Person | None, session_id: UUID, *, user_id: UUID | None = None) -> bool:
     """End a session of the account, or of one user of it; False if there is none."""
-    return await queries.revoke(tx, id=session_id, user_id=user_id) is not None
+    row = await queries.revoke(tx, id=session_id, user_id=user_id)
+    if row is None:
+        return False
+    await audit.record(tx, actor, "session.revoked", session_id, {"userId": str(row["user_id"])})
+    return True
 
 
 async def revoke_all(tx: Transaction, user_id: UUID) -> int:

@@ -13,7 +13,7 @@ from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import ANSWERING, Person, Role
-from hummdesk.storage import audit, page_cursor
+from hummdesk.storage import audit, page_cursor, staff_sessions
 from hummdesk.storage.changes import changed_fields, first_page, unique
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
@@ -176,6 +176,8 @@ async def update(
             skills=list(new.skills),
         )
     await audit.record(tx, actor, _action(old, new), user_id, {"fields": fields})
+    if old.active and not new.active:
+        await staff_sessions.revoke_all(tx, user_id)  # they do not revive when the user is enabled again
     unassigned = await _unassign_all(tx, actor, user_id) if old.can_answer and not new.can_answer else []
     return new, unassigned
 

@@ -22,7 +22,7 @@ from hummdesk.engine import network_of
 from hummdesk.server.active_sessions import ENDED
 from hummdesk.server.context import ServerContext
 from hummdesk.server.node import Node
-from hummdesk.storage import people, sign_in_links, staff_sessions
+from hummdesk.storage import audit, people, sign_in_links, staff_sessions
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.staff_sessions import SignedIn, SignedInBy
 
@@ -136,6 +136,7 @@ async def start_session(
         network=network_of(request.client_ip),
         hours=settings.session_max_hours,
     )
+    await audit.record(tx, person, "user.signed_in", person.id, {"by": signed_in_by})
     return secret
 
 

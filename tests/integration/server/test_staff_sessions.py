@@ -87,7 +87,7 @@ async def revoke(context: Any, account: Account, token: str) -> None:
     session_id = tokens.verify(account.settings, token).staff_session_id
     assert session_id is not None
     async with context.database.account(account.id) as tx:
-        assert await staff_sessions.revoke(tx, session_id)
+        assert await staff_sessions.revoke(tx, None, session_id)
 
 
 async def test_link_signs_in_once_and_new_tabs_get_tokens(context: Any, account: Account, browser: Browser) -> None:

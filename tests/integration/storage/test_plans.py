@@ -102,6 +102,7 @@ ANALYZE;
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
 SMALL_TABLES |= {"outbox", "erasures", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
+SMALL_TABLES |= {"oidc_providers", "oidc_identities", "sign_in_names"}
 SMALL_TABLES |= {"feed_changes", "feed_positions"}
 """Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
 number, stay for seconds."""
@@ -296,6 +297,13 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("sign_in_links.add", {"user_id": AGENT, "secret_hash": b"new", "seconds": 60.0}, 1),
     ("sign_in_links.redeem", {"secret_hash": b"hash"}, 1),
     ("staff_sessions.add", NEW_SESSION, 0),
+    ("oidc.provider", {}, 1),
+    ("oidc.lock", {}, 1),
+    ("oidc.known_teams", {"team_ids": [new_id()]}, 1),
+    ("oidc.user_of", {"issuer": "https://id.example", "subject": "s"}, 1),
+    ("oidc.link", {"issuer": "https://id.example", "subject": "s", "user_id": AGENT}, 1),
+    ("oidc.account_of", {"name": "acme"}, 1),
+    ("oidc.names", {}, 1),
     ("staff_sessions.use", {"secret_hash": b"hash", "idle_hours": 1.0}, 1),
     ("staff_sessions.is_active", {"id": new_id()}, 1),
     ("staff_sessions.sessions", {"user_id": AGENT, "idle_hours": 1.0}, 1),
@@ -404,6 +412,7 @@ NOT_OF_REQUESTS = {
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
     *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),
     *("visitors.revoke_credentials", "visitors.revoke_all_credentials"),
+    *(f"oidc.{name}" for name in ("put", "remove", "unlink", "add_names", "remove_names", "secrets", "replace_secret")),
 }
 """Queries of the operator's commands over all accounts, and queries of one row by its primary key."""
 

@@ -59,7 +59,10 @@ async def test_every_index_begins_with_the_account(account: Any) -> None:
         "JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0] WHERE relname <> 'schema_migrations'"
     )
     assert len(indexes) > 20
-    assert {name for name, column in indexes if column != "account_id"} == {"ai_runs_waiting"}  # for the relay
+    assert {name for name, column in indexes if column != "account_id"} == {
+        "ai_runs_waiting",  # for the relay
+        "sign_in_names_name_key",  # before the sign-in no account is known
+    }
 
 
 async def test_every_foreign_key_includes_the_account(account: Any) -> None:
@@ -96,7 +99,7 @@ async def test_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None
     )
     assert owned == [(0,)]
     functions = await account.execute("SELECT proname FROM pg_proc WHERE proowner = 'hummdesk_search'::regrole")
-    assert sorted(functions) == [("contact_of_email",), ("search_conversations",)]
+    assert sorted(functions) == [("account_of_sign_in_name",), ("contact_of_email",), ("search_conversations",)]
 
 
 async def test_functions_of_the_feed_belong_to_its_role_and_qualify_their_names(account: Any) -> None:

@@ -80,10 +80,10 @@ async def test_session_ends_when_it_is_revoked_idle_expired_or_its_user_disabled
     assert used.user_id == account.agent.id
     assert await use(account, first, idle_hours=0) is None
     async with account.tx() as tx:
-        assert not await staff_sessions.revoke(tx, used.session_id, user_id=account.admin.id)
+        assert not await staff_sessions.revoke(tx, None, used.session_id, user_id=account.admin.id)
         assert await staff_sessions.is_active(tx, used.session_id)
-        assert await staff_sessions.revoke(tx, used.session_id, user_id=account.agent.id)
-        assert not await staff_sessions.revoke(tx, used.session_id)
+        assert await staff_sessions.revoke(tx, None, used.session_id, user_id=account.agent.id)
+        assert not await staff_sessions.revoke(tx, None, used.session_id)
         assert not await staff_sessions.is_active(tx, used.session_id)
         [left] = await staff_sessions.sessions(tx, user_id=None, idle_hours=1)
     assert len(left.user_agent) == staff_sessions.LONGEST_USER_AGENT

@@ -1,4 +1,5 @@
-// Sign-in: with a one-time link, with one click in the demo, or with a token of the operator's own application.
+// Sign-in: with a one-time link, at the identity provider of the user's company, with one click in the demo, or with a
+// token of the operator's own application.
 
 import { RequestError } from "@hummdesk/client";
 import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
@@ -15,6 +16,7 @@ import {
   findCredentials,
   listenToOpener,
   signInAs,
+  signInAtCompany,
   signInByLink,
   useToken,
 } from "./state/session";
@@ -60,7 +62,7 @@ async function start(): Promise<Credentials | null> {
 
 function SignIn({ onToken, reason }: { onToken: (token: string) => void; reason: string | null }) {
   const [accounts, setAccounts] = useState<DemoAccount[] | null>(null);
-  const [error, setError] = useState(reason);
+  const [error, setError] = useState(reason ?? refusal());
 
   useEffect(() => {
     void fetchDemoAccounts().then(setAccounts);
@@ -85,10 +87,52 @@ function SignIn({ onToken, reason }: { onToken: (token: string) => void; reason:
         {accounts?.map((account) => (
           <DemoUsers key={account.name} account={account} onClick={onClick} />
         ))}
+        {accounts && <CompanyForm onError={setError} />}
         {accounts && <TokenForm onToken={onToken} isAlone={accounts.length === 0} />}
         <Languages />
       </div>
     </main>
+  );
+}
+
+// Why the identity provider did not sign the user in.
+function refusal(): string | null {
+  const reason = new URLSearchParams(location.search).get("refused");
+  return reason && t("common.signIn.refused", { reason });
+}
+
+// The company is found by the user's e-mail address or by its name, which the address of the page can have.
+function CompanyForm({ onError }: { onError: (message: string) => void }) {
+  const [account, setAccount] = useState(() => decodeURIComponent(location.pathname.split("/")[2] ?? ""));
+  const go = () => {
+    signInAtCompany(account.trim()).catch((failure) => {
+      onError(failure instanceof RequestError ? explain(failure.error) : t("common.noResponse"));
+    });
+  };
+  useEffect(() => {
+    if (account && !refusal()) go();
+  }, []);
+  return (
+    <form
+      class="company"
+      onSubmit={(event) => {
+        event.preventDefault();
+        go();
+      }}
+    >
+      <label for="company">{t("common.signIn.company")}</label>
+      <input
+        id="company"
+        autocomplete="username"
+        autocapitalize="off"
+        spellcheck={false}
+        value={account}
+        onInput={(event) => setAccount(event.currentTarget.value)}
+      />
+      <button type="submit" class="primary" disabled={!account.trim()}>
+        {t("common.signIn.continue")}
+      </button>
+    </form>
   );
 }
 

@@ -47,6 +47,13 @@ export async function signInByLink(secret: string): Promise<void> {
   await post("/session", { secret });
 }
 
+// Leave for the identity provider of a company, which sends the browser back.
+export async function signInAtCompany(account: string): Promise<void> {
+  const found = await post<{ url: string } | null>("/session/oidc", { account });
+  if (!found) throw refused("NOT_FOUND", t("common.signIn.unknownCompany"));
+  location.assign(found.url);
+}
+
 interface Issued {
   token: string;
   expiresIn: number;
@@ -77,7 +84,7 @@ class SessionCredentials implements Credentials {
 
   private async renew(): Promise<string> {
     const issued = await issue();
-    if (!issued || claimedUserId(issued.token) !== this.userId) throw ended();
+    if (!issued || claimedUserId(issued.token) !== this.userId) throw refused("UNAUTHORIZED", t("common.signIn.ended"));
     this.keep(issued);
     return issued.token;
   }
@@ -88,8 +95,8 @@ class SessionCredentials implements Credentials {
   }
 }
 
-function ended(): RequestError {
-  return new RequestError({ code: "UNAUTHORIZED", message: t("common.signIn.ended"), timestamp: "" });
+function refused(code: ErrorReport["code"], message: string): RequestError {
+  return new RequestError({ code, message, timestamp: "" });
 }
 
 // A token of the browser's session; null without a session.
