@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, beforeEach, test } from "node:test";
-import { etagOf, NoResponseError, ProblemError, RestClient } from "../../../web/client/dist/rest.js";
+import { etagOf, FeedError, FIRST_POSITION, NoResponseError, ProblemError, RestClient } from "../../../web/client/dist/rest.js";
 
 const desk = JSON.parse(process.env.DESK);
 const admin = new RestClient({ url: desk.url, token: async () => desk.tokens.admin });
@@ -99,4 +99,41 @@ test("signal ends a call between two attempts", async () => {
   answers.push({ status: 503, "Retry-After": "30" });
   const signal = AbortSignal.timeout(100);
   await assert.rejects(client.listKeys({}, { signal }), { name: "TimeoutError" });
+});
+
+test("feed has every change, and continues from a position", async () => {
+  const feed = admin.feed({ from: await admin.feedPosition(), wait: 5 });
+  const created = admin.createUser({ email: "grace@acme.example", name: "Grace", role: "agent" });
+  const { value: first } = await feed.next();
+  assert.deepEqual([first.event.type, first.event.subjectId], ["user_created", (await created).id]);
+  await admin.updateUser(first.event.subjectId, { name: "Grace Hopper" });
+  await feed.return();
+  for await (const { event, position } of admin.feed({ from: first.position })) {
+    assert.deepEqual([event.type, position.number], ["user_updated", first.position.number + 1]);
+    break;
+  }
+  for await (const { position } of admin.feed()) if (position.number === first.position.number) break;
+});
+
+test("feed that does not continue is refused", async () => {
+  const { value: read } = await admin.feed().next();
+  const events = [read.event];
+  const page = { events, completeTo: 1, digest: read.position.digest, epoch: "one" };
+  const shuffled = [{ ...page, digest: FIRST_POSITION.digest }, { ...page, completeTo: 2 }, { ...page, events: [] }];
+  for (const wrong of [...shuffled, { ...page, events: [{ ...read.event, number: 2 }] }]) {
+    answers.push({ body: wrong });
+    await assert.rejects(client.feed().next(), FeedError);
+  }
+  answers.push({ body: page });
+  await assert.rejects(client.feed({ from: { ...FIRST_POSITION, epoch: "two" } }).next(), FeedError);
+  answers.push({ body: page });
+  assert.deepEqual((await client.feed().next()).value, { event: read.event, position: { ...read.position, epoch: "one" } });
+});
+
+test("feed waits through failures, and ends where history is gone", async () => {
+  const { event, position } = (await admin.feed().next()).value;
+  answers.push(undefined, { status: 500 }, { body: { events: [event], completeTo: 1, ...position } });
+  assert.equal((await client.feed().next()).value.position.number, 1);
+  answers.push({ status: 410 });
+  await assert.rejects(client.feed().next(), { status: 410 });
 });

@@ -6,8 +6,17 @@ from collections.abc import Callable, Sequence
 import httpx2
 import pytest
 from hummdesk_client import __version__ as client_version
-from hummdesk_client.rest import NoResponseError, ProblemError, RestClient, client, etag_of
-from hummdesk_client.rest.routes import NewKey
+from hummdesk_client.rest import (
+    FeedError,
+    FeedPosition,
+    NoResponseError,
+    ProblemError,
+    RestClient,
+    client,
+    etag_of,
+    feed,
+)
+from hummdesk_client.rest.routes import FeedEvent, NewKey
 
 from docs.generate import ROOT
 from hummdesk import __version__
@@ -31,6 +40,7 @@ Desk = Callable[..., tuple[RestClient, list[httpx2.Request]]]
 def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A client whose requests are answered one after another, and those requests."""
     monkeypatch.setattr(client, "FIRST_BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(feed, "BACKOFF_SECONDS", 0.001)
 
     def with_answers(*answers: Given) -> tuple[RestClient, list[httpx2.Request]]:
         requests: list[httpx2.Request] = []
@@ -151,6 +161,51 @@ async def test_token_function_is_called_for_each_request() -> None:
         await rest.list_keys()
         await rest.list_keys()
     assert sent == ["Bearer one", "Bearer two"]
+
+
+def event(number: int) -> FeedEvent:
+    return {"number": number, "type": "user_created", "at": KEY["createdAt"], "subjectId": str(number), "data": {}}
+
+
+SECOND = FeedPosition().after(event(1)).after(event(2))
+
+
+def page(*events: FeedEvent, **more: object) -> httpx2.Response:
+    return ok({"events": events, "completeTo": 2, "digest": SECOND.digest, "epoch": "one", **more})
+
+
+async def test_feed_after_failure_continues_with_the_next_event(desk: Desk) -> None:
+    third = SECOND.after(event(3))
+    failures = [problem(500), httpx2.ReadError("reset")]
+    rest, requests = desk(page(event(1), event(2)), *failures, page(event(3), completeTo=3, digest=third.digest))
+    events = rest.feed()
+    found = [await anext(events) for _ in range(3)]
+    assert [one["number"] for one, _ in found] == [1, 2, 3]
+    assert found[2][1] == FeedPosition(number=3, digest=third.digest, epoch="one")
+    assert [request.url.params["after"] for request in requests] == ["0", "2", "2", "2"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        page(event(1)),
+        page(event(2)),
+        page(event(1), event(2), digest="0" * 64),
+        page(event(1), {**event(2), "subjectId": "3"}),
+        page(event(1), event(2), epoch="two"),
+    ],
+    ids=["incomplete", "gap", "other digest", "other event", "replaced"],
+)
+async def test_feed_that_does_not_continue_is_refused(desk: Desk, wrong: httpx2.Response) -> None:
+    rest, _ = desk(wrong)
+    with pytest.raises(FeedError):
+        await anext(rest.feed(FeedPosition(epoch="one")))
+
+
+async def test_feed_ends_where_history_is_gone(desk: Desk) -> None:
+    rest, _ = desk(problem(410))
+    with pytest.raises(ProblemError):
+        await anext(rest.feed(SECOND))
 
 
 def test_packages_have_the_version_of_hummdesk() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import uuid
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,7 +13,8 @@ import httpx2
 from hummdesk_client import __version__
 from hummdesk_client.errors import NoResponseError, ProblemError
 from hummdesk_client.rest.calls import CallOptions, Resource
-from hummdesk_client.rest.routes import Routes
+from hummdesk_client.rest.feed import FeedPosition, events_of
+from hummdesk_client.rest.routes import FeedEvent, FeedPage, FeedQuery, Routes
 from hummdesk_client.tokens import Token, text_of
 
 BASE = "/api/v1"
@@ -58,6 +60,31 @@ class RestClient(Routes):
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    async def feed(
+        self, start: FeedPosition | None = None, *, wait: int = 25
+    ) -> AsyncIterator[tuple[FeedEvent, FeedPosition]]:
+        """Iterate over the changes of the account in the order of their numbers, and those to come.
+
+        Each has its position: store that of an event that was processed, and continue from it later. Without `start`
+        the first event is the first of the account. The events are proved to be all: their numbers are contiguous,
+        and the server's digest over them is compared. A request that fails is sent again. `wait`: how long a request
+        waits for the next event, in seconds.
+
+        Raises FeedError if the events do not continue those before the position, and ProblemError with the status 410
+        if the events after the position are not kept any more.
+        """
+
+        async def read(query: FeedQuery) -> FeedPage:
+            return await self.get_feed(query, timeout=wait + self._timeout)
+
+        async for event, position in events_of(read, start or FeedPosition(), wait):
+            yield event, position
+
+    async def feed_position(self) -> FeedPosition:
+        """The position of the last event of the feed, to read only the changes to come."""
+        page = await self.get_feed()
+        return FeedPosition(number=page["completeTo"], digest=page["digest"], epoch=page["epoch"])
 
     async def _call(
         self, method: str, path: str, options: CallOptions, *, query: Any = None, body: object = None

@@ -1,7 +1,9 @@
 import { NoResponseError } from "../errors.js";
-import { type CallParts, tag } from "./calls.js";
+import { type CallOptions, type CallParts, tag } from "./calls.js";
+import { eventsOf, type FeedOptions, type FeedPosition } from "./feed.js";
+import { pause } from "./pause.js";
 import { type Answer, ProblemError, problemOf } from "./problem.js";
-import { Routes } from "./routes.js";
+import { type FeedEvent, Routes } from "./routes.js";
 
 /** Options of a {@link RestClient}. */
 export interface RestOptions {
@@ -34,6 +36,26 @@ const RETRIED = new Set([429, 502, 503, 504]);
 export class RestClient extends Routes {
   constructor(private readonly options: RestOptions) {
     super();
+  }
+
+  /**
+   * The changes of the account in the order of their numbers, and those to come, each with its position. Store the
+   * position of an event that was processed, and continue from it later.
+   *
+   * The events are proved to be all: their numbers are contiguous, and the server's digest over them is compared. A
+   * request that fails is sent again.
+   *
+   * @throws FeedError if the events do not continue those before the position.
+   * @throws ProblemError with the status 410 if the events after the position are not kept any more.
+   */
+  feed(options: FeedOptions = {}): AsyncGenerator<{ event: FeedEvent; position: FeedPosition }, never> {
+    return eventsOf((query, callOptions) => this.getFeed(query, callOptions), options);
+  }
+
+  /** The position of the last event of the feed, to read only the changes to come. */
+  async feedPosition(options?: CallOptions): Promise<FeedPosition> {
+    const { completeTo, digest, epoch } = await this.getFeed({}, options);
+    return { number: completeTo, digest, epoch };
   }
 
   protected async call<Result>(method: string, path: string, parts: CallParts = {}): Promise<Result> {
@@ -92,19 +114,4 @@ function retryAfter({ status, headers }: Response, backoff: number): number | fa
   if (!RETRIED.has(status) && seconds === null) return false;
   const delay = Number(seconds) * 1000 || backoff * (0.5 + Math.random());
   return delay <= LONGEST_RETRY_AFTER_MS && delay;
-}
-
-function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", abort);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", abort, { once: true });
-  });
 }
