@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import click
 
@@ -42,7 +42,7 @@ async def put(settings: Settings, account_id: UUID, file: Path, kind: Kind = "ar
                     tx,
                     None,
                     kind,
-                    _id(account_id, one.id),
+                    stored.id_of(account_id, one.id),
                     title=one.title,
                     body=one.body,
                     questions=one.questions,
@@ -64,14 +64,14 @@ async def listed(settings: Settings, account_id: UUID, kind: Kind = "article") -
 async def shown(settings: Settings, account_id: UUID, given: str, kind: Kind) -> dict[str, Any]:
     """An article by its own id or the imported one. Raises NotFound."""
     async with operator(settings) as database, database.account(account_id) as tx:
-        return (await stored.get(tx, kind, _id(account_id, given))).wire(kind)
+        return (await stored.get(tx, kind, stored.id_of(account_id, given))).wire(kind)
 
 
 async def create(
     settings: Settings, account_id: UUID, given: str, kind: Kind, values: dict[str, Any]
 ) -> dict[str, Any]:
     """Add an article, or change the one that has this id. Raises NotFound for an unknown account."""
-    article_id = _id(account_id, given)
+    article_id = stored.id_of(account_id, given)
     async with operator(settings) as database, database.account(account_id) as tx:
         await accounts.get(tx)
         await stored.put(tx, None, kind, article_id, **values)
@@ -86,7 +86,7 @@ async def change(
     """Change what is given of an article. Raises NotFound."""
     given_values = {name: value for name, value in values.items() if value}
     async with operator(settings) as database, database.account(account_id) as tx:
-        article = await stored.update(tx, None, kind, _id(account_id, given), **given_values)
+        article = await stored.update(tx, None, kind, stored.id_of(account_id, given), **given_values)
     await _index(settings, account_id, 1)
     return article.wire(kind)
 
@@ -94,7 +94,7 @@ async def change(
 async def remove(settings: Settings, account_id: UUID, given: str, kind: Kind = "article") -> None:
     """Remove an article by its own id or the imported one. Raises CommandError if there is none."""
     async with operator(settings) as database, database.account(account_id) as tx:
-        if not await stored.remove(tx, None, kind, _id(account_id, given)):
+        if not await stored.remove(tx, None, kind, stored.id_of(account_id, given)):
             raise CommandError(f"the account has no {NAMES[kind][0]} {given!r}")
 
 
@@ -116,10 +116,3 @@ def _progress(label: str, length: int) -> Any:
 
 def _shown(article: stored.Article, kind: Kind) -> dict[str, Any]:
     return {name: value for name, value in article.wire(kind).items() if name != "createdAt"}
-
-
-def _id(account_id: UUID, given: str) -> UUID:
-    try:
-        return UUID(given)
-    except ValueError:
-        return uuid5(account_id, given)

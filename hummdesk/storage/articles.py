@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, Self
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import NotFound
@@ -67,6 +67,14 @@ class DraftOf:
             "messageId": str(self.message_id),
             "createdAt": wire_time(self.created_at),
         }
+
+
+def id_of(account_id: UUID, given: str) -> UUID:
+    """The id of an imported article. One that is not a UUID always maps to the same id."""
+    try:
+        return UUID(given)
+    except ValueError:
+        return uuid5(account_id, given)
 
 
 async def put(

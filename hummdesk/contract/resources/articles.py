@@ -47,15 +47,15 @@ class ArticleUpdate(CannedReplyUpdate):
 
 
 class ImportedReply(NewCannedReply):
-    """A reply as it was exported; one without `id` is new."""
+    """A reply as it was exported; one without `id` is new. An id that is not a UUID always maps to the same one."""
 
-    id = Id()
+    id = Text(shortest=1, longest=MAX_TITLE)
 
 
 class ImportedArticle(NewArticle):
-    """An article as it was exported; one without `id` is new."""
+    """An article as it was exported; one without `id` is new. An id that is not a UUID always maps to the same one."""
 
-    id = Id()
+    id = Text(shortest=1, longest=MAX_TITLE)
 
 
 class ReplyImport(Payload):

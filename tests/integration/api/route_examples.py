@@ -48,13 +48,23 @@ BODIES: dict[str, Body] = {
     "create_conversation": lambda ids: {"contactId": ids["contacts"], "content": "Hello"},
     "update_conversation": lambda _: {"priority": "high"},
     "send_message": lambda ids: {"as": "agent", "agentId": ids["users"], "content": "Hello"},
+    "create_article": lambda _: {"title": f"Article {_mark()}", "body": "Text", "questions": ["Why?"]},
+    "update_article": lambda _: {"body": f"Text {_mark()}"},
+    "import_articles": lambda _: {"articles": [{"title": f"Article {_mark()}", "body": "Text"}]},
+    "create_canned_reply": lambda _: {"title": f"Reply {_mark()}", "body": "Text"},
+    "update_canned_reply": lambda _: {"body": f"Text {_mark()}"},
+    "import_canned_replies": lambda _: {"cannedReplies": [{"title": f"Reply {_mark()}", "body": "Text"}]},
+    "update_settings": lambda _: {"name": f"Account {_mark()}"},
+    "create_signing_key": lambda _: {},
     "create_token": lambda ids: {"contactId": ids["contacts"], "seconds": 60},
 }
 
 ID_FIELDS: dict[str, str] = {
+    "actorId": "users",
     "agentId": "users",
     "assignedTo": "users",
     "contactId": "contacts",
+    "kid": "signing-keys",
     "memberIds": "users",
     "team": "teams",
     "teamId": "teams",

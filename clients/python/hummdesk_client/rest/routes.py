@@ -219,7 +219,7 @@ class ArticleUpdate(TypedDict):
 
 
 class ImportedArticle(TypedDict):
-    """An article as it was exported; one without `id` is new."""
+    """An article as it was exported; one without `id` is new. An id that is not a UUID always maps to the same one."""
 
     title: str
     body: str
@@ -283,7 +283,7 @@ class CannedReplyUpdate(TypedDict):
 
 
 class ImportedReply(TypedDict):
-    """A reply as it was exported; one without `id` is new."""
+    """A reply as it was exported; one without `id` is new. An id that is not a UUID always maps to the same one."""
 
     title: str
     body: str

@@ -1,9 +1,11 @@
 """Knowledge articles and canned replies."""
 
+from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
+from uuid import UUID, uuid5
 
 from hummdesk.core.errors import NotFound
-from hummdesk.core.ids import new_id
 from hummdesk.server.api.call import Answer, Call, page_of
 from hummdesk.server.context import ServerContext
 from hummdesk.storage import articles
@@ -98,7 +100,14 @@ async def _delete(context: ServerContext, call: Call, kind: Kind) -> Answer:
 async def _import(context: ServerContext, call: Call, kind: Kind, given: list[dict[str, Any]]) -> Answer:
     changed = 0
     async with context.database.account(call.account_id) as tx:
-        for values in sorted(given, key=lambda one: str(one.get("id", ""))):  # concurrent imports lock in one order
-            article_id = values.pop("id", None) or new_id()
+        for article_id, values in sorted(_identified(call, given), key=itemgetter(0)):  # they lock in one order
             changed += await articles.put(tx, call.actor, kind, article_id, **values)
     return Answer({"changed": changed})
+
+
+def _identified(call: Call, given: list[dict[str, Any]]) -> Iterator[tuple[UUID, dict[str, Any]]]:
+    """The articles of an import with their ids; those of new ones are the same when the request is repeated."""
+    for number, article in enumerate(given):
+        values = {name: value for name, value in article.items() if name != "id"}
+        named = article.get("id")
+        yield uuid5(call.new_id, str(number)) if named is None else articles.id_of(call.account_id, named), values

@@ -3,12 +3,13 @@
 import secrets
 
 from hummdesk.core.config import Settings, SettingsError
+from hummdesk.core.encryption import Encryption
 from hummdesk.core.errors import Conflict
 from hummdesk.server.api.call import Answer, Call, page_of
 from hummdesk.server.context import ServerContext
 from hummdesk.storage import new_signing_keys, signing_keys
 from hummdesk.storage.new_signing_keys import KeyName
-from hummdesk.storage.signing_keys import NewSigningKey
+from hummdesk.storage.signing_keys import NewSigningKey, SigningKey, context_of
 
 SECRET_BYTES = 48
 
@@ -30,10 +31,13 @@ async def create_signing_key(context: ServerContext, call: Call) -> Answer:
         secret = secrets.token_urlsafe(SECRET_BYTES)
         key = _of_secret(settings, name, secret)
     async with context.database.account(call.account_id) as tx:
-        if not await signing_keys.add(tx, call.actor, key):
+        is_new = await signing_keys.add(tx, call.actor, key)
+        added = await signing_keys.key(tx, account_id=call.account_id, kid=key.kid)
+    if not is_new:
+        if body["kid"] is not None:
             raise Conflict("The account has or had a key of this kid: choose another one")
-        added = (await signing_keys.key(tx, account_id=call.account_id, kid=key.kid)).wire()
-    return Answer(added if secret is None else added | {"secret": secret})
+        secret = _secret_of(settings, added)  # an earlier attempt of this request has added it
+    return Answer(added.wire() if secret is None else added.wire() | {"secret": secret})
 
 
 def _of_secret(settings: Settings, name: KeyName, secret: str) -> NewSigningKey:
@@ -41,6 +45,12 @@ def _of_secret(settings: Settings, name: KeyName, secret: str) -> NewSigningKey:
         return new_signing_keys.of_secret(settings, name, secret.encode())
     except SettingsError:
         raise Conflict("The server stores no secrets, as ENCRYPTION_KEYS is not set: add a public key") from None
+
+
+def _secret_of(settings: Settings, key: SigningKey) -> str | None:
+    if key.secret is None:
+        return None
+    return Encryption.of(settings).decrypt(key.secret, context=context_of(key.account_id, key.kid)).decode()
 
 
 async def list_signing_keys(context: ServerContext, call: Call) -> Answer:

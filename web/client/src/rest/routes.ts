@@ -202,7 +202,7 @@ export interface ArticleUpdate {
   questions?: Array<string>;
 }
 
-/** An article as it was exported; one without `id` is new. */
+/** An article as it was exported; one without `id` is new. An id that is not a UUID always maps to the same one. */
 export interface ImportedArticle {
   title: string;
   body: string;
@@ -262,7 +262,7 @@ export interface CannedReplyUpdate {
   language?: string;
 }
 
-/** A reply as it was exported; one without `id` is new. */
+/** A reply as it was exported; one without `id` is new. An id that is not a UUID always maps to the same one. */
 export interface ImportedReply {
   title: string;
   body: string;
