@@ -505,10 +505,19 @@ BEGIN
         UPDATE conversations
         SET assigned_to = NULL, updated_at = GREATEST(clock_timestamp(), updated_at)
         WHERE account_id = OLD.account_id AND assigned_to = OLD.id
-        RETURNING account_id, id
+        RETURNING account_id, id, assigned_team, updated_at
     )
-    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type, details)
-    SELECT account_id, id, gen_random_uuid(), 'unassigned', 'system', jsonb_build_object('fromAgent', OLD.id)
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type, details, created_at)
+    SELECT
+        account_id,
+        id,
+        gen_random_uuid(),
+        'unassigned',
+        'system',
+        jsonb_strip_nulls(jsonb_build_object(
+            'fromAgent', OLD.id, 'fromTeam', assigned_team, 'toTeam', assigned_team
+        )),
+        updated_at
     FROM unassigned;
     RETURN NEW;
 END
@@ -805,7 +814,8 @@ CREATE TRIGGER messages_feed_updated
     AFTER UPDATE ON messages REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION feed_messages('message_updated');
 
--- Adds a change for each entry of the audit log, but that of a new conversation, which has a trigger of its own.
+-- Adds a change for each entry of the audit log, but those of a new conversation and of a message, which have triggers of
+-- their own.
 CREATE FUNCTION feed_conversation_events() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -818,7 +828,7 @@ BEGIN
         conversation_id,
         id
     FROM changed
-    WHERE kind NOT IN ('created', 'message_sent'); -- their rows have events of their own
+    WHERE kind NOT IN ('created', 'message_sent');
     RETURN NULL;
 END
 $$;

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from hummdesk.core.clock import wire_time
+from hummdesk.core.models import Message
 from hummdesk.publish.events.ai import AIError, events_of, finding_of
 from hummdesk.publish.events.base import Payload
 from hummdesk.publish.events.messages import MessageRead
@@ -102,12 +103,20 @@ def _data(entry: Entry, read: Subjects) -> Payload:
 
 def _of_message(entry: Entry, read: Subjects) -> Payload | None:
     message = read.messages.get(entry.subject_id)
-    return None if message is None else message.wire()
+    return None if message is None else _shown_message(message)
 
 
 def _of_conversation(entry: Entry, read: Subjects) -> Payload | None:
     conversation = read.conversations.get(entry.subject_id)
-    return None if conversation is None else conversation.wire()
+    if conversation is None:
+        return None
+    shown: Payload = {"id": str(conversation.id)} | conversation.wire()
+    last = conversation.last_message
+    return shown if last is None else shown | {"lastMessage": _shown_message(last)}
+
+
+def _shown_message(message: Message) -> Payload:
+    return {"id": str(message.id)} | message.wire()
 
 
 def _of_read(entry: Entry, read: Subjects) -> Payload | None:
@@ -158,7 +167,10 @@ def _of_log(entry: Entry, read: Subjects) -> Payload | None:
 LOGGED: dict[str, tuple[str, dict[str, str]]] = {
     "conversation_status_changed": ("changedBy", {"from": "oldStatus", "to": "newStatus", "reason": "reason"}),
     "conversation_assigned": ("assignedBy", {"toAgent": "assignedTo", "toTeam": "assignedTeam"}),
-    "conversation_unassigned": ("unassignedBy", {"fromAgent": "unassignedFrom", "reason": "reason"}),
+    "conversation_unassigned": (
+        "unassignedBy",
+        {"fromAgent": "unassignedFrom", "toTeam": "assignedTeam", "reason": "reason"},
+    ),
     "conversation_priority_changed": ("changedBy", {"from": "oldPriority", "to": "newPriority"}),
     "classification_corrected": ("correctedBy", {name: name for name in ("messageId", "category", "priority")}),
     "draft_used": ("usedBy", {name: name for name in ("messageId", "runId", "use")}),

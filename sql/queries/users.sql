@@ -133,7 +133,9 @@ WITH found AS (
         'unassigned',
         :actor_id,
         :actor_type,
-        jsonb_strip_nulls(jsonb_build_object('fromAgent', :user_id::uuid, 'fromTeam', assigned_team)),
+        jsonb_strip_nulls(jsonb_build_object(
+            'fromAgent', :user_id::uuid, 'fromTeam', assigned_team, 'toTeam', assigned_team
+        )),
         updated_at
     FROM changed
     RETURNING account_id, id, conversation_id, created_at
