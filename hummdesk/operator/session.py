@@ -1,6 +1,7 @@
 """The commands for the sessions of staff: the browsers in which users are signed in."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,7 @@ import click
 
 from hummdesk.core.config import Settings
 from hummdesk.operator.options import account_option, home_option, json_option, settings_of
-from hummdesk.operator.records import print_record, print_records
+from hummdesk.operator.records import every, print_record, print_records
 
 
 @click.group("session")
@@ -23,7 +24,7 @@ def session_command() -> None:
 @click.option("--user", metavar="EMAIL_OR_ID", help="Only those of this user.")
 @json_option
 def list_command(home: Path, account: UUID, user: str | None, as_json: bool) -> None:
-    """List the sessions that have not ended, the last used first."""
+    """List the sessions that have not ended, newest first."""
     found = asyncio.run(listed(settings_of(home, needs_secret=False), account, user))
     columns = ("id", "userId", "signedInBy", "network", "createdAt", "lastUsedAt", "expiresAt")
     print_records(found, *columns, as_json=as_json)
@@ -49,7 +50,8 @@ async def listed(settings: Settings, account_id: UUID, user: str | None = None) 
     async with operator(settings) as database, database.account(account_id) as tx:
         await accounts.get(tx)
         user_id = None if user is None else await id_of(tx, user)
-        found = await staff_sessions.sessions(tx, user_id=user_id, idle_hours=settings.session_idle_hours)
+        page = partial(staff_sessions.page, user_id=user_id, idle_hours=settings.session_idle_hours)
+        found = await every(page, tx)
     return [session.wire() for session in found]
 
 

@@ -9,7 +9,8 @@ from hummdesk.core.account_secrets import AccountSecret
 from hummdesk.core.clock import wire_time
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
-from hummdesk.storage import audit
+from hummdesk.storage import audit, page_cursor
+from hummdesk.storage.changes import first_page
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -95,10 +96,16 @@ async def is_active(tx: Transaction, session_id: UUID) -> bool:
     return bool((await queries.is_active(tx, id=session_id))["active"])
 
 
-async def sessions(tx: Transaction, *, user_id: UUID | None, idle_hours: float) -> list[StaffSession]:
-    """The sessions of the account that have not ended, or those of one user, the last used first."""
-    rows = queries.sessions(tx, user_id=user_id, idle_hours=idle_hours)
-    return [StaffSession.from_row(row) async for row in rows]
+async def page(
+    tx: Transaction, *, user_id: UUID | None, idle_hours: float, limit: int, cursor: str | None = None
+) -> tuple[list[StaffSession], str | None]:
+    """A page of the sessions that have not ended, of one user or all, the newest first, and the next one's cursor.
+
+    Raises Invalid for a bad cursor.
+    """
+    before_id = page_cursor.id_of(cursor)
+    rows = queries.page(tx, before_id=before_id, user_id=user_id, idle_hours=idle_hours, limit=limit + 1)
+    return first_page([StaffSession.from_row(row) async for row in rows], limit)
 
 
 async def revoke(tx: Transaction, actor: Person | None, session_id: UUID, *, user_id: UUID | None = None) -> bool:

@@ -41,8 +41,8 @@ SELECT EXISTS (
       AND revoked_at IS NULL
 ) AS active;
 
--- name: sessions(user_id, idle_hours)
--- The sessions of the account that have not ended, or those of one user, the last used first.
+-- name: page(before_id, user_id, idle_hours, limit)
+-- The sessions of the account that have not ended, or those of one user, the newest first.
 SELECT
     id,
     user_id,
@@ -54,11 +54,13 @@ SELECT
     expires_at
 FROM staff_sessions
 WHERE account_id = current_account()
+  AND id < :before_id
   AND user_id = COALESCE(:user_id::uuid, user_id)
   AND revoked_at IS NULL
   AND expires_at > clock_timestamp()
   AND last_used_at > clock_timestamp() - make_interval(secs => :idle_hours * 3600)
-ORDER BY last_used_at DESC, id;
+ORDER BY id DESC
+LIMIT :limit;
 
 -- name: revoke(id, user_id)^
 -- Revoke a session of the account, once; of one user, if given.

@@ -45,6 +45,7 @@ BODIES: dict[str, Body] = {
     "add_team_members": lambda ids: {"userIds": [ids["users"]]},
     "upsert_contact": lambda _: {"externalId": _mark(), "name": "Cleo"},
     "update_contact": lambda _: {"name": "Cleo"},
+    "put_oidc": lambda _: {"issuer": "http://127.0.0.1:1", "clientId": "hummdesk"},
     "create_conversation": lambda ids: {"contactId": ids["contacts"], "content": "Hello"},
     "update_conversation": lambda _: {"priority": "high"},
     "send_message": lambda ids: {"as": "agent", "agentId": ids["users"], "content": "Hello"},
@@ -96,13 +97,25 @@ WITH_OWN_ID = frozenset({"send_message"})
 
 async def made(account: Account, admin: RestClient) -> Desk:
     """An object of each noun of the table."""
-    ids = {noun: str(find(account)) for noun, find in OBJECTS.items()}
+    ids = {noun: str(find(account)) for noun, find in OBJECTS.items()} | {"sessions": await _session(account)}
     for route in ROUTES.values():
         if route.method == "POST" and route.path == f"/{route.noun}" and route.noun not in ids:
             answer = await admin.do(route.name, body_of(route, ids))
             if "id" in answer:
                 ids[route.noun] = answer["id"]
     return Desk(account, admin, ids)
+
+
+async def _session(account: Account) -> str:
+    """A session of the agent."""
+    [[session_id]] = await account.execute(
+        "INSERT INTO staff_sessions (account_id, id, user_id, secret_hash, signed_in_by, user_agent, network, "
+        "expires_at) "
+        "VALUES (%(account)s, gen_random_uuid(), %(user)s, '', 'link', 'Firefox', '::1', 'infinity') "
+        "RETURNING id::text",
+        user=account.people["agent"].id,
+    )
+    return str(session_id)
 
 
 def body_of(route: Route, ids: Mapping[str, str]) -> dict[str, Any] | None:

@@ -306,7 +306,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("oidc.names", {}, 1),
     ("staff_sessions.use", {"secret_hash": b"hash", "idle_hours": 1.0}, 1),
     ("staff_sessions.is_active", {"id": new_id()}, 1),
-    ("staff_sessions.sessions", {"user_id": AGENT, "idle_hours": 1.0}, 1),
+    ("staff_sessions.page", {"before_id": NEWEST[1], "user_id": AGENT, "idle_hours": 1.0, "limit": 51}, 1),
     ("staff_sessions.revoke", {"id": new_id(), "user_id": AGENT}, 1),
     ("staff_sessions.revoke_all", {"user_id": AGENT}, 1),
     ("staff_sessions.end", {"secret_hash": b"hash"}, 1),

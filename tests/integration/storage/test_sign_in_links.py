@@ -85,7 +85,7 @@ async def test_session_ends_when_it_is_revoked_idle_expired_or_its_user_disabled
         assert await staff_sessions.revoke(tx, None, used.session_id, user_id=account.agent.id)
         assert not await staff_sessions.revoke(tx, None, used.session_id)
         assert not await staff_sessions.is_active(tx, used.session_id)
-        [left] = await staff_sessions.sessions(tx, user_id=None, idle_hours=1)
+        [left], _ = await staff_sessions.page(tx, user_id=None, idle_hours=1, limit=9)
     assert len(left.user_agent) == staff_sessions.LONGEST_USER_AGENT
     assert await use(account, first) is None
     await account.execute("UPDATE users SET active = false WHERE account_id = %(account)s")
@@ -100,7 +100,7 @@ async def test_session_of_another_account_is_unknown(account: Account, foreign: 
     secret = await sign_in(account)
     assert await use(foreign, secret) is None
     async with foreign.tx() as tx:
-        assert await staff_sessions.sessions(tx, user_id=None, idle_hours=1) == []
+        assert await staff_sessions.page(tx, user_id=None, idle_hours=1, limit=9) == ([], None)
         assert await staff_sessions.revoke_all(tx, account.agent.id) == 0
     async with account.tx() as tx:
         assert await staff_sessions.revoke_all(tx, account.agent.id) == 1
