@@ -315,6 +315,68 @@ class SettingsUpdate(TypedDict):
     retentionDays: NotRequired[int | None]
 
 
+class Grant(TypedDict):
+    role: NotRequired[Literal["viewer", "agent", "admin"]]
+    teamIds: list[str]
+
+
+class OidcProvider(TypedDict):
+    """`redirectUri` is to be registered at the provider."""
+
+    issuer: str
+    clientId: str
+    hasClientSecret: bool
+    scopes: list[str]
+    groupsClaim: str
+    groups: dict[str, Grant]
+    emailDomains: list[str]
+    createsUsers: bool
+    defaultRole: Literal["viewer", "agent", "admin"]
+    redirectUri: str
+    names: list[str]
+
+
+class NewGrant(TypedDict):
+    role: NotRequired[Literal["viewer", "agent", "admin"]]
+    teamIds: NotRequired[list[str]]
+
+
+class NewOidcProvider(TypedDict):
+    """`clientSecret` null: a public client. Without it the one that is stored is kept, unless the issuer changes."""
+
+    issuer: str
+    clientId: str
+    clientSecret: NotRequired[str | None]
+    scopes: NotRequired[list[str]]
+    groupsClaim: NotRequired[str]
+    groups: NotRequired[dict[str, NewGrant]]
+    emailDomains: NotRequired[list[str]]
+    createsUsers: NotRequired[bool]
+    defaultRole: NotRequired[Literal["viewer", "agent", "admin"]]
+
+
+class SessionQuery(TypedDict):
+    limit: NotRequired[int]
+    cursor: NotRequired[str]
+    userId: NotRequired[str]
+
+
+class Session(TypedDict):
+    id: str
+    userId: str
+    signedInBy: Literal["link", "oidc"]
+    userAgent: str
+    network: str
+    createdAt: str
+    lastUsedAt: str
+    expiresAt: str
+
+
+class SessionPage(TypedDict):
+    sessions: list[Session]
+    nextCursor: NotRequired[str]
+
+
 class NewSigningKey(TypedDict):
     """A public key as PEM, or the address of a JWKS document; without both, a secret is made. `algorithm` goes with `jwksUrl`. `issuer` and `audience` are required values of the claims `iss` and `aud`."""
 
@@ -814,6 +876,33 @@ class Routes(ABC):
         """Change settings of the account."""
         found: AccountSettings = await self._call("PATCH", "/settings", options, body=body or {})
         return found
+
+    async def get_oidc(self, **options: Unpack[CallOptions]) -> OidcProvider:
+        """Show the identity provider at which the staff of the account sign in."""
+        found: OidcProvider = await self._call("GET", "/settings/oidc", options)
+        return found
+
+    async def put_oidc(self, body: NewOidcProvider, **options: Unpack[CallOptions]) -> OidcProvider:
+        """Set the identity provider at which the staff of the account sign in."""
+        found: OidcProvider = await self._call("PUT", "/settings/oidc", options, body=body)
+        return found
+
+    async def remove_oidc(self, **options: Unpack[CallOptions]) -> None:
+        """Remove the identity provider. Sessions that exist go on until they end."""
+        await self._call("DELETE", "/settings/oidc", options)
+
+    async def list_sessions(self, query: SessionQuery | None = None, **options: Unpack[CallOptions]) -> SessionPage:
+        """List the sessions of staff that have not ended, newest first: own ones, for admins those of all."""
+        found: SessionPage = await self._call("GET", "/sessions", options, query=query or {})
+        return found
+
+    def all_sessions(self, query: SessionQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[Session]:
+        """Iterate over the items of `list_sessions`, page by page."""
+        return paged(lambda page: self.list_sessions(page, **options), query or {}, "sessions")
+
+    async def revoke_session(self, id: str, **options: Unpack[CallOptions]) -> None:
+        """End a session of staff: its browser is signed out within a second."""
+        await self._call("DELETE", f"/sessions/{quoted(id)}", options)
 
     async def create_signing_key(self, body: NewSigningKey | None = None, **options: Unpack[CallOptions]) -> SigningKeyWithSecret:
         """Add a signing key. A secret that is made is in this answer only."""

@@ -293,6 +293,66 @@ export interface SettingsUpdate {
   retentionDays?: number | null;
 }
 
+export interface Grant {
+  role?: "viewer" | "agent" | "admin";
+  teamIds: Array<string>;
+}
+
+/** `redirectUri` is to be registered at the provider. */
+export interface OidcProvider {
+  issuer: string;
+  clientId: string;
+  hasClientSecret: boolean;
+  scopes: Array<string>;
+  groupsClaim: string;
+  groups: Record<string, Grant>;
+  emailDomains: Array<string>;
+  createsUsers: boolean;
+  defaultRole: "viewer" | "agent" | "admin";
+  redirectUri: string;
+  names: Array<string>;
+}
+
+export interface NewGrant {
+  role?: "viewer" | "agent" | "admin";
+  teamIds?: Array<string>;
+}
+
+/** `clientSecret` null: a public client. Without it the one that is stored is kept, unless the issuer changes. */
+export interface NewOidcProvider {
+  issuer: string;
+  clientId: string;
+  clientSecret?: string | null;
+  scopes?: Array<string>;
+  groupsClaim?: string;
+  groups?: Record<string, NewGrant>;
+  emailDomains?: Array<string>;
+  createsUsers?: boolean;
+  defaultRole?: "viewer" | "agent" | "admin";
+}
+
+export interface SessionQuery {
+  limit?: number;
+  cursor?: string;
+  userId?: string;
+}
+
+export interface Session {
+  id: string;
+  userId: string;
+  signedInBy: "link" | "oidc";
+  userAgent: string;
+  network: string;
+  createdAt: string;
+  lastUsedAt: string;
+  expiresAt: string;
+}
+
+export interface SessionPage {
+  sessions: Array<Session>;
+  nextCursor?: string;
+}
+
 /** A public key as PEM, or the address of a JWKS document; without both, a secret is made. `algorithm` goes with `jwksUrl`. `issuer` and `audience` are required values of the claims `iss` and `aud`. */
 export interface NewSigningKey {
   kid?: string;
@@ -774,6 +834,36 @@ export abstract class Routes {
   /** Change settings of the account. */
   updateSettings(body: SettingsUpdate = {}, options?: CallOptions): Promise<AccountSettings> {
     return this.call("PATCH", path`/settings`, { body, ...options });
+  }
+
+  /** Show the identity provider at which the staff of the account sign in. */
+  getOidc(options?: CallOptions): Promise<OidcProvider> {
+    return this.call("GET", path`/settings/oidc`, options);
+  }
+
+  /** Set the identity provider at which the staff of the account sign in. */
+  putOidc(body: NewOidcProvider, options?: CallOptions): Promise<OidcProvider> {
+    return this.call("PUT", path`/settings/oidc`, { body, ...options });
+  }
+
+  /** Remove the identity provider. Sessions that exist go on until they end. */
+  removeOidc(options?: CallOptions): Promise<void> {
+    return this.call("DELETE", path`/settings/oidc`, options);
+  }
+
+  /** List the sessions of staff that have not ended, newest first: own ones, for admins those of all. */
+  listSessions(query: SessionQuery = {}, options?: CallOptions): Promise<SessionPage> {
+    return this.call("GET", path`/sessions`, { query, ...options });
+  }
+
+  /** The items of {@link listSessions}, page by page. */
+  allSessions(query: SessionQuery = {}, options?: CallOptions): AsyncGenerator<Session, void> {
+    return paged((page) => this.listSessions({ ...query, ...page }, options), "sessions");
+  }
+
+  /** End a session of staff: its browser is signed out within a second. */
+  revokeSession(id: string, options?: CallOptions): Promise<void> {
+    return this.call("DELETE", path`/sessions/${id}`, options);
   }
 
   /** Add a signing key. A secret that is made is in this answer only. */
