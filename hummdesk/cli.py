@@ -24,6 +24,7 @@ COMMANDS = {
     "env": "development",
     "signing-key": "signing_keys",
     "encryption": "encryption",
+    "webhook": "webhook",
     "widget": "people",
     "visitor": "visitors",
     "contract": "contract",

@@ -738,6 +738,67 @@ CREATE INDEX knowledge_passages_by_article ON knowledge_passages (account_id, ar
 CREATE INDEX knowledge_passages_by_canned_reply ON knowledge_passages (account_id, canned_reply_id);
 CREATE INDEX knowledge_passages_by_past_answer ON knowledge_passages (account_id, past_answer_id);
 
+----------------------------------------------------------------------------------------------------------- webhooks
+
+-- Addresses of the account's other systems, which are sent the events of the feed.
+CREATE TABLE webhooks (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    url text NOT NULL,
+    events text[] NOT NULL,                                     -- types of the feed; '*': all
+    secret bytea NOT NULL,                                      -- encrypted with ENCRYPTION_KEYS
+    previous_secret bytea,                                      -- signs as well, until its time is over
+    previous_secret_until timestamptz,
+    enabled boolean NOT NULL DEFAULT true,
+    disabled_reason text,                                       -- 'gone': the receiver has answered 410
+    last_number bigint NOT NULL,                                -- of the feed, up to which deliveries exist
+    failing_since timestamptz,                                  -- the first failed attempt after the last success
+    requeued_at timestamptz,                                    -- when deliveries became pending again
+    leased_by uuid,                                             -- the relay that delivers
+    lease_until timestamptz,
+    created_by uuid,                                            -- a user or an API key; NULL: the operator
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT webhooks_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT webhooks_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT webhooks_url_length CHECK (length(url) BETWEEN 1 AND 2048),
+    CONSTRAINT webhooks_events_present CHECK (cardinality(events) > 0),
+    CONSTRAINT webhooks_previous_secret_limited CHECK ((previous_secret IS NULL) = (previous_secret_until IS NULL)),
+    CONSTRAINT webhooks_disabled_reason_known CHECK (disabled_reason IN ('requested', 'gone')),
+    CONSTRAINT webhooks_disabled_for_a_reason CHECK (enabled = (disabled_reason IS NULL)),
+    CONSTRAINT webhooks_last_number_not_negative CHECK (last_number >= 0),
+    CONSTRAINT webhooks_leased CHECK ((leased_by IS NULL) = (lease_until IS NULL))
+) WITH (fillfactor = 70);
+
+-- The pending deliveries, and the log of those that have ended. The content of an event is read when it is sent.
+CREATE TABLE webhook_deliveries (
+    account_id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    number bigint NOT NULL,                                     -- of the feed; 0: the test event
+    type text NOT NULL,                                         -- of the event; 'lost': the feed no longer had events
+    conversation_id uuid,
+    ordering_key uuid NOT NULL,                                 -- deliveries of one key are sent in order
+    status text NOT NULL DEFAULT 'pending',
+    attempts integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    give_up_at timestamptz NOT NULL,                            -- set aside if an attempt fails after this
+    last_attempt_at timestamptz,
+    last_status integer,                                        -- of HTTP
+    last_error text,                                            -- nothing that the receiver has sent
+    last_milliseconds integer,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (account_id, webhook_id, number),
+    CONSTRAINT webhook_deliveries_webhook_fkey FOREIGN KEY (account_id, webhook_id)
+        REFERENCES webhooks (account_id, id) ON DELETE CASCADE,
+    CONSTRAINT webhook_deliveries_status_known CHECK (status IN ('pending', 'delivered', 'set_aside')),
+    CONSTRAINT webhook_deliveries_finished CHECK ((status = 'pending') = (finished_at IS NULL))
+) WITH (fillfactor = 80);
+CREATE INDEX webhook_deliveries_pending ON webhook_deliveries (account_id, webhook_id, number) WHERE status = 'pending';
+CREATE INDEX webhook_deliveries_set_aside ON webhook_deliveries (account_id, webhook_id, number)
+    WHERE status = 'set_aside';
+CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (account_id, webhook_id, finished_at)
+    WHERE finished_at IS NOT NULL;
+
 ------------------------------------------------------------------------------------------------------------ erasure
 
 -- Receipts of erasures: of a contact, or of an account, of which only this is left. `erased` counts the rows and entries
@@ -1385,6 +1446,29 @@ $$;
 GRANT UPDATE (name, scope, secret_hash, last_used_at, revoked_at) ON api_keys TO hummdesk_app, hummdesk_operator;
 GRANT UPDATE (status, answer, started_at), DELETE ON idempotency_keys TO hummdesk_app;
 
+-- Admins change webhooks; the relay leases them, and delivers.
+ALTER TABLE webhooks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE webhooks FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON webhooks TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON webhooks TO hummdesk_operator USING (true);
+CREATE POLICY every_webhook ON webhooks TO hummdesk_relay USING (true);
+GRANT SELECT, INSERT ON webhooks TO hummdesk_app, hummdesk_operator;
+GRANT UPDATE (url, events, secret, previous_secret, previous_secret_until, enabled, disabled_reason, last_number,
+    requeued_at) ON webhooks TO hummdesk_app, hummdesk_operator;
+GRANT SELECT ON webhooks TO hummdesk_relay;
+GRANT UPDATE (enabled, disabled_reason, last_number, failing_since, leased_by, lease_until) ON webhooks
+    TO hummdesk_relay;
+
+ALTER TABLE webhook_deliveries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE webhook_deliveries FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON webhook_deliveries TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON webhook_deliveries TO hummdesk_operator USING (true);
+CREATE POLICY every_delivery ON webhook_deliveries TO hummdesk_relay USING (true);
+GRANT SELECT, INSERT ON webhook_deliveries TO hummdesk_app, hummdesk_operator;
+GRANT UPDATE (status, attempts, next_attempt_at, give_up_at, created_at, finished_at) ON webhook_deliveries
+    TO hummdesk_app, hummdesk_operator;
+GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_deliveries TO hummdesk_relay;
+
 ----------------------------------------------------------------------------------------------------- the message writer
 
 CREATE POLICY own_account ON outbox TO hummdesk_app USING (account_id = current_account());
@@ -1499,7 +1583,7 @@ REVOKE ALL ON FUNCTION
     feed_messages(), feed_conversation_events(), feed_row(), feed_part(), feed_conversation(), feed_run(),
     number_changes(uuid, integer), sequence_feed(integer), sequence_feeds(uuid, integer)
     FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION sequence_feed(integer) TO hummdesk_app;
+GRANT EXECUTE ON FUNCTION sequence_feed(integer) TO hummdesk_app, hummdesk_operator;
 GRANT EXECUTE ON FUNCTION sequence_feeds(uuid, integer) TO hummdesk_relay;
 
 ALTER FUNCTION feed_messages() OWNER TO hummdesk_feed;

@@ -195,19 +195,23 @@ class MediaType(fields.Field[str]):
 
 
 class BoundedList(fields.List[Any]):
-    """A list of at most `most` items; the items of a longer one are not validated."""
+    """A list of `least` to `most` items; the items of another one are not validated."""
 
-    def __init__(self, item: fields.Field[Any], *, most: int, **options: Any) -> None:
+    def __init__(self, item: fields.Field[Any], *, most: int, least: int = 0, **options: Any) -> None:
         super().__init__(item, **options)
+        self._least = least
         self._most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > self._most:
             raise ValidationError(f"Must have at most {self._most} items.")
+        if isinstance(value, list) and len(value) < self._least:
+            raise ValidationError(f"Must have at least {self._least} items.")
         return super()._deserialize(value, attr, data, **options)
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "array", "items": json_schema(self.inner), "maxItems": self._most}
+        least = {"minItems": self._least} if self._least else {}
+        return {"type": "array", "items": json_schema(self.inner), **least, "maxItems": self._most}
 
 
 class BoundedMap(fields.Dict):

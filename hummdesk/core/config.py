@@ -1,5 +1,6 @@
 """The settings: one table, read once at start; all invalid settings are reported together."""
 
+import ipaddress
 import math
 import os
 from collections.abc import Mapping
@@ -298,6 +299,18 @@ class Settings:
         minimum=1,
     )
 
+    webhook_allowed_networks: str = setting(
+        "",
+        "internal networks that may receive webhooks, also by HTTP, separated by commas: `10.1.0.0/16`; `up` allows "
+        "the own machine",
+    )
+    webhook_timeout_seconds: float = setting(
+        10.0, "timeout of one attempt to deliver a webhook, from the connect to the response", minimum=0.1
+    )
+    webhook_log_days: int = setting(
+        30, "deliveries of webhooks stay in the log for so many days after they have ended", minimum=1
+    )
+
     log_level: str = setting("INFO", "minimum severity of log lines", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: str = setting("json", "`json` for machines, `console` for reading", choices=("json", "console"))
     metrics_port: int = setting(0, "port on which relay and worker serve /metrics; 0: off", minimum=0)
@@ -422,7 +435,16 @@ def _inconsistencies(settings: Settings) -> list[str]:
     for name in ("ADMIN_UI_PASSWORD", "METRICS_TOKEN"):
         if 0 < len(getattr(settings, name.lower()).encode()) < MINIMUM_PASSWORD_BYTES:
             faults.append(f"{name}: shorter than {MINIMUM_PASSWORD_BYTES} bytes")
-    return faults + _key_faults(settings)
+    return faults + _key_faults(settings) + _network_faults(settings)
+
+
+def _network_faults(settings: Settings) -> list[str]:
+    try:
+        for network in filter(None, settings.webhook_allowed_networks.split(",")):
+            ipaddress.ip_network(network.strip())
+    except ValueError as fault:
+        return [f"WEBHOOK_ALLOWED_NETWORKS: {fault}"]
+    return []
 
 
 def _origin_faults(settings: Settings) -> list[str]:

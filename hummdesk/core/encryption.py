@@ -35,6 +35,11 @@ class Encryption:
     def of(cls, settings: Settings) -> "Encryption":
         return cls([key.strip() for key in settings.encryption_keys.split(",") if key.strip()])
 
+    @property
+    def can_encrypt(self) -> bool:
+        """Whether there is a key."""
+        return self._newest is not None
+
     def encrypt(self, secret: bytes, *, context: str) -> bytes:
         """Raises SettingsError without a key."""
         if self._newest is None:

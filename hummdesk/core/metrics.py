@@ -143,6 +143,28 @@ FEED_NUMBERED = Counter(
     "hummdesk_feed_numbered",
     "Changes that the relay has numbered; readers of a feed number its changes, too",
 )
+WEBHOOK_ATTEMPTS = Counter(
+    "hummdesk_webhook_attempts",
+    "Attempts to deliver a webhook, by outcome: delivered, no_response, or the class of the HTTP status",
+    ["outcome"],
+)
+WEBHOOK_SET_ASIDE = Counter("hummdesk_webhook_set_aside", "Deliveries of webhooks that were given up")
+WEBHOOK_PENDING = Gauge(
+    "hummdesk_webhook_pending", "Pending deliveries of enabled webhooks", multiprocess_mode="mostrecent"
+)
+WEBHOOK_OLDEST_SECONDS = Gauge(
+    "hummdesk_webhook_oldest_seconds",
+    "Age of the oldest pending delivery, also to receivers that fail",
+    multiprocess_mode="mostrecent",
+)
+WEBHOOK_LAG_SECONDS = Gauge(
+    "hummdesk_webhook_lag_seconds",
+    "Age of the oldest delivery that was not attempted, to receivers that do not fail",
+    multiprocess_mode="mostrecent",
+)
+WEBHOOKS_FAILING = Gauge(
+    "hummdesk_webhooks_failing", "Webhooks whose last attempt has failed", multiprocess_mode="mostrecent"
+)
 
 RETENTION_ERASED = Counter(
     "hummdesk_retention_erased",

@@ -124,6 +124,7 @@ def requested(
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body, {"Connection": "close", "Accept-Encoding": "identity", **headers})
         with connection.getresponse() as response:
+            connection.check_deadline()  # the end of the connection counts as the end of the headers
             yield response
         connection.check_deadline()
     except (OSError, http.client.HTTPException):

@@ -28,12 +28,13 @@ def rotate_command(home: Path, as_json: bool) -> None:
 async def rotate(settings: Settings) -> int:
     """Return how many secrets had an older key. Raises CommandError, and changes nothing, if one has no known key."""
     from hummdesk.core.encryption import Encryption, Undecryptable
-    from hummdesk.storage import oidc, signing_keys
+    from hummdesk.storage import oidc, signing_keys, webhooks
     from hummdesk.storage.database import operator
 
     encryption = Encryption.of(settings)
     async with operator(settings) as database, database.all_accounts() as tx:
         try:
-            return await signing_keys.reencrypt(tx, encryption) + await oidc.reencrypt(tx, encryption)
+            nouns = (signing_keys, oidc, webhooks)
+            return sum([await noun.reencrypt(tx, encryption) for noun in nouns])
         except Undecryptable as unknown:
             raise CommandError(f"ENCRYPTION_KEYS lacks the key of {unknown}: add it at the end") from None

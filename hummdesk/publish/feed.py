@@ -4,7 +4,7 @@ An event shows its subject as it is now, in the fields of the socket's event of 
 was deleted since is a tombstone, `{id, deleted: true}`, as is an erased message or result, `{…ids, erased: true}`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -79,7 +79,15 @@ async def events(tx: Transaction, *, after: int, limit: int = LIMIT) -> list[Fee
 
     Raises feed.Gone for numbers that are no longer kept. Call `feed.sequence` before, in this or another transaction.
     """
-    found = await feed.entries(tx, after=after, limit=limit)
+    return await _shown(tx, await feed.entries(tx, after=after, limit=limit))
+
+
+async def numbered(tx: Transaction, numbers: Sequence[int]) -> list[FeedEvent]:
+    """The events of these numbers that are kept."""
+    return await _shown(tx, await feed.numbered(tx, numbers))
+
+
+async def _shown(tx: Transaction, found: Sequence[Entry]) -> list[FeedEvent]:
     read = await feed.subjects(tx, found)
     return [
         FeedEvent(

@@ -1,4 +1,5 @@
-"""The relay process: sends AI runs to the broker, ends expired runs, publishes overdue events, and erases what is old.
+"""The relay process: sends AI runs to the broker, ends expired runs, publishes overdue events, delivers webhooks, and
+erases what is old.
 
 NOTIFY wakes it, and it looks by itself every `RELAY_SWEEP_SECONDS`. All its state is in PostgreSQL and Redis, so that
 any number of relays may run and any of them may be killed. While PostgreSQL or Redis is unavailable, it waits.
@@ -16,9 +17,11 @@ from hummdesk.bus.client import connect
 from hummdesk.bus.recovery_store import SessionEraser
 from hummdesk.bus.stream_eraser import StreamEraser
 from hummdesk.bus.task_queues import TaskQueues
-from hummdesk.core import logs, metrics
+from hummdesk.core import logs, metrics, webhooks
 from hummdesk.core.config import Settings
+from hummdesk.core.encryption import Encryption
 from hummdesk.core.errors import HummDeskError, Unavailable
+from hummdesk.core.ids import new_id
 from hummdesk.core.periodic import Periodic, Step
 from hummdesk.publish.broadcast import BroadcastService, open_broadcast_service
 from hummdesk.publish.presence import PresencePublisher
@@ -28,6 +31,10 @@ from hummdesk.relay.feed import FeedSweeper
 from hummdesk.relay.receipt_stores import OutboxReceipts, PresenceReceipts, RunReceipts
 from hummdesk.relay.republisher import Republisher
 from hummdesk.relay.retention import PRUNE_SECONDS, RETENTION_SECONDS, Retention
+from hummdesk.relay.webhooks.bodies import FeedBodies
+from hummdesk.relay.webhooks.deliverer import Deliverer
+from hummdesk.relay.webhooks.sender import Sender
+from hummdesk.relay.webhooks.session import Services, Slots
 from hummdesk.storage import run_dispatch
 from hummdesk.storage.database import Database
 from hummdesk.storage.logins import url_of
@@ -39,6 +46,9 @@ BATCH = 200
 """Runs that expire in one transaction."""
 LONGEST_BACKOFF_SECONDS = 5.0
 """The longest wait between two attempts while PostgreSQL or Redis is unavailable."""
+MAX_ATTEMPTS = 64
+"""Attempts to deliver webhooks at a time, each with a thread that waits."""
+MEASURE_SECONDS = 10.0
 STOP_SECONDS = 5.0
 
 
@@ -62,19 +72,30 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     timeout = settings.db_timeout_seconds
     url = url_of(settings, "relay")
     all_accounts = Database(url, role="hummdesk_relay", size=3, timeout=timeout, pipelined=True)
+    delivering = Database(url, role="hummdesk_relay", size=2, timeout=timeout, pipelined=True)
+    reading = Database(url, role="hummdesk_app", size=2, timeout=timeout)
     one_account = Database(url, role="hummdesk_app", size=1, timeout=timeout)
     queues = TaskQueues(connect(settings.redis))
     erasing = Database(url, role="hummdesk_eraser", size=1, timeout=timeout)
     stream, sessions = StreamEraser(connect(settings.redis)), SessionEraser(connect(settings.redis))
     async with AsyncExitStack() as resources:
-        for database in (all_accounts, one_account, erasing):
+        for database in (all_accounts, one_account, erasing, delivering, reading):
             resources.push_async_callback(database.close)
             await database.open()
         for resource in (queues, stream, sessions):
             resources.push_async_callback(resource.close)
         service = await resources.enter_async_context(open_broadcast_service(settings))
         eraser = Eraser(erasing, service.publisher, stream, sessions)
-        yield Relay(settings, all_accounts, one_account, service, queues, Retention(settings, eraser))
+        services = Services(
+            relay=new_id(),
+            database=delivering,
+            bodies=FeedBodies(reading),
+            encryption=Encryption.of(settings),
+            sender=Sender(webhooks.policy(settings), seconds=settings.webhook_timeout_seconds),
+            slots=Slots(MAX_ATTEMPTS),
+        )
+        deliverer = Deliverer(services, log_days=settings.webhook_log_days, on_failure=_report)
+        yield Relay(settings, all_accounts, one_account, service, queues, Retention(settings, eraser), deliverer)
 
 
 class Relay:
@@ -86,6 +107,7 @@ class Relay:
         service: BroadcastService,
         queues: TaskQueues,
         retention: Retention,
+        deliverer: Deliverer,
     ) -> None:
         """`all_accounts` sees the runs and the outbox of every account, `one_account` all rows of one account."""
         self._settings = settings
@@ -95,6 +117,8 @@ class Relay:
         outbox = OutboxReceipts(all_accounts, one_account, publisher)
         self._runs = RunReceipts(all_accounts, one_account, publisher)
         agents = PresenceReceipts(presence, PresencePublisher(publisher, presence, one_account))
+        self._deliverer = deliverer
+        self._fed = asyncio.Event()
         self._dispatcher = Dispatcher(settings, all_accounts, queues)
         republisher = Republisher(publisher, [outbox, self._runs, agents])
         feed = FeedSweeper(settings, all_accounts)
@@ -114,6 +138,9 @@ class Relay:
             self._periodic(retention.prune_visitors, interval=PRUNE_SECONDS),
             self._periodic(retention.prune_sign_ins, interval=PRUNE_SECONDS),
             self._periodic(retention.trim_stream, interval=RETENTION_SECONDS),
+            self._periodic(deliverer.lease, wake=self._fed),
+            self._periodic(deliverer.measure, interval=MEASURE_SECONDS),
+            self._periodic(deliverer.prune, interval=RETENTION_SECONDS),
         ]
 
     def start(self) -> None:
@@ -124,6 +151,7 @@ class Relay:
         """Finish what is being published, for at most STOP_SECONDS."""
         await self._listener.stop()
         await asyncio.gather(*(runner.stop(grace_seconds=STOP_SECONDS) for runner in self._steps))
+        await self._deliverer.stop(grace_seconds=STOP_SECONDS)
 
     def _periodic(self, step: Step, *, wake: asyncio.Event | None = None, interval: float | None = None) -> Periodic:
         return Periodic(
@@ -135,8 +163,11 @@ class Relay:
         )
 
     async def _listen(self) -> None:
-        async for _ in self._all_accounts.listen("hummdesk_runs"):
-            self._due.set()
+        async for channel, _ in self._all_accounts.listen("hummdesk_runs", "hummdesk_feed"):
+            if channel != "hummdesk_feed":
+                self._due.set()
+            if channel != "hummdesk_runs":
+                self._fed.set()
 
     async def _take_lost(self) -> None:
         await self._dispatcher.take_lost()

@@ -141,6 +141,11 @@ async def entries(tx: Transaction, *, after: int, limit: int, max_bytes: int = P
     return found
 
 
+async def numbered(tx: Transaction, numbers: Sequence[int]) -> list[Entry]:
+    """The entries of these numbers that are kept."""
+    return [Entry.from_row(row) async for row in queries.numbered(tx, numbers=list(numbers))]
+
+
 # What entries are about -----------------------------------------------------------------------------------------------
 
 

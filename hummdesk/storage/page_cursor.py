@@ -9,6 +9,8 @@ from hummdesk.core.errors import Invalid
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
 """The position before the first row."""
+LONGEST_NUMBER = 18
+"""Digits of a number of 64 bits."""
 
 
 def encode(moment: datetime, row_id: UUID) -> str:
@@ -31,3 +33,10 @@ def id_of(cursor: str | None) -> UUID:
     Raises Invalid.
     """
     return (NEWEST if cursor is None else decode(cursor))[1]
+
+
+def number_of(cursor: str) -> int:
+    """Parse the cursor of a list that is ordered by a number. Raises Invalid."""
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > LONGEST_NUMBER:
+        raise Invalid(details={"cursor": ["Not a cursor of this list."]})
+    return int(cursor)

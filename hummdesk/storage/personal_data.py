@@ -185,6 +185,25 @@ TABLES: tuple[Table, ...] = (
         columns=columns("account_id id actor_id actor_type action subject_id details created_at"),
     ),
     Table(
+        name="webhook_deliveries",
+        holds="which events were delivered to webhooks: numbers, types and ids, without content",
+        scope="account",
+        columns=columns(
+            "account_id webhook_id number type conversation_id status attempts last_attempt_at last_status last_error "
+            "last_milliseconds created_at finished_at",
+            hidden="ordering_key next_attempt_at give_up_at",
+        ),
+    ),
+    Table(
+        name="webhooks",
+        holds="addresses of the account's systems; secrets are encrypted and not exported",
+        scope="account",
+        columns=columns(
+            "account_id id url events enabled disabled_reason last_number failing_since created_by created_at",
+            hidden="secret previous_secret previous_secret_until requeued_at leased_by lease_until",
+        ),
+    ),
+    Table(
         name="ai_results",
         holds="classifications and drafts",
         scope="message",

@@ -61,6 +61,20 @@ FROM (
 WHERE total <= :max_bytes OR position = 1
 ORDER BY number;
 
+-- name: numbered(numbers)
+-- The events of these numbers that are kept.
+SELECT
+    number,
+    type,
+    at,
+    conversation_id,
+    subject_id,
+    digest
+FROM feed_events
+WHERE account_id = current_account()
+  AND number = ANY(:numbers::bigint[])
+ORDER BY number;
+
 -- name: messages(ids)
 -- Messages as staff sees them.
 SELECT

@@ -16,6 +16,7 @@ from hummdesk.server.api.routes import (
     teams,
     tokens,
     users,
+    webhooks,
 )
 
 FUNCTIONS: dict[str, Function] = {
@@ -67,6 +68,16 @@ FUNCTIONS: dict[str, Function] = {
         signing_keys.create_signing_key,
         signing_keys.list_signing_keys,
         signing_keys.revoke_signing_key,
+        webhooks.create_webhook,
+        webhooks.list_webhooks,
+        webhooks.get_webhook,
+        webhooks.update_webhook,
+        webhooks.get_webhook_state,
+        webhooks.rotate_webhook_secret,
+        webhooks.test_webhook,
+        webhooks.list_webhook_deliveries,
+        webhooks.replay_webhook_delivery,
+        webhooks.replay_webhook,
         audit.list_audit_entries,
         conversations.list_conversations,
         conversations.create_conversation,

@@ -57,6 +57,9 @@ BODIES: dict[str, Body] = {
     "import_canned_replies": lambda _: {"cannedReplies": [{"title": f"Reply {_mark()}", "body": "Text"}]},
     "update_settings": lambda _: {"name": f"Account {_mark()}"},
     "create_signing_key": lambda _: {},
+    "create_webhook": lambda _: {"url": "https://hooks.example/", "events": ["new_message"]},
+    "update_webhook": lambda _: {"events": ["*"]},
+    "replay_webhook": lambda _: {"after": 0},
     "create_token": lambda ids: {"contactId": ids["contacts"], "seconds": 60},
 }
 
@@ -67,6 +70,7 @@ ID_FIELDS: dict[str, str] = {
     "contactId": "contacts",
     "kid": "signing-keys",
     "memberIds": "users",
+    "number": "webhooks",
     "team": "teams",
     "teamId": "teams",
     "teamIds": "teams",
@@ -103,6 +107,8 @@ async def made(account: Account, admin: RestClient) -> Desk:
             answer = await admin.do(route.name, body_of(route, ids))
             if "id" in answer:
                 ids[route.noun] = answer["id"]
+    await admin.do("test_webhook", id=ids["webhooks"])
+    ids["webhooks.number"] = "0"
     return Desk(account, admin, ids)
 
 

@@ -96,6 +96,17 @@ INSERT INTO feed_events (account_id, number, type, at, conversation_id, subject_
 SELECT account_id, row_number() OVER (PARTITION BY account_id ORDER BY seq), 'new_message', created_at, conversation_id,
     id, ''
 FROM messages;
+INSERT INTO webhooks (account_id, id, url, events, secret, last_number, leased_by, lease_until)
+SELECT account_id, md5(a || 'webhook' || n)::uuid, 'https://hooks.example/', '{*}', '', 49000,
+    CASE WHEN n = 1 THEN md5('relay')::uuid END, CASE WHEN n = 1 THEN now() END
+FROM given, generate_series(1, 3) AS n;
+INSERT INTO webhook_deliveries (account_id, webhook_id, number, type, conversation_id, ordering_key, status, give_up_at,
+    finished_at)
+SELECT account_id, md5(a || 'webhook1')::uuid, number, type, conversation_id, conversation_id,
+    CASE WHEN number > 49900 THEN 'pending' WHEN number % 100 = 0 THEN 'set_aside' ELSE 'delivered' END, now(),
+    CASE WHEN number <= 49900 THEN now() - (50000 - number) * interval '1 minute' END
+FROM given JOIN feed_events USING (account_id)
+WHERE number > 30000;
 SET session_replication_role = origin;
 ANALYZE;
 """
@@ -103,7 +114,7 @@ ANALYZE;
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
 SMALL_TABLES |= {"outbox", "erasures", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
 SMALL_TABLES |= {"oidc_providers", "oidc_identities", "sign_in_names"}
-SMALL_TABLES |= {"feed_changes", "feed_positions"}
+SMALL_TABLES |= {"feed_changes", "feed_positions", "webhooks"}
 """Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
 number, stay for seconds."""
 
@@ -146,6 +157,12 @@ AUDITED: dict[str, object] = {
     "subject_id": "s",
 }
 AUDITED |= {"details": Jsonb({})}
+HOOK = md5("2webhook1")
+OF_HOOK = {"account_id": ACCOUNT, "webhook_id": HOOK}
+ATTEMPTED = json.dumps([{"number": 49_950, "status": "delivered", "attempts": 1}])
+RETRIES = {"retry_seconds": 3600.0, "late_seconds": 60.0}
+NEW_WEBHOOK = {"id": new_id(), "url": "https://hooks.example/", "events": ["*"], "secret": b"", "last_number": 0}
+NEW_WEBHOOK |= {"created_by": None}
 STAFF = Person(account_id=ACCOUNT, id=AGENT, email="a@example.com", name="User", role="agent")
 CUSTOMER = Person(account_id=ACCOUNT, id=CONTACT, email="c@example.com", name="Contact", role="customer")
 
@@ -380,6 +397,29 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("feed.sequence_all", {"after": ACCOUNT, "most": 100}, 0),
     ("feed.backlog", {"limit": 100}, 0),
     ("feed.prune", {"after": UUID(int=0), "accounts": 2, "days": 30, "most": 100}, 300),
+    ("feed.numbered", {"numbers": list(range(40_000, 40_010))}, 10),
+    ("webhooks.add", NEW_WEBHOOK, 0),
+    ("webhooks.with_url", {"url": "https://hooks.example/"}, 0),
+    ("webhooks.state", {"id": HOOK}, 400),
+    ("webhooks.page", {"after_id": UUID(int=0), "limit": 51}, 0),
+    ("webhooks.lock_number", {}, 0),
+    ("webhooks.renew", {"relay": md5("relay"), "lease_seconds": 15.0}, 4),
+    ("webhooks.take", {"relay": new_id(), "lease_seconds": 15.0, "limit": 100}, 12),
+    ("webhooks.release", {"relay": md5("relay"), "account_id": ACCOUNT, "id": HOOK}, 0),
+    ("webhook_deliveries.fan_out", {**OF_HOOK, "relay": md5("relay"), "limit": 100, **RETRIES}, 400),
+    ("webhook_deliveries.pending", {**OF_HOOK, "limit": 50}, 50),
+    ("webhook_deliveries.record", {**OF_HOOK, "numbers": [49_950], "attempts": ATTEMPTED}, 2),
+    ("webhook_deliveries.page", {"webhook_id": HOOK, "before": 45_000, "limit": 51}, 51),
+    ("webhook_deliveries.page_of_pending", {"webhook_id": HOOK, "before": MAX_SEQ, "limit": 51}, 51),
+    ("webhook_deliveries.page_of_set_aside", {"webhook_id": HOOK, "before": MAX_SEQ, "limit": 51}, 51),
+    ("webhook_deliveries.page_of_delivered", {"webhook_id": HOOK, "before": 45_000, "limit": 51}, 53),
+    ("webhook_deliveries.exists", {"webhook_id": HOOK, "number": 45_000}, 1),
+    ("webhook_deliveries.replay", {"webhook_id": HOOK, "number": 45_000, "retry_seconds": 60.0}, 2),
+    ("webhook_deliveries.replay_set_aside", {"webhook_id": HOOK, "retry_seconds": 60.0, "limit": 20}, 60),
+    ("webhook_deliveries.add_test", {"webhook_id": HOOK, "type": "test", "retry_seconds": 60.0}, 0),
+    ("webhook_deliveries.backlog", {}, 4 * 100),
+    ("webhook_deliveries.failing", {}, 0),
+    ("webhook_deliveries.prune", {"days": 1, "limit": 50}, 5 * 50),
     ("retention.conversations_due", {"until": datetime.now(UTC).replace(hour=0), "limit": 20}, 3_000),
     ("retention.advance", {"until": datetime.now(UTC)}, 2),
     ("retention.prune_visitors", {"account_id": ACCOUNT, "contact_id": CONTACT, "days": 30, "limit": 500}, 1_000),
@@ -395,6 +435,13 @@ ROLES = {
     "feed.sequence_all": "relay",
     "feed.backlog": "relay",
     "feed.prune": "relay",
+    "webhooks.renew": "relay",
+    "webhooks.take": "relay",
+    "webhooks.release": "relay",
+    **{
+        f"webhook_deliveries.{name}": "relay"
+        for name in ("fan_out", "pending", "record", "backlog", "failing", "prune")
+    },
     "erasures": "eraser",
     "retention": "eraser",
 }
@@ -413,6 +460,8 @@ NOT_OF_REQUESTS = {
     *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),
     *("visitors.revoke_credentials", "visitors.revoke_all_credentials"),
     *(f"oidc.{name}" for name in ("put", "remove", "unlink", "add_names", "remove_names", "secrets", "replace_secret")),
+    *(f"webhooks.{name}" for name in ("get", "lock", "update", "rotate", "rewind", "settle")),
+    *("webhooks.secrets", "webhooks.replace_secrets"),
 }
 """Queries of the operator's commands over all accounts, and queries of one row by its primary key."""
 

@@ -113,7 +113,7 @@ async def test_functions_of_the_feed_belong_to_its_role_and_qualify_their_names(
         assert "search_path=pg_catalog, public, pg_temp" in config, name
         assert "=X/" not in privileges.replace("hummdesk_app=X/", "").replace("hummdesk_relay=X/", "").replace(
             "hummdesk_feed=X/", ""
-        ), name
+        ).replace("hummdesk_operator=X/", ""), name
 
 
 async def test_transaction_without_account_sees_no_row(account: Any, pool_of_one: Database) -> None:
@@ -325,6 +325,14 @@ async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, d
         ("hummdesk_relay", "SELECT subject_id FROM feed_changes"),
         ("hummdesk_relay", "DELETE FROM feed_changes"),
         ("hummdesk_relay", "UPDATE feed_events SET number = 1"),
+        ("hummdesk_app", "UPDATE webhooks SET leased_by = NULL"),
+        ("hummdesk_app", "UPDATE webhooks SET account_id = account_id"),
+        ("hummdesk_app", "UPDATE webhook_deliveries SET last_error = 'x'"),
+        ("hummdesk_app", "DELETE FROM webhook_deliveries"),
+        ("hummdesk_worker", "UPDATE webhook_deliveries SET number = 1"),
+        ("hummdesk_relay", "UPDATE webhooks SET url = 'https://hooks.example/'"),
+        ("hummdesk_relay", "UPDATE webhooks SET secret = ''"),
+        ("hummdesk_relay", "INSERT INTO webhooks (account_id) VALUES (NULL)"),
         ("hummdesk_relay", "INSERT INTO outbox (account_id) VALUES (NULL)"),
         ("hummdesk_relay", "SELECT FROM messages"),
         ("hummdesk_relay", "SELECT FROM accounts"),

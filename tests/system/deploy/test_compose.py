@@ -36,7 +36,7 @@ SECRETS = {
         "ADMIN_UI_PASSWORD",
         "METRICS_TOKEN",
     },
-    "relay": {"DB_RELAY_PASSWORD", "REDIS_PASSWORD"},
+    "relay": {"DB_RELAY_PASSWORD", "REDIS_PASSWORD", "ENCRYPTION_KEYS"},
     "worker": {"DB_WORKER_PASSWORD", "REDIS_PASSWORD", "ANTHROPIC_API_KEY", "OPENAI_API_KEY"},
     "flower": {"REDIS_PASSWORD"},
     "migrate": {"REDIS_PASSWORD", "DB_PASSWORD", *(f"DB_{kind.upper()}_PASSWORD" for kind in PROCESS_KINDS)},
@@ -117,14 +117,13 @@ def test_each_of_our_services_starts_with_its_settings(services: dict[str, Any])
 def test_workers_reach_external_models_and_nothing_reaches_the_data_from_outside(services: dict[str, Any]) -> None:
     outside = {name: set(service["networks"]) - {"data"} for name, service in services.items()}
     assert {name for name, networks in outside.items() if networks == {"models"}} == {"worker", "operator"}
-    assert {name for name, networks in outside.items() if not networks} == {
-        *("relay", "migrate", "postgres", "redis", "backup")
-    }
+    assert {name for name, networks in outside.items() if networks == {"webhooks"}} == {"relay"}
+    assert {name for name, networks in outside.items() if not networks} == {"migrate", "postgres", "redis", "backup"}
 
 
 async def test_only_the_network_of_the_data_is_internal(node: ScriptRunner) -> None:
     composed = json.loads(await node.run(HERE / "compose.mjs", FILE, env=REQUIRED))
-    assert composed["networks"] == {"data": {"internal": True}, "edge": None, "models": None}
+    assert composed["networks"] == {"data": {"internal": True}, "edge": None, "models": None, "webhooks": None}
 
 
 def test_setting_without_a_value_keeps_its_default(services: dict[str, Any]) -> None:

@@ -423,6 +423,108 @@ class SigningKeyList(TypedDict):
     signingKeys: list[SigningKey]
 
 
+class NewWebhook(TypedDict):
+    """`events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones."""
+
+    url: str
+    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
+    after: NotRequired[int]
+
+
+class WebhookWithSecret(TypedDict):
+    """`secret` verifies signatures, and is shown only once."""
+
+    id: str
+    url: str
+    events: list[str]
+    enabled: bool
+    disabledReason: NotRequired[Literal["requested", "gone"]]
+    createdBy: NotRequired[str]
+    createdAt: str
+    secret: str
+
+
+class Webhook(TypedDict):
+    """A webhook, without its secret. `disabledReason` is `gone` if the receiver has answered 410."""
+
+    id: str
+    url: str
+    events: list[str]
+    enabled: bool
+    disabledReason: NotRequired[Literal["requested", "gone"]]
+    createdBy: NotRequired[str]
+    createdAt: str
+
+
+class WebhookPage(TypedDict):
+    webhooks: list[Webhook]
+    nextCursor: NotRequired[str]
+
+
+class WebhookChanges(TypedDict):
+    url: NotRequired[str]
+    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
+    enabled: NotRequired[bool]
+
+
+class WebhookState(TypedDict):
+    """How far the deliveries are: up to `lastNumber` of the feed there are some. `failingSince`: no success since."""
+
+    lastNumber: int
+    pending: int
+    setAside: int
+    failingSince: NotRequired[str]
+
+
+class WebhookSecret(TypedDict):
+    """Deliveries are signed with both secrets until `previousSecretUntil`."""
+
+    id: str
+    secret: str
+    previousSecretUntil: str
+
+
+class Queued(TypedDict):
+    """`queued`: how many deliveries became pending; missing for a replay after a number, which takes its time."""
+
+    queued: NotRequired[int]
+
+
+class DeliveryQuery(TypedDict):
+    limit: NotRequired[int]
+    cursor: NotRequired[str]
+    status: NotRequired[Literal["pending", "delivered", "set_aside"]]
+
+
+class Delivery(TypedDict):
+    """A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed."""
+
+    number: int
+    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
+    status: Literal["pending", "delivered", "set_aside"]
+    attempts: int
+    createdAt: str
+    conversationId: NotRequired[str]
+    nextAttemptAt: NotRequired[str]
+    lastAttemptAt: NotRequired[str]
+    httpStatus: NotRequired[int]
+    error: NotRequired[str]
+    milliseconds: NotRequired[int]
+    finishedAt: NotRequired[str]
+
+
+class DeliveryPage(TypedDict):
+    deliveries: list[Delivery]
+    nextCursor: NotRequired[str]
+
+
+class Replay(TypedDict):
+    """Either `after`: the events after this number, or `status`: the first 1,000 deliveries that were set aside."""
+
+    after: NotRequired[int]
+    status: NotRequired[Literal["set_aside"]]
+
+
 class AuditQuery(TypedDict):
     """`noun`: the first part of the action, `user` of `user.created`. `actorId`: of a user or an API key."""
 
@@ -917,6 +1019,64 @@ class Routes(ABC):
     async def revoke_signing_key(self, kid: str, **options: Unpack[CallOptions]) -> SigningKey:
         """Revoke a signing key. Its tokens are refused within a second."""
         found: SigningKey = await self._call("DELETE", f"/signing-keys/{quoted(kid)}", options)
+        return found
+
+    async def create_webhook(self, body: NewWebhook, **options: Unpack[CallOptions]) -> WebhookWithSecret:
+        """Create a webhook. Its secret is in this answer only."""
+        found: WebhookWithSecret = await self._call("POST", "/webhooks", options, body=body)
+        return found
+
+    async def list_webhooks(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> WebhookPage:
+        """List webhooks, oldest first, also disabled ones."""
+        found: WebhookPage = await self._call("GET", "/webhooks", options, query=query or {})
+        return found
+
+    def all_webhooks(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[Webhook]:
+        """Iterate over the items of `list_webhooks`, page by page."""
+        return paged(lambda page: self.list_webhooks(page, **options), query or {}, "webhooks")
+
+    async def get_webhook(self, id: str, **options: Unpack[CallOptions]) -> Webhook:
+        """Show a webhook."""
+        found: Webhook = await self._call("GET", f"/webhooks/{quoted(id)}", options)
+        return found
+
+    async def update_webhook(self, id: str, body: WebhookChanges | None = None, **options: Unpack[CallOptions]) -> Webhook:
+        """Change, disable or enable a webhook. It continues where it was disabled."""
+        found: Webhook = await self._call("PATCH", f"/webhooks/{quoted(id)}", options, body=body or {})
+        return found
+
+    async def get_webhook_state(self, id: str, **options: Unpack[CallOptions]) -> WebhookState:
+        """Show how far the deliveries of a webhook are."""
+        found: WebhookState = await self._call("GET", f"/webhooks/{quoted(id)}/state", options)
+        return found
+
+    async def rotate_webhook_secret(self, id: str, **options: Unpack[CallOptions]) -> WebhookSecret:
+        """Replace the secret of a webhook. The old one signs as well for a day."""
+        found: WebhookSecret = await self._call("POST", f"/webhooks/{quoted(id)}/rotate", options)
+        return found
+
+    async def test_webhook(self, id: str, **options: Unpack[CallOptions]) -> Queued:
+        """Send the event `test`, with the number 0. Its result is in the log of deliveries."""
+        found: Queued = await self._call("POST", f"/webhooks/{quoted(id)}/test", options)
+        return found
+
+    async def list_webhook_deliveries(self, id: str, query: DeliveryQuery | None = None, **options: Unpack[CallOptions]) -> DeliveryPage:
+        """List the deliveries of a webhook, newest event first."""
+        found: DeliveryPage = await self._call("GET", f"/webhooks/{quoted(id)}/deliveries", options, query=query or {})
+        return found
+
+    def all_webhook_deliveries(self, id: str, query: DeliveryQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[Delivery]:
+        """Iterate over the items of `list_webhook_deliveries`, page by page."""
+        return paged(lambda page: self.list_webhook_deliveries(id, page, **options), query or {}, "deliveries")
+
+    async def replay_webhook_delivery(self, id: str, number: str, **options: Unpack[CallOptions]) -> Queued:
+        """Deliver an event again."""
+        found: Queued = await self._call("POST", f"/webhooks/{quoted(id)}/deliveries/{quoted(number)}/replay", options)
+        return found
+
+    async def replay_webhook(self, id: str, body: Replay | None = None, **options: Unpack[CallOptions]) -> Queued:
+        """Deliver events again: those after a number, or those that were set aside."""
+        found: Queued = await self._call("POST", f"/webhooks/{quoted(id)}/replay", options, body=body or {})
         return found
 
     async def list_audit_entries(self, query: AuditQuery | None = None, **options: Unpack[CallOptions]) -> AuditPage:

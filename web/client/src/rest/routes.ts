@@ -395,6 +395,100 @@ export interface SigningKeyList {
   signingKeys: Array<SigningKey>;
 }
 
+/** `events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones. */
+export interface NewWebhook {
+  url: string;
+  events: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
+  after?: number;
+}
+
+/** `secret` verifies signatures, and is shown only once. */
+export interface WebhookWithSecret {
+  id: string;
+  url: string;
+  events: Array<string>;
+  enabled: boolean;
+  disabledReason?: "requested" | "gone";
+  createdBy?: string;
+  createdAt: string;
+  secret: string;
+}
+
+/** A webhook, without its secret. `disabledReason` is `gone` if the receiver has answered 410. */
+export interface Webhook {
+  id: string;
+  url: string;
+  events: Array<string>;
+  enabled: boolean;
+  disabledReason?: "requested" | "gone";
+  createdBy?: string;
+  createdAt: string;
+}
+
+export interface WebhookPage {
+  webhooks: Array<Webhook>;
+  nextCursor?: string;
+}
+
+export interface WebhookChanges {
+  url?: string;
+  events?: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
+  enabled?: boolean;
+}
+
+/** How far the deliveries are: up to `lastNumber` of the feed there are some. `failingSince`: no success since. */
+export interface WebhookState {
+  lastNumber: number;
+  pending: number;
+  setAside: number;
+  failingSince?: string;
+}
+
+/** Deliveries are signed with both secrets until `previousSecretUntil`. */
+export interface WebhookSecret {
+  id: string;
+  secret: string;
+  previousSecretUntil: string;
+}
+
+/** `queued`: how many deliveries became pending; missing for a replay after a number, which takes its time. */
+export interface Queued {
+  queued?: number;
+}
+
+export interface DeliveryQuery {
+  limit?: number;
+  cursor?: string;
+  status?: "pending" | "delivered" | "set_aside";
+}
+
+/** A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed. */
+export interface Delivery {
+  number: number;
+  type: "new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "test" | "lost";
+  status: "pending" | "delivered" | "set_aside";
+  attempts: number;
+  createdAt: string;
+  conversationId?: string;
+  nextAttemptAt?: string;
+  lastAttemptAt?: string;
+  httpStatus?: number;
+  error?: string;
+  milliseconds?: number;
+  finishedAt?: string;
+}
+
+export interface DeliveryPage {
+  deliveries: Array<Delivery>;
+  nextCursor?: string;
+}
+
+/** Either `after`: the events after this number, or `status`: the first 1,000 deliveries that were set aside. */
+export interface Replay {
+  after?: number;
+  status?: "set_aside";
+}
+
 /** `noun`: the first part of the action, `user` of `user.created`. `actorId`: of a user or an API key. */
 export interface AuditQuery {
   limit?: number;
@@ -879,6 +973,66 @@ export abstract class Routes {
   /** Revoke a signing key. Its tokens are refused within a second. */
   revokeSigningKey(kid: string, options?: CallOptions): Promise<SigningKey> {
     return this.call("DELETE", path`/signing-keys/${kid}`, options);
+  }
+
+  /** Create a webhook. Its secret is in this answer only. */
+  createWebhook(body: NewWebhook, options?: CallOptions): Promise<WebhookWithSecret> {
+    return this.call("POST", path`/webhooks`, { body, ...options });
+  }
+
+  /** List webhooks, oldest first, also disabled ones. */
+  listWebhooks(query: PageQuery = {}, options?: CallOptions): Promise<WebhookPage> {
+    return this.call("GET", path`/webhooks`, { query, ...options });
+  }
+
+  /** The items of {@link listWebhooks}, page by page. */
+  allWebhooks(query: PageQuery = {}, options?: CallOptions): AsyncGenerator<Webhook, void> {
+    return paged((page) => this.listWebhooks({ ...query, ...page }, options), "webhooks");
+  }
+
+  /** Show a webhook. */
+  getWebhook(id: string, options?: CallOptions): Promise<Webhook> {
+    return this.call("GET", path`/webhooks/${id}`, options);
+  }
+
+  /** Change, disable or enable a webhook. It continues where it was disabled. */
+  updateWebhook(id: string, body: WebhookChanges = {}, options?: CallOptions): Promise<Webhook> {
+    return this.call("PATCH", path`/webhooks/${id}`, { body, ...options });
+  }
+
+  /** Show how far the deliveries of a webhook are. */
+  getWebhookState(id: string, options?: CallOptions): Promise<WebhookState> {
+    return this.call("GET", path`/webhooks/${id}/state`, options);
+  }
+
+  /** Replace the secret of a webhook. The old one signs as well for a day. */
+  rotateWebhookSecret(id: string, options?: CallOptions): Promise<WebhookSecret> {
+    return this.call("POST", path`/webhooks/${id}/rotate`, options);
+  }
+
+  /** Send the event `test`, with the number 0. Its result is in the log of deliveries. */
+  testWebhook(id: string, options?: CallOptions): Promise<Queued> {
+    return this.call("POST", path`/webhooks/${id}/test`, options);
+  }
+
+  /** List the deliveries of a webhook, newest event first. */
+  listWebhookDeliveries(id: string, query: DeliveryQuery = {}, options?: CallOptions): Promise<DeliveryPage> {
+    return this.call("GET", path`/webhooks/${id}/deliveries`, { query, ...options });
+  }
+
+  /** The items of {@link listWebhookDeliveries}, page by page. */
+  allWebhookDeliveries(id: string, query: DeliveryQuery = {}, options?: CallOptions): AsyncGenerator<Delivery, void> {
+    return paged((page) => this.listWebhookDeliveries(id, { ...query, ...page }, options), "deliveries");
+  }
+
+  /** Deliver an event again. */
+  replayWebhookDelivery(id: string, number: string, options?: CallOptions): Promise<Queued> {
+    return this.call("POST", path`/webhooks/${id}/deliveries/${number}/replay`, options);
+  }
+
+  /** Deliver events again: those after a number, or those that were set aside. */
+  replayWebhook(id: string, body: Replay = {}, options?: CallOptions): Promise<Queued> {
+    return this.call("POST", path`/webhooks/${id}/replay`, { body, ...options });
   }
 
   /** List changes of people, keys and settings, newest first. */

@@ -1,0 +1,1 @@
+"""Webhooks: deliveries of the feed's events to the systems of an account."""
