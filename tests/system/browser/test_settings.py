@@ -1,5 +1,6 @@
 """The settings of an account: an admin in the browser, other systems over REST."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,69 @@ async def test_change_of_another_admin_is_not_overwritten_unasked(
     await first.page.get_by_role("button", name="Discard mine and reload").click()
     await expect(name).to_have_value(account.viewer["name"])
     await expect(first.page.get_by_role("checkbox", name="Billing")).to_be_checked()
+
+
+async def test_article_is_written_with_preview_exported_and_imported(
+    open_console: Open, account: DemoAccount, screenshots: Path, tmp_path: Path
+) -> None:
+    admin = await open_settings(open_console, account, "knowledge")
+    await admin.page.get_by_role("link", name="Add article").click()
+    await admin.page.get_by_role("textbox", name="Title").fill("Waxing boots")
+    text = "Wax your boots twice a year. <b>See</b> https://example.com/wax."
+    await admin.page.get_by_role("textbox", name="Text").fill(text)
+    preview = admin.page.get_by_role("region", name="Preview")
+    await expect(preview.get_by_role("link")).to_have_attribute("href", "https://example.com/wax")
+    await expect(preview.locator("b")).to_have_count(0)
+    await admin.page.get_by_role("textbox", name="Questions").fill("How often do I wax?\n\nWhich wax?\n")
+    await admin.page.get_by_role("combobox", name="Language").select_option("en")
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(admin.page.get_by_role("heading", name="Waxing boots")).to_be_focused()
+    await check(admin, screenshots, "article")
+    await admin.page.get_by_role("link", name="Knowledge").click()
+    await expect(row(admin, "Waxing boots")).to_contain_text("English")
+    async with admin.page.expect_download() as download:
+        await admin.page.get_by_role("button", name="Export").click()
+    lines = (await (await download.value).path()).read_text().splitlines()
+    exported = next(line for line in map(json.loads, lines) if line["title"] == "Waxing boots")
+    assert exported["questions"] == ["How often do I wax?", "Which wax?"]
+
+    file = tmp_path / "articles.jsonl"
+    new = {name: value for name, value in exported.items() if name != "id"} | {"title": "Waxing gloves"}
+    file.write_text(json.dumps(new) + "\nnot JSON\n")
+    await admin.page.locator("input[type=file]").set_input_files(file)
+    await expect(row(admin, "Waxing gloves")).to_be_visible()
+    await expect(admin.page.get_by_role("alert")).to_contain_text("Line 2: not JSON")
+    await check(admin, screenshots, "knowledge")
+    await row(admin, "Waxing gloves").get_by_role("link").click()
+    await admin.page.get_by_role("button", name="Delete").click()
+    await admin.page.keyboard.press("Enter")
+    await expect(row(admin, "Waxing boots")).to_be_visible()
+    await expect(row(admin, "Waxing gloves")).to_have_count(0)
+
+
+async def test_widget_snippet_can_be_copied_and_origins_are_checked(
+    open_console: Open, account: DemoAccount, screenshots: Path
+) -> None:
+    admin = await open_settings(open_console, account, "widget")
+    await admin.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await admin.page.get_by_role("button", name="Copy").click()
+    await expect(admin.page.get_by_role("button", name="Copied")).to_be_visible()
+    snippet = await admin.page.evaluate("navigator.clipboard.readText()")
+    assert snippet == f'<script src="{account.url}/widget.js" data-account="{account.id}" defer></script>'
+    origins = admin.page.get_by_role("textbox", name="Origins")
+    before = await origins.input_value()
+    await origins.fill("shop.example")
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(origins).to_have_attribute("aria-invalid", "true")
+    await origins.fill(f"{before}\nhttps://shop.example")
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(admin.page.get_by_text("Saved")).to_be_visible()
+    await check(admin, screenshots, "widget")
+    await admin.page.get_by_role("link", name="AI", exact=True).click()
+    await admin.page.get_by_role("spinbutton", name="Tokens a day").fill("500000")
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(admin.page.get_by_text("Saved")).to_be_visible()
+    await check(admin, screenshots, "ai")
 
 
 async def test_settings_in_german_browser_are_german(

@@ -1,6 +1,6 @@
 // The pages of the settings, in the order of their list. Their addresses are /settings/SECTION.
 
-export const SECTIONS = ["people", "teams", "keys", "audit"] as const;
+export const SECTIONS = ["people", "teams", "knowledge", "canned-replies", "ai", "widget", "keys", "audit"] as const;
 
 export type Section = (typeof SECTIONS)[number];
 

@@ -8,9 +8,11 @@ import { EmptyState } from "../components/empty-state";
 import { PageLink } from "../components/page-link";
 import { SECTIONS, type Section, settingsPath } from "../settings-sections";
 import type { Store } from "../state/store";
+import { Ai, Widget } from "./account";
 import { Audit } from "./audit";
 import { RestContext } from "./context";
 import { Keys } from "./keys";
+import { Articles, CannedReplies } from "./knowledge";
 import { People } from "./people";
 import { Teams } from "./teams";
 import "./settings.css";
@@ -21,6 +23,10 @@ type SectionPage = (props: { rest: string[] }) => VNode;
 const PAGES: Record<Section, SectionPage> = {
   people: People,
   teams: Teams,
+  knowledge: Articles,
+  "canned-replies": CannedReplies,
+  ai: Ai,
+  widget: Widget,
   keys: Keys,
   audit: Audit,
 };
