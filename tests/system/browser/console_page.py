@@ -25,7 +25,7 @@ class ConsolePage:
 
     def _record(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(text in message.text for text in EXPECTED_ERRORS):
-            self.errors.append(message.text)
+            self.errors.append(f"{message.text} {message.location['url']}")
 
     async def sign_in(self, user: dict[str, Any]) -> None:
         await self.page.get_by_role("button", name=user["email"]).click()

@@ -103,7 +103,7 @@ function refusal(): string | null {
 
 // The company is found by the user's e-mail address or by its name, which the address of the page can have.
 function CompanyForm({ onError }: { onError: (message: string) => void }) {
-  const [account, setAccount] = useState(() => decodeURIComponent(location.pathname.split("/")[2] ?? ""));
+  const [account, setAccount] = useState(accountOfAddress);
   const go = () => {
     signInAtCompany(account.trim()).catch((failure) => {
       onError(failure instanceof RequestError ? explain(failure.error) : t("common.noResponse"));
@@ -204,4 +204,10 @@ function Languages() {
       ))}
     </fieldset>
   );
+}
+
+// The company in the address /sign-in/COMPANY.
+function accountOfAddress(): string {
+  const [first, account = ""] = location.pathname.split("/").filter(Boolean);
+  return `/${first}` === SIGN_IN ? decodeURIComponent(account) : "";
 }

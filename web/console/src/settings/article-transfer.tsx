@@ -54,11 +54,13 @@ export function Transfer({ kind, done }: { kind: Kind; done: () => Promise<void>
         {state && t("settings.imported", { read: state.read, changed: state.changed })}
       </span>
       {state && state.failures.length > 0 && (
-        <ul class="import-failures" role="alert">
-          {state.failures.map((failure) => (
-            <li key={failure}>{failure}</li>
-          ))}
-        </ul>
+        <div class="import-failures" role="alert">
+          <ul>
+            {state.failures.map((failure) => (
+              <li key={failure}>{failure}</li>
+            ))}
+          </ul>
+        </div>
       )}
     </div>
   );
