@@ -8,6 +8,7 @@ The process that changes a status publishes it. Redis keeps the change as unpubl
 process dies, or loses the answer that names the change, another process publishes it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
@@ -107,11 +108,16 @@ class Presence:
         [before] = await self._step("change", 0, [Lease(account_id, agent_id, status)])
         return cast(Status, before.decode()) if before else "offline"
 
-    async def statuses(self, account_id: UUID) -> dict[UUID, Status]:
-        """Return the status of each agent of the account that has a socket. All others are offline."""
+    async def statuses(self, account_id: UUID, agents: Sequence[UUID] | None = None) -> dict[UUID, Status]:
+        """Return the status of each agent, of these or of the account, that has a socket. All others are offline."""
+        key = _statuses(account_id)
         async with raising_unavailable():
-            found = await self._redis.hgetall(_statuses(account_id))
-        return {UUID(agent.decode()): status.decode() for agent, status in found.items()}
+            if agents is None:
+                found = (await self._redis.hgetall(key)).items()
+            else:
+                names = [str(agent).encode() for agent in agents]
+                found = zip(names, await self._redis.hmget(key, names) if names else [], strict=True)
+        return {UUID(agent.decode()): status.decode() for agent, status in found if status is not None}
 
     async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bytes | None]:
         """Run a step of the script for each lease. Return for each the agent's status if the step has changed it.

@@ -665,12 +665,13 @@ ROUTES: dict[str, Route] = {
             answer=conversations.LogPage(),
         ),
         Route(
-            name="get_presence",
+            name="list_presence",
             method="GET",
             path="/presence",
-            summary="Show which agents are online.",
+            summary="List agents with their presence, newest agents first.",
             roles=STAFF,
-            answer=presence.Presence(),
+            query=lists.PageQuery(),
+            answer=presence.PresencePage(),
         ),
         Route(
             name="create_token",

@@ -10,6 +10,8 @@ from weakref import WeakValueDictionary
 from hummdesk.core.batching import Batcher
 from hummdesk.core.errors import NotFound
 from hummdesk.core.models import Person
+from hummdesk.storage import page_cursor
+from hummdesk.storage.changes import first_page
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.queries import load
 
@@ -26,10 +28,11 @@ class Colleague:
     name: str
     email: str
     last_seen_at: datetime | None
+    created_at: datetime
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
-        return cls(id=row["id"], name=row["name"], email=row["email"], last_seen_at=row["last_seen_at"])
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
 class People:
@@ -65,9 +68,17 @@ async def find_person(tx: Transaction, *, person_id: UUID, customer: bool) -> Pe
     return next((person for person in found if person.is_staff != customer), None)
 
 
-async def colleagues(tx: Transaction) -> list[Colleague]:
-    """The active admins and agents of the account, by name."""
-    return [Colleague.from_row(row) async for row in queries.colleagues(tx)]
+async def colleagues(tx: Transaction, *, limit: int) -> list[Colleague]:
+    """The first active admins and agents of the account, by name."""
+    return [Colleague.from_row(row) async for row in queries.colleagues(tx, limit=limit)]
+
+
+async def colleagues_page(
+    tx: Transaction, *, limit: int, cursor: str | None = None
+) -> tuple[list[Colleague], str | None]:
+    """A page of them, newest first, and the cursor of the next one. Raises Invalid for a bad cursor."""
+    rows = queries.colleagues_before(tx, before_id=page_cursor.id_of(cursor), limit=limit + 1)
+    return first_page([Colleague.from_row(row) async for row in rows], limit)
 
 
 async def seen(tx: Transaction, *, user_id: UUID) -> datetime:

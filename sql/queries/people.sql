@@ -32,18 +32,36 @@ WHERE account_id = current_account()
   AND active
   AND (SELECT disabled_at IS NULL FROM accounts WHERE account_id = current_account());
 
--- name: colleagues()
--- The active admins and agents of the account.
+-- name: colleagues(limit)
+-- The active admins and agents of the account, by name.
 SELECT
     id,
     name,
     email,
-    last_seen_at
+    last_seen_at,
+    created_at
 FROM users
 WHERE account_id = current_account()
   AND role IN ('admin', 'agent')
   AND active
-ORDER BY name, id;
+ORDER BY name, id
+LIMIT :limit;
+
+-- name: colleagues_before(before_id, limit)
+-- The active admins and agents before a position in the list, newest first.
+SELECT
+    id,
+    name,
+    email,
+    last_seen_at,
+    created_at
+FROM users
+WHERE account_id = current_account()
+  AND id < :before_id::uuid
+  AND role IN ('admin', 'agent')
+  AND active
+ORDER BY id DESC
+LIMIT :limit;
 
 -- name: seen(user_id)^
 -- Set a user's last activity to now.

@@ -1,7 +1,10 @@
 """The presence of agents."""
 
+from hummdesk.contract.fields import AnyText
 from hummdesk.contract.payloads import Colleagues
 
 
-class Presence(Colleagues):
-    """The active agents and admins with their status."""
+class PresencePage(Colleagues):
+    """Active agents and admins with their status."""
+
+    nextCursor = AnyText()

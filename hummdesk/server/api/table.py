@@ -86,7 +86,7 @@ FUNCTIONS: dict[str, Function] = {
         conversations.list_messages,
         conversations.send_message,
         conversations.list_conversation_events,
-        presence.get_presence,
+        presence.list_presence,
         tokens.create_token,
         tokens.get_me,
         feed.get_feed,

@@ -324,6 +324,10 @@ async def test_me_is_the_key_or_the_user(admin: RestClient, account: Account) ->
 
 async def test_presence_shows_who_is_online(admin: RestClient, account: Account) -> None:
     await account.connect("agent")
-    agents = {agent["agentId"]: agent["status"] for agent in (await admin.do("get_presence"))["agents"]}
+    agents = {agent["agentId"]: agent["status"] for agent in (await admin.do("list_presence"))["agents"]}
     assert agents[str(account.people["agent"].id)] == "online"
     assert agents[str(account.people["colleague"].id)] == "offline"
+    first = await admin.do("list_presence", limit=2)
+    rest = await admin.do("list_presence", limit=2, cursor=first["nextCursor"])
+    assert [len(page["agents"]) for page in (first, rest)] == [2, 1]
+    assert {one["agentId"]: one["status"] for one in first["agents"] + rest["agents"]} == agents

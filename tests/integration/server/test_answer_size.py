@@ -9,6 +9,7 @@ import pytest
 from hummdesk.core.errors import PayloadTooLarge
 from hummdesk.core.ids import new_id
 from hummdesk.server import answers, sockets
+from hummdesk.server.actions import presence
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account, Client
 
@@ -174,3 +175,13 @@ async def test_join_beyond_the_conversations_of_a_socket_is_refused(
 async def test_event_over_its_limit_is_refused_to_its_publisher(account: Account, node: Node) -> None:
     with pytest.raises(PayloadTooLarge):
         await node.context.broadcast.broadcast_to_account(account.id, "number", {"padding": "x" * 2**20})
+
+
+async def test_presence_of_more_agents_than_an_answer_has_is_refused_before_they_are_loaded(
+    account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await account.connect("agent")
+    found = (await agent.do("get_presence"))["agents"]
+    assert min(map(answers.json_bytes, found)) > presence.AGENT_BYTES
+    monkeypatch.setattr(presence, "AGENT_BYTES", node.context.settings.max_answer_bytes // (len(found) - 1))
+    assert await agent.refused("get_presence") == "PAYLOAD_TOO_LARGE"

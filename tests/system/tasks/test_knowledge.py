@@ -118,7 +118,7 @@ async def test_canned_replies_can_be_added_listed_and_removed(
 async def test_skills_are_set_in_one_account_only(shops: tuple[Settings, list[UUID]], database: Database) -> None:
     settings, accounts = shops
     async with database.account(accounts[0]) as tx:
-        agent, *_ = await people.colleagues(tx)
+        agent, *_ = await people.colleagues(tx, limit=100)
     known = ["billing", "de"]
     assert await set_skills(settings, account_id=accounts[0], email=agent.email.upper(), skills=known) == agent.name
     async with database.accounts(accounts) as tx:
@@ -165,7 +165,7 @@ async def answered(settings: Settings, account_id: UUID, question: str, reply: s
     await database.open()
     async with database.account(account_id) as tx:
         ids = await (await tx.execute("SELECT id FROM contacts")).fetchone()
-        agent, *_ = await people.colleagues(tx)
+        agent, *_ = await people.colleagues(tx, limit=100)
         assert ids is not None
         customer = await people.find_person(tx, person_id=ids["id"], customer=True)
         sender = await people.find_person(tx, person_id=agent.id, customer=False)

@@ -697,10 +697,11 @@ class LogPage(TypedDict):
     nextCursor: NotRequired[str]
 
 
-class Presence(TypedDict):
-    """The active agents and admins with their status."""
+class PresencePage(TypedDict):
+    """Active agents and admins with their status."""
 
     agents: list[Colleague]
+    nextCursor: NotRequired[str]
 
 
 class NewToken(TypedDict):
@@ -1135,10 +1136,14 @@ class Routes(ABC):
         """Iterate over the items of `list_conversation_events`, page by page."""
         return paged(lambda page: self.list_conversation_events(id, page, **options), query or {}, "events")
 
-    async def get_presence(self, **options: Unpack[CallOptions]) -> Presence:
-        """Show which agents are online."""
-        found: Presence = await self._call("GET", "/presence", options)
+    async def list_presence(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> PresencePage:
+        """List agents with their presence, newest agents first."""
+        found: PresencePage = await self._call("GET", "/presence", options, query=query or {})
         return found
+
+    def all_presence(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[Colleague]:
+        """Iterate over the items of `list_presence`, page by page."""
+        return paged(lambda page: self.list_presence(page, **options), query or {}, "agents")
 
     async def create_token(self, body: NewToken | None = None, **options: Unpack[CallOptions]) -> Token:
         """Issue a token for a contact or a user, with which a socket authenticates."""

@@ -649,9 +649,10 @@ export interface LogPage {
   nextCursor?: string;
 }
 
-/** The active agents and admins with their status. */
-export interface Presence {
+/** Active agents and admins with their status. */
+export interface PresencePage {
   agents: Array<Colleague>;
+  nextCursor?: string;
 }
 
 /** A token for a contact or for a user. `seconds` is at most JWT_MAX_HOURS. */
@@ -1095,9 +1096,14 @@ export abstract class Routes {
     return paged((page) => this.listConversationEvents(id, { ...query, ...page }, options), "events");
   }
 
-  /** Show which agents are online. */
-  getPresence(options?: CallOptions): Promise<Presence> {
-    return this.call("GET", path`/presence`, options);
+  /** List agents with their presence, newest agents first. */
+  listPresence(query: PageQuery = {}, options?: CallOptions): Promise<PresencePage> {
+    return this.call("GET", path`/presence`, { query, ...options });
+  }
+
+  /** The items of {@link listPresence}, page by page. */
+  allPresence(query: PageQuery = {}, options?: CallOptions): AsyncGenerator<Colleague, void> {
+    return paged((page) => this.listPresence({ ...query, ...page }, options), "agents");
   }
 
   /** Issue a token for a contact or a user, with which a socket authenticates. */
