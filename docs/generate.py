@@ -1,6 +1,7 @@
-"""The parts of the documentation that are generated from the code: `python -m docs.generate` writes them.
+"""What is generated from the code: parts of the documentation, and modules of the client libraries.
 
-A generated part stands in its file between two marks. A test fails while one of them is out of date.
+`python -m docs.generate` writes all of it. A generated part stands in its file between two marks. A test fails while
+something is out of date.
 """
 
 import inspect
@@ -14,6 +15,7 @@ import click
 from prometheus_client.metrics import MetricWrapperBase
 
 from hummdesk.cli import main
+from hummdesk.contract import python_client, typescript, typescript_rest
 from hummdesk.contract.fields import JsonSchema, reference
 from hummdesk.contract.json_schema import payload_of, shapes
 from hummdesk.contract.table import EVENTS, REQUESTS
@@ -256,6 +258,14 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
 }
 """The generated parts: by file, then by the name in their marks."""
 
+MODULES: dict[str, Callable[[], str]] = {
+    "web/client/src/contract.ts": typescript.render,
+    "web/client/src/rest/routes.ts": typescript_rest.render,
+    "clients/python/hummdesk_client/socket/contract.py": python_client.render_socket,
+    "clients/python/hummdesk_client/rest/routes.py": python_client.render_rest,
+}
+"""The generated modules of the client libraries."""
+
 
 def renewed(file: str) -> str:
     """Return the text of a file with its generated parts as the code has them now."""
@@ -274,3 +284,5 @@ def renewed(file: str) -> str:
 if __name__ == "__main__":
     for name in DOCUMENTS:
         (ROOT / name).write_text(renewed(name))
+    for name, render in MODULES.items():
+        (ROOT / name).write_text(render())
