@@ -105,15 +105,18 @@ function checkUse(keys) {
   return faults;
 }
 
-// A key is used by a call, `t("console.send")`, by a string that equals it, or by a template that begins like it:
+// A key is used by a call, `t("console.send")`, by a string that equals it, or by a template that it matches:
 // `common.status.${status}`. TypeScript checks the values of such a template.
 function usedIn(source, keys) {
   const calls = [...source.matchAll(/\b(?:t|rich)\(\s*"([^"]+)"/g)].map((found) => found[1]);
-  const strings = [...source.matchAll(/"([a-z]+\.[\w.]+)"/g)]
-    .map((found) => found[1])
-    .filter((one) => keys.includes(one));
-  const starts = [...source.matchAll(/`([a-z]+\.[\w.]*)\$\{/g)].map((found) => found[1]);
-  return new Set([...calls, ...strings, ...keys.filter((key) => starts.some((start) => key.startsWith(start)))]);
+  const strings = [...source.matchAll(/"([a-z]+\.[\w.-]+)"/g)].map((found) => found[1]);
+  const templates = [...source.matchAll(/`([a-z]+\.(?:[\w.-]|\$\{[^}]*\})+)`/g)].map((found) => patternOf(found[1]));
+  const matched = keys.filter((key) => strings.includes(key) || templates.some((pattern) => pattern.test(key)));
+  return new Set([...calls, ...matched]);
+}
+
+function patternOf(template) {
+  return new RegExp(`^${template.replaceAll(".", "\\.").replace(/\$\{[^}]*\}/g, "[\\w-]+")}$`);
 }
 
 // Texts between tags and in attributes that users see, but for names that are the same in all languages.

@@ -1,6 +1,7 @@
 """The settings of an account: an admin in the browser, other systems over REST."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,30 @@ async def test_widget_snippet_can_be_copied_and_origins_are_checked(
     await admin.page.get_by_role("button", name="Save").click()
     await expect(admin.page.get_by_text("Saved")).to_be_visible()
     await check(admin, screenshots, "ai")
+
+
+async def test_webhook_is_created_tested_and_disabled(
+    open_console: Open, account: DemoAccount, screenshots: Path
+) -> None:
+    admin = await open_settings(open_console, account, "webhooks")
+    await admin.page.get_by_role("link", name="Add webhook").click()
+    address = admin.page.get_by_role("textbox", name="Address of the receiver")
+    await address.fill("nowhere")
+    await admin.page.get_by_role("button", name="Add webhook").click()
+    await expect(address).to_have_attribute("aria-invalid", "true")
+    await address.fill("http://127.0.0.1:9/hook")
+    await admin.page.get_by_role("button", name="Add webhook").click()
+    secret = admin.page.get_by_role("group", name="Signing secret").get_by_role("textbox")
+    await expect(secret).to_have_value(re.compile("^whsec_"))
+    await admin.page.get_by_role("link", name="Open the webhook").click()
+    await admin.page.get_by_role("button", name="Send test event").click()
+    await expect(row(admin, "test")).to_be_visible()
+    await check(admin, screenshots, "webhook")
+    await admin.page.get_by_role("button", name="Disable").click()
+    await admin.page.keyboard.press("Enter")
+    await expect(admin.page.get_by_role("button", name="Enable")).to_be_visible()
+    await admin.page.get_by_role("link", name="Webhooks").click()
+    await expect(row(admin, "127.0.0.1:9")).to_contain_text("Disabled")
 
 
 async def test_settings_in_german_browser_are_german(

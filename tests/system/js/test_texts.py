@@ -40,16 +40,20 @@ def test_missing_unused_and_different_texts_are_reported(node: ScriptRunner, web
     german["widget.surplus"] = "Zu viel"
     (web / "texts/de.json").write_text(json.dumps(german))
     english = json.loads((web / "texts/en.json").read_text())
-    (web / "texts/en.json").write_text(json.dumps(english | {"widget.unused": "Unused"}))
+    (web / "texts/en.json").write_text(
+        json.dumps(english | {"widget.unused": "Unused", "common.status.open.unused": "Unused"})
+    )
     source = 'export const texts = [t("widget.unknown"), t("console.you")];'
     (web / "widget/src/extra.ts").write_text(source)
     (web / "widget/src/view2.tsx").write_text('export const view = <p title="Good day">How are you?</p>;')
     assert sorted(faults(node, web)) == [
+        "de.json: common.status.open.unused is missing",
         "de.json: console.notice.queued lacks the plural one",
         "de.json: widget.send is missing",
         "de.json: widget.surplus is not in en.json",
         "de.json: widget.typing has other placeholders than in en.json",
         "de.json: widget.unused is missing",
+        "en.json: common.status.open.unused is not used",
         "en.json: widget.unused is not used",
         "widget/src/extra.ts: console.you is not loaded with this source",
         "widget/src/extra.ts: widget.unknown is not in en.json",

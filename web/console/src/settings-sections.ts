@@ -1,6 +1,16 @@
 // The pages of the settings, in the order of their list. Their addresses are /settings/SECTION.
 
-export const SECTIONS = ["people", "teams", "knowledge", "canned-replies", "ai", "widget", "keys", "audit"] as const;
+export const SECTIONS = [
+  "people",
+  "teams",
+  "knowledge",
+  "canned-replies",
+  "ai",
+  "widget",
+  "keys",
+  "webhooks",
+  "audit",
+] as const;
 
 export type Section = (typeof SECTIONS)[number];
 

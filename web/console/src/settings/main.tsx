@@ -15,6 +15,7 @@ import { Keys } from "./keys";
 import { Articles, CannedReplies } from "./knowledge";
 import { People } from "./people";
 import { Teams } from "./teams";
+import { Webhooks } from "./webhooks";
 import "./settings.css";
 
 // `rest` is the address after the section: the id of a resource, or "new".
@@ -28,6 +29,7 @@ const PAGES: Record<Section, SectionPage> = {
   ai: Ai,
   widget: Widget,
   keys: Keys,
+  webhooks: Webhooks,
   audit: Audit,
 };
 
