@@ -2,12 +2,25 @@
 
 import asyncio
 import time
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from hummdesk.bus.recovery_store import CONNECTED_SECONDS, RecoverableSession, RecoveryStore
 from hummdesk.core.background import soon
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import Person
 from hummdesk.server.sockets import NEVER, ClientSession, SocketRegistry
+
+WAIT_SECONDS = 0.25
+"""Longest wait for a save before a request that has changed the session is acknowledged."""
+
+
+@dataclass(slots=True)
+class _Save:
+    """A save in progress. `has_changed`: the session was changed since it began."""
+
+    has_changed: bool = True
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class RecoverySaver:
@@ -16,16 +29,26 @@ class RecoverySaver:
     def __init__(self, store: RecoveryStore | None, sockets: SocketRegistry) -> None:
         self._store = store
         self._sockets = sockets
-        self._saving: dict[ClientSession, bool] = {}
-        """The sessions that are being saved, and whether each has changed since."""
+        self._saving: dict[ClientSession, _Save] = {}
 
     def schedule(self, session: ClientSession) -> None:
         """Save a session whose person or rooms have changed. A save that fails is repeated by `renew`."""
         session.saved_at = NEVER
         if session in self._saving:
-            self._saving[session] = True
+            self._saving[session].has_changed = True
         elif self._store is not None:
+            self._saving[session] = _Save()
             soon(self._save_changes(self._store, session))
+
+    async def wait(self, session: ClientSession) -> None:
+        """Wait until the changes of a session are saved, while Redis answers.
+
+        If its process is killed before, the client is recovered without them, and takes its session for complete.
+        """
+        if session in self._saving:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await self._saving[session].ended.wait()
 
     async def renew(self) -> None:
         """Save the sessions that are unsaved or about to expire."""
@@ -59,13 +82,14 @@ class RecoverySaver:
 
     async def _save_changes(self, store: RecoveryStore, session: ClientSession) -> None:
         """Save a session, and once more if it changes meanwhile: however often it does, one save waits for Redis."""
-        self._saving[session] = True
+        saving = self._saving[session]
         try:
-            while self._saving[session]:
-                self._saving[session] = False
+            while saving.has_changed:
+                saving.has_changed = False
                 await self._save(store, session)
         finally:
             del self._saving[session]
+            saving.ended.set()
 
     async def _save(self, store: RecoveryStore, session: ClientSession) -> None:
         if session.closed or session.person is None or not session.is_recoverable:
@@ -75,7 +99,8 @@ class RecoverySaver:
             await store.save(session.pid, _recoverable(session, session.person))
         except Unavailable:
             return
-        if not self._saving.get(session):
+        saving = self._saving.get(session)
+        if saving is None or not saving.has_changed:
             session.saved_at = started_at
 
     async def _delete(self, store: RecoveryStore, session: ClientSession) -> None:

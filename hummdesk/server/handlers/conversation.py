@@ -37,7 +37,9 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
         answer |= {"conversation": conversation.wire(), "receipts": [receipt.wire() for receipt in receipts]}
         if viewer.is_staff:
             answer["ai"] = await _ai_results(tx, conversation_id)
-        return answer | await _messages(tx, viewer, conversation, payload, max_bytes=free_bytes(context, answer))
+        answer |= await _messages(tx, viewer, conversation, payload, max_bytes=free_bytes(context, answer))
+    await context.recovery_saver.wait(session)
+    return answer
 
 
 async def _ai_results(tx: Transaction, conversation_id: UUID) -> Payload:

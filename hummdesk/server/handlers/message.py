@@ -68,4 +68,5 @@ async def start_conversation(context: ServerContext, session: ClientSession, pay
     if started.sent is not None:
         context.sockets.send(session, MessageSent(message=started.sent.message))
         answer["message"] = started.sent.message.wire()
+    await context.recovery_saver.wait(session)
     return answer

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from hummdesk.bus.recovery_store import RecoverableSession
+from hummdesk.server import recovery_saver
 from hummdesk.server.handlers import recovery
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account, Client
@@ -38,6 +40,33 @@ async def test_session_is_recovered_at_another_process(
     third = await clients.reconnect(account.url, account.token("customer"), again)
     assert third.sid == lost.sid
     assert third.messages() == ["missed again"]
+
+
+async def test_conversation_whose_join_was_acknowledged_is_joined_after_recovery_at_another_process(
+    account: Account,
+    clients: ReconnectingClient,
+    sender: Client,
+    node: Node,
+    second_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Redis answers slowly, and the process is killed after the acknowledgement: it saves nothing more."""
+    monkeypatch.setattr(recovery_saver, "WAIT_SECONDS", 60)
+    held = await clients.connect(account.url, account.token("customer"))
+    await held.receives("authenticated")
+    store = node.context.recovery_store
+    save = store.save
+
+    async def save_slowly(pid: str, session: RecoverableSession) -> None:
+        await asyncio.sleep(0.1)
+        await save(pid, session)
+
+    monkeypatch.setattr(store, "save", save_slowly)
+    await held.do("join_conversation", str(account.conversation))
+    again = await clients.reconnect(second_url, account.token("customer"), held)
+    assert again.sid == held.sid
+    await send_text(account, sender, "after")
+    assert (await again.receives("new_message"))["content"] == "after"
 
 
 async def test_session_is_recovered_before_its_process_notices_the_disconnect(

@@ -10,6 +10,7 @@ from hummdesk.core import background
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
+from hummdesk.server import recovery_saver
 from hummdesk.server.rate_limits import TokenBucket
 from hummdesk.server.recovery_saver import RecoverySaver
 from hummdesk.server.sockets import NEVER, ClientSession
@@ -83,3 +84,29 @@ async def test_change_that_is_not_saved_yet_leaves_the_session_unsaved(
     await join(saver, session, 1)
     await background.drain()
     assert store.saved == [3]
+
+
+async def test_wait_ends_with_the_save_of_the_latest_change(
+    saver: RecoverySaver, store: Store, session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery_saver, "WAIT_SECONDS", 60)
+    await saver.wait(session)
+    await join(saver, session, 2)
+    waiting = asyncio.create_task(saver.wait(session))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    store.released.set()
+    await waiting
+    assert store.saved == [1, 2]
+
+
+async def test_wait_without_an_answer_of_redis_ends_after_its_time(
+    saver: RecoverySaver, store: Store, session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery_saver, "WAIT_SECONDS", 0.01)
+    await join(saver, session, 1)
+    await saver.wait(session)
+    assert store.waiting == 1
+    store.released.set()
+    await background.drain()
