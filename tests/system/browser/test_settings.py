@@ -4,10 +4,13 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 from playwright.async_api import Browser, Locator, expect
 
+from hummdesk.storage import sign_in_links
+from hummdesk.storage.database import operator
 from tests.system.browser.conftest import DemoAccount, Open
 from tests.system.browser.console_page import ConsolePage
 
@@ -256,6 +259,31 @@ async def test_webhook_is_created_tested_and_disabled(
     await expect(admin.page.get_by_role("button", name="Enable")).to_be_visible()
     await admin.page.get_by_role("link", name="Webhooks").click()
     await expect(row(admin, "127.0.0.1:9")).to_contain_text("Disabled")
+
+
+async def test_admin_signs_out_another_browser(
+    open_console: Open, chromium: Browser, account: DemoAccount, screenshots: Path
+) -> None:
+    async with operator(account.settings) as database, database.account(account.id) as tx:
+        secret = await sign_in_links.create_link(tx, UUID(account.agents[1]["id"]))
+    context = await chromium.new_context(locale="en-GB", user_agent="Browser of a lost laptop")
+    lost = await context.new_page()
+    await lost.goto(sign_in_links.url_of(account.settings, secret))
+    await expect(lost.get_by_role("navigation", name="List of conversations")).to_be_visible()
+
+    admin = await open_settings(open_console, account, "sign-in")
+    await expect(row(admin, "lost laptop")).to_contain_text(account.agents[1]["name"])
+    issuer = admin.page.get_by_role("textbox", name="Issuer")
+    await issuer.fill("nowhere")
+    await admin.page.get_by_role("textbox", name="Client ID").fill("desk")
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(issuer).to_have_attribute("aria-invalid", "true")
+    await check(admin, screenshots, "sign-in")
+    await row(admin, "lost laptop").get_by_role("button", name="Sign out").click()
+    await admin.page.keyboard.press("Enter")
+    await expect(lost.get_by_text("Sign in to the agent console.")).to_be_visible()
+    await expect(row(admin, "lost laptop")).to_have_count(0)
+    await context.close()
 
 
 async def test_settings_in_german_browser_are_german(

@@ -9,6 +9,7 @@ export const SECTIONS = [
   "widget",
   "keys",
   "webhooks",
+  "sign-in",
   "audit",
 ] as const;
 

@@ -173,7 +173,7 @@ function Field({ field, value, error, change }: FieldProps) {
         </p>
       )}
       {error && (
-        <p class="field-error" id={`${id}-error`}>
+        <p class="field-error" id={`${id}-error`} lang="en">
           {error}
         </p>
       )}

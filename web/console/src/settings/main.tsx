@@ -14,6 +14,7 @@ import { RestContext } from "./context";
 import { Keys } from "./keys";
 import { Articles, CannedReplies } from "./knowledge";
 import { People } from "./people";
+import { SignIn } from "./sign-in";
 import { Teams } from "./teams";
 import { Webhooks } from "./webhooks";
 import "./settings.css";
@@ -30,6 +31,7 @@ const PAGES: Record<Section, SectionPage> = {
   widget: Widget,
   keys: Keys,
   webhooks: Webhooks,
+  "sign-in": SignIn,
   audit: Audit,
 };
 

@@ -15,7 +15,8 @@ const CHARACTERS_OF_LINE = 70;
 
 export function failureText(failure: unknown): string {
   if (!(failure instanceof ProblemError)) return t("common.noResponse");
-  return explain({ code: failure.problem.code, message: failure.problem.detail });
+  const { code, detail } = failure.problem;
+  return code === "CONFLICT" ? t("settings.notPossible", { reason: detail }) : explain({ code, message: detail });
 }
 
 // A page with its heading, which has the focus after a change of the page, so that screen readers announce it.
