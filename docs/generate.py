@@ -234,7 +234,10 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
     ".env.example": {"settings": env_settings},
     "docs/clients/javascript.md": {"example": example("first_session.mjs", "js")},
     "docs/clients/typescript.md": {"example": example("first_session.ts", "ts")},
-    "docs/clients/python.md": {"example": example("first_session.py", "python")},
+    "docs/clients/python.md": {
+        "acknowledge": example("acknowledge.py", "python"),
+        "example": example("first_session.py", "python"),
+    },
     "docs/identity.md": {
         "python": example("sign_token.py", "python"),
         "javascript": example("sign_token.mjs", "js"),

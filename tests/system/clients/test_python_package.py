@@ -1,12 +1,17 @@
 """The wheel of hummdesk-client, installed into an empty environment and used there."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from hummdesk_client.rest import RestClient
 
 from docs.generate import ROOT
 from hummdesk import __version__
@@ -61,9 +66,51 @@ async def test_installed_package_serves_an_outsider(python: Path, settings: Sett
     assert output.splitlines() == ["403 FORBIDDEN", "revoked outsider", "1 customer Hello", "False"]
 
 
+async def test_example_whose_position_is_lost_acknowledges_each_conversation_once(
+    python: Path, settings: Settings, tmp_path: Path
+) -> None:
+    async with running(settings, name="acknowledging") as (url, _):
+        account = await Account(settings=settings, url=url).make()
+        agent, customer = await account.connect("agent"), await account.connect("customer")
+        async with RestClient(url, token=account.token("admin")) as admin:
+            key = (await admin.create_key({"name": "bot", "scope": "write"}))["key"]
+            position = json.dumps(asdict(await admin.feed_position()))
+        for content in ("first", "second"):
+            (tmp_path / "position.json").write_text(position)
+            async with example(python, tmp_path, {"DESK_URL": url, "HUMMDESK_KEY": key}):
+                await customer.do("start_conversation", {"content": content})
+                await agent.receives("new_message", senderType="system")
+        senders = await account.execute(
+            "SELECT array_agg(sender_type::text ORDER BY seq) FROM messages WHERE account_id = %(account)s"
+            " GROUP BY conversation_id"
+        )
+    assert [row[0] for row in senders] == [["customer", "system"]] * 2
+
+
+@asynccontextmanager
+async def example(python: Path, folder: Path, env: dict[str, str]) -> AsyncIterator[None]:
+    """Run docs/examples/acknowledge.py, as soon as it follows the feed."""
+    process = await asyncio.create_subprocess_exec(
+        *(python, "-I", ROOT / "docs/examples/acknowledge.py"),
+        cwd=folder,
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).startswith(b"after number ")
+    try:
+        yield
+        assert process.returncode is None
+    finally:
+        process.kill()
+        await process.wait()
+
+
 def test_types_of_installed_package_find_the_only_mistake(python: Path, tmp_path: Path) -> None:
     script = tmp_path / "mistaken.py"
     script.write_text(OUTSIDER.read_text().replace('"scope": "read"', '"scope": "all"'))
+    (tmp_path / "mypy.ini").write_text("[mypy]\n[mypy-httpx2.*,socketio.*]\nfollow_imports = skip\n")
     mypy = [sys.executable, "-m", "mypy", "--strict", f"--python-executable={python}", "--cache-dir", str(tmp_path)]
     done = subprocess.run([*mypy, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "\nFound 1 error in 1 file" in done.stdout, done.stdout + done.stderr

@@ -22,7 +22,7 @@ from tests.system.js.script_runner import install_packages
 from tests.system.tasks.conftest import private_redis
 
 PAGE = ROOT / "docs/quickstart-api.md"
-STEP = re.compile(r"<!-- run -->\n\n```sh\n(.*?)```\n(?:\n```(?:json|text)\n(.*?)```)?", re.DOTALL)
+STEP = re.compile(r"<!-- run -->\n\n```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
 FILE = re.compile(r"<!-- file (\S+) -->\n\n```\w+\n(.*?)```", re.DOTALL)
 END = "-- end of step --"
 PORT = "5000"
