@@ -68,7 +68,7 @@ function Provider() {
             initial={provider ? valuesOf(provider) : EMPTY}
             submit={t("settings.save")}
             reload={edited.reload}
-            save={(values) => edited.save(async (rest) => ({ provider: await rest.putOidc(bodyOf(values, provider)) }))}
+            save={(values, overwrite) => store(values, provider, overwrite)}
           >
             {provider && (
               <Confirmed label={t("settings.remove")} question={t("settings.signIn.removeQuestion")} act={remove} />
