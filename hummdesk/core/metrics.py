@@ -173,6 +173,11 @@ RETENTION_ERASED = Counter(
 )
 
 
+SIGN_INS = Counter(
+    "hummdesk_sign_ins", "Sign-ins of staff, by way (link or oidc) and outcome: ok, or why not", ["by", "outcome"]
+)
+
+
 class AccountLabels:
     """Bound the number of account labels: the first `number` accounts get their own, all others share one."""
 

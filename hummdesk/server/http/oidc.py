@@ -18,6 +18,7 @@ from hummdesk.core.account_secrets import AccountSecret
 from hummdesk.core.config import Settings
 from hummdesk.core.encryption import Encryption, Undecryptable
 from hummdesk.core.errors import HummDeskError, Invalid, NotFound, Unavailable
+from hummdesk.core.metrics import SIGN_INS
 from hummdesk.core.oidc import (
     ATTEMPT_SECONDS,
     CALLBACK,
@@ -156,6 +157,7 @@ def _refused(account_id: UUID, refusal: HummDeskError | SignInFailed) -> HTTPRes
 
 
 def _log(account_id: UUID, failure: SignInFailed) -> None:
+    SIGN_INS.labels("oidc", failure.reason).inc()
     log.warning(
         "oidc.sign_in_failed",
         extra={"account_id": str(account_id), "reason": failure.reason, "cause": str(failure.cause or "")},

@@ -17,6 +17,7 @@ from hummdesk.core import tokens
 from hummdesk.core.account_secrets import AccountSecret
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, Unauthorized
+from hummdesk.core.metrics import SIGN_INS
 from hummdesk.core.models import Person
 from hummdesk.engine import network_of
 from hummdesk.server.active_sessions import ENDED
@@ -107,17 +108,22 @@ def body_of(request: Request[Any, Any]) -> dict[str, Any]:
 async def _sign_in_by_link(context: ServerContext, request: Request[Any, Any]) -> HTTPResponse:
     link = AccountSecret.parsed(body_of(request).get("secret"))
     if link is None:
-        raise Unauthorized(LINK_REFUSED)
+        raise _link_refused()
     async with context.database.account(link.account_id) as tx:
         user_id = await sign_in_links.redeem(tx, link)
         if user_id is None:
-            raise Unauthorized(LINK_REFUSED)
+            raise _link_refused()
         person = await people.find_person(tx, person_id=user_id, customer=False)
         secret = await start_session(context.settings, tx, request, person, "link")
     await end_session(context, request)
     response = json({})
     set_cookie(context.settings, response, secret)
     return response
+
+
+def _link_refused() -> Unauthorized:
+    SIGN_INS.labels("link", "refused").inc()
+    return Unauthorized(LINK_REFUSED)
 
 
 async def start_session(
@@ -136,6 +142,7 @@ async def start_session(
         network=network_of(request.client_ip),
         hours=settings.session_max_hours,
     )
+    SIGN_INS.labels(signed_in_by, "ok").inc()
     await audit.record(tx, person, "user.signed_in", person.id, {"by": signed_in_by})
     return secret
 

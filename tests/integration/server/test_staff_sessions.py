@@ -163,6 +163,50 @@ async def test_revoked_session_is_out_within_a_second_on_every_process(
         late = await account.client().connect(token=token, url=url)
         await late.receives("authentication_error", code="UNAUTHORIZED")
     assert (await browser.token(status=401))["code"] == "UNAUTHORIZED"
+    again = await clients.reconnect(account.url, token, lost)
+    assert again.sid != lost.sid
+    await again.receives("authentication_error")
+
+
+async def test_session_revoked_while_a_socket_authenticates_does_not_authenticate_it(
+    context: Any, account: Account, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await browser.opens(await link(context, account))
+    token = await browser.token()
+    find, is_revoked = context.people.find, False
+
+    async def slow_find(*given: Any, **more: Any) -> Any:
+        nonlocal is_revoked
+        if not is_revoked:
+            is_revoked = True
+            changes = context.tokens.changes
+            await revoke(context, account, token)
+            async with asyncio.timeout(5):
+                while context.tokens.changes == changes:
+                    await asyncio.sleep(0.01)
+        return await find(*given, **more)
+
+    monkeypatch.setattr(context.people, "find", slow_find)
+    client = await account.client().connect(token=token)
+    await client.receives("authentication_error", code="UNAUTHORIZED")
+    assert is_revoked
+
+
+async def test_lost_notification_is_made_up_for_by_the_next_that_names_no_session(
+    context: Any, account: Account, browser: Browser
+) -> None:
+    await browser.opens(await link(context, account))
+    client = await socket(account, await browser.token())
+    kept = await socket(account, account.token("colleague"))
+    await account.execute("ALTER TABLE staff_sessions DISABLE TRIGGER staff_sessions_announce")
+    try:
+        await account.execute("UPDATE staff_sessions SET revoked_at = now() WHERE account_id = %(account)s")
+    finally:
+        await account.execute("ALTER TABLE staff_sessions ENABLE TRIGGER staff_sessions_announce")
+    for rubbish in ("", "{}", '{"accountId": 1}', f'{{"accountId": "{account.id}", "sessionId": "{account.id}"}}'):
+        await account.execute("SELECT pg_notify('hummdesk_staff_sessions', %(payload)s)", payload=rubbish)
+    await client.receives("authentication_error", code="UNAUTHORIZED")
+    await kept.do("list_conversations", {})
 
 
 async def test_sign_out_ends_the_session_and_its_sockets_but_no_other(
