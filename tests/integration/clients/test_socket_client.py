@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import jwt
 import pytest
 from hummdesk_client.socket import DeskClient, RequestError, client
 from hummdesk_client.socket.contract import Message
@@ -101,21 +102,54 @@ async def test_message_whose_acknowledgement_is_lost_is_stored_once(account: Acc
     assert sorted(receipt["seq"] for receipt in receipts) == [1, 2, 3, 4, 5]
 
 
-async def test_expired_token_is_replaced(account: Account) -> None:
-    given: list[str] = []
+class Tokens:
+    """Issues tokens of a user, and counts them."""
 
-    def token() -> str:
-        hours = 1.0 if given else timedelta(seconds=1.2) / timedelta(hours=1)
-        given.append(tokens.issue(account.settings, account.people["agent"], hours=hours))
-        return given[-1]
+    def __init__(self, account: Account, name: str, *, seconds: float, has_issue_time: bool) -> None:
+        self.account = account
+        self.name = name
+        self.hours = timedelta(seconds=seconds) / timedelta(hours=1)
+        self.has_issue_time = has_issue_time
+        self.given = 0
 
-    async with DeskClient(account.url, token=token) as agent:
-        expired = asyncio.Event()
-        agent.on("authentication_error", lambda _: expired.set())
+    def __call__(self) -> str:
+        self.given += 1
+        token = tokens.issue(self.account.settings, self.account.people[self.name], hours=self.hours)
+        if self.has_issue_time:
+            return token
+        claims = jwt.decode(token, options={"verify_signature": False})
+        del claims["iat"]
+        return jwt.encode(claims, self.account.settings.jwt_secret)
+
+
+async def test_expired_token_is_replaced_and_nothing_is_missed(account: Account) -> None:
+    agent = await account.connect("agent")
+    conversation_id = str(account.conversation)
+    issue = Tokens(account, "customer", seconds=1.5, has_issue_time=False)
+    async with DeskClient(account.url, token=issue) as customer:
+        received, expired = Received(customer), asyncio.Event()
+        customer.on("authentication_error", lambda _: expired.set())
+        await customer.join(conversation_id)
         async with asyncio.timeout(10):
             await expired.wait()
-            await agent.send({"conversationId": str(account.conversation), "content": "still here"})
-        assert len(given) == 2
+        for number in range(3):
+            await agent.do("send_message", {"conversationId": conversation_id, "content": f"{number}"})
+        assert await received.contents(3) == ["0", "1", "2"]
+        await customer.send({"conversationId": conversation_id, "content": "thanks"})
+        assert await received.contents(4) == ["0", "1", "2", "thanks"]
+        assert issue.given == 2
+
+
+async def test_token_is_renewed_before_it_expires(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "RENEW_AFTER", 0.2)
+    issue = Tokens(account, "agent", seconds=4, has_issue_time=True)
+    async with DeskClient(account.url, token=issue) as agent:
+        events = asyncio.Queue[str]()
+        agent.on("authentication_error", lambda error: events.put_nowait(error["code"]))
+        agent.on("authenticated", lambda person: events.put_nowait(person["role"]))
+        async with asyncio.timeout(10):
+            assert [await events.get() for _ in range(2)] == ["agent", "agent"]
+        assert issue.given == 3
 
 
 @pytest.mark.parametrize("token", ["not.a.token", lambda: "not.a.token"])

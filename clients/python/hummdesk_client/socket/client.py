@@ -3,9 +3,11 @@
 import asyncio
 import inspect
 import logging
+import math
 import random
 import uuid
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -23,12 +25,14 @@ from hummdesk_client.socket.contract import (
     SendMessage,
 )
 from hummdesk_client.socket.conversations import JoinedConversation
-from hummdesk_client.tokens import Token, text_of
+from hummdesk_client.tokens import Token, lifetime_seconds, text_of
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 10.0
 RETRIED_AFTER_NEW_TOKEN = frozenset({"UNAUTHORIZED", "TOKEN_EXPIRED"})
 PAGE = 100
+RENEW_AFTER = 0.8
+"""Of the life of a token."""
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +42,7 @@ class DeskClient(Requests):
 
     It reconnects with backoff. Joined conversations are joined again, and the messages that were missed are passed to
     the handlers of `new_message`, each once and in order. `token` is a text, or a function that returns it: it is
-    called for each connection, and when the server reports that the last token has expired.
+    called for each connection, and to renew a token when four fifths of its life have passed, or it has expired.
 
     Entering raises RequestError if the server rejects the token. Handlers are called one after another, so that a
     slow one delays the others. Their exceptions are logged.
@@ -60,6 +64,8 @@ class DeskClient(Requests):
         self._handlers: dict[str, list[Callable[[Any], object]]] = {}
         self._events: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._current_token = ""
+        self._renewal: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._start(self._stay_connected())
@@ -162,7 +168,8 @@ class DeskClient(Requests):
         socket.on("disconnect", lambda *_: self._lose(socket))
         self._socket = socket
         try:
-            auth = {"token": await text_of(self._token)}
+            self._current_token = await text_of(self._token)
+            auth = {"token": self._current_token}
             await socket.connect(self._url, auth=auth, transports=["websocket"], wait_timeout=self._timeout)
         except Exception as error:
             log.debug("socket.connect_failed", exc_info=error)
@@ -170,15 +177,21 @@ class DeskClient(Requests):
 
     async def _disconnect(self) -> None:
         socket, self._socket = self._socket, None
-        if self._ended is None:
-            self._ready.clear()
+        self._suspend()
         for answer in self._pending:
             if not answer.done():
                 answer.set_exception(NoResponseError())
-        for conversation in self._conversations.values():
-            conversation.hold()
         if socket is not None:
             await socket.disconnect()
+
+    def _suspend(self) -> None:
+        """Hold the messages of joined conversations until they are joined again."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+        if self._ended is None:
+            self._ready.clear()
+        for conversation in self._conversations.values():
+            conversation.hold()
 
     def _lose(self, socket: object) -> None:
         if socket is self._socket:
@@ -202,8 +215,10 @@ class DeskClient(Requests):
         if name == "authenticated":
             self.identity = payload
             self._start(self._resume())
+            self._schedule_renewal()
         elif name == "authentication_error":
-            self._start(self._renew(payload))
+            self._suspend()
+            self._start(self._reauthenticate(payload))
         elif name == "disconnect_reason" and not payload["reconnect"]:
             self._end(RequestError(payload))
         elif name == "new_message" and payload["conversationId"] in self._conversations:
@@ -239,13 +254,30 @@ class DeskClient(Requests):
         for change in joined.get("updates", ()):
             self._events.put_nowait(("message_updated", change))
 
-    async def _renew(self, error: ErrorReport) -> None:
+    def _schedule_renewal(self) -> None:
+        seconds = lifetime_seconds(self._current_token) * RENEW_AFTER
+        if self._renewal is not None:
+            self._renewal.cancel()
+        if callable(self._token) and seconds < math.inf:
+            self._renewal = self._start(self._renew(seconds))
+
+    async def _renew(self, delay: float) -> None:
+        """Authenticate with another token before the last one expires. The server reports if that is too late."""
+        await asyncio.sleep(delay)
+        with suppress(ClientError):
+            token = await text_of(self._token)
+            if token != self._current_token:
+                self._current_token = token
+                await self.request("authenticate", token)
+
+    async def _reauthenticate(self, error: ErrorReport) -> None:
         """Authenticate with another token if the last one has expired."""
         try:
             if error["code"] == "TOKEN_EXPIRED" and not callable(self._token):
                 raise RequestError(error)
             if error["code"] == "TOKEN_EXPIRED":
-                await self.request("authenticate", await text_of(self._token))
+                self._current_token = await text_of(self._token)
+                await self.request("authenticate", self._current_token)
             elif error["code"] == "UNAVAILABLE":
                 self._lost.set()
             else:
@@ -270,10 +302,11 @@ class DeskClient(Requests):
                 except Exception:
                     log.exception("socket.handler_failed")
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _settle(answer: asyncio.Future[Any], given: Any) -> None:
