@@ -415,7 +415,7 @@ CREATE FUNCTION message_bytes(
     LANGUAGE sql STABLE
     RETURN octet_length(json_build_array(sender_name, content, attachments, metadata, client_message_id)::text);
 
--- Rows are never deleted, and only changed to erase them.
+-- Rows are never deleted, and only changed to erase them, or when a visitor is identified.
 CREATE TABLE messages (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -1701,6 +1701,19 @@ GRANT UPDATE (reader_id) ON message_reads TO hummdesk_app;
 GRANT DELETE ON contacts TO hummdesk_app;
 CREATE POLICY only_visitors_deleted ON contacts AS RESTRICTIVE FOR DELETE TO hummdesk_app
     USING (starts_with(email, 'visitor-') AND email ~ '@visitors[.]invalid$' AND external_id IS NULL);
+-- The messages become the contact's, so that one that is sent again is found.
+GRANT UPDATE (sender_id) ON messages TO hummdesk_app;
+CREATE POLICY only_of_the_customer ON messages AS RESTRICTIVE FOR UPDATE TO hummdesk_app
+    USING (sender_type = 'customer') WITH CHECK (
+        sender_type = 'customer'
+        AND EXISTS (
+            SELECT
+            FROM conversations
+            WHERE conversations.account_id = messages.account_id
+              AND conversations.id = messages.conversation_id
+              AND conversations.contact_id = messages.sender_id
+        )
+    );
 
 ------------------------------------------------------------------------------------------------------------- backups
 

@@ -1,15 +1,27 @@
 """Anonymous visitors of the widget, and the pages that may show it."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
+from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
+from hummdesk.storage import audit, outbox
+from hummdesk.storage.changes import unique
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
 queries = load("visitors")
 
 NAME = "Visitor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A conversation that was moved to another contact, and its outbox entry."""
+
+    conversation_id: UUID
+    entry_id: UUID
 
 
 async def is_allowed_origin(tx: Transaction, *, origins: list[str]) -> bool:
@@ -30,6 +42,27 @@ async def credential_holder(tx: Transaction, *, visitor_id: UUID, issued_at: flo
     """The visitor of a credential, by the time of its issue; None if it was revoked or the visitor is inactive."""
     row = await queries.credential_holder(tx, visitor_id=visitor_id, issued_at=issued_at)
     return row and Person.from_row(row)
+
+
+async def merge(tx: Transaction, actor: Person, *, visitor_id: UUID, contact_id: UUID) -> list[Moved]:
+    """Make an anonymous visitor the contact: move the conversations, delete the visitor; return what was moved.
+
+    Return nothing for a visitor who is gone, as after a repeated call, and for a contact who is no visitor: nothing is
+    moved from one real contact to another. Raises NotFound for an unknown contact, and Conflict.
+    """
+    both = {"visitor_id": visitor_id, "contact_id": contact_id}
+    locked = {row["id"]: row["is_visitor"] async for row in queries.lock_both(tx, **both)}
+    if contact_id not in locked:
+        raise NotFound
+    if not locked.get(visitor_id) or visitor_id == contact_id:
+        return []
+    with unique("Both have started a conversation under one clientMessageId"):
+        ids = [row["id"] async for row in queries.move_conversations(tx, **both)]
+    await queries.move_messages(tx, conversation_ids=ids, **both)
+    await queries.move_reads(tx, conversation_ids=ids, **both)
+    await queries.remove_visitor(tx, visitor_id=visitor_id)
+    await audit.record(tx, actor, "contact.merged", contact_id, {"visitor": str(visitor_id), "conversations": len(ids)})
+    return [Moved(conversation_id=one, entry_id=await outbox.add_change(tx, one)) for one in ids]
 
 
 async def revoke_credentials(tx: Transaction, *, account_id: UUID, visitor_id: UUID | None) -> bool:

@@ -25,6 +25,46 @@ WHERE contacts.account_id = current_account()
   AND contacts.active
   AND COALESCE(to_timestamp(:issued_at) > GREATEST(accounts.passes_revoked_at, contacts.passes_revoked_at), true);
 
+-- name: lock_both(visitor_id, contact_id)
+-- Lock a visitor and a contact against new conversations, in one order; return whether each is an anonymous visitor.
+SELECT id, starts_with(email, 'visitor-') AND email ~ '@visitors[.]invalid$' AND external_id IS NULL AS is_visitor
+FROM contacts
+WHERE account_id = current_account()
+  AND id IN (:visitor_id, :contact_id)
+ORDER BY id
+FOR UPDATE;
+
+-- name: move_conversations(visitor_id, contact_id)
+-- Move the conversations of a visitor to a contact; return their ids.
+UPDATE conversations
+SET contact_id = :contact_id
+WHERE account_id = current_account()
+  AND contact_id = :visitor_id
+RETURNING id;
+
+-- name: move_messages(conversation_ids, visitor_id, contact_id)!
+-- Make the messages of a visitor in moved conversations those of the contact.
+UPDATE messages
+SET sender_id = :contact_id
+WHERE account_id = current_account()
+  AND conversation_id = ANY (:conversation_ids::uuid[])
+  AND sender_id = :visitor_id
+  AND sender_type = 'customer';
+
+-- name: move_reads(conversation_ids, visitor_id, contact_id)!
+-- Make the read positions of a visitor in moved conversations those of the contact.
+UPDATE message_reads
+SET reader_id = :contact_id
+WHERE account_id = current_account()
+  AND conversation_id = ANY (:conversation_ids::uuid[])
+  AND reader_id = :visitor_id;
+
+-- name: remove_visitor(visitor_id)!
+-- Delete an anonymous visitor who has no conversation any more.
+DELETE FROM contacts
+WHERE account_id = current_account()
+  AND id = :visitor_id;
+
 -- name: revoke_credentials(account_id, visitor_id)^
 -- Refuse the credentials of a visitor that were issued before now.
 UPDATE contacts

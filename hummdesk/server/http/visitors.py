@@ -19,19 +19,31 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, json
 
 from hummdesk.core import tokens
+from hummdesk.core.background import soon
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, Unauthorized
 from hummdesk.core.models import Person
+from hummdesk.server.actions.read_receipts import publish_change
 from hummdesk.server.node import Node
-from hummdesk.storage import visitors
+from hummdesk.storage import people, visitors
+from hummdesk.storage.database import Transaction
 
 TOKEN_SECONDS = 900
 CREDENTIAL_SECONDS = 30 * 86_400
 MAX_BODY_BYTES = 4096
+MAX_IDENTIFY_BYTES = 16_384
 OWN_ORIGIN = "self"
 """Among an account's origins: the pages of this server, under any address."""
 
-STATUSES = {"FORBIDDEN": 403, "RATE_LIMITED": 429, "UNAUTHORIZED": 401, "UNAVAILABLE": 503}
+STATUSES = {
+    "CONFLICT": 409,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "RATE_LIMITED": 429,
+    "TOKEN_EXPIRED": 401,
+    "UNAUTHORIZED": 401,
+    "UNAVAILABLE": 503,
+}
 
 
 def blueprint(node: Node) -> Blueprint:
@@ -45,18 +57,78 @@ def blueprint(node: Node) -> Blueprint:
             answer, status = await _authenticate(node, request, origin), 200
         except HummDeskError as refusal:
             answer, status = refusal.payload(), STATUSES.get(refusal.code, 400)
-        headers = {"Access-Control-Allow-Origin": origin or "null", "Cache-Control": "no-store", "Vary": "Origin"}
-        return json(answer, status=status, headers=headers)
+        return json(answer, status=status, headers=_headers(origin))
+
+    @routes.post("/widget/identify")
+    async def identify(request: Request[Any, Any]) -> HTTPResponse:
+        origin = request.headers.get("Origin", "")
+        try:
+            await node.context.rate_limits.require_visitor(request.client_ip)
+            answer, status = await _identify(node, request, origin), 200
+        except HummDeskError as refusal:
+            answer, status = refusal.payload(), STATUSES.get(refusal.code, 400)
+        return json(answer, status=status, headers=_headers(origin))
 
     return routes
 
 
+def _headers(origin: str) -> dict[str, str]:
+    return {"Access-Control-Allow-Origin": origin or "null", "Cache-Control": "no-store", "Vary": "Origin"}
+
+
+async def _identify(node: Node, request: Request[Any, Any], origin: str) -> dict[str, Any]:
+    """Merge the visitor of a credential into the customer of a token; the request bears both.
+
+    A credential that is not valid any more merges nobody, as after a repeated request.
+    """
+    account_id, old, token = _identification(request)
+    claims = await node.context.tokens.verify(token)
+    if claims.role != "customer" or claims.account_id != account_id:
+        raise Forbidden("The token is not one of a customer of this account")
+    context = node.context
+    async with context.database.account(account_id) as tx:
+        await _require_origin(tx, request, origin)
+        customer = await people.find_person(tx, person_id=claims.user_id, customer=True)
+        if customer is None:
+            raise Unauthorized("The customer of this token is unknown or disabled")
+        visitor = await _holder(tx, context.settings, old, account_id, origin)
+        if visitor is None:
+            return {"merged": 0}
+        moved = await visitors.merge(tx, customer, visitor_id=visitor.id, contact_id=customer.id)
+    for one in moved:
+        soon(publish_change(context, account_id, one.conversation_id, one.entry_id))
+    return {"merged": len(moved)}
+
+
+async def _holder(tx: Transaction, settings: Settings, old: str, account_id: UUID, origin: str) -> Person | None:
+    try:
+        visitor_id, issued_at = _parsed_credential(settings, old, account_id, origin)
+    except Unauthorized:
+        return None
+    return await visitors.credential_holder(tx, visitor_id=visitor_id, issued_at=issued_at)
+
+
+async def _require_origin(tx: Transaction, request: Request[Any, Any], origin: str) -> None:
+    own = [OWN_ORIGIN] if origin == f"{request.scheme}://{request.host}" else []
+    if "://" not in origin or not await visitors.is_allowed_origin(tx, origins=[origin, *own]):
+        raise Forbidden("This origin is not allowed to show the widget of this account")
+
+
+def _identification(request: Request[Any, Any]) -> tuple[UUID, str, str]:
+    """Return account, credential and token."""
+    try:
+        body = orjson.loads(request.body[:MAX_IDENTIFY_BYTES])
+        if not isinstance(body["pass"], str) or not isinstance(body["token"], str):
+            raise TypeError
+        return UUID(body["accountId"]), body["pass"], body["token"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Invalid("The body must be JSON: {accountId, pass, token}") from None
+
+
 async def _authenticate(node: Node, request: Request[Any, Any], origin: str) -> dict[str, Any]:
     account_id, old = _parsed(request)
-    own = [OWN_ORIGIN] if origin == f"{request.scheme}://{request.host}" else []
     async with node.context.database.account(account_id) as tx:
-        if "://" not in origin or not await visitors.is_allowed_origin(tx, origins=[origin, *own]):
-            raise Forbidden("This origin is not allowed to show the widget of this account")
+        await _require_origin(tx, request, origin)
         if old is None:
             visitor = await visitors.add(tx, account_id=account_id)
         else:

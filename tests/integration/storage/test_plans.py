@@ -139,6 +139,11 @@ LIST = {"before_at": NEWEST[0], "before_id": NEWEST[1], "limit": 51}
 IN_BUSY = {"conversation_id": BUSY}
 LAST = {"before_id": NEWEST[1], "limit": 51}
 CONTACT_VALUES = {"name": "New", "avatar_url": None, "attributes": Jsonb({})}
+MOVED = {
+    "conversation_ids": [md5("2conversation7")],
+    "visitor_id": md5("2contact8"),
+    "contact_id": md5("2contact8"),
+}
 DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
 EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
 FILTERS = {"agent_id": None, "unassigned": False, "team_id": None, "priority": None}
@@ -281,6 +286,10 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("teams.skilled", {"account_ids": [ACCOUNT]}, 0),
     ("visitors.is_allowed_origin", {"origins": ["https://shop.example"]}, 0),
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
+    ("visitors.lock_both", {"visitor_id": CONTACT, "contact_id": md5("2contact2")}, 4),
+    ("visitors.move_conversations", {"visitor_id": CONTACT, "contact_id": md5("2contact2")}, 10),
+    ("visitors.move_messages", MOVED, 30),
+    ("visitors.move_reads", MOVED, 10),
     ("visitors.credential_holder", {"visitor_id": CONTACT, "issued_at": 0.0}, 1),
     ("signing_keys.active_keys", {}, 0),
     ("users.add", {"id": new_id(), "email": "n", "name": "n", "role": "agent", "skills": []}, 0),
@@ -459,7 +468,7 @@ NOT_OF_REQUESTS = {
     *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
     *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),
-    *("visitors.revoke_credentials", "visitors.revoke_all_credentials"),
+    *("visitors.revoke_credentials", "visitors.revoke_all_credentials", "visitors.remove_visitor"),
     *(f"oidc.{name}" for name in ("put", "remove", "unlink", "add_names", "remove_names", "secrets", "replace_secret")),
     *(f"webhooks.{name}" for name in ("get", "lock", "update", "rotate", "rewind", "settle")),
     *("webhooks.secrets", "webhooks.replace_secrets"),

@@ -227,6 +227,20 @@ async def test_change_of_everything_changes_nothing_of_another_account(
     assert [name async for name in _contacts(account)] == ["customer@example.com", "stranger@example.com"]
 
 
+async def test_web_process_attributes_messages_to_the_customer_of_the_conversation_only(account: Any) -> None:
+    for sender in (account.customer, account.agent):
+        await account.send(sender)
+    change = b"UPDATE messages SET sender_id = %s WHERE sender_id = %s"
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        async with account.tx() as tx:
+            await tx.execute(change, (account.stranger.id, account.customer.id))
+    async with account.tx() as tx:
+        cursor = await tx.execute(change, (account.customer.id, account.agent.id))
+        assert cursor.rowcount == 0
+        cursor = await tx.execute(change, (account.customer.id, account.customer.id))
+        assert cursor.rowcount == 1
+
+
 async def _contacts(account: Any) -> AsyncIterator[str]:
     """The addresses of the contacts, of whom none is a visitor and may be deleted."""
     for row in await account.execute("SELECT email FROM contacts WHERE account_id = %(account)s ORDER BY email"):

@@ -148,6 +148,23 @@ async def test_host_page_identifies_and_logs_out_customer(context: Any, account:
     await expect(visitor.message("It is me.")).to_have_count(0)
 
 
+async def test_identified_visitor_continues_the_conversation_as_the_customer(
+    context: Any, account: DemoAccount
+) -> None:
+    customer = account.customers[2]
+    agent = await account.connect(account.agents[1])
+    visitor = await visit(context, account.url)
+    await visitor.launcher.click()
+    await visitor.write("Who am I?")
+    asked = await agent.receives("new_message", content="Who am I?")
+    await visitor.page.evaluate("(token) => HummDesk.identify(token)", customer["token"])
+    await visitor.write("It is me again.")
+    told = await agent.receives("new_message", content="It is me again.")
+    assert (told["conversationId"], told["senderId"]) == (asked["conversationId"], customer["id"])
+    await expect(visitor.message("Who am I?")).to_be_visible()
+    assert ".pass" not in await visitor.page.evaluate("JSON.stringify(Object.keys(localStorage))")
+
+
 async def test_styles_of_page_and_widget_do_not_affect_each_other(context: Any, account: DemoAccount) -> None:
     visitor = await visit(context, account.url)
     before = await style_of(visitor.page, "document.querySelector('nav a')")

@@ -64,7 +64,6 @@ export class Chat {
 
   identify(identity: Identity): void {
     this.disconnect();
-    this.visitor.forget();
     this.visitor.identify(identity);
     this.connect();
   }

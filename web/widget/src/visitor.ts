@@ -24,7 +24,12 @@ export class Visitor {
     return this.identity !== undefined || this.read("pass") !== null;
   }
 
-  identify(identity: Identity | undefined): void {
+  /**
+   * Use the identity of a customer. An anonymous visitor becomes that customer with the next token: what is stored for
+   * the visitor remains. What another customer has left is deleted.
+   */
+  identify(identity: Identity): void {
+    if (this.identity !== undefined || this.read("pass") === null) this.forget();
     this.identity = identity;
   }
 
@@ -36,7 +41,11 @@ export class Visitor {
   /** Return a valid token. If the server rejects the stored credential, start over as a new visitor. */
   token = async (): Promise<string> => {
     const { identity } = this;
-    if (identity !== undefined) return typeof identity === "string" ? identity : identity();
+    if (identity !== undefined) {
+      const token = typeof identity === "string" ? identity : await identity();
+      await this.merge(token);
+      return token;
+    }
     try {
       return await this.requestSession(this.read("pass"));
     } catch (failure) {
@@ -61,6 +70,19 @@ export class Visitor {
     } catch {
       // Storage is full or disabled.
     }
+  }
+
+  /**
+   * Make the anonymous visitor of this browser the customer of a token. If the server does not answer, or rejects the
+   * token, the credential is kept, and the next token tries again.
+   */
+  private async merge(token: string): Promise<void> {
+    const pass = this.read("pass");
+    if (pass === null) return;
+    const body = JSON.stringify({ accountId: this.account, pass, token });
+    const request = fetch(`${this.server}/widget/identify`, { method: "POST", body, credentials: "omit" });
+    const response = await request.catch(() => undefined);
+    if (response?.ok) this.write("pass", null);
   }
 
   private async requestSession(pass: string | null): Promise<string> {
