@@ -14,6 +14,8 @@ from hummdesk.publish import rooms
 
 MOST = 100
 """Waiting polls of an account in this process; further ones are answered at once."""
+READS = 2
+"""Reads of feeds at a time: a change may wake many polls, and connections of the pool remain for other requests."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +43,7 @@ class FeedPolls:
         self._polls: defaultdict[str, set[Poll]] = defaultdict(set)
         """By the room of the account."""
         self._is_closed = False
+        self.reading = asyncio.Semaphore(READS)
 
     @contextmanager
     def poll(self, actor: Person, *, seconds: float) -> Iterator[Poll]:

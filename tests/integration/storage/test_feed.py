@@ -7,10 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 
+from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
 from hummdesk.publish import feed as published
 from hummdesk.publish.feed import LOGGED, FeedEvent
+from hummdesk.relay.feed import FeedSweeper
 from hummdesk.storage import conversations, feed, reads
 from hummdesk.storage.database import Database
 from hummdesk.storage.feed import Gone, kind_of
@@ -257,3 +260,27 @@ async def test_changes_of_an_erased_account_are_dropped(account: Any, relay: Dat
         await feed.sequence_all(tx, after=UUID(int=lost.int - 1), most=1)
     assert await account.execute("SELECT FROM feed_changes WHERE account_id = %(lost)s", lost=lost) == []
     assert await account.execute("SELECT FROM feed_positions WHERE account_id = %(lost)s", lost=lost) == []
+
+
+async def test_sweeper_of_the_relay_numbers_measures_and_prunes(alone: Any) -> None:
+    relay = Database(alone.url, role="hummdesk_relay", size=1, timeout=5, pipelined=True)
+    await relay.open()
+    sweeper = FeedSweeper(Settings(feed_days=30), relay)
+    await sweeper.measure()
+    assert value("hummdesk_feed_changes") > 10
+    assert await sweeper.sequence() is None
+    await sweeper.measure()
+    assert value("hummdesk_feed_changes") == 0
+    last = await sequenced(alone)
+    assert len(await events(alone)) == last
+
+    await alone.execute("UPDATE feed_events SET at = now() - interval '31 days' WHERE number < 4")
+    before = value("hummdesk_retention_erased_total", kind="feed_event")
+    assert await sweeper.prune() is None
+    assert value("hummdesk_retention_erased_total", kind="feed_event") == before + 3
+    assert [event.number for event in await events(alone, after=3)] == list(range(4, last + 1))
+    await relay.close()
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0

@@ -20,5 +20,5 @@ async def get_feed(context: ServerContext, call: Call) -> Answer:
 
 
 async def _read(context: ServerContext, actor: Person, after: int | None, limit: int) -> FeedPage:
-    async with context.database.account(actor.account_id) as tx:
+    async with context.feed_polls.reading, context.database.account(actor.account_id) as tx:
         return await page(tx, after=after, limit=limit)
