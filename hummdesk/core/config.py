@@ -1,22 +1,19 @@
 """The settings: one table, read once at start; all invalid settings are reported together."""
 
-import ipaddress
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from dotenv import dotenv_values
 
+from hummdesk.core import config_checks
+
 HOME_ENV_FILE = "hummdesk.env"
 """The file in the data directory of a running `up` from which other commands read its settings."""
-
-MINIMUM_PASSWORD_BYTES = 16
-MINIMUM_SECRET_BYTES = 32
-"""RFC 7518, section 3.2: an HS256 key is at least as long as the hash."""
 
 ProcessKind = Literal["web", "relay", "worker", "operator", "backup"]
 """The kinds of process with a login of their own in PostgreSQL."""
@@ -394,11 +391,11 @@ def read(values: Mapping[str, str], *, needs_servers: bool = True, needs_secret:
             except ValueError as fault:
                 faults.append(f"{entry.name.upper()}: {fault}")
     settings = Settings(**parsed)
-    faults += _inconsistencies(settings)
+    faults += config_checks.inconsistencies(settings)
     if needs_servers:
-        faults += _missing_servers(settings)
+        faults += config_checks.missing_servers(settings)
     if needs_servers and needs_secret:
-        faults += _secret_faults(settings)
+        faults += config_checks.secret_faults(settings)
     if faults:
         raise SettingsError(faults)
     return settings
@@ -417,102 +414,3 @@ def _parse(text: str, default: Any, metadata: Mapping[str, Any]) -> Any:
     if metadata["choices"] and value not in metadata["choices"]:
         raise ValueError(f"{text!r} is not one of {', '.join(metadata['choices'])}")
     return value
-
-
-def _inconsistencies(settings: Settings) -> list[str]:
-    faults = _provider_faults(settings) + _size_faults(settings)
-    if settings.port > 65535:
-        faults.append(f"PORT: {settings.port} is above the maximum of 65535")
-    if settings.ai_hard_limit_seconds <= settings.ai_soft_limit_seconds:
-        faults.append("AI_HARD_LIMIT_SECONDS: must be greater than AI_SOFT_LIMIT_SECONDS")
-    if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
-        faults.append("DATABASE_URL: must start with postgresql://")
-    if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
-        faults.append("REDIS_URL: must start with redis://, rediss:// or unix://")
-    faults += _origin_faults(settings)
-    if settings.public_url and not _is_origin(settings.public_url.rstrip("/")):
-        faults.append(f"PUBLIC_URL: {settings.public_url!r} is not an address like https://desk.example")
-    for name in ("ADMIN_UI_PASSWORD", "METRICS_TOKEN"):
-        if 0 < len(getattr(settings, name.lower()).encode()) < MINIMUM_PASSWORD_BYTES:
-            faults.append(f"{name}: shorter than {MINIMUM_PASSWORD_BYTES} bytes")
-    return faults + _key_faults(settings) + _network_faults(settings)
-
-
-def _network_faults(settings: Settings) -> list[str]:
-    try:
-        for network in filter(None, settings.webhook_allowed_networks.split(",")):
-            ipaddress.ip_network(network.strip())
-    except ValueError as fault:
-        return [f"WEBHOOK_ALLOWED_NETWORKS: {fault}"]
-    return []
-
-
-def _origin_faults(settings: Settings) -> list[str]:
-    """Return a fault for each invalid origin. Any page may connect if it has a token, but not pass the console one."""
-    wildcards = {"CORS_ORIGIN": ("", "*"), "WIDGET_ORIGINS": ("", "*"), "CONSOLE_ORIGINS": ("",)}
-    return [
-        f"{name}: {origin.strip()!r} is not an origin like https://desk.example"
-        for name, allowed in wildcards.items()
-        if (origins := getattr(settings, name.lower())) not in allowed
-        for origin in origins.split(",")
-        if not origin.strip().startswith(("http://", "https://"))
-    ]
-
-
-def _is_origin(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and url == f"{parts.scheme}://{parts.netloc}"
-
-
-def _size_faults(settings: Settings) -> list[str]:
-    if settings.max_answer_bytes <= settings.max_buffered_bytes:
-        return []
-    return ["MAX_ANSWER_BYTES: must be at most MAX_BUFFERED_BYTES, or a large answer disconnects its client"]
-
-
-def _key_faults(settings: Settings) -> list[str]:
-    faults = []
-    if settings.jwt_algorithm != "HS256" and not settings.jwt_public_key:
-        faults.append(f"JWT_PUBLIC_KEY: not set; JWT_ALGORITHM={settings.jwt_algorithm} needs it")
-    if any(len(key.strip().encode()) < MINIMUM_SECRET_BYTES for key in settings.encryption_keys.split(",") if key):
-        faults.append(f"ENCRYPTION_KEYS: a key is shorter than {MINIMUM_SECRET_BYTES} bytes")
-    return faults
-
-
-def _provider_faults(settings: Settings) -> list[str]:
-    faults = [
-        f"{name}: must start with http:// or https://"
-        for name, address in (
-            ("ANTHROPIC_BASE_URL", settings.anthropic_base_url),
-            ("OPENAI_BASE_URL", settings.openai_base_url),
-        )
-        if address and not address.startswith(("http://", "https://"))
-    ]
-    if settings.ai_provider != "embedded" and settings.ai_provider not in settings.providers:
-        other = " (or OPENAI_BASE_URL)" if settings.ai_provider == "openai" else ""
-        faults.append(
-            f"{settings.ai_provider.upper()}_API_KEY{other}: not set; AI_PROVIDER={settings.ai_provider} needs it"
-        )
-    return faults
-
-
-def _missing_servers(settings: Settings) -> list[str]:
-    faults = []
-    if not settings.names_postgres:
-        faults.append("DATABASE_URL (or DB_HOST): not set; set it, or name a running `up` with --home")
-    if not settings.names_redis:
-        faults.append("REDIS_URL (or REDIS_HOST): not set; set it, or name a running `up` with --home")
-    return faults
-
-
-def _secret_faults(settings: Settings) -> list[str]:
-    faults = []
-    if settings.jwt_algorithm == "HS256" and not settings.jwt_secret:
-        faults.append("JWT_SECRET: not set; `openssl rand -hex 32` makes one")
-    elif settings.jwt_algorithm == "HS256" and _is_weak(settings):
-        faults.append(f"JWT_SECRET: shorter than {MINIMUM_SECRET_BYTES} bytes; `openssl rand -hex 32` makes a good one")
-    return faults
-
-
-def _is_weak(settings: Settings) -> bool:
-    return settings.hummdesk_env == "production" and len(settings.jwt_secret.encode()) < MINIMUM_SECRET_BYTES

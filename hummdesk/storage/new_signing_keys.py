@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from hummdesk.core import jwks
-from hummdesk.core.config import MINIMUM_SECRET_BYTES, Settings
+from hummdesk.core.config import Settings
+from hummdesk.core.config_checks import MINIMUM_SECRET_BYTES
 from hummdesk.core.encryption import Encryption
 from hummdesk.core.errors import Invalid
 from hummdesk.core.outbound import RefusedAddress
