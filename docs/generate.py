@@ -15,9 +15,10 @@ import click
 from prometheus_client.metrics import MetricWrapperBase
 
 from hummdesk.cli import main
-from hummdesk.contract import python_client, typescript, typescript_rest
-from hummdesk.contract.fields import JsonSchema, reference
+from hummdesk.contract import openapi, python_client, typescript, typescript_rest
+from hummdesk.contract.fields import JsonSchema, json_schema, reference
 from hummdesk.contract.json_schema import payload_of, shapes
+from hummdesk.contract.rest import ROUTES
 from hummdesk.contract.table import EVENTS, REQUESTS
 from hummdesk.core import metrics
 from hummdesk.core.config import Settings
@@ -103,6 +104,40 @@ def _roles(roles: Iterable[str]) -> str:
     return ", ".join(named + sorted(left))
 
 
+def routes_table() -> str:
+    rows = (
+        [
+            f"`{route.method} {route.plain_path}`",
+            route.summary,
+            _roles(route.roles),
+            _kind(reference(route.body)) if route.body else "",
+            _kind(reference(route.answer)) if route.answer else "",
+        ]
+        for route in ROUTES.values()
+    )
+    return _table(("call", "does", "roles", "body", "answer"), rows)
+
+
+def queries_table() -> str:
+    """Return the parameters of the query of each route that has some."""
+    rows = (
+        [f"`{route.method} {route.plain_path}`", f"`{name}`", _kind(json_schema(field)), _limits(json_schema(field))]
+        for route in ROUTES.values()
+        if route.query
+        for name, field in route.query.fields.items()
+    )
+    return _table(("call", "parameter", "type", "limits"), rows)
+
+
+def statuses_table() -> str:
+    return _table(("status", "meaning"), ([status, meaning] for status, meaning in openapi.ERRORS.items()))
+
+
+def resource_tables() -> str:
+    """Return a section for each payload of the REST API."""
+    return "\n\n".join(_shape(name, shape) for name, shape in openapi.schemas().items())
+
+
 def events_table() -> str:
     rows = (
         [f"`{name}`", ", ".join(sorted(event.recipients)), _kind(reference(event.schema))]
@@ -133,8 +168,9 @@ def _kind(kind: JsonSchema | None) -> str:
     if "$ref" in kind:
         name = kind["$ref"].rpartition("/")[2]
         return f"[{name}](#{_anchor(name)})"
-    if "oneOf" in kind:
-        return " or ".join(map(_kind, kind["oneOf"]))
+    for choice in ("oneOf", "anyOf"):
+        if choice in kind:
+            return " or ".join(map(_kind, kind[choice]))
     if "enum" in kind:
         return ", ".join(f"`{value}`" for value in kind["enum"])
     if kind["type"] == "array":
@@ -255,6 +291,12 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
         "events": events_table,
         "errors": error_codes,
         "payloads": schema_tables,
+    },
+    "docs/reference/rest.md": {
+        "calls": routes_table,
+        "queries": queries_table,
+        "statuses": statuses_table,
+        "payloads": resource_tables,
     },
     "docs/reference/metrics.md": {"metrics": metrics_table, "alerts": alerts_table},
     "docs/reference/settings.md": {"settings": settings_tables},

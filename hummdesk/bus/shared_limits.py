@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from redis.asyncio import Redis
 
 from hummdesk.bus.client import raising_unavailable
-from hummdesk.bus.token_leases import Charge, Key, Refusal, Renewal, TokenLeases
+from hummdesk.bus.token_leases import Charge, Key, Limit, Refusal, Renewal, TokenLeases
 from hummdesk.core.batching import Batcher
 from hummdesk.core.errors import Unavailable
 
@@ -62,6 +63,10 @@ class SharedLimits:
         for renewal in self._leases.take_due():
             self._send(renewal)
         return refusal
+
+    def remaining(self, limit: Limit, subject: UUID | str) -> float:
+        """Estimate the tokens that a subject has."""
+        return self._leases.remaining(limit, subject)
 
     async def return_idle(self) -> None:
         """Return the tokens of leases that are not used any more. Called about once a second."""

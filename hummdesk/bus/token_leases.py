@@ -88,6 +88,9 @@ class _Lease:
     empty_until: float = 0.0
     """The bucket in Redis has no tokens before."""
     is_renewing: bool = False
+    left: float = 0.0
+    """Tokens in Redis after the last lease, at `left_at`; before the first one, at most."""
+    left_at: float = 0.0
 
 
 class TokenLeases:
@@ -137,6 +140,14 @@ class TokenLeases:
                     self._renew(key, lease, 0.0, now)
         return refusal
 
+    def remaining(self, limit: Limit, subject: UUID | str) -> float:
+        """Estimate the tokens that a subject has: those of this process, and those in Redis since the last lease."""
+        lease = self._leases.get((limit.name, subject))
+        if lease is None:
+            return limit.burst
+        filled = (self._clock() - lease.left_at) * limit.rate
+        return max(0.0, min(limit.burst, lease.tokens + lease.left + filled))
+
     def take_due(self) -> list[Renewal]:
         """Return the renewals that were not sent yet."""
         due, self._due = self._due, []
@@ -151,6 +162,7 @@ class TokenLeases:
         now = self._clock()
         lease.is_renewing = False
         lease.tokens += granted
+        lease.left, lease.left_at = left, now
         if granted < renewal.wanted:
             missing = min(renewal.wanted - granted, 1.0) + max(0.0, -left)
             lease.empty_until = now + max(SHORTEST_PAUSE_SECONDS, missing / renewal.limit.rate)
@@ -183,6 +195,7 @@ class TokenLeases:
         lease = self._leases.get(key)
         if lease is None:
             lease = self._leases[key] = _Lease(limit, limit.batch, limit.batch, now, now)
+            lease.left, lease.left_at = limit.burst - limit.batch, now
             if len(self._leases) > MAX_LEASES:
                 self._leases.popitem(last=False)
         elif now - lease.used_at > USE_SECONDS:

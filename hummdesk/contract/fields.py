@@ -155,7 +155,7 @@ class Url(fields.Field[str]):
         return storable(value)
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": MAX_ADDRESS}
+        return {"type": "string", "pattern": "^https?://", "maxLength": MAX_ADDRESS}
 
 
 class Matching(fields.Field[str]):

@@ -6,14 +6,19 @@ The strict fields of `hummdesk.contract.fields` describe themselves as JSON Sche
 from collections.abc import Iterator
 from typing import Any
 
+from marshmallow import Schema
+
 from hummdesk import __version__
-from hummdesk.contract.fields import json_schema, reference
+from hummdesk.contract.examples import example_of
+from hummdesk.contract.fields import JsonSchema, json_schema, reference
 from hummdesk.contract.json_schema import shapes_of
 from hummdesk.contract.rest import BASE, ROUTES, Route
 
 DESCRIPTION = """\
 Everything a company's own systems need: the same functions and permissions as the requests of the socket. A change that
 is made here is published to the sockets as if it had been made there."""
+
+Shapes = dict[str, JsonSchema]
 
 PROBLEM = "Problem"
 PROBLEM_JSON = "application/problem+json"
@@ -25,19 +30,27 @@ ERRORS = {
     "409": "It conflicts with what exists; with `Retry-After`, a request with its Idempotency-Key is in progress.",
     "410": "The numbers are no longer kept.",
     "412": "The resource has another ETag than `If-Match`.",
-    "413": "The body is too large.",
+    "413": "The body or the header is too large.",
     "415": "The body is not declared as JSON.",
     "422": "A field is invalid or unknown; `errors` names each.",
     "429": "Too many requests; `Retry-After` says when to repeat it.",
     "500": "An internal error.",
     "503": "PostgreSQL or Redis is unavailable; repeat it later.",
 }
+HEADERS = {
+    name: {"description": text, "schema": {"type": "string"}}
+    for name, text in {
+        "RateLimit": "What is left of the limits, by name: `r` requests, all of them again in `t` seconds.",
+        "RateLimit-Policy": "The limits, by name: `q` requests in `w` seconds.",
+    }.items()
+}
 
 
 def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
+    shapes = schemas()
     for route in ROUTES.values():
-        paths.setdefault(route.plain_path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.plain_path, {})[route.method.lower()] = _operation(route, shapes)
     return {
         "openapi": "3.1.0",
         "info": {"title": "HummDesk", "version": __version__, "description": DESCRIPTION},
@@ -46,30 +59,31 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-            "schemas": {PROBLEM: _problem(), **_schemas()},
+            "schemas": {PROBLEM: _problem(), **shapes},
         },
     }
 
 
-def _schemas() -> dict[str, Any]:
+def schemas() -> Shapes:
+    """The schemas of all bodies and answers, by name."""
     roots = [schema for route in ROUTES.values() for schema in (route.body, route.answer) if schema is not None]
     return shapes_of(roots, with_null=True)
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Route, shapes: Shapes) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
         "tags": [route.noun],
         "x-roles": sorted(route.roles),
+        **({"deprecated": True} if route.deprecated else {}),
         "parameters": list(_parameters(route)),
-        "responses": {str(route.status if route.answer else 204): _success(route)} | dict(_errors(route)),
+        "responses": {str(route.status if route.answer else 204): _success(route, shapes)} | dict(_errors(route)),
     }
     if route.is_tagged and route.method == "GET":
         operation["responses"]["304"] = {"description": "It has the ETag of `If-None-Match`."}
     if route.body is not None:
-        schema = reference(route.body)
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        operation["requestBody"] = {"required": True, "content": _content(route.body, shapes)}
     return operation
 
 
@@ -93,21 +107,27 @@ def _header(name: str, description: str, longest: int | None) -> dict[str, Any]:
     return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
 
 
-def _success(route: Route) -> dict[str, Any]:
+def _success(route: Route, shapes: Shapes) -> dict[str, Any]:
     if route.answer is None:
         return {"description": "Done."}
     answer: dict[str, Any] = {
         "description": "Created." if route.status == 201 else "The answer.",
-        "content": {"application/json": {"schema": reference(route.answer)}},
+        "headers": dict(HEADERS),
+        "content": _content(route.answer, shapes),
     }
     if route.is_tagged:
-        answer["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        answer["headers"]["ETag"] = {"schema": {"type": "string"}}
     return answer
+
+
+def _content(schema: Schema, shapes: Shapes) -> dict[str, Any]:
+    kind = reference(schema)
+    return {"application/json": {"schema": kind, "example": example_of(kind, shapes)}}
 
 
 def _errors(route: Route) -> Iterator[tuple[str, dict[str, Any]]]:
     for status, description in ERRORS.items():
-        if (status in ("413", "415") and route.body is None) or (status == "412" and not route.is_tagged):
+        if (status == "415" and route.body is None) or (status == "412" and not route.is_tagged):
             continue
         if status == "410" and route.name != "get_feed":
             continue

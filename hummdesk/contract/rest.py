@@ -6,6 +6,7 @@ To add a route: a row here, its schemas in `hummdesk.contract.resources`, its fu
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from marshmallow import Schema
@@ -35,6 +36,8 @@ from hummdesk.core.models import ANSWERING, STAFF, Role
 
 BASE = "/api/v1"
 
+DEPRECATED_MONTHS = 12
+
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 _PARAMETER = re.compile(r"\{(\w+)(?::(text))?\}")
 
@@ -58,6 +61,10 @@ class Route:
     status: int = 200
     is_tagged: bool = False
     """Its answer has an ETag, and it honours `If-Match`, or `If-None-Match` if it reads."""
+    deprecated: date | None = None
+    """The day since when it should not be used; it works for DEPRECATED_MONTHS after it."""
+    sunset: date | None = None
+    """The day from which it may not work."""
 
     @property
     def parameters(self) -> dict[str, bool]:
@@ -68,6 +75,10 @@ class Route:
     def plain_path(self) -> str:
         """The path without the types of its parameters, as OpenAPI writes it."""
         return _PARAMETER.sub(r"{\1}", self.path)
+
+    def matches(self, path: str) -> bool:
+        """Whether a path of a request is one of this route."""
+        return re.fullmatch(BASE + re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(self.plain_path)), path) is not None
 
     @property
     def noun(self) -> str:

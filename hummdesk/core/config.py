@@ -211,6 +211,12 @@ class Settings:
     rate_limit_account_ai_runs_per_hour: int = setting(
         6000, "customers' messages per hour of one account that the AI processes; 0: unlimited", minimum=0
     )
+    rate_limit_person_calls_per_minute: int = setting(
+        1200, "REST requests per minute of one API key or user; 0: unlimited", minimum=0
+    )
+    rate_limit_account_calls_per_minute: int = setting(
+        12_000, "REST requests per minute of one account; 0: unlimited", minimum=0
+    )
     max_packet_bytes: int = setting(262_144, "maximum size of a packet from a client", minimum=1024)
     max_buffered_bytes: int = setting(
         1_048_576, "a client with more unread bytes than this is disconnected", minimum=65_536

@@ -18,7 +18,7 @@ MINUTE = 60.0
 HOUR = 3600.0
 UNKNOWN_COST = 10.0
 """Tokens for a request, or a refusal, of a socket that has never authenticated: its rates are a tenth of the others."""
-_KINDS = ("messages", "bytes", "conversations", "ai_runs")
+_KINDS = ("messages", "bytes", "conversations", "ai_runs", "calls")
 LIMITS = (
     "tcp_connections",
     "connects",
@@ -69,6 +69,14 @@ class TokenBucket:
         return 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What is left of a limit; an estimate, since other processes use it, too."""
+
+    limit: Limit
+    remaining: float
+
+
 def refusals_bucket() -> TokenBucket:
     return TokenBucket(rate=REFUSALS_PER_SECOND, burst=REFUSALS)
 
@@ -89,6 +97,7 @@ class RateLimits:
         self._bytes = _Pair.of(settings, "bytes", "minute")
         self._conversations = _Pair.of(settings, "conversations", "hour")
         self._ai_runs = _Pair.of(settings, "ai_runs", "hour")
+        self._calls = _Pair.of(settings, "calls", "minute")
         for name in LIMITS:
             LIMITED.labels(name)  # exposed as 0, so that Prometheus sees the first increase
 
@@ -123,6 +132,15 @@ class RateLimits:
 
     async def require_conversation(self, customer: Person) -> None:
         await self._require_of(customer, *self._conversations.charges(customer))
+
+    async def require_call(self, caller: Person) -> None:
+        """Count a request of the REST API."""
+        await self._require_of(caller, *self._calls.charges(caller))
+
+    def call_quotas(self, caller: Person) -> list[Quota]:
+        """The limits of REST requests that are on, and what is left of them."""
+        charges = [charge for charge in self._calls.charges(caller) if charge.limit.rate]
+        return [Quota(limit, self._shared.remaining(limit, subject)) for limit, subject, _ in charges]
 
     async def allows_ai(self, sender: Person) -> bool:
         """Whether the AI may process another message of a customer; those of staff are not limited."""

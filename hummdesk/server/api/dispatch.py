@@ -19,7 +19,7 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.metrics import ERRORS, REST_SECONDS
 from hummdesk.core.models import Person
 from hummdesk.engine import network_of
-from hummdesk.server.api import inputs, problems
+from hummdesk.server.api import headers, inputs, problems
 from hummdesk.server.api.call import Answer, Call, etag
 from hummdesk.server.api.inputs import Unreadable, UnsupportedMediaType
 from hummdesk.server.context import ServerContext
@@ -40,8 +40,8 @@ async def handle(
     started = time.perf_counter()
     with structlog.contextvars.bound_contextvars(request_id=str(new_id()), route=route.name):
         response = await _answer(context, route, function, request, parameters)
+    response.headers.update(headers.of_route(route) | headers.of_quotas(context, request))
     REST_SECONDS.labels(route.name, str(response.status)).observe(time.perf_counter() - started)
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 
@@ -50,6 +50,8 @@ async def _answer(
 ) -> HTTPResponse:
     try:
         actor = await authenticated(context, request)
+        request.ctx.caller = actor
+        await context.rate_limits.require_call(actor)
         if actor.role not in route.roles:
             raise Forbidden
         call = Call(
@@ -146,5 +148,11 @@ def _response(route: Route, request: Request[Any, Any], answer: Answer) -> HTTPR
 
 
 def _tags(request: Request[Any, Any], header: str) -> frozenset[str]:
-    tags = (tag.strip() for tag in request.headers.get(header, "").split(","))
-    return frozenset(tag for tag in tags if tag)
+    """The ETags of a header; none without it. Raises Invalid for an empty one, which would be no condition."""
+    text = request.headers.get(header)
+    if text is None:
+        return frozenset()
+    tags = frozenset(tag for part in text.split(",") if (tag := part.strip()))
+    if not tags:
+        raise Invalid(details={header: ["Must be an ETag."]})
+    return tags

@@ -6,6 +6,7 @@ from typing import Any
 from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse, raw
 
+from hummdesk.contract.rest import ROUTES
 from hummdesk.core import json_encoding
 from hummdesk.core.errors import HummDeskError, RateLimited
 from hummdesk.server.api.call import PreconditionFailed
@@ -67,12 +68,18 @@ def of(error: HummDeskError) -> HTTPResponse:
     return document(status, error.code, error.message, extra=extra, headers=headers)
 
 
-def of_exception(exception: Exception) -> HTTPResponse:
+def of_exception(exception: Exception, path: str) -> HTTPResponse:
     """The answer for what Sanic raises: no such route or method, a body that is too large."""
     status = exception.status_code if isinstance(exception, SanicException) else 500
     headers = exception.headers if isinstance(exception, SanicException) else {}
+    if status == 405:  # for a path with parameters, Sanic does not name the methods
+        headers = {"Allow": ", ".join(sorted(_methods(path)))}
     code = CODES.get(status, "INTERNAL_ERROR" if status >= 500 else "VALIDATION_ERROR")
     return document(status, code, TITLES.get(status, "Error"), headers=dict(headers))
+
+
+def _methods(path: str) -> set[str]:
+    return {route.method for route in ROUTES.values() if route.matches(path)}
 
 
 def document(

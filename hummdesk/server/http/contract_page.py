@@ -49,74 +49,76 @@ def blueprint() -> Blueprint:
 
 def render() -> str:
     requests = [
-        [_code(name), ", ".join(sorted(request.roles)), _kind(payload_of(request)), _kind(reference(request.answer))]
+        [code(name), ", ".join(sorted(request.roles)), kind_of(payload_of(request)), kind_of(reference(request.answer))]
         for name, request in REQUESTS.items()
     ]
     events = [
-        [_code(name), ", ".join(sorted(event.recipients)), _kind(reference(event.schema))]
+        [code(name), ", ".join(sorted(event.recipients)), kind_of(reference(event.schema))]
         for name, event in EVENTS.items()
     ]
     return "".join(
         [
             HEAD,
-            f"<p>{_prose(DESCRIPTION)}</p>",
+            f"<p>{prose(DESCRIPTION)}</p>",
             '<p>As an <a href="/docs/asyncapi.json">AsyncAPI 3 document</a>; as types for TypeScript: '
-            "<code>python -m hummdesk contract --typescript</code>.</p>",
+            '<code>python -m hummdesk contract --typescript</code>. <a href="/docs/api">The REST API</a> has a page '
+            "of its own.</p>",
             '<h2 id="requests">Requests</h2>',
-            _table(("request", "roles", "payload", "response besides ok"), requests),
+            table(("request", "roles", "payload", "response besides ok"), requests),
             '<h2 id="events">Events</h2>',
-            _table(("event", "recipients", "payload"), events),
+            table(("event", "recipients", "payload"), events),
             '<h2 id="shapes">Shapes</h2>',
-            *(_shape(name, shape) for name, shape in shapes().items()),
+            *(shape_section(name, shape) for name, shape in shapes().items()),
             "</main></html>\n",
         ]
     )
 
 
-def _shape(name: str, shape: JsonSchema) -> str:
+def shape_section(name: str, shape: JsonSchema) -> str:
     required = shape.get("required", ())
     rows = [
-        [_code(field), _kind(kind), "" if field in required else "optional", _limits(kind)]
+        [code(field), kind_of(kind), "" if field in required else "optional", _limits(kind)]
         for field, kind in shape["properties"].items()
     ]
-    about = f"<p>{_prose(shape['description'])}</p>" if "description" in shape else ""
-    fields = _table(("field", "type", "", "limits"), rows) if rows else "<p>No fields.</p>"
+    about = f"<p>{prose(shape['description'])}</p>" if "description" in shape else ""
+    fields = table(("field", "type", "", "limits"), rows) if rows else "<p>No fields.</p>"
     return f'<h3 id="{escape(name)}">{escape(name)}</h3>{about}{fields}'
 
 
-def _kind(kind: JsonSchema | None) -> str:
+def kind_of(kind: JsonSchema | None) -> str:
     if kind is None:
         return "nothing"
     if "$ref" in kind:
         name = escape(kind["$ref"].rpartition("/")[2])
         return f'<a href="#{name}">{name}</a>'
-    if "oneOf" in kind:
-        return " or ".join(map(_kind, kind["oneOf"]))
+    for choice in ("oneOf", "anyOf"):
+        if choice in kind:
+            return " or ".join(map(kind_of, kind[choice]))
     if "enum" in kind:
-        return " | ".join(map(_code, kind["enum"]))
+        return " | ".join(map(code, kind["enum"]))
     if kind["type"] == "array":
-        return f"list of {_kind(kind['items'])}"
+        return f"list of {kind_of(kind['items'])}"
     if isinstance(kind.get("additionalProperties"), dict):
-        return f"object of {_kind(kind['additionalProperties'])}"
+        return f"object of {kind_of(kind['additionalProperties'])}"
     return escape(str(kind.get("format", kind["type"])))
 
 
-SHOWN_AS_TYPE = {"type", "format", "enum", "items", "additionalProperties", "$ref", "oneOf"}
+SHOWN_AS_TYPE = {"type", "format", "enum", "items", "additionalProperties", "$ref", "oneOf", "anyOf"}
 
 
 def _limits(kind: JsonSchema) -> str:
     return escape(", ".join(f"{name} {json.dumps(value)}" for name, value in kind.items() if name not in SHOWN_AS_TYPE))
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     return f"<code>{escape(text)}</code>"
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

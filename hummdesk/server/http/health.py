@@ -19,6 +19,8 @@ from hummdesk.server.api import problems
 from hummdesk.server.connection_metrics import REFUSED_BY_RATE, REFUSED_WHILE_STOPPING
 from hummdesk.server.node import Node
 
+UNREAD = "*"
+"""The path of a request whose head is too large to be read."""
 LOOPBACK = ("127.0.0.1", "::1")
 
 log = logging.getLogger(__name__)
@@ -97,10 +99,10 @@ class SafeErrors(ErrorHandler):
     """
 
     def default(self, request: Request[Any, Any], exception: Exception) -> HTTPResponse:
-        if not request.path.startswith(f"{BASE}/"):
+        if not request.path.startswith((f"{BASE}/", UNREAD)):
             return super().default(request, exception)
         self.log(request, exception)
-        return problems.of_exception(exception)
+        return problems.of_exception(exception, request.path)
 
     @staticmethod
     def log(request: Request[Any, Any], exception: Exception) -> None:

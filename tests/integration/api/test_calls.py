@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from hummdesk.contract.rest import BASE
+from hummdesk.contract.rest import BASE, ROUTES
 from hummdesk.server.node import Node
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account
@@ -120,3 +120,36 @@ async def test_document_describes_every_route(http: aiohttp.ClientSession) -> No
         document = await response.json()
     assert document["openapi"] == "3.1.0"
     assert document["paths"]["/keys/{id}"].keys() == {"get", "delete"}
+
+
+@pytest.mark.parametrize("path", ["/keys", "/keys/x", "/conversations/x/messages"])
+async def test_method_that_a_path_has_not_is_answered_with_those_that_it_has(
+    http: aiohttp.ClientSession, path: str
+) -> None:
+    async with http.request("TRACE", BASE + path) as response:
+        assert response.status == 405
+        allowed = {"/keys": {"GET", "POST"}, "/keys/x": {"GET", "DELETE"}}.get(path, {"GET", "POST"})
+        assert set(response.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("text", ["", " ", ","])
+async def test_empty_if_match_is_refused_and_not_taken_for_no_condition(
+    admin: RestClient, account: Account, text: str
+) -> None:
+    body, headers = {"priority": "low"}, {"If-Match": text}
+    await admin.refused("update_conversation", body, id=account.conversation, headers=headers, status=422)
+
+
+async def test_header_that_is_too_large_is_a_problem_document(http: aiohttp.ClientSession) -> None:
+    async with http.get(f"{BASE}/keys", params={"cursor": "x" * 20_000}) as response:
+        assert response.status == 413
+        assert response.content_type == "application/problem+json"
+
+
+async def test_page_of_the_api_shows_every_call_without_scripts(http: aiohttp.ClientSession) -> None:
+    async with http.get("/docs/api") as response:
+        assert response.status == 200
+        assert "script-src" in response.headers["Content-Security-Policy"]
+        page = await response.text()
+    assert "<script" not in page
+    assert all(f'<h3 id="{name}">' in page for name in ROUTES)

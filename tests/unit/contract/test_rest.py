@@ -34,3 +34,18 @@ def test_every_route_has_an_example_for_the_generated_tests(route: Route) -> Non
             noun_of(route, name)
     for name in route.parameters:
         noun_of(route, name)
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES.values() if r.body], ids=lambda route: route.name)
+def test_example_of_a_body_is_valid(route: Route) -> None:
+    body = openapi.document()["paths"][route.plain_path][route.method.lower()]["requestBody"]
+    assert route.body is not None
+    assert route.body.validate(body["content"]["application/json"]["example"]) == {}
+
+
+def test_example_of_an_answer_is_valid() -> None:
+    document = openapi.document()
+    for route in ROUTES.values():
+        answer = document["paths"][route.plain_path][route.method.lower()]["responses"].get(str(route.status))
+        if route.answer is not None:
+            assert route.answer.validate(answer["content"]["application/json"]["example"]) == {}, route.name
