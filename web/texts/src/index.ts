@@ -18,6 +18,7 @@ type Arguments<K extends Key> = keyof Values[K] extends never ? [] : [values: Va
 export const LANGUAGES: Record<Language, string> = { en: "English", de: "Deutsch" };
 
 const RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 30_000;
 
 const texts: Record<string, CompiledMessage> = {};
 const parts = new Set<Part>();
@@ -56,7 +57,7 @@ export async function change(wanted: Language): Promise<void> {
 }
 
 function choose(wanted: readonly string[]): void {
-  language = (wanted.map(baseOf).find((one) => one in LANGUAGES) as Language | undefined) ?? "en";
+  language = (wanted.map(baseOf).find((one) => Object.hasOwn(LANGUAGES, one)) as Language | undefined) ?? "en";
   const locales = [...wanted, ...navigator.languages].filter((one) => baseOf(one) === language && isLocale(one));
   locale = locales.find((one) => one.includes("-")) ?? language;
 }
@@ -75,10 +76,10 @@ function isLocale(tag: string): boolean {
 
 // Nothing can be shown without texts: retry until they arrive.
 async function fetchTexts(wanted: Language, part: Part): Promise<Record<string, CompiledMessage>> {
-  for (;;) {
+  for (let delay = RETRY_MS; ; delay = Math.min(2 * delay, LONGEST_RETRY_MS)) {
     const response = await fetch(server + FILES[wanted][part], { credentials: "omit" }).catch(() => null);
     if (response?.ok) return response.json();
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    await new Promise((resolve) => setTimeout(resolve, delay));
   }
 }
 

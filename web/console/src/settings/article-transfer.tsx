@@ -6,7 +6,7 @@ import { useRef, useState } from "preact/hooks";
 import { useRest } from "./context";
 import type { Kind } from "./knowledge";
 import { all } from "./loading";
-import { failureText } from "./parts";
+import { Action, failureText } from "./parts";
 
 // How many an import may contain.
 const BATCH = 100;
@@ -33,9 +33,7 @@ export function Transfer({ kind, done }: { kind: Kind; done: () => Promise<void>
   };
   return (
     <div class="buttons">
-      <button type="button" class="secondary" onClick={() => void download(rest, kind)}>
-        {t("settings.export")}
-      </button>
+      <Action act={() => download(rest, kind)}>{t("settings.export")}</Action>
       <button type="button" class="secondary" onClick={() => file.current?.click()}>
         {t("settings.import")}
       </button>

@@ -8,6 +8,7 @@ import { explain } from "../components/error-text";
 import { Icon } from "../components/icon";
 import { PageLink } from "../components/page-link";
 import { type Section, settingsPath } from "../settings-sections";
+import { useStore } from "../state/context";
 import type { Loaded, Pages } from "./loading";
 
 // That fit beside the button that copies them.
@@ -62,9 +63,9 @@ export function Rows<T>(props: { of: Pages<T>; none: string; children: (row: T) 
     <>
       <ul class="plain settings-rows">{of.rows.map(props.children)}</ul>
       {of.hasMore && (
-        <button type="button" class="quiet more" onClick={() => void of.more()}>
+        <Action class="quiet more" act={of.more}>
           {t("console.list.more")}
-        </button>
+        </Action>
       )}
     </>
   );
@@ -181,17 +182,38 @@ export function Select(props: {
   );
 }
 
+// A button for an action that may fail.
+export function Action(props: { class?: string; act: () => Promise<unknown>; children: ComponentChildren }) {
+  const [isBusy, run] = useAction(props.act);
+  return (
+    <button type="button" class={props.class ?? "secondary"} disabled={isBusy} onClick={() => void run()}>
+      {props.children}
+    </button>
+  );
+}
+
+// Whether an action is in progress, and a function that starts it; a failure is shown as a toast.
+function useAction(act: () => Promise<unknown>): [boolean, () => Promise<void>] {
+  const store = useStore();
+  const [isBusy, setBusy] = useState(false);
+  const run = async () => {
+    setBusy(true);
+    await act().catch((failure: unknown) => store.showToast(failureText(failure)));
+    setBusy(false);
+  };
+  return [isBusy, run];
+}
+
 // A button whose action must be confirmed by a second click.
 export function Confirmed(props: { label: string; question: string; act: () => Promise<void> }) {
   const [isAsking, setAsking] = useState(false);
-  const [isBusy, setBusy] = useState(false);
+  const [isBusy, run] = useAction(props.act);
   const confirm = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     if (isAsking) confirm.current?.focus();
   }, [isAsking]);
   const act = async () => {
-    setBusy(true);
-    await props.act().finally(() => setBusy(false));
+    await run();
     setAsking(false);
   };
   if (!isAsking)

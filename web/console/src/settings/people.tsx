@@ -13,7 +13,7 @@ import { useRest } from "./context";
 import { useEdited } from "./editing";
 import { type Choice, type FieldSpec, Form } from "./form";
 import { all, useLoaded, usePages } from "./loading";
-import { Confirmed, NewLink, Page, Ready, RowLink, Rows, Secret, Tag } from "./parts";
+import { Action, Confirmed, NewLink, Page, Ready, RowLink, Rows, Secret, Tag } from "./parts";
 
 const ROLES = ["agent", "viewer", "admin"] as const;
 const LANGUAGE_SKILLS = ["en", "de", "fr", "es", "it", "nl", "pt", "pl"];
@@ -169,9 +169,7 @@ function Person({ id }: { id: string }) {
                 >
                   {active ? (
                     <>
-                      <button type="button" class="secondary" onClick={() => void createLink()}>
-                        {t("settings.people.newLink")}
-                      </button>
+                      <Action act={createLink}>{t("settings.people.newLink")}</Action>
                       {id !== store.me?.userId && (
                         <Confirmed
                           label={t("settings.disable")}
@@ -181,9 +179,7 @@ function Person({ id }: { id: string }) {
                       )}
                     </>
                   ) : (
-                    <button type="button" class="secondary" onClick={() => void save({ active: true })}>
-                      {t("settings.enable")}
-                    </button>
+                    <Action act={() => save({ active: true })}>{t("settings.enable")}</Action>
                   )}
                 </Form>
               </>

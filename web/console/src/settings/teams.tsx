@@ -8,7 +8,7 @@ import { useRest } from "./context";
 import { useEdited } from "./editing";
 import { type FieldSpec, Form } from "./form";
 import { all, useLoaded, usePages } from "./loading";
-import { Confirmed, NewLink, Page, Ready, RowLink, Rows, Tag } from "./parts";
+import { Action, Confirmed, NewLink, Page, Ready, RowLink, Rows, Tag } from "./parts";
 
 export function Teams({ rest: [id] }: { rest: string[] }) {
   if (id === "new") return <NewTeamPage />;
@@ -105,9 +105,7 @@ function OneTeam({ id }: { id: string }) {
                     act={() => save({ active: false })}
                   />
                 ) : (
-                  <button type="button" class="secondary" onClick={() => void save({ active: true })}>
-                    {t("settings.enable")}
-                  </button>
+                  <Action act={() => save({ active: true })}>{t("settings.enable")}</Action>
                 )}
               </Form>
             )}

@@ -10,7 +10,7 @@ import { useRest } from "./context";
 import { useEdited } from "./editing";
 import { type FieldSpec, Form } from "./form";
 import { useLoaded, usePages } from "./loading";
-import { Confirmed, NewLink, Page, Ready, RowLink, Rows, Secret, Tag } from "./parts";
+import { Action, Confirmed, NewLink, Page, Ready, RowLink, Rows, Secret, Tag } from "./parts";
 
 type EventType = NewWebhook["events"][number];
 
@@ -149,18 +149,14 @@ function OneWebhook({ id }: { id: string }) {
                 act={() => enable(false)}
               />
             ) : (
-              <button type="button" class="secondary" onClick={() => void enable(true)}>
-                {t("settings.enable")}
-              </button>
+              <Action act={() => enable(true)}>{t("settings.enable")}</Action>
             )}
             <Confirmed
               label={t("settings.webhooks.rotate")}
               question={t("settings.webhooks.rotateQuestion")}
               act={async () => setSecret((await rest.rotateWebhookSecret(id)).secret)}
             />
-            <button type="button" class="secondary" onClick={() => void test()}>
-              {t("settings.webhooks.test")}
-            </button>
+            <Action act={test}>{t("settings.webhooks.test")}</Action>
           </Form>
         )}
       </Ready>
@@ -183,14 +179,10 @@ function Progress({ id, state, refresh }: { id: string; state: WebhookState; ref
       {state.failingSince && (
         <Tag kind="bad">{t("settings.webhooks.failingSince", { time: fullTime(state.failingSince) })}</Tag>
       )}
-      {state.setAside > 0 && (
-        <button type="button" class="secondary" onClick={() => void replay()}>
-          {t("settings.webhooks.replaySetAside")}
-        </button>
-      )}
-      <button type="button" class="quiet" onClick={() => void refresh()}>
+      {state.setAside > 0 && <Action act={replay}>{t("settings.webhooks.replaySetAside")}</Action>}
+      <Action class="quiet" act={refresh}>
         {t("settings.refresh")}
-      </button>
+      </Action>
     </div>
   );
 }
@@ -244,9 +236,9 @@ function DeliveryRow({ id, one, refresh }: { id: string; one: Delivery; refresh:
       </div>
       <Tag kind={KINDS[one.status]}>{t(`settings.webhooks.status.${one.status}`)}</Tag>
       {one.status !== "pending" && (
-        <button type="button" class="quiet" onClick={() => void replay()}>
+        <Action class="quiet" act={replay}>
           {t("settings.webhooks.replay")}
-        </button>
+        </Action>
       )}
     </li>
   );
