@@ -126,7 +126,7 @@ async def test_token_after_sign_in_is_stored_for_the_tab_only(open_console: Open
 
 async def submit_token(console: ConsolePage, token: str) -> None:
     await console.page.get_by_text("Sign in with a token").click()
-    await console.page.get_by_role("textbox").fill(token)
+    await console.page.get_by_role("textbox", name="Issued by your own").fill(token)
     await console.page.get_by_role("button", name="Sign in", exact=True).click()
 
 
