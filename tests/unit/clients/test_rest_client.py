@@ -12,9 +12,7 @@ from hummdesk_client.rest import (
     NoResponseError,
     ProblemError,
     RestClient,
-    client,
     etag_of,
-    feed,
 )
 from hummdesk_client.rest.routes import FeedEvent, NewKey
 
@@ -37,15 +35,13 @@ Desk = Callable[..., tuple[RestClient, list[httpx2.Request]]]
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk() -> Desk:
     """A client whose requests are answered one after another, and those requests."""
-    monkeypatch.setattr(client, "FIRST_BACKOFF_SECONDS", 0.001)
-    monkeypatch.setattr(feed, "BACKOFF_SECONDS", 0.001)
 
     def with_answers(*answers: Given) -> tuple[RestClient, list[httpx2.Request]]:
         requests: list[httpx2.Request] = []
         transport = httpx2.MockTransport(lambda request: answer(request, requests, answers))
-        return RestClient("https://desk.example/", token="hd_key", transport=transport), requests
+        return RestClient("https://desk.example/", token="hd_key", backoff=0.001, transport=transport), requests
 
     return with_answers
 

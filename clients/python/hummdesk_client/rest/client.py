@@ -18,7 +18,6 @@ from hummdesk_client.rest.routes import FeedEvent, FeedPage, FeedQuery, Routes
 from hummdesk_client.tokens import Token, text_of
 
 BASE = "/api/v1"
-FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_RETRY_AFTER_SECONDS = 60.0
 RETRIED = frozenset({429, 502, 503, 504})
 
@@ -27,9 +26,9 @@ class RestClient(Routes):
     """A client of the REST API: a method for each route.
 
     `token` is an API key or the token of a user, or a function that returns it for each request. A request that is
-    limited, or finds the server unavailable, is sent again with backoff, at most `attempts` times in all. So is one
-    without a response, unless it has `if_match`: it may have been carried out. A POST has an `Idempotency-Key`, so that
-    it acts once.
+    limited, or finds the server unavailable, is sent again, at most `attempts` times in all. So is one without a
+    response, unless it has `if_match`: it may have been carried out. A POST has an `Idempotency-Key`, so that it acts
+    once. `backoff` is the wait before the second attempt, in seconds; it is doubled before each further one.
 
     Each method raises ProblemError if the server refuses the request, and NoResponseError if it does not respond.
     """
@@ -40,11 +39,13 @@ class RestClient(Routes):
         *,
         token: Token,
         attempts: int = 4,
+        backoff: float = 0.5,
         timeout: float = 30.0,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._token = token
         self._attempts = attempts
+        self._backoff = backoff
         self._timeout = timeout
         agent = {"User-Agent": f"hummdesk-client/{__version__}"}
         self._http = httpx2.AsyncClient(base_url=url.rstrip("/") + BASE, headers=agent, transport=transport)
@@ -78,7 +79,7 @@ class RestClient(Routes):
         async def read(query: FeedQuery) -> FeedPage:
             return await self.get_feed(query, timeout=wait + self._timeout)
 
-        async for event, position in events_of(read, start or FeedPosition(), wait):
+        async for event, position in events_of(read, start or FeedPosition(), wait, self._backoff):
             yield event, position
 
     async def feed_position(self) -> FeedPosition:
@@ -92,7 +93,7 @@ class RestClient(Routes):
         headers = {"If-Match": options["if_match"]} if "if_match" in options else {}
         if method == "POST":
             headers["Idempotency-Key"] = options.get("idempotency_key") or str(uuid.uuid4())
-        backoff = FIRST_BACKOFF_SECONDS
+        backoff = self._backoff
         for attempt in range(1, self._attempts + 1):
             response = await self._send(method, path, headers, options.get("timeout", self._timeout), query, body)
             if response is not None and response.is_success:

@@ -10,7 +10,6 @@ from hummdesk_client.errors import ClientError, NoResponseError, ProblemError
 from hummdesk_client.rest.routes import FeedEvent, FeedPage, FeedQuery
 
 LIMIT = 500
-BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 30.0
 
 
@@ -43,10 +42,10 @@ class FeedPosition:
 
 
 async def events_of(
-    read: Callable[[FeedQuery], Awaitable[FeedPage]], start: FeedPosition, wait: int
+    read: Callable[[FeedQuery], Awaitable[FeedPage]], start: FeedPosition, wait: int, first_backoff: float
 ) -> AsyncIterator[tuple[FeedEvent, FeedPosition]]:
     """The events of a feed without an end; a request that fails is sent again until it succeeds."""
-    position, backoff = start, BACKOFF_SECONDS
+    position, backoff = start, first_backoff
     while True:
         try:
             page = await read({"after": position.number, "wait": wait, "limit": LIMIT})
@@ -56,7 +55,7 @@ async def events_of(
             await asyncio.sleep(backoff * (0.5 + random.random()))
             backoff = min(2 * backoff, LONGEST_BACKOFF_SECONDS)
             continue
-        backoff = BACKOFF_SECONDS
+        backoff = first_backoff
         found = checked(page, position)
         for event, after in found:
             yield event, after

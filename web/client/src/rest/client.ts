@@ -3,7 +3,7 @@ import { type CallOptions, type CallParts, tag } from "./calls.js";
 import { eventsOf, type FeedOptions, type FeedPosition } from "./feed.js";
 import { pause } from "./pause.js";
 import { type Answer, ProblemError, problemOf } from "./problem.js";
-import { type FeedEvent, Routes } from "./routes.js";
+import { type FeedEvent, type FeedQuery, Routes } from "./routes.js";
 
 /** Options of a {@link RestClient}. */
 export interface RestOptions {
@@ -13,6 +13,8 @@ export interface RestOptions {
   token: string | (() => string | Promise<string>);
   /** How often a request is sent at most until it is answered. Default: 4. */
   attempts?: number;
+  /** How long to wait before the second attempt, in milliseconds; it is doubled before each further one. Default: 500. */
+  backoff?: number;
   /** How long to wait for an answer, in milliseconds. Default: 30,000. */
   timeout?: number;
   /** Replaces the global `fetch`. */
@@ -49,7 +51,8 @@ export class RestClient extends Routes {
    * @throws ProblemError with the status 410 if the events after the position are not kept any more.
    */
   feed(options: FeedOptions = {}): AsyncGenerator<{ event: FeedEvent; position: FeedPosition }, never> {
-    return eventsOf((query, callOptions) => this.getFeed(query, callOptions), options);
+    const read = (query: FeedQuery, callOptions: CallOptions) => this.getFeed(query, callOptions);
+    return eventsOf(read, options, this.options.backoff ?? FIRST_BACKOFF_MS);
   }
 
   /** The position of the last event of the feed, to read only the changes to come. */
@@ -60,7 +63,8 @@ export class RestClient extends Routes {
 
   protected async call<Result>(method: string, path: string, parts: CallParts = {}): Promise<Result> {
     const idempotencyKey = method === "POST" ? (parts.idempotencyKey ?? crypto.randomUUID()) : undefined;
-    for (let left = (this.options.attempts ?? 4) - 1, backoff = FIRST_BACKOFF_MS; ; left--, backoff *= 2) {
+    const { attempts = 4, backoff: first = FIRST_BACKOFF_MS } = this.options;
+    for (let left = attempts - 1, backoff = first; ; left--, backoff *= 2) {
       const answer = await this.send(method, path, parts, idempotencyKey);
       if (answer?.response.ok) return resultOf(answer);
       const delay = answer ? retryAfter(answer.response, backoff) : parts.ifMatch === undefined && backoff;

@@ -36,7 +36,6 @@ export class FeedError extends Error {
 export const FIRST_POSITION: FeedPosition = { number: 0, digest: "0".repeat(64) };
 
 const LIMIT = 500;
-const BACKOFF_MS = 1000;
 const LONGEST_BACKOFF_MS = 30_000;
 
 type Read = (query: FeedQuery, options: CallOptions) => Promise<FeedPage>;
@@ -45,9 +44,10 @@ type Read = (query: FeedQuery, options: CallOptions) => Promise<FeedPage>;
 export async function* eventsOf(
   read: Read,
   { from = FIRST_POSITION, wait = 25, signal }: FeedOptions,
+  firstBackoff: number,
 ): AsyncGenerator<{ event: FeedEvent; position: FeedPosition }, never> {
   let position = from;
-  for (let backoff = BACKOFF_MS; ; ) {
+  for (let backoff = firstBackoff; ; ) {
     const query = { after: position.number, wait, limit: LIMIT };
     const page = await read(query, { signal, timeout: (wait + 30) * 1000 }).catch(transient);
     if (!page) {
@@ -55,7 +55,7 @@ export async function* eventsOf(
       backoff = Math.min(2 * backoff, LONGEST_BACKOFF_MS);
       continue;
     }
-    backoff = BACKOFF_MS;
+    backoff = firstBackoff;
     const checked = await checkedPage(page, position);
     for (const item of checked) yield item;
     position = checked.at(-1)?.position ?? { ...position, epoch: page.epoch };
