@@ -26,8 +26,6 @@ from tests.system.security.raw_socket import (
     resident_bytes,
 )
 
-pytestmark = pytest.mark.alone
-
 MIB = 1 << 20
 MAX_PROCESS_BYTES = 8 * MIB
 AUTH_SECONDS = 1.0

@@ -69,7 +69,6 @@ async def test_run_delivered_ten_times_ends_and_publishes_once(pipeline: Pipelin
     assert (await pipeline.runs(message))["classification"]["results"] == 1
 
 
-@pytest.mark.alone
 async def test_messages_without_relay_are_processed_when_it_starts(pipeline: Pipeline) -> None:
     async with pipeline.worker():
         async with pipeline.relay() as relay:
