@@ -14,6 +14,7 @@ async def test_address_names_the_open_conversation(open_console: Open, account: 
     agent = await open_console(account.agents[0])
     await agent.open(first)
     await expect(agent.page).to_have_url(f"{account.url}/c/{first}")
+    await expect(agent.page).to_have_title(re.compile(r"^(\(\d+\) )?HummDesk$"))
     await agent.open(second)
     await expect(agent.page).to_have_url(f"{account.url}/c/{second}")
     await agent.page.reload()

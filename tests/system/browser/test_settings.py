@@ -32,7 +32,7 @@ async def check(admin: ConsolePage, screenshots: Path, name: str) -> None:
     """Accessibility in both color schemes, and no sideways scrolling on a phone."""
     assert await admin.violations() == []
     assert await admin.dark_violations() == []
-    await admin.take_screenshots(screenshots, f"settings-{name}", full_page=True)
+    await admin.page.screenshot(path=screenshots / f"settings-{name}.png", full_page=True)
     await admin.page.set_viewport_size(PHONE)
     assert await admin.width() == PHONE["width"]
     await admin.page.screenshot(path=screenshots / f"settings-{name}-phone.png")
@@ -294,6 +294,7 @@ async def test_settings_in_german_browser_are_german(
     await admin.page.goto(f"{account.url}/settings/people")
     await admin.page.get_by_role("button", name=account.admin["email"]).click()
     await expect(admin.page.get_by_role("heading", name="Personen")).to_be_focused()
+    await expect(admin.page).to_have_title(re.compile("Personen · HummDesk"))
     await expect(row(admin, account.agents[0]["email"])).to_be_visible()
     await admin.page.screenshot(path=screenshots / "settings-german.png")
     assert await admin.violations() == []

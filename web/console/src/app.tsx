@@ -8,6 +8,7 @@ import { Details } from "./details";
 import { Help } from "./help";
 import { Palette } from "./palette";
 import { SettingsLoader } from "./settings-loader";
+import { SECTIONS } from "./settings-sections";
 import { Sidebar } from "./sidebar";
 import { StoreContext, useChanges } from "./state/context";
 import type { Notice, Store } from "./state/store";
@@ -86,9 +87,18 @@ function Toast({ store }: { store: Store }) {
 
 function useTitle(store: Store): void {
   const unread = [...store.list.known.values()].filter((one) => one.unreadCount > 0).length;
+  const page = pageName(store);
   useEffect(() => {
-    document.title = unread ? `(${unread}) HummDesk` : "HummDesk";
-  }, [unread]);
+    const name = page ? `${page} · HummDesk` : "HummDesk";
+    document.title = unread ? `(${unread}) ${name}` : name;
+  }, [unread, page]);
+}
+
+// The name of the page in the browser's history, which keeps no names of customers.
+function pageName({ settings }: Store): string | null {
+  if (!settings) return null;
+  const section = SECTIONS.find((one) => one === settings[0]);
+  return t(section ? `console.settings.${section}` : "console.settings.title");
 }
 
 // Mark messages that arrived while the tab was hidden as read when it becomes visible.

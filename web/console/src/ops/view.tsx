@@ -2,6 +2,7 @@
 
 import type { Operations, RunFigures, State } from "@hummdesk/client";
 import { number, t } from "@hummdesk/texts";
+import { useEffect } from "preact/hooks";
 import { Icon } from "../components/icon";
 import { clock } from "../format";
 import { Chart } from "./chart";
@@ -17,6 +18,10 @@ const time = (ms: number) => (ms < 1000 ? `${whole(ms)} ms` : `${whole(ms / 1000
 export function View({ state, samples, signOut }: { state: State; samples: Operations[]; signOut: () => void }) {
   const now = samples.at(-1);
   const notice = noticeOf(state);
+  const title = `${t("ops.title")} · HummDesk`;
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
   return (
     <>
       <div class={`banner ${notice ? state : "none"}`} role="status">
