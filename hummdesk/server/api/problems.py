@@ -6,7 +6,7 @@ from typing import Any
 from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse, raw
 
-from hummdesk.contract.rest import ROUTES
+from hummdesk.contract.rest import BASE, ROUTES
 from hummdesk.core import json_encoding
 from hummdesk.core.errors import HummDeskError, RateLimited
 from hummdesk.server.api.call import PreconditionFailed
@@ -79,7 +79,9 @@ def of_exception(exception: Exception, path: str) -> HTTPResponse:
 
 
 def _methods(path: str) -> set[str]:
-    return {route.method for route in ROUTES.values() if route.matches(path)}
+    """The methods of a path; one without parameters takes precedence."""
+    named: set[str] = {route.method for route in ROUTES.values() if f"{BASE}{route.path}" == path}
+    return named or {route.method for route in ROUTES.values() if route.matches(path)}
 
 
 def document(

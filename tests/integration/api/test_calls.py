@@ -122,13 +122,13 @@ async def test_document_describes_every_route(http: aiohttp.ClientSession) -> No
     assert document["paths"]["/keys/{id}"].keys() == {"get", "delete"}
 
 
-@pytest.mark.parametrize("path", ["/keys", "/keys/x", "/conversations/x/messages"])
+@pytest.mark.parametrize("path", ["/keys", "/keys/x", "/conversations/x/messages", "/knowledge/import"])
 async def test_method_that_a_path_has_not_is_answered_with_those_that_it_has(
     http: aiohttp.ClientSession, path: str
 ) -> None:
     async with http.request("TRACE", BASE + path) as response:
         assert response.status == 405
-        allowed = {"/keys": {"GET", "POST"}, "/keys/x": {"GET", "DELETE"}}.get(path, {"GET", "POST"})
+        allowed = {"/keys/x": {"GET", "DELETE"}, "/knowledge/import": {"POST"}}.get(path, {"GET", "POST"})
         assert set(response.headers["Allow"].split(", ")) == allowed
 
 

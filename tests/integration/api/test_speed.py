@@ -1,0 +1,46 @@
+"""The time of reads."""
+
+import time
+from statistics import quantiles
+
+from tests.integration.api.rest_client import RestClient
+from tests.integration.server.accounts import Account
+
+CALLS = 40
+MOST_MS = 20.0
+
+
+async def slow_ms(client: RestClient, route: str, **values: object) -> tuple[float, float]:
+    """The 95th percentile of CPU and wall time of calls, one after the other, in milliseconds.
+
+    The CPU time is that of client and server, which are one process here; it does not depend on other processes.
+    """
+    taken: list[tuple[float, float]] = []
+    for _ in range(CALLS):
+        cpu, wall = time.process_time(), time.perf_counter()
+        await client.do(route, **values)
+        taken.append(((time.process_time() - cpu) * 1000, (time.perf_counter() - wall) * 1000))
+    return quantiles([cpu for cpu, _ in taken], n=20)[-1], quantiles([wall for _, wall in taken], n=20)[-1]
+
+
+async def test_reads_take_less_than_20_ms_of_cpu_at_the_95th_percentile(admin: RestClient, account: Account) -> None:
+    await account.execute(
+        "INSERT INTO conversations (account_id, id, contact_id, subject) "
+        "SELECT %(account)s, gen_random_uuid(), %(contact)s, 'Order ' || n FROM generate_series(1, 500) AS n",
+        contact=account.people["customer"].id,
+    )
+    for number in range(50):
+        body = {"as": "contact", "content": f"Message {number} about a kettle that leaks"}
+        await admin.do("send_message", body, id=account.conversation)
+    own: dict[str, object] = {"id": account.conversation}
+    reads: dict[str, dict[str, object]] = {
+        "get_me": {},
+        "get_conversation": own,
+        "list_messages": own,
+        "list_conversations": {},
+        "list_users": {},
+    }
+    for route, values in reads.items():
+        cpu, wall = min([await slow_ms(admin, route, **values) for _ in range(3)])
+        print(f"{route:20} p95 {cpu:5.1f} ms CPU, {wall:5.1f} ms")
+        assert cpu < MOST_MS, route
