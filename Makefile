@@ -88,8 +88,9 @@ docs: $(RUN) $(DOCS)/ready ## build the documentation into build/docs, with warn
 	@$(DOCS)/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env --quiet -d build/doctrees docs build/docs
 	@echo "The documentation is in build/docs/index.html"
 
-wheel: $(DEV) web ## build dist/hummdesk-VERSION-py3-none-any.whl, with SQL and pages
+wheel: $(DEV) web ## build dist/hummdesk-VERSION-py3-none-any.whl, with SQL and pages, and the wheel of clients/python
 	@$(BIN)/python -m hatchling build -t wheel
+	@cd clients/python && ../../$(BIN)/python -m hatchling build -t wheel -d ../../dist
 
 clean: ## remove .venv, .venv-docs, the built pages and caches; the data of `make run` in .hummdesk stays
 	@rm -rf $(VENV) $(DOCS) build .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
