@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import http.client
+import re
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,10 @@ LEEWAY_SECONDS = 30
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 """Signatures with a public key. HS256 would make the client secret a signing key."""
 MOST_GROUPS = 1000
+LONGEST_SUBJECT = 255
+LONGEST_EMAIL = 254
+LONGEST_NAME = 100
+EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 REQUEST_SECONDS = 5.0
 MAX_BYTES = 262_144
 WAIT_SECONDS = REQUEST_SECONDS + 1.0
@@ -140,13 +145,14 @@ class Provider:
         if document.get("issuer") != client.issuer:
             raise SignInFailed("provider", "the discovery document names another issuer")
         methods = document.get("token_endpoint_auth_methods_supported")
+        userinfo = document.get("userinfo_endpoint")
         provider = cls(
             client=client,
             policy=policy,
             authorization_endpoint=_text(document, "authorization_endpoint"),
             token_endpoint=_text(document, "token_endpoint"),
             jwks_uri=_text(document, "jwks_uri"),
-            userinfo_endpoint=document.get("userinfo_endpoint"),
+            userinfo_endpoint=userinfo if isinstance(userinfo, str) else None,
             auth_methods=tuple(methods) if isinstance(methods, list) else ("client_secret_basic",),
         )
         try:
@@ -245,7 +251,8 @@ def _key(document: dict[str, Any], id_token: str) -> PyJWK:
 
 
 def _check_claims(claims: dict[str, Any], client_id: str, nonce: str) -> None:
-    if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
         raise SignInFailed("id_token", "sub")
     if not hmac.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
         raise SignInFailed("id_token", "nonce")
@@ -255,18 +262,23 @@ def _check_claims(claims: dict[str, Any], client_id: str, nonce: str) -> None:
 
 
 def _identity(issuer: str, claims: dict[str, Any], groups_claim: str) -> Identity:
-    email, verified, name = claims.get("email"), claims.get("email_verified"), claims.get("name")
-    groups = claims.get(groups_claim)
+    verified, name, groups = claims.get("email_verified"), claims.get("name"), claims.get(groups_claim)
     if isinstance(groups, str):
         groups = [groups]
     return Identity(
         issuer=issuer,
         subject=claims["sub"],
-        email=email if isinstance(email, str) and "@" in email else None,
+        email=_email(claims.get("email")),
         email_verified=verified if isinstance(verified, bool) else {"true": True, "false": False}.get(str(verified)),
-        name=name if isinstance(name, str) else None,
+        name="".join(filter(str.isprintable, name))[:LONGEST_NAME].strip() or None if isinstance(name, str) else None,
         groups=tuple(one for one in groups[:MOST_GROUPS] if isinstance(one, str)) if isinstance(groups, list) else None,
     )
+
+
+def _email(claim: object) -> str | None:
+    if isinstance(claim, str) and len(claim) <= LONGEST_EMAIL and claim.isprintable() and EMAIL.fullmatch(claim):
+        return claim
+    return None
 
 
 async def _json(

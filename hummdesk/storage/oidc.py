@@ -242,17 +242,18 @@ async def sign_in(tx: Transaction, provider: OidcProvider, identity: Identity) -
 
 
 def _require_domain(provider: OidcProvider, identity: Identity) -> None:
-    """An e-mail address decides only if the provider has verified it, or the account trusts its domain.
-
-    Of a provider that does not say whether it has, any user could have chosen the address.
-    """
+    """Raise SignInFailed unless the account lets users with this e-mail address sign in."""
     domain = (identity.email or "").rpartition("@")[2].lower()
     if provider.email_domains and domain not in provider.email_domains:
         raise SignInFailed("domain")
 
 
 async def _linked(tx: Transaction, provider: OidcProvider, identity: Identity, role: Role | None) -> User:
-    """Link an unknown subject to the user with its e-mail address, or to a new user."""
+    """Link an unknown subject to the user with its e-mail address, or to a new user. Raises SignInFailed.
+
+    The address decides only if the provider has verified it. Of a provider that does not say so, the account must trust
+    the domain: otherwise any user of the provider could have chosen the address.
+    """
     is_verified = identity.email_verified or (identity.email_verified is None and provider.email_domains)
     if identity.email is None or not is_verified:
         raise SignInFailed("email")
@@ -262,8 +263,9 @@ async def _linked(tx: Transaction, provider: OidcProvider, identity: Identity, r
             raise SignInFailed("unknown")
         name = identity.name or identity.email.partition("@")[0]
         user, _ = await users.create(tx, None, email=identity.email, name=name, role=role or provider.default_role)
-    linked = await queries.link(tx, issuer=identity.issuer, subject=identity.subject, user_id=user.id)
-    if linked is None:
+    await queries.link(tx, issuer=identity.issuer, subject=identity.subject, user_id=user.id)
+    row = await queries.user_of(tx, issuer=identity.issuer, subject=identity.subject)
+    if row is None or row["user_id"] != user.id:
         raise SignInFailed("linked")
     return user
 

@@ -59,12 +59,11 @@ WHERE account_id = current_account()
   AND issuer = :issuer
   AND subject = :subject;
 
--- name: link(issuer, subject, user_id)^
--- Link a user to a subject; no row if one of them is linked already.
+-- name: link(issuer, subject, user_id)!
+-- Link a user to a subject, unless one of them is linked already.
 INSERT INTO oidc_identities (account_id, issuer, subject, user_id)
 VALUES (current_account(), :issuer, :subject, :user_id)
-ON CONFLICT DO NOTHING
-RETURNING user_id;
+ON CONFLICT DO NOTHING;
 
 -- name: unlink(user_id)!
 -- Forget the subjects of a user.

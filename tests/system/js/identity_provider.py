@@ -41,6 +41,10 @@ class IdentityProvider:
     async def rotate_key(self) -> None:
         await self._control(rotate=True)
 
+    async def move_claims(self, *, to_user_info: bool) -> None:
+        """Send e-mail, name and groups in the user info in place of the ID token."""
+        await self._control(userInfo=to_user_info)
+
     async def _control(self, **wanted: Any) -> None:
         async with aiohttp.ClientSession() as session, session.post(f"{self.issuer}/test", json=wanted) as answer:
             assert answer.status == 200

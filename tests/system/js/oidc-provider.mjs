@@ -1,5 +1,5 @@
 // A real OpenID Connect provider on a port of this machine. Its users and keys are changed by POST /test with JSON:
-// {users: {subject: claims}}, {rotate: true}.
+// {users: {subject: claims}}, {rotate: true} for a new key, {userInfo: true} for ID tokens without other claims.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
@@ -16,7 +16,7 @@ function newKey() {
   return { ...privateKey.export({ format: "jwk" }), kid: randomUUID(), alg: "ES256", use: "sig" };
 }
 
-function start(issuer) {
+function start(issuer, userInfo = false) {
   const provider = new Provider(issuer, {
     clients: [
       {
@@ -28,7 +28,7 @@ function start(issuer) {
     ],
     claims: { email: ["email", "email_verified"], profile: ["name"], groups: ["groups"] },
     scopes: SCOPES.split(" "),
-    conformIdTokenClaims: Boolean(process.env.USERINFO), // true: claims of scopes are in the user info only
+    conformIdTokenClaims: userInfo,
     cookies: { keys: [randomUUID()] },
     jwks: { keys: [newKey()] },
     pkce: { required: () => true },
@@ -48,7 +48,7 @@ const server = createServer(async (request, response) => {
   if (request.url !== "/test") return handle(request, response);
   const wanted = JSON.parse(await text(request));
   users = wanted.users ?? users;
-  if (wanted.rotate) start(issuer);
+  if (wanted.rotate || "userInfo" in wanted) start(issuer, wanted.userInfo);
   response.end("{}");
 });
 await new Promise((done) => server.listen(0, "127.0.0.1", done));

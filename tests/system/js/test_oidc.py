@@ -130,6 +130,17 @@ async def test_key_rotation_at_the_provider_is_followed(desk: Desk, browser: Bro
     assert (await browser.signs_in("ada")).user_id == agent.id
 
 
+async def test_claims_in_the_user_info_are_read(desk: Desk, browser: Browser, agent: Any) -> None:
+    scopes = ("openid", "email", "groups")
+    await desk.provider.configure(groups={"leads": Grant(role="agent", team_ids=())}, scopes=scopes)
+    await desk.provider.set_user("ada", email=agent.email, email_verified=True, groups=["leads"])
+    await desk.provider.move_claims(to_user_info=True)
+    assert (await browser.signs_in("ada")).user_id == agent.id
+    await desk.provider.set_user("ada", email=agent.email, email_verified=True, groups=[])
+    assert await browser.is_refused("ada") == "groups"
+    await desk.provider.move_claims(to_user_info=False)
+
+
 async def test_answer_is_accepted_once_and_only_by_the_browser_that_asked(
     desk: Desk, browser: Browser, agent: Any
 ) -> None:

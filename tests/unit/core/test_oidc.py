@@ -87,6 +87,23 @@ async def test_valid_token_names_its_user(monkeypatch: pytest.MonkeyPatch) -> No
     assert (await identify(monkeypatch, several)).subject == "ada"
 
 
+async def test_claims_of_wrong_types_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in (
+        7,
+        ["ada@acme.example"],
+        {},
+        "ada",
+        "a b@acme.example",
+        "a\0@acme.example",
+        "x" * 250 + "@acme.example",
+    ):
+        token = id_token(email=wrong, email_verified="yes", name=wrong, groups={"support": True})
+        identity = await identify(monkeypatch, token)
+        assert (identity.email, identity.email_verified, identity.groups) == (None, None, None)
+    assert (await identify(monkeypatch, id_token(name="  Ada\0\n"))).name == "Ada"
+    assert (await identify(monkeypatch, id_token(groups=["a", 7, None]))).groups == ("a",)
+
+
 async def test_claims_that_the_token_lacks_are_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     userinfo = {"sub": "ada", "email": "ada@acme.example", "groups": "support"}
     token = id_token(leave_out=("email", "groups"))
@@ -107,6 +124,8 @@ FORGED: dict[str, Callable[[], str]] = {
     "no iat": lambda: id_token(leave_out=("iat",)),
     "no sub": lambda: id_token(leave_out=("sub",)),
     "empty sub": lambda: id_token(sub=""),
+    "long sub": lambda: id_token(sub="x" * 256),
+    "sub with NUL": lambda: id_token(sub="a\0b"),
     "key": lambda: id_token(OTHER_KEY),
     "unknown kid": lambda: id_token(kid="?"),
     "encryption key": lambda: id_token(OTHER_KEY, kid="encryption"),

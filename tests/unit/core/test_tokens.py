@@ -332,3 +332,18 @@ def test_a_key_that_cannot_be_used_is_a_fault_of_the_settings(tmp_path: Path) ->
         with pytest.raises(SettingsError, match=reason):
             tokens.check(Settings(jwt_algorithm="RS256", jwt_public_key=key))
     tokens.check(SETTINGS)
+
+
+def test_claim_of_a_staff_session_counts_in_own_tokens_only() -> None:
+    session_id = UUID("01890000-0000-7000-8000-000000000003")
+    own = tokens.verify(SETTINGS, tokens.issue(SETTINGS, PERSON, staff_session_id=session_id))
+    assert (own.staff_session_id, own.is_revocable) == (session_id, True)
+    plain = tokens.verify(SETTINGS, tokens.issue(SETTINGS, PERSON))
+    assert (plain.staff_session_id, plain.is_revocable) == (None, False)
+    key = tokens.VerificationKey(algorithm="HS256", key=SECRET, account_id=PERSON.account_id, name="main")
+    for value in (str(session_id), "of the application", 7):
+        foreign = tokens.verify(SETTINGS, signed(claims(**{tokens.SESSION: value})), key)
+        assert foreign.staff_session_id is None
+    for value in ("x", 7, [], {}):
+        with pytest.raises(Unauthorized):
+            tokens.verify(SETTINGS, signed(claims(**{tokens.SESSION: value})))

@@ -22,6 +22,7 @@ import {
 } from "./state/session";
 
 const SIGN_IN = "/sign-in";
+const COMPANY_KEY = "hummdesk.company";
 
 interface SignedInProps {
   children: (credentials: Credentials, signOut: (reason: string | null) => void) => ComponentChildren;
@@ -88,7 +89,9 @@ function SignIn({ onToken, reason }: { onToken: (token: string) => void; reason:
           <DemoUsers key={account.name} account={account} onClick={onClick} />
         ))}
         {accounts && <CompanyForm onError={setError} />}
-        {accounts && <TokenForm onToken={onToken} isAlone={accounts.length === 0} />}
+        {accounts && (
+          <TokenForm onToken={onToken} isOpen={accounts.length === 0 && !location.pathname.startsWith(SIGN_IN)} />
+        )}
         <Languages />
       </div>
     </main>
@@ -101,38 +104,44 @@ function refusal(): string | null {
   return reason && t("common.signIn.refused", { reason });
 }
 
-// The company is found by the user's e-mail address or by its name, which the address of the page can have.
+// The company is found by the user's e-mail address or by its name, which the address of the page can have. The browser
+// remembers what was entered last.
 function CompanyForm({ onError }: { onError: (message: string) => void }) {
-  const [account, setAccount] = useState(accountOfAddress);
+  const [named] = useState(accountOfAddress);
+  const [account, setAccount] = useState(named || (localStorage.getItem(COMPANY_KEY) ?? ""));
+  const [isOpen] = useState(account !== "" || location.pathname.startsWith(SIGN_IN));
   const go = () => {
+    localStorage.setItem(COMPANY_KEY, account.trim());
     signInAtCompany(account.trim()).catch((failure) => {
       onError(failure instanceof RequestError ? explain(failure.error) : t("common.noResponse"));
     });
   };
   useEffect(() => {
-    if (account && !refusal()) go();
+    if (named && !refusal()) go();
   }, []);
   return (
-    <form
-      class="company"
-      onSubmit={(event) => {
-        event.preventDefault();
-        go();
-      }}
-    >
-      <label for="company">{t("common.signIn.company")}</label>
-      <input
-        id="company"
-        autocomplete="username"
-        autocapitalize="off"
-        spellcheck={false}
-        value={account}
-        onInput={(event) => setAccount(event.currentTarget.value)}
-      />
-      <button type="submit" class="primary" disabled={!account.trim()}>
-        {t("common.signIn.continue")}
-      </button>
-    </form>
+    <details class="way" name="way" open={isOpen}>
+      <summary>{t("common.signIn.withCompany")}</summary>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          go();
+        }}
+      >
+        <label for="company">{t("common.signIn.company")}</label>
+        <input
+          id="company"
+          autocomplete="username"
+          autocapitalize="off"
+          spellcheck={false}
+          value={account}
+          onInput={(event) => setAccount(event.currentTarget.value)}
+        />
+        <button type="submit" class="primary" disabled={!account.trim()}>
+          {t("common.signIn.continue")}
+        </button>
+      </form>
+    </details>
   );
 }
 
@@ -159,10 +168,10 @@ function DemoUsers({ account, onClick }: { account: DemoAccount; onClick: (userI
   );
 }
 
-function TokenForm({ onToken, isAlone }: { onToken: (token: string) => void; isAlone: boolean }) {
+function TokenForm({ onToken, isOpen }: { onToken: (token: string) => void; isOpen: boolean }) {
   const [token, setToken] = useState("");
   return (
-    <details class="token" open={isAlone}>
+    <details class="way" name="way" open={isOpen}>
       <summary>{t("common.signIn.withToken")}</summary>
       <form
         onSubmit={(event) => {
@@ -209,5 +218,9 @@ function Languages() {
 // The company in the address /sign-in/COMPANY.
 function accountOfAddress(): string {
   const [first, account = ""] = location.pathname.split("/").filter(Boolean);
-  return `/${first}` === SIGN_IN ? decodeURIComponent(account) : "";
+  try {
+    return `/${first}` === SIGN_IN ? decodeURIComponent(account) : "";
+  } catch {
+    return "";
+  }
 }
