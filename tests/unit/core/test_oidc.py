@@ -88,6 +88,7 @@ async def test_valid_token_names_its_user(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_claims_of_wrong_types_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong: object
     for wrong in (
         7,
         ["ada@acme.example"],

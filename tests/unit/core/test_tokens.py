@@ -341,6 +341,7 @@ def test_claim_of_a_staff_session_counts_in_own_tokens_only() -> None:
     plain = tokens.verify(SETTINGS, tokens.issue(SETTINGS, PERSON))
     assert (plain.staff_session_id, plain.is_revocable) == (None, False)
     key = tokens.VerificationKey(algorithm="HS256", key=SECRET, account_id=PERSON.account_id, name="main")
+    value: object
     for value in (str(session_id), "of the application", 7):
         foreign = tokens.verify(SETTINGS, signed(claims(**{tokens.SESSION: value})), key)
         assert foreign.staff_session_id is None
