@@ -19,8 +19,14 @@ from tests.system.js.web_process import environment, get
 
 NO_REDIS = "redis://127.0.0.1:1/0"
 
-RELAYING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN \"hummdesk_runs\"'"
-"""One row as soon as a relay is running."""
+RELAYING = """
+    SELECT
+    FROM pg_stat_activity
+    WHERE datname = current_database()
+      AND application_name = 'hummdesk_relay'
+      AND query LIKE 'LISTEN%%'
+"""
+"""A row as soon as a relay is running."""
 
 
 @asynccontextmanager
