@@ -58,8 +58,13 @@ function adminCommands(store: Store): Command[] {
       name: t("console.settings.command", { section: t(`console.settings.${section}`) }),
       run: () => store.go(settingsPath(section)),
     })),
-    ...(store.settings ? [{ name: t("console.settings.back"), keys: "Esc", run: () => store.go("/") }] : []),
+    ...(store.settings ? [{ name: t("console.settings.back"), keys: "Esc", run: () => leaveSettings(store) }] : []),
   ];
+}
+
+// Unless a form has changes that are not saved.
+function leaveSettings(store: Store): void {
+  if (!document.querySelector("form[data-unsaved]")) store.go("/");
 }
 
 function conversationCommands(store: Store, id: string, status: Status, assignedTo: string | undefined): Command[] {

@@ -51,7 +51,7 @@ interface FormProps<Values extends object> {
 export function Form<Values extends object>(props: FormProps<Values>) {
   const [values, setValues] = useState(props.initial as Record<string, Value>);
   const [problem, setProblem] = useState<unknown>(null);
-  const [state, setState] = useState<"idle" | "busy" | "saved">("idle");
+  const [state, setState] = useState<"idle" | "changed" | "busy" | "saved">("idle");
   const form = useRef<HTMLFormElement>(null);
   const errors = fieldErrors(problem);
   const own = new Set(props.fields.map((field) => field.name));
@@ -63,20 +63,21 @@ export function Form<Values extends object>(props: FormProps<Values>) {
       await props.save(values as Values, overwrite);
       setState("saved");
     } catch (failure) {
-      setState("idle");
+      setState("changed");
       setProblem(failure);
       requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
     }
   };
   const change = (name: string, value: Value) => {
     setValues({ ...values, [name]: value });
-    setState("idle");
+    setState("changed");
   };
   return (
     <form
       ref={form}
       class="settings-form"
       noValidate
+      data-unsaved={state === "changed" || undefined}
       onSubmit={(event) => {
         event.preventDefault();
         void save(false);
