@@ -1177,7 +1177,8 @@ BEGIN
 END
 $$;
 
--- Messages and the audit log are append-only; only the operator changes users, contacts, teams and knowledge.
+-- Messages and the audit log are append-only. What web processes may change of people, knowledge and settings, column by
+-- column, is below: see administration.
 GRANT UPDATE ON accounts, users, contacts, teams, conversations, knowledge_articles, canned_replies
     TO hummdesk_operator;
 GRANT DELETE ON team_members TO hummdesk_operator;
@@ -1420,7 +1421,7 @@ GRANT EXECUTE ON FUNCTION account_of_sign_in_name(text) TO hummdesk_app;
 -- For anonymous visitors of the widget.
 GRANT INSERT (account_id, id, email, name) ON contacts TO hummdesk_app;
 
--- Web processes verify tokens, and only the operator adds and revokes keys.
+-- Web processes verify tokens; what they may change of the keys is below: see administration.
 ALTER TABLE signing_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE signing_keys FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_account ON signing_keys TO hummdesk_app USING (account_id = current_account());

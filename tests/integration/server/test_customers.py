@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hummdesk.operator.account import set_disabled
 from tests.integration.server.accounts import Account, Client
+from tests.integration.server.reconnecting import ReconnectingClient
 
 PRIVATE = ec.generate_private_key(ec.SECP256R1())
 PEM = PRIVATE.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -195,3 +196,17 @@ async def test_disabled_contact_or_account_stays_out(account: Account, sign: Sig
     other = await connect(sign(externalId="d"))
     assert (await other.receives("authentication_error"))["code"] == "UNAUTHORIZED"
     assert [(row[1], row[3]) for row in await contacts(account)] == [("c", "Customer")]
+
+
+async def test_session_of_a_customer_without_a_user_id_is_recovered(
+    account: Account, sign: Sign, clients: ReconnectingClient
+) -> None:
+    token = sign(externalId="c-7")
+    lost = await clients.connect(account.url, token)
+    await lost.receives("authenticated")
+    await lost.do("start_conversation", {"content": "Hello"})
+    lost.cut()
+    refused = await clients.reconnect(account.url, sign(externalId="c-8"), lost)
+    assert refused.sid != lost.sid
+    again = await clients.reconnect(account.url, token, lost)
+    assert again.sid == lost.sid

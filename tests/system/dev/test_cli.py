@@ -45,6 +45,12 @@ COMMANDS = [
     "knowledge list",
     "knowledge remove",
     "skills",
+    "skills update",
+    "canned",
+    "canned import",
+    *(f"{noun} {do}" for noun in ("account", "user", "team", "contact") for do in ("create", "list", "show", "update")),
+    *(f"{noun} disable" for noun in ("account", "user", "team", "contact", "key")),
+    *("account", "user", "team", "contact", "key", "key create", "key rotate"),
 ]
 
 
