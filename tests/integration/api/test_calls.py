@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from hummdesk.contract.rest import BASE, ROUTES
+from hummdesk.core.errors import Unavailable
 from hummdesk.server.node import Node
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account
@@ -153,3 +154,20 @@ async def test_page_of_the_api_shows_every_call_without_scripts(http: aiohttp.Cl
         page = await response.text()
     assert "<script" not in page
     assert all(f'<h3 id="{name}">' in page for name in ROUTES)
+
+
+async def test_request_that_failed_after_its_commit_is_continued(
+    admin: RestClient, account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = node.context.writer.send
+
+    async def lose_answer(**values: Any) -> None:
+        await send(**values)
+        raise Unavailable
+
+    body, headers = {"as": "system", "content": "Hello"}, {"Idempotency-Key": "one"}
+    with monkeypatch.context() as patch:
+        patch.setattr(node.context.writer, "send", lose_answer)
+        await admin.refused("send_message", body, id=account.conversation, headers=headers, status=503)
+    sent = await admin.do("send_message", body, id=account.conversation, headers=headers)
+    assert [one["id"] for one in (await admin.do("list_messages", id=account.conversation))["messages"]] == [sent["id"]]

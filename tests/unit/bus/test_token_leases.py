@@ -173,3 +173,15 @@ def test_answer_for_a_forgotten_lease_is_ignored(leases: TokenLeases, clock: Clo
     leases.take_idle()
     leases.renewed(late, granted=10, left=0)
     assert len(leases) == 0
+
+
+def test_remaining_tokens_are_those_of_the_process_and_of_redis(leases: TokenLeases, clock: Clock) -> None:
+    assert leases.remaining(LIMIT, "ada") == 40
+    spend(leases, 10)
+    assert leases.remaining(LIMIT, "ada") == 30
+    leases.renewed(renewal(leases), granted=10, left=5)  # other processes have taken 15
+    assert leases.remaining(LIMIT, "ada") == 15
+    clock.now += 3
+    assert leases.remaining(LIMIT, "ada") == 21
+    clock.now += 60
+    assert leases.remaining(LIMIT, "ada") == 40
