@@ -58,6 +58,9 @@ async def test_requests_and_events_of_two_users(account: Account) -> None:
         receipt = await agent.send_message({"conversationId": conversation_id, "content": "Hello"})
         assert await received.contents(1) == ["Hello"]
         assert received.messages[0]["messageId"] == receipt["messageId"]
+        await customer.join(conversation_id)  # again
+        await agent.send({"conversationId": conversation_id, "content": "Anything else?"})
+        assert await received.contents(2) == ["Hello", "Anything else?"]
         await customer.leave(conversation_id)
         with pytest.raises(RequestError) as refused:
             await customer.assign_conversation({"conversationId": conversation_id, "agentId": conversation_id})

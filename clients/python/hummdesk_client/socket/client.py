@@ -44,8 +44,8 @@ class DeskClient(Requests):
     the handlers of `new_message`, each once and in order. `token` is a text, or a function that returns it: it is
     called for each connection, and to renew a token when four fifths of its life have passed, or it has expired.
 
-    Entering raises RequestError if the server rejects the token. Handlers are called one after another, so that a
-    slow one delays the others. Their exceptions are logged.
+    Entering waits for the server, and raises RequestError if it rejects the token. Handlers are called one after
+    another, so that a slow one delays the others. Their exceptions are logged.
     """
 
     identity: PersonIdentity
@@ -122,8 +122,9 @@ class DeskClient(Requests):
             if known is None:
                 self._conversations.pop(conversation_id, None)
             raise
-        conversation.last_seq = max(conversation.last_seq, joined["lastSeq"])
-        self._pass_on(conversation.open(joined, ()))
+        if known is None:
+            conversation.last_seq = joined["lastSeq"]
+            self._pass_on(conversation.open(joined, ()))
         return joined
 
     async def leave(self, conversation_id: str) -> None:
@@ -172,7 +173,7 @@ class DeskClient(Requests):
             auth = {"token": self._current_token}
             await socket.connect(self._url, auth=auth, transports=["websocket"], wait_timeout=self._timeout)
         except Exception as error:
-            log.debug("socket.connect_failed", exc_info=error)
+            log.warning("socket.connect_failed: %r", error)
             self._lost.set()
 
     async def _disconnect(self) -> None:
