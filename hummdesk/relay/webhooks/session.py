@@ -152,22 +152,21 @@ class Session:
 
     async def _load(self) -> None:
         account_id, webhook_id = self._webhook.key
-        self._must_load = False
-        try:
-            async with self._services.database.all_accounts(durable=False) as tx:
-                found = await webhook_deliveries.pending(tx, account_id=account_id, webhook_id=webhook_id, limit=WINDOW)
-        except BaseException:
-            self._must_load = True
-            raise
+        requeued_at = self._webhook.requeued_at
+        async with self._services.database.all_accounts(durable=False) as tx:
+            found = await webhook_deliveries.pending(tx, account_id=account_id, webhook_id=webhook_id, limit=WINDOW)
+        self._must_load = self._webhook.requeued_at != requeued_at  # more may have become pending meanwhile
         self._has_more = len(found) == WINDOW
         self._schedule.add(one for one in found if one.number not in self._unrecorded)
 
     async def _fan_out(self) -> None:
         account_id, webhook_id = self._webhook.key
-        async with self._services.database.all_accounts(durable=False) as tx:
+        self._must_load = True  # a transaction that fails may have been committed: its deliveries are loaded first
+        async with self._services.database.all_accounts() as tx:
             found = await webhook_deliveries.fan_out(
                 tx, account_id=account_id, webhook_id=webhook_id, relay=self._services.relay, limit=PAGE
             )
+        self._must_load = False
         self._schedule.add(found.deliveries)
         if found.events < PAGE:
             self._webhook = webhooks.caught_up(self._webhook)
