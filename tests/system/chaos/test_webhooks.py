@@ -21,11 +21,11 @@ from tests.system.chaos.deployment import Deployment, deploy
 from tests.system.chaos.load import load
 from tests.system.chaos.report import FULL, Row, row, size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(90, 900))]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(150, 900))]
 
 KEYS = "a key of the tests with at least 32 bytes"
 TIMES = size(1, 15)
-CAUGHT_UP_SECONDS = size(40, 120)
+CAUGHT_UP_SECONDS = size(60, 120)
 """A lease of a killed relay ends after 15 s, a pause of a receiver that was unavailable after 60 s at most."""
 
 Fault = Callable[[Deployment, "Hooks"], Awaitable[None]]
@@ -49,12 +49,8 @@ class Hooks:
 
 @pytest.fixture(scope="module")
 async def shared() -> AsyncIterator[Deployment]:
-    changes: dict[str, Any] = {
-        "webhook_allowed_networks": "127.0.0.0/8",
-        "encryption_keys": KEYS,
-        "webhook_timeout_seconds": 2.0,
-    }
-    async with deploy(**changes) as made:
+    changes: dict[str, Any] = {"webhook_allowed_networks": "127.0.0.0/8", "encryption_keys": KEYS}
+    async with deploy(webhook_timeout_seconds=2.0, **changes) as made:
         yield made
 
 
