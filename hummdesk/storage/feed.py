@@ -134,11 +134,19 @@ async def entries(tx: Transaction, *, after: int, limit: int, max_bytes: int = P
 
     Raises Gone if the first of them is no longer kept.
     """
-    rows = queries.entries(tx, after=after, limit=limit, max_bytes=max_bytes)
-    found = [Entry.from_row(row) async for row in rows]
-    if found[0].number != after + 1 if found else after < (await position(tx)).last_number:
+    found = await _entries(tx, after, limit, max_bytes)
+    if not found and after < (await position(tx)).last_number:
+        found = await _entries(tx, after, limit, max_bytes)  # another process may have numbered changes meanwhile
+        if not found:
+            raise Gone
+    if found and found[0].number != after + 1:
         raise Gone
     return found
+
+
+async def _entries(tx: Transaction, after: int, limit: int, max_bytes: int) -> list[Entry]:
+    rows = queries.entries(tx, after=after, limit=limit, max_bytes=max_bytes)
+    return [Entry.from_row(row) async for row in rows]
 
 
 async def numbered(tx: Transaction, numbers: Sequence[int]) -> list[Entry]:

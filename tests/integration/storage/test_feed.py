@@ -217,6 +217,20 @@ async def test_numbers_that_are_not_kept_are_gone_and_the_others_stay(account: A
     assert [event.number for event in await events(account, after=last)] == [last + 1]
 
 
+async def test_number_given_while_a_page_is_read_is_not_gone(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = await sequenced(account)
+    read_position = feed.position
+
+    async def position_after_another_change(tx: Any) -> feed.Position:
+        await account.send(account.customer)
+        await sequenced(account)
+        return await read_position(tx)
+
+    monkeypatch.setattr(feed, "position", position_after_another_change)
+    async with account.tx() as tx:
+        assert [entry.number for entry in await feed.entries(tx, after=last, limit=10)] == [last + 1]
+
+
 async def test_prune_stops_at_the_first_event_that_is_kept(account: Any, relay: Database) -> None:
     last = await sequenced(account)
     await account.execute(
