@@ -100,7 +100,7 @@ class TokenVerifier:
         """Create or update the contact of a customer's claims. Raises Unauthorized and Unavailable."""
         customer = customer_of(given)
         for _ in range(MOST_CONFLICTS):
-            with suppress(Conflict):  # another transaction has taken the e-mail address meanwhile
+            with suppress(Conflict):  # another transaction has taken the e-mail address or the contact meanwhile
                 async with self._database.account(claims.account_id) as tx:
                     contact_id = await customers.contact_of(
                         tx, claims.account_id, customer, known_id=None if claims.user_id == NOBODY else claims.user_id

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from hummdesk.core.errors import Unauthorized
+from hummdesk.core.errors import Conflict, Unauthorized
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
 from hummdesk.storage import accounts, contacts
@@ -31,7 +31,7 @@ async def contact_of(tx: Transaction, account_id: UUID, customer: Customer, *, k
 
     Concurrent calls make one contact. `known_id` is that of a contact that the token names, too: one without an
     external id gets it. Raises Unauthorized if that is another contact, or for a disabled account; Conflict if another
-    transaction takes the e-mail address meanwhile: repeat it.
+    transaction takes the e-mail address or the contact meanwhile: repeat it.
     """
     while True:
         contact = await contacts.by_external(tx, customer.external_id) or await _linked(tx, customer, known_id)
@@ -63,6 +63,8 @@ async def _changed(tx: Transaction, account_id: UUID, contact: Contact, customer
     differs = customer.email is not None and customer.email.lower() != contact.email.lower()
     given = _given(customer, email=await _free(tx, customer.email) if differs else None)
     if contact.active and any(getattr(contact, name) != value for name, value in given.given().items()):
+        if (await contacts.locked(tx, contact.id)).external_id not in (None, customer.external_id):
+            raise Conflict("Another customer was linked to this contact")
         await contacts.update(tx, _self(account_id, contact.id), contact.id, given)
     return contact.id
 

@@ -4,14 +4,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from hummdesk.core.errors import Conflict
 from hummdesk.operator.account import set_disabled
+from hummdesk.server.node import Node
+from hummdesk.storage.customers import Customer, contact_of
 from tests.integration.server.accounts import Account, Client
 from tests.integration.server.reconnecting import ReconnectingClient
 
@@ -210,3 +213,22 @@ async def test_session_of_a_customer_without_a_user_id_is_recovered(
     assert refused.sid != lost.sid
     again = await clients.reconnect(account.url, token, lost)
     assert again.sid == lost.sid
+
+
+async def test_contact_that_two_customers_claim_at_once_is_linked_to_one(account: Account, node: Node) -> None:
+    customer = account.people["customer"]
+    first, second = (Customer(external_id=one, email=customer.email, is_verified=True) for one in ("a", "b"))
+
+    async def link(claimed: Customer) -> UUID:
+        async with node.context.database.account(account.id) as tx:
+            return await contact_of(tx, account.id, claimed)
+
+    async with node.context.database.account(account.id) as tx:
+        assert await contact_of(tx, account.id, first) == customer.id
+        waiting = asyncio.create_task(link(second))
+        while not await account.execute("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            await asyncio.sleep(0.01)
+    with pytest.raises(Conflict):
+        await waiting
+    assert await link(second) != customer.id
+    assert await link(first) == customer.id
