@@ -291,6 +291,33 @@ async def test_admin_signs_out_another_browser(
     await context.close()
 
 
+async def test_signing_key_is_shown_once_and_account_keeps_its_retention(
+    open_console: Open, accounts: list[DemoAccount], screenshots: Path
+) -> None:
+    account = accounts[0]
+    admin = await open_settings(open_console, account, "signing-keys")
+    await admin.page.get_by_role("button", name="Add signing key").click()
+    secret = admin.page.get_by_role("group").get_by_role("textbox").first
+    await expect(secret).not_to_be_empty()
+    await expect(admin.page.locator(".settings-rows > *")).to_have_count(1)
+    await check(admin, screenshots, "signing-keys")
+    await admin.page.get_by_role("button", name="Revoke").click()
+    await admin.page.keyboard.press("Enter")
+    await expect(admin.page.locator(".settings-rows > *")).to_contain_text("Revoked")
+
+    await admin.page.get_by_role("link", name="Account").click()
+    days = admin.page.get_by_role("spinbutton")
+    await days.fill("0")
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(days).to_have_attribute("aria-invalid", "true")
+    await days.fill("3650")
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(admin.page.get_by_text("Saved")).to_be_visible()
+    await admin.page.reload()
+    await expect(days).to_have_value("3650")
+    await check(admin, screenshots, "account")
+
+
 async def test_settings_in_german_browser_are_german(
     chromium: Browser, account: DemoAccount, screenshots: Path
 ) -> None:

@@ -8,8 +8,10 @@ export const SECTIONS = [
   "ai",
   "widget",
   "keys",
+  "signing-keys",
   "webhooks",
   "sign-in",
+  "account",
   "audit",
 ] as const;
 

@@ -74,6 +74,44 @@ function aiValues({ aiProvider, aiDailyTokens, aiDailyDollars }: AccountSettings
   };
 }
 
+// The days as text: an empty field is no limit.
+interface AccountValues {
+  name: string;
+  retentionDays: string;
+}
+
+export function Account() {
+  const edited = useAccount();
+  const changes = ({ name, retentionDays }: AccountValues): SettingsUpdate =>
+    ({ name, retentionDays: retentionDays === "" ? null : Number(retentionDays) }) as SettingsUpdate;
+  return (
+    <Page title={t("console.settings.account")}>
+      <Ready of={edited}>
+        {({ name, retentionDays }) => (
+          <Form
+            key={edited.key}
+            fields={[
+              { name: "name", label: "settings.name", isRequired: true, longest: 100 },
+              {
+                name: "retentionDays",
+                label: "settings.account.retention",
+                hint: t("settings.account.retentionHint"),
+                kind: "number",
+              },
+            ]}
+            initial={{ name, retentionDays: String(retentionDays ?? "") }}
+            submit={t("settings.save")}
+            reload={edited.reload}
+            save={(values: AccountValues, overwrite) =>
+              edited.save((rest, options) => rest.updateSettings(changes(values), options), overwrite)
+            }
+          />
+        )}
+      </Ready>
+    </Page>
+  );
+}
+
 export function Widget() {
   const store = useStore();
   const edited = useAccount();

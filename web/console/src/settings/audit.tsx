@@ -16,6 +16,7 @@ const NOUNS = [
   "canned_reply",
   "account",
   "key",
+  "signing_key",
   "webhook",
   "session",
   "sign_in_link",

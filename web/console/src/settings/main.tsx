@@ -8,13 +8,14 @@ import { EmptyState } from "../components/empty-state";
 import { PageLink } from "../components/page-link";
 import { SECTIONS, type Section, settingsPath } from "../settings-sections";
 import type { Store } from "../state/store";
-import { Ai, Widget } from "./account";
+import { Account, Ai, Widget } from "./account";
 import { Audit } from "./audit";
 import { RestContext } from "./context";
 import { Keys } from "./keys";
 import { Articles, CannedReplies } from "./knowledge";
 import { People } from "./people";
 import { SignIn } from "./sign-in";
+import { SigningKeys } from "./signing-keys";
 import { Teams } from "./teams";
 import { Webhooks } from "./webhooks";
 import "./settings.css";
@@ -30,8 +31,10 @@ const PAGES: Record<Section, SectionPage> = {
   ai: Ai,
   widget: Widget,
   keys: Keys,
+  "signing-keys": SigningKeys,
   webhooks: Webhooks,
   "sign-in": SignIn,
+  account: Account,
   audit: Audit,
 };
 
