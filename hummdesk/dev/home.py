@@ -15,6 +15,7 @@ from hummdesk.core.errors import CommandError
 
 SHARED_VALUES = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET", "ENCRYPTION_KEYS", "PORT", "HUMMDESK_ENV")
 """The settings that other commands need to work with a running `up`."""
+OPTIONAL_VALUES = ("WEBHOOK_ALLOWED_NETWORKS",)
 
 PLAIN_VALUE = re.compile(r"[\w:/@?=&%.,+~-]*")
 
@@ -54,7 +55,9 @@ def read_settings(home: Path) -> dict[str, str]:
 
 def write_settings(home: Path, values: Mapping[str, str]) -> None:
     """Write the settings that other commands read, in a file that only this user can read."""
-    write_private(home / HOME_ENV_FILE, env_lines({name: values[name] for name in SHARED_VALUES}))
+    shared = {name: values[name] for name in SHARED_VALUES}
+    shared |= {name: values[name] for name in OPTIONAL_VALUES if name in values}
+    write_private(home / HOME_ENV_FILE, env_lines(shared))
 
 
 def env_lines(values: Mapping[str, str]) -> str:

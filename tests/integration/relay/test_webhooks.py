@@ -13,6 +13,7 @@ from hummdesk.core.encryption import Encryption
 from hummdesk.relay.webhooks import session
 from hummdesk.relay.webhooks.schedule import FAILED_KEYS
 from hummdesk.storage import webhook_deliveries, webhooks
+from hummdesk.storage.database import Database
 from tests.integration.relay.conftest import KEYS, Hook, Relay, conversations, hook, numbered, relay, say
 from tests.integration.relay.receiver import OK, Received, Receiver, accept, receiving, status
 from tests.integration.storage.conftest import Account
@@ -359,6 +360,24 @@ async def test_both_secrets_sign_after_a_rotation_until_the_old_one_ends(
     receiver.accepted[1].verify(new)
     with pytest.raises(WebhookVerificationError):
         receiver.accepted[1].verify(made.secret)
+
+
+async def test_secrets_are_encrypted_again_with_the_newest_key(
+    account: Account, receiver: Receiver, database_url: str
+) -> None:
+    made = await hook(account, receiver.url)
+    newer = "a newer key of the tests with 32 bytes"
+    operator = Database(database_url, role="hummdesk_operator", size=1, timeout=5)
+    await operator.open()
+    async with operator.all_accounts() as tx:
+        assert await webhooks.reencrypt(tx, Encryption([newer, KEYS])) >= 1
+        assert await webhooks.reencrypt(tx, Encryption([newer, KEYS])) == 0
+    await operator.close()
+    await say(account, account.conversation)
+    await numbered(account)
+    async with relay(database_url, encryption=Encryption([newer])):
+        await receiver.until(lambda one: one.accepted)
+    receiver.accepted[0].verify(made.secret)
 
 
 async def test_secret_that_cannot_be_decrypted_fails_the_attempt_and_is_not_lost(
