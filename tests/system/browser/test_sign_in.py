@@ -1,6 +1,8 @@
 """Sign-in of staff by link: reload, further tabs, renewal of tokens, revocation, sign-out."""
 
 import asyncio
+import json
+import sys
 import time
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -90,6 +92,19 @@ async def test_used_link_is_explained(account: DemoAccount, window: BrowserConte
     assert page.url == f"{account.url}/sign-in"
     await page.goto(await link(account))  # only the fragment changes
     await is_signed_in(page)
+
+
+async def test_admin_of_a_new_account_signs_in_by_the_printed_link(
+    account: DemoAccount, window: BrowserContext
+) -> None:
+    arguments = ("account", "create", "Acme", "--admin", "ada@acme.example", "--home", str(account.desk.home), "--json")
+    command = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hummdesk", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await command.communicate()
+    page = await window.new_page()
+    await page.goto(json.loads(printed)["signInUrl"])
+    await expect(page.get_by_role("button", name="ada, Online")).to_be_visible()
 
 
 async def test_token_is_renewed_before_it_expires(account: DemoAccount, window: BrowserContext) -> None:
