@@ -115,7 +115,10 @@ function Invitation() {
         {(teams) => (
           <Form
             key={made?.id ?? ""}
-            fields={fields(teams, [])}
+            fields={fields(
+              teams.filter((team) => team.active),
+              [],
+            )}
             initial={{ name: "", email: "", role: "agent", teamIds: [], skills: [] } as NewUser}
             submit={t("settings.people.invite")}
             save={invite}
@@ -161,7 +164,10 @@ function Person({ id }: { id: string }) {
                 )}
                 <Form
                   key={edited.key}
-                  fields={fields(teams, skills)}
+                  fields={fields(
+                    teams.filter((team) => team.active || teamIds.includes(team.id)),
+                    skills,
+                  )}
                   initial={{ name, email, role, teamIds, skills } as UserUpdate}
                   submit={t("settings.save")}
                   reload={edited.reload}
