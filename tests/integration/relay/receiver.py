@@ -63,6 +63,8 @@ class Receiver:
     connections: set[asyncio.Task[None]] = field(default_factory=set)
     open_now: int = 0
     most_open: int = 0
+    _server: asyncio.Server | None = None
+    _port: int = 0
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def until(self, condition: Callable[["Receiver"], object], *, seconds: float = 15.0) -> None:
@@ -73,6 +75,18 @@ class Receiver:
     def numbers(self) -> list[int]:
         """The numbers of the accepted events, in the order of their first arrival."""
         return list(dict.fromkeys(one.number for one in self.accepted))
+
+    async def start(self) -> None:
+        """Listen, again on the same port."""
+        self._server = await asyncio.start_server(self.connect, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}/hook"
+
+    async def stop(self) -> None:
+        """Close the port and all connections."""
+        if self._server is not None:
+            self._server.close()
+        await background.end(*self.connections)
 
     def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection; its task ends with the receiver."""
@@ -116,15 +130,13 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
+async def receiving() -> AsyncIterator[Receiver]:
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.connect, "127.0.0.1", port)
-    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    await receiver.start()
     try:
         yield receiver
     finally:
-        server.close()
-        await background.end(*receiver.connections)
+        await receiver.stop()
 
 
 async def _read(reader: asyncio.StreamReader) -> Received:

@@ -124,7 +124,14 @@ async def hang_receiver(_: Deployment, made: Hooks) -> None:
     made.receiver.answer = working
 
 
+async def kill_receiver(_: Deployment, made: Hooks) -> None:
+    await made.receiver.stop()
+    await asyncio.sleep(1.5)
+    await made.receiver.start()
+
+
 SINGLE: dict[str, Fault] = {
+    "receiver killed": kill_receiver,
     "relay killed": kill_relay,
     "relay stopped": stop_relay,
     "relay paused": pause_relay,
