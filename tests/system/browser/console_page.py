@@ -8,7 +8,14 @@ from playwright.async_api import ConsoleMessage, Locator, Page, expect
 
 from tests.system.js.script_runner import HERE, install_packages
 
-EXPECTED_ERRORS = ("net::ERR_", "WebSocket connection to", "of 412", "of 422", "/settings/oidc")
+EXPECTED_ERRORS = (
+    "net::ERR_",
+    "WebSocket connection to",
+    "WebSocket is already in CLOSING",
+    "of 412",
+    "of 422",
+    "/settings/oidc",
+)
 """Logged by Chromium for connections that a test has cut, for refused input, and without an identity provider."""
 
 COLOR_SCHEMES: tuple[Any, ...] = ("dark", "light")
