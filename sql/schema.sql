@@ -45,12 +45,18 @@ CREATE TABLE accounts (
     ai_daily_tokens bigint,
     ai_daily_dollars numeric,
     disabled_at timestamptz,                                    -- nobody can sign in
+    ai_min_confidence double precision,                         -- of a draft that is shown; NULL: no minimum
+    -- {color, position, texts: {language: {title, greeting}}} of the widget, each optional.
+    widget_look jsonb NOT NULL DEFAULT '{}',
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
     CONSTRAINT accounts_name_present CHECK (name <> ''),
     CONSTRAINT accounts_retention_days_positive CHECK (retention_days > 0),
     CONSTRAINT accounts_ai_provider_known CHECK (ai_provider IN ('embedded', 'anthropic', 'openai')),
     CONSTRAINT accounts_ai_daily_tokens_not_negative CHECK (ai_daily_tokens >= 0),
-    CONSTRAINT accounts_ai_daily_dollars_not_negative CHECK (ai_daily_dollars >= 0)
+    CONSTRAINT accounts_ai_daily_dollars_not_negative CHECK (ai_daily_dollars >= 0),
+    CONSTRAINT accounts_ai_min_confidence_a_share CHECK (ai_min_confidence BETWEEN 0 AND 1),
+    CONSTRAINT accounts_widget_look_bounded
+        CHECK (jsonb_typeof(widget_look) = 'object' AND octet_length(widget_look::text) <= 8192)
 );
 
 ------------------------------------------------------------------------------------------------------------- people
@@ -1676,7 +1682,9 @@ GRANT SELECT (erased_at) ON conversations TO hummdesk_writer;
 ------------------------------------------------------------------------------------------------------ administration
 
 -- Admins change what belongs to their account, by web processes, column by column.
-GRANT UPDATE (name, ai_provider, widget_origins, retention_days, ai_daily_tokens, ai_daily_dollars)
+GRANT UPDATE (
+        name, ai_provider, widget_origins, retention_days, ai_daily_tokens, ai_daily_dollars, ai_min_confidence, widget_look
+    )
     ON accounts TO hummdesk_app;
 GRANT INSERT (account_id, id, email, name, role, skills), UPDATE (email, name, role, active, skills)
     ON users TO hummdesk_app;

@@ -27,7 +27,7 @@ class DraftHandler(RunHandler):
             message, context = combined_question(run)
             known = await knowledge_base.find(worker.database, run.account_id, split_queries(plain(message.content)))
             answered = await worker.providers.ask(run, lambda provider: provider.draft(message, context, known))
-            draft = answered.value
+            draft = answered.value.above(run.min_confidence)
             payload = {
                 "draft": draft.wire(),
                 "confidence": draft.confidence,

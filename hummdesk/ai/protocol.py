@@ -1,8 +1,8 @@
 """The protocol of AI providers: what a provider receives and what it returns."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, Self
 from uuid import UUID
 
 Category = Literal[
@@ -189,6 +189,13 @@ class Draft:
     def sources(self) -> tuple[str, ...]:
         """Ids of the cited articles and past answers."""
         return tuple(one.id for one in self.citations if one.id is not None)
+
+    def above(self, minimum: float | None) -> Self:
+        """This draft, or an abstention if its confidence is below the minimum of the account."""
+        if minimum is None or self.content is None or self.confidence >= minimum:
+            return self
+        reason = f"The confidence of {self.confidence:g} is below the account's minimum of {minimum:g}"
+        return replace(self, content=None, reasoning=reason, citations=(), suggested_actions=())
 
     @property
     def outcome(self) -> Literal["done", "abstained"]:

@@ -17,6 +17,7 @@ TEXTS = {
     "senderName": "Ada",
     "externalId": "customer-117",
     "language": "en",
+    "color": "#0b5f59",
 }
 """By the name of the field."""
 

@@ -61,6 +61,20 @@ def provider_command(home: Path, account: UUID | None, name: str | None) -> None
         click.echo(line)
 
 
+@ai_command.command("threshold")
+@home_option
+@click.option("--account", type=click.UUID, help="Id of the account.  [all are shown]")
+@click.argument("confidence", required=False, metavar="[0..1|default]")
+def threshold_command(home: Path, account: UUID | None, confidence: str | None) -> None:
+    """Show or set the least confidence of drafts that an account is shown; `default` is no minimum."""
+    from hummdesk.operator import ai_thresholds
+
+    if confidence is not None and account is None:
+        raise click.UsageError("give --account to set a threshold")
+    for line in asyncio.run(ai_thresholds.threshold(settings_of(home), account, confidence)):
+        click.echo(line)
+
+
 @ai_command.command("budget")
 @home_option
 @click.option("--account", type=click.UUID, help="Id of the account.  [all are shown]")

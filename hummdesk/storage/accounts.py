@@ -1,11 +1,13 @@
-"""Accounts and their settings: AI provider and budget, the pages that may show the widget, retention."""
+"""Accounts and their settings: AI provider, budget and threshold, pages and look of the widget, retention."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Literal, Self, TypedDict
 from uuid import UUID
+
+import orjson
 
 from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import NotFound
@@ -18,6 +20,20 @@ from hummdesk.storage.queries import load
 queries = load("accounts")
 
 
+class LookTexts(TypedDict, total=False):
+    title: str
+    greeting: str
+
+
+class Look(TypedDict, total=False):
+    """How the widget looks; what is missing has the default."""
+
+    color: str
+    position: Literal["left", "right"]
+    texts: dict[str, LookTexts]
+    """By language."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     account_id: UUID
@@ -27,8 +43,11 @@ class Account:
     ai_daily_tokens: int | None
     """None: the default, AI_DAILY_TOKENS; 0: unlimited. The same holds for the dollars."""
     ai_daily_dollars: Decimal | None
+    ai_min_confidence: float | None
+    """The least confidence of a draft that is shown, 0 to 1; None: the default, no minimum."""
     widget_origins: tuple[str, ...]
     """Origins of the pages that may show the widget; `self` is the server's own."""
+    widget_look: Look
     retention_days: int | None
     """Days without activity after which a conversation is erased; None: never."""
     created_at: datetime
@@ -46,7 +65,9 @@ class Account:
             "aiProvider": self.ai_provider,
             "aiDailyTokens": self.ai_daily_tokens,
             "aiDailyDollars": None if self.ai_daily_dollars is None else float(self.ai_daily_dollars),
+            "aiMinConfidence": self.ai_min_confidence,
             "widgetOrigins": list(self.widget_origins),
+            "widgetLook": self.widget_look,
             "retentionDays": self.retention_days,
         }
 
@@ -105,7 +126,9 @@ async def update(tx: Transaction, actor: Person | None, **changes: Any) -> Accou
             ai_provider=new.ai_provider,
             ai_daily_tokens=new.ai_daily_tokens,
             ai_daily_dollars=new.ai_daily_dollars,
+            ai_min_confidence=new.ai_min_confidence,
             widget_origins=list(new.widget_origins),
+            widget_look=orjson.dumps(new.widget_look).decode(),
             retention_days=new.retention_days,
         )
         await audit.record(tx, actor, "account.updated", new.account_id, {"fields": fields})

@@ -57,6 +57,8 @@ class ClaimedRun:
     daily_tokens: int | None
     """The account's own limit for external models; None for the default, 0 for unlimited."""
     daily_dollars: Decimal | None
+    min_confidence: float | None
+    """The least confidence of a draft that the account is shown; None for no minimum."""
     deadline: float
     """In seconds of `time.monotonic()`."""
     history: tuple[EarlierMessage, ...]

@@ -1,12 +1,14 @@
 """Anonymous visitors of the widget, and the pages that may show it."""
 
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
 from hummdesk.storage import audit, outbox
+from hummdesk.storage.accounts import Look
 from hummdesk.storage.changes import unique
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
@@ -24,10 +26,10 @@ class Moved:
     entry_id: UUID
 
 
-async def is_allowed_origin(tx: Transaction, *, origins: list[str]) -> bool:
-    """Whether a page of one of these origins may show the widget; False also for an unknown account."""
-    account = await queries.is_allowed_origin(tx, origins=origins)
-    return account is not None and bool(account["allowed"])
+async def look_for_origin(tx: Transaction, *, origins: list[str]) -> Look | None:
+    """The look of the widget; None if no page of these origins may show it, also for an unknown account."""
+    row = await queries.look_for_origin(tx, origins=origins)
+    return row and cast(Look, row["widget_look"])
 
 
 async def add(tx: Transaction, *, account_id: UUID) -> Person:

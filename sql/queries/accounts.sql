@@ -6,7 +6,9 @@ SELECT
     ai_provider,
     ai_daily_tokens,
     ai_daily_dollars,
+    ai_min_confidence,
     widget_origins,
+    widget_look,
     retention_days,
     created_at,
     disabled_at
@@ -21,7 +23,9 @@ SELECT
     ai_provider,
     ai_daily_tokens,
     ai_daily_dollars,
+    ai_min_confidence,
     widget_origins,
+    widget_look,
     retention_days,
     created_at,
     disabled_at
@@ -52,7 +56,7 @@ LIMIT 1;
 INSERT INTO accounts (account_id, name)
 VALUES (current_account(), :name);
 
--- name: change(name, ai_provider, ai_daily_tokens, ai_daily_dollars, widget_origins, retention_days)!
+-- name: change(name, ai_provider, ai_daily_tokens, ai_daily_dollars, ai_min_confidence, widget_origins, widget_look, retention_days)!
 -- Change the settings of the account of the transaction.
 UPDATE accounts
 SET
@@ -60,7 +64,9 @@ SET
     ai_provider = :ai_provider,
     ai_daily_tokens = :ai_daily_tokens,
     ai_daily_dollars = :ai_daily_dollars,
+    ai_min_confidence = :ai_min_confidence,
     widget_origins = :widget_origins,
+    widget_look = :widget_look::jsonb,
     retention_days = :retention_days
 WHERE account_id = current_account();
 

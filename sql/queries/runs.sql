@@ -49,6 +49,7 @@ SELECT
     accounts.ai_provider AS provider,
     accounts.ai_daily_tokens AS daily_tokens,
     accounts.ai_daily_dollars AS daily_dollars,
+    accounts.ai_min_confidence AS min_confidence,
     conversations.assigned_to,
     EXISTS (
         SELECT

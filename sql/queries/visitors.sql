@@ -1,8 +1,10 @@
--- name: is_allowed_origin(origins)^
--- Whether a page of one of these origins may show the widget of the account, which is not disabled.
-SELECT disabled_at IS NULL AND widget_origins && :origins::text[] AS allowed
+-- name: look_for_origin(origins)^
+-- The look of the widget, if a page of one of these origins may show it and the account is not disabled.
+SELECT widget_look
 FROM accounts
-WHERE account_id = current_account();
+WHERE account_id = current_account()
+  AND disabled_at IS NULL
+  AND widget_origins && :origins::text[];
 
 -- name: add_visitor(visitor_id, email, name)!
 -- Add a contact for an anonymous visitor.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, validates_schema
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from hummdesk.contract.fields import BoundedList, Integer, ListOf, Matching, Number, OneOf, Text
 from hummdesk.contract.requests import Payload
@@ -13,20 +13,47 @@ MAX_ORIGINS = 50
 MAX_TOKENS = 10**15
 MAX_DOLLARS = 10.0**9
 MAX_DAYS = 36_500
+MAX_TITLE = 60
+MAX_GREETING = 200
 
 
 def _origin() -> Matching:
     return Matching(r"self|https?://[^/\s?#@]+", what="an origin like https://shop.example, or `self`,", longest=255)
 
 
+class LookTexts(Payload):
+    title = Text(shortest=1, longest=MAX_TITLE)
+    greeting = Text(shortest=1, longest=MAX_GREETING)
+
+
+class LookLanguages(Payload):
+    """The languages of the widget."""
+
+    en = fields.Nested(LookTexts())
+    de = fields.Nested(LookTexts())
+
+
+class WidgetLook(Payload):
+    """How the widget looks; what is missing has the default. Text on the color is black or white."""
+
+    color = Matching("#[0-9a-f]{6}", what="a color like `#0b5f59`", longest=7)
+    position = OneOf("left", "right")
+    texts = fields.Nested(LookLanguages())
+
+
 class SettingsUpdate(Payload):
-    """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited."""
+    """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited.
+
+    A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look.
+    """
 
     name = Text(shortest=1, longest=MAX_NAME)
     aiProvider = OneOf(*PROVIDERS, allow_none=True, attribute="ai_provider")
     aiDailyTokens = Integer(least=0, most=MAX_TOKENS, allow_none=True, attribute="ai_daily_tokens")
     aiDailyDollars = Number(most=MAX_DOLLARS, allow_none=True, attribute="ai_daily_dollars")
+    aiMinConfidence = Number(most=1, allow_none=True, attribute="ai_min_confidence")
     widgetOrigins = BoundedList(_origin(), most=MAX_ORIGINS, attribute="widget_origins")
+    widgetLook = fields.Nested(WidgetLook(), allow_none=True, attribute="widget_look")
     retentionDays = Integer(least=1, most=MAX_DAYS, allow_none=True, attribute="retention_days")
 
     @validates_schema
@@ -40,5 +67,7 @@ class AccountSettings(Schema):
     aiProvider = OneOf(*PROVIDERS, required=True, allow_none=True)
     aiDailyTokens = Integer(least=0, most=2**63 - 1, required=True, allow_none=True)
     aiDailyDollars = Number(most=1e99, required=True, allow_none=True)
+    aiMinConfidence = Number(most=1, required=True, allow_none=True)
     widgetOrigins = ListOf(Text(longest=10_000), required=True)
+    widgetLook = fields.Nested(WidgetLook(), required=True)
     retentionDays = Integer(least=1, most=2**31 - 1, required=True, allow_none=True)

@@ -26,6 +26,7 @@ from hummdesk.core.models import Person
 from hummdesk.server.actions.read_receipts import publish_change
 from hummdesk.server.node import Node
 from hummdesk.storage import people, visitors
+from hummdesk.storage.accounts import Look
 from hummdesk.storage.database import Transaction
 
 TOKEN_SECONDS = 900
@@ -108,10 +109,13 @@ async def _holder(tx: Transaction, settings: Settings, old: str, account_id: UUI
     return await visitors.credential_holder(tx, visitor_id=visitor_id, issued_at=issued_at)
 
 
-async def _require_origin(tx: Transaction, request: Request[Any, Any], origin: str) -> None:
+async def _require_origin(tx: Transaction, request: Request[Any, Any], origin: str) -> Look:
+    """Return the look of the widget. Raises Forbidden."""
     own = [OWN_ORIGIN] if origin == f"{request.scheme}://{request.host}" else []
-    if "://" not in origin or not await visitors.is_allowed_origin(tx, origins=[origin, *own]):
+    look = await visitors.look_for_origin(tx, origins=[origin, *own]) if "://" in origin else None
+    if look is None:
         raise Forbidden("This origin is not allowed to show the widget of this account")
+    return look
 
 
 def _identification(request: Request[Any, Any]) -> tuple[UUID, str, str]:
@@ -128,7 +132,7 @@ def _identification(request: Request[Any, Any]) -> tuple[UUID, str, str]:
 async def _authenticate(node: Node, request: Request[Any, Any], origin: str) -> dict[str, Any]:
     account_id, old = _parsed(request)
     async with node.context.database.account(account_id) as tx:
-        await _require_origin(tx, request, origin)
+        look = await _require_origin(tx, request, origin)
         if old is None:
             visitor = await visitors.add(tx, account_id=account_id)
         else:
@@ -141,6 +145,7 @@ async def _authenticate(node: Node, request: Request[Any, Any], origin: str) -> 
         "token": tokens.issue(node.context.settings, visitor, hours=TOKEN_SECONDS / 3600),
         "pass": _credential(node.context.settings, visitor, origin),
         "expiresIn": TOKEN_SECONDS,
+        "look": look,
     }
 
 

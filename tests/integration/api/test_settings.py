@@ -14,6 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account
 
+LOOK = {
+    "color": "#7c3aed",
+    "position": "left",
+    "texts": {"en": {"title": "Ask us", "greeting": "Hi <b>there</b>"}, "de": {"title": "Fragen?"}},
+}
 RETURNS = {"title": "Returns", "body": "Within 30 days.", "questions": ["How long?"], "language": "en"}
 
 
@@ -75,16 +80,27 @@ async def test_settings_are_changed_under_their_etag(admin: RestClient) -> None:
         "aiProvider": "embedded",
         "aiDailyTokens": 1000,
         "aiDailyDollars": 2.5,
+        "aiMinConfidence": 0.6,
         "widgetOrigins": ["https://shop.example", "self"],
+        "widgetLook": LOOK,
         "retentionDays": 30,
     }
     changed = await admin.call("update_settings", changes, headers=match)
     assert (changed.status, changed.body) == (200, changes)
     await admin.refused("update_settings", {"name": "Other"}, headers=match, status=412)
-    nothing = {"aiProvider": None, "aiDailyTokens": None, "aiDailyDollars": None, "retentionDays": None}
-    assert await admin.do("update_settings", nothing) == changes | nothing
+    nothing = dict.fromkeys(
+        ["aiProvider", "aiDailyTokens", "aiDailyDollars", "aiMinConfidence", "widgetLook", "retentionDays"]
+    )
+    assert await admin.do("update_settings", nothing) == changes | nothing | {"widgetLook": {}}
     fields = (await admin.do("list_audit_entries"))["entries"][0]["details"]["fields"]
-    assert fields == ["ai_provider", "ai_daily_tokens", "ai_daily_dollars", "retention_days"]
+    assert fields == [
+        "ai_provider",
+        "ai_daily_tokens",
+        "ai_daily_dollars",
+        "ai_min_confidence",
+        "widget_look",
+        "retention_days",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +115,20 @@ async def test_settings_are_changed_under_their_etag(admin: RestClient) -> None:
         {"widgetOrigins": ["https://shop.example/path"]},
         {"widgetOrigins": ["javascript:alert(1)"]},
         {"widgetOrigins": ["https://user@shop.example"]},
+        {"aiMinConfidence": 1.01},
+        {"aiMinConfidence": -0.1},
+        {"aiMinConfidence": "0.5"},
+        {"widgetLook": []},
+        {"widgetLook": {"font": "serif"}},
+        {"widgetLook": {"color": "red"}},
+        {"widgetLook": {"color": "#fff"}},
+        {"widgetLook": {"color": "#0b5f59; background: url(//evil.example)"}},
+        {"widgetLook": {"position": "top"}},
+        {"widgetLook": {"texts": {"xx": {"title": "Chat"}}}},
+        {"widgetLook": {"texts": {"en": {"title": "x" * 61}}}},
+        {"widgetLook": {"texts": {"en": {"greeting": "x" * 201}}}},
+        {"widgetLook": {"texts": {"en": {"title": " "}}}},
+        {"widgetLook": {"texts": {"en": {"html": "<b>"}}}},
         {"retentionDays": 0},
         {"disabledAt": None},
     ],

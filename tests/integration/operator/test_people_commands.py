@@ -176,6 +176,7 @@ def test_settings_that_commands_change_are_in_the_audit_log(account: str, settin
     run("account", "retention", account, "--days", "30")
     run("ai", "budget", "--account", account, "--tokens", "1000")
     run("ai", "provider", "--account", account, "embedded")
+    assert " 0.6 " in run("ai", "threshold", "--account", account, "0.6")
     shown = ask("account", "show", account)
     assert (shown["widgetOrigins"], shown["retentionDays"], shown["aiDailyTokens"], shown["aiProvider"]) == (
         ["https://shop.example"],
@@ -194,4 +195,9 @@ def test_settings_that_commands_change_are_in_the_audit_log(account: str, settin
         ("system", "account.updated", "retention_days"),
         ("system", "account.updated", "ai_daily_tokens"),
         ("system", "account.updated", "ai_provider"),
+        ("system", "account.updated", "ai_min_confidence"),
     ]
+    assert shown["aiMinConfidence"] == 0.6
+    assert "none (default)" in run("ai", "threshold", "--account", account, "default")
+    for wrong in ("1.5", "-1", "nan", "much"):
+        assert "not a number from 0 to 1" in refusal("ai", "threshold", "--account", account, "--", wrong)

@@ -1,6 +1,7 @@
 """Widget visitors: origins, limits, credentials and tokens."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -63,6 +64,17 @@ async def test_visitor_is_customer_who_can_start_a_conversation(widget: Widget) 
     assert (await agent.receives("new_message"))["senderName"] == "Visitor"
     other, _ = await connects(widget.account, (await widget.asks())["token"])
     assert (await other.do("list_conversations", {}))["conversations"] == []
+
+
+async def test_session_has_the_look_of_the_widget(widget: Widget, account: Account) -> None:
+    admitted = await widget.asks()
+    assert admitted["look"] == {}
+    look = {"color": "#7c3aed", "position": "left", "texts": {"en": {"title": "Ask us"}}}
+    await account.execute(
+        "UPDATE accounts SET widget_look = %(look)s::jsonb WHERE account_id = %(account)s", look=json.dumps(look)
+    )
+    assert (await widget.asks(**{"pass": admitted["pass"]}))["look"] == look
+    assert "look" not in await widget.asks(origin="https://evil.example", status=403)
 
 
 async def test_credential_authenticates_the_same_visitor(widget: Widget) -> None:

@@ -284,7 +284,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ),
     ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
     ("teams.skilled", {"account_ids": [ACCOUNT]}, 0),
-    ("visitors.is_allowed_origin", {"origins": ["https://shop.example"]}, 0),
+    ("visitors.look_for_origin", {"origins": ["https://shop.example"]}, 0),
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
     ("visitors.lock_both", {"visitor_id": CONTACT, "contact_id": md5("2contact2")}, 4),
     ("visitors.move_conversations", {"visitor_id": CONTACT, "contact_id": md5("2contact2")}, 10),

@@ -8,6 +8,7 @@ import pytest
 
 from hummdesk.core.config import Settings
 from hummdesk.operator import ai_providers
+from hummdesk.storage import accounts
 from tests.conftest import Servers
 from tests.integration.ai.fake_api import (
     CLASSIFICATION,
@@ -68,6 +69,17 @@ async def test_external_model_classifies_and_drafts(workers: ExternalWorkers, pr
         assert "fallback" not in (await results(pipeline, message))["draft"]
         assert "charged twice" not in pipeline.log.read_text()
         assert "sk-secret-key" not in pipeline.log.read_text()
+
+
+async def test_external_draft_below_minimum_confidence_is_not_shown(workers: ExternalWorkers) -> None:
+    async with workers.account("anthropic") as (pipeline, fake_api):
+        async with pipeline.database.account(pipeline.customer.account_id) as tx:
+            await accounts.update(tx, None, ai_min_confidence=0.9)
+        fake_api.respond_with(answer(CLASSIFICATION), answer(GOOD))
+        message = await pipeline.ask(QUESTION)
+        assert "ai_draft" not in await payloads_of(pipeline, message, "classification", "draft")
+        draft = (await results(pipeline, message))["draft"]
+        assert (draft["provider"], draft["draft"]["content"]) == ("anthropic", None)
 
 
 FOR_GOOD: list[tuple[str, Behaviour, str]] = [

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from hummdesk.core.models import Message
-from hummdesk.storage import conversations, corrections
+from hummdesk.storage import accounts, conversations, corrections
 from tests.system.tasks.conftest import Pipeline
 
 pytestmark = pytest.mark.timeout(120)
@@ -76,6 +76,17 @@ async def test_question_without_known_answer_abstains(running: Pipeline) -> None
     assert DRAFTED not in [event.event for event in events]
     outcomes = {e.data["processingType"]: e.data["outcome"] for e in events if e.event == COMPLETED}
     assert outcomes == {"classification": "done", "draft": "abstained"}
+
+
+async def test_draft_below_minimum_confidence_of_account_is_not_shown(running: Pipeline) -> None:
+    async with running.database.account(running.customer.account_id) as tx:
+        await accounts.update(tx, None, ai_min_confidence=1.0)
+    message = await running.ask(QUESTION)
+    events = await running.ended(message, "classification", "draft")
+    async with running.database.account(running.customer.account_id) as tx:
+        await accounts.update(tx, None, ai_min_confidence=None)
+    assert DRAFTED not in [event.event for event in events]
+    assert (await running.runs(message))["draft"]["outcome"] == "abstained"
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "provider": None,
         "daily_tokens": None,
         "daily_dollars": None,
+        "min_confidence": None,
         "assigned_to": None,
         "has_newer_message": False,
         "history": [{"sender": "agent", "content": "second"}, {"sender": "customer", "content": "first"}],

@@ -47,6 +47,7 @@ def claimed_run(
         provider=None,
         daily_tokens=None,
         daily_dollars=None,
+        min_confidence=None,
         deadline=time.monotonic() + seconds_left,
         history=(),
     )

@@ -295,23 +295,47 @@ class ReplyImport(TypedDict):
     cannedReplies: list[ImportedReply]
 
 
+class LookTexts(TypedDict):
+    title: NotRequired[str]
+    greeting: NotRequired[str]
+
+
+class LookLanguages(TypedDict):
+    """The languages of the widget."""
+
+    en: NotRequired[LookTexts]
+    de: NotRequired[LookTexts]
+
+
+class WidgetLook(TypedDict):
+    """How the widget looks; what is missing has the default. Text on the color is black or white."""
+
+    color: NotRequired[str]
+    position: NotRequired[Literal["left", "right"]]
+    texts: NotRequired[LookLanguages]
+
+
 class AccountSettings(TypedDict):
     name: str
     aiProvider: Literal["embedded", "anthropic", "openai"] | None
     aiDailyTokens: int | None
     aiDailyDollars: float | None
+    aiMinConfidence: float | None
     widgetOrigins: list[str]
+    widgetLook: WidgetLook
     retentionDays: int | None
 
 
 class SettingsUpdate(TypedDict):
-    """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited."""
+    """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look."""
 
     name: NotRequired[str]
     aiProvider: NotRequired[Literal["embedded", "anthropic", "openai"] | None]
     aiDailyTokens: NotRequired[int | None]
     aiDailyDollars: NotRequired[float | None]
+    aiMinConfidence: NotRequired[float | None]
     widgetOrigins: NotRequired[list[str]]
+    widgetLook: NotRequired[WidgetLook | None]
     retentionDays: NotRequired[int | None]
 
 

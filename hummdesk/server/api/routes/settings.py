@@ -28,6 +28,8 @@ def _changes(context: ServerContext, body: Payload) -> Payload:
     changes = dict(body)
     if dollars is not None:
         changes["ai_daily_dollars"] = Decimal(str(dollars))
+    if "widget_look" in body:
+        changes["widget_look"] = body["widget_look"] or {}
     if "widget_origins" in body:
         changes["widget_origins"] = tuple(dict.fromkeys(body["widget_origins"]))
     return changes

@@ -274,22 +274,44 @@ export interface ReplyImport {
   cannedReplies: Array<ImportedReply>;
 }
 
+export interface LookTexts {
+  title?: string;
+  greeting?: string;
+}
+
+/** The languages of the widget. */
+export interface LookLanguages {
+  en?: LookTexts;
+  de?: LookTexts;
+}
+
+/** How the widget looks; what is missing has the default. Text on the color is black or white. */
+export interface WidgetLook {
+  color?: string;
+  position?: "left" | "right";
+  texts?: LookLanguages;
+}
+
 export interface AccountSettings {
   name: string;
   aiProvider: "embedded" | "anthropic" | "openai" | null;
   aiDailyTokens: number | null;
   aiDailyDollars: number | null;
+  aiMinConfidence: number | null;
   widgetOrigins: Array<string>;
+  widgetLook: WidgetLook;
   retentionDays: number | null;
 }
 
-/** What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. */
+/** What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look. */
 export interface SettingsUpdate {
   name?: string;
   aiProvider?: "embedded" | "anthropic" | "openai" | null;
   aiDailyTokens?: number | null;
   aiDailyDollars?: number | null;
+  aiMinConfidence?: number | null;
   widgetOrigins?: Array<string>;
+  widgetLook?: WidgetLook | null;
   retentionDays?: number | null;
 }
 
