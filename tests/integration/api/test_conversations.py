@@ -113,8 +113,9 @@ async def test_change_is_published_as_if_made_on_a_socket(admin: RestClient, acc
                 await by_socket.do(request, {"conversationId": str(account.conversation)} | payload)
             else:
                 await admin.do("update_conversation", change, id=account.conversation)
-            await watcher.receives("conversation_updated")
-        events += [(name, sorted(payload)) for name, payload in await received_until_marker(account, admin, watcher)]
+        await watcher.receives("conversation_updated", status="open")  # of close states only the last may be published
+        received = await received_until_marker(account, admin, watcher)
+        events += [(name, sorted(payload)) for name, payload in received if name != "conversation_updated"]
         watcher.forget()
     assert found["rest"] == found["socket"]
     assert [name for name, _ in found["rest"]][:3] == [

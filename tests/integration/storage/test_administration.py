@@ -95,7 +95,7 @@ async def test_user_who_cannot_answer_any_more_loses_all_conversations(account: 
     assert (await account.log())[-1] == (
         "unassigned",
         "agent",
-        {"fromAgent": str(account.agent.id), "fromTeam": str(account.team)},
+        {"fromAgent": str(account.agent.id), "fromTeam": str(account.team), "toTeam": str(account.team)},
     )
     entries = [row for row in await outbox_entries(account) if row[2] == outbox.UNASSIGNED_CONVERSATION]
     assert {(row[0], row[1]) for row in entries} == {(one.event_id, one.conversation_id) for one in unassigned}

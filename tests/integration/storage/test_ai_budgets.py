@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from hummdesk.core.config import Settings
-from hummdesk.core.errors import CommandError
+from hummdesk.core.errors import CommandError, NotFound
 from hummdesk.core.models import BudgetLimits, ModelCall, Reservation, TokenUsage
 from hummdesk.operator.ai_budgets import budget
 from hummdesk.storage import ai_budgets
@@ -119,5 +119,5 @@ async def test_budget_that_is_no_amount_is_refused(alone: Any, tokens: str | Non
 
 
 async def test_budget_of_an_unknown_account_is_refused(alone: Any) -> None:
-    with pytest.raises(CommandError, match="no account has the id"):
+    with pytest.raises(NotFound, match="No account has this id"):
         await budget(Settings(database_url=alone.url), UUID(int=7), tokens="1", dollars=None)

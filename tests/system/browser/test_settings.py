@@ -212,6 +212,7 @@ async def test_article_is_written_with_preview_exported_and_imported(
     await check(admin, screenshots, "knowledge")
     await row(admin, "Waxing gloves").get_by_role("link").click()
     await admin.page.get_by_role("button", name="Delete").click()
+    await expect(admin.page.get_by_role("group").get_by_role("button", name="Delete")).to_be_focused()
     await admin.page.keyboard.press("Enter")
     await expect(row(admin, "Waxing boots")).to_be_visible()
     await expect(row(admin, "Waxing gloves")).to_have_count(0)

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from hummdesk.core.config import Settings
-from hummdesk.core.errors import CommandError
+from hummdesk.core.errors import CommandError, NotFound
 from hummdesk.operator import ai_budgets, ai_providers
 from tests.conftest import Servers
 from tests.integration.ai.fake_api import CLASSIFICATION, answer
@@ -68,7 +68,7 @@ async def test_provider_is_shown_and_set_by_account(workers: ExternalWorkers) ->
     assert f"{account}  anthropic  " in (await ai_providers.provider(settings, account, "anthropic"))[0]
     with pytest.raises(CommandError, match="openai has no API key"):
         await ai_providers.provider(settings, account, "openai")
-    with pytest.raises(CommandError, match="no account has the id"):
+    with pytest.raises(NotFound, match="No account has this id"):
         await ai_providers.provider(settings, UUID(int=7), "embedded")
 
 

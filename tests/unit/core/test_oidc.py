@@ -160,11 +160,12 @@ async def test_internal_and_plain_addresses_are_not_requested(issuer: str) -> No
 
 
 def test_attempt_is_sealed_and_expires(monkeypatch: pytest.MonkeyPatch) -> None:
-    sealed = ATTEMPT.sealed(SETTINGS)
-    assert Attempt.opened(SETTINGS, sealed) == ATTEMPT
-    assert ATTEMPT.verifier not in sealed
+    attempt = Attempt.new(uuid4())
+    sealed = attempt.sealed(SETTINGS)
+    assert Attempt.opened(SETTINGS, sealed) == attempt
+    assert attempt.verifier not in sealed
     other = Settings(jwt_secret="t" * 32)
-    for forged in (None, "", "x", sealed[:-4], ATTEMPT.sealed(other)):
+    for forged in (None, "", "x", sealed[:-4], attempt.sealed(other)):
         assert Attempt.opened(SETTINGS, forged) is None
-    monkeypatch.setattr(time, "time", lambda: ATTEMPT.expires_at + 1)
+    monkeypatch.setattr(time, "time", lambda: attempt.expires_at + 1)
     assert Attempt.opened(SETTINGS, sealed) is None

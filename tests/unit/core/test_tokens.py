@@ -278,10 +278,14 @@ def test_named_key_is_read_from_any_token() -> None:
 @pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 def test_named_key_of_a_forged_token_raises_nothing(forge: Callable[[], object]) -> None:
-    started = time.process_time()
-    named = tokens.named_key(forge())
-    assert time.process_time() - started < 0.1
-    assert named is None or named[0] == PERSON.account_id
+    token = forge()
+    seconds = []
+    for _ in range(3):
+        started = time.thread_time()
+        named = tokens.named_key(token)
+        seconds.append(time.thread_time() - started)
+        assert named is None or named[0] == PERSON.account_id
+    assert min(seconds) < 0.1
 
 
 @pytest.mark.parametrize("kid", ["", "k" * 129])
