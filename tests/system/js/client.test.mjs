@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, connect as dial } from "node:net";
 import { after, afterEach, test } from "node:test";
-import { DeskClient, NoResponseError, Outbox, RequestError } from "../../../web/client/dist/index.js";
+import { DeskClient, NoResponseError, Outbox, RequestError, textColorOn } from "../../../web/client/dist/index.js";
 import { closeAll, desk, done, join } from "./sockets.mjs";
 
 const conversationId = desk.conversation;
@@ -314,4 +314,19 @@ test("refused request throws an error with its code", async () => {
   await reaches(customer, "online");
   const isForbidden = (failure) => failure instanceof RequestError && failure.error.code === "FORBIDDEN";
   await assert.rejects(customer.request("get_presence"), isForbidden);
+});
+
+test("text on every color has a contrast of at least 4.5 to 1", () => {
+  const linear = (share) => (share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4);
+  const luminance = (color) =>
+    [0.2126, 0.7152, 0.0722].reduce((sum, weight, i) => sum + weight * linear(parseInt(color.slice(1 + 2 * i, 3 + 2 * i), 16) / 255), 0);
+  const contrast = (one, other) => {
+    const [darker, lighter] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (lighter + 0.05) / (darker + 0.05);
+  };
+  for (let number = 0; number < 0x1000000; number += 997) {
+    const color = `#${number.toString(16).padStart(6, "0")}`;
+    assert.ok(contrast(textColorOn(color), color) >= 4.5, color);
+  }
+  assert.deepEqual(["#000000", "#ffffff", "#0b5f59", "#ffd400"].map(textColorOn), ["#ffffff", "#000000", "#ffffff", "#000000"]);
 });

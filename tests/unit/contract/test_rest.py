@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from docs.generate import ROOT
 from hummdesk.contract import openapi
+from hummdesk.contract.resources.settings import LookLanguages
 from hummdesk.contract.rest import ROUTES, Route
 from hummdesk.server.api.table import FUNCTIONS
 from tests.integration.api.route_examples import BODIES, HOW, id_fields, noun_of
@@ -49,3 +51,8 @@ def test_example_of_an_answer_is_valid() -> None:
         answer = document["paths"][route.plain_path][route.method.lower()]["responses"].get(str(route.status))
         if route.answer is not None:
             assert route.answer.validate(answer["content"]["application/json"]["example"]) == {}, route.name
+
+
+def test_look_of_widget_has_texts_in_the_languages_of_the_catalogue() -> None:
+    catalogue = {file.stem for file in (ROOT / "web/texts").glob("??.json")}
+    assert LookLanguages().fields.keys() == catalogue

@@ -1,6 +1,7 @@
-import { language as currentLanguage, start, t } from "@hummdesk/texts";
+import { language as currentLanguage, start } from "@hummdesk/texts";
 import { render } from "preact";
 import { Chat } from "./chat.js";
+import { Look } from "./look.js";
 import style from "./style.css?inline";
 import { Widget } from "./view.js";
 import { type Identity, Visitor } from "./visitor.js";
@@ -19,16 +20,19 @@ declare global {
  */
 function install(script: HTMLScriptElement, account: string) {
   const server = new URL(script.src).origin;
-  const chat = new Chat(server, new Visitor(server, account));
   const host = document.createElement("hummdesk-widget");
+  const look = new Look(host, script.dataset);
+  const visitor = new Visitor(server, account, (chosen) => look.apply(chosen));
+  const chat = new Chat(server, visitor);
+  look.changed = () => chat.changed();
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(style);
-  root.adoptedStyleSheets = [sheet];
+  root.adoptedStyleSheets = [sheet, look.sheet];
   const { language = "", title } = script.dataset;
   const show = () => {
     host.lang = currentLanguage;
-    render(<Widget chat={chat} title={title ?? t("widget.title")} />, root);
+    render(<Widget chat={chat} look={look} title={title} />, root);
     document.body.append(host);
   };
   void start([language, document.documentElement.lang, ...navigator.languages], "widget", server).then(() => {
@@ -40,7 +44,7 @@ function install(script: HTMLScriptElement, account: string) {
     close: () => chat.close(),
     /** Sign the visitor in as a customer: a token that the host's own server has signed, or a function returning one. */
     identify: (identity: Identity) => chat.identify(identity),
-    /** Sign the visitor out and delete all stored data of the widget. */
+    /** Sign the visitor out and delete all stored data of the visitor. */
     logout: () => chat.logout(),
     /** Call `listener` now and at each change with the number of unread messages. */
     onUnread: (listener: (count: number) => void) => {

@@ -3,6 +3,7 @@ import { date, language, t } from "@hummdesk/texts";
 import { createElement, type VNode } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
+import type { Look } from "./look.js";
 
 /** The server explains errors in English. */
 function explain({ code, message }: Pick<ErrorReport, "code" | "message">): string {
@@ -15,7 +16,8 @@ function noticeOf(chat: Chat): string | undefined {
   return chat.state === "offline" ? t("widget.offline") : undefined;
 }
 
-export function Widget({ chat, title }: { chat: Chat; title: string }) {
+/** `title`: what the page says, in place of the account. */
+export function Widget({ chat, look, title }: { chat: Chat; look: Look; title: string | undefined }) {
   const [, redraw] = useState(0);
   const launcher = useRef<HTMLButtonElement>(null);
   useLayoutEffect(() => {
@@ -28,7 +30,7 @@ export function Widget({ chat, title }: { chat: Chat; title: string }) {
   };
   return (
     <>
-      {chat.isOpen && <Panel chat={chat} title={title} close={close} />}
+      {chat.isOpen && <Panel chat={chat} look={look} title={title ?? look.title ?? t("widget.title")} close={close} />}
       <button
         type="button"
         class="launcher"
@@ -46,7 +48,7 @@ export function Widget({ chat, title }: { chat: Chat; title: string }) {
   );
 }
 
-function Panel({ chat, title, close }: { chat: Chat; title: string; close: () => void }) {
+function Panel({ chat, look, title, close }: { chat: Chat; look: Look; title: string; close: () => void }) {
   const writer = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => writer.current?.focus(), []);
   const notice = noticeOf(chat);
@@ -68,13 +70,13 @@ function Panel({ chat, title, close }: { chat: Chat; title: string; close: () =>
           {notice}
         </p>
       )}
-      <Messages chat={chat} />
+      <Messages chat={chat} greeting={look.greeting ?? t("widget.hello")} />
       <Composer chat={chat} writer={writer} />
     </section>
   );
 }
 
-function Messages({ chat }: { chat: Chat }) {
+function Messages({ chat, greeting }: { chat: Chat; greeting: string }) {
   const log = useRef<HTMLDivElement>(null);
   const messages = chat.history?.messages ?? [];
   const texts = chat.newConversation?.texts ?? [];
@@ -92,7 +94,7 @@ function Messages({ chat }: { chat: Chat }) {
           {t("widget.loadEarlier")}
         </button>
       )}
-      {messages.length === 0 && waiting.length === 0 && <p class="hello">{t("widget.hello")}</p>}
+      {messages.length === 0 && waiting.length === 0 && <p class="hello">{greeting}</p>}
       {messages.map((message) => (
         <Bubble key={message.messageId} message={message} isRead={message.seq <= readUpTo} />
       ))}

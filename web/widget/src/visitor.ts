@@ -1,4 +1,5 @@
 import { RequestError } from "@hummdesk/client";
+import type { WidgetLook } from "@hummdesk/client/rest";
 
 /** A token that the host's own server has signed, or a function that returns one. */
 export type Identity = string | (() => string | Promise<string>);
@@ -16,8 +17,10 @@ export class Visitor {
   constructor(
     private readonly server: string,
     private readonly account: string,
+    private readonly onLook: (look: WidgetLook) => void,
   ) {
     this.prefix = `hummdesk.${account}.`;
+    onLook(this.storedLook());
   }
 
   get isKnown(): boolean {
@@ -72,6 +75,15 @@ export class Visitor {
     }
   }
 
+  /** The look of the last session. It is the account's, not the visitor's: it remains after {@link forget}. */
+  private storedLook(): WidgetLook {
+    try {
+      return JSON.parse(this.read("look") ?? "{}") ?? {};
+    } catch {
+      return {}; // the page has written something else
+    }
+  }
+
   /**
    * Make the anonymous visitor of this browser the customer of a token. If the server does not answer, or rejects the
    * token, the credential is kept, and the next token tries again.
@@ -91,6 +103,8 @@ export class Visitor {
     const payload = await response.json();
     if (!response.ok) throw new RequestError(payload);
     this.write("pass", payload.pass);
+    this.write("look", JSON.stringify(payload.look ?? {}));
+    this.onLook(payload.look ?? {});
     return payload.token;
   }
 }

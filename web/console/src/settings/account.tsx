@@ -1,13 +1,12 @@
-// Settings of the account: the AI, and the widget.
+// Settings of the account: the AI, name and retention.
 
 import type { AccountSettings, SettingsUpdate } from "@hummdesk/client/rest";
 import { t } from "@hummdesk/texts";
-import { useStore } from "../state/context";
 import { useEdited } from "./editing";
 import { Form } from "./form";
-import { Copyable, Page, Ready } from "./parts";
+import { Page, Ready } from "./parts";
 
-function useAccount() {
+export function useAccount() {
   return useEdited("settings", (rest) => rest.getSettings());
 }
 
@@ -16,17 +15,19 @@ interface AiValues {
   aiProvider: string;
   aiDailyTokens: string;
   aiDailyDollars: string;
+  aiMinConfidence: string;
 }
 
 const PROVIDERS = ["embedded", "anthropic", "openai"] as const;
 
 export function Ai() {
   const edited = useAccount();
-  const changes = ({ aiProvider, aiDailyTokens, aiDailyDollars }: AiValues): SettingsUpdate =>
+  const changes = ({ aiProvider, aiDailyTokens, aiDailyDollars, aiMinConfidence }: AiValues): SettingsUpdate =>
     ({
       aiProvider: aiProvider || null,
       aiDailyTokens: aiDailyTokens === "" ? null : Number(aiDailyTokens),
       aiDailyDollars: aiDailyDollars === "" ? null : Number(aiDailyDollars),
+      aiMinConfidence: aiMinConfidence === "" ? null : Number(aiMinConfidence),
     }) as SettingsUpdate;
   return (
     <Page title={t("console.settings.ai")} lead={t("settings.ai.lead")}>
@@ -52,6 +53,12 @@ export function Ai() {
                 kind: "number",
               },
               { name: "aiDailyDollars", label: "settings.ai.dailyDollars", kind: "number" },
+              {
+                name: "aiMinConfidence",
+                label: "settings.ai.minConfidence",
+                hint: t("settings.ai.minConfidenceHint"),
+                kind: "number",
+              },
             ]}
             initial={aiValues(account)}
             submit={t("settings.save")}
@@ -66,11 +73,12 @@ export function Ai() {
   );
 }
 
-function aiValues({ aiProvider, aiDailyTokens, aiDailyDollars }: AccountSettings): AiValues {
+function aiValues({ aiProvider, aiDailyTokens, aiDailyDollars, aiMinConfidence }: AccountSettings): AiValues {
   return {
     aiProvider: aiProvider ?? "",
     aiDailyTokens: String(aiDailyTokens ?? ""),
     aiDailyDollars: String(aiDailyDollars ?? ""),
+    aiMinConfidence: String(aiMinConfidence ?? ""),
   };
 }
 
@@ -110,43 +118,4 @@ export function Account() {
       </Ready>
     </Page>
   );
-}
-
-export function Widget() {
-  const store = useStore();
-  const edited = useAccount();
-  return (
-    <Page title={t("console.settings.widget")} lead={t("settings.widget.lead")}>
-      <Ready of={edited}>
-        {({ widgetOrigins }) => (
-          <>
-            <h2>{t("settings.widget.snippet")}</h2>
-            <Copyable label={t("settings.widget.snippet")} text={snippet(store.me?.accountId ?? "")} />
-            <h2>{t("settings.widget.pages")}</h2>
-            <Form
-              key={edited.key}
-              fields={[
-                {
-                  name: "widgetOrigins",
-                  label: "settings.widget.origins",
-                  hint: t("settings.widget.originsHint"),
-                  kind: "lines",
-                },
-              ]}
-              initial={{ widgetOrigins } as SettingsUpdate}
-              submit={t("settings.save")}
-              reload={edited.reload}
-              save={(values, overwrite) =>
-                edited.save((rest, options) => rest.updateSettings(values, options), overwrite)
-              }
-            />
-          </>
-        )}
-      </Ready>
-    </Page>
-  );
-}
-
-function snippet(accountId: string): string {
-  return `<script src="${location.origin}/widget.js" data-account="${accountId}" defer></script>`;
 }

@@ -17,8 +17,9 @@ export interface Choice {
 // A field of a form. `many` is a group of checkboxes whose value is the list of the checked ones; the value of `lines`
 // is the list of its lines.
 export interface FieldSpec {
+  // The path in the resource, such as `texts.title`.
   name: string;
-  label: PlainKey;
+  label: PlainKey | (() => string);
   hint?: string | undefined;
   kind?: "text" | "email" | "url" | "number" | "long" | "lines" | "one" | "many" | "yes";
   choices?: Choice[];
@@ -54,8 +55,7 @@ export function Form<Values extends object>(props: FormProps<Values>) {
   const [state, setState] = useState<"idle" | "changed" | "busy" | "saved">("idle");
   const form = useRef<HTMLFormElement>(null);
   const errors = fieldErrors(problem);
-  const own = new Set(props.fields.map((field) => field.name));
-  const others = Object.entries(errors).filter(([path]) => !own.has(rootOf(path)));
+  const others = Object.entries(errors).filter(([path]) => !props.fields.some(({ name }) => isWithin(path, name)));
   const save = async (overwrite: boolean) => {
     setState("busy");
     setProblem(null);
@@ -141,12 +141,16 @@ function fieldErrors(problem: unknown): Record<string, string> {
   return Object.fromEntries(errors.map(({ field, message }) => [field, message]));
 }
 
-function rootOf(path: string): string {
-  return path.split(".")[0] ?? path;
+function isWithin(path: string, name: string): boolean {
+  return path === name || path.startsWith(`${name}.`);
 }
 
 function errorOf(errors: Record<string, string>, name: string): string | undefined {
-  return Object.entries(errors).find(([path]) => rootOf(path) === name)?.[1];
+  return Object.entries(errors).find(([path]) => isWithin(path, name))?.[1];
+}
+
+function labelOf({ label }: FieldSpec): string {
+  return typeof label === "string" ? t(label) : label();
 }
 
 interface FieldProps {
@@ -191,14 +195,14 @@ function Field({ field, value, error, change }: FieldProps) {
             checked={value === true}
             onChange={(event) => change(event.currentTarget.checked)}
           />
-          {t(field.label)}
+          {labelOf(field)}
         </label>
         {notes}
       </div>
     );
   return (
     <div class="field">
-      <label for={id}>{t(field.label)}</label>
+      <label for={id}>{labelOf(field)}</label>
       {field.kind === "lines" ? (
         <Lines attributes={attributes} value={value as string[]} change={change} />
       ) : (
@@ -259,7 +263,7 @@ function Many(props: {
     change(isOn ? [...value, one] : value.filter((other) => other !== one));
   return (
     <fieldset class="field many">
-      <legend>{t(field.label)}</legend>
+      <legend>{labelOf(field)}</legend>
       <div class="many-choices">
         {field.choices?.map((choice) => (
           <label class="check" key={choice.value}>

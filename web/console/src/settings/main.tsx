@@ -8,7 +8,7 @@ import { EmptyState } from "../components/empty-state";
 import { PageLink } from "../components/page-link";
 import { SECTIONS, type Section, settingsPath } from "../settings-sections";
 import type { Store } from "../state/store";
-import { Account, Ai, Widget } from "./account";
+import { Account, Ai } from "./account";
 import { Audit } from "./audit";
 import { RestContext } from "./context";
 import { Keys } from "./keys";
@@ -18,6 +18,7 @@ import { SignIn } from "./sign-in";
 import { SigningKeys } from "./signing-keys";
 import { Teams } from "./teams";
 import { Webhooks } from "./webhooks";
+import { Widget } from "./widget";
 import "./settings.css";
 
 // `rest` is the address after the section: the id of a resource, or "new".
