@@ -3,7 +3,7 @@
 import { ProblemError } from "@hummdesk/client/rest";
 import { t } from "@hummdesk/texts";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { explain } from "../components/error-text";
 import { Icon } from "../components/icon";
 import { PageLink } from "../components/page-link";
@@ -209,7 +209,8 @@ export function Confirmed(props: { label: string; question: string; act: () => P
   const [isAsking, setAsking] = useState(false);
   const [isBusy, run] = useAction(props.act);
   const confirm = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  // Before the next key: an effect after the paint would lose an Enter that follows at once.
+  useLayoutEffect(() => {
     if (isAsking) confirm.current?.focus();
   }, [isAsking]);
   const act = async () => {
