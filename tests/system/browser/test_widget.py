@@ -159,8 +159,8 @@ async def test_identified_visitor_continues_the_conversation_as_the_customer(
     asked = await agent.receives("new_message", content="Who am I?")
     await visitor.page.evaluate("(token) => HummDesk.identify(token)", customer["token"])
     await visitor.write("It is me again.")
-    told = await agent.receives("new_message", content="It is me again.")
-    assert (told["conversationId"], told["senderId"]) == (asked["conversationId"], customer["id"])
+    received = await agent.receives("new_message", content="It is me again.")
+    assert (received["conversationId"], received["senderId"]) == (asked["conversationId"], customer["id"])
     await expect(visitor.message("Who am I?")).to_be_visible()
     assert ".pass" not in await visitor.page.evaluate("JSON.stringify(Object.keys(localStorage))")
 
