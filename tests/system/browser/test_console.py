@@ -138,7 +138,7 @@ async def test_messages_written_offline_are_sent_once(
     await customer.do("send_message", {"conversationId": conversation, "content": "It is getting dark."})
     await agent.page.get_by_role("button", name="Reconnect now").click()
     proxy.restore()
-    await expect(banner).to_contain_text("No messages were missed")
+    await expect(banner).to_contain_text("No messages were missed", timeout=20_000)
     await expect(agent.message("getting dark")).to_have_count(1)
     await expect(agent.message("Second, light").locator(".ticks")).to_contain_text("Sent")
 
@@ -148,7 +148,7 @@ async def test_messages_written_offline_are_sent_once(
     await customer.do("send_message", {"conversationId": conversation, "content": "It is dark."})
     await account.expire_recovery()
     proxy.restore()
-    await expect(banner).to_contain_text("up to date")
+    await expect(banner).to_contain_text("up to date", timeout=20_000)
     await expect(agent.message("It is dark.")).to_have_count(1)
     await expect(agent.message("Third, wait.").locator(".ticks")).to_contain_text("Sent")
     page = await customer.do("get_messages", {"conversationId": conversation})

@@ -100,7 +100,7 @@ async def test_messages_written_offline_are_sent_once_in_order(context: Any, acc
         await visitor.write("Is my order on its way?")
         await expect(visitor.log.get_by_text("Waiting to be sent")).to_have_count(2)
         proxy.restore()
-        await expect(visitor.log).not_to_contain_text("Waiting to be sent")
+        await expect(visitor.log).not_to_contain_text("Waiting to be sent", timeout=20_000)  # its longest pause is 17 s
         asked = await agent.receives("new_message", content="Is my order on its way?")
         conversation = asked["conversationId"]
         proxy.cut()
