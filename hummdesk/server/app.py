@@ -128,7 +128,11 @@ def serve(
     else:
         own_multiprocessing_directory()
         startup.WorkerManager = StoppableWorkerManager  # type: ignore[attr-defined]  # no option of Sanic
-        Sanic.serve(primary=app, app_loader=loader)
+        try:
+            Sanic.serve(primary=app, app_loader=loader)
+        finally:  # a worker that is stopped while it starts does not clean up
+            if (handover := handover_directory(settings.port)) is not None:
+                remove_if_abandoned(handover)
 
 
 def _build_in_process(settings: Settings, extra_routes: Sequence[Routes]) -> Sanic[Any, Any]:

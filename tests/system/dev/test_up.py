@@ -205,6 +205,7 @@ async def test_serve_stopped_while_its_workers_start_ends(settings: Settings, te
     finally:
         with suppress(ProcessLookupError):
             process.kill()
+    assert not list(temporary_folder.iterdir())
 
 
 def serving(settings: Settings, temporary_folder: Path) -> dict[str, str]:
