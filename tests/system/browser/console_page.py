@@ -1,5 +1,6 @@
 """A page object: the agent console, or any other page, as a user operates it."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ EXPECTED_ERRORS = (
     "net::ERR_",
     "WebSocket connection to",
     "WebSocket is already in CLOSING",
+    r"of 400 .*/socket\.io/",
     "of 412",
     "of 422",
     "/settings/oidc",
 )
-"""Logged by Chromium for connections that a test has cut, for refused input, and without an identity provider."""
+"""Logged by Chromium for connections that a test has cut or the server has refused, for refused input, and without an
+identity provider. Regular expressions."""
 
 COLOR_SCHEMES: tuple[Any, ...] = ("dark", "light")
 
@@ -32,7 +35,7 @@ class ConsolePage:
 
     def _record(self, message: ConsoleMessage) -> None:
         error = f"{message.text} {message.location['url']}"
-        if message.type == "error" and not any(text in error for text in EXPECTED_ERRORS):
+        if message.type == "error" and not any(re.search(text, error) for text in EXPECTED_ERRORS):
             self.errors.append(error)
 
     async def sign_in(self, user: dict[str, Any]) -> None:

@@ -167,18 +167,20 @@ async def test_home_survives_kills_and_restarts(
     assert not list(temporary_folder.iterdir())
 
 
-@pytest.mark.parametrize("arguments", [("serve", "--workers", "2"), ("serve",), ("relay",)], ids=" ".join)
+@pytest.mark.parametrize(("command", "workers"), [("serve --workers 2", 2), ("serve", 1), ("relay", 0)])
 async def test_process_leaves_nothing_in_the_temporary_folder(
-    arguments: tuple[str, ...], settings: Settings, temporary_folder: Path
+    command: str, workers: int, settings: Settings, temporary_folder: Path
 ) -> None:
     """Stopped, it removes its directories; those of a killed one are removed by the next."""
     port = free_port(0)
     env = serving(settings, temporary_folder)
-    env["METRICS_PORT" if arguments == ("relay",) else "PORT"] = str(port)
-    command = (sys.executable, "-m", "hummdesk", *arguments)
+    env["PORT" if workers else "METRICS_PORT"] = str(port)
+    arguments = (sys.executable, "-m", "hummdesk", *command.split())
     for number in (signal.SIGKILL, signal.SIGTERM):
-        process = await asyncio.create_subprocess_exec(*command, env=env, cwd=temporary_folder.parent)
+        process = await asyncio.create_subprocess_exec(*arguments, env=env, cwd=temporary_folder.parent)
         await until_metrics(port)
+        while len(list(temporary_folder.glob(f"hummdesk-*-{port}/*"))) < workers:  # each has a socket there
+            await asyncio.sleep(0.02)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(number)
         async with asyncio.timeout(15):
