@@ -54,7 +54,10 @@ def _origin_faults(settings: "Settings") -> list[str]:
 
 
 def _is_origin(url: str) -> bool:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # of an IPv6 address without its end
+        return False
     return parts.scheme in ("http", "https") and bool(parts.hostname) and url == f"{parts.scheme}://{parts.netloc}"
 
 
