@@ -4,7 +4,6 @@ The database stores only their hash. The account is in the secret, because row-l
 """
 
 import base64
-import binascii
 import hashlib
 import secrets
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ class AccountSecret:
             return None
         try:
             decoded = base64.urlsafe_b64decode(text)
-        except (binascii.Error, ValueError):
+        except ValueError:
             return None
         if len(decoded) != ACCOUNT_BYTES + SECRET_BYTES:
             return None

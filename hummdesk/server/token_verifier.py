@@ -31,6 +31,8 @@ from hummdesk.storage.signing_keys import SigningKey, context_of
 
 log = logging.getLogger(__name__)
 
+CUSTOMER_CLAIMS = CustomerClaims()
+
 MOST_UNKNOWN = 10_000
 """Accounts without keys, which may not exist, that are remembered."""
 MOST_READS = 2
@@ -67,7 +69,7 @@ NO_KEYS = _AccountKeys()
 def customer_of(given: dict[str, Any]) -> Customer:
     """The validated claims about a customer. Raises Unauthorized."""
     try:
-        return Customer(**CustomerClaims().load(given))
+        return Customer(**CUSTOMER_CLAIMS.load(given))
     except ValidationError as error:
         raise Unauthorized("Claims of the token are not valid", details=error.messages_dict) from None
 
@@ -181,7 +183,9 @@ class TokenVerifier:
         except (Undecryptable, PyJWTError, ValueError, TypeError) as error:
             reason = type(error).__name__
             ERRORS.labels("signing_keys", HummDeskError.code).inc()
-            log.error("signing_keys.unusable", extra={"account": str(row.account_id), "kid": row.kid, "reason": reason})
+            log.error(
+                "signing_keys.unusable", extra={"account_id": str(row.account_id), "kid": row.kid, "reason": reason}
+            )
             return None
 
     def _key(self, row: SigningKey, key: object) -> VerificationKey:

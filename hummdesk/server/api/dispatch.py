@@ -112,8 +112,8 @@ async def _once(
     async with database.account(call.account_id) as tx:
         before = await idempotency.begin(tx, key, request.path.encode() + b"\0" + request.body)
     if isinstance(before, StoredAnswer):
-        headers = before.headers | {"Idempotent-Replayed": "true"}
-        return _response(route, request, Answer(before.body, before.status, headers))
+        replayed = before.headers | {"Idempotent-Replayed": "true"}
+        return _response(route, request, Answer(before.body, before.status, replayed))
     try:
         answer = await function(context, replace(call, new_id=before.new_id))
     except Exception as error:
@@ -139,12 +139,12 @@ def _response(route: Route, request: Request[Any, Any], answer: Answer) -> HTTPR
     status = answer.status or route.status
     if answer.body is None:
         return empty(status=204 if answer.status is None else status, headers=answer.headers)
-    headers = dict(answer.headers)
+    sent = dict(answer.headers)
     if route.is_tagged:
-        headers["ETag"] = etag(answer.body)
-        if route.method in READING and headers["ETag"] in _tags(request, "if-none-match"):
-            return empty(status=304, headers=headers)
-    return raw(json_encoding.encode(answer.body), status=status, headers=headers, content_type="application/json")
+        sent["ETag"] = etag(answer.body)
+        if route.method in READING and sent["ETag"] in _tags(request, "if-none-match"):
+            return empty(status=304, headers=sent)
+    return raw(json_encoding.encode(answer.body), status=status, headers=sent, content_type="application/json")
 
 
 def _tags(request: Request[Any, Any], header: str) -> frozenset[str]:

@@ -69,7 +69,7 @@ def of(error: HummDeskError) -> HTTPResponse:
 
 
 def of_exception(exception: Exception, path: str) -> HTTPResponse:
-    """The answer for what Sanic raises: no such route or method, a body that is too large."""
+    """The answer for an exception of Sanic: an unknown route or method, a body that is too large."""
     status = exception.status_code if isinstance(exception, SanicException) else 500
     headers = exception.headers if isinstance(exception, SanicException) else {}
     if status == 405:  # for a path with parameters, Sanic does not name the methods
