@@ -1,4 +1,4 @@
--- Save a session, unless another node has it: its client has gone there while this node was suspended.
+-- Save a session, unless another node has it: its client reconnected there while this node was suspended.
 -- KEYS: the session  ARGV: the node, the session, the seconds to keep it
 local saved = redis.call('GET', KEYS[1])
 local node = saved and string.match(saved, '^%*?(%S*) ') or ''

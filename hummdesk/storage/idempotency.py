@@ -79,7 +79,7 @@ class IdempotencyKey:
 async def begin(tx: Transaction, key: IdempotencyKey, request: bytes) -> Begun | StoredAnswer:
     """Take the key for a request, or return the answer that it has received before.
 
-    Raises InProgress until the first request has ended, and Invalid if it was another one.
+    Raises InProgress until the first request has ended, and Invalid if the key was used for another request.
     """
     request_hash, begun = hashlib.sha256(request).digest(), Begun(new_id())
     await queries.prune(tx, hours=KEPT_HOURS, limit=PRUNED)

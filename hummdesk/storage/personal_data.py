@@ -232,7 +232,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         name="conversation_events",
-        holds="the audit log, with reasons as free text",
+        holds="the log of each conversation, with reasons as free text",
         scope="conversation",
         rows=OF_CONVERSATION,
         columns=columns(

@@ -217,7 +217,7 @@ async def rewind(tx: Transaction, actor: Person | None, webhook_id: UUID, *, aft
     """Deliver the events after a number of the feed again. Raises NotFound, and Invalid for a later number."""
     await lock(tx, webhook_id)
     if await queries.rewind(tx, id=webhook_id, number=after) is None:
-        message = "The webhook has not come to this number"
+        message = "The webhook has not reached this number"
         raise Invalid(message, details={"after": [message]})
     await audit.record(tx, actor, "webhook.replayed", webhook_id, {"after": after})
 
