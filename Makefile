@@ -55,7 +55,7 @@ coverage: ## run the tests and report the lines that they reach, which takes twi
 	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term $(ARGS)"
 
 chaos: $(DEV) ## run the fault tests at full size, about 20 minutes (ARGS="-k redis" for some)
-	@CHAOS=full $(BIN)/python -m pytest tests/system/chaos $(ARGS)
+	@CHAOS=full $(BIN)/python -m pytest -m "systems or not systems" tests/system/chaos tests/integration/api/test_document.py $(ARGS)
 
 web: $(RUN) $(PAGES) ## build the pages from web/ into hummdesk/web/
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-import orjson
-
+from hummdesk.core import json_encoding
 from hummdesk.core.errors import CommandError
 from hummdesk.storage.personal_data import table
 
@@ -47,7 +46,7 @@ def new_archive(path: Path) -> Iterator[ZipFile]:
 
 def add_rows(archive: ZipFile, name: str, rows: Iterable[Row]) -> None:
     """Add the rows of a table as a JSON array."""
-    archive.writestr(f"{name}.json", orjson.dumps(list(rows), option=orjson.OPT_INDENT_2, default=str))
+    archive.writestr(f"{name}.json", json_encoding.encode(list(rows), indented=True))
 
 
 def contact_index(found: Mapping[str, list[dict[str, Any]]]) -> str:

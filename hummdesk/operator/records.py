@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import click
-import orjson
 
+from hummdesk.core import json_encoding
 from hummdesk.operator.tables import aligned
 
 PAGE = 100
@@ -17,7 +17,7 @@ Wire = Mapping[str, object]
 def print_record(record: Wire, *, as_json: bool, indent: str = "") -> None:
     """Print one object, or a line for each field."""
     if as_json:
-        click.echo(orjson.dumps(record).decode())
+        click.echo(json_encoding.encode(record).decode())
         return
     for name, value in record.items():
         click.echo(f"{indent}{name}: {_text(value)}")
@@ -27,7 +27,7 @@ def print_records(records: Sequence[Wire], *columns: str, as_json: bool) -> None
     """Print one object a line, or a table with these fields as columns."""
     if as_json:
         for record in records:
-            click.echo(orjson.dumps(record).decode())
+            click.echo(json_encoding.encode(record).decode())
         return
     rows = [columns, *([_text(record.get(name)) for name in columns] for record in records)]
     for line in aligned(rows):
@@ -49,5 +49,5 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return orjson.dumps(value).decode()
+        return json_encoding.encode(value).decode()
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

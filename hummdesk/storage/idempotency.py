@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from hummdesk.core import json_encoding
 from hummdesk.core.errors import Conflict, Invalid
 from hummdesk.core.ids import new_id
 from hummdesk.storage.database import Transaction
@@ -64,7 +65,7 @@ class IdempotencyKey:
 
     def encrypt(self, answer: StoredAnswer) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
-        packed = orjson.dumps([answer.headers, answer.body])
+        packed = json_encoding.encode([answer.headers, answer.body])
         return nonce + AESGCM(self._derived(b"answer")).encrypt(nonce, packed, None)
 
     def decrypt(self, status: int, stored: bytes) -> StoredAnswer:

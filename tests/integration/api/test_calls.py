@@ -71,6 +71,17 @@ async def test_repeated_request_acts_once_and_gets_the_first_answer(admin: RestC
     assert len((await admin.do("list_keys"))["keys"]) == 2
 
 
+async def test_repeated_request_with_a_number_over_64_bits_gets_the_first_answer(
+    admin: RestClient, account: Account
+) -> None:
+    """PostgreSQL returns 1e20 as an integer of more than 64 bits."""
+    body = {"contactId": str(account.people["customer"].id), "metadata": {"number": 1e20}}
+    headers = {"Idempotency-Key": "one"}
+    first = await admin.call("create_conversation", body, headers=headers)
+    again = await admin.call("create_conversation", body, headers=headers)
+    assert (first.status, again.status, again.body) == (201, 201, first.body)
+
+
 async def test_concurrent_repeats_act_once(admin: RestClient) -> None:
     calls = [admin.call("create_key", NEW, headers={"Idempotency-Key": "one"}) for _ in range(10)]
     answers = await asyncio.gather(*calls)

@@ -30,7 +30,7 @@ async def test_contact_export_has_everything_about_the_contact(
     account: Any, operator_settings: Settings, tmp_path: Path
 ) -> None:
     await account.send(account.customer, "<b>Where</b> is it?")
-    await account.send(account.agent, "A note", private=True)
+    await account.send(account.agent, "A note", private=True, metadata={"number": 1e20})
     other = await account.start(account.stranger, subject="Something else")
     file = tmp_path / "export.zip"
     number = await contact.export(operator_settings, account.customer.id, file)
@@ -39,6 +39,7 @@ async def test_contact_export_has_everything_about_the_contact(
     assert number == sum(map(len, found.values()))
     assert [row["email"] for row in found["contacts"]] == ["customer@example.com"]
     assert sorted(row["content"] for row in found["messages"]) == ["<b>Where</b> is it?", "A note"]
+    assert {"number": 1e20} in [row["metadata"] for row in found["messages"]]
     assert [row["id"] for row in found["conversations"]] == [str(account.conversation)]
     assert len(found["ai_runs"]) == 1
     assert {row["kind"] for row in found["conversation_events"]} == {"created"}
