@@ -331,10 +331,12 @@ def _expansion(value: Any) -> int:
     return sum(map(_expansion, value)) if isinstance(value, list) else 0
 
 
-def json_schema(field: Any) -> JsonSchema:
-    """The JSON Schema of a field."""
+def json_schema(field: Any, *, with_null: bool = False) -> JsonSchema:
+    """The JSON Schema of a field. `with_null`: null is named also where it means the same as no value."""
     described: JsonSchema = reference(field.schema) if isinstance(field, fields.Nested) else field.json_schema()
-    return {"anyOf": [described, {"type": "null"}]} if field.allow_none and field.load_default is missing else described
+    if field.allow_none and (with_null or field.load_default is missing):
+        return {"anyOf": [described, {"type": "null"}]}
+    return described
 
 
 def reference(schema: Schema) -> JsonSchema:

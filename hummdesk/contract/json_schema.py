@@ -62,18 +62,11 @@ def _shape(schema: Schema, *, with_null: bool) -> JsonSchema:
     return {
         "type": "object",
         **_description(schema),
-        "properties": {
-            name: _nullable(json_schema(field)) if with_null and field.allow_none else json_schema(field)
-            for name, field in schema.fields.items()
-        },
+        "properties": {name: json_schema(field, with_null=with_null) for name, field in schema.fields.items()},
         **({"required": required} if required else {}),
         "additionalProperties": False,
         **getattr(schema, "constraints", {}),
     }
-
-
-def _nullable(kind: JsonSchema) -> JsonSchema:
-    return {"anyOf": [kind, {"type": "null"}]}
 
 
 def _description(schema: Schema) -> JsonSchema:

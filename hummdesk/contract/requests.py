@@ -48,6 +48,15 @@ class Nothing(Payload):
     """No payload."""
 
 
+class Update(Payload):
+    """What is to be changed: at least one field."""
+
+    @validates_schema
+    def _require_field(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("Give at least one field.")
+
+
 class Authenticate(Payload):
     token = Text(required=True, shortest=1, longest=MAX_TOKEN)
 

@@ -12,22 +12,18 @@ from hummdesk.core.encryption import Encryption
 from hummdesk.core.errors import CommandError
 from hummdesk.core.outbound import RefusedAddress
 from hummdesk.core.webhooks import EVERY_EVENT, policy
+from hummdesk.operator.records import every
 from hummdesk.storage import accounts, feed, webhook_deliveries, webhooks
 from hummdesk.storage.database import Transaction, operator
 from hummdesk.storage.webhook_deliveries import Status
 
 HEADINGS = ("id", "url", "events", "enabled")
 DELIVERY_HEADINGS = ("number", "type", "status", "attempts", "httpStatus", "error", "createdAt", "finishedAt")
-PAGE = 100
 
 
 async def listed(settings: Settings, account_id: UUID) -> list[Mapping[str, object]]:
     async with _account(settings, account_id) as tx:
-        found, cursor = await webhooks.page(tx, limit=PAGE, cursor=None)
-        while cursor is not None:
-            more, cursor = await webhooks.page(tx, limit=PAGE, cursor=cursor)
-            found += more
-    return [webhook.wire() for webhook in found]
+        return [webhook.wire() for webhook in await every(webhooks.page, tx)]
 
 
 async def show(settings: Settings, account_id: UUID, webhook_id: UUID) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
 from hummdesk.storage import audit, page_cursor
+from hummdesk.storage.changes import first_page
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -81,9 +82,8 @@ async def key(tx: Transaction, key_id: UUID) -> ApiKey:
 async def page(tx: Transaction, *, limit: int, cursor: str | None) -> tuple[list[ApiKey], str | None]:
     """Keys of the account, newest first, also revoked ones, and the cursor of the next page. Raises Invalid."""
     before = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
-    rows = [row async for row in queries.keys(tx, before_at=before[0], before_id=before[1], limit=limit + 1)]
-    found = [ApiKey.from_row(row) for row in rows[:limit]]
-    return found, page_cursor.encode(found[-1].created_at, found[-1].id) if len(rows) > limit else None
+    rows = queries.keys(tx, before_at=before[0], before_id=before[1], limit=limit + 1)
+    return first_page([ApiKey.from_row(row) async for row in rows], limit)
 
 
 async def verified(tx: Transaction, parsed: ParsedKey) -> tuple[str, Scope] | None:

@@ -44,6 +44,10 @@ class User:
     def can_answer(self) -> bool:
         return self.active and self.role in ANSWERING
 
+    @property
+    def is_admin(self) -> bool:
+        return self.active and self.role == "admin"
+
     def wire(self) -> dict[str, Any]:
         shown: dict[str, Any] = {
             "id": str(self.id),
@@ -153,12 +157,12 @@ async def update(
     """Change a user; return the user and the conversations that are unassigned by it.
 
     Nothing is written if nothing changes. Raises NotFound, Invalid for an unknown team, Conflict for the e-mail address
-    of another user, and for users who disable themselves.
+    of another user, for users who disable themselves, and for the last active admin, whom only a command changes.
     """
     old = await locked(tx, user_id)
     new = replace(old, **changes.given())
-    if actor is not None and actor.id == user_id and old.active and not new.active:
-        raise Conflict("You cannot disable yourself: ask another admin")
+    if actor is not None:
+        await _require_admin_left(tx, actor, old, new)
     if changes.team_ids is not None:
         await _set_teams(tx, user_id, changes.team_ids)
         new = replace(new, team_ids=tuple(sorted(set(changes.team_ids))))
@@ -180,6 +184,20 @@ async def update(
         await staff_sessions.revoke_all(tx, user_id)  # they do not revive when the user is enabled again
     unassigned = await _unassign_all(tx, actor, user_id) if old.can_answer and not new.can_answer else []
     return new, unassigned
+
+
+async def _require_admin_left(tx: Transaction, actor: Person, old: User, new: User) -> None:
+    if actor.id == old.id and old.active and not new.active:
+        raise Conflict("You cannot disable yourself: ask another admin")
+    if old.is_admin and not new.is_admin and not await _has_other_admin(tx, old.id):
+        raise Conflict("This is the only admin of the account: make somebody else an admin first")
+
+
+async def _has_other_admin(tx: Transaction, user_id: UUID) -> bool:
+    await queries.lock_admins(tx)
+    row = await queries.has_other_admin(tx, user_id=user_id)
+    found: bool = row["found"]
+    return found
 
 
 def _action(old: User, new: User) -> str:

@@ -13,6 +13,7 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
 from hummdesk.core.webhooks import context_of, new_secret, shown
 from hummdesk.storage import audit, page_cursor
+from hummdesk.storage.changes import first_page
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -165,9 +166,7 @@ async def page(tx: Transaction, *, limit: int, cursor: str | None) -> tuple[list
     """Webhooks of the account in the order of their creation, and the cursor of the next page. Raises Invalid."""
     after = UUID(int=0) if cursor is None else page_cursor.id_of(cursor)
     found = [Webhook.from_row(row) async for row in queries.page(tx, after_id=after, limit=limit + 1)]
-    if len(found) <= limit:
-        return found, None
-    return found[:limit], page_cursor.encode(found[limit - 1].created_at, found[limit - 1].id)
+    return first_page(found, limit)
 
 
 async def update(

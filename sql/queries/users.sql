@@ -20,6 +20,21 @@ WHERE account_id = current_account()
   AND id = :user_id
 FOR NO KEY UPDATE;
 
+-- name: lock_admins()^
+-- Wait for other transactions that take an admin's role, and keep later ones waiting until this one ends.
+SELECT pg_advisory_xact_lock(hashtextextended('admins/' || current_account(), 0)) AS locked;
+
+-- name: has_other_admin(user_id)^
+-- Whether the account has another active admin.
+SELECT EXISTS (
+    SELECT
+    FROM users
+    WHERE account_id = current_account()
+      AND role = 'admin'
+      AND active
+      AND id <> :user_id
+) AS found;
+
 -- name: get(user_id)^
 -- A user, active or not, with the ids of the teams.
 SELECT

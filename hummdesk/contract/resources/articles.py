@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, fields
 
 from hummdesk.contract.fields import AnyText, BoundedList, Id, Integer, Language, ListOf, Text, Time
-from hummdesk.contract.requests import Payload
+from hummdesk.contract.requests import Payload, Update
 
 MAX_TITLE = 200
 MAX_BODY = 20_000
@@ -31,15 +31,10 @@ class NewArticle(NewCannedReply):
     questions = _questions()
 
 
-class CannedReplyUpdate(Payload):
+class CannedReplyUpdate(Update):
     title = Text(shortest=1, longest=MAX_TITLE)
     body = Text(shortest=1, longest=MAX_BODY)
     language = Language()
-
-    @validates_schema
-    def _something(self, data: dict[str, Any], **_: Any) -> None:
-        if not data:
-            raise ValidationError("Give at least one field.")
 
 
 class ArticleUpdate(CannedReplyUpdate):

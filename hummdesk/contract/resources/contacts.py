@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
 
 from hummdesk.contract.fields import AnyObject, AnyText, Boolean, Email, Id, ListOf, Metadata, Text, Time, Url
-from hummdesk.contract.requests import Payload
+from hummdesk.contract.requests import Payload, Update
 from hummdesk.contract.resources.lists import PageQuery
 
 MAX_NAME = 100
@@ -27,7 +27,7 @@ class ContactUpsert(Payload):
             raise ValidationError("Give externalId, email or both.", "externalId")
 
 
-class ContactUpdate(Payload):
+class ContactUpdate(Update):
     """What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out."""
 
     externalId = Text(shortest=1, longest=MAX_EXTERNAL_ID, attribute="external_id")
@@ -36,11 +36,6 @@ class ContactUpdate(Payload):
     avatar = Url(attribute="avatar_url")
     attributes = Metadata()
     active = Boolean()
-
-    @validates_schema
-    def _something(self, data: dict[str, Any], **_: Any) -> None:
-        if not data:
-            raise ValidationError("Give at least one field.")
 
 
 class CustomerClaims(Schema):

@@ -1,11 +1,9 @@
 """The settings of an account."""
 
-from typing import Any
-
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, fields
 
 from hummdesk.contract.fields import BoundedList, Integer, ListOf, Matching, Number, OneOf, Text
-from hummdesk.contract.requests import Payload
+from hummdesk.contract.requests import Payload, Update
 
 PROVIDERS = ("embedded", "anthropic", "openai")
 MAX_NAME = 100
@@ -41,7 +39,7 @@ class WidgetLook(Payload):
     texts = fields.Nested(LookLanguages())
 
 
-class SettingsUpdate(Payload):
+class SettingsUpdate(Update):
     """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited.
 
     A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look.
@@ -55,11 +53,6 @@ class SettingsUpdate(Payload):
     widgetOrigins = BoundedList(_origin(), most=MAX_ORIGINS, attribute="widget_origins")
     widgetLook = fields.Nested(WidgetLook(), allow_none=True, attribute="widget_look")
     retentionDays = Integer(least=1, most=MAX_DAYS, allow_none=True, attribute="retention_days")
-
-    @validates_schema
-    def _something(self, data: dict[str, Any], **_: Any) -> None:
-        if not data:
-            raise ValidationError("Give at least one field.")
 
 
 class AccountSettings(Schema):

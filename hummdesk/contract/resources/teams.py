@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, fields
 
 from hummdesk.contract.fields import AnyText, Boolean, BoundedList, Id, ListOf, Text, Time
-from hummdesk.contract.requests import Payload
+from hummdesk.contract.requests import Payload, Update
 from hummdesk.contract.resources.lists import PageQuery
 
 MAX_NAME = 100
@@ -21,17 +21,12 @@ class NewTeam(Payload):
     memberIds = _members(attribute="member_ids")
 
 
-class TeamUpdate(Payload):
+class TeamUpdate(Update):
     """What is to be changed; `memberIds` replace the previous ones."""
 
     name = Text(shortest=1, longest=MAX_NAME)
     active = Boolean()
     memberIds = _members(attribute="member_ids")
-
-    @validates_schema
-    def _something(self, data: dict[str, Any], **_: Any) -> None:
-        if not data:
-            raise ValidationError("Give at least one field.")
 
 
 class NewMembers(Payload):

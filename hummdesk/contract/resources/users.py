@@ -2,11 +2,11 @@
 
 from typing import Any, get_args
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, fields
 
 from hummdesk.ai.protocol import Category
 from hummdesk.contract.fields import AnyText, Boolean, BoundedList, Email, Id, ListOf, Matching, OneOf, Text, Time
-from hummdesk.contract.requests import Payload
+from hummdesk.contract.requests import Payload, Update
 from hummdesk.contract.resources.lists import PageQuery
 
 MAX_NAME = 100
@@ -33,7 +33,7 @@ class NewUser(Payload):
     teamIds = _teams()
 
 
-class UserUpdate(Payload):
+class UserUpdate(Update):
     """What is to be changed; lists replace the previous ones."""
 
     email = Email()
@@ -42,11 +42,6 @@ class UserUpdate(Payload):
     active = Boolean()
     skills = _skills()
     teamIds = _teams()
-
-    @validates_schema
-    def _something(self, data: dict[str, Any], **_: Any) -> None:
-        if not data:
-            raise ValidationError("Give at least one field.")
 
 
 class UserQuery(PageQuery):

@@ -204,10 +204,18 @@ class Session:
             if body is None:
                 self._end_lost(delivery)
             else:
-                self._conclude(delivery, started, await self._send(delivery, body))
+                self._conclude(delivery, started, await self._outcome(delivery, body))
         finally:
             self._services.slots.release()
             self.wake.set()
+
+    async def _outcome(self, delivery: PendingDelivery, body: bytes) -> Outcome:
+        """Send. What fails by a defect of ours is repeated like others, so that its conversation is not held up."""
+        try:
+            return await self._send(delivery, body)
+        except Exception:
+            log.exception("webhook.attempt_failed", extra=self._fields(delivery))
+            return Outcome(error="the attempt failed inside HummDesk")
 
     async def _send(self, delivery: PendingDelivery, body: bytes) -> Outcome:
         webhook = self._webhook

@@ -91,6 +91,23 @@ async def test_disabled_user_is_signed_out_and_unassigned_as_by_the_socket(
     assert (await admin.do("enable_user", id=agent))["active"]
 
 
+@pytest.mark.parametrize("change", [{"role": "agent"}, {"active": False}])
+async def test_only_admin_of_an_account_stays_one(admin: RestClient, account: Account, change: Any) -> None:
+    only = str(account.people["admin"].id)
+    body, route = (change, "update_user") if "role" in change else (None, "disable_user")
+    await admin.refused(route, body, id=only, status=409)
+    other = await admin.do("create_user", {"email": "other@example.com", "name": "Other", "role": "admin"})
+    await admin.do(route, body, id=only)
+    await admin.refused("update_user", {"role": "viewer"}, id=other["id"], status=409)
+
+
+async def test_admins_who_take_the_role_of_each_other_leave_one(admin: RestClient, account: Account) -> None:
+    other = await admin.do("create_user", {"email": "other@example.com", "name": "Other", "role": "admin"})
+    both = (str(account.people["admin"].id), other["id"])
+    answers = await asyncio.gather(*(admin.call("update_user", {"role": "agent"}, id=one) for one in both))
+    assert sorted(answer.status for answer in answers) == [200, 409]
+
+
 async def test_sign_in_link_is_valid_once_and_for_active_users_only(
     admin: RestClient, foreigner: RestClient, account: Account, node: Node
 ) -> None:

@@ -63,7 +63,7 @@ def test_deliveries_are_listed_and_replayed(account: str, hook: Any, settings: S
     assert "set_aside" in run(*of(account, "deliveries", hook["id"], "--status", "set_aside"))
     assert ask(*of(account, "replay", hook["id"], "--set-aside"))["queued"] == 1
     assert ask(*of(account, "replay", hook["id"], "--after", "0"))["after"] == 0
-    assert "not come to this number" in refusal(*of(account, "replay", hook["id"], "--after", "999"))
+    assert "has not reached this number" in refusal(*of(account, "replay", hook["id"], "--after", "999"))
     assert "give one of" in refusal(*of(account, "replay", hook["id"]))
 
 

@@ -93,6 +93,10 @@ class Relay:
             self._leasing = None
         await self.deliverer.stop(grace_seconds=5)
 
+    def in_flight(self, hook: Hook) -> int:
+        """The attempts of a webhook that are in progress."""
+        return self.deliverer._sessions[hook.account.id, hook.id].in_flight
+
     async def kill(self) -> None:
         """End without recording or releasing anything, as by SIGKILL."""
         if self._leasing is not None:

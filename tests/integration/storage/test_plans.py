@@ -294,6 +294,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("signing_keys.active_keys", {}, 0),
     ("users.add", {"id": new_id(), "email": "n", "name": "n", "role": "agent", "skills": []}, 0),
     ("users.id_of", {"email": "7@EXAMPLE.com"}, 0),
+    ("users.lock_admins", {}, 0),
+    ("users.has_other_admin", {"user_id": AGENT}, 0),
     ("users.page", LAST | {"active": None, "role": None, "team_id": None}, 0),
     ("users.page", LAST | {"active": True, "role": "agent", "team_id": md5("2team1")}, 0),
     ("users.leave_teams", {"user_id": AGENT, "team_ids": []}, 0),
