@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import aiohttp
@@ -28,6 +28,16 @@ async def status_of(client: object, account: Account, name: str) -> str:
         person.email for person in account.people.values() if person.role in ("admin", "agent")
     }
     return str(agents[str(account.people[name].id)]["status"])
+
+
+@asynccontextmanager
+async def presence(settings: Settings) -> AsyncIterator[Presence]:
+    """The presence of another process, closed also when the test fails."""
+    opened = Presence(connect(settings.redis), settings)
+    try:
+        yield opened
+    finally:
+        await opened.close()
 
 
 async def test_agent_with_several_tabs_is_online_once(account: Account) -> None:
@@ -88,12 +98,11 @@ async def test_agent_of_dead_process_goes_offline_when_the_lease_expires(
 ) -> None:
     viewer = await account.connect("viewer")
     short = replace(web_settings, presence_lease_seconds=1)
-    dead = Presence(connect(web_settings.redis), short)
-    assert await dead.join(Lease(account.id, account.people["agent"].id, "a-socket-of-a-dead-process"))
-    assert await status_of(viewer, account, "agent") == "online"
-    await viewer.receives("agent_offline")
-    assert await status_of(viewer, account, "agent") == "offline"
-    await dead.close()
+    async with presence(short) as dead:
+        assert await dead.join(Lease(account.id, account.people["agent"].id, "a-socket-of-a-dead-process"))
+        assert await status_of(viewer, account, "agent") == "online"
+        await viewer.receives("agent_offline")
+        assert await status_of(viewer, account, "agent") == "offline"
 
 
 @pytest.fixture
@@ -111,19 +120,19 @@ async def test_change_that_its_process_did_not_publish_is_published_once_by_the_
 ) -> None:
     """Also a change whose process did not receive the answer of Redis."""
     viewer = await account.connect("viewer")
-    mute = Presence(connect(web_settings.redis), replace(web_settings, presence_grace_seconds=0))
     lease = Lease(account.id, account.people["agent"].id, "a-socket-of-a-mute-process")
-    assert await mute.join(lease)
-    assert not await mute.join(lease), "the answer to a repeated request"
-    assert (await viewer.receives("agent_online"))["status"] == "online"
-    await mute.leave(lease)
-    while lease not in await mute.expire():  # or the process under test was faster
-        if await status_of(viewer, account, "agent") == "offline":
-            break
-    await viewer.receives("agent_offline")
-    await asyncio.sleep(3)
-    assert viewer.names().count("agent_online") == viewer.names().count("agent_offline") == 0, "each of them once"
-    await mute.close()
+    lasting = replace(web_settings, presence_lease_seconds=60, presence_grace_seconds=0)  # no one renews the lease
+    async with presence(lasting) as mute:
+        assert await mute.join(lease)
+        assert not await mute.join(lease), "the answer to a repeated request"
+        assert (await viewer.receives("agent_online"))["status"] == "online"
+        await mute.leave(lease)
+        while lease not in await mute.expire():  # or the process under test was faster
+            if await status_of(viewer, account, "agent") == "offline":
+                break
+        await viewer.receives("agent_offline")
+        await asyncio.sleep(3)
+        assert viewer.names().count("agent_online") == viewer.names().count("agent_offline") == 0, "each of them once"
 
 
 @pytest.mark.usefixtures("relay")
@@ -133,12 +142,11 @@ async def test_status_that_its_process_did_not_publish_is_published_once_by_the_
     viewer = await account.connect("viewer")
     await account.connect("agent")
     assert (await viewer.receives("agent_online"))["status"] == "online"
-    mute = Presence(connect(web_settings.redis), web_settings)
-    assert await mute.change(account.id, account.people["agent"].id, "busy") == "online"
-    assert (await viewer.receives("agent_online"))["status"] == "busy"
-    await asyncio.sleep(3)
-    assert "agent_online" not in viewer.names(), "once"
-    await mute.close()
+    async with presence(web_settings) as mute:
+        assert await mute.change(account.id, account.people["agent"].id, "busy") == "online"
+        assert (await viewer.receives("agent_online"))["status"] == "busy"
+        await asyncio.sleep(3)
+        assert "agent_online" not in viewer.names(), "once"
 
 
 async def test_stopping_process_asks_clients_to_reconnect(account: Account, web_settings: Settings) -> None:
