@@ -210,7 +210,7 @@ class Session:
             self.wake.set()
 
     async def _outcome(self, delivery: PendingDelivery, body: bytes) -> Outcome:
-        """Send. What fails by a defect of ours is repeated like others, so that its conversation is not held up."""
+        """Send. An unexpected error is a failed attempt, which is retried: the conversation does not stop there."""
         try:
             return await self._send(delivery, body)
         except Exception:
