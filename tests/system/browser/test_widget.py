@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from hummdesk.operator.people import set_widget_origins
 from hummdesk.server.http.pages import BUILT
@@ -88,6 +88,23 @@ async def test_visitor_conversation_survives_page_reload(context: Any, account: 
         await expect(visitor.message(text)).to_be_visible()
     await expect(visitor.message("A note")).to_have_count(0)
     assert visitor.view.errors == []
+
+
+async def test_message_stored_while_the_widget_joins_is_counted_as_unread(context: Any, account: DemoAccount) -> None:
+    agent = await account.connect(account.agents[1])
+    visitor = await visit(context, account.url)
+    conversation = await start_chat(visitor, agent, "Do you sell maps?")
+
+    async def send_before_the_join(route: Route) -> None:
+        if "join_conversation" in (route.request.post_data or ""):
+            await agent.do("send_message", {"conversationId": conversation, "content": "Of all mountains."})
+        await route.continue_()
+
+    # Without WebSocket every request is one that the page's routes see.
+    await visitor.page.route_web_socket("**/socket.io/**", lambda socket: socket.close())
+    await visitor.page.route("**/socket.io/**", send_before_the_join)
+    await visitor.page.reload()
+    await expect(visitor.launcher).to_have_accessible_name(re.compile("1 unread"))
 
 
 async def test_messages_written_offline_are_sent_once_in_order(context: Any, account: DemoAccount) -> None:

@@ -151,7 +151,11 @@ export class Chat {
       if (client !== this.client) return;
       this.conversationId = conversationId;
       this.sendWaiting();
-      if (conversationId !== undefined) await client.join(conversationId);
+      if (conversationId !== undefined) {
+        const { history, joined } = await client.join(conversationId);
+        if (client !== this.client) return;
+        if (!this.isOpen) this.setUnread(joined.conversation.unreadCount + receivedSince(joined.lastSeq, history));
+      }
       this.markRead();
     } catch {
       setTimeout(() => client === this.client && void this.enter(client), RETRY_MS);
@@ -167,7 +171,6 @@ export class Chat {
     this.newConversation ??= this.restoreNew();
     if (this.newConversation?.isTried) return undefined;
     const [latest] = (await client.request("list_conversations", { limit: 1 })).conversations;
-    if (latest && client === this.client) this.setUnread(latest.unreadCount);
     return latest?.conversationId;
   }
 
@@ -230,4 +233,9 @@ export class Chat {
     this.onUnread(unread);
     this.changed();
   }
+}
+
+/** The number of messages to the visitor after the one with this sequence number. */
+function receivedSince(lastSeq: number, history: History): number {
+  return history.messages.filter(({ seq, senderType }) => seq > lastSeq && senderType !== "customer").length;
 }
