@@ -386,6 +386,10 @@ CREATE TABLE conversations (
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- last message or change of status or assignment
     revision bigint NOT NULL DEFAULT 0,                         -- of the last change to one of its stored messages
     erased_at timestamptz,                                      -- with its contact: it accepts no more messages
+    waiting_since timestamptz,                                  -- the first message of the customer without an answer
+                                                                -- of an agent; NULL: answered
+    queued_since timestamptz,                                   -- of a conversation that waits in a queue: it is open,
+                                                                -- and has no agent
     CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
@@ -408,6 +412,36 @@ CREATE UNIQUE INDEX conversations_client_message_key ON conversations (account_i
     WHERE client_message_id IS NOT NULL;
 CREATE INDEX conversations_words ON conversations USING gin (account_id, to_tsvector('simple', subject))
     WHERE subject IS NOT NULL;
+
+CREATE FUNCTION priority_rank(priority text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE priority WHEN 'urgent' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END;
+
+-- The queue of each team, and of the account (assigned_team is NULL), in the order in which conversations are assigned.
+-- Conversations from before the column existed have no queued_since.
+CREATE INDEX conversations_queued ON conversations
+    (account_id, assigned_team, priority_rank(priority), COALESCE(queued_since, created_at), id)
+    WHERE status = 'open' AND assigned_to IS NULL AND erased_at IS NULL;
+
+-- Sets queued_since. A conversation whose customer waits keeps its place when it returns to a queue.
+CREATE FUNCTION queue_conversation() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    NEW.queued_since := CASE
+        WHEN NEW.status = 'open' AND NEW.assigned_to IS NULL THEN COALESCE(NEW.waiting_since, clock_timestamp())
+    END;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER conversations_new_in_queue
+    BEFORE INSERT ON conversations
+    FOR EACH ROW EXECUTE FUNCTION queue_conversation();
+CREATE TRIGGER conversations_moved_in_queue
+    BEFORE UPDATE OF status, assigned_to ON conversations
+    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status OR OLD.assigned_to IS DISTINCT FROM NEW.assigned_to)
+    EXECUTE FUNCTION queue_conversation();
 
 -- The size of a message in an answer as JSON, without its ids, time and names of fields. A change that makes a message
 -- longer sets `bytes` again, or to NULL.
@@ -494,7 +528,7 @@ CREATE TABLE conversation_events (
         CHECK (
             kind IN (
                 'created', 'status_changed', 'assigned', 'unassigned', 'priority_changed', 'classification_corrected',
-                'draft_used', 'message_sent'
+                'draft_used', 'message_sent', 'rated'
             )
         ),
     CONSTRAINT conversation_events_actor_type_known CHECK (actor_type IN ('agent', 'customer', 'key', 'system')),
@@ -1677,7 +1711,8 @@ GRANT SELECT, INSERT, UPDATE (completed_at, verified_at, erased) ON erasures TO 
 CREATE POLICY changed_by_eraser ON idempotency_keys FOR UPDATE TO hummdesk_eraser USING (true);
 GRANT UPDATE (answer) ON idempotency_keys TO hummdesk_eraser;
 
-GRANT SELECT (erased_at) ON conversations TO hummdesk_writer;
+GRANT SELECT (erased_at, waiting_since), UPDATE (waiting_since) ON conversations TO hummdesk_writer;
+GRANT UPDATE (waiting_since) ON conversations TO hummdesk_app;
 
 ------------------------------------------------------------------------------------------------------ administration
 

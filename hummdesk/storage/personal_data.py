@@ -262,7 +262,8 @@ TABLES: tuple[Table, ...] = (
         rows="id = %(conversation)s",
         columns=columns(
             "account_id id contact_id status priority assigned_to assigned_team last_seq last_public_seq "
-            "staff_read_seq unread_staff unread_customer created_at updated_at revision erased_at",
+            "staff_read_seq unread_staff unread_customer created_at updated_at revision erased_at "
+            "waiting_since queued_since",
             subject="NULL",
             metadata="'{}'::jsonb",
             client_message_id="NULL",

@@ -224,6 +224,10 @@ WITH item AS MATERIALIZED (
         unread_staff = unread_staff + change.asked,
         unread_customer = unread_customer + change.new_to_customer,
         status = CASE WHEN change.asked > 0 THEN 'open' ELSE status END,
+        waiting_since = CASE
+            WHEN change.is_waiting THEN COALESCE(CASE WHEN NOT change.is_answered THEN waiting_since END, change.created_at)
+            WHEN NOT change.is_answered THEN waiting_since
+        END,
         updated_at = change.created_at
     FROM (
         SELECT
@@ -233,6 +237,8 @@ WITH item AS MATERIALIZED (
             max(seq) FILTER (WHERE NOT private) AS last_public_seq,
             count(*) FILTER (WHERE asks) AS asked,
             count(*) FILTER (WHERE is_new_to_customer) AS new_to_customer,
+            bool_or(answers) AS is_answered,
+            COALESCE(max(seq) FILTER (WHERE asks), 0) > COALESCE(max(seq) FILTER (WHERE answers), 0) AS is_waiting,
             max(created_at) AS created_at
         FROM stored
         GROUP BY account_id, conversation_id

@@ -1,0 +1,1 @@
+"""Queues: which agent a waiting conversation is assigned to, and when."""
