@@ -39,6 +39,7 @@ COMMANDS = {
     "key": "key",
     "session": "session",
     "oidc": "oidc",
+    "hours": "hours",
     "completion": "completion",
 }
 """The module of `hummdesk.operator` that defines each command, in the order of --help."""

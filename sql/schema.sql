@@ -298,6 +298,42 @@ CREATE TABLE sign_in_names (
 );
 CREATE UNIQUE INDEX sign_in_names_name_key ON sign_in_names (name);
 
+-- When the desk of an account is open. An account without a row is always open.
+CREATE TABLE business_hours (
+    account_id uuid NOT NULL,
+    is_enabled boolean NOT NULL,                                -- false: always open
+    time_zone text NOT NULL,                                    -- of the IANA database
+    weekly jsonb NOT NULL,                                      -- [{day, opens, closes}] in local time
+    country text,                                               -- whose public holidays are closed; NULL: none
+    subdivision text,
+    closed_dates date[] NOT NULL,
+    outside text NOT NULL,                                      -- 'queue': customers are not shown the hours
+    texts jsonb NOT NULL,                                       -- by language, for customers outside the hours
+    route_outside_hours boolean NOT NULL,                       -- automatic assignment goes on outside the hours
+    changes_at timestamptz,                                     -- when the relay publishes next; NULL: never
+    CONSTRAINT business_hours_pkey PRIMARY KEY (account_id),
+    CONSTRAINT business_hours_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT business_hours_outside_known CHECK (outside IN ('announce', 'queue')),
+    CONSTRAINT business_hours_weekly_bounded CHECK (jsonb_typeof(weekly) = 'array' AND octet_length(weekly::text) <= 16384),
+    CONSTRAINT business_hours_texts_bounded CHECK (jsonb_typeof(texts) = 'object' AND octet_length(texts::text) <= 16384),
+    CONSTRAINT business_hours_subdivision_of_country CHECK (country IS NOT NULL OR subdivision IS NULL)
+);
+
+-- Notifies every web process and relay, on the channel hummdesk_hours with the account's id, of changed settings.
+CREATE FUNCTION announce_hours() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_notify('hummdesk_hours', NEW.account_id::text);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER business_hours_announce
+    AFTER INSERT OR UPDATE OF is_enabled, time_zone, weekly, country, subdivision, closed_dates, outside, texts,
+        route_outside_hours
+    ON business_hours
+    FOR EACH ROW EXECUTE FUNCTION announce_hours();
+
 ----------------------------------------------------------------------------------------------------------- REST API
 
 -- API keys of accounts.
@@ -442,6 +478,63 @@ CREATE TRIGGER conversations_moved_in_queue
     BEFORE UPDATE OF status, assigned_to ON conversations
     FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status OR OLD.assigned_to IS DISTINCT FROM NEW.assigned_to)
     EXECUTE FUNCTION queue_conversation();
+
+-- What changes the order of a queue: the relay publishes positions after it, and expected waits follow from the pace. It is
+-- notified on the channel hummdesk_queues with the account's id. The account's own queue has its id. Kept for hours.
+CREATE TABLE queue_moves (
+    account_id uuid NOT NULL,
+    queue_id uuid NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    queued_since timestamptz,                                   -- of one that was assigned; NULL: another change
+    CONSTRAINT queue_moves_pkey PRIMARY KEY (account_id, queue_id, at, id)
+);
+CREATE INDEX queue_moves_recent ON queue_moves (at, account_id);
+
+-- For a conversation that enters a queue, leaves it, or changes its place by its priority. `queued_since` only if it leaves
+-- because it is assigned.
+CREATE FUNCTION note_queue_move() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    was_queued constant boolean := TG_OP = 'UPDATE' AND OLD.status = 'open' AND OLD.assigned_to IS NULL;
+    is_queued constant boolean := NEW.status = 'open' AND NEW.assigned_to IS NULL;
+BEGIN
+    IF was_queued THEN
+        INSERT INTO public.queue_moves (account_id, queue_id, queued_since)
+        VALUES (
+            OLD.account_id,
+            COALESCE(OLD.assigned_team, OLD.account_id),
+            CASE WHEN NEW.assigned_to IS NOT NULL THEN COALESCE(OLD.queued_since, OLD.created_at) END
+        );
+    END IF;
+    IF is_queued AND (NOT was_queued OR OLD.assigned_team IS DISTINCT FROM NEW.assigned_team) THEN
+        INSERT INTO public.queue_moves (account_id, queue_id)
+        VALUES (NEW.account_id, COALESCE(NEW.assigned_team, NEW.account_id));
+    END IF;
+    PERFORM pg_notify('hummdesk_queues', NEW.account_id::text);
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION note_queue_move() FROM PUBLIC;
+
+CREATE TRIGGER conversations_enter_queue
+    AFTER INSERT ON conversations
+    FOR EACH ROW WHEN (NEW.status = 'open' AND NEW.assigned_to IS NULL)
+    EXECUTE FUNCTION note_queue_move();
+CREATE TRIGGER conversations_move_in_queue
+    AFTER UPDATE OF status, assigned_to, assigned_team, priority ON conversations
+    FOR EACH ROW WHEN (
+        (OLD.status = 'open' AND OLD.assigned_to IS NULL OR NEW.status = 'open' AND NEW.assigned_to IS NULL)
+        AND (
+            OLD.status <> NEW.status
+            OR OLD.priority <> NEW.priority
+            OR OLD.assigned_to IS DISTINCT FROM NEW.assigned_to
+            OR OLD.assigned_team IS DISTINCT FROM NEW.assigned_team
+        )
+    )
+    EXECUTE FUNCTION note_queue_move();
 
 -- The size of a message in an answer as JSON, without its ids, time and names of fields. A change that makes a message
 -- longer sets `bytes` again, or to NULL.
@@ -1420,6 +1513,21 @@ GRANT EXECUTE ON FUNCTION search_conversations(tsquery, integer) TO hummdesk_app
 REVOKE ALL ON FUNCTION contact_of_email(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION contact_of_email(text) TO hummdesk_app, hummdesk_operator;
 
+ALTER TABLE business_hours ENABLE ROW LEVEL SECURITY;
+ALTER TABLE business_hours FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON business_hours TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON business_hours TO hummdesk_operator, hummdesk_relay USING (true);
+GRANT SELECT, INSERT, UPDATE ON business_hours TO hummdesk_app, hummdesk_operator;
+GRANT SELECT, UPDATE (changes_at) ON business_hours TO hummdesk_relay;
+
+ALTER TABLE queue_moves ENABLE ROW LEVEL SECURITY;
+ALTER TABLE queue_moves FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON queue_moves FOR SELECT TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON queue_moves TO hummdesk_feed, hummdesk_relay USING (true);
+GRANT SELECT ON queue_moves TO hummdesk_app;
+GRANT INSERT ON queue_moves TO hummdesk_feed;
+GRANT SELECT, DELETE ON queue_moves TO hummdesk_relay;
+
 ALTER TABLE oidc_providers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE oidc_providers FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_account ON oidc_providers TO hummdesk_app USING (account_id = current_account());
@@ -1627,6 +1735,7 @@ REVOKE ALL ON FUNCTION
 GRANT EXECUTE ON FUNCTION sequence_feed(integer) TO hummdesk_app, hummdesk_operator;
 GRANT EXECUTE ON FUNCTION sequence_feeds(uuid, integer) TO hummdesk_relay;
 
+ALTER FUNCTION note_queue_move() OWNER TO hummdesk_feed;
 ALTER FUNCTION feed_messages() OWNER TO hummdesk_feed;
 ALTER FUNCTION feed_conversation_events() OWNER TO hummdesk_feed;
 ALTER FUNCTION feed_row() OWNER TO hummdesk_feed;

@@ -7,6 +7,7 @@ from hummdesk.contract.fields import JsonSchema
 ID = "01a2279f-b73b-72c2-b819-76e552bf0ca0"
 TIME = "2026-01-31T12:00:00.000Z"
 FORMATS = {"uuid": ID, "date-time": TIME, "uri": "https://acme.example/", "email": "ada@acme.example"}
+FORMATS |= {"date": "2026-12-24"}
 TEXTS = {
     "email": "ada@acme.example",
     "name": "Ada",
@@ -18,6 +19,9 @@ TEXTS = {
     "externalId": "customer-117",
     "language": "en",
     "color": "#0b5f59",
+    "opens": "09:00",
+    "closes": "17:30",
+    "timeZone": "Europe/Berlin",
 }
 """By the name of the field."""
 

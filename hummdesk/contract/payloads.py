@@ -13,6 +13,7 @@ from hummdesk.contract.event_schemas import nested_schema, schema_of
 from hummdesk.contract.fields import AnyObject, AnyText, Boolean, Id, Integer, ListOf, MapOf, OneOf, Time, UnionOf
 from hummdesk.core import errors
 from hummdesk.publish.events.ai import AIClassification, AIDraft
+from hummdesk.publish.events.availability import ClosedMessage
 from hummdesk.publish.events.messages import MessageUpdated
 from hummdesk.publish.events.presence import Viewer
 from hummdesk.publish.fields import MAX_INTEGER
@@ -182,6 +183,15 @@ class Colleague(Schema):
 
 class Colleagues(Schema):
     agents = ListOf(fields.Nested(Colleague), required=True)
+
+
+class AvailabilityAnswer(Schema):
+    """As `availability_changed`. Customers of an account that does not announce its hours see it as always open."""
+
+    isOpen = Boolean(required=True)
+    opensAt = Time()
+    closesAt = Time()
+    message = fields.Nested(nested_schema(ClosedMessage))
 
 
 class Team(Schema):

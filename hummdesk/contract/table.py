@@ -116,6 +116,7 @@ REQUESTS: dict[str, Request] = {
         Request("sync", requests.Sync(), ALL_ROLES, payloads.Synced()),
         Request("get_presence", requests.Nothing(), STAFF, payloads.Colleagues()),
         Request("get_teams", requests.Nothing(), STAFF, payloads.Teams()),
+        Request("get_availability", requests.Nothing(), ALL_ROLES, payloads.AvailabilityAnswer()),
         Request("get_operations", requests.Nothing(), ADMIN, operations.Operations()),
     )
 }

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from hummdesk.publish import rooms
 
-Recipient = Literal["socket", "account staff", "joined staff", "joined customer", "assignee", "team"]
+Recipient = Literal[
+    "socket", "account staff", "account customers", "joined staff", "joined customer", "assignee", "team"
+]
 """Kinds of recipients, as the contract names them."""
 
 STAFF: frozenset[Recipient] = frozenset({"account staff", "joined staff", "assignee", "team"})
@@ -23,6 +25,7 @@ class Group:
 
 
 ACCOUNT = Group(rooms.account, "account_id", STAFF)
+CUSTOMERS = Group(rooms.customers, "account_id", frozenset({"account customers"}))
 JOINED = Group(rooms.conversation, "conversation_id", frozenset({"joined staff", "joined customer"}))
 JOINED_STAFF = Group(rooms.conversation_staff, "conversation_id", frozenset({"joined staff"}))
 

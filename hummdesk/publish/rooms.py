@@ -15,6 +15,12 @@ def account(account_id: UUID) -> str:
 
 
 @CACHED
+def customers(account_id: UUID) -> str:
+    """Every customer's socket of the account; never one of staff."""
+    return intern(f"customers:{account_id}")
+
+
+@CACHED
 def agent(user_id: UUID) -> str:
     """The sockets of one admin or agent."""
     return intern(f"agent:{user_id}")

@@ -28,6 +28,7 @@ from hummdesk.publish.presence import PresencePublisher
 from hummdesk.relay.dispatcher import Dispatcher
 from hummdesk.relay.erasure import Eraser
 from hummdesk.relay.feed import FeedSweeper
+from hummdesk.relay.hours import HoursPublisher
 from hummdesk.relay.receipt_stores import OutboxReceipts, PresenceReceipts, RunReceipts
 from hummdesk.relay.republisher import Republisher
 from hummdesk.relay.retention import PRUNE_SECONDS, RETENTION_SECONDS, Retention
@@ -119,9 +120,11 @@ class Relay:
         agents = PresenceReceipts(presence, PresencePublisher(publisher, presence, one_account))
         self._deliverer = deliverer
         self._fed = asyncio.Event()
+        self._hours_changed = asyncio.Event()
         self._dispatcher = Dispatcher(settings, all_accounts, queues)
         republisher = Republisher(publisher, [outbox, self._runs, agents])
         feed = FeedSweeper(settings, all_accounts)
+        hours = HoursPublisher(all_accounts, publisher)
         self._listener = self._periodic(self._listen)
         self._steps = [
             self._periodic(self._dispatcher.send_due, wake=self._due),
@@ -134,6 +137,7 @@ class Relay:
             self._periodic(feed.sequence),
             self._periodic(feed.measure),
             self._periodic(feed.prune, interval=PRUNE_SECONDS),
+            self._periodic(hours.publish_due, wake=self._hours_changed),
             self._periodic(retention.erase_due, interval=RETENTION_SECONDS),
             self._periodic(retention.prune_visitors, interval=PRUNE_SECONDS),
             self._periodic(retention.prune_sign_ins, interval=PRUNE_SECONDS),
@@ -163,11 +167,10 @@ class Relay:
         )
 
     async def _listen(self) -> None:
-        async for channel, _ in self._all_accounts.listen("hummdesk_runs", "hummdesk_feed"):
-            if channel != "hummdesk_feed":
-                self._due.set()
-            if channel != "hummdesk_runs":
-                self._fed.set()
+        woken = {"hummdesk_runs": self._due, "hummdesk_feed": self._fed, "hummdesk_hours": self._hours_changed}
+        async for channel, _ in self._all_accounts.listen(*woken):
+            for event in [woken[channel]] if channel in woken else woken.values():  # all after a reconnect
+                event.set()
 
     async def _take_lost(self) -> None:
         await self._dispatcher.take_lost()

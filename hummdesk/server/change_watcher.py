@@ -18,6 +18,7 @@ SIGNING_KEYS = "hummdesk_signing_keys"
 API_KEYS = "hummdesk_api_keys"
 STAFF_SESSIONS = "hummdesk_staff_sessions"
 FEED = "hummdesk_feed"
+HOURS = "hummdesk_hours"
 RETRY_SECONDS = 0.5
 
 
@@ -44,6 +45,7 @@ class ChangeWatcher:
             API_KEYS: self._change_api_keys,
             STAFF_SESSIONS: self._change_sessions,
             FEED: self._wake_polls,
+            HOURS: self._forget_hours,
         }
         async for channel, payload in self._context.database.listen(*changes):
             for change in [changes[channel]] if channel in changes else changes.values():  # all after a reconnect
@@ -66,6 +68,9 @@ class ChangeWatcher:
 
     def _wake_polls(self, payload: str) -> None:
         self._context.feed_polls.wake(_account(payload))
+
+    def _forget_hours(self, payload: str) -> None:
+        self._context.hours.forget(_account(payload))
 
     def _change_sessions(self, payload: str) -> None:
         for account_id, session_id in self._changed_sessions(payload):

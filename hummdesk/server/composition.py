@@ -24,6 +24,7 @@ from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipts
 from hummdesk.server.api_key_verifier import ApiKeyVerifier
+from hummdesk.server.availability import HoursCache
 from hummdesk.server.connection_counts import ConnectionCounts
 from hummdesk.server.context import ServerContext
 from hummdesk.server.feed_polls import FeedPolls
@@ -119,6 +120,7 @@ def _context(
         recovery_saver=RecoverySaver(recovery_store if settings.recovery_window_seconds else None, sockets),
         typing=TypingIndicators(publisher, timeout=settings.typing_timeout_seconds),
         feed_polls=polls,
+        hours=HoursCache(database),
     )
 
 

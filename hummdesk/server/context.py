@@ -17,6 +17,7 @@ from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipts
 from hummdesk.server.api_key_verifier import ApiKeyVerifier
+from hummdesk.server.availability import HoursCache
 from hummdesk.server.feed_polls import FeedPolls
 from hummdesk.server.person_locks import PersonLocks
 from hummdesk.server.rate_limits import RateLimits
@@ -62,5 +63,6 @@ class ServerContext:
     recovery_saver: RecoverySaver
     typing: TypingIndicators
     feed_polls: FeedPolls
+    hours: HoursCache
     searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SEARCHES))
     person_locks: PersonLocks = field(default_factory=PersonLocks)

@@ -325,6 +325,21 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        name="business_hours",
+        holds="business hours, and texts for customers outside them",
+        scope="account",
+        columns=columns(
+            "account_id is_enabled time_zone weekly country subdivision closed_dates outside texts "
+            "route_outside_hours changes_at"
+        ),
+    ),
+    Table(
+        name="queue_moves",
+        holds="when conversations entered and left queues, without which ones; for two hours",
+        scope="account",
+        columns=columns(hidden="account_id queue_id at id queued_since"),
+    ),
+    Table(
         name="sign_in_names",
         holds="names of accounts on the sign-in page",
         scope="account",
@@ -413,6 +428,12 @@ KEYS: tuple[Key, ...] = (
         holds="names of the staff viewing a conversation",
         erasure="names no customer",
         lifetime="PRESENCE_LEASE_SECONDS",
+    ),
+    Key(
+        pattern="hummdesk:queues:*",
+        holds="positions of conversations in queues, by their ids",
+        erasure="names no customer",
+        lifetime="1 day",
     ),
     Key(
         pattern="hummdesk:presence:*",

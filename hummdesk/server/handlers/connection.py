@@ -164,6 +164,8 @@ def own_rooms(person: Person) -> set[str]:
     own = {rooms.person(person.id)}
     if person.is_staff:
         own |= {rooms.account(person.account_id), *map(rooms.team, person.team_ids)}
+    else:
+        own.add(rooms.customers(person.account_id))
     if person.role in ANSWERING:
         own.add(rooms.agent(person.id))
     return own

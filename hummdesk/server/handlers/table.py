@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.server.handlers import connection, conversation, message, operations, presence
+from hummdesk.server.handlers import availability, connection, conversation, message, operations, presence
 from hummdesk.server.sockets import ClientSession
 
 Handler = Callable[[ServerContext, ClientSession, Payload], Awaitable[Payload]]
@@ -31,6 +31,7 @@ HANDLERS: dict[str, Handler] = {
         message.sync,
         presence.get_presence,
         presence.get_teams,
+        availability.get_availability,
         operations.get_operations,
     )
 }

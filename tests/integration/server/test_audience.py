@@ -28,6 +28,7 @@ from hummdesk.publish.events.ai import (
     AIProcessingStarted,
     ClassificationCorrected,
 )
+from hummdesk.publish.events.availability import AvailabilityChanged
 from hummdesk.publish.events.conversations import (
     ConversationAssigned,
     ConversationCreated,
@@ -53,8 +54,8 @@ PEOPLE: dict[str, frozenset[Recipient]] = {
     "viewer": frozenset({"account staff"}),
     "colleague": frozenset({"account staff", "joined staff", "team"}),
     "agent": frozenset({"account staff", "assignee", "team"}),
-    "customer": frozenset({"joined customer"}),
-    "stranger": frozenset(),
+    "customer": frozenset({"account customers", "joined customer"}),
+    "stranger": frozenset({"account customers"}),
 }
 """The clients of the account, and the kinds of recipients that each is; the foreign account receives nothing."""
 
@@ -165,6 +166,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "get_presence": None,
         "get_teams": None,
         "get_operations": None,
+        "get_availability": None,
         "authenticate": None,
     }[event]
 
@@ -176,7 +178,7 @@ ANSWERED_WITHOUT_ACCESS = {
     "agent_offline",
     "set_agent_status",
 }
-ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "start_conversation"}
+ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "get_availability", "start_conversation"}
 """Requests that name no conversation, or change nothing in it."""
 
 
@@ -341,6 +343,9 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
         reason="secret",
         team_id=a.team,
     ),
+    AvailabilityChanged: lambda a: AvailabilityChanged(
+        account_id=a.id, is_open=False, opens_at=datetime.now(UTC), message={"de": "Bis morgen!"}
+    ),
     AIProcessingStarted: lambda a: AIProcessingStarted(**of_run(a)),
     AIProcessingCompleted: lambda a: AIProcessingCompleted(**of_run(a), outcome="done", processing_time=1),
     AIClassification: lambda a: AIClassification(
@@ -427,7 +432,7 @@ async def test_recovery_of_a_customer_replays_nothing_of_the_ai_and_no_note(
     assert again.sid == connection.sid
     assert again.missed
     for event, payload in [one for one in again.missed if one[0] != "marker"]:
-        assert "joined customer" in EVENTS[event].recipients
+        assert EVENTS[event].recipients & PEOPLE["customer"]
         assert not STAFF_ONLY_FIELDS & keys_in(payload), event
     assert str(note.id) not in str(again.missed)
 

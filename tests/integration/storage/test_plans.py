@@ -113,7 +113,7 @@ ANALYZE;
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
 SMALL_TABLES |= {"outbox", "erasures", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
-SMALL_TABLES |= {"oidc_providers", "oidc_identities", "sign_in_names"}
+SMALL_TABLES |= {"business_hours", "oidc_providers", "oidc_identities", "sign_in_names"}
 SMALL_TABLES |= {"feed_changes", "feed_positions", "webhooks"}
 """Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
 number, stay for seconds."""
@@ -326,6 +326,9 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("sign_in_links.add", {"user_id": AGENT, "secret_hash": b"new", "seconds": 60.0}, 1),
     ("sign_in_links.redeem", {"secret_hash": b"hash"}, 1),
     ("staff_sessions.add", NEW_SESSION, 0),
+    ("hours.get", {}, 1),
+    ("hours.due", {"at": None, "limit": 100}, 1),
+    ("hours.schedule", {"account_id": ACCOUNT, "due": datetime.now(UTC), "changes_at": None}, 1),
     ("oidc.provider", {}, 1),
     ("oidc.lock", {}, 1),
     ("oidc.known_teams", {"team_ids": [new_id()]}, 1),
@@ -444,6 +447,8 @@ ROLES = {
     "outbox.remove": "writer",
     "messages.write": "writer",
     "past_answers.unlearned_accounts": "relay",
+    "hours.due": "relay",
+    "hours.schedule": "relay",
     "feed.sequence_all": "relay",
     "feed.backlog": "relay",
     "feed.prune": "relay",
@@ -471,6 +476,7 @@ NOT_OF_REQUESTS = {
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
     *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),
     *("visitors.revoke_credentials", "visitors.revoke_all_credentials", "visitors.remove_visitor"),
+    "hours.put",
     *(f"oidc.{name}" for name in ("put", "remove", "unlink", "add_names", "remove_names", "secrets", "replace_secret")),
     *(f"webhooks.{name}" for name in ("get", "lock", "update", "rotate", "rewind", "settle")),
     *("webhooks.secrets", "webhooks.replace_secrets"),

@@ -61,6 +61,7 @@ async def test_every_index_begins_with_the_account(account: Any) -> None:
     assert len(indexes) > 20
     assert {name for name, column in indexes if column != "account_id"} == {
         "ai_runs_waiting",  # for the relay
+        "queue_moves_recent",  # for the relay
         "sign_in_names_name_key",  # before the sign-in no account is known
     }
 
@@ -107,7 +108,7 @@ async def test_functions_of_the_feed_belong_to_its_role_and_qualify_their_names(
         "SELECT proname, prosecdef, proconfig, proacl::text FROM pg_proc "
         "WHERE proowner = 'hummdesk_feed'::regrole ORDER BY proname"
     )
-    assert len(functions) == 9
+    assert len(functions) == 10
     for name, is_definer, config, privileges in functions:
         assert is_definer, name
         assert "search_path=pg_catalog, public, pg_temp" in config, name

@@ -82,4 +82,4 @@ def test_permitted_rooms_of_a_viewer_lack_the_room_of_an_agent() -> None:
 
 
 def test_permitted_rooms_of_a_customer_are_its_own_and_the_conversation() -> None:
-    assert permitted_rooms(a_person("customer"), [CONVERSATION]) == {f"person:{USER}", ROOM}
+    assert permitted_rooms(a_person("customer"), [CONVERSATION]) == {f"person:{USER}", f"customers:{ACCOUNT}", ROOM}

@@ -1,6 +1,7 @@
 import { io, type ManagerOptions, type SocketOptions } from "socket.io-client";
 import type {
   Answers,
+  Availability,
   ErrorReport,
   Joined,
   Message,
@@ -44,6 +45,8 @@ export interface DeskEvents {
   read: ReadMark;
   /** A participant has started or stopped typing. */
   typing: Typing & { isTyping: boolean };
+  /** The account has opened or closed, or has changed its business hours. */
+  availability: Availability;
 }
 
 /** Options of a {@link DeskClient}. */
@@ -209,6 +212,7 @@ export class DeskClient extends Emitter<DeskEvents> {
       this.histories.get(mark.conversationId)?.mark(mark);
       this.emit("read", mark);
     });
+    socket.on("availability_changed", (availability) => this.emit("availability", availability));
     socket.on("typing_start", (typing) => this.emit("typing", { ...typing, isTyping: true }));
     socket.on("typing_stop", (typing) => this.emit("typing", { ...typing, isTyping: false }));
   }

@@ -127,6 +127,21 @@ export interface ConversationViewers {
   viewers: Array<Viewer>;
 }
 
+/** What customers read outside the hours, by language. */
+export interface ClosedMessage {
+  en?: string;
+  de?: string;
+}
+
+/** Whether the account is open, when it opens or closes next, and while it is closed what customers read. Customers of an account that does not announce its hours do not receive it. */
+export interface Availability {
+  isOpen: boolean;
+  opensAt?: string;
+  closesAt?: string;
+  message?: ClosedMessage;
+  timestamp: string;
+}
+
 export interface Customer {
   id: string;
   name: string;
@@ -460,6 +475,14 @@ export interface Teams {
   teams: Array<Team>;
 }
 
+/** As `availability_changed`. Customers of an account that does not announce its hours see it as always open. */
+export interface AvailabilityAnswer {
+  isOpen: boolean;
+  opensAt?: string;
+  closesAt?: string;
+  message?: ClosedMessage;
+}
+
 /** The sockets of the own account by role. */
 export interface Connections {
   admin: number;
@@ -530,6 +553,7 @@ export interface ServerToClientEvents {
   agent_offline: (payload: AgentPresence) => void;
   agent_status_changed: (payload: AgentStatusChange) => void;
   conversation_viewers: (payload: ConversationViewers) => void;
+  availability_changed: (payload: Availability) => void;
   conversation_created: (payload: Conversation) => void;
   conversation_updated: (payload: Conversation) => void;
   conversation_status_changed: (payload: StatusChange) => void;
@@ -564,6 +588,7 @@ export interface ClientToServerEvents {
   sync: (payload: Sync, acknowledge?: Acknowledge<Synced>) => void;
   get_presence: (acknowledge?: Acknowledge<Colleagues>) => void;
   get_teams: (acknowledge?: Acknowledge<Teams>) => void;
+  get_availability: (acknowledge?: Acknowledge<AvailabilityAnswer>) => void;
   get_operations: (acknowledge?: Acknowledge<Operations>) => void;
 }
 
@@ -589,5 +614,6 @@ export interface Answers {
   sync: Synced;
   get_presence: Colleagues;
   get_teams: Teams;
+  get_availability: AvailabilityAnswer;
   get_operations: Operations;
 }

@@ -7,6 +7,7 @@ export const SECTIONS = [
   "canned-replies",
   "ai",
   "widget",
+  "hours",
   "keys",
   "signing-keys",
   "webhooks",

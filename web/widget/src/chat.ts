@@ -1,4 +1,5 @@
 import {
+  type AvailabilityAnswer,
   DeskClient,
   type ErrorReport,
   type History,
@@ -27,6 +28,8 @@ export class Chat {
   problem: ErrorReport | undefined;
   typist: string | undefined;
   newConversation: NewConversation | undefined;
+  /** Whether the account is open; undefined until it is known. */
+  availability: AvailabilityAnswer | undefined;
   changed: () => void = () => undefined;
   onUnread: (count: number) => void = () => undefined;
   private client: DeskClient | undefined;
@@ -122,6 +125,7 @@ export class Chat {
     client.on("typing", ({ userType, userName, isTyping }) =>
       this.showTyping(userType === "agent" && isTyping ? userName : undefined),
     );
+    client.on("availability", (availability) => this.showAvailability(client, availability));
     client.outbox.on("changed", () => this.changed());
   }
 
@@ -130,6 +134,7 @@ export class Chat {
     this.client = undefined;
     this.conversationId = undefined;
     this.newConversation = undefined;
+    this.availability = undefined;
     this.state = "idle";
     this.setUnread(0);
   }
@@ -139,6 +144,19 @@ export class Chat {
     this.state = state;
     this.changed();
     void this.enter(client);
+    if (state === "online" || state === "resynchronized") void this.askAvailability(client);
+  }
+
+  /** Of a new session; a recovered one misses no change. */
+  private async askAvailability(client: DeskClient): Promise<void> {
+    const answer = await client.request("get_availability").catch(() => undefined);
+    if (answer) this.showAvailability(client, answer);
+  }
+
+  private showAvailability(client: DeskClient, availability: AvailabilityAnswer): void {
+    if (client !== this.client) return;
+    this.availability = availability;
+    this.changed();
   }
 
   /** Join the latest conversation, or start one if a message is waiting; then send the waiting messages. */

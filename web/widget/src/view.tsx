@@ -1,20 +1,10 @@
-import { type ErrorReport, linkTo, type Message, nodesOf, type PendingMessage } from "@hummdesk/client";
-import { date, language, t } from "@hummdesk/texts";
+import { linkTo, type Message, nodesOf, type PendingMessage } from "@hummdesk/client";
+import { date, t } from "@hummdesk/texts";
 import { createElement, type VNode } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
 import type { Look } from "./look.js";
-
-/** The server explains errors in English. */
-function explain({ code, message }: Pick<ErrorReport, "code" | "message">): string {
-  return language === "en" ? message : t("widget.error", { code });
-}
-
-function noticeOf(chat: Chat): string | undefined {
-  if (chat.problem) return explain(chat.problem);
-  if (chat.state === "connecting") return t("widget.connecting");
-  return chat.state === "offline" ? t("widget.offline") : undefined;
-}
+import { explain, noticesOf } from "./notices.js";
 
 /** `title`: what the page says, in place of the account. */
 export function Widget({ chat, look, title }: { chat: Chat; look: Look; title: string | undefined }) {
@@ -51,7 +41,7 @@ export function Widget({ chat, look, title }: { chat: Chat; look: Look; title: s
 function Panel({ chat, look, title, close }: { chat: Chat; look: Look; title: string; close: () => void }) {
   const writer = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => writer.current?.focus(), []);
-  const notice = noticeOf(chat);
+  const notices = noticesOf(chat);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
@@ -65,10 +55,12 @@ function Panel({ chat, look, title, close }: { chat: Chat; look: Look; title: st
           ✕
         </button>
       </header>
-      {notice && (
-        <p class="notice" role="status">
-          {notice}
-        </p>
+      {notices.length > 0 && (
+        <div class="notice" role="status">
+          {notices.map((notice) => (
+            <p key={notice}>{notice}</p>
+          ))}
+        </div>
       )}
       <Messages chat={chat} greeting={look.greeting ?? t("widget.hello")} />
       <Composer chat={chat} writer={writer} />

@@ -379,6 +379,55 @@ class NewOidcProvider(TypedDict):
     defaultRole: NotRequired[Literal["viewer", "agent", "admin"]]
 
 
+class HoursInterval(TypedDict):
+    day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+    opens: str
+    closes: str
+
+
+class ClosedTexts(TypedDict):
+    """By the languages of the widget."""
+
+    en: NotRequired[str]
+    de: NotRequired[str]
+
+
+class Hours(TypedDict):
+    """The business hours of an account, the default if it has not set any."""
+
+    enabled: bool
+    timeZone: str
+    weekly: list[HoursInterval]
+    country: str | None
+    subdivision: str | None
+    closedDates: list[str]
+    outside: Literal["announce", "queue"]
+    texts: ClosedTexts
+    routeOutsideHours: bool
+
+
+class NewInterval(TypedDict):
+    """Local times. A closing that is not after the opening is on the next day; `24:00` is the end of the day."""
+
+    day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+    opens: str
+    closes: str
+
+
+class NewHours(TypedDict):
+    """The business hours as a whole. Public holidays of `country` and `subdivision` (ISO 3166) are closed. Not `enabled`: always open. `outside` is what customers are shown outside the hours: `announce` when the desk opens, and the text of their language; `queue` nothing. Their messages are queued in any case."""
+
+    enabled: NotRequired[bool]
+    timeZone: str
+    weekly: list[NewInterval]
+    country: NotRequired[str]
+    subdivision: NotRequired[str]
+    closedDates: NotRequired[list[str]]
+    outside: NotRequired[Literal["announce", "queue"]]
+    texts: NotRequired[ClosedTexts]
+    routeOutsideHours: NotRequired[bool]
+
+
 class SessionQuery(TypedDict):
     limit: NotRequired[int]
     cursor: NotRequired[str]
@@ -1017,6 +1066,16 @@ class Routes(ABC):
     async def remove_oidc(self, **options: Unpack[CallOptions]) -> None:
         """Remove the identity provider. Sessions that exist go on until they end."""
         await self._call("DELETE", "/settings/oidc", options)
+
+    async def get_hours(self, **options: Unpack[CallOptions]) -> Hours:
+        """Show the business hours of the account."""
+        found: Hours = await self._call("GET", "/settings/hours", options)
+        return found
+
+    async def put_hours(self, body: NewHours, **options: Unpack[CallOptions]) -> Hours:
+        """Set the business hours of the account, and what happens outside them."""
+        found: Hours = await self._call("PUT", "/settings/hours", options, body=body)
+        return found
 
     async def list_sessions(self, query: SessionQuery | None = None, **options: Unpack[CallOptions]) -> SessionPage:
         """List the sessions of staff that have not ended, newest first: own ones, for admins those of all."""

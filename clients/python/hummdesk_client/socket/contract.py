@@ -136,6 +136,23 @@ class ConversationViewers(TypedDict):
     viewers: list[Viewer]
 
 
+class ClosedMessage(TypedDict):
+    """What customers read outside the hours, by language."""
+
+    en: NotRequired[str]
+    de: NotRequired[str]
+
+
+class Availability(TypedDict):
+    """Whether the account is open, when it opens or closes next, and while it is closed what customers read. Customers of an account that does not announce its hours do not receive it."""
+
+    isOpen: bool
+    opensAt: NotRequired[str]
+    closesAt: NotRequired[str]
+    message: NotRequired[ClosedMessage]
+    timestamp: str
+
+
 class Customer(TypedDict):
     id: str
     name: str
@@ -492,6 +509,15 @@ class Teams(TypedDict):
     teams: list[Team]
 
 
+class AvailabilityAnswer(TypedDict):
+    """As `availability_changed`. Customers of an account that does not announce its hours see it as always open."""
+
+    isOpen: bool
+    opensAt: NotRequired[str]
+    closesAt: NotRequired[str]
+    message: NotRequired[ClosedMessage]
+
+
 class Connections(TypedDict):
     """The sockets of the own account by role."""
 
@@ -568,6 +594,7 @@ EventName = Literal[
     "agent_offline",
     "agent_status_changed",
     "conversation_viewers",
+    "availability_changed",
     "conversation_created",
     "conversation_updated",
     "conversation_status_changed",
@@ -671,6 +698,10 @@ class Requests(ABC):
         answer: Teams = await self.request("get_teams")
         return answer
 
+    async def get_availability(self) -> AvailabilityAnswer:
+        answer: AvailabilityAnswer = await self.request("get_availability")
+        return answer
+
     async def get_operations(self) -> Operations:
         answer: Operations = await self.request("get_operations")
         return answer
@@ -703,6 +734,8 @@ class Requests(ABC):
     def on(self, name: Literal["agent_status_changed"], handler: Callable[[AgentStatusChange], object]) -> None: ...
     @overload
     def on(self, name: Literal["conversation_viewers"], handler: Callable[[ConversationViewers], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["availability_changed"], handler: Callable[[Availability], object]) -> None: ...
     @overload
     def on(self, name: Literal["conversation_created"], handler: Callable[[Conversation], object]) -> None: ...
     @overload

@@ -353,6 +353,51 @@ export interface NewOidcProvider {
   defaultRole?: "viewer" | "agent" | "admin";
 }
 
+export interface HoursInterval {
+  day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+  opens: string;
+  closes: string;
+}
+
+/** By the languages of the widget. */
+export interface ClosedTexts {
+  en?: string;
+  de?: string;
+}
+
+/** The business hours of an account, the default if it has not set any. */
+export interface Hours {
+  enabled: boolean;
+  timeZone: string;
+  weekly: Array<HoursInterval>;
+  country: string | null;
+  subdivision: string | null;
+  closedDates: Array<string>;
+  outside: "announce" | "queue";
+  texts: ClosedTexts;
+  routeOutsideHours: boolean;
+}
+
+/** Local times. A closing that is not after the opening is on the next day; `24:00` is the end of the day. */
+export interface NewInterval {
+  day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+  opens: string;
+  closes: string;
+}
+
+/** The business hours as a whole. Public holidays of `country` and `subdivision` (ISO 3166) are closed. Not `enabled`: always open. `outside` is what customers are shown outside the hours: `announce` when the desk opens, and the text of their language; `queue` nothing. Their messages are queued in any case. */
+export interface NewHours {
+  enabled?: boolean;
+  timeZone: string;
+  weekly: Array<NewInterval>;
+  country?: string;
+  subdivision?: string;
+  closedDates?: Array<string>;
+  outside?: "announce" | "queue";
+  texts?: ClosedTexts;
+  routeOutsideHours?: boolean;
+}
+
 export interface SessionQuery {
   limit?: number;
   cursor?: string;
@@ -966,6 +1011,16 @@ export abstract class Routes {
   /** Remove the identity provider. Sessions that exist go on until they end. */
   removeOidc(options?: CallOptions): Promise<void> {
     return this.call("DELETE", path`/settings/oidc`, options);
+  }
+
+  /** Show the business hours of the account. */
+  getHours(options?: CallOptions): Promise<Hours> {
+    return this.call("GET", path`/settings/hours`, options);
+  }
+
+  /** Set the business hours of the account, and what happens outside them. */
+  putHours(body: NewHours, options?: CallOptions): Promise<Hours> {
+    return this.call("PUT", path`/settings/hours`, { body, ...options });
   }
 
   /** List the sessions of staff that have not ended, newest first: own ones, for admins those of all. */

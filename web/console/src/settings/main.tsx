@@ -11,6 +11,7 @@ import type { Store } from "../state/store";
 import { Account, Ai } from "./account";
 import { Audit } from "./audit";
 import { RestContext } from "./context";
+import { Hours } from "./hours";
 import { Keys } from "./keys";
 import { Articles, CannedReplies } from "./knowledge";
 import { People } from "./people";
@@ -31,6 +32,7 @@ const PAGES: Record<Section, SectionPage> = {
   "canned-replies": CannedReplies,
   ai: Ai,
   widget: Widget,
+  hours: Hours,
   keys: Keys,
   "signing-keys": SigningKeys,
   webhooks: Webhooks,

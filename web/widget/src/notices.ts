@@ -1,0 +1,38 @@
+import type { ErrorReport } from "@hummdesk/client";
+import { date, language, t } from "@hummdesk/texts";
+import type { Chat } from "./chat.js";
+
+const DAY_MS = 86_400_000;
+const DAYS_OF_WEEK = 7;
+
+/** The server explains errors in English. */
+export function explain({ code, message }: Pick<ErrorReport, "code" | "message">): string {
+  return language === "en" ? message : t("widget.error", { code });
+}
+
+/** What is shown above the messages: why nothing can be sent, and whether the account is closed. */
+export function noticesOf(chat: Chat): string[] {
+  if (chat.problem) return [explain(chat.problem)];
+  if (chat.state === "connecting") return [t("widget.connecting")];
+  const notices = chat.state === "offline" ? [t("widget.offline")] : [];
+  const { availability } = chat;
+  if (availability && !availability.isOpen) {
+    notices.push(availability.message?.[language] ?? t("widget.closed"));
+    if (availability.opensAt) notices.push(backAt(new Date(availability.opensAt), new Date()));
+  }
+  return notices;
+}
+
+/** When the account opens, in the time zone of the visitor. */
+function backAt(opens: Date, now: Date): string {
+  const time = date(opens, { hour: "numeric", minute: "2-digit" });
+  const days = Math.round((midnight(opens) - midnight(now)) / DAY_MS);
+  if (days <= 0) return t("widget.backToday", { time });
+  if (days === 1) return t("widget.backTomorrow", { time });
+  const far = { month: "long", day: "numeric" } as const;
+  return t("widget.backOn", { day: date(opens, { weekday: "long", ...(days < DAYS_OF_WEEK ? {} : far) }), time });
+}
+
+function midnight(moment: Date): number {
+  return new Date(moment).setHours(0, 0, 0, 0);
+}
