@@ -18,7 +18,7 @@ from types import FrameType
 from billiard import pool
 
 from hummdesk.ai import providers
-from hummdesk.core import logs, temporary
+from hummdesk.core import logs, priority, temporary
 from hummdesk.core.broker import QUEUES, Queue, active_queues
 from hummdesk.core.errors import CommandError
 from hummdesk.core.parent_death import die_with
@@ -106,6 +106,7 @@ def main() -> None:
     except CommandError as error:
         sys.exit(str(error))
     gc.freeze()
+    priority.lower(settings.worker_nice)  # after the start, which would take seconds on a busy machine
     with temporary.directory("worker") as folder:
         tempfile.tempdir = str(folder)  # Celery's processes leave directories that hold their shared memory
         Workers().run()

@@ -40,6 +40,14 @@ def _configure_logs(**_: Any) -> None:
     logs.configure(settings, process="worker")
 
 
+@signals.worker_init.connect
+def _lower_priority(**_: Any) -> None:
+    """Yield the processor to the other processes before the worker starts processes of its own."""
+    from hummdesk.core import priority
+
+    priority.lower(settings.worker_nice)
+
+
 @signals.worker_ready.connect
 def _expose_metrics(**_: Any) -> None:
     """Expose the metrics of all processes of the machine, which share a directory, from the classification worker."""

@@ -158,6 +158,7 @@ def environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for entry in fields(Settings):
             patch.delenv(entry.name.upper(), raising=False)
+        patch.setenv("WORKER_NICE", "0")  # tests that wait for workers run beside others on the same processors
         for name in [name for name in os.environ if name.startswith("PG")]:
             patch.delenv(name)
         yield

@@ -301,6 +301,11 @@ class Settings:
         "worker processes for each kind of AI run, and as many again for each external provider; bulk work has one",
         minimum=1,
     )
+    worker_nice: int = setting(
+        10,
+        "`nice` value of the workers, 0 to 19: how much they yield the processor to the other processes of the machine",
+        minimum=0,
+    )
 
     webhook_allowed_networks: str = setting(
         "",

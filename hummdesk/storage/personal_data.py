@@ -484,6 +484,11 @@ FILES: tuple[File, ...] = (
         erasure="removed when the process ends",
     ),
     File(
+        module="hummdesk/core/priority.py",
+        holds="the priority of a session, in the kernel",
+        erasure="holds no data",
+    ),
+    File(
         module="hummdesk/engine/handover.py",
         holds="sockets between the processes of one port",
         erasure="holds no data",

@@ -161,6 +161,7 @@ def fast_settings(**changes: Any) -> Settings:
         **UNLIMITED,
         "relay_sweep_seconds": 0.25,
         "db_timeout_seconds": 3.0,
+        "worker_nice": 0,
     }
     return Settings(**(values | changes))
 

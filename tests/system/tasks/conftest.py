@@ -222,6 +222,7 @@ def fast_failing(settings: Settings, database_url: str, redis_url: str) -> Setti
         ai_quiet_seconds=0.0,
         relay_sweep_seconds=0.1,
         worker_concurrency=1,
+        worker_nice=1,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+import psutil
 import pytest
 
 from hummdesk.core.models import Message
@@ -68,6 +69,14 @@ async def test_message_of_unassigned_conversation_gets_no_draft(running: Pipelin
             await tx.execute("SELECT priority FROM conversations WHERE id = %s", (running.unassigned,))
         ).fetchone()
     assert row == {"priority": "urgent"}, "a message that says nothing leaves the priority alone"
+
+
+async def test_all_processes_of_the_worker_have_its_priority(running: Pipeline) -> None:
+    message = await running.ask("Thanks!", assigned=False)
+    await running.ended(message, "classification")
+    [worker] = [child for child in psutil.Process().children() if "tests.system.tasks.workers" in child.cmdline()]
+    priorities = [process.nice() for process in (worker, *worker.children(recursive=True))]
+    assert priorities == [running.settings.worker_nice] * len(priorities)
 
 
 async def test_question_without_known_answer_abstains(running: Pipeline) -> None:
