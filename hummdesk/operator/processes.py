@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from hummdesk.core import config, unused_packages
+from hummdesk.core import config, garbage, unused_packages
 from hummdesk.operator.options import home_option, settings_of
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
@@ -24,7 +24,7 @@ def serve_command(home: Path, host: str | None, port: int | None, workers: int, 
     """Run the web process: Socket.IO, pages, health and metrics. Refused while migrations are pending."""
     settings = settings_of(home, {"HOST": host, "PORT": port})
     with _metrics_directory():
-        with unused_packages.skipped():
+        with garbage.uncollected(), unused_packages.skipped():
             from hummdesk.dev import sign_in
             from hummdesk.server import app
 
@@ -38,7 +38,7 @@ def relay_command(home: Path) -> None:
     """Run the relay: hand AI runs to Celery, and publish the outbox."""
     settings = settings_of(home, needs_secret=False)
     with _metrics_directory():
-        with unused_packages.skipped():
+        with garbage.uncollected(), unused_packages.skipped():
             import uvloop
 
             from hummdesk.relay import process

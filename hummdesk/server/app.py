@@ -11,7 +11,7 @@ from sanic.mixins import startup
 from sanic.worker.loader import AppLoader
 
 from hummdesk.contract.resources.feed import MAX_WAIT_SECONDS
-from hummdesk.core import logs
+from hummdesk.core import garbage, logs
 from hummdesk.core.config import Settings
 from hummdesk.server.api import blueprint as api
 from hummdesk.server.cors import named_origins
@@ -114,7 +114,8 @@ def serve(
             pass
     listener = listen(host, settings.port, backlog=BACKLOG)
     loader = AppLoader(factory=partial(_build_in_process, settings, extra_routes))
-    app = loader.load()
+    with garbage.uncollected():
+        app = loader.load()
     app.prepare(
         sock=listener,
         protocol=LimitedProtocol,

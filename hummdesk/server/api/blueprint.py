@@ -1,7 +1,8 @@
 """The routes of the REST API on Sanic, and its OpenAPI document."""
 
+import asyncio
 import re
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from sanic import Blueprint, Request
@@ -17,7 +18,6 @@ from hummdesk.server.node import Node
 
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("api", url_prefix=BASE)
-    document = json_encoding.encode(openapi.document())
     for route in ROUTES.values():
         routes.add_route(
             partial(_handle, node, route), _sanic_path(route), methods=[route.method], name=f"api_{route.name}"
@@ -25,9 +25,14 @@ def blueprint(node: Node) -> Blueprint:
 
     @routes.get("/openapi.json")
     async def describe(_: Request[Any, Any]) -> HTTPResponse:
-        return raw(document, content_type="application/json")
+        return raw(await asyncio.to_thread(_document), content_type="application/json")
 
     return routes
+
+
+@cache
+def _document() -> bytes:
+    return json_encoding.encode(openapi.document())
 
 
 async def _handle(node: Node, route: Route, request: Request[Any, Any], **parameters: str) -> HTTPResponse:

@@ -1,6 +1,8 @@
 """The REST API as a page at `/docs/api`."""
 
+import asyncio
 import json
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -30,16 +32,17 @@ HEAD = """\
 
 
 def blueprint() -> Blueprint:
+    """The page is made at its first request, in a thread."""
     routes = Blueprint("api_docs")
-    page = render()
 
     @routes.get("/docs/api")
     async def docs(_: Request[Any, Any]) -> HTTPResponse:
-        return html(page, headers=SECURITY)
+        return html(await asyncio.to_thread(render), headers=SECURITY)
 
     return routes
 
 
+@cache
 def render() -> str:
     document = openapi.document()
     calls = [

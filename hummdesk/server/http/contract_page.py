@@ -1,8 +1,10 @@
 """The contract as a page at `/docs`, and as an AsyncAPI document."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -33,20 +35,22 @@ HEAD = """\
 
 
 def blueprint() -> Blueprint:
+    """The page and the document are made at their first request, in a thread: most processes are never asked."""
     routes = Blueprint("docs")
-    page, asyncapi = render(), document()
+    asyncapi = cache(document)
 
     @routes.get("/docs")
     async def docs(_: Request[Any, Any]) -> HTTPResponse:
-        return html(page, headers=SECURITY)
+        return html(await asyncio.to_thread(render), headers=SECURITY)
 
     @routes.get("/docs/asyncapi.json")
     async def machine_readable(_: Request[Any, Any]) -> HTTPResponse:
-        return as_json(asyncapi, headers=SECURITY)
+        return as_json(await asyncio.to_thread(asyncapi), headers=SECURITY)
 
     return routes
 
 
+@cache
 def render() -> str:
     requests = [
         [code(name), ", ".join(sorted(request.roles)), kind_of(payload_of(request)), kind_of(reference(request.answer))]
