@@ -3,10 +3,11 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -22,6 +23,10 @@ from hummdesk.storage.migration_files import newest
 from hummdesk.storage.role import Role, RoleConnection, RoleError, opening
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
+Opening = tuple[bytes, list[str]]
+"""The statement that begins a transaction, and its parameters."""
+T = TypeVar("T")
+Step = Callable[[RoleConnection], Awaitable[T]]
 
 RECONNECT_SECONDS = 2.0
 """After this the pool gives up a connection and makes a new one with the next request. Its own backoff doubles without
@@ -69,8 +74,8 @@ class Database:
 
     A connection that cannot take the role, or whose role bypasses row-level security, is refused as Unavailable.
     `timeout`, in seconds, limits the wait for a connection, for a lock and for a statement, each. `pipelined` is for
-    callers that retry: connections are not checked before use, a transaction of one statement takes two round trips,
-    and the number of changed rows is not available, only the rows that a statement returns.
+    callers that retry: a connection that was lost while idle fails a transaction, a transaction of one statement takes
+    two round trips, and the number of changed rows is not available, only the rows that a statement returns.
     """
 
     def __init__(self, url: str, *, role: Role, size: int, timeout: float, pipelined: bool = False) -> None:
@@ -128,21 +133,30 @@ class Database:
         async with self.all_accounts() as tx:
             await tx.execute("SELECT 1")
 
+    async def read(self, account_id: UUID, *queries: tuple[str, dict[str, Any]]) -> list[list[dict[str, Any]]]:
+        """Run queries that see the rows of this account in one round trip; return the rows of each.
+
+        Repeated on another connection if the first one is lost: nothing was changed. Raises Unavailable.
+        """
+        opening = self._opening("app.account_id"), [str(account_id)]
+        with translated():
+            async with self._connection(partial(_results, opening, queries)) as (_, rows):
+                return rows
+
     @asynccontextmanager
     async def _transaction(self, setting: str, value: str, *, durable: bool = True) -> AsyncIterator[Transaction]:
+        given = {setting: value} | ({} if durable else {"synchronous_commit": "off"})
+        opening = self._opening(*given), [*given.values()]
         with translated():
-            async with self._connection() as connection:
+            async with self._connection(_nothing if self._pipelined else partial(_begin, opening)) as (connection, _):
                 # A frozen server does not apply statement_timeout, and a commit may take as long as a statement.
                 with abort_after(2 * self._timeout + ABORT_MARGIN_SECONDS, connection):
                     async with AsyncExitStack() as pipelined:
-                        # BEGIN and the settings take one round trip, together with the first statement if pipelined.
-                        await pipelined.enter_async_context(connection.pipeline())
                         if isinstance(connection, PipelinedConnection):
+                            # BEGIN and the settings share the round trip of the first statement.
+                            await pipelined.enter_async_context(connection.pipeline())
                             await connection.discard_old_plans()
-                        given = {setting: value} | ({} if durable else {"synchronous_commit": "off"})
-                        await connection.execute(self._opening(*given), [*given.values()])
-                        if not self._pipelined:
-                            await pipelined.aclose()
+                            await connection.execute(*opening)
                         yield connection
                         await connection.commit()
 
@@ -154,36 +168,33 @@ class Database:
         return self._openings[parameters]
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Transaction]:
-        connection = await self._take()
+    async def _connection(self, first: Step[T]) -> AsyncIterator[tuple[RoleConnection, T]]:
+        """A connection on which `first` has succeeded, and what it returned."""
+        connection, result = await self._take(first)
         try:
             async with connection:
-                yield connection
+                yield connection, result
         finally:
             await self._pool.putconn(connection)
 
-    async def _take(self) -> RoleConnection:
-        """Take a connection with a verified role from the pool; unless pipelined, one that responds.
+    async def _take(self, first: Step[T]) -> tuple[RoleConnection, T]:
+        """Take a connection with a verified role from the pool, and run `first` on it, which can be repeated.
 
-        The pool's own check waits longer after each connection that does not respond, and a restart of PostgreSQL
-        leaves the pool full of them.
+        A connection that is lost is replaced by another one: a restart of PostgreSQL leaves the pool full of them. The
+        pool's own check would take a round trip more, and waits longer after each connection that does not respond.
         """
         until = monotonic() + self._timeout
         while True:
             connection = await self._pool.getconn(until - monotonic())
             try:
-                await self._check(connection)
-                return connection
+                with abort_after(self._timeout / 2, connection):
+                    await connection.verify(self._role)
+                    return connection, await first(connection)
             except BaseException as error:
+                is_lost = isinstance(error, psycopg.Error) and (connection.closed or _is_shutdown(error))
                 await self._pool.putconn(connection)
-                if not isinstance(error, psycopg.Error):
+                if not is_lost:
                     raise
-
-    async def _check(self, connection: RoleConnection) -> None:
-        with abort_after(self._timeout / 2, connection):
-            await connection.verify(self._role)
-            if not self._pipelined:
-                await AsyncConnectionPool.check_connection(connection)
 
     async def listen(self, *channels: str) -> AsyncGenerator[tuple[str, str], None]:
         """Yield (channel, payload) of each NOTIFY without end, and ("", "") after every connect and reconnect.
@@ -207,6 +218,30 @@ class Database:
             except (psycopg.OperationalError, RoleError):
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, longest)
+
+
+def _is_shutdown(error: psycopg.Error) -> bool:
+    """Whether PostgreSQL has ended the connection (error codes 57P01 to 57P05), which may still look open."""
+    return (error.sqlstate or "").startswith("57P")
+
+
+async def _nothing(_connection: RoleConnection) -> None:
+    """The first step of a transaction that begins with its first statement."""
+
+
+async def _begin(opening: Opening, connection: RoleConnection) -> None:
+    async with connection.pipeline():  # BEGIN and the settings take one round trip
+        await connection.execute(*opening)
+
+
+async def _results(
+    opening: Opening, queries: Sequence[tuple[str, dict[str, Any]]], connection: RoleConnection
+) -> list[list[dict[str, Any]]]:
+    async with connection.pipeline():
+        await connection.execute(*opening)
+        cursors = [await connection.execute(text.encode(), parameters) for text, parameters in queries]
+        await connection.commit()
+    return [await cursor.fetchall() for cursor in cursors]
 
 
 @asynccontextmanager

@@ -49,10 +49,9 @@ class People:
         return next((person for person in found if person.is_staff != customer), None)
 
     async def _find(self, account_id: UUID, person_ids: list[UUID]) -> list[list[Person]]:
-        async with self._database.account(account_id) as tx:
-            found = await find_people(tx, person_ids=person_ids)
+        [rows] = await self._database.read(account_id, (queries.find_people.sql, {"person_ids": person_ids}))
         by_id: dict[UUID, list[Person]] = {person_id: [] for person_id in person_ids}
-        for person in found:
+        for person in map(Person.from_row, rows):
             by_id[person.id].append(person)
         return [by_id[person_id] for person_id in person_ids]
 
