@@ -1,7 +1,6 @@
 """`python -m bench [P1 P2 …]` prints one line for each figure. Linux only: CPU affinity and CPU clocks of processes."""
 
 import asyncio
-import os
 import resource
 import signal
 import sys
@@ -12,23 +11,30 @@ from typing import Any
 import click
 import uvloop
 
-from bench.connections import connections
+from bench import history
+from bench.connections import connections, connects_one_by_one, idle
 from bench.fanout import fan_out, many_receivers, two_processes
 from bench.latency import ai_start, classified, emits
-from bench.messages import messages
-from bench.report import FIGURES, report_line
+from bench.messages import beside_ai, cost, messages
+from bench.report import FIGURES, report_line, result_of
+from bench.startup import startup
 from bench.study import PEERS, SMOKE, Bench, Round, Size
 from bench.testbed import open_testbed
 
 STUDIES: dict[Callable[[Bench], Awaitable[Round]], tuple[str, ...]] = {
     fan_out: ("P1", "P2"),
-    messages: ("P3", "P4"),
+    messages: ("P3", "P4", "P4b"),
     connections: ("P5", "P6"),
+    connects_one_by_one: ("P6b",),
     ai_start: ("P7",),
     many_receivers: ("P8",),
     emits: ("P9",),
     two_processes: ("P10",),
     classified: ("P11", "P12"),
+    beside_ai: ("P13", "P13b"),
+    idle: ("P14",),
+    startup: ("P15", "P15b"),
+    cost: ("P16",),
 }
 IGNORED_BY_UVLOOP = ("user", "group", "extra_groups")
 
@@ -49,7 +55,7 @@ def _parse_peers(_context: click.Context, _option: click.Parameter, names: str) 
 
 
 @click.command()
-@click.argument("figures", nargs=-1, metavar="[P1 … P12]", type=click.Choice([figure.name for figure in FIGURES]))
+@click.argument("figures", nargs=-1, metavar="[P1 … P16]", type=click.Choice([figure.name for figure in FIGURES]))
 @click.option("--smoke", is_flag=True, help="A tiny load: verifies in seconds that the benchmarks run.")
 @click.option("--peers", default=",".join(PEERS), show_default=True, callback=_parse_peers, help="Peers to measure.")
 @click.option("--rounds", type=click.IntRange(1), help="Number of rounds; each figure is their median.  [3]")
@@ -61,25 +67,31 @@ def main(figures: tuple[str, ...], smoke: bool, peers: list[str], rounds: int | 
         size = SMOKE if smoke else Size()
         size = replace(size, rounds=rounds or size.rounds)
         bench = Bench(testbed=testbed, size=size, peers=peers)
+        run = history.new_run(rounds=size.rounds)
         try:
-            runner.run(measure(bench, figures or [figure.name for figure in FIGURES]))
+            runner.run(measure(bench, figures or [figure.name for figure in FIGURES], run))
         except asyncio.CancelledError:
             click.echo("stopped", err=True)
             sys.exit(1)
+    if run.results and not smoke:
+        history.append(run)
 
 
-async def measure(bench: Bench, names: Collection[str]) -> None:
-    """Print the lines of these figures, each as soon as it is known."""
+async def measure(bench: Bench, names: Collection[str], run: history.Run) -> None:
+    """Print the lines of these figures, each as soon as it is known, and add their results to `run`."""
     _cancel_on_signals()
-    load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
-    click.echo(f"{os.cpu_count()} cores, load average {load} before the start, medians of {bench.size.rounds}")
+    click.echo(f"{run.machine}, load average {run.load} before the start, medians of {run.rounds}")
+    before = history.latest(history.read(), run.machine)
     for study, its_names in STUDIES.items():
         if not set(its_names) & set(names):
             continue
         rounds = [await study(bench) for _ in range(bench.size.rounds)]
         for figure in FIGURES:
             if figure.name in its_names and figure.name in names:
-                click.echo(report_line(figure, rounds))
+                _, last = before.get(figure.name, (None, None))
+                click.echo(report_line(figure, rounds, last))
+                if result := result_of(figure, rounds):
+                    run.results[figure.name] = result
     for name, reason in bench.skipped.items():
         click.echo(f"{name} skipped: {reason}")
 

@@ -1,11 +1,15 @@
-"""P5 and P6: the memory of an idle authenticated connection, and the CPU time of a connect."""
+"""P5, P6, P6b and P14: the memory and CPU time of idle authenticated connections, and the CPU time of a connect."""
 
 import asyncio
+import time
 
 from bench import cores
-from bench.contenders import Server, StartServer, bun, configured, hummdesk, node, stock
+from bench.contenders import Server, StartServer, bun, configured, hummdesk, node, stock, up
 from bench.engines import nats, nchan
+from bench.load import Sender
+from bench.sockets import ReceiverPool
 from bench.study import OURS, Bench, Round
+from bench.testbed import Customer
 
 AUTHENTICATING: dict[str, StartServer] = {
     OURS: hummdesk,
@@ -13,6 +17,7 @@ AUTHENTICATING: dict[str, StartServer] = {
     "bun": configured(bun, job="desk"),
     "stock": configured(stock, job="desk"),
 }
+DESKS: dict[str, StartServer] = {OURS: hummdesk, "node": configured(node, job="desk")}
 CONTENDERS: dict[str, StartServer] = AUTHENTICATING | {"nats": nats, "nchan": nchan}
 
 
@@ -35,3 +40,45 @@ async def connections(bench: Bench) -> Round:
         "P5": {name: kib for name, (kib, _) in results.items()},
         "P6": {name: microseconds for name, (_, microseconds) in results.items() if name in AUTHENTICATING},
     }
+
+
+async def connects_one_by_one(bench: Bench) -> Round:
+    """P6b: CPU µs of a connect with a join, each after the last one has ended."""
+
+    async def measure(server: Server) -> float:
+        account = bench.testbed.accounts[0]
+        tokens, talk = iter(account.agents), account.customers[0].conversation
+        joined = asyncio.Event()
+        pool: ReceiverPool[Sender] = ReceiverPool(
+            server.port, lambda group: Sender(group, Customer(next(tokens), talk), lambda *_: joined.set())
+        )
+        count = min(len(account.agents), bench.size.trials) // 2
+        try:
+            for number in range(2 * count):  # the first half warms up
+                if number == count:
+                    before = sum(cores.cpu_seconds(server.pid).values())
+                await pool.connect(1)
+                joined.clear()
+                pool[number].join()
+                await joined.wait()
+            return (sum(cores.cpu_seconds(server.pid).values()) - before) / count * 1e6
+        finally:
+            pool.close()
+
+    return {"P6b": await bench.measure_each(DESKS, measure)}
+
+
+async def idle(bench: Bench) -> Round:
+    """P14: per cent of a core that `up`, PostgreSQL and Redis use for 1,000 connected sockets without messages."""
+
+    async def measure(server: Server) -> float:
+        pids = (server.pid, *bench.testbed.servers)
+        async with server.receivers() as receivers:
+            await receivers.connect(bench.size.connections // 2)
+            await asyncio.sleep(bench.size.settle_seconds * 5)
+            before, started = cores.total_cpu_seconds(pids), time.perf_counter()
+            await asyncio.sleep(bench.size.idle_seconds)
+            return (cores.total_cpu_seconds(pids) - before) / (time.perf_counter() - started) * 100
+
+    with bench.testbed.on_both_cores():
+        return {"P14": await bench.measure_each({OURS: up}, measure)}

@@ -4,12 +4,12 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import cycle
 from os import environ
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, SIGTERM, Signals
 from typing import Any
 
 from bench import cores, event, npm
@@ -21,6 +21,7 @@ from hummdesk.dev.redis import free_port
 from hummdesk.publish.broadcast import open_broadcast_service
 
 START_TIMEOUT_SECONDS = 30.0
+STOP_SECONDS = 30.0
 PEERS = Path(__file__).parent / "peers"
 LIMITS = ("rate_limit_", "max_sockets_")
 UNLIMITED = {entry.name.upper(): "0" for entry in fields(Settings) if entry.name.startswith(LIMITS)}
@@ -39,6 +40,8 @@ class Server:
     create_receiver: Callable[[ReceiverGroup], Receiver]
     publish: Publish
     """Send this many events to all receivers, in one burst."""
+    companions: tuple[int, ...] = ()
+    """The process ids of its other processes, which are not children of `pid`."""
 
     @asynccontextmanager
     async def receivers(self) -> AsyncIterator[Receivers]:
@@ -63,12 +66,37 @@ async def hummdesk(
     testbed: Testbed, *, workers: int = 1, on: frozenset[int] = cores.SERVER, module: str = "hummdesk"
 ) -> AsyncIterator[Server]:
     """The product as `serve` runs it. This process publishes the events, as a Celery task does."""
+    async with _product(testbed, (module, "serve", "--workers", str(workers)), on=on) as server:
+        yield server
+
+
+@asynccontextmanager
+async def up(testbed: Testbed) -> AsyncIterator[Server]:
+    """The product as `up` runs it: web process, relay and AI workers, on both cores."""
+    arguments = ("hummdesk", "up", "--home", str(testbed.new_folder("home")))
+    async with _product(testbed, arguments, on=cores.BOTH, stop_signal=SIGTERM) as server:
+        yield server
+
+
+@asynccontextmanager
+async def with_relay(testbed: Testbed) -> AsyncIterator[Server]:
+    """The web process and the relay, on both cores."""
+    command = (sys.executable, "-m", "hummdesk", "relay")
+    async with hummdesk(testbed, on=cores.BOTH) as server, companion(testbed, "relay", command) as pid:
+        yield replace(server, companions=(pid,))
+
+
+@asynccontextmanager
+async def _product(
+    testbed: Testbed, arguments: tuple[str, ...], *, on: frozenset[int], stop_signal: Signals = SIGKILL
+) -> AsyncIterator[Server]:
     port = free_port(0)
     account = testbed.accounts[0]
     tokens = cycle(account.agents)
-    env = environment(testbed, port, UNLIMITED | {"PROMETHEUS_MULTIPROC_DIR": testbed.new_metrics_folder()})
-    command = (sys.executable, "-m", module, "serve", "--port", str(port), "--workers", str(workers))
-    running = run(testbed, "hummdesk", command, env=env, is_ready=partial(_is_ready, port), on=on)
+    env = environment(testbed, port, UNLIMITED | {"PROMETHEUS_MULTIPROC_DIR": str(testbed.new_folder("metrics"))})
+    command = (sys.executable, "-m", *arguments, "--port", str(port))
+    is_ready = partial(_is_ready, port)
+    running = run(testbed, "hummdesk", command, env=env, is_ready=is_ready, on=on, stop_signal=stop_signal)
     async with running as pid, open_broadcast_service(testbed.settings) as broadcast:
 
         async def publish(_: Receivers, count: int) -> None:
@@ -135,15 +163,35 @@ async def run(
     env: Mapping[str, str],
     is_ready: IsReady,
     on: frozenset[int] = cores.SERVER,
+    stop_signal: Signals = SIGKILL,
 ) -> AsyncIterator[int]:
     """Run a process on these cores for the duration of a measurement; yield its pid."""
-    service = Service(name=name, command=command, folder=testbed.folder, env=env, stop_signal=SIGKILL)
+    service = Service(
+        name=name,
+        command=command,
+        folder=testbed.folder,
+        env=env,
+        stop_signal=stop_signal,
+        stop_seconds=STOP_SECONDS,
+    )
     with cores.pinned(on):
         process = await Process.start_ready(service, is_ready, START_TIMEOUT_SECONDS)
     try:
         yield process.pid
     finally:
         await process.stop()
+
+
+@asynccontextmanager
+async def companion(testbed: Testbed, name: str, command: tuple[str, ...]) -> AsyncIterator[int]:
+    """Run another process beside a server; yield its pid."""
+
+    async def is_ready(_pid: int) -> bool:
+        return True
+
+    env = environment(testbed, 0, {"PROMETHEUS_MULTIPROC_DIR": str(testbed.new_folder("metrics"))})
+    async with run(testbed, name, command, env=env, is_ready=is_ready, on=cores.BOTH) as pid:
+        yield pid
 
 
 def environment(testbed: Testbed, port: int, additional: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import ctypes
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
@@ -46,6 +46,11 @@ def family(pid: int) -> list[psutil.Process]:
 def cpu_seconds(pid: int) -> dict[int, float]:
     """Return the CPU time of a process and each of its descendants by pid, with a resolution of nanoseconds."""
     return {process.pid: _cpu_seconds(process.pid) for process in family(pid)}
+
+
+def total_cpu_seconds(pids: Iterable[int]) -> float:
+    """Return the CPU time of these processes and their descendants together."""
+    return sum(sum(cpu_seconds(pid).values()) for pid in pids)
 
 
 def resident_bytes(pid: int) -> int:

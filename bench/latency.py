@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +9,7 @@ from itertools import cycle
 from statistics import median
 
 from bench import cores, npm
-from bench.contenders import PEERS, Server, environment, hummdesk, node, run
+from bench.contenders import PEERS, Server, companion, hummdesk, node, up
 from bench.load import TEXT, TEXTS, Load, conversations
 from bench.study import OURS, Bench, Round
 from bench.testbed import Testbed
@@ -24,20 +23,9 @@ OFFERED = 500
 
 
 @asynccontextmanager
-async def hummdesk_with_ai(testbed: Testbed) -> AsyncIterator[Server]:
-    """The processes of `up`: web process, relay, Celery workers."""
-    async with (
-        hummdesk(testbed, on=cores.BOTH) as server,
-        _companion(testbed, "relay", (sys.executable, "-m", "hummdesk", "relay")),
-        _companion(testbed, "worker", (sys.executable, "-m", "tasks")),
-    ):
-        yield server
-
-
-@asynccontextmanager
 async def node_with_bullmq(testbed: Testbed) -> AsyncIterator[Server]:
     worker = (npm.node(), str(PEERS / "worker.mjs"))
-    async with node(testbed, job="desk", on=cores.BOTH) as server, _companion(testbed, "bullmq", worker):
+    async with node(testbed, job="desk", on=cores.BOTH) as server, companion(testbed, "bullmq", worker):
         yield server
 
 
@@ -52,7 +40,7 @@ async def ai_start(bench: Bench) -> Round:
             return median((started[message] - committed[message]) * 1000 for message in started)
 
     with bench.testbed.on_both_cores():
-        return {"P7": await bench.measure_each({"node": node_with_bullmq, OURS: hummdesk_with_ai}, measure)}
+        return {"P7": await bench.measure_each({"node": node_with_bullmq, OURS: up}, measure)}
 
 
 async def classified(bench: Bench) -> Round:
@@ -67,7 +55,7 @@ async def classified(bench: Bench) -> Round:
             return await _classification_rate(load, seconds=bench.size.sustained_seconds)
 
     with bench.testbed.on_both_cores():
-        results = await bench.measure_each({OURS: hummdesk_with_ai}, measure)
+        results = await bench.measure_each({OURS: up}, measure)
     return {
         "P11": {name: rate for name, (rate, _) in results.items()},
         "P12": {name: backlog for name, (_, backlog) in results.items()},
@@ -136,15 +124,3 @@ async def _trigger_run(load: Load, number: int) -> tuple[str, float]:
     await asyncio.sleep(PAUSE_SECONDS)
     [message] = stored
     return message, started[message]
-
-
-@asynccontextmanager
-async def _companion(testbed: Testbed, name: str, command: tuple[str, ...]) -> AsyncIterator[None]:
-    """Run another process of the product beside its server."""
-
-    async def is_ready(_pid: int) -> bool:
-        return True
-
-    env = environment(testbed, 0, {"PROMETHEUS_MULTIPROC_DIR": testbed.new_metrics_folder()})
-    async with run(testbed, name, command, env=env, is_ready=is_ready, on=cores.BOTH):
-        yield

@@ -1,12 +1,12 @@
-"""P3 and P4: the throughput of stored and acknowledged messages, and their latency to others."""
+"""P3, P4, P13 and P16: the throughput of stored and acknowledged messages, their latency to others, and their cost."""
 
 import asyncio
 import time
 from itertools import cycle
-from statistics import quantiles
+from statistics import median, quantiles
 
 from bench import cores
-from bench.contenders import Server, StartServer, configured, hummdesk, node
+from bench.contenders import Server, StartServer, configured, hummdesk, node, up, with_relay
 from bench.load import TEXT, Load, Sender, conversations
 from bench.sockets import EVENT
 from bench.study import OURS, Bench, Round
@@ -18,24 +18,62 @@ CONTENDERS: dict[str, StartServer] = {  # node first: its capacity determines th
     OURS: configured(hummdesk, on=cores.BOTH),
     "unbatched": configured(hummdesk, on=cores.BOTH, module="bench.peers.unbatched"),
 }
+WITH_AND_WITHOUT_AI: dict[str, StartServer] = {"alone": configured(hummdesk, on=cores.BOTH), OURS: up}
+RECORDING_RUNS: dict[str, StartServer] = {"node": configured(node, job="desk", on=cores.BOTH), OURS: with_relay}
+RARE, STEADY = 20, 300
+"""Messages a second: of a desk at rest, and of a busy one that is not overloaded."""
 
 
 async def messages(bench: Bench) -> Round:
     capacity_of_node = 0.0
 
-    async def measure(server: Server) -> tuple[float, float]:
+    async def measure(server: Server) -> tuple[float, float, float]:
         nonlocal capacity_of_node
+        seconds = bench.size.seconds * 2
         async with conversations(bench.testbed, server, senders=bench.size.senders) as load:
-            capacity = await throughput(load, bench.size.seconds * 2)
+            capacity = await throughput(load, seconds)
             capacity_of_node = capacity_of_node or capacity
-            return capacity, await latency_p99(load, rate=capacity_of_node / 2, seconds=bench.size.seconds * 2)
+            busy = p99(await latencies(load, rate=capacity_of_node / 2, seconds=seconds))
+            return capacity, busy, median(await latencies(load, rate=RARE, seconds=seconds))
 
     with bench.testbed.on_both_cores():
         results = await bench.measure_each(CONTENDERS, measure)
     return {
-        "P3": {name: capacity for name, (capacity, _) in results.items()},
-        "P4": {name: milliseconds for name, (_, milliseconds) in results.items()} if "node" in results else {},
+        "P3": {name: capacity for name, (capacity, *_) in results.items()},
+        "P4": {name: busy for name, (_, busy, _) in results.items()} if "node" in results else {},
+        "P4b": {name: rare for name, (*_, rare) in results.items()},
     }
+
+
+async def beside_ai(bench: Bench) -> Round:
+    """P13 and P13b: `up`, whose relay and AI workers share the cores, over the web process alone."""
+
+    async def measure(server: Server) -> tuple[float, float]:
+        seconds = bench.size.beside_ai_seconds
+        async with conversations(bench.testbed, server, senders=bench.size.senders) as load:
+            steady = p99(await latencies(load, rate=STEADY, seconds=seconds))  # first: without a backlog of the AI
+            return await throughput(load, seconds), steady
+
+    with bench.testbed.on_both_cores():
+        results = await bench.measure_each(WITH_AND_WITHOUT_AI, measure)
+    return {
+        "P13": {name: rate for name, (rate, _) in results.items()},
+        "P13b": {name: milliseconds for name, (_, milliseconds) in results.items()},
+    }
+
+
+async def cost(bench: Bench) -> Round:
+    """P16: CPU µs of all processes but the AI workers, for each message; its run is in the broker's queue."""
+
+    async def measure(server: Server) -> float:
+        pids = (server.pid, *server.companions, *bench.testbed.servers)
+        async with conversations(bench.testbed, server, senders=bench.size.senders) as load:
+            before = cores.total_cpu_seconds(pids)
+            sent = await latencies(load, rate=STEADY, seconds=bench.size.seconds * 2, warm_up=0)
+            return (cores.total_cpu_seconds(pids) - before) / len(sent) * 1e6
+
+    with bench.testbed.on_both_cores():
+        return {"P16": await bench.measure_each(RECORDING_RUNS, measure)}
 
 
 async def throughput(load: Load, seconds: float) -> float:
@@ -66,25 +104,29 @@ async def throughput(load: Load, seconds: float) -> float:
     return rate
 
 
-async def latency_p99(load: Load, *, rate: float, seconds: float) -> float:
-    """The 99th percentile in milliseconds, from the moment a message is due until an agent receives it."""
-    latencies: list[float] = []
+def p99(measured: list[float]) -> float:
+    return quantiles(measured, n=100)[-1]
+
+
+async def latencies(load: Load, *, rate: float, seconds: float, warm_up: float = WARM_UP) -> list[float]:
+    """Milliseconds of each message after the warm-up, from the moment it is due until an agent receives it."""
+    measured: list[float] = []
     started = round(time.perf_counter(), 6)  # with the precision of the messages
 
     def on_event(event: bytes) -> None:
         # HummDesk may still publish messages of the previous contender, whose publication was not confirmed.
         if event.startswith(EVENT) and (due := _due(event)) >= started:
-            latencies.append((time.perf_counter() - due) * 1000)
+            measured.append((time.perf_counter() - due) * 1000)
 
     load.on_event, load.on_acknowledged = on_event, lambda *_: None
-    warm_up, count = int(rate * seconds * WARM_UP), int(rate * seconds)
-    for number, sender in zip(range(warm_up + count), cycle(load.senders), strict=False):
+    skipped, count = int(rate * seconds * warm_up), max(2, int(rate * seconds))
+    for number, sender in zip(range(skipped + count), cycle(load.senders), strict=False):
         due = started + number / rate
         if (early := due - time.perf_counter()) > 0:
             await asyncio.sleep(early)
         sender.send_message(f"{due:.6f} {TEXT}")
-    await load.wait_until(lambda: len(latencies) == warm_up + count)
-    return quantiles(latencies[warm_up:], n=100)[-1]
+    await load.wait_until(lambda: len(measured) == skipped + count)
+    return measured[skipped:]
 
 
 def _due(event: bytes) -> float:

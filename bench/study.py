@@ -30,7 +30,9 @@ class Size:
     senders: int = 200
     trials: int = 100
     sustained_seconds: float = 20.0
+    beside_ai_seconds: float = 30.0
     settle_seconds: float = 1.0
+    idle_seconds: float = 10.0
 
 
 SMOKE = Size(
@@ -42,7 +44,9 @@ SMOKE = Size(
     senders=8,
     trials=5,
     sustained_seconds=1.0,
+    beside_ai_seconds=1.0,
     settle_seconds=0.1,
+    idle_seconds=0.2,
 )
 
 

@@ -75,11 +75,11 @@ class Testbed:
             "PORT": str(port),
         }
 
-    def new_metrics_folder(self) -> str:
-        """Create a folder for the metrics of one server; in a shared one those of dead processes would be added."""
-        folder = self.folder / f"metrics-{sum(1 for _ in self.folder.glob('metrics-*'))}"
-        folder.mkdir()
-        return str(folder)
+    def new_folder(self, name: str) -> Path:
+        """Create a folder for one server: metrics in a shared one would contain those of dead processes."""
+        folder = self.folder / f"{name}-{sum(1 for _ in self.folder.glob(f'{name}-*'))}"
+        folder.mkdir(mode=0o700)
+        return folder
 
     @contextmanager
     def on_both_cores(self) -> Iterator[None]:

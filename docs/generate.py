@@ -14,6 +14,7 @@ from typing import Any
 import click
 from prometheus_client.metrics import MetricWrapperBase
 
+from bench import history
 from hummdesk.cli import main
 from hummdesk.contract import openapi, python_client, typescript, typescript_rest
 from hummdesk.contract.fields import JsonSchema, json_schema, reference
@@ -284,6 +285,7 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
         "feed": example("follow_feed.py", "python"),
     },
     "docs/feed.md": {"example": example("mirror.py", "python")},
+    "docs/performance.md": {"results": history.table},
     "docs/personal-data.md": {"tables": stored_tables, "keys": redis_keys, "files": files},
     "docs/reference/command-line.md": {"commands": commands},
     "docs/reference/events.md": {
@@ -308,8 +310,9 @@ MODULES: dict[str, Callable[[], str]] = {
     "web/client/src/rest/routes.ts": typescript_rest.render,
     "clients/python/hummdesk_client/socket/contract.py": python_client.render_socket,
     "clients/python/hummdesk_client/rest/routes.py": python_client.render_rest,
+    "docs/performance.svg": history.chart,
 }
-"""The generated modules of the client libraries."""
+"""The generated files: modules of the client libraries, and a chart."""
 
 
 def renewed(file: str) -> str:
