@@ -426,6 +426,7 @@ CREATE TABLE conversations (
                                                                 -- of an agent; NULL: answered
     queued_since timestamptz,                                   -- of a conversation that waits in a queue: it is open,
                                                                 -- and has no agent
+    rating smallint,                                            -- of the last closing; NULL: none, or reopened
     CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
@@ -536,6 +537,21 @@ CREATE TRIGGER conversations_move_in_queue
     )
     EXECUTE FUNCTION note_queue_move();
 
+-- Clears the rating of a conversation that is reopened.
+CREATE FUNCTION clear_rating() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    NEW.rating := NULL;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER conversations_rating_cleared
+    BEFORE UPDATE OF status ON conversations
+    FOR EACH ROW WHEN (OLD.rating IS NOT NULL AND NEW.status <> 'closed')
+    EXECUTE FUNCTION clear_rating();
+
 -- The size of a message in an answer as JSON, without its ids, time and names of fields. A change that makes a message
 -- longer sets `bytes` again, or to NULL.
 CREATE FUNCTION message_bytes(
@@ -627,6 +643,162 @@ CREATE TABLE conversation_events (
     CONSTRAINT conversation_events_actor_type_known CHECK (actor_type IN ('agent', 'customer', 'key', 'system')),
     CONSTRAINT conversation_events_actor_named CHECK ((actor_type = 'system') = (actor_id IS NULL))
 );
+
+-- Reports are computed from the entries of a kind in a range of time.
+CREATE INDEX conversation_events_by_time ON conversation_events (account_id, kind, created_at) INCLUDE (conversation_id);
+
+-- Ratings of closed conversations by their customers, one for each closing.
+CREATE TABLE conversation_ratings (
+    account_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    closing_id uuid NOT NULL,                                   -- the log entry of the closing; of a conversation without
+                                                                -- one, its own id
+    rating smallint NOT NULL,
+    comment text,
+    agent_id uuid,                                              -- whom it was assigned to when it was rated
+    team_id uuid,
+    rated_at timestamptz NOT NULL,                              -- for the last time
+    CONSTRAINT conversation_ratings_pkey PRIMARY KEY (account_id, conversation_id, closing_id),
+    CONSTRAINT conversation_ratings_conversation_fkey FOREIGN KEY (account_id, conversation_id)
+        REFERENCES conversations (account_id, id),
+    CONSTRAINT conversation_ratings_rating_known CHECK (rating BETWEEN 1 AND 5),
+    CONSTRAINT conversation_ratings_comment_length CHECK (length(comment) BETWEEN 1 AND 1000)
+);
+CREATE INDEX conversation_ratings_by_time ON conversation_ratings (account_id, rated_at);
+
+-- The team that a conversation was assigned to at a time, by its log.
+CREATE FUNCTION team_at(of_conversation uuid, moment timestamptz) RETURNS uuid
+    LANGUAGE sql STABLE
+    RETURN (
+        SELECT (move.details ->> 'toTeam')::uuid
+        FROM conversation_events AS move
+        WHERE move.account_id = current_account()
+          AND move.conversation_id = of_conversation
+          AND move.created_at <= moment
+          AND move.kind IN ('assigned', 'unassigned')
+        ORDER BY move.created_at DESC, move.id DESC
+        LIMIT 1
+    );
+
+-- What the figures of a report are made of, for the account of the transaction: one row for each
+--   first_response  conversation that was opened in the range, with the first public reply of an agent after the
+--                   customer's first message; `detail` is answered, unanswered, or unasked: without such a message
+--   resolution      closing in the range, from the opening or the last reopening
+--   draft           record in the range of how an agent has used a draft; `detail` is the use
+--   rating          rating in the range, of the last closing before it
+-- `at` decides the range, and the hour. The agent has sent the reply, closed the conversation, used the draft, or was
+-- assigned when the customer rated; the team is the one that the conversation was assigned to then. The function is
+-- inlined, and what a query leaves out costs nothing.
+CREATE FUNCTION report_items(since timestamptz, until timestamptz)
+    RETURNS TABLE (
+        figure text,
+        id uuid,
+        conversation_id uuid,
+        at timestamptz,
+        agent_id uuid,
+        team_id uuid,
+        seconds double precision,
+        detail text,
+        rating smallint
+    )
+    LANGUAGE sql STABLE ROWS 1000
+BEGIN ATOMIC
+    SELECT
+        'first_response',
+        opening.id,
+        opening.conversation_id,
+        opening.created_at,
+        reply.sender_id,
+        team_at(opening.conversation_id, reply.created_at),
+        EXTRACT(epoch FROM reply.created_at - question.created_at)::double precision,
+        CASE WHEN question.seq IS NULL THEN 'unasked' WHEN reply.seq IS NULL THEN 'unanswered' ELSE 'answered' END,
+        NULL::smallint
+    FROM conversation_events AS opening
+    LEFT JOIN LATERAL (
+        SELECT messages.seq, messages.created_at
+        FROM messages
+        WHERE messages.account_id = current_account()
+          AND messages.conversation_id = opening.conversation_id
+          AND messages.sender_type = 'customer'
+        ORDER BY messages.seq
+        LIMIT 1
+    ) AS question ON true
+    LEFT JOIN LATERAL (
+        SELECT messages.seq, messages.created_at, messages.sender_id
+        FROM messages
+        WHERE messages.account_id = current_account()
+          AND messages.conversation_id = opening.conversation_id
+          AND messages.seq > question.seq
+          AND messages.sender_type = 'agent'
+          AND NOT messages.private
+        ORDER BY messages.seq
+        LIMIT 1
+    ) AS reply ON true
+    WHERE opening.account_id = current_account()
+      AND opening.kind = 'created'
+      AND opening.created_at >= since
+      AND opening.created_at < until
+    UNION ALL
+    SELECT
+        'resolution',
+        closing.id,
+        closing.conversation_id,
+        closing.created_at,
+        CASE WHEN closing.actor_type = 'agent' THEN closing.actor_id END,
+        team_at(closing.conversation_id, closing.created_at),
+        EXTRACT(epoch FROM closing.created_at - (
+            SELECT opening.created_at
+            FROM conversation_events AS opening
+            WHERE opening.account_id = current_account()
+              AND opening.conversation_id = closing.conversation_id
+              AND opening.created_at <= closing.created_at
+              AND (
+                  opening.kind = 'created'
+                  OR opening.kind = 'status_changed' AND opening.details ->> 'from' = 'closed'
+              )
+            ORDER BY opening.created_at DESC
+            LIMIT 1
+        ))::double precision,
+        NULL,
+        NULL
+    FROM conversation_events AS closing
+    WHERE closing.account_id = current_account()
+      AND closing.kind = 'status_changed'
+      AND closing.details ->> 'to' = 'closed'
+      AND closing.created_at >= since
+      AND closing.created_at < until
+    UNION ALL
+    SELECT
+        'draft',
+        used.id,
+        used.conversation_id,
+        used.created_at,
+        used.actor_id,
+        team_at(used.conversation_id, used.created_at),
+        NULL,
+        used.details ->> 'use',
+        NULL
+    FROM conversation_events AS used
+    WHERE used.account_id = current_account()
+      AND used.kind = 'draft_used'
+      AND used.created_at >= since
+      AND used.created_at < until
+    UNION ALL
+    SELECT
+        'rating',
+        rated.closing_id,
+        rated.conversation_id,
+        rated.rated_at,
+        rated.agent_id,
+        rated.team_id,
+        NULL,
+        rated.comment,
+        rated.rating
+    FROM conversation_ratings AS rated
+    WHERE rated.account_id = current_account()
+      AND rated.rated_at >= since
+      AND rated.rated_at < until;
+END;
 
 -- Removes a user who moves to another account from the teams and conversations of the old one.
 CREATE FUNCTION leave_account() RETURNS trigger
@@ -1323,6 +1495,8 @@ GRANT UPDATE (seq, read_at) ON message_reads TO hummdesk_app;
 GRANT UPDATE (status, outcome, attempts, available_at, lease_until, started_at, last_error, finished_at, announced_at)
     ON ai_runs TO hummdesk_app;
 
+GRANT UPDATE (rating) ON conversations TO hummdesk_app;
+
 CREATE POLICY every_run ON ai_runs TO hummdesk_relay USING (true);
 GRANT SELECT ON ai_runs TO hummdesk_relay;
 GRANT UPDATE (status, published_at, lease_until, deadline_at, last_error, finished_at, announced_at)
@@ -1386,6 +1560,13 @@ GRANT UPDATE (learned_at, draft_run_id, draft_use, question, answer, indexed_as)
 GRANT INSERT ON past_answers TO hummdesk_writer;
 GRANT SELECT (account_id, message_id, learned_at) ON past_answers TO hummdesk_relay;
 GRANT SELECT ON past_answers TO hummdesk_operator;
+
+ALTER TABLE conversation_ratings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE conversation_ratings FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON conversation_ratings TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON conversation_ratings TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, UPDATE (rating, comment, agent_id, team_id, rated_at) ON conversation_ratings TO hummdesk_app;
+GRANT SELECT ON conversation_ratings TO hummdesk_operator;
 
 ALTER TABLE sign_in_links ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sign_in_links FORCE ROW LEVEL SECURITY;
@@ -1789,7 +1970,8 @@ DECLARE
     table_name text;
 BEGIN
     FOREACH table_name IN ARRAY ARRAY[
-        'accounts', 'users', 'contacts', 'conversations', 'messages', 'conversation_events', 'ai_runs', 'past_answers'
+        'accounts', 'users', 'contacts', 'conversations', 'messages', 'conversation_events', 'ai_runs', 'past_answers',
+        'conversation_ratings'
     ] LOOP
         EXECUTE format('CREATE POLICY changed_by_eraser ON %I FOR UPDATE TO hummdesk_eraser USING (true)', table_name);
     END LOOP;
@@ -1805,6 +1987,7 @@ GRANT UPDATE (sender_name, content, content_type, attachments, metadata, client_
 GRANT UPDATE (details) ON conversation_events TO hummdesk_eraser;
 GRANT UPDATE (status, outcome, last_error, finished_at, announced_at) ON ai_runs TO hummdesk_eraser;
 GRANT UPDATE (learned_at, question, answer, indexed_as) ON past_answers TO hummdesk_eraser;
+GRANT UPDATE (comment) ON conversation_ratings TO hummdesk_eraser;
 
 CREATE POLICY only_erased ON messages AS RESTRICTIVE FOR UPDATE TO hummdesk_eraser
     USING (true) WITH CHECK (erased_at IS NOT NULL AND content = '');

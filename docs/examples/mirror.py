@@ -20,7 +20,8 @@ def digest_after(digest, events):
 
 
 CHANGED = {
-    "conversation_status_changed": {"status": "newStatus"},
+    "conversation_status_changed": {"status": "newStatus", "rating": "none"},
+    "conversation_rated": {"rating": "rating"},
     "conversation_assigned": {"assignedTo": "assignedTo", "assignedTeam": "assignedTeam"},
     "conversation_unassigned": {"assignedTo": "assignedTo", "assignedTeam": "assignedTeam"},
 }

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s\x00-\x1f]*", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"(?=.{3,255}$)[!#$&^\w.+-]+/[!#$&^\w.+-]+(?:;[\x20-\x7e]*)?", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _HTML_TAGS = {"a", "b", "blockquote", "br", "code", "em", "i", "li", "ol", "p", "pre", "s", "strong", "u", "ul"}
 
 
@@ -253,6 +255,21 @@ class Time(fields.Field[str]):
         if not isinstance(value, str) or not _TIME.fullmatch(value):
             raise ValidationError("Must be a time like 2026-01-31T12:00:00.000Z.")
         return value
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "format": "date-time"}
+
+
+class Moment(fields.Field[datetime]):
+    """A time of ISO 8601 with its offset from UTC, or `Z`, that a client sends."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> datetime:
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+            raise ValidationError("Must be a time like 2026-01-31T12:00:00Z.")
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValidationError("Must be a time like 2026-01-31T12:00:00Z.") from None
 
     def json_schema(self) -> JsonSchema:
         return {"type": "string", "format": "date-time"}

@@ -115,6 +115,8 @@ def _success(route: Route, shapes: Shapes) -> dict[str, Any]:
         "headers": dict(HEADERS),
         "content": _content(route.answer, shapes),
     }
+    if route.table is not None:
+        answer["content"]["text/csv"] = {"schema": {"type": "string"}}
     if route.is_tagged:
         answer["headers"]["ETag"] = {"schema": {"type": "string"}}
     return answer

@@ -4,7 +4,7 @@ The server builds no payload with them. The tests check every payload that they 
 for clients is generated from them. A field that is not `required` may be absent.
 """
 
-from typing import get_args
+from typing import Any, get_args
 
 from marshmallow import Schema, fields
 
@@ -26,6 +26,11 @@ PRESENCES = ("online", "away", "busy", "offline")
 
 def Count() -> Integer:  # noqa: N802 - used like a field class
     return Integer(least=0, most=MAX_INTEGER, required=True)
+
+
+def Rating(**options: Any) -> Integer:  # noqa: N802 - used like a field class
+    """The rating of a conversation by its customer; 5 is the best."""
+    return Integer(least=1, most=5, **options)
 
 
 class Done(Schema):
@@ -82,7 +87,7 @@ class Customer(Schema):
 
 class Conversation(Schema):
     """A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. `priority` is
-    for staff only.
+    for staff only. `rating` is the customer's, of the last closing, until it is reopened.
     """
 
     conversationId = Id(required=True)
@@ -94,6 +99,7 @@ class Conversation(Schema):
     subject = AnyText()
     customer = fields.Nested(Customer, required=True)
     lastMessage = fields.Nested(Message)
+    rating = Rating()
     lastSeq = Count()
     revision = Count()
     unreadCount = Count()

@@ -32,6 +32,7 @@ MAX_PAGE = 100
 MAX_SYNCED = 100
 MAX_SEARCH = 100
 MAX_TOKEN = 8192
+MAX_COMMENT = 1000
 
 
 class Payload(Schema):
@@ -132,6 +133,13 @@ class AssignConversation(OfConversation):
 
 class UnassignConversation(OfConversation):
     reason = Text(longest=MAX_REASON, load_default=None)
+
+
+class RateConversation(OfConversation):
+    """`rating` is from 1 to 5, the best."""
+
+    rating = Integer(least=1, most=5, required=True)
+    comment = Text(longest=MAX_COMMENT, load_default=None)
 
 
 class CorrectClassification(OfConversation):

@@ -24,6 +24,7 @@ from hummdesk.contract.resources import (
     messages,
     oidc,
     presence,
+    reports,
     sessions,
     settings,
     signing_keys,
@@ -62,6 +63,8 @@ class Route:
     status: int = 200
     is_tagged: bool = False
     """Its answer has an ETag, and it honours `If-Match`, or `If-None-Match` if it reads."""
+    table: str | None = None
+    """The list of its answer that is also sent as CSV: with `Accept: text/csv`, or `.csv` at the end of the path."""
     deprecated: date | None = None
     """The day since when it should not be used; it works for DEPRECATED_MONTHS after it."""
     sunset: date | None = None
@@ -703,6 +706,35 @@ ROUTES: dict[str, Route] = {
             roles=STAFF,
             query=lists.PageQuery(),
             answer=presence.PresencePage(),
+        ),
+        Route(
+            name="get_queues",
+            method="GET",
+            path="/queues",
+            summary="Show the queues of the account and its teams, and the agents with presence and load.",
+            roles=ADMIN,
+            answer=reports.Queues(),
+            table="queues",
+        ),
+        Route(
+            name="get_report",
+            method="GET",
+            path="/reports/figures",
+            summary="Show the figures of a range by hour of the day, team or agent.",
+            roles=ADMIN,
+            query=reports.GetReport(),
+            answer=reports.Report(),
+            table="rows",
+        ),
+        Route(
+            name="list_report_items",
+            method="GET",
+            path="/reports/items",
+            summary="List what a figure of a report counts, newest first.",
+            roles=ADMIN,
+            query=reports.ReportItemQuery(),
+            answer=reports.ReportItemPage(),
+            table="items",
         ),
         Route(
             name="create_token",

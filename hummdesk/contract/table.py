@@ -10,6 +10,7 @@ from marshmallow import Schema
 
 from hummdesk.contract import operations, payloads, requests
 from hummdesk.contract.event_schemas import schema_of
+from hummdesk.contract.resources import reports
 from hummdesk.core.models import ANSWERING, STAFF, Role
 from hummdesk.publish import events as published
 from hummdesk.publish.audience import Recipient
@@ -18,6 +19,7 @@ from hummdesk.publish.events.ai import ClassificationCorrected
 from hummdesk.publish.events.connection import Authenticated
 from hummdesk.publish.events.conversations import (
     ConversationAssigned,
+    ConversationRated,
     ConversationStatusChanged,
     ConversationUnassigned,
 )
@@ -105,6 +107,12 @@ REQUESTS: dict[str, Request] = {
             ANSWERING,
             schema_of(ClassificationCorrected)(),
         ),
+        Request(
+            "rate_conversation",
+            requests.RateConversation(),
+            CUSTOMER,
+            schema_of(ConversationRated)(),
+        ),
         Request("start_conversation", requests.StartConversation(), CUSTOMER, payloads.Started()),
         Request(
             "list_conversations",
@@ -117,6 +125,8 @@ REQUESTS: dict[str, Request] = {
         Request("get_presence", requests.Nothing(), STAFF, payloads.Colleagues()),
         Request("get_teams", requests.Nothing(), STAFF, payloads.Teams()),
         Request("get_availability", requests.Nothing(), ALL_ROLES, payloads.AvailabilityAnswer()),
+        Request("get_queues", requests.Nothing(), ADMIN, reports.Queues()),
+        Request("get_report", reports.GetReport(), ADMIN, reports.Report()),
         Request("get_operations", requests.Nothing(), ADMIN, operations.Operations()),
     )
 }

@@ -160,6 +160,8 @@ class Conversation:
     created_at: datetime
     updated_at: datetime
     last_message: Message | None
+    rating: int | None = None
+    """The customer's, of the last closing; None if it was reopened."""
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -180,6 +182,7 @@ class Conversation:
             "assignedTeam": self.assigned_team and str(self.assigned_team),
             "subject": self.subject,
             "lastMessage": self.last_message and self.last_message.wire(),
+            "rating": self.rating,
         }
         return {
             "conversationId": str(self.id),

@@ -179,6 +179,7 @@ LOGGED: dict[str, tuple[str, dict[str, str]]] = {
         "unassignedBy",
         {"fromAgent": "unassignedFrom", "toTeam": "assignedTeam", "reason": "reason"},
     ),
+    "conversation_rated": ("ratedBy", {"rating": "rating", "comment": "comment"}),
     "conversation_priority_changed": ("changedBy", {"from": "oldPriority", "to": "newPriority"}),
     "classification_corrected": ("correctedBy", {name: name for name in ("messageId", "category", "priority")}),
     "draft_used": ("usedBy", {name: name for name in ("messageId", "runId", "use")}),

@@ -43,6 +43,8 @@ Id = Annotated[str, UUID]
 """A UUID that is text already, in a payload that was stored as JSON."""
 Count = Annotated[int, Range(0, MAX_INTEGER)]
 Share = Annotated[float, Range(0, 1)]
+Rating = Annotated[int, Range(1, 5)]
+"""Of a closed conversation by its customer; 5 is the best."""
 
 SenderType = Literal["agent", "customer"]
 

@@ -35,6 +35,9 @@ Payload = dict[str, Any]
 SEARCHES = 2
 """Searches at a time: further ones wait, so that connections of the pool remain for other requests."""
 
+REPORTS = 2
+"""Reports at a time, as SEARCHES."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerContext:
@@ -65,4 +68,5 @@ class ServerContext:
     feed_polls: FeedPolls
     hours: HoursCache
     searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SEARCHES))
+    reporting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REPORTS))
     person_locks: PersonLocks = field(default_factory=PersonLocks)

@@ -232,11 +232,22 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         name="conversation_events",
-        holds="the log of each conversation, with reasons as free text",
+        holds="the log of each conversation, with reasons and comments as free text",
         scope="conversation",
         rows=OF_CONVERSATION,
         columns=columns(
-            "account_id conversation_id id kind actor_id actor_type created_at", details="details - 'reason'"
+            "account_id conversation_id id kind actor_id actor_type created_at",
+            details="details - 'reason' - 'comment'",
+        ),
+    ),
+    Table(
+        name="conversation_ratings",
+        holds="ratings of closed conversations, with the customer's comment",
+        scope="conversation",
+        rows=OF_CONVERSATION,
+        columns=columns(
+            "account_id conversation_id closing_id rating agent_id team_id rated_at",
+            comment="NULL",
         ),
     ),
     Table(
@@ -263,7 +274,7 @@ TABLES: tuple[Table, ...] = (
         columns=columns(
             "account_id id contact_id status priority assigned_to assigned_team last_seq last_public_seq "
             "staff_read_seq unread_staff unread_customer created_at updated_at revision erased_at "
-            "waiting_since queued_since",
+            "waiting_since queued_since rating",
             subject="NULL",
             metadata="'{}'::jsonb",
             client_message_id="NULL",

@@ -2,7 +2,7 @@ import { defaultClientConditions, defineConfig } from "vite";
 import { texts } from "../texts/catalogue.js";
 
 export default defineConfig({
-  plugins: [texts("console", "ops", "settings")],
+  plugins: [texts("console", "ops", "settings", "supervisor")],
   resolve: { conditions: ["hummdesk-source", ...defaultClientConditions] },
   build: {
     outDir: "../../hummdesk/web",

@@ -16,6 +16,7 @@ export const PARTS = {
   console: ["common", "console"],
   ops: ["common", "ops"],
   settings: ["settings"],
+  supervisor: ["supervisor"],
   widget: ["widget"],
 };
 
@@ -28,6 +29,7 @@ const SOURCES = [
   ["console/src/state/session.ts", ["common"]],
   ["console/src/ops/", ["common", "ops"]],
   ["console/src/settings/", ["common", "console", "settings"]],
+  ["console/src/supervisor/", ["common", "console", "settings", "supervisor"]],
   ["console/src/", ["common", "console"]],
   ["widget/src/", ["widget"]],
 ];

@@ -23,6 +23,7 @@ TYPES = (
     "conversation_priority_changed",
     "conversation_assigned",
     "conversation_unassigned",
+    "conversation_rated",
     "classification_corrected",
     "draft_used",
     "ai_classification",

@@ -6,7 +6,7 @@ from uuid import UUID
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.audience import ACCOUNT, JOINED, agent, team
 from hummdesk.publish.events.base import Event, OfConversation, Payload, event
-from hummdesk.publish.fields import Routing, StaffOnly
+from hummdesk.publish.fields import Rating, Routing, StaffOnly
 from hummdesk.storage.conversations import Status
 
 
@@ -101,3 +101,11 @@ class ConversationUnassigned(OfConversation):
     @property
     def key(self) -> str | None:
         return f"unassigned/{self.event_id}" if self.event_id else None
+
+
+@event("conversation_rated", to=(ACCOUNT,))
+class ConversationRated(OfConversation):
+    """The customer has rated a closed conversation from 1 to 5, or has changed the rating."""
+
+    rating: Rating
+    comment: str | None = None

@@ -19,9 +19,10 @@ from hummdesk.server.node import Node
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("api", url_prefix=BASE)
     for route in ROUTES.values():
-        routes.add_route(
-            partial(_handle, node, route), _sanic_path(route), methods=[route.method], name=f"api_{route.name}"
-        )
+        for suffix in ("", dispatch.TABLE_SUFFIX) if route.table else ("",):
+            name = f"api_{route.name}{suffix.replace('.', '_')}"
+            path = f"{_sanic_path(route)}{suffix}"
+            routes.add_route(partial(_handle, node, route), path, methods=[route.method], name=name)
 
     @routes.get("/openapi.json")
     async def describe(_: Request[Any, Any]) -> HTTPResponse:

@@ -19,9 +19,9 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.metrics import ERRORS, REST_SECONDS
 from hummdesk.core.models import Person
 from hummdesk.engine import network_of
-from hummdesk.server.api import headers, inputs, problems
+from hummdesk.server.api import csv_tables, headers, inputs, problems
 from hummdesk.server.api.call import Answer, Call, etag
-from hummdesk.server.api.inputs import Unreadable, UnsupportedMediaType
+from hummdesk.server.api.inputs import JSON, Unreadable, UnsupportedMediaType
 from hummdesk.server.context import ServerContext
 from hummdesk.storage import idempotency
 from hummdesk.storage.idempotency import IdempotencyKey, StoredAnswer
@@ -30,6 +30,8 @@ Function = Callable[[ServerContext, Call], Awaitable[Answer]]
 
 MAX_IDEMPOTENCY_KEY = 255
 READING = ("GET", "HEAD")
+TABLE_SUFFIX = ".csv"
+"""At the end of the path of an answer as CSV."""
 log = logging.getLogger(__name__)
 
 
@@ -140,11 +142,22 @@ def _response(route: Route, request: Request[Any, Any], answer: Answer) -> HTTPR
     if answer.body is None:
         return empty(status=204 if answer.status is None else status, headers=answer.headers)
     sent = dict(answer.headers)
+    if route.table is not None:
+        sent["Vary"] = "Accept"
+        if _wants_table(request):
+            table = csv_tables.table_of(route, answer.body)
+            return raw(table, status=status, headers=sent, content_type=f"{csv_tables.CONTENT_TYPE}; charset=utf-8")
     if route.is_tagged:
         sent["ETag"] = etag(answer.body)
         if route.method in READING and sent["ETag"] in _tags(request, "if-none-match"):
             return empty(status=304, headers=sent)
     return raw(json_encoding.encode(answer.body), status=status, headers=sent, content_type="application/json")
+
+
+def _wants_table(request: Request[Any, Any]) -> bool:
+    """By the path, or by an `Accept` that names CSV and not JSON."""
+    accepted = request.headers.get("accept", "")
+    return request.path.endswith(TABLE_SUFFIX) or (csv_tables.CONTENT_TYPE in accepted and JSON not in accepted)
 
 
 def _tags(request: Request[Any, Any], header: str) -> frozenset[str]:

@@ -3,7 +3,16 @@
 from collections.abc import Awaitable, Callable
 
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.server.handlers import availability, connection, conversation, message, operations, presence
+from hummdesk.server.handlers import (
+    availability,
+    connection,
+    conversation,
+    message,
+    operations,
+    presence,
+    rating,
+    reports,
+)
 from hummdesk.server.sockets import ClientSession
 
 Handler = Callable[[ServerContext, ClientSession, Payload], Awaitable[Payload]]
@@ -25,6 +34,7 @@ HANDLERS: dict[str, Handler] = {
         conversation.assign_conversation,
         conversation.unassign_conversation,
         conversation.correct_classification,
+        rating.rate_conversation,
         message.start_conversation,
         conversation.list_conversations,
         message.get_messages,
@@ -32,6 +42,8 @@ HANDLERS: dict[str, Handler] = {
         presence.get_presence,
         presence.get_teams,
         availability.get_availability,
+        reports.get_queues,
+        reports.get_report,
         operations.get_operations,
     )
 }

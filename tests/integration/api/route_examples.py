@@ -64,6 +64,12 @@ BODIES: dict[str, Body] = {
     "create_token": lambda ids: {"contactId": ids["contacts"], "seconds": 60},
 }
 
+QUERIES: dict[str, dict[str, str]] = {
+    "get_report": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "by": "agent"},
+    "list_report_items": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "figure": "opened"},
+}
+"""The required parameters of queries."""
+
 ID_FIELDS: dict[str, str] = {
     "actorId": "users",
     "agentId": "users",
@@ -140,6 +146,10 @@ def path_of(route: Route, ids: Mapping[str, str]) -> dict[str, Any]:
         assert noun in ids, f"OBJECTS has no {noun}: {HOW}"
         found[name] = ids[noun] if not is_text else ids.get(f"{noun}.{name}", ids[noun])
     return found
+
+
+def query_of(route: Route) -> dict[str, str]:
+    return QUERIES.get(route.name, {})
 
 
 def noun_of(route: Route, name: str) -> str:

@@ -25,6 +25,7 @@ from tests.integration.api.route_examples import (
     id_fields,
     noun_of,
     path_of,
+    query_of,
 )
 from tests.integration.server.accounts import Account
 
@@ -100,7 +101,7 @@ async def rows(account: Account) -> dict[str, int]:
 
 
 async def call(client: RestClient, route: Route, ids: dict[str, str], **headers: str) -> Response:
-    return await client.call(route.name, body_of(route, ids), headers=headers, **path_of(route, ids))
+    return await client.call(route.name, body_of(route, ids), headers=headers, **path_of(route, ids), **query_of(route))
 
 
 @ALL
@@ -134,7 +135,8 @@ async def test_id_of_another_account_is_answered_as_an_absent_one(desk: Desk, vi
         assert comparable(answers[0], foreign) == comparable(answers[1], absent)
     for name, is_list in id_fields(route.query):
         foreign = victim.ids[noun_of(route, name)]
-        answers = [await desk.admin.call(route.name, body, **path | {name: value}) for value in (foreign, absent)]
+        query = path | query_of(route)
+        answers = [await desk.admin.call(route.name, body, **query | {name: value}) for value in (foreign, absent)]
         assert not is_list
         assert comparable(answers[0], foreign) == comparable(answers[1], absent)
     for name, is_list in id_fields(route.body):

@@ -20,7 +20,7 @@ from hummdesk.publish.feed import LOGGED
 from hummdesk.publish.feed_reader import feed
 from hummdesk.relay.erasure import Eraser, open_eraser
 from hummdesk.server.node import Node
-from hummdesk.storage import contacts, conversations, corrections, messages, reads, teams, users
+from hummdesk.storage import contacts, conversations, corrections, messages, ratings, reads, teams, users
 from hummdesk.storage.contacts import ContactChanges
 from hummdesk.storage.database import operator
 from hummdesk.storage.messages import NewMessage
@@ -87,6 +87,7 @@ class History:
             (2, self.change_contact),
             (2, self.change_user),
             (2, self.change_team),
+            (4, self.rate),
             (1, self.erase),
             (1, self.operate),
         ]
@@ -131,6 +132,21 @@ class History:
         conversation_id, _ = self._conversation()
         async with self.tx() as tx:
             await conversations.unassign(tx, actor=self.staff[0], conversation_id=conversation_id, reason=None)
+
+    async def rate(self) -> None:
+        conversation_id, customer = self._conversation()
+        comment = self.chance.choice([None, "Thank you"])
+        async with self.tx() as tx:
+            await conversations.change_status(
+                tx, actor=self.staff[0], conversation_id=conversation_id, status="closed", reason=None
+            )
+            await ratings.rate(
+                tx,
+                customer=customer,
+                conversation_id=conversation_id,
+                rating=self.chance.randrange(1, 6),
+                comment=comment,
+            )
 
     async def change_priority(self) -> None:
         conversation_id, _ = self._conversation()

@@ -4,7 +4,7 @@ Generated from the table of requests and the definitions of events: one without 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,7 @@ from hummdesk.publish.events.availability import AvailabilityChanged
 from hummdesk.publish.events.conversations import (
     ConversationAssigned,
     ConversationCreated,
+    ConversationRated,
     ConversationStatusChanged,
     ConversationUnassigned,
     ConversationUpdated,
@@ -159,12 +160,15 @@ def example(event: str, account: Account, sample: str) -> Any:
         "assign_conversation": conversation | {"agentId": str(account.people["agent"].id)},
         "unassign_conversation": conversation | {"reason": "secret"},
         "correct_classification": conversation | {"messageId": sample, "category": "sales", "priority": "high"},
+        "rate_conversation": conversation | {"rating": 5, "comment": "secret"},
         "start_conversation": {"content": sample},
         "list_conversations": {},
         "get_messages": conversation,
         "sync": {"conversations": {str(account.conversation): 0}},
         "get_presence": None,
         "get_teams": None,
+        "get_queues": None,
+        "get_report": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "by": "agent"},
         "get_operations": None,
         "get_availability": None,
         "authenticate": None,
@@ -179,6 +183,7 @@ ANSWERED_WITHOUT_ACCESS = {
     "set_agent_status",
 }
 ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "get_availability", "start_conversation"}
+ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report"}
 """Requests that name no conversation, or change nothing in it."""
 
 
@@ -213,8 +218,8 @@ async def test_request_publishes_to_its_recipients_only(
     role = audience.account.people[name].role
     is_own = situation == "own" or (situation == "not the customer's" and name != "customer")
     sample = await message_of(account) if event in ("message_read", "correct_classification") else "psst"
-    if event == "unassign_conversation":
-        await assign(account)
+    if event in PREPARED:
+        await PREPARED[event](account)
     await audience.settled()
     audience.forget()
 
@@ -248,10 +253,24 @@ async def message_of(account: Account) -> str:
     return str(sent["messageId"])
 
 
+async def close(account: Account) -> None:
+    admin = await account.connect("admin")
+    change = {"conversationId": str(account.conversation), "status": "closed"}
+    await admin.do("update_conversation_status", change)
+    await admin.close()
+
+
 async def assign(account: Account) -> None:
     admin = await account.connect("admin")
     await admin.do("assign_conversation", example("assign_conversation", account, ""))
     await admin.close()
+
+
+PREPARED: dict[str, Callable[[Account], Awaitable[None]]] = {
+    "unassign_conversation": assign,
+    "rate_conversation": close,
+}
+"""What makes the conversation of the account one that allows a request."""
 
 
 def a_message(account: Account, *, private: bool = False) -> Message:
@@ -323,6 +342,7 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
     ),
     ConversationCreated: lambda a: ConversationCreated.of(a_conversation(a)),
     ConversationUpdated: lambda a: ConversationUpdated.of(a_conversation(a)),
+    ConversationRated: lambda a: ConversationRated(**of_conversation(a), rating=1, comment="secret"),
     ConversationStatusChanged: lambda a: ConversationStatusChanged(
         **of_conversation(a),
         old_status="open",

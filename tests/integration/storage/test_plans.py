@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -91,6 +91,13 @@ SELECT account_id, md5(a || 'request' || n)::uuid, '', md5(a || 'new' || n)::uui
 FROM given, generate_series(1, 5000) AS n;
 INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type)
 SELECT account_id, id, md5(id || 'event')::uuid, 'priority_changed', 'system' FROM conversations;
+INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type, details, created_at)
+SELECT account_id, id, md5(id || kind)::uuid, kind, 'system', details::jsonb, updated_at + after
+FROM conversations, (VALUES ('created', '{}', interval '0'), ('assigned', '{}', '1 minute'),
+    ('draft_used', '{}', '2 minutes'), ('status_changed', '{"from": "open", "to": "closed"}', '3 minutes')
+) AS logged (kind, details, after);
+INSERT INTO conversation_ratings (account_id, conversation_id, closing_id, rating, rated_at)
+SELECT account_id, id, id, 5, updated_at FROM conversations;
 INSERT INTO feed_positions (account_id, last_number) SELECT account_id, 50000 FROM given;
 INSERT INTO feed_events (account_id, number, type, at, conversation_id, subject_id, digest)
 SELECT account_id, row_number() OVER (PARTITION BY account_id ORDER BY seq), 'new_message', created_at, conversation_id,
@@ -154,6 +161,10 @@ NEW_SESSION = {"id": new_id(), "user_id": AGENT, "secret_hash": b"new", "signed_
     "network": "192.0.2.1",
 }
 EVENT = {"actor_id": AGENT, "actor_type": "agent", "event_id": new_id()}
+RATING = {"conversation_id": BUSY, "rating": 5, "comment": None, "actor_id": CONTACT, "event_id": new_id()}
+NIGHT = datetime.now(UTC) - timedelta(hours=12)
+REPORT: dict[str, Any] = {"since": NIGHT, "until": NIGHT + timedelta(hours=1), "time_zone": "UTC"}
+REPORT |= {"team_id": None, "agent_id": None}
 AUDITED: dict[str, object] = {
     "id": new_id(),
     "actor_id": None,
@@ -427,6 +438,16 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("webhook_deliveries.page", {"webhook_id": HOOK, "before": 45_000, "limit": 51}, 51),
     ("webhook_deliveries.page_of_pending", {"webhook_id": HOOK, "before": MAX_SEQ, "limit": 51}, 51),
     ("webhook_deliveries.page_of_set_aside", {"webhook_id": HOOK, "before": MAX_SEQ, "limit": 51}, 51),
+    ("ratings.rate", RATING, 9),
+    ("reports.figures", REPORT | {"by": "hour"}, 2_000),
+    ("reports.figures", REPORT | {"by": "team"}, 2_000),
+    (
+        "reports.items",
+        REPORT | {"figure": "first_response", "details": None, "hour": None, "without": None, **LIST},
+        2_000,
+    ),
+    ("reports.queues", {}, 250),
+    ("reports.loads", {"limit": 100}, 150),
     ("webhook_deliveries.page_of_delivered", {"webhook_id": HOOK, "before": 45_000, "limit": 51}, 53),
     ("webhook_deliveries.exists", {"webhook_id": HOOK, "number": 45_000}, 1),
     ("webhook_deliveries.replay", {"webhook_id": HOOK, "number": 45_000, "retry_seconds": 60.0}, 2),

@@ -149,7 +149,7 @@ export interface Customer {
   avatar?: string;
 }
 
-/** A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. `priority` is for staff only. */
+/** A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. `priority` is for staff only. `rating` is the customer's, of the last closing, until it is reopened. */
 export interface Conversation {
   conversationId: string;
   accountId: string;
@@ -160,6 +160,7 @@ export interface Conversation {
   subject?: string;
   customer: Customer;
   lastMessage?: Message;
+  rating?: number;
   lastSeq: number;
   revision: number;
   unreadCount: number;
@@ -194,6 +195,14 @@ export interface Unassignment {
   unassignedFrom: string;
   unassignedBy: string;
   reason?: string;
+}
+
+/** The customer has rated a closed conversation from 1 to 5, or has changed the rating. */
+export interface ConversationRated {
+  conversationId: string;
+  timestamp: string;
+  rating: number;
+  comment?: string;
 }
 
 /** An AI run about a message. */
@@ -390,6 +399,13 @@ export interface CorrectClassification {
   priority?: "low" | "medium" | "high" | "urgent";
 }
 
+/** `rating` is from 1 to 5, the best. */
+export interface RateConversation {
+  conversationId: string;
+  rating: number;
+  comment?: string;
+}
+
 export interface StartConversation {
   subject?: string;
   content?: string;
@@ -483,6 +499,89 @@ export interface AvailabilityAnswer {
   message?: ClosedMessage;
 }
 
+/** The conversations that wait in the queue of a team, or without `teamId` in that of the account. */
+export interface Queue {
+  teamId?: string;
+  name?: string;
+  waiting: number;
+  urgent: number;
+  oldestSince?: string;
+}
+
+/** An agent with the open conversations assigned to it. `load` counts urgent ones twice. */
+export interface AgentLoad {
+  agentId: string;
+  name: string;
+  status: "online" | "away" | "busy" | "offline";
+  lastSeenAt?: string;
+  conversations: number;
+  load: number;
+}
+
+/** The queues of the account and of each active team, and the agents, as they are now. */
+export interface Queues {
+  queues: Array<Queue>;
+  agents: Array<AgentLoad>;
+  timestamp: string;
+}
+
+export interface GetReport {
+  timeZone?: string;
+  teamId?: string;
+  agentId?: string;
+  from: string;
+  to: string;
+  by: "hour" | "team" | "agent";
+}
+
+/** The figures of an hour of the day, of a team or of an agent. Without an id: of no team, or of no agent. */
+export interface ReportRow {
+  opened: number;
+  answered: number;
+  unanswered: number;
+  firstResponseMedian?: number;
+  firstResponseP90?: number;
+  closed: number;
+  resolutionMedian?: number;
+  resolutionP90?: number;
+  drafts: number;
+  draftsUsed: number;
+  ratings: number;
+  satisfied: number;
+  rating?: number;
+  hour?: number;
+  teamId?: string;
+  agentId?: string;
+  name?: string;
+}
+
+/** Counts and durations of a range. Durations are in seconds, a median and a 90th percentile, and absent if nothing was counted. `satisfied` counts the ratings of 4 and 5, `rating` is the average. */
+export interface Figures {
+  opened: number;
+  answered: number;
+  unanswered: number;
+  firstResponseMedian?: number;
+  firstResponseP90?: number;
+  closed: number;
+  resolutionMedian?: number;
+  resolutionP90?: number;
+  drafts: number;
+  draftsUsed: number;
+  ratings: number;
+  satisfied: number;
+  rating?: number;
+}
+
+/** The figures of a range by hour of the day, team or agent, and in total. */
+export interface Report {
+  by: "hour" | "team" | "agent";
+  timeZone: string;
+  rows: Array<ReportRow>;
+  total: Figures;
+  from: string;
+  to: string;
+}
+
 /** The sockets of the own account by role. */
 export interface Connections {
   admin: number;
@@ -559,6 +658,7 @@ export interface ServerToClientEvents {
   conversation_status_changed: (payload: StatusChange) => void;
   conversation_assigned: (payload: Assignment) => void;
   conversation_unassigned: (payload: Unassignment) => void;
+  conversation_rated: (payload: ConversationRated) => void;
   ai_processing_started: (payload: AIRun) => void;
   ai_processing_completed: (payload: AIRunEnd) => void;
   ai_classification: (payload: AIClassification) => void;
@@ -582,6 +682,7 @@ export interface ClientToServerEvents {
   assign_conversation: (payload: AssignConversation, acknowledge?: Acknowledge<Assignment>) => void;
   unassign_conversation: (payload: UnassignConversation, acknowledge?: Acknowledge<Unassignment>) => void;
   correct_classification: (payload: CorrectClassification, acknowledge?: Acknowledge<ClassificationCorrection>) => void;
+  rate_conversation: (payload: RateConversation, acknowledge?: Acknowledge<ConversationRated>) => void;
   start_conversation: (payload: StartConversation, acknowledge?: Acknowledge<Started>) => void;
   list_conversations: (payload: ListConversations, acknowledge?: Acknowledge<ConversationPage>) => void;
   get_messages: (payload: GetMessages, acknowledge?: Acknowledge<MessagePage>) => void;
@@ -589,6 +690,8 @@ export interface ClientToServerEvents {
   get_presence: (acknowledge?: Acknowledge<Colleagues>) => void;
   get_teams: (acknowledge?: Acknowledge<Teams>) => void;
   get_availability: (acknowledge?: Acknowledge<AvailabilityAnswer>) => void;
+  get_queues: (acknowledge?: Acknowledge<Queues>) => void;
+  get_report: (payload: GetReport, acknowledge?: Acknowledge<Report>) => void;
   get_operations: (acknowledge?: Acknowledge<Operations>) => void;
 }
 
@@ -608,6 +711,7 @@ export interface Answers {
   assign_conversation: Assignment;
   unassign_conversation: Unassignment;
   correct_classification: ClassificationCorrection;
+  rate_conversation: ConversationRated;
   start_conversation: Started;
   list_conversations: ConversationPage;
   get_messages: MessagePage;
@@ -615,5 +719,7 @@ export interface Answers {
   get_presence: Colleagues;
   get_teams: Teams;
   get_availability: AvailabilityAnswer;
+  get_queues: Queues;
+  get_report: Report;
   get_operations: Operations;
 }

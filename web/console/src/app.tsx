@@ -6,8 +6,8 @@ import { Icon, type IconName } from "./components/icon";
 import { ConversationPane } from "./conversation";
 import { Details } from "./details";
 import { Help } from "./help";
+import { PageLoader } from "./page-loader";
 import { Palette } from "./palette";
-import { SettingsLoader } from "./settings-loader";
 import { SECTIONS } from "./settings-sections";
 import { Sidebar } from "./sidebar";
 import { StoreContext, useChanges } from "./state/context";
@@ -28,7 +28,9 @@ export function App({ store }: { store: Store }) {
     <StoreContext.Provider value={store}>
       <Banner store={store} />
       {store.settings ? (
-        <SettingsLoader store={store} path={store.settings} />
+        <PageLoader store={store} name="settings" path={store.settings} />
+      ) : store.supervisor ? (
+        <PageLoader store={store} name="supervisor" path={store.supervisor} />
       ) : (
         <div class={`console ${store.openId ? "has-open" : ""}`}>
           <Sidebar />
@@ -95,7 +97,8 @@ function useTitle(store: Store): void {
 }
 
 // The name of the page in the browser's history, which keeps no names of customers.
-function pageName({ settings }: Store): string | null {
+function pageName({ settings, supervisor }: Store): string | null {
+  if (supervisor) return t("console.supervisor.title");
   if (!settings) return null;
   const section = SECTIONS.find((one) => one === settings[0]);
   return t(section ? `console.settings.${section}` : "console.settings.title");

@@ -2,6 +2,7 @@
 
 import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
 import { SECTIONS, settingsPath } from "./settings-sections";
+import { supervisorPath } from "./state/address";
 import { chooseLanguage } from "./state/language";
 import type { Store } from "./state/store";
 import type { Presence, Status } from "./types";
@@ -21,7 +22,7 @@ export function commands(store: Store): Command[] {
     ...(conversation && openId && store.canReply
       ? conversationCommands(store, openId, conversation.status, conversation.assignedTo)
       : []),
-    ...(store.settings ? [] : listCommands(store)),
+    ...(store.settings || store.supervisor ? [] : listCommands(store)),
     ...(store.canReply ? PRESENCES : []).map((status) => ({
       name: t(`console.command.setPresence.${status}`),
       run: () => void store.setPresence(status),
@@ -54,11 +55,14 @@ function listCommands(store: Store): Command[] {
 function adminCommands(store: Store): Command[] {
   return [
     { name: t("console.command.operations"), run: store.openOperations },
+    { name: t("console.supervisor.command"), run: () => store.go(supervisorPath()) },
     ...SECTIONS.map((section) => ({
       name: t("console.settings.command", { section: t(`console.settings.${section}`) }),
       run: () => store.go(settingsPath(section)),
     })),
-    ...(store.settings ? [{ name: t("console.settings.back"), keys: "Esc", run: () => leaveSettings(store) }] : []),
+    ...(store.settings || store.supervisor
+      ? [{ name: t("console.settings.back"), keys: "Esc", run: () => leaveSettings(store) }]
+      : []),
   ];
 }
 

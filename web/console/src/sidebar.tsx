@@ -11,6 +11,7 @@ import { type Choice, Menu } from "./components/menu";
 import { when } from "./format";
 import { Labels } from "./labels";
 import { SECTIONS, settingsPath } from "./settings-sections";
+import { supervisorPath } from "./state/address";
 import { useStore } from "./state/context";
 import type { View } from "./state/conversation-list";
 import { chooseLanguage } from "./state/language";
@@ -58,6 +59,11 @@ function UserMenu() {
             label: t("console.settings.title"),
             detail: t("console.settings.hint"),
             choose: () => store.go(settingsPath(SECTIONS[0])),
+          },
+          {
+            label: t("console.supervisor.title"),
+            detail: t("console.supervisor.hint"),
+            choose: () => store.go(supervisorPath()),
           },
           {
             label: t("console.user.operations"),

@@ -30,6 +30,9 @@ export class Chat {
   newConversation: NewConversation | undefined;
   /** Whether the account is open; undefined until it is known. */
   availability: AvailabilityAnswer | undefined;
+  isClosed = false;
+  /** The visitor's rating of the closed conversation. */
+  rating: number | undefined;
   changed: () => void = () => undefined;
   onUnread: (count: number) => void = () => undefined;
   private client: DeskClient | undefined;
@@ -127,6 +130,9 @@ export class Chat {
     );
     client.on("availability", (availability) => this.showAvailability(client, availability));
     client.outbox.on("changed", () => this.changed());
+    client.socket.on("conversation_status_changed", ({ conversationId, newStatus }) => {
+      if (conversationId === this.conversationId) this.show({ status: newStatus });
+    });
   }
 
   private disconnect(): void {
@@ -136,6 +142,7 @@ export class Chat {
     this.newConversation = undefined;
     this.availability = undefined;
     this.state = "idle";
+    this.show({ status: "open" });
     this.setUnread(0);
   }
 
@@ -143,6 +150,7 @@ export class Chat {
     if (client !== this.client) return;
     this.state = state;
     this.changed();
+    if (state === "resynchronized" && this.history) void this.refresh(client);
     void this.enter(client);
     if (state === "online" || state === "resynchronized") void this.askAvailability(client);
   }
@@ -172,6 +180,7 @@ export class Chat {
       if (conversationId !== undefined) {
         const { history, joined } = await client.join(conversationId);
         if (client !== this.client) return;
+        this.show(joined.conversation);
         if (!this.isOpen) this.setUnread(joined.conversation.unreadCount + receivedSince(joined.lastSeq, history));
       }
       this.markRead();
@@ -190,6 +199,33 @@ export class Chat {
     if (this.newConversation?.isTried) return undefined;
     const [latest] = (await client.request("list_conversations", { limit: 1 })).conversations;
     return latest?.conversationId;
+  }
+
+  /** Rate the closed conversation from 1 to 5; a comment replaces an earlier one. Returns whether it was stored. */
+  async rate(rating: number, comment?: string): Promise<boolean> {
+    const { client, conversationId } = this;
+    if (!client || conversationId === undefined) return false;
+    const given = { conversationId, rating, ...(comment ? { comment } : {}) };
+    const isStored = await client.request("rate_conversation", given).then(
+      () => true,
+      () => false,
+    );
+    if (isStored && this.isClosed && conversationId === this.conversationId) this.rating = rating;
+    this.changed();
+    return isStored;
+  }
+
+  private show({ status, rating }: { status: string; rating?: number }): void {
+    this.isClosed = status === "closed";
+    this.rating = this.isClosed ? rating : undefined;
+    this.changed();
+  }
+
+  /** Show whether the conversation was closed or reopened while the connection was lost. */
+  private async refresh(client: DeskClient): Promise<void> {
+    const latest = await client.request("list_conversations", { limit: 1 }).catch(() => undefined);
+    const found = latest?.conversations.find((one) => one.conversationId === this.conversationId);
+    if (found && client === this.client) this.show(found);
   }
 
   private async start(client: DeskClient): Promise<string | undefined> {

@@ -5,6 +5,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
 import type { Look } from "./look.js";
 import { explain, noticesOf } from "./notices.js";
+import { Rating } from "./rating.js";
 
 /** `title`: what the page says, in place of the account. */
 export function Widget({ chat, look, title }: { chat: Chat; look: Look; title: string | undefined }) {
@@ -63,6 +64,7 @@ function Panel({ chat, look, title, close }: { chat: Chat; look: Look; title: st
         </div>
       )}
       <Messages chat={chat} greeting={look.greeting ?? t("widget.hello")} />
+      {chat.isClosed && <Rating chat={chat} />}
       <Composer chat={chat} writer={writer} />
     </section>
   );

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Literal, NotRequired, TypedDict, Unpack
 
 from hummdesk_client.rest.calls import CallOptions, paged, paged_by_seq, quoted
-from hummdesk_client.socket.contract import Attachment, AttachmentShown, Colleague, Customer
+from hummdesk_client.socket.contract import AgentLoad, Attachment, AttachmentShown, Colleague, Customer, Figures, GetReport, Queue, Queues, Report, ReportRow
 
 
 class NewKey(TypedDict):
@@ -500,7 +500,7 @@ class NewWebhook(TypedDict):
     """`events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones."""
 
     url: str
-    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
+    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
     after: NotRequired[int]
 
 
@@ -536,7 +536,7 @@ class WebhookPage(TypedDict):
 
 class WebhookChanges(TypedDict):
     url: NotRequired[str]
-    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
+    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
     enabled: NotRequired[bool]
 
 
@@ -573,7 +573,7 @@ class Delivery(TypedDict):
     """A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed."""
 
     number: int
-    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
+    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
     status: Literal["pending", "delivered", "set_aside"]
     attempts: int
     createdAt: str
@@ -671,6 +671,7 @@ class Conversation(TypedDict):
     subject: NotRequired[str]
     customer: Customer
     lastMessage: NotRequired[Message]
+    rating: NotRequired[int]
     lastSeq: int
     revision: int
     unreadCount: int
@@ -707,6 +708,7 @@ class StartedConversation(TypedDict):
     subject: NotRequired[str]
     customer: Customer
     lastMessage: NotRequired[Message]
+    rating: NotRequired[int]
     lastSeq: int
     revision: int
     unreadCount: int
@@ -774,6 +776,45 @@ class PresencePage(TypedDict):
     """Active agents and admins with their status."""
 
     agents: list[Colleague]
+    nextCursor: NotRequired[str]
+
+
+ReportItemQuery = TypedDict(
+    "ReportItemQuery",
+    {
+        "limit": NotRequired[int],
+        "cursor": NotRequired[str],
+        "timeZone": NotRequired[str],
+        "teamId": NotRequired[str],
+        "agentId": NotRequired[str],
+        "from": str,
+        "to": str,
+        "figure": Literal["opened", "answered", "unanswered", "closed", "drafts", "draftsUsed", "ratings"],
+        "hour": NotRequired[int],
+        "without": NotRequired[Literal["team", "agent"]],
+    },
+)
+
+
+class ReportItem(TypedDict):
+    """What a figure counts. `seconds` is the first-response or resolution time, `use` how a draft was used."""
+
+    id: str
+    conversationId: str
+    at: str
+    customerName: str
+    subject: NotRequired[str]
+    status: Literal["open", "pending", "closed"]
+    agentId: NotRequired[str]
+    teamId: NotRequired[str]
+    seconds: NotRequired[float]
+    use: NotRequired[Literal["as_it_was", "edited", "ignored"]]
+    rating: NotRequired[int]
+    comment: NotRequired[str]
+
+
+class ReportItemPage(TypedDict):
+    items: list[ReportItem]
     nextCursor: NotRequired[str]
 
 
@@ -1227,6 +1268,25 @@ class Routes(ABC):
     def all_presence(self, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[Colleague]:
         """Iterate over the items of `list_presence`, page by page."""
         return paged(lambda page: self.list_presence(page, **options), query or {}, "agents")
+
+    async def get_queues(self, **options: Unpack[CallOptions]) -> Queues:
+        """Show the queues of the account and its teams, and the agents with presence and load."""
+        found: Queues = await self._call("GET", "/queues", options)
+        return found
+
+    async def get_report(self, query: GetReport, **options: Unpack[CallOptions]) -> Report:
+        """Show the figures of a range by hour of the day, team or agent."""
+        found: Report = await self._call("GET", "/reports/figures", options, query=query)
+        return found
+
+    async def list_report_items(self, query: ReportItemQuery, **options: Unpack[CallOptions]) -> ReportItemPage:
+        """List what a figure of a report counts, newest first."""
+        found: ReportItemPage = await self._call("GET", "/reports/items", options, query=query)
+        return found
+
+    def all_report_items(self, query: ReportItemQuery, **options: Unpack[CallOptions]) -> AsyncIterator[ReportItem]:
+        """Iterate over the items of `list_report_items`, page by page."""
+        return paged(lambda page: self.list_report_items(page, **options), query or {}, "items")
 
     async def create_token(self, body: NewToken | None = None, **options: Unpack[CallOptions]) -> Token:
         """Issue a token for a contact or a user, with which a socket authenticates."""

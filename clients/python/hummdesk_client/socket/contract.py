@@ -161,7 +161,7 @@ class Customer(TypedDict):
 
 
 class Conversation(TypedDict):
-    """A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. `priority` is for staff only."""
+    """A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. `priority` is for staff only. `rating` is the customer's, of the last closing, until it is reopened."""
 
     conversationId: str
     accountId: str
@@ -172,6 +172,7 @@ class Conversation(TypedDict):
     subject: NotRequired[str]
     customer: Customer
     lastMessage: NotRequired[Message]
+    rating: NotRequired[int]
     lastSeq: int
     revision: int
     unreadCount: int
@@ -209,6 +210,15 @@ class Unassignment(TypedDict):
     unassignedFrom: str
     unassignedBy: str
     reason: NotRequired[str]
+
+
+class ConversationRated(TypedDict):
+    """The customer has rated a closed conversation from 1 to 5, or has changed the rating."""
+
+    conversationId: str
+    timestamp: str
+    rating: int
+    comment: NotRequired[str]
 
 
 class AIRun(TypedDict):
@@ -420,6 +430,14 @@ class CorrectClassification(TypedDict):
     priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
 
 
+class RateConversation(TypedDict):
+    """`rating` is from 1 to 5, the best."""
+
+    conversationId: str
+    rating: int
+    comment: NotRequired[str]
+
+
 class StartConversation(TypedDict):
     subject: NotRequired[str]
     content: NotRequired[str]
@@ -518,6 +536,101 @@ class AvailabilityAnswer(TypedDict):
     message: NotRequired[ClosedMessage]
 
 
+class Queue(TypedDict):
+    """The conversations that wait in the queue of a team, or without `teamId` in that of the account."""
+
+    teamId: NotRequired[str]
+    name: NotRequired[str]
+    waiting: int
+    urgent: int
+    oldestSince: NotRequired[str]
+
+
+class AgentLoad(TypedDict):
+    """An agent with the open conversations assigned to it. `load` counts urgent ones twice."""
+
+    agentId: str
+    name: str
+    status: Literal["online", "away", "busy", "offline"]
+    lastSeenAt: NotRequired[str]
+    conversations: int
+    load: int
+
+
+class Queues(TypedDict):
+    """The queues of the account and of each active team, and the agents, as they are now."""
+
+    queues: list[Queue]
+    agents: list[AgentLoad]
+    timestamp: str
+
+
+GetReport = TypedDict(
+    "GetReport",
+    {
+        "timeZone": NotRequired[str],
+        "teamId": NotRequired[str],
+        "agentId": NotRequired[str],
+        "from": str,
+        "to": str,
+        "by": Literal["hour", "team", "agent"],
+    },
+)
+
+
+class ReportRow(TypedDict):
+    """The figures of an hour of the day, of a team or of an agent. Without an id: of no team, or of no agent."""
+
+    opened: int
+    answered: int
+    unanswered: int
+    firstResponseMedian: NotRequired[float]
+    firstResponseP90: NotRequired[float]
+    closed: int
+    resolutionMedian: NotRequired[float]
+    resolutionP90: NotRequired[float]
+    drafts: int
+    draftsUsed: int
+    ratings: int
+    satisfied: int
+    rating: NotRequired[float]
+    hour: NotRequired[int]
+    teamId: NotRequired[str]
+    agentId: NotRequired[str]
+    name: NotRequired[str]
+
+
+class Figures(TypedDict):
+    """Counts and durations of a range. Durations are in seconds, a median and a 90th percentile, and absent if nothing was counted. `satisfied` counts the ratings of 4 and 5, `rating` is the average."""
+
+    opened: int
+    answered: int
+    unanswered: int
+    firstResponseMedian: NotRequired[float]
+    firstResponseP90: NotRequired[float]
+    closed: int
+    resolutionMedian: NotRequired[float]
+    resolutionP90: NotRequired[float]
+    drafts: int
+    draftsUsed: int
+    ratings: int
+    satisfied: int
+    rating: NotRequired[float]
+
+
+Report = TypedDict(
+    "Report",
+    {
+        "by": Literal["hour", "team", "agent"],
+        "timeZone": str,
+        "rows": list[ReportRow],
+        "total": Figures,
+        "from": str,
+        "to": str,
+    },
+)
+
+
 class Connections(TypedDict):
     """The sockets of the own account by role."""
 
@@ -600,6 +713,7 @@ EventName = Literal[
     "conversation_status_changed",
     "conversation_assigned",
     "conversation_unassigned",
+    "conversation_rated",
     "ai_processing_started",
     "ai_processing_completed",
     "ai_classification",
@@ -674,6 +788,10 @@ class Requests(ABC):
         answer: ClassificationCorrection = await self.request("correct_classification", payload)
         return answer
 
+    async def rate_conversation(self, payload: RateConversation) -> ConversationRated:
+        answer: ConversationRated = await self.request("rate_conversation", payload)
+        return answer
+
     async def start_conversation(self, payload: StartConversation) -> Started:
         answer: Started = await self.request("start_conversation", payload)
         return answer
@@ -700,6 +818,14 @@ class Requests(ABC):
 
     async def get_availability(self) -> AvailabilityAnswer:
         answer: AvailabilityAnswer = await self.request("get_availability")
+        return answer
+
+    async def get_queues(self) -> Queues:
+        answer: Queues = await self.request("get_queues")
+        return answer
+
+    async def get_report(self, payload: GetReport) -> Report:
+        answer: Report = await self.request("get_report", payload)
         return answer
 
     async def get_operations(self) -> Operations:
@@ -746,6 +872,8 @@ class Requests(ABC):
     def on(self, name: Literal["conversation_assigned"], handler: Callable[[Assignment], object]) -> None: ...
     @overload
     def on(self, name: Literal["conversation_unassigned"], handler: Callable[[Unassignment], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["conversation_rated"], handler: Callable[[ConversationRated], object]) -> None: ...
     @overload
     def on(self, name: Literal["ai_processing_started"], handler: Callable[[AIRun], object]) -> None: ...
     @overload

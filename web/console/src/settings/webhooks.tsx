@@ -25,6 +25,7 @@ const EVENTS: Exclude<EventType, typeof EVERY>[] = [
   "conversation_priority_changed",
   "conversation_assigned",
   "conversation_unassigned",
+  "conversation_rated",
   "classification_corrected",
   "draft_used",
   "ai_classification",

@@ -34,6 +34,7 @@ export class Store implements LiveState {
   teams: Team[] = [];
   openId: string | null = null;
   settings: string[] | null = null;
+  supervisor: string[] | null = null;
   threads = new Map<string, Thread>();
   dismissedDrafts = new Set<string>();
   readonly client: DeskClient;
@@ -213,8 +214,9 @@ export class Store implements LiveState {
   }
 
   private showAddress = (): void => {
-    const { conversationId, settings } = readAddress();
+    const { conversationId, settings, supervisor } = readAddress();
     this.settings = settings;
+    this.supervisor = supervisor;
     if (this.openId && this.openId !== conversationId) {
       this.client.leave(this.openId);
       this.threads.delete(this.openId);
