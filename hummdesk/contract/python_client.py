@@ -108,7 +108,8 @@ def _iterator(route: Route, items: Items, parameters: list[str]) -> Iterator[str
     yield f"    def {items.iterator}({', '.join(parameters)}) -> AsyncIterator[{_name(items.schema)}]:"
     yield f'        """Iterate over the items of `{route.name}`, page by page."""'
     call = f"lambda page: self.{route.name}({arguments}page, **options)"
-    yield f'        return {PAGED[items.paging]}({call}, query or {{}}, "{items.field}")'
+    query = "query" if route.query is not None and client_methods.is_required(route.query) else "query or {}"
+    yield f'        return {PAGED[items.paging]}({call}, {query}, "{items.field}")'
     yield ""
 
 

@@ -1286,7 +1286,7 @@ class Routes(ABC):
 
     def all_report_items(self, query: ReportItemQuery, **options: Unpack[CallOptions]) -> AsyncIterator[ReportItem]:
         """Iterate over the items of `list_report_items`, page by page."""
-        return paged(lambda page: self.list_report_items(page, **options), query or {}, "items")
+        return paged(lambda page: self.list_report_items(page, **options), query, "items")
 
     async def create_token(self, body: NewToken | None = None, **options: Unpack[CallOptions]) -> Token:
         """Issue a token for a contact or a user, with which a socket authenticates."""
