@@ -643,6 +643,9 @@ CREATE TABLE conversation_events (
     CONSTRAINT conversation_events_actor_type_known CHECK (actor_type IN ('agent', 'customer', 'key', 'system')),
     CONSTRAINT conversation_events_actor_named CHECK ((actor_type = 'system') = (actor_id IS NULL))
 );
+-- For the moves that are shown between the messages.
+CREATE INDEX conversation_events_moves ON conversation_events (account_id, conversation_id, created_at DESC, id DESC)
+    WHERE kind IN ('assigned', 'unassigned');
 
 -- Reports are computed from the entries of a kind in a range of time.
 CREATE INDEX conversation_events_by_time ON conversation_events (account_id, kind, created_at) INCLUDE (conversation_id);
@@ -800,30 +803,50 @@ BEGIN ATOMIC
       AND rated.rated_at < until;
 END;
 
--- Removes a user who moves to another account from the teams and conversations of the old one.
+-- Removes a user who moves to another account, or is deleted, from the teams and conversations of the old one.
 CREATE FUNCTION leave_account() RETURNS trigger
     LANGUAGE plpgsql
 AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND NOT EXISTS (
+        SELECT
+        FROM conversations
+        WHERE account_id = OLD.account_id
+          AND assigned_to = OLD.id
+    ) THEN
+        RETURN OLD; -- also where an account is erased: the eraser may not assign
+    END IF;
     DELETE FROM team_members WHERE account_id = OLD.account_id AND user_id = OLD.id;
     WITH unassigned AS (
         UPDATE conversations
         SET assigned_to = NULL, updated_at = GREATEST(clock_timestamp(), updated_at)
         WHERE account_id = OLD.account_id AND assigned_to = OLD.id
-        RETURNING account_id, id, assigned_team, updated_at
+        RETURNING account_id, id, assigned_team, status, erased_at, updated_at
+    ), event AS (
+        INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type, details, created_at)
+        SELECT
+            account_id,
+            id,
+            gen_random_uuid(),
+            'unassigned',
+            'system',
+            jsonb_strip_nulls(jsonb_build_object(
+                'fromAgent', OLD.id,
+                'fromTeam', assigned_team,
+                'toTeam', assigned_team,
+                'rule', 'disabled',
+                'queued', CASE WHEN status = 'open' AND erased_at IS NULL THEN true END
+            )),
+            updated_at
+        FROM unassigned
+        RETURNING account_id, id, conversation_id
     )
-    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type, details, created_at)
-    SELECT
-        account_id,
-        id,
-        gen_random_uuid(),
-        'unassigned',
-        'system',
-        jsonb_strip_nulls(jsonb_build_object(
-            'fromAgent', OLD.id, 'fromTeam', assigned_team, 'toTeam', assigned_team
-        )),
-        updated_at
-    FROM unassigned;
+    INSERT INTO outbox (account_id, id, conversation_id, seq)
+    SELECT account_id, id, conversation_id, -2
+    FROM event;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -831,6 +854,9 @@ $$;
 CREATE TRIGGER users_leave_account
     BEFORE UPDATE OF account_id ON users
     FOR EACH ROW WHEN (OLD.account_id <> NEW.account_id) EXECUTE FUNCTION leave_account();
+CREATE TRIGGER users_leave_account_deleted
+    BEFORE DELETE ON users
+    FOR EACH ROW EXECUTE FUNCTION leave_account();
 
 -- The outbox: committed changes whose events may not have been published yet. An entry is written in the transaction of
 -- its message or conversation, and removed when Redis has stored the events. The relay publishes the events of entries
@@ -840,7 +866,7 @@ CREATE TABLE outbox (
     id uuid NOT NULL,                                           -- of the message or of a new conversation
     conversation_id uuid NOT NULL,
     seq bigint NOT NULL,                                        -- of the message; 0: new conversation, -1: changed,
-                                                                -- -2: unassigned, with the id of the logged event
+                                                                -- -2: a logged change, with the id of its event
     reopened_from text,                                         -- the status before the message reopened it
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT outbox_pkey PRIMARY KEY (account_id, id)
@@ -2003,7 +2029,8 @@ GRANT SELECT, INSERT, UPDATE (completed_at, verified_at, erased) ON erasures TO 
 CREATE POLICY changed_by_eraser ON idempotency_keys FOR UPDATE TO hummdesk_eraser USING (true);
 GRANT UPDATE (answer) ON idempotency_keys TO hummdesk_eraser;
 
-GRANT SELECT (erased_at, waiting_since), UPDATE (waiting_since) ON conversations TO hummdesk_writer;
+GRANT SELECT (erased_at, waiting_since, assigned_to, assigned_team), UPDATE (waiting_since)
+    ON conversations TO hummdesk_writer;
 GRANT UPDATE (waiting_since) ON conversations TO hummdesk_app;
 
 ------------------------------------------------------------------------------------------------------ administration

@@ -14,6 +14,7 @@ from hummdesk.contract.fields import AnyObject, AnyText, Boolean, Id, Integer, L
 from hummdesk.core import errors
 from hummdesk.publish.events.ai import AIClassification, AIDraft
 from hummdesk.publish.events.availability import ClosedMessage
+from hummdesk.publish.events.conversations import ConversationActivity, MoveReason
 from hummdesk.publish.events.messages import MessageUpdated
 from hummdesk.publish.events.presence import Viewer
 from hummdesk.publish.fields import MAX_INTEGER
@@ -125,8 +126,8 @@ class AIResults(Schema):
 
 
 class Joined(Schema):
-    """`updates` are the changes after the given `revision` to messages up to `afterSeq`. `ai` and `viewers` are for
-    staff only.
+    """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves.
+    `ai` and `viewers` are for staff only.
 
     `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it.
     """
@@ -138,8 +139,20 @@ class Joined(Schema):
     resyncRequired = Boolean()
     receipts = ListOf(fields.Nested(ReadUpTo), required=True)
     updates = ListOf(fields.Nested(schema_of(MessageUpdated)))
+    activity = ListOf(fields.Nested(schema_of(ConversationActivity)), required=True)
     ai = fields.Nested(AIResults)
     viewers = ListOf(fields.Nested(nested_schema(Viewer)))
+
+
+class Moved(Schema):
+    """Who has a conversation after a move. Without `assignedTo` it waits in the queue of the team."""
+
+    conversationId = Id(required=True)
+    timestamp = Time(required=True)
+    assignedTo = Id()
+    assignedTeam = Id()
+    assignedBy = Id(required=True)
+    reason = fields.Nested(nested_schema(MoveReason))
 
 
 class Started(Schema):

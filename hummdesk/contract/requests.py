@@ -126,9 +126,21 @@ class UpdateConversationStatus(OfConversation):
     reason = Text(longest=MAX_REASON, load_default=None)
 
 
+def Note() -> Text:  # noqa: N802 - used like a field class
+    return Text(shortest=1, longest=MAX_CONTENT, load_default=None)
+
+
 class AssignConversation(OfConversation):
-    agentId = Id(required=True)
+    """`teamId` without `agentId` moves the conversation to the queue of the team. `note` becomes a private message."""
+
+    agentId = Id(load_default=None)
     teamId = Id(load_default=None)
+    note = Note()
+
+    @validates_schema
+    def _somebody(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("agentId") is None and data.get("teamId") is None:
+            raise ValidationError("Give an agent, a team or both.", "agentId")
 
 
 class UnassignConversation(OfConversation):
@@ -164,7 +176,7 @@ class StartConversation(NewConversation):
     pass
 
 
-class ListConversations(Payload):
+class ConversationFilter(Payload):
     status = OneOf("open", "pending", "closed", load_default=None)
     assignedTo = Id(load_default=None)
     unassigned = Boolean(load_default=False)
@@ -176,6 +188,14 @@ class ListConversations(Payload):
     def _one_assignment(self, data: dict[str, Any], **_: Any) -> None:
         if data.get("assignedTo") is not None and data.get("unassigned"):
             raise ValidationError("Give assignedTo or unassigned, not both.", "unassigned")
+
+
+class ListConversations(ConversationFilter):
+    """A page of a team may be short, or empty, and still have a `nextCursor`: it looks through a limited number of
+    conversations.
+    """
+
+    teamId = Id(load_default=None)
 
 
 class MessageRange(Payload):

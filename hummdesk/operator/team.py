@@ -145,7 +145,7 @@ async def update(
         found = await teams.locked(tx, await id_of(tx, team))
         leaving = {await user_id_of(tx, member) for member in removed}
         joining = {await user_id_of(tx, member) for member in added}
-        changed = await teams.update(
+        changed, _ = await teams.update(
             tx,
             None,
             found.id,

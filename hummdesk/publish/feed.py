@@ -172,12 +172,14 @@ def _of_log(entry: Entry, read: Subjects) -> Payload | None:
     return data | {names[name]: value for name, value in logged.details.items() if name in names}
 
 
+MOVED = {"rule": "rule", "note": "note"}
+
 LOGGED: dict[str, tuple[str, dict[str, str]]] = {
     "conversation_status_changed": ("changedBy", {"from": "oldStatus", "to": "newStatus", "reason": "reason"}),
-    "conversation_assigned": ("assignedBy", {"toAgent": "assignedTo", "toTeam": "assignedTeam"}),
+    "conversation_assigned": ("assignedBy", {"toAgent": "assignedTo", "toTeam": "assignedTeam"} | MOVED),
     "conversation_unassigned": (
         "unassignedBy",
-        {"fromAgent": "unassignedFrom", "toTeam": "assignedTeam", "reason": "reason"},
+        {"fromAgent": "unassignedFrom", "toTeam": "assignedTeam", "reason": "reason"} | MOVED,
     ),
     "conversation_rated": ("ratedBy", {"rating": "rating", "comment": "comment"}),
     "conversation_priority_changed": ("changedBy", {"from": "oldPriority", "to": "newPriority"}),

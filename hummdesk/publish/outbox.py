@@ -1,44 +1,63 @@
 """The events of messages and conversations that have an entry in the outbox."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from uuid import UUID
 
-from hummdesk.core.ids import SYSTEM_ID
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.events import Event
 from hummdesk.publish.events.conversations import (
+    ConversationCreated,
+    ConversationQueued,
     ConversationStatusChanged,
-    ConversationUnassigned,
     ConversationUpdated,
 )
 from hummdesk.publish.events.messages import NewMessage
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipt
 from hummdesk.storage.conversations import Status
-from hummdesk.storage.outbox import OutboxEntry, Unassignment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened:
+    """What a message did to its conversation: its status before, and whether it waits in a queue now."""
+
+    status: Status
+    is_queued: bool
+    team_id: UUID | None
 
 
 def message_events(
-    account_id: UUID, message: Message, *, has_pending_predecessor: bool, reopened_from: Status | None
+    account_id: UUID, message: Message, *, has_pending_predecessor: bool, reopened: Reopened | None
 ) -> list[Event]:
-    """The events of a message that was stored, in order: itself, and that it reopened its conversation if it did."""
+    """The events of a message that was stored, in order: itself, that it reopened its conversation, and that this waits
+    in a queue.
+    """
     new = NewMessage(account_id=account_id, message=message, has_pending_predecessor=has_pending_predecessor)
-    if reopened_from is None:
+    if reopened is None:
         return [new]
-    return [new, ConversationStatusChanged.reopened(account_id, message, old_status=reopened_from)]
-
-
-def unassigned_event(entry: OutboxEntry, logged: Unassignment) -> ConversationUnassigned:
-    """The event of a conversation that was unassigned because its agent cannot answer any more."""
-    return ConversationUnassigned(
-        account_id=entry.account_id,
-        conversation_id=entry.conversation_id,
-        timestamp=logged.at,
-        unassigned_from=logged.agent_id,
-        unassigned_by=logged.by or SYSTEM_ID,
-        team_id=logged.team_id,
-        event_id=entry.id,
+    changed = ConversationStatusChanged.reopened(account_id, message, old_status=reopened.status)
+    if not reopened.is_queued:
+        return [new, changed]
+    queued = ConversationQueued(
+        account_id=account_id,
+        conversation_id=message.conversation_id,
+        timestamp=message.created_at,
+        team_id=reopened.team_id,
+        entry_id=message.id,
     )
+    return [new, changed, queued]
+
+
+def creation_events(conversation: Conversation) -> list[Event]:
+    """The events of a new conversation, as staff sees it: itself, and that it waits in a queue."""
+    queued = ConversationQueued(
+        account_id=conversation.account_id,
+        conversation_id=conversation.id,
+        timestamp=conversation.created_at,
+        entry_id=conversation.id,
+    )
+    return [ConversationCreated.of(conversation), queued]
 
 
 async def publish_updates(

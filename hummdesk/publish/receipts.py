@@ -28,6 +28,12 @@ class Receipt:
         self._outstanding += 1
         stored.add_done_callback(self._on_stored)
 
+    def hold(self) -> asyncio.Future[None]:
+        """Expect more than was published yet, until the future has a result. Without one, the relay publishes it."""
+        held: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.expect(held)
+        return held
+
     def _on_stored(self, stored: asyncio.Future[None]) -> None:
         self._outstanding -= 1
         self._is_lost = self._is_lost or stored.cancelled()

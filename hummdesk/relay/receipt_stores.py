@@ -12,11 +12,11 @@ from hummdesk.core import metrics
 from hummdesk.core.errors import NotFound
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.events.ai import events_of
-from hummdesk.publish.events.conversations import ConversationCreated
-from hummdesk.publish.outbox import message_events, publish_updates, unassigned_event
+from hummdesk.publish.moves import events_of as change_events
+from hummdesk.publish.outbox import Reopened, creation_events, message_events, publish_updates
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
-from hummdesk.storage import outbox, results, run_dispatch, runs
+from hummdesk.storage import conversations, outbox, results, run_dispatch, runs
 from hummdesk.storage.database import Database
 from hummdesk.storage.outbox import OutboxEntry
 from hummdesk.storage.runs import EndedRun
@@ -27,7 +27,7 @@ RUN_OVERDUE_SECONDS = 2.0
 
 
 class OutboxReceipts:
-    """Messages, new, changed and unassigned conversations."""
+    """Messages, new and changed conversations, and logged changes of them."""
 
     def __init__(self, all_accounts: Database, one_account: Database, publisher: Publisher) -> None:
         """`all_accounts` sees the outbox of every account, `one_account` all rows of one account."""
@@ -55,22 +55,30 @@ class OutboxReceipts:
         subject = await self._subject(entry)
         if isinstance(subject, Message):
             # Earlier messages of the conversation are published, by their process or from an older entry.
-            events = message_events(
-                entry.account_id, subject, has_pending_predecessor=False, reopened_from=entry.reopened_from
-            )
+            reopened = await self._reopened(entry)
+            events = message_events(entry.account_id, subject, has_pending_predecessor=False, reopened=reopened)
             await self._publisher.publish_stored(*events)
         elif entry.seq == outbox.NEW_CONVERSATION:
-            await self._publisher.publish_stored(ConversationCreated.of(subject))
-        elif entry.seq == outbox.UNASSIGNED_CONVERSATION:
-            await self._publish_unassignment(entry)
+            await self._publisher.publish_stored(*creation_events(subject))
+        elif entry.seq == outbox.LOGGED_CHANGE:
+            await self._publish_change(entry)
             await self._publish_current(entry)
         else:
             await self._publish_current(entry)
 
-    async def _publish_unassignment(self, entry: OutboxEntry) -> None:
+    async def _reopened(self, entry: OutboxEntry) -> Reopened | None:
+        """How a message has reopened its conversation, whose agent and team may have changed since."""
+        if entry.reopened_from is None:
+            return None
         async with self._one_account.account(entry.account_id) as tx:
-            logged = await outbox.unassignment(tx, entry)
-        await self._publisher.publish_stored(unassigned_event(entry, logged))
+            now = await conversations.as_staff(tx, conversation_id=entry.conversation_id)
+        is_queued = now.status == "open" and now.assigned_to is None
+        return Reopened(status=entry.reopened_from, is_queued=is_queued, team_id=now.assigned_team)
+
+    async def _publish_change(self, entry: OutboxEntry) -> None:
+        async with self._one_account.account(entry.account_id) as tx:
+            logged = await outbox.logged_change(tx, entry)
+        await self._publisher.publish_stored(*change_events(logged))
 
     async def _publish_current(self, entry: OutboxEntry) -> None:
         async def read() -> list[Conversation]:

@@ -10,9 +10,9 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from hummdesk.core.clock import wire_time
-from hummdesk.core.errors import Conflict, Invalid, NotFound
+from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
-from hummdesk.core.models import ANSWERING, Conversation, Person
+from hummdesk.core.models import Conversation, Person
 from hummdesk.storage import page_cursor
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load, nested
@@ -44,24 +44,8 @@ class StatusChange:
     old: Status
     new: Status
     at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unassigned:
-    """The former assignment of a conversation."""
-
-    agent_id: UUID
-    team_id: UUID | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """Whom a conversation is assigned to, and the time of the change."""
-
-    agent_id: UUID | None
-    team_id: UUID | None
-    at: datetime
+    event_id: UUID
+    """Of the log, and of the outbox entry, if it has changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,91 +247,14 @@ async def start(
 async def change_status(
     tx: Transaction, *, actor: Person, conversation_id: UUID, status: Status, reason: str | None
 ) -> StatusChange:
-    """Change the status. Raises NotFound."""
+    """Change the status, and if it differs add an outbox entry. Raises NotFound."""
+    event_id = new_id()
     row = await queries.change_status(
-        tx, conversation_id=conversation_id, status=status, reason=reason, event_id=new_id(), **_actor(actor)
+        tx, conversation_id=conversation_id, status=status, reason=reason or None, event_id=event_id, **_actor(actor)
     )
     if row is None:
         raise NotFound
-    return StatusChange(old=row["old"], new=status, at=row["at"])
-
-
-async def assign(
-    tx: Transaction, *, actor: Person, conversation_id: UUID, agent_id: UUID, team_id: UUID | None
-) -> datetime:
-    """Assign to an agent, and to a team or none; return the time of the change.
-
-    Raises NotFound for an unknown conversation, agent or team, Invalid for a user who cannot answer.
-    """
-    candidate = await queries.assignable(tx, agent_id=agent_id, team_id=team_id)
-    if candidate is None or not candidate["team_exists"]:
-        raise NotFound
-    if not candidate["active"] or candidate["role"] not in ANSWERING:
-        raise Invalid(details={"agentId": ["Not an active agent or admin."]})
-    row = await queries.assign(
-        tx,
-        conversation_id=conversation_id,
-        agent_id=agent_id,
-        team_id=team_id,
-        reason=None,
-        event_id=new_id(),
-        **_actor(actor),
-    )
-    if row is None:
-        raise NotFound
-    moment: datetime = row["at"]
-    return moment
-
-
-async def unassign(tx: Transaction, *, actor: Person, conversation_id: UUID, reason: str | None) -> Unassigned:
-    """Remove the assignment to agent and team. Raises NotFound, Conflict if no agent is assigned."""
-    row = await queries.assign(
-        tx,
-        conversation_id=conversation_id,
-        agent_id=None,
-        team_id=None,
-        reason=reason,
-        event_id=new_id(),
-        **_actor(actor),
-    )
-    if row is None:
-        raise NotFound
-    if row["agent_id"] is None:
-        raise Conflict("No agent is assigned")
-    return Unassigned(agent_id=row["agent_id"], team_id=row["team_id"], at=row["at"])
-
-
-async def reassign(
-    tx: Transaction,
-    *,
-    actor: Person,
-    conversation_id: UUID,
-    agent_id: UUID | None,
-    team_id: UUID | None,
-    reason: str | None,
-) -> Assignment:
-    """Assign to an agent, a team, both or nobody; return the former assignment. Raises NotFound.
-
-    The caller has checked the agent and the team with `has_candidates`.
-    """
-    row = await queries.assign(
-        tx,
-        conversation_id=conversation_id,
-        agent_id=agent_id,
-        team_id=team_id,
-        reason=reason,
-        event_id=new_id(),
-        **_actor(actor),
-    )
-    if row is None:
-        raise NotFound
-    return Assignment(agent_id=row["agent_id"], team_id=row["team_id"], at=row["at"])
-
-
-async def has_candidates(tx: Transaction, *, agent_id: UUID | None, team_id: UUID | None) -> tuple[bool, bool]:
-    """Whether a conversation can be assigned to this agent, and to this team; None is nobody."""
-    row = await queries.candidates(tx, agent_id=agent_id, team_id=team_id)
-    return row["has_agent"], row["has_team"]
+    return StatusChange(old=row["old"], new=status, at=row["at"], event_id=event_id)
 
 
 async def events(

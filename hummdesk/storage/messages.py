@@ -71,6 +71,9 @@ class Sent:
     """False for a repeated send: `message` is then that of the first one."""
     reopened_from: conversations.Status | None = None
     """The status of the conversation before a customer's message reopened it."""
+    assigned_to: UUID | None = None
+    """The agent of the conversation, and its team; of a message that was created."""
+    assigned_team: UUID | None = None
     has_pending_predecessor: bool = False
     """The message before it is less than five seconds old or in the outbox: it may be unpublished."""
 
@@ -137,6 +140,8 @@ class Outgoing:
             message=message,
             created=True,
             reopened_from=row["reopened_from"],
+            assigned_to=row["assigned_to"],
+            assigned_team=row["assigned_team"],
             has_pending_predecessor=row["has_pending_predecessor"],
         )
 

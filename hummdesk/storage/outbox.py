@@ -5,15 +5,15 @@ dies in between, the relay finds the entry and publishes the events.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
 from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Conversation, Message
-from hummdesk.storage import conversations
+from hummdesk.storage import conversations, moves
 from hummdesk.storage.database import Transaction
+from hummdesk.storage.moves import LoggedChange
 from hummdesk.storage.queries import load
 
 queries = load("outbox")
@@ -23,13 +23,14 @@ EntryKey = tuple[UUID, UUID]
 
 NEW_CONVERSATION = 0
 CHANGED_CONVERSATION = -1
-UNASSIGNED_CONVERSATION = -2
+LOGGED_CHANGE = -2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxEntry:
-    """An unpublished message, or by its `seq` a NEW_CONVERSATION, a CHANGED_CONVERSATION or an UNASSIGNED_CONVERSATION,
-    whose id is that of the logged event.
+    """An unpublished message, or by its `seq` a NEW_CONVERSATION, a CHANGED_CONVERSATION or a LOGGED_CHANGE.
+
+    The id of a LOGGED_CHANGE is that of the logged event.
     """
 
     account_id: UUID
@@ -41,16 +42,6 @@ class OutboxEntry:
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unassignment:
-    """A conversation that was taken from an agent. `by` is None for an operator."""
-
-    agent_id: UUID
-    team_id: UUID | None
-    by: UUID | None
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +86,7 @@ async def remove(tx: Transaction, entry: OutboxEntry) -> None:
 
 async def subject(tx: Transaction, entry: OutboxEntry) -> Message | Conversation:
     """The message or conversation of an entry of the transaction's account, as staff sees it. Raises NotFound."""
-    if entry.seq in (NEW_CONVERSATION, CHANGED_CONVERSATION, UNASSIGNED_CONVERSATION):
+    if entry.seq in (NEW_CONVERSATION, CHANGED_CONVERSATION, LOGGED_CHANGE):
         return await conversations.as_staff(tx, conversation_id=entry.conversation_id)
     row = await queries.message(tx, id=entry.id)
     if row is None:
@@ -103,12 +94,12 @@ async def subject(tx: Transaction, entry: OutboxEntry) -> Message | Conversation
     return Message.from_row(row)
 
 
-async def unassignment(tx: Transaction, entry: OutboxEntry) -> Unassignment:
-    """What was logged of an UNASSIGNED_CONVERSATION. Raises NotFound."""
-    row = await queries.unassignment(tx, id=entry.id, conversation_id=entry.conversation_id)
-    if row is None:
+async def logged_change(tx: Transaction, entry: OutboxEntry) -> LoggedChange:
+    """What was logged of a LOGGED_CHANGE. Raises NotFound."""
+    found = await moves.logged(tx, [(entry.conversation_id, entry.id)])
+    if not found:
         raise NotFound
-    return Unassignment(agent_id=row["agent_id"], team_id=row["team_id"], by=row["actor_id"], at=row["created_at"])
+    return found[0]
 
 
 async def backlog(tx: Transaction) -> Backlog:

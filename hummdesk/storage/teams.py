@@ -10,9 +10,10 @@ from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Invalid, NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
-from hummdesk.storage import audit, page_cursor
+from hummdesk.storage import audit, moves, page_cursor
 from hummdesk.storage.changes import changed_fields, first_page, unique
 from hummdesk.storage.database import Transaction
+from hummdesk.storage.moves import LoggedChange
 from hummdesk.storage.queries import load
 
 queries = load("teams")
@@ -131,9 +132,11 @@ async def update(
     name: str | None = None,
     active: bool | None = None,
     member_ids: Collection[UUID] | None = None,
-) -> ManagedTeam:
-    """Change what is given of a team. An inactive team keeps its members, and cannot be assigned a conversation.
+) -> tuple[ManagedTeam, list[LoggedChange]]:
+    """Change what is given of a team; return it, and the conversations that it loses.
 
+    An inactive team keeps its members, and cannot be assigned a conversation. Those that wait in its queue go to the
+    queue of the account; those of agents remain.
     Raises NotFound, Invalid for an unknown user, Conflict for the name of another team.
     """
     old = await locked(tx, team_id)
@@ -144,18 +147,19 @@ async def update(
         await _add_members(tx, team_id, member_ids)
     fields = changed_fields(old, new)
     if not fields:
-        return old
+        return old, []
     with unique("Another team has this name"):
         await queries.change(tx, team_id=team_id, name=new.name, active=new.active)
     action = "team.updated" if old.active == new.active else "team.enabled" if new.active else "team.disabled"
     await audit.record(tx, actor, action, team_id, {"fields": fields})
-    return new
+    is_disabled = old.active and not new.active
+    return new, await moves.leave_team(tx, actor, team_id) if is_disabled else []
 
 
 async def add_members(tx: Transaction, actor: Person | None, team_id: UUID, user_ids: Collection[UUID]) -> ManagedTeam:
     """Add users to a team. Raises NotFound, and Invalid for an unknown user."""
     team = await locked(tx, team_id)
-    return await update(tx, actor, team_id, member_ids={*team.member_ids, *user_ids})
+    return (await update(tx, actor, team_id, member_ids={*team.member_ids, *user_ids}))[0]
 
 
 async def remove_members(
@@ -163,7 +167,7 @@ async def remove_members(
 ) -> ManagedTeam:
     """Remove users from a team; those who are not in it are ignored. Raises NotFound."""
     team = await locked(tx, team_id)
-    return await update(tx, actor, team_id, member_ids=set(team.member_ids) - set(user_ids))
+    return (await update(tx, actor, team_id, member_ids=set(team.member_ids) - set(user_ids)))[0]
 
 
 async def _add_members(tx: Transaction, team_id: UUID, user_ids: Collection[UUID]) -> None:

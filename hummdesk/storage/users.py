@@ -13,9 +13,10 @@ from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import ANSWERING, Person, Role
-from hummdesk.storage import audit, page_cursor, staff_sessions
+from hummdesk.storage import audit, moves, page_cursor, staff_sessions
 from hummdesk.storage.changes import changed_fields, first_page, unique
 from hummdesk.storage.database import Transaction
+from hummdesk.storage.moves import LoggedChange
 from hummdesk.storage.queries import load
 
 queries = load("users")
@@ -78,16 +79,6 @@ class UserChanges:
         found = {name: getattr(self, name) for name in self.__dataclass_fields__}
         given: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
         return given | ({} if self.skills is None else {"skills": tuple(self.skills)})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unassigned:
-    """A conversation that was taken from a user. `event_id` is that of the log and of the outbox entry."""
-
-    event_id: UUID
-    conversation_id: UUID
-    team_id: UUID | None
-    at: datetime
 
 
 async def create(
@@ -153,7 +144,7 @@ async def page(
 
 async def update(
     tx: Transaction, actor: Person | None, user_id: UUID, changes: UserChanges
-) -> tuple[User, list[Unassigned]]:
+) -> tuple[User, list[LoggedChange]]:
     """Change a user; return the user and the conversations that are unassigned by it.
 
     Nothing is written if nothing changes. Raises NotFound, Invalid for an unknown team, Conflict for the e-mail address
@@ -206,8 +197,8 @@ def _action(old: User, new: User) -> str:
     return "user.enabled" if new.active else "user.disabled"
 
 
-async def _unassign_all(tx: Transaction, actor: Person | None, user_id: UUID) -> list[Unassigned]:
-    found: list[Unassigned] = []
+async def _unassign_all(tx: Transaction, actor: Person | None, user_id: UUID) -> list[LoggedChange]:
+    keys: list[tuple[UUID, UUID]] = []
     while True:
         rows = queries.unassign_some(
             tx,
@@ -216,18 +207,10 @@ async def _unassign_all(tx: Transaction, actor: Person | None, user_id: UUID) ->
             actor_type="system" if actor is None else actor.actor_type,
             limit=UNASSIGNED_BATCH,
         )
-        batch = [
-            Unassigned(
-                event_id=row["id"],
-                conversation_id=row["conversation_id"],
-                team_id=row["assigned_team"],
-                at=row["created_at"],
-            )
-            async for row in rows
-        ]
-        found += batch
+        batch = [(row["conversation_id"], row["id"]) async for row in rows]
+        keys += batch
         if len(batch) < UNASSIGNED_BATCH:
-            return found
+            return await moves.logged(tx, keys)
 
 
 async def _set_teams(tx: Transaction, user_id: UUID, team_ids: Collection[UUID]) -> None:

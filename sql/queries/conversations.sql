@@ -282,9 +282,10 @@ WHERE account_id = current_account()
   AND (id = :id OR client_message_id = :client_message_id);
 
 -- name: change_status(conversation_id, status, reason, actor_id, actor_type, event_id)^
--- Change the status and log it, if it differs; return the old status and the time of the change.
+-- Change the status and log it with an outbox entry, if it differs; return the old status and the time of the change. The
+-- log says if an open conversation without an agent now waits in a queue, and of which team.
 WITH found AS (
-    SELECT account_id, id, status, updated_at
+    SELECT account_id, id, status, assigned_to, assigned_team, erased_at, updated_at
     FROM conversations
     WHERE account_id = current_account()
       AND id = :conversation_id
@@ -306,94 +307,22 @@ WITH found AS (
         'status_changed',
         :actor_id,
         :actor_type,
-        jsonb_strip_nulls(jsonb_build_object('from', found.status, 'to', :status::text, 'reason', :reason::text)),
+        jsonb_strip_nulls(jsonb_build_object('from', found.status, 'to', :status::text, 'reason', :reason::text))
+            || CASE
+                WHEN :status = 'open' AND found.assigned_to IS NULL AND found.erased_at IS NULL
+                THEN jsonb_strip_nulls(jsonb_build_object('queued', true, 'toTeam', found.assigned_team))
+                ELSE '{}'
+            END,
         changed.updated_at
+    FROM found
+    CROSS JOIN changed
+), entry AS (
+    INSERT INTO outbox (account_id, id, conversation_id, seq)
+    SELECT found.account_id, :event_id, found.id, -2
     FROM found
     CROSS JOIN changed
 )
 SELECT found.status AS old, COALESCE(changed.updated_at, found.updated_at) AS at
-FROM found
-LEFT JOIN changed ON true;
-
--- name: assignable(agent_id, team_id)^
--- Whether a conversation may be assigned to an agent and to a team, if one is given. The agent is locked: whoever disables
--- the user waits for the assignment and then unassigns the conversation.
-SELECT
-    active,
-    role,
-    :team_id::uuid IS NULL OR EXISTS (
-        SELECT
-        FROM teams
-        WHERE teams.account_id = current_account()
-          AND teams.id = :team_id
-          AND teams.active
-    ) AS team_exists
-FROM users
-WHERE account_id = current_account()
-  AND id = :agent_id
-FOR SHARE;
-
--- name: candidates(agent_id, team_id)^
--- Whether a conversation can be assigned to an agent, if one is given, and to a team, if one is given.
-SELECT
-    :agent_id::uuid IS NULL OR EXISTS (
-        SELECT
-        FROM users
-        WHERE users.account_id = current_account()
-          AND users.id = :agent_id
-          AND users.active
-          AND users.role IN ('admin', 'agent')
-    ) AS has_agent,
-    :team_id::uuid IS NULL OR EXISTS (
-        SELECT
-        FROM teams
-        WHERE teams.account_id = current_account()
-          AND teams.id = :team_id
-    ) AS has_team;
-
--- name: assign(conversation_id, agent_id, team_id, reason, actor_id, actor_type, event_id)^
--- Assign to an agent, a team or both, or unassign, and log it; return the old assignment and the time of the change.
-WITH found AS (
-    SELECT account_id, id, assigned_to, assigned_team, updated_at
-    FROM conversations
-    WHERE account_id = current_account()
-      AND id = :conversation_id
-    FOR NO KEY UPDATE
-), changed AS (
-    UPDATE conversations
-    SET
-        assigned_to = :agent_id,
-        assigned_team = :team_id,
-        updated_at = GREATEST(clock_timestamp(), found.updated_at)
-    FROM found
-    WHERE conversations.account_id = found.account_id
-      AND conversations.id = found.id
-      AND (:agent_id::uuid IS NOT NULL OR found.assigned_to IS NOT NULL OR found.assigned_team IS DISTINCT FROM :team_id::uuid)
-    RETURNING conversations.updated_at
-), event AS (
-    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
-    SELECT
-        found.account_id,
-        found.id,
-        :event_id,
-        CASE
-            WHEN :agent_id::uuid IS NULL AND (found.assigned_to IS NOT NULL OR :team_id::uuid IS NULL) THEN 'unassigned'
-            ELSE 'assigned'
-        END,
-        :actor_id,
-        :actor_type,
-        jsonb_strip_nulls(jsonb_build_object(
-            'fromAgent', found.assigned_to,
-            'fromTeam', found.assigned_team,
-            'toAgent', :agent_id::uuid,
-            'toTeam', :team_id::uuid,
-            'reason', :reason::text
-        )),
-        changed.updated_at
-    FROM found
-    CROSS JOIN changed
-)
-SELECT found.assigned_to AS agent_id, found.assigned_team AS team_id, changed.updated_at AS at
 FROM found
 LEFT JOIN changed ON true;
 

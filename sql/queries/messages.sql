@@ -65,6 +65,8 @@ WITH item AS MATERIALIZED (
         named.conversation_id,
         found.contact_id,
         locked.status,
+        locked.assigned_to,
+        locked.assigned_team,
         locked.last_seq,
         locked.erased_at IS NOT NULL AS is_erased,
         GREATEST(statement_timestamp(), locked.updated_at) AS created_at,
@@ -78,7 +80,7 @@ WITH item AS MATERIALIZED (
         OFFSET 0
     ) AS found
     LEFT JOIN LATERAL ( -- as it is now; without waiting for a lock there is no deadlock
-        SELECT status, last_seq, updated_at, erased_at
+        SELECT status, assigned_to, assigned_team, last_seq, updated_at, erased_at
         FROM conversations
         WHERE conversations.account_id = named.account_id
           AND conversations.id = named.conversation_id
@@ -123,6 +125,8 @@ WITH item AS MATERIALIZED (
             ELSE 'stored'
         END AS outcome,
         conversation.status,
+        conversation.assigned_to,
+        conversation.assigned_team,
         conversation.last_seq,
         conversation.created_at
     FROM item
@@ -140,6 +144,8 @@ WITH item AS MATERIALIZED (
         item.*,
         judged.last_seq + row_number() OVER preceding AS seq,
         judged.last_seq AS previous_seq,
+        judged.assigned_to,
+        judged.assigned_team,
         row_number() OVER preceding > 1 AS has_predecessor_in_batch,
         judged.created_at,
         item.sender_type = 'customer' AND NOT item.private AS asks,
@@ -165,7 +171,11 @@ WITH item AS MATERIALIZED (
         'status_changed',
         sender_id,
         sender_type,
-        jsonb_build_object('from', reopened_from, 'to', 'open', 'messageId', id),
+        jsonb_build_object('from', reopened_from, 'to', 'open', 'messageId', id)
+            || CASE
+                WHEN assigned_to IS NULL THEN jsonb_strip_nulls(jsonb_build_object('queued', true, 'toTeam', assigned_team))
+                ELSE '{}'
+            END,
         created_at
     FROM stored
     WHERE reopened_from IS NOT NULL
@@ -268,6 +278,8 @@ SELECT
     stored.seq,
     stored.created_at,
     stored.reopened_from,
+    stored.assigned_to,
+    stored.assigned_team,
     stored.has_predecessor_in_batch OR EXISTS (
         SELECT
         FROM messages

@@ -52,19 +52,6 @@ FROM messages
 WHERE account_id = current_account()
   AND id = :id;
 
--- name: unassignment(id, conversation_id)^
--- A logged event of a conversation that was unassigned.
-SELECT
-    (details ->> 'fromAgent')::uuid AS agent_id,
-    (details ->> 'fromTeam')::uuid AS team_id,
-    actor_id,
-    created_at
-FROM conversation_events
-WHERE account_id = current_account()
-  AND conversation_id = :conversation_id
-  AND id = :id
-  AND kind = 'unassigned';
-
 -- name: backlog()^
 -- Number of entries and age of the oldest.
 SELECT

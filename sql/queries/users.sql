@@ -123,9 +123,9 @@ ON CONFLICT DO NOTHING
 RETURNING team_id;
 
 -- name: unassign_some(user_id, actor_id, actor_type, limit)
--- Unassign conversations of a user, log it, and add the events to the outbox; return them. The team remains.
+-- Unassign conversations of a user, log it, and add outbox entries; return the ids of the logged events. The team remains.
 WITH found AS (
-    SELECT account_id, id, assigned_team, updated_at
+    SELECT account_id, id, updated_at
     FROM conversations
     WHERE account_id = current_account()
       AND assigned_to = :user_id
@@ -138,7 +138,13 @@ WITH found AS (
     FROM found
     WHERE conversations.account_id = found.account_id
       AND conversations.id = found.id
-    RETURNING conversations.account_id, conversations.id, conversations.assigned_team, conversations.updated_at
+    RETURNING
+        conversations.account_id,
+        conversations.id,
+        conversations.assigned_team,
+        conversations.status,
+        conversations.erased_at,
+        conversations.updated_at
 ), event AS (
     INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
     SELECT
@@ -149,16 +155,19 @@ WITH found AS (
         :actor_id,
         :actor_type,
         jsonb_strip_nulls(jsonb_build_object(
-            'fromAgent', :user_id::uuid, 'fromTeam', assigned_team, 'toTeam', assigned_team
+            'fromAgent', :user_id::uuid,
+            'fromTeam', assigned_team,
+            'toTeam', assigned_team,
+            'rule', 'disabled',
+            'queued', CASE WHEN status = 'open' AND erased_at IS NULL THEN true END
         )),
         updated_at
     FROM changed
-    RETURNING account_id, id, conversation_id, created_at
+    RETURNING account_id, id, conversation_id
 ), entry AS (
     INSERT INTO outbox (account_id, id, conversation_id, seq)
     SELECT account_id, id, conversation_id, -2
     FROM event
 )
-SELECT event.id, event.conversation_id, changed.assigned_team, event.created_at
-FROM event
-JOIN changed ON changed.id = event.conversation_id;
+SELECT id, conversation_id
+FROM event;

@@ -1,15 +1,17 @@
 """Conversations and their log."""
 
-from marshmallow import Schema, fields
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from hummdesk.contract import payloads, requests
 from hummdesk.contract.fields import MAX_REASON, AnyObject, AnyText, Id, ListOf, OneOf, Text, Time
 from hummdesk.contract.payloads import PRIORITIES, STATUSES
-from hummdesk.contract.requests import ListConversations, Payload
+from hummdesk.contract.requests import ConversationFilter, Payload
 from hummdesk.contract.resources.messages import Message
 
 
-class ConversationQuery(ListConversations):
+class ConversationQuery(ConversationFilter):
     """`search` finds prefixes of words in messages, subjects, names and addresses of customers.
 
     A page of a `team` or a `priority` may be short, or empty, and still have a `nextCursor`: it looks through a limited
@@ -49,13 +51,24 @@ class StartedConversation(Conversation):
 
 
 class ConversationChange(Payload):
-    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given."""
+    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given.
+
+    An agent and a team that are given together must belong together. A team that is not given remains if the agent is a
+    member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team.
+    `note` becomes a private message, and requires one of them.
+    """
 
     status = OneOf(*STATUSES)
     priority = OneOf(*PRIORITIES)
     assignedTo = Id(allow_none=True)
     teamId = Id(allow_none=True)
     reason = Text(longest=MAX_REASON)
+    note = Text(shortest=1, longest=requests.MAX_CONTENT)
+
+    @validates_schema
+    def _moved(self, data: dict[str, Any], **_: Any) -> None:
+        if "note" in data and not data.keys() & {"assignedTo", "teamId"}:
+            raise ValidationError("Requires assignedTo or teamId.", "note")
 
 
 class LogEntry(Schema):

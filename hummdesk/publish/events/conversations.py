@@ -1,13 +1,15 @@
 """Events about conversations."""
 
-from typing import Self
+from typing import Literal, NotRequired, Self, TypedDict
 from uuid import UUID
 
+from hummdesk.bus.envelope import Envelope
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.audience import ACCOUNT, JOINED, agent, team
 from hummdesk.publish.events.base import Event, OfConversation, Payload, event
-from hummdesk.publish.fields import Rating, Routing, StaffOnly
+from hummdesk.publish.fields import Count, Id, Rating, Routing, StaffOnly
 from hummdesk.storage.conversations import Status
+from hummdesk.storage.moves import Rule
 
 
 @event("conversation_created", schema="Conversation", to=(ACCOUNT,))
@@ -52,10 +54,14 @@ class ConversationStatusChanged(OfConversation):
     reason: StaffOnly[str | None] = None
     message_id: Routing[UUID | None] = None
     """The message that reopened the conversation."""
+    event_id: Routing[UUID | None] = None
+    """Of the log, if it may be published twice."""
 
     @property
     def key(self) -> str | None:
-        return f"reopened/{self.message_id}" if self.message_id else None
+        if self.message_id is not None:
+            return f"reopened/{self.message_id}"
+        return f"status/{self.event_id}" if self.event_id else None
 
     @classmethod
     def reopened(cls, account_id: UUID, message: Message, *, old_status: Status) -> Self:
@@ -70,6 +76,18 @@ class ConversationStatusChanged(OfConversation):
         )
 
 
+class MoveReason(TypedDict):
+    """Why a conversation has its agent. `note` is the message with the note of a transfer; `mode`, `decisionId` and the
+    number of `candidates` are those of an automatic assignment.
+    """
+
+    rule: Rule
+    mode: NotRequired[str]
+    decisionId: NotRequired[Id]
+    candidates: NotRequired[Count]
+    note: NotRequired[Id]
+
+
 @event(
     "conversation_assigned",
     schema="Assignment",
@@ -81,6 +99,13 @@ class ConversationAssigned(OfConversation):
     assigned_to: UUID
     assigned_team: UUID | None = None
     assigned_by: UUID
+    reason: StaffOnly[MoveReason | None] = None
+    event_id: Routing[UUID | None] = None
+    """Of the log, if it may be published twice."""
+
+    @property
+    def key(self) -> str | None:
+        return f"assigned/{self.event_id}" if self.event_id else None
 
 
 @event(
@@ -94,13 +119,67 @@ class ConversationUnassigned(OfConversation):
     unassigned_from: UUID
     unassigned_by: UUID
     reason: StaffOnly[str | None] = None
+    rule: StaffOnly[Rule | None] = None
     team_id: Routing[UUID | None] = None
     event_id: Routing[UUID | None] = None
-    """Of the log, if the outbox has it and it may be published twice."""
+    """Of the log, if it may be published twice."""
 
     @property
     def key(self) -> str | None:
         return f"unassigned/{self.event_id}" if self.event_id else None
+
+
+@event("conversation_queued", to=(ACCOUNT, team("team_id"), JOINED))
+class ConversationQueued(OfConversation):
+    """An open conversation without an agent waits in the queue of a team, or of the account."""
+
+    team_id: StaffOnly[UUID | None] = None
+    position: Count | None = None
+    expected_wait_seconds: Count | None = None
+    entry_id: Routing[UUID | None] = None
+    """Of what brought it into the queue: the logged event, the message that reopened it, or itself if it is new."""
+
+    @property
+    def key(self) -> str | None:
+        return f"queued/{self.entry_id}" if self.entry_id else None
+
+
+@event("conversation_activity", schema="Activity", to=(JOINED,))
+class ConversationActivity(OfConversation):
+    """A move of a conversation, as it is shown between the messages. Customers receive those to another agent."""
+
+    activity_id: UUID
+    kind: Literal["assigned", "unassigned", "moved"]
+    """`moved`: from queue to queue."""
+    assigned_to: UUID | None = None
+    assigned_to_name: str | None = None
+    rule: StaffOnly[Rule | None] = None
+    team_id: StaffOnly[UUID | None] = None
+    team_name: StaffOnly[str | None] = None
+    actor_id: StaffOnly[UUID | None] = None
+    actor_name: StaffOnly[str | None] = None
+    from_agent_id: StaffOnly[UUID | None] = None
+    from_agent_name: StaffOnly[str | None] = None
+    from_team_id: StaffOnly[UUID | None] = None
+    from_team_name: StaffOnly[str | None] = None
+    note_id: StaffOnly[UUID | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"activity/{self.activity_id}"
+
+    @property
+    def is_for_customers(self) -> bool:
+        return self.kind == "assigned" and self.assigned_to != self.from_agent_id
+
+    def envelopes(self) -> tuple[Envelope, ...]:
+        staff, customer = self._sides(self.payload())
+        return (staff, customer) if self.is_for_customers else (staff,)
+
+    def shown(self, *, is_staff: bool) -> Payload:
+        """The payload as one side receives it."""
+        payload = self.payload()
+        return payload if is_staff else {key: payload[key] for key in payload if key not in self.staff_only}
 
 
 @event("conversation_rated", to=(ACCOUNT,))

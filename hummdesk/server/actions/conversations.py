@@ -3,29 +3,26 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID
 
 from hummdesk.ai.protocol import Category, Priority
 from hummdesk.core.background import soon
-from hummdesk.core.errors import Forbidden, Invalid
+from hummdesk.core.errors import Forbidden
 from hummdesk.core.models import Conversation, Person
-from hummdesk.publish.events import Event
 from hummdesk.publish.events.ai import ClassificationCorrected
-from hummdesk.publish.events.conversations import (
-    ConversationAssigned,
-    ConversationCreated,
-    ConversationStatusChanged,
-    ConversationUnassigned,
-)
+from hummdesk.publish.events.conversations import ConversationStatusChanged
+from hummdesk.publish.outbox import creation_events
+from hummdesk.server.actions import assignments
 from hummdesk.server.actions import messages as message_actions
+from hummdesk.server.actions.changes import publish_changes
 from hummdesk.server.actions.read_receipts import publish_change
 from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.storage import conversations, corrections, messages, outbox
+from hummdesk.storage import conversations, corrections, messages, moves, outbox
 from hummdesk.storage.conversations import Filter, Status
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.messages import NewMessage, Sent
+from hummdesk.storage.moves import LoggedChange
 
 
 async def page(
@@ -91,7 +88,7 @@ async def start(
         as_staff = await conversations.as_staff(tx, conversation_id=opened)
     if created:
         receipt = context.receipts.pending(contact.account_id, opened)
-        await context.publisher.publish(ConversationCreated.of(as_staff), receipt=receipt)
+        await context.publisher.publish(*creation_events(as_staff), receipt=receipt)
     if sent is not None:
         await message_actions.publish(context, contact.account_id, sent)
     return Started(conversation=conversation, as_staff=as_staff, sent=sent)
@@ -111,56 +108,20 @@ async def change_status(
 ) -> ConversationStatusChanged:
     """Change the status. If the conversation has it already, nothing is published. Raises NotFound."""
     async with context.database.account(actor.account_id) as tx:
-        changed = await _change_status(tx, actor, conversation_id, status, reason)
-        has_changed = changed.old_status != changed.new_status
-        entry = await outbox.add_change(tx, conversation_id) if has_changed else None
-    if entry is not None:
-        await _publish(context, actor.account_id, conversation_id, entry, changed)
-    return changed
-
-
-async def assign(
-    context: ServerContext, actor: Person, conversation_id: UUID, *, agent_id: UUID, team_id: UUID | None
-) -> ConversationAssigned:
-    """Assign a conversation, also to the agent who has it already: that is logged and published again.
-
-    Raises NotFound and Invalid.
-    """
-    async with context.database.account(actor.account_id) as tx:
-        at = await conversations.assign(
-            tx, actor=actor, conversation_id=conversation_id, agent_id=agent_id, team_id=team_id
+        changed = await conversations.change_status(
+            tx, actor=actor, conversation_id=conversation_id, status=status, reason=reason
         )
-        entry = await outbox.add_change(tx, conversation_id)
-    assigned = ConversationAssigned(
+        logged = await moves.logged(tx, [(conversation_id, changed.event_id)])
+    await publish_changes(context, logged)
+    return ConversationStatusChanged(
         account_id=actor.account_id,
         conversation_id=conversation_id,
-        timestamp=at,
-        assigned_to=agent_id,
-        assigned_team=team_id,
-        assigned_by=actor.id,
-    )
-    await _publish(context, actor.account_id, conversation_id, entry, assigned)
-    return assigned
-
-
-async def unassign(
-    context: ServerContext, actor: Person, conversation_id: UUID, *, reason: str | None
-) -> ConversationUnassigned:
-    """Remove the assignment. Raises NotFound, and Conflict if no agent is assigned."""
-    async with context.database.account(actor.account_id) as tx:
-        was = await conversations.unassign(tx, actor=actor, conversation_id=conversation_id, reason=reason)
-        entry = await outbox.add_change(tx, conversation_id)
-    unassigned = ConversationUnassigned(
-        account_id=actor.account_id,
-        conversation_id=conversation_id,
-        timestamp=was.at,
-        unassigned_from=was.agent_id,
-        unassigned_by=actor.id,
+        timestamp=changed.at,
+        old_status=changed.old,
+        new_status=changed.new,
+        changed_by=actor.id,
         reason=reason or None,
-        team_id=was.team_id,
     )
-    await _publish(context, actor.account_id, conversation_id, entry, unassigned)
-    return unassigned
 
 
 async def correct_classification(
@@ -199,7 +160,9 @@ async def correct_classification(
         category=category,
         priority=priority,
     )
-    await _publish(context, actor.account_id, conversation_id, entry, corrected)
+    await context.publisher.publish(corrected)
+    if entry is not None:
+        soon(publish_change(context, actor.account_id, conversation_id, entry))
     return corrected
 
 
@@ -213,104 +176,41 @@ async def update(
 ) -> Conversation:
     """Change `status`, `priority`, `assignedTo` and `teamId`, as far as they are given and differ, in one transaction.
 
-    `require` may refuse the conversation as it is, under a lock. `assignedTo` null removes the team as well, unless one
-    is given. Raises NotFound, Invalid, and what `require` raises.
+    A `note` is stored with the change of the assignment. `require` may refuse the conversation as it is, under a lock.
+    Raises NotFound, Invalid, RateLimited, and what `require` raises.
     """
     entry: UUID | None = None
+    note = await assignments.written_note(context, actor, conversation_id, changes.get("note"))
     async with context.database.account(actor.account_id) as tx:
+        await moves.lock_candidates(tx, agent_id=changes.get("assignedTo"), team_id=changes.get("teamId"))
         await conversations.lock(tx, viewer=actor, conversation_id=conversation_id)
         before = await conversations.as_staff(tx, conversation_id=conversation_id)
         require(before)
-        events = await _update(tx, actor, before, changes)
+        logged, sent = await _update(tx, actor, before, changes, note)
         after = await conversations.as_staff(tx, conversation_id=conversation_id)
-        if after != before:
+        if after != before and not logged:
             entry = await outbox.add_change(tx, conversation_id)
-    await _publish(context, actor.account_id, conversation_id, entry, *events)
+    if sent is not None:
+        await message_actions.publish(context, actor.account_id, sent)
+    await publish_changes(context, logged)
+    if entry is not None:
+        soon(publish_change(context, actor.account_id, conversation_id, entry))
     return after
 
 
-async def _update(tx: Transaction, actor: Person, before: Conversation, changes: Payload) -> list[Event]:
-    events: list[Event] = []
-    reason = changes.get("reason")
+async def _update(
+    tx: Transaction, actor: Person, before: Conversation, changes: Payload, note: NewMessage | None
+) -> tuple[list[LoggedChange], Sent | None]:
+    sent: Sent | None = None
+    found: list[LoggedChange | None] = []
     status, priority = changes.get("status", before.status), changes.get("priority", before.priority)
     if status != before.status:
-        events.append(await _change_status(tx, actor, before.id, status, reason))
+        change = {"status": status, "reason": changes.get("reason")}
+        changed = await conversations.change_status(tx, actor=actor, conversation_id=before.id, **change)
+        found += await moves.logged(tx, [(before.id, changed.event_id)])
     if changes.keys() & {"assignedTo", "teamId"}:
-        events += await _reassign(tx, actor, before, changes, reason)
+        moved, sent = await assignments.reassign(tx, actor, before, changes, note)
+        found.append(moved)
     if priority is not None and priority != before.priority:
         await conversations.set_priority(tx, actor=actor, conversation_id=before.id, priority=priority)
-    return events
-
-
-async def _change_status(
-    tx: Transaction, actor: Person, conversation_id: UUID, status: Status, reason: str | None
-) -> ConversationStatusChanged:
-    change = await conversations.change_status(
-        tx, actor=actor, conversation_id=conversation_id, status=status, reason=reason
-    )
-    return ConversationStatusChanged(
-        account_id=actor.account_id,
-        conversation_id=conversation_id,
-        timestamp=change.at,
-        old_status=change.old,
-        new_status=change.new,
-        changed_by=actor.id,
-        reason=reason or None,
-    )
-
-
-async def _reassign(
-    tx: Transaction, actor: Person, before: Conversation, changes: Payload, reason: str | None
-) -> list[Event]:
-    """Assign to agent and team as they are given. A change of the team without an agent has no event of its own."""
-    agent_id: UUID | None = changes.get("assignedTo", before.assigned_to)
-    is_unassigned = "assignedTo" in changes and agent_id is None
-    team_id: UUID | None = changes.get("teamId", None if is_unassigned else before.assigned_team)
-    if (agent_id, team_id) == (before.assigned_to, before.assigned_team):
-        return []
-    await _require_candidates(tx, before, agent_id, team_id)
-    was = await conversations.reassign(
-        tx, actor=actor, conversation_id=before.id, agent_id=agent_id, team_id=team_id, reason=reason
-    )
-    subject: dict[str, Any] = {"account_id": actor.account_id, "conversation_id": before.id, "timestamp": was.at}
-    if agent_id is not None:
-        return [ConversationAssigned(**subject, assigned_to=agent_id, assigned_team=team_id, assigned_by=actor.id)]
-    if was.agent_id is not None:
-        return [
-            ConversationUnassigned(
-                **subject,
-                unassigned_from=was.agent_id,
-                unassigned_by=actor.id,
-                reason=reason or None,
-                team_id=was.team_id,
-            )
-        ]
-    return []
-
-
-async def _require_candidates(
-    tx: Transaction, before: Conversation, agent_id: UUID | None, team_id: UUID | None
-) -> None:
-    """Raise Invalid unless the agent and the team that are new can be assigned."""
-    has_agent, has_team = await conversations.has_candidates(
-        tx,
-        agent_id=None if agent_id == before.assigned_to else agent_id,
-        team_id=None if team_id == before.assigned_team else team_id,
-    )
-    faults = {}
-    if not has_agent:
-        faults["assignedTo"] = ["Not an active agent or admin."]
-    if not has_team:
-        faults["teamId"] = ["Not a team."]
-    if faults:
-        raise Invalid(details=faults)
-
-
-async def _publish(
-    context: ServerContext, account_id: UUID, conversation_id: UUID, entry: UUID | None, *events: Event
-) -> None:
-    """Publish events in order, then the current state of the conversation if there is an entry for it in the outbox."""
-    if events:
-        await context.publisher.publish(*events)
-    if entry is not None:
-        soon(publish_change(context, account_id, conversation_id, entry))
+    return [change for change in found if change is not None], sent

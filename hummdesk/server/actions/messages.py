@@ -6,7 +6,7 @@ from uuid import UUID
 from hummdesk.core.errors import Forbidden
 from hummdesk.core.metrics import ACCOUNT_MESSAGES, MESSAGES
 from hummdesk.core.models import Message, Person
-from hummdesk.publish.outbox import message_events
+from hummdesk.publish.outbox import Reopened, message_events
 from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.storage import messages
@@ -48,7 +48,8 @@ async def publish(context: ServerContext, account_id: UUID, sent: Sent) -> None:
         account_id,
         sent.message,
         has_pending_predecessor=sent.has_pending_predecessor,
-        reopened_from=sent.reopened_from,
+        reopened=sent.reopened_from
+        and Reopened(status=sent.reopened_from, is_queued=sent.assigned_to is None, team_id=sent.assigned_team),
     )
     await context.publisher.publish(*events, receipt=context.receipts.pending(account_id, sent.message.id))
 

@@ -1,21 +1,23 @@
-"""Conversations: join, leave, list, change the status, assign, correct the classification."""
+"""Conversations: join, leave, list, change the status, correct the classification."""
 
 from uuid import UUID
 
 from hummdesk.core.models import ANSWERING, Conversation, Person
 from hummdesk.publish.events.ai import finding_of
+from hummdesk.publish.moves import activity_of
 from hummdesk.server.actions import conversations as actions
 from hummdesk.server.actions.read_receipts import mark_read
-from hummdesk.server.answers import free_bytes
+from hummdesk.server.answers import free_bytes, json_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import viewers
 from hummdesk.server.handlers.missed import missed_in
 from hummdesk.server.sockets import ClientSession
-from hummdesk.storage import conversations, messages, reads, results
+from hummdesk.storage import conversations, messages, moves, reads, results
 from hummdesk.storage.conversations import Filter
 from hummdesk.storage.database import Transaction
 
 JOIN_MESSAGES = 50
+JOIN_ACTIVITY = 50
 
 
 async def join_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
@@ -35,6 +37,7 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
         conversation = await conversations.get(tx, viewer=viewer, conversation_id=conversation_id)
         receipts = await reads.positions(tx, conversation_id=conversation_id)
         answer |= {"conversation": conversation.wire(), "receipts": [receipt.wire() for receipt in receipts]}
+        answer["activity"] = await _activity(context, tx, viewer, conversation_id)
         if viewer.is_staff:
             answer["ai"] = await _ai_results(tx, conversation_id)
         answer |= await _messages(tx, viewer, conversation, payload, max_bytes=free_bytes(context, answer))
@@ -45,6 +48,16 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
 async def _ai_results(tx: Transaction, conversation_id: UUID) -> Payload:
     known = await results.latest(tx, conversation_id=conversation_id)
     return {ended.kind: finding_of(ended, result, at=ended.finished_at).payload() for ended, result in known}
+
+
+async def _activity(context: ServerContext, tx: Transaction, viewer: Person, conversation_id: UUID) -> list[Payload]:
+    """The newest moves that fit into a tenth of an answer, oldest first, as one side sees them."""
+    logged = await moves.newest(tx, conversation_id=conversation_id, limit=JOIN_ACTIVITY)
+    lines = [line for change in logged if (line := activity_of(change)) and (viewer.is_staff or line.is_for_customers)]
+    shown = [line.shown(is_staff=viewer.is_staff) for line in lines]
+    while shown and json_bytes({"activity": shown}) > context.settings.max_answer_bytes // 10:
+        del shown[: len(shown) // 2 + 1]
+    return shown
 
 
 async def _messages(
@@ -90,6 +103,7 @@ async def list_conversations(context: ServerContext, session: ClientSession, pay
         status=payload["status"],
         assigned_to=payload["assignedTo"],
         unassigned=payload["unassigned"],
+        team_id=payload["teamId"],
         words=payload["search"],
     )
     viewer, place = session.authenticated_person, {"limit": payload["limit"], "cursor": payload["cursor"]}
@@ -102,17 +116,6 @@ async def update_conversation_status(context: ServerContext, session: ClientSess
     actor, conversation_id = session.authenticated_person, payload["conversationId"]
     change = {"status": payload["status"], "reason": payload["reason"]}
     return (await actions.change_status(context, actor, conversation_id, **change)).payload()
-
-
-async def assign_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    actor, conversation_id = session.authenticated_person, payload["conversationId"]
-    whom = {"agent_id": payload["agentId"], "team_id": payload["teamId"]}
-    return (await actions.assign(context, actor, conversation_id, **whom)).payload()
-
-
-async def unassign_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    actor, conversation_id = session.authenticated_person, payload["conversationId"]
-    return (await actions.unassign(context, actor, conversation_id, reason=payload["reason"])).payload()
 
 
 async def correct_classification(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import (
+    assignment,
     availability,
     connection,
     conversation,
@@ -31,8 +32,10 @@ HANDLERS: dict[str, Handler] = {
         presence.agent_offline,
         presence.set_agent_status,
         conversation.update_conversation_status,
-        conversation.assign_conversation,
-        conversation.unassign_conversation,
+        assignment.assign_conversation,
+        assignment.unassign_conversation,
+        assignment.claim_conversation,
+        assignment.release_conversation,
         conversation.correct_classification,
         rating.rate_conversation,
         message.start_conversation,

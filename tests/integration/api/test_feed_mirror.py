@@ -20,7 +20,7 @@ from hummdesk.publish.feed import LOGGED
 from hummdesk.publish.feed_reader import feed
 from hummdesk.relay.erasure import Eraser, open_eraser
 from hummdesk.server.node import Node
-from hummdesk.storage import contacts, conversations, corrections, messages, ratings, reads, teams, users
+from hummdesk.storage import contacts, conversations, corrections, messages, moves, ratings, reads, teams, users
 from hummdesk.storage.contacts import ContactChanges
 from hummdesk.storage.database import operator
 from hummdesk.storage.messages import NewMessage
@@ -124,14 +124,14 @@ class History:
         conversation_id, _ = self._conversation()
         agent, team = self.chance.choice(self.staff), self.chance.choice([None, *self.teams])
         async with self.tx() as tx:
-            await conversations.assign(
+            await moves.assign(
                 tx, actor=self.staff[0], conversation_id=conversation_id, agent_id=agent.id, team_id=team
             )
 
     async def unassign(self) -> None:
         conversation_id, _ = self._conversation()
         async with self.tx() as tx:
-            await conversations.unassign(tx, actor=self.staff[0], conversation_id=conversation_id, reason=None)
+            await moves.unassign(tx, actor=self.staff[0], conversation_id=conversation_id, reason=None)
 
     async def rate(self) -> None:
         conversation_id, customer = self._conversation()

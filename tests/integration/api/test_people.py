@@ -15,7 +15,7 @@ from hummdesk.relay.receipt_stores import OutboxReceipts
 from hummdesk.server.node import Node
 from hummdesk.storage import sign_in_links
 from hummdesk.storage.database import Database
-from hummdesk.storage.outbox import UNASSIGNED_CONVERSATION, OutboxEntry
+from hummdesk.storage.outbox import LOGGED_CHANGE, OutboxEntry
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account, Client
 
@@ -215,12 +215,14 @@ async def test_conversation_unassigned_by_a_command_is_published_once_by_the_rel
     await watcher.do("assign_conversation", {"conversationId": str(account.conversation), "agentId": str(agent)})
     await watcher.receives("conversation_updated", assignedTo=str(agent))
     await update(web_settings, account.id, str(agent), active=False)
-    [(entry_id,)] = await account.execute("SELECT id FROM outbox WHERE account_id = %(account)s AND seq = -2")
+    [(entry_id,)] = await account.execute(
+        "SELECT id FROM outbox WHERE account_id = %(account)s AND seq = -2 ORDER BY created_at DESC LIMIT 1"
+    )
     entry = OutboxEntry(
         account_id=account.id,
         id=entry_id,
         conversation_id=account.conversation,
-        seq=UNASSIGNED_CONVERSATION,
+        seq=LOGGED_CHANGE,
         reopened_from=None,
     )
     relay = Database(web_settings.postgres, role="hummdesk_relay", size=1, timeout=5)

@@ -19,8 +19,8 @@ from hummdesk.contract.rest import BASE
 from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Conflict
 from hummdesk.core.models import Person
+from hummdesk.server.actions import assignments, ratings
 from hummdesk.server.actions import conversations as actions
-from hummdesk.server.actions import ratings
 from hummdesk.server.node import Node
 from hummdesk.storage import past_answers
 from hummdesk.storage.messages import NewMessage
@@ -96,10 +96,10 @@ class History:
     async def assign(self) -> None:
         team = self.chance.choice([None, self.account.team])
         agent, actor = self.chance.choice(self.agents), self.agents[0]
-        await actions.assign(self.node.context, actor, self.one()[0], agent_id=agent.id, team_id=team)
+        await assignments.assign(self.node.context, actor, self.one()[0], agent_id=agent.id, team_id=team, note=None)
 
     async def unassign(self) -> None:
-        await actions.unassign(self.node.context, self.agents[0], self.one()[0], reason=None)
+        await assignments.unassign(self.node.context, self.agents[0], self.one()[0], reason=None)
 
     async def rate(self) -> None:
         conversation_id, customer = self.one()

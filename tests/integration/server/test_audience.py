@@ -30,8 +30,10 @@ from hummdesk.publish.events.ai import (
 )
 from hummdesk.publish.events.availability import AvailabilityChanged
 from hummdesk.publish.events.conversations import (
+    ConversationActivity,
     ConversationAssigned,
     ConversationCreated,
+    ConversationQueued,
     ConversationRated,
     ConversationStatusChanged,
     ConversationUnassigned,
@@ -157,8 +159,11 @@ def example(event: str, account: Account, sample: str) -> Any:
         "agent_offline": None,
         "set_agent_status": {"status": "busy"},
         "update_conversation_status": conversation | {"status": "pending", "reason": "secret"},
-        "assign_conversation": conversation | {"agentId": str(account.people["agent"].id)},
+        "assign_conversation": conversation
+        | {"agentId": str(account.people["agent"].id), "teamId": str(account.team), "note": sample},
         "unassign_conversation": conversation | {"reason": "secret"},
+        "claim_conversation": conversation,
+        "release_conversation": conversation,
         "correct_classification": conversation | {"messageId": sample, "category": "sales", "priority": "high"},
         "rate_conversation": conversation | {"rating": 5, "comment": "secret"},
         "start_conversation": {"content": sample},
@@ -260,14 +265,20 @@ async def close(account: Account) -> None:
     await admin.close()
 
 
+async def take_away(account: Account) -> None:
+    await account.execute("UPDATE conversations SET assigned_to = NULL, status = 'open' WHERE account_id = %(account)s")
+
+
 async def assign(account: Account) -> None:
     admin = await account.connect("admin")
-    await admin.do("assign_conversation", example("assign_conversation", account, ""))
+    await admin.do("assign_conversation", example("assign_conversation", account, "psst"))
     await admin.close()
 
 
 PREPARED: dict[str, Callable[[Account], Awaitable[None]]] = {
     "unassign_conversation": assign,
+    "release_conversation": assign,
+    "claim_conversation": take_away,
     "rate_conversation": close,
 }
 """What makes the conversation of the account one that allows a request."""
@@ -355,16 +366,38 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
         assigned_to=a.people["agent"].id,
         assigned_team=a.team,
         assigned_by=a.people["admin"].id,
+        reason={"rule": "transfer", "mode": "least_loaded", "candidates": 2, "note": str(new_id())},
     ),
     ConversationUnassigned: lambda a: ConversationUnassigned(
         **of_conversation(a),
         unassigned_from=a.people["agent"].id,
         unassigned_by=a.people["admin"].id,
         reason="secret",
+        rule="release",
         team_id=a.team,
     ),
     AvailabilityChanged: lambda a: AvailabilityChanged(
         account_id=a.id, is_open=False, opens_at=datetime.now(UTC), message={"de": "Bis morgen!"}
+    ),
+    ConversationQueued: lambda a: ConversationQueued(
+        **of_conversation(a), team_id=a.team, position=3, expected_wait_seconds=240, entry_id=new_id()
+    ),
+    ConversationActivity: lambda a: ConversationActivity(
+        **of_conversation(a),
+        activity_id=new_id(),
+        kind="assigned",
+        assigned_to=a.people["agent"].id,
+        assigned_to_name="Agent",
+        rule="transfer",
+        team_id=a.team,
+        team_name="Team",
+        actor_id=a.people["admin"].id,
+        actor_name="Admin",
+        from_agent_id=a.people["colleague"].id,
+        from_agent_name="Colleague",
+        from_team_id=a.team,
+        from_team_name="Team",
+        note_id=new_id(),
     ),
     AIProcessingStarted: lambda a: AIProcessingStarted(**of_run(a)),
     AIProcessingCompleted: lambda a: AIProcessingCompleted(**of_run(a), outcome="done", processing_time=1),

@@ -9,7 +9,7 @@ import pytest
 
 from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.core.ids import new_id
-from hummdesk.storage import accounts, articles, contacts, conversations, outbox, people, teams, users
+from hummdesk.storage import accounts, articles, contacts, moves, outbox, people, teams, users
 from hummdesk.storage.contacts import ContactChanges
 from hummdesk.storage.database import Database
 from hummdesk.storage.users import UserChanges
@@ -80,13 +80,14 @@ async def test_user_who_cannot_answer_any_more_loses_all_conversations(account: 
     started = [account.conversation, *[await account.start(account.stranger) for _ in range(2)]]
     async with account.tx() as tx:
         for conversation_id in started:
-            await conversations.assign(
+            await moves.assign(
                 tx,
                 actor=account.admin,
                 conversation_id=conversation_id,
                 agent_id=account.agent.id,
                 team_id=account.team,
             )
+    await account.execute("DELETE FROM outbox WHERE account_id = %(account)s")
     async with account.tx() as tx:
         _, unassigned = await users.update(tx, account.admin, account.agent.id, changes)
     assert {one.conversation_id for one in unassigned} == set(started)
@@ -95,15 +96,21 @@ async def test_user_who_cannot_answer_any_more_loses_all_conversations(account: 
     assert (await account.log())[-1] == (
         "unassigned",
         "agent",
-        {"fromAgent": str(account.agent.id), "fromTeam": str(account.team), "toTeam": str(account.team)},
+        {
+            "fromAgent": str(account.agent.id),
+            "fromTeam": str(account.team),
+            "toTeam": str(account.team),
+            "rule": "disabled",
+            "queued": True,
+        },
     )
-    entries = [row for row in await outbox_entries(account) if row[2] == outbox.UNASSIGNED_CONVERSATION]
-    assert {(row[0], row[1]) for row in entries} == {(one.event_id, one.conversation_id) for one in unassigned}
+    entries = [row for row in await outbox_entries(account) if row[2] == outbox.LOGGED_CHANGE]
+    assert {(row[0], row[1]) for row in entries} == {(one.id, one.conversation_id) for one in unassigned}
 
 
 async def test_operator_disables_a_user_as_the_system(account: Any, operator: Database) -> None:
     async with account.tx() as tx:
-        await conversations.assign(
+        await moves.assign(
             tx,
             actor=account.admin,
             conversation_id=account.conversation,
@@ -112,7 +119,11 @@ async def test_operator_disables_a_user_as_the_system(account: Any, operator: Da
         )
     async with operator.account(account.id) as tx:
         await users.update(tx, None, account.agent.id, UserChanges(active=False))
-    assert (await account.log())[-1] == ("unassigned", "system", {"fromAgent": str(account.agent.id)})
+    assert (await account.log())[-1] == (
+        "unassigned",
+        "system",
+        {"fromAgent": str(account.agent.id), "rule": "disabled", "queued": True},
+    )
     assert await actions(account, account.agent.id) == [("user.disabled", "system", {"fields": ["active"]})]
     async with account.tx() as tx:
         assert await people.find_person(tx, person_id=account.agent.id, customer=False) is None
@@ -121,7 +132,7 @@ async def test_operator_disables_a_user_as_the_system(account: Any, operator: Da
 async def test_assignment_that_races_a_disabled_user_is_refused_or_undone(account: Any) -> None:
     async def assign() -> None:
         async with account.tx() as tx:
-            await conversations.assign(
+            await moves.assign(
                 tx,
                 actor=account.admin,
                 conversation_id=account.conversation,
@@ -144,7 +155,7 @@ async def test_inactive_team_is_hidden_and_cannot_be_assigned(account: Any) -> N
         await teams.update(tx, account.admin, account.team, active=False)
         assert await teams.teams(tx, [account.id]) == []
         with pytest.raises(NotFound):
-            await conversations.assign(
+            await moves.assign(
                 tx,
                 actor=account.admin,
                 conversation_id=account.conversation,

@@ -7,7 +7,7 @@ import pytest
 
 from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.core.ids import new_id
-from hummdesk.storage import conversations
+from hummdesk.storage import conversations, moves
 from hummdesk.storage.conversations import Filter
 
 
@@ -99,30 +99,31 @@ async def test_change_status_to_the_current_one_changes_nothing(account: Any) ->
 async def test_assign_reassign_and_unassign_are_logged(account: Any) -> None:
     async def assign(agent_id: UUID, team_id: UUID | None) -> None:
         async with account.tx() as tx:
-            at = await conversations.assign(
+            moved = await moves.assign(
                 tx, actor=account.admin, conversation_id=account.conversation, agent_id=agent_id, team_id=team_id
             )
+        assert moved is not None
         seen = await account.see(account.admin)
-        assert (seen.assigned_to, seen.assigned_team, seen.updated_at) == (agent_id, team_id, at)
+        assert (seen.assigned_to, seen.assigned_team, seen.updated_at) == (agent_id, team_id, moved.at)
 
     agent, team = account.agent.id, account.team
     await assign(agent, team)
     await assign(agent, team)
     await assign(account.admin.id, None)
     async with account.tx() as tx:
-        was = await conversations.unassign(
-            tx, actor=account.admin, conversation_id=account.conversation, reason="Shift over"
-        )
+        was = await moves.unassign(tx, actor=account.admin, conversation_id=account.conversation, reason="Shift over")
     seen = await account.see(account.admin)
-    assert (was.agent_id, was.team_id, was.at) == (account.admin.id, None, seen.updated_at)
+    assert (was.id_of("fromAgent"), was.id_of("fromTeam"), was.at) == (account.admin.id, None, seen.updated_at)
     assert (seen.assigned_to, seen.assigned_team) == (None, None)
-    first = {"toAgent": str(agent), "toTeam": str(team)}
+    first = {"toAgent": str(agent), "toTeam": str(team), "rule": "assignment"}
+    moved_on = {"fromAgent": str(agent), "fromTeam": str(team), "toAgent": str(account.admin.id), "rule": "transfer"}
+    given_back = {"fromAgent": str(account.admin.id), "reason": "Shift over", "rule": "release", "queued": True}
     assert [(kind, details) for kind, _, details in await account.log()] == [
         ("created", {}),
         ("assigned", first),
         ("assigned", first | {"fromAgent": str(agent), "fromTeam": str(team)}),
-        ("assigned", {"fromAgent": str(agent), "fromTeam": str(team), "toAgent": str(account.admin.id)}),
-        ("unassigned", {"fromAgent": str(account.admin.id), "reason": "Shift over"}),
+        ("assigned", moved_on),
+        ("unassigned", given_back),
     ]
 
 
@@ -131,7 +132,7 @@ async def test_assign_with_unknown_id_raises_not_found(account: Any, foreign: An
     agents = {"agent": new_id(), "foreign agent": foreign.agent.id, "customer": account.customer.id}
     with pytest.raises(NotFound):
         async with account.tx() as tx:
-            await conversations.assign(
+            await moves.assign(
                 tx,
                 actor=account.admin,
                 conversation_id=foreign.conversation if what == "conversation" else account.conversation,
@@ -147,7 +148,7 @@ async def test_assign_to_user_who_cannot_answer_raises_invalid(account: Any, who
     await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.colleague.id)
     with pytest.raises(Invalid) as refused:
         async with account.tx() as tx:
-            await conversations.assign(
+            await moves.assign(
                 tx,
                 actor=account.admin,
                 conversation_id=account.conversation,
@@ -160,9 +161,9 @@ async def test_assign_to_user_who_cannot_answer_raises_invalid(account: Any, who
 async def test_unassign_without_assignment_raises_conflict(account: Any, foreign: Any) -> None:
     async with account.tx() as tx:
         with pytest.raises(Conflict):
-            await conversations.unassign(tx, actor=account.agent, conversation_id=account.conversation, reason=None)
+            await moves.unassign(tx, actor=account.agent, conversation_id=account.conversation, reason=None)
         with pytest.raises(NotFound):
-            await conversations.unassign(tx, actor=account.agent, conversation_id=foreign.conversation, reason=None)
+            await moves.unassign(tx, actor=account.agent, conversation_id=foreign.conversation, reason=None)
         with pytest.raises(NotFound):
             await conversations.change_status(
                 tx, actor=account.agent, conversation_id=foreign.conversation, status="closed", reason=None
@@ -229,7 +230,7 @@ async def test_page_is_filtered_by_status_agent_and_customer(account: Any, forei
     async with account.tx() as tx:
         await conversations.change_status(tx, actor=account.agent, conversation_id=closed, status="closed", reason=None)
         for conversation_id in (mine, closed):
-            await conversations.assign(
+            await moves.assign(
                 tx, actor=account.agent, conversation_id=conversation_id, agent_id=account.agent.id, team_id=None
             )
 
@@ -282,9 +283,7 @@ async def test_search_results_are_filtered_and_paged(account: Any) -> None:
     other = await account.start(account.customer, subject="kettle")
     await account.send(account.customer, "kettle")
     async with account.tx() as tx:
-        await conversations.assign(
-            tx, actor=account.admin, conversation_id=other, agent_id=account.agent.id, team_id=None
-        )
+        await moves.assign(tx, actor=account.admin, conversation_id=other, agent_id=account.agent.id, team_id=None)
         await conversations.change_status(tx, actor=account.admin, conversation_id=other, status="closed", reason=None)
     assert await found(account, "kettle", unassigned=True) == [account.conversation]
     assert await found(account, "kettle", assigned_to=account.agent.id) == [other]
@@ -300,9 +299,7 @@ async def test_search_results_are_filtered_and_paged(account: Any) -> None:
 async def test_page_of_unassigned_lists_conversations_without_agent(account: Any) -> None:
     other = await account.start(account.stranger)
     async with account.tx() as tx:
-        await conversations.assign(
-            tx, actor=account.admin, conversation_id=other, agent_id=account.agent.id, team_id=None
-        )
+        await moves.assign(tx, actor=account.admin, conversation_id=other, agent_id=account.agent.id, team_id=None)
         page, _ = await conversations.page(tx, viewer=account.viewer, wanted=Filter(unassigned=True))
         own, _ = await conversations.page(tx, viewer=account.stranger, wanted=Filter(unassigned=True))
     assert [conversation.id for conversation in page] == [account.conversation]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hummdesk.storage import conversations, runs
+from hummdesk.storage import moves, runs
 from tests.integration.storage.run_workflow import RunWorkflow, run_workflow
 
 
@@ -19,7 +19,7 @@ async def workflow(alone: Any) -> AsyncIterator[RunWorkflow]:
 async def assign(workflow: RunWorkflow) -> None:
     account = workflow.account
     async with account.tx() as tx:
-        await conversations.assign(
+        await moves.assign(
             tx, actor=account.agent, conversation_id=account.conversation, agent_id=account.agent.id, team_id=None
         )
 

@@ -14,7 +14,7 @@ from hummdesk.core.ids import new_id
 from hummdesk.publish import feed as published
 from hummdesk.publish.feed import LOGGED, FeedEvent
 from hummdesk.relay.feed import FeedSweeper
-from hummdesk.storage import conversations, feed, reads
+from hummdesk.storage import conversations, feed, moves, reads
 from hummdesk.storage.database import Database
 from hummdesk.storage.feed import Gone, kind_of
 
@@ -79,7 +79,7 @@ async def test_changes_of_a_conversation_have_the_fields_of_their_socket_events(
     about: dict[str, Any] = {"conversation_id": account.conversation}
     message = (await account.send(account.customer)).message
     async with account.tx() as tx:
-        await conversations.assign(tx, actor=account.admin, agent_id=account.agent.id, team_id=account.team, **about)
+        await moves.assign(tx, actor=account.admin, agent_id=account.agent.id, team_id=account.team, **about)
         await conversations.set_priority(tx, actor=account.agent, priority="high", **about)
         await reads.mark_read(tx, reader=account.agent, message_id=message.id, **about)
     found = {event.type: event.data for event in await events(account, after=before)}

@@ -99,7 +99,7 @@ async def test_send_by_customer_reopens_the_conversation(account: Any, status: A
     sent = await account.send(account.customer)
     assert sent.reopened_from == status
     assert (await account.see(account.agent)).status == "open"
-    expected = {"from": status, "to": "open", "messageId": str(sent.message.id)}
+    expected = {"from": status, "to": "open", "messageId": str(sent.message.id), "queued": True}
     assert (await account.log())[-1] == ("status_changed", "customer", expected)
     assert (await account.send(account.customer)).reopened_from is None
 

@@ -7,7 +7,7 @@ import pytest
 
 from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
-from hummdesk.storage import conversations, directory, people
+from hummdesk.storage import directory, moves, people
 from hummdesk.storage.database import Database
 
 
@@ -136,13 +136,17 @@ async def test_user_who_changes_account_is_notified_in_both_and_unassigned(alone
     agent, elsewhere = alone.agent, new_id()
     await alone.execute("INSERT INTO accounts VALUES (%(new)s, 'Elsewhere')", new=elsewhere)
     async with alone.tx() as tx:
-        await conversations.assign(tx, actor=agent, conversation_id=alone.conversation, agent_id=agent.id, team_id=None)
+        await moves.assign(tx, actor=agent, conversation_id=alone.conversation, agent_id=agent.id, team_id=None)
     notified = await notifications(
         alone, "UPDATE users SET account_id = %(new)s WHERE id = %(id)s", new=elsewhere, id=agent.id
     )
     assert notified == {(str(alone.id), str(agent.id)), (str(elsewhere), str(agent.id))}
     assert (await alone.see(alone.admin)).assigned_to is None
-    assert (await alone.log())[-1] == ("unassigned", "system", {"fromAgent": str(agent.id)})
+    assert (await alone.log())[-1] == (
+        "unassigned",
+        "system",
+        {"fromAgent": str(agent.id), "rule": "disabled", "queued": True},
+    )
     async with alone.tx() as tx:
         assert await people.find_person(tx, person_id=agent.id, customer=False) is None
     async with alone.app.account(elsewhere) as tx:

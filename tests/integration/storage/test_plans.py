@@ -165,6 +165,7 @@ RATING = {"conversation_id": BUSY, "rating": 5, "comment": None, "actor_id": CON
 NIGHT = datetime.now(UTC) - timedelta(hours=12)
 REPORT: dict[str, Any] = {"since": NIGHT, "until": NIGHT + timedelta(hours=1), "time_zone": "UTC"}
 REPORT |= {"team_id": None, "agent_id": None}
+MOVE = EVENT | {"note_id": None}
 AUDITED: dict[str, object] = {
     "id": new_id(),
     "actor_id": None,
@@ -232,7 +233,6 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         0,
     ),
     ("conversations.started", {"id": new_id(), "contact_id": md5("2contact2"), "client_message_id": "c1"}, 70),
-    ("conversations.candidates", {"agent_id": AGENT, "team_id": md5("2team1")}, 0),
     ("conversations.events", {**IN_BUSY, **LIST}, 70),
     (
         "conversations.page_of_filtered",
@@ -240,8 +240,14 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         500,
     ),
     ("conversations.change_status", {"conversation_id": BUSY, "status": "pending", "reason": None, **EVENT}, 2),
-    ("conversations.assignable", {"agent_id": AGENT, "team_id": md5("2team1")}, 0),
-    ("conversations.assign", {"conversation_id": BUSY, "agent_id": AGENT, "team_id": None, "reason": None, **EVENT}, 2),
+    ("moves.agent", {"agent_id": AGENT}, 0),
+    ("moves.team", {"agent_id": AGENT, "team_id": md5("2team1")}, 0),
+    ("moves.lock", IN_BUSY, 2),
+    ("moves.move", IN_BUSY | {"agent_id": AGENT, "team_id": None, "rule": "claim", "reason": None, **MOVE}, 2),
+    ("moves.logged", {"conversation_ids": [BUSY], "ids": [md5(f"{BUSY}event")]}, 1),
+    ("moves.newest", IN_BUSY | {"limit": 50}, 50),
+    ("moves.names", {"ids": [AGENT, md5("2team1")]}, 0),
+    ("moves.leave_team", {"team_id": md5("2team1"), "actor_id": None, "actor_type": "system", "limit": 100}, 200),
     ("conversations.set_priority", {"conversation_id": BUSY, "priority": "high", **EVENT}, 2),
     ("messages.write", items(CUSTOMER, BUSY, client_message_id="new"), 6),
     ("messages.write", items(STAFF, BUSY, based_on_seq=19_000), 6),
@@ -326,7 +332,6 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("articles.page_of_articles", LIST, 0),
     ("articles.page_of_canned_replies", LIST, 0),
     ("articles.drafts", {"article_id": md5("2article1"), "newest": 500, "limit": 50}, 1_000),
-    ("outbox.unassignment", {"id": new_id(), "conversation_id": BUSY}, 0),
     ("api_keys.create", {"id": new_id(), "name": "n", "scope": "read", "secret_hash": b""}, 0),
     ("api_keys.keys", LIST, 0),
     ("api_keys.named", {"name": "n"}, 0),

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from hummdesk.core.models import Person
-from hummdesk.storage import conversations
+from hummdesk.storage import conversations, moves
 
 Times = tuple[datetime | None, datetime | None]
 
@@ -20,14 +20,14 @@ async def times(account: Any, conversation_id: UUID | None = None) -> Times:
 
 async def assign(account: Any, agent: Person) -> None:
     async with account.tx() as tx:
-        await conversations.assign(
+        await moves.assign(
             tx, actor=account.admin, conversation_id=account.conversation, agent_id=agent.id, team_id=None
         )
 
 
 async def unassign(account: Any) -> None:
     async with account.tx() as tx:
-        await conversations.unassign(tx, actor=account.admin, conversation_id=account.conversation, reason=None)
+        await moves.unassign(tx, actor=account.admin, conversation_id=account.conversation, reason=None)
 
 
 async def change_status(account: Any, status: conversations.Status) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hummdesk.core.ids import new_id
-from hummdesk.storage import conversations, run_dispatch, runs
+from hummdesk.storage import moves, run_dispatch, runs
 from tests.integration.storage.run_workflow import DISPATCH, RunWorkflow, claim, run_workflow
 
 
@@ -69,7 +69,7 @@ async def test_claim_returns_message_history_and_assignment(workflow: RunWorkflo
     sent = await account.send(account.customer, "Help")
     await account.send(account.agent, private=True)
     async with account.tx() as tx:
-        await conversations.assign(
+        await moves.assign(
             tx, actor=account.agent, conversation_id=account.conversation, agent_id=account.agent.id, team_id=None
         )
     [due] = await workflow.dispatch()

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from hummdesk.core.models import Message
-from hummdesk.storage import accounts, conversations, corrections
+from hummdesk.storage import accounts, corrections, moves
 from tests.system.tasks.conftest import Pipeline
 
 pytestmark = pytest.mark.timeout(120)
@@ -229,6 +229,6 @@ async def answer_of(pipeline: Pipeline, reply: Message) -> dict[str, Any]:
 
 async def assign(pipeline: Pipeline, conversation_id: UUID) -> None:
     async with pipeline.database.account(pipeline.customer.account_id) as tx:
-        await conversations.assign(
+        await moves.assign(
             tx, actor=pipeline.agent, conversation_id=conversation_id, agent_id=pipeline.agent.id, team_id=None
         )

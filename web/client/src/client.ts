@@ -1,5 +1,6 @@
 import { io, type ManagerOptions, type SocketOptions } from "socket.io-client";
 import type {
+  Activity,
   Answers,
   Availability,
   ErrorReport,
@@ -41,6 +42,8 @@ export interface DeskEvents {
   updated: MessageUpdate;
   /** Too much was missed, and the history of this conversation was reloaded: render it from the start. */
   reloaded: string;
+  /** A joined conversation was moved; its history has the move already. */
+  activity: Activity;
   /** A participant has read up to a message. */
   read: ReadMark;
   /** A participant has started or stopped typing. */
@@ -213,6 +216,10 @@ export class DeskClient extends Emitter<DeskEvents> {
       this.emit("read", mark);
     });
     socket.on("availability_changed", (availability) => this.emit("availability", availability));
+    socket.on("conversation_activity", (line) => {
+      this.histories.get(line.conversationId)?.follow([line]);
+      this.emit("activity", line);
+    });
     socket.on("typing_start", (typing) => this.emit("typing", { ...typing, isTyping: true }));
     socket.on("typing_stop", (typing) => this.emit("typing", { ...typing, isTyping: false }));
   }

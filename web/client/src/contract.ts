@@ -179,22 +179,62 @@ export interface StatusChange {
   reason?: string;
 }
 
-/** A conversation was assigned to an agent. */
+/** Why a conversation has its agent. `note` is the message with the note of a transfer; `mode`, `decisionId` and the number of `candidates` are those of an automatic assignment. */
+export interface MoveReason {
+  rule: "claim" | "release" | "transfer" | "assignment" | "routing" | "offline" | "unanswered" | "disabled";
+  mode?: string;
+  decisionId?: string;
+  candidates?: number;
+  note?: string;
+}
+
+/** A conversation was assigned to an agent. `reason` is for staff only. */
 export interface Assignment {
   conversationId: string;
   timestamp: string;
   assignedTo: string;
   assignedTeam?: string;
   assignedBy: string;
+  reason?: MoveReason;
 }
 
-/** A conversation was taken from an agent. `unassignedBy` is the nil UUID for an operator's command. `reason` is for staff only. */
+/** A conversation was taken from an agent. `unassignedBy` is the nil UUID for an operator's command. `reason` is for staff only. `rule` is for staff only. */
 export interface Unassignment {
   conversationId: string;
   timestamp: string;
   unassignedFrom: string;
   unassignedBy: string;
   reason?: string;
+  rule?: "claim" | "release" | "transfer" | "assignment" | "routing" | "offline" | "unanswered" | "disabled";
+}
+
+/** An open conversation without an agent waits in the queue of a team, or of the account. `teamId` is for staff only. */
+export interface ConversationQueued {
+  conversationId: string;
+  timestamp: string;
+  teamId?: string;
+  position?: number;
+  expectedWaitSeconds?: number;
+}
+
+/** A move of a conversation, as it is shown between the messages. Customers receive those to another agent. `rule` is for staff only. `teamId` is for staff only. `teamName` is for staff only. `actorId` is for staff only. `actorName` is for staff only. `fromAgentId` is for staff only. `fromAgentName` is for staff only. `fromTeamId` is for staff only. `fromTeamName` is for staff only. `noteId` is for staff only. */
+export interface Activity {
+  conversationId: string;
+  timestamp: string;
+  activityId: string;
+  kind: "assigned" | "unassigned" | "moved";
+  assignedTo?: string;
+  assignedToName?: string;
+  rule?: "claim" | "release" | "transfer" | "assignment" | "routing" | "offline" | "unanswered" | "disabled";
+  teamId?: string;
+  teamName?: string;
+  actorId?: string;
+  actorName?: string;
+  fromAgentId?: string;
+  fromAgentName?: string;
+  fromTeamId?: string;
+  fromTeamName?: string;
+  noteId?: string;
 }
 
 /** The customer has rated a closed conversation from 1 to 5, or has changed the rating. */
@@ -322,7 +362,7 @@ export interface AIResults {
   draft?: AIDraft;
 }
 
-/** `updates` are the changes after the given `revision` to messages up to `afterSeq`. `ai` and `viewers` are for staff only. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it. */
+/** `updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it. */
 export interface Joined {
   conversation: Conversation;
   messages: Array<Message>;
@@ -331,6 +371,7 @@ export interface Joined {
   resyncRequired?: boolean;
   receipts: Array<ReadUpTo>;
   updates?: Array<MessageUpdate>;
+  activity: Array<Activity>;
   ai?: AIResults;
   viewers?: Array<Viewer>;
 }
@@ -381,10 +422,22 @@ export interface UpdateConversationStatus {
   reason?: string;
 }
 
+/** `teamId` without `agentId` moves the conversation to the queue of the team. `note` becomes a private message. */
 export interface AssignConversation {
   conversationId: string;
-  agentId: string;
+  agentId?: string;
   teamId?: string;
+  note?: string;
+}
+
+/** Who has a conversation after a move. Without `assignedTo` it waits in the queue of the team. */
+export interface Moved {
+  conversationId: string;
+  timestamp: string;
+  assignedTo?: string;
+  assignedTeam?: string;
+  assignedBy: string;
+  reason?: MoveReason;
 }
 
 export interface UnassignConversation {
@@ -418,6 +471,7 @@ export interface Started {
   message?: Message;
 }
 
+/** A page of a team may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. */
 export interface ListConversations {
   status?: "open" | "pending" | "closed";
   assignedTo?: string;
@@ -425,6 +479,7 @@ export interface ListConversations {
   search?: string;
   limit?: number;
   cursor?: string;
+  teamId?: string;
 }
 
 /** `nextCursor` is absent on the last page. */
@@ -658,6 +713,8 @@ export interface ServerToClientEvents {
   conversation_status_changed: (payload: StatusChange) => void;
   conversation_assigned: (payload: Assignment) => void;
   conversation_unassigned: (payload: Unassignment) => void;
+  conversation_queued: (payload: ConversationQueued) => void;
+  conversation_activity: (payload: Activity) => void;
   conversation_rated: (payload: ConversationRated) => void;
   ai_processing_started: (payload: AIRun) => void;
   ai_processing_completed: (payload: AIRunEnd) => void;
@@ -679,8 +736,10 @@ export interface ClientToServerEvents {
   agent_offline: (acknowledge?: Acknowledge<Done>) => void;
   set_agent_status: (payload: SetAgentStatus, acknowledge?: Acknowledge<AgentStatusChange>) => void;
   update_conversation_status: (payload: UpdateConversationStatus, acknowledge?: Acknowledge<StatusChange>) => void;
-  assign_conversation: (payload: AssignConversation, acknowledge?: Acknowledge<Assignment>) => void;
+  assign_conversation: (payload: AssignConversation, acknowledge?: Acknowledge<Moved>) => void;
   unassign_conversation: (payload: UnassignConversation, acknowledge?: Acknowledge<Unassignment>) => void;
+  claim_conversation: (payload: OfConversation, acknowledge?: Acknowledge<Assignment>) => void;
+  release_conversation: (payload: OfConversation, acknowledge?: Acknowledge<Unassignment>) => void;
   correct_classification: (payload: CorrectClassification, acknowledge?: Acknowledge<ClassificationCorrection>) => void;
   rate_conversation: (payload: RateConversation, acknowledge?: Acknowledge<ConversationRated>) => void;
   start_conversation: (payload: StartConversation, acknowledge?: Acknowledge<Started>) => void;
@@ -708,8 +767,10 @@ export interface Answers {
   agent_offline: Done;
   set_agent_status: AgentStatusChange;
   update_conversation_status: StatusChange;
-  assign_conversation: Assignment;
+  assign_conversation: Moved;
   unassign_conversation: Unassignment;
+  claim_conversation: Assignment;
+  release_conversation: Unassignment;
   correct_classification: ClassificationCorrection;
   rate_conversation: ConversationRated;
   start_conversation: Started;

@@ -1,11 +1,13 @@
-import type { Joined, Message, MessageUpdate, ReadUpTo } from "./contract.js";
+import type { Activity, Joined, Message, MessageUpdate, ReadUpTo } from "./contract.js";
 
 /** The name that stands for the sender of an erased message. */
 export const ERASED_NAME = "Erased";
 
-/** The loaded messages of one conversation, without duplicates and ordered by `seq`. */
+/** The loaded messages of one conversation, without duplicates and ordered by `seq`, and the moves between them. */
 export class History {
   messages: Message[] = [];
+  /** The latest moves of the conversation between queues and agents, oldest first; for customers, who has joined. */
+  activity: Activity[] = [];
   /** Whether the server has older messages than the first one here. */
   hasMore = false;
   /** The last change to a stored message up to which all changes are known; undefined if the server named none. */
@@ -32,6 +34,7 @@ export class History {
     for (const change of joined.updates ?? []) this.update(change);
     this.reach(joined.conversation.revision);
     for (const mark of joined.receipts) this.mark(mark);
+    this.follow(joined.activity ?? []);
   }
 
   /** Add messages in any order. Returns those that were not loaded yet. */
@@ -49,6 +52,14 @@ export class History {
     const changed = updated(known, change);
     this.messages = this.messages.map((message) => (message === known ? changed : message));
     return true;
+  }
+
+  /** Add moves, in any order. */
+  follow(lines: readonly Activity[]): void {
+    const known = new Set(this.activity.map(({ activityId }) => activityId));
+    const added = lines.filter(({ activityId }) => !known.has(activityId));
+    if (added.length === 0) return;
+    this.activity = [...this.activity, ...added].sort((a, b) => a.timestamp.localeCompare(b.timestamp));
   }
 
   /** Record that all changes up to a revision are known. */

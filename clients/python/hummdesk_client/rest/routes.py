@@ -720,13 +720,14 @@ class StartedConversation(TypedDict):
 
 
 class ConversationChange(TypedDict):
-    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given."""
+    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them."""
 
     status: NotRequired[Literal["open", "pending", "closed"]]
     priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
     assignedTo: NotRequired[str | None]
     teamId: NotRequired[str | None]
     reason: NotRequired[str]
+    note: NotRequired[str]
 
 
 class MessageRange(TypedDict):

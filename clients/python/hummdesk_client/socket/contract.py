@@ -192,24 +192,67 @@ class StatusChange(TypedDict):
     reason: NotRequired[str]
 
 
+class MoveReason(TypedDict):
+    """Why a conversation has its agent. `note` is the message with the note of a transfer; `mode`, `decisionId` and the number of `candidates` are those of an automatic assignment."""
+
+    rule: Literal["claim", "release", "transfer", "assignment", "routing", "offline", "unanswered", "disabled"]
+    mode: NotRequired[str]
+    decisionId: NotRequired[str]
+    candidates: NotRequired[int]
+    note: NotRequired[str]
+
+
 class Assignment(TypedDict):
-    """A conversation was assigned to an agent."""
+    """A conversation was assigned to an agent. `reason` is for staff only."""
 
     conversationId: str
     timestamp: str
     assignedTo: str
     assignedTeam: NotRequired[str]
     assignedBy: str
+    reason: NotRequired[MoveReason]
 
 
 class Unassignment(TypedDict):
-    """A conversation was taken from an agent. `unassignedBy` is the nil UUID for an operator's command. `reason` is for staff only."""
+    """A conversation was taken from an agent. `unassignedBy` is the nil UUID for an operator's command. `reason` is for staff only. `rule` is for staff only."""
 
     conversationId: str
     timestamp: str
     unassignedFrom: str
     unassignedBy: str
     reason: NotRequired[str]
+    rule: NotRequired[Literal["claim", "release", "transfer", "assignment", "routing", "offline", "unanswered", "disabled"]]
+
+
+class ConversationQueued(TypedDict):
+    """An open conversation without an agent waits in the queue of a team, or of the account. `teamId` is for staff only."""
+
+    conversationId: str
+    timestamp: str
+    teamId: NotRequired[str]
+    position: NotRequired[int]
+    expectedWaitSeconds: NotRequired[int]
+
+
+class Activity(TypedDict):
+    """A move of a conversation, as it is shown between the messages. Customers receive those to another agent. `rule` is for staff only. `teamId` is for staff only. `teamName` is for staff only. `actorId` is for staff only. `actorName` is for staff only. `fromAgentId` is for staff only. `fromAgentName` is for staff only. `fromTeamId` is for staff only. `fromTeamName` is for staff only. `noteId` is for staff only."""
+
+    conversationId: str
+    timestamp: str
+    activityId: str
+    kind: Literal["assigned", "unassigned", "moved"]
+    assignedTo: NotRequired[str]
+    assignedToName: NotRequired[str]
+    rule: NotRequired[Literal["claim", "release", "transfer", "assignment", "routing", "offline", "unanswered", "disabled"]]
+    teamId: NotRequired[str]
+    teamName: NotRequired[str]
+    actorId: NotRequired[str]
+    actorName: NotRequired[str]
+    fromAgentId: NotRequired[str]
+    fromAgentName: NotRequired[str]
+    fromTeamId: NotRequired[str]
+    fromTeamName: NotRequired[str]
+    noteId: NotRequired[str]
 
 
 class ConversationRated(TypedDict):
@@ -349,7 +392,7 @@ class AIResults(TypedDict):
 
 
 class Joined(TypedDict):
-    """`updates` are the changes after the given `revision` to messages up to `afterSeq`. `ai` and `viewers` are for staff only. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it."""
+    """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it."""
 
     conversation: Conversation
     messages: list[Message]
@@ -358,6 +401,7 @@ class Joined(TypedDict):
     resyncRequired: NotRequired[bool]
     receipts: list[ReadUpTo]
     updates: NotRequired[list[MessageUpdate]]
+    activity: list[Activity]
     ai: NotRequired[AIResults]
     viewers: NotRequired[list[Viewer]]
 
@@ -413,9 +457,23 @@ class UpdateConversationStatus(TypedDict):
 
 
 class AssignConversation(TypedDict):
+    """`teamId` without `agentId` moves the conversation to the queue of the team. `note` becomes a private message."""
+
     conversationId: str
-    agentId: str
+    agentId: NotRequired[str]
     teamId: NotRequired[str]
+    note: NotRequired[str]
+
+
+class Moved(TypedDict):
+    """Who has a conversation after a move. Without `assignedTo` it waits in the queue of the team."""
+
+    conversationId: str
+    timestamp: str
+    assignedTo: NotRequired[str]
+    assignedTeam: NotRequired[str]
+    assignedBy: str
+    reason: NotRequired[MoveReason]
 
 
 class UnassignConversation(TypedDict):
@@ -451,12 +509,15 @@ class Started(TypedDict):
 
 
 class ListConversations(TypedDict):
+    """A page of a team may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations."""
+
     status: NotRequired[Literal["open", "pending", "closed"]]
     assignedTo: NotRequired[str]
     unassigned: NotRequired[bool]
     search: NotRequired[str]
     limit: NotRequired[int]
     cursor: NotRequired[str]
+    teamId: NotRequired[str]
 
 
 class ConversationPage(TypedDict):
@@ -713,6 +774,8 @@ EventName = Literal[
     "conversation_status_changed",
     "conversation_assigned",
     "conversation_unassigned",
+    "conversation_queued",
+    "conversation_activity",
     "conversation_rated",
     "ai_processing_started",
     "ai_processing_completed",
@@ -776,12 +839,20 @@ class Requests(ABC):
         answer: StatusChange = await self.request("update_conversation_status", payload)
         return answer
 
-    async def assign_conversation(self, payload: AssignConversation) -> Assignment:
-        answer: Assignment = await self.request("assign_conversation", payload)
+    async def assign_conversation(self, payload: AssignConversation) -> Moved:
+        answer: Moved = await self.request("assign_conversation", payload)
         return answer
 
     async def unassign_conversation(self, payload: UnassignConversation) -> Unassignment:
         answer: Unassignment = await self.request("unassign_conversation", payload)
+        return answer
+
+    async def claim_conversation(self, payload: OfConversation) -> Assignment:
+        answer: Assignment = await self.request("claim_conversation", payload)
+        return answer
+
+    async def release_conversation(self, payload: OfConversation) -> Unassignment:
+        answer: Unassignment = await self.request("release_conversation", payload)
         return answer
 
     async def correct_classification(self, payload: CorrectClassification) -> ClassificationCorrection:
@@ -872,6 +943,10 @@ class Requests(ABC):
     def on(self, name: Literal["conversation_assigned"], handler: Callable[[Assignment], object]) -> None: ...
     @overload
     def on(self, name: Literal["conversation_unassigned"], handler: Callable[[Unassignment], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["conversation_queued"], handler: Callable[[ConversationQueued], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["conversation_activity"], handler: Callable[[Activity], object]) -> None: ...
     @overload
     def on(self, name: Literal["conversation_rated"], handler: Callable[[ConversationRated], object]) -> None: ...
     @overload

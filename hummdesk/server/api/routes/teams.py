@@ -1,6 +1,8 @@
 """Teams and their members."""
 
+from hummdesk.core.background import soon
 from hummdesk.core.errors import Conflict
+from hummdesk.server.actions.changes import publish_moved
 from hummdesk.server.api.call import Answer, Call, page_of
 from hummdesk.server.context import ServerContext
 from hummdesk.storage import teams, users
@@ -28,7 +30,9 @@ async def get_team(context: ServerContext, call: Call) -> Answer:
 async def update_team(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
         call.require_match((await teams.locked(tx, call.id)).wire())
-        return Answer((await teams.update(tx, call.actor, call.id, **call.body)).wire())
+        team, moved = await teams.update(tx, call.actor, call.id, **call.body)
+    soon(publish_moved(context, moved))
+    return Answer(team.wire())
 
 
 async def list_team_members(context: ServerContext, call: Call) -> Answer:

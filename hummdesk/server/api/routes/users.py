@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hummdesk.core.background import soon
 from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Conflict
-from hummdesk.server.actions.users import publish_unassigned
+from hummdesk.server.actions.changes import publish_moved
 from hummdesk.server.api.call import Answer, Call, page_of
 from hummdesk.server.context import ServerContext
 from hummdesk.storage import sign_in_links, users
@@ -55,5 +55,5 @@ async def _changed(context: ServerContext, call: Call, changes: UserChanges) -> 
     async with context.database.account(call.account_id) as tx:
         call.require_match((await users.locked(tx, call.id)).wire())
         user, unassigned = await users.update(tx, call.actor, call.id, changes)
-    soon(publish_unassigned(context, call.actor, user.id, unassigned))
+    soon(publish_moved(context, unassigned))
     return Answer(user.wire())

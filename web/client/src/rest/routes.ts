@@ -670,13 +670,14 @@ export interface StartedConversation {
   message?: Message;
 }
 
-/** What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. */
+/** What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them. */
 export interface ConversationChange {
   status?: "open" | "pending" | "closed";
   priority?: "low" | "medium" | "high" | "urgent";
   assignedTo?: string | null;
   teamId?: string | null;
   reason?: string;
+  note?: string;
 }
 
 export interface MessageRange {

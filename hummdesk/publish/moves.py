@@ -1,0 +1,117 @@
+"""What is published of logged changes of a conversation: by the process that made them, or by the relay."""
+
+from typing import cast
+from uuid import UUID
+
+from hummdesk.core.ids import SYSTEM_ID
+from hummdesk.publish.events import Event
+from hummdesk.publish.events.conversations import (
+    ConversationActivity,
+    ConversationAssigned,
+    ConversationQueued,
+    ConversationStatusChanged,
+    ConversationUnassigned,
+    MoveReason,
+)
+from hummdesk.storage.moves import LoggedChange
+
+REASONS = ("rule", "mode", "decisionId", "candidates", "note")
+"""The details of a logged move that are the reason of an assignment."""
+
+
+def events_of(change: LoggedChange) -> list[Event]:
+    """The events of a change, in order: what it was, the queue that the conversation is in now, the activity line."""
+    if change.kind == "status_changed":
+        events: list[Event] = [status_event(change)]
+    elif change.id_of("toAgent") is not None:
+        events = [assigned_event(change)]
+    elif change.id_of("fromAgent") is not None:
+        events = [unassigned_event(change)]
+    else:
+        events = []
+    if change.details.get("queued"):
+        events.append(queued_event(change))
+    line = activity_of(change)
+    return events if line is None else [*events, line]
+
+
+def status_event(change: LoggedChange) -> ConversationStatusChanged:
+    return ConversationStatusChanged(
+        account_id=change.account_id,
+        conversation_id=change.conversation_id,
+        timestamp=change.at,
+        old_status=change.details["from"],
+        new_status=change.details["to"],
+        changed_by=change.actor_id or SYSTEM_ID,
+        reason=change.details.get("reason"),
+        event_id=change.id,
+    )
+
+
+def assigned_event(change: LoggedChange) -> ConversationAssigned:
+    """The event of a conversation that was assigned to an agent."""
+    reason = {name: change.details[name] for name in REASONS if name in change.details}
+    return ConversationAssigned(
+        account_id=change.account_id,
+        conversation_id=change.conversation_id,
+        timestamp=change.at,
+        assigned_to=UUID(change.details["toAgent"]),
+        assigned_team=change.id_of("toTeam"),
+        assigned_by=change.actor_id or SYSTEM_ID,
+        reason=cast(MoveReason, reason) if "rule" in reason else None,
+        event_id=change.id,
+    )
+
+
+def unassigned_event(change: LoggedChange) -> ConversationUnassigned:
+    """The event of a conversation that was taken from an agent."""
+    return ConversationUnassigned(
+        account_id=change.account_id,
+        conversation_id=change.conversation_id,
+        timestamp=change.at,
+        unassigned_from=UUID(change.details["fromAgent"]),
+        unassigned_by=change.actor_id or SYSTEM_ID,
+        reason=change.details.get("reason"),
+        rule=change.details.get("rule"),
+        team_id=change.id_of("fromTeam"),
+        event_id=change.id,
+    )
+
+
+def queued_event(change: LoggedChange) -> ConversationQueued:
+    """The event of a conversation that has come into a queue."""
+    return ConversationQueued(
+        account_id=change.account_id,
+        conversation_id=change.conversation_id,
+        timestamp=change.at,
+        team_id=change.id_of("toTeam"),
+        entry_id=change.id,
+    )
+
+
+def activity_of(change: LoggedChange) -> ConversationActivity | None:
+    """The activity line of a move; None for other changes, and for an assignment that changed nothing."""
+    agent_id, team_id, from_agent, from_team = map(change.id_of, ("toAgent", "toTeam", "fromAgent", "fromTeam"))
+    note_id = change.id_of("note")
+    is_same = (agent_id, team_id) == (from_agent, from_team) and note_id is None
+    if change.kind == "status_changed" or is_same:
+        return None
+    return ConversationActivity(
+        account_id=change.account_id,
+        conversation_id=change.conversation_id,
+        timestamp=change.at,
+        activity_id=change.id,
+        kind="assigned" if agent_id else "unassigned" if from_agent else "moved",
+        assigned_to=agent_id,
+        assigned_to_name=change.name_of(agent_id),
+        rule=change.details.get("rule"),
+        team_id=team_id,
+        team_name=change.name_of(team_id),
+        actor_id=change.actor_id,
+        actor_name=change.name_of(change.actor_id),
+        from_agent_id=from_agent,
+        from_agent_name=change.name_of(from_agent),
+        from_team_id=from_team,
+        from_team_name=change.name_of(from_team),
+        note_id=note_id,
+    )
