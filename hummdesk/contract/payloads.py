@@ -125,9 +125,16 @@ class AIResults(Schema):
     draft = fields.Nested(schema_of(AIDraft))
 
 
+class QueuePlace(Schema):
+    """The position is counted up to 100; 101 is behind. `expectedWaitSeconds` is absent if it is not known."""
+
+    position = Integer(least=1, most=MAX_INTEGER, required=True)
+    expectedWaitSeconds = Integer(least=0, most=MAX_INTEGER)
+
+
 class Joined(Schema):
     """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves.
-    `ai` and `viewers` are for staff only.
+    `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits.
 
     `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it.
     """
@@ -142,6 +149,7 @@ class Joined(Schema):
     activity = ListOf(fields.Nested(schema_of(ConversationActivity)), required=True)
     ai = fields.Nested(AIResults)
     viewers = ListOf(fields.Nested(nested_schema(Viewer)))
+    queue = fields.Nested(QueuePlace)
 
 
 class Moved(Schema):

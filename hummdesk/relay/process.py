@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from kombu.exceptions import OperationalError
 
 from hummdesk.bus.client import connect
+from hummdesk.bus.queue_positions import PublishedPositions
 from hummdesk.bus.recovery_store import SessionEraser
 from hummdesk.bus.stream_eraser import StreamEraser
 from hummdesk.bus.task_queues import TaskQueues
@@ -29,6 +30,7 @@ from hummdesk.relay.dispatcher import Dispatcher
 from hummdesk.relay.erasure import Eraser
 from hummdesk.relay.feed import FeedSweeper
 from hummdesk.relay.hours import HoursPublisher
+from hummdesk.relay.queue_positions import QueuePositions
 from hummdesk.relay.receipt_stores import OutboxReceipts, PresenceReceipts, RunReceipts
 from hummdesk.relay.republisher import Republisher
 from hummdesk.relay.retention import PRUNE_SECONDS, RETENTION_SECONDS, Retention
@@ -50,6 +52,7 @@ LONGEST_BACKOFF_SECONDS = 5.0
 MAX_ATTEMPTS = 64
 """Attempts to deliver webhooks at a time, each with a thread that waits."""
 MEASURE_SECONDS = 10.0
+QUEUES = "hummdesk_queues"
 STOP_SECONDS = 5.0
 
 
@@ -79,11 +82,12 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     queues = TaskQueues(connect(settings.redis))
     erasing = Database(url, role="hummdesk_eraser", size=1, timeout=timeout)
     stream, sessions = StreamEraser(connect(settings.redis)), SessionEraser(connect(settings.redis))
+    published = PublishedPositions(connect(settings.redis))
     async with AsyncExitStack() as resources:
         for database in (all_accounts, one_account, erasing, delivering, reading):
             resources.push_async_callback(database.close)
             await database.open()
-        for resource in (queues, stream, sessions):
+        for resource in (queues, stream, sessions, published):
             resources.push_async_callback(resource.close)
         service = await resources.enter_async_context(open_broadcast_service(settings))
         eraser = Eraser(erasing, service.publisher, stream, sessions)
@@ -96,7 +100,10 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
             slots=Slots(MAX_ATTEMPTS),
         )
         deliverer = Deliverer(services, log_days=settings.webhook_log_days, on_failure=_report)
-        yield Relay(settings, all_accounts, one_account, service, queues, Retention(settings, eraser), deliverer)
+        positions = QueuePositions(all_accounts, reading, service.publisher, service.presence, published)
+        yield Relay(
+            settings, all_accounts, one_account, service, queues, Retention(settings, eraser), deliverer, positions
+        )
 
 
 class Relay:
@@ -109,6 +116,7 @@ class Relay:
         queues: TaskQueues,
         retention: Retention,
         deliverer: Deliverer,
+        positions: QueuePositions,
     ) -> None:
         """`all_accounts` sees the runs and the outbox of every account, `one_account` all rows of one account."""
         self._settings = settings
@@ -119,6 +127,7 @@ class Relay:
         self._runs = RunReceipts(all_accounts, one_account, publisher)
         agents = PresenceReceipts(presence, PresencePublisher(publisher, presence, one_account))
         self._deliverer = deliverer
+        self._positions = positions
         self._fed = asyncio.Event()
         self._hours_changed = asyncio.Event()
         self._dispatcher = Dispatcher(settings, all_accounts, queues)
@@ -138,6 +147,9 @@ class Relay:
             self._periodic(feed.measure),
             self._periodic(feed.prune, interval=PRUNE_SECONDS),
             self._periodic(hours.publish_due, wake=self._hours_changed),
+            self._periodic(positions.sweep),
+            self._periodic(positions.publish_changed, wake=positions.due),
+            self._periodic(positions.prune, interval=PRUNE_SECONDS),
             self._periodic(retention.erase_due, interval=RETENTION_SECONDS),
             self._periodic(retention.prune_visitors, interval=PRUNE_SECONDS),
             self._periodic(retention.prune_sign_ins, interval=PRUNE_SECONDS),
@@ -168,7 +180,12 @@ class Relay:
 
     async def _listen(self) -> None:
         woken = {"hummdesk_runs": self._due, "hummdesk_feed": self._fed, "hummdesk_hours": self._hours_changed}
-        async for channel, _ in self._all_accounts.listen(*woken):
+        async for channel, payload in self._all_accounts.listen(*woken, QUEUES):
+            if channel == QUEUES:
+                self._positions.notice(payload)
+                continue
+            if channel not in woken:
+                self._positions.forget()
             for event in [woken[channel]] if channel in woken else woken.values():  # all after a reconnect
                 event.set()
 

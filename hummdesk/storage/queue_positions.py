@@ -61,12 +61,13 @@ async def members(tx: Transaction, queue_ids: Collection[UUID]) -> dict[UUID, se
     return found
 
 
-async def moved(tx: Transaction, *, seconds: float) -> list[UUID]:
-    """The accounts whose queues have changed within some seconds; for the relay."""
-    return [row["account_id"] async for row in queries.moved(tx, seconds=seconds)]
+async def moved(tx: Transaction, *, lately: bool) -> list[UUID]:
+    """The accounts whose queues have changed, within a minute or as long as moves are kept; for the relay."""
+    rows = queries.moved_lately(tx) if lately else queries.moved(tx)
+    return [row["account_id"] async for row in rows]
 
 
-async def prune(tx: Transaction, *, seconds: float) -> bool:
-    """Delete a batch of older moves; return whether there may be more. For the relay."""
-    row = await queries.prune(tx, seconds=seconds, limit=PRUNE_BATCH)
+async def prune(tx: Transaction) -> bool:
+    """Delete a batch of moves older than two hours; return whether there may be more. For the relay."""
+    row = await queries.prune(tx, limit=PRUNE_BATCH)
     return bool(row["deleted"] == PRUNE_BATCH)

@@ -55,29 +55,37 @@ SELECT
             SELECT count(*)
             FROM (
                 SELECT
+                    priority_rank(priority) AS rank,
+                    COALESCE(queued_since, created_at) AS since,
+                    id
                 FROM conversations
                 WHERE account_id = current_account()
                   AND assigned_team IS NULL
                   AND status = 'open'
                   AND assigned_to IS NULL
                   AND erased_at IS NULL
-                  AND (priority_rank(priority), COALESCE(queued_since, created_at), id) < (own.rank, own.since, own.id)
+                ORDER BY priority_rank(priority), COALESCE(queued_since, created_at), id
                 LIMIT :limit
-            ) AS earlier
+            ) AS first
+            WHERE (first.rank, first.since, first.id) < (own.rank, own.since, own.id)
         )
         ELSE (
             SELECT count(*)
             FROM (
                 SELECT
+                    priority_rank(priority) AS rank,
+                    COALESCE(queued_since, created_at) AS since,
+                    id
                 FROM conversations
                 WHERE account_id = current_account()
                   AND assigned_team = own.assigned_team
                   AND status = 'open'
                   AND assigned_to IS NULL
                   AND erased_at IS NULL
-                  AND (priority_rank(priority), COALESCE(queued_since, created_at), id) < (own.rank, own.since, own.id)
+                ORDER BY priority_rank(priority), COALESCE(queued_since, created_at), id
                 LIMIT :limit
-            ) AS earlier
+            ) AS first
+            WHERE (first.rank, first.since, first.id) < (own.rank, own.since, own.id)
         )
     END AS position
 FROM own;
@@ -101,7 +109,7 @@ FROM (
         FROM queue_moves
         WHERE account_id = current_account()
           AND queue_moves.queue_id = wanted.queue_id
-          AND at > clock_timestamp() - interval '1 hour'
+          AND at > now() - interval '1 hour'
           AND queued_since IS NOT NULL
         ORDER BY at DESC
         LIMIT :limit
@@ -129,28 +137,29 @@ WHERE team_members.account_id = current_account()
   AND users.active
   AND users.role IN ('admin', 'agent');
 
--- name: moved(seconds)
+-- name: moved_lately()
 -- The accounts whose queues have changed of late.
 SELECT DISTINCT account_id
 FROM queue_moves
-WHERE at > clock_timestamp() - make_interval(secs => :seconds);
+WHERE at > now() - interval '1 minute';
 
--- name: prune(seconds, limit)^
--- Delete moves that are too old to matter; return how many.
-WITH old AS (
-    SELECT account_id, queue_id, at, id
-    FROM queue_moves
-    WHERE at < clock_timestamp() - make_interval(secs => :seconds)
-    ORDER BY at
-    LIMIT :limit
-), deleted AS (
+-- name: moved()
+-- The accounts whose queues have changed as long as moves are kept.
+SELECT DISTINCT account_id
+FROM queue_moves;
+
+-- name: prune(limit)^
+-- Delete moves that are too old for the pace of a queue; return how many.
+WITH deleted AS (
     DELETE FROM queue_moves
-    USING old
-    WHERE queue_moves.account_id = old.account_id
-      AND queue_moves.queue_id = old.queue_id
-      AND queue_moves.at = old.at
-      AND queue_moves.id = old.id
-    RETURNING queue_moves.id
+    WHERE ctid = ANY(ARRAY(
+        SELECT ctid
+        FROM queue_moves
+        WHERE at < now() - interval '2 hours'
+        ORDER BY at
+        LIMIT :limit
+    ))
+    RETURNING id
 )
 SELECT count(*) AS deleted
 FROM deleted;

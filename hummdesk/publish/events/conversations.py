@@ -138,6 +138,11 @@ class ConversationQueued(OfConversation):
     expected_wait_seconds: Count | None = None
     entry_id: Routing[UUID | None] = None
     """Of what brought it into the queue: the logged event, the message that reopened it, or itself if it is new."""
+    is_update: Routing[bool] = False
+    """Of the position, for the customer only."""
+
+    def envelopes(self) -> tuple[Envelope, ...]:
+        return self._sides(self.payload())[1:] if self.is_update else Event.envelopes(self)
 
     @property
     def key(self) -> str | None:

@@ -6,6 +6,7 @@ from hummdesk.core.models import ANSWERING, Conversation, Person
 from hummdesk.publish.events.ai import finding_of
 from hummdesk.publish.moves import activity_of
 from hummdesk.server.actions import conversations as actions
+from hummdesk.server.actions.queue_positions import queue_of
 from hummdesk.server.actions.read_receipts import mark_read
 from hummdesk.server.answers import free_bytes, json_bytes
 from hummdesk.server.context import Payload, ServerContext
@@ -41,6 +42,8 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
         if viewer.is_staff:
             answer["ai"] = await _ai_results(tx, conversation_id)
         answer |= await _messages(tx, viewer, conversation, payload, max_bytes=free_bytes(context, answer))
+    if not viewer.is_staff and (queue := await queue_of(context, conversation)) is not None:
+        answer["queue"] = queue
     await context.recovery_saver.wait(session)
     return answer
 

@@ -98,6 +98,8 @@ FROM conversations, (VALUES ('created', '{}', interval '0'), ('assigned', '{}', 
 ) AS logged (kind, details, after);
 INSERT INTO conversation_ratings (account_id, conversation_id, closing_id, rating, rated_at)
 SELECT account_id, id, id, 5, updated_at FROM conversations;
+INSERT INTO queue_moves (account_id, queue_id, at, queued_since)
+SELECT account_id, account_id, now() - n * interval '7 s', now() FROM given, generate_series(1, 5000) AS n;
 INSERT INTO feed_positions (account_id, last_number) SELECT account_id, 50000 FROM given;
 INSERT INTO feed_events (account_id, number, type, at, conversation_id, subject_id, digest)
 SELECT account_id, row_number() OVER (PARTITION BY account_id ORDER BY seq), 'new_message', created_at, conversation_id,
@@ -342,6 +344,12 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("sign_in_links.add", {"user_id": AGENT, "secret_hash": b"new", "seconds": 60.0}, 1),
     ("sign_in_links.redeem", {"secret_hash": b"hash"}, 1),
     ("staff_sessions.add", NEW_SESSION, 0),
+    ("queue_positions.places", {"limit": 100}, 210),
+    ("queue_positions.place", {"conversation_id": md5("2conversation2981"), "limit": 100}, 210),
+    ("queue_positions.paces", {"queue_ids": [ACCOUNT, md5("2team1")], "limit": 21}, 22),
+    ("queue_positions.members", {"queue_ids": [ACCOUNT, md5("2team1")]}, 2),
+    ("queue_positions.moved_lately", {}, 40),
+    ("queue_positions.prune", {"limit": 500}, 1_000),
     ("hours.get", {}, 1),
     ("hours.due", {"at": None, "limit": 100}, 1),
     ("hours.schedule", {"account_id": ACCOUNT, "due": datetime.now(UTC), "changes_at": None}, 1),
@@ -473,6 +481,7 @@ ROLES = {
     "outbox.remove": "writer",
     "messages.write": "writer",
     "past_answers.unlearned_accounts": "relay",
+    **{f"queue_positions.{name}": "relay" for name in ("moved", "moved_lately", "prune")},
     "hours.due": "relay",
     "hours.schedule": "relay",
     "feed.sequence_all": "relay",
@@ -503,6 +512,7 @@ NOT_OF_REQUESTS = {
     *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),
     *("visitors.revoke_credentials", "visitors.revoke_all_credentials", "visitors.remove_visitor"),
     "hours.put",
+    "queue_positions.moved",  # once, by a relay that starts
     *(f"oidc.{name}" for name in ("put", "remove", "unlink", "add_names", "remove_names", "secrets", "replace_secret")),
     *(f"webhooks.{name}" for name in ("get", "lock", "update", "rotate", "rewind", "settle")),
     *("webhooks.secrets", "webhooks.replace_secrets"),

@@ -8,6 +8,7 @@ import type {
   Message,
   MessageUpdate,
   PersonIdentity,
+  QueuePlace,
   ReadMark,
   Typing,
 } from "./contract.js";
@@ -50,6 +51,8 @@ export interface DeskEvents {
   typing: Typing & { isTyping: boolean };
   /** The account has opened or closed, or has changed its business hours. */
   availability: Availability;
+  /** A conversation of the customer waits in a queue, or does not wait any more. What is not known is absent. */
+  queue: { conversationId: string; queue: Partial<QueuePlace> | undefined };
 }
 
 /** Options of a {@link DeskClient}. */
@@ -141,6 +144,7 @@ export class DeskClient extends Emitter<DeskEvents> {
     try {
       const joined = await this.request("join_conversation", conversationId);
       history.open(joined, undefined);
+      this.emit("queue", { conversationId, queue: joined.queue });
       return { history, joined };
     } catch (failure) {
       if (!known) this.histories.delete(conversationId);
@@ -214,6 +218,14 @@ export class DeskClient extends Emitter<DeskEvents> {
     socket.on("message_read", (mark) => {
       this.histories.get(mark.conversationId)?.mark(mark);
       this.emit("read", mark);
+    });
+    socket.on("conversation_queued", ({ conversationId, position, expectedWaitSeconds }) => {
+      const wait = expectedWaitSeconds === undefined ? {} : { expectedWaitSeconds };
+      this.emit("queue", { conversationId, queue: position === undefined ? {} : { position, ...wait } });
+    });
+    socket.on("conversation_assigned", ({ conversationId }) => this.emit("queue", { conversationId, queue: undefined }));
+    socket.on("conversation_status_changed", ({ conversationId, newStatus }) => {
+      if (newStatus !== "open") this.emit("queue", { conversationId, queue: undefined });
     });
     socket.on("availability_changed", (availability) => this.emit("availability", availability));
     socket.on("conversation_activity", (line) => {
@@ -307,6 +319,7 @@ export class DeskClient extends Emitter<DeskEvents> {
         this.receive(joined.messages);
         this.applyUpdates(joined.updates ?? []);
         history.open({ ...joined, messages: [] }, afterSeq);
+        this.emit("queue", { conversationId, queue: joined.queue });
       }
     }
   }

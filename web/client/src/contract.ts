@@ -362,7 +362,13 @@ export interface AIResults {
   draft?: AIDraft;
 }
 
-/** `updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it. */
+/** The position is counted up to 100; 101 is behind. `expectedWaitSeconds` is absent if it is not known. */
+export interface QueuePlace {
+  position: number;
+  expectedWaitSeconds?: number;
+}
+
+/** `updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it. */
 export interface Joined {
   conversation: Conversation;
   messages: Array<Message>;
@@ -374,6 +380,7 @@ export interface Joined {
   activity: Array<Activity>;
   ai?: AIResults;
   viewers?: Array<Viewer>;
+  queue?: QueuePlace;
 }
 
 export interface OfConversation {

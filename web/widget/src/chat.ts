@@ -5,6 +5,7 @@ import {
   type History,
   type Message,
   type PendingMessage,
+  type QueuePlace,
   type State,
 } from "@hummdesk/client";
 import type { Identity, Visitor } from "./visitor.js";
@@ -33,6 +34,8 @@ export class Chat {
   isClosed = false;
   /** The visitor's rating of the closed conversation. */
   rating: number | undefined;
+  /** The place of the conversation in the queue; undefined if it does not wait. */
+  queue: Partial<QueuePlace> | undefined;
   changed: () => void = () => undefined;
   onUnread: (count: number) => void = () => undefined;
   private client: DeskClient | undefined;
@@ -129,6 +132,7 @@ export class Chat {
       this.showTyping(userType === "agent" && isTyping ? userName : undefined),
     );
     client.on("availability", (availability) => this.showAvailability(client, availability));
+    client.on("queue", ({ conversationId, queue }) => this.showQueue(conversationId, queue));
     client.outbox.on("changed", () => this.changed());
     client.socket.on("conversation_status_changed", ({ conversationId, newStatus }) => {
       if (conversationId === this.conversationId) this.show({ status: newStatus });
@@ -141,6 +145,7 @@ export class Chat {
     this.conversationId = undefined;
     this.newConversation = undefined;
     this.availability = undefined;
+    this.queue = undefined;
     this.state = "idle";
     this.show({ status: "open" });
     this.setUnread(0);
@@ -164,6 +169,13 @@ export class Chat {
   private showAvailability(client: DeskClient, availability: AvailabilityAnswer): void {
     if (client !== this.client) return;
     this.availability = availability;
+    this.changed();
+  }
+
+  /** A conversation that has just come into the queue has no position yet; a known one is kept until the next. */
+  private showQueue(conversationId: string, queue: Partial<QueuePlace> | undefined): void {
+    if (conversationId !== this.conversationId) return;
+    this.queue = queue && { ...(queue.position === undefined && this.queue), ...queue };
     this.changed();
   }
 

@@ -1,16 +1,19 @@
-import type { ErrorReport } from "@hummdesk/client";
+import type { ErrorReport, QueuePlace } from "@hummdesk/client";
 import { date, language, t } from "@hummdesk/texts";
 import type { Chat } from "./chat.js";
 
 const DAY_MS = 86_400_000;
 const DAYS_OF_WEEK = 7;
+const SECONDS_OF_MINUTE = 60;
+/** Positions that the server counts; a place behind them has the next number. */
+const MOST = 100;
 
 /** The server explains errors in English. */
 export function explain({ code, message }: Pick<ErrorReport, "code" | "message">): string {
   return language === "en" ? message : t("widget.error", { code });
 }
 
-/** What is shown above the messages: why nothing can be sent, and whether the account is closed. */
+/** What is shown above the messages: why nothing can be sent, whether the account is closed, and the place in the queue. */
 export function noticesOf(chat: Chat): string[] {
   if (chat.problem) return [explain(chat.problem)];
   if (chat.state === "connecting") return [t("widget.connecting")];
@@ -20,7 +23,15 @@ export function noticesOf(chat: Chat): string[] {
     notices.push(availability.message?.[language] ?? t("widget.closed"));
     if (availability.opensAt) notices.push(backAt(new Date(availability.opensAt), new Date()));
   }
+  if (chat.queue) notices.push(placeOf(chat.queue));
   return notices;
+}
+
+function placeOf({ position, expectedWaitSeconds }: Partial<QueuePlace>): string {
+  if (position === undefined) return t("widget.queued");
+  if (position > MOST) return t("widget.queuedBehind", { count: MOST });
+  if (expectedWaitSeconds === undefined) return t("widget.queuedAt", { position });
+  return t("widget.queuedFor", { position, minutes: Math.ceil(expectedWaitSeconds / SECONDS_OF_MINUTE) });
 }
 
 /** When the account opens, in the time zone of the visitor. */

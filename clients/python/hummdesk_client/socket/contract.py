@@ -391,8 +391,15 @@ class AIResults(TypedDict):
     draft: NotRequired[AIDraft]
 
 
+class QueuePlace(TypedDict):
+    """The position is counted up to 100; 101 is behind. `expectedWaitSeconds` is absent if it is not known."""
+
+    position: int
+    expectedWaitSeconds: NotRequired[int]
+
+
 class Joined(TypedDict):
-    """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it."""
+    """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it."""
 
     conversation: Conversation
     messages: list[Message]
@@ -404,6 +411,7 @@ class Joined(TypedDict):
     activity: list[Activity]
     ai: NotRequired[AIResults]
     viewers: NotRequired[list[Viewer]]
+    queue: NotRequired[QueuePlace]
 
 
 class OfConversation(TypedDict):

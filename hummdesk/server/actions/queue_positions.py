@@ -1,0 +1,35 @@
+"""The position of a waiting conversation, for its customer."""
+
+from datetime import UTC, datetime
+
+from hummdesk.core.errors import Unavailable
+from hummdesk.core.models import Conversation
+from hummdesk.routing import positions
+from hummdesk.routing.hours import is_open, load_calendar
+from hummdesk.routing.positions import MOST
+from hummdesk.server.context import Payload, ServerContext
+from hummdesk.storage import queue_positions
+
+
+async def queue_of(context: ServerContext, conversation: Conversation) -> Payload | None:
+    """Position and expected wait; None for a conversation that does not wait. Without Redis no wait is expected."""
+    if conversation.status != "open" or conversation.assigned_to is not None:
+        return None
+    account_id = conversation.account_id
+    hours = await context.hours.of(account_id)
+    await load_calendar(hours)
+    try:
+        statuses = await context.presence.statuses(account_id)
+    except Unavailable:
+        statuses = {}
+    async with context.database.account(account_id) as tx:
+        place = await queue_positions.place(tx, conversation_id=conversation.id, limit=MOST)
+        if place is None:
+            return None
+        state = await positions.state(
+            tx,
+            {place.queue_id},
+            online={agent_id for agent_id, status in statuses.items() if status == "online"},
+            is_open=is_open(hours, datetime.now(UTC)),
+        )
+    return state.queued(place).wire()
