@@ -162,10 +162,12 @@ function signature(text) {
 }
 
 function missingPlurals(text, language) {
-  const needed = new Intl.PluralRules(language).resolvedOptions().pluralCategories;
   const missing = [];
   visit(parse(text), (node) => {
-    if (node.type === TYPE.plural) missing.push(...needed.filter((category) => !(category in node.options)));
+    if (node.type !== TYPE.plural) return;
+    const rules = new Intl.PluralRules(language, { type: node.pluralType }); // cardinal or ordinal
+    const needed = rules.resolvedOptions().pluralCategories;
+    missing.push(...needed.filter((category) => !(category in node.options)));
   });
   return missing;
 }

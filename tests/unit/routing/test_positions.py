@@ -1,5 +1,6 @@
 """Positions and expected waits of customers in queues, and how often they are published."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,8 +16,8 @@ QUEUE, AGENT = uuid4(), uuid4()
 
 def expected(position: int = 3, **known: Any) -> int | None:
     paces = {QUEUE: Pace(LEAST_PACED, 80.2)}
-    state = QueueState(**({"paces": paces, "members": {QUEUE: {AGENT}}, "online": {AGENT}, "is_open": True} | known))
-    return state.queued(Place(uuid4(), QUEUE, position)).expected_wait_seconds
+    state = QueueState(paces=paces, members={QUEUE: {AGENT}}, online={AGENT}, is_open=True)
+    return replace(state, **known).queued(Place(uuid4(), QUEUE, position)).expected_wait_seconds
 
 
 def test_expected_wait_is_the_pace_times_the_position() -> None:

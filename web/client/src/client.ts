@@ -223,7 +223,9 @@ export class DeskClient extends Emitter<DeskEvents> {
       const wait = expectedWaitSeconds === undefined ? {} : { expectedWaitSeconds };
       this.emit("queue", { conversationId, queue: position === undefined ? {} : { position, ...wait } });
     });
-    socket.on("conversation_assigned", ({ conversationId }) => this.emit("queue", { conversationId, queue: undefined }));
+    socket.on("conversation_assigned", ({ conversationId }) =>
+      this.emit("queue", { conversationId, queue: undefined }),
+    );
     socket.on("conversation_status_changed", ({ conversationId, newStatus }) => {
       if (newStatus !== "open") this.emit("queue", { conversationId, queue: undefined });
     });

@@ -23,7 +23,7 @@ export function noticesOf(chat: Chat): string[] {
     notices.push(availability.message?.[language] ?? t("widget.closed"));
     if (availability.opensAt) notices.push(backAt(new Date(availability.opensAt), new Date()));
   }
-  if (chat.queue) notices.push(placeOf(chat.queue));
+  if (chat.queue && !chat.isClosed) notices.push(placeOf(chat.queue));
   return notices;
 }
 
