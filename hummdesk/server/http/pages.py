@@ -18,6 +18,8 @@ PAGES = {
     "/c/<conversation_id:uuid>": "index.html",
     "/settings": "index.html",
     "/settings/<section:path>": "index.html",
+    "/supervisor": "index.html",
+    "/supervisor/<list:path>": "index.html",
     "/sign-in": "index.html",
     "/sign-in/<account:str>": "index.html",
     "/ops": "ops.html",

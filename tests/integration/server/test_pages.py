@@ -43,7 +43,9 @@ async def test_page_headers_allow_own_scripts_only(browser: aiohttp.ClientSessio
 
 async def test_addresses_of_the_console_serve_its_page(browser: aiohttp.ClientSession) -> None:
     page = await browser.get("/")
-    for path in (f"/c/{uuid4()}", "/settings", "/settings/people", f"/settings/webhooks/{uuid4()}"):
+    settings = "/settings", "/settings/people", f"/settings/webhooks/{uuid4()}"
+    supervisor = "/supervisor", "/supervisor/closed/7/team/all"
+    for path in (f"/c/{uuid4()}", *settings, *supervisor):
         answer = await browser.get(path)
         assert (answer.status, answer.headers["ETag"]) == (200, page.headers["ETag"])
         assert answer.headers["Content-Security-Policy"] == page.headers["Content-Security-Policy"]

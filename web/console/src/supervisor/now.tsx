@@ -10,7 +10,7 @@ import { duration } from "./format";
 import { useLive, useNow } from "./live";
 import { agentPath, queuePath } from "./source";
 
-const REFRESH_MS = 5000;
+const REFRESH_MS = 2000;
 const CLOCK_MS = 10_000;
 
 export function Now() {
