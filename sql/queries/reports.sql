@@ -36,7 +36,7 @@ SELECT
     avg(rating)::double precision AS rating
 FROM item
 GROUP BY GROUPING SETS ((hour, subject_id), ())
-ORDER BY is_total, hour, subject_id;
+ORDER BY is_total, hour, name NULLS LAST, subject_id;
 
 -- name: items(since, until, figure, details, hour, time_zone, team_id, agent_id, without, before_at, before_id, limit)
 -- What a figure is made of, newest first. `without` is the column that must be empty.
