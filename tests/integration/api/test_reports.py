@@ -17,7 +17,7 @@ import pytest
 
 from hummdesk.contract.rest import BASE
 from hummdesk.core.clock import wire_time
-from hummdesk.core.errors import Conflict
+from hummdesk.core.errors import Conflict, Invalid
 from hummdesk.core.models import Person
 from hummdesk.server.actions import assignments, ratings
 from hummdesk.server.actions import conversations as actions
@@ -62,7 +62,7 @@ class History:
         weights, choices = zip(*steps, strict=True)
         await self.start()
         for chosen in self.chance.choices(choices, weights, k=STEPS):
-            with suppress(Conflict):
+            with suppress(Conflict, Invalid):
                 await chosen()
         await self.learn()
         for conversation_id, _ in self.conversations:
