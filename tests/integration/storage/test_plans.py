@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -557,6 +558,7 @@ async def roles(seeded: str) -> AsyncIterator[dict[str, Database]]:
     await writer.close()
 
 
+@cache
 def queries() -> dict[str, str]:
     """The text of every named query, with %(name)s for parameters."""
     found = {}
