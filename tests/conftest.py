@@ -21,14 +21,14 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = str(temporary.make("metrics")
 
 from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
+from tests import schedule
+
+IS_DISTRIBUTED = "PYTEST_XDIST_WORKER" in os.environ
 
 UNLIMITED: dict[str, Any] = {
     entry.name: 0 for entry in fields(Settings) if entry.name.startswith(("rate_limit_", "max_sockets_"))
 }
 """Settings that turn off all rate limits, and those of the number of sockets."""
-
-LEVELS = ("system", "integration", "unit")
-"""In order of execution: slowest first, so that no test process ends with a long file."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -41,26 +41,22 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(METRICS, ignore_errors=True)
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.Scheduling:
+    return schedule.Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run exclusive tests last, so that no other test waits for them."""
-    items.sort(key=lambda item: (_is_exclusive(item), _level(item)))
+    items.sort(key=schedule.order)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Hold a lock across the test processes: exclusive for exclusive tests, shared for all others."""
+    if IS_DISTRIBUTED and not schedule.is_prioritized(item.nodeid):
+        schedule.yield_to_prioritized()
     with Path(__file__).open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if _is_exclusive(item) else fcntl.LOCK_SH)
+        fcntl.flock(lock, fcntl.LOCK_EX if schedule.is_exclusive(item) else fcntl.LOCK_SH)
         return (yield)
-
-
-def _is_exclusive(item: pytest.Item) -> bool:
-    """Whether the test is marked `alone`: it measures time or loads the machine."""
-    return item.get_closest_marker("alone") is not None
-
-
-def _level(item: pytest.Item) -> int:
-    return next((order for order, level in enumerate(LEVELS) if level in item.path.parts), 0)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ class DemoAccount:
                 process.resume()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def allowed_site() -> AsyncIterator[ForeignSite]:
     """A page on an origin in `WIDGET_ORIGINS` and `CONSOLE_ORIGINS`."""
     async with ForeignSite() as site:
@@ -101,7 +101,7 @@ async def foreign_site() -> AsyncIterator[ForeignSite]:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def accounts(
     allowed_site: ForeignSite, launch: asyncio.Task[tuple[Playwright, Browser]]
 ) -> AsyncIterator[list[DemoAccount]]:
@@ -118,18 +118,18 @@ async def accounts(
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def account(accounts: list[DemoAccount]) -> DemoAccount:
     return accounts[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def other_account(accounts: list[DemoAccount]) -> DemoAccount:
     """An account that only one test uses."""
     return accounts[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium_path() -> str:
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
@@ -138,7 +138,7 @@ def chromium_path() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def launch(chromium_path: str) -> AsyncIterator[asyncio.Task[tuple[Playwright, Browser]]]:
     """The start of Chromium, which takes place while the installation starts."""
     with tempfile.TemporaryDirectory() as home:  # for files outside of its profile
@@ -154,7 +154,7 @@ async def _launch(path: str, env: dict[str, str | float | bool]) -> tuple[Playwr
     return playwright, await playwright.chromium.launch(executable_path=path, args=SWITCHES, env={**env})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def chromium(launch: asyncio.Task[tuple[Playwright, Browser]]) -> Browser:
     _, browser = await launch
     return browser
@@ -170,7 +170,7 @@ async def proxy(account: DemoAccount) -> AsyncIterator[TcpProxy]:
 Open = Callable[..., Awaitable[ConsolePage]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def windows(chromium: Browser) -> AsyncIterator[list[ConsolePage]]:
     """A window for each user of a test. Windows are reused, since a new one takes a second."""
     windows: list[ConsolePage] = []
@@ -203,7 +203,7 @@ async def open_console(chromium: Browser, windows: list[ConsolePage], account: D
         assert errors == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def screenshots() -> Path:
     """The folder for screenshots; ignored by git."""
     folder = Path(__file__).parents[3] / "build" / "screenshots"

@@ -8,7 +8,7 @@ from tests.system.chaos.deployment import Deployment, deploy
 from tests.system.chaos.report import ROWS
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def shared_deployment() -> AsyncIterator[Deployment]:
     async with deploy() as made:
         yield made

@@ -18,7 +18,7 @@ from tests.system.chaos.deployment import Deployment
 from tests.system.chaos.load import load
 from tests.system.chaos.report import row, size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(90, 900))]
+pytestmark = pytest.mark.timeout(size(90, 900))
 
 BACKENDS = """
     SELECT pg_terminate_backend(pid)

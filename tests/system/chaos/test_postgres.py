@@ -12,7 +12,7 @@ from tests.system.chaos.deployment import Deployment
 from tests.system.chaos.load import client_of, load
 from tests.system.chaos.report import row, size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(60, 900))]
+pytestmark = pytest.mark.timeout(size(60, 900))
 
 TERMINATE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()"""

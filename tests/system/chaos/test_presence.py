@@ -14,7 +14,7 @@ from tests.system.chaos.deployment import Deployment
 from tests.system.chaos.load import client_of
 from tests.system.chaos.report import row, size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(60, 900))]
+pytestmark = pytest.mark.timeout(size(60, 900))
 
 
 async def connected(deployment: Deployment, account: Account, name: str, address: int = 0) -> Client:

@@ -11,7 +11,7 @@ from tests.system.chaos.deployment import Deployment, is_ready
 from tests.system.chaos.load import Acknowledged, Load, load
 from tests.system.chaos.report import row, size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(60, 900))]
+pytestmark = pytest.mark.timeout(size(60, 900))
 
 
 async def test_events_during_redis_outage_are_delivered_afterwards(deployment: Deployment) -> None:

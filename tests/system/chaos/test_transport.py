@@ -22,7 +22,7 @@ from tests.system.chaos.deployment import Deployment, is_ready
 from tests.system.chaos.load import Load, client_of, load
 from tests.system.chaos.report import row, size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(60, 600))]
+pytestmark = pytest.mark.timeout(size(60, 600))
 
 PATH = "/socket.io/?EIO=4&transport={}"
 CONCURRENT = 100

@@ -13,7 +13,7 @@ from tests.system.chaos.deployment import Deployment
 from tests.system.chaos.load import client_of, load
 from tests.system.chaos.report import row, size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(60, 900))]
+pytestmark = pytest.mark.timeout(size(60, 900))
 
 WARM_UP_SECONDS = 0.5
 MISSED = 20

@@ -21,7 +21,7 @@ from tests.system.chaos.deployment import Deployment, deploy
 from tests.system.chaos.load import load
 from tests.system.chaos.report import FULL, Row, row, size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(150, 900))]
+pytestmark = pytest.mark.timeout(size(150, 900))
 
 KEYS = "a key of the tests with at least 32 bytes"
 TIMES = size(1, 15)
