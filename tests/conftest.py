@@ -21,7 +21,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = str(temporary.make("metrics")
 
 from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
-from tests import schedule
+from tests import database_template, schedule
 
 IS_DISTRIBUTED = "PYTEST_XDIST_WORKER" in os.environ
 
@@ -37,8 +37,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_unconfigure() -> None:
-    """Remove the metrics directory, also in the process that only distributes the tests."""
+    """Remove the directories of this process, also in the one that only distributes the tests."""
     shutil.rmtree(METRICS, ignore_errors=True)
+    database_template.remove_shared()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.Scheduling:
@@ -101,7 +102,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def servers() -> AsyncIterator[Servers]:
     folder = make_reachable_directory()
-    cluster = await postgres.prepare(folder)
+    cluster = await database_template.prepare(folder)
     server = redis.prepare(folder)
     database = await postgres.start(cluster, folder, durable=False)
     broker = await redis.start(server, folder)
@@ -112,11 +113,8 @@ async def servers() -> AsyncIterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-async def template(servers: Servers) -> str:
+def template(servers: Servers) -> str:
     """The name of a migrated database without connections, to be cloned."""
-    from hummdesk.storage.migrations import migrate
-
-    await migrate(servers.cluster.url())
     return postgres.NAME
 
 
