@@ -1,0 +1,70 @@
+"""The widget of a closed account, and its place in the queue while nobody has the conversation."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from playwright.async_api import Browser, expect
+
+from hummdesk.contract.resources.hours import NewHours
+from hummdesk.operator.people import set_widget_origins
+from hummdesk.storage import hours
+from hummdesk.storage.database import operator
+from hummdesk.storage.hours import DAYS, BusinessHours
+from tests.integration.server.accounts import Account
+from tests.system.browser.conftest import DemoAccount
+from tests.system.browser.foreign_site import ForeignSite
+from tests.system.browser.test_widget import Visitor
+
+TEXT = "We are <b>out</b>."
+PACE = """
+    INSERT INTO queue_moves (account_id, queue_id, at, queued_since)
+    SELECT %(account)s, %(account)s, now() - n * interval '30 s', now() - interval '1 hour'
+    FROM generate_series(1, 4) AS n
+"""
+
+
+async def put_hours(desk: Account, *, enabled: bool) -> None:
+    """Hours of the day after tomorrow only."""
+    day = DAYS[(datetime.now(UTC) + timedelta(days=2)).weekday()]
+    weekly = [{"day": day, "opens": "09:00", "closes": "17:00"}]
+    body = {"enabled": enabled, "timeZone": "UTC", "weekly": weekly, "texts": {"en": TEXT}}
+    async with operator(desk.settings) as database, database.account(desk.id) as tx:
+        await hours.put(tx, None, desk.id, BusinessHours.of(NewHours().load(body)))
+
+
+async def test_visitor_sees_when_closed_and_the_place_in_the_queue_as_it_changes(
+    chromium: Browser, account: DemoAccount, allowed_site: ForeignSite
+) -> None:
+    desk = await Account(settings=account.settings, url=account.url).make()
+    await set_widget_origins(desk.settings, account_id=desk.id, origins=[allowed_site.origin])
+    allowed_site.page = (
+        f'<!doctype html><html lang="en"><title>Shop</title>'
+        f'<script src="{desk.url}/widget.js" data-account="{desk.id}"></script>'
+    )
+    await put_hours(desk, enabled=True)
+    agent = await desk.connect("agent")
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760}, locale="en-US", timezone_id="UTC")
+    visitor = Visitor(await context.new_page())
+    status = visitor.page.get_by_role("status")
+    await visitor.page.goto(allowed_site.origin)
+    await visitor.launcher.click()
+    await expect(status).to_contain_text(TEXT)
+    await expect(status).to_contain_text(re.compile("We are back .* at 9:00"))
+    await put_hours(desk, enabled=False)
+    await expect(status).to_have_count(0)
+
+    await visitor.write("Is anybody there?")
+    await expect(status).to_have_text("You are third in the queue.")  # behind those of the account
+    await desk.execute(PACE)
+    await agent.do("claim_conversation", {"conversationId": str(desk.conversation)})
+    await expect(status).to_have_text(re.compile(r"^You are second in the queue, about \d minutes?\.$"))
+    await visitor.page.reload()
+    await visitor.launcher.click()
+    await expect(status).to_contain_text("You are second in the queue")
+    asked = await agent.receives("new_message", content="Is anybody there?")
+    await agent.do("claim_conversation", {"conversationId": asked["conversationId"]})
+    await expect(status).to_have_count(0)
+    assert await visitor.view.violations("color-contrast", within="hummdesk-widget") == []
+    assert visitor.view.errors == []
+    await context.close()
+    await desk.close()
