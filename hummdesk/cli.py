@@ -32,6 +32,7 @@ COMMANDS = {
     "knowledge": "knowledge",
     "canned": "knowledge",
     "skills": "skills",
+    "routing": "routing",
     "account": "account",
     "user": "user",
     "team": "team",

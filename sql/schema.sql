@@ -72,9 +72,11 @@ CREATE TABLE users (
     last_seen_at timestamptz,                                   -- set when the last socket closes
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     skills text[] NOT NULL DEFAULT '{}',                        -- categories and languages
+    capacity integer,                                           -- open conversations; NULL: that of the queue
     CONSTRAINT users_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT users_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
-    CONSTRAINT users_role_known CHECK (role IN ('admin', 'agent', 'viewer'))
+    CONSTRAINT users_role_known CHECK (role IN ('admin', 'agent', 'viewer')),
+    CONSTRAINT users_capacity_bounded CHECK (capacity BETWEEN 0 AND 1000)
 );
 CREATE UNIQUE INDEX users_email_key ON users (account_id, lower(email));
 
@@ -872,6 +874,107 @@ CREATE TABLE outbox (
     CONSTRAINT outbox_pkey PRIMARY KEY (account_id, id)
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 
+------------------------------------------------------------------------------------------------------------- routing
+
+-- How the conversations of the account's queue are assigned, and of the queues of teams without own settings. No row: off.
+CREATE TABLE routing_settings (
+    account_id uuid NOT NULL,
+    mode text NOT NULL DEFAULT 'off',
+    capacity integer NOT NULL DEFAULT 5,                        -- open conversations of an agent; an urgent one is two
+    skills_wait_seconds integer NOT NULL DEFAULT 60,            -- after this, the best match of skills will do
+    answer_seconds integer NOT NULL DEFAULT 0,                  -- back to the queue without an answer; 0: never
+    offline_seconds integer NOT NULL DEFAULT 30,                -- back to the queue from an agent who is offline
+    CONSTRAINT routing_settings_pkey PRIMARY KEY (account_id),
+    CONSTRAINT routing_settings_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT routing_settings_mode_known CHECK (mode IN ('off', 'round_robin', 'least_loaded')),
+    CONSTRAINT routing_settings_capacity_bounded CHECK (capacity BETWEEN 0 AND 1000),
+    CONSTRAINT routing_settings_seconds_bounded CHECK (
+        skills_wait_seconds BETWEEN 0 AND 86400
+        AND answer_seconds BETWEEN 0 AND 86400
+        AND offline_seconds BETWEEN 0 AND 86400
+    )
+);
+
+-- The settings of a team that differ from those of the account.
+CREATE TABLE routing_teams (
+    account_id uuid NOT NULL,
+    team_id uuid NOT NULL,
+    mode text,                                                  -- NULL, like capacity: that of the account
+    capacity integer,
+    CONSTRAINT routing_teams_pkey PRIMARY KEY (account_id, team_id),
+    CONSTRAINT routing_teams_team_fkey FOREIGN KEY (account_id, team_id)
+        REFERENCES teams (account_id, id) ON DELETE CASCADE,
+    CONSTRAINT routing_teams_mode_known CHECK (mode IN ('off', 'round_robin', 'least_loaded')),
+    CONSTRAINT routing_teams_capacity_bounded CHECK (capacity BETWEEN 0 AND 1000)
+);
+
+-- The lock under which one process at a time decides for an account.
+CREATE TABLE routing_positions (
+    account_id uuid NOT NULL,
+    last_number bigint NOT NULL DEFAULT 0,                      -- of the last decision
+    CONSTRAINT routing_positions_pkey PRIMARY KEY (account_id),
+    CONSTRAINT routing_positions_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
+);
+
+-- What decisions were made on, so that each can be explained, and made again. Several are made together.
+CREATE TABLE routing_records (
+    account_id uuid NOT NULL,
+    number bigint NOT NULL,                                     -- of the first decision
+    decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    snapshot jsonb NOT NULL,                                    -- see hummdesk/routing/record.py
+    choices jsonb NOT NULL,                                     -- also those that could not be carried out
+    CONSTRAINT routing_records_pkey PRIMARY KEY (account_id, number),
+    CONSTRAINT routing_records_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
+);
+
+-- The decisions that were carried out: a conversation was given to an agent, or taken from one.
+CREATE TABLE routing_decisions (
+    account_id uuid NOT NULL,
+    number bigint NOT NULL,                                     -- the order of the decisions of an account
+    record_number bigint NOT NULL,
+    conversation_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    rule text NOT NULL,                                         -- 'routing': given; otherwise why it was taken
+    event_id uuid NOT NULL,                                     -- of the log of the conversation
+    weight integer,                                             -- what it added to the load of the agent, and the
+    capacity integer,                                           -- capacity of the agent; NULL: it was taken
+    decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT routing_decisions_pkey PRIMARY KEY (account_id, number),
+    CONSTRAINT routing_decisions_record_fkey FOREIGN KEY (account_id, record_number)
+        REFERENCES routing_records (account_id, number) ON DELETE CASCADE,
+    CONSTRAINT routing_decisions_rule_known CHECK (rule IN ('routing', 'offline', 'unanswered'))
+);
+CREATE INDEX routing_decisions_by_record ON routing_decisions (account_id, record_number);
+CREATE INDEX routing_decisions_by_conversation ON routing_decisions (account_id, conversation_id, number DESC);
+CREATE INDEX routing_decisions_by_agent ON routing_decisions (account_id, agent_id, number DESC) WHERE rule = 'routing';
+
+-- Notifies every web process and relay, on the channel hummdesk_routing with the account, that settings of routing or
+-- the agents of an account have changed.
+CREATE FUNCTION announce_routing() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_notify('hummdesk_routing', COALESCE(NEW.account_id, OLD.account_id)::text);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER routing_settings_announce
+    AFTER INSERT OR DELETE OR UPDATE ON routing_settings
+    FOR EACH ROW EXECUTE FUNCTION announce_routing();
+CREATE TRIGGER routing_teams_announce
+    AFTER INSERT OR DELETE OR UPDATE ON routing_teams
+    FOR EACH ROW EXECUTE FUNCTION announce_routing();
+CREATE TRIGGER users_announce_routing
+    AFTER INSERT OR UPDATE OF active, role, skills, capacity ON users
+    FOR EACH ROW EXECUTE FUNCTION announce_routing();
+CREATE TRIGGER teams_announce_routing
+    AFTER UPDATE OF active ON teams
+    FOR EACH ROW EXECUTE FUNCTION announce_routing();
+CREATE TRIGGER team_members_announce_routing
+    AFTER INSERT OR DELETE ON team_members
+    FOR EACH ROW EXECUTE FUNCTION announce_routing();
+
 ----------------------------------------------------------------------------------------------------------------- AI
 
 -- AI runs: a run is added in the transaction of its message, published to the broker by the relay, claimed, attempted
@@ -897,11 +1000,10 @@ CREATE TABLE ai_runs (
     finished_at timestamptz,
     announced_at timestamptz,
     claimed_by uuid,                                            -- the last Celery task that has claimed the run
-    repetition integer NOT NULL DEFAULT 0,                      -- number of runs of the kind before, for the message
     CONSTRAINT ai_runs_pkey PRIMARY KEY (account_id, id),
-    CONSTRAINT ai_runs_repetition_key UNIQUE (account_id, message_id, kind, repetition),
+    CONSTRAINT ai_runs_message_key UNIQUE (account_id, message_id, kind),
     CONSTRAINT ai_runs_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
-    CONSTRAINT ai_runs_kind_known CHECK (kind IN ('classification', 'draft', 'summary')),
+    CONSTRAINT ai_runs_kind_known CHECK (kind IN ('classification', 'draft')),
     CONSTRAINT ai_runs_status_known CHECK (status IN ('pending', 'published', 'running', 'done', 'failed')),
     CONSTRAINT ai_runs_outcome_known CHECK (outcome IN ('done', 'abstained', 'superseded')),
     CONSTRAINT ai_runs_outcome_of_done CHECK ((status = 'done') = (outcome IS NOT NULL)),
@@ -922,74 +1024,8 @@ CREATE TABLE ai_results (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT ai_results_pkey PRIMARY KEY (account_id, run_id),
     CONSTRAINT ai_results_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_runs (account_id, id),
-    CONSTRAINT ai_results_kind_known CHECK (kind IN ('classification', 'draft', 'summary'))
+    CONSTRAINT ai_results_kind_known CHECK (kind IN ('classification', 'draft'))
 );
-
--- Returns a UUID of version 7, as those that processes make.
-CREATE FUNCTION new_id() RETURNS uuid
-    LANGUAGE sql VOLATILE
-    RETURN encode(
-        set_bit(
-            set_bit(
-                overlay(
-                    uuid_send(gen_random_uuid())
-                    PLACING substring(int8send((EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
-                    FROM 1 FOR 6
-                ),
-                52,
-                1
-            ),
-            53,
-            1
-        ),
-        'hex'
-    )::uuid;
-
--- Starts the first draft run of a conversation's newest public message, at once. Nothing happens if staff has sent that
--- message, if it has a draft run, or if it has no classification run: it is beyond a rate limit.
-CREATE FUNCTION start_draft(of_account uuid, of_conversation uuid, newest_public_seq bigint) RETURNS void
-    LANGUAGE plpgsql
-AS $$
-BEGIN
-    INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind)
-    SELECT account_id, new_id(), conversation_id, id, seq, 'draft'
-    FROM messages
-    WHERE account_id = of_account
-      AND conversation_id = of_conversation
-      AND seq = newest_public_seq
-      AND sender_type = 'customer'
-      AND erased_at IS NULL
-      AND EXISTS (
-          SELECT
-          FROM ai_runs
-          WHERE ai_runs.account_id = messages.account_id
-            AND ai_runs.message_id = messages.id
-            AND ai_runs.kind = 'classification'
-      )
-    ON CONFLICT (account_id, message_id, kind, repetition) DO NOTHING;
-    IF FOUND THEN
-        PERFORM pg_notify('hummdesk_runs', '');
-    END IF;
-END
-$$;
-
--- Starts a draft in the transaction of an assignment, whoever assigns.
-CREATE FUNCTION draft_for_assignee() RETURNS trigger
-    LANGUAGE plpgsql
-AS $$
-BEGIN
-    PERFORM start_draft(NEW.account_id, NEW.id, NEW.last_public_seq);
-    RETURN NULL;
-END
-$$;
-
-CREATE TRIGGER conversations_draft
-    AFTER UPDATE OF assigned_to ON conversations
-    FOR EACH ROW WHEN (
-        NEW.assigned_to IS NOT NULL
-        AND NEW.assigned_to IS DISTINCT FROM OLD.assigned_to
-        AND NEW.status <> 'closed'
-    ) EXECUTE FUNCTION draft_for_assignee();
 
 -- Corrections of classifications by agents, which later classifications of the account take into account.
 CREATE TABLE ai_corrections (
@@ -1891,6 +1927,39 @@ GRANT SELECT, INSERT ON webhook_deliveries TO hummdesk_app, hummdesk_operator;
 GRANT UPDATE (status, attempts, next_attempt_at, give_up_at, created_at, finished_at) ON webhook_deliveries
     TO hummdesk_app, hummdesk_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_deliveries TO hummdesk_relay;
+
+--------------------------------------------------------------------------------------------------------------- routing
+
+DO $$
+DECLARE
+    table_name text;
+BEGIN
+    FOREACH table_name IN ARRAY ARRAY[
+        'routing_settings', 'routing_teams', 'routing_positions', 'routing_records', 'routing_decisions'
+    ] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
+        EXECUTE format('CREATE POLICY own_account ON %I TO hummdesk_app USING (account_id = current_account())',
+                       table_name);
+        EXECUTE format('CREATE POLICY every_account ON %I TO hummdesk_operator USING (true)', table_name);
+        EXECUTE format('GRANT SELECT ON %I TO hummdesk_app, hummdesk_operator', table_name);
+    END LOOP;
+END
+$$;
+GRANT INSERT, UPDATE (mode, capacity, skills_wait_seconds, answer_seconds, offline_seconds)
+    ON routing_settings TO hummdesk_app, hummdesk_operator;
+GRANT INSERT, DELETE, UPDATE (mode, capacity) ON routing_teams TO hummdesk_app, hummdesk_operator;
+GRANT INSERT, UPDATE (last_number) ON routing_positions TO hummdesk_app;
+GRANT INSERT ON routing_positions TO hummdesk_operator;
+GRANT INSERT ON routing_records, routing_decisions TO hummdesk_app;
+GRANT INSERT (capacity), UPDATE (capacity) ON users TO hummdesk_app;
+
+-- The relay routes the accounts that have it on. Old records are deleted with what else is too old.
+CREATE POLICY every_account_routed ON routing_settings FOR SELECT TO hummdesk_relay USING (true);
+CREATE POLICY every_account_routed ON routing_teams FOR SELECT TO hummdesk_relay USING (true);
+CREATE POLICY old_deleted_by_eraser ON routing_records FOR DELETE TO hummdesk_eraser
+    USING (decided_at < clock_timestamp() - interval '1 day');
+GRANT SELECT ON routing_settings, routing_teams TO hummdesk_relay;
 
 ----------------------------------------------------------------------------------------------------- the message writer
 

@@ -166,6 +166,33 @@ WEBHOOKS_FAILING = Gauge(
     "hummdesk_webhooks_failing", "Webhooks whose last attempt has failed", multiprocess_mode="mostrecent"
 )
 
+ROUTING_MOVES = Counter(
+    "hummdesk_routing_moves",
+    "Conversations moved by routing, by rule: routing (to an agent); offline or unanswered (back to a queue)",
+    ["rule"],
+)
+ROUTING_SECONDS = Histogram(
+    "hummdesk_routing_seconds",
+    "Duration of one decision of routing, up to 100 conversations, from the begin of its transaction to the commit",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1),
+)
+ROUTING_STRANDED = Gauge(
+    "hummdesk_routing_stranded",
+    "Conversations that wait for more than 5 seconds beside an agent who is free for them; 0 while routing works",
+    multiprocess_mode="mostrecent",
+)
+ROUTING_ABOVE_CAPACITY = Gauge(
+    "hummdesk_routing_above_capacity",
+    "Agents to whom routing has given more than their capacity; 0 while routing works",
+    multiprocess_mode="mostrecent",
+)
+ROUTING_OLDEST_WAIT_SECONDS = Gauge(
+    "hummdesk_routing_oldest_wait_seconds",
+    "Longest wait of a conversation in a queue that is routed, by kind of queue: account or team",
+    ["queue"],
+    multiprocess_mode="mostrecent",
+)
+
 RETENTION_ERASED = Counter(
     "hummdesk_retention_erased",
     "Conversations erased, and visitors, sign-in links, sessions and events of the feed deleted, by retention",

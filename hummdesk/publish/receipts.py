@@ -7,6 +7,7 @@ between, the note becomes overdue and the relay publishes it. Repeats are droppe
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from uuid import UUID
 
 from hummdesk.storage.outbox import EntryKey
@@ -50,6 +51,10 @@ class Receipts:
     def pending(self, account_id: UUID, entry_id: UUID) -> Receipt:
         """The receipt of an entry that was committed."""
         return Receipt((account_id, entry_id), self._confirmed)
+
+    def confirm(self, entries: Iterable[EntryKey]) -> None:
+        """Confirm entries whose events are published."""
+        self._confirmed.extend(entries)
 
     def take_confirmed(self, most: int) -> list[EntryKey]:
         """At most so many confirmed entries, each once."""

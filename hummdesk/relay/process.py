@@ -8,8 +8,9 @@ any number of relays may run and any of them may be killed. While PostgreSQL or 
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from kombu.exceptions import OperationalError
 
@@ -34,13 +35,18 @@ from hummdesk.relay.queue_positions import QueuePositions
 from hummdesk.relay.receipt_stores import OutboxReceipts, PresenceReceipts, RunReceipts
 from hummdesk.relay.republisher import Republisher
 from hummdesk.relay.retention import PRUNE_SECONDS, RETENTION_SECONDS, Retention
+from hummdesk.relay.routing import MEASURE_SECONDS as ROUTING_SECONDS
+from hummdesk.relay.routing import RoutingSweeper
 from hummdesk.relay.webhooks.bodies import FeedBodies
 from hummdesk.relay.webhooks.deliverer import Deliverer
 from hummdesk.relay.webhooks.sender import Sender
 from hummdesk.relay.webhooks.session import Services, Slots
+from hummdesk.routing.router import Router
+from hummdesk.routing.watch import Watch
 from hummdesk.storage import run_dispatch
 from hummdesk.storage.database import Database
 from hummdesk.storage.logins import url_of
+from hummdesk.storage.outbox import EntryKey, remove_all
 from hummdesk.storage.startup import check_if_reachable
 
 log = logging.getLogger(__name__)
@@ -52,8 +58,10 @@ LONGEST_BACKOFF_SECONDS = 5.0
 MAX_ATTEMPTS = 64
 """Attempts to deliver webhooks at a time, each with a thread that waits."""
 MEASURE_SECONDS = 10.0
-QUEUES = "hummdesk_queues"
 STOP_SECONDS = 5.0
+RUNS, FEED, HOURS = "hummdesk_runs", "hummdesk_feed", "hummdesk_hours"
+QUEUES, ROUTING = "hummdesk_queues", "hummdesk_routing"
+"""The channels of NOTIFY that wake the relay."""
 
 
 async def run(settings: Settings) -> None:
@@ -79,12 +87,13 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     delivering = Database(url, role="hummdesk_relay", size=2, timeout=timeout, pipelined=True)
     reading = Database(url, role="hummdesk_app", size=2, timeout=timeout)
     one_account = Database(url, role="hummdesk_app", size=1, timeout=timeout)
+    routed = Database(url, role="hummdesk_app", size=2, timeout=timeout, pipelined=True)
     queues = TaskQueues(connect(settings.redis))
     erasing = Database(url, role="hummdesk_eraser", size=1, timeout=timeout)
     stream, sessions = StreamEraser(connect(settings.redis)), SessionEraser(connect(settings.redis))
     published = PublishedPositions(connect(settings.redis))
     async with AsyncExitStack() as resources:
-        for database in (all_accounts, one_account, erasing, delivering, reading):
+        for database in (all_accounts, one_account, erasing, delivering, reading, routed):
             resources.push_async_callback(database.close)
             await database.open()
         for resource in (queues, stream, sessions, published):
@@ -101,9 +110,11 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
         )
         deliverer = Deliverer(services, log_days=settings.webhook_log_days, on_failure=_report)
         positions = QueuePositions(all_accounts, reading, service.publisher, service.presence, published)
-        yield Relay(
-            settings, all_accounts, one_account, service, queues, Retention(settings, eraser), deliverer, positions
-        )
+        router = Router(routed, service.presence, service.publisher, confirm=partial(_confirm, all_accounts))
+        routing = RoutingSweeper(all_accounts, erasing, router, Watch(routed, service.presence))
+        resources.push_async_callback(router.close)
+        retention = Retention(settings, eraser)
+        yield Relay(settings, all_accounts, one_account, service, queues, retention, deliverer, positions, routing)
 
 
 class Relay:
@@ -117,6 +128,7 @@ class Relay:
         retention: Retention,
         deliverer: Deliverer,
         positions: QueuePositions,
+        routing: RoutingSweeper,
     ) -> None:
         """`all_accounts` sees the runs and the outbox of every account, `one_account` all rows of one account."""
         self._settings = settings
@@ -128,6 +140,7 @@ class Relay:
         agents = PresenceReceipts(presence, PresencePublisher(publisher, presence, one_account))
         self._deliverer = deliverer
         self._positions = positions
+        self._routing = routing
         self._fed = asyncio.Event()
         self._hours_changed = asyncio.Event()
         self._dispatcher = Dispatcher(settings, all_accounts, queues)
@@ -150,6 +163,9 @@ class Relay:
             self._periodic(positions.sweep),
             self._periodic(positions.publish_changed, wake=positions.due),
             self._periodic(positions.prune, interval=PRUNE_SECONDS),
+            self._periodic(routing.sweep),
+            self._periodic(routing.measure, interval=ROUTING_SECONDS),
+            self._periodic(routing.prune, interval=PRUNE_SECONDS),
             self._periodic(retention.erase_due, interval=RETENTION_SECONDS),
             self._periodic(retention.prune_visitors, interval=PRUNE_SECONDS),
             self._periodic(retention.prune_sign_ins, interval=PRUNE_SECONDS),
@@ -179,15 +195,23 @@ class Relay:
         )
 
     async def _listen(self) -> None:
-        woken = {"hummdesk_runs": self._due, "hummdesk_feed": self._fed, "hummdesk_hours": self._hours_changed}
-        async for channel, payload in self._all_accounts.listen(*woken, QUEUES):
+        woken = {RUNS: self._due, FEED: self._fed, HOURS: self._hours_changed}
+        async for channel, payload in self._all_accounts.listen(*woken, QUEUES, ROUTING):
             if channel == QUEUES:
                 self._positions.notice(payload)
-                continue
-            if channel not in woken:
-                self._positions.forget()
-            for event in [woken[channel]] if channel in woken else woken.values():  # all after a reconnect
-                event.set()
+            elif channel == ROUTING:
+                self._routing.changed(payload)
+            elif channel in woken:
+                woken[channel].set()
+            else:
+                self._look_everywhere()
+
+    def _look_everywhere(self) -> None:
+        """After a reconnect: notifications may be lost."""
+        self._positions.forget()
+        self._routing.changed("")
+        for event in (self._due, self._fed, self._hours_changed):
+            event.set()
 
     async def _take_lost(self) -> None:
         await self._dispatcher.take_lost()
@@ -200,6 +224,11 @@ class Relay:
         for ended in failed:
             log.warning("ai_run.expired", extra={"run_id": str(ended.id), "error": ended.last_error})
             await self._runs.republish(ended)
+
+
+async def _confirm(all_accounts: Database, entries: Sequence[EntryKey]) -> None:
+    async with all_accounts.all_accounts() as tx:
+        await remove_all(tx, entries)
 
 
 def _report(error: Exception) -> None:

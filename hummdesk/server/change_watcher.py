@@ -19,6 +19,7 @@ API_KEYS = "hummdesk_api_keys"
 STAFF_SESSIONS = "hummdesk_staff_sessions"
 FEED = "hummdesk_feed"
 HOURS = "hummdesk_hours"
+ROUTING = "hummdesk_routing"
 RETRY_SECONDS = 0.5
 
 
@@ -46,6 +47,7 @@ class ChangeWatcher:
             STAFF_SESSIONS: self._change_sessions,
             FEED: self._wake_polls,
             HOURS: self._forget_hours,
+            ROUTING: self._change_routing,
         }
         async for channel, payload in self._context.database.listen(*changes):
             for change in [changes[channel]] if channel in changes else changes.values():  # all after a reconnect
@@ -71,6 +73,9 @@ class ChangeWatcher:
 
     def _forget_hours(self, payload: str) -> None:
         self._context.hours.forget(_account(payload))
+
+    def _change_routing(self, payload: str) -> None:
+        self._context.router.forget(_account(payload))
 
     def _change_sessions(self, payload: str) -> None:
         for account_id, session_id in self._changed_sessions(payload):

@@ -1,12 +1,12 @@
 """Creates the components of a web process from its settings and connects them. None of them is started."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from uuid import UUID, uuid4
 
 from hummdesk.bus.client import connect
-from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.bus.envelope import Envelope, Event, OrderKey
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
@@ -24,6 +24,8 @@ from hummdesk.publish.events.messages import MessageUpdated, NewMessage
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipts
+from hummdesk.routing.router import Router
+from hummdesk.routing.watch import Watch
 from hummdesk.server.api_key_verifier import ApiKeyVerifier
 from hummdesk.server.availability import HoursCache
 from hummdesk.server.connection_counts import ConnectionCounts
@@ -39,11 +41,14 @@ from hummdesk.storage import messages, outbox
 from hummdesk.storage.database import Database
 from hummdesk.storage.logins import url_of
 from hummdesk.storage.message_writer import MessageWriter
+from hummdesk.storage.outbox import EntryKey
 from hummdesk.storage.people import People
 from hummdesk.storage.writer_connection import WriterConnection
 
 WRITE_SECONDS = 2.0
 """Longest transaction of the message writer; all senders wait for it."""
+ROUTED = 2
+"""Accounts that routing decides on at a time."""
 REQUEST_SECONDS = 2.0
 """Longest wait of a request for Redis."""
 
@@ -55,6 +60,7 @@ class Components:
     context: ServerContext
     stream_writer: StreamWriter
     writer_connection: WriterConnection
+    routing_database: Database
 
 
 def compose(settings: Settings, server: SocketIOServer) -> Components:
@@ -71,14 +77,18 @@ def compose(settings: Settings, server: SocketIOServer) -> Components:
     )
     receipts = Receipts()
     writer = MessageWriter(writer_connection, database, timeout=write_seconds, take_published=receipts.take_confirmed)
-    context = _context(settings, server, database, writer, Publisher(stream_writer), receipts)
-    return Components(context=context, stream_writer=stream_writer, writer_connection=writer_connection)
+    routed = Database(url, role="hummdesk_app", size=ROUTED, timeout=settings.db_timeout_seconds, pipelined=True)
+    context = _context(settings, server, database, routed, writer, Publisher(stream_writer), receipts)
+    return Components(
+        context=context, stream_writer=stream_writer, writer_connection=writer_connection, routing_database=routed
+    )
 
 
 def _context(
     settings: Settings,
     server: SocketIOServer,
     database: Database,
+    routed: Database,
     writer: MessageWriter,
     publisher: Publisher,
     receipts: Receipts,
@@ -106,7 +116,6 @@ def _context(
         api_keys=ApiKeyVerifier(database),
         presence=presence,
         viewers=ViewerLeases(redis(), lease_seconds=lease_seconds),
-        draft_progress=DraftProgress(redis()),
         socket_counts=socket_counts,
         task_queues=TaskQueues(redis()),
         publisher=publisher,
@@ -123,6 +132,8 @@ def _context(
         typing=TypingIndicators(publisher, timeout=settings.typing_timeout_seconds),
         feed_polls=polls,
         hours=HoursCache(database),
+        router=Router(routed, presence, publisher, confirm=partial(_confirm, receipts)),
+        routing_watch=Watch(routed, presence),
     )
 
 
@@ -151,6 +162,10 @@ def _delivery(
         counts=ConnectionCounts(labels),
     )
     return sockets, reader
+
+
+async def _confirm(receipts: Receipts, entries: Sequence[EntryKey]) -> None:
+    receipts.confirm(entries)
 
 
 async def _fetch_messages(database: Database, account_id: UUID, held: OrderKey, after_seq: int) -> list[Envelope]:

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
 from hummdesk.bus.socket_counts import SocketCounts
@@ -17,6 +16,8 @@ from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipts
+from hummdesk.routing.router import Router
+from hummdesk.routing.watch import Watch
 from hummdesk.server.api_key_verifier import ApiKeyVerifier
 from hummdesk.server.availability import HoursCache
 from hummdesk.server.feed_polls import FeedPolls
@@ -52,7 +53,6 @@ class ServerContext:
     api_keys: ApiKeyVerifier
     presence: Presence
     viewers: ViewerLeases
-    draft_progress: DraftProgress
     socket_counts: SocketCounts
     task_queues: TaskQueues
     publisher: Publisher
@@ -69,6 +69,8 @@ class ServerContext:
     typing: TypingIndicators
     feed_polls: FeedPolls
     hours: HoursCache
+    router: Router
+    routing_watch: Watch
     searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SEARCHES))
     reporting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REPORTS))
     person_locks: PersonLocks = field(default_factory=PersonLocks)

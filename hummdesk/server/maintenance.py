@@ -56,6 +56,7 @@ async def renew_presence(context: ServerContext) -> None:
     }
     for lease in await context.presence.renew(list(present)):
         await context.presence_publisher.publish(present[lease], "online")
+        context.router.wake(lease.account_id)
     await context.recovery_saver.renew()
 
 

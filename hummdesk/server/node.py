@@ -28,6 +28,7 @@ class Node:
 
     async def start(self) -> None:
         await self.context.database.open()
+        await self.components.routing_database.open()
         await self.components.writer_connection.open()
         self._periodic = maintenance.runners(self.context)
         for runner in self._periodic:
@@ -59,6 +60,7 @@ class Node:
         if self._admin_ui is not None:
             await end(*self._admin_ui.tasks)
         await self.server.shutdown()
+        await self.context.router.close()
         await self.context.writer.drain()
         await self.components.stream_writer.drain(timeout=self.context.settings.shutdown_seconds)
         with suppress(Unavailable):
@@ -76,11 +78,11 @@ class Node:
             context.recovery_store,
             context.presence,
             context.viewers,
-            context.draft_progress,
             context.socket_counts,
             context.task_queues,
             context.rate_limits,
             self.components.writer_connection,
+            self.components.routing_database,
             context.database,
         ):
             await part.close()

@@ -4,6 +4,7 @@ An entry is written in the transaction of its change and removed when Redis has 
 dies in between, the relay finds the entry and publishes the events.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
@@ -82,6 +83,12 @@ async def unpublished(tx: Transaction, ids: list[UUID]) -> set[UUID]:
 async def remove(tx: Transaction, entry: OutboxEntry) -> None:
     """Remove a single entry, for the relay; a single entry cannot deadlock with a web process that removes many."""
     await queries.remove(tx, account_ids=[entry.account_id], ids=[entry.id])
+
+
+async def remove_all(tx: Transaction, entries: Sequence[EntryKey]) -> None:
+    """Remove entries that the caller has added, for the relay."""
+    accounts, ids = zip(*entries, strict=True)
+    await queries.remove(tx, account_ids=list(accounts), ids=list(ids))
 
 
 async def subject(tx: Transaction, entry: OutboxEntry) -> Message | Conversation:

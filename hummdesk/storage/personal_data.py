@@ -205,7 +205,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         name="ai_results",
-        holds="classifications, drafts and summaries",
+        holds="classifications and drafts",
         scope="message",
         rows=OF_RUNS,
         deletes=True,
@@ -217,8 +217,7 @@ TABLES: tuple[Table, ...] = (
         scope="message",
         rows=OF_MESSAGES,
         columns=columns(
-            "account_id id conversation_id message_id seq kind repetition status outcome started_at created_at "
-            "finished_at",
+            "account_id id conversation_id message_id seq kind status outcome started_at created_at finished_at",
             hidden="attempts available_at published_at lease_until deadline_at announced_at claimed_by",
             last_error="NULL",
         ),
@@ -297,6 +296,38 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        name="routing_decisions",
+        holds="which conversation routing has given to which agent: ids, for at most 30 days",
+        scope="account",
+        columns=columns(
+            "account_id number record_number conversation_id agent_id rule event_id weight capacity decided_at"
+        ),
+    ),
+    Table(
+        name="routing_records",
+        holds="what routing has decided on: ids, priorities, skills and loads, for at most 30 days",
+        scope="account",
+        columns=columns("account_id number decided_at snapshot choices"),
+    ),
+    Table(
+        name="routing_positions",
+        holds="the number of the last decision of routing",
+        scope="account",
+        columns=columns(hidden="account_id last_number"),
+    ),
+    Table(
+        name="routing_teams",
+        holds="settings of routing of teams",
+        scope="account",
+        columns=columns("account_id team_id mode capacity"),
+    ),
+    Table(
+        name="routing_settings",
+        holds="settings of routing",
+        scope="account",
+        columns=columns("account_id mode capacity skills_wait_seconds answer_seconds offline_seconds"),
+    ),
+    Table(
         name="team_members",
         holds="which users are in which teams",
         scope="account",
@@ -361,7 +392,7 @@ TABLES: tuple[Table, ...] = (
         name="users",
         holds="names and addresses of staff",
         scope="account",
-        columns=columns("account_id id email name role active last_seen_at created_at skills"),
+        columns=columns("account_id id email name role active last_seen_at created_at skills capacity"),
     ),
     # After all tables whose rows add changes to the feed when they are deleted.
     Table(
@@ -446,12 +477,6 @@ KEYS: tuple[Key, ...] = (
         holds="positions of conversations in queues, by their ids",
         erasure="names no customer",
         lifetime="1 day",
-    ),
-    Key(
-        pattern="hummdesk:drafting:*",
-        holds="the draft that is being generated for a conversation, as far as it is shown",
-        erasure="deleted",
-        lifetime="until it is whole, at most 1 minute",
     ),
     Key(
         pattern="hummdesk:presence:*",

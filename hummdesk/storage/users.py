@@ -6,7 +6,7 @@ A user who cannot answer any more loses the assigned conversations in the same t
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from hummdesk.core.clock import wire_time
@@ -32,6 +32,8 @@ class User:
     role: Role
     active: bool
     skills: tuple[str, ...]
+    capacity: int | None
+    """Open conversations at which routing gives the user no more; None: that of the queue."""
     team_ids: tuple[UUID, ...]
     last_seen_at: datetime | None
     created_at: datetime
@@ -57,6 +59,7 @@ class User:
             "role": self.role,
             "active": self.active,
             "skills": list(self.skills),
+            "capacity": self.capacity,
             "teamIds": [str(team_id) for team_id in self.team_ids],
             "createdAt": wire_time(self.created_at),
         }
@@ -72,13 +75,19 @@ class UserChanges:
     role: Role | None = None
     active: bool | None = None
     skills: Sequence[str] | None = None
+    capacity: int | Literal["queue"] | None = None
+    """`queue`: that of the queue."""
     team_ids: Collection[UUID] | None = None
 
     def given(self) -> dict[str, Any]:
         """By field of a user."""
         found = {name: getattr(self, name) for name in self.__dataclass_fields__}
         given: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
-        return given | ({} if self.skills is None else {"skills": tuple(self.skills)})
+        if self.skills is not None:
+            given["skills"] = tuple(self.skills)
+        if self.capacity == "queue":
+            given["capacity"] = None
+        return given
 
 
 async def create(
@@ -89,6 +98,7 @@ async def create(
     name: str,
     role: Role,
     skills: Sequence[str] = (),
+    capacity: int | None = None,
     team_ids: Collection[UUID] = (),
     user_id: UUID | None = None,
 ) -> tuple[User, bool]:
@@ -97,7 +107,7 @@ async def create(
     Raises Invalid for an unknown team.
     """
     user_id = user_id or new_id()
-    row = await queries.add(tx, id=user_id, email=email, name=name, role=role, skills=list(skills))
+    row = await queries.add(tx, id=user_id, email=email, name=name, role=role, skills=list(skills), capacity=capacity)
     if row is None:
         known = await queries.id_of(tx, email=email)
         return await get(tx, known["id"]), False
@@ -169,6 +179,7 @@ async def update(
             role=new.role,
             active=new.active,
             skills=list(new.skills),
+            capacity=new.capacity,
         )
     await audit.record(tx, actor, _action(old, new), user_id, {"fields": fields})
     if old.active and not new.active:

@@ -109,8 +109,7 @@ ORDER BY claimed.id;
 --                 lock and update the conversations whose priority changes, and log the change
 --   stale, superseded
 --                 lock and end the open draft runs for earlier messages than a classified one
---   draft         create the draft run of a classified message, if it is the newest of an assigned conversation; after the
---                 locks of `unequal`, because an assignment locks the conversation before it creates the same run
+--   draft         create the draft run of a classified message, if it is the newest of an assigned conversation
 --   notified      wake the relay if runs are due
 -- Locks are taken in the order of the primary key, or skipped, so that batches cannot deadlock.
 WITH result AS (
@@ -300,8 +299,7 @@ WITH result AS (
       AND decided.status = 'done'
       AND NOT decided.has_newer_message
       AND conversations.assigned_to IS NOT NULL
-      AND (SELECT count(*) FROM unequal) IS NOT NULL
-    ON CONFLICT (account_id, message_id, kind, repetition) DO NOTHING
+    ON CONFLICT (account_id, message_id, kind) DO NOTHING
     RETURNING id
 ), notified AS (
     SELECT pg_notify('hummdesk_runs', '') AS sent

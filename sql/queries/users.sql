@@ -1,7 +1,7 @@
--- name: add(id, email, name, role, skills)^
+-- name: add(id, email, name, role, skills, capacity)^
 -- Add a user; no row if the account has one with this email address.
-INSERT INTO users (account_id, id, email, name, role, skills)
-VALUES (current_account(), :id, :email, :name, :role, :skills)
+INSERT INTO users (account_id, id, email, name, role, skills, capacity)
+VALUES (current_account(), :id, :email, :name, :role, :skills, :capacity)
 ON CONFLICT (account_id, lower(email)) DO NOTHING
 RETURNING id;
 
@@ -44,6 +44,7 @@ SELECT
     role,
     active,
     skills,
+    capacity,
     last_seen_at,
     created_at,
     ARRAY(
@@ -66,6 +67,7 @@ SELECT
     role,
     active,
     skills,
+    capacity,
     last_seen_at,
     created_at,
     ARRAY(
@@ -92,7 +94,7 @@ WHERE account_id = current_account()
 ORDER BY id DESC
 LIMIT :limit;
 
--- name: change(user_id, email, name, role, active, skills)!
+-- name: change(user_id, email, name, role, active, skills, capacity)!
 -- Change a user.
 UPDATE users
 SET
@@ -100,7 +102,8 @@ SET
     name = :name,
     role = :role,
     active = :active,
-    skills = :skills
+    skills = :skills,
+    capacity = :capacity
 WHERE account_id = current_account()
   AND id = :user_id;
 

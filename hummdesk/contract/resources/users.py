@@ -5,13 +5,26 @@ from typing import Any, get_args
 from marshmallow import Schema, fields
 
 from hummdesk.ai.protocol import Category
-from hummdesk.contract.fields import AnyText, Boolean, BoundedList, Email, Id, ListOf, Matching, OneOf, Text, Time
+from hummdesk.contract.fields import (
+    AnyText,
+    Boolean,
+    BoundedList,
+    Email,
+    Id,
+    Integer,
+    ListOf,
+    Matching,
+    OneOf,
+    Text,
+    Time,
+)
 from hummdesk.contract.requests import Payload, Update
 from hummdesk.contract.resources.lists import PageQuery
 
 MAX_NAME = 100
 MAX_TEAMS = 100
 MAX_SKILLS = 50
+MAX_CAPACITY = 1000
 ROLES = ("admin", "agent", "viewer")
 
 
@@ -19,6 +32,11 @@ def _skills(**options: Any) -> BoundedList:
     pattern = "|".join(("[a-z]{2}", *get_args(Category)))
     skill = Matching(f"(?:{pattern})", what="a message category, or a language like `de`,", longest=50)
     return BoundedList(skill, most=MAX_SKILLS, **options)
+
+
+def _capacity(**options: Any) -> Integer:
+    """Open conversations at which routing gives the user no more; null: that of the queue."""
+    return Integer(least=0, most=MAX_CAPACITY, **options)
 
 
 def _teams(**options: Any) -> BoundedList:
@@ -30,17 +48,19 @@ class NewUser(Payload):
     name = Text(required=True, shortest=1, longest=MAX_NAME)
     role = OneOf(*ROLES, required=True)
     skills = _skills()
+    capacity = _capacity(allow_none=True)
     teamIds = _teams()
 
 
 class UserUpdate(Update):
-    """What is to be changed; lists replace the previous ones."""
+    """What is to be changed; lists replace the previous ones. `capacity` null is that of the queue."""
 
     email = Email()
     name = Text(shortest=1, longest=MAX_NAME)
     role = OneOf(*ROLES)
     active = Boolean()
     skills = _skills()
+    capacity = _capacity(allow_none=True)
     teamIds = _teams()
 
 
@@ -59,6 +79,7 @@ class User(Schema):
     role = OneOf(*ROLES, required=True)
     active = Boolean(required=True)
     skills = ListOf(AnyText(), required=True)
+    capacity = _capacity(required=True, allow_none=True)
     teamIds = ListOf(Id(), required=True)
     createdAt = Time(required=True)
     lastSeenAt = Time()

@@ -23,11 +23,14 @@ async def publish_changes(context: ServerContext, changes: Sequence[LoggedChange
         held.append(receipt.hold())
         await context.publisher.publish(*events_of(change), receipt=receipt)
     if changes:
+        context.router.wake(changes[0].account_id)
         soon(_publish_current(context, changes[0].account_id, changes[0].conversation_id, held))
 
 
 async def publish_moved(context: ServerContext, moved: Sequence[LoggedChange]) -> None:
     """Publish moves of many conversations, one after the other."""
+    if moved:
+        context.router.wake(moved[0].account_id)
     with suppress(Unavailable):
         for change in moved:
             held = (receipt := context.receipts.pending(change.account_id, change.id)).hold()

@@ -89,6 +89,7 @@ async def start(
     if created:
         receipt = context.receipts.pending(contact.account_id, opened)
         await context.publisher.publish(*creation_events(as_staff), receipt=receipt)
+        context.router.wake(contact.account_id)
     if sent is not None:
         await message_actions.publish(context, contact.account_id, sent)
     return Started(conversation=conversation, as_staff=as_staff, sent=sent)

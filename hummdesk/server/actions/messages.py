@@ -52,6 +52,8 @@ async def publish(context: ServerContext, account_id: UUID, sent: Sent) -> None:
         and Reopened(status=sent.reopened_from, is_queued=sent.assigned_to is None, team_id=sent.assigned_team),
     )
     await context.publisher.publish(*events, receipt=context.receipts.pending(account_id, sent.message.id))
+    if sent.message.sender_type == "customer" and sent.assigned_to is None:
+        context.router.wake(account_id)
 
 
 async def page(

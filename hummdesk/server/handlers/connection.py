@@ -191,6 +191,7 @@ async def _join_presence(context: ServerContext, session: ClientSession, person:
     try:
         if await context.presence.join(lease_of(session, person)):
             await context.presence_publisher.publish(person, "online")
+            context.router.wake(person.account_id)
     except Unavailable:
         log.warning("presence.lease_failed")  # the next renewal creates the lease
 

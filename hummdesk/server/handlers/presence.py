@@ -25,6 +25,7 @@ async def _change(context: ServerContext, agent: Person, status: Status) -> None
     before = await context.presence.change(agent.account_id, agent.id, status)
     changes = [AgentStatusChanged.of(agent, old=before, new=status)] if before != status else []
     await context.presence_publisher.publish(agent, status, *changes)
+    context.router.wake(agent.account_id)
 
 
 async def set_agent_status(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
@@ -35,6 +36,7 @@ async def set_agent_status(context: ServerContext, session: ClientSession, paylo
         await context.presence_publisher.publish(agent, status, changed)
     else:
         await context.presence_publisher.confirm(agent, status, changed)
+    context.router.wake(agent.account_id)
     return changed.payload()
 
 

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import (
-    ai,
     assignment,
     availability,
     connection,
@@ -48,8 +47,6 @@ HANDLERS: dict[str, Handler] = {
         availability.get_availability,
         reports.get_queues,
         reports.get_report,
-        ai.request_draft,
-        ai.request_summary,
         operations.get_operations,
     )
 }

@@ -57,6 +57,8 @@ BODIES: dict[str, Body] = {
     "update_canned_reply": lambda _: {"body": f"Text {_mark()}"},
     "import_canned_replies": lambda _: {"cannedReplies": [{"title": f"Reply {_mark()}", "body": "Text"}]},
     "update_settings": lambda _: {"name": f"Account {_mark()}"},
+    "put_routing": lambda _: {"mode": "least_loaded", "capacity": 3},
+    "put_team_routing": lambda _: {"mode": "off"},
     "create_signing_key": lambda _: {},
     "create_webhook": lambda _: {"url": "https://hooks.example/", "events": ["new_message"]},
     "update_webhook": lambda _: {"events": ["*"]},

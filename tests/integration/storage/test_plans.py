@@ -23,7 +23,7 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
 from hummdesk.storage.activity import RUN_LIMIT
 from hummdesk.storage.conversations import SEARCH_LIMIT, STATUSES
-from hummdesk.storage.database import Database
+from hummdesk.storage.database import GENERIC_PLANS, Database
 from hummdesk.storage.messages import MAX_SEQ, NewMessage, Outgoing, recordset
 from hummdesk.storage.page_cursor import NEWEST
 from hummdesk.storage.queries import SQL
@@ -85,6 +85,17 @@ SELECT account_id, id, conversation_id, seq, now(), CASE WHEN seq < 10000 AND se
     CASE WHEN seq < 10000 AND seq % 100 = 2 THEN 'Answer' END, 'm'
 FROM messages WHERE sender_type = 'agent' AND NOT private;
 UPDATE past_answers SET learned_at = NULL, question = NULL, answer = NULL WHERE message_id::text < '002';
+UPDATE conversations SET waiting_since = updated_at WHERE status = 'open';
+INSERT INTO routing_settings (account_id, mode) SELECT account_id, 'least_loaded' FROM given;
+INSERT INTO routing_positions SELECT account_id, 20000 FROM given;
+INSERT INTO routing_records (account_id, number, decided_at, snapshot, choices)
+SELECT account_id, n, now() - (20000 - n) * interval '5 minutes', '{}', '[]'
+FROM given, generate_series(1, 20000, 10) AS n;
+INSERT INTO routing_decisions (account_id, number, record_number, conversation_id, agent_id, rule, event_id, weight,
+    capacity)
+SELECT account_id, n, n - (n - 1) % 10, md5(a || 'conversation' || n % 3000)::uuid,
+    md5(a || 'user' || n % 50 + 1)::uuid, 'routing', md5(a || 'decision' || n)::uuid, 1, 3
+FROM given, generate_series(1, 20000) AS n;
 INSERT INTO audit_log (account_id, id, actor_type, action, subject_id)
 SELECT account_id, md5(a || 'entry' || n)::uuid, 'system', 'key.created', n FROM given, generate_series(1, 5000) AS n;
 INSERT INTO idempotency_keys (account_id, id, request_hash, new_id, created_at)
@@ -125,6 +136,7 @@ SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", 
 SMALL_TABLES |= {"outbox", "erasures", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
 SMALL_TABLES |= {"business_hours", "oidc_providers", "oidc_identities", "sign_in_names"}
 SMALL_TABLES |= {"feed_changes", "feed_positions", "webhooks"}
+SMALL_TABLES |= {"routing_settings", "routing_teams", "routing_positions"}
 """Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
 number, stay for seconds."""
 
@@ -200,6 +212,16 @@ def attempt_results(run_id: UUID) -> dict[str, Any]:
     return {"results": json.dumps([record]), "quiet_seconds": 2.0}
 
 
+AGENTS = [md5(f"2user{n}") for n in range(1, 8)]
+SECONDS = {"skills_wait_seconds": 60, "answer_seconds": 0, "offline_seconds": 30}
+QUEUES = json.dumps([{"team_id": None, "after_rank": -1, "after_since": "-infinity", "after_id": str(UUID(int=0))}])
+CHOICES = json.dumps(
+    [
+        {"number": 20_001 + n, "conversation_id": str(md5(f"2conversation{n}")), "agent_id": str(AGENT)}
+        | {"rule": "routing", "mode": "least_loaded", "capacity": 100, "weight": 1, "event_id": str(new_id())}
+        for n in (1, 11)
+    ]
+)
 OPEN = 1_000
 """More than the runs in the seed whose events are unpublished: the relay reads those only."""
 
@@ -304,6 +326,24 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ),
     ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
     ("teams.skilled", {"account_ids": [ACCOUNT]}, 0),
+    ("routing.settings", {}, 0),
+    ("routing.set_account", {"mode": "off", "capacity": 1} | SECONDS, 0),
+    ("routing.set_team", {"team_id": md5("2team1"), "mode": "off", "capacity": None}, 0),
+    ("routing.add_position", {}, 0),
+    ("routing.routed", {}, 0),
+    ("routing.begin", {}, 0),
+    ("routing.look", {}, 0),
+    ("routing.agents", {"agent_ids": AGENTS, "most": 5}, 7 * 7),
+    ("routing.waiting", {"queues": QUEUES, "with_skills": False, "limit": 100}, 2 * 100),
+    ("routing.waiting", {"queues": QUEUES, "with_skills": True, "limit": 20}, 20 * 40),
+    ("routing.held", {"present": AGENTS[:1], "with_present": True, "limit": 200}, 100 + 100),
+    ("routing.lock_agents", {"agent_ids": AGENTS}, 0),
+    ("routing.move", {"items": CHOICES, "number": 20_001, "snapshot": "{}", "choices": "[]"}, 30),
+    ("routing.decision", {"conversation_id": BUSY}, 2),
+    ("routing.records", {"after": 100, "limit": 10}, 10 + 100),
+    ("routing.queues", {}, 210),
+    ("routing.above_capacity", {"limit": 1000}, 400),
+    ("routing.agent_names", {"agent_ids": AGENTS}, 0),
     ("visitors.look_for_origin", {"origins": ["https://shop.example"]}, 0),
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
     ("visitors.lock_both", {"visitor_id": CONTACT, "contact_id": md5("2contact2")}, 4),
@@ -312,7 +352,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("visitors.move_reads", MOVED, 10),
     ("visitors.credential_holder", {"visitor_id": CONTACT, "issued_at": 0.0}, 1),
     ("signing_keys.active_keys", {}, 0),
-    ("users.add", {"id": new_id(), "email": "n", "name": "n", "role": "agent", "skills": []}, 0),
+    ("users.add", {"id": new_id(), "email": "n", "name": "n", "role": "agent", "skills": [], "capacity": None}, 0),
     ("users.id_of", {"email": "7@EXAMPLE.com"}, 0),
     ("users.lock_admins", {}, 0),
     ("users.has_other_admin", {"user_id": AGENT}, 0),
@@ -407,8 +447,6 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("runs.mark_published", {"account_ids": [ACCOUNT], "run_ids": [SILENT]}, 1),
     ("results.result", {"run_id": DONE}, 1),
     ("results.latest", {"conversation_id": md5("2conversation7"), "recent_messages": 50}, 30),
-    ("run_requests.open", IN_BUSY, 20),
-    ("run_requests.request", IN_BUSY | {"kind": "draft", "run_id": md5("new run")}, 20),
     ("run_dispatch.take_due", {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0}, OPEN),
     ("run_dispatch.take_lost", {"limit": 100, "lease_seconds": 30.0, "max_attempts": 4}, OPEN),
     ("run_dispatch.seconds_until_due", {}, OPEN),
@@ -490,6 +528,7 @@ ROLES = {
     "feed.sequence_all": "relay",
     "feed.backlog": "relay",
     "feed.prune": "relay",
+    "routing.routed": "relay",
     "webhooks.renew": "relay",
     "webhooks.take": "relay",
     "webhooks.release": "relay",
@@ -501,6 +540,8 @@ ROLES = {
     "retention": "eraser",
 }
 """The role of a query, if it is not that of the web process."""
+PIPELINED = {f"routing.{name}" for name in ("settings", "begin", "agents", "waiting", "held", "lock_agents", "move")}
+"""Queries of routing, which has connections with GENERIC_PLANS."""
 NOT_OF_REQUESTS = {
     *("accounts", "ai_budgets", "model_calls", "demo", "directory", "migrations"),
     *(f"articles.{do}_{what}" for do in ("put", "lock", "get", "remove") for what in ("article", "canned_reply")),
@@ -508,7 +549,7 @@ NOT_OF_REQUESTS = {
     *("erasures.receipt", "erasures.account_exists", "erasures.primary_key", "erasures.deactivate_people"),
     "erasures.account_or_erasure",
     "erasures.run_messages",  # all of a conversation, while it is erased
-    *("retention.accounts_due", "retention.prune_sign_ins"),
+    *("retention.accounts_due", "retention.prune_sign_ins", "routing.prune"),
     *(f"{noun}.{name}" for noun in ("users", "teams", "contacts") for name in ("lock", "get", "change")),
     *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
@@ -593,10 +634,12 @@ def touched(node: dict[str, Any]) -> float:
 
 
 async def explain(
-    database: Database, text: str, parameters: dict[str, Any], mode: str, *, several: bool
+    database: Database, text: str, parameters: dict[str, Any], mode: str, *, several: bool, is_pipelined: bool = False
 ) -> dict[str, Any]:
     async with database.accounts([ACCOUNT]) if several else database.account(ACCOUNT) as tx:
         prepare, run = prepared(text, parameters)
+        for name, value in (GENERIC_PLANS if is_pipelined else {}).items():
+            await tx.execute(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value)))
         await tx.execute(sql.SQL("SET LOCAL plan_cache_mode = {}").format(sql.Literal(mode)))
         await tx.execute(prepare)
         row = await (await tx.execute(run)).fetchone()
@@ -620,7 +663,14 @@ async def test_query_reads_few_rows_through_an_index(
     roles: dict[str, Database], name: str, parameters: dict[str, Any], bound: int, mode: str
 ) -> None:
     role = ROLES.get(name) or ROLES.get(name.split(".")[0], "app")
-    answer = await explain(roles[role], queries()[name], parameters, mode, several=role in ("worker", "writer"))
+    answer = await explain(
+        roles[role],
+        queries()[name],
+        parameters,
+        mode,
+        several=role in ("worker", "writer"),
+        is_pipelined=name in PIPELINED,
+    )
     steps = nodes(answer["Plan"])
     scans = [node for node in steps if "Scan" in node["Node Type"] and "Relation Name" in node]
     rows = sum(map(touched, steps))

@@ -53,6 +53,7 @@ class NewUser(TypedDict):
     name: str
     role: Literal["admin", "agent", "viewer"]
     skills: NotRequired[list[str]]
+    capacity: NotRequired[int | None]
     teamIds: NotRequired[list[str]]
 
 
@@ -65,6 +66,7 @@ class User(TypedDict):
     role: Literal["admin", "agent", "viewer"]
     active: bool
     skills: list[str]
+    capacity: int | None
     teamIds: list[str]
     createdAt: str
     lastSeenAt: NotRequired[str]
@@ -84,13 +86,14 @@ class UserPage(TypedDict):
 
 
 class UserUpdate(TypedDict):
-    """What is to be changed; lists replace the previous ones."""
+    """What is to be changed; lists replace the previous ones. `capacity` null is that of the queue."""
 
     email: NotRequired[str]
     name: NotRequired[str]
     role: NotRequired[Literal["admin", "agent", "viewer"]]
     active: NotRequired[bool]
     skills: NotRequired[list[str]]
+    capacity: NotRequired[int | None]
     teamIds: NotRequired[list[str]]
 
 
@@ -339,6 +342,42 @@ class SettingsUpdate(TypedDict):
     retentionDays: NotRequired[int | None]
 
 
+class TeamRouting(TypedDict):
+    """The settings of a team; null is that of the account."""
+
+    teamId: str
+    mode: Literal["off", "round_robin", "least_loaded"] | None
+    capacity: int | None
+
+
+class Routing(TypedDict):
+    """The settings of the account, and of each team that has own ones."""
+
+    mode: Literal["off", "round_robin", "least_loaded"]
+    capacity: int
+    skillsWaitSeconds: int
+    answerSeconds: int
+    offlineSeconds: int
+    teams: list[TeamRouting]
+
+
+class RoutingUpdate(TypedDict):
+    """What is to be changed of the queue of the account, and of teams without own settings. `capacity` is the number of open conversations at which an agent gets no more; an urgent one counts twice. After `skillsWaitSeconds`, the best match of skills is taken. A conversation goes back to its queue when its agent is offline for `offlineSeconds`, or has not answered within `answerSeconds`; 0: never."""
+
+    mode: NotRequired[Literal["off", "round_robin", "least_loaded"]]
+    capacity: NotRequired[int]
+    skillsWaitSeconds: NotRequired[int]
+    answerSeconds: NotRequired[int]
+    offlineSeconds: NotRequired[int]
+
+
+class TeamRoutingUpdate(TypedDict):
+    """What is to be changed of the queue of a team; null is that of the account."""
+
+    mode: NotRequired[Literal["off", "round_robin", "least_loaded"] | None]
+    capacity: NotRequired[int | None]
+
+
 class Grant(TypedDict):
     role: NotRequired[Literal["viewer", "agent", "admin"]]
     teamIds: list[str]
@@ -500,7 +539,7 @@ class NewWebhook(TypedDict):
     """`events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones."""
 
     url: str
-    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
+    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
     after: NotRequired[int]
 
 
@@ -536,7 +575,7 @@ class WebhookPage(TypedDict):
 
 class WebhookChanges(TypedDict):
     url: NotRequired[str]
-    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
+    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
     enabled: NotRequired[bool]
 
 
@@ -573,7 +612,7 @@ class Delivery(TypedDict):
     """A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed."""
 
     number: int
-    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
+    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
     status: Literal["pending", "delivered", "set_aside"]
     attempts: int
     createdAt: str
@@ -1093,6 +1132,21 @@ class Routes(ABC):
     async def update_settings(self, body: SettingsUpdate | None = None, **options: Unpack[CallOptions]) -> AccountSettings:
         """Change settings of the account."""
         found: AccountSettings = await self._call("PATCH", "/settings", options, body=body or {})
+        return found
+
+    async def get_routing(self, **options: Unpack[CallOptions]) -> Routing:
+        """Show how waiting conversations are assigned."""
+        found: Routing = await self._call("GET", "/routing", options)
+        return found
+
+    async def put_routing(self, body: RoutingUpdate | None = None, **options: Unpack[CallOptions]) -> Routing:
+        """Change how waiting conversations are assigned."""
+        found: Routing = await self._call("PUT", "/routing", options, body=body or {})
+        return found
+
+    async def put_team_routing(self, team_id: str, body: TeamRoutingUpdate | None = None, **options: Unpack[CallOptions]) -> Routing:
+        """Change how the conversations that wait for a team are assigned."""
+        found: Routing = await self._call("PUT", f"/routing/teams/{quoted(team_id)}", options, body=body or {})
         return found
 
     async def get_oidc(self, **options: Unpack[CallOptions]) -> OidcProvider:

@@ -32,7 +32,10 @@ async def get_user(context: ServerContext, call: Call) -> Answer:
 
 
 async def update_user(context: ServerContext, call: Call) -> Answer:
-    return await _changed(context, call, UserChanges(**call.body))
+    changes = call.body
+    if changes.get("capacity", 0) is None:
+        changes = changes | {"capacity": "queue"}
+    return await _changed(context, call, UserChanges(**changes))
 
 
 async def disable_user(context: ServerContext, call: Call) -> Answer:

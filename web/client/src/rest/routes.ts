@@ -47,6 +47,7 @@ export interface NewUser {
   name: string;
   role: "admin" | "agent" | "viewer";
   skills?: Array<string>;
+  capacity?: number | null;
   teamIds?: Array<string>;
 }
 
@@ -58,6 +59,7 @@ export interface User {
   role: "admin" | "agent" | "viewer";
   active: boolean;
   skills: Array<string>;
+  capacity: number | null;
   teamIds: Array<string>;
   createdAt: string;
   lastSeenAt?: string;
@@ -76,13 +78,14 @@ export interface UserPage {
   nextCursor?: string;
 }
 
-/** What is to be changed; lists replace the previous ones. */
+/** What is to be changed; lists replace the previous ones. `capacity` null is that of the queue. */
 export interface UserUpdate {
   email?: string;
   name?: string;
   role?: "admin" | "agent" | "viewer";
   active?: boolean;
   skills?: Array<string>;
+  capacity?: number | null;
   teamIds?: Array<string>;
 }
 
@@ -315,6 +318,38 @@ export interface SettingsUpdate {
   retentionDays?: number | null;
 }
 
+/** The settings of a team; null is that of the account. */
+export interface TeamRouting {
+  teamId: string;
+  mode: "off" | "round_robin" | "least_loaded" | null;
+  capacity: number | null;
+}
+
+/** The settings of the account, and of each team that has own ones. */
+export interface Routing {
+  mode: "off" | "round_robin" | "least_loaded";
+  capacity: number;
+  skillsWaitSeconds: number;
+  answerSeconds: number;
+  offlineSeconds: number;
+  teams: Array<TeamRouting>;
+}
+
+/** What is to be changed of the queue of the account, and of teams without own settings. `capacity` is the number of open conversations at which an agent gets no more; an urgent one counts twice. After `skillsWaitSeconds`, the best match of skills is taken. A conversation goes back to its queue when its agent is offline for `offlineSeconds`, or has not answered within `answerSeconds`; 0: never. */
+export interface RoutingUpdate {
+  mode?: "off" | "round_robin" | "least_loaded";
+  capacity?: number;
+  skillsWaitSeconds?: number;
+  answerSeconds?: number;
+  offlineSeconds?: number;
+}
+
+/** What is to be changed of the queue of a team; null is that of the account. */
+export interface TeamRoutingUpdate {
+  mode?: "off" | "round_robin" | "least_loaded" | null;
+  capacity?: number | null;
+}
+
 export interface Grant {
   role?: "viewer" | "agent" | "admin";
   teamIds: Array<string>;
@@ -465,7 +500,7 @@ export interface SigningKeyList {
 /** `events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones. */
 export interface NewWebhook {
   url: string;
-  events: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
+  events: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
   after?: number;
 }
 
@@ -499,7 +534,7 @@ export interface WebhookPage {
 
 export interface WebhookChanges {
   url?: string;
-  events?: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
+  events?: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
   enabled?: boolean;
 }
 
@@ -532,7 +567,7 @@ export interface DeliveryQuery {
 /** A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed. */
 export interface Delivery {
   number: number;
-  type: "new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "test" | "lost";
+  type: "new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "test" | "lost";
   status: "pending" | "delivered" | "set_aside";
   attempts: number;
   createdAt: string;
@@ -1034,6 +1069,21 @@ export abstract class Routes {
   /** Change settings of the account. */
   updateSettings(body: SettingsUpdate = {}, options?: CallOptions): Promise<AccountSettings> {
     return this.call("PATCH", path`/settings`, { body, ...options });
+  }
+
+  /** Show how waiting conversations are assigned. */
+  getRouting(options?: CallOptions): Promise<Routing> {
+    return this.call("GET", path`/routing`, options);
+  }
+
+  /** Change how waiting conversations are assigned. */
+  putRouting(body: RoutingUpdate = {}, options?: CallOptions): Promise<Routing> {
+    return this.call("PUT", path`/routing`, { body, ...options });
+  }
+
+  /** Change how the conversations that wait for a team are assigned. */
+  putTeamRouting(teamId: string, body: TeamRoutingUpdate = {}, options?: CallOptions): Promise<Routing> {
+    return this.call("PUT", path`/routing/teams/${teamId}`, { body, ...options });
   }
 
   /** Show the identity provider at which the staff of the account sign in. */
