@@ -94,8 +94,8 @@ class History:
         await actions.change_status(self.node.context, actor, self.one()[0], status=status, reason=None)
 
     async def assign(self) -> None:
-        team = self.chance.choice([None, self.account.team])
         agent, actor = self.chance.choice(self.agents), self.agents[0]
+        team = self.chance.choice([None, *agent.team_ids])
         await assignments.assign(self.node.context, actor, self.one()[0], agent_id=agent.id, team_id=team, note=None)
 
     async def unassign(self) -> None:

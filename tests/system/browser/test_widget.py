@@ -73,6 +73,9 @@ async def test_visitor_conversation_survives_page_reload(context: Any, account: 
     await visitor.page.get_by_role("textbox", name="Your message").press_sequentially("W")
     await agent.receives("typing_start", conversationId=conversation)
     await agent.do("send_message", {"conversationId": conversation, "content": "A note", "private": True})
+    joined = f"{account.agents[1]['name']} joined the conversation"
+    await agent.do("claim_conversation", {"conversationId": conversation})
+    await expect(visitor.message(joined)).to_be_visible()
     await agent.do("send_message", {"conversationId": conversation, "content": "We do."})
     await expect(visitor.message("We do.")).to_be_visible()
     await agent.receives("message_read", conversationId=conversation, readByType="customer")
@@ -84,7 +87,7 @@ async def test_visitor_conversation_survives_page_reload(context: Any, account: 
     counts = "new Promise((done) => HummDesk.onUnread((count) => count && done(count)))"
     assert await visitor.page.evaluate(counts) == 1
     await visitor.launcher.click()
-    for text in ("Do you repair tents?", "We do.", "Send it to us."):
+    for text in ("Do you repair tents?", joined, "We do.", "Send it to us."):
         await expect(visitor.message(text)).to_be_visible()
     await expect(visitor.message("A note")).to_have_count(0)
     assert visitor.view.errors == []

@@ -62,6 +62,16 @@ export class History {
     this.activity = [...this.activity, ...added].sort((a, b) => a.timestamp.localeCompare(b.timestamp));
   }
 
+  /**
+   * The moves between message `n` and the one before it, or after the last message if there is no message `n`. Moves
+   * before the first loaded message are those of the beginning, once there is no older message.
+   */
+  movesBefore(n: number): Activity[] {
+    const next = this.messages[n]?.timestamp;
+    const previous = this.messages[n - 1]?.timestamp ?? (this.hasMore ? next : undefined) ?? "";
+    return this.activity.filter(({ timestamp }) => timestamp >= previous && (next === undefined || timestamp < next));
+  }
+
   /** Record that all changes up to a revision are known. */
   reach(revision: number | undefined): void {
     if (revision !== undefined) this.revision = Math.max(this.revision ?? 0, revision);

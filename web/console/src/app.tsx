@@ -12,6 +12,7 @@ import { SECTIONS } from "./settings-sections";
 import { Sidebar } from "./sidebar";
 import { StoreContext, useChanges } from "./state/context";
 import type { Notice, Store } from "./state/store";
+import { Transfer } from "./transfer";
 
 const NOTICES: Record<Exclude<Notice, null>, [IconName, PlainKey]> = {
   connecting: ["clock", "common.connecting"],
@@ -40,6 +41,7 @@ export function App({ store }: { store: Store }) {
       )}
       <Toast store={store} />
       {store.overlay === "palette" && <Palette close={() => store.closeOverlay("palette")} />}
+      {store.overlay === "transfer" && <Transfer close={() => store.closeOverlay("transfer")} />}
       {store.overlay === "help" && <Help close={() => store.closeOverlay("help")} />}
     </StoreContext.Provider>
   );

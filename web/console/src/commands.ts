@@ -4,6 +4,7 @@ import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
 import { SECTIONS, settingsPath } from "./settings-sections";
 import { supervisorPath } from "./state/address";
 import { chooseLanguage } from "./state/language";
+import { claim, release } from "./state/moves";
 import type { Store } from "./state/store";
 import type { Presence, Status } from "./types";
 
@@ -88,8 +89,21 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
       run: () => document.querySelector<HTMLElement>("[data-opens=assign]")?.click(),
     },
     ...(me && assignedTo !== me
-      ? [{ name: t("console.command.assignToMe"), keys: "M", run: () => void store.assign(id, me) }]
+      ? [
+          {
+            name: t("console.command.assignToMe"),
+            keys: "M",
+            run: () => void (assignedTo || status === "closed" ? store.assign(id, me) : claim(store, id)),
+          },
+        ]
       : []),
+    ...(!assignedTo && status !== "closed"
+      ? [{ name: t("console.command.claim"), keys: "C", run: () => void claim(store, id) }]
+      : []),
+    ...(assignedTo && (assignedTo === me || store.isAdmin)
+      ? [{ name: t("console.command.release"), keys: "U", run: () => void release(store, id) }]
+      : []),
+    { name: t("console.command.transfer"), keys: "T", run: () => store.showOverlay("transfer") },
     status === "closed" ? reopen : close,
     { name: t("console.command.setPending"), run: () => void store.setStatus(id, "pending") },
     { name: t("console.command.back"), keys: "Esc", run: () => store.open(null) },

@@ -13,6 +13,7 @@ import { fullTime } from "./format";
 import { Labels } from "./labels";
 import { Messages } from "./messages";
 import { useStore } from "./state/context";
+import { claim, release, transfer } from "./state/moves";
 import type { Store } from "./state/store";
 import type { Thread } from "./state/thread";
 import type { Agent, Conversation, Status } from "./types";
@@ -60,6 +61,11 @@ function Head({ one, thread }: { one: Conversation; thread: Thread }) {
         <div class="pane-actions">
           {store.canReply && (
             <>
+              {!one.assignedTo && one.status !== "closed" && (
+                <button type="button" class="pill claim" onClick={() => void claim(store, one.conversationId)}>
+                  {t("console.command.claim")}
+                </button>
+              )}
               <AssignMenu one={one} />
               <StatusMenu one={one} />
             </>
@@ -145,6 +151,15 @@ function assignees(store: Store, one: Conversation): Choice[] {
       choose: () => void store.assign(one.conversationId, agent.agentId, team?.teamId),
     };
   });
+  for (const team of store.teams.filter(({ agentIds }) => agentIds.length > 0))
+    choices.push({
+      label: t("console.conversation.toTeam", { team: team.name }),
+      isChosen: !one.assignedTo && one.assignedTeam === team.teamId,
+      choose: () => void transfer(store, one.conversationId, { teamId: team.teamId }, ""),
+    });
+  choices.push({ label: t("console.command.transfer"), choose: () => store.showOverlay("transfer") });
+  if (one.assignedTo && (one.assignedTo === store.me?.userId || store.isAdmin))
+    choices.push({ label: t("console.command.release"), choose: () => void release(store, one.conversationId) });
   if (one.assignedTo)
     choices.push({
       label: t("console.conversation.unassign"),

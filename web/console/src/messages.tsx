@@ -2,7 +2,9 @@
 
 import type { ErrorReport, PendingMessage } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
+import { Fragment } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { Moves } from "./activity";
 import { Avatar } from "./components/avatar";
 import { EmptyState } from "./components/empty-state";
 import { explain } from "./components/error-text";
@@ -44,8 +46,12 @@ export function Messages({ thread, conversationId }: { thread: Thread; conversat
         <p class="start">{t("console.messages.beginning")}</p>
       )}
       {thread.history.messages.map((message, n) => (
-        <Article key={message.seq} message={message} previous={thread.history.messages[n - 1]} thread={thread} />
+        <Fragment key={message.seq}>
+          <Moves lines={thread.history.movesBefore(n)} />
+          <Article message={message} previous={thread.history.messages[n - 1]} thread={thread} />
+        </Fragment>
       ))}
+      <Moves lines={thread.history.movesBefore(thread.history.messages.length)} />
       {pending.map((message) => (
         <Pending key={message.clientMessageId} message={message} />
       ))}
@@ -59,7 +65,7 @@ function useScroll(thread: Thread, waiting: number) {
   const box = useRef<HTMLDivElement>(null);
   const last = useRef({ thread: null as Thread | null, height: 0, first: 0, isAtEnd: true });
   const first = thread.history.firstSeq;
-  const count = thread.history.messages.length + waiting + thread.typing.size;
+  const count = thread.history.messages.length + thread.history.activity.length + waiting + thread.typing.size;
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;

@@ -10,6 +10,7 @@ import { IconButton } from "./components/icon-button";
 import { type Choice, Menu } from "./components/menu";
 import { when } from "./format";
 import { Labels } from "./labels";
+import { QueueFilter } from "./queue-filter";
 import { SECTIONS, settingsPath } from "./settings-sections";
 import { supervisorPath } from "./state/address";
 import { useStore } from "./state/context";
@@ -135,6 +136,7 @@ function Filters() {
           </button>
         ))}
       </fieldset>
+      <QueueFilter />
       {list.search ? (
         <p class="filter-note">{t("console.list.allStatuses")}</p>
       ) : (

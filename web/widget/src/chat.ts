@@ -128,6 +128,7 @@ export class Chat {
     client.on("updated", () => this.changed());
     client.on("reloaded", () => this.changed());
     client.on("read", () => this.changed());
+    client.on("activity", () => this.changed());
     client.on("typing", ({ userType, userName, isTyping }) =>
       this.showTyping(userType === "agent" && isTyping ? userName : undefined),
     );

@@ -1,6 +1,6 @@
-import { linkTo, type Message, nodesOf, type PendingMessage } from "@hummdesk/client";
+import { type Activity, linkTo, type Message, nodesOf, type PendingMessage } from "@hummdesk/client";
 import { date, t } from "@hummdesk/texts";
-import { createElement, type VNode } from "preact";
+import { createElement, Fragment, type VNode } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
 import type { Look } from "./look.js";
@@ -76,9 +76,10 @@ function Messages({ chat, greeting }: { chat: Chat; greeting: string }) {
   const texts = chat.newConversation?.texts ?? [];
   const waiting: Partial<PendingMessage>[] = [...chat.pending, ...texts.map((content) => ({ content }))];
   const last = messages.at(-1)?.seq ?? 0;
+  const moves = chat.history?.activity.length ?? 0;
   useLayoutEffect(() => {
     if (log.current) log.current.scrollTop = log.current.scrollHeight;
-  }, [last, waiting.length, chat.typist]);
+  }, [last, moves, waiting.length, chat.typist]);
   const readUpTo = chat.history?.readBy("agent") ?? 0;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
@@ -89,9 +90,13 @@ function Messages({ chat, greeting }: { chat: Chat; greeting: string }) {
         </button>
       )}
       {messages.length === 0 && waiting.length === 0 && <p class="hello">{greeting}</p>}
-      {messages.map((message) => (
-        <Bubble key={message.messageId} message={message} isRead={message.seq <= readUpTo} />
+      {messages.map((message, n) => (
+        <Fragment key={message.messageId}>
+          <Joined lines={chat.history?.movesBefore(n)} />
+          <Bubble message={message} isRead={message.seq <= readUpTo} />
+        </Fragment>
       ))}
+      <Joined lines={chat.history?.movesBefore(messages.length)} />
       {waiting.map((message, n) => (
         <div class="mine waiting" key={message.clientMessageId ?? n}>
           <p>{message.content}</p>
@@ -106,6 +111,19 @@ function Messages({ chat, greeting }: { chat: Chat; greeting: string }) {
       ))}
       {chat.typist && <p class="typing">{t("widget.typing", { name: chat.typist })}</p>}
     </div>
+  );
+}
+
+/** The agents who have joined the conversation. */
+function Joined({ lines = [] }: { lines: Activity[] | undefined }) {
+  return (
+    <>
+      {lines.map(({ activityId, assignedToName: name }) => (
+        <p class="joined" key={activityId}>
+          {t("widget.joined", { name: name ?? t("widget.anAgent") })}
+        </p>
+      ))}
+    </>
   );
 }
 

@@ -12,6 +12,8 @@ export class ConversationList {
   view: View = "all";
   status: Status = "open";
   search = "";
+  // The team whose queue is shown, if the view is that of unassigned conversations; "": all.
+  teamId = "";
   state: "loading" | "ready" | "failed" = "loading";
   cursor: string | undefined;
   // The signed-in user, once authenticated.
@@ -29,7 +31,7 @@ export class ConversationList {
     return shown.sort((a, b) => b.updatedAt.localeCompare(a.updatedAt));
   }
 
-  filter(change: Partial<Pick<ConversationList, "view" | "status" | "search">>): void {
+  filter(change: Partial<Pick<ConversationList, "view" | "status" | "search" | "teamId">>): void {
     Object.assign(this, change);
     void this.load();
   }
@@ -65,7 +67,8 @@ export class ConversationList {
   }
 
   private query(): ListConversations {
-    const assignment = { mine: { assignedTo: this.userId }, unassigned: { unassigned: true }, all: {} }[this.view];
+    const queue = { unassigned: true, ...(this.teamId ? { teamId: this.teamId } : {}) };
+    const assignment = { mine: { assignedTo: this.userId }, unassigned: queue, all: {} }[this.view];
     const search = this.search ? { search: this.search } : { status: this.status };
     return { ...assignment, ...search, limit: PAGE_SIZE, ...(this.cursor ? { cursor: this.cursor } : {}) };
   }
@@ -73,7 +76,8 @@ export class ConversationList {
   private isShown(one: Conversation): boolean {
     if (this.matches ? !this.matches.has(one.conversationId) : one.status !== this.status) return false;
     if (this.view === "mine") return one.assignedTo === this.userId;
-    return this.view === "all" || !one.assignedTo;
+    if (this.view === "all") return true;
+    return !one.assignedTo && (!this.teamId || one.assignedTeam === this.teamId);
   }
 
   // Add or replace a conversation, unless the known one is newer: a response may be older than an event.

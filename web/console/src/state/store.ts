@@ -19,7 +19,7 @@ import type { Credentials } from "./session";
 import { Thread } from "./thread";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
-export type Overlay = "palette" | "help";
+export type Overlay = "palette" | "help" | "transfer";
 
 const NOTICE_MS = 4000;
 const TOAST_MS = 6000;
@@ -194,7 +194,7 @@ export class Store implements LiveState {
   }
 
   // Run an action, and show a toast if it fails.
-  private async attempt(action: () => Promise<void>): Promise<void> {
+  async attempt(action: () => Promise<void>): Promise<void> {
     try {
       await action();
     } catch (failure) {

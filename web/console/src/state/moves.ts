@@ -1,0 +1,38 @@
+// Moves of conversations between queues, agents and teams.
+
+import { RequestError } from "@hummdesk/client";
+import { t } from "@hummdesk/texts";
+import type { Store } from "./store";
+
+export function claim(store: Store, conversationId: string): Promise<void> {
+  return store.attempt(async () => {
+    try {
+      await store.client.request("claim_conversation", { conversationId });
+    } catch (failure) {
+      const holder = failure instanceof RequestError && failure.error.details?.assignedTo;
+      if (!holder) throw failure;
+      store.showToast(t("console.claim.taken", { colleague: store.nameOf(String(holder)) }));
+    }
+  });
+}
+
+export function release(store: Store, conversationId: string): Promise<void> {
+  return store.attempt(async () => {
+    await store.client.request("release_conversation", { conversationId });
+  });
+}
+
+// Move a conversation to an agent, with the team of the agent, or to the queue of a team. Returns whether it worked.
+export async function transfer(
+  store: Store,
+  conversationId: string,
+  target: { agentId?: string; teamId?: string },
+  note: string,
+): Promise<boolean> {
+  let isMoved = false;
+  await store.attempt(async () => {
+    await store.client.request("assign_conversation", { conversationId, ...target, ...(note ? { note } : {}) });
+    isMoved = true;
+  });
+  return isMoved;
+}
