@@ -62,13 +62,29 @@ class Health(Schema):
     queuedTasks = Count()
 
 
+class RoutingFigures(Schema):
+    """Automatic assignment in the own account; waits are in milliseconds. `stranded` and `aboveCapacity` are 0 while it
+    works: conversations that wait for more than 5 seconds beside a free agent, and agents who were given too many.
+    """
+
+    waiting = Count()
+    stranded = Count()
+    aboveCapacity = Count()
+    oldestAccountWait = Count()
+    oldestTeamWait = Count()
+
+
 class Operations(Schema):
-    """The figures of the admin's own account, and figures of the system that reveal nothing about other accounts."""
+    """The figures of the admin's own account, and figures of the system that reveal nothing about other accounts.
+
+    `routing` is absent while no queue of the account is routed.
+    """
 
     connections = fields.Nested(Connections, required=True)
     messagesPerSecond = Number(most=MAX_INTEGER, required=True)
     ai = ListOf(fields.Nested(RunFigures), required=True)
     aiBudget = fields.Nested(AIBudget, required=True)
     failedRuns = ListOf(fields.Nested(FailedRun), required=True)
+    routing = fields.Nested(RoutingFigures)
     health = fields.Nested(Health, required=True)
     timestamp = Time(required=True)

@@ -10,7 +10,7 @@ from marshmallow import Schema
 
 from hummdesk.contract import operations, payloads, requests
 from hummdesk.contract.event_schemas import schema_of
-from hummdesk.contract.resources import reports
+from hummdesk.contract.resources import decisions, reports
 from hummdesk.core.models import ANSWERING, STAFF, Role
 from hummdesk.publish import events as published
 from hummdesk.publish.audience import Recipient
@@ -136,6 +136,7 @@ REQUESTS: dict[str, Request] = {
         Request("sync", requests.Sync(), ALL_ROLES, payloads.Synced()),
         Request("get_presence", requests.Nothing(), STAFF, payloads.Colleagues()),
         Request("get_teams", requests.Nothing(), STAFF, payloads.Teams()),
+        Request("get_decision", requests.OfConversation(), STAFF, decisions.Decision()),
         Request("get_availability", requests.Nothing(), ALL_ROLES, payloads.AvailabilityAnswer()),
         Request("get_queues", requests.Nothing(), ADMIN, reports.Queues()),
         Request("get_report", reports.GetReport(), ADMIN, reports.Report()),

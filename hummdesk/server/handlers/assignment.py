@@ -1,6 +1,6 @@
 """Moves of conversations: assign, unassign, claim, release."""
 
-from hummdesk.server.actions import assignments
+from hummdesk.server.actions import assignments, decisions
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession
 
@@ -22,3 +22,7 @@ async def claim_conversation(context: ServerContext, session: ClientSession, pay
 
 async def release_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     return await assignments.release(context, session.authenticated_person, payload["conversationId"])
+
+
+async def get_decision(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
+    return await decisions.last(context, session.authenticated_person, payload["conversationId"])

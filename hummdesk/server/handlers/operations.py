@@ -8,6 +8,7 @@ from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.clock import wire_time
 from hummdesk.core.config import Settings
 from hummdesk.core.models import Role, RunKind
+from hummdesk.routing.watch import Figures
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import ai_budgets
@@ -21,6 +22,7 @@ async def get_operations(context: ServerContext, session: ClientSession, _: Payl
         found = await activity(tx, moment)
         budget = await ai_budgets.own_budget(tx)
     connected = await context.socket_counts.of_account(account_id)
+    routed = await context.routing_watch.figures(account_id)
     return {
         "connections": {role: connected.get(role, 0) for role in get_args(Role)},
         "messagesPerSecond": found.messages_per_second,
@@ -28,6 +30,7 @@ async def get_operations(context: ServerContext, session: ClientSession, _: Payl
         "aiBudget": _budget(budget, context.settings),
         "failedRuns": [_failed(failure) for failure in found.failures],
         "health": await _health(context, account_id),
+        **({} if routed is None else {"routing": _routing(routed)}),
         "timestamp": wire_time(moment),
     }
 
@@ -37,6 +40,16 @@ def _figures(kind: RunKind, runs: Runs) -> Payload:
     if runs.median is not None and runs.slow is not None:
         figures |= {"medianTime": round(runs.median * 1000), "slowTime": round(runs.slow * 1000)}
     return figures
+
+
+def _routing(figures: Figures) -> Payload:
+    return {
+        "waiting": figures.waiting,
+        "stranded": figures.stranded,
+        "aboveCapacity": figures.above_capacity,
+        "oldestAccountWait": round(figures.oldest_account_wait * 1000),
+        "oldestTeamWait": round(figures.oldest_team_wait * 1000),
+    }
 
 
 def _budget(budget: Budget, settings: Settings) -> Payload:

@@ -44,6 +44,7 @@ HANDLERS: dict[str, Handler] = {
         message.sync,
         presence.get_presence,
         presence.get_teams,
+        assignment.get_decision,
         availability.get_availability,
         reports.get_queues,
         reports.get_report,

@@ -553,6 +553,33 @@ export interface Teams {
   teams: Array<Team>;
 }
 
+/** An agent who was present, when it was the turn of the conversation. `assigned` counts open conversations, urgent ones twice; at `capacity` an agent is `full`. `absent`: away or busy. `just_returned`: the conversation was taken from the agent. `free`: another one was preferred. */
+export interface DecisionCandidate {
+  agentId: string;
+  name?: string;
+  status: "online" | "away" | "busy" | "offline";
+  assigned: number;
+  capacity: number;
+  skills: Array<string>;
+  verdict: "chosen" | "free" | "absent" | "other_team" | "full" | "unskilled" | "just_returned";
+}
+
+/** The last decision of routing about a conversation, and what it was made on. Rule `routing`: it was given to the agent. `offline`, `unanswered`: it was taken from the agent, without candidates. `waited` is in seconds. */
+export interface Decision {
+  conversationId: string;
+  decisionId: string;
+  rule: "routing" | "offline" | "unanswered";
+  mode: "off" | "round_robin" | "least_loaded";
+  agentId: string;
+  agentName?: string;
+  teamId?: string;
+  priority?: "low" | "medium" | "high" | "urgent";
+  waited?: number;
+  needs: Array<string>;
+  candidates: Array<DecisionCandidate>;
+  timestamp: string;
+}
+
 /** As `availability_changed`. Customers of an account that does not announce its hours see it as always open. */
 export interface AvailabilityAnswer {
   isOpen: boolean;
@@ -679,6 +706,15 @@ export interface FailedRun {
   timestamp: string;
 }
 
+/** Automatic assignment in the own account; waits are in milliseconds. `stranded` and `aboveCapacity` are 0 while it works: conversations that wait for more than 5 seconds beside a free agent, and agents who were given too many. */
+export interface RoutingFigures {
+  waiting: number;
+  stranded: number;
+  aboveCapacity: number;
+  oldestAccountWait: number;
+  oldestTeamWait: number;
+}
+
 /** The health of the whole system. `busLag` is in milliseconds, `queuedTasks` counts waiting Celery tasks. */
 export interface Health {
   postgresql: boolean;
@@ -688,13 +724,14 @@ export interface Health {
   queuedTasks: number;
 }
 
-/** The figures of the admin's own account, and figures of the system that reveal nothing about other accounts. */
+/** The figures of the admin's own account, and figures of the system that reveal nothing about other accounts. `routing` is absent while no queue of the account is routed. */
 export interface Operations {
   connections: Connections;
   messagesPerSecond: number;
   ai: Array<RunFigures>;
   aiBudget: AIBudget;
   failedRuns: Array<FailedRun>;
+  routing?: RoutingFigures;
   health: Health;
   timestamp: string;
 }
@@ -755,6 +792,7 @@ export interface ClientToServerEvents {
   sync: (payload: Sync, acknowledge?: Acknowledge<Synced>) => void;
   get_presence: (acknowledge?: Acknowledge<Colleagues>) => void;
   get_teams: (acknowledge?: Acknowledge<Teams>) => void;
+  get_decision: (payload: OfConversation, acknowledge?: Acknowledge<Decision>) => void;
   get_availability: (acknowledge?: Acknowledge<AvailabilityAnswer>) => void;
   get_queues: (acknowledge?: Acknowledge<Queues>) => void;
   get_report: (payload: GetReport, acknowledge?: Acknowledge<Report>) => void;
@@ -786,6 +824,7 @@ export interface Answers {
   sync: Synced;
   get_presence: Colleagues;
   get_teams: Teams;
+  get_decision: Decision;
   get_availability: AvailabilityAnswer;
   get_queues: Queues;
   get_report: Report;

@@ -596,6 +596,35 @@ class Teams(TypedDict):
     teams: list[Team]
 
 
+class DecisionCandidate(TypedDict):
+    """An agent who was present, when it was the turn of the conversation. `assigned` counts open conversations, urgent ones twice; at `capacity` an agent is `full`. `absent`: away or busy. `just_returned`: the conversation was taken from the agent. `free`: another one was preferred."""
+
+    agentId: str
+    name: NotRequired[str]
+    status: Literal["online", "away", "busy", "offline"]
+    assigned: int
+    capacity: int
+    skills: list[str]
+    verdict: Literal["chosen", "free", "absent", "other_team", "full", "unskilled", "just_returned"]
+
+
+class Decision(TypedDict):
+    """The last decision of routing about a conversation, and what it was made on. Rule `routing`: it was given to the agent. `offline`, `unanswered`: it was taken from the agent, without candidates. `waited` is in seconds."""
+
+    conversationId: str
+    decisionId: str
+    rule: Literal["routing", "offline", "unanswered"]
+    mode: Literal["off", "round_robin", "least_loaded"]
+    agentId: str
+    agentName: NotRequired[str]
+    teamId: NotRequired[str]
+    priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    waited: NotRequired[int]
+    needs: list[str]
+    candidates: list[DecisionCandidate]
+    timestamp: str
+
+
 class AvailabilityAnswer(TypedDict):
     """As `availability_changed`. Customers of an account that does not announce its hours see it as always open."""
 
@@ -739,6 +768,16 @@ class FailedRun(TypedDict):
     timestamp: str
 
 
+class RoutingFigures(TypedDict):
+    """Automatic assignment in the own account; waits are in milliseconds. `stranded` and `aboveCapacity` are 0 while it works: conversations that wait for more than 5 seconds beside a free agent, and agents who were given too many."""
+
+    waiting: int
+    stranded: int
+    aboveCapacity: int
+    oldestAccountWait: int
+    oldestTeamWait: int
+
+
 class Health(TypedDict):
     """The health of the whole system. `busLag` is in milliseconds, `queuedTasks` counts waiting Celery tasks."""
 
@@ -750,13 +789,14 @@ class Health(TypedDict):
 
 
 class Operations(TypedDict):
-    """The figures of the admin's own account, and figures of the system that reveal nothing about other accounts."""
+    """The figures of the admin's own account, and figures of the system that reveal nothing about other accounts. `routing` is absent while no queue of the account is routed."""
 
     connections: Connections
     messagesPerSecond: float
     ai: list[RunFigures]
     aiBudget: AIBudget
     failedRuns: list[FailedRun]
+    routing: NotRequired[RoutingFigures]
     health: Health
     timestamp: str
 
@@ -893,6 +933,10 @@ class Requests(ABC):
 
     async def get_teams(self) -> Teams:
         answer: Teams = await self.request("get_teams")
+        return answer
+
+    async def get_decision(self, payload: OfConversation) -> Decision:
+        answer: Decision = await self.request("get_decision", payload)
         return answer
 
     async def get_availability(self) -> AvailabilityAnswer:
