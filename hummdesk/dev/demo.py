@@ -12,7 +12,9 @@ import orjson
 from hummdesk.core import tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.models import Person
+from hummdesk.dev import demo_results
 from hummdesk.dev.demo_companies import Company, company
+from hummdesk.dev.demo_results import Question
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.logins import url_of
 from hummdesk.storage.queries import load as load_queries
@@ -27,17 +29,21 @@ Row = dict[str, Any]
 queries = load_queries("demo")
 
 
-async def load(settings: Settings, *, accounts: int = 2, agents: int = 2, customers: int = 3) -> dict[str, Any]:
+async def load(
+    settings: Settings, *, accounts: int = 2, agents: int = 2, customers: int = 3, with_results: bool = False
+) -> dict[str, Any]:
     """Insert missing demo data, and return exactly the accounts, users and customers asked for, with tokens.
 
-    Existing rows are not changed. No AI run is created.
+    Existing rows are not changed. `with_results`: new conversations whose customer waits have a finished draft.
     """
     wanted = [_Account(company(number), agents=agents, customers=customers) for number in range(accounts)]
     database = Database(url_of(settings, "operator"), role="hummdesk_operator", size=1, timeout=BULK_SECONDS)
     await database.open()
     try:
         async with database.all_accounts() as tx:
-            await _add(tx, wanted)
+            made = await _add(tx, wanted)
+            if with_results:
+                await demo_results.add(tx, [question for one in made if (question := _question(one)) is not None])
             states = {
                 row["id"]: row
                 async for row in queries.states(tx, ids=[id for account in wanted for id in account.conversations])
@@ -119,7 +125,8 @@ class _Conversation:
         return self.began_at + MESSAGE_INTERVAL * (seq - 1)
 
 
-async def _add(tx: Transaction, wanted: list[_Account]) -> None:
+async def _add(tx: Transaction, wanted: list[_Account]) -> list[_Conversation]:
+    """Insert what is missing; return the new conversations."""
     rows = _rows(wanted)
     for noun in ("accounts", "users", "contacts", "teams", "members", "articles", "canned_replies"):
         await getattr(queries, f"add_{noun}")(tx, rows=_json(rows[noun]))
@@ -127,6 +134,33 @@ async def _add(tx: Transaction, wanted: list[_Account]) -> None:
     for noun in ("messages", "reads", "events"):
         new = [row for row in rows[noun] if row["conversation_id"] in made]
         await getattr(queries, f"add_{noun}")(tx, rows=_json(new))
+    return [one for account in wanted for one_id, one in account.conversations.items() if one_id in made]
+
+
+def _question(conversation: _Conversation) -> Question | None:
+    """The newest message, if it is the customer's."""
+    *earlier, (sender, content) = conversation.messages
+    if sender.is_staff:
+        return None
+    account, seq = conversation.account, len(conversation.messages)
+    return Question(
+        account_id=account.company.id,
+        conversation_id=account.company.id_of("conversation", conversation.number),
+        message_id=account.company.id_of(f"message/{conversation.number}", seq),
+        seq=seq,
+        assigned_to=None if conversation.agent is None else conversation.agent.id,
+        asked_at=conversation.at(seq),
+        customer_name=conversation.contact.name,
+        content=content,
+        earlier=[(one.side, text) for one, text in earlier],
+        company={
+            "articles": [
+                {"id": str(account.company.id_of("article", number)), **page}
+                for number, page in enumerate(account.company.content["articles"])
+            ],
+            "canned": account.company.content["canned"],
+        },
+    )
 
 
 def _json(rows: list[Row]) -> str:

@@ -80,8 +80,7 @@ class Up:
         home.write_settings(self.home, values | {"DATABASE_URL": settings.postgres, "REDIS_URL": settings.redis})
         for service in self._services(settings, values):
             await self.supervisor.start(service)
-        people = await demo.load(settings)
-        await self._ready(settings)
+        people, _ = await asyncio.gather(demo.load(settings, with_results=True), self._ready(settings))
         self.say(banner(self.home, settings, people, seconds=time.monotonic() - self.started))
         await asyncio.gather(self.supervisor.wait(), *self._reloading())
 

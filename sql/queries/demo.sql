@@ -153,3 +153,43 @@ FROM jsonb_to_recordset(:rows::jsonb) AS given (
 SELECT id, assigned_to, status
 FROM conversations
 WHERE id = ANY(:ids);
+
+-- name: add_results(rows)!
+-- Add ended AI runs, whose events are published, with their results.
+WITH given AS (
+    SELECT account_id, id, conversation_id, message_id, seq, kind, outcome, at, payload
+    FROM jsonb_to_recordset(:rows::jsonb) AS given (
+        account_id uuid,
+        id uuid,
+        conversation_id uuid,
+        message_id uuid,
+        seq bigint,
+        kind text,
+        outcome text,
+        at timestamptz,
+        payload jsonb
+    )
+), run AS (
+    INSERT INTO ai_runs (
+        account_id,
+        id,
+        conversation_id,
+        message_id,
+        seq,
+        kind,
+        status,
+        outcome,
+        attempts,
+        available_at,
+        published_at,
+        started_at,
+        created_at,
+        finished_at,
+        announced_at
+    )
+    SELECT account_id, id, conversation_id, message_id, seq, kind, 'done', outcome, 1, at, at, at, at, at, at
+    FROM given
+)
+INSERT INTO ai_results (account_id, run_id, kind, payload, created_at)
+SELECT account_id, id, kind, payload, at
+FROM given;

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from psycopg import sql
@@ -11,7 +12,7 @@ from hummdesk.core import tokens
 from hummdesk.core.config import Settings
 from hummdesk.core.models import Person
 from hummdesk.dev import demo
-from hummdesk.storage import articles, conversations, messages, people
+from hummdesk.storage import articles, conversations, messages, people, results
 from hummdesk.storage.database import Database
 
 BULK_SECONDS = 10.0
@@ -134,6 +135,26 @@ async def test_demo_conversations_are_complete_and_create_no_ai_runs(fresh: Sett
             assert replies.rowcount == 12
     assert answered >= 4
     await database.close()
+
+
+async def test_demo_conversations_that_wait_have_finished_drafts(fresh: Settings, operator: Database) -> None:
+    loaded = await demo.load(fresh, accounts=1, customers=8, with_results=True)
+    account_id = UUID(loaded["accounts"][0]["id"])
+    assert await count(operator, "ai_runs") == await count(operator, "ai_results") > 10
+    again = await demo.load(fresh, accounts=1, customers=9, with_results=True)
+    database = Database(fresh.postgres, role="hummdesk_app", size=1, timeout=5)
+    await database.open()
+    drafts = 0
+    async with database.account(account_id) as tx:
+        for talk in again["accounts"][0]["conversations"]:
+            latest = await results.latest(tx, conversation_id=UUID(talk["id"]))
+            found = {run.kind: result for run, result in latest}
+            customer = next(one for one in again["accounts"][0]["customers"] if one["id"] == talk["customerId"])
+            if draft := found.get("draft"):
+                assert customer["name"].split()[0] in draft["draft"]["content"]
+                drafts += 1
+    await database.close()
+    assert drafts >= 5
 
 
 async def is_complete(tx: Any, viewer: Person, conversation: Any) -> bool:

@@ -53,6 +53,7 @@ TOKENS = {name for name in SETTINGS if name.startswith(("JWT_", "JWKS_"))}
 MODELS = {name for name in SETTINGS if name.startswith(("ANTHROPIC_", "OPENAI_"))} | {
     "AI_PROVIDER",
     "AI_EFFORT",
+    "AI_STREAMING",
     "AI_PRICES",
 }
 WITH_METRICS_PORT = {"relay", "worker"}

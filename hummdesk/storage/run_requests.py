@@ -1,0 +1,36 @@
+"""AI runs that staff starts: the draft of a conversation that is opened, and drafts and summaries on request.
+
+An assignment starts a draft by a trigger, `conversations_draft`.
+"""
+
+from typing import Literal
+from uuid import UUID
+
+from hummdesk.core.ids import new_id
+from hummdesk.storage.database import Transaction
+from hummdesk.storage.queries import load
+
+queries = load("run_requests")
+
+RequestedKind = Literal["draft", "summary"]
+
+
+async def open_conversation(tx: Transaction, *, conversation_id: UUID) -> None:
+    """Start the first draft of the newest public message, if the customer waits for an answer to it.
+
+    A failed run is not repeated: a message that kills its worker would do so whenever an agent reconnects.
+    """
+    await queries.open(tx, conversation_id=conversation_id)
+
+
+async def request(tx: Transaction, *, conversation_id: UUID, kind: RequestedKind) -> UUID | None:
+    """The current run about the newest public message, started if there is none; None if there is nothing to do.
+
+    A run is current until it ends, and if it is done. Concurrent requests receive the same run. A run that waits for
+    further messages of the customer becomes due at once.
+    """
+    while row := await queries.request(tx, conversation_id=conversation_id, kind=kind, run_id=new_id()):
+        run_id: UUID | None = row["run_id"]
+        if run_id is not None:
+            return run_id
+    return None

@@ -1,0 +1,61 @@
+-- name: open(conversation_id)!
+-- Start the draft of a conversation that an agent opens, as an assignment does.
+SELECT start_draft(account_id, id, last_public_seq)
+FROM conversations
+WHERE account_id = current_account()
+  AND id = :conversation_id
+  AND status <> 'closed';
+
+-- name: request(conversation_id, kind, run_id)^
+-- Start a run about the newest public message, unless one is current: not ended, or done. One that waits for further messages
+-- of the customer becomes due. No row: there is no such message, or it needs no draft. `run_id` is NULL if another
+-- transaction has started a run since this statement began.
+WITH newest AS (
+    SELECT messages.account_id, messages.conversation_id, messages.id, messages.seq
+    FROM conversations
+    JOIN messages
+      ON messages.account_id = conversations.account_id
+     AND messages.conversation_id = conversations.id
+     AND messages.seq = conversations.last_public_seq
+    WHERE conversations.account_id = current_account()
+      AND conversations.id = :conversation_id
+      AND messages.erased_at IS NULL
+      AND (:kind::text <> 'draft' OR conversations.status <> 'closed' AND messages.sender_type = 'customer')
+), last AS (
+    SELECT
+        ai_runs.id,
+        ai_runs.repetition,
+        ai_runs.finished_at IS NULL OR COALESCE(ai_runs.outcome = 'done', false) AS is_current
+    FROM newest
+    JOIN ai_runs
+      ON ai_runs.account_id = newest.account_id
+     AND ai_runs.message_id = newest.id
+     AND ai_runs.kind = :kind
+    ORDER BY ai_runs.repetition DESC
+    LIMIT 1
+), started AS (
+    INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind, repetition)
+    SELECT account_id, :run_id, conversation_id, id, seq, :kind, COALESCE((SELECT repetition + 1 FROM last), 0)
+    FROM newest
+    WHERE NOT EXISTS (SELECT FROM last WHERE is_current)
+    ON CONFLICT (account_id, message_id, kind, repetition) DO NOTHING
+    RETURNING id
+), hurried AS (
+    UPDATE ai_runs
+    SET available_at = clock_timestamp()
+    FROM last
+    WHERE last.is_current
+      AND ai_runs.account_id = current_account()
+      AND ai_runs.id = last.id
+      AND ai_runs.status = 'pending'
+      AND ai_runs.attempts = 0
+      AND ai_runs.available_at > clock_timestamp()
+    RETURNING ai_runs.id
+), notified AS MATERIALIZED (
+    SELECT pg_notify('hummdesk_runs', '')
+    WHERE EXISTS (SELECT FROM started)
+       OR EXISTS (SELECT FROM hurried)
+)
+SELECT COALESCE((SELECT id FROM started), (SELECT id FROM last WHERE is_current)) AS run_id
+FROM newest
+LEFT JOIN notified ON true;
