@@ -3,8 +3,9 @@
 Reports are computed from the log of conversations, their messages and their ratings, by report_items of sql/schema.sql.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal, Self, get_args
 from uuid import UUID
 
@@ -32,15 +33,21 @@ ITEMS: dict[Figure, tuple[str, list[str] | None]] = {
 }
 """What each figure counts: rows of report_items, and their details if not all of them."""
 
+FIRST_PART = timedelta(hours=12)
+"""Of the range of a list."""
+TICK = timedelta(microseconds=1)
+"""The resolution of times in PostgreSQL."""
+
 READING = """
     SELECT
         set_config('transaction_read_only', 'on', true),
         set_config('plan_cache_mode', 'force_custom_plan', true),
         set_config('jit', 'off', true),
+        set_config('enable_memoize', 'off', true),
         clock_timestamp() AT TIME ZONE %s
 """
-"""The plan depends on the range. Compiling the statement would take longer than running it. An unknown time zone fails,
-whether or not a row is counted.
+"""The plan depends on the range. Compiling the statement would take longer than running it, and no conversation is
+looked up twice. An unknown time zone fails, whether or not a row is counted.
 """
 
 
@@ -166,23 +173,42 @@ async def items(
     tx: Transaction, scope: Scope, choice: Choice, *, limit: int, cursor: str | None
 ) -> tuple[list[Item], str | None]:
     """A page of what a figure counts, newest first, and the cursor of the next page. Raises Invalid."""
-    before_at, before_id = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
-    figure, details = ITEMS[choice.figure]
+    before = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
     await _begin(tx, scope)
+    found: list[Item] = []
+    following = replace(scope, until=before[0] + TICK) if before[0] < scope.until else scope
+    for part in _newest_first(following):
+        found += await _items(tx, part, choice, before, limit=limit + 1 - len(found))
+        if len(found) > limit:
+            return found[:limit], page_cursor.encode(found[limit - 1].at, found[limit - 1].id)
+    return found, None
+
+
+def _newest_first(scope: Scope) -> Iterator[Scope]:
+    """Parts of the range, each longer than the one before: a page that is full soon reads no more than it needs."""
+    until, length = scope.until, FIRST_PART
+    while until > scope.since:
+        since = until - min(length, until - scope.since)
+        yield replace(scope, since=since, until=until)
+        until, length = since, 4 * length
+
+
+async def _items(
+    tx: Transaction, scope: Scope, choice: Choice, before: tuple[datetime, UUID], *, limit: int
+) -> list[Item]:
+    figure, details = ITEMS[choice.figure]
     rows = queries.items(
         tx,
         figure=figure,
         details=details,
         hour=choice.hour,
         without=choice.without,
-        before_at=before_at,
-        before_id=before_id,
-        limit=limit + 1,
+        before_at=before[0],
+        before_id=before[1],
+        limit=limit,
         **scope.parameters(),
     )
-    found = [Item.from_row(row) async for row in rows]
-    page = found[:limit]
-    return page, page_cursor.encode(page[-1].at, page[-1].id) if len(found) > limit else None
+    return [Item.from_row(row) async for row in rows]
 
 
 async def queues_now(tx: Transaction) -> list[Queue]:
