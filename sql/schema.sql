@@ -48,6 +48,8 @@ CREATE TABLE accounts (
     ai_min_confidence double precision,                         -- of a draft that is shown; NULL: no minimum
     -- {color, position, texts: {language: {title, greeting}}} of the widget, each optional.
     widget_look jsonb NOT NULL DEFAULT '{}',
+    -- Whether messages are read when their assignee looks at them: `off` or `assignee`.
+    read_on_view text NOT NULL DEFAULT 'off',
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
     CONSTRAINT accounts_name_present CHECK (name <> ''),
     CONSTRAINT accounts_retention_days_positive CHECK (retention_days > 0),
@@ -56,7 +58,8 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_ai_daily_dollars_not_negative CHECK (ai_daily_dollars >= 0),
     CONSTRAINT accounts_ai_min_confidence_a_share CHECK (ai_min_confidence BETWEEN 0 AND 1),
     CONSTRAINT accounts_widget_look_bounded
-        CHECK (jsonb_typeof(widget_look) = 'object' AND octet_length(widget_look::text) <= 8192)
+        CHECK (jsonb_typeof(widget_look) = 'object' AND octet_length(widget_look::text) <= 8192),
+    CONSTRAINT accounts_read_on_view_known CHECK (read_on_view IN ('off', 'assignee'))
 );
 
 ------------------------------------------------------------------------------------------------------------- people
@@ -73,6 +76,8 @@ CREATE TABLE users (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     skills text[] NOT NULL DEFAULT '{}',                        -- categories and languages
     capacity integer,                                           -- open conversations; NULL: that of the queue
+    -- Older messages are unread for the user only while nobody of staff has read them.
+    unread_since timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT users_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT users_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
     CONSTRAINT users_role_known CHECK (role IN ('admin', 'agent', 'viewer')),
@@ -608,14 +613,15 @@ CREATE INDEX messages_changed ON messages (account_id, conversation_id, revision
 -- For the search. The configuration 'simple' is independent of languages, and finds numbers and names.
 CREATE INDEX messages_words ON messages USING gin (account_id, to_tsvector('simple', content));
 
--- The read position of each reader.
+-- The read position of each reader. `seq` is the receipt, which other participants see, and never decreases.
 CREATE TABLE message_reads (
     account_id uuid NOT NULL,
     conversation_id uuid NOT NULL,
     reader_id uuid NOT NULL,
     reader_type text NOT NULL,
-    seq bigint NOT NULL,
+    seq bigint,                                                 -- NULL: nothing was read
     read_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    unread_after bigint,                                        -- an agent has marked later messages as unread
     CONSTRAINT message_reads_pkey PRIMARY KEY (account_id, conversation_id, reader_id),
     CONSTRAINT message_reads_message_fkey FOREIGN KEY (account_id, conversation_id, seq)
         REFERENCES messages (account_id, conversation_id, seq),
@@ -1412,8 +1418,12 @@ CREATE TRIGGER team_members_feed_user
     AFTER INSERT OR DELETE OR UPDATE ON team_members
     FOR EACH ROW EXECUTE FUNCTION feed_part('user_updated', 'user_id');
 CREATE TRIGGER message_reads_feed
-    AFTER INSERT OR UPDATE ON message_reads
-    FOR EACH ROW EXECUTE FUNCTION feed_part('message_read', 'reader_id');
+    AFTER INSERT ON message_reads
+    FOR EACH ROW WHEN (NEW.seq IS NOT NULL) EXECUTE FUNCTION feed_part('message_read', 'reader_id');
+CREATE TRIGGER message_reads_feed_updated
+    AFTER UPDATE ON message_reads
+    FOR EACH ROW WHEN (OLD.seq IS DISTINCT FROM NEW.seq OR OLD.reader_id <> NEW.reader_id)
+    EXECUTE FUNCTION feed_part('message_read', 'reader_id');
 
 -- Adds a change of the type given for a conversation. The columns of the trigger leave out what the writer updates.
 CREATE FUNCTION feed_conversation() RETURNS trigger
@@ -1634,7 +1644,7 @@ GRANT UPDATE (last_seen_at) ON users TO hummdesk_app;
 GRANT INSERT ON conversations, messages, message_reads, conversation_events, ai_runs, ai_results TO hummdesk_app;
 GRANT UPDATE (status, priority, assigned_to, assigned_team, last_seq, last_public_seq, staff_read_seq, unread_staff,
     unread_customer, updated_at) ON conversations TO hummdesk_app;
-GRANT UPDATE (seq, read_at) ON message_reads TO hummdesk_app;
+GRANT UPDATE (seq, read_at, unread_after) ON message_reads TO hummdesk_app;
 GRANT UPDATE (status, outcome, attempts, available_at, lease_until, started_at, last_error, finished_at, announced_at)
     ON ai_runs TO hummdesk_app;
 
@@ -2000,7 +2010,8 @@ DECLARE
     table_name text;
 BEGIN
     FOREACH table_name IN ARRAY ARRAY[
-        'users', 'contacts', 'api_keys', 'conversations', 'messages', 'conversation_events', 'ai_runs', 'outbox'
+        'users', 'contacts', 'api_keys', 'conversations', 'messages', 'message_reads', 'conversation_events', 'ai_runs',
+        'outbox'
     ] LOOP
         EXECUTE format('CREATE POLICY accounts_of_the_batch ON %I TO hummdesk_writer '
                        'USING (account_id IN (SELECT unnest(current_accounts())))', table_name);
@@ -2040,12 +2051,13 @@ CREATE POLICY sender_of_the_account ON messages AS RESTRICTIVE FOR INSERT TO hum
 GRANT SELECT (account_id, id, role, active) ON users TO hummdesk_writer;
 GRANT SELECT (account_id, id, active) ON contacts TO hummdesk_writer;
 GRANT SELECT (account_id, id, scope, revoked_at) ON api_keys TO hummdesk_writer;
-GRANT SELECT (account_id, id, contact_id, status, last_seq, last_public_seq, unread_staff, unread_customer, updated_at),
-    UPDATE (status, last_seq, last_public_seq, unread_staff, unread_customer, updated_at)
+GRANT SELECT (account_id, id, contact_id, status, last_seq, last_public_seq, staff_read_seq, unread_staff,
+        unread_customer, updated_at),
+    UPDATE (status, last_seq, last_public_seq, staff_read_seq, unread_staff, unread_customer, updated_at)
     ON conversations TO hummdesk_writer;
 GRANT SELECT (account_id, id, conversation_id, seq, sender_id, sender_type, private, client_message_id, created_at), INSERT
     ON messages TO hummdesk_writer;
-GRANT INSERT ON conversation_events, ai_runs TO hummdesk_writer;
+GRANT INSERT ON message_reads, conversation_events, ai_runs TO hummdesk_writer;
 GRANT SELECT (account_id, id), INSERT, DELETE ON outbox TO hummdesk_writer;
 
 -- An operator who disables a user leaves the publication of the unassigned conversations to the relay.
@@ -2187,7 +2199,8 @@ GRANT UPDATE (waiting_since) ON conversations TO hummdesk_app;
 
 -- Admins change what belongs to their account, by web processes, column by column.
 GRANT UPDATE (
-        name, ai_provider, widget_origins, retention_days, ai_daily_tokens, ai_daily_dollars, ai_min_confidence, widget_look
+        name, ai_provider, widget_origins, retention_days, ai_daily_tokens, ai_daily_dollars, ai_min_confidence, widget_look,
+        read_on_view
     )
     ON accounts TO hummdesk_app;
 GRANT INSERT (account_id, id, email, name, role, skills), UPDATE (email, name, role, active, skills)
@@ -2211,6 +2224,9 @@ GRANT UPDATE (external_id, attributes) ON contacts TO hummdesk_eraser;
 -- An anonymous visitor who is identified becomes a contact: the conversations are moved, and the visitor is deleted.
 GRANT UPDATE (contact_id) ON conversations TO hummdesk_app;
 GRANT UPDATE (reader_id) ON message_reads TO hummdesk_app;
+-- A reply marks what its agent has answered as read.
+GRANT SELECT (account_id, conversation_id, reader_id, seq, read_at, unread_after), UPDATE (seq, read_at, unread_after)
+    ON message_reads TO hummdesk_writer;
 GRANT DELETE ON contacts TO hummdesk_app;
 CREATE POLICY only_visitors_deleted ON contacts AS RESTRICTIVE FOR DELETE TO hummdesk_app
     USING (starts_with(email, 'visitor-') AND email ~ '@visitors[.]invalid$' AND external_id IS NULL);

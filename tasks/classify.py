@@ -65,13 +65,19 @@ async def _teams(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, lis
 
 
 async def _online(worker: WorkerContext, account_ids: Iterable[UUID]) -> dict[UUID, frozenset[UUID]]:
-    """Online agents by account; none while Redis is unavailable, so that no agent is suggested."""
+    """Agents by account who are online, neither away nor busy; none while Redis is unavailable.
+
+    Only these are suggested.
+    """
     ids = list(account_ids)
     try:
         agents = await asyncio.gather(*(worker.broadcast.get_online_agents(account_id) for account_id in ids))
     except Unavailable:
         return {}
-    return {account_id: frozenset(found) for account_id, found in zip(ids, agents, strict=True)}
+    return {
+        account_id: frozenset(agent for agent, status in found.items() if status == "online")
+        for account_id, found in zip(ids, agents, strict=True)
+    }
 
 
 register(ClassificationHandler())

@@ -6,9 +6,22 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from hummdesk_client.rest import FeedPosition, RestClient
+from hummdesk_client.rest import FeedPosition, ProblemError, RestClient
 
 POSITION = Path("position.json")
+
+
+async def acknowledge(desk: RestClient, conversation_id: str) -> None:
+    try:
+        await desk.send_message(
+            conversation_id,
+            {"as": "system", "content": "We have received your message.", "basedOnSeq": 0},
+            # The same key for the same event: if the position was not stored, the message is not sent again.
+            idempotency_key=f"acknowledge {conversation_id}",
+        )
+    except ProblemError as problem:
+        if problem.code != "CONFLICT":  # an agent has answered already
+            raise
 
 
 async def main() -> None:
@@ -18,12 +31,7 @@ async def main() -> None:
         print(f"after number {start.number}", flush=True)
         async for event, position in desk.feed(start):
             if event["type"] == "conversation_created":
-                # The same key for the same event: if the position was not stored, the message is not sent again.
-                await desk.send_message(
-                    event["subjectId"],
-                    {"as": "system", "content": "We have received your message."},
-                    idempotency_key=f"acknowledge {event['subjectId']}",
-                )
+                await acknowledge(desk, event["subjectId"])
             POSITION.write_text(json.dumps(asdict(position)))
 
 

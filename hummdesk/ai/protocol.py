@@ -82,7 +82,7 @@ class Context:
 
     teams: tuple[Team, ...] = ()
     online: frozenset[UUID] = frozenset()
-    """Ids of the agents that are online."""
+    """Ids of the agents that are online, neither away nor busy."""
     skills: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     """Skills of each agent that has some: categories and languages."""
     history: tuple[Turn, ...] = ()

@@ -87,8 +87,11 @@ class Customer(Schema):
 
 
 class Conversation(Schema):
-    """A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. `priority` is
-    for staff only. `rating` is the customer's, of the last closing, until it is reopened.
+    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, and no `priority`.
+
+    `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys,
+    what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until
+    it is reopened.
     """
 
     conversationId = Id(required=True)
@@ -103,7 +106,7 @@ class Conversation(Schema):
     rating = Rating()
     lastSeq = Count()
     revision = Count()
-    unreadCount = Count()
+    unreadCount = Integer(least=0, most=MAX_INTEGER)
     createdAt = Time(required=True)
     updatedAt = Time(required=True)
     metadata = AnyObject(required=True)
@@ -136,6 +139,9 @@ class Joined(Schema):
     """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves.
     `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits.
 
+    `readOnView` is the account's setting, for agents and admins: with `assignee`, the join has marked the conversation
+    as read for its assignee, whose client sends `message_read` for messages that it shows later.
+
     `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it.
     """
 
@@ -150,6 +156,7 @@ class Joined(Schema):
     ai = fields.Nested(AIResults)
     viewers = ListOf(fields.Nested(nested_schema(Viewer)))
     queue = fields.Nested(QueuePlace)
+    readOnView = OneOf("off", "assignee")
 
 
 class Moved(Schema):

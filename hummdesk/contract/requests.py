@@ -93,6 +93,7 @@ class MessageContent(Payload):
     clientMessageId = Text(shortest=1, longest=64, load_default=None)
     private = Boolean(load_default=False)
     basedOnSeq = Seq(load_default=None)
+    force = Boolean(load_default=False)
 
     @post_load
     def _sanitize(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -109,6 +110,12 @@ class SendMessage(MessageContent, OfConversation):
 
 class MessageRead(OfConversation):
     messageId = Id(required=True)
+
+
+class MarkUnread(OfConversation):
+    """A message and all after it become unread for the agent; without `messageId`, the customer's last one."""
+
+    messageId = Id(load_default=None)
 
 
 class TypingStart(OfConversation):

@@ -23,6 +23,7 @@ from hummdesk.publish.events.conversations import (
     ConversationStatusChanged,
     ConversationUnassigned,
 )
+from hummdesk.publish.events.messages import UnreadChanged
 from hummdesk.publish.events.presence import AgentStatusChanged
 
 ALL_ROLES: frozenset[Role] = STAFF | {"customer"}
@@ -73,6 +74,7 @@ REQUESTS: dict[str, Request] = {
         ),
         Request("send_message", requests.SendMessage(), WRITING, payloads.Receipt()),
         Request("message_read", requests.MessageRead(), WRITING, payloads.Done()),
+        Request("mark_unread", requests.MarkUnread(), ANSWERING, schema_of(UnreadChanged)()),
         Request("typing_start", requests.TypingStart(), WRITING, payloads.Done()),
         Request("typing_stop", requests.OfConversation(), WRITING, payloads.Done()),
         Request("agent_online", requests.Nothing(), ANSWERING, payloads.Done()),

@@ -98,6 +98,11 @@ class Message:
     def from_row(cls, row: Row) -> Self:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
+    @property
+    def is_persons_reply(self) -> bool:
+        """Whether an agent has answered the customer, and no machine in the agent's name."""
+        return self.sender_type == "agent" and not self.private and self.metadata.get("automatic") is not True
+
     def wire(self) -> Row:
         """The fields of `new_message`."""
         message: Row = {
@@ -156,7 +161,8 @@ class Conversation:
     metadata: Row
     last_seq: int
     revision: int
-    unread_count: int
+    unread_count: int | None
+    """Of the one who sees it: an agent's own; None in what all staff receives."""
     created_at: datetime
     updated_at: datetime
     last_message: Message | None
@@ -178,6 +184,7 @@ class Conversation:
             customer["avatar"] = self.contact_avatar
         optional = {
             "priority": self.priority,
+            "unreadCount": self.unread_count,
             "assignedTo": self.assigned_to and str(self.assigned_to),
             "assignedTeam": self.assigned_team and str(self.assigned_team),
             "subject": self.subject,
@@ -191,7 +198,6 @@ class Conversation:
             "customer": customer,
             "lastSeq": self.last_seq,
             "revision": self.revision,
-            "unreadCount": self.unread_count,
             "createdAt": wire_time(self.created_at),
             "updatedAt": wire_time(self.updated_at),
             "metadata": self.metadata,

@@ -12,7 +12,7 @@ from hummdesk.publish.events.conversations import (
     ConversationStatusChanged,
     ConversationUpdated,
 )
-from hummdesk.publish.events.messages import NewMessage
+from hummdesk.publish.events.messages import MessageRead, NewMessage, UnreadChanged
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipt
 from hummdesk.storage.conversations import Status
@@ -28,17 +28,21 @@ class Reopened:
 
 
 def message_events(
-    account_id: UUID, message: Message, *, has_pending_predecessor: bool, reopened: Reopened | None
+    account_id: UUID, message: Message, *, has_pending_predecessor: bool, reopened: Reopened | None, has_read: bool
 ) -> list[Event]:
-    """The events of a message that was stored, in order: itself, that it reopened its conversation, and that this waits
-    in a queue.
+    """The events of a message that was stored, in order: itself, of a reply that its agent has read what precedes it
+    (`has_read`), that it reopened its conversation, and that this waits in a queue.
     """
-    new = NewMessage(account_id=account_id, message=message, has_pending_predecessor=has_pending_predecessor)
+    events: list[Event] = [
+        NewMessage(account_id=account_id, message=message, has_pending_predecessor=has_pending_predecessor)
+    ]
+    if has_read:
+        events += [MessageRead.by_reply(account_id, message), UnreadChanged.by_reply(account_id, message)]
     if reopened is None:
-        return [new]
-    changed = ConversationStatusChanged.reopened(account_id, message, old_status=reopened.status)
+        return events
+    events.append(ConversationStatusChanged.reopened(account_id, message, old_status=reopened.status))
     if not reopened.is_queued:
-        return [new, changed]
+        return events
     queued = ConversationQueued(
         account_id=account_id,
         conversation_id=message.conversation_id,
@@ -46,7 +50,7 @@ def message_events(
         team_id=reopened.team_id,
         entry_id=message.id,
     )
-    return [new, changed, queued]
+    return [*events, queued]
 
 
 def creation_events(conversation: Conversation) -> list[Event]:

@@ -12,11 +12,12 @@ from hummdesk.core import metrics
 from hummdesk.core.errors import NotFound
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.events.ai import events_of
+from hummdesk.publish.events.messages import UnreadChanged
 from hummdesk.publish.moves import events_of as change_events
 from hummdesk.publish.outbox import Reopened, creation_events, message_events, publish_updates
 from hummdesk.publish.presence import PresencePublisher
 from hummdesk.publish.publisher import Publisher
-from hummdesk.storage import conversations, outbox, results, run_dispatch, runs
+from hummdesk.storage import conversations, outbox, reads, results, run_dispatch, runs
 from hummdesk.storage.database import Database
 from hummdesk.storage.outbox import OutboxEntry
 from hummdesk.storage.runs import EndedRun
@@ -27,7 +28,7 @@ RUN_OVERDUE_SECONDS = 2.0
 
 
 class OutboxReceipts:
-    """Messages, new and changed conversations, and logged changes of them."""
+    """Messages, new and changed conversations, logged changes of them, and what agents have read."""
 
     def __init__(self, all_accounts: Database, one_account: Database, publisher: Publisher) -> None:
         """`all_accounts` sees the outbox of every account, `one_account` all rows of one account."""
@@ -52,11 +53,19 @@ class OutboxReceipts:
         metrics.OUTBOX_OLDEST_SECONDS.set(backlog.oldest_seconds)
 
     async def _publish(self, entry: OutboxEntry) -> None:
+        if entry.seq == outbox.READ_CONVERSATION:
+            await self._publish_unread(entry)
+            return
         subject = await self._subject(entry)
         if isinstance(subject, Message):
             # Earlier messages of the conversation are published, by their process or from an older entry.
-            reopened = await self._reopened(entry)
-            events = message_events(entry.account_id, subject, has_pending_predecessor=False, reopened=reopened)
+            events = message_events(
+                entry.account_id,
+                subject,
+                has_pending_predecessor=False,
+                reopened=await self._reopened(entry),
+                has_read=subject.is_persons_reply,  # perhaps it had before: repeats change nothing
+            )
             await self._publisher.publish_stored(*events)
         elif entry.seq == outbox.NEW_CONVERSATION:
             await self._publisher.publish_stored(*creation_events(subject))
@@ -79,6 +88,18 @@ class OutboxReceipts:
         async with self._one_account.account(entry.account_id) as tx:
             logged = await outbox.logged_change(tx, entry)
         await self._publisher.publish_stored(*change_events(logged))
+
+    async def _publish_unread(self, entry: OutboxEntry) -> None:
+        """Publish the counts of all agents who have read the conversation: the entry does not name the one."""
+        async with self._one_account.account(entry.account_id) as tx:
+            found = await reads.unread_of_agents(tx, conversation_id=entry.conversation_id)
+        changes = [
+            UnreadChanged.of(
+                account_id=entry.account_id, conversation_id=entry.conversation_id, agent_id=agent, unread=unread
+            )
+            for agent, unread in found.items()
+        ]
+        await self._publisher.publish_stored(*changes)
 
     async def _publish_current(self, entry: OutboxEntry) -> None:
         async def read() -> list[Conversation]:

@@ -19,6 +19,9 @@ from hummdesk.storage.queries import load
 
 queries = load("accounts")
 
+ReadOnView = Literal["off", "assignee"]
+"""Whose view of a conversation marks its messages as read."""
+
 
 class LookTexts(TypedDict, total=False):
     title: str
@@ -50,6 +53,7 @@ class Account:
     widget_look: Look
     retention_days: int | None
     """Days without activity after which a conversation is erased; None: never."""
+    read_on_view: ReadOnView
     created_at: datetime
     disabled_at: datetime | None
 
@@ -69,6 +73,7 @@ class Account:
             "widgetOrigins": list(self.widget_origins),
             "widgetLook": self.widget_look,
             "retentionDays": self.retention_days,
+            "readOnView": self.read_on_view,
         }
 
     def wire(self) -> dict[str, Any]:
@@ -130,6 +135,7 @@ async def update(tx: Transaction, actor: Person | None, **changes: Any) -> Accou
             widget_origins=list(new.widget_origins),
             widget_look=orjson.dumps(new.widget_look).decode(),
             retention_days=new.retention_days,
+            read_on_view=new.read_on_view,
         )
         await audit.record(tx, actor, "account.updated", new.account_id, {"fields": fields})
     return new

@@ -1,7 +1,7 @@
 """Conversations as staff or the customer sees them, and their changes; every change adds a row to the audit log."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from unicodedata import east_asian_width
@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
-from hummdesk.core.models import Conversation, Person
+from hummdesk.core.models import ANSWERING, Conversation, Person
 from hummdesk.storage import page_cursor
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load, nested
@@ -33,6 +33,9 @@ PAGE_BYTES = 1_000_000
 """Limit of a page of the list, as JSON, unless the caller names another one."""
 
 NO_LIMIT = 2**62
+
+UNREAD_WINDOW = 100
+"""An agent's unread messages are counted among so many last messages of a conversation."""
 
 STATUSES: tuple[Status, ...] = ("open", "pending", "closed")
 
@@ -105,19 +108,30 @@ def owner(viewer: Person) -> UUID | None:
     return None if viewer.is_staff else viewer.id
 
 
+def reader(viewer: Person) -> UUID | None:
+    """The agent whose unread count the viewer sees; None for viewers and API keys, who see that of all staff."""
+    return viewer.id if viewer.role in ANSWERING and not viewer.is_key else None
+
+
 async def get(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> Conversation:
     """The conversation as the viewer sees it. Raises NotFound, also for a conversation of another customer."""
-    return await _view(tx, conversation_id=conversation_id, contact_id=owner(viewer))
+    found = await _views(tx, ids=[conversation_id], contact_id=owner(viewer), reader_id=reader(viewer))
+    if not found:
+        raise NotFound
+    return found[0]
 
 
 async def as_staff(tx: Transaction, *, conversation_id: UUID) -> Conversation:
-    """The conversation as staff sees it; never send it to a customer. Raises NotFound."""
-    return await _view(tx, conversation_id=conversation_id, contact_id=None)
+    """The conversation as staff sees it, without an unread count; never send it to a customer. Raises NotFound."""
+    found = await all_as_staff(tx, ids=[conversation_id])
+    if not found:
+        raise NotFound
+    return found[0]
 
 
 async def all_as_staff(tx: Transaction, *, ids: list[UUID]) -> list[Conversation]:
-    """Several conversations of an account as staff sees them; unknown ids are left out."""
-    return await _views(tx, ids=ids, contact_id=None)
+    """Several conversations of an account as staff sees them, without unread counts; unknown ids are left out."""
+    return [replace(one, unread_count=None) for one in await _views(tx, ids=ids, contact_id=None, reader_id=None)]
 
 
 async def check(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> None:
@@ -167,7 +181,8 @@ async def page(
     found = await _page_rows(tx, viewer, wanted, limit=limit + 1, cursor=cursor)
     end = found.pop() if found and found[-1].get("is_end") else None
     ids = [row["id"] for row in found[:limit]]
-    views = [row async for row in queries.view(tx, ids=ids, contact_id=owner(viewer), max_bytes=max_bytes)]
+    whose = {"contact_id": owner(viewer), "reader_id": reader(viewer), "window": UNREAD_WINDOW}
+    views = [row async for row in queries.view(tx, ids=ids, max_bytes=max_bytes, **whose)]
     shown = views[-1]["position"] if views else len(ids)
     last = found[shown - 1] if shown < len(found) else end
     cursor = None if last is None else page_cursor.encode(last["updated_at"], last["id"])
@@ -285,15 +300,11 @@ async def set_priority(tx: Transaction, *, actor: Person, conversation_id: UUID,
     return changed
 
 
-async def _view(tx: Transaction, *, conversation_id: UUID, contact_id: UUID | None) -> Conversation:
-    found = await _views(tx, ids=[conversation_id], contact_id=contact_id)
-    if not found:
-        raise NotFound
-    return found[0]
-
-
-async def _views(tx: Transaction, *, ids: list[UUID], contact_id: UUID | None) -> list[Conversation]:
-    rows = queries.view(tx, ids=ids, contact_id=contact_id, max_bytes=NO_LIMIT)
+async def _views(
+    tx: Transaction, *, ids: list[UUID], contact_id: UUID | None, reader_id: UUID | None
+) -> list[Conversation]:
+    whose = {"contact_id": contact_id, "reader_id": reader_id, "window": UNREAD_WINDOW}
+    rows = queries.view(tx, ids=ids, max_bytes=NO_LIMIT, **whose)
     return [_conversation(row, contact_id) async for row in rows]
 
 

@@ -45,12 +45,25 @@ class NewMessage:
     client_message_id: str | None = None
     private: bool = False
     based_on_seq: int | None = None
+    force: bool = False
+    """Store the reply even if another agent has replied after `based_on_seq`; not for a machine."""
     needs_ai: bool = True
     """False: no AI run is created for it, even if it is a customer's."""
     sent_by_key: UUID | None = None
     """The API key that sends it, in its own name or for an agent or a contact; it is logged."""
     id: UUID = field(default_factory=new_id)
     """Made before the first attempt, so that a message whose acknowledgement was lost can be found by it."""
+
+    def is_of_machine(self, sender: Person) -> bool:
+        """Whether no person decides to send it: it is of the system, or of an agent with the metadata `automatic`."""
+        return sender.is_key or (sender.is_staff and self.metadata.get("automatic") is True)
+
+    def check_basis(self) -> None:
+        """Raise Invalid for a public message of a machine that could follow a person's reply unnoticed."""
+        if self.based_on_seq is None:
+            raise Invalid(details={"basedOnSeq": ["Required in an automatic message."]})
+        if self.force:
+            raise Invalid(details={"force": ["Not for an automatic message."]})
 
     def check_weight(self) -> None:
         """Raise PayloadTooLarge for a message over MAX_MESSAGE_BYTES."""
@@ -74,6 +87,8 @@ class Sent:
     assigned_to: UUID | None = None
     """The agent of the conversation, and its team; of a message that was created."""
     assigned_team: UUID | None = None
+    has_read: bool = False
+    """The message is a reply that has marked those before it as read by its sender."""
     has_pending_predecessor: bool = False
     """The message before it is less than five seconds old or in the outbox: it may be unpublished."""
 
@@ -90,8 +105,12 @@ class Outgoing:
     def of(cls, sender: Person, message: NewMessage) -> "Outgoing":
         """Raises Invalid for values that JSON cannot hold: half of a surrogate pair, a number beyond 64 bits.
 
-        Raises PayloadTooLarge for a message over MAX_MESSAGE_BYTES.
+        Raises Invalid for a public message of a machine without `based_on_seq`, and PayloadTooLarge for a message over
+        MAX_MESSAGE_BYTES.
         """
+        is_machine = message.is_of_machine(sender)
+        if is_machine and not message.private:
+            message.check_basis()
         item = {
             "account_id": sender.account_id,
             "id": message.id,
@@ -105,7 +124,8 @@ class Outgoing:
             "metadata": message.metadata,
             "private": message.private,
             "client_message_id": message.client_message_id,
-            "based_on_seq": message.based_on_seq if sender.is_staff else None,
+            "based_on_seq": message.based_on_seq if sender.is_staff and not message.force else None,
+            "is_machine": is_machine,
             "event_id": new_id(),
             "run_id": new_id() if message.needs_ai else None,
         }
@@ -142,6 +162,7 @@ class Outgoing:
             reopened_from=row["reopened_from"],
             assigned_to=row["assigned_to"],
             assigned_team=row["assigned_team"],
+            has_read=row["reads"],
             has_pending_predecessor=row["has_pending_predecessor"],
         )
 
@@ -154,7 +175,8 @@ def recordset(outgoing: list[Outgoing]) -> str:
 async def send(tx: Transaction, *, sender: Person, message: NewMessage) -> Sent:
     """Store a message, with an AI run if it is a customer's, or return the first one of a repeated send.
 
-    Raises NotFound, and Conflict with the missed messages if another agent has replied after `based_on_seq`.
+    Raises NotFound, and Conflict with the missed messages if another agent has replied after `based_on_seq`; if the
+    message is of a machine, any agent.
     """
     return await send_locked(tx, Outgoing.of(sender, message))
 
@@ -298,7 +320,7 @@ async def _conflict(tx: Transaction, outgoing: Outgoing) -> Conflict:
     """A Conflict with the first messages that the sender has not seen."""
     viewer, conversation_id = outgoing.sender, outgoing.message.conversation_id
     last_seq = await conversations.last_seq(tx, viewer=viewer, conversation_id=conversation_id)
-    after_seq = outgoing.message.based_on_seq
+    after_seq = min(outgoing.message.based_on_seq or 0, last_seq)
     found, has_more = await page(
         tx,
         viewer=viewer,
@@ -310,7 +332,7 @@ async def _conflict(tx: Transaction, outgoing: Outgoing) -> Conflict:
     )
     missed = [one.wire() for one in found]
     return Conflict(
-        "Another agent has replied in the meantime; reload the conversation",
+        "An agent has replied in the meantime; reload the conversation",
         details={"missed": missed, "lastSeq": last_seq, "hasMore": has_more},
     )
 

@@ -25,11 +25,13 @@ EntryKey = tuple[UUID, UUID]
 NEW_CONVERSATION = 0
 CHANGED_CONVERSATION = -1
 LOGGED_CHANGE = -2
+READ_CONVERSATION = -10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxEntry:
-    """An unpublished message, or by its `seq` a NEW_CONVERSATION, a CHANGED_CONVERSATION or a LOGGED_CHANGE.
+    """An unpublished message, or by its `seq` a NEW_CONVERSATION, a CHANGED_CONVERSATION, a LOGGED_CHANGE, or a
+    READ_CONVERSATION, in which the unread count of an agent has changed.
 
     The id of a LOGGED_CHANGE is that of the logged event.
     """
@@ -60,6 +62,13 @@ async def add_change(tx: Transaction, conversation_id: UUID) -> UUID:
     """Add an entry for a conversation whose staff view has changed; return its id."""
     entry = new_id()
     await queries.add(tx, id=entry, conversation_id=conversation_id, seq=CHANGED_CONVERSATION)
+    return entry
+
+
+async def add_read(tx: Transaction, conversation_id: UUID) -> UUID:
+    """Add an entry for a conversation in which the unread count of an agent has changed; return its id."""
+    entry = new_id()
+    await queries.add(tx, id=entry, conversation_id=conversation_id, seq=READ_CONVERSATION)
     return entry
 
 

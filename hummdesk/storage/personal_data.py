@@ -228,7 +228,7 @@ TABLES: tuple[Table, ...] = (
         scope="conversation",
         rows=f"{OF_CONVERSATION} AND reader_type = 'customer'",
         deletes=True,
-        columns=columns("account_id conversation_id reader_id reader_type seq read_at"),
+        columns=columns("account_id conversation_id reader_id reader_type seq read_at", hidden="unread_after"),
     ),
     Table(
         name="conversation_events",
@@ -392,7 +392,9 @@ TABLES: tuple[Table, ...] = (
         name="users",
         holds="names and addresses of staff",
         scope="account",
-        columns=columns("account_id id email name role active last_seen_at created_at skills capacity"),
+        columns=columns(
+            "account_id id email name role active last_seen_at created_at skills capacity", hidden="unread_since"
+        ),
     ),
     # After all tables whose rows add changes to the feed when they are deleted.
     Table(
@@ -419,7 +421,7 @@ TABLES: tuple[Table, ...] = (
         scope="account",
         columns=columns(
             "account_id name created_at ai_provider widget_origins passes_revoked_at retention_days erased_before "
-            "ai_daily_tokens ai_daily_dollars disabled_at ai_min_confidence widget_look"
+            "ai_daily_tokens ai_daily_dollars disabled_at ai_min_confidence widget_look read_on_view"
         ),
     ),
 )

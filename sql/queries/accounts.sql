@@ -10,6 +10,7 @@ SELECT
     widget_origins,
     widget_look,
     retention_days,
+    read_on_view,
     created_at,
     disabled_at
 FROM accounts
@@ -27,6 +28,7 @@ SELECT
     widget_origins,
     widget_look,
     retention_days,
+    read_on_view,
     created_at,
     disabled_at
 FROM accounts
@@ -56,7 +58,7 @@ LIMIT 1;
 INSERT INTO accounts (account_id, name)
 VALUES (current_account(), :name);
 
--- name: change(name, ai_provider, ai_daily_tokens, ai_daily_dollars, ai_min_confidence, widget_origins, widget_look, retention_days)!
+-- name: change(name, ai_provider, ai_daily_tokens, ai_daily_dollars, ai_min_confidence, widget_origins, widget_look, retention_days, read_on_view)!
 -- Change the settings of the account of the transaction.
 UPDATE accounts
 SET
@@ -67,7 +69,8 @@ SET
     ai_min_confidence = :ai_min_confidence,
     widget_origins = :widget_origins,
     widget_look = :widget_look::jsonb,
-    retention_days = :retention_days
+    retention_days = :retention_days,
+    read_on_view = :read_on_view
 WHERE account_id = current_account();
 
 -- name: disable()!

@@ -24,10 +24,11 @@ WHERE account_id = current_account()
   AND (:contact_id::uuid IS NULL OR contact_id = :contact_id)
 FOR NO KEY UPDATE;
 
--- name: view(ids, contact_id, max_bytes)
+-- name: view(ids, contact_id, reader_id, window, max_bytes)
 -- Conversations with customer and last message in the order of `ids`, for staff or (contact_id) the customer: as many as
 -- fit into `max_bytes` of an answer, and at least one. `position` is that in `ids`. A conversation has 1,100 bytes beside
--- its texts.
+-- its texts. `unread_count` is that of an agent (reader_id), of the last `window` messages, or else of all staff: an agent's
+-- own position counts, and of messages from before `unread_since`, unless they were marked as unread, also that of others.
 SELECT
     id,
     account_id,
@@ -78,7 +79,11 @@ FROM (
         conversations.subject,
         conversations.metadata,
         CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END AS last_seq,
-        CASE WHEN :contact_id::uuid IS NULL THEN unread_staff ELSE unread_customer END AS unread_count,
+        CASE
+            WHEN :contact_id::uuid IS NOT NULL THEN unread_customer
+            WHEN :reader_id::uuid IS NOT NULL THEN unread.messages
+            ELSE unread_staff
+        END AS unread_count,
         conversations.created_at,
         conversations.updated_at,
         conversations.revision,
@@ -125,6 +130,39 @@ FROM (
       ON messages.account_id = conversations.account_id
      AND messages.conversation_id = conversations.id
      AND messages.seq = CASE WHEN :contact_id::uuid IS NULL THEN last_seq ELSE last_public_seq END
+    LEFT JOIN users AS reader
+      ON reader.account_id = conversations.account_id
+     AND reader.id = :reader_id
+    LEFT JOIN message_reads AS own
+      ON own.account_id = conversations.account_id
+     AND own.conversation_id = conversations.id
+     AND own.reader_id = :reader_id
+    LEFT JOIN LATERAL ( -- a subtraction, which is not leakproof, cannot be a condition of an index beneath a policy
+        SELECT GREATEST(
+            COALESCE(own.unread_after, own.seq, 0),
+            conversations.last_seq - :window,
+            CASE
+                WHEN own.unread_after IS NULL AND conversations.updated_at < reader.unread_since
+                THEN conversations.staff_read_seq
+            END
+        ) AS seq
+        OFFSET 0
+    ) AS start ON true
+    LEFT JOIN LATERAL (
+        SELECT count(*)::integer AS messages
+        FROM messages AS recent
+        WHERE :reader_id::uuid IS NOT NULL
+          AND recent.account_id = conversations.account_id
+          AND recent.conversation_id = conversations.id
+          AND recent.seq > start.seq
+          AND recent.sender_type = 'customer'
+          AND (
+              own.unread_after IS NOT NULL
+              OR recent.seq > conversations.staff_read_seq
+              OR recent.created_at >= reader.unread_since
+          )
+        OFFSET 0
+    ) AS unread ON true
     WHERE conversations.account_id = current_account()
       AND conversations.id = ANY(:ids)
       AND (:contact_id::uuid IS NULL OR conversations.contact_id = :contact_id AND contacts.active)

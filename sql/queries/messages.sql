@@ -5,7 +5,9 @@
 --   named         the conversations of the batch
 --   conversation  lock each conversation, unless another transaction holds it
 --   judged        the outcome of each item
---   stored        the items to be stored, with their seq and the status that each reopens its conversation from
+--   stored        the items to be stored, with their seq, the status that each reopens its conversation from, and
+--                 whether it marks something as read: a person's reply, unless the agent had read everything before it
+--   mark          the read positions of agents who have replied
 --   event, message, touch
 --                 log reopened conversations and the API keys that have sent a message, insert the messages, update the
 --                 counters of their conversations; PostgreSQL runs the last first, so that the feed has a message before
@@ -31,6 +33,7 @@ WITH item AS MATERIALIZED (
             private boolean,
             client_message_id text,
             based_on_seq bigint,
+            is_machine boolean,
             event_id uuid,
             run_id uuid,
             key_id uuid,
@@ -50,6 +53,7 @@ WITH item AS MATERIALIZED (
         private,
         client_message_id,
         based_on_seq,
+        is_machine,
         event_id,
         run_id,
         key_id,
@@ -116,10 +120,10 @@ WITH item AS MATERIALIZED (
                   AND messages.conversation_id = item.conversation_id
                   AND messages.seq > item.based_on_seq
                   AND messages.sender_type = 'agent'
-                  AND messages.sender_id <> item.sender_id
+                  AND (messages.sender_id <> item.sender_id OR item.is_machine)
                   AND NOT messages.private
                 OFFSET 0
-            ) THEN 'overtaken'
+            ) OR item.is_machine AND item.based_on_seq > conversation.last_seq THEN 'overtaken'
             WHEN item.client_message_id IS NOT NULL AND lag(item.position) OVER same_send IS NOT NULL
                 OR item.based_on_seq IS NOT NULL AND lag(item.position) OVER same_conversation IS NOT NULL THEN 'again'
             ELSE 'stored'
@@ -150,6 +154,13 @@ WITH item AS MATERIALIZED (
         judged.created_at,
         item.sender_type = 'customer' AND NOT item.private AS asks,
         item.sender_type = 'agent' AND NOT item.private AS answers,
+        item.sender_type = 'agent' AND NOT item.private AND NOT item.is_machine
+            AND (
+                own.seq IS NULL
+                OR own.seq < judged.last_seq
+                OR own.unread_after IS NOT NULL
+                OR row_number() OVER preceding > 1
+            ) AS reads,
         item.sender_type <> 'customer' AND NOT item.private AS is_new_to_customer,
         CASE
             WHEN judged.status <> 'open' AND item.sender_type = 'customer' AND NOT item.private
@@ -158,10 +169,27 @@ WITH item AS MATERIALIZED (
         END AS reopened_from
     FROM judged
     JOIN item ON item.position = judged.position
+    LEFT JOIN LATERAL (
+        SELECT seq, unread_after
+        FROM message_reads
+        WHERE item.sender_type = 'agent'
+          AND message_reads.account_id = item.account_id
+          AND message_reads.conversation_id = item.conversation_id
+          AND message_reads.reader_id = item.sender_id
+        OFFSET 0
+    ) AS own ON true
     WHERE judged.outcome = 'stored'
     WINDOW preceding AS (
         PARTITION BY item.account_id, item.conversation_id ORDER BY item.position ROWS UNBOUNDED PRECEDING
     )
+), mark AS (
+    INSERT INTO message_reads (account_id, conversation_id, reader_id, reader_type, seq, read_at)
+    SELECT account_id, conversation_id, sender_id, 'agent', max(seq), max(created_at)
+    FROM stored
+    WHERE reads
+    GROUP BY account_id, conversation_id, sender_id
+    ON CONFLICT (account_id, conversation_id, reader_id) DO UPDATE
+    SET seq = EXCLUDED.seq, read_at = EXCLUDED.read_at, unread_after = NULL
 ), event AS (
     INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details, created_at)
     SELECT
@@ -231,7 +259,8 @@ WITH item AS MATERIALIZED (
     SET
         last_seq = change.last_seq,
         last_public_seq = GREATEST(conversations.last_public_seq, change.last_public_seq),
-        unread_staff = unread_staff + change.asked,
+        staff_read_seq = GREATEST(staff_read_seq, change.read_seq),
+        unread_staff = CASE WHEN change.read_seq IS NULL THEN unread_staff ELSE 0 END + change.asked_unread,
         unread_customer = unread_customer + change.new_to_customer,
         status = CASE WHEN change.asked > 0 THEN 'open' ELSE status END,
         waiting_since = CASE
@@ -246,11 +275,16 @@ WITH item AS MATERIALIZED (
             max(seq) AS last_seq,
             max(seq) FILTER (WHERE NOT private) AS last_public_seq,
             count(*) FILTER (WHERE asks) AS asked,
+            count(*) FILTER (WHERE asks AND seq > COALESCE(read_seq, 0)) AS asked_unread,
+            max(read_seq) AS read_seq,
             count(*) FILTER (WHERE is_new_to_customer) AS new_to_customer,
             bool_or(answers) AS is_answered,
             COALESCE(max(seq) FILTER (WHERE asks), 0) > COALESCE(max(seq) FILTER (WHERE answers), 0) AS is_waiting,
             max(created_at) AS created_at
-        FROM stored
+        FROM (
+            SELECT *, max(seq) FILTER (WHERE reads) OVER (PARTITION BY account_id, conversation_id) AS read_seq
+            FROM stored
+        ) AS marked
         GROUP BY account_id, conversation_id
     ) AS change
     WHERE conversations.account_id = change.account_id
@@ -280,6 +314,7 @@ SELECT
     stored.reopened_from,
     stored.assigned_to,
     stored.assigned_team,
+    stored.reads,
     stored.has_predecessor_in_batch OR EXISTS (
         SELECT
         FROM messages

@@ -6,6 +6,7 @@ from hummdesk.contract.fields import BoundedList, Integer, ListOf, Matching, Num
 from hummdesk.contract.requests import Payload, Update
 
 PROVIDERS = ("embedded", "anthropic", "openai")
+READ_ON_VIEW = ("off", "assignee")
 MAX_NAME = 100
 MAX_ORIGINS = 50
 MAX_TOKENS = 10**15
@@ -42,7 +43,8 @@ class WidgetLook(Payload):
 class SettingsUpdate(Update):
     """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited.
 
-    A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look.
+    A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look. `readOnView`
+    says whether an agent's view of an assigned conversation marks it as read.
     """
 
     name = Text(shortest=1, longest=MAX_NAME)
@@ -53,6 +55,7 @@ class SettingsUpdate(Update):
     widgetOrigins = BoundedList(_origin(), most=MAX_ORIGINS, attribute="widget_origins")
     widgetLook = fields.Nested(WidgetLook(), allow_none=True, attribute="widget_look")
     retentionDays = Integer(least=1, most=MAX_DAYS, allow_none=True, attribute="retention_days")
+    readOnView = OneOf(*READ_ON_VIEW, attribute="read_on_view")
 
 
 class AccountSettings(Schema):
@@ -64,3 +67,4 @@ class AccountSettings(Schema):
     widgetOrigins = ListOf(Text(longest=10_000), required=True)
     widgetLook = fields.Nested(WidgetLook(), required=True)
     retentionDays = Integer(least=1, most=2**31 - 1, required=True, allow_none=True)
+    readOnView = OneOf(*READ_ON_VIEW, required=True)

@@ -10,9 +10,10 @@ from uuid import UUID, uuid5
 from hummdesk.bus.envelope import OrderKey
 from hummdesk.core.models import Message
 from hummdesk.publish import rooms
-from hummdesk.publish.audience import ACCOUNT, JOINED
-from hummdesk.publish.events.base import Event, OfMessage, Payload, SocketEvent, event
+from hummdesk.publish.audience import ACCOUNT, JOINED, agent
+from hummdesk.publish.events.base import Event, OfConversation, OfMessage, Payload, SocketEvent, event
 from hummdesk.publish.fields import Count, Routing, SenderType
+from hummdesk.storage.reads import OwnUnread
 
 
 @event("message_sent", schema="Receipt")
@@ -91,11 +92,58 @@ class MessageUpdated(Event):
 
 @event("message_read", schema="ReadMark", to=(JOINED,))
 class MessageRead(OfMessage):
-    """A reader has read everything up to a message."""
+    """A reader has read everything up to a message. Agents read by answering or a request, not by looking."""
 
     seq: Count
     read_by: UUID
     read_by_type: SenderType
+
+    @classmethod
+    def by_reply(cls, account_id: UUID, reply: Message) -> Self:
+        """The agent has read everything before the reply."""
+        return cls(
+            account_id=account_id,
+            conversation_id=reply.conversation_id,
+            timestamp=reply.created_at,
+            message_id=reply.id,
+            seq=reply.seq,
+            read_by=reply.sender_id,
+            read_by_type="agent",
+        )
+
+
+@event("unread_changed", to=(agent("agent_id"),))
+class UnreadChanged(OfConversation):
+    """What is unread for an agent, by the agent's own action: the customer's messages up to `lastSeq`.
+
+    A `new_message` of the customer with a greater `seq` adds one.
+    """
+
+    agent_id: Routing[UUID]
+    unread_count: Count
+    last_seq: Count
+
+    @classmethod
+    def of(cls, *, account_id: UUID, conversation_id: UUID, agent_id: UUID, unread: OwnUnread) -> Self:
+        return cls(
+            account_id=account_id,
+            conversation_id=conversation_id,
+            agent_id=agent_id,
+            unread_count=unread.count,
+            last_seq=unread.last_seq,
+        )
+
+    @classmethod
+    def by_reply(cls, account_id: UUID, reply: Message) -> Self:
+        """The agent has read everything before the reply."""
+        return cls(
+            account_id=account_id,
+            conversation_id=reply.conversation_id,
+            timestamp=reply.created_at,
+            agent_id=reply.sender_id,
+            unread_count=0,
+            last_seq=reply.seq,
+        )
 
 
 def _rooms(account_id: UUID, conversation_id: UUID, *, private: bool) -> tuple[str, ...]:

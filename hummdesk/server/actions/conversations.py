@@ -40,10 +40,9 @@ async def page(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A conversation as its customer and as staff sees it, and its first message."""
+    """A conversation as its opener sees it, and its first message."""
 
     conversation: Conversation
-    as_staff: Conversation
     sent: Sent | None
 
 
@@ -84,7 +83,7 @@ async def start(
             if conversation_id is not None:
                 message = replace(message, id=UUID(int=conversation_id.int ^ 1))  # the same when it is repeated
             sent = await messages.send(tx, sender=contact, message=message)
-        conversation = await conversations.get(tx, viewer=contact, conversation_id=opened)
+        conversation = await conversations.get(tx, viewer=actor or contact, conversation_id=opened)
         as_staff = await conversations.as_staff(tx, conversation_id=opened)
     if created:
         receipt = context.receipts.pending(contact.account_id, opened)
@@ -92,7 +91,7 @@ async def start(
         context.router.wake(contact.account_id)
     if sent is not None:
         await message_actions.publish(context, contact.account_id, sent)
-    return Started(conversation=conversation, as_staff=as_staff, sent=sent)
+    return Started(conversation=conversation, sent=sent)
 
 
 def _first(conversation_id: UUID, payload: Payload, *, needs_ai: bool) -> NewMessage:
@@ -185,10 +184,10 @@ async def update(
     async with context.database.account(actor.account_id) as tx:
         await moves.lock_candidates(tx, agent_id=changes.get("assignedTo"), team_id=changes.get("teamId"))
         await conversations.lock(tx, viewer=actor, conversation_id=conversation_id)
-        before = await conversations.as_staff(tx, conversation_id=conversation_id)
+        before = await conversations.get(tx, viewer=actor, conversation_id=conversation_id)
         require(before)
         logged, sent = await _update(tx, actor, before, changes, note)
-        after = await conversations.as_staff(tx, conversation_id=conversation_id)
+        after = await conversations.get(tx, viewer=actor, conversation_id=conversation_id)
         if after != before and not logged:
             entry = await outbox.add_change(tx, conversation_id)
     if sent is not None:

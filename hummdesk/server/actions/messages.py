@@ -30,6 +30,7 @@ async def send(context: ServerContext, sender: Person, conversation_id: UUID, pa
         client_message_id=payload["clientMessageId"],
         private=payload["private"],
         based_on_seq=payload["basedOnSeq"],
+        force=payload["force"],
         needs_ai=await context.rate_limits.allows_ai(sender),
         **more,
     )
@@ -50,6 +51,7 @@ async def publish(context: ServerContext, account_id: UUID, sent: Sent) -> None:
         has_pending_predecessor=sent.has_pending_predecessor,
         reopened=sent.reopened_from
         and Reopened(status=sent.reopened_from, is_queued=sent.assigned_to is None, team_id=sent.assigned_team),
+        has_read=sent.has_read,
     )
     await context.publisher.publish(*events, receipt=context.receipts.pending(account_id, sent.message.id))
     if sent.message.sender_type == "customer" and sent.assigned_to is None:

@@ -6,8 +6,8 @@ from hummdesk.core.models import ANSWERING, Conversation, Person
 from hummdesk.publish.events.ai import finding_of
 from hummdesk.publish.moves import activity_of
 from hummdesk.server.actions import conversations as actions
+from hummdesk.server.actions import read_receipts
 from hummdesk.server.actions.queue_positions import queue_of
-from hummdesk.server.actions.read_receipts import mark_read
 from hummdesk.server.answers import free_bytes, json_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import viewers
@@ -29,9 +29,9 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
         await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
     context.sockets.join_conversation(session, viewer, conversation_id)
     context.recovery_saver.schedule(session)
-    if viewer.role in ANSWERING:
-        await mark_read(context, viewer, conversation_id, None)
     answer: Payload = {}
+    if viewer.role in ANSWERING:
+        answer["readOnView"] = await read_receipts.view(context, viewer, conversation_id)
     if viewer.is_staff:
         answer["viewers"] = await viewers.begin(context, session, conversation_id)
     async with context.database.account(viewer.account_id) as tx:

@@ -2,8 +2,7 @@
 
 from hummdesk.core.errors import NotFound
 from hummdesk.publish.events.messages import MessageSent
-from hummdesk.server.actions import conversations, messages
-from hummdesk.server.actions.read_receipts import mark_read
+from hummdesk.server.actions import conversations, messages, read_receipts
 from hummdesk.server.answers import free_bytes, json_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers.missed import missed_in
@@ -23,8 +22,14 @@ async def send_message(context: ServerContext, session: ClientSession, payload: 
 
 
 async def message_read(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    await mark_read(context, session.authenticated_person, payload["conversationId"], payload["messageId"])
+    reader, message_id = session.authenticated_person, payload["messageId"]
+    await read_receipts.mark_read(context, reader, payload["conversationId"], message_id)
     return {}
+
+
+async def mark_unread(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
+    agent, message_id = session.authenticated_person, payload["messageId"]
+    return (await read_receipts.mark_unread(context, agent, payload["conversationId"], message_id)).payload()
 
 
 async def get_messages(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:

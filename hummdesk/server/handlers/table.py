@@ -26,6 +26,7 @@ HANDLERS: dict[str, Handler] = {
         conversation.leave_conversation,
         message.send_message,
         message.message_read,
+        message.mark_unread,
         presence.typing_start,
         presence.typing_stop,
         presence.agent_online,

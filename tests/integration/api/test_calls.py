@@ -176,7 +176,7 @@ async def test_request_that_failed_after_its_commit_is_continued(
         await send(**values)
         raise Unavailable
 
-    body, headers = {"as": "system", "content": "Hello"}, {"Idempotency-Key": "one"}
+    body, headers = {"as": "system", "content": "Hello", "basedOnSeq": 0}, {"Idempotency-Key": "one"}
     with monkeypatch.context() as patch:
         patch.setattr(node.context.writer, "send", lose_answer)
         await admin.refused("send_message", body, id=account.conversation, headers=headers, status=503)

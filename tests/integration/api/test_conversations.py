@@ -10,6 +10,7 @@ from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account, Client
 
 HELLO = {"content": "Hello"}
+SYSTEM = HELLO | {"as": "system", "basedOnSeq": 0}
 
 
 def as_agent(account: Account, name: str = "agent", **more: Any) -> dict[str, Any]:
@@ -176,6 +177,7 @@ async def test_message_is_received_once_with_its_sender(
 ) -> None:
     customer = await account.connect("customer", joins=True)
     body = as_agent(account) if kind == "agent" else HELLO | {"as": kind}
+    body |= {"basedOnSeq": 0} if kind == "system" else {}
     sent = await admin.do("send_message", body, id=account.conversation)
     assert sent["senderType"] == {"contact": "customer"}.get(kind, kind)
     for client in (customer, watcher):
@@ -191,7 +193,7 @@ async def test_message_is_received_once_with_its_sender(
 
 
 async def test_message_of_the_system_is_unread_for_the_customer_only(admin: RestClient, account: Account) -> None:
-    await admin.do("send_message", HELLO | {"as": "system"}, id=account.conversation)
+    await admin.do("send_message", SYSTEM, id=account.conversation)
     customer = await account.connect("customer")
     [shown] = (await customer.do("list_conversations", {}))["conversations"]
     assert shown["unreadCount"] == 1
@@ -266,12 +268,12 @@ async def test_user_may_do_what_is_allowed_on_the_socket(http: Any, account: Acc
     sent = await agent.do("send_message", HELLO | {"as": "agent"}, **own)
     assert sent["senderId"] == str(account.people["agent"].id)
     await agent.do("update_conversation", {"status": "closed"}, **own)
-    for body in (as_agent(account, "colleague"), HELLO | {"as": "contact"}, HELLO | {"as": "system"}):
+    for body in (as_agent(account, "colleague"), HELLO | {"as": "contact"}, SYSTEM):
         await agent.refused("send_message", body, **own, status=403)
     await agent.refused("create_conversation", {"contactId": str(account.people["customer"].id)}, status=403)
     assert (await admin.do("send_message", as_agent(account, "colleague"), **own))["senderName"] == "Colleague"
     await admin.do("send_message", HELLO | {"as": "contact"}, **own)
-    await admin.refused("send_message", HELLO | {"as": "system"}, **own, status=403)
+    await admin.refused("send_message", SYSTEM, **own, status=403)
     log = (await agent.do("list_conversation_events", **own))["events"]
     assert {entry["actorType"] for entry in log} <= {"agent", "customer"}
 
@@ -288,7 +290,7 @@ async def test_message_of_a_revoked_key_is_not_stored(admin: RestClient, account
             return person
 
         patch.setattr(node.context.api_keys, "verify", known)
-        await admin.refused("send_message", HELLO | {"as": "system"}, id=account.conversation, status=403)
+        await admin.refused("send_message", SYSTEM, id=account.conversation, status=403)
 
 
 async def test_token_opens_a_socket_and_is_logged(admin: RestClient, account: Account) -> None:

@@ -39,7 +39,7 @@ from hummdesk.publish.events.conversations import (
     ConversationUnassigned,
     ConversationUpdated,
 )
-from hummdesk.publish.events.messages import MessageRead, MessageUpdated, NewMessage
+from hummdesk.publish.events.messages import MessageRead, MessageUpdated, NewMessage, UnreadChanged
 from hummdesk.publish.events.presence import (
     AgentOffline,
     AgentOnline,
@@ -153,6 +153,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "leave_conversation": conversation,
         "send_message": conversation | {"content": sample},
         "message_read": conversation | {"messageId": sample},
+        "mark_unread": conversation,
         "typing_start": conversation,
         "typing_stop": conversation,
         "agent_online": None,
@@ -343,6 +344,9 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
     NewMessage: lambda a: NewMessage(account_id=a.id, message=a_message(a)),
     MessageUpdated: lambda a: MessageUpdated.of(a.id, replace(a_message(a), revision=1, erased=True)),
     MessageRead: lambda a: MessageRead(**parts(a), seq=1, read_by=a.people["admin"].id, read_by_type="agent"),
+    UnreadChanged: lambda a: UnreadChanged(
+        **of_conversation(a), agent_id=a.people["agent"].id, unread_count=1, last_seq=1
+    ),
     TypingStart: lambda a: TypingStart.of(a.people["admin"], a.conversation),
     TypingStop: lambda a: TypingStop.of(a.people["admin"], a.conversation),
     AgentOnline: lambda a: AgentOnline.of(a.people["admin"], "online"),

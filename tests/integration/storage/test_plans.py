@@ -158,6 +158,7 @@ BUSY = md5("2conversation0")
 AGENT, CONTACT = md5("2user7"), md5("2contact1")
 PENDING, RUNNING, SILENT, DONE = (run_between(*ids) for ids in (("0", "008"), ("008", "01"), ("01", "02"), ("02", "1")))
 LIST = {"before_at": NEWEST[0], "before_id": NEWEST[1], "limit": 51}
+VIEW = {"window": 100, "max_bytes": 10**6}
 IN_BUSY = {"conversation_id": BUSY}
 LAST = {"before_id": NEWEST[1], "limit": 51}
 CONTACT_VALUES = {"name": "New", "avatar_url": None, "attributes": Jsonb({})}
@@ -233,11 +234,17 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("conversations.check", {"conversation_id": BUSY, "contact_id": None}, 1),
     ("conversations.visible", {"ids": [md5(f"2conversation{n}") for n in range(100)], "contact_id": None}, 100),
     ("conversations.lock", {"conversation_id": BUSY, "contact_id": CONTACT}, 2),
-    ("conversations.view", {"ids": [BUSY], "contact_id": None, "max_bytes": 10**6}, 3),
+    ("conversations.view", {"ids": [BUSY], "contact_id": None, "reader_id": None, **VIEW}, 3),
+    ("conversations.view", {"ids": [BUSY], "contact_id": None, "reader_id": AGENT, **VIEW}, 104),
     (
         "conversations.view",
-        {"ids": [md5(f"2conversation{n}") for n in range(100)], "contact_id": None, "max_bytes": 10**6},
+        {"ids": [md5(f"2conversation{n}") for n in range(100)], "contact_id": None, "reader_id": None, **VIEW},
         300,
+    ),
+    (
+        "conversations.view",
+        {"ids": [md5(f"2conversation{n}") for n in range(100)], "contact_id": None, "reader_id": AGENT, **VIEW},
+        1_000,
     ),
     ("conversations.page_of_account", {"statuses": list(STATUSES), **LIST}, 3 * 51),
     ("conversations.page_of_account", {"statuses": ["closed"], **DEEP}, 51),
@@ -304,6 +311,11 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("reads.target", {"conversation_id": BUSY, "message_id": md5(f"{BUSY}/9"), "customer": True}, 1),
     ("reads.unread", {"conversation_id": BUSY, "reader_id": AGENT, "customer": False, "up_to_seq": 20_000}, 4),
     ("reads.advance", {"conversation_id": BUSY, "reader_id": AGENT, "reader_type": "agent", "seq": 19_990}, 0),
+    ("reads.own_unread", {"reader_id": AGENT, "window": 100, **IN_BUSY}, 102),
+    ("reads.last_asked", {"before_seq": 20_000, **IN_BUSY}, 2),
+    ("reads.put_back", {"reader_id": AGENT, "unread_after": 3, **IN_BUSY}, 1),
+    ("reads.readers", {"limit": 500, **IN_BUSY}, 1),
+    ("reads.view_rule", {"viewer_id": AGENT, **IN_BUSY}, 1),
     ("reads.lower_staff", {"conversation_id": BUSY, "seq": 19_990}, 11),
     ("reads.lower_customer", {"conversation_id": BUSY, "seq": 19_990}, 11),
     ("reads.positions", {"conversation_id": BUSY, "limit": 500}, 1),

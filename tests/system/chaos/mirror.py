@@ -50,7 +50,7 @@ async def fetch_state(client: Client) -> State:
         ]
         messages[conversation] = {message["seq"]: message["messageId"] for message in found}
     return {
-        "conversations": {one["conversationId"]: _row(one) for one in listed},
+        "conversations": {one["conversationId"]: _counted(_row(one)) for one in listed},
         "messages": messages,
         "agents": await fetch_agents(client),
     }
@@ -66,12 +66,17 @@ def _row(conversation: dict[str, Any]) -> dict[str, Any]:
     return {name: conversation.get(name) for name in COLUMNS} | {"lastMessage": last and last["messageId"]}
 
 
+def _counted(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with what its count is of: the messages up to a seq, and later ones of the customer."""
+    return row | {"countedTo": row["lastSeq"], "counted": []}
+
+
 def apply(state: State, event: str, payload: Any) -> None:
     """Apply an event to the state by the rules of the client guide."""
     conversations = state["conversations"]
     match event:
         case "conversation_created" | "conversation_updated":
-            conversations[payload["conversationId"]] = _row(payload)
+            _update(conversations, payload)
         case "conversation_status_changed":
             conversations[payload["conversationId"]]["status"] = payload["newStatus"]
         case "conversation_assigned":
@@ -83,10 +88,28 @@ def apply(state: State, event: str, payload: Any) -> None:
             conversations[payload["conversationId"]] |= {"assignedTo": None, "assignedTeam": None}
         case "new_message":
             _message(state, conversations[payload["conversationId"]], payload)
+        case "unread_changed":
+            _count(conversations[payload["conversationId"]], payload)
         case "agent_online" | "agent_offline":
             state["agents"][payload["agentId"]] = payload["status"]
         case "agent_status_changed":
             state["agents"][payload["agentId"]] = payload["newStatus"]
+
+
+def _update(conversations: State, conversation: dict[str, Any]) -> None:
+    """Take over what has changed but the count, which each agent keeps."""
+    known = conversations.get(conversation["conversationId"]) or _counted({"unreadCount": 0, "lastSeq": 0})
+    conversations[conversation["conversationId"]] = known | {
+        name: value for name, value in _row(conversation).items() if name != "unreadCount"
+    }
+
+
+def _count(row: dict[str, Any], change: dict[str, Any]) -> None:
+    """Take over a count, unless it is older than the known one, and add the customer's later messages."""
+    if change["lastSeq"] < row["countedTo"]:
+        return
+    row["counted"] = [seq for seq in row["counted"] if seq > change["lastSeq"]]
+    row |= {"countedTo": change["lastSeq"], "unreadCount": change["unreadCount"] + len(row["counted"])}
 
 
 def _message(state: State, row: dict[str, Any], message: dict[str, Any]) -> None:
@@ -95,4 +118,10 @@ def _message(state: State, row: dict[str, Any], message: dict[str, Any]) -> None
         known[message["seq"]] = message["messageId"]
     if message["seq"] > row["lastSeq"]:
         row |= {"lastSeq": message["seq"], "lastMessage": message["messageId"]}
-        row["unreadCount"] += message["senderType"] == "customer"
+    if (
+        message["senderType"] == "customer"
+        and message["seq"] > row["countedTo"]
+        and message["seq"] not in row["counted"]
+    ):
+        row["counted"].append(message["seq"])
+        row["unreadCount"] += 1

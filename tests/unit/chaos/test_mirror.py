@@ -7,7 +7,7 @@ import pytest
 
 from tests.system.chaos.mirror import Mirror
 
-ROW = {"lastSeq": 0, "lastMessage": None, "unreadCount": 0, "status": "open"}
+ROW = {"lastSeq": 0, "lastMessage": None, "unreadCount": 0, "status": "open", "countedTo": 0}
 
 
 class Interrupted(Mirror):
@@ -15,7 +15,7 @@ class Interrupted(Mirror):
 
     def __init__(self) -> None:
         super().__init__(["http://127.0.0.1:1"], "token", ["c"])
-        self.state = {"conversations": {"c": dict(ROW)}, "messages": {"c": {}}, "agents": {}}
+        self.state = {"conversations": {"c": {**ROW, "counted": []}}, "messages": {"c": {}}, "agents": {}}
         self.answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def request(self, event: str, payload: Any) -> dict[str, Any]:

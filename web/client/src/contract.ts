@@ -76,7 +76,7 @@ export interface MessageUpdate {
   erased?: boolean;
 }
 
-/** A reader has read everything up to a message. */
+/** A reader has read everything up to a message. Agents read by answering or a request, not by looking. */
 export interface ReadMark {
   conversationId: string;
   timestamp: string;
@@ -84,6 +84,14 @@ export interface ReadMark {
   seq: number;
   readBy: string;
   readByType: "agent" | "customer";
+}
+
+/** What is unread for an agent, by the agent's own action: the customer's messages up to `lastSeq`. A `new_message` of the customer with a greater `seq` adds one. */
+export interface UnreadChanged {
+  conversationId: string;
+  timestamp: string;
+  unreadCount: number;
+  lastSeq: number;
 }
 
 /** A person is typing, or has stopped typing. The person's own sockets do not receive it. `private`: the person writes a note; only staff receives the event. */
@@ -149,7 +157,7 @@ export interface Customer {
   avatar?: string;
 }
 
-/** A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. `priority` is for staff only. `rating` is the customer's, of the last closing, until it is reopened. */
+/** A conversation as its recipient sees it: customers see no notes in `lastMessage`, and no `priority`. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened. */
 export interface Conversation {
   conversationId: string;
   accountId: string;
@@ -163,7 +171,7 @@ export interface Conversation {
   rating?: number;
   lastSeq: number;
   revision: number;
-  unreadCount: number;
+  unreadCount?: number;
   createdAt: string;
   updatedAt: string;
   metadata: Record<string, unknown>;
@@ -368,7 +376,7 @@ export interface QueuePlace {
   expectedWaitSeconds?: number;
 }
 
-/** `updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it. */
+/** `updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits. `readOnView` is the account's setting, for agents and admins: with `assignee`, the join has marked the conversation as read for its assignee, whose client sends `message_read` for messages that it shows later. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it. */
 export interface Joined {
   conversation: Conversation;
   messages: Array<Message>;
@@ -381,6 +389,7 @@ export interface Joined {
   ai?: AIResults;
   viewers?: Array<Viewer>;
   queue?: QueuePlace;
+  readOnView?: "off" | "assignee";
 }
 
 export interface OfConversation {
@@ -406,11 +415,18 @@ export interface SendMessage {
   clientMessageId?: string;
   private?: boolean;
   basedOnSeq?: number;
+  force?: boolean;
 }
 
 export interface MessageRead {
   conversationId: string;
   messageId: string;
+}
+
+/** A message and all after it become unread for the agent; without `messageId`, the customer's last one. */
+export interface MarkUnread {
+  conversationId: string;
+  messageId?: string;
 }
 
 /** `private`: a note is being written, which customers do not learn of. */
@@ -745,6 +761,7 @@ export interface ServerToClientEvents {
   new_message: (payload: Message) => void;
   message_updated: (payload: MessageUpdate) => void;
   message_read: (payload: ReadMark) => void;
+  unread_changed: (payload: UnreadChanged) => void;
   typing_start: (payload: Typing) => void;
   typing_stop: (payload: Typing) => void;
   agent_online: (payload: AgentPresence) => void;
@@ -774,6 +791,7 @@ export interface ClientToServerEvents {
   leave_conversation: (payload: string | OfConversation, acknowledge?: Acknowledge<Done>) => void;
   send_message: (payload: SendMessage, acknowledge?: Acknowledge<Receipt>) => void;
   message_read: (payload: MessageRead, acknowledge?: Acknowledge<Done>) => void;
+  mark_unread: (payload: MarkUnread, acknowledge?: Acknowledge<UnreadChanged>) => void;
   typing_start: (payload: TypingStart, acknowledge?: Acknowledge<Done>) => void;
   typing_stop: (payload: OfConversation, acknowledge?: Acknowledge<Done>) => void;
   agent_online: (acknowledge?: Acknowledge<Done>) => void;
@@ -806,6 +824,7 @@ export interface Answers {
   leave_conversation: Done;
   send_message: Receipt;
   message_read: Done;
+  mark_unread: UnreadChanged;
   typing_start: Done;
   typing_stop: Done;
   agent_online: Done;

@@ -6,3 +6,4 @@ export { ERASED_NAME, History, updated } from "./history.js";
 export * from "./look.js";
 export * from "./outbox.js";
 export * from "./socket.js";
+export * from "./unread.js";

@@ -71,11 +71,11 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
     return written;
   }
 
-  /** Queue a refused message again, as a new message that is not based on an earlier state of the conversation. */
+  /** Queue a refused message again as a new one. After a `CONFLICT` it is sent although another agent has replied. */
   resend(message: PendingMessage): PendingMessage {
-    const { refusal: _, basedOnSeq: __, clientMessageId: ___, writtenAt: ____, ...payload } = message;
+    const { refusal, clientMessageId: _, writtenAt: __, ...payload } = message;
     this.discard(message.clientMessageId);
-    return this.write(payload);
+    return this.write(refusal?.code === "CONFLICT" ? { ...payload, force: true } : payload);
   }
 
   /** @deprecated Use {@link resend}. */

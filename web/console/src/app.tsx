@@ -90,7 +90,7 @@ function Toast({ store }: { store: Store }) {
 }
 
 function useTitle(store: Store): void {
-  const unread = [...store.list.known.values()].filter((one) => one.unreadCount > 0).length;
+  const unread = [...store.list.known.keys()].filter((one) => store.list.unread.of(one) > 0).length;
   const page = pageName(store);
   useEffect(() => {
     const name = page ? `${page} · HummDesk` : "HummDesk";
@@ -106,11 +106,10 @@ function pageName({ settings, supervisor }: Store): string | null {
   return t(section ? `console.settings.${section}` : "console.settings.title");
 }
 
-// Mark messages that arrived while the tab was hidden as read when it becomes visible.
+// Mark messages that arrived while the tab was hidden as read when it becomes visible, if a look is reading.
 function useMarkRead(store: Store): void {
   useEffect(() => {
-    const onVisible = () =>
-      store.openId && store.list.known.get(store.openId)?.unreadCount && store.markRead(store.openId);
+    const onVisible = () => store.openId && store.isReadByLooking(store.openId) && store.markRead(store.openId);
     document.addEventListener("visibilitychange", onVisible);
     return () => document.removeEventListener("visibilitychange", onVisible);
   }, [store]);

@@ -104,6 +104,11 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
       ? [{ name: t("console.command.release"), keys: "U", run: () => void release(store, id) }]
       : []),
     { name: t("console.command.transfer"), keys: "T", run: () => store.showOverlay("transfer") },
+    {
+      name: t(store.list.unread.of(id) > 0 ? "console.command.markRead" : "console.command.markUnread"),
+      keys: "I",
+      run: () => store.toggleRead(id),
+    },
     status === "closed" ? reopen : close,
     { name: t("console.command.setPending"), run: () => void store.setStatus(id, "pending") },
     { name: t("console.command.back"), keys: "Esc", run: () => store.open(null) },

@@ -22,8 +22,8 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
   const send = () => {
     const content = composition.text.trim();
     if (!content || content.length > MAX_LENGTH) return;
-    const { isNote, attachments, basedOnSeq } = composition;
-    const basis = basedOnSeq !== undefined && !isNote ? { basedOnSeq } : {};
+    const { isNote, attachments, basedOnSeq, seenSeq } = composition;
+    const basis = isNote ? {} : { basedOnSeq: basedOnSeq ?? seenSeq ?? thread.history.lastSeq };
     store.client.stopTyping(conversationId);
     store.send({ conversationId, content, private: isNote, attachments, ...basis });
     store.compose(conversationId, null);
@@ -58,7 +58,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
           placeholder={t(composition.isNote ? "console.composer.notePlaceholder" : "console.composer.replyPlaceholder")}
           aria-label={t(composition.isNote ? "console.composer.privateNote" : "console.composer.reply")}
           onInput={(event) => {
-            change({ text: event.currentTarget.value });
+            change({ text: event.currentTarget.value, seenSeq: thread.history.lastSeq });
             if (event.currentTarget.value === "") store.client.stopTyping(conversationId);
             else store.client.type(conversationId, { isPrivate: composition.isNote });
           }}

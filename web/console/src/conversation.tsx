@@ -12,6 +12,7 @@ import { Composer } from "./composer";
 import { fullTime } from "./format";
 import { Labels } from "./labels";
 import { Messages } from "./messages";
+import { ReadButton } from "./read-button";
 import { useStore } from "./state/context";
 import { claim, release, transfer } from "./state/moves";
 import type { Store } from "./state/store";
@@ -66,6 +67,7 @@ function Head({ one, thread }: { one: Conversation; thread: Thread }) {
                   {t("console.command.claim")}
                 </button>
               )}
+              <ReadButton conversationId={one.conversationId} />
               <AssignMenu one={one} />
               <StatusMenu one={one} />
             </>

@@ -15,6 +15,7 @@ const SHORTCUTS: [string, PlainKey][] = [
   ["U", "console.command.release"],
   ["T", "console.command.transfer"],
   ["E", "console.help.closeOrReopen"],
+  ["I", "console.help.readOrUnread"],
   ["/", "console.command.search"],
   ["console.help.keys.palette", "console.palette.label"],
   ["console.help.keys.enter", "console.help.sendNewLine"],

@@ -218,6 +218,12 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
   const store = useStore();
   const missed = (refusal.details?.missed ?? []) as Message[];
   const isConflict = refusal.code === "CONFLICT";
+  const edit = () => {
+    const { conversationId, content, attachments = [] } = message;
+    store.client.outbox.discard(message.clientMessageId);
+    store.compose(conversationId, { text: content, attachments, isNote: false });
+    document.querySelector<HTMLElement>("#composer")?.focus();
+  };
   return (
     <div class="conflict" role="alert">
       <p class="conflict-text">
@@ -232,6 +238,11 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
         <button type="button" class="secondary" onClick={() => store.client.outbox.resend(message)}>
           {t(isConflict ? "console.messages.sendAnyway" : "common.tryAgain")}
         </button>
+        {isConflict && (
+          <button type="button" class="secondary" onClick={edit}>
+            {t("console.messages.edit")}
+          </button>
+        )}
         <button type="button" class="quiet" onClick={() => store.client.outbox.discard(message.clientMessageId)}>
           {t("console.messages.discard")}
         </button>

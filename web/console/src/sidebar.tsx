@@ -214,11 +214,13 @@ function NoConversations() {
 function Row({ one }: { one: Conversation }) {
   const store = useStore();
   const isOpen = store.openId === one.conversationId;
+  const unread = store.list.unread.of(one.conversationId);
+  const isOfOthers = one.assignedTo !== undefined && one.assignedTo !== store.me?.userId;
   return (
     <li>
       <button
         type="button"
-        class={`row ${one.unreadCount ? "unread" : ""}`}
+        class={`row ${unread ? "unread" : ""} ${isOfOthers ? "of-others" : ""}`}
         aria-current={isOpen ? "true" : undefined}
         data-conversation={one.conversationId}
         onClick={() => store.open(one.conversationId)}
@@ -232,9 +234,9 @@ function Row({ one }: { one: Conversation }) {
           {one.subject && <span class="row-subject">{one.subject}</span>}
           <span class="row-bottom">
             <span class="row-text">{preview(store, one.lastMessage)}</span>
-            {one.unreadCount > 0 && (
+            {unread > 0 && (
               <span class="badge">
-                {one.unreadCount > 99 ? "99+" : one.unreadCount}
+                {unread > 99 ? "99+" : unread}
                 <span class="hidden"> {t("console.list.unread")}</span>
               </span>
             )}

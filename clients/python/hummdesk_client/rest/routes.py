@@ -327,10 +327,11 @@ class AccountSettings(TypedDict):
     widgetOrigins: list[str]
     widgetLook: WidgetLook
     retentionDays: int | None
+    readOnView: Literal["off", "assignee"]
 
 
 class SettingsUpdate(TypedDict):
-    """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look."""
+    """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look. `readOnView` says whether an agent's view of an assigned conversation marks it as read."""
 
     name: NotRequired[str]
     aiProvider: NotRequired[Literal["embedded", "anthropic", "openai"] | None]
@@ -340,6 +341,7 @@ class SettingsUpdate(TypedDict):
     widgetOrigins: NotRequired[list[str]]
     widgetLook: NotRequired[WidgetLook | None]
     retentionDays: NotRequired[int | None]
+    readOnView: NotRequired[Literal["off", "assignee"]]
 
 
 class TeamRouting(TypedDict):
@@ -713,7 +715,7 @@ class Conversation(TypedDict):
     rating: NotRequired[int]
     lastSeq: int
     revision: int
-    unreadCount: int
+    unreadCount: NotRequired[int]
     createdAt: str
     updatedAt: str
     metadata: dict[str, Any]
@@ -750,7 +752,7 @@ class StartedConversation(TypedDict):
     rating: NotRequired[int]
     lastSeq: int
     revision: int
-    unreadCount: int
+    unreadCount: NotRequired[int]
     createdAt: str
     updatedAt: str
     metadata: dict[str, Any]
@@ -790,6 +792,7 @@ NewMessage = TypedDict(
         "clientMessageId": NotRequired[str],
         "private": NotRequired[bool],
         "basedOnSeq": NotRequired[int],
+        "force": NotRequired[bool],
         "agentId": NotRequired[str],
         "as": Literal["agent", "contact", "system"],
     },

@@ -2,5 +2,6 @@
 
 from hummdesk_client.errors import NoResponseError, RequestError
 from hummdesk_client.socket.client import DeskClient
+from hummdesk_client.socket.unread import UnreadCounts
 
-__all__ = ["DeskClient", "NoResponseError", "RequestError"]
+__all__ = ["DeskClient", "NoResponseError", "RequestError", "UnreadCounts"]

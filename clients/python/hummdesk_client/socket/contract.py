@@ -81,7 +81,7 @@ class MessageUpdate(TypedDict):
 
 
 class ReadMark(TypedDict):
-    """A reader has read everything up to a message."""
+    """A reader has read everything up to a message. Agents read by answering or a request, not by looking."""
 
     conversationId: str
     timestamp: str
@@ -89,6 +89,15 @@ class ReadMark(TypedDict):
     seq: int
     readBy: str
     readByType: Literal["agent", "customer"]
+
+
+class UnreadChanged(TypedDict):
+    """What is unread for an agent, by the agent's own action: the customer's messages up to `lastSeq`. A `new_message` of the customer with a greater `seq` adds one."""
+
+    conversationId: str
+    timestamp: str
+    unreadCount: int
+    lastSeq: int
 
 
 class Typing(TypedDict):
@@ -161,7 +170,7 @@ class Customer(TypedDict):
 
 
 class Conversation(TypedDict):
-    """A conversation as one side sees it: staff and customer differ in `unreadCount` and `lastMessage`. `priority` is for staff only. `rating` is the customer's, of the last closing, until it is reopened."""
+    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, and no `priority`. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened."""
 
     conversationId: str
     accountId: str
@@ -175,7 +184,7 @@ class Conversation(TypedDict):
     rating: NotRequired[int]
     lastSeq: int
     revision: int
-    unreadCount: int
+    unreadCount: NotRequired[int]
     createdAt: str
     updatedAt: str
     metadata: dict[str, Any]
@@ -399,7 +408,7 @@ class QueuePlace(TypedDict):
 
 
 class Joined(TypedDict):
-    """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it."""
+    """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits. `readOnView` is the account's setting, for agents and admins: with `assignee`, the join has marked the conversation as read for its assignee, whose client sends `message_read` for messages that it shows later. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it."""
 
     conversation: Conversation
     messages: list[Message]
@@ -412,6 +421,7 @@ class Joined(TypedDict):
     ai: NotRequired[AIResults]
     viewers: NotRequired[list[Viewer]]
     queue: NotRequired[QueuePlace]
+    readOnView: NotRequired[Literal["off", "assignee"]]
 
 
 class OfConversation(TypedDict):
@@ -440,11 +450,19 @@ class SendMessage(TypedDict):
     clientMessageId: NotRequired[str]
     private: NotRequired[bool]
     basedOnSeq: NotRequired[int]
+    force: NotRequired[bool]
 
 
 class MessageRead(TypedDict):
     conversationId: str
     messageId: str
+
+
+class MarkUnread(TypedDict):
+    """A message and all after it become unread for the agent; without `messageId`, the customer's last one."""
+
+    conversationId: str
+    messageId: NotRequired[str]
 
 
 class TypingStart(TypedDict):
@@ -810,6 +828,7 @@ EventName = Literal[
     "new_message",
     "message_updated",
     "message_read",
+    "unread_changed",
     "typing_start",
     "typing_stop",
     "agent_online",
@@ -861,6 +880,10 @@ class Requests(ABC):
 
     async def message_read(self, payload: MessageRead) -> Done:
         answer: Done = await self.request("message_read", payload)
+        return answer
+
+    async def mark_unread(self, payload: MarkUnread) -> UnreadChanged:
+        answer: UnreadChanged = await self.request("mark_unread", payload)
         return answer
 
     async def typing_start(self, payload: TypingStart) -> Done:
@@ -971,6 +994,8 @@ class Requests(ABC):
     def on(self, name: Literal["message_updated"], handler: Callable[[MessageUpdate], object]) -> None: ...
     @overload
     def on(self, name: Literal["message_read"], handler: Callable[[ReadMark], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["unread_changed"], handler: Callable[[UnreadChanged], object]) -> None: ...
     @overload
     def on(self, name: Literal["typing_start"], handler: Callable[[Typing], object]) -> None: ...
     @overload

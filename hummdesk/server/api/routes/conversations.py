@@ -36,13 +36,13 @@ async def create_conversation(context: ServerContext, call: Call) -> Answer:
         raise Forbidden("Only an API key or an admin opens conversations for contacts")
     contact = await _contact(context, call.account_id, call.body["contactId"])
     started = await actions.start(context, contact, call.body, actor=call.actor, conversation_id=call.new_id)
-    body = _conversation(started.as_staff)
+    body = _conversation(started.conversation)
     return Answer(body if started.sent is None else body | {"message": _message(started.sent.message)})
 
 
 async def get_conversation(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
-        return Answer(_conversation(await conversations.as_staff(tx, conversation_id=call.id)))
+        return Answer(_conversation(await conversations.get(tx, viewer=call.actor, conversation_id=call.id)))
 
 
 async def update_conversation(context: ServerContext, call: Call) -> Answer:

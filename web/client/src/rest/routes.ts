@@ -304,9 +304,10 @@ export interface AccountSettings {
   widgetOrigins: Array<string>;
   widgetLook: WidgetLook;
   retentionDays: number | null;
+  readOnView: "off" | "assignee";
 }
 
-/** What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look. */
+/** What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look. `readOnView` says whether an agent's view of an assigned conversation marks it as read. */
 export interface SettingsUpdate {
   name?: string;
   aiProvider?: "embedded" | "anthropic" | "openai" | null;
@@ -316,6 +317,7 @@ export interface SettingsUpdate {
   widgetOrigins?: Array<string>;
   widgetLook?: WidgetLook | null;
   retentionDays?: number | null;
+  readOnView?: "off" | "assignee";
 }
 
 /** The settings of a team; null is that of the account. */
@@ -662,7 +664,7 @@ export interface Conversation {
   rating?: number;
   lastSeq: number;
   revision: number;
-  unreadCount: number;
+  unreadCount?: number;
   createdAt: string;
   updatedAt: string;
   metadata: Record<string, unknown>;
@@ -697,7 +699,7 @@ export interface StartedConversation {
   rating?: number;
   lastSeq: number;
   revision: number;
-  unreadCount: number;
+  unreadCount?: number;
   createdAt: string;
   updatedAt: string;
   metadata: Record<string, unknown>;
@@ -735,6 +737,7 @@ export interface NewMessage {
   clientMessageId?: string;
   private?: boolean;
   basedOnSeq?: number;
+  force?: boolean;
   agentId?: string;
   as: "agent" | "contact" | "system";
 }

@@ -86,16 +86,19 @@ function aiValues({ aiProvider, aiDailyTokens, aiDailyDollars, aiMinConfidence }
 interface AccountValues {
   name: string;
   retentionDays: string;
+  readOnView: string;
 }
+
+const READ_ON_VIEW = ["off", "assignee"] as const;
 
 export function Account() {
   const edited = useAccount();
-  const changes = ({ name, retentionDays }: AccountValues): SettingsUpdate =>
-    ({ name, retentionDays: retentionDays === "" ? null : Number(retentionDays) }) as SettingsUpdate;
+  const changes = ({ name, retentionDays, readOnView }: AccountValues): SettingsUpdate =>
+    ({ name, retentionDays: retentionDays === "" ? null : Number(retentionDays), readOnView }) as SettingsUpdate;
   return (
     <Page title={t("console.settings.account")}>
       <Ready of={edited}>
-        {({ name, retentionDays }) => (
+        {({ name, retentionDays, readOnView }) => (
           <Form
             key={edited.key}
             fields={[
@@ -106,8 +109,15 @@ export function Account() {
                 hint: t("settings.account.retentionHint"),
                 kind: "number",
               },
+              {
+                name: "readOnView",
+                label: "settings.account.readOnView",
+                hint: t("settings.account.readOnViewHint"),
+                kind: "one",
+                choices: READ_ON_VIEW.map((one) => ({ value: one, label: t(`settings.account.readOnView.${one}`) })),
+              },
             ]}
-            initial={{ name, retentionDays: String(retentionDays ?? "") }}
+            initial={{ name, retentionDays: String(retentionDays ?? ""), readOnView }}
             submit={t("settings.save")}
             reload={edited.reload}
             save={(values: AccountValues, overwrite) =>

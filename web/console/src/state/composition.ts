@@ -8,6 +8,8 @@ export interface Composition {
   attachments: Attachment[];
   // Sequence number that the AI draft was based on, if the text began as one.
   basedOnSeq?: number;
+  // The last message that was shown when the user typed.
+  seenSeq?: number;
 }
 
 export const EMPTY: Composition = { text: "", isNote: false, attachments: [] };

@@ -1,6 +1,6 @@
 // The loaded conversations, and which of them match the filters.
 
-import { type DeskClient, type ListConversations, type MessageUpdate, updated } from "@hummdesk/client";
+import { type DeskClient, type ListConversations, type MessageUpdate, UnreadCounts, updated } from "@hummdesk/client";
 import type { Conversation, Message, Status } from "../types";
 
 export type View = "mine" | "unassigned" | "all";
@@ -9,6 +9,7 @@ const PAGE_SIZE = 40;
 
 export class ConversationList {
   known = new Map<string, Conversation>();
+  readonly unread = new UnreadCounts();
   view: View = "all";
   status: Status = "open";
   search = "";
@@ -20,6 +21,7 @@ export class ConversationList {
   userId = "";
   private matches: Set<string> | null = null;
   private generation = 0;
+  private isStale = false;
 
   constructor(
     private readonly client: DeskClient,
@@ -44,6 +46,16 @@ export class ConversationList {
     this.matches = this.search ? new Set() : null;
     this.changed();
     await this.loadPage();
+  }
+
+  // Load the first page again, once for several calls.
+  refresh(): void {
+    if (this.isStale) return;
+    this.isStale = true;
+    queueMicrotask(() => {
+      this.isStale = false;
+      void this.load();
+    });
   }
 
   async loadMore(): Promise<void> {
@@ -82,6 +94,7 @@ export class ConversationList {
 
   // Add or replace a conversation, unless the known one is newer: a response may be older than an event.
   put(conversation: Conversation): void {
+    this.unread.load(conversation);
     const known = this.known.get(conversation.conversationId);
     if (known && (known.lastSeq > conversation.lastSeq || known.revision > conversation.revision)) return;
     this.known.set(conversation.conversationId, conversation);
@@ -103,15 +116,14 @@ export class ConversationList {
   }
 
   // Update a conversation with a new message. Returns false if the conversation is not loaded.
-  addMessage(message: Message, isBeingRead: boolean): boolean {
+  addMessage(message: Message): boolean {
+    this.unread.add(message);
     const known = this.known.get(message.conversationId);
     if (!known) return false;
     if (message.seq <= known.lastSeq) return true;
-    const isUnread = message.senderType === "customer" && !isBeingRead;
     this.change(message.conversationId, {
       lastMessage: message,
       lastSeq: message.seq,
-      unreadCount: known.unreadCount + (isUnread ? 1 : 0),
       updatedAt: later(message.timestamp, known.updatedAt),
       ...(message.senderType === "customer" ? { status: "open" as const } : {}),
     });

@@ -23,7 +23,7 @@ export interface LiveState {
   readonly threads: Map<string, Thread>;
   changed: () => void;
   discardComposedFrom(erased: MessageUpdate): void;
-  isBeingRead(conversationId: string): boolean;
+  isReadByLooking(conversationId: string): boolean;
   markRead(conversationId: string): void;
   nameOf(agentId: string | undefined): string;
   showToast(text: string): void;
@@ -38,7 +38,11 @@ const HANDLERS: Handlers = {
     state.list.put(conversation);
   },
   conversation_updated(state, conversation) {
+    if (!state.list.known.has(conversation.conversationId)) state.list.refresh(); // the event has no unread count
     state.list.put(conversation);
+  },
+  unread_changed(state, change) {
+    state.list.unread.change(change);
   },
   conversation_status_changed(state, change) {
     state.list.change(change.conversationId, { status: change.newStatus });
@@ -110,10 +114,9 @@ function onTyping(state: LiveState, { conversationId, userId, userName, isTyping
 
 function onMessage(state: LiveState, message: Message): void {
   const { conversationId, senderId, senderType } = message;
-  const isRead = state.isBeingRead(conversationId);
-  if (!state.list.addMessage(message, isRead)) void state.list.load();
+  if (!state.list.addMessage(message)) state.list.refresh();
   state.threads.get(conversationId)?.typing.delete(senderId);
-  if (isRead && senderType === "customer") state.markRead(conversationId);
+  if (senderType === "customer" && state.isReadByLooking(conversationId)) state.markRead(conversationId);
   state.changed();
 }
 

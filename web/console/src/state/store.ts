@@ -107,8 +107,11 @@ export class Store implements LiveState {
     return this.agents.get(agentId)?.name ?? t("console.aColleague");
   }
 
-  isBeingRead(conversationId: string): boolean {
-    return this.openId === conversationId && this.canReply && document.visibilityState === "visible";
+  // Whether the user reads the conversation by looking at it now: the setting of the account decides.
+  isReadByLooking(conversationId: string): boolean {
+    const isAssignee = this.list.known.get(conversationId)?.assignedTo === this.me?.userId;
+    const isShown = this.openId === conversationId && document.visibilityState === "visible";
+    return isShown && isAssignee && this.thread?.readOnView === "assignee";
   }
 
   signOut(reason: string | null = null): void {
@@ -255,9 +258,21 @@ export class Store implements LiveState {
   markRead(conversationId: string): void {
     const { messages } = this.threads.get(conversationId)?.history ?? { messages: [] };
     const last = messages.findLast((one) => one.senderType === "customer");
-    if (!last || !this.isOnline || !this.isBeingRead(conversationId)) return;
-    this.client.socket.emit("message_read", { conversationId, messageId: last.messageId });
-    this.list.change(conversationId, { unreadCount: 0 });
+    if (!last || !this.isOnline || this.list.unread.of(conversationId) === 0) return;
+    void this.attempt(async () => {
+      await this.client.request("message_read", { conversationId, messageId: last.messageId });
+    });
+  }
+
+  markUnread(conversationId: string): Promise<void> {
+    return this.attempt(async () => {
+      this.list.unread.change(await this.client.request("mark_unread", { conversationId }));
+    });
+  }
+
+  toggleRead(conversationId: string): void {
+    if (this.list.unread.of(conversationId) > 0) this.markRead(conversationId);
+    else void this.markUnread(conversationId);
   }
 
   send(message: SendMessage): void {

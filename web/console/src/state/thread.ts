@@ -12,6 +12,7 @@ export class Thread {
   classification: Classification | undefined;
   draft: Draft | undefined;
   isAiRunning = false;
+  readOnView: Joined["readOnView"];
 
   open(history: History, joined: Joined): void {
     this.history = history;
@@ -19,7 +20,8 @@ export class Thread {
     this.state = "ready";
   }
 
-  refresh({ viewers, ai }: Pick<Joined, "viewers" | "ai">): void {
+  refresh({ viewers, ai, readOnView }: Pick<Joined, "viewers" | "ai" | "readOnView">): void {
+    this.readOnView = readOnView;
     this.viewers = viewers ?? [];
     this.classification = ai?.classification;
     this.draft = ai?.draft;
