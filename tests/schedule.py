@@ -21,13 +21,16 @@ TOGETHER = (PRIORITIZED, "tests/system/browser/")
 LEVELS = ("system", "integration", "unit")
 """In order of execution: slowest first, so that no test process ends with a long file."""
 
-NICENESS = 10
-"""Of all tests but the fault tests. A process of niceness 0 gets nine times as much of a processor that both want."""
+NICENESS = 5
+"""Of all tests but the fault tests. A process of niceness 0 gets three times as much of a processor that both want.
+
+Linux with autogroups shares it among sessions first, of which the servers of the fault tests have more than others.
+"""
 
 
 def is_exclusive(item: pytest.Item) -> bool:
-    """Whether the test is marked `alone`: it measures time or loads the machine."""
-    return item.get_closest_marker("alone") is not None
+    """Whether the test is marked `alone`: it measures time or loads the machine. Fault tests have priority instead."""
+    return item.get_closest_marker("alone") is not None and not is_prioritized(item.nodeid)
 
 
 def is_prioritized(nodeid: str) -> bool:

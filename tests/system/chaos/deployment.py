@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import psutil
@@ -20,14 +20,27 @@ from redis.asyncio import Redis
 from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 from hummdesk.dev.process import Process, Service
-from hummdesk.storage.migrations import migrate
+from tests import database_template
 from tests.conftest import UNLIMITED, make_reachable_directory
+from tests.forked_process import fork
 from tests.integration.server.accounts import Account
 
 READY_SECONDS = 30.0
 UNSHARED = {"PROMETHEUS_MULTIPROC_DIR", "COVERAGE_PROCESS_CONFIG"}
 """Variables that the processes do not inherit from the test: its metrics directory and its coverage."""
 WEB, RELAY, WORKER = "web", "relay", "worker"
+
+
+class ForkedService(Process):
+    """A run of a service whose command is `python -m` with arguments."""
+
+    @classmethod
+    async def start(cls, service: Service) -> "ForkedService":
+        service.log.parent.mkdir(exist_ok=True)
+        log_start = service.log.stat().st_size if service.log.exists() else 0
+        _, _, *arguments = service.command
+        child = await fork(*arguments, env=service.env, log=service.log, orphan_signal=service.orphan_signal)
+        return cls(service, cast(asyncio.subprocess.Process, child), log_start)
 
 
 @dataclass
@@ -37,6 +50,8 @@ class Deployment:
     cluster: postgres.Cluster
     redis_server: redis.Server
     ports: tuple[int, ...]
+    forks: bool = True
+    """False where the memory of a web process is measured: a forked one has that of all that was imported."""
     processes: dict[str, Process] = field(default_factory=dict)
     """By name: `postgres`, `redis`, `web-0`, `web-1`, … `relay`, `worker`."""
     backends: list[psutil.Process] = field(default_factory=list)
@@ -62,12 +77,13 @@ class Deployment:
     async def _start_web(self, number: int, source: Path | None) -> None:
         arguments = ("hummdesk", "serve", "--port", str(self.ports[number]))
         service = self._service(f"{WEB}-{number}", *arguments, source=source)
-        self.processes[service.name] = await Process.start_ready(
+        kind = ForkedService if self.forks and source is None else Process
+        self.processes[service.name] = await kind.start_ready(
             service, lambda _: is_ready(self.addresses[number]), READY_SECONDS
         )
 
     async def start_relay(self) -> None:
-        self.processes[RELAY] = await Process.start(self._service(RELAY, "hummdesk", "relay"))
+        self.processes[RELAY] = await ForkedService.start(self._service(RELAY, "hummdesk", "relay"))
 
     async def restart_missing(self) -> None:
         """Start the web processes and the relay that a test has left stopped."""
@@ -168,20 +184,20 @@ def fast_settings(**changes: Any) -> Settings:
 
 @asynccontextmanager
 async def deploy(
-    *, web_processes: int = 2, starts: Sequence[str] = (WEB, RELAY), **changes: Any
+    *, web_processes: int = 2, starts: Sequence[str] = (WEB, RELAY), forks: bool = True, **changes: Any
 ) -> AsyncIterator[Deployment]:
     """A new deployment; `changes` are settings."""
     folder = make_reachable_directory()
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        cluster = await postgres.prepare(folder)
+        cluster = await database_template.prepare(folder)
         stack.callback(cluster.tidy)
         server = redis.prepare(folder)
         settings = replace(fast_settings(**changes), database_url=cluster.url(), redis_url=server.url)
-        made = Deployment(folder, settings, cluster, server, tuple(redis.free_port(0) for _ in range(web_processes)))
+        ports = tuple(redis.free_port(0) for _ in range(web_processes))
+        made = Deployment(folder, settings, cluster, server, ports, forks)
         stack.push_async_callback(_stop, made)
         await made.start_servers()
-        await migrate(settings.postgres)
         if WEB in starts:
             await made.start_web()
         if RELAY in starts:

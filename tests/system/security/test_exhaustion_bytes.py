@@ -47,6 +47,7 @@ async def desk() -> AsyncIterator[Deployment]:
     async with deploy(
         web_processes=1,
         starts=(WEB,),
+        forks=False,
         backlog_bytes=BYTES,
         recovery_bytes=BYTES,
         bus_bytes=BYTES,

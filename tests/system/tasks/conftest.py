@@ -3,9 +3,7 @@
 import asyncio
 import os
 import signal
-import sys
 import time
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -29,9 +27,9 @@ from hummdesk.storage import people
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, send
 from tests.conftest import Servers
+from tests.forked_process import ForkedProcess, fork
 from tests.system.tasks.marks import mark_of
 
-REPOSITORY = Path(__file__).parents[3]
 STOP_SECONDS = 10
 BROKER_DATABASE = 7
 
@@ -50,6 +48,8 @@ class Pipeline:
     """A conversation of `other_customer` without agent."""
     other_customer: Person
     events: list[Event] = field(default_factory=list)
+    main_process: psutil.Process | None = None
+    """Of the workers."""
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def receive(self, event: Event) -> None:
@@ -127,10 +127,11 @@ class Pipeline:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[psutil.Process]:
         async with self.process("tests.system.tasks.workers") as process:
-            yield psutil.Process(process.pid)
+            self.main_process = psutil.Process(process.pid)
+            yield self.main_process
 
     @asynccontextmanager
-    async def relay(self) -> AsyncIterator[Process]:
+    async def relay(self) -> AsyncIterator[ForkedProcess]:
         async with self.process("hummdesk", "relay", "--home", str(self.marks)) as process:
             yield process
 
@@ -139,18 +140,8 @@ class Pipeline:
         return self.marks / "log"
 
     @asynccontextmanager
-    async def process(self, *arguments: str) -> AsyncIterator[Process]:
-        with self.log.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                *arguments,
-                cwd=REPOSITORY,
-                env=self.env,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+    async def process(self, *arguments: str) -> AsyncIterator[ForkedProcess]:
+        process = await fork(*arguments, env=self.env, log=self.log)
         try:
             yield process
         finally:

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
-import psutil
 import pytest
 
 from hummdesk.core.models import Message
@@ -74,8 +73,8 @@ async def test_message_of_unassigned_conversation_gets_no_draft(running: Pipelin
 async def test_all_processes_of_the_worker_have_its_priority(running: Pipeline) -> None:
     message = await running.ask("Thanks!", assigned=False)
     await running.ended(message, "classification")
-    [worker] = [child for child in psutil.Process().children() if "tests.system.tasks.workers" in child.cmdline()]
-    priorities = [process.nice() for process in (worker, *worker.children(recursive=True))]
+    assert running.main_process is not None
+    priorities = [one.nice() for one in (running.main_process, *running.main_process.children(recursive=True))]
     assert priorities == [running.settings.worker_nice] * len(priorities)
 
 
