@@ -23,8 +23,6 @@ from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 from tests import database_template, schedule
 
-IS_DISTRIBUTED = "PYTEST_XDIST_WORKER" in os.environ
-
 UNLIMITED: dict[str, Any] = {
     entry.name: 0 for entry in fields(Settings) if entry.name.startswith(("rate_limit_", "max_sockets_"))
 }
@@ -53,8 +51,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Hold a lock across the test processes: exclusive for exclusive tests, shared for all others."""
-    if IS_DISTRIBUTED and not schedule.is_prioritized(item.nodeid):
-        schedule.yield_to_prioritized()
     with Path(__file__).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if schedule.is_exclusive(item) else fcntl.LOCK_SH)
         return (yield)

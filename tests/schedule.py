@@ -1,10 +1,9 @@
 """The order of the tests, and their distribution to the test processes.
 
-Fault tests run first, in one process, and the kernel prefers their processes to those of all others. Exclusive tests
-run last, so that no test waits for them.
+Fault tests run first, in one process beside the others, which takes long but mostly waits. Exclusive tests run last, so
+that no test waits for them.
 """
 
-import os
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import PurePath
@@ -12,35 +11,23 @@ from pathlib import PurePath
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-PRIORITIZED = "tests/system/chaos/"
-"""The fault tests: one after the other, since each has limits of time for processes under load."""
-
-TOGETHER = (PRIORITIZED, "tests/system/browser/")
-"""Folders whose tests share a running installation, and so run in one process."""
+FAULTS = "tests/system/chaos/"
+TOGETHER = (FAULTS, "tests/system/browser/")
+"""Folders whose tests share a running installation, and so run in one process. The fault tests also break it."""
 
 LEVELS = ("system", "integration", "unit")
 """In order of execution: slowest first, so that no test process ends with a long file."""
 
-NICENESS = 5
-"""Of all tests but the fault tests. A process of niceness 0 gets three times as much of a processor that both want.
-
-Linux with autogroups shares it among sessions first, of which the servers of the fault tests have more than others.
-"""
-
 
 def is_exclusive(item: pytest.Item) -> bool:
-    """Whether the test is marked `alone`: it measures time or loads the machine. Fault tests have priority instead."""
-    return item.get_closest_marker("alone") is not None and not is_prioritized(item.nodeid)
-
-
-def is_prioritized(nodeid: str) -> bool:
-    return nodeid.startswith(PRIORITIZED)
+    """Whether the test is marked `alone`: it measures time or loads the machine."""
+    return item.get_closest_marker("alone") is not None
 
 
 def order(item: pytest.Item) -> tuple[bool, bool, int]:
     """Return the key by which the tests are sorted."""
     level = next((place for place, level in enumerate(LEVELS) if level in PurePath(item.nodeid).parts), 0)
-    return is_exclusive(item), not is_prioritized(item.nodeid), level
+    return is_exclusive(item), not item.nodeid.startswith(FAULTS), level
 
 
 def units(nodeids: Iterable[str]) -> dict[str, str]:
@@ -57,11 +44,6 @@ def units(nodeids: Iterable[str]) -> dict[str, str]:
 
 def _file_or_folder(nodeid: str) -> str:
     return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
-
-
-def yield_to_prioritized() -> None:
-    """Lower the priority of this test process, and of all that it starts."""
-    os.nice(NICENESS - os.nice(0))
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]

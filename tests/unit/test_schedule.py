@@ -1,6 +1,6 @@
 """The distribution of the tests to the test processes."""
 
-from tests.schedule import is_prioritized, units
+from tests.schedule import units
 
 FAULT = "tests/system/chaos/test_web.py::test_kill"
 OTHER_FAULT = "tests/system/chaos/test_redis.py::test_kill"
@@ -23,11 +23,3 @@ def test_units_of_a_file_with_exclusive_tests_at_the_end_are_two() -> None:
     assert list(found) == ordered
     assert found[ordered[0]] == found[ordered[1]] != found[ordered[3]]
     assert len(set(found.values())) == 3
-
-
-def test_fault_tests_alone_are_prioritized() -> None:
-    assert [is_prioritized(nodeid) for nodeid in (FAULT, MIXED, "tests/unit/chaos/test_mirror.py::test")] == [
-        True,
-        False,
-        False,
-    ]
