@@ -158,6 +158,8 @@ class Load:
     agent_id: UUID
     name: str
     last_seen_at: datetime | None
+    capacity: int | None
+    """The load up to which routing assigns; None without one."""
     conversations: int
     load: int
 

@@ -103,11 +103,21 @@ WHERE queue.active OR queued.waiting > 0
 ORDER BY queue.name NULLS FIRST, queue.team_id;
 
 -- name: loads(limit)
--- The open conversations of each active agent, and their load: an urgent one counts twice.
+-- The open conversations of each active agent, and their load: an urgent one counts twice. The capacity is the agent's own,
+-- or where routing is on that of the account.
 SELECT
     users.id AS agent_id,
     users.name,
     users.last_seen_at,
+    COALESCE(
+        users.capacity,
+        (
+            SELECT routing_settings.capacity
+            FROM routing_settings
+            WHERE routing_settings.account_id = current_account()
+              AND routing_settings.mode <> 'off'
+        )
+    ) AS capacity,
     theirs.conversations,
     theirs.load
 FROM users

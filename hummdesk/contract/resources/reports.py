@@ -130,13 +130,16 @@ class Queue(Schema):
 
 
 class AgentLoad(Schema):
-    """An agent with the open conversations assigned to it. `load` counts urgent ones twice."""
+    """An agent with the open conversations assigned to it. `load` counts urgent ones twice; up to `capacity`,
+    conversations are assigned automatically.
+    """
 
     agentId = Id(required=True)
     name = AnyText(required=True)
     status = OneOf(*PRESENCES, required=True)
     lastSeenAt = Time()
     conversations = Count()
+    capacity = Integer(least=0, most=MAX_INTEGER)
 
     class Meta:
         include = {"load": Count()}  # noqa: RUF012 - as marshmallow reads it

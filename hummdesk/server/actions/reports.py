@@ -83,7 +83,8 @@ def _queue(queue: Queue) -> Payload:
 def _agent(load: Load, status: Status) -> Payload:
     shown: Payload = {"agentId": str(load.agent_id), "name": load.name, "status": status}
     shown |= {"conversations": load.conversations, "load": load.load}
-    return shown | _known({"lastSeenAt": load.last_seen_at and wire_time(load.last_seen_at)})
+    last_seen = load.last_seen_at and wire_time(load.last_seen_at)
+    return shown | _known({"capacity": load.capacity, "lastSeenAt": last_seen})
 
 
 def _key(row: Figures, by: By) -> Payload:

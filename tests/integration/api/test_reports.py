@@ -419,6 +419,12 @@ async def test_queues_show_waiting_conversations_and_load_of_agents(admin: RestC
     assert of_team["oldestSince"] <= found["timestamp"]
     agents = {one["agentId"]: one for one in found["agents"]}
     assert (agents[agent]["status"], agents[agent]["conversations"], agents[agent]["load"]) == ("busy", 2, 3)
+    assert "capacity" not in agents[agent]
+    await account.execute(
+        "UPDATE users SET capacity = 7 WHERE account_id = %(account)s AND id = %(agent)s", agent=agent
+    )
+    found = await admin.do("get_queues")
+    assert {one["agentId"]: one.get("capacity") for one in found["agents"]}[agent] == 7
     assert set(agents) == {str(account.people[name].id) for name in ("admin", "agent", "colleague")}
 
 

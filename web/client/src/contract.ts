@@ -613,13 +613,14 @@ export interface Queue {
   oldestSince?: string;
 }
 
-/** An agent with the open conversations assigned to it. `load` counts urgent ones twice. */
+/** An agent with the open conversations assigned to it. `load` counts urgent ones twice; up to `capacity`, conversations are assigned automatically. */
 export interface AgentLoad {
   agentId: string;
   name: string;
   status: "online" | "away" | "busy" | "offline";
   lastSeenAt?: string;
   conversations: number;
+  capacity?: number;
   load: number;
 }
 

@@ -663,13 +663,14 @@ class Queue(TypedDict):
 
 
 class AgentLoad(TypedDict):
-    """An agent with the open conversations assigned to it. `load` counts urgent ones twice."""
+    """An agent with the open conversations assigned to it. `load` counts urgent ones twice; up to `capacity`, conversations are assigned automatically."""
 
     agentId: str
     name: str
     status: Literal["online", "away", "busy", "offline"]
     lastSeenAt: NotRequired[str]
     conversations: int
+    capacity: NotRequired[int]
     load: int
 
 

@@ -92,7 +92,11 @@ function Agents({ agents }: { agents: AgentLoad[] }) {
                   number(0)
                 )}
               </td>
-              <td>{number(agent.load)}</td>
+              <td>
+                {agent.capacity === undefined
+                  ? number(agent.load)
+                  : t("supervisor.ofCapacity", { load: agent.load, capacity: agent.capacity })}
+              </td>
             </tr>
           ))}
         </tbody>
