@@ -6,18 +6,21 @@ import asyncio
 import shutil
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from statistics import median
 from typing import get_args
 from uuid import UUID
 
 import click
+import psutil
 import psycopg
 
 from hummdesk.core import temporary
 from hummdesk.dev import postgres
 from hummdesk.storage import reports
-from hummdesk.storage.database import Database
+from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.migrations import migrate
 from hummdesk.storage.reports import By, Choice, Scope
 
@@ -93,29 +96,23 @@ async def _measure(url: str, conversations: int) -> None:
     for days in (1, 7, DAYS):
         scope = Scope(since=until - timedelta(days=days), until=until, time_zone="Europe/Berlin")
         for by in get_args(By):
-            click.echo(f"{days:3} days by {by:6} {await _report_seconds(database, scope, by) * 1000:8.0f} ms")
-        click.echo(f"{days:3} days, a list {await _list_seconds(database, scope) * 1000:8.0f} ms")
+            await _show(f"{days:3} days by {by:6}", database, partial(reports.report, scope=scope, by=by))
+        page = partial(reports.items, scope=scope, choice=Choice(figure="answered"), limit=50, cursor=None)
+        await _show(f"{days:3} days, a page ", database, page)
     await database.close()
 
 
-async def _report_seconds(database: Database, scope: Scope, by: By) -> float:
-    taken = []
+async def _show(name: str, database: Database, read: Callable[[Transaction], Awaitable[object]]) -> None:
+    """Print the median time, and that of the processor, which does not depend on what else the machine does."""
+    taken, used = [], []
     for _ in range(REPEATS):
-        started = time.perf_counter()
         async with database.account(ACCOUNT) as tx:
-            await reports.report(tx, scope, by=by)
-        taken.append(time.perf_counter() - started)
-    return median(taken)
-
-
-async def _list_seconds(database: Database, scope: Scope) -> float:
-    taken = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        async with database.account(ACCOUNT) as tx:
-            await reports.items(tx, scope, Choice(figure="answered"), limit=50, cursor=None)
-        taken.append(time.perf_counter() - started)
-    return median(taken)
+            backend = psutil.Process(tx.info.backend_pid)
+            before, started = sum(backend.cpu_times()[:2]), time.perf_counter()
+            await read(tx)
+            taken.append(time.perf_counter() - started)
+            used.append(sum(backend.cpu_times()[:2]) - before)
+    click.echo(f"{name} {median(taken) * 1000:8.0f} ms, {median(used) * 1000:8.0f} ms of CPU")
 
 
 if __name__ == "__main__":
