@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from hummdesk.core.background import in_thread
 from hummdesk.routing.calendars import holidays_of
+from hummdesk.storage import hours as stored
+from hummdesk.storage.database import Transaction
 from hummdesk.storage.hours import BusinessHours
 
 WINDOWS_DAYS = (3, 10, 60, 400)
@@ -60,6 +62,15 @@ def opening(hours: BusinessHours, at: datetime) -> Opening:
         if found.changes_at is not None and found.changes_at < at + timedelta(days=days - 1):
             return found
     return Opening(is_open=found.is_open, changes_at=None)
+
+
+async def is_paused(tx: Transaction) -> bool:
+    """Whether the transaction's account assigns nothing automatically now, since it is closed."""
+    known = await stored.get(tx)
+    if known.route_outside_hours:
+        return False
+    await load_calendar(known)
+    return not routes(known, datetime.now(UTC))
 
 
 async def load_calendar(hours: BusinessHours) -> None:

@@ -21,6 +21,7 @@ from hummdesk.core.ids import new_id
 from hummdesk.publish.publisher import Publisher
 from hummdesk.routing import publication, reading, record
 from hummdesk.routing.decision import Choice, Snapshot, weight_of
+from hummdesk.routing.hours import is_paused
 from hummdesk.storage import routing
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.outbox import EntryKey
@@ -132,6 +133,8 @@ class Router:
             start = await routing.begin(tx) if found.is_on else None
             if start is None:
                 self._remember_off(account_id, changes)
+                return Attempt([], 0)
+            if await is_paused(tx):
                 return Attempt([], 0)
             statuses = await self._presence.statuses(account_id)
             made = await reading.decided(tx, start, found, statuses, with_held=with_held)

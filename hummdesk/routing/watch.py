@@ -7,6 +7,7 @@ from uuid import UUID
 
 from hummdesk.bus.presence import Presence
 from hummdesk.routing import reading
+from hummdesk.routing.hours import is_paused
 from hummdesk.storage import routing
 from hummdesk.storage.database import Database
 
@@ -43,7 +44,7 @@ class Watch:
             if start is None:
                 self._seen.pop(account_id, None)
                 return None
-            statuses = await self._presence.statuses(account_id)
+            statuses = {} if await is_paused(tx) else await self._presence.statuses(account_id)
             made = await reading.decided(tx, start, found, statuses, with_held=False)
             queues = [one for one in await routing.queues(tx) if found.is_routed(one.team_id)]
             above = await routing.above_capacity(tx)

@@ -4,13 +4,16 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from hummdesk.routing import record
 from hummdesk.routing.decision import decide
 from hummdesk.routing.replay import differences
-from hummdesk.storage import routing, users
+from hummdesk.routing.watch import Watch
+from hummdesk.storage import hours, routing, users
+from hummdesk.storage.hours import BusinessHours
 
 
 async def test_waiting_conversations_are_assigned_logged_and_published(desk: Any) -> None:
@@ -41,6 +44,26 @@ async def test_account_without_routing_is_left_alone(desk: Any) -> None:
     await desk.set(mode="off")
     assert await router.route(desk.id) == 0
     assert await desk.owners() == {}
+
+
+async def test_nothing_is_assigned_outside_the_hours_of_an_account_that_says_so(desk: Any) -> None:
+    await desk.set()
+    agent, waiting = await desk.agent(), await desk.conversation()
+    router, watch = desk.router(), Watch(desk.app, desk.presence)
+
+    async def put(**changes: Any) -> None:
+        async with desk.app.account(desk.id) as tx:
+            await hours.put(tx, None, desk.id, BusinessHours(is_enabled=True, **changes))
+
+    await put(route_outside_hours=False)
+    assert await router.route(desk.id) == 0
+    with patch("hummdesk.routing.watch.STRANDED_SECONDS", -1.0):
+        figures = await watch.figures(desk.id)
+        assert figures is not None
+        assert (figures.waiting, figures.stranded) == (1, 0)
+    await put(route_outside_hours=True)
+    assert await router.route(desk.id) == 1
+    assert await desk.owners() == {waiting: agent}
 
 
 async def test_only_agents_who_are_online_below_their_capacity_and_in_the_team_are_chosen(desk: Any) -> None:
