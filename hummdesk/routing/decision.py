@@ -65,7 +65,11 @@ class Candidate:
 
     def is_free(self, policy: Policy) -> bool:
         """Whether the agent takes one more conversation. The last one may be urgent, and exceed the capacity by one."""
-        return self.status == "online" and self.load < (policy.capacity if self.capacity is None else self.capacity)
+        return self.status == "online" and self.load < self.limit(policy)
+
+    def limit(self, policy: Policy) -> int:
+        """The capacity in a queue."""
+        return policy.capacity if self.capacity is None else self.capacity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ The relay repeats it at intervals, also for what a process that died did not beg
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.publish.publisher import Publisher
 from hummdesk.routing import publication, reading, record
-from hummdesk.routing.decision import Choice, Snapshot, weight_of
+from hummdesk.routing.decision import Candidate, Case, Choice, Snapshot, weight_of
 from hummdesk.routing.hours import is_paused
 from hummdesk.storage import routing
 from hummdesk.storage.database import Database, Transaction
@@ -168,8 +168,10 @@ async def _move(tx: Transaction, snapshot: Snapshot, choices: Sequence[Choice]) 
     """Make the choices whose conversations and agents are not locked by another transaction."""
     chosen = {choice.agent_id for choice in choices if choice.rule == "routing"}
     able = await routing.lock_agents(tx, chosen) if chosen else set()
+    candidates = {one.agent_id: one for one in snapshot.candidates}
+    cases = {one.conversation_id: one for one in snapshot.cases}
     items = [
-        _item(snapshot, choice, number)
+        _item(snapshot, choice, number) | _cost(snapshot, choice, candidates, cases)
         for number, choice in enumerate(choices, start=snapshot.number)
         if choice.rule != "routing" or choice.agent_id in able
     ]
@@ -185,22 +187,25 @@ async def _move(tx: Transaction, snapshot: Snapshot, choices: Sequence[Choice]) 
 
 
 def _item(snapshot: Snapshot, choice: Choice, number: int) -> dict[str, Any]:
-    policy = snapshot.policy(choice.team_id)
-    item: dict[str, Any] = {
+    return {
         "number": number,
         "conversation_id": choice.conversation_id,
         "team_id": choice.team_id,
         "agent_id": choice.agent_id,
         "rule": choice.rule,
+        "mode": snapshot.policy(choice.team_id).mode,
         "event_id": new_id(),
     }
+
+
+def _cost(
+    snapshot: Snapshot, choice: Choice, candidates: Mapping[UUID, Candidate], cases: Mapping[UUID, Case]
+) -> dict[str, Any]:
+    """What a conversation adds to the load of its agent, and the capacity of the agent; nothing if it is taken."""
     if choice.rule != "routing":
-        return item
-    [own] = [one.capacity for one in snapshot.candidates if one.agent_id == choice.agent_id]
-    [priority] = [case.priority for case in snapshot.cases if case.conversation_id == choice.conversation_id]
-    return item | {
-        "mode": policy.mode,
-        "capacity": policy.capacity if own is None else own,
-        "weight": weight_of(priority),
-        "candidates": len(snapshot.candidates),
+        return {}
+    return {
+        "capacity": candidates[choice.agent_id].limit(snapshot.policy(choice.team_id)),
+        "weight": weight_of(cases[choice.conversation_id].priority),
+        "candidates": len(candidates),
     }

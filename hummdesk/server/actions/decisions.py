@@ -7,7 +7,7 @@ from uuid import UUID
 from hummdesk.core.clock import wire_time
 from hummdesk.core.models import Person
 from hummdesk.routing import record
-from hummdesk.routing.decision import MICROSECONDS, Candidate, Case, Snapshot, Verdict, explain
+from hummdesk.routing.decision import MICROSECONDS, Candidate, Case, Policy, Snapshot, Verdict, explain
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.storage import conversations, routing
 from hummdesk.storage.routing import StoredDecision
@@ -35,9 +35,7 @@ def _decision(conversation_id: UUID, stored: StoredDecision, snapshot: Snapshot,
         "mode": policy.mode,
         "agentId": str(stored.agent_id),
         "needs": [] if case is None else sorted(case.needs),
-        "candidates": [
-            _candidate(one, verdict, policy.capacity, names) for one, verdict in explain(snapshot, conversation_id)
-        ],
+        "candidates": [_candidate(one, verdict, policy, names) for one, verdict in explain(snapshot, conversation_id)],
         "timestamp": wire_time(stored.decided_at),
     }
     optional: dict[str, Any] = {
@@ -55,14 +53,14 @@ def _team(snapshot: Snapshot, conversation_id: UUID, case: Case | None) -> UUID 
     return next((one.team_id for one in snapshot.held if one.conversation_id == conversation_id), None)
 
 
-def _candidate(one: Candidate, verdict: Verdict, capacity: int, names: Mapping[UUID, str]) -> Payload:
+def _candidate(one: Candidate, verdict: Verdict, policy: Policy, names: Mapping[UUID, str]) -> Payload:
     name = {"name": names[one.agent_id]} if one.agent_id in names else {}
     return {
         "agentId": str(one.agent_id),
         **name,
         "status": one.status,
         "assigned": one.load,
-        "capacity": capacity if one.capacity is None else one.capacity,
+        "capacity": one.limit(policy),
         "skills": sorted(one.skills),
         "verdict": verdict,
     }

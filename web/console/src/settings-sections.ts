@@ -3,6 +3,7 @@
 export const SECTIONS = [
   "people",
   "teams",
+  "routing",
   "knowledge",
   "canned-replies",
   "ai",

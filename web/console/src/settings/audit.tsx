@@ -15,6 +15,7 @@ const NOUNS = [
   "article",
   "canned_reply",
   "account",
+  "routing",
   "key",
   "signing_key",
   "webhook",

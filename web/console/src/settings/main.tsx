@@ -15,6 +15,7 @@ import { Hours } from "./hours";
 import { Keys } from "./keys";
 import { Articles, CannedReplies } from "./knowledge";
 import { People } from "./people";
+import { Routing } from "./routing";
 import { SignIn } from "./sign-in";
 import { SigningKeys } from "./signing-keys";
 import { Teams } from "./teams";
@@ -28,6 +29,7 @@ type SectionPage = (props: { rest: string[] }) => VNode;
 const PAGES: Record<Section, SectionPage> = {
   people: People,
   teams: Teams,
+  routing: Routing,
   knowledge: Articles,
   "canned-replies": CannedReplies,
   ai: Ai,
