@@ -1020,10 +1020,11 @@ CREATE TABLE ai_runs (
     finished_at timestamptz,
     announced_at timestamptz,
     claimed_by uuid,                                            -- the last Celery task that has claimed the run
+    repetition integer NOT NULL DEFAULT 0,                      -- number of runs of the kind before, for the message
     CONSTRAINT ai_runs_pkey PRIMARY KEY (account_id, id),
-    CONSTRAINT ai_runs_message_key UNIQUE (account_id, message_id, kind),
+    CONSTRAINT ai_runs_repetition_key UNIQUE (account_id, message_id, kind, repetition),
     CONSTRAINT ai_runs_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
-    CONSTRAINT ai_runs_kind_known CHECK (kind IN ('classification', 'draft')),
+    CONSTRAINT ai_runs_kind_known CHECK (kind IN ('classification', 'draft', 'summary')),
     CONSTRAINT ai_runs_status_known CHECK (status IN ('pending', 'published', 'running', 'done', 'failed')),
     CONSTRAINT ai_runs_outcome_known CHECK (outcome IN ('done', 'abstained', 'superseded')),
     CONSTRAINT ai_runs_outcome_of_done CHECK ((status = 'done') = (outcome IS NOT NULL)),
@@ -1044,8 +1045,74 @@ CREATE TABLE ai_results (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT ai_results_pkey PRIMARY KEY (account_id, run_id),
     CONSTRAINT ai_results_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_runs (account_id, id),
-    CONSTRAINT ai_results_kind_known CHECK (kind IN ('classification', 'draft'))
+    CONSTRAINT ai_results_kind_known CHECK (kind IN ('classification', 'draft', 'summary'))
 );
+
+-- Returns a UUID of version 7, as those that processes make.
+CREATE FUNCTION new_id() RETURNS uuid
+    LANGUAGE sql VOLATILE
+    RETURN encode(
+        set_bit(
+            set_bit(
+                overlay(
+                    uuid_send(gen_random_uuid())
+                    PLACING substring(int8send((EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                    FROM 1 FOR 6
+                ),
+                52,
+                1
+            ),
+            53,
+            1
+        ),
+        'hex'
+    )::uuid;
+
+-- Starts the first draft run of a conversation's newest public message, at once. Nothing happens if staff has sent that
+-- message, if it has a draft run, or if it has no classification run: it is beyond a rate limit.
+CREATE FUNCTION start_draft(of_account uuid, of_conversation uuid, newest_public_seq bigint) RETURNS void
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind)
+    SELECT account_id, new_id(), conversation_id, id, seq, 'draft'
+    FROM messages
+    WHERE account_id = of_account
+      AND conversation_id = of_conversation
+      AND seq = newest_public_seq
+      AND sender_type = 'customer'
+      AND erased_at IS NULL
+      AND EXISTS (
+          SELECT
+          FROM ai_runs
+          WHERE ai_runs.account_id = messages.account_id
+            AND ai_runs.message_id = messages.id
+            AND ai_runs.kind = 'classification'
+      )
+    ON CONFLICT (account_id, message_id, kind, repetition) DO NOTHING;
+    IF FOUND THEN
+        PERFORM pg_notify('hummdesk_runs', '');
+    END IF;
+END
+$$;
+
+-- Starts a draft in the transaction of an assignment, whoever assigns.
+CREATE FUNCTION draft_for_assignee() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM start_draft(NEW.account_id, NEW.id, NEW.last_public_seq);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER conversations_draft
+    AFTER UPDATE OF assigned_to ON conversations
+    FOR EACH ROW WHEN (
+        NEW.assigned_to IS NOT NULL
+        AND NEW.assigned_to IS DISTINCT FROM OLD.assigned_to
+        AND NEW.status <> 'closed'
+    ) EXECUTE FUNCTION draft_for_assignee();
 
 -- Corrections of classifications by agents, which later classifications of the account take into account.
 CREATE TABLE ai_corrections (

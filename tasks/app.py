@@ -28,7 +28,7 @@ def _settings() -> config.Settings:
 
 
 settings = _settings()
-app = Celery("hummdesk", include=["tasks.classify", "tasks.draft", "tasks.knowledge"])
+app = Celery("hummdesk", include=["tasks.classify", "tasks.draft", "tasks.summarize", "tasks.knowledge"])
 app.conf.update(configuration(settings))
 
 

@@ -3,6 +3,7 @@
 from itertools import takewhile
 
 from hummdesk.ai.protocol import Context, IncomingMessage, Turn
+from hummdesk.storage import visitors
 from hummdesk.storage.runs import ClaimedRun
 
 
@@ -12,4 +13,5 @@ def combined_question(run: ClaimedRun) -> tuple[IncomingMessage, Context]:
     before = run.history[: len(run.history) - len(burst)]
     content = "\n\n".join([*(earlier.content for earlier in burst), run.message.content])
     history = tuple(Turn(sender=earlier.sender, content=earlier.content) for earlier in before)
-    return IncomingMessage(content=content, customer_name=run.message.sender_name), Context(history=history)
+    name = None if run.message.sender_name == visitors.NAME else run.message.sender_name
+    return IncomingMessage(content=content, customer_name=name), Context(history=history)

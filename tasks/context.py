@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.core.config import Settings
 from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.storage.database import Database
@@ -13,4 +14,5 @@ class WorkerContext:
     settings: Settings
     database: Database
     broadcast: BroadcastService
+    progress: DraftProgress
     providers: ProviderSelector

@@ -11,6 +11,7 @@ from hummdesk.storage.runs import ClaimedRun
 from tasks import knowledge
 from tasks.burst import combined_question
 from tasks.context import WorkerContext
+from tasks.draft_stream import shown_draft
 from tasks.run_handler import Answer, RunHandler, RunResult, register
 
 
@@ -26,7 +27,10 @@ class DraftHandler(RunHandler):
         async def answer(run: ClaimedRun) -> RunResult:
             message, context = combined_question(run)
             known = await knowledge_base.find(worker.database, run.account_id, split_queries(plain(message.content)))
-            answered = await worker.providers.ask(run, lambda provider: provider.draft(message, context, known))
+            async with shown_draft(worker, run) as show:
+                answered = await worker.providers.ask(
+                    run, lambda provider: provider.draft(message, context, known, show=show)
+                )
             draft = answered.value.above(run.min_confidence)
             payload = {
                 "draft": draft.wire(),

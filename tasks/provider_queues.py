@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 from uuid import UUID
 
-from hummdesk.core.broker import QUEUES, TASKS, Queue
+from hummdesk.core.broker import QUEUES, RUN_QUEUES, TASKS, Queue
 from hummdesk.core.models import RunKind
 from hummdesk.storage import accounts
 from hummdesk.storage.runs import RunKey
@@ -21,7 +21,7 @@ async def forward(worker: WorkerContext, keys: Sequence[RunKey], *, kind: RunKin
     A forwarded run is not claimed. If the broker loses it, the relay sends it again.
     """
     external = worker.settings.providers[1:]
-    if not external or queue != QUEUES[kind]:
+    if not external or queue != QUEUES[RUN_QUEUES[kind]]:
         return list(keys)
     own, forwarded = partition(keys, await _providers(worker, {account_id for account_id, _ in keys}), external)
     for provider, provider_keys in forwarded.items():
@@ -43,4 +43,5 @@ async def _providers(worker: WorkerContext, account_ids: Iterable[UUID]) -> dict
 def _send(keys: Sequence[RunKey], kind: RunKind, provider: str) -> None:
     """Call in a thread: kombu blocks."""
     argument = [[str(account_id), str(run_id)] for account_id, run_id in keys]
-    app.send_task(TASKS[kind], args=(argument,), queue=QUEUES[cast(Queue, f"{kind}.{provider}")], retry=False)
+    queue = cast(Queue, f"{RUN_QUEUES[kind]}.{provider}")
+    app.send_task(TASKS[kind], args=(argument,), queue=QUEUES[queue], retry=False)

@@ -91,7 +91,7 @@ class RunHandler(ABC):
             raise Retry(f"{outcomes['retried']} of {len(keys)}")
 
     def _is_superseded(self, run: ClaimedRun) -> bool:
-        """Whether the result would not be shown."""
+        """Whether the result would not be shown: a draft of a reply to an earlier message."""
         return self.kind == "draft" and run.has_newer_message
 
     async def _claim(

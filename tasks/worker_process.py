@@ -9,6 +9,8 @@ from typing import Any
 import uvloop
 from celery import signals
 
+from hummdesk.bus.client import connect
+from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.core.config import Settings
 from hummdesk.publish.broadcast import open_broadcast_service
 from hummdesk.storage.database import Database
@@ -40,10 +42,13 @@ class WorkerProcess:
         self._resources.push_async_callback(database.close)
         providers = ProviderSelector(settings, database)
         self._resources.push_async_callback(providers.close)
+        progress = DraftProgress(connect(settings.redis))
+        self._resources.push_async_callback(progress.close)
         return WorkerContext(
             settings=settings,
             database=database,
             broadcast=await self._resources.enter_async_context(open_broadcast_service(settings)),
+            progress=progress,
             providers=providers,
         )
 

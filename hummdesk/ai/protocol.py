@@ -1,6 +1,6 @@
 """The protocol of AI providers: what a provider receives and what it returns."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 from uuid import UUID
@@ -206,11 +206,27 @@ class Draft:
         return {"content": self.content, "tone": self.tone, "suggestedActions": list(self.suggested_actions)}
 
 
+Show = Callable[[str], None]
+"""Receives the reply as far as it is generated, checked and may be shown; each text begins with the one before."""
+
+
+def show_nothing(_text: str) -> None:
+    """Ignore the reply until it is whole."""
+
+
 class Provider(Protocol):
     name: str
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
         """Raise ProviderError on failure."""
 
-    async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
-        """Raise ProviderError on failure."""
+    async def draft(
+        self, message: IncomingMessage, context: Context, knowledge: Knowledge, *, show: Show = show_nothing
+    ) -> Draft:
+        """Raise ProviderError on failure. `show` is called by providers that can show a part of the reply."""
+
+    async def summarize(self, conversation: Sequence[Turn]) -> str:
+        """Summarize a conversation, the oldest message first, for an agent who takes it over.
+
+        Raise ProviderError on failure.
+        """

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
+from hummdesk.bus import draft_progress
 from hummdesk.bus.client import raising_unavailable
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.kept_entries import Entry
@@ -53,6 +54,11 @@ class StreamEraser:
     async def count(self, account_id: UUID, ids: Set[UUID], holds: Holds) -> int:
         """Count the entries that `remove` would remove."""
         return len([entry_id async for entry_id in self._holding(shard_of(account_id), ids, holds)])
+
+    async def delete_draft(self, account_id: UUID, conversation_id: UUID) -> None:
+        """Delete the draft that is being generated; its run shows no more of it."""
+        async with raising_unavailable():
+            await self._redis.delete(draft_progress.key_of(account_id, conversation_id))
 
     async def delete_keys(self, account_id: UUID) -> int:
         """Delete the keys that name an account, those of its presence and sockets; return their number."""

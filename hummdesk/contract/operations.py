@@ -1,9 +1,12 @@
 """The schemas of the answer to `get_operations`."""
 
+from typing import get_args
+
 from marshmallow import Schema, fields
 
 from hummdesk.contract.fields import AnyText, Boolean, Id, Integer, ListOf, Number, OneOf, Time
 from hummdesk.contract.payloads import Count
+from hummdesk.core.models import RunKind
 from hummdesk.publish.fields import MAX_INTEGER
 
 
@@ -13,7 +16,7 @@ class RunFigures(Schema):
     `medianTime` and `slowTime` (the 95th percentile) are in milliseconds, and absent while no run is done.
     """
 
-    processingType = OneOf("classification", "draft", required=True)
+    processingType = OneOf(*get_args(RunKind), required=True)
     done = Count()
     failed = Count()
     waiting = Count()
@@ -25,7 +28,7 @@ class FailedRun(Schema):
     """An AI run that failed for good, with the `error` of its `ai_error`."""
 
     runId = Id(required=True)
-    processingType = OneOf("classification", "draft", required=True)
+    processingType = OneOf(*get_args(RunKind), required=True)
     error = AnyText(required=True)
     timestamp = Time(required=True)
 

@@ -12,7 +12,7 @@ from hummdesk.ai.protocol import Priority
 from hummdesk.contract.event_schemas import nested_schema, schema_of
 from hummdesk.contract.fields import AnyObject, AnyText, Boolean, Id, Integer, ListOf, MapOf, OneOf, Time, UnionOf
 from hummdesk.core import errors
-from hummdesk.publish.events.ai import AIClassification, AIDraft
+from hummdesk.publish.events.ai import AIClassification, AIDraft, AISummary
 from hummdesk.publish.events.availability import ClosedMessage
 from hummdesk.publish.events.conversations import ConversationActivity, MoveReason
 from hummdesk.publish.events.messages import MessageUpdated
@@ -121,11 +121,28 @@ class ReadUpTo(Schema):
     timestamp = Time(required=True)
 
 
+class Streaming(Schema):
+    """A draft that is being generated, as far as it is shown: the chunks of `ai_draft_delta` before `index`."""
+
+    runId = Id(required=True)
+    attempt = Count()
+    index = Count()
+    text = AnyText(required=True)
+
+
 class AIResults(Schema):
-    """The latest classification and draft."""
+    """The latest classification, draft and summary, and the draft that is being generated."""
 
     classification = fields.Nested(schema_of(AIClassification))
     draft = fields.Nested(schema_of(AIDraft))
+    summary = fields.Nested(schema_of(AISummary))
+    streaming = fields.Nested(Streaming)
+
+
+class RequestedRun(Schema):
+    """The AI run whose events answer the request: a new one, or the one that is current."""
+
+    runId = Id(required=True)
 
 
 class QueuePlace(Schema):

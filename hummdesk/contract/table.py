@@ -142,6 +142,8 @@ REQUESTS: dict[str, Request] = {
         Request("get_availability", requests.Nothing(), ALL_ROLES, payloads.AvailabilityAnswer()),
         Request("get_queues", requests.Nothing(), ADMIN, reports.Queues()),
         Request("get_report", reports.GetReport(), ADMIN, reports.Report()),
+        Request("request_draft", requests.OfConversation(), ANSWERING, payloads.RequestedRun()),
+        Request("request_summary", requests.OfConversation(), ANSWERING, payloads.RequestedRun()),
         Request("get_operations", requests.Nothing(), ADMIN, operations.Operations()),
     )
 }

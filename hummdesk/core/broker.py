@@ -15,10 +15,21 @@ Queue = Literal[
     "classification.openai",
     "draft.openai",
 ]
-"""A queue for each kind of AI run, for each kind and external model, and for bulk work. Each has its own worker
-processes, so that no queue waits for the work of another."""
+"""Queues of AI runs, also for each external model, and one for bulk work. Each has its own worker processes, so that no
+queue waits for the work of another."""
 
-TASKS: dict[RunKind, str] = {"classification": "hummdesk.classify", "draft": "hummdesk.draft"}
+RUN_QUEUES: dict[RunKind, Literal["classification", "draft"]] = {
+    "classification": "classification",
+    "draft": "draft",
+    "summary": "draft",
+}
+"""The queue of each kind of AI run. An agent waits for a summary as for a draft, and a few are requested."""
+
+TASKS: dict[RunKind, str] = {
+    "classification": "hummdesk.classify",
+    "draft": "hummdesk.draft",
+    "summary": "hummdesk.summarize",
+}
 """Names of the Celery tasks. Their argument is a list of [account id, run id]."""
 
 BULK_TASKS = "hummdesk.bulk.*"
@@ -31,7 +42,7 @@ KEY_PREFIX = "hummdesk:celery:"
 QUEUE_KEYS: dict[Queue, str] = {queue: KEY_PREFIX + name for queue, name in QUEUES.items()}
 """The Redis list of each queue."""
 
-BATCH_SIZES: dict[RunKind, int] = {"classification": 50, "draft": 5}
+BATCH_SIZES: dict[RunKind, int] = {"classification": 50, "draft": 5, "summary": 5}
 """Maximum number of runs in one Celery task: they are claimed and stored together."""
 
 SOCKET_SECONDS = 5.0
@@ -67,7 +78,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # no limit; the default is 100
         "task_queues": [BrokerQueue(name, exchange, routing_key=name) for name in QUEUES.values()],
-        "task_routes": {name: {"queue": QUEUES[kind]} for kind, name in TASKS.items()}
+        "task_routes": {name: {"queue": QUEUES[RUN_QUEUES[kind]]} for kind, name in TASKS.items()}
         | {BULK_TASKS: {"queue": QUEUES["bulk"]}},
         "task_serializer": "json",
         "accept_content": ["json"],

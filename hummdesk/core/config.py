@@ -206,10 +206,14 @@ class Settings:
         6000, "conversations per hour that the customers of one account may start; 0: unlimited", minimum=0
     )
     rate_limit_person_ai_runs_per_hour: int = setting(
-        120, "messages per hour of one customer that the AI processes; 0: unlimited", minimum=0
+        120,
+        "messages per hour of one customer that the AI processes, and AI runs that one agent requests; 0: unlimited",
+        minimum=0,
     )
     rate_limit_account_ai_runs_per_hour: int = setting(
-        6000, "customers' messages per hour of one account that the AI processes; 0: unlimited", minimum=0
+        6000,
+        "customers' messages per hour of one account that the AI processes, with requested AI runs; 0: unlimited",
+        minimum=0,
     )
     rate_limit_person_calls_per_minute: int = setting(
         1200, "REST requests per minute of one API key or user; 0: unlimited", minimum=0
@@ -256,6 +260,11 @@ class Settings:
         "low",
         "reasoning effort requested from an external model; `default`: send none, for models without this option",
         choices=("default", "low", "medium", "high"),
+    )
+    ai_streaming: str = setting(
+        "on",
+        "drafts of external models are shown while they are generated; `off` for servers that cannot stream",
+        choices=("on", "off"),
     )
     ai_daily_tokens: int = setting(
         0,

@@ -174,6 +174,7 @@ class Eraser:
             entries = await erasure.outbox_of(tx, conversation_id)
             ended = await erasure.unannounced_runs(tx, conversation_id)
             message_ids = await erasure.run_messages(tx, conversation_id)
+        await self.stream.delete_draft(account_id, conversation_id)
         await self.stream.block(account_id, [key for one in message_ids for key in result_keys(one)])
         for entry in entries:
             await outbox.republish(entry)

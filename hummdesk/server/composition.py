@@ -7,6 +7,7 @@ from itertools import pairwise
 from uuid import UUID, uuid4
 
 from hummdesk.bus.client import connect
+from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.bus.envelope import Envelope, Event, OrderKey
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
@@ -116,6 +117,7 @@ def _context(
         api_keys=ApiKeyVerifier(database),
         presence=presence,
         viewers=ViewerLeases(redis(), lease_seconds=lease_seconds),
+        draft_progress=DraftProgress(redis()),
         socket_counts=socket_counts,
         task_queues=TaskQueues(redis()),
         publisher=publisher,

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
 from hummdesk.bus.socket_counts import SocketCounts
@@ -53,6 +54,7 @@ class ServerContext:
     api_keys: ApiKeyVerifier
     presence: Presence
     viewers: ViewerLeases
+    draft_progress: DraftProgress
     socket_counts: SocketCounts
     task_queues: TaskQueues
     publisher: Publisher

@@ -78,6 +78,7 @@ class Node:
             context.recovery_store,
             context.presence,
             context.viewers,
+            context.draft_progress,
             context.socket_counts,
             context.task_queues,
             context.rate_limits,

@@ -143,11 +143,15 @@ class RateLimits:
         return [Quota(limit, self._shared.remaining(limit, subject)) for limit, subject, _ in charges]
 
     async def allows_ai(self, sender: Person) -> bool:
-        """Whether the AI may process another message of a customer; those of staff are not limited."""
+        """Whether the AI may process another message of a customer; messages of staff start no run."""
         refusal = None if sender.is_staff else await self._shared.take(*self._ai_runs.charges(sender))
         if refusal is not None:
             self._count(refusal, sender)
         return refusal is None
+
+    async def require_ai(self, agent: Person) -> None:
+        """Count an AI run that a member of staff requests."""
+        await self._require_of(agent, *self._ai_runs.charges(agent))
 
     def require_socket(self, sockets: int) -> None:
         """Refuse another socket of a person that has so many in this process."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from hummdesk.core.ids import lowest_id
@@ -44,7 +44,7 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class Activity:
     messages_per_second: float
-    runs: dict[RunKind, Runs] = field(default_factory=lambda: {"classification": Runs(), "draft": Runs()})
+    runs: dict[RunKind, Runs] = field(default_factory=lambda: {kind: Runs() for kind in get_args(RunKind)})
     failures: list[Failure] = field(default_factory=list)
 
 

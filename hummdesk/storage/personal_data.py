@@ -205,7 +205,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         name="ai_results",
-        holds="classifications and drafts",
+        holds="classifications, drafts and summaries",
         scope="message",
         rows=OF_RUNS,
         deletes=True,
@@ -217,7 +217,8 @@ TABLES: tuple[Table, ...] = (
         scope="message",
         rows=OF_MESSAGES,
         columns=columns(
-            "account_id id conversation_id message_id seq kind status outcome started_at created_at finished_at",
+            "account_id id conversation_id message_id seq kind repetition status outcome started_at created_at "
+            "finished_at",
             hidden="attempts available_at published_at lease_until deadline_at announced_at claimed_by",
             last_error="NULL",
         ),
@@ -479,6 +480,12 @@ KEYS: tuple[Key, ...] = (
         holds="positions of conversations in queues, by their ids",
         erasure="names no customer",
         lifetime="1 day",
+    ),
+    Key(
+        pattern="hummdesk:drafting:*",
+        holds="the draft that is being generated for a conversation, as far as it is shown",
+        erasure="deleted",
+        lifetime="until it is whole, at most 1 minute",
     ),
     Key(
         pattern="hummdesk:presence:*",

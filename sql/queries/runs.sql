@@ -109,7 +109,8 @@ ORDER BY claimed.id;
 --                 lock and update the conversations whose priority changes, and log the change
 --   stale, superseded
 --                 lock and end the open draft runs for earlier messages than a classified one
---   draft         create the draft run of a classified message, if it is the newest of an assigned conversation
+--   draft         create the draft run of a classified message, if it is the newest of an assigned conversation; after the
+--                 locks of `unequal`, because an assignment locks the conversation before it creates the same run
 --   notified      wake the relay if runs are due
 -- Locks are taken in the order of the primary key, or skipped, so that batches cannot deadlock.
 WITH result AS (
@@ -299,7 +300,8 @@ WITH result AS (
       AND decided.status = 'done'
       AND NOT decided.has_newer_message
       AND conversations.assigned_to IS NOT NULL
-    ON CONFLICT (account_id, message_id, kind) DO NOTHING
+      AND (SELECT count(*) FROM unequal) IS NOT NULL
+    ON CONFLICT (account_id, message_id, kind, repetition) DO NOTHING
     RETURNING id
 ), notified AS (
     SELECT pg_notify('hummdesk_runs', '') AS sent

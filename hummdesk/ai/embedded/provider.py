@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from hummdesk.ai import reply, routing
-from hummdesk.ai.embedded import analysis, language
+from hummdesk.ai.embedded import analysis, language, summary
 from hummdesk.ai.embedded.analysis import MessageFeatures, extract_features
 from hummdesk.ai.embedded.source_ranking import RankedSource, rank_sources, select_sources
 from hummdesk.ai.inference_batching import inference_batcher
@@ -14,7 +14,10 @@ from hummdesk.ai.protocol import (
     Draft,
     IncomingMessage,
     Knowledge,
+    Show,
     SourceKind,
+    Turn,
+    show_nothing,
 )
 from hummdesk.ai.text import plain
 
@@ -39,7 +42,9 @@ class EmbeddedProvider:
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
         return _classify(await self._features.submit(plain(message.content)), context)
 
-    async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
+    async def draft(
+        self, message: IncomingMessage, context: Context, knowledge: Knowledge, *, show: Show = show_nothing
+    ) -> Draft:
         features = await self._features.submit(plain(message.content))
         classification = _classify(features, context)
         ranked = rank_sources(features, knowledge)
@@ -64,6 +69,9 @@ class EmbeddedProvider:
             tone=tone,
             suggested_actions=reply.actions(classification, citation),
         )
+
+    async def summarize(self, conversation: Sequence[Turn]) -> str:
+        return summary.extract(conversation)
 
 
 def _reason_to_abstain(message: MessageFeatures, ranked: Sequence[RankedSource]) -> str:

@@ -13,6 +13,7 @@ from hummdesk.ai.protocol import Category, Priority, Sentiment, Tone
 TAGS = tuple(LEXICON["tags"])
 OUTCOMES = ("answered", "not_in_sources", "needs_person", "unclear")
 MAX_CONTENT = 6000
+MAX_SUMMARY = 2000
 MAX_OBJECTS = 100
 """JSON objects that are tried in one answer."""
 
@@ -53,6 +54,10 @@ class DraftAnswer(_Answer):
     tone = _one_of(get_args(Tone))
     category = _one_of(get_args(Category))
     confidence = fields.Float(required=True, validate=Range(0, 1))
+
+
+class SummaryAnswer(_Answer):
+    summary = fields.String(required=True, validate=Length(min=1, max=MAX_SUMMARY))
 
 
 def json_schema(schema: Schema) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Client of Anthropic's Messages API, on the official SDK."""
 
+from collections.abc import AsyncIterable
+from dataclasses import replace
 from typing import Any, Literal
 
 import anthropic
-from anthropic.types import Message
+from anthropic.types import Message, RawMessageStreamEvent, Usage
 
-from hummdesk.ai.external.client import Completion, CompletionRequest, translate_sdk_errors, unusable
+from hummdesk.ai.external.client import Completion, CompletionRequest, OnText, translate_sdk_errors, unusable
 from hummdesk.core.config import Settings
 from hummdesk.core.models import TokenUsage
 
@@ -28,36 +30,59 @@ class AnthropicClient:
             timeout=settings.ai_draft_seconds,
         )
 
-    async def complete(self, request: CompletionRequest) -> Completion:
+    async def complete(self, request: CompletionRequest, on_text: OnText | None = None) -> Completion:
         output: Any = {"format": {"type": "json_schema", "schema": request.schema}, **self._effort}
         messages: Any = [{"role": role, "content": text} for role, text in request.turns]
+        parameters: dict[str, Any] = {
+            "model": request.model,
+            "max_tokens": request.max_tokens,
+            # The system prompt is the same each time, so the provider can read it from its cache.
+            "system": [{"type": "text", "text": request.system, "cache_control": {"type": "ephemeral"}}],
+            "messages": messages,
+            "output_config": output,
+        }
         with translate_sdk_errors(anthropic):
-            message = await self._client.messages.create(
-                model=request.model,
-                max_tokens=request.max_tokens,
-                # The system prompt is the same each time, so the provider can read it from its cache.
-                system=[{"type": "text", "text": request.system, "cache_control": {"type": "ephemeral"}}],
-                messages=messages,
-                output_config=output,
-            )
-            return _completion(message)
+            if on_text is None:
+                return _completion(await self._client.messages.create(**parameters))
+            async with await self._client.messages.create(**parameters, stream=True) as events:
+                return await _streamed(events, on_text)
 
     async def close(self) -> None:
         await self._client.close()
+
+
+async def _streamed(events: AsyncIterable[RawMessageStreamEvent], on_text: OnText) -> Completion:
+    """Collect the answer from the events of a stream."""
+    text, usage, ended = "", TokenUsage(), None
+    async for event in events:
+        if event.type == "message_start":
+            usage = _usage(event.message.usage)
+        elif event.type == "content_block_delta" and event.delta.type == "text_delta":
+            text += event.delta.text
+            on_text(event.delta.text)
+        elif event.type == "message_delta":
+            usage = replace(usage, output=int(event.usage.output_tokens))
+            ended = event.delta.stop_reason
+    if ended is None:
+        raise unusable("the stream has no end")
+    return Completion(text=text, stop=STOP_REASONS.get(ended, "end"), usage=usage)
 
 
 def _completion(message: object) -> Completion:
     """Check the answer, since the SDK does not: it may be a text, or lack any field."""
     if not isinstance(message, Message):
         raise unusable("the answer is not a message")
-    usage = message.usage
     return Completion(
         text="".join(block.text for block in message.content if block.type == "text"),
         stop=STOP_REASONS.get(message.stop_reason, "end"),
-        usage=TokenUsage(
-            input=int(usage.input_tokens),
-            cache_read=usage.cache_read_input_tokens or 0,
-            cache_write=usage.cache_creation_input_tokens or 0,
-            output=int(usage.output_tokens),
-        ),
+        usage=_usage(message.usage),
+    )
+
+
+def _usage(usage: Usage) -> TokenUsage:
+    return TokenUsage(
+        input=int(usage.input_tokens),
+        cache_read=usage.cache_read_input_tokens or 0,
+        cache_write=usage.cache_creation_input_tokens or 0,
+        output=int(usage.output_tokens),
     )

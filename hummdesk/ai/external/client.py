@@ -1,7 +1,7 @@
 """The protocol of clients of external models, and the translation of their failures."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -11,6 +11,7 @@ from hummdesk.ai.protocol import ProviderError, ProviderRefused
 from hummdesk.core.models import TokenUsage
 
 Role = Literal["user", "assistant"]
+OnText = Callable[[str], None]
 
 RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
 """Beside 500 and above; the same as in the retries of both official SDKs."""
@@ -43,8 +44,11 @@ class ModelClient(Protocol):
 
     provider: str
 
-    async def complete(self, request: CompletionRequest) -> Completion:
-        """Raise ProviderError, whose text contains nothing that was sent or received."""
+    async def complete(self, request: CompletionRequest, on_text: OnText | None = None) -> Completion:
+        """Return the answer; with `on_text`, request it as a stream and pass on each piece of its text.
+
+        Raise ProviderError, whose text contains nothing that was sent or received.
+        """
 
     async def close(self) -> None: ...
 
@@ -53,13 +57,16 @@ class ModelClient(Protocol):
 def translate_sdk_errors(sdk: Any) -> Iterator[None]:
     """Raise ProviderError in place of an error of the SDK; both SDKs are generated with the same error classes.
 
-    Their errors quote what was sent and received, so none is chained as a cause.
+    They do not translate those of httpx2 in the middle of a stream. All quote what was sent and received, so none is
+    chained as a cause.
     """
+    import httpx2  # which the SDKs need; here, because this module is imported without them, too
+
     try:
         yield
-    except sdk.APITimeoutError:
+    except (sdk.APITimeoutError, httpx2.TimeoutException):
         raise ProviderError("no answer in time", code="timeout") from None
-    except sdk.APIConnectionError:
+    except (sdk.APIConnectionError, httpx2.TransportError):
         raise ProviderError("no connection", code="unreachable") from None
     except sdk.APIStatusError as error:
         raise status_error(error.status_code, _codes(error), error.response.headers) from None
@@ -68,11 +75,14 @@ def translate_sdk_errors(sdk: Any) -> Iterator[None]:
 
 
 def status_error(status: int, codes: Iterable[str], headers: Mapping[str, str]) -> ProviderError:
-    """Return the error for an HTTP status. 429 also means that the account has no credit left."""
+    """Return the error for an HTTP status. 429 also means that the account has no credit left.
+
+    An error in the middle of a stream has the status of its beginning, 200.
+    """
     message = f"status {status}, {' '.join(codes) or 'no code'}"
     if status == 402 or any(code in NO_CREDIT_CODES or code.endswith("spend_limit_reached") for code in codes):
         return ProviderRefused(message, code="spent")
-    if status in RETRYABLE_STATUSES or status >= 500:
+    if status in RETRYABLE_STATUSES or status >= 500 or status < 400:
         code = {408: "timeout", 429: "rate_limited", 529: "overloaded"}.get(status, "server_error")
         return ProviderError(message, code=code, retry_after=retry_after(headers))
     return ProviderRefused(message, code={401: "unauthorized", 403: "forbidden"}.get(status, "bad_request"))

@@ -41,20 +41,33 @@ def clean(text: str) -> str:
 
 def check_draft(content: str, cited: list[str], model_input: ModelInput, redactor: Redactor) -> str:
     """Return the draft with its placeholders restored. Raises ProviderRefused if it may not be shown."""
-    content = clean(content).strip()
-    if not content or not cited:
+    if not cited:
         raise _unsafe("the draft cites no source")
-    if _MARKUP.search(content) or contains_personal_data(content):
-        raise _unsafe("the draft contains markup, or a link, address or number that was not redacted")
-    if _repeats(content, model_input.prompt):
-        raise _unsafe("the draft contains a part of the prompt")
     allowed = {one for one in placeholders(model_input.customer) if not one.startswith("[LINK")}
+    allowed = allowed.union(*(placeholders(model_input.sources[source]) for source in cited))
+    return _checked(content, model_input.prompt, allowed, redactor)
+
+
+def check_summary(summary: str, conversation: str, prompt: Prompt, redactor: Redactor) -> str:
+    """Return the summary of a redacted conversation with its placeholders restored.
+
+    Raises ProviderRefused if it may not be shown.
+    """
+    return _checked(summary, prompt, placeholders(conversation), redactor)
+
+
+def _checked(content: str, prompt: Prompt, allowed: set[str], redactor: Redactor) -> str:
+    content = clean(content).strip()
+    if not content:
+        raise _unsafe("the answer is empty")
+    if _MARKUP.search(content) or contains_personal_data(content):
+        raise _unsafe("the answer contains markup, or a link, address or number that was not redacted")
+    if _repeats(content, prompt):
+        raise _unsafe("the answer contains a part of the prompt")
     try:
-        return redactor.restore(
-            content, allowed.union(*(placeholders(model_input.sources[source]) for source in cited))
-        )
+        return redactor.restore(content, allowed)
     except KeyError:
-        raise _unsafe("the draft contains a placeholder from outside its sources") from None
+        raise _unsafe("the answer contains a placeholder from outside its input") from None
 
 
 def _repeats(content: str, prompt: Prompt) -> bool:

@@ -4,6 +4,7 @@ Of customers' texts they contain only those of the conversation itself. What ano
 past answer, a message whose classification was corrected) is stored, and could instruct every later prompt.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ MAX_MESSAGE = 8000
 MAX_SOURCE = 4000
 MAX_TURN = 2000
 MAX_SOURCES = 20
+MAX_CONVERSATION = 24_000
+"""Characters of a conversation that is summarized; the oldest messages are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,16 @@ def draft_input(redactor: Redactor, message: IncomingMessage, context: Context, 
     return DraftInput(data=data, citations=citations)
 
 
+def summary_input(redactor: Redactor, conversation: Sequence[Turn]) -> dict[str, list[dict[str, str]]]:
+    history = _history(redactor, conversation)
+    length = 0
+    for number, turn in enumerate(reversed(history)):
+        length += len(turn["text"])
+        if length > MAX_CONVERSATION:
+            return {"conversation": history[len(history) - number :]}
+    return {"conversation": history}
+
+
 def _sources(redactor: Redactor, knowledge: Knowledge) -> tuple[list[dict[str, str]], dict[str, Citation]]:
     known = [(Citation(kind="article", title=one.title, id=one.id), one.body) for one in knowledge.articles]
     known += [(Citation(kind="canned_reply", title=one.title), one.content) for one in knowledge.canned_replies]
@@ -84,7 +97,7 @@ def _sources(redactor: Redactor, knowledge: Knowledge) -> tuple[list[dict[str, s
     return sources, citations
 
 
-def _history(redactor: Redactor, history: tuple[Turn, ...]) -> list[dict[str, str]]:
+def _history(redactor: Redactor, history: Sequence[Turn]) -> list[dict[str, str]]:
     return [{"from": turn.sender, "text": _redacted(redactor, turn.content, MAX_TURN)} for turn in history]
 
 

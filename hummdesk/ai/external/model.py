@@ -19,6 +19,7 @@ class ExternalModel:
         self._client = _client(name, settings)
         self._templates = RequestTemplates.of(name, settings)
         self._prices = load_prices(settings.ai_prices)
+        self._is_streaming = settings.ai_streaming == "on"
 
     def provider(
         self,
@@ -35,6 +36,7 @@ class ExternalModel:
             record=record,
             reserve=reserve,
             timeout_seconds=timeout_seconds,
+            is_streaming=self._is_streaming,
         )
 
     async def close(self) -> None:

@@ -1,11 +1,13 @@
 """Client of OpenAI's Chat Completions API, on the official SDK; also for vLLM, Ollama, llama.cpp and other servers."""
 
+from collections.abc import AsyncIterable
 from typing import Any, Literal
 
 import openai
-from openai.types.chat import ChatCompletion
+from openai.types import CompletionUsage
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from hummdesk.ai.external.client import Completion, CompletionRequest, translate_sdk_errors, unusable
+from hummdesk.ai.external.client import Completion, CompletionRequest, OnText, translate_sdk_errors, unusable
 from hummdesk.core.config import Settings
 from hummdesk.core.models import TokenUsage
 
@@ -29,9 +31,14 @@ class OpenAIClient:
             timeout=settings.ai_draft_seconds,
         )
 
-    async def complete(self, request: CompletionRequest) -> Completion:
+    async def complete(self, request: CompletionRequest, on_text: OnText | None = None) -> Completion:
+        parameters = self.parameters(request)
         with translate_sdk_errors(openai):
-            return _completion(await self._client.chat.completions.create(**self.parameters(request)))
+            if on_text is None:
+                return _completion(await self._client.chat.completions.create(**parameters))
+            parameters |= {"stream": True, "stream_options": {"include_usage": True}}
+            async with await self._client.chat.completions.create(**parameters) as chunks:
+                return await _streamed(chunks, on_text)
 
     async def close(self) -> None:
         await self._client.close()
@@ -57,6 +64,23 @@ class OpenAIClient:
         return {"max_completion_tokens": request.max_tokens, "store": False} | chosen
 
 
+async def _streamed(chunks: AsyncIterable[ChatCompletionChunk], on_text: OnText) -> Completion:
+    """Collect the answer from the chunks of a stream; the last one has the usage and no choice."""
+    text, usage, ended, is_refused = "", TokenUsage(), None, False
+    async for chunk in chunks:
+        if chunk.usage is not None:
+            usage = _usage(chunk.usage)
+        for choice in chunk.choices:
+            is_refused = is_refused or bool(choice.delta.refusal)
+            ended = choice.finish_reason or ended
+            if piece := choice.delta.content:
+                text += piece
+                on_text(piece)
+    if ended is None:
+        raise unusable("the stream has no end")
+    return Completion(text=text, stop="refusal" if is_refused else FINISH_REASONS.get(ended, "end"), usage=usage)
+
+
 def _completion(answer: object) -> Completion:
     """Check the answer, since the SDK does not: it may be a text, or lack any field."""
     if not isinstance(answer, ChatCompletion):
@@ -65,20 +89,20 @@ def _completion(answer: object) -> Completion:
     return Completion(
         text=choice.message.content or "",
         stop="refusal" if choice.message.refusal else FINISH_REASONS.get(choice.finish_reason, "end"),
-        usage=_usage(answer),
+        usage=_usage(answer.usage),
     )
 
 
-def _usage(answer: ChatCompletion) -> TokenUsage:
+def _usage(usage: CompletionUsage | None) -> TokenUsage:
     """Return zeros if the server reports no usage."""
-    if answer.usage is None:
+    if usage is None:
         return TokenUsage()
-    details = answer.usage.prompt_tokens_details
+    details = usage.prompt_tokens_details
     cached = (details and details.cached_tokens) or 0
     written = (details and getattr(details, "cache_write_tokens", None)) or 0
     return TokenUsage(
-        input=answer.usage.prompt_tokens - cached - written,
+        input=usage.prompt_tokens - cached - written,
         cache_read=cached,
         cache_write=written,
-        output=int(answer.usage.completion_tokens),
+        output=int(usage.completion_tokens),
     )

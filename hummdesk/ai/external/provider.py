@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,8 @@ from marshmallow import Schema, ValidationError
 
 from hummdesk.ai import routing
 from hummdesk.ai.external import answer_schemas, grounding, inputs, pricing
-from hummdesk.ai.external.client import Completion, CompletionRequest, ModelClient, Role
+from hummdesk.ai.external.client import Completion, CompletionRequest, ModelClient, OnText, Role
+from hummdesk.ai.external.draft_release import DraftRelease
 from hummdesk.ai.external.request_templates import RequestTemplate, RequestTemplates
 from hummdesk.ai.protocol import (
     Classification,
@@ -22,6 +23,9 @@ from hummdesk.ai.protocol import (
     Knowledge,
     ProviderError,
     ProviderRefused,
+    Show,
+    Turn,
+    show_nothing,
 )
 from hummdesk.ai.redaction import Redactor
 from hummdesk.ai.reply import actions_for
@@ -63,10 +67,11 @@ class ExternalProvider:
         record: Callable[[ModelCall], None],
         reserve: Reserve,
         timeout_seconds: float,
+        is_streaming: bool = True,
     ) -> None:
         """`reserve` is called before each request; `record` receives each one, however it ends.
 
-        `timeout_seconds` applies beside the template's timeout.
+        `timeout_seconds` applies beside the template's timeout. `is_streaming`: drafts are requested as streams.
         """
         self.name = client.provider
         self._client = client
@@ -75,6 +80,7 @@ class ExternalProvider:
         self._record = record
         self._reserve = reserve
         self._timeout_seconds = timeout_seconds
+        self._is_streaming = is_streaming
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
         model_input = inputs.classification_input(Redactor(), message, context)
@@ -89,10 +95,23 @@ class ExternalProvider:
             ),
         )
 
-    async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
+    async def draft(
+        self, message: IncomingMessage, context: Context, knowledge: Knowledge, *, show: Show = show_nothing
+    ) -> Draft:
         redactor = Redactor()
         model_input = inputs.draft_input(redactor, message, context, knowledge)
-        answer = await self._ask(self._templates.draft, model_input.data)
+        for_checks = model_input.for_checks(self._templates.draft.prompt)
+
+        def cited(sources: list[str]) -> list[str]:
+            known = [alias for alias in dict.fromkeys(sources) if alias in model_input.citations]
+            return known[:MAX_CITATIONS]
+
+        def check(content: str, sources: list[str]) -> str:
+            return grounding.check_draft(content, cited(sources), for_checks, redactor)
+
+        is_streamed = self._is_streaming and show is not show_nothing
+        on_text = DraftRelease(check, show).feed if is_streamed else None
+        answer = await self._ask(self._templates.draft, model_input.data, on_text=on_text)
         if answer["outcome"] != "answered":
             return Draft(
                 content=None,
@@ -100,12 +119,9 @@ class ExternalProvider:
                 reasoning=ABSTENTIONS[answer["outcome"]],
                 tone=answer["tone"],
             )
-        known = [alias for alias in dict.fromkeys(answer["sources"]) if alias in model_input.citations]
-        cited = known[:MAX_CITATIONS]
-        citations = tuple(model_input.citations[alias] for alias in cited)
-        for_checks = model_input.for_checks(self._templates.draft.prompt)
+        citations = tuple(model_input.citations[alias] for alias in cited(answer["sources"]))
         return Draft(
-            content=grounding.check_draft(answer["content"], cited, for_checks, redactor),
+            content=check(answer["content"], answer["sources"]),
             confidence=answer["confidence"],
             reasoning=f"Answered from “{'”, “'.join(citation.title for citation in citations)}”",
             citations=citations,
@@ -113,17 +129,31 @@ class ExternalProvider:
             suggested_actions=actions_for(answer["category"]),
         )
 
-    async def _ask(self, template: RequestTemplate, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Send the data as one JSON object: a customer's text is a JSON string, which it cannot close."""
+    async def summarize(self, conversation: Sequence[Turn]) -> str:
+        redactor, template = Redactor(), self._templates.summarize
+        data = inputs.summary_input(redactor, conversation)
+        answer = await self._ask(template, data)
+        sent = orjson.dumps(data).decode()
+        return grounding.check_summary(answer["summary"], sent, template.prompt, redactor)
+
+    async def _ask(
+        self, template: RequestTemplate, data: Mapping[str, Any], *, on_text: OnText | None = None
+    ) -> dict[str, Any]:
+        """Send the data as one JSON object: a customer's text is a JSON string, which it cannot close.
+
+        `on_text` receives the first answer; a repaired one begins again, and is not shown before it is whole.
+        """
         deadline = asyncio.get_running_loop().time() + min(template.timeout_seconds, self._timeout_seconds)
         turns: Turns = (("user", orjson.dumps(data).decode()),)
         try:
-            return await self._request(template, turns, deadline)
+            return await self._request(template, turns, deadline, on_text)
         except _InvalidAnswer as invalid:
             turns = _repair_turns(turns, invalid)
         return await self._request(template, turns, deadline)
 
-    async def _request(self, template: RequestTemplate, turns: Turns, deadline: float) -> dict[str, Any]:
+    async def _request(
+        self, template: RequestTemplate, turns: Turns, deadline: float, on_text: OnText | None = None
+    ) -> dict[str, Any]:
         request = CompletionRequest(
             model=template.model,
             system=template.prompt.text,
@@ -137,7 +167,7 @@ class ExternalProvider:
         started = time.perf_counter()
         try:
             async with asyncio.timeout_at(deadline):
-                completion = await self._client.complete(request)
+                completion = await self._client.complete(request, on_text)
             usage = completion.usage
             answer = _parsed(template.schema, completion)
             outcome = "ok"

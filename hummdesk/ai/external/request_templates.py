@@ -5,7 +5,7 @@ from typing import Self
 
 from marshmallow import Schema
 
-from hummdesk.ai.external.answer_schemas import ClassificationAnswer, DraftAnswer
+from hummdesk.ai.external.answer_schemas import ClassificationAnswer, DraftAnswer, SummaryAnswer
 from hummdesk.ai.external.prompts import Prompt, load_prompt
 from hummdesk.core.config import Settings
 
@@ -24,6 +24,7 @@ class RequestTemplate:
 class RequestTemplates:
     classify: RequestTemplate
     draft: RequestTemplate
+    summarize: RequestTemplate
 
     @classmethod
     def of(cls, provider: str, settings: Settings) -> Self:
@@ -40,6 +41,13 @@ class RequestTemplates:
                 schema=DraftAnswer(),
                 model=getattr(settings, f"{provider}_draft_model"),
                 max_tokens=5000,
+                timeout_seconds=settings.ai_draft_seconds,
+            ),
+            summarize=RequestTemplate(
+                prompt=load_prompt("summary"),
+                schema=SummaryAnswer(),
+                model=getattr(settings, f"{provider}_draft_model"),
+                max_tokens=3000,
                 timeout_seconds=settings.ai_draft_seconds,
             ),
         )

@@ -28,6 +28,7 @@ TYPES = (
     "draft_used",
     "ai_classification",
     "ai_draft",
+    "ai_summary",
     "ai_error",
     "contact_created",
     "contact_updated",

@@ -12,7 +12,7 @@ from uuid import UUID
 from hummdesk.ai.protocol import Category, Priority, Sentiment, SourceKind, Tone
 from hummdesk.core.models import RunKind, RunOutcome
 from hummdesk.publish.audience import ACCOUNT, JOINED_STAFF, agent
-from hummdesk.publish.events.base import Event, OfMessage, Payload, event, utc_now
+from hummdesk.publish.events.base import Event, OfConversation, OfMessage, Payload, event, utc_now
 from hummdesk.publish.fields import Count, Id, Range, Routing, Share
 from hummdesk.storage.runs import EndedRun
 
@@ -113,6 +113,7 @@ class AIDraft(OfMessage):
     `sources` has the ids of the `citations` that have one; `fallback` is that of `ai_classification`.
     """
 
+    run_id: UUID
     assigned_to: Routing[UUID | None] = None
     draft: Draft
     confidence: Share
@@ -125,6 +126,7 @@ class AIDraft(OfMessage):
 
     @property
     def key(self) -> str:
+        """A message has at most one draft run that is done: no further one is started after it."""
         return f"drafted/{self.message_id}"
 
     @classmethod
@@ -134,12 +136,60 @@ class AIDraft(OfMessage):
             conversation_id=ended.conversation_id,
             timestamp=at,
             message_id=ended.message_id,
+            run_id=ended.id,
             assigned_to=result["assigned_to"] and UUID(result["assigned_to"]),
             draft=result["draft"],
             confidence=result["confidence"],
             reasoning=result["reasoning"],
             sources=result["sources"],
             citations=result.get("citations", []),  # older results have none
+            based_on_seq=result["based_on_seq"],
+            provider=result["provider"],
+            fallback=result.get("fallback"),
+        )
+
+
+@event("ai_draft_delta", to=(JOINED_STAFF, agent("assigned_to")), is_volatile=True)
+class AIDraftDelta(OfConversation):
+    """A part of a draft that is being generated: all its chunks so far, in the order of `index`, begin the draft.
+
+    A new `attempt` begins at index 0. A chunk that was missed is part of `ai_draft`, which replaces the chunks and may
+    differ from them, and of `ai.streaming` in the answer to `join_conversation`.
+    """
+
+    assigned_to: Routing[UUID | None] = None
+    run_id: UUID
+    attempt: Count
+    index: Count
+    chunk: str
+
+
+@event("ai_summary", to=(JOINED_STAFF, agent("assigned_to")))
+class AISummary(OfMessage):
+    """A summary of a conversation up to the message with the `seq` `basedOnSeq`; `fallback` is that of `ai_draft`."""
+
+    run_id: UUID
+    assigned_to: Routing[UUID | None] = None
+    summary: str
+    based_on_seq: Count
+    provider: str
+    fallback: str | None = None
+
+    @property
+    def key(self) -> str:
+        """A message has at most one summary run that is done."""
+        return f"summarized/{self.message_id}"
+
+    @classmethod
+    def of(cls, ended: EndedRun, result: Payload, *, at: datetime) -> Self:
+        return cls(
+            account_id=ended.account_id,
+            conversation_id=ended.conversation_id,
+            timestamp=at,
+            message_id=ended.message_id,
+            run_id=ended.id,
+            assigned_to=result["assigned_to"] and UUID(result["assigned_to"]),
+            summary=result["summary"],
             based_on_seq=result["based_on_seq"],
             provider=result["provider"],
             fallback=result.get("fallback"),
@@ -167,9 +217,17 @@ class ClassificationCorrected(OfMessage):
     priority: Priority | None = None
 
 
-def finding_of(ended: EndedRun, result: Payload, *, at: datetime) -> AIClassification | AIDraft:
+Finding = AIClassification | AIDraft | AISummary
+FINDINGS: dict[RunKind, type[Finding]] = {
+    "classification": AIClassification,
+    "draft": AIDraft,
+    "summary": AISummary,
+}
+
+
+def finding_of(ended: EndedRun, result: Payload, *, at: datetime) -> Finding:
     """The event with the stored result of a run."""
-    return (AIClassification if ended.kind == "classification" else AIDraft).of(ended, result, at=at)
+    return FINDINGS[ended.kind].of(ended, result, at=at)
 
 
 def events_of(ended: EndedRun, result: Payload | None) -> list[Event]:
@@ -194,9 +252,9 @@ def events_of(ended: EndedRun, result: Payload | None) -> list[Event]:
     return [finding_of(ended, result, at=utc_now()), completed]
 
 
-def result_keys(message_id: UUID) -> tuple[str, str]:
+def result_keys(message_id: UUID) -> tuple[str, ...]:
     """The deduplication keys of the events with results about a message."""
-    return (f"classified/{message_id}", f"drafted/{message_id}")
+    return (f"classified/{message_id}", f"drafted/{message_id}", f"summarized/{message_id}")
 
 
 def milliseconds(ended: EndedRun) -> int:

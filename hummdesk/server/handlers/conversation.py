@@ -1,7 +1,9 @@
 """Conversations: join, leave, list, change the status, correct the classification."""
 
+import asyncio
 from uuid import UUID
 
+from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ANSWERING, Conversation, Person
 from hummdesk.publish.events.ai import finding_of
 from hummdesk.publish.moves import activity_of
@@ -13,7 +15,7 @@ from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import viewers
 from hummdesk.server.handlers.missed import missed_in
 from hummdesk.server.sockets import ClientSession
-from hummdesk.storage import conversations, messages, moves, reads, results
+from hummdesk.storage import conversations, messages, moves, reads, results, run_requests
 from hummdesk.storage.conversations import Filter
 from hummdesk.storage.database import Transaction
 
@@ -32,20 +34,40 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
     answer: Payload = {}
     if viewer.role in ANSWERING:
         answer["readOnView"] = await read_receipts.view(context, viewer, conversation_id)
+    streaming: Payload = {}
     if viewer.is_staff:
-        answer["viewers"] = await viewers.begin(context, session, conversation_id)
+        answer["viewers"], streaming = await asyncio.gather(
+            viewers.begin(context, session, conversation_id), _streaming(context, viewer, conversation_id)
+        )
     async with context.database.account(viewer.account_id) as tx:
         conversation = await conversations.get(tx, viewer=viewer, conversation_id=conversation_id)
         receipts = await reads.positions(tx, conversation_id=conversation_id)
         answer |= {"conversation": conversation.wire(), "receipts": [receipt.wire() for receipt in receipts]}
         answer["activity"] = await _activity(context, tx, viewer, conversation_id)
         if viewer.is_staff:
-            answer["ai"] = await _ai_results(tx, conversation_id)
+            answer["ai"] = streaming | await _ai_results(tx, conversation_id)
+            if viewer.role in ANSWERING and _may_wait(conversation):
+                await run_requests.open_conversation(tx, conversation_id=conversation_id)
         answer |= await _messages(tx, viewer, conversation, payload, max_bytes=free_bytes(context, answer))
     if not viewer.is_staff and (queue := await queue_of(context, conversation)) is not None:
         answer["queue"] = queue
     await context.recovery_saver.wait(session)
     return answer
+
+
+def _may_wait(conversation: Conversation) -> bool:
+    """Whether the customer may wait for an answer; the newest message may be a note."""
+    last = conversation.last_message
+    return conversation.status != "closed" and last is not None and (last.private or last.sender_type == "customer")
+
+
+async def _streaming(context: ServerContext, viewer: Person, conversation_id: UUID) -> Payload:
+    """The draft that is being generated; read before the results, so that it is in one of them."""
+    try:
+        progress = await context.draft_progress.of_conversation(viewer.account_id, conversation_id)
+    except Unavailable:
+        return {}
+    return {} if progress is None else {"streaming": progress.wire()}
 
 
 async def _ai_results(tx: Transaction, conversation_id: UUID) -> Payload:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import (
+    ai,
     assignment,
     availability,
     connection,
@@ -49,6 +50,8 @@ HANDLERS: dict[str, Handler] = {
         availability.get_availability,
         reports.get_queues,
         reports.get_report,
+        ai.request_draft,
+        ai.request_summary,
         operations.get_operations,
     )
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -136,9 +136,67 @@ def answer(content: dict[str, Any] | str, *, stop: str = "end", usage: bool = Tr
     text = content if isinstance(content, str) else json.dumps(content)
 
     async def behave(api: FakeApi, request: web.Request, body: Body) -> web.StreamResponse:
+        if body.get("stream"):
+            return await _stream(request, events(api.protocol, text, stop=stop, usage=usage))
         return web.json_response(message(api.protocol, text, stop=stop, usage=usage))
 
     return behave
+
+
+def stream(*pieces: str | asyncio.Event, ends: bool = True) -> Behaviour:
+    """Stream an answer in these pieces; wait where an event is."""
+
+    async def behave(api: FakeApi, request: web.Request, body: Body) -> web.StreamResponse:
+        assert body["stream"]
+        text = "".join(piece for piece in pieces if isinstance(piece, str))
+        first, *_, end, last = events(api.protocol, text)
+        parts = [piece if isinstance(piece, asyncio.Event) else piece_event(api.protocol, piece) for piece in pieces]
+        return await _stream(request, [first, *parts, *([end, last] if ends else [])])
+
+    return behave
+
+
+def events(protocol: Protocol, text: str, *, stop: str = "end", usage: bool = True) -> list[Body]:
+    """Return the events of a stream in the format of the provider, the text in pieces of 20 characters."""
+    whole = message(protocol, text, stop=stop, usage=usage)
+    pieces = [piece_event(protocol, text[at : at + 20]) for at in range(0, len(text), 20)]
+    if protocol == "anthropic":
+        started = whole | {"content": [], "stop_reason": None, "usage": whole["usage"] | {"output_tokens": 1}}
+        ended = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+        return [
+            {"type": "message_start", "message": started},
+            *pieces,
+            {"type": "message_delta", "delta": ended, "usage": {"output_tokens": USAGE["output"]}},
+            {"type": "message_stop"},
+        ]
+    choice = whole["choices"][0]
+    refused = choice["message"].get("refusal")
+    ended = {"delta": {"refusal": refused} if refused else {}, "finish_reason": choice["finish_reason"]}
+    counted = {"usage": whole["usage"]} if usage else {}
+    return [_chunk({"delta": {"role": "assistant", "content": ""}}), *pieces, _chunk(ended), _chunk() | counted]
+
+
+def piece_event(protocol: Protocol, text: str) -> Body:
+    if protocol == "anthropic":
+        return {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
+    return _chunk({"delta": {"content": text}})
+
+
+def _chunk(*choices: Body) -> Body:
+    chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt"}
+    return chunk | {"choices": [{"index": 0, "finish_reason": None} | choice for choice in choices]}
+
+
+async def _stream(request: web.Request, parts: Sequence[Body | asyncio.Event]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    for part in parts:
+        if isinstance(part, asyncio.Event):
+            await part.wait()
+        else:
+            name = f"event: {part['type']}\n" if "type" in part else ""
+            await response.write(f"{name}data: {json.dumps(part)}\n\n".encode())
+    return response
 
 
 def fail(status: int, code: str = "", **headers: str) -> Behaviour:

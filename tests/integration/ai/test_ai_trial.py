@@ -5,13 +5,24 @@ import io
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hummdesk.ai import providers
-from hummdesk.ai.protocol import Classification, Context, Draft, IncomingMessage, Knowledge, ProviderError
+from hummdesk.ai.protocol import (
+    Classification,
+    Context,
+    Draft,
+    IncomingMessage,
+    Knowledge,
+    ProviderError,
+    Show,
+    Turn,
+    show_nothing,
+)
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.operator import ai_trial
@@ -95,7 +106,12 @@ def test_classify_with_failing_provider_writes_error(monkeypatch: pytest.MonkeyP
         async def classify(self, message: IncomingMessage, context: Context) -> Classification:
             raise ProviderError("no answer today")
 
-        async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
+        async def draft(
+            self, message: IncomingMessage, context: Context, knowledge: Knowledge, *, show: Show = show_nothing
+        ) -> Draft:
+            raise ProviderError("no answer today")
+
+        async def summarize(self, conversation: Sequence[Turn]) -> str:
             raise ProviderError("no answer today")
 
     monkeypatch.setitem(providers.LOCAL, "embedded", Failing)

@@ -23,9 +23,11 @@ from hummdesk.publish.events import EVENTS, Event
 from hummdesk.publish.events.ai import (
     AIClassification,
     AIDraft,
+    AIDraftDelta,
     AIError,
     AIProcessingCompleted,
     AIProcessingStarted,
+    AISummary,
     ClassificationCorrected,
 )
 from hummdesk.publish.events.availability import AvailabilityChanged
@@ -167,6 +169,8 @@ def example(event: str, account: Account, sample: str) -> Any:
         "release_conversation": conversation,
         "correct_classification": conversation | {"messageId": sample, "category": "sales", "priority": "high"},
         "rate_conversation": conversation | {"rating": 5, "comment": "secret"},
+        "request_draft": conversation,
+        "request_summary": conversation,
         "start_conversation": {"content": sample},
         "list_conversations": {},
         "get_messages": conversation,
@@ -191,6 +195,10 @@ ANSWERED_WITHOUT_ACCESS = {
 ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "get_availability", "start_conversation"}
 ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report"}
 """Requests that name no conversation, or change nothing in it."""
+
+
+NEEDS_MESSAGE = {"message_read", "correct_classification", "request_draft", "request_summary"}
+"""Requests about a message of the customer."""
 
 
 def expected(event: str, role: str, situation: str) -> str:
@@ -223,7 +231,7 @@ async def test_request_publishes_to_its_recipients_only(
         asker = await account.connect(name)
     role = audience.account.people[name].role
     is_own = situation == "own" or (situation == "not the customer's" and name != "customer")
-    sample = await message_of(account) if event in ("message_read", "correct_classification") else "psst"
+    sample = await message_of(account) if event in NEEDS_MESSAGE else "psst"
     if event in PREPARED:
         await PREPARED[event](account)
     await audience.settled()
@@ -408,8 +416,20 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
     AIClassification: lambda a: AIClassification(
         **parts(a), classification=CLASSIFICATION, confidence=1.0, processing_time=1, provider="embedded"
     ),
+    AIDraftDelta: lambda a: AIDraftDelta(
+        **of_conversation(a), assigned_to=a.people["agent"].id, run_id=new_id(), attempt=1, index=0, chunk="Hi."
+    ),
+    AISummary: lambda a: AISummary(
+        **parts(a),
+        run_id=new_id(),
+        assigned_to=a.people["agent"].id,
+        summary="The customer waits.",
+        based_on_seq=1,
+        provider="embedded",
+    ),
     AIDraft: lambda a: AIDraft(
         **parts(a),
+        run_id=new_id(),
         assigned_to=a.people["agent"].id,
         draft=DRAFT,
         confidence=1.0,

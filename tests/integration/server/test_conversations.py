@@ -1,6 +1,7 @@
 """Conversations: status and assignment, with audit log and recipients."""
 
 from typing import Any
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
@@ -135,6 +136,7 @@ async def test_join_returns_latest_ai_results_to_staff(account: Account) -> None
         await has_found(account, message, kind)
     ai = (await agent.do("join_conversation", conversation))["ai"]
     about = {"conversationId": str(account.conversation), "messageId": asked[1]["messageId"]}
+    assert UUID(ai["draft"].pop("runId")).int
     assert {name: kind | {"timestamp": ""} for name, kind in ai.items()} == {
         "classification": about
         | {
@@ -174,7 +176,7 @@ async def has_found(account: Account, message: dict[str, Any], kind: str) -> Non
         "WITH run AS ("
         "    INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind) "
         "    VALUES (%(account)s, gen_random_uuid(), %(conversation)s, %(message)s, %(seq)s, %(kind)s) "
-        "    ON CONFLICT (account_id, message_id, kind) DO UPDATE SET seq = EXCLUDED.seq RETURNING id) "
+        "    ON CONFLICT (account_id, message_id, kind, repetition) DO UPDATE SET seq = EXCLUDED.seq RETURNING id) "
         "INSERT INTO ai_results (account_id, run_id, kind, payload) "
         "SELECT %(account)s, id, %(kind)s, %(found)s FROM run",
         conversation=account.conversation,

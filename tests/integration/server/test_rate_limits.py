@@ -106,6 +106,15 @@ async def test_messages_beyond_the_limit_of_ai_runs_are_stored_without_one(
     assert [seq for (seq,) in runs] == [1, 2, 3, 4]
 
 
+async def test_requested_ai_runs_are_limited(account: Account, urls: tuple[str, str]) -> None:
+    async with connected(account, "customer", urls[0], address()) as customer:
+        await customer.do("send_message", message(account))
+    async with connected(account, "agent", urls[0], address()) as agent:
+        answers = [await agent.ask("request_draft", {"conversationId": str(account.conversation)}) for _ in range(5)]
+    assert [answer["ok"] for answer in answers] == [True] * 4 + [False]
+    assert answers[-1]["error"]["details"]["limit"] == "person_ai_runs"
+
+
 async def test_bytes_of_messages_are_limited(account: Account, web_settings: Settings) -> None:
     limited = replace(web_settings, rate_limit_person_bytes_per_minute=40_000)
     async with running(limited, name="bytes") as (url, _):

@@ -40,6 +40,7 @@ async def test_settle_classification_of_assigned_conversation_creates_draft_run_
     assert await workflow.end(await workflow.claimed())
     assert await workflow.dispatch() == []
     await assign(workflow)
+    assert [due.kind for due in await workflow.dispatch()] == ["draft"]
     run = await workflow.claimed()
     listening = workflow.relay.listen("hummdesk_runs")
     assert await anext(listening) == ("", "")

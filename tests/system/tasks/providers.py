@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from hummdesk.ai.protocol import (
     Knowledge,
     ProviderError,
     ProviderRefused,
+    Show,
+    Turn,
+    show_nothing,
 )
 from tasks.app import app
 from tests.system.tasks.marks import mark_of
@@ -48,9 +52,14 @@ class Scripted:
             return replace(found, tags=tuple(str(word) for one in near[:1] for word in (one.category, one.priority)))
         return found
 
-    async def draft(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> Draft:
+    async def draft(
+        self, message: IncomingMessage, context: Context, knowledge: Knowledge, *, show: Show = show_nothing
+    ) -> Draft:
         await fault(message.content, "draft", count_call("draft", message.content))
         return await self._real.draft(message, context, knowledge)
+
+    async def summarize(self, conversation: Sequence[Turn]) -> str:
+        return await self._real.summarize(conversation)
 
 
 async def fault(text: str, verb: str, number: int) -> None:

@@ -258,7 +258,7 @@ export interface AIRun {
   conversationId: string;
   timestamp: string;
   messageId: string;
-  processingType: "classification" | "draft";
+  processingType: "classification" | "draft" | "summary";
   runId: string;
 }
 
@@ -267,7 +267,7 @@ export interface AIRunEnd {
   conversationId: string;
   timestamp: string;
   messageId: string;
-  processingType: "classification" | "draft";
+  processingType: "classification" | "draft" | "summary";
   runId: string;
   outcome: "done" | "abstained" | "superseded";
   processingTime: number;
@@ -314,6 +314,7 @@ export interface AIDraft {
   conversationId: string;
   timestamp: string;
   messageId: string;
+  runId: string;
   draft: Draft;
   confidence: number;
   reasoning?: string;
@@ -324,12 +325,34 @@ export interface AIDraft {
   fallback?: string;
 }
 
+/** A part of a draft that is being generated: all its chunks so far, in the order of `index`, begin the draft. A new `attempt` begins at index 0. A chunk that was missed is part of `ai_draft`, which replaces the chunks and may differ from them, and of `ai.streaming` in the answer to `join_conversation`. */
+export interface AIDraftDelta {
+  conversationId: string;
+  timestamp: string;
+  runId: string;
+  attempt: number;
+  index: number;
+  chunk: string;
+}
+
+/** A summary of a conversation up to the message with the `seq` `basedOnSeq`; `fallback` is that of `ai_draft`. */
+export interface AISummary {
+  conversationId: string;
+  timestamp: string;
+  messageId: string;
+  runId: string;
+  summary: string;
+  basedOnSeq: number;
+  provider: string;
+  fallback?: string;
+}
+
 /** An AI run has failed for good. `error` is safe to show. */
 export interface AIError {
   conversationId: string;
   timestamp: string;
   messageId: string;
-  processingType: "classification" | "draft";
+  processingType: "classification" | "draft" | "summary";
   runId: string;
   error: string;
   retryable: boolean;
@@ -364,10 +387,20 @@ export interface ReadUpTo {
   timestamp: string;
 }
 
-/** The latest classification and draft. */
+/** A draft that is being generated, as far as it is shown: the chunks of `ai_draft_delta` before `index`. */
+export interface Streaming {
+  runId: string;
+  attempt: number;
+  index: number;
+  text: string;
+}
+
+/** The latest classification, draft and summary, and the draft that is being generated. */
 export interface AIResults {
   classification?: AIClassification;
   draft?: AIDraft;
+  summary?: AISummary;
+  streaming?: Streaming;
 }
 
 /** The position is counted up to 100; 101 is behind. `expectedWaitSeconds` is absent if it is not known. */
@@ -688,6 +721,11 @@ export interface Report {
   to: string;
 }
 
+/** The AI run whose events answer the request: a new one, or the one that is current. */
+export interface RequestedRun {
+  runId: string;
+}
+
 /** The sockets of the own account by role. */
 export interface Connections {
   admin: number;
@@ -698,7 +736,7 @@ export interface Connections {
 
 /** The AI runs of one kind in the last hour. `medianTime` and `slowTime` (the 95th percentile) are in milliseconds, and absent while no run is done. */
 export interface RunFigures {
-  processingType: "classification" | "draft";
+  processingType: "classification" | "draft" | "summary";
   done: number;
   failed: number;
   waiting: number;
@@ -718,7 +756,7 @@ export interface AIBudget {
 /** An AI run that failed for good, with the `error` of its `ai_error`. */
 export interface FailedRun {
   runId: string;
-  processingType: "classification" | "draft";
+  processingType: "classification" | "draft" | "summary";
   error: string;
   timestamp: string;
 }
@@ -782,6 +820,8 @@ export interface ServerToClientEvents {
   ai_processing_completed: (payload: AIRunEnd) => void;
   ai_classification: (payload: AIClassification) => void;
   ai_draft: (payload: AIDraft) => void;
+  ai_draft_delta: (payload: AIDraftDelta) => void;
+  ai_summary: (payload: AISummary) => void;
   ai_error: (payload: AIError) => void;
   classification_corrected: (payload: ClassificationCorrection) => void;
 }
@@ -815,6 +855,8 @@ export interface ClientToServerEvents {
   get_availability: (acknowledge?: Acknowledge<AvailabilityAnswer>) => void;
   get_queues: (acknowledge?: Acknowledge<Queues>) => void;
   get_report: (payload: GetReport, acknowledge?: Acknowledge<Report>) => void;
+  request_draft: (payload: OfConversation, acknowledge?: Acknowledge<RequestedRun>) => void;
+  request_summary: (payload: OfConversation, acknowledge?: Acknowledge<RequestedRun>) => void;
   get_operations: (acknowledge?: Acknowledge<Operations>) => void;
 }
 
@@ -848,5 +890,7 @@ export interface Answers {
   get_availability: AvailabilityAnswer;
   get_queues: Queues;
   get_report: Report;
+  request_draft: RequestedRun;
+  request_summary: RequestedRun;
   get_operations: Operations;
 }

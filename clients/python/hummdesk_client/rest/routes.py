@@ -541,7 +541,7 @@ class NewWebhook(TypedDict):
     """`events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones."""
 
     url: str
-    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
+    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
     after: NotRequired[int]
 
 
@@ -577,7 +577,7 @@ class WebhookPage(TypedDict):
 
 class WebhookChanges(TypedDict):
     url: NotRequired[str]
-    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
+    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
     enabled: NotRequired[bool]
 
 
@@ -614,7 +614,7 @@ class Delivery(TypedDict):
     """A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed."""
 
     number: int
-    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
+    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
     status: Literal["pending", "delivered", "set_aside"]
     attempts: int
     createdAt: str

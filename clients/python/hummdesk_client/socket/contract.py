@@ -279,7 +279,7 @@ class AIRun(TypedDict):
     conversationId: str
     timestamp: str
     messageId: str
-    processingType: Literal["classification", "draft"]
+    processingType: Literal["classification", "draft", "summary"]
     runId: str
 
 
@@ -289,7 +289,7 @@ class AIRunEnd(TypedDict):
     conversationId: str
     timestamp: str
     messageId: str
-    processingType: Literal["classification", "draft"]
+    processingType: Literal["classification", "draft", "summary"]
     runId: str
     outcome: Literal["done", "abstained", "superseded"]
     processingTime: int
@@ -339,11 +339,36 @@ class AIDraft(TypedDict):
     conversationId: str
     timestamp: str
     messageId: str
+    runId: str
     draft: Draft
     confidence: float
     reasoning: NotRequired[str]
     sources: list[str]
     citations: NotRequired[list[Citation]]
+    basedOnSeq: int
+    provider: str
+    fallback: NotRequired[str]
+
+
+class AIDraftDelta(TypedDict):
+    """A part of a draft that is being generated: all its chunks so far, in the order of `index`, begin the draft. A new `attempt` begins at index 0. A chunk that was missed is part of `ai_draft`, which replaces the chunks and may differ from them, and of `ai.streaming` in the answer to `join_conversation`."""
+
+    conversationId: str
+    timestamp: str
+    runId: str
+    attempt: int
+    index: int
+    chunk: str
+
+
+class AISummary(TypedDict):
+    """A summary of a conversation up to the message with the `seq` `basedOnSeq`; `fallback` is that of `ai_draft`."""
+
+    conversationId: str
+    timestamp: str
+    messageId: str
+    runId: str
+    summary: str
     basedOnSeq: int
     provider: str
     fallback: NotRequired[str]
@@ -355,7 +380,7 @@ class AIError(TypedDict):
     conversationId: str
     timestamp: str
     messageId: str
-    processingType: Literal["classification", "draft"]
+    processingType: Literal["classification", "draft", "summary"]
     runId: str
     error: str
     retryable: bool
@@ -393,11 +418,22 @@ class ReadUpTo(TypedDict):
     timestamp: str
 
 
+class Streaming(TypedDict):
+    """A draft that is being generated, as far as it is shown: the chunks of `ai_draft_delta` before `index`."""
+
+    runId: str
+    attempt: int
+    index: int
+    text: str
+
+
 class AIResults(TypedDict):
-    """The latest classification and draft."""
+    """The latest classification, draft and summary, and the draft that is being generated."""
 
     classification: NotRequired[AIClassification]
     draft: NotRequired[AIDraft]
+    summary: NotRequired[AISummary]
+    streaming: NotRequired[Streaming]
 
 
 class QueuePlace(TypedDict):
@@ -748,6 +784,12 @@ Report = TypedDict(
 )
 
 
+class RequestedRun(TypedDict):
+    """The AI run whose events answer the request: a new one, or the one that is current."""
+
+    runId: str
+
+
 class Connections(TypedDict):
     """The sockets of the own account by role."""
 
@@ -760,7 +802,7 @@ class Connections(TypedDict):
 class RunFigures(TypedDict):
     """The AI runs of one kind in the last hour. `medianTime` and `slowTime` (the 95th percentile) are in milliseconds, and absent while no run is done."""
 
-    processingType: Literal["classification", "draft"]
+    processingType: Literal["classification", "draft", "summary"]
     done: int
     failed: int
     waiting: int
@@ -782,7 +824,7 @@ class FailedRun(TypedDict):
     """An AI run that failed for good, with the `error` of its `ai_error`."""
 
     runId: str
-    processingType: Literal["classification", "draft"]
+    processingType: Literal["classification", "draft", "summary"]
     error: str
     timestamp: str
 
@@ -849,6 +891,8 @@ EventName = Literal[
     "ai_processing_completed",
     "ai_classification",
     "ai_draft",
+    "ai_draft_delta",
+    "ai_summary",
     "ai_error",
     "classification_corrected",
 ]
@@ -975,6 +1019,14 @@ class Requests(ABC):
         answer: Report = await self.request("get_report", payload)
         return answer
 
+    async def request_draft(self, payload: OfConversation) -> RequestedRun:
+        answer: RequestedRun = await self.request("request_draft", payload)
+        return answer
+
+    async def request_summary(self, payload: OfConversation) -> RequestedRun:
+        answer: RequestedRun = await self.request("request_summary", payload)
+        return answer
+
     async def get_operations(self) -> Operations:
         answer: Operations = await self.request("get_operations")
         return answer
@@ -1035,6 +1087,10 @@ class Requests(ABC):
     def on(self, name: Literal["ai_classification"], handler: Callable[[AIClassification], object]) -> None: ...
     @overload
     def on(self, name: Literal["ai_draft"], handler: Callable[[AIDraft], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["ai_draft_delta"], handler: Callable[[AIDraftDelta], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["ai_summary"], handler: Callable[[AISummary], object]) -> None: ...
     @overload
     def on(self, name: Literal["ai_error"], handler: Callable[[AIError], object]) -> None: ...
     @overload

@@ -502,7 +502,7 @@ export interface SigningKeyList {
 /** `events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones. */
 export interface NewWebhook {
   url: string;
-  events: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
+  events: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
   after?: number;
 }
 
@@ -536,7 +536,7 @@ export interface WebhookPage {
 
 export interface WebhookChanges {
   url?: string;
-  events?: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
+  events?: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
   enabled?: boolean;
 }
 
@@ -569,7 +569,7 @@ export interface DeliveryQuery {
 /** A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed. */
 export interface Delivery {
   number: number;
-  type: "new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "test" | "lost";
+  type: "new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "test" | "lost";
   status: "pending" | "delivered" | "set_aside";
   attempts: number;
   createdAt: string;

@@ -1,0 +1,72 @@
+"""The drafts that are being generated, in Redis: as far as they are shown, for agents who join meanwhile.
+
+A conversation has one, that of the run that began last. An entry that is gone ends the display: it was erased, or
+another run has begun.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+from redis.asyncio import Redis
+
+from hummdesk.bus.client import raising_unavailable
+
+LIFETIME_SECONDS = 60
+"""Of an entry whose process has died, from its last change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """The draft of an attempt as far as it is shown, after `index` chunks."""
+
+    run_id: UUID
+    attempt: int
+    index: int = 0
+    text: str = ""
+
+    def wire(self) -> dict[str, Any]:
+        """The field `ai.streaming` of the answer to `join_conversation`."""
+        return {"runId": str(self.run_id), "attempt": self.attempt, "index": self.index, "text": self.text}
+
+
+class DraftProgress:
+    """Every method raises Unavailable while Redis is."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+        self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def begin(self, account_id: UUID, conversation_id: UUID, progress: Progress) -> None:
+        await self._step("begin", account_id, conversation_id, progress)
+
+    async def save(self, account_id: UUID, conversation_id: UUID, progress: Progress) -> bool:
+        """Store how far the draft is; return whether it is still to be shown."""
+        return await self._step("save", account_id, conversation_id, progress)
+
+    async def end(self, account_id: UUID, conversation_id: UUID, progress: Progress) -> None:
+        await self._step("end", account_id, conversation_id, progress)
+
+    async def of_conversation(self, account_id: UUID, conversation_id: UUID) -> Progress | None:
+        async with raising_unavailable():
+            stored = await self._redis.hget(key_of(account_id, conversation_id), "state")
+        if stored is None:
+            return None
+        state = orjson.loads(stored)
+        return Progress(run_id=UUID(state["runId"]), attempt=state["attempt"], index=state["index"], text=state["text"])
+
+    async def _step(self, step: str, account_id: UUID, conversation_id: UUID, progress: Progress) -> bool:
+        state = orjson.dumps(progress.wire())
+        arguments: list[str | int | bytes] = [step, str(progress.run_id), LIFETIME_SECONDS, state]
+        async with raising_unavailable():
+            return bool(await self._script(keys=[key_of(account_id, conversation_id)], args=arguments))
+
+
+def key_of(account_id: UUID, conversation_id: UUID) -> str:
+    """Return the key of a conversation's draft. Once it is deleted, the run shows no more of the draft."""
+    return f"hummdesk:drafting:{account_id}:{conversation_id}"
