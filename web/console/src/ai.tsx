@@ -4,6 +4,7 @@ import { languageName, list, t } from "@hummdesk/texts";
 import { CATEGORIES } from "./categories";
 import { Icon } from "./components/icon";
 import { Menu } from "./components/menu";
+import { Drafting } from "./drafting";
 import { capitalized, percent } from "./format";
 import { useStore } from "./state/context";
 import type { Thread } from "./state/thread";
@@ -73,7 +74,8 @@ export function DraftCard(props: { thread: Thread; conversationId: string; focus
   const store = useStore();
   const { thread, conversationId } = props;
   const { draft } = thread;
-  if (!draft || thread.isAnswered || store.dismissedDrafts.has(draft.messageId)) return null;
+  if (!draft || thread.isAnswered || thread.ai.streaming || store.dismissedDrafts.has(draft.messageId))
+    return <Drafting thread={thread} conversationId={conversationId} />;
   const { content, suggestedActions } = draft.draft;
   const send = () => {
     store.dismissDraft(draft.messageId);

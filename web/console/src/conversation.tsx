@@ -9,6 +9,7 @@ import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { type Choice, Menu } from "./components/menu";
 import { Composer } from "./composer";
+import { Summary } from "./drafting";
 import { fullTime } from "./format";
 import { Labels } from "./labels";
 import { Messages } from "./messages";
@@ -77,6 +78,7 @@ function Head({ one, thread }: { one: Conversation; thread: Thread }) {
       <div class="pane-marks">
         {!store.canReply && <Labels one={one} />}
         <ClassificationChips thread={thread} />
+        <Summary thread={thread} conversationId={one.conversationId} />
       </div>
     </header>
   );

@@ -2,6 +2,7 @@
 
 import { t } from "@hummdesk/texts";
 import { Icon } from "./components/icon";
+import { requestDraft, requestSummary } from "./state/ai-requests";
 import { useStore } from "./state/context";
 import type { Thread } from "./state/thread";
 
@@ -26,7 +27,7 @@ export function Drafting({ thread, conversationId }: { thread: Thread; conversat
         type="button"
         class="quiet"
         disabled={ai.isDrafting}
-        onClick={() => void store.request("request_draft", conversationId)}
+        onClick={() => void requestDraft(store, conversationId)}
         data-action="request-draft"
       >
         <Icon name="spark" /> {t(ai.isDrafting ? "console.ai.drafting" : "console.ai.requestDraft")}
@@ -52,7 +53,7 @@ export function Summary({ thread, conversationId }: { thread: Thread; conversati
           type="button"
           class="quiet"
           disabled={isSummarizing}
-          onClick={() => void store.request("request_summary", conversationId)}
+          onClick={() => void requestSummary(store, conversationId)}
           data-action="request-summary"
         >
           <Icon name="spark" /> {t(isSummarizing ? "console.ai.summarizing" : "console.ai.requestSummary")}

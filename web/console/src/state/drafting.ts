@@ -1,6 +1,6 @@
 // What the AI is doing in one conversation: the draft that is generated, and the summary.
 
-import type { AIDraftDelta, AIProcessingCompleted, AIResults, AIRun, AISummary, Streaming } from "@hummdesk/client";
+import type { AIDraftDelta, AIError, AIResults, AIRun, AIRunEnd, AISummary, Streaming } from "@hummdesk/client";
 
 export class Drafting {
   streaming: Streaming | undefined;
@@ -31,12 +31,12 @@ export class Drafting {
     if (run.processingType === "summary") this.isSummarizing = true;
   }
 
-  end(run: AIRun & Partial<Pick<AIProcessingCompleted, "outcome">>): void {
+  end(run: AIRunEnd | AIError): void {
     if (run.processingType === "summary") this.isSummarizing = false;
     if (run.processingType !== "draft") return;
     this.isDrafting = false;
     if (this.streaming?.runId === run.runId) this.streaming = undefined;
-    if (run.outcome === "abstained") this.draftFault = "noDraft";
-    if (run.outcome === undefined) this.draftFault = "draftFailed";
+    if ("error" in run) this.draftFault = "draftFailed";
+    else if (run.outcome === "abstained") this.draftFault = "noDraft";
   }
 }

@@ -72,12 +72,15 @@ const HANDLERS: Handlers = {
   },
   ai_processing_started(state, run) {
     setAiRunning(state, run.conversationId, true);
+    state.threads.get(run.conversationId)?.ai.begin(run);
   },
   ai_processing_completed(state, run) {
     setAiRunning(state, run.conversationId, false);
+    state.threads.get(run.conversationId)?.ai.end(run);
   },
   ai_error(state, run) {
     setAiRunning(state, run.conversationId, false);
+    state.threads.get(run.conversationId)?.ai.end(run);
   },
   ai_classification(state, classification) {
     state.threads.get(classification.conversationId)?.classify(classification);
@@ -87,6 +90,13 @@ const HANDLERS: Handlers = {
     if (current?.messageId !== messageId) return;
     if (category) current.classification.category = category;
     if (priority) current.classification.priority = priority;
+  },
+  ai_draft_delta(state, delta) {
+    state.threads.get(delta.conversationId)?.ai.grow(delta);
+  },
+  ai_summary(state, summary) {
+    const thread = state.threads.get(summary.conversationId);
+    if (thread) thread.ai.summary = summary;
   },
   ai_draft(state, draft) {
     state.threads.get(draft.conversationId)?.suggest(draft);

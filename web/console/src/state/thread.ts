@@ -1,7 +1,8 @@
 // State of one open conversation: messages, viewers, typing and AI results.
 
 import { History, type Joined } from "@hummdesk/client";
-import type { Classification, Draft, Viewer } from "../types";
+import type { Classification, Draft, Message, Viewer } from "../types";
+import { Drafting } from "./drafting";
 
 export class Thread {
   history = new History();
@@ -13,6 +14,7 @@ export class Thread {
   draft: Draft | undefined;
   isAiRunning = false;
   readOnView: Joined["readOnView"];
+  readonly ai = new Drafting();
 
   open(history: History, joined: Joined): void {
     this.history = history;
@@ -25,6 +27,7 @@ export class Thread {
     this.viewers = viewers ?? [];
     this.classification = ai?.classification;
     this.draft = ai?.draft;
+    this.ai.refresh(ai);
   }
 
   // Classifications arrive in any order; the one of the newest message is kept.
@@ -42,10 +45,24 @@ export class Thread {
   forget(messageId: string): void {
     if (this.classification?.messageId === messageId) this.classification = undefined;
     if (this.draft?.messageId === messageId) this.draft = undefined;
+    if (this.ai.summary?.messageId === messageId) this.ai.summary = undefined;
   }
 
   private seqOf(messageId: string): number {
     return this.history.messages.find((one) => one.messageId === messageId)?.seq ?? 0;
+  }
+
+  private get lastPublic(): Message | undefined {
+    return this.history.messages.findLast((one) => !one.private);
+  }
+
+  get lastPublicSeq(): number {
+    return this.lastPublic?.seq ?? 0;
+  }
+
+  // Whether the customer waits for an answer.
+  get isWaiting(): boolean {
+    return this.lastPublic?.senderType === "customer";
   }
 
   // Whether a public message is newer than the draft.

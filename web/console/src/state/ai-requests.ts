@@ -1,0 +1,18 @@
+// Requests for AI runs of a conversation. Their events show the result.
+
+import type { Store } from "./store";
+
+export function requestDraft(store: Store, conversationId: string): Promise<void> {
+  return store.attempt(async () => {
+    const { runId } = await store.client.request("request_draft", { conversationId });
+    const thread = store.threads.get(conversationId);
+    // a dismissed draft of this run is shown again; the events of a new run follow
+    if (thread?.draft?.runId === runId) store.dismissedDrafts.delete(thread.draft.messageId);
+  });
+}
+
+export function requestSummary(store: Store, conversationId: string): Promise<void> {
+  return store.attempt(async () => {
+    await store.client.request("request_summary", { conversationId });
+  });
+}
