@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Collection
 from typing import get_args
 from uuid import UUID
 
@@ -13,18 +14,17 @@ from hummdesk.core import metrics
 from hummdesk.core.broker import QUEUE_KEYS, QUEUES, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
 from hummdesk.core.config import Settings
 from hummdesk.core.models import RunKind
+from hummdesk.relay import admission
 from hummdesk.relay.task_batches import task_batches
 from hummdesk.storage import past_answers, run_dispatch
 from hummdesk.storage.database import Database
 from hummdesk.storage.run_dispatch import DueRun
 
 BATCH = 200
-BATCHING_PAUSE_SECONDS = 0.01
-LONGEST_BATCHING_SECONDS = 0.2
-"""While all workers are busy, runs are collected for so long and sent as one task: few large tasks cost a worker and
-PostgreSQL a fifth of many small ones."""
 LEARNING_INTERVAL_SECONDS = 2.0
 """Shortest time between two tasks that update the knowledge of one account."""
+ALL_KINDS: tuple[RunKind, ...] = get_args(RunKind)
+OTHER_KINDS = tuple(kind for kind in ALL_KINDS if kind != "classification")
 OPEN_STATUSES = ("pending", "published", "running")
 
 
@@ -44,21 +44,33 @@ class Dispatcher:
         """When the last update of an account's knowledge was sent."""
 
     async def send_due(self) -> float | None:
-        """Send all runs that are due; return the seconds until the next one is."""
+        """Send all runs that are due, as workers can take them; return the seconds until the next one is."""
         while True:
             await self._send()
-            async with self._database.all_accounts(durable=False) as tx:
-                due = await run_dispatch.take_due(
-                    tx,
-                    BATCH,
-                    lease_seconds=lease_seconds(self._settings),
-                    deadline_seconds=self._settings.ai_deadline_seconds,
-                )
-                if not due:
-                    return await run_dispatch.seconds_until_due(tx)
-            self._unsent += task_batches(due)
+            taken, seconds = await self._take_due(ALL_KINDS)
+            if not taken:
+                return seconds
             await self._send()
-            await self._collect()
+            await admission.wait(self._queues, waited=-(seconds or 0.0), meanwhile=self._send_others)
+
+    async def _take_due(self, kinds: Collection[RunKind]) -> tuple[int, float | None]:
+        """Take a batch of runs that are due; return their number, and the seconds until the next one is due."""
+        async with self._database.all_accounts(durable=False) as tx:
+            due = await run_dispatch.take_due(
+                tx,
+                BATCH,
+                kinds=kinds,
+                lease_seconds=lease_seconds(self._settings),
+                deadline_seconds=self._settings.ai_deadline_seconds,
+            )
+            seconds = None if 0 < len(due) < BATCH else await run_dispatch.seconds_until_due(tx)
+        self._unsent += task_batches(due)
+        return len(due), seconds
+
+    async def _send_others(self) -> None:
+        """Send the runs that do not wait for the workers of classifications, and lost ones."""
+        await self._take_due(OTHER_KINDS)
+        await self._send()
 
     async def take_lost(self) -> None:
         """Take runs that were lost with the broker or a worker; `send_due` sends them, each as a task of its own."""
@@ -86,20 +98,13 @@ class Dispatcher:
         async with self._database.all_accounts() as tx:
             found = await run_dispatch.open_runs(tx)
         counts: dict[tuple[str, str], int] = {(runs.kind, runs.status): runs.count for runs in found}
-        for kind in get_args(RunKind):
+        for kind in ALL_KINDS:
             for status in OPEN_STATUSES:
                 metrics.AI_RUNS.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
             oldest = max((runs.oldest_seconds for runs in found if runs.kind == kind), default=0.0)
             metrics.AI_OLDEST_RUN_SECONDS.labels(kind=kind).set(oldest)
         for queue in QUEUES:
             metrics.QUEUE_TASKS.labels(queue=queue).set(await self._queues.length(QUEUE_KEYS[queue]))
-
-    async def _collect(self) -> None:
-        """Wait while no worker is free, so that runs which arrive meanwhile share a task."""
-        for _ in range(round(LONGEST_BATCHING_SECONDS / BATCHING_PAUSE_SECONDS)):
-            await asyncio.sleep(BATCHING_PAUSE_SECONDS)  # also because a worker needs the processor now
-            if not await self._queues.length(QUEUE_KEYS["classification"]):
-                return
 
     async def _send(self) -> None:
         if self._unsent:

@@ -1,10 +1,11 @@
--- name: take_due(limit, lease_seconds, deadline_seconds)
--- Mark runs that are due as published. The deadline counts from the first time.
+-- name: take_due(limit, kinds, lease_seconds, deadline_seconds)
+-- Mark runs of some kinds that are due as published. The deadline counts from the first time.
 WITH due AS (
     SELECT account_id, id
     FROM ai_runs
     WHERE published_at IS NULL
       AND status = 'pending'
+      AND kind = ANY(:kinds)
       AND available_at <= clock_timestamp()
       AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
     ORDER BY available_at
