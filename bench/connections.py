@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from itertools import cycle
 
 from bench import cores
 from bench.contenders import Server, StartServer, bun, configured, hummdesk, node, stock, up
@@ -9,7 +10,7 @@ from bench.engines import nats, nchan
 from bench.load import Sender
 from bench.sockets import ReceiverPool
 from bench.study import OURS, Bench, Round
-from bench.testbed import Customer
+from bench.testbed import Customer, Testbed
 
 AUTHENTICATING: dict[str, StartServer] = {
     OURS: hummdesk,
@@ -46,13 +47,12 @@ async def connects_one_by_one(bench: Bench) -> Round:
     """P6b: CPU µs of a connect with a join, each after the last one has ended."""
 
     async def measure(server: Server) -> float:
-        account = bench.testbed.accounts[0]
-        tokens, talk = iter(account.agents), account.customers[0].conversation
+        agents = iter(_agents_with_conversations(bench.testbed))
         joined = asyncio.Event()
         pool: ReceiverPool[Sender] = ReceiverPool(
-            server.port, lambda group: Sender(group, Customer(next(tokens), talk), lambda *_: joined.set())
+            server.port, lambda group: Sender(group, next(agents), lambda *_: joined.set())
         )
-        count = min(len(account.agents), bench.size.trials) // 2
+        count = bench.size.trials // 2
         try:
             for number in range(2 * count):  # the first half warms up
                 if number == count:
@@ -66,6 +66,12 @@ async def connects_one_by_one(bench: Bench) -> Round:
             pool.close()
 
     return {"P6b": await bench.measure_each(DESKS, measure)}
+
+
+def _agents_with_conversations(testbed: Testbed) -> list[Customer]:
+    """Return agents of all accounts in turn, each with a conversation of its own as long as there are enough."""
+    pairs = [zip(one.agents, cycle(one.customers), strict=False) for one in testbed.accounts]
+    return [Customer(token, other.conversation) for turn in zip(*pairs, strict=True) for token, other in turn]
 
 
 async def idle(bench: Bench) -> Round:
