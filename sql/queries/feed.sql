@@ -173,6 +173,7 @@ SELECT
     role,
     active,
     skills,
+    capacity,
     last_seen_at,
     created_at,
     ARRAY(
