@@ -339,7 +339,8 @@ async def test_first_response_is_neither_a_note_nor_a_message_of_the_system(
     contact = str(account.people["customer"].id)
     started = await admin.do("create_conversation", {"contactId": contact, "content": "Hello"})
     agent = {"as": "agent", "agentId": str(account.people["agent"].id)}
-    await admin.do("send_message", {"as": "system", "content": "We are closed"}, id=started["id"])
+    automatic = {"as": "system", "content": "We are closed", "basedOnSeq": 1}
+    await admin.do("send_message", automatic, id=started["id"])
     await admin.do("send_message", agent | {"content": "To do", "private": True}, id=started["id"])
     total = (await admin.do("get_report", by="agent", **today()))["total"]
     assert (total["opened"], total["answered"], total["unanswered"]) == (1, 0, 1)
