@@ -184,6 +184,15 @@ async def leave_team(tx: Transaction, actor: Person | None, team_id: UUID) -> li
             return await logged(tx, keys)
 
 
+async def leave_deserted(tx: Transaction, actor: Person | None, team_ids: Collection[UUID]) -> list[LoggedChange]:
+    """Move what waits for teams in which nobody can answer any more to the queue of the account."""
+    if not team_ids:
+        return []
+    [_ async for _ in queries.lock_teams(tx, team_ids=list(team_ids))]
+    deserted = [row["id"] async for row in queries.deserted(tx, team_ids=list(team_ids))]
+    return [one for team_id in deserted for one in await leave_team(tx, actor, team_id)]
+
+
 async def logged(tx: Transaction, keys: Collection[tuple[UUID, UUID]]) -> list[LoggedChange]:
     """Entries of the log by conversation and id, oldest first; unknown ones are left out."""
     if not keys:

@@ -136,7 +136,7 @@ async def update(
     """Change what is given of a team; return it, and the conversations that it loses.
 
     An inactive team keeps its members, and cannot be assigned a conversation. Those that wait in its queue go to the
-    queue of the account; those of agents remain.
+    queue of the account, as when the last member who can answer leaves; those of agents remain.
     Raises NotFound, Invalid for an unknown user, Conflict for the name of another team.
     """
     old = await locked(tx, team_id)
@@ -152,8 +152,10 @@ async def update(
         await queries.change(tx, team_id=team_id, name=new.name, active=new.active)
     action = "team.updated" if old.active == new.active else "team.enabled" if new.active else "team.disabled"
     await audit.record(tx, actor, action, team_id, {"fields": fields})
-    is_disabled = old.active and not new.active
-    return new, await moves.leave_team(tx, actor, team_id) if is_disabled else []
+    if old.active and not new.active:
+        return new, await moves.leave_team(tx, actor, team_id)
+    has_left = set(old.member_ids) - set(new.member_ids)
+    return new, await moves.leave_deserted(tx, actor, [team_id]) if has_left else []
 
 
 async def add_members(tx: Transaction, actor: Person | None, team_id: UUID, user_ids: Collection[UUID]) -> ManagedTeam:

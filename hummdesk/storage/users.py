@@ -155,7 +155,7 @@ async def page(
 async def update(
     tx: Transaction, actor: Person | None, user_id: UUID, changes: UserChanges
 ) -> tuple[User, list[LoggedChange]]:
-    """Change a user; return the user and the conversations that are unassigned by it.
+    """Change a user; return the user and the conversations that are moved by it.
 
     Nothing is written if nothing changes. Raises NotFound, Invalid for an unknown team, Conflict for the e-mail address
     of another user, for users who disable themselves, and for the last active admin, whom only a command changes.
@@ -184,8 +184,7 @@ async def update(
     await audit.record(tx, actor, _action(old, new), user_id, {"fields": fields})
     if old.active and not new.active:
         await staff_sessions.revoke_all(tx, user_id)  # they do not revive when the user is enabled again
-    unassigned = await _unassign_all(tx, actor, user_id) if old.can_answer and not new.can_answer else []
-    return new, unassigned
+    return new, await _leave(tx, actor, old, new)
 
 
 async def _require_admin_left(tx: Transaction, actor: Person, old: User, new: User) -> None:
@@ -206,6 +205,14 @@ def _action(old: User, new: User) -> str:
     if old.active == new.active:
         return "user.updated"
     return "user.enabled" if new.active else "user.disabled"
+
+
+async def _leave(tx: Transaction, actor: Person | None, old: User, new: User) -> list[LoggedChange]:
+    """Move the conversations that a user loses, and those that wait for teams in which nobody is left."""
+    is_out = old.can_answer and not new.can_answer
+    unassigned = await _unassign_all(tx, actor, old.id) if is_out else []
+    left = set(old.team_ids) if is_out else set(old.team_ids) - set(new.team_ids)
+    return unassigned + await moves.leave_deserted(tx, actor, left)
 
 
 async def _unassign_all(tx: Transaction, actor: Person | None, user_id: UUID) -> list[LoggedChange]:

@@ -147,6 +147,34 @@ FROM api_keys
 WHERE account_id = current_account()
   AND id = ANY (:ids::uuid[]);
 
+-- name: lock_teams(team_ids)
+-- Lock teams until the transaction ends: of two users who leave a team at once, the second one sees that it is empty.
+SELECT id
+FROM teams
+WHERE account_id = current_account()
+  AND id = ANY (:team_ids::uuid[])
+ORDER BY id
+FOR NO KEY UPDATE;
+
+-- name: deserted(team_ids)
+-- Those of the teams in which nobody can answer.
+SELECT id
+FROM teams
+WHERE account_id = current_account()
+  AND id = ANY (:team_ids::uuid[])
+  AND NOT EXISTS (
+      SELECT
+      FROM team_members
+      JOIN users
+        ON users.account_id = team_members.account_id
+       AND users.id = team_members.user_id
+      WHERE team_members.account_id = teams.account_id
+        AND team_members.team_id = teams.id
+        AND users.active
+        AND users.role IN ('admin', 'agent')
+  )
+ORDER BY id;
+
 -- name: leave_team(team_id, actor_id, actor_type, limit)
 -- Move conversations that wait in the queue of a team to that of the account, log it, and add outbox entries; return the
 -- ids of the logged events.

@@ -148,6 +148,37 @@ async def test_several_changes_are_one_update(admin: RestClient, account: Accoun
     assert {entry["actorType"] for entry in log} == {"key"}
 
 
+async def test_team_and_agent_of_a_change_belong_together(admin: RestClient, account: Account, watcher: Client) -> None:
+    agent, boss, team = (str(account.people["agent"].id), str(account.people["admin"].id), str(account.team))
+    about = {"id": account.conversation}
+    problem = await admin.refused("update_conversation", {"assignedTo": boss, "teamId": team}, **about, status=422)
+    assert problem["errors"] == [{"field": "assignedTo", "message": "Not a member of the team."}]
+    await admin.do("update_conversation", {"assignedTo": agent, "teamId": team}, **about)
+    kept = await admin.do("update_conversation", {"assignedTo": str(account.people["colleague"].id)}, **about)
+    assert kept["assignedTeam"] == team
+    left = await admin.do("update_conversation", {"assignedTo": boss}, **about)
+    assert (left["assignedTo"], "assignedTeam" in left) == (boss, False)
+    waiting = await admin.do("update_conversation", {"teamId": team}, **about)
+    assert (waiting["assignedTeam"], "assignedTo" in waiting) == (team, False)
+    assert (await watcher.receives("conversation_queued"))["teamId"] == team
+    log = (await admin.do("list_conversation_events", **about))["events"]
+    assert [entry["details"]["rule"] for entry in log] == ["transfer", "transfer", "transfer", "assignment"]
+
+
+async def test_note_of_a_transfer_is_private_and_needs_an_assignment(
+    admin: RestClient, account: Account, watcher: Client
+) -> None:
+    about = {"id": account.conversation}
+    problem = await admin.refused("update_conversation", {"note": "Psst"}, **about, status=422)
+    assert [error["field"] for error in problem["errors"]] == ["note"]
+    body = {"assignedTo": str(account.people["agent"].id), "note": "Wants a refund"}
+    await admin.do("update_conversation", body, **about)
+    note = await watcher.receives("new_message", content="Wants a refund")
+    assert (note["private"], note["senderType"]) == (True, "system")
+    line = await watcher.receives("conversation_activity")
+    assert (line["noteId"], line["assignedToName"]) == (note["messageId"], "Agent")
+
+
 @pytest.mark.parametrize("field", ["assignedTo", "teamId"])
 async def test_assignment_to_nobody_known_names_the_field(
     admin: RestClient, account: Account, foreign: Account, field: str

@@ -79,6 +79,9 @@ class History:
             (3, self.change_status),
             (4, self.assign),
             (2, self.unassign),
+            (2, self.claim),
+            (2, self.release),
+            (2, self.move_to_team),
             (2, self.change_priority),
             (5, self.read),
             (2, self.start),
@@ -127,6 +130,22 @@ class History:
             await moves.assign(
                 tx, actor=self.staff[0], conversation_id=conversation_id, agent_id=agent.id, team_id=team
             )
+
+    async def claim(self) -> None:
+        conversation_id, _ = self._conversation()
+        async with self.tx() as tx:
+            await moves.claim(tx, actor=self.chance.choice(self.staff), conversation_id=conversation_id)
+
+    async def release(self) -> None:
+        conversation_id, _ = self._conversation()
+        async with self.tx() as tx:
+            await moves.release(tx, actor=self.staff[0], conversation_id=conversation_id)
+
+    async def move_to_team(self) -> None:
+        conversation_id, _ = self._conversation()
+        about = {"conversation_id": conversation_id, "team_id": self.chance.choice(self.teams)}
+        async with self.tx() as tx:
+            await moves.assign(tx, actor=self.staff[1], agent_id=None, **about)
 
     async def unassign(self) -> None:
         conversation_id, _ = self._conversation()

@@ -10,8 +10,9 @@ import pytest
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import SYSTEM_ID, new_id
 from hummdesk.relay.receipt_stores import OutboxReceipts
+from hummdesk.server.actions.changes import publish_moved
 from hummdesk.server.node import Node
-from hummdesk.storage import moves, outbox
+from hummdesk.storage import moves, outbox, teams, users
 from hummdesk.storage.database import Database
 from tests.integration.server.accounts import Account, Client
 
@@ -292,6 +293,29 @@ async def test_move_of_a_process_that_died_is_published_once(
     assert [name for name, _ in received] == ["conversation_unassigned", "conversation_queued", "conversation_activity"]
     by = SYSTEM_ID if how == "deleted" else agent.id
     assert (received[0][1]["unassignedBy"], received[1][1]["teamId"]) == (str(by), str(account.team))
+
+
+@pytest.mark.parametrize("how", ["disabled", "emptied"])
+async def test_queue_of_a_team_in_which_nobody_is_left_goes_to_the_account(
+    account: Account, node: Node, second_team: UUID, how: str
+) -> None:
+    admin = await account.connect("admin", joins=True)
+    await admin.do("assign_conversation", of(account) | {"teamId": str(second_team)})
+    await admin.receives("conversation_queued", teamId=str(second_team))
+    since = await queued_since(account)
+    actor = account.people["admin"]
+    async with node.context.database.account(account.id) as tx:
+        if how == "disabled":
+            _, moved = await teams.update(tx, actor, second_team, active=False)
+        else:
+            changes = users.UserChanges(role="viewer")
+            _, moved = await users.update(tx, actor, account.people["colleague"].id, changes)
+    await publish_moved(node.context, moved)
+    assert "teamId" not in await admin.receives("conversation_queued")
+    line = await admin.receives("conversation_activity", rule="disabled")
+    assert (line["kind"], line["fromTeamName"], line["actorName"]) == ("moved", "Billing", "Admin")
+    assert await queued_since(account) == since
+    assert (await admin.receives("conversation_updated", assignedTeam=None))["status"] == "open"
 
 
 async def test_outbox_is_empty_after_moves(account: Account, second_team: UUID) -> None:

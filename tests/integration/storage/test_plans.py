@@ -279,6 +279,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("moves.logged", {"conversation_ids": [BUSY], "ids": [md5(f"{BUSY}event")]}, 1),
     ("moves.newest", IN_BUSY | {"limit": 50}, 50),
     ("moves.names", {"ids": [AGENT, md5("2team1")]}, 0),
+    ("moves.lock_teams", {"team_ids": [md5("2team1")]}, 0),
+    ("moves.deserted", {"team_ids": [md5("2team1")]}, 0),
     ("moves.leave_team", {"team_id": md5("2team1"), "actor_id": None, "actor_type": "system", "limit": 100}, 200),
     ("conversations.set_priority", {"conversation_id": BUSY, "priority": "high", **EVENT}, 2),
     ("messages.write", items(CUSTOMER, BUSY, client_message_id="new"), 6),

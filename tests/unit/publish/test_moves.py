@@ -1,0 +1,78 @@
+"""What is published of a logged change, and which sides receive it."""
+
+from typing import Any
+
+import pytest
+
+from hummdesk.core.ids import SYSTEM_ID
+from hummdesk.publish.moves import activity_of, events_of
+from hummdesk.storage.moves import LoggedChange
+from tests.unit.publish.examples import ACCOUNT, AGENT, CONVERSATION, MESSAGE, MOMENT, TEAM
+
+LOGGED = MESSAGE
+TO_AGENT = {"toAgent": str(AGENT), "rule": "claim"}
+FROM_AGENT = {"fromAgent": str(AGENT), "fromTeam": str(TEAM), "toTeam": str(TEAM), "rule": "release", "queued": True}
+TO_TEAM = {"toTeam": str(TEAM), "rule": "assignment", "queued": True}
+REOPENED = {"from": "closed", "to": "open", "queued": True, "toTeam": str(TEAM)}
+
+
+def change(kind: str, details: dict[str, Any]) -> LoggedChange:
+    return LoggedChange(
+        account_id=ACCOUNT,
+        id=LOGGED,
+        conversation_id=CONVERSATION,
+        kind=kind,
+        actor_id=None,
+        details=details,
+        at=MOMENT,
+        names={str(AGENT): "Ada", str(TEAM): "Billing"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "names"),
+    [
+        ("assigned", TO_AGENT, ["conversation_assigned", "conversation_activity"]),
+        ("unassigned", FROM_AGENT, ["conversation_unassigned", "conversation_queued", "conversation_activity"]),
+        ("assigned", TO_TEAM, ["conversation_queued", "conversation_activity"]),
+        ("unassigned", FROM_AGENT | {"queued": None}, ["conversation_unassigned", "conversation_activity"]),
+        ("status_changed", REOPENED, ["conversation_status_changed", "conversation_queued"]),
+        ("status_changed", {"from": "open", "to": "closed"}, ["conversation_status_changed"]),
+        ("assigned", TO_AGENT | {"fromAgent": str(AGENT)}, ["conversation_assigned"]),
+    ],
+)
+def test_change_is_published_as_what_it_was(kind: str, details: dict[str, Any], names: list[str]) -> None:
+    events = events_of(change(kind, details))
+    assert [event.event_name for event in events] == names
+    keys = [envelope.key for event in events for envelope in event.envelopes()]
+    assert len(set(keys)) == len(keys)
+    assert all(key is not None and str(LOGGED) in key for key in keys)
+
+
+def test_change_of_the_system_names_the_nil_id() -> None:
+    assigned, _ = events_of(change("assigned", TO_AGENT))
+    assert assigned.payload()["assignedBy"] == str(SYSTEM_ID)
+    assert assigned.payload()["reason"] == {"rule": "claim"}
+
+
+@pytest.mark.parametrize(
+    ("details", "sides"),
+    [
+        (TO_AGENT, 2),
+        (TO_AGENT | {"fromAgent": str(AGENT), "toTeam": str(TEAM)}, 1),
+        (FROM_AGENT, 1),
+        (TO_TEAM, 1),
+    ],
+)
+def test_customers_receive_the_line_of_an_agent_who_joins_only(details: dict[str, Any], sides: int) -> None:
+    line = activity_of(change("assigned", details))
+    assert line is not None
+    staff, *customers = line.envelopes()
+    assert staff.rooms == (f"conversation:{CONVERSATION}:staff",)
+    assert len(customers) == sides - 1
+    for envelope in customers:
+        assert envelope.except_rooms == (f"conversation:{CONVERSATION}:staff",)
+        assert envelope.data == line.shown(is_staff=False)
+        assert set(envelope.data) <= {
+            *("conversationId", "timestamp", "activityId", "kind", "assignedTo", "assignedToName")
+        }
