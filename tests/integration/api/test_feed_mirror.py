@@ -58,6 +58,7 @@ class History:
     node: Node
     eraser: Eraser
     chance: random.Random
+    moved: int = 0
 
     def __post_init__(self) -> None:
         self.customers: list[Person] = [self.account.people["customer"], self.account.people["stranger"]]
@@ -79,9 +80,6 @@ class History:
             (3, self.change_status),
             (4, self.assign),
             (2, self.unassign),
-            (2, self.claim),
-            (2, self.release),
-            (2, self.move_to_team),
             (2, self.change_priority),
             (5, self.read),
             (2, self.start),
@@ -130,22 +128,20 @@ class History:
             await moves.assign(
                 tx, actor=self.staff[0], conversation_id=conversation_id, agent_id=agent.id, team_id=team
             )
+        await self.move_on(conversation_id)
 
-    async def claim(self) -> None:
-        conversation_id, _ = self._conversation()
+    async def move_on(self, conversation_id: UUID) -> None:
+        """Release the conversation, claim it, and move it to a team, in turn."""
+        self.moved += 1
+        about: dict[str, Any] = {"actor": self.staff[0], "conversation_id": conversation_id}
         async with self.tx() as tx:
-            await moves.claim(tx, actor=self.chance.choice(self.staff), conversation_id=conversation_id)
-
-    async def release(self) -> None:
-        conversation_id, _ = self._conversation()
-        async with self.tx() as tx:
-            await moves.release(tx, actor=self.staff[0], conversation_id=conversation_id)
-
-    async def move_to_team(self) -> None:
-        conversation_id, _ = self._conversation()
-        about = {"conversation_id": conversation_id, "team_id": self.chance.choice(self.teams)}
-        async with self.tx() as tx:
-            await moves.assign(tx, actor=self.staff[1], agent_id=None, **about)
+            if self.moved % 3 == 1:
+                await moves.release(tx, **about)
+            elif self.moved % 3 == 2:
+                await moves.assign(tx, **about, agent_id=None, team_id=self.account.team)
+                await moves.claim(tx, **about)
+            else:
+                await moves.assign(tx, **about, agent_id=None, team_id=self.account.team)
 
     async def unassign(self) -> None:
         conversation_id, _ = self._conversation()
