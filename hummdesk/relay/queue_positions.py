@@ -52,6 +52,8 @@ class QueuePositions:
         self._passed: dict[UUID, float] = {}
         """When the last pass over each account of the last second began."""
         self._is_swept = False
+        self._swept: dict[UUID, datetime] = {}
+        """The last move of each account that the last sweep has found."""
         self.due = asyncio.Event()
 
     def notice(self, payload: str) -> None:
@@ -70,8 +72,10 @@ class QueuePositions:
         async with self._all_accounts.all_accounts() as tx:
             found = await queue_positions.moved(tx, lately=self._is_swept)
         self._is_swept = True
-        for account_id in found:
-            self.change(account_id)
+        for account_id, at in found.items():
+            if self._swept.get(account_id) != at:
+                self.change(account_id)
+        self._swept = found
 
     def forget(self) -> None:
         """Notifications may have been lost: let the next sweep find them."""

@@ -6,6 +6,7 @@ The id of a queue is that of its team; the account's own queue has the id of the
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from hummdesk.storage.database import Transaction
@@ -61,10 +62,10 @@ async def members(tx: Transaction, queue_ids: Collection[UUID]) -> dict[UUID, se
     return found
 
 
-async def moved(tx: Transaction, *, lately: bool) -> list[UUID]:
-    """The accounts whose queues have changed, within a minute or as long as moves are kept; for the relay."""
+async def moved(tx: Transaction, *, lately: bool) -> dict[UUID, datetime]:
+    """The last move in the queues of each account, within a minute or as long as moves are kept; for the relay."""
     rows = queries.moved_lately(tx) if lately else queries.moved(tx)
-    return [row["account_id"] async for row in rows]
+    return {row["account_id"]: row["at"] async for row in rows}
 
 
 async def prune(tx: Transaction) -> bool:

@@ -138,15 +138,17 @@ WHERE team_members.account_id = current_account()
   AND users.role IN ('admin', 'agent');
 
 -- name: moved_lately()
--- The accounts whose queues have changed of late.
-SELECT DISTINCT account_id
+-- The accounts whose queues have changed of late, with the time of the last move.
+SELECT account_id, max(at) AS at
 FROM queue_moves
-WHERE at > now() - interval '1 minute';
+WHERE at > now() - interval '1 minute'
+GROUP BY account_id;
 
 -- name: moved()
--- The accounts whose queues have changed as long as moves are kept.
-SELECT DISTINCT account_id
-FROM queue_moves;
+-- As `moved_lately`, as long as moves are kept.
+SELECT account_id, max(at) AS at
+FROM queue_moves
+GROUP BY account_id;
 
 -- name: prune(limit)^
 -- Delete moves that are too old for the pace of a queue; return how many.
