@@ -25,6 +25,8 @@ pytestmark = pytest.mark.timeout(size(150, 900))
 
 KEYS = "a key of the tests with at least 32 bytes"
 TIMES = size(1, 15)
+PAUSE_SECONDS = 0.02 if FULL else 0.1
+"""Between two messages of a sender."""
 CAUGHT_UP_SECONDS = size(60, 120)
 """A lease of a killed relay ends after 15 s, a pause of a receiver that was unavailable after 60 s at most."""
 
@@ -149,7 +151,7 @@ async def test_webhooks_lose_no_event_and_keep_the_order(deployment: Deployment,
     with row("36", f"{fault}, {TIMES}x, webhooks of 2 accounts beside 2 whose receiver hangs") as found:
         async with AsyncExitStack() as stack:
             made = await stack.enter_async_context(hooks())
-            traffic = await stack.enter_async_context(load(deployment, pause=0.02))
+            traffic = await stack.enter_async_context(load(deployment, pause=PAUSE_SECONDS))
             accounts = {UUID(view) for view in await accounts_of(deployment, [one for _, one in traffic.senders])}
             for account_id in accounts:
                 made.secrets[str(account_id)] = await subscribe(deployment, account_id, made.receiver.url)
