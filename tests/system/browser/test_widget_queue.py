@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
@@ -11,8 +12,9 @@ from hummdesk.storage import hours
 from hummdesk.storage.database import operator
 from hummdesk.storage.hours import DAYS, BusinessHours
 from tests.integration.server.accounts import Account
-from tests.system.browser.conftest import DemoAccount
+from tests.system.browser.conftest import DemoAccount, Open
 from tests.system.browser.foreign_site import ForeignSite
+from tests.system.browser.test_settings import check, open_settings
 from tests.system.browser.test_widget import Visitor
 
 TEXT = "We are <b>out</b>."
@@ -68,3 +70,27 @@ async def test_visitor_sees_when_closed_and_the_place_in_the_queue_as_it_changes
     assert visitor.view.errors == []
     await context.close()
     await desk.close()
+
+
+async def test_admin_sets_the_hours_and_sees_what_is_wrong_with_them(
+    open_console: Open, account: DemoAccount, screenshots: Path
+) -> None:
+    admin = await open_settings(open_console, account, "hours")
+    monday = admin.page.get_by_role("textbox", name="Monday")
+    await monday.fill("9:00-25:00")
+    await admin.page.get_by_role("combobox", name="Time zone").select_option("Europe/Berlin")
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(admin.page.get_by_role("alert")).to_contain_text("Must be a time like 17:30")
+    await monday.fill("9:00-12:00, 13:00 – 17:00")
+    await admin.page.get_by_role("textbox", name="Closed dates").fill("2026-12-24")
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(admin.page.get_by_text("Saved")).to_be_visible()
+    await check(admin, screenshots, "hours")
+    async with operator(account.settings) as database, database.account(account.id) as tx:
+        stored = (await hours.get(tx)).wire()
+    times = [
+        {"day": "monday", "opens": "09:00", "closes": "12:00"},
+        {"day": "monday", "opens": "13:00", "closes": "17:00"},
+    ]
+    assert (stored["enabled"], stored["timeZone"], stored["weekly"]) == (False, "Europe/Berlin", times)
+    assert stored["closedDates"] == ["2026-12-24"]
