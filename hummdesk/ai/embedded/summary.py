@@ -12,7 +12,7 @@ from hummdesk.ai.text import SENTENCE_END, plain, stems
 KEY_SENTENCES = 3
 """Sentences of the customer in a summary."""
 MIN_STEMS = 3
-"""A sentence with fewer words of content, such as a greeting, says nothing."""
+"""A sentence with fewer words of content, such as a greeting, says nothing, unless it is a question."""
 MAX_SENTENCE = 240
 QUESTION_BONUS = 1.5
 LATER_BONUS = 0.5
@@ -45,13 +45,21 @@ def _key_sentences(messages: Sequence[str]) -> list[str]:
         found = _content(sentence)
         weight = sum(topics[stem] for stem in found) / (len(found) + MIN_STEMS)
         later = LATER_BONUS * number / max(1, len(messages) - 1)
-        return weight + later + (QUESTION_BONUS if sentence.rstrip().endswith(("?", "？")) else 0)
+        return weight + later + (QUESTION_BONUS if _is_question(sentence) else 0)
 
-    telling = [place for place, (_, sentence) in enumerate(sentences) if len(_content(sentence)) >= MIN_STEMS]
+    telling = [
+        place
+        for place, (_, sentence) in enumerate(sentences)
+        if len(_content(sentence)) >= (1 if _is_question(sentence) else MIN_STEMS)
+    ]
     chosen = sorted(telling, key=lambda place: (-score(place), place))[:KEY_SENTENCES]
     if not chosen and sentences:
         chosen = [len(sentences) - 1]
     return [_shortened(sentences[place][1]) for place in sorted(chosen)]
+
+
+def _is_question(sentence: str) -> bool:
+    return sentence.rstrip().endswith(("?", "？"))
 
 
 def _content(sentence: str) -> set[str]:

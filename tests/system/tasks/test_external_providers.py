@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.integration.ai.fake_api import (
     answer,
     fail,
     hang,
+    stream,
 )
 from tests.system.tasks.external_models import (
     GOOD,
@@ -71,6 +73,27 @@ async def test_external_model_classifies_and_drafts(workers: ExternalWorkers, pr
         assert "sk-secret-key" not in pipeline.log.read_text()
 
 
+async def test_external_draft_is_shown_while_it_is_generated(workers: ExternalWorkers) -> None:
+    async with workers.account("anthropic") as (pipeline, fake_api):
+        text, seen = json.dumps(GOOD | {"content": "Hi [NAME_1]. We write to [EMAIL_1]. Bye."}), asyncio.Event()
+        middle = text.index("Bye")
+        fake_api.respond_with(answer(CLASSIFICATION), stream(text[:middle], seen, text[middle:]))
+        message = await pipeline.ask(QUESTION)
+
+        def deltas() -> list[dict[str, Any]]:
+            return [event.data for event in pipeline.events if event.event == "ai_draft_delta"]
+
+        begun = f"Hi {pipeline.customer.name}. We write to hugo@private.example."
+        await pipeline.until(lambda: "".join(delta["chunk"] for delta in deltas()) == begun, seconds=60)
+        assert ("ai_draft", "") not in pipeline.names(message)
+        seen.set()
+        draft = (await payloads_of(pipeline, message, "draft"))["ai_draft"]
+        assert draft["draft"]["content"] == f"{begun} Bye."
+        assert draft["draft"]["content"].startswith("".join(delta["chunk"] for delta in deltas()))
+        assert [delta["index"] for delta in deltas()] == list(range(len(deltas())))
+        assert {(delta["runId"], delta["attempt"]) for delta in deltas()} == {(draft["runId"], 1)}
+
+
 async def test_external_draft_below_minimum_confidence_is_not_shown(workers: ExternalWorkers) -> None:
     async with workers.account("anthropic") as (pipeline, fake_api):
         async with pipeline.database.account(pipeline.customer.account_id) as tx:
@@ -78,6 +101,7 @@ async def test_external_draft_below_minimum_confidence_is_not_shown(workers: Ext
         fake_api.respond_with(answer(CLASSIFICATION), answer(GOOD))
         message = await pipeline.ask(QUESTION)
         assert "ai_draft" not in await payloads_of(pipeline, message, "classification", "draft")
+        assert "ai_draft_delta" not in {event.event for event in pipeline.events}
         draft = (await results(pipeline, message))["draft"]
         assert (draft["provider"], draft["draft"]["content"]) == ("anthropic", None)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from tasks.burst import combined_question
 from tests.unit.tasks.runs import claimed_run, history, message
 
@@ -25,3 +27,9 @@ def test_combined_question_after_a_reply_leaves_answered_messages_in_the_history
     question, context = combined_question(run)
     assert question.content == "And now?"
     assert [turn.content for turn in context.history] == ["Hello", "Hi", "Assigned"]
+
+
+def test_anonymous_visitor_has_no_name() -> None:
+    run = claimed_run(message=replace(message(), sender_name="Visitor"))
+    assert combined_question(run)[0].customer_name is None
+    assert combined_question(claimed_run())[0].customer_name == "Maya"
