@@ -193,7 +193,7 @@ LEFT JOIN LATERAL (
               AND ai_runs.kind = 'classification'
               AND ai_runs.finished_at IS NULL
         ) AS is_classifying
-    FROM (VALUES (1)) AS one
+    FROM (SELECT WHERE :with_skills OFFSET 0) AS asked
     LEFT JOIN LATERAL (
         SELECT ai_runs.id, ai_runs.message_id
         FROM (
@@ -218,7 +218,8 @@ LEFT JOIN LATERAL (
     LEFT JOIN ai_corrections
       ON ai_corrections.account_id = current_account()
      AND ai_corrections.message_id = run.message_id
-) AS classified ON :with_skills
+    OFFSET 0 -- nothing of this is read without :with_skills
+) AS classified ON true
 LEFT JOIN LATERAL (
     SELECT rule, agent_id, decided_at
     FROM routing_decisions

@@ -11,8 +11,9 @@ import pytest
 from hummdesk.routing import record
 from hummdesk.routing.decision import decide
 from hummdesk.routing.replay import differences
-from hummdesk.routing.watch import Watch
+from hummdesk.routing.watch import Figures, Watch
 from hummdesk.storage import hours, routing, users
+from hummdesk.storage.database import Database
 from hummdesk.storage.hours import BusinessHours
 
 
@@ -297,3 +298,54 @@ async def test_capacity_has_bounds(desk: Any, capacity: int) -> None:
     await desk.agent()
     await desk.conversations(2)
     assert await desk.router().route(desk.id) == min(capacity, 2)
+
+
+async def test_records_that_are_too_old_are_deleted_with_their_decisions(desk: Any, database_url: str) -> None:
+    await desk.set()
+    await desk.agent()
+    for _ in range(2):
+        await desk.conversation()
+        await desk.router().route(desk.id)
+    await desk.execute(
+        "UPDATE routing_records SET decided_at = now() - interval '8 days' "
+        "WHERE account_id = %(account)s AND number = 1"
+    )
+    await desk.execute("UPDATE accounts SET retention_days = 7 WHERE account_id = %(account)s")
+    eraser = Database(database_url, role="hummdesk_eraser", size=1, timeout=5)
+    await eraser.open()
+    async with eraser.all_accounts() as tx:
+        await routing.prune(tx, days=30)
+    await eraser.close()
+    left = "SELECT number FROM routing_decisions WHERE account_id = %(account)s"
+    assert await desk.execute(left) == [(2,)]
+
+
+async def test_watch_counts_what_is_stranded_and_given_above_the_capacity(desk: Any) -> None:
+    await desk.set(capacity=1)
+    agent = await desk.agent()
+    watch = Watch(desk.app, desk.presence)
+    first = await desk.conversation()
+    await desk.router().route(desk.id)
+    await desk.conversation(waits=60)
+    figures = await watched(watch, desk)
+    assert (figures.waiting, figures.stranded, figures.above_capacity) == (1, 0, 0)
+    assert figures.oldest_account_wait >= 60 > figures.oldest_team_wait
+    await desk.execute("UPDATE routing_settings SET capacity = 2 WHERE account_id = %(account)s")
+    await desk.router().route(desk.id)
+    await desk.execute(
+        "UPDATE routing_decisions SET capacity = 1 WHERE account_id = %(account)s"
+    )  # as if it were wrong
+    assert (await watched(watch, desk)).above_capacity == 1
+    await desk.execute(
+        "INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type) "
+        "VALUES (%(account)s, %(id)s, gen_random_uuid(), 'status_changed', 'system')",
+        id=first,
+    )
+    assert (await watched(watch, desk)).above_capacity == 0
+    assert agent in (await desk.owners()).values()
+
+
+async def watched(watch: Watch, desk: Any) -> Figures:
+    found = await watch.figures(desk.id)
+    assert found is not None
+    return found

@@ -348,7 +348,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("routing.begin", {}, 0),
     ("routing.look", {}, 0),
     ("routing.agents", {"agent_ids": AGENTS, "most": 5}, 7 * 7),
-    ("routing.waiting", {"queues": QUEUES, "with_skills": False, "limit": 100}, 2 * 100),
+    ("routing.waiting", {"queues": QUEUES, "with_skills": False, "limit": 100}, 8 * 100),
     ("routing.waiting", {"queues": QUEUES, "with_skills": True, "limit": 20}, 20 * 40),
     ("routing.held", {"present": AGENTS[:1], "with_present": True, "limit": 200}, 100 + 100),
     ("routing.lock_agents", {"agent_ids": AGENTS}, 0),
