@@ -5,6 +5,7 @@ Any number of relays may do this: the stream drops an event that another one has
 
 import logging
 from datetime import datetime
+from zoneinfo import ZoneInfoNotFoundError
 
 from hummdesk.publish.publisher import Publisher
 from hummdesk.routing.availability import availability
@@ -30,7 +31,10 @@ class HoursPublisher:
         async with self._database.all_accounts() as tx:
             due = await hours.due(tx, at=at, limit=BATCH)
         for one in due:
-            await self._publish(one)
+            try:
+                await self._publish(one)
+            except ZoneInfoNotFoundError:  # older time zones than where they were set; the others go on
+                log.exception("hours.unknown_time_zone", extra={"account_id": str(one.account_id)})
         return AT_ONCE_SECONDS if len(due) == BATCH else None
 
     async def _publish(self, one: DueHours) -> None:

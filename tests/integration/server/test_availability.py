@@ -142,3 +142,16 @@ async def test_disabled_hours_are_published_as_open_and_never_due_again(desk: De
     opened = await customer.receives("availability_changed")
     assert opened == {"isOpen": True, "timestamp": opened["timestamp"]}
     assert await desk.due() is None
+
+
+async def test_unknown_time_zone_of_one_account_does_not_stop_the_others(desk: Desk, foreign: Account) -> None:
+    staff = await desk.account.connect("viewer")
+    other = Desk(foreign, desk.node, desk.publisher)
+    await other.put(weekly=[])
+    await foreign.execute("UPDATE business_hours SET time_zone = 'Mars/Olympus' WHERE account_id = %(account)s")
+    await desk.put(weekly=[])
+    await desk.pass_time()
+    assert not (await staff.receives("availability_changed"))["isOpen"]
+    await foreign.execute("UPDATE business_hours SET is_enabled = false WHERE account_id = %(account)s")
+    await desk.publisher.publish_due()
+    assert await other.due() is None
