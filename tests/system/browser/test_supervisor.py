@@ -60,6 +60,7 @@ async def test_supervisor_sees_queue_agents_and_figures_with_the_conversations_b
     await expect(waiting).to_have_text(str(before + 1))
     opened = cells(admin, "Agents", agent_user["name"]).nth(1)
     load = int(await opened.inner_text())
+    await agent.do("set_agent_status", {"status": "online"})
     mine = {"conversationId": conversation}
     await agent.do("assign_conversation", mine | {"agentId": agent_user["id"]})
     await expect(waiting).to_have_text(str(before))
