@@ -71,13 +71,10 @@ async def _online(worker: WorkerContext, account_ids: Iterable[UUID]) -> dict[UU
     """
     ids = list(account_ids)
     try:
-        agents = await asyncio.gather(*(worker.broadcast.get_online_agents(account_id) for account_id in ids))
+        agents = await asyncio.gather(*(worker.broadcast.get_available_agents(account_id) for account_id in ids))
     except Unavailable:
         return {}
-    return {
-        account_id: frozenset(agent for agent, status in found.items() if status == "online")
-        for account_id, found in zip(ids, agents, strict=True)
-    }
+    return dict(zip(ids, agents, strict=True))
 
 
 register(ClassificationHandler())

@@ -92,6 +92,11 @@ class BroadcastService:
         statuses = await self.presence.statuses(account_id)
         return {agent_id: status for agent_id, status in statuses.items() if status != "offline"}
 
+    async def get_available_agents(self, account_id: UUID) -> frozenset[UUID]:
+        """Return the agents of an account who are online, neither away nor busy."""
+        statuses = await self.presence.statuses(account_id)
+        return frozenset(agent_id for agent_id, status in statuses.items() if status == "online")
+
     async def get_connection_statistics(self) -> Payload:
         """Return `{nodes, connections, byRole}` over all web processes. The figures are at most a lease old."""
         return await self._socket_counts.statistics()

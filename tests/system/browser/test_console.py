@@ -28,7 +28,6 @@ async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
     await expect(first.page.locator(".row").first).to_contain_text("Broken pole")
     await expect(first.row(conversation).locator(".badge")).to_have_text(re.compile("1"))
     await first.open(conversation)
-    await expect(first.row(conversation).locator(".badge")).to_have_count(0)
     await second.open(conversation)
     await expect(first.page.locator(".viewers")).to_contain_text(zoe["name"])
     await expect(second.page.locator(".viewers")).to_contain_text(kwame["name"])
@@ -59,6 +58,8 @@ async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
     assert answer["content"].startswith("Hi Hugo")
     for console in (first, second):
         await expect(console.draft).to_have_count(0)
+    await expect(first.row(conversation).locator(".badge")).to_have_count(0)
+    await expect(second.row(conversation).locator(".badge")).to_have_text(re.compile("2"))
     await expect(first.message("Hi Hugo").locator(".ticks")).to_contain_text("Sent")
     await customer.do("message_read", {"conversationId": conversation, "messageId": answer["messageId"]})
     await expect(first.message("Hi Hugo").locator(".ticks")).to_contain_text("Read by the customer")
@@ -120,6 +121,45 @@ async def test_reply_based_on_stale_draft_is_refused_and_can_be_resent(
     await refused.get_by_role("button", name="Send anyway").click()
     await expect(refused).to_have_count(0)
     assert (await customer.receives("new_message", senderId=kwame["id"]))["content"].startswith("Hi Hugo")
+
+
+async def test_unread_counts_are_personal_and_typed_replies_are_guarded(
+    open_console: Open, account: DemoAccount
+) -> None:
+    kwame, zoe = account.agents
+    first, second = await open_console(kwame), await open_console(zoe)
+    customer, conversation = await account.start_conversation("Wet matches", "Do they dry?")
+    for console in (first, second):
+        await console.open(conversation)
+        await expect(console.message("Do they dry?")).to_be_visible()
+    assert "message_read" not in customer.names(), "a look is no receipt"
+    badges = [console.row(conversation).locator(".badge") for console in (first, second)]
+    await first.page.get_by_role("button", name="Mark as read").click()
+    assert (await customer.receives("message_read"))["readBy"] == kwame["id"]
+    await expect(badges[0]).to_have_count(0)
+    await expect(badges[1]).to_have_text(re.compile("1"))
+    await first.page.keyboard.press("i")
+    await expect(badges[0]).to_have_text(re.compile("1"))
+    await first.page.reload()
+    await expect(badges[0]).to_have_text(re.compile("1"))
+    await first.open(conversation)
+
+    await first.page.keyboard.press("r")
+    await first.page.keyboard.type("They do, slowly.")
+    await second.write("No, sorry.")
+    await expect(first.message("No, sorry.")).to_be_visible()
+    await first.page.keyboard.press("Enter")
+    refused = first.page.get_by_role("alert")
+    await expect(refused.locator("blockquote")).to_contain_text("No, sorry.")
+    await expect(badges[1]).to_have_count(0)
+    await refused.get_by_role("button", name="Edit").click()
+    await expect(first.page.get_by_role("textbox", name="Reply")).to_have_value("They do, slowly.")
+    await second.write("Buy new ones.")
+    await expect(first.message("Buy new ones.")).to_be_visible()
+    await first.page.keyboard.press("Enter")
+    await refused.get_by_role("button", name="Send anyway").click()
+    await expect(refused).to_have_count(0)
+    assert (await customer.receives("new_message", senderId=kwame["id"]))["content"] == "They do, slowly."
 
 
 async def test_messages_written_offline_are_sent_once(

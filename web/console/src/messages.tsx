@@ -221,7 +221,8 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
   const edit = () => {
     const { conversationId, content, attachments = [] } = message;
     store.client.outbox.discard(message.clientMessageId);
-    store.compose(conversationId, { text: content, attachments, isNote: false });
+    const seenSeq = store.threads.get(conversationId)?.history.lastSeq ?? 0;
+    store.compose(conversationId, { text: content, attachments, isNote: false, seenSeq });
     document.querySelector<HTMLElement>("#composer")?.focus();
   };
   return (
