@@ -195,7 +195,8 @@ class History:
             WITH run AS (
                 UPDATE ai_runs SET status = %(status)s, outcome = %(outcome)s, finished_at = clock_timestamp()
                 WHERE (account_id, id) IN (
-                    SELECT account_id, id FROM ai_runs WHERE account_id = %(account)s AND finished_at IS NULL LIMIT 1
+                    SELECT account_id, id FROM ai_runs
+                    WHERE account_id = %(account)s AND kind = 'classification' AND finished_at IS NULL LIMIT 1
                 )
                 RETURNING account_id, id, kind, outcome
             )

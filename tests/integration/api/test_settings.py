@@ -84,6 +84,7 @@ async def test_settings_are_changed_under_their_etag(admin: RestClient) -> None:
         "widgetOrigins": ["https://shop.example", "self"],
         "widgetLook": LOOK,
         "retentionDays": 30,
+        "readOnView": "assignee",
     }
     changed = await admin.call("update_settings", changes, headers=match)
     assert (changed.status, changed.body) == (200, changes)
