@@ -4,7 +4,7 @@ import asyncio
 import resource
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import uvloop
 from bench import history
 from bench.connections import connections, connects_one_by_one, idle
 from bench.fanout import fan_out, many_receivers, two_processes
+from bench.history import Newest
 from bench.latency import ai_start, classified, emits
 from bench.messages import beside_ai, cost, messages
 from bench.report import FIGURES, report_line, result_of
@@ -69,7 +70,8 @@ def main(figures: tuple[str, ...], smoke: bool, peers: list[str], rounds: int | 
         bench = Bench(testbed=testbed, size=size, peers=peers)
         run = history.new_run(rounds=size.rounds)
         try:
-            runner.run(measure(bench, figures or [figure.name for figure in FIGURES], run))
+            before = {} if smoke else history.latest(history.read(), run.machine)
+            runner.run(measure(bench, figures or [figure.name for figure in FIGURES], run, before))
         except asyncio.CancelledError:
             click.echo("stopped", err=True)
             sys.exit(1)
@@ -77,11 +79,13 @@ def main(figures: tuple[str, ...], smoke: bool, peers: list[str], rounds: int | 
         history.append(run)
 
 
-async def measure(bench: Bench, names: Collection[str], run: history.Run) -> None:
-    """Print the lines of these figures, each as soon as it is known, and add their results to `run`."""
+async def measure(bench: Bench, names: Collection[str], run: history.Run, before: Mapping[str, Newest]) -> None:
+    """Print the lines of these figures, each as soon as it is known, and add their results to `run`.
+
+    `before`: the last results, with which these are compared.
+    """
     _cancel_on_signals()
     click.echo(f"{run.machine}, load average {run.load} before the start, medians of {run.rounds}")
-    before = history.latest(history.read(), run.machine)
     for study, its_names in STUDIES.items():
         if not set(its_names) & set(names):
             continue

@@ -34,6 +34,10 @@ class Run:
     results: dict[str, Result]
 
 
+Newest = tuple[Run, Result]
+"""The newest result of a figure, with its run."""
+
+
 def new_run(*, rounds: int) -> Run:
     return Run(
         at=datetime.now(UTC).isoformat(timespec="minutes"),
@@ -56,7 +60,7 @@ def read(file: Path = FILE) -> list[Run]:
     return [_run(json.loads(line)) for line in lines]
 
 
-def latest(runs: list[Run], machine: str | None = None) -> dict[str, tuple[Run, Result]]:
+def latest(runs: list[Run], machine: str | None = None) -> dict[str, Newest]:
     """Return the newest result of each figure, of one machine or of all, with its run."""
     return {
         name: (run, result) for run in runs if machine in (None, run.machine) for name, result in run.results.items()
