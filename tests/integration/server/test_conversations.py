@@ -122,8 +122,9 @@ async def test_join_returns_read_receipts(account: Account) -> None:
     conversation = {"conversationId": str(account.conversation)}
     sent = await agent.do("send_message", conversation | {"content": "Hello"})
     await customer.do("message_read", conversation | {"messageId": sent["messageId"]})
-    received = await agent.receives("message_read")
-    (receipt,) = (await agent.do("join_conversation", conversation))["receipts"]
+    received = await agent.receives("message_read", readByType="customer")
+    receipt, own = (await agent.do("join_conversation", conversation))["receipts"]
+    assert (own["readBy"], own["seq"]) == (str(account.people["agent"].id), sent["seq"]), "by the reply"
     assert receipt == {name: received[name] for name in ("readBy", "readByType", "seq", "timestamp")}
 
 
