@@ -118,9 +118,15 @@ class Snapshot:
     candidates: tuple[Candidate, ...] = ()
     cases: tuple[Case, ...] = ()
     held: tuple[Held, ...] = ()
+    deserted: frozenset[UUID] = frozenset()
+    """The teams of which nobody can answer: their queues belong to that of the account."""
+
+    def queue_of(self, team_id: UUID | None) -> UUID | None:
+        """The team whose members and settings are for the conversations of a team; None: those of the account."""
+        return None if team_id in self.deserted else team_id
 
     def policy(self, team_id: UUID | None) -> Policy:
-        return self.policies.get(team_id, self.policies[None])
+        return self.policies.get(self.queue_of(team_id), self.policies[None])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +241,7 @@ class _Desk:
             return "chosen"
         if one.status != "online":
             return "absent"
-        if not _is_member(one, case):
+        if not self._is_member(one, case):
             return "other_team"
         if not one.is_free(policy):
             return "full"
@@ -248,7 +254,11 @@ class _Desk:
         return case.is_classifying and waited < HOLD_SECONDS
 
     def _members(self, case: Case) -> list[Candidate]:
-        return [one for agent_id in self._free if _is_member(one := self.by_id[agent_id], case)]
+        return [one for agent_id in self._free if self._is_member(one := self.by_id[agent_id], case)]
+
+    def _is_member(self, one: Candidate, case: Case) -> bool:
+        team_id = self._snapshot.queue_of(case.team_id)
+        return team_id is None or team_id in one.team_ids
 
     def _matching(self, case: Case, policy: Policy, free: Sequence[Candidate]) -> Sequence[Candidate]:
         """Those who have all skills that are needed; after a wait, those who have the most of them."""
@@ -262,10 +272,6 @@ class _Desk:
 
     def _may_be_free(self, one: Candidate) -> bool:
         return one.status == "online" and one.load < (self._widest if one.capacity is None else one.capacity)
-
-
-def _is_member(one: Candidate, case: Case) -> bool:
-    return case.team_id is None or case.team_id in one.team_ids
 
 
 def _preference(policy: Policy, one: Candidate) -> tuple[int, int, UUID]:

@@ -43,7 +43,7 @@ async def decided(
     tx: Transaction, start: Start, found: AllSettings, statuses: Mapping[UUID, Status], *, with_held: bool
 ) -> Decided:
     """Read queues page by page while an agent is free, and decide. `with_held`: also which conversations go back."""
-    snapshot = Snapshot(now=start.now, number=start.last_number + 1, policies=_policies(found))
+    snapshot = Snapshot(now=start.now, number=start.last_number + 1, policies=_policies(found), deserted=start.deserted)
     present = {agent_id: status for agent_id, status in statuses.items() if status != "offline"}
     snapshot = replace(snapshot, candidates=await _candidates(tx, snapshot, present))
     if with_held:
@@ -127,7 +127,7 @@ def _queues(snapshot: Snapshot) -> list[UUID | None]:
     free = [
         (team_id, one)
         for one in snapshot.candidates
-        for team_id in (None, *one.team_ids)
+        for team_id in (None, *one.team_ids, *snapshot.deserted)
         if snapshot.policy(team_id).mode != "off" and one.is_free(snapshot.policy(team_id))
     ]
     for team_id, _ in free:

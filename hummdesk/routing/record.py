@@ -22,6 +22,7 @@ def packed(snapshot: Snapshot) -> Json:
         "candidates": [_candidate(one) for one in snapshot.candidates],
         "cases": [_case(one) for one in snapshot.cases],
         "held": [_held(one) for one in snapshot.held],
+        "deserted": sorted(map(str, snapshot.deserted)),
     }
 
 
@@ -66,6 +67,7 @@ def unpacked(stored: Json) -> Snapshot:
             )
             for one in stored["held"]
         ),
+        deserted=frozenset(map(UUID, stored["deserted"])),
     )
 
 

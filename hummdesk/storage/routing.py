@@ -88,6 +88,12 @@ class Start:
     last_number: int
     now: int
     skills: frozenset[str]
+    deserted: frozenset[UUID]
+    """The teams of which nobody can answer."""
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        return cls(**row | {"skills": frozenset(row["skills"]), "deserted": frozenset(row["deserted"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,13 +238,13 @@ async def routed_accounts(tx: Transaction) -> list[UUID]:
 async def begin(tx: Transaction) -> Start | None:
     """Lock routing of the account until the transaction ends; None if it has never been set."""
     row = await queries.begin(tx)
-    return row and Start(last_number=row["last_number"], now=row["now"], skills=frozenset(row["skills"]))
+    return row and Start.from_row(row)
 
 
 async def look(tx: Transaction) -> Start | None:
     """As `begin`, without the lock."""
     row = await queries.look(tx)
-    return row and Start(last_number=row["last_number"], now=row["now"], skills=frozenset(row["skills"]))
+    return row and Start.from_row(row)
 
 
 async def agents(tx: Transaction, agent_ids: Collection[UUID], *, most: int) -> list[Agent]:

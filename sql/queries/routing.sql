@@ -62,7 +62,8 @@ ORDER BY account_id;
 
 -- name: begin()^
 -- Lock routing of the account until the transaction ends; return the number of the last decision, the time in microseconds,
--- and the skills of its agents.
+-- the skills of its agents, and
+-- the teams of which nobody can answer.
 SELECT
     last_number,
     (EXTRACT(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,
@@ -72,7 +73,26 @@ SELECT
         WHERE users.account_id = current_account()
           AND active
           AND role IN ('admin', 'agent')
-    ) AS skills
+    ) AS skills,
+    ARRAY(
+        SELECT id
+        FROM teams
+        WHERE teams.account_id = current_account()
+          AND NOT (
+              active
+              AND EXISTS (
+                  SELECT
+                  FROM team_members
+                  JOIN users
+                    ON users.account_id = team_members.account_id
+                   AND users.id = team_members.user_id
+                  WHERE team_members.account_id = teams.account_id
+                    AND team_members.team_id = teams.id
+                    AND users.active
+                    AND users.role IN ('admin', 'agent')
+              )
+          )
+    ) AS deserted
 FROM routing_positions
 WHERE account_id = current_account()
 FOR UPDATE OF routing_positions;
@@ -88,7 +108,26 @@ SELECT
         WHERE users.account_id = current_account()
           AND active
           AND role IN ('admin', 'agent')
-    ) AS skills
+    ) AS skills,
+    ARRAY(
+        SELECT id
+        FROM teams
+        WHERE teams.account_id = current_account()
+          AND NOT (
+              active
+              AND EXISTS (
+                  SELECT
+                  FROM team_members
+                  JOIN users
+                    ON users.account_id = team_members.account_id
+                   AND users.id = team_members.user_id
+                  WHERE team_members.account_id = teams.account_id
+                    AND team_members.team_id = teams.id
+                    AND users.active
+                    AND users.role IN ('admin', 'agent')
+              )
+          )
+    ) AS deserted
 FROM routing_positions
 WHERE account_id = current_account();
 

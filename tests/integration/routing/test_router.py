@@ -82,10 +82,20 @@ async def test_only_agents_who_are_online_below_their_capacity_and_in_the_team_a
     assert owners[of_team] == member
 
 
-async def test_queue_of_a_team_without_members_waits_and_others_are_routed(desk: Any) -> None:
+async def test_queue_of_a_team_without_members_belongs_to_that_of_the_account(desk: Any) -> None:
+    await desk.set(capacity=1)
+    agent = await desk.agent()
+    other = await desk.conversation()
+    lonely = await desk.conversation(team=await desk.team(), priority="urgent")
+    assert await desk.router().route(desk.id) == 1
+    assert await desk.owners() == {lonely: agent}
+    assert other not in await desk.owners()
+
+
+async def test_queue_of_a_team_whose_members_are_absent_waits_and_others_are_routed(desk: Any) -> None:
     await desk.set()
     agent = await desk.agent()
-    lonely = await desk.conversation(team=await desk.team(), priority="urgent")
+    lonely = await desk.conversation(team=await desk.team(await desk.agent("away")), priority="urgent")
     other = await desk.conversation()
     assert await desk.router().route(desk.id) == 1
     assert await desk.owners() == {other: agent}

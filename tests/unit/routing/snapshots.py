@@ -42,7 +42,7 @@ class Dice(random.Random):
             load=self.randint(0, 5),
             capacity=self.choice([None, None, 0, 1, 3]),
             skills=self.some(SKILLS, 3),
-            team_ids=self.some(TEAMS, 2),
+            team_ids=self.some(TEAMS[:2], 2),
             turn=self.randint(0, 50),
         )
 
@@ -80,6 +80,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         candidates=tuple(dice.candidate(agent) for agent in AGENTS[:agents]),
         cases=tuple(dice.case(number) for number in range(cases)),
         held=tuple(dice.held(number) for number in range(held)),
+        deserted=dice.some(TEAMS[2:], 1),
     )
 
 
@@ -107,7 +108,7 @@ class Loads:
             one.agent_id: len(case.needs & one.skills)
             for one in self.agents.values()
             if one.status == "online"
-            and (case.team_id is None or case.team_id in one.team_ids)
+            and (self.snapshot.queue_of(case.team_id) in {None, *one.team_ids})
             and self.loads[one.agent_id] < self.capacity(case, one)
         }
         most = len(case.needs) if waited < policy.skills_wait_seconds else max(free.values(), default=0)

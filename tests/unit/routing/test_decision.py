@@ -172,6 +172,14 @@ def test_team_without_a_member_keeps_its_conversations_and_others_are_assigned()
     assert given_to(made) == {1: FIRST}
 
 
+def test_conversations_of_a_deserted_team_are_for_everybody_under_the_settings_of_the_account() -> None:
+    made = replace(snapshot(online(FIRST), cases=(waiting(0, team_id=TEAMS[0]),)), deserted=frozenset(TEAMS[:1]))
+    assert given_to(made) == {0: FIRST}
+    off = replace(made.policies[None], mode="off")
+    own: dict[UUID | None, Policy] = {None: made.policies[None], TEAMS[0]: off}
+    assert given_to(replace(made, policies=own)) == {0: FIRST}
+
+
 def test_own_capacity_replaces_that_of_the_queue() -> None:
     made = snapshot(
         online(FIRST, capacity=1), online(SECOND, load=2, capacity=4), cases=(waiting(0), waiting(1), waiting(2))
