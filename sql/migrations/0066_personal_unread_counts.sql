@@ -15,7 +15,10 @@ ALTER TABLE accounts
     ADD COLUMN read_on_view text NOT NULL DEFAULT 'off'
         CONSTRAINT accounts_read_on_view_known CHECK (read_on_view IN ('off', 'assignee'));
 
--- A position that is put back is no event of the feed.
+-- A position that is put back is no event of the feed. Only the owner of the function lets another role make a trigger of it.
+SET LOCAL ROLE hummdesk_feed;
+GRANT EXECUTE ON FUNCTION feed_part() TO SESSION_USER;
+RESET ROLE;
 DROP TRIGGER message_reads_feed ON message_reads;
 CREATE TRIGGER message_reads_feed
     AFTER INSERT ON message_reads
@@ -24,6 +27,9 @@ CREATE TRIGGER message_reads_feed_updated
     AFTER UPDATE ON message_reads
     FOR EACH ROW WHEN (OLD.seq IS DISTINCT FROM NEW.seq OR OLD.reader_id <> NEW.reader_id)
     EXECUTE FUNCTION feed_part('message_read', 'reader_id');
+SET LOCAL ROLE hummdesk_feed;
+REVOKE EXECUTE ON FUNCTION feed_part() FROM SESSION_USER;
+RESET ROLE;
 
 GRANT UPDATE (unread_after) ON message_reads TO hummdesk_app;
 GRANT UPDATE (read_on_view) ON accounts TO hummdesk_app;
