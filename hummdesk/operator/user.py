@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import click
@@ -20,6 +20,23 @@ user_argument = click.argument("user", metavar="EMAIL_OR_ID")
 role_choice = click.Choice(["admin", "agent", "viewer"])
 skill_option = click.option("--skill", "skills", multiple=True, help="A message category, or a language like `de`.")
 team_option = click.option("--team", "teams", multiple=True, help="Name or id of a team.")
+
+
+class _Capacity(click.IntRange):
+    """A number, or `queue` for the capacity of the queue."""
+
+    name = "capacity"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "queue" else super().convert(value, param, ctx)
+
+
+capacity_option = click.option(
+    "--capacity",
+    type=_Capacity(0, 1000),
+    metavar="N|queue",
+    help="Open conversations at which routing gives the user no more; queue: as many as the queue allows.",
+)
 
 
 @click.group("user")
@@ -53,6 +70,7 @@ def show_command(home: Path, account: UUID, as_json: bool, user: str) -> None:
 @click.option("--name", help="Name that customers see.  [default: the part of EMAIL before the @]")
 @click.option("--role", type=role_choice, help="What the user may do.  [default: agent]")
 @skill_option
+@capacity_option
 @team_option
 @json_option
 @click.argument("email")
@@ -72,6 +90,7 @@ def create_command(home: Path, account: UUID, email: str, as_json: bool, **given
 @click.option("--name", help="New name.")
 @click.option("--role", type=role_choice, help="New role.")
 @skill_option
+@capacity_option
 @team_option
 @json_option
 @user_argument
@@ -144,6 +163,7 @@ async def create(
     name: str | None = None,
     role: Any = None,
     skills: Sequence[str] = (),
+    capacity: int | Literal["queue"] | None = None,
     teams: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Raises NotFound for an unknown account, CommandError for an invalid value."""
@@ -162,6 +182,7 @@ async def create(
             name=checked_name(name or email.partition("@")[0]),
             role=role or "agent",
             skills=checked_skills(skills),
+            capacity=None if capacity == "queue" else capacity,
             team_ids=team_ids,
         )
         if not is_new:
@@ -169,6 +190,7 @@ async def create(
                 name=name and checked_name(name),
                 role=role,
                 skills=checked_skills(skills) or None,
+                capacity=capacity,
                 team_ids=team_ids or None,
             )
             user, _ = await users.update(tx, None, user.id, changes)
@@ -185,6 +207,7 @@ async def update(
     role: Any = None,
     active: bool | None = None,
     skills: Sequence[str] = (),
+    capacity: int | Literal["queue"] | None = None,
     teams: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Raises CommandError for an unknown user or an invalid value, Conflict for the e-mail of another user."""
@@ -200,6 +223,7 @@ async def update(
             role=role,
             active=active,
             skills=checked_skills(skills) or None,
+            capacity=capacity,
             team_ids=team_ids or None,
         )
         changed, _ = await users.update(tx, None, await id_of(tx, user), changes)

@@ -82,6 +82,19 @@ def test_user_commands_create_update_and_disable(account: str) -> None:
     assert table[1].split() == [made["id"], "ada@acme.example", "Ada", "viewer", "yes", "sales"]
 
 
+def test_user_commands_set_the_capacity_and_return_it_to_the_queue(account: str) -> None:
+    user = ("--account", account, "ada@acme.example")
+    assert ask("user", "create", *user, "--capacity", "3")["capacity"] == 3
+    assert ask("user", "update", *user, "--name", "Ada")["capacity"] == 3
+    assert ask("user", "update", *user, "--capacity", "0")["capacity"] == 0
+    assert ask("user", "update", *user, "--capacity", "queue")["capacity"] is None
+    assert ask("user", "create", *user, "--capacity", "1000")["capacity"] == 1000
+    assert ask("user", "create", *user, "--capacity", "queue")["capacity"] is None
+    new = ("--account", account, "bob@acme.example")
+    assert ask("user", "create", *new, "--capacity", "queue")["capacity"] is None
+    assert "--capacity" in refusal("user", "update", *user, "--capacity", "1001")
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
