@@ -1,7 +1,9 @@
 """Queues and moves in the console and the widget."""
 
 import re
+from typing import Any
 
+import aiohttp
 from playwright.async_api import expect
 
 from tests.integration.server.accounts import Client
@@ -17,6 +19,22 @@ async def team_of(client: Client, agent_id: str) -> dict[str, str]:
     """A team that the agent is a member of."""
     teams = (await client.do("get_teams"))["teams"]
     return next(team for team in teams if agent_id in team["agentIds"])
+
+
+async def put_capacity(admin: ConsolePage, account: DemoAccount, agent_id: str, capacity: str) -> None:
+    """Set the capacity of an agent in the settings."""
+    await admin.page.goto(f"{account.url}/settings/people/{agent_id}")
+    field = admin.page.get_by_role("spinbutton", name="Conversations of an agent")
+    await field.fill(capacity)
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(admin.page.get_by_text("Saved")).to_be_visible()
+
+
+async def call(account: DemoAccount, method: str, path: str, **body: Any) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {account.admin['token']}"}
+    async with aiohttp.ClientSession(headers=headers, raise_for_status=True) as session:
+        answer = await session.request(method, f"{account.url}/api/v1{path}", json=body)
+        return dict(await answer.json())
 
 
 async def test_conversation_is_claimed_and_transferred_with_a_note_and_lines_between_messages(
@@ -60,3 +78,42 @@ async def test_conversation_is_claimed_and_transferred_with_a_note_and_lines_bet
     await second.open(conversation)
     await expect(second.page.locator(".move")).to_have_count(4)
     assert not [payload for _, payload in customer.received if "refund" in str(payload)]
+
+
+async def test_capacity_starts_routing_and_the_console_shows_why_the_agent_was_chosen(
+    open_console: Open, account: DemoAccount
+) -> None:
+    other, chosen = account.agents
+    agent, admin = await account.connect(chosen), await account.connect(account.admin)
+    await agent.do("set_agent_status", {"status": "online"})
+    await call(account, "PUT", "/routing", skillsWaitSeconds=0)
+    team = await call(account, "POST", "/teams", name="Routed", memberIds=[chosen["id"]])
+    await call(account, "PUT", f"/routing/teams/{team['id']}", mode="round_robin")
+    console = await open_console(account.admin)
+    await put_capacity(console, account, chosen["id"], "0")
+    _, conversation = await account.start_conversation("Why", "Who answers me?")
+    await admin.do("assign_conversation", {"conversationId": conversation, "teamId": team["id"]})
+    await put_capacity(console, account, chosen["id"], "50")
+    await agent.receives("conversation_assigned", conversationId=conversation, assignedTo=chosen["id"])
+
+    await console.page.goto(f"{account.url}/c/{conversation}")
+    why = console.page.get_by_role("button", name="Why?")
+    await why.click()
+    dialog = console.page.get_by_role("dialog", name="Why this assignment?")
+    await expect(dialog).to_contain_text(f"Assigned automatically to {chosen['name']}.")
+    await expect(dialog).to_contain_text("In turn")
+    row = dialog.get_by_role("row", name=chosen["name"])
+    await expect(row).to_contain_text("of 50")
+    await expect(row.get_by_role("cell").last).to_have_text("Chosen")
+    assert await console.violations() == []
+    assert await console.dark_violations() == []
+    await console.page.keyboard.press("Escape")
+    await expect(why).to_be_focused()
+
+    await admin.do("assign_conversation", {"conversationId": conversation, "agentId": other["id"]})
+    await console.page.keyboard.press("Enter")
+    await expect(dialog).to_contain_text(f"Assigned by hand to {other['name']}.")
+    await dialog.get_by_role("button", name="Close").click()
+    await expect(dialog).to_have_count(0)
+    await put_capacity(console, account, chosen["id"], "")
+    await call(account, "PATCH", f"/teams/{team['id']}", active=False)

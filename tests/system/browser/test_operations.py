@@ -8,6 +8,7 @@ from playwright.async_api import Locator, expect
 
 from tests.system.browser.conftest import DemoAccount, Open
 from tests.system.browser.console_page import ConsolePage
+from tests.system.browser.test_moves import call
 
 
 async def open_operations(open_console: Open, account: DemoAccount, **options: Any) -> ConsolePage:
@@ -24,6 +25,7 @@ def chart(operator: ConsolePage, title: str, now: str) -> Locator:
 async def test_charts_after_new_message_show_it(
     open_console: Open, other_account: DemoAccount, screenshots: Path
 ) -> None:
+    await call(other_account, "PUT", "/routing", mode="least_loaded", capacity=0)  # what waits remains
     operator = await open_operations(open_console, other_account)
     await expect(chart(operator, "Messages per second", r"Messages 0\. Maximum")).to_be_visible()
     line = operator.page.locator(".chart:has-text('Messages per second') path.line-0").first
@@ -31,6 +33,9 @@ async def test_charts_after_new_message_show_it(
     await other_account.start_conversation("Where is my parcel?", "It should have come on Monday.")
     await expect(chart(operator, "Messages per second", r"Messages 0\.[1-9]")).to_be_visible(timeout=8_000)
     await expect(chart(operator, "Connections", r"Customer [1-9]")).to_be_visible()
+    figures = r"Waiting [1-9]\d*, Stranded beside a free agent 0, Agents above capacity 0"
+    await expect(chart(operator, "Automatic assignment", figures)).to_be_visible()
+    await expect(chart(operator, "Longest wait in a queue", r"Without a team [1-9].*, Teams \d")).to_be_visible()
     done = operator.page.get_by_role("row", name="Classification").get_by_role("cell").first
     await expect(done).not_to_have_text("0")
     assert await line.get_attribute("d") != drawn

@@ -13,6 +13,7 @@ import { Sidebar } from "./sidebar";
 import { StoreContext, useChanges } from "./state/context";
 import type { Notice, Store } from "./state/store";
 import { Transfer } from "./transfer";
+import { Why } from "./why";
 
 const NOTICES: Record<Exclude<Notice, null>, [IconName, PlainKey]> = {
   connecting: ["clock", "common.connecting"],
@@ -42,6 +43,7 @@ export function App({ store }: { store: Store }) {
       <Toast store={store} />
       {store.overlay === "palette" && <Palette close={() => store.closeOverlay("palette")} />}
       {store.overlay === "transfer" && <Transfer close={() => store.closeOverlay("transfer")} />}
+      {store.overlay === "why" && <Why close={() => store.closeOverlay("why")} />}
       {store.overlay === "help" && <Help close={() => store.closeOverlay("help")} />}
     </StoreContext.Provider>
   );

@@ -104,6 +104,7 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
       ? [{ name: t("console.command.release"), keys: "U", run: () => void release(store, id) }]
       : []),
     { name: t("console.command.transfer"), keys: "T", run: () => store.showOverlay("transfer") },
+    { name: t("console.why.title"), run: () => store.showOverlay("why") },
     {
       name: t(store.list.unread.of(id) > 0 ? "console.command.markRead" : "console.command.markUnread"),
       keys: "I",

@@ -4,6 +4,7 @@ import { t } from "@hummdesk/texts";
 import { Avatar } from "./components/avatar";
 import { fullTime, when } from "./format";
 import { useStore } from "./state/context";
+import { WhyButton } from "./why";
 
 export function Details() {
   const store = useStore();
@@ -22,6 +23,10 @@ export function Details() {
             </div>
           </div>
           <dl>
+            <dt>{t("console.details.assignee")}</dt>
+            <dd>
+              {store.nameOf(conversation.assignedTo)} <WhyButton />
+            </dd>
             <dt>{t("console.details.started")}</dt>
             <dd>{fullTime(conversation.createdAt)}</dd>
             <dt>{t("console.details.messages")}</dt>

@@ -5,10 +5,13 @@ import { number, t } from "@hummdesk/texts";
 import { useEffect } from "preact/hooks";
 import { Icon } from "../components/icon";
 import { clock } from "../format";
+import { duration } from "../supervisor/format";
 import { Chart } from "./chart";
 
 const ROLES = ["admin", "agent", "viewer", "customer"] as const;
 const KINDS = ["classification", "draft"] as const;
+const ROUTED = ["waiting", "stranded", "aboveCapacity"] as const;
+const OLDEST = ["oldestAccountWait", "oldestTeamWait"] as const;
 const COMPONENTS = ["postgresql", "redis", "bus"] as const;
 
 const whole = (value: number) => number(value, { maximumFractionDigits: 1 });
@@ -75,6 +78,7 @@ function Figures({ samples, now }: { samples: Operations[]; now: Operations }) {
             lines={[...linesOf(samples, "medianTime"), ...linesOf(samples, "slowTime")]}
           />
           <Chart title={t("ops.ai.waitingRuns")} format={whole} lines={linesOf(samples, "waiting")} />
+          {now.routing && <Routing samples={samples} />}
         </div>
         <Runs figures={now.ai} />
         <Budget budget={now.aiBudget} />
@@ -100,6 +104,19 @@ function Figures({ samples, now }: { samples: Operations[]; now: Operations }) {
           />
         </div>
       </section>
+    </>
+  );
+}
+
+function Routing({ samples }: { samples: Operations[] }) {
+  const line = (field: (typeof ROUTED)[number] | (typeof OLDEST)[number]) => ({
+    name: t(`ops.routing.${field}`),
+    values: samples.map((one) => one.routing?.[field] ?? null),
+  });
+  return (
+    <>
+      <Chart title={t("ops.routing.title")} format={whole} lines={ROUTED.map(line)} />
+      <Chart title={t("ops.routing.oldest")} format={(ms) => duration(ms / 1000)} lines={OLDEST.map(line)} />
     </>
   );
 }

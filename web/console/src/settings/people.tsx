@@ -51,8 +51,8 @@ function Everybody() {
   );
 }
 
-function fields(teams: ManagedTeam[], own: string[]): FieldSpec[] {
-  return [
+function fields(teams: ManagedTeam[], own: string[], role?: User["role"]): FieldSpec[] {
+  const specs: FieldSpec[] = [
     { name: "name", label: "settings.name", isRequired: true, longest: 100 },
     { name: "email", label: "settings.people.email", kind: "email", isRequired: true, longest: 320 },
     {
@@ -69,7 +69,22 @@ function fields(teams: ManagedTeam[], own: string[]): FieldSpec[] {
       kind: "many",
       choices: skillChoices(own),
     },
+    {
+      name: "capacity",
+      label: "settings.routing.capacity",
+      hint: t("settings.people.capacityHint"),
+      kind: "number",
+    },
   ];
+  return specs.filter(({ name }) => name !== "capacity" || role !== "viewer");
+}
+
+// The capacity is a text in the form. Empty: that of the queue.
+type Invited = Omit<NewUser, "capacity"> & { capacity?: string };
+type Changed = Omit<UserUpdate, "capacity"> & { capacity?: string };
+
+function parsed<T extends { capacity?: string }>({ capacity, ...others }: T) {
+  return { ...others, ...(capacity === undefined ? {} : { capacity: capacity === "" ? null : Number(capacity) }) };
 }
 
 function choiceOf({ id, name }: ManagedTeam): Choice {
@@ -91,8 +106,8 @@ function Invitation() {
   const teams = useLoaded("teams", (rest) => all(rest.allTeams()), { isLive: false });
   const [made, setMade] = useState<User | null>(null);
   const [link, setLink] = useState<string | null>(null);
-  const invite = async (values: NewUser) => {
-    const user = await rest.createUser(values);
+  const invite = async (values: Invited) => {
+    const user = await rest.createUser(parsed(values));
     setMade(user);
     void store.loadAgents();
     setLink((await rest.createSignInLink(user.id)).signInUrl);
@@ -119,7 +134,7 @@ function Invitation() {
               teams.filter((team) => team.active),
               [],
             )}
-            initial={{ name: "", email: "", role: "agent", teamIds: [], skills: [] } as NewUser}
+            initial={{ name: "", email: "", role: "agent", teamIds: [], skills: [], capacity: "" } as Invited}
             submit={t("settings.people.invite")}
             save={invite}
           />
@@ -135,8 +150,9 @@ function Person({ id }: { id: string }) {
   const edited = useEdited(`user ${id}`, (rest) => rest.getUser(id));
   const teams = useLoaded("teams", (rest) => all(rest.allTeams()), { isLive: false });
   const [link, setLink] = useState<string | null>(null);
-  const save = async (changes: UserUpdate, overwrite = false) => {
-    await edited.save((rest, options) => rest.updateUser(id, changes, options), overwrite);
+  const save = async (changes: Changed, overwrite = false) => {
+    const parts = parsed(changes);
+    await edited.save((rest, options) => rest.updateUser(id, parts, options), overwrite);
     void store.loadAgents();
   };
   const user = edited.value;
@@ -157,7 +173,7 @@ function Person({ id }: { id: string }) {
       <Ready of={teams}>
         {(teams) => (
           <Ready of={edited}>
-            {({ name, email, role, teamIds, skills, active, lastSeenAt }) => (
+            {({ name, email, role, teamIds, skills, capacity, active, lastSeenAt }) => (
               <>
                 {lastSeenAt && (
                   <p class="settings-lead">{t("console.details.lastSeen", { when: fullTime(lastSeenAt) })}</p>
@@ -167,8 +183,9 @@ function Person({ id }: { id: string }) {
                   fields={fields(
                     teams.filter((team) => team.active || teamIds.includes(team.id)),
                     skills,
+                    role,
                   )}
-                  initial={{ name, email, role, teamIds, skills } as UserUpdate}
+                  initial={{ name, email, role, teamIds, skills, capacity: String(capacity ?? "") } as Changed}
                   submit={t("settings.save")}
                   reload={edited.reload}
                   save={save}

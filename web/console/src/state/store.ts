@@ -19,7 +19,7 @@ import type { Credentials } from "./session";
 import { Thread } from "./thread";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
-export type Overlay = "palette" | "help" | "transfer";
+export type Overlay = "palette" | "help" | "transfer" | "why";
 
 const NOTICE_MS = 4000;
 const TOAST_MS = 6000;
