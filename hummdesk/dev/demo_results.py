@@ -9,6 +9,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -23,6 +24,8 @@ queries = load("demo")
 
 MOST = 60
 """Conversations that get results; each takes about 0.03 s. Of a larger demo, the first ones."""
+BESIDE_PACKAGE = Path(__file__).resolve().parents[2]
+"""Python imports from the directory where it starts: here it finds this package, wherever the command was typed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,10 @@ def _row(question: Question, kind: RunKind, payload: Row) -> Row:
 async def _computed(questions: list[Question]) -> list[dict[RunKind, Row]]:
     """The payloads of the classification and draft of each question."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", __name__),
+        cwd=BESIDE_PACKAGE,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     answer, _ = await process.communicate(orjson.dumps(questions))
     if process.returncode:
