@@ -34,7 +34,7 @@ def extract(conversation: Sequence[Turn]) -> str:
 
 
 def _key_sentences(messages: Sequence[str]) -> list[str]:
-    """Return the sentences that hold most of what the customer writes about, in their order."""
+    """Return the sentences that hold most of what the customer writes about, in their order; a repeated one once."""
     sentences = [
         (number, sentence) for number, message in enumerate(messages) for sentence in SENTENCE_END.split(plain(message))
     ]
@@ -47,15 +47,16 @@ def _key_sentences(messages: Sequence[str]) -> list[str]:
         later = LATER_BONUS * number / max(1, len(messages) - 1)
         return weight + later + (QUESTION_BONUS if _is_question(sentence) else 0)
 
-    telling = [
-        place
-        for place, (_, sentence) in enumerate(sentences)
-        if len(_content(sentence)) >= (1 if _is_question(sentence) else MIN_STEMS)
-    ]
+    last_places = {sentence.strip().casefold(): place for place, (_, sentence) in enumerate(sentences)}
+    telling = [place for place in last_places.values() if _is_telling(sentences[place][1])]
     chosen = sorted(telling, key=lambda place: (-score(place), place))[:KEY_SENTENCES]
     if not chosen and sentences:
         chosen = [len(sentences) - 1]
     return [_shortened(sentences[place][1]) for place in sorted(chosen)]
+
+
+def _is_telling(sentence: str) -> bool:
+    return len(_content(sentence)) >= (1 if _is_question(sentence) else MIN_STEMS)
 
 
 def _is_question(sentence: str) -> bool:

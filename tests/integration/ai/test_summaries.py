@@ -23,6 +23,16 @@ async def test_extract_has_questions_last_answer_and_state(embedded: Provider) -
     assert len((await embedded.summarize(CONVERSATION[:2])).splitlines()) == 2
 
 
+async def test_extract_has_a_repeated_question_once_and_what_it_is_about(embedded: Provider) -> None:
+    asked = "The zip of my jacket is broken. How do I send it to you for repair?"
+    turns = [
+        Turn(sender="customer", content=content) for content in ("Do you repair that?", asked, asked.upper(), asked)
+    ]
+    first = (await embedded.summarize(turns)).splitlines()[0]
+    assert first.casefold().count("how do i send it") == 1
+    assert "The zip of my jacket is broken." in first
+
+
 async def test_extract_is_in_the_language_of_the_customer(embedded: Provider) -> None:
     turn = Turn(sender="customer", content="Der Reißverschluss meiner Jacke ist kaputt. Reparieren Sie die Jacke?")
     assert (await embedded.summarize([turn])).startswith("Der Kunde: ")
