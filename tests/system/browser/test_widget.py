@@ -67,6 +67,8 @@ async def test_visitor_conversation_survives_page_reload(context: Any, account: 
     agent = await account.connect(account.agents[1])
     visitor = await visit(context, account.url)
     conversation = await start_chat(visitor, agent, "Do you repair tents?")
+    (asked,) = (await agent.do("get_messages", {"conversationId": conversation}))["messages"]
+    await agent.do("message_read", {"conversationId": conversation, "messageId": asked["messageId"]})
     await expect(visitor.log.get_by_role("img", name="Read")).to_be_visible()
     await agent.do("typing_start", {"conversationId": conversation})
     await expect(visitor.log).to_contain_text("is typing")
