@@ -702,7 +702,7 @@ CREATE FUNCTION report_items(since timestamptz, until timestamptz)
     LANGUAGE sql STABLE ROWS 1000
 BEGIN ATOMIC
     SELECT
-        'first_response',
+        'first_response' AS figure,
         opening.id,
         opening.conversation_id,
         opening.created_at,
@@ -716,10 +716,10 @@ BEGIN ATOMIC
               AND CASE WHEN move.kind IN ('assigned', 'unassigned') THEN true END
             ORDER BY move.created_at DESC, move.id DESC
             LIMIT 1
-        ),
-        EXTRACT(epoch FROM reply.created_at - question.created_at)::double precision,
-        CASE WHEN question.seq IS NULL THEN 'unasked' WHEN reply.seq IS NULL THEN 'unanswered' ELSE 'answered' END,
-        NULL::smallint
+        ) AS team_id,
+        EXTRACT(epoch FROM reply.created_at - question.created_at)::double precision AS seconds,
+        CASE WHEN question.seq IS NULL THEN 'unasked' WHEN reply.seq IS NULL THEN 'unanswered' ELSE 'answered' END AS detail,
+        NULL::smallint AS rating
     FROM conversation_events AS opening
     LEFT JOIN LATERAL (
         SELECT messages.seq, messages.created_at
@@ -747,11 +747,11 @@ BEGIN ATOMIC
       AND opening.created_at < until
     UNION ALL
     SELECT
-        'resolution',
+        'resolution' AS figure,
         closing.id,
         closing.conversation_id,
         closing.created_at,
-        CASE WHEN closing.actor_type = 'agent' THEN closing.actor_id END,
+        CASE WHEN closing.actor_type = 'agent' THEN closing.actor_id END AS agent_id,
         (
             SELECT (move.details ->> 'toTeam')::uuid
             FROM conversation_events AS move
@@ -761,7 +761,7 @@ BEGIN ATOMIC
               AND CASE WHEN move.kind IN ('assigned', 'unassigned') THEN true END
             ORDER BY move.created_at DESC, move.id DESC
             LIMIT 1
-        ),
+        ) AS team_id,
         EXTRACT(epoch FROM closing.created_at - (
             SELECT opening.created_at
             FROM conversation_events AS opening
@@ -774,9 +774,9 @@ BEGIN ATOMIC
               )
             ORDER BY opening.created_at DESC
             LIMIT 1
-        ))::double precision,
-        NULL,
-        NULL
+        ))::double precision AS seconds,
+        NULL AS detail,
+        NULL AS rating
     FROM conversation_events AS closing
     WHERE closing.account_id = current_account()
       AND closing.kind = 'status_changed'
@@ -785,7 +785,7 @@ BEGIN ATOMIC
       AND closing.created_at < until
     UNION ALL
     SELECT
-        'draft',
+        'draft' AS figure,
         used.id,
         used.conversation_id,
         used.created_at,
@@ -799,10 +799,10 @@ BEGIN ATOMIC
               AND CASE WHEN move.kind IN ('assigned', 'unassigned') THEN true END
             ORDER BY move.created_at DESC, move.id DESC
             LIMIT 1
-        ),
-        NULL,
-        used.details ->> 'use',
-        NULL
+        ) AS team_id,
+        NULL AS seconds,
+        used.details ->> 'use' AS detail,
+        NULL AS rating
     FROM conversation_events AS used
     WHERE used.account_id = current_account()
       AND used.kind = 'draft_used'
@@ -810,13 +810,13 @@ BEGIN ATOMIC
       AND used.created_at < until
     UNION ALL
     SELECT
-        'rating',
+        'rating' AS figure,
         rated.closing_id,
         rated.conversation_id,
         rated.rated_at,
         rated.agent_id,
         rated.team_id,
-        NULL,
+        NULL AS seconds,
         rated.comment,
         rated.rating
     FROM conversation_ratings AS rated

@@ -178,6 +178,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "get_presence": None,
         "get_teams": None,
         "get_queues": None,
+        "get_decision": conversation,
         "get_report": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "by": "agent"},
         "get_operations": None,
         "get_availability": None,
