@@ -4,6 +4,7 @@ Generated from the table of requests and the definitions of events: one without 
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -50,6 +51,8 @@ from hummdesk.publish.events.presence import (
     TypingStart,
     TypingStop,
 )
+from hummdesk.routing import record
+from hummdesk.routing.decision import Policy, Snapshot
 from hummdesk.server.maintenance import SWEEP_SECONDS
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account, Client
@@ -285,11 +288,31 @@ async def assign(account: Account) -> None:
     await admin.close()
 
 
+async def decide(account: Account) -> None:
+    """Store a decision about the conversation."""
+    about = {"conversation": account.conversation, "agent": account.people["agent"].id}
+    await account.execute(DECISION, id=new_id(), snapshot=SNAPSHOT, **about)
+
+
+POLICY = Policy(mode="round_robin", capacity=1, skills_wait_seconds=0, answer_seconds=0, offline_seconds=0)
+SNAPSHOT = json.dumps(record.packed(Snapshot(now=0, number=1, policies={None: POLICY})))
+DECISION = """
+    WITH record AS (
+        INSERT INTO routing_records (account_id, number, snapshot, choices)
+        SELECT %(account)s, count(*) + 1, %(snapshot)s, '[]' FROM routing_records WHERE account_id = %(account)s
+        RETURNING account_id, number
+    )
+    INSERT INTO routing_decisions (account_id, number, record_number, conversation_id, agent_id, rule, event_id)
+    SELECT account_id, number, number, %(conversation)s, %(agent)s, 'routing', %(id)s
+    FROM record
+"""
+
 PREPARED: dict[str, Callable[[Account], Awaitable[None]]] = {
     "unassign_conversation": assign,
     "release_conversation": assign,
     "claim_conversation": take_away,
     "rate_conversation": close,
+    "get_decision": decide,
 }
 """What makes the conversation of the account one that allows a request."""
 
