@@ -194,7 +194,8 @@ export class Chat {
         const { history, joined } = await client.join(conversationId);
         if (client !== this.client) return;
         this.show(joined.conversation);
-        if (!this.isOpen) this.setUnread((joined.conversation.unreadCount ?? 0) + receivedSince(joined.lastSeq, history));
+        if (!this.isOpen)
+          this.setUnread((joined.conversation.unreadCount ?? 0) + receivedSince(joined.lastSeq, history));
       }
       this.markRead();
     } catch {
