@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
@@ -17,9 +17,8 @@ from hummdesk.bus.queue_positions import PublishedPositions
 from hummdesk.publish.events.conversations import ConversationQueued
 from hummdesk.publish.publisher import Publisher
 from hummdesk.routing import positions
-from hummdesk.routing.hours import is_open, load_calendar
 from hummdesk.routing.positions import MOST, QueueState
-from hummdesk.storage import hours, queue_positions
+from hummdesk.storage import queue_positions
 from hummdesk.storage.database import Database
 from hummdesk.storage.queue_positions import Place
 
@@ -138,11 +137,4 @@ class QueuePositions:
         statuses = await self._presence.statuses(account_id)
         online = {agent_id for agent_id, status in statuses.items() if status == "online"}
         async with self._one_account.account(account_id) as tx:
-            known = await hours.get(tx)
-            await load_calendar(known)
-            return await positions.state(
-                tx,
-                {place.queue_id for place in places},
-                online=online,
-                is_open=is_open(known, datetime.now(UTC)),
-            )
+            return await positions.state(tx, {place.queue_id for place in places}, online=online)

@@ -47,11 +47,6 @@ def is_open(hours: BusinessHours, at: datetime) -> bool:
     return not hours.is_enabled or any(opens <= at < closes for opens, closes in _spans(hours, at, 1))
 
 
-def routes(hours: BusinessHours, at: datetime) -> bool:
-    """Whether conversations are assigned automatically at a time."""
-    return hours.route_outside_hours or is_open(hours, at)
-
-
 def opening(hours: BusinessHours, at: datetime) -> Opening:
     """The state at a time, and when it changes."""
     if not hours.is_enabled:
@@ -67,10 +62,19 @@ def opening(hours: BusinessHours, at: datetime) -> Opening:
 async def is_paused(tx: Transaction) -> bool:
     """Whether the transaction's account assigns nothing automatically now, since it is closed."""
     known = await stored.get(tx)
-    if known.route_outside_hours:
-        return False
-    await load_calendar(known)
-    return not routes(known, datetime.now(UTC))
+    return not known.route_outside_hours and not await _is_open_now(tx, known)
+
+
+async def is_open_now(tx: Transaction) -> bool:
+    """Whether the transaction's account is open, by the clock of PostgreSQL."""
+    return await _is_open_now(tx, await stored.get(tx))
+
+
+async def _is_open_now(tx: Transaction, hours: BusinessHours) -> bool:
+    if not hours.is_enabled:
+        return True
+    await load_calendar(hours)
+    return is_open(hours, await stored.now(tx))
 
 
 async def load_calendar(hours: BusinessHours) -> None:

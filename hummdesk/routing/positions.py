@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from uuid import UUID
 
+from hummdesk.routing.hours import is_open_now
 from hummdesk.storage import queue_positions
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queue_positions import Pace, Place
@@ -54,11 +55,11 @@ def changed(places: Iterable[Place], published: Mapping[UUID, int]) -> list[Plac
     return [place for place in places if published.get(place.conversation_id) != place.position]
 
 
-async def state(tx: Transaction, queue_ids: Set[UUID], *, online: Set[UUID], is_open: bool) -> QueueState:
+async def state(tx: Transaction, queue_ids: Set[UUID], *, online: Set[UUID]) -> QueueState:
     """The state of some queues of the transaction's account."""
     return QueueState(
         paces=await queue_positions.paces(tx, queue_ids),
         members=await queue_positions.members(tx, queue_ids),
         online=online,
-        is_open=is_open,
+        is_open=await is_open_now(tx),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -105,6 +105,12 @@ async def get(tx: Transaction) -> BusinessHours:
     """The business hours of the transaction's account; the default is always open."""
     row = await queries.get(tx)
     return BusinessHours() if row is None else BusinessHours.from_row(row)
+
+
+async def now(tx: Transaction) -> datetime:
+    """The time of the database."""
+    row = await queries.now(tx)
+    return cast(datetime, row["now"])
 
 
 async def locked(tx: Transaction) -> BusinessHours:

@@ -13,6 +13,10 @@ SELECT
 FROM business_hours
 WHERE account_id = current_account();
 
+-- name: now()^
+-- The time of the database.
+SELECT clock_timestamp() AS now;
+
 -- name: put(is_enabled, time_zone, weekly, country, subdivision, closed_dates, outside, texts, route_outside_hours)!
 -- Set the business hours of the account; the relay publishes the state.
 INSERT INTO business_hours (

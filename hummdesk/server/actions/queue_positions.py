@@ -1,11 +1,8 @@
 """The position of a waiting conversation, for its customer."""
 
-from datetime import UTC, datetime
-
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import Conversation
 from hummdesk.routing import positions
-from hummdesk.routing.hours import is_open, load_calendar
 from hummdesk.routing.positions import MOST
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.storage import queue_positions
@@ -16,8 +13,6 @@ async def queue_of(context: ServerContext, conversation: Conversation) -> Payloa
     if conversation.status != "open" or conversation.assigned_to is not None:
         return None
     account_id = conversation.account_id
-    hours = await context.hours.of(account_id)
-    await load_calendar(hours)
     try:
         statuses = await context.presence.statuses(account_id)
     except Unavailable:
@@ -26,10 +21,6 @@ async def queue_of(context: ServerContext, conversation: Conversation) -> Payloa
         place = await queue_positions.place(tx, conversation_id=conversation.id, limit=MOST)
         if place is None:
             return None
-        state = await positions.state(
-            tx,
-            {place.queue_id},
-            online={agent_id for agent_id, status in statuses.items() if status == "online"},
-            is_open=is_open(hours, datetime.now(UTC)),
-        )
+        online = {agent_id for agent_id, status in statuses.items() if status == "online"}
+        state = await positions.state(tx, {place.queue_id}, online=online)
     return state.queued(place).wire()

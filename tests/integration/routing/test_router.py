@@ -3,18 +3,19 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Self
 from unittest.mock import patch
 
 import pytest
 
-from hummdesk.routing import record
+from hummdesk.routing import positions, record
 from hummdesk.routing.decision import decide
 from hummdesk.routing.replay import differences
 from hummdesk.routing.watch import Figures, Watch
 from hummdesk.storage import hours, routing, users
 from hummdesk.storage.database import Database
-from hummdesk.storage.hours import BusinessHours
+from hummdesk.storage.hours import BusinessHours, Interval
 
 
 async def test_waiting_conversations_are_assigned_logged_and_published(desk: Any) -> None:
@@ -64,6 +65,28 @@ async def test_nothing_is_assigned_outside_the_hours_of_an_account_that_says_so(
         assert (figures.waiting, figures.stranded) == (1, 0)
     await put(route_outside_hours=True)
     assert await router.route(desk.id) == 1
+    assert await desk.owners() == {waiting: agent}
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(hours=-6), timedelta(hours=6)])
+async def test_hours_follow_the_clock_of_postgresql_not_of_the_host(desk: Any, wrong_by: timedelta) -> None:
+    class HostTime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + wrong_by
+
+    began = datetime.now(UTC) - timedelta(hours=1)
+    minute = began.hour * 60 + began.minute
+    open_now = Interval(began.weekday(), minute, minute + 2 * 60)
+    await desk.set()
+    agent, waiting = await desk.agent(), await desk.conversation()
+    async with desk.app.account(desk.id) as tx:
+        only_now = BusinessHours(is_enabled=True, weekly=(open_now,), route_outside_hours=False)
+        await hours.put(tx, None, desk.id, only_now)
+    with patch("hummdesk.routing.hours.datetime", HostTime):
+        assert await desk.router().route(desk.id) == 1
+        async with desk.app.account(desk.id) as tx:
+            assert (await positions.state(tx, {desk.id}, online={agent})).is_open
     assert await desk.owners() == {waiting: agent}
 
 

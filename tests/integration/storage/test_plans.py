@@ -406,6 +406,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("queue_positions.moved_lately", {}, 40),
     ("queue_positions.prune", {"limit": 500}, 1_000),
     ("hours.get", {}, 1),
+    ("hours.now", {}, 0),
     ("hours.due", {"at": None, "limit": 100}, 1),
     ("hours.schedule", {"account_id": ACCOUNT, "due": datetime.now(UTC), "changes_at": None}, 1),
     ("oidc.provider", {}, 1),

@@ -9,7 +9,7 @@ import pytest
 from hummdesk.contract.resources.hours import NewHours
 from hummdesk.core.errors import Invalid
 from hummdesk.routing.calendars import require_calendar
-from hummdesk.routing.hours import Opening, is_open, opening, routes
+from hummdesk.routing.hours import Opening, is_open, opening
 from hummdesk.storage.hours import BusinessHours
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
@@ -174,13 +174,6 @@ def test_interval_that_the_clocks_skip_leaves_the_next_one_whole() -> None:
     of = hours("sunday 02:30-03:00", "sunday 03:00-05:00")
     start = utc("2026-03-28T12:00")
     assert changes(of, start, start + timedelta(days=1)) == [utc("2026-03-29T01:00"), utc("2026-03-29T03:00")]
-
-
-def test_routing_outside_the_hours_is_a_setting() -> None:
-    night = local("2026-11-30T03:00")
-    assert routes(office(), night)
-    assert not routes(office(routeOutsideHours=False), night)
-    assert routes(office(routeOutsideHours=False), local("2026-11-30T10:00"))
 
 
 @pytest.mark.parametrize(
