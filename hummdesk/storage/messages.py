@@ -55,12 +55,16 @@ class NewMessage:
     """Made before the first attempt, so that a message whose acknowledgement was lost can be found by it."""
 
     def is_of_machine(self, sender: Person) -> bool:
-        """Whether no person decides to send it: it is of the system, or of an agent with the metadata `automatic`."""
-        return sender.is_key or (sender.is_staff and self.metadata.get("automatic") is True)
+        """Whether it is public and no person decides to send it: of the system, or with the metadata `automatic`."""
+        is_automatic = sender.is_key or (sender.is_staff and self.metadata.get("automatic") is True)
+        return is_automatic and not self.private
 
-    def check_basis(self) -> None:
-        """Raise Invalid for a public message of a machine that could follow a person's reply unnoticed."""
-        if self.based_on_seq is None:
+    def check_basis(self, sender: Person) -> None:
+        """Raise Invalid for a public message of a machine that could follow a person's reply unnoticed.
+
+        One of the system without a basis is based on the customer's last message.
+        """
+        if self.based_on_seq is None and not sender.is_key:
             raise Invalid(details={"basedOnSeq": ["Required in an automatic message."]})
         if self.force:
             raise Invalid(details={"force": ["Not for an automatic message."]})
@@ -105,12 +109,12 @@ class Outgoing:
     def of(cls, sender: Person, message: NewMessage) -> "Outgoing":
         """Raises Invalid for values that JSON cannot hold: half of a surrogate pair, a number beyond 64 bits.
 
-        Raises Invalid for a public message of a machine without `based_on_seq`, and PayloadTooLarge for a message over
+        Raises Invalid for an automatic reply without `based_on_seq`, and PayloadTooLarge for a message over
         MAX_MESSAGE_BYTES.
         """
         is_machine = message.is_of_machine(sender)
-        if is_machine and not message.private:
-            message.check_basis()
+        if is_machine:
+            message.check_basis(sender)
         item = {
             "account_id": sender.account_id,
             "id": message.id,

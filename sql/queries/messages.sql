@@ -118,14 +118,14 @@ WITH item AS MATERIALIZED (
                 FROM messages
                 WHERE messages.account_id = item.account_id
                   AND messages.conversation_id = item.conversation_id
-                  AND messages.seq > item.based_on_seq
+                  AND messages.seq > basis.seq
                   AND messages.sender_type = 'agent'
                   AND (messages.sender_id <> item.sender_id OR item.is_machine)
                   AND NOT messages.private
                 OFFSET 0
             ) OR item.is_machine AND item.based_on_seq > conversation.last_seq THEN 'overtaken'
             WHEN item.client_message_id IS NOT NULL AND lag(item.position) OVER same_send IS NOT NULL
-                OR item.based_on_seq IS NOT NULL AND lag(item.position) OVER same_conversation IS NOT NULL THEN 'again'
+                OR basis.seq IS NOT NULL AND lag(item.position) OVER same_conversation IS NOT NULL THEN 'again'
             ELSE 'stored'
         END AS outcome,
         conversation.status,
@@ -137,6 +137,22 @@ WITH item AS MATERIALIZED (
     LEFT JOIN conversation
       ON conversation.account_id = item.account_id
      AND conversation.conversation_id = item.conversation_id
+    CROSS JOIN LATERAL ( -- of a message of the system without one: the customer's last message
+        SELECT CASE
+            WHEN item.is_machine AND item.based_on_seq IS NULL THEN COALESCE(
+                (
+                    SELECT max(seq)
+                    FROM messages
+                    WHERE messages.account_id = item.account_id
+                      AND messages.conversation_id = item.conversation_id
+                      AND messages.sender_type = 'customer'
+                ),
+                0
+            )
+            ELSE item.based_on_seq
+        END AS seq
+        OFFSET 0
+    ) AS basis
     WINDOW
         same_conversation AS (PARTITION BY item.account_id, item.conversation_id ORDER BY item.position),
         same_send AS (

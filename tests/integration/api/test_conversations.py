@@ -268,6 +268,17 @@ async def test_agent_must_be_named_and_able_to_answer(admin: RestClient, account
     assert (await admin.refused("send_message", body, id=account.conversation, status=422))["errors"]
 
 
+async def test_system_message_without_basis_follows_a_question_but_not_an_agents_reply(
+    admin: RestClient, account: Account
+) -> None:
+    unbased = {"as": "system", "content": "We have received your message."}
+    await admin.do("send_message", HELLO | {"as": "contact"}, id=account.conversation)
+    assert (await admin.do("send_message", unbased, id=account.conversation))["seq"] == 2
+    await admin.do("send_message", as_agent(account), id=account.conversation)
+    problem = await admin.refused("send_message", unbased, id=account.conversation, status=409)
+    assert problem["code"] == "CONFLICT"
+
+
 async def test_repeated_client_message_id_returns_the_first_message(admin: RestClient, account: Account) -> None:
     body = as_agent(account, clientMessageId="one")
     first = await admin.do("send_message", body, id=account.conversation)

@@ -25,16 +25,37 @@ async def bot(account: Any) -> Person:
     return made
 
 
-@pytest.mark.parametrize("more", [{}, {"based_on_seq": 1, "force": True}], ids=["no basis", "force"])
-async def test_public_message_of_a_machine_without_basis_or_with_force_is_invalid(
-    account: Any, bot: Person, more: Any
+async def test_automatic_reply_without_basis_and_any_of_a_machine_with_force_are_invalid(
+    account: Any, bot: Person
 ) -> None:
     await account.send(account.customer)
-    for sender, metadata in ((bot, {}), (account.agent, AUTOMATIC)):
+    forced = {"based_on_seq": 1, "force": True}
+    for sender, more, field in (
+        (account.agent, {"metadata": AUTOMATIC}, "basedOnSeq"),
+        (account.agent, {"metadata": AUTOMATIC} | forced, "force"),
+        (bot, forced, "force"),
+    ):
         with pytest.raises(Invalid) as refused:
-            await account.send(sender, metadata=metadata, **more)
-        assert list(refused.value.details or ()) == ["force" if more else "basedOnSeq"]
+            await account.send(sender, **more)
+        assert list(refused.value.details or ()) == [field]
     assert (await account.see(account.admin)).last_seq == 1
+
+
+async def test_message_of_the_system_without_basis_is_based_on_the_last_one_of_the_customer(
+    account: Any, bot: Person
+) -> None:
+    assert (await account.send(bot, "Welcome")).created
+    await account.send(account.customer)
+    assert (await account.send(bot, "We have it")).created
+    await account.send(account.agent, "Looking into it", private=True)
+    assert (await account.send(bot, "Our experts look into it")).created
+    await account.send(account.agent, "It is on its way")
+    with pytest.raises(Conflict) as refused:
+        await account.send(bot, "We have sent it")
+    assert refused.value.details is not None
+    assert refused.value.details["lastSeq"] == 6
+    await account.send(account.customer, "Thank you")
+    assert (await account.send(bot, "Rate us")).created
 
 
 async def test_note_of_a_machine_and_message_of_a_customer_need_no_basis(account: Any, bot: Person) -> None:
