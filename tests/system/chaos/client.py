@@ -288,10 +288,14 @@ class Client:
     async def send(self, conversation: str, content: str, client_message_id: str) -> dict[str, Any]:
         """Retry a send until it is acknowledged, and return the acknowledgement."""
         message = {"conversationId": conversation, "content": content, "clientMessageId": client_message_id}
+        return await self.retry("send_message", message)
+
+    async def retry(self, event: str, payload: Any) -> dict[str, Any]:
+        """Repeat a request until it succeeds, and return the response; raise Refused if it never can."""
         while True:
             try:
                 await self._authenticated.wait()
-                return await self.request("send_message", message)
+                return await self.request(event, payload)
             except (Disconnected, TimeoutError):
                 await asyncio.sleep(random.uniform(*BACKOFF_SECONDS))
             except Refused as refusal:

@@ -138,6 +138,7 @@ async def test_agents_who_come_and_go_and_killed_processes_strand_no_conversatio
         found.note(f"{decisions} decisions")
         found.measure("decisions that differ in a replay", differing)
         assert decisions >= conversations
+        assert observer.most == CAPACITY, "the agents were never busy"
 
 
 async def prepare(deployment: Deployment, account: Account, agents: int) -> None:
@@ -174,14 +175,14 @@ async def attempt(client: Client, event: str, payload: Any) -> bool:
 async def start_all(customer: Client, conversations: int, seconds: float) -> None:
     """Start conversations one after the other, each until it is acknowledged."""
     for number in range(conversations):
-        token = f"conversation-{number}"
-        while not await attempt(customer, "start_conversation", {"content": "Hello", "clientMessageId": token}):
-            await asyncio.sleep(0.1)
+        message = {"content": "Hello", "clientMessageId": f"conversation-{number}"}
+        started = await customer.retry("start_conversation", message)
+        await customer.retry("leave_conversation", started["conversation"]["conversationId"])  # 200 can be joined
         await asyncio.sleep(random.uniform(0, seconds / conversations))
 
 
 async def close_some(deployment: Deployment, account: Account, admin: Client) -> None:
-    """Close conversations that agents have."""
+    """Close conversations that agents have, more slowly than they come: a queue forms."""
     while True:
         rows = await deployment.rows(
             "SELECT id::text FROM conversations "
@@ -191,7 +192,7 @@ async def close_some(deployment: Deployment, account: Account, admin: Client) ->
         )
         closed = [{"conversationId": conversation, "status": "closed"} for (conversation,) in rows]
         await asyncio.gather(*(attempt(admin, "update_conversation_status", one) for one in closed))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.4)
 
 
 async def come_and_go(clients: list[Client], until: float) -> int:
