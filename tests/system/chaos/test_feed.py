@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from hummdesk.core.errors import Unavailable
+from hummdesk.core.errors import CommandError, Unavailable
 from hummdesk.publish import feed
 from hummdesk.publish.feed import FeedEvent
 from hummdesk.storage.database import Database
@@ -122,9 +122,16 @@ async def kill_processes(deployment: Deployment, until: float) -> int:
         await deployment.kill("web-1")
         await deployment.kill("relay")
         await deployment.start_relay()
-        await deployment.start_web(1)
+        await start_supervised(deployment)
         kills += 2
     return kills
+
+
+async def start_supervised(deployment: Deployment) -> None:
+    """Start a web process as a supervisor does: again, if its first connection to PostgreSQL was terminated."""
+    while True:
+        with suppress(CommandError):
+            return await deployment.start_web(1)
 
 
 async def terminate_backends(deployment: Deployment, until: float) -> int:
