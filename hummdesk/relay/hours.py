@@ -4,7 +4,7 @@ Any number of relays may do this: the stream drops an event that another one has
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfoNotFoundError
 
 from hummdesk.publish.publisher import Publisher
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 AT_ONCE_SECONDS = 0.0
+RETRY = timedelta(hours=1)
+"""After which an account with an unknown time zone is tried again."""
 
 
 class HoursPublisher:
@@ -34,7 +36,8 @@ class HoursPublisher:
             try:
                 await self._publish(one)
             except ZoneInfoNotFoundError:  # older time zones than where they were set; the others go on
-                log.exception("hours.unknown_time_zone", extra={"account_id": str(one.account_id)})
+                log.error("hours.unknown_time_zone", extra={"account_id": str(one.account_id)})
+                await self._schedule(one, one.now + RETRY)
         return AT_ONCE_SECONDS if len(due) == BATCH else None
 
     async def _publish(self, one: DueHours) -> None:
@@ -42,6 +45,9 @@ class HoursPublisher:
         await load_calendar(one.hours)
         event = availability(one.account_id, one.hours, one.now, due=one.due)
         await self._publisher.publish_stored(event)
-        async with self._database.all_accounts() as tx:
-            await hours.schedule(tx, one, event.opens_at or event.closes_at)
+        await self._schedule(one, event.opens_at or event.closes_at)
         log.info("hours.published", extra={"account_id": str(one.account_id), "is_open": event.is_open})
+
+    async def _schedule(self, one: DueHours, at: datetime | None) -> None:
+        async with self._database.all_accounts() as tx:
+            await hours.schedule(tx, one, at)

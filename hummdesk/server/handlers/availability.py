@@ -1,11 +1,14 @@
 """Whether the account is open."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 from hummdesk.routing.availability import availability
 from hummdesk.routing.hours import load_calendar
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession
+from hummdesk.storage import hours as stored
+from hummdesk.storage.hours import BusinessHours
 
 
 async def get_availability(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
@@ -14,6 +17,14 @@ async def get_availability(context: ServerContext, session: ClientSession, _: Pa
     await load_calendar(hours)
     if not person.is_staff and hours.outside == "queue":
         return {"isOpen": True}
-    answer = availability(person.account_id, hours, datetime.now(UTC)).payload()
+    answer = availability(person.account_id, hours, await _now(context, person.account_id, hours)).payload()
     del answer["timestamp"]
     return answer
+
+
+async def _now(context: ServerContext, account_id: UUID, hours: BusinessHours) -> datetime:
+    """The time of PostgreSQL, which `availability_changed` follows: between two clocks a client could miss a change."""
+    if not hours.is_enabled:
+        return datetime.now(UTC)
+    async with context.database.account(account_id) as tx:
+        return await stored.now(tx)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hummdesk.contract.resources.hours import NewHours
-from hummdesk.relay.hours import HoursPublisher
+from hummdesk.relay.hours import RETRY, HoursPublisher
 from hummdesk.server.node import Node
 from hummdesk.storage import hours
 from hummdesk.storage.database import Database
@@ -152,6 +152,9 @@ async def test_unknown_time_zone_of_one_account_does_not_stop_the_others(desk: D
     await desk.put(weekly=[])
     await desk.pass_time()
     assert not (await staff.receives("availability_changed"))["isOpen"]
+    retried = await other.due()
+    assert retried is not None
+    assert retried > datetime.now(UTC) + RETRY / 2, "it does not stay due"
     await foreign.execute("UPDATE business_hours SET is_enabled = false WHERE account_id = %(account)s")
-    await desk.publisher.publish_due()
+    await other.pass_time()
     assert await other.due() is None
