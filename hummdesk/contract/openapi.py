@@ -117,6 +117,9 @@ def _success(route: Route, shapes: Shapes) -> dict[str, Any]:
     }
     if route.table is not None:
         answer["content"]["text/csv"] = {"schema": {"type": "string"}}
+        if "nextCursor" in route.answer.fields:
+            description = 'Of a CSV table that has a next page: its address, with `rel="next"`.'
+            answer["headers"]["Link"] = {"description": description, "schema": {"type": "string"}}
     if route.is_tagged:
         answer["headers"]["ETag"] = {"schema": {"type": "string"}}
     return answer

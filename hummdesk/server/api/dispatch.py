@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from sanic import Request
@@ -128,6 +129,12 @@ async def _once(
     return _response(route, request, answer)
 
 
+def _next_page(request: Request[Any, Any], cursor: str) -> str:
+    """The header `Link` of RFC 8288 for the page after this one; a table has no other place for it."""
+    query = urlencode({**request.args, "cursor": cursor}, doseq=True)
+    return f'<{request.path}?{query}>; rel="next"'
+
+
 def _idempotency_key(route: Route, request: Request[Any, Any], actor: Person) -> IdempotencyKey | None:
     text = request.headers.get("idempotency-key")
     if route.method != "POST" or text is None:
@@ -145,6 +152,8 @@ def _response(route: Route, request: Request[Any, Any], answer: Answer) -> HTTPR
     if route.table is not None:
         sent["Vary"] = "Accept"
         if _wants_table(request):
+            if cursor := answer.body.get("nextCursor"):
+                sent["Link"] = _next_page(request, cursor)
             table = csv_tables.table_of(route, answer.body)
             return raw(table, status=status, headers=sent, content_type=f"{csv_tables.CONTENT_TYPE}; charset=utf-8")
     if route.is_tagged:

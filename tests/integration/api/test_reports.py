@@ -389,19 +389,26 @@ async def test_answers_as_csv_have_a_header_and_no_formulas(
     await account.execute("UPDATE contacts SET name = '=1+1' WHERE account_id = %(account)s")
     await admin.do("create_conversation", {"contactId": str(account.people["customer"].id), "content": "Hello"})
 
+    links: dict[str, Any] = {}
+
     async def table(path: str, accept: str = "*/*", **query: str) -> list[dict[str, str]]:
         headers = {"Authorization": f"Bearer {admin.text}", "Accept": accept}
         async with http.get(f"{BASE}{path}", params=query, headers=headers) as response:
             assert response.status == 200
             assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+            links.update(response.links)
             return list(csv.DictReader(io.StringIO(await response.text())))
 
-    [row] = await table("/reports/items.csv", figure="opened", **today())
-    assert row["customerName"] == "'=1+1"
+    [hello] = await table("/reports/items.csv", figure="opened", **today())
+    assert hello["customerName"] == "'=1+1"
+    assert links == {}
     [row] = await table("/reports/figures", "text/csv", by="hour", **today())
     assert (row["opened"], row["firstResponseMedian"]) == ("1", "")
+    await admin.do("create_conversation", {"contactId": str(account.people["customer"].id), "content": "Again"})
+    [newest] = await table("/reports/items.csv", figure="opened", limit="1", **today())
+    assert await table(links["next"]["url"].path_qs.removeprefix(BASE)) == [hello] != [newest]
     queues = await table("/queues.csv")
-    assert [(queue["name"], queue["waiting"]) for queue in queues] == [("", "3"), ("Team", "0")]
+    assert [(queue["name"], queue["waiting"]) for queue in queues] == [("", "4"), ("Team", "0")]
 
 
 async def test_queues_show_waiting_conversations_and_load_of_agents(admin: RestClient, account: Account) -> None:
