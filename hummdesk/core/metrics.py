@@ -173,7 +173,7 @@ ROUTING_MOVES = Counter(
 )
 ROUTING_SECONDS = Histogram(
     "hummdesk_routing_seconds",
-    "Duration of one decision of routing, up to 100 conversations, from the begin of its transaction to the commit",
+    "Duration of one decision of routing, up to 100 conversations, from the beginning of its transaction to the commit",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1),
 )
 ROUTING_STRANDED = Gauge(
