@@ -1,7 +1,7 @@
 """The drafts that are being generated, in Redis: as far as they are shown, for agents who join meanwhile.
 
-A conversation has one, that of the run that began last. An entry that is gone ends the display: it was erased, or
-another run has begun.
+A conversation has one entry, of the run that began last. A run stops the display when its entry is missing (it was
+erased) or belongs to another run.
 """
 
 from dataclasses import dataclass

@@ -145,7 +145,7 @@ class AssignConversation(OfConversation):
     note = Note()
 
     @validates_schema
-    def _somebody(self, data: dict[str, Any], **_: Any) -> None:
+    def _require_agent_or_team(self, data: dict[str, Any], **_: Any) -> None:
         if data.get("agentId") is None and data.get("teamId") is None:
             raise ValidationError("Give an agent, a team or both.", "agentId")
 

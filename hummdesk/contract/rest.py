@@ -454,8 +454,8 @@ ROUTES: dict[str, Route] = {
             is_tagged=True,
         ),
         Route(
-            name="put_routing",
-            method="PUT",
+            name="update_routing",
+            method="PATCH",
             path="/routing",
             summary="Change how waiting conversations are assigned.",
             roles=ADMIN,
@@ -464,8 +464,8 @@ ROUTES: dict[str, Route] = {
             is_tagged=True,
         ),
         Route(
-            name="put_team_routing",
-            method="PUT",
+            name="update_team_routing",
+            method="PATCH",
             path="/routing/teams/{teamId}",
             summary="Change how the conversations that wait for a team are assigned.",
             roles=ADMIN,

@@ -23,7 +23,7 @@ RUN_QUEUES: dict[RunKind, Literal["classification", "draft"]] = {
     "draft": "draft",
     "summary": "draft",
 }
-"""The queue of each kind of AI run. An agent waits for a summary as for a draft, and a few are requested."""
+"""The queue of each kind of AI run. An agent waits for a summary as for a draft, and few summaries are requested."""
 
 TASKS: dict[RunKind, str] = {
     "classification": "hummdesk.classify",

@@ -307,7 +307,8 @@ class Settings:
     feed_days: int = setting(30, "events of the feed are kept for so many days", minimum=1)
     worker_concurrency: int = setting(
         2,
-        "worker processes for each kind of AI run, and as many again for each external provider; bulk work has one",
+        "worker processes for classifications and as many for drafts and summaries, and as many again for each "
+        "external provider; bulk work has one",
         minimum=1,
     )
     worker_nice: int = setting(

@@ -48,7 +48,7 @@ def hours_command() -> None:
     show_default=True,
     help="Whether conversations are assigned automatically outside the hours.",
 )
-@click.option("--always-open", is_flag=True, help="Keep no hours.")
+@click.option("--always-open", is_flag=True, help="Remove the business hours: the desk is always open.")
 @json_option
 def set_command(home: Path, account: UUID, as_json: bool, **given: Any) -> None:
     """Set the business hours. All settings are replaced."""

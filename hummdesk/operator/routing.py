@@ -37,15 +37,15 @@ def show_command(home: Path, account: UUID, as_json: bool) -> None:
 @home_option
 @account_option
 @click.option("--team", type=click.UUID, help="Id of a team.  [the account, and teams without own settings]")
-@click.option("--mode", type=click.Choice(MODES), help="Whom to choose of the agents who are free.")
+@click.option("--mode", type=click.Choice(MODES), help="How to choose among the free agents.")
 @click.option("--capacity", type=click.IntRange(0, 1000), help="Open conversations of an agent; an urgent one is two.")
 @click.option("--skills-wait-seconds", type=seconds, help="After this, the best match of skills is taken.")
 @click.option("--answer-seconds", type=seconds, help="Back to the queue without an answer; 0: never.")
 @click.option("--offline-seconds", type=seconds, help="Back to the queue from an agent who is offline.")
-@click.option("--as-account", is_flag=True, help="Remove the settings of the team.")
+@click.option("--as-account", is_flag=True, help="Use the settings of the account for the team.")
 @json_option
 def set_command(home: Path, account: UUID, team: UUID | None, as_account: bool, as_json: bool, **given: Any) -> None:
-    """Change how conversations are assigned; what is not given remains."""
+    """Change how conversations are assigned. Options that are not given keep their values."""
     changes = {name: value for name, value in given.items() if value is not None}
     if team is not None and changes.keys() - {"mode", "capacity"}:
         raise click.UsageError("a team has only --mode and --capacity")

@@ -1,8 +1,8 @@
 """Admission of classifications: those that no worker can take yet wait in PostgreSQL, not in the broker.
 
-Workers yield the processor to messages, so tasks wait on a busy machine. More tasks would end no sooner, and would take
-the relay, PostgreSQL and Redis from the messages. Runs that wait together form few large tasks, which cost a worker and
-PostgreSQL a fifth of many small ones.
+Workers yield the processor to messages, so tasks wait on a busy machine. Sending more tasks would not finish them
+sooner, and would cost the relay, PostgreSQL and Redis time that messages need. Runs that wait together form few large
+tasks, which cost a worker and PostgreSQL a fifth of many small ones.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ import orjson
 
 from hummdesk.core.errors import NotFound
 from hummdesk.core.models import Person
-from hummdesk.storage import audit, teams
+from hummdesk.storage import accounts, audit, teams
 from hummdesk.storage.changes import changed_fields
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
@@ -196,9 +196,15 @@ async def settings(tx: Transaction) -> AllSettings:
     return AllSettings(account=account, teams=tuple(found))
 
 
+async def locked(tx: Transaction) -> AllSettings:
+    """As `settings`, under a lock of the account until the transaction ends. Raises NotFound for an unknown account."""
+    await accounts.locked(tx)
+    return await settings(tx)
+
+
 async def update(tx: Transaction, actor: Person | None, **changes: Any) -> AllSettings:
-    """Set settings of the account; nothing is written if nothing changes."""
-    old = await settings(tx)
+    """Set settings of the account; nothing is written if nothing changes. Raises NotFound."""
+    old = await locked(tx)
     new = replace(old.account, **changes)
     if fields := changed_fields(old.account, new):
         await queries.add_position(tx)
@@ -216,8 +222,8 @@ async def update(tx: Transaction, actor: Person | None, **changes: Any) -> AllSe
 
 async def update_team(tx: Transaction, actor: Person | None, team_id: UUID, **changes: Any) -> AllSettings:
     """Set settings of a team; None is that of the account. Raises NotFound."""
+    old = await locked(tx)
     await teams.locked(tx, team_id)
-    old = await settings(tx)
     known = next((team for team in old.teams if team.team_id == team_id), TeamRouting(team_id=team_id))
     new = replace(known, **changes)
     if fields := changed_fields(known, new):

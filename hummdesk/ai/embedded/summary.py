@@ -12,7 +12,7 @@ from hummdesk.ai.text import SENTENCE_END, plain, stems
 KEY_SENTENCES = 3
 """Sentences of the customer in a summary."""
 MIN_STEMS = 3
-"""A sentence with fewer words of content, such as a greeting, says nothing, unless it is a question."""
+"""A sentence with fewer content words, such as a greeting, is left out unless it is a question."""
 MAX_SENTENCE = 240
 QUESTION_BONUS = 1.5
 LATER_BONUS = 0.5
@@ -48,14 +48,14 @@ def _key_sentences(messages: Sequence[str]) -> list[str]:
         return weight + later + (QUESTION_BONUS if _is_question(sentence) else 0)
 
     last_places = {sentence.strip().casefold(): place for place, (_, sentence) in enumerate(sentences)}
-    telling = [place for place in last_places.values() if _is_telling(sentences[place][1])]
-    chosen = sorted(telling, key=lambda place: (-score(place), place))[:KEY_SENTENCES]
+    informative = [place for place in last_places.values() if _is_informative(sentences[place][1])]
+    chosen = sorted(informative, key=lambda place: (-score(place), place))[:KEY_SENTENCES]
     if not chosen and sentences:
         chosen = [len(sentences) - 1]
     return [_shortened(sentences[place][1]) for place in sorted(chosen)]
 
 
-def _is_telling(sentence: str) -> bool:
+def _is_informative(sentence: str) -> bool:
     return len(_content(sentence)) >= (1 if _is_question(sentence) else MIN_STEMS)
 
 
@@ -68,7 +68,7 @@ def _content(sentence: str) -> set[str]:
 
 
 def _main_sentence(answer: str) -> str:
-    """Return the sentence of an answer that says most."""
+    """Return the sentence of an answer with the most content words."""
     sentences = SENTENCE_END.split(plain(answer))
     return _shortened(max(sentences, key=lambda sentence: len(_content(sentence))))
 

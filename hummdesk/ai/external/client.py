@@ -57,8 +57,8 @@ class ModelClient(Protocol):
 def translate_sdk_errors(sdk: Any) -> Iterator[None]:
     """Raise ProviderError in place of an error of the SDK; both SDKs are generated with the same error classes.
 
-    They do not translate those of httpx2 in the middle of a stream. All quote what was sent and received, so none is
-    chained as a cause.
+    The SDKs do not translate errors of httpx2 that occur in the middle of a stream. All these errors quote what was
+    sent and received, so none is chained as a cause.
     """
     import httpx2  # which the SDKs need; here, because this module is imported without them, too
 

@@ -6,10 +6,7 @@ from marshmallow import Schema, fields
 
 from hummdesk.contract.fields import Id, Integer, ListOf, OneOf
 from hummdesk.contract.requests import Update
-
-MODES = ("off", "round_robin", "least_loaded")
-MAX_CAPACITY = 1000
-MAX_SECONDS = 86_400
+from hummdesk.storage.routing import MAX_CAPACITY, MAX_SECONDS, MODES
 
 
 def _capacity(**options: Any) -> Integer:

@@ -20,11 +20,11 @@ from hummdesk.contract.fields import (
 )
 from hummdesk.contract.requests import Payload, Update
 from hummdesk.contract.resources.lists import PageQuery
+from hummdesk.storage.routing import MAX_CAPACITY
 
 MAX_NAME = 100
 MAX_TEAMS = 100
 MAX_SKILLS = 50
-MAX_CAPACITY = 1000
 ROLES = ("admin", "agent", "viewer")
 
 

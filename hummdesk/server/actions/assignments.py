@@ -30,7 +30,7 @@ async def assign(
     Return what an assignment publishes, without an agent if it waits now. It is published again if the agent has the
     conversation already. Raises NotFound, Invalid and RateLimited.
     """
-    draft = await written_note(context, actor, conversation_id, note)
+    written = await written_note(context, actor, conversation_id, note)
     async with context.database.account(actor.account_id) as tx:
         changed = await moves.assign(
             tx,
@@ -38,9 +38,9 @@ async def assign(
             conversation_id=conversation_id,
             agent_id=agent_id,
             team_id=team_id,
-            note_id=None if draft is None else draft.id,
+            note_id=None if written is None else written.id,
         )
-        sent = await store_note(tx, actor, draft)
+        sent = await store_note(tx, actor, written)
         at = (await moves.lock(tx, conversation_id)).at if changed is None else changed.at
     await publish(context, actor.account_id, changed, sent)
     if changed is not None and agent_id is not None:

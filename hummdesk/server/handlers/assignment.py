@@ -1,4 +1,4 @@
-"""Moves of conversations: assign, unassign, claim, release."""
+"""Moves of conversations: assign, unassign, claim, release; and the last decision of routing."""
 
 from hummdesk.server.actions import assignments, decisions
 from hummdesk.server.context import Payload, ServerContext

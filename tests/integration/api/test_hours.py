@@ -44,6 +44,25 @@ async def test_hours_are_set_under_their_etag(admin: RestClient) -> None:
     assert "time_zone" in logged[0]["details"]["fields"]
 
 
+async def test_routing_is_set_under_its_etag(admin: RestClient, account: Account) -> None:
+    found = await admin.call("get_routing")
+    match = {"If-Match": found.headers["ETag"]}
+    changed = await admin.call("update_routing", {"capacity": 7}, headers=match)
+    assert changed.body["capacity"] == 7
+    await admin.refused("update_routing", {"mode": "round_robin"}, headers=match, status=412)
+    own = {"mode": "off"}
+    await admin.refused("update_team_routing", own, teamId=account.team, headers=match, status=412)
+    match = {"If-Match": changed.headers["ETag"]}
+    await admin.do("update_team_routing", own, teamId=account.team, headers=match)
+
+
+async def test_changes_of_routing_at_once_are_all_made(admin: RestClient) -> None:
+    changes: list[dict[str, Any]] = [{"mode": "round_robin"}, {"capacity": 9}, {"answerSeconds": 5}]
+    await asyncio.gather(*(admin.do("update_routing", change) for change in changes))
+    found = await admin.do("get_routing")
+    assert {name: found[name] for change in changes for name in change} == changes[0] | changes[1] | changes[2]
+
+
 async def test_hours_are_for_admins(admin: RestClient, account: Account) -> None:
     agent = RestClient(admin.session, account.token("agent"))
     await agent.refused("get_hours", status=403)

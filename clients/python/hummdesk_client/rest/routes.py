@@ -1142,14 +1142,14 @@ class Routes(ABC):
         found: Routing = await self._call("GET", "/routing", options)
         return found
 
-    async def put_routing(self, body: RoutingUpdate | None = None, **options: Unpack[CallOptions]) -> Routing:
+    async def update_routing(self, body: RoutingUpdate | None = None, **options: Unpack[CallOptions]) -> Routing:
         """Change how waiting conversations are assigned."""
-        found: Routing = await self._call("PUT", "/routing", options, body=body or {})
+        found: Routing = await self._call("PATCH", "/routing", options, body=body or {})
         return found
 
-    async def put_team_routing(self, team_id: str, body: TeamRoutingUpdate | None = None, **options: Unpack[CallOptions]) -> Routing:
+    async def update_team_routing(self, team_id: str, body: TeamRoutingUpdate | None = None, **options: Unpack[CallOptions]) -> Routing:
         """Change how the conversations that wait for a team are assigned."""
-        found: Routing = await self._call("PUT", f"/routing/teams/{quoted(team_id)}", options, body=body or {})
+        found: Routing = await self._call("PATCH", f"/routing/teams/{quoted(team_id)}", options, body=body or {})
         return found
 
     async def get_oidc(self, **options: Unpack[CallOptions]) -> OidcProvider:

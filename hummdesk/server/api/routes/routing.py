@@ -10,13 +10,13 @@ async def get_routing(context: ServerContext, call: Call) -> Answer:
         return Answer((await routing.settings(tx)).wire())
 
 
-async def put_routing(context: ServerContext, call: Call) -> Answer:
+async def update_routing(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
-        call.require_match((await routing.settings(tx)).wire())
+        call.require_match((await routing.locked(tx)).wire())
         return Answer((await routing.update(tx, call.actor, **call.body)).wire())
 
 
-async def put_team_routing(context: ServerContext, call: Call) -> Answer:
+async def update_team_routing(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
-        call.require_match((await routing.settings(tx)).wire())
+        call.require_match((await routing.locked(tx)).wire())
         return Answer((await routing.update_team(tx, call.actor, call.path["teamId"], **call.body)).wire())

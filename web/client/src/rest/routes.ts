@@ -1080,13 +1080,13 @@ export abstract class Routes {
   }
 
   /** Change how waiting conversations are assigned. */
-  putRouting(body: RoutingUpdate = {}, options?: CallOptions): Promise<Routing> {
-    return this.call("PUT", path`/routing`, { body, ...options });
+  updateRouting(body: RoutingUpdate = {}, options?: CallOptions): Promise<Routing> {
+    return this.call("PATCH", path`/routing`, { body, ...options });
   }
 
   /** Change how the conversations that wait for a team are assigned. */
-  putTeamRouting(teamId: string, body: TeamRoutingUpdate = {}, options?: CallOptions): Promise<Routing> {
-    return this.call("PUT", path`/routing/teams/${teamId}`, { body, ...options });
+  updateTeamRouting(teamId: string, body: TeamRoutingUpdate = {}, options?: CallOptions): Promise<Routing> {
+    return this.call("PATCH", path`/routing/teams/${teamId}`, { body, ...options });
   }
 
   /** Show the identity provider at which the staff of the account sign in. */

@@ -49,7 +49,7 @@ function OfAccount() {
             submit={t("settings.save")}
             reload={edited.reload}
             save={(values: Values, overwrite) =>
-              edited.save((rest, options) => rest.putRouting(changes(values), options), overwrite)
+              edited.save((rest, options) => rest.updateRouting(changes(values), options), overwrite)
             }
           />
         )}
@@ -100,7 +100,7 @@ function OfTeam({ id }: { id: string }) {
               submit={t("settings.save")}
               reload={edited.reload}
               save={(values: TeamValues, overwrite) =>
-                edited.save((rest, options) => rest.putTeamRouting(id, changes(values), options), overwrite)
+                edited.save((rest, options) => rest.updateTeamRouting(id, changes(values), options), overwrite)
               }
             />
           );
