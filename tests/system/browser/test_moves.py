@@ -24,7 +24,7 @@ async def team_of(client: Client, agent_id: str) -> dict[str, str]:
 async def put_capacity(admin: ConsolePage, account: DemoAccount, agent_id: str, capacity: str) -> None:
     """Set the capacity of an agent in the settings."""
     await admin.page.goto(f"{account.url}/settings/people/{agent_id}")
-    field = admin.page.get_by_role("spinbutton", name="Conversations of an agent")
+    field = admin.page.get_by_role("spinbutton", name="Capacity: open conversations per agent")
     await field.fill(capacity)
     await admin.page.get_by_role("button", name="Save").click()
     await expect(admin.page.get_by_text("Saved")).to_be_visible()

@@ -34,7 +34,7 @@ export class Chat {
   isClosed = false;
   /** The visitor's rating of the closed conversation. */
   rating: number | undefined;
-  /** The place of the conversation in the queue; undefined if it does not wait. */
+  /** The position of the conversation in the queue; undefined if it does not wait. */
   queue: Partial<QueuePlace> | undefined;
   changed: () => void = () => undefined;
   onUnread: (count: number) => void = () => undefined;

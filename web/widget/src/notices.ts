@@ -5,7 +5,7 @@ import type { Chat } from "./chat.js";
 const DAY_MS = 86_400_000;
 const DAYS_OF_WEEK = 7;
 const SECONDS_OF_MINUTE = 60;
-/** Positions that the server counts; a place behind them has the next number. */
+/** Positions that the server counts; every later one has the next number. */
 const MOST = 100;
 
 /** The server explains errors in English. */
@@ -13,7 +13,7 @@ export function explain({ code, message }: Pick<ErrorReport, "code" | "message">
   return language === "en" ? message : t("widget.error", { code });
 }
 
-/** What is shown above the messages: why nothing can be sent, whether the account is closed, and the place in the queue. */
+/** What is shown above the messages: why nothing can be sent, whether the account is closed, and the position. */
 export function noticesOf(chat: Chat): string[] {
   if (chat.problem) return [explain(chat.problem)];
   if (chat.state === "connecting") return [t("widget.connecting")];
