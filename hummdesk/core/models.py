@@ -177,6 +177,11 @@ class Conversation:
             values["last_message"] = Message.from_row(values["last_message"])
         return cls(**values)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits in a queue: that of its team, or of the account."""
+        return self.status == "open" and self.assigned_to is None
+
     def wire(self) -> Row:
         """The fields of `conversation_updated`."""
         customer = {"id": str(self.contact_id), "name": self.contact_name, "email": self.contact_email}

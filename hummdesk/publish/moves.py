@@ -1,9 +1,10 @@
-"""What is published of logged changes of a conversation: by the process that made them, or by the relay."""
+"""The events of logged changes of a conversation, published by the process that made them or by the relay."""
 
 from typing import cast
 from uuid import UUID
 
 from hummdesk.core.ids import SYSTEM_ID
+from hummdesk.core.models import Conversation
 from hummdesk.publish.events import Event
 from hummdesk.publish.events.conversations import (
     ConversationActivity,
@@ -19,8 +20,12 @@ REASONS = ("rule", "mode", "decisionId", "candidates", "note")
 """The details of a logged move that are the reason of an assignment."""
 
 
-def events_of(change: LoggedChange) -> list[Event]:
-    """The events of a change, in order: what it was, the queue that the conversation is in now, the activity line."""
+def events_of(change: LoggedChange, *, current: Conversation | None = None) -> list[Event]:
+    """The events of a change, in order: what it was, the queue that the conversation is in now, the activity line.
+
+    `current` is the conversation if it may have changed since: clients that have received its assignment already must
+    not take it for queued.
+    """
     if change.kind == "status_changed":
         events: list[Event] = [status_event(change)]
     elif change.id_of("toAgent") is not None:
@@ -29,10 +34,14 @@ def events_of(change: LoggedChange) -> list[Event]:
         events = [unassigned_event(change)]
     else:
         events = []
-    if change.details.get("queued"):
+    if change.details.get("queued") and (current is None or _is_in_queue(current, change.id_of("toTeam"))):
         events.append(queued_event(change))
     line = activity_of(change)
     return events if line is None else [*events, line]
+
+
+def _is_in_queue(conversation: Conversation, team_id: UUID | None) -> bool:
+    return conversation.is_waiting and conversation.assigned_team == team_id
 
 
 def status_event(change: LoggedChange) -> ConversationStatusChanged:

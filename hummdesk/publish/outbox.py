@@ -54,14 +54,18 @@ def message_events(
 
 
 def creation_events(conversation: Conversation) -> list[Event]:
-    """The events of a new conversation, as staff sees it: itself, and that it waits in a queue."""
+    """The events of a new conversation, as staff sees it: itself, and that it waits in a queue, if it still does."""
+    created = ConversationCreated.of(conversation)
+    if not conversation.is_waiting:
+        return [created]
     queued = ConversationQueued(
         account_id=conversation.account_id,
         conversation_id=conversation.id,
         timestamp=conversation.created_at,
+        team_id=conversation.assigned_team,
         entry_id=conversation.id,
     )
-    return [ConversationCreated.of(conversation), queued]
+    return [created, queued]
 
 
 async def publish_updates(

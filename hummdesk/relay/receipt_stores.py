@@ -81,13 +81,13 @@ class OutboxReceipts:
             return None
         async with self._one_account.account(entry.account_id) as tx:
             now = await conversations.as_staff(tx, conversation_id=entry.conversation_id)
-        is_queued = now.status == "open" and now.assigned_to is None
-        return Reopened(status=entry.reopened_from, is_queued=is_queued, team_id=now.assigned_team)
+        return Reopened(status=entry.reopened_from, is_queued=now.is_waiting, team_id=now.assigned_team)
 
     async def _publish_change(self, entry: OutboxEntry) -> None:
         async with self._one_account.account(entry.account_id) as tx:
             logged = await outbox.logged_change(tx, entry)
-        await self._publisher.publish_stored(*change_events(logged))
+            current = await conversations.as_staff(tx, conversation_id=entry.conversation_id)
+        await self._publisher.publish_stored(*change_events(logged, current=current))
 
     async def _publish_unread(self, entry: OutboxEntry) -> None:
         """Publish the counts of all agents who have read the conversation: the entry does not name the one."""

@@ -34,8 +34,17 @@ async def publish_moved(context: ServerContext, moved: Sequence[LoggedChange]) -
     with suppress(Unavailable):
         for change in moved:
             held = (receipt := context.receipts.pending(change.account_id, change.id)).hold()
-            await context.publisher.publish_stored(*events_of(change), receipt=receipt)
+            current = await _current(context, change)
+            await context.publisher.publish_stored(*events_of(change, current=current), receipt=receipt)
             await _publish_current(context, change.account_id, change.conversation_id, [held])
+
+
+async def _current(context: ServerContext, change: LoggedChange) -> Conversation | None:
+    """The conversation of a change, None if an operator has deleted it."""
+    with suppress(NotFound):
+        async with context.database.account(change.account_id) as tx:
+            return await conversations.as_staff(tx, conversation_id=change.conversation_id)
+    return None
 
 
 async def _publish_current(

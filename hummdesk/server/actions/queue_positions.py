@@ -10,7 +10,7 @@ from hummdesk.storage import queue_positions
 
 async def queue_of(context: ServerContext, conversation: Conversation) -> Payload | None:
     """Position and expected wait; None for a conversation that does not wait. Without Redis no wait is expected."""
-    if conversation.status != "open" or conversation.assigned_to is not None:
+    if not conversation.is_waiting:
         return None
     account_id = conversation.account_id
     try:

@@ -295,6 +295,31 @@ async def test_move_of_a_process_that_died_is_published_once(
     assert (received[0][1]["unassignedBy"], received[1][1]["teamId"]) == (str(by), str(account.team))
 
 
+@pytest.mark.parametrize("how", ["created", "released"])
+async def test_conversation_assigned_before_the_relay_publishes_its_queue_is_not_queued_again(
+    account: Account, node: Node, relay: OutboxReceipts, how: str
+) -> None:
+    """A process commits and dies; another one assigns the conversation and publishes that at once."""
+    customer, colleague = await account.connect("customer", joins=True), await account.connect("colleague", joins=True)
+    agent = account.people["agent"]
+    entry_id, seq = account.conversation, outbox.NEW_CONVERSATION
+    if how == "released":
+        async with node.context.database.account(account.id) as tx:
+            await moves.claim(tx, actor=agent, conversation_id=account.conversation)
+            released = await moves.release(tx, actor=agent, conversation_id=account.conversation)
+        entry_id, seq = released.id, outbox.LOGGED_CHANGE
+    await colleague.do("claim_conversation", of(account))
+    await colleague.receives("conversation_assigned", assignedTo=id_of(account, "colleague"))
+    await relay.republish(
+        outbox.OutboxEntry(
+            account_id=account.id, id=entry_id, conversation_id=account.conversation, seq=seq, reopened_from=None
+        )
+    )
+    await mark(account)
+    for client in (customer, colleague):
+        assert "conversation_queued" not in [name for name, _ in await moves_received(client)]
+
+
 @pytest.mark.parametrize("how", ["disabled", "emptied"])
 async def test_queue_of_a_team_in_which_nobody_is_left_goes_to_the_account(
     account: Account, node: Node, second_team: UUID, how: str

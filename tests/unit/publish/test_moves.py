@@ -1,11 +1,14 @@
 """What is published of a logged change, and which sides receive it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hummdesk.core.ids import SYSTEM_ID
+from hummdesk.core.models import Conversation
 from hummdesk.publish.moves import activity_of, events_of
+from hummdesk.publish.outbox import creation_events
 from hummdesk.storage.moves import LoggedChange
 from tests.unit.publish.examples import ACCOUNT, AGENT, CONVERSATION, MESSAGE, MOMENT, TEAM
 
@@ -14,6 +17,26 @@ TO_AGENT = {"toAgent": str(AGENT), "rule": "claim"}
 FROM_AGENT = {"fromAgent": str(AGENT), "fromTeam": str(TEAM), "toTeam": str(TEAM), "rule": "release", "queued": True}
 TO_TEAM = {"toTeam": str(TEAM), "rule": "assignment", "queued": True}
 REOPENED = {"from": "closed", "to": "open", "queued": True, "toTeam": str(TEAM)}
+WAITING = Conversation(
+    id=CONVERSATION,
+    account_id=ACCOUNT,
+    contact_id=MESSAGE,
+    contact_name="Cleo",
+    contact_email="cleo@example.com",
+    contact_avatar=None,
+    status="open",
+    priority="medium",
+    assigned_to=None,
+    assigned_team=TEAM,
+    subject=None,
+    metadata={},
+    last_seq=0,
+    revision=0,
+    unread_count=None,
+    created_at=MOMENT,
+    updated_at=MOMENT,
+    last_message=None,
+)
 
 
 def change(kind: str, details: dict[str, Any]) -> LoggedChange:
@@ -47,6 +70,31 @@ def test_change_is_published_as_what_it_was(kind: str, details: dict[str, Any], 
     keys = [envelope.key for event in events for envelope in event.envelopes()]
     assert len(set(keys)) == len(keys)
     assert all(key is not None and str(LOGGED) in key for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("now", "is_queued"),
+    [
+        ({}, True),
+        ({"assigned_to": AGENT}, False),
+        ({"status": "pending"}, False),
+        ({"assigned_team": None}, False),
+    ],
+)
+def test_old_change_is_published_as_queued_only_while_the_conversation_is_in_that_queue(
+    now: dict[str, Any], is_queued: bool
+) -> None:
+    current = replace(WAITING, **now)
+    names = [event.event_name for event in events_of(change("unassigned", FROM_AGENT), current=current)]
+    queued = ["conversation_queued"] if is_queued else []
+    assert names == ["conversation_unassigned", *queued, "conversation_activity"]
+
+
+@pytest.mark.parametrize("now", [{"assigned_to": AGENT}, {"status": "closed"}])
+def test_new_conversation_that_no_longer_waits_is_not_published_as_queued(now: dict[str, Any]) -> None:
+    created, queued = creation_events(WAITING)
+    assert (created.event_name, queued.payload()["teamId"]) == ("conversation_created", str(TEAM))
+    assert [event.event_name for event in creation_events(replace(WAITING, **now))] == ["conversation_created"]
 
 
 def test_change_of_the_system_names_the_nil_id() -> None:
