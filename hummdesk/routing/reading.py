@@ -7,6 +7,7 @@ from typing import cast
 from uuid import UUID
 
 from hummdesk.bus.presence import Status
+from hummdesk.routing.absences import Absences
 from hummdesk.routing.decision import (
     BATCH,
     MICROSECONDS,
@@ -40,14 +41,14 @@ class Decided:
 
 
 async def decided(
-    tx: Transaction, start: Start, found: AllSettings, statuses: Mapping[UUID, Status], *, with_held: bool
+    tx: Transaction, start: Start, found: AllSettings, statuses: Mapping[UUID, Status], *, absences: Absences | None
 ) -> Decided:
-    """Read queues page by page while an agent is free, and decide. `with_held`: also which conversations go back."""
+    """Read queues page by page while an agent is free, and decide; with `absences`, also on those that go back."""
     snapshot = Snapshot(now=start.now, number=start.last_number + 1, policies=_policies(found), deserted=start.deserted)
     present = {agent_id: status for agent_id, status in statuses.items() if status != "offline"}
     snapshot = replace(snapshot, candidates=await _candidates(tx, snapshot, present))
-    if with_held:
-        snapshot = replace(snapshot, held=await _held(tx, snapshot, present))
+    if absences is not None:
+        snapshot = replace(snapshot, held=await _held(tx, snapshot, present, absences))
     return await _decided_by_pages(tx, start, snapshot)
 
 
@@ -86,17 +87,22 @@ async def _candidates(tx: Transaction, snapshot: Snapshot, present: Mapping[UUID
     )
 
 
-async def _held(tx: Transaction, snapshot: Snapshot, present: Mapping[UUID, Status]) -> tuple[Held, ...]:
+async def _held(
+    tx: Transaction, snapshot: Snapshot, present: Mapping[UUID, Status], absences: Absences
+) -> tuple[Held, ...]:
+    """Assigned conversations whose customers wait. An agent is offline since it was seen to be absent, or later."""
     with_present = any(policy.answer_seconds for policy in snapshot.policies.values())
+    found = await routing.held(tx, present, with_present=with_present)
+    absent = absences.update({one.agent_id for one in found if one.offline_since is not None}, now=snapshot.now)
     return tuple(
         Held(
             conversation_id=one.id,
             team_id=one.team_id,
             agent_id=one.agent_id,
-            offline_since=one.offline_since,
+            offline_since=None if one.offline_since is None else max(one.offline_since, absent[one.agent_id]),
             waits_since=one.waits_since,
         )
-        for one in await routing.held(tx, present, with_present=with_present)
+        for one in found
     )
 
 

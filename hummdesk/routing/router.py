@@ -20,6 +20,7 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.publish.publisher import Publisher
 from hummdesk.routing import publication, reading, record
+from hummdesk.routing.absences import Absences
 from hummdesk.routing.decision import Candidate, Case, Choice, Snapshot, weight_of
 from hummdesk.routing.hours import is_paused
 from hummdesk.storage import routing
@@ -46,7 +47,7 @@ Confirm = Callable[[Sequence[EntryKey]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of one decision."""
+    """The result of one decision."""
 
     moves: list[Move]
     choices: int
@@ -63,6 +64,8 @@ class Router:
         self._off: set[UUID] = set()
         self._changes = 0
         """Counts the calls of `forget`, so that settings read before one are not remembered after it."""
+        self._absences: dict[UUID, Absences] = {}
+        """By account, of those of which conversations go back."""
         self._running: set[UUID] = set()
         self._again: set[UUID] = set()
         self._idle = asyncio.Event()
@@ -136,8 +139,9 @@ class Router:
                 return Attempt([], 0)
             if await is_paused(tx):
                 return Attempt([], 0)
+            absences = self._absences.setdefault(account_id, Absences()) if with_held else None
             statuses = await self._presence.statuses(account_id)
-            made = await reading.decided(tx, start, found, statuses, with_held=with_held)
+            made = await reading.decided(tx, start, found, statuses, absences=absences)
             choices = made.decision.choices
             moves = await _move(tx, made.snapshot, choices) if choices else []
         metrics.ROUTING_SECONDS.observe(time.perf_counter() - began)
@@ -146,6 +150,7 @@ class Router:
         return Attempt(moves, len(choices))
 
     def _remember_off(self, account_id: UUID, changes: int) -> None:
+        self._absences.pop(account_id, None)
         if changes != self._changes:
             return
         if len(self._off) >= REMEMBERED:

@@ -45,7 +45,7 @@ class Watch:
                 self._seen.pop(account_id, None)
                 return None
             statuses = {} if await is_paused(tx) else await self._presence.statuses(account_id)
-            made = await reading.decided(tx, start, found, statuses, with_held=False)
+            made = await reading.decided(tx, start, found, statuses, absences=None)
             queues = [one for one in await routing.queues(tx) if found.is_routed(one.team_id)]
             above = await routing.above_capacity(tx)
         sightings = self._seen.setdefault(account_id, Sightings())

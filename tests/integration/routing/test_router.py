@@ -10,6 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from hummdesk.routing import positions, record
+from hummdesk.routing.absences import Absences
 from hummdesk.routing.decision import decide
 from hummdesk.routing.replay import differences
 from hummdesk.routing.watch import Figures, Watch
@@ -254,6 +255,24 @@ async def test_conversation_of_an_offline_agent_goes_back_with_its_waiting_time(
     await desk.appear(other, "online")
     await router.route(desk.id)
     assert (await desk.owners())[waiting] == other
+
+
+async def test_agent_whose_lease_is_lost_keeps_conversations_until_absent_for_the_offline_time(desk: Any) -> None:
+    """Redis has lost its data: a connected agent seems to be offline since the end of the session before."""
+    await desk.set(offline_seconds=30)
+    agent = await desk.agent("offline")
+    waiting = await desk.conversation(agent=agent, waits=40)
+    await desk.execute("UPDATE users SET last_seen_at = now() - interval '1 day' WHERE id = %(id)s", id=agent)
+    router = desk.router()
+    assert await router.route(desk.id, with_held=True) == 0
+    await desk.appear(agent, "away")  # the lease was renewed
+    assert await router.route(desk.id, with_held=True) == 0
+    await desk.presence.change(desk.id, agent, "offline")
+    assert await router.route(desk.id, with_held=True) == 0
+    router._absences[desk.id] = Absences()
+    router._absences[desk.id].update({agent}, now=0)
+    assert await router.route(desk.id, with_held=True) == 1
+    assert waiting not in await desk.owners()
 
 
 async def test_conversation_without_an_answer_goes_to_another_agent(desk: Any) -> None:

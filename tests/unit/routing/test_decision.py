@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hummdesk.routing import record
+from hummdesk.routing.absences import Absences
 from hummdesk.routing.decision import (
     BATCH,
     MICROSECONDS,
@@ -224,6 +225,14 @@ def test_conversation_goes_back_from_absent_or_silent_agents(
     made = snapshot(policy=replace(POLICY, answer_seconds=answer_seconds), held=(held,))
     assert [choice.rule for choice in decide(made).choices] == ([] if rule is None else [rule])
     assert decide(replace(made, policies={None: replace(POLICY, mode="off")})).choices == ()
+
+
+def test_absence_begins_when_it_is_first_seen_and_ends_with_presence() -> None:
+    seen = Absences()
+    assert seen.update({FIRST}, now=10) == {FIRST: 10}
+    assert seen.update({FIRST, SECOND}, now=12) == {FIRST: 10, SECOND: 12}
+    assert seen.update({SECOND}, now=14) == {SECOND: 12}
+    assert seen.update({FIRST, SECOND}, now=16) == {FIRST: 16, SECOND: 12}
 
 
 def test_decision_has_at_most_a_batch_of_choices() -> None:
