@@ -5,6 +5,7 @@ online, below the capacity, in the team of the queue, and has the skills that ar
 agent who is free for it, and an agent who is free for none of the first ones is free for the next.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,7 +18,7 @@ Priority = Literal["urgent", "high", "medium", "low"]
 Rule = Literal["routing", "offline", "unanswered"]
 """Why a conversation was moved: to an agent, or back from one who is offline or has not answered."""
 Verdict = Literal["chosen", "free", "absent", "other_team", "full", "unskilled", "just_returned"]
-"""What an agent is for one conversation."""
+"""The eligibility of an agent for one conversation."""
 
 RANKS: dict[Priority, int] = {"urgent": 0, "high": 1, "medium": 2, "low": 3}
 URGENT_WEIGHT = 2
@@ -72,6 +73,11 @@ class Candidate:
         return policy.capacity if self.capacity is None else self.capacity
 
 
+Order = tuple[int, int, UUID]
+"""Of a conversation among all that wait: rank of the priority, time, conversation."""
+NO_ENDS: Mapping[UUID | None, Order] = {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A conversation that waits in a queue. Times are microseconds of the clock of PostgreSQL."""
@@ -89,7 +95,7 @@ class Case:
     """The agent from whom it was just taken."""
 
     @property
-    def order(self) -> tuple[int, int, UUID]:
+    def order(self) -> Order:
         return RANKS[self.priority], self.since, self.conversation_id
 
 
@@ -119,7 +125,7 @@ class Snapshot:
     cases: tuple[Case, ...] = ()
     held: tuple[Held, ...] = ()
     deserted: frozenset[UUID] = frozenset()
-    """The teams of which nobody can answer: their queues belong to that of the account."""
+    """The teams without an active agent: their queues belong to that of the account."""
 
     def queue_of(self, team_id: UUID | None) -> UUID | None:
         """The team whose members and settings are for the conversations of a team; None: those of the account."""
@@ -142,19 +148,21 @@ class Choice:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     choices: tuple[Choice, ...]
-    has_free: bool
-    """Some agent is still free, for the queues or skills of other conversations."""
+    unfinished: tuple[UUID | None, ...] = ()
+    """The queues of `ends` for which an agent is still free."""
 
 
-def decide(snapshot: Snapshot, *, most: int = BATCH) -> Decision:
+def decide(snapshot: Snapshot, *, most: int = BATCH, ends: Mapping[UUID | None, Order] = NO_ENDS) -> Decision:
     """At most so many choices: first the conversations that are taken from their agents, then those that are given.
 
-    A conversation that is taken from its agent is given to another one by the next decision.
+    A conversation that is taken from its agent is given to another one by the next decision. `ends` are the last
+    conversations of queues that have more than the snapshot. What comes after one is not decided on while an agent is
+    free for its queue: one of that queue may precede it.
     """
     choices = [one for held in snapshot.held if (one := _returned(snapshot, held)) is not None][:most]
-    desk = _Desk(snapshot)
+    desk = _Desk(snapshot, ends)
     for case in sorted(snapshot.cases, key=lambda one: one.order):
-        if len(choices) >= most or not desk.has_free:
+        if len(choices) >= most or not desk.has_free or desk.is_behind_end(case):
             break
         agent = desk.agent_for(case)
         if agent is not None:
@@ -167,7 +175,7 @@ def decide(snapshot: Snapshot, *, most: int = BATCH) -> Decision:
                 )
             )
             desk.give(agent, case)
-    return Decision(choices=tuple(choices), has_free=desk.has_free)
+    return Decision(choices=tuple(choices), unfinished=tuple(desk.unfinished()))
 
 
 def explain(snapshot: Snapshot, conversation_id: UUID) -> list[tuple[Candidate, Verdict]]:
@@ -199,8 +207,9 @@ def _returned(snapshot: Snapshot, held: Held) -> Choice | None:
 class _Desk:
     """The agents while conversations are given to them one after the other."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, ends: Mapping[UUID | None, Order] = NO_ENDS) -> None:
         self._snapshot = snapshot
+        self._ends = deque(sorted(ends.items(), key=lambda one: one[1]))
         self._number = snapshot.number
         self.by_id = {one.agent_id: one for one in snapshot.candidates}
         self._widest = max(
@@ -212,11 +221,22 @@ class _Desk:
     def has_free(self) -> bool:
         return bool(self._free)
 
+    def is_behind_end(self, case: Case) -> bool:
+        """Whether a conversation comes after the end of a queue for which an agent is free. Cases come in order."""
+        while self._ends and case.order > self._ends[0][1]:
+            if self._has_free_for(self._ends[0][0]):
+                return True
+            self._ends.popleft()  # agents who are not free remain so
+        return False
+
+    def unfinished(self) -> Iterator[UUID | None]:
+        return (team_id for team_id, _ in self._ends if self._has_free_for(team_id))
+
     def agent_for(self, case: Case) -> Candidate | None:
         policy = self._snapshot.policy(case.team_id)
         if policy.mode == "off" or self._is_held_back(case):
             return None
-        free = [one for one in self._members(case) if one.is_free(policy)]
+        free = self._free_for(case.team_id, policy)
         matching = self._matching(case, policy, free)
         others = [one for one in matching if one.agent_id != case.returned_from]
         return min(others or matching, key=lambda one: _preference(policy, one), default=None)
@@ -231,7 +251,7 @@ class _Desk:
 
     def verdicts(self, case: Case, chosen: UUID | None) -> Iterator[tuple[Candidate, Verdict]]:
         policy = self._snapshot.policy(case.team_id)
-        free = [one for one in self._members(case) if one.is_free(policy)]
+        free = self._free_for(case.team_id, policy)
         matching = {one.agent_id for one in self._matching(case, policy, free)}
         for one in self.by_id.values():
             yield one, self._verdict(case, policy, one, matching, chosen)
@@ -241,7 +261,7 @@ class _Desk:
             return "chosen"
         if one.status != "online":
             return "absent"
-        if not self._is_member(one, case):
+        if not self._is_member(one, case.team_id):
             return "other_team"
         if not one.is_free(policy):
             return "full"
@@ -253,12 +273,18 @@ class _Desk:
         waited = (self._snapshot.now - case.since) / MICROSECONDS
         return case.is_classifying and waited < HOLD_SECONDS
 
-    def _members(self, case: Case) -> list[Candidate]:
-        return [one for agent_id in self._free if self._is_member(one := self.by_id[agent_id], case)]
+    def _free_for(self, team_id: UUID | None, policy: Policy) -> list[Candidate]:
+        """The agents who are free for the conversations of a team, whatever skills these need."""
+        free = (self.by_id[agent_id] for agent_id in self._free)
+        return [one for one in free if self._is_member(one, team_id) and one.is_free(policy)]
 
-    def _is_member(self, one: Candidate, case: Case) -> bool:
-        team_id = self._snapshot.queue_of(case.team_id)
-        return team_id is None or team_id in one.team_ids
+    def _has_free_for(self, team_id: UUID | None) -> bool:
+        policy = self._snapshot.policy(team_id)
+        return policy.mode != "off" and bool(self._free_for(team_id, policy))
+
+    def _is_member(self, one: Candidate, team_id: UUID | None) -> bool:
+        queue = self._snapshot.queue_of(team_id)
+        return queue is None or queue in one.team_ids
 
     def _matching(self, case: Case, policy: Policy, free: Sequence[Candidate]) -> Sequence[Candidate]:
         """Those who have all skills that are needed; after a wait, those who have the most of them."""

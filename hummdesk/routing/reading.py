@@ -1,4 +1,4 @@
-"""Reading what a decision is made on."""
+"""Read the inputs of a decision."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from hummdesk.routing.decision import (
     Case,
     Decision,
     Held,
+    Order,
     Policy,
     Priority,
     Snapshot,
@@ -107,22 +108,19 @@ async def _held(
 
 
 async def _decided_by_pages(tx: Transaction, start: Start, snapshot: Snapshot) -> Decided:
-    """Decide about a page of each queue, and about the next ones as long as an agent is free.
-
-    A conversation behind the last one of a queue that has more is not decided on: one of that queue may precede it.
-    """
+    """Decide about a page of each queue, and about the next ones of those for which an agent is still free."""
     queues: dict[UUID | None, Place | None] = dict.fromkeys(_queues(snapshot))
     read: list[Case] = []
     limit, larger = PAGES
     while True:
         page = await _page(tx, queues, start, snapshot, limit) if queues else []
         read += [case for case, _ in page]
-        queues = _continued(page, limit)
-        end = min((_last(page, team_id) for team_id in queues), default=None)
-        ready = [case for case in read if end is None or case.order <= end]
-        decision = decide(replace(snapshot, cases=tuple(ready)))
-        if not queues or not decision.has_free or len(decision.choices) >= BATCH:
-            kept = considered(ready, decision.choices, most_skipped=SKIPPED)
+        continued = _continued(page, limit)
+        ends = {team_id: _last(page, team_id) for team_id in continued}
+        decision = decide(replace(snapshot, cases=tuple(read)), ends=ends)
+        queues = {team_id: continued[team_id] for team_id in decision.unfinished}
+        if not queues or len(decision.choices) >= BATCH:
+            kept = considered(read, decision.choices, most_skipped=SKIPPED)
             return Decided(snapshot=_needed(replace(snapshot, cases=kept), decision), decision=decision)
         limit = larger
 
@@ -179,7 +177,7 @@ def _continued(page: list[tuple[Case, Waiting]], limit: int) -> dict[UUID | None
     return places
 
 
-def _last(page: list[tuple[Case, Waiting]], team_id: UUID | None) -> tuple[int, int, UUID]:
+def _last(page: list[tuple[Case, Waiting]], team_id: UUID | None) -> Order:
     return max(case.order for case, _ in page if case.team_id == team_id)
 
 

@@ -197,6 +197,20 @@ async def test_queue_is_read_page_by_page_until_no_agent_is_free(desk: Any) -> N
     assert {one for one, agent in owners.items() if agent == german} == set(waiting[120:])
 
 
+async def test_queue_without_a_free_member_is_read_no_further_beside_a_free_agent_of_another_team(desk: Any) -> None:
+    await desk.set()
+    member, other = await desk.agent(capacity=1), await desk.agent()
+    team = await desk.team(member)
+    first, *_ = await desk.conversations(60)
+    await desk.execute("UPDATE conversations SET assigned_team = %(team)s WHERE account_id = %(account)s", team=team)
+    newest = await desk.conversation(priority="low")
+    read = routing.waiting
+    with patch("hummdesk.routing.reading.PAGES", (10, 20)), patch.object(routing, "waiting", side_effect=read) as pages:
+        assert await desk.router().route(desk.id) == 2
+    assert await desk.owners() == {first: member, newest: other}
+    assert pages.call_count == 2  # of two decisions; the second one finds nothing
+
+
 async def test_routers_of_several_processes_exceed_no_capacity_and_assign_once(desk: Any) -> None:
     await desk.set()
     agents = [await desk.agent() for _ in range(20)]

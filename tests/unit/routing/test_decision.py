@@ -17,8 +17,10 @@ from hummdesk.routing.decision import (
     Candidate,
     Case,
     Choice,
+    Decision,
     Held,
     Mode,
+    Order,
     Policy,
     Snapshot,
     considered,
@@ -122,6 +124,37 @@ def test_stored_decision_is_made_again(made: Snapshot, skipped: int, most: int) 
     assert stored == kept
     assert decide(stored, most=most).choices == decision.choices
     assert tuple(record.unpacked_choices(record.packed_choices(decision.choices))) == decision.choices
+
+
+@given(snapshots(), st.integers(1, 4))
+def test_queues_that_are_read_by_pages_lead_to_the_same_choices(made: Snapshot, size: int) -> None:
+    unread = {team_id: [one for one in made.cases if one.team_id == team_id] for team_id in (None, *TEAMS)}
+    for queue in unread.values():
+        queue.sort(key=lambda one: one.order)
+    queues, read = tuple(unread), list[Case]()
+    while True:
+        pages = {team_id: unread[team_id][:size] for team_id in queues}
+        for team_id, page in pages.items():
+            del unread[team_id][:size]
+            read += page
+        ends = {team_id: page[-1].order for team_id, page in pages.items() if unread[team_id]}
+        decision = decide(replace(made, cases=tuple(read)), ends=ends)
+        if not decision.unfinished:
+            break
+        queues = decision.unfinished
+    assert decision.choices == decide(made).choices
+
+
+def test_queue_without_a_free_agent_is_read_no_further() -> None:
+    of_team, of_account = waiting(0, team_id=TEAMS[0]), waiting(2)
+    made = snapshot(online(FIRST), online(SECOND, team_ids=frozenset(TEAMS)), cases=(of_team, of_account))
+    ends: dict[UUID | None, Order] = {TEAMS[0]: waiting(1).order}
+    assert decide(made, ends=ends) == Decision(
+        choices=decide(replace(made, cases=(of_team,))).choices, unfinished=(TEAMS[0],)
+    )
+    full = replace(made, candidates=(made.candidates[0], replace(made.candidates[1], capacity=1)))
+    assert decide(full, ends=ends) == Decision(choices=decide(full).choices)
+    assert len(decide(full).choices) == 2
 
 
 @given(snapshots())
@@ -237,9 +270,9 @@ def test_absence_begins_when_it_is_first_seen_and_ends_with_presence() -> None:
 
 def test_decision_has_at_most_a_batch_of_choices() -> None:
     queue = tuple(waiting(number) for number in range(BATCH + 20))
-    decision = decide(snapshot(online(FIRST, capacity=1000), cases=queue))
+    decision = decide(snapshot(online(FIRST, capacity=1000), cases=queue), ends={None: queue[-1].order})
     assert len(decision.choices) == BATCH
-    assert decision.has_free
+    assert decision.unfinished == (None,)
 
 
 @pytest.mark.parametrize("mode", ["round_robin", "least_loaded"])
