@@ -170,6 +170,12 @@ async def lock(tx: Transaction, conversation_id: UUID) -> Holder:
     return Holder(**row)
 
 
+async def lock_teams(tx: Transaction, team_ids: Collection[UUID]) -> None:
+    """Lock teams until the transaction ends, after users and before conversations."""
+    if team_ids:
+        [_ async for _ in queries.lock_teams(tx, team_ids=list(team_ids))]
+
+
 async def leave_team(tx: Transaction, actor: Person | None, team_id: UUID) -> list[LoggedChange]:
     """Move all conversations that wait in the queue of a team to that of the account."""
     actor_type = "system" if actor is None else actor.actor_type
@@ -185,10 +191,9 @@ async def leave_team(tx: Transaction, actor: Person | None, team_id: UUID) -> li
 
 
 async def leave_deserted(tx: Transaction, actor: Person | None, team_ids: Collection[UUID]) -> list[LoggedChange]:
-    """Move what waits for teams in which nobody can answer any more to the queue of the account."""
+    """Move what waits for those of these locked teams that have no active agent to the queue of the account."""
     if not team_ids:
         return []
-    [_ async for _ in queries.lock_teams(tx, team_ids=list(team_ids))]
     deserted = [row["id"] async for row in queries.deserted(tx, team_ids=list(team_ids))]
     return [one for team_id in deserted for one in await leave_team(tx, actor, team_id)]
 

@@ -165,8 +165,11 @@ async def update(
     if actor is not None:
         await _require_admin_left(tx, actor, old, new)
     if changes.team_ids is not None:
-        await _set_teams(tx, user_id, changes.team_ids)
         new = replace(new, team_ids=tuple(sorted(set(changes.team_ids))))
+    left = _teams_left(old, new)
+    await moves.lock_teams(tx, left)
+    if changes.team_ids is not None:
+        await _set_teams(tx, user_id, changes.team_ids)
     fields = changed_fields(old, new)
     if not fields:
         return old, []
@@ -184,7 +187,8 @@ async def update(
     await audit.record(tx, actor, _action(old, new), user_id, {"fields": fields})
     if old.active and not new.active:
         await staff_sessions.revoke_all(tx, user_id)  # they do not revive when the user is enabled again
-    return new, await _leave(tx, actor, old, new)
+    unassigned = await _unassign_all(tx, actor, user_id) if _is_out(old, new) else []
+    return new, unassigned + await moves.leave_deserted(tx, actor, left)
 
 
 async def _require_admin_left(tx: Transaction, actor: Person, old: User, new: User) -> None:
@@ -207,12 +211,14 @@ def _action(old: User, new: User) -> str:
     return "user.enabled" if new.active else "user.disabled"
 
 
-async def _leave(tx: Transaction, actor: Person | None, old: User, new: User) -> list[LoggedChange]:
-    """Move the conversations that a user loses, and those that wait for teams in which nobody is left."""
-    is_out = old.can_answer and not new.can_answer
-    unassigned = await _unassign_all(tx, actor, old.id) if is_out else []
-    left = set(old.team_ids) if is_out else set(old.team_ids) - set(new.team_ids)
-    return unassigned + await moves.leave_deserted(tx, actor, left)
+def _is_out(old: User, new: User) -> bool:
+    """Whether the user can no longer answer."""
+    return old.can_answer and not new.can_answer
+
+
+def _teams_left(old: User, new: User) -> set[UUID]:
+    """The teams in which the user can no longer answer."""
+    return set(old.team_ids) if _is_out(old, new) else set(old.team_ids) - set(new.team_ids)
 
 
 async def _unassign_all(tx: Transaction, actor: Person | None, user_id: UUID) -> list[LoggedChange]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hummdesk.storage import conversations, messages, reads
+from hummdesk.storage import conversations, messages, moves, reads, teams, users
+from hummdesk.storage.database import Transaction
 
 
 async def test_parallel_sends_get_gapless_seqs_and_ascending_times(account: Any) -> None:
@@ -106,3 +107,44 @@ async def test_mark_read_in_two_tabs_at_once_counts_once_for_each_reader(account
 
     done = await asyncio.gather(*(read(one) for one in people * 5))
     assert len([one for one in done if one is not None]) == readers
+
+
+async def waits_for(account: Any, tx: Transaction) -> None:
+    """Return when another transaction waits for a lock of this one."""
+    async with asyncio.timeout(5):
+        while not await account.execute(
+            "SELECT FROM pg_stat_activity WHERE %(holder)s = ANY (pg_blocking_pids(pid))", holder=tx.info.backend_pid
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def change_agent(account: Any, **changes: Any) -> None:
+    async with account.tx() as tx:
+        await users.update(tx, None, account.agent.id, users.UserChanges(**changes))
+
+
+async def test_disabling_an_agent_waits_for_a_move_to_the_team_before_it_locks_conversations(account: Any) -> None:
+    about = {"actor": account.admin, "conversation_id": account.conversation}
+    async with account.tx() as tx:
+        await moves.assign(tx, **about, agent_id=account.agent.id, team_id=account.team)
+    async with account.tx() as tx:
+        await moves.lock_candidates(tx, agent_id=None, team_id=account.team)
+        disabling = asyncio.create_task(change_agent(account, active=False))
+        await waits_for(account, tx)
+        await moves.assign(tx, **about, agent_id=None, team_id=account.team)
+    await disabling
+    seen = await account.see(account.admin)
+    assert (seen.assigned_to, seen.assigned_team) == (None, account.team)
+
+
+async def test_agent_who_leaves_a_team_waits_for_a_change_of_the_team_before_the_membership_is_removed(
+    account: Any,
+) -> None:
+    async with account.tx() as tx:
+        await teams.locked(tx, account.team)
+        leaving = asyncio.create_task(change_agent(account, team_ids=[]))
+        await waits_for(account, tx)
+        await teams.update(tx, None, account.team, member_ids=[account.colleague.id])
+    await leaving
+    async with account.tx() as tx:
+        assert (await teams.get(tx, account.team)).member_ids == (account.colleague.id,)
