@@ -7,7 +7,7 @@ from uuid import UUID
 
 from hummdesk.ai.protocol import Category, Priority
 from hummdesk.core.background import soon
-from hummdesk.core.errors import Forbidden
+from hummdesk.core.errors import Forbidden, Unavailable
 from hummdesk.core.models import Conversation, Person
 from hummdesk.publish.events.ai import ClassificationCorrected
 from hummdesk.publish.events.conversations import ConversationStatusChanged
@@ -23,6 +23,10 @@ from hummdesk.storage.conversations import Filter, Status
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.messages import NewMessage, Sent
 from hummdesk.storage.moves import LoggedChange
+
+MOVES = {"assignedTo", "teamId"}
+ATTEMPTS = 3
+"""Attempts of a move: its agent and team are locked before the conversation, which others may move in between."""
 
 
 async def page(
@@ -177,25 +181,39 @@ async def update(
     """Change `status`, `priority`, `assignedTo` and `teamId`, as far as they are given and differ, in one transaction.
 
     A `note` is stored with the change of the assignment. `require` may refuse the conversation as it is, under a lock.
-    Raises NotFound, Invalid, RateLimited, and what `require` raises.
+    Raises NotFound, Invalid, RateLimited, what `require` raises, and Unavailable if others move it at each attempt.
     """
-    entry: UUID | None = None
     note = await assignments.written_note(context, actor, conversation_id, changes.get("note"))
-    async with context.database.account(actor.account_id) as tx:
-        await moves.lock_candidates(tx, agent_id=changes.get("assignedTo"), team_id=changes.get("teamId"))
-        await conversations.lock(tx, viewer=actor, conversation_id=conversation_id)
-        before = await conversations.get(tx, viewer=actor, conversation_id=conversation_id)
-        require(before)
-        logged, sent = await _update(tx, actor, before, changes, note)
-        after = await conversations.get(tx, viewer=actor, conversation_id=conversation_id)
-        if after != before and not logged:
-            entry = await outbox.add_change(tx, conversation_id)
-    if sent is not None:
-        await message_actions.publish(context, actor.account_id, sent)
-    await publish_changes(context, logged)
-    if entry is not None:
-        soon(publish_change(context, actor.account_id, conversation_id, entry))
-    return after
+    for _ in range(ATTEMPTS):
+        async with context.database.account(actor.account_id) as tx:
+            before = await _locked(tx, actor, conversation_id, changes)
+            if before is None:
+                continue
+            require(before)
+            logged, sent = await _update(tx, actor, before, changes, note)
+            after = await conversations.get(tx, viewer=actor, conversation_id=conversation_id)
+            is_view_only = after != before and not logged
+            entry = await outbox.add_change(tx, conversation_id) if is_view_only else None
+        if sent is not None:
+            await message_actions.publish(context, actor.account_id, sent)
+        await publish_changes(context, logged)
+        if entry is not None:
+            soon(publish_change(context, actor.account_id, conversation_id, entry))
+        return after
+    raise Unavailable
+
+
+async def _locked(tx: Transaction, actor: Person, conversation_id: UUID, changes: Payload) -> Conversation | None:
+    """The conversation, locked after the agent and team that it may have then; None if it was moved meanwhile."""
+    seen: Conversation | None = None
+    if changes.keys() & MOVES:
+        seen = await conversations.get(tx, viewer=actor, conversation_id=conversation_id)
+        agent_id, team_id = changes.get("assignedTo", seen.assigned_to), changes.get("teamId", seen.assigned_team)
+        await moves.lock_candidates(tx, agent_id=agent_id, team_id=team_id)
+    await conversations.lock(tx, viewer=actor, conversation_id=conversation_id)
+    found = await conversations.get(tx, viewer=actor, conversation_id=conversation_id)
+    is_moved = seen is not None and (seen.assigned_to, seen.assigned_team) != (found.assigned_to, found.assigned_team)
+    return None if is_moved else found
 
 
 async def _update(
@@ -208,7 +226,7 @@ async def _update(
         change = {"status": status, "reason": changes.get("reason")}
         changed = await conversations.change_status(tx, actor=actor, conversation_id=before.id, **change)
         found += await moves.logged(tx, [(before.id, changed.event_id)])
-    if changes.keys() & {"assignedTo", "teamId"}:
+    if changes.keys() & MOVES:
         moved, sent = await assignments.reassign(tx, actor, before, changes, note)
         found.append(moved)
     if priority is not None and priority != before.priority:

@@ -9,7 +9,9 @@ import pytest
 
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import SYSTEM_ID, new_id
+from hummdesk.core.models import Conversation
 from hummdesk.relay.receipt_stores import OutboxReceipts
+from hummdesk.server.actions import conversations as actions
 from hummdesk.server.actions.changes import publish_moved
 from hummdesk.server.node import Node
 from hummdesk.storage import moves, outbox, teams, users
@@ -341,6 +343,32 @@ async def test_queue_of_a_team_in_which_nobody_is_left_goes_to_the_account(
     assert (line["kind"], line["fromTeamName"], line["actorName"]) == ("moved", "Billing", "Admin")
     assert await queued_since(account) == since
     assert (await admin.receives("conversation_updated", assignedTeam=None))["status"] == "open"
+
+
+async def test_move_of_the_conversation_of_an_agent_who_is_being_disabled_waits_and_does_not_deadlock(
+    account: Account, node: Node, second_team: UUID
+) -> None:
+    admin, agent = account.people["admin"], account.people["agent"]
+
+    async def move_to_team() -> Conversation:
+        changes: dict[str, Any] = {"teamId": second_team}
+        return await actions.update(node.context, admin, account.conversation, changes, require=lambda _: None)
+
+    async with node.context.database.account(account.id) as tx:
+        await moves.claim(tx, actor=agent, conversation_id=account.conversation)
+    async with node.context.database.account(account.id) as tx:
+        await users.locked(tx, agent.id)
+        moving = asyncio.create_task(move_to_team())
+        async with asyncio.timeout(5):
+            while not await account.execute(
+                "SELECT FROM pg_stat_activity WHERE %(holder)s = ANY (pg_blocking_pids(pid))",
+                holder=tx.info.backend_pid,
+            ):
+                await asyncio.sleep(0.01)
+        await users.update(tx, admin, agent.id, users.UserChanges(active=False))
+    moved = await moving
+    assert (moved.assigned_to, moved.assigned_team) == (None, second_team)
+    assert [details["rule"] for _, details in await log_of(account)] == ["claim", "disabled", "assignment"]
 
 
 async def test_outbox_is_empty_after_moves(account: Account, second_team: UUID) -> None:
