@@ -5,11 +5,12 @@ Any number of relays may do this: each account is decided on under a lock.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 from hummdesk.core import metrics
 from hummdesk.routing.router import Router
-from hummdesk.routing.watch import Watch
+from hummdesk.routing.watch import Figures, Watch
 from hummdesk.storage import routing
 from hummdesk.storage.database import Database
 
@@ -46,9 +47,23 @@ class RoutingSweeper:
                 raise error
 
     async def measure(self) -> None:
+        """Measure all accounts; one that fails is left out, and its error is raised at the end."""
         accounts = await self._accounts()
         self._watch.forget_others(accounts)
-        found = [figures for one in accounts if (figures := await self._watch.figures(one)) is not None]
+        found: list[Figures] = []
+        failed: Exception | None = None
+        for account_id in accounts:
+            try:
+                figures = await self._watch.figures(account_id)
+            except Exception as error:
+                failed = failed or error
+            else:
+                found += [] if figures is None else [figures]
+        self._report(found)
+        if failed is not None:
+            raise failed
+
+    def _report(self, found: Sequence[Figures]) -> None:
         metrics.ROUTING_STRANDED.set(sum(one.stranded for one in found))
         metrics.ROUTING_ABOVE_CAPACITY.set(sum(one.above_capacity for one in found))
         oldest = metrics.ROUTING_OLDEST_WAIT_SECONDS

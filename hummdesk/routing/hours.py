@@ -5,17 +5,21 @@ time that the clocks skip is later by as much as they are put forward (RFC 5545,
 on a closed date does not take place, past midnight neither; one that began on the day before goes on to its end.
 """
 
+import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hummdesk.core.background import in_thread
 from hummdesk.routing.calendars import holidays_of
 from hummdesk.storage import hours as stored
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.hours import BusinessHours
+
+log = logging.getLogger(__name__)
 
 WINDOWS_DAYS = (3, 10, 60, 400)
 """How far ahead the next change is looked for."""
@@ -60,21 +64,35 @@ def opening(hours: BusinessHours, at: datetime) -> Opening:
 
 
 async def is_paused(tx: Transaction) -> bool:
-    """Whether the transaction's account assigns nothing automatically now, since it is closed."""
+    """Whether the transaction's account assigns nothing automatically now, since it is closed.
+
+    An account whose time zone the host does not know counts as open.
+    """
     known = await stored.get(tx)
     return not known.route_outside_hours and not await _is_open_now(tx, known)
 
 
 async def is_open_now(tx: Transaction) -> bool:
-    """Whether the transaction's account is open, by the clock of PostgreSQL."""
+    """Whether the transaction's account is open, by the clock of PostgreSQL; also if its time zone is not known."""
     return await _is_open_now(tx, await stored.get(tx))
 
 
 async def _is_open_now(tx: Transaction, hours: BusinessHours) -> bool:
-    if not hours.is_enabled:
+    if not hours.is_enabled or not _is_known(hours.time_zone):
         return True
     await load_calendar(hours)
     return is_open(hours, await stored.now(tx))
+
+
+@lru_cache(maxsize=1024)
+def _is_known(time_zone: str) -> bool:
+    """Whether the host knows a time zone. Its data may be older than where the zone was set."""
+    try:
+        ZoneInfo(time_zone)
+    except ZoneInfoNotFoundError:
+        log.error("hours.unknown_time_zone", extra={"time_zone": time_zone})  # once: the result is cached
+        return False
+    return True
 
 
 async def load_calendar(hours: BusinessHours) -> None:

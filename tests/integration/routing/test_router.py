@@ -69,6 +69,20 @@ async def test_nothing_is_assigned_outside_the_hours_of_an_account_that_says_so(
     assert await desk.owners() == {waiting: agent}
 
 
+async def test_account_whose_time_zone_the_host_does_not_know_is_routed(
+    desk: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    await desk.set()
+    agent, waiting = await desk.agent(), await desk.conversation()
+    async with desk.app.account(desk.id) as tx:
+        await hours.put(tx, None, desk.id, BusinessHours(is_enabled=True, route_outside_hours=False))
+    await desk.execute("UPDATE business_hours SET time_zone = 'Mars/Olympus' WHERE account_id = %(account)s")
+    assert await desk.router().route(desk.id) == 1
+    assert await Watch(desk.app, desk.presence).figures(desk.id) is not None
+    assert await desk.owners() == {waiting: agent}
+    assert [one.msg for one in caplog.records].count("hours.unknown_time_zone") == 1
+
+
 @pytest.mark.parametrize("wrong_by", [timedelta(hours=-6), timedelta(hours=6)])
 async def test_hours_follow_the_clock_of_postgresql_not_of_the_host(desk: Any, wrong_by: timedelta) -> None:
     class HostTime(datetime):
