@@ -18,7 +18,7 @@ LEAST_PACED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """What a customer is told of a queue."""
+    """The position and the expected wait that a customer receives."""
 
     conversation_id: UUID
     position: int

@@ -1,4 +1,4 @@
-"""Stored decisions, made again."""
+"""Repeat stored decisions and compare the results."""
 
 from typing import Any
 
@@ -10,11 +10,13 @@ Difference = dict[str, Any]
 
 
 def differences(stored: StoredRecord) -> list[Difference]:
-    """What differs between the stored choices, those that follow from the snapshot, and the logs of conversations."""
+    """Return the differences between the stored choices, the choices that follow from the snapshot, and the logs of
+    conversations.
+    """
     made = decide(record.unpacked(stored.snapshot)).choices
     choices = record.unpacked_choices(stored.choices)
     found = [
-        _difference(stored, before, f"{_said(before)} was stored, {_said(now)} follows")
+        _difference(stored, before, f"{_described(before)} was stored, {_described(now)} follows")
         for before, now in _pairs(choices, made)
     ]
     known = {(choice.conversation_id, choice.agent_id, choice.rule) for choice in choices}
@@ -27,14 +29,14 @@ def differences(stored: StoredRecord) -> list[Difference]:
 
 
 def _pairs(choices: list[Choice], made: tuple[Choice, ...]) -> list[tuple[Choice | None, Choice | None]]:
-    """The choices that differ, by their place."""
+    """The choices that differ at the same position."""
     longest = max(len(choices), len(made))
     before: list[Choice | None] = [*choices, *[None] * (longest - len(choices))]
     now: list[Choice | None] = [*made, *[None] * (longest - len(made))]
     return [pair for pair in zip(before, now, strict=True) if pair[0] != pair[1]]
 
 
-def _said(choice: Choice | None) -> str:
+def _described(choice: Choice | None) -> str:
     return "nothing" if choice is None else f"{choice.rule} {choice.conversation_id} {choice.agent_id}"
 
 

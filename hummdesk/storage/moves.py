@@ -72,7 +72,7 @@ async def assign(
 
     Return None for a conversation that waits in that queue already; an assignment to the agent who has it is logged
     again. Raises NotFound for an unknown conversation, agent or team, Invalid for an agent who cannot answer or is not
-    a member of the team, and for a team of which nobody can answer.
+    a member of the team, and for a team without an active agent.
     """
     candidates = await _candidates(tx, agent_id=agent_id, team_id=team_id)
     if not candidates.are_known:

@@ -89,7 +89,7 @@ class Start:
     now: int
     skills: frozenset[str]
     deserted: frozenset[UUID]
-    """The teams of which nobody can answer."""
+    """The teams without an active agent."""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
