@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 
 from tests.system.browser.conftest import DemoAccount, Open
 from tests.system.browser.console_page import ConsolePage
@@ -41,6 +41,27 @@ async def rate(visitor: Visitor) -> None:
     await visitor.page.keyboard.press("Enter")
     await expect(question).to_contain_text("Thank you for your comment.")
     assert await visitor.view.violations(within="hummdesk-widget") == []
+
+
+async def downloaded(admin: ConsolePage, *, rows_of_first: int = 100) -> list[dict[str, str]]:
+    """Click the download; return the rows of the table."""
+
+    async def shorten(route: Route) -> None:
+        limit = 100 if "cursor=" in route.request.url else rows_of_first
+        await route.continue_(url=re.sub(r"\blimit=\d+", f"limit={limit}", route.request.url))
+
+    await admin.page.route(re.compile(r"/items\.csv\?"), shorten)
+    async with admin.page.expect_download() as downloading:
+        await admin.page.get_by_role("button", name="Download CSV").click()
+    return list(csv.DictReader(Path(await (await downloading.value).path()).read_text().splitlines()))
+
+
+async def empty_first_page(route: Route) -> None:
+    """Answer as if the first page had only conversations that are left out, and the next one were the first."""
+    if "cursor=" in route.request.url:
+        await route.continue_(url=re.sub(r"&?cursor=[^&]*", "", route.request.url))
+    else:
+        await route.fulfill(json={"conversations": [], "nextCursor": "next"})
 
 
 async def test_supervisor_sees_queue_agents_and_figures_with_the_conversations_behind_them(
@@ -81,9 +102,7 @@ async def test_supervisor_sees_queue_agents_and_figures_with_the_conversations_b
     rating = cells(admin, "Report", agent_user["name"]).last
     await expect(rating).to_have_text(re.compile(r"4\.0 \(\d\)"))
     await check(admin, screenshots, "supervisor")
-    async with admin.page.expect_download() as downloading:
-        await admin.page.get_by_role("button", name="Download CSV").click()
-    rows = list(csv.DictReader(Path(await (await downloading.value).path()).read_text().splitlines()))
+    rows = await downloaded(admin)
     assert agent_user["name"] in {row["name"] for row in rows if row["rating"]}
 
     await rating.get_by_role("link").focus()
@@ -96,5 +115,11 @@ async def test_supervisor_sees_queue_agents_and_figures_with_the_conversations_b
     await expect(admin.page).to_have_url(re.compile(f"/c/{conversation}$"))
     await admin.page.go_back()
     await expect(found).to_be_visible()
+    await account.start_conversation("Empty page", "Am I listed?")
+    await admin.page.goto(f"{account.url}/supervisor/opened/1/hour")
+    assert len(await downloaded(admin, rows_of_first=1)) > 1
+    await admin.page.route(re.compile(r"/api/v1/conversations\?"), empty_first_page)
     await admin.page.goto(f"{account.url}/supervisor/queue/none")
     await expect(admin.page.get_by_role("heading", name="Waiting: Without a team")).to_be_visible()
+    await expect(admin.page.get_by_role("link").filter(has_text="Empty page")).to_be_visible()
+    await admin.page.unroute_all()

@@ -161,7 +161,7 @@ function List() {
   const store = useStore();
   const { list } = store;
   const shown = list.shown;
-  if (shown.length === 0) return <NoConversations />;
+  if (shown.length === 0 && (!list.cursor || list.state !== "ready")) return <NoConversations />;
   return (
     <nav class="list" aria-label={t("console.list.label")} aria-busy={list.state === "loading"}>
       <ul class="plain">

@@ -58,10 +58,10 @@ export function Rows<T>(props: { of: Pages<T>; none: string; children: (row: T) 
   const { of } = props;
   if (of.failure) return <Failure failure={of.failure} retry={of.reload} />;
   if (!of.rows) return <Waiting />;
-  if (of.rows.length === 0) return <p class="settings-none">{props.none}</p>;
+  if (of.rows.length === 0 && !of.hasMore) return <p class="settings-none">{props.none}</p>;
   return (
     <>
-      <ul class="plain settings-rows">{of.rows.map(props.children)}</ul>
+      {of.rows.length > 0 && <ul class="plain settings-rows">{of.rows.map(props.children)}</ul>}
       {of.hasMore && (
         <Action class="quiet more" act={of.more}>
           {t("console.list.more")}

@@ -1,6 +1,6 @@
 // The conversations behind a figure, newest first.
 
-import type { Conversation, ReportItem, RestClient } from "@hummdesk/client/rest";
+import type { Conversation, ConversationQuery, ReportItem, RestClient } from "@hummdesk/client/rest";
 import { t } from "@hummdesk/texts";
 import { fullTime } from "../format";
 import { usePages } from "../settings/loading";
@@ -8,11 +8,13 @@ import { Action, Page, RowLink, Rows, Tag } from "../settings/parts";
 import { conversationPath, supervisorPath } from "../state/address";
 import { useStore } from "../state/context";
 import type { Store } from "../state/store";
-import { download } from "./csv";
+import { download, MOST_TABLES } from "./csv";
 import { duration } from "./format";
 import { queryOf, type Source, useSource } from "./source";
 
-const MOST_IN_TABLE = 100;
+const PAGE_SIZE = 100;
+// That are looked through for one conversation; then there is a button for more.
+const MOST_PAGES = 20;
 
 export function Items() {
   const source = useSource();
@@ -22,7 +24,10 @@ export function Items() {
 function OfFigure({ source }: { source: Extract<Source, { kind: "figure" }> }) {
   const store = useStore();
   const pages = usePages("items", (rest, page) => rest.listReportItems({ ...queryOf(source), ...page }));
-  const save = () => download(store.credentials, "items", { ...queryOf(source), limit: MOST_IN_TABLE });
+  const save = async () => {
+    const isWhole = await download(store.credentials, "items", { ...queryOf(source), limit: PAGE_SIZE });
+    if (!isWhole) store.showToast(t("supervisor.downloadCut", { count: MOST_TABLES * PAGE_SIZE }));
+  };
   return (
     <Page
       title={t(`supervisor.items.${source.figure}`)}
@@ -87,11 +92,20 @@ function nameOfQueue(store: Store, teamId: string | null): string {
 
 type Listed = Conversation & { id: string };
 
+// The next page that is not empty. The API cannot leave out conversations of teams, and a page of a team may be empty.
 async function conversations(rest: RestClient, source: OfNowSource, page: { cursor?: string }) {
-  if (source.kind === "agent")
-    return await rest.listConversations({ status: "open", assignedTo: source.agentId, ...page });
-  const team = source.teamId === null ? {} : { team: source.teamId };
-  const found = await rest.listConversations({ status: "open", unassigned: true, ...team, ...page });
-  const waiting = found.conversations.filter((one: Listed) => source.teamId !== null || !one.assignedTeam);
-  return { ...found, conversations: waiting };
+  const query = { status: "open", limit: PAGE_SIZE, ...filterOf(source) } as const;
+  const isAny = source.kind === "agent" || source.teamId !== null;
+  let cursor = page.cursor;
+  for (let read = 1; ; read++) {
+    const found = await rest.listConversations({ ...query, ...(cursor ? { cursor } : {}) });
+    const shown = found.conversations.filter((one: Listed) => isAny || !one.assignedTeam);
+    cursor = found.nextCursor;
+    if (shown.length > 0 || !cursor || read === MOST_PAGES) return { ...found, conversations: shown };
+  }
+}
+
+function filterOf(source: OfNowSource): ConversationQuery {
+  if (source.kind === "agent") return { assignedTo: source.agentId };
+  return { unassigned: true, ...(source.teamId === null ? {} : { team: source.teamId }) };
 }

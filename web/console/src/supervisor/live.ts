@@ -8,20 +8,31 @@ const EVENTS = /^(conversation_|agent_|new_message$)/;
 export function useLive(reload: () => Promise<void>, intervalMs: number): void {
   const { client } = useStore();
   useEffect(() => {
-    let timer = 0;
+    let timer = 0; // 0: neither waiting nor loading, since the answer to an overtaken request is ignored
+    let isStale = false;
+    let isEnded = false;
     let last = Date.now();
-    const run = () => {
+    const start = () => {
+      timer = window.setTimeout(() => void run(), Math.max(0, last + intervalMs - Date.now()));
+    };
+    const run = async () => {
+      isStale = false;
+      // it is loaded again when the tab becomes visible
+      if (document.visibilityState === "visible") {
+        last = Date.now();
+        await reload();
+      }
       timer = 0;
-      if (document.visibilityState !== "visible") return; // it is loaded again when the tab becomes visible
-      last = Date.now();
-      void reload();
+      if (isStale && !isEnded) start();
     };
     const onEvent = (event: string) => {
-      if (timer === 0 && EVENTS.test(event))
-        timer = window.setTimeout(run, Math.max(0, last + intervalMs - Date.now()));
+      if (!EVENTS.test(event)) return;
+      isStale = true;
+      if (timer === 0) start();
     };
     client.socket.onAny(onEvent);
     return () => {
+      isEnded = true;
       clearTimeout(timer);
       client.socket.offAny(onEvent);
     };
