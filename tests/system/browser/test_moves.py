@@ -41,10 +41,12 @@ async def test_conversation_is_claimed_and_transferred_with_a_note_and_lines_bet
     open_console: Open, account: DemoAccount
 ) -> None:
     kwame, zoe = account.agents
+    other = await call(account, "POST", "/teams", name="Zebras", memberIds=[zoe["id"]])
     first, second = await open_console(kwame), await open_console(zoe)
     customer, conversation = await account.start_conversation("Queue", "Is anybody there?")
     await customer.do("join_conversation", conversation)
-    team = await team_of(await account.connect(account.admin), zoe["id"])
+    admin = await account.connect(account.admin)
+    team = await team_of(admin, zoe["id"])
     await first.open(conversation)
     await second.open(conversation)
     await first.page.keyboard.press("c")
@@ -79,6 +81,17 @@ async def test_conversation_is_claimed_and_transferred_with_a_note_and_lines_bet
     await expect(second.page.locator(".move")).to_have_count(4)
     assert not [payload for _, payload in customer.received if "refund" in str(payload)]
 
+    await admin.do("assign_conversation", {"conversationId": conversation, "teamId": other["id"]})
+    await first.page.get_by_role("button", name="Unassigned", exact=True).click()
+    await first.page.get_by_role("combobox", name="Queue").select_option(other["id"])
+    await expect(first.row(conversation)).to_be_visible()
+    await first.page.get_by_role("log").focus()
+    await first.page.keyboard.press("t")
+    await dialog.get_by_role("combobox").select_option(f"agent:{zoe['id']}")
+    await dialog.get_by_role("button", name="Transfer").click()
+    await admin.receives("conversation_assigned", assignedTo=zoe["id"], assignedTeam=other["id"])
+    await call(account, "PATCH", f"/teams/{other['id']}", active=False)
+
 
 async def test_capacity_starts_routing_and_the_console_shows_why_the_agent_was_chosen(
     open_console: Open, account: DemoAccount
@@ -86,9 +99,9 @@ async def test_capacity_starts_routing_and_the_console_shows_why_the_agent_was_c
     other, chosen = account.agents
     agent, admin = await account.connect(chosen), await account.connect(account.admin)
     await agent.do("set_agent_status", {"status": "online"})
-    await call(account, "PUT", "/routing", skillsWaitSeconds=0)
+    await call(account, "PATCH", "/routing", skillsWaitSeconds=0)
     team = await call(account, "POST", "/teams", name="Routed", memberIds=[chosen["id"]])
-    await call(account, "PUT", f"/routing/teams/{team['id']}", mode="round_robin")
+    await call(account, "PATCH", f"/routing/teams/{team['id']}", mode="round_robin")
     console = await open_console(account.admin)
     await put_capacity(console, account, chosen["id"], "0")
     _, conversation = await account.start_conversation("Why", "Who answers me?")
@@ -116,4 +129,10 @@ async def test_capacity_starts_routing_and_the_console_shows_why_the_agent_was_c
     await dialog.get_by_role("button", name="Close").click()
     await expect(dialog).to_have_count(0)
     await put_capacity(console, account, chosen["id"], "")
+    await console.page.goto(f"{account.url}/settings/routing")
+    capacity = console.page.get_by_role("spinbutton", name="Capacity")
+    await capacity.fill("")
+    await console.page.get_by_role("button", name="Save").click()
+    await expect(capacity).to_have_attribute("aria-invalid", "true")
+    await expect(console.page.get_by_text("Saved")).to_have_count(0)
     await call(account, "PATCH", f"/teams/{team['id']}", active=False)

@@ -25,7 +25,7 @@ def chart(operator: ConsolePage, title: str, now: str) -> Locator:
 async def test_charts_after_new_message_show_it(
     open_console: Open, other_account: DemoAccount, screenshots: Path
 ) -> None:
-    await call(other_account, "PUT", "/routing", mode="least_loaded", capacity=0)  # what waits remains
+    await call(other_account, "PATCH", "/routing", mode="least_loaded", capacity=0)  # what waits remains
     operator = await open_operations(open_console, other_account)
     await expect(chart(operator, "Messages per second", r"Messages 0\. Maximum")).to_be_visible()
     line = operator.page.locator(".chart:has-text('Messages per second') path.line-0").first

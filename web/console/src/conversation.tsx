@@ -139,20 +139,20 @@ function AssignMenu({ one }: { one: Conversation }) {
   );
 }
 
-// The user first, then the others by presence. Assigning an agent also assigns the team of the agent.
+// The user first, then the others by presence. Assigning an agent also assigns a team of the agent.
 function assignees(store: Store, one: Conversation): Choice[] {
   const order = { online: 1, busy: 2, away: 3, offline: 4 };
   const rank = (agent: Agent) => (agent.agentId === store.me?.userId ? 0 : order[agent.status]);
   const agents = [...store.agents.values()].sort((a, b) => rank(a) - rank(b));
   const choices: Choice[] = agents.map((agent) => {
-    const team = store.teams.find((candidate) => candidate.agentIds.includes(agent.agentId));
+    const team = store.teamFor(one.conversationId, agent.agentId);
     const isOwn = agent.agentId === store.me?.userId;
     return {
       label: isOwn ? t("console.conversation.you", { name: agent.name }) : agent.name,
       detail: [t(`common.presence.${agent.status}`), team?.name].filter(Boolean).join(" · "),
       isChosen: agent.agentId === one.assignedTo,
       mark: <Avatar name={agent.name} presence={agent.status} />,
-      choose: () => void store.assign(one.conversationId, agent.agentId, team?.teamId),
+      choose: () => void store.assign(one.conversationId, agent.agentId),
     };
   });
   for (const team of store.teams.filter(({ agentIds }) => agentIds.length > 0))

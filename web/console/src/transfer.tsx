@@ -21,7 +21,7 @@ export function Transfer({ close }: { close: () => void }) {
   const submit = async (event: Event) => {
     event.preventDefault();
     const [kind, id = ""] = target.split(":");
-    const teamId = kind === "team" ? id : store.teams.find((one) => one.agentIds.includes(id))?.teamId;
+    const teamId = kind === "team" ? id : store.teamFor(conversationId, id)?.teamId;
     setBusy(true);
     const whom = { ...(kind === "agent" ? { agentId: id } : {}), ...(teamId ? { teamId } : {}) };
     if (await transfer(store, conversationId, whom, note.trim())) close();

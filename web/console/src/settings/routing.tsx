@@ -25,7 +25,7 @@ function OfAccount() {
   const changes = (values: Values): RoutingUpdate =>
     ({
       mode: values.mode,
-      ...Object.fromEntries(NUMBERS.map((name) => [name, Number(values[name])])),
+      ...Object.fromEntries(NUMBERS.map((name) => [name, parsed(values[name])])),
     }) as RoutingUpdate;
   return (
     <Page title={t("console.settings.routing")} lead={t("settings.routing.lead")}>
@@ -77,7 +77,7 @@ function OfTeam({ id }: { id: string }) {
   const edited = useEdited("routing", (rest) => rest.getRouting());
   const team = useLoaded(`team ${id}`, (rest) => rest.getTeam(id), { isLive: false });
   const changes = ({ mode, capacity }: TeamValues): TeamRoutingUpdate =>
-    ({ mode: mode || null, capacity: capacity === "" ? null : Number(capacity) }) as TeamRoutingUpdate;
+    ({ mode: mode || null, capacity: parsed(capacity) }) as TeamRoutingUpdate;
   return (
     <Page title={team.value?.name ?? t("settings.teams.one")} back={settingsPath("routing")}>
       <Ready of={edited}>
@@ -118,6 +118,11 @@ function modeField(other?: string): FieldSpec {
     kind: "one",
     choices: other ? [{ value: "", label: other }, ...choices] : choices,
   };
+}
+
+// The account must have a number: the server refuses null for it.
+function parsed(text: string): number | null {
+  return text === "" ? null : Number(text);
 }
 
 function valuesOf(settings: Settings): Values {

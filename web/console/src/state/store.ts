@@ -279,11 +279,21 @@ export class Store implements LiveState {
     this.client.outbox.write(message);
   }
 
-  assign(conversationId: string, agentId: string | null, teamId?: string): Promise<void> {
+  assign(conversationId: string, agentId: string | null): Promise<void> {
     return this.attempt(async () => {
       if (agentId === null) await this.client.request("unassign_conversation", { conversationId });
-      else await this.client.request("assign_conversation", { conversationId, agentId, ...(teamId ? { teamId } : {}) });
+      else {
+        const teamId = this.teamFor(conversationId, agentId)?.teamId;
+        await this.client.request("assign_conversation", { conversationId, agentId, ...(teamId ? { teamId } : {}) });
+      }
     });
+  }
+
+  // The team with which a conversation is assigned to an agent: its own if the agent is a member.
+  teamFor(conversationId: string, agentId: string): Team | undefined {
+    const own = this.list.known.get(conversationId)?.assignedTeam;
+    const teams = this.teams.filter((team) => team.agentIds.includes(agentId));
+    return teams.find((team) => team.teamId === own) ?? teams[0];
   }
 
   setStatus(conversationId: string, status: Status): Promise<void> {
