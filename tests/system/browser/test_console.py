@@ -8,6 +8,7 @@ from playwright.async_api import expect
 from tests.system.browser.conftest import DemoAccount, Open
 from tests.system.browser.console_page import ConsolePage
 from tests.system.browser.tcp_proxy import TcpProxy
+from tests.system.browser.test_moves import call
 
 QUESTION = "Hello, my tent has a broken pole. How do I send it back, and when do I get my refund?"
 
@@ -152,7 +153,11 @@ async def test_unread_counts_are_personal_and_typed_replies_are_guarded(
     refused = first.page.get_by_role("alert")
     await expect(refused.locator("blockquote")).to_contain_text("No, sorry.")
     await expect(badges[1]).to_have_count(0)
-    await refused.get_by_role("button", name="Edit").click()
+    edit = refused.get_by_role("button", name="Edit")
+    await first.page.keyboard.type("W")
+    await expect(edit).to_be_disabled()
+    await first.page.keyboard.press("Backspace")
+    await edit.click()
     await expect(first.page.get_by_role("textbox", name="Reply")).to_have_value("They do, slowly.")
     await second.write("Buy new ones.")
     await expect(first.message("Buy new ones.")).to_be_visible()
@@ -160,6 +165,16 @@ async def test_unread_counts_are_personal_and_typed_replies_are_guarded(
     await refused.get_by_role("button", name="Send anyway").click()
     await expect(refused).to_have_count(0)
     assert (await customer.receives("new_message", senderId=kwame["id"]))["content"] == "They do, slowly."
+
+    await call(account, "PATCH", "/settings", readOnView="assignee")
+    customer, conversation = await account.start_conversation("Damp tinder", "Is it lost?")
+    await first.open(conversation)
+    badge = first.row(conversation).locator(".badge")
+    await expect(badge).to_have_text(re.compile("1"))
+    await first.page.get_by_role("button", name="Claim", exact=True).click()
+    assert (await customer.receives("message_read"))["readBy"] == kwame["id"]
+    await expect(badge).to_have_count(0)
+    await call(account, "PATCH", "/settings", readOnView="off")
 
 
 async def test_messages_written_offline_are_sent_once(
@@ -284,7 +299,7 @@ async def test_viewer_sees_conversations_and_cannot_change_them(open_console: Op
     await viewer.open(conversation)
     await expect(viewer.message("Somebody?")).to_be_visible()
     await expect(viewer.page.get_by_text("Read-only access")).to_be_visible()
-    assert await viewer.page.locator("#composer, [data-opens]").count() == 0
+    assert await viewer.page.locator("#composer, [data-opens], .summary").count() == 0
     await viewer.page.keyboard.press("e")
     await expect(viewer.row(conversation).locator(".badge")).to_have_text(re.compile("1"))
 

@@ -30,9 +30,9 @@ export function App({ store }: { store: Store }) {
     <StoreContext.Provider value={store}>
       <Banner store={store} />
       {store.settings ? (
-        <PageLoader store={store} name="settings" path={store.settings} />
+        <PageLoader key="settings" store={store} name="settings" path={store.settings} />
       ) : store.supervisor ? (
-        <PageLoader store={store} name="supervisor" path={store.supervisor} />
+        <PageLoader key="supervisor" store={store} name="supervisor" path={store.supervisor} />
       ) : (
         <div class={`console ${store.openId ? "has-open" : ""}`}>
           <Sidebar />

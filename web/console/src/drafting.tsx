@@ -42,11 +42,11 @@ export function Summary({ thread, conversationId }: { thread: Thread; conversati
   const { summary, isSummarizing } = thread.ai;
   const lines = summary?.summary.split("\n") ?? [];
   const isCurrent = summary !== undefined && thread.lastPublicSeq <= summary.basedOnSeq;
-  if (!thread.lastPublicSeq) return null;
+  if (!thread.lastPublicSeq || (!summary && !store.canReply)) return null;
   return (
     <section class="summary" aria-label={t("console.ai.summary")}>
-      {lines.map((line) => (
-        <p key={line}>{line}</p>
+      {lines.map((line, n) => (
+        <p key={String(n)}>{line}</p>
       ))}
       {!isCurrent && store.canReply && (
         <button

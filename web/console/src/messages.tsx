@@ -218,10 +218,13 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
   const store = useStore();
   const missed = (refusal.details?.missed ?? []) as Message[];
   const isConflict = refusal.code === "CONFLICT";
+  const { conversationId, content, attachments = [] } = message;
+  const composition = store.compositionOf(conversationId);
+  const isWriting = composition.text.trim() !== "" || composition.attachments.length > 0;
   const edit = () => {
-    const { conversationId, content, attachments = [] } = message;
     store.client.outbox.discard(message.clientMessageId);
     const seenSeq = store.threads.get(conversationId)?.history.lastSeq ?? 0;
+    store.compose(conversationId, null); // it may be based on an older draft
     store.compose(conversationId, { text: content, attachments, isNote: false, seenSeq });
     document.querySelector<HTMLElement>("#composer")?.focus();
   };
@@ -240,7 +243,13 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
           {t(isConflict ? "console.messages.sendAnyway" : "common.tryAgain")}
         </button>
         {isConflict && (
-          <button type="button" class="secondary" onClick={edit}>
+          <button
+            type="button"
+            class="secondary"
+            disabled={isWriting}
+            title={isWriting ? t("console.messages.editBusy") : undefined}
+            onClick={edit}
+          >
             {t("console.messages.edit")}
           </button>
         )}

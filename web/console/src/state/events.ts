@@ -49,6 +49,7 @@ const HANDLERS: Handlers = {
   },
   conversation_assigned(state, change) {
     state.list.change(change.conversationId, { assignedTo: change.assignedTo });
+    if (state.isReadByLooking(change.conversationId)) state.markRead(change.conversationId);
     if (change.assignedTo !== state.me?.userId || change.assignedBy === state.me.userId) return;
     const customer = state.list.known.get(change.conversationId)?.customer.name;
     const colleague = state.nameOf(change.assignedBy);
