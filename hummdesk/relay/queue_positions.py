@@ -6,7 +6,7 @@ finds in the queue moves of the last minute, and at its start in all of them.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
@@ -20,7 +20,7 @@ from hummdesk.routing import positions
 from hummdesk.routing.positions import MOST, QueueState
 from hummdesk.storage import queue_positions
 from hummdesk.storage.database import Database
-from hummdesk.storage.queue_positions import Place
+from hummdesk.storage.queue_positions import QueuePosition
 
 log = logging.getLogger(__name__)
 
@@ -109,17 +109,17 @@ class QueuePositions:
                 return False
             before = await self._published.read(account_id)
             async with self._one_account.account(account_id) as tx:
-                places = await queue_positions.places(tx, limit=MOST)
-            found = positions.changed(places, before)
-            if found:
-                await self._publish(account_id, found)
-            if found or len(before) != len(places):
-                await self._published.write(account_id, {one.conversation_id: one.position for one in places})
+                found = await queue_positions.positions(tx, limit=MOST)
+            changed = positions.changed(found, before)
+            if changed:
+                await self._publish(account_id, changed)
+            if changed or len(before) != len(found):
+                await self._published.write(account_id, {one.conversation_id: one.position for one in found})
         return True
 
-    async def _publish(self, account_id: UUID, places: list[Place]) -> None:
-        state = await self._state(account_id, places)
-        queued = [state.queued(place) for place in places]
+    async def _publish(self, account_id: UUID, changed: list[QueuePosition]) -> None:
+        state = await self._state(account_id, {one.queue_id for one in changed})
+        queued = [state.queued(one) for one in changed]
         await self._publisher.publish_stored(
             *(
                 ConversationQueued(
@@ -133,8 +133,8 @@ class QueuePositions:
             )
         )
 
-    async def _state(self, account_id: UUID, places: list[Place]) -> QueueState:
+    async def _state(self, account_id: UUID, queue_ids: Set[UUID]) -> QueueState:
         statuses = await self._presence.statuses(account_id)
         online = {agent_id for agent_id, status in statuses.items() if status == "online"}
         async with self._one_account.account(account_id) as tx:
-            return await positions.state(tx, {place.queue_id for place in places}, online=online)
+            return await positions.state(tx, queue_ids, online=online)

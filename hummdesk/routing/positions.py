@@ -8,7 +8,7 @@ from uuid import UUID
 from hummdesk.routing.hours import is_open_now
 from hummdesk.storage import queue_positions
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.queue_positions import Pace, Place
+from hummdesk.storage.queue_positions import Pace, QueuePosition
 
 MOST = 100
 """Positions that are counted. A conversation behind them has the position MOST + 1."""
@@ -39,20 +39,20 @@ class QueueState:
     online: Set[UUID]
     is_open: bool
 
-    def queued(self, place: Place) -> Queued:
-        wait = self._expected_wait(place)
-        return Queued(conversation_id=place.conversation_id, position=place.position, expected_wait_seconds=wait)
+    def queued(self, found: QueuePosition) -> Queued:
+        wait = self._expected_wait(found)
+        return Queued(conversation_id=found.conversation_id, position=found.position, expected_wait_seconds=wait)
 
-    def _expected_wait(self, place: Place) -> int | None:
-        pace = self.paces.get(place.queue_id)
-        is_staffed = not self.online.isdisjoint(self.members.get(place.queue_id, ()))
-        is_known = pace is not None and pace.count >= LEAST_PACED and place.position <= MOST
-        return ceil(pace.seconds * place.position) if pace and is_known and is_staffed and self.is_open else None
+    def _expected_wait(self, found: QueuePosition) -> int | None:
+        pace = self.paces.get(found.queue_id)
+        is_staffed = not self.online.isdisjoint(self.members.get(found.queue_id, ()))
+        is_known = pace is not None and pace.count >= LEAST_PACED and found.position <= MOST
+        return ceil(pace.seconds * found.position) if pace and is_known and is_staffed and self.is_open else None
 
 
-def changed(places: Iterable[Place], published: Mapping[UUID, int]) -> list[Place]:
-    """The places that are not those that were published."""
-    return [place for place in places if published.get(place.conversation_id) != place.position]
+def changed(found: Iterable[QueuePosition], published: Mapping[UUID, int]) -> list[QueuePosition]:
+    """The positions that differ from the published ones."""
+    return [one for one in found if published.get(one.conversation_id) != one.position]
 
 
 async def state(tx: Transaction, queue_ids: Set[UUID], *, online: Set[UUID]) -> QueueState:

@@ -25,7 +25,7 @@ from hummdesk.routing.decision import (
 )
 from hummdesk.storage import routing
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.routing import AllSettings, Place, Start, Waiting
+from hummdesk.storage.routing import AllSettings, QueueCursor, Start, Waiting
 
 PAGES = (BATCH, 1000)
 """Conversations of a queue in the first page, and in each further one while agents are free."""
@@ -109,7 +109,7 @@ async def _held(
 
 async def _decided_by_pages(tx: Transaction, start: Start, snapshot: Snapshot) -> Decided:
     """Decide about a page of each queue, and about the next ones of those for which an agent is still free."""
-    queues: dict[UUID | None, Place | None] = dict.fromkeys(_queues(snapshot))
+    queues: dict[UUID | None, QueueCursor | None] = dict.fromkeys(_queues(snapshot))
     read: list[Case] = []
     limit, larger = PAGES
     while True:
@@ -141,7 +141,7 @@ def _queues(snapshot: Snapshot) -> list[UUID | None]:
 
 
 async def _page(
-    tx: Transaction, queues: Mapping[UUID | None, Place | None], start: Start, snapshot: Snapshot, limit: int
+    tx: Transaction, queues: Mapping[UUID | None, QueueCursor | None], start: Start, snapshot: Snapshot, limit: int
 ) -> list[tuple[Case, Waiting]]:
     rows = await routing.waiting(tx, queues.items(), with_skills=bool(start.skills), limit=limit)
     return [(_case(row, start, snapshot), row) for row in rows]
@@ -167,14 +167,14 @@ def _returned_from(row: Waiting, start: Start, policy: Policy) -> UUID | None:
     return row.last_agent if start.now - row.last_at < policy.answer_seconds * MICROSECONDS else None
 
 
-def _continued(page: list[tuple[Case, Waiting]], limit: int) -> dict[UUID | None, Place | None]:
-    """The queues whose page is full, with the place after which they continue."""
+def _continued(page: list[tuple[Case, Waiting]], limit: int) -> dict[UUID | None, QueueCursor | None]:
+    """The queues whose page is full, with the cursor after which they continue."""
     numbers = Counter(case.team_id for case, _ in page)
-    places: dict[UUID | None, Place | None] = {}
+    cursors: dict[UUID | None, QueueCursor | None] = {}
     for case, row in page:
         if numbers[case.team_id] >= limit:
-            places[case.team_id] = RANKS[case.priority], row.position_at, row.id
-    return places
+            cursors[case.team_id] = RANKS[case.priority], row.position_at, row.id
+    return cursors
 
 
 def _last(page: list[tuple[Case, Waiting]], team_id: UUID | None) -> Order:

@@ -20,7 +20,9 @@ PRUNE_BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueuePosition:
+    """The position of a waiting conversation in its queue."""
+
     conversation_id: UUID
     queue_id: UUID
     position: int
@@ -35,17 +37,16 @@ class Pace:
     seconds: float
 
 
-async def places(tx: Transaction, *, limit: int) -> list[Place]:
-    """The first conversations of each queue of the account."""
-    return [
-        Place(row["conversation_id"], row["queue_id"], row["position"]) async for row in queries.places(tx, limit=limit)
-    ]
+async def positions(tx: Transaction, *, limit: int) -> list[QueuePosition]:
+    """The positions of the first conversations of each queue of the account."""
+    rows = queries.positions(tx, limit=limit)
+    return [QueuePosition(row["conversation_id"], row["queue_id"], row["position"]) async for row in rows]
 
 
-async def place(tx: Transaction, *, conversation_id: UUID, limit: int) -> Place | None:
-    """The place of a conversation, None if it does not wait. After `limit` others the position is not counted on."""
-    row = await queries.place(tx, conversation_id=conversation_id, limit=limit)
-    return row and Place(conversation_id, row["queue_id"], row["position"])
+async def position(tx: Transaction, *, conversation_id: UUID, limit: int) -> QueuePosition | None:
+    """The position of a conversation, None if it does not wait. After `limit` others it is not counted on."""
+    row = await queries.position(tx, conversation_id=conversation_id, limit=limit)
+    return row and QueuePosition(conversation_id, row["queue_id"], row["position"])
 
 
 async def paces(tx: Transaction, queue_ids: Collection[UUID]) -> dict[UUID, Pace]:

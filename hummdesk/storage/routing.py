@@ -262,14 +262,14 @@ async def agents(tx: Transaction, agent_ids: Collection[UUID], *, most: int) -> 
     ]
 
 
-Place = tuple[int, datetime, UUID]
+QueueCursor = tuple[int, datetime, UUID]
 """A position in a queue: rank of the priority, time, conversation."""
 
 
 async def waiting(
-    tx: Transaction, queues: Iterable[tuple[UUID | None, Place | None]], *, with_skills: bool, limit: int
+    tx: Transaction, queues: Iterable[tuple[UUID | None, QueueCursor | None]], *, with_skills: bool, limit: int
 ) -> list[Waiting]:
-    """The next `limit` conversations of each of these queues, after a place or from the first one, in order."""
+    """The next `limit` conversations of each of these queues, after a cursor or from the first one, in order."""
     given = [
         {"team_id": team_id, "after_rank": -1 if after is None else after[0]}
         | {"after_since": "-infinity" if after is None else after[1].isoformat()}

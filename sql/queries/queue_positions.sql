@@ -1,4 +1,4 @@
--- name: places(limit)
+-- name: positions(limit)
 -- The first conversations of each queue of the account, and their positions.
 SELECT queue_id, conversation_id, position
 FROM (
@@ -33,7 +33,7 @@ CROSS JOIN LATERAL (
 ) AS waiting
 WHERE teams.account_id = current_account();
 
--- name: place(conversation_id, limit)^
+-- name: position(conversation_id, limit)^
 -- The queue of a waiting conversation and its position, counted up to a limit; no row if it does not wait.
 WITH own AS (
     SELECT

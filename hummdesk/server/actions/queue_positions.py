@@ -18,9 +18,9 @@ async def queue_of(context: ServerContext, conversation: Conversation) -> Payloa
     except Unavailable:
         statuses = {}
     async with context.database.account(account_id) as tx:
-        place = await queue_positions.place(tx, conversation_id=conversation.id, limit=MOST)
-        if place is None:
+        found = await queue_positions.position(tx, conversation_id=conversation.id, limit=MOST)
+        if found is None:
             return None
         online = {agent_id for agent_id, status in statuses.items() if status == "online"}
-        state = await positions.state(tx, {place.queue_id}, online=online)
-    return state.queued(place).wire()
+        state = await positions.state(tx, {found.queue_id}, online=online)
+    return state.queued(found).wire()

@@ -1,4 +1,4 @@
-"""The place in a queue: in the answer of a join, and published to customers whose position has changed."""
+"""The position in a queue: in the answer of a join, and published to customers whose position has changed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -67,7 +67,7 @@ class Queue:
             agent=self.account.people[agent].id,
         )
 
-    async def place(self, client: Client) -> Any:
+    async def position(self, client: Client) -> Any:
         return (await client.do("join_conversation", str(self.account.conversation))).get("queue")
 
 
@@ -99,26 +99,26 @@ async def test_join_of_a_waiting_customer_has_the_position_and_no_made_up_wait(q
     customer, agent = await queue.account.connect("customer"), await queue.account.connect("agent")
     await queue.add(2)
     await queue.add(1, priority="low")
-    assert await queue.place(customer) == {"position": 3}
-    assert await queue.place(agent) is None
+    assert await queue.position(customer) == {"position": 3}
+    assert await queue.position(agent) is None
     await queue.assigned(40, 30, 20, 10)
-    assert await queue.place(customer) == {"position": 3, "expectedWaitSeconds": 30}
+    assert await queue.position(customer) == {"position": 3, "expectedWaitSeconds": 30}
     await agent.do("set_agent_status", {"status": "away"})
-    assert await queue.place(customer) == {"position": 3}, "nobody is online"
+    assert await queue.position(customer) == {"position": 3}, "nobody is online"
     await agent.do("set_agent_status", {"status": "online"})
     async with queue.node.context.database.account(queue.account.id) as tx:
         await hours.put(tx, None, queue.account.id, BusinessHours(is_enabled=True))
     while (await queue.node.context.hours.of(queue.account.id)).is_enabled is False:
         await asyncio.sleep(0.01)
-    assert await queue.place(customer) == {"position": 3}, "the account is closed"
+    assert await queue.position(customer) == {"position": 3}, "the account is closed"
     await queue.add(200)
-    assert await queue.place(customer) == {"position": 101}
+    assert await queue.position(customer) == {"position": 101}
     await queue.account.execute(
         "UPDATE conversations SET assigned_to = %(agent)s WHERE account_id = %(account)s AND id = %(id)s",
         agent=queue.account.people["agent"].id,
         id=queue.account.conversation,
     )
-    assert await queue.place(customer) is None
+    assert await queue.position(customer) is None
 
 
 async def test_pace_is_that_of_the_queue_and_of_the_last_hour(queue: Queue) -> None:
@@ -126,11 +126,11 @@ async def test_pace_is_that_of_the_queue_and_of_the_last_hour(queue: Queue) -> N
     await queue.account.connect("agent")
     await queue.assigned(40, 30, 20, 10, team=team)
     await queue.assigned(7000, 6000, 5000, 4000)
-    assert await queue.place(customer) == {"position": 1}
+    assert await queue.position(customer) == {"position": 1}
     await queue.account.execute(
         "UPDATE conversations SET assigned_team = %(team)s WHERE account_id = %(account)s", team=team
     )
-    assert await queue.place(customer) == {"position": 1, "expectedWaitSeconds": 10}
+    assert await queue.position(customer) == {"position": 1, "expectedWaitSeconds": 10}
     await queue.assigned(3000, each=1)  # alone: not after another one
     async with queue.node.context.database.account(queue.account.id) as tx:
         assert list(await queue_positions.paces(tx, {team, queue.account.id, new_id()})) == [team]

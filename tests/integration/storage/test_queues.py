@@ -1,4 +1,4 @@
-"""How long a customer waits, and the place in a queue that follows from it."""
+"""How long a customer waits, and the position in a queue that follows from it."""
 
 from datetime import datetime
 from typing import Any

@@ -8,7 +8,7 @@ import pytest
 
 from hummdesk.relay.queue_positions import PASS_SECONDS, QueuePositions
 from hummdesk.routing.positions import LEAST_PACED, MOST, QueueState, changed
-from hummdesk.storage.queue_positions import Pace, Place
+from hummdesk.storage.queue_positions import Pace, QueuePosition
 from tests.unit.virtual_time import run
 
 QUEUE, AGENT = uuid4(), uuid4()
@@ -17,7 +17,7 @@ QUEUE, AGENT = uuid4(), uuid4()
 def expected(position: int = 3, **known: Any) -> int | None:
     paces = {QUEUE: Pace(LEAST_PACED, 80.2)}
     state = QueueState(paces=paces, members={QUEUE: {AGENT}}, online={AGENT}, is_open=True)
-    return replace(state, **known).queued(Place(uuid4(), QUEUE, position)).expected_wait_seconds
+    return replace(state, **known).queued(QueuePosition(uuid4(), QUEUE, position)).expected_wait_seconds
 
 
 def test_expected_wait_is_the_pace_times_the_position() -> None:
@@ -42,13 +42,13 @@ def test_expected_wait_without_data_or_agents_is_not_known(known: dict[str, Any]
     assert expected(**known) is None
 
 
-def test_place_has_no_expected_wait_on_the_wire_if_it_is_not_known() -> None:
+def test_position_has_no_expected_wait_on_the_wire_if_it_is_not_known() -> None:
     state = QueueState(paces={}, members={}, online=set(), is_open=True)
-    assert state.queued(Place(uuid4(), QUEUE, 4)).wire() == {"position": 4}
+    assert state.queued(QueuePosition(uuid4(), QUEUE, 4)).wire() == {"position": 4}
 
 
-def test_only_places_that_differ_are_changed() -> None:
-    first, second, new = (Place(uuid4(), QUEUE, position) for position in (1, 2, 3))
+def test_only_positions_that_differ_are_changed() -> None:
+    first, second, new = (QueuePosition(uuid4(), QUEUE, position) for position in (1, 2, 3))
     published = {first.conversation_id: 1, second.conversation_id: 3, uuid4(): 2}
     assert changed([first, second, new], published) == [second, new]
 
