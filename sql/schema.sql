@@ -467,11 +467,14 @@ CREATE INDEX conversations_queued ON conversations
     (account_id, assigned_team, priority_rank(priority), COALESCE(queued_since, created_at), id)
     WHERE status = 'open' AND assigned_to IS NULL AND erased_at IS NULL;
 
--- Sets queued_since. A conversation whose customer waits keeps its place when it returns to a queue.
+-- Sets queued_since. A conversation whose customer waits keeps its place when it returns to a queue; closing ends the wait.
 CREATE FUNCTION queue_conversation() RETURNS trigger
     LANGUAGE plpgsql
 AS $$
 BEGIN
+    IF NEW.status = 'closed' THEN
+        NEW.waiting_since := NULL;
+    END IF;
     NEW.queued_since := CASE
         WHEN NEW.status = 'open' AND NEW.assigned_to IS NULL THEN COALESCE(NEW.waiting_since, clock_timestamp())
     END;

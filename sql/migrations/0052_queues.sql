@@ -1,6 +1,7 @@
 -- compatible from: 0036
 -- Queues: an open conversation without an agent waits in the queue of its team, or of the account. The time since when the
--- customer waits is kept while conversations move. Rows from before have no time: they wait since they were created.
+-- customer waits is kept while conversations move, until they are closed. Rows from before have no time: they wait since
+-- they were created.
 
 ALTER TABLE conversations
     ADD COLUMN waiting_since timestamptz,
@@ -14,6 +15,9 @@ CREATE FUNCTION queue_conversation() RETURNS trigger
     LANGUAGE plpgsql
 AS $$
 BEGIN
+    IF NEW.status = 'closed' THEN
+        NEW.waiting_since := NULL;
+    END IF;
     NEW.queued_since := CASE
         WHEN NEW.status = 'open' AND NEW.assigned_to IS NULL THEN COALESCE(NEW.waiting_since, clock_timestamp())
     END;

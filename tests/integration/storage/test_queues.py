@@ -78,6 +78,21 @@ async def test_conversation_returns_to_the_queue_with_its_waiting_time(account: 
     assert await times(account) == (first, first)
 
 
+async def test_conversation_reopened_after_an_unanswered_closing_waits_from_the_new_message(account: Any) -> None:
+    await account.send(account.customer, "Thanks, bye")
+    await change_status(account, "closed")
+    assert await times(account) == (None, None)
+    again = (await account.send(account.customer, "One more thing")).message.created_at
+    assert await times(account) == (again, again)
+
+
+async def test_pending_conversation_keeps_its_waiting_time(account: Any) -> None:
+    first = (await account.send(account.customer)).message.created_at
+    await change_status(account, "pending")
+    await change_status(account, "open")
+    assert await times(account) == (first, first)
+
+
 async def test_answered_conversation_returns_to_the_end_of_the_queue(account: Any) -> None:
     await account.send(account.customer)
     await assign(account, account.agent)
