@@ -509,8 +509,9 @@ CREATE FUNCTION note_queue_move() RETURNS trigger
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    was_queued constant boolean := TG_OP = 'UPDATE' AND OLD.status = 'open' AND OLD.assigned_to IS NULL;
-    is_queued constant boolean := NEW.status = 'open' AND NEW.assigned_to IS NULL;
+    was_queued constant boolean := TG_OP = 'UPDATE' AND OLD.status = 'open' AND OLD.assigned_to IS NULL
+        AND OLD.erased_at IS NULL;
+    is_queued constant boolean := NEW.status = 'open' AND NEW.assigned_to IS NULL AND NEW.erased_at IS NULL;
 BEGIN
     IF was_queued THEN
         INSERT INTO public.queue_moves (account_id, queue_id, queued_since)
@@ -535,14 +536,18 @@ CREATE TRIGGER conversations_enter_queue
     FOR EACH ROW WHEN (NEW.status = 'open' AND NEW.assigned_to IS NULL)
     EXECUTE FUNCTION note_queue_move();
 CREATE TRIGGER conversations_move_in_queue
-    AFTER UPDATE OF status, assigned_to, assigned_team, priority ON conversations
+    AFTER UPDATE OF status, assigned_to, assigned_team, priority, erased_at ON conversations
     FOR EACH ROW WHEN (
-        (OLD.status = 'open' AND OLD.assigned_to IS NULL OR NEW.status = 'open' AND NEW.assigned_to IS NULL)
+        (
+            OLD.status = 'open' AND OLD.assigned_to IS NULL AND OLD.erased_at IS NULL
+            OR NEW.status = 'open' AND NEW.assigned_to IS NULL AND NEW.erased_at IS NULL
+        )
         AND (
             OLD.status <> NEW.status
             OR OLD.priority <> NEW.priority
             OR OLD.assigned_to IS DISTINCT FROM NEW.assigned_to
             OR OLD.assigned_team IS DISTINCT FROM NEW.assigned_team
+            OR OLD.erased_at IS DISTINCT FROM NEW.erased_at
         )
     )
     EXECUTE FUNCTION note_queue_move();

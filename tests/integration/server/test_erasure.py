@@ -250,6 +250,15 @@ async def test_repeated_erasure_erases_nothing_more(account: Account, eraser: Er
     assert [one["revision"] for one in await messages_of(agent, account)] == [1]
 
 
+async def test_erasure_of_a_waiting_conversation_is_noted_as_a_move_of_its_queue(
+    account: Account, eraser: Eraser
+) -> None:
+    moves = "SELECT count(*) FROM queue_moves WHERE account_id = %(account)s AND queue_id = account_id"
+    [(before,)] = await account.execute(moves)
+    await eraser.erase_contact(account.people["customer"].id)
+    assert await account.execute(moves) == [(before + 1,)]
+
+
 async def test_verification_lists_what_is_left(account: Account, eraser: Eraser) -> None:
     agent = await account.connect("agent", joins=True)
     await send(account, agent)

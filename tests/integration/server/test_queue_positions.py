@@ -225,6 +225,9 @@ async def test_moves_of_a_queue_are_noted_and_others_are_not(queue: Queue) -> No
     assert await noted("assigned_to = NULL") == [(False, False)]
     assert await noted("status = 'closed'") == [(False, False)]
     assert await noted("status = 'open', assigned_team = NULL") == [(True, False)]
+    assert await noted("erased_at = now()") == [(True, False)]
+    assert await noted("priority = 'high'") == []
+    assert await noted("status = 'closed'") == []
 
 
 async def test_old_moves_are_pruned(queue: Queue) -> None:
