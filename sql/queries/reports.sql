@@ -103,8 +103,8 @@ WHERE queue.active OR queued.waiting > 0
 ORDER BY queue.name NULLS FIRST, queue.team_id;
 
 -- name: loads(limit)
--- The open conversations of each active agent, and their load: an urgent one counts twice. The capacity is the agent's own,
--- or where routing is on that of the account.
+-- The open conversations of each active agent that are not erased, and their load. The capacity is the agent's own, or where
+-- routing is on that of the account.
 SELECT
     users.id AS agent_id,
     users.name,
@@ -129,6 +129,7 @@ CROSS JOIN LATERAL (
     WHERE conversations.account_id = users.account_id
       AND conversations.assigned_to = users.id
       AND conversations.status = 'open'
+      AND conversations.erased_at IS NULL
 ) AS theirs
 WHERE users.account_id = current_account()
   AND users.active

@@ -153,6 +153,7 @@ SELECT
             WHERE conversations.account_id = current_account()
               AND conversations.assigned_to = users.id
               AND conversations.status = 'open'
+              AND conversations.erased_at IS NULL
             LIMIT COALESCE(users.capacity, :most) + 1
         ) AS assigned
     )::integer AS load,
@@ -370,6 +371,7 @@ WITH item AS MATERIALIZED (
                 WHERE conversations.account_id = current_account()
                   AND conversations.assigned_to = agent.id
                   AND conversations.status = 'open'
+                  AND conversations.erased_at IS NULL
                 LIMIT agent.capacity
             ) AS assigned
         ) AS load
@@ -555,6 +557,7 @@ FROM (
         WHERE conversations.account_id = current_account()
           AND conversations.assigned_to = users.id
           AND conversations.status = 'open'
+          AND conversations.erased_at IS NULL
         LIMIT :limit
     ) AS assigned
     CROSS JOIN LATERAL (

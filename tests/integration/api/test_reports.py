@@ -434,6 +434,13 @@ async def test_queues_show_waiting_conversations_and_load_of_agents(admin: RestC
     found = await admin.do("get_queues")
     assert {one["agentId"]: one.get("capacity") for one in found["agents"]}[agent] == 7
     assert set(agents) == {str(account.people[name].id) for name in ("admin", "agent", "colleague")}
+    await account.execute(
+        "UPDATE conversations SET erased_at = now() "
+        "WHERE account_id = %(account)s AND assigned_to = %(agent)s AND priority = 'urgent'",
+        agent=agent,
+    )
+    found = await admin.do("get_queues")
+    assert [(one["conversations"], one["load"]) for one in found["agents"] if one["agentId"] == agent] == [(1, 1)]
 
 
 async def test_socket_answers_as_rest_does(admin: RestClient, account: Account) -> None:

@@ -416,6 +416,10 @@ async def test_watch_counts_what_is_stranded_and_given_above_the_capacity(desk: 
         "UPDATE routing_decisions SET capacity = 1 WHERE account_id = %(account)s"
     )  # as if it were wrong
     assert (await watched(watch, desk)).above_capacity == 1
+    erase = "UPDATE conversations SET erased_at = %(at)s WHERE account_id = %(account)s AND id = %(id)s"
+    await desk.execute(erase, id=first, at=datetime.now(UTC))
+    assert (await watched(watch, desk)).above_capacity == 0
+    await desk.execute(erase, id=first, at=None)
     await desk.execute(
         "INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_type) "
         "VALUES (%(account)s, %(id)s, gen_random_uuid(), 'status_changed', 'system')",
