@@ -461,6 +461,11 @@ CREATE FUNCTION priority_rank(priority text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE priority WHEN 'urgent' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END;
 
+-- What an open conversation adds to the load of its agent.
+CREATE FUNCTION priority_weight(priority text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE priority WHEN 'urgent' THEN 2 ELSE 1 END;
+
 -- The queue of each team, and of the account (assigned_team is NULL), in the order in which conversations are assigned.
 -- Conversations from before the column existed have no queued_since.
 CREATE INDEX conversations_queued ON conversations

@@ -11,6 +11,10 @@ CREATE FUNCTION priority_rank(priority text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE priority WHEN 'urgent' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END;
 
+CREATE FUNCTION priority_weight(priority text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE priority WHEN 'urgent' THEN 2 ELSE 1 END;
+
 CREATE FUNCTION queue_conversation() RETURNS trigger
     LANGUAGE plpgsql
 AS $$

@@ -124,7 +124,7 @@ FROM users
 CROSS JOIN LATERAL (
     SELECT
         count(*) AS conversations,
-        COALESCE(sum(CASE WHEN priority = 'urgent' THEN 2 ELSE 1 END), 0) AS load
+        COALESCE(sum(priority_weight(priority)), 0) AS load
     FROM conversations
     WHERE conversations.account_id = users.account_id
       AND conversations.assigned_to = users.id

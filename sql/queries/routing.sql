@@ -146,7 +146,7 @@ SELECT
         ORDER BY team_id
     ) AS team_ids,
     (
-        SELECT COALESCE(sum(CASE priority WHEN 'urgent' THEN 2 ELSE 1 END), 0)
+        SELECT COALESCE(sum(priority_weight(priority)), 0)
         FROM (
             SELECT priority
             FROM conversations
@@ -364,7 +364,7 @@ WITH item AS MATERIALIZED (
     SELECT
         agent.id,
         (
-            SELECT COALESCE(sum(CASE priority WHEN 'urgent' THEN 2 ELSE 1 END), 0)
+            SELECT COALESCE(sum(priority_weight(priority)), 0)
             FROM (
                 SELECT priority
                 FROM conversations
@@ -566,7 +566,7 @@ FROM (
             rule,
             event_id,
             capacity,
-            LEAST(weight, CASE assigned.priority WHEN 'urgent' THEN 2 ELSE 1 END) AS weight,
+            LEAST(weight, priority_weight(assigned.priority)) AS weight,
             decided_at
         FROM routing_decisions
         WHERE routing_decisions.account_id = current_account()

@@ -11,7 +11,7 @@ import pytest
 
 from hummdesk.routing import positions, record
 from hummdesk.routing.absences import Absences
-from hummdesk.routing.decision import decide
+from hummdesk.routing.decision import RANKS, decide, weight_of
 from hummdesk.routing.replay import differences
 from hummdesk.routing.watch import Figures, Watch
 from hummdesk.storage import hours, routing, users
@@ -118,6 +118,25 @@ async def test_only_agents_who_are_online_below_their_capacity_and_in_the_team_a
     owners = await desk.owners()
     assert Counter(owners.values()) == {member: 1, colleague: 2}
     assert owners[of_team] == member
+
+
+async def test_queries_weigh_priorities_as_decisions_do(desk: Any) -> None:
+    found = await desk.execute(
+        "SELECT priority, priority_weight(priority) FROM unnest(%(all)s::text[]) AS priority", all=list(RANKS)
+    )
+    assert found == [(priority, weight_of(priority)) for priority in RANKS]
+
+
+async def test_erased_conversation_uses_no_capacity(desk: Any) -> None:
+    await desk.set(capacity=1)
+    agent = await desk.agent()
+    erased = await desk.conversation(agent=agent, priority="urgent")
+    waiting = await desk.conversation()
+    await desk.execute(
+        "UPDATE conversations SET erased_at = now() WHERE account_id = %(account)s AND id = %(id)s", id=erased
+    )
+    assert await desk.router().route(desk.id) == 1
+    assert (await desk.owners())[waiting] == agent
 
 
 async def test_queue_of_a_team_without_members_belongs_to_that_of_the_account(desk: Any) -> None:
