@@ -243,8 +243,8 @@ async def routed_accounts(tx: Transaction) -> list[UUID]:
 
 async def begin(tx: Transaction) -> Start | None:
     """Lock routing of the account until the transaction ends; None if it has never been set."""
-    row = await queries.begin(tx)
-    return row and Start.from_row(row)
+    await queries.lock(tx)
+    return await look(tx)
 
 
 async def look(tx: Transaction) -> Start | None:

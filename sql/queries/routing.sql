@@ -60,45 +60,16 @@ FROM (
 ) AS found
 ORDER BY account_id;
 
--- name: begin()^
--- Lock routing of the account until the transaction ends; return the number of the last decision, the time in microseconds,
--- the skills of its agents, and
--- the teams of which nobody can answer.
+-- name: lock()!
+-- Lock routing of the account until the transaction ends.
 SELECT
-    last_number,
-    (EXTRACT(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,
-    ARRAY(
-        SELECT DISTINCT unnest(skills)
-        FROM users
-        WHERE users.account_id = current_account()
-          AND active
-          AND role IN ('admin', 'agent')
-    ) AS skills,
-    ARRAY(
-        SELECT id
-        FROM teams
-        WHERE teams.account_id = current_account()
-          AND NOT (
-              active
-              AND EXISTS (
-                  SELECT
-                  FROM team_members
-                  JOIN users
-                    ON users.account_id = team_members.account_id
-                   AND users.id = team_members.user_id
-                  WHERE team_members.account_id = teams.account_id
-                    AND team_members.team_id = teams.id
-                    AND users.active
-                    AND users.role IN ('admin', 'agent')
-              )
-          )
-    ) AS deserted
 FROM routing_positions
 WHERE account_id = current_account()
-FOR UPDATE OF routing_positions;
+FOR UPDATE;
 
 -- name: look()^
--- As `begin`, without the lock.
+-- The number of the last decision of the account, the time in microseconds, the skills of its agents, and the teams without
+-- an active agent.
 SELECT
     last_number,
     (EXTRACT(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,

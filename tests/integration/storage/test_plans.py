@@ -345,7 +345,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("routing.set_team", {"team_id": md5("2team1"), "mode": "off", "capacity": None}, 0),
     ("routing.add_position", {}, 0),
     ("routing.routed", {}, 0),
-    ("routing.begin", {}, 0),
+    ("routing.lock", {}, 0),
     ("routing.look", {}, 0),
     ("routing.agents", {"agent_ids": AGENTS, "most": 5}, 7 * 7),
     ("routing.waiting", {"queues": QUEUES, "with_skills": False, "limit": 100}, 8 * 100),
@@ -561,7 +561,9 @@ ROLES = {
     "retention": "eraser",
 }
 """The role of a query, if it is not that of the web process."""
-PIPELINED = {f"routing.{name}" for name in ("settings", "begin", "agents", "waiting", "held", "lock_agents", "move")}
+PIPELINED = {
+    f"routing.{name}" for name in ("settings", "lock", "look", "agents", "waiting", "held", "lock_agents", "move")
+}
 """Queries of routing, which has connections with GENERIC_PLANS."""
 NOT_OF_REQUESTS = {
     *("accounts", "ai_budgets", "model_calls", "demo", "directory", "migrations"),
