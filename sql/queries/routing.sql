@@ -563,18 +563,30 @@ FROM (
 
 -- name: prune(days, limit)^
 -- Delete the oldest records of the next accounts, with their decisions: those that are older than `days`, or than the
--- account keeps conversations. Returns their number.
+-- account keeps conversations. Returns their number. Records are in the order of their times: the first one shows whether
+-- an account has any that are old.
 WITH old AS (
-    SELECT routing_records.account_id, routing_records.number
+    SELECT first.account_id, first.number
     FROM accounts
     CROSS JOIN LATERAL (
-        SELECT account_id, number
+        SELECT decided_at
         FROM routing_records
         WHERE routing_records.account_id = accounts.account_id
-          AND decided_at < clock_timestamp() - make_interval(days => LEAST(accounts.retention_days, :days))
+        ORDER BY number
+        LIMIT 1
+    ) AS oldest
+    CROSS JOIN LATERAL (
+        SELECT account_id, number, decided_at
+        FROM routing_records
+        WHERE routing_records.account_id = accounts.account_id
         ORDER BY number
         LIMIT :limit
-    ) AS routing_records
+    ) AS first
+    CROSS JOIN LATERAL (
+        SELECT statement_timestamp() - make_interval(days => LEAST(accounts.retention_days, :days)) AS until
+    ) AS kept
+    WHERE oldest.decided_at < kept.until
+      AND first.decided_at < kept.until
     LIMIT :limit
 ), deleted AS (
     DELETE FROM routing_records
