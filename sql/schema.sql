@@ -1048,6 +1048,7 @@ CREATE TABLE ai_runs (
 -- A change of state touches no other indexes, and these only when a run leaves them: the other updates stay in the page.
 CREATE INDEX ai_runs_open ON ai_runs (account_id, conversation_id) WHERE announced_at IS NULL;
 CREATE INDEX ai_runs_waiting ON ai_runs (available_at) WHERE published_at IS NULL;
+CREATE INDEX ai_runs_waiting_others ON ai_runs (available_at) WHERE published_at IS NULL AND kind <> 'classification';
 
 -- The result of a run, stored in the transaction that ends it: a run has one result, which can be published again.
 CREATE TABLE ai_results (

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Collection
 from typing import get_args
 from uuid import UUID
 
@@ -24,7 +23,6 @@ BATCH = 200
 LEARNING_INTERVAL_SECONDS = 2.0
 """Shortest time between two tasks that update the knowledge of one account."""
 ALL_KINDS: tuple[RunKind, ...] = get_args(RunKind)
-OTHER_KINDS = tuple(kind for kind in ALL_KINDS if kind != "classification")
 OPEN_STATUSES = ("pending", "published", "running")
 
 
@@ -36,6 +34,10 @@ class Dispatcher:
         self._settings = settings
         self._database = database
         self._queues = queues
+        self._terms = {
+            "lease_seconds": lease_seconds(settings),
+            "deadline_seconds": settings.ai_deadline_seconds,
+        }
         self._celery = Celery("hummdesk", set_as_current=False)
         self._celery.conf.update(configuration(settings))
         self._unsent: deque[list[DueRun]] = deque()
@@ -47,29 +49,25 @@ class Dispatcher:
         """Send all runs that are due, as workers can take them; return the seconds until the next one is."""
         while True:
             await self._send()
-            taken, seconds = await self._take_due(ALL_KINDS)
+            taken, seconds = await self._take_due()
             if not taken:
                 return seconds
             await self._send()
             await admission.wait(self._queues, waited=-(seconds or 0.0), meanwhile=self._send_others)
 
-    async def _take_due(self, kinds: Collection[RunKind]) -> tuple[int, float | None]:
+    async def _take_due(self) -> tuple[int, float | None]:
         """Take a batch of runs that are due; return their number, and the seconds until the next one is due."""
         async with self._database.all_accounts(durable=False) as tx:
-            due = await run_dispatch.take_due(
-                tx,
-                BATCH,
-                kinds=kinds,
-                lease_seconds=lease_seconds(self._settings),
-                deadline_seconds=self._settings.ai_deadline_seconds,
-            )
+            due = await run_dispatch.take_due(tx, BATCH, **self._terms)
             seconds = None if 0 < len(due) < BATCH else await run_dispatch.seconds_until_due(tx)
         self._unsent += task_batches(due)
         return len(due), seconds
 
     async def _send_others(self) -> None:
         """Send the runs that do not wait for the workers of classifications, and lost ones."""
-        await self._take_due(OTHER_KINDS)
+        async with self._database.all_accounts(durable=False) as tx:
+            due = await run_dispatch.take_other_due(tx, BATCH, **self._terms)
+        self._unsent += task_batches(due)
         await self._send()
 
     async def take_lost(self) -> None:

@@ -1,6 +1,5 @@
 """AI runs as the relay handles them: runs due for the broker, lost runs, and runs that no worker will end."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -41,16 +40,18 @@ class OpenRuns:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
-async def take_due(
-    tx: Transaction, limit: int, *, kinds: Collection[RunKind], lease_seconds: float, deadline_seconds: float
-) -> list[DueRun]:
-    """Mark runs of these kinds that are due as published and return them; the earliest due are taken first.
+async def take_due(tx: Transaction, limit: int, *, lease_seconds: float, deadline_seconds: float) -> list[DueRun]:
+    """Mark runs that are due as published and return them; the earliest due are taken first.
 
     The deadline of a run counts from the first time that it is taken.
     """
-    rows = queries.take_due(
-        tx, limit=limit, kinds=list(kinds), lease_seconds=lease_seconds, deadline_seconds=deadline_seconds
-    )
+    rows = queries.take_due(tx, limit=limit, lease_seconds=lease_seconds, deadline_seconds=deadline_seconds)
+    return [DueRun.from_row(row) async for row in rows]
+
+
+async def take_other_due(tx: Transaction, limit: int, *, lease_seconds: float, deadline_seconds: float) -> list[DueRun]:
+    """As `take_due`, without classifications."""
+    rows = queries.take_other_due(tx, limit=limit, lease_seconds=lease_seconds, deadline_seconds=deadline_seconds)
     return [DueRun.from_row(row) async for row in rows]
 
 

@@ -1,11 +1,35 @@
--- name: take_due(limit, kinds, lease_seconds, deadline_seconds)
--- Mark runs of some kinds that are due as published. The deadline counts from the first time.
+-- name: take_due(limit, lease_seconds, deadline_seconds)
+-- Mark runs that are due as published. The deadline counts from the first time.
 WITH due AS (
     SELECT account_id, id
     FROM ai_runs
     WHERE published_at IS NULL
       AND status = 'pending'
-      AND kind = ANY(:kinds)
+      AND available_at <= clock_timestamp()
+      AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
+    ORDER BY available_at
+    LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE ai_runs
+SET
+    status = 'published',
+    published_at = clock_timestamp(),
+    lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
+    deadline_at = COALESCE(deadline_at, clock_timestamp() + make_interval(secs => :deadline_seconds))
+FROM due
+WHERE ai_runs.account_id = due.account_id
+  AND ai_runs.id = due.id
+RETURNING ai_runs.id, ai_runs.account_id, ai_runs.kind, ai_runs.attempts;
+
+-- name: take_other_due(limit, lease_seconds, deadline_seconds)
+-- As `take_due`, without classifications: however many of those wait, they are not read.
+WITH due AS (
+    SELECT account_id, id
+    FROM ai_runs
+    WHERE published_at IS NULL
+      AND kind <> 'classification'
+      AND status = 'pending'
       AND available_at <= clock_timestamp()
       AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
     ORDER BY available_at

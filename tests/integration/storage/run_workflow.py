@@ -2,18 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, get_args
+from typing import Any
 from uuid import UUID
 
 from psycopg import sql
 
 from hummdesk.core.ids import new_id
-from hummdesk.core.models import RunKind, RunOutcome
+from hummdesk.core.models import RunOutcome
 from hummdesk.storage import run_dispatch, runs
 from hummdesk.storage.database import Database, Transaction
 
 DISPATCH: dict[str, Any] = {"lease_seconds": 30, "deadline_seconds": 60}
-KINDS: tuple[RunKind, ...] = get_args(RunKind)
 
 MAX_ATTEMPTS = 2
 
@@ -36,7 +35,7 @@ class RunWorkflow:
         """Take the runs that are due or lost, as the relay does."""
         async with self.all_accounts() as tx:
             return [
-                *await run_dispatch.take_due(tx, 10, kinds=KINDS, **DISPATCH),
+                *await run_dispatch.take_due(tx, 10, **DISPATCH),
                 *await run_dispatch.take_lost(tx, 10, lease_seconds=30, max_attempts=MAX_ATTEMPTS),
             ]
 

@@ -11,7 +11,6 @@ from hummdesk.core.ids import new_id
 from hummdesk.storage import database, run_dispatch, runs
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.runs import AttemptResult
-from tests.integration.storage.run_workflow import KINDS
 
 WAITING = 3_000
 TOGETHER = 50
@@ -57,7 +56,7 @@ class Backlog:
         """Process the next runs to their end; return the number of runs that each step has read."""
         found: dict[str, int] = {}
         async with self.relay.all_accounts() as tx, counted(tx, found, "published"):
-            due = await run_dispatch.take_due(tx, TOGETHER, kinds=KINDS, lease_seconds=30, deadline_seconds=60)
+            due = await run_dispatch.take_due(tx, TOGETHER, lease_seconds=30, deadline_seconds=60)
         refs = [(run.account_id, run.id) for run in due]
         async with self.tx() as tx, counted(tx, found, "claimed"):
             claimed = await runs.claim(tx, refs, delivery=new_id(), lease_seconds=30, history_limit=6)

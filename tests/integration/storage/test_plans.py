@@ -468,9 +468,10 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("run_requests.request", IN_BUSY | {"kind": "draft", "run_id": md5("new run")}, 20),
     (
         "run_dispatch.take_due",
-        {"limit": 100, "kinds": ["classification", "draft"], "lease_seconds": 30.0, "deadline_seconds": 60.0},
+        {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0},
         OPEN,
     ),
+    ("run_dispatch.take_other_due", {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0}, 0),
     ("run_dispatch.take_lost", {"limit": 100, "lease_seconds": 30.0, "max_attempts": 4}, OPEN),
     ("run_dispatch.seconds_until_due", {}, OPEN),
     ("run_dispatch.fail_expired", {"limit": 100, "max_attempts": 1}, OPEN),

@@ -61,6 +61,7 @@ async def test_every_index_begins_with_the_account(account: Any) -> None:
     assert len(indexes) > 20
     assert {name for name, column in indexes if column != "account_id"} == {
         "ai_runs_waiting",  # for the relay
+        "ai_runs_waiting_others",  # for the relay
         "queue_moves_recent",  # for the relay
         "sign_in_names_name_key",  # before the sign-in no account is known
     }

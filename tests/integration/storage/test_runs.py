@@ -6,7 +6,7 @@ import pytest
 
 from hummdesk.core.ids import new_id
 from hummdesk.storage import moves, run_dispatch, runs
-from tests.integration.storage.run_workflow import DISPATCH, KINDS, RunWorkflow, claim, run_workflow
+from tests.integration.storage.run_workflow import DISPATCH, RunWorkflow, claim, run_workflow
 
 
 @pytest.fixture
@@ -36,15 +36,18 @@ async def test_deadline_counts_from_the_first_take(workflow: RunWorkflow) -> Non
 async def test_take_due_by_two_relays_returns_a_run_to_one(workflow: RunWorkflow) -> None:
     await workflow.account.send(workflow.account.customer)
     async with workflow.all_accounts() as first:
-        assert len(await run_dispatch.take_due(first, 10, kinds=KINDS, **DISPATCH)) == 1
+        assert len(await run_dispatch.take_due(first, 10, **DISPATCH)) == 1
         assert await workflow.dispatch() == []
 
 
-async def test_take_due_of_other_kinds_leaves_a_run(workflow: RunWorkflow) -> None:
-    await workflow.account.send(workflow.account.customer)
+async def test_take_other_due_leaves_a_classification(workflow: RunWorkflow) -> None:
+    account = workflow.account
+    await account.send(account.customer)
+    async with account.tx() as tx:
+        await moves.claim(tx, actor=account.agent, conversation_id=account.conversation)
     async with workflow.all_accounts() as tx:
-        assert await run_dispatch.take_due(tx, 10, kinds=["draft"], **DISPATCH) == []
-        assert len(await run_dispatch.take_due(tx, 10, kinds=["draft", "classification"], **DISPATCH)) == 1
+        assert [run.kind for run in await run_dispatch.take_other_due(tx, 10, **DISPATCH)] == ["draft"]
+        assert [run.kind for run in await run_dispatch.take_due(tx, 10, **DISPATCH)] == ["classification"]
 
 
 async def test_take_lost_after_the_lease_returns_the_run_again(workflow: RunWorkflow) -> None:
