@@ -691,8 +691,9 @@ CREATE TABLE conversation_ratings (
 CREATE INDEX conversation_ratings_by_time ON conversation_ratings (account_id, rated_at);
 
 -- What the figures of a report are made of, for the account of the transaction: one row for each
---   first_response  conversation that was opened in the range, with the first public reply of an agent after the
---                   customer's first message; `detail` is answered, unanswered, or unasked: without such a message
+--   first_response  conversation that was opened in the range, with the first public reply of an agent, not automatic,
+--                   after the customer's first message; `detail` is answered, unanswered, or unasked: without such a
+--                   message
 --   resolution      closing in the range, from the opening or the last reopening
 --   draft           record in the range of how an agent has used a draft; `detail` is the use
 --   rating          rating in the range, of the last closing before it
@@ -751,6 +752,7 @@ BEGIN ATOMIC
           AND messages.seq > question.seq
           AND messages.sender_type = 'agent'
           AND NOT messages.private
+          AND messages.metadata -> 'automatic' IS DISTINCT FROM 'true'::jsonb
         ORDER BY messages.seq
         LIMIT 1
     ) AS reply ON true

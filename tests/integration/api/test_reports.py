@@ -333,15 +333,15 @@ def today() -> dict[str, str]:
     return {"from": wire_time(now - timedelta(hours=1)), "to": wire_time(now + timedelta(hours=1))}
 
 
-async def test_first_response_is_neither_a_note_nor_a_message_of_the_system(
-    admin: RestClient, account: Account
-) -> None:
+async def test_first_response_is_neither_a_note_nor_automatic(admin: RestClient, account: Account) -> None:
     contact = str(account.people["customer"].id)
     started = await admin.do("create_conversation", {"contactId": contact, "content": "Hello"})
     agent = {"as": "agent", "agentId": str(account.people["agent"].id)}
     automatic = {"as": "system", "content": "We are closed", "basedOnSeq": 1}
     await admin.do("send_message", automatic, id=started["id"])
     await admin.do("send_message", agent | {"content": "To do", "private": True}, id=started["id"])
+    marked = {"content": "We are on holiday", "basedOnSeq": 2, "metadata": {"automatic": True}}
+    await admin.do("send_message", agent | marked, id=started["id"])
     total = (await admin.do("get_report", by="agent", **today()))["total"]
     assert (total["opened"], total["answered"], total["unanswered"]) == (1, 0, 1)
     await admin.do("send_message", agent | {"content": "Hello"}, id=started["id"])
