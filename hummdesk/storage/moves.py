@@ -136,9 +136,9 @@ async def change(
 ) -> LoggedChange | None:
     """Change `assignedTo` and `teamId` of a locked conversation as far as they are given; None if nothing changes.
 
-    `assignedTo` null removes the team as well, unless one is given. A team that is not given remains if the agent is a
-    member; a given team keeps an agent who is a member, and otherwise gets the conversation in its queue.
-    Raises Invalid for an agent or a team that cannot be assigned.
+    `assignedTo` null removes the team as well, unless one is given. A team that is not given remains if it is active
+    and the agent is a member; a given team keeps an agent who is a member, and otherwise gets the conversation in its
+    queue. Raises Invalid for an agent or a team that cannot be assigned.
     """
     agent_id: UUID | None = changes.get("assignedTo", before.assigned_to)
     team_id: UUID | None = changes.get("teamId", before.assigned_team)
@@ -147,7 +147,8 @@ async def change(
     if (agent_id, team_id) == (before.assigned_to, before.assigned_team) and note_id is None:
         return None
     candidates = await _candidates(tx, agent_id=agent_id, team_id=team_id)
-    if agent_id and team_id and not candidates.is_member and not {"assignedTo", "teamId"} <= changes.keys():
+    is_kept = candidates.is_member and (candidates.has_team or "teamId" in changes)
+    if agent_id and team_id and not is_kept and not {"assignedTo", "teamId"} <= changes.keys():
         agent_id, team_id = (agent_id, None) if "assignedTo" in changes else (None, team_id)
         candidates = await _candidates(tx, agent_id=agent_id, team_id=team_id)
     if faults := candidates.faults("assignedTo"):

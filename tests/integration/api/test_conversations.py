@@ -165,6 +165,18 @@ async def test_team_and_agent_of_a_change_belong_together(admin: RestClient, acc
     assert [entry["details"]["rule"] for entry in log] == ["transfer", "transfer", "transfer", "assignment"]
 
 
+async def test_change_of_the_agent_drops_a_team_that_is_disabled(admin: RestClient, account: Account) -> None:
+    agent, colleague = str(account.people["agent"].id), str(account.people["colleague"].id)
+    about, team = {"id": account.conversation}, str(account.team)
+    await admin.do("update_conversation", {"assignedTo": agent, "teamId": team}, **about)
+    await admin.do("update_team", {"active": False}, id=team)
+    left = await admin.do("update_conversation", {"assignedTo": colleague}, **about)
+    assert (left["assignedTo"], "assignedTeam" in left) == (colleague, False)
+    for change in ({"teamId": team}, {"teamId": team, "assignedTo": agent}):
+        problem = await admin.refused("update_conversation", change, **about, status=422)
+        assert problem["errors"] == [{"field": "teamId", "message": "Not an active team."}]
+
+
 async def test_note_of_a_transfer_is_private_and_needs_an_assignment(
     admin: RestClient, account: Account, watcher: Client
 ) -> None:
