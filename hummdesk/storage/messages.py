@@ -321,15 +321,21 @@ async def _page(rows: AsyncIterator[dict[str, Any]], limit: int) -> tuple[list[M
 
 
 async def _conflict(tx: Transaction, outgoing: Outgoing) -> Conflict:
-    """A Conflict with the first messages that the sender has not seen."""
+    """A Conflict with the first messages that the sender has not seen.
+
+    For one of the system without a basis, they are those after the customer's last message.
+    """
     viewer, conversation_id = outgoing.sender, outgoing.message.conversation_id
     last_seq = await conversations.last_seq(tx, viewer=viewer, conversation_id=conversation_id)
-    after_seq = min(outgoing.message.based_on_seq or 0, last_seq)
+    basis = outgoing.message.based_on_seq
+    if basis is None:
+        row = await queries.last_of_customer(tx, conversation_id=conversation_id)
+        basis = row["seq"]
     found, has_more = await page(
         tx,
         viewer=viewer,
         conversation_id=conversation_id,
-        after_seq=after_seq,
+        after_seq=min(basis, last_seq),
         before_seq=last_seq + 1,
         limit=MISSED_LIMIT,
         max_bytes=CONFLICT_BYTES,

@@ -354,6 +354,14 @@ LEFT JOIN notified ON true
 LEFT JOIN stored ON stored.position = judged.position
 ORDER BY judged.position;
 
+-- name: last_of_customer(conversation_id)^
+-- The seq of the customer's last message in a conversation, 0 without one.
+SELECT COALESCE(max(seq), 0) AS seq
+FROM messages
+WHERE account_id = current_account()
+  AND conversation_id = :conversation_id
+  AND sender_type = 'customer';
+
 -- name: sent_before(conversation_id, sender_id, client_message_id, id)^
 -- The message that a sender has stored, by its client_message_id or its id.
 SELECT

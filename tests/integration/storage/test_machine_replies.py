@@ -49,13 +49,24 @@ async def test_message_of_the_system_without_basis_is_based_on_the_last_one_of_t
     assert (await account.send(bot, "We have it")).created
     await account.send(account.agent, "Looking into it", private=True)
     assert (await account.send(bot, "Our experts look into it")).created
-    await account.send(account.agent, "It is on its way")
+    answer = (await account.send(account.agent, "It is on its way")).message
     with pytest.raises(Conflict) as refused:
         await account.send(bot, "We have sent it")
-    assert refused.value.details is not None
-    assert refused.value.details["lastSeq"] == 6
+    details = refused.value.details
+    assert details is not None
+    assert [one["seq"] for one in details["missed"]] == [3, 4, 5, 6], "those after the customer's last message"
+    assert (details["missed"][-1], details["lastSeq"]) == (answer.wire(), 6)
     await account.send(account.customer, "Thank you")
     assert (await account.send(bot, "Rate us")).created
+
+
+async def test_conflict_of_the_system_before_any_message_of_the_customer_has_the_first_messages(
+    account: Any, bot: Person
+) -> None:
+    answer = (await account.send(account.agent, "Welcome")).message
+    with pytest.raises(Conflict) as refused:
+        await account.send(bot, "Welcome")
+    assert refused.value.details == {"missed": [answer.wire()], "lastSeq": 1, "hasMore": False}
 
 
 async def test_note_of_a_machine_and_message_of_a_customer_need_no_basis(account: Any, bot: Person) -> None:

@@ -289,6 +289,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("messages.write", items(STAFF, *(md5(f"2conversation{n}") for n in range(100)), based_on_seq=5), 600),
     ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": "m1", "id": new_id(), **IN_BUSY}, 1),
     ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": None, "id": md5(f"{BUSY}/9"), **IN_BUSY}, 1),
+    ("messages.last_of_customer", IN_BUSY, 2),
     ("messages.wait_for_locks", {"milliseconds": "1000"}, 0),
     (
         "messages.page_after",
