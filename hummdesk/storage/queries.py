@@ -27,6 +27,8 @@ class Queries:
             raise AttributeError(name)
         parsed = aiosql.from_path(self._path, "apsycopg")
         vars(self).update({known: getattr(parsed, known) for known in parsed.available_queries})
+        if name not in vars(self):
+            raise AttributeError(name)
         return vars(self)[name]
 
 
