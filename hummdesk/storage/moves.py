@@ -26,7 +26,7 @@ LEAVE_BATCH = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who has a conversation, and since when it is unchanged."""
+    """The assignment and status of a conversation, and the time of its last change."""
 
     agent_id: UUID | None
     team_id: UUID | None
@@ -192,7 +192,7 @@ async def leave_team(tx: Transaction, actor: Person | None, team_id: UUID) -> li
 
 
 async def leave_deserted(tx: Transaction, actor: Person | None, team_ids: Collection[UUID]) -> list[LoggedChange]:
-    """Move what waits for those of these locked teams that have no active agent to the queue of the account."""
+    """Move the waiting conversations of those locked teams that have no active agent to the queue of the account."""
     if not team_ids:
         return []
     deserted = [row["id"] async for row in queries.deserted(tx, team_ids=list(team_ids))]

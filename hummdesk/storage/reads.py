@@ -1,7 +1,8 @@
 """Read positions: how far agents and customers have read, and the unread counts that follow.
 
 A position is a receipt, which other participants see and which never decreases. An agent can mark messages as unread,
-which changes only the agent's own count."""
+which changes only the agent's own count.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

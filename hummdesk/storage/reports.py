@@ -126,7 +126,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """What a figure counts: an opening, a closing, a use of a draft or a rating."""
+    """An event that a figure counts: an opening, a closing, a use of a draft or a rating."""
 
     id: UUID
     conversation_id: UUID

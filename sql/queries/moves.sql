@@ -157,7 +157,7 @@ ORDER BY id
 FOR NO KEY UPDATE;
 
 -- name: deserted(team_ids)
--- Those of the teams in which nobody can answer.
+-- Those of the teams without an active agent.
 SELECT id
 FROM teams
 WHERE account_id = current_account()
