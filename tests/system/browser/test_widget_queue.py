@@ -1,4 +1,4 @@
-"""The widget of a closed account, and its place in the queue while nobody has the conversation."""
+"""The widget of a closed account, and its position in the queue while nobody has the conversation."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ async def put_hours(desk: Account, *, enabled: bool) -> None:
         await hours.put(tx, None, desk.id, BusinessHours.of(NewHours().load(body)))
 
 
-async def test_visitor_sees_when_closed_and_the_place_in_the_queue_as_it_changes(
+async def test_visitor_sees_when_closed_and_the_position_in_the_queue_as_it_changes(
     chromium: Browser, account: DemoAccount, allowed_site: ForeignSite
 ) -> None:
     desk = await Account(settings=account.settings, url=account.url).make()
