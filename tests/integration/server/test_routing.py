@@ -24,6 +24,8 @@ async def set_routing(account: Account, settings: Any) -> Any:
 
 async def test_message_is_assigned_at_once_and_staff_learns_why(account: Account, set_routing: Any) -> None:
     conversation, agent_id = str(account.conversation), str(account.people["agent"].id)
+    # Only the message makes it wait: routing assigns nothing before the customer has joined.
+    await account.execute("UPDATE conversations SET status = 'closed' WHERE account_id = %(account)s")
     await set_routing()
     customer, viewer = await account.connect("customer"), await account.connect("viewer")
     agent = await account.connect("agent")
