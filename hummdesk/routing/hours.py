@@ -78,14 +78,14 @@ async def is_open_now(tx: Transaction) -> bool:
 
 
 async def _is_open_now(tx: Transaction, hours: BusinessHours) -> bool:
-    if not hours.is_enabled or not _is_known(hours.time_zone):
+    if not hours.is_enabled or not is_known(hours.time_zone):
         return True
     await load_calendar(hours)
     return is_open(hours, await stored.now(tx))
 
 
 @lru_cache(maxsize=1024)
-def _is_known(time_zone: str) -> bool:
+def is_known(time_zone: str) -> bool:
     """Whether the host knows a time zone. Its data may be older than where the zone was set."""
     try:
         ZoneInfo(time_zone)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from hummdesk.routing.availability import availability
-from hummdesk.routing.hours import load_calendar
+from hummdesk.routing.hours import is_known, load_calendar
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import hours as stored
@@ -15,7 +15,8 @@ async def get_availability(context: ServerContext, session: ClientSession, _: Pa
     person = session.authenticated_person
     hours = await context.hours.of(person.account_id)
     await load_calendar(hours)
-    if not person.is_staff and hours.outside == "queue":
+    is_hidden = not person.is_staff and hours.outside == "queue"
+    if is_hidden or not is_known(hours.time_zone):
         return {"isOpen": True}
     answer = availability(person.account_id, hours, await _now(context, person.account_id, hours)).payload()
     del answer["timestamp"]

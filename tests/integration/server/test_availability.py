@@ -155,6 +155,9 @@ async def test_unknown_time_zone_of_one_account_does_not_stop_the_others(desk: D
     retried = await other.due()
     assert retried is not None
     assert retried > datetime.now(UTC) + RETRY / 2, "it does not stay due"
+    desk.node.context.hours.forget(foreign.id)
+    asking = await foreign.connect("viewer")
+    assert await asking.do("get_availability") == {"ok": True, "isOpen": True}
     await foreign.execute("UPDATE business_hours SET is_enabled = false WHERE account_id = %(account)s")
     await other.pass_time()
     assert await other.due() is None
