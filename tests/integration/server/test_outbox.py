@@ -1,10 +1,9 @@
 """Fault row 20: the relay publishes what a process committed and did not publish before it died."""
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -14,6 +13,7 @@ from hummdesk.core.config import Settings
 from hummdesk.server.listener import reserved
 from hummdesk.server.node import Node
 from hummdesk.storage.messages import NewMessage
+from tests.forked_process import ForkedProcess, fork
 from tests.integration.server.accounts import Account
 from tests.system.js.web_process import environment, get
 
@@ -38,16 +38,13 @@ LEFT_BY_OTHER_TESTS = """
 
 
 @asynccontextmanager
-async def process(settings: Settings, *command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def process(settings: Settings, *command: str) -> AsyncIterator[ForkedProcess]:
     """Run a command of HummDesk, and kill it at the end unless it has ended."""
-    running = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hummdesk", *command, env=environment(settings)
-    )
+    running = await fork("hummdesk", *command, env=environment(settings))
     try:
         yield running
     finally:
-        with suppress(ProcessLookupError):
-            running.kill()
+        running.kill()
         await running.wait()
 
 

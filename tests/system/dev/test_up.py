@@ -169,16 +169,23 @@ async def test_home_survives_kills_and_restarts(
 
 @pytest.mark.parametrize(("command", "workers"), [("serve --workers 2", 2), ("serve", 1), ("relay", 0)])
 async def test_process_leaves_nothing_in_the_temporary_folder(
-    command: str, workers: int, settings: Settings, temporary_folder: Path
+    command: str, workers: int, settings: Settings, temporary_folder: Path, tmp_path: Path
 ) -> None:
     """Stopped, it removes its directories; those of a killed one are removed by the next."""
+    log = tmp_path / "log"
     port = free_port(0)
     env = serving(settings, temporary_folder)
     env["PORT" if workers else "METRICS_PORT"] = str(port)
     arguments = (sys.executable, "-m", "hummdesk", *command.split())
     for number in (signal.SIGKILL, signal.SIGTERM):
-        process = await asyncio.create_subprocess_exec(*arguments, env=env, cwd=temporary_folder.parent)
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *arguments, env=env, cwd=temporary_folder.parent, stdout=output, stderr=output
+            )
         await until_metrics(port)
+        async with asyncio.timeout(START_SECONDS):  # a worker that is stopped before it is ready delays the end
+            while log.read_bytes().count(b"Worker ready") < workers:
+                await asyncio.sleep(0.02)
         while len(list(temporary_folder.glob(f"hummdesk-*-{port}/*"))) < workers:  # each has a socket there
             await asyncio.sleep(0.02)
         children = psutil.Process(process.pid).children(recursive=True)

@@ -1,4 +1,4 @@
-"""The web process in a process of its own, started by `hummdesk serve`."""
+"""The web process in a process of its own, which runs `hummdesk serve`."""
 
 import asyncio
 import os
@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from hummdesk.core.config import Settings
+from tests.forked_process import ForkedProcess, fork
 
 TIMEOUT_SECONDS = 20.0
 
@@ -26,11 +27,19 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, env: Mapping[str, str] | None = None, *, ends_by: signal.Signals = signal.SIGTERM
+    settings: Settings,
+    env: Mapping[str, str] | None = None,
+    *,
+    ends_by: signal.Signals = signal.SIGTERM,
+    forks: bool = True,
 ) -> AsyncIterator[int]:
-    """Run a web process on the port of the settings; yield its process id when it is ready, and end it by a signal."""
-    command = (sys.executable, "-m", "hummdesk", "serve", "--port", str(settings.port))
-    process = await asyncio.create_subprocess_exec(*command, env={**environment(settings), **(env or {})})
+    """Run a web process on the port of the settings; yield its process id when it is ready, and end it by a signal.
+
+    Not forked where its memory is measured: a forked one has that of all that was imported.
+    """
+    process = await _start(
+        "hummdesk", "serve", "--port", str(settings.port), env={**environment(settings), **(env or {})}, forks=forks
+    )
     try:
         await until_ready(f"http://127.0.0.1:{settings.port}", process)
         yield process.pid
@@ -43,7 +52,13 @@ async def serving(
             await process.wait()
 
 
-async def until_ready(url: str, process: asyncio.subprocess.Process) -> None:
+async def _start(*arguments: str, env: Mapping[str, str], forks: bool) -> asyncio.subprocess.Process | ForkedProcess:
+    if forks:
+        return await fork(*arguments, env=env)
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", *arguments, env=env)
+
+
+async def until_ready(url: str, process: asyncio.subprocess.Process | ForkedProcess) -> None:
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while await get(f"{url}/health/ready") != 200:
             assert process.returncode is None

@@ -70,7 +70,7 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
         "RATE_LIMIT_EVENTS_PER_SECOND": "0",
         "RATE_LIMIT_ADDRESS_EVENTS_PER_SECOND": "0",
     }
-    async with serving(settings, env) as pid:
+    async with serving(settings, env, forks=False) as pid:
         running = Desk(settings.port, pid)
         raw = await RawSocket.connected(running.port)
         await raw.send(frame(PING, b"x") + frame(TEXT, b'42["x"]', fin=False) + frame(CONTINUATION))
