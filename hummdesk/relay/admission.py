@@ -21,15 +21,17 @@ LONGEST_HOLD_SECONDS = 30.0
 MINIMUM_HOLD_SECONDS = 0.2
 
 
-async def wait(queues: TaskQueues, *, waited: float, meanwhile: Callable[[], Awaitable[object]]) -> None:
-    """Wait until no classification waits for a worker, or one has waited for too long to be sent.
+async def wait(
+    queues: TaskQueues, *, waited: float, meanwhile: Callable[[], Awaitable[object]], stopping: asyncio.Event
+) -> None:
+    """Wait until no classification waits for a worker, one has waited for too long to be sent, or `stopping` is set.
 
     `waited`: for how many seconds the next run has been due already. Raises Unavailable.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + max(MINIMUM_HOLD_SECONDS, LONGEST_HOLD_SECONDS - waited)
     pause, due = FIRST_PAUSE_SECONDS, loop.time() + INTERVAL_SECONDS
-    while loop.time() < until:
+    while loop.time() < until and not stopping.is_set():
         await asyncio.sleep(pause)  # also because a worker needs the processor now
         if not await queues.length(QUEUE_KEYS["classification"]):
             return

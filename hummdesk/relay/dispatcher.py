@@ -44,16 +44,24 @@ class Dispatcher:
         """One batch a task. The runs are marked as published already."""
         self._learning: dict[UUID, float] = {}
         """When the last update of an account's knowledge was sent."""
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End `send_due` as soon as it waits for workers: the runs that are not sent are in PostgreSQL."""
+        self._stopping.set()
 
     async def send_due(self) -> float | None:
         """Send all runs that are due, as workers can take them; return the seconds until the next one is."""
-        while True:
+        while not self._stopping.is_set():
             await self._send()
             taken, seconds = await self._take_due()
             if not taken:
                 return seconds
             await self._send()
-            await admission.wait(self._queues, waited=-(seconds or 0.0), meanwhile=self._send_others)
+            waited = -(seconds or 0.0)
+            await admission.wait(self._queues, waited=waited, meanwhile=self._send_others, stopping=self._stopping)
+        await self._send()  # lost ones that were taken meanwhile
+        return None
 
     async def _take_due(self) -> tuple[int, float | None]:
         """Take a batch of runs that are due; return their number, and the seconds until the next one is due."""

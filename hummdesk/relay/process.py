@@ -181,6 +181,7 @@ class Relay:
 
     async def stop(self) -> None:
         """Finish what is being published, for at most STOP_SECONDS."""
+        self._dispatcher.stop()
         await self._listener.stop()
         await asyncio.gather(*(runner.stop(grace_seconds=STOP_SECONDS) for runner in self._steps))
         await self._deliverer.stop(grace_seconds=STOP_SECONDS)

@@ -24,6 +24,7 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.models import Message
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
+from hummdesk.relay.process import STOP_SECONDS
 from hummdesk.storage import runs
 from hummdesk.storage.database import Database
 from hummdesk.storage.runs import AttemptResult
@@ -89,9 +90,13 @@ async def test_messages_without_relay_are_processed_when_it_starts(pipeline: Pip
 
 async def test_run_without_worker_fails_at_its_deadline(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, ai_deadline_seconds=1.0)
-    async with pipeline.relay():
+    async with pipeline.relay() as relay:
         message = await pipeline.ask(QUESTION)
         events = await pipeline.ended(message, "classification")
+        started = time.monotonic()
+        relay.terminate()
+        assert await relay.wait() == 0
+        assert time.monotonic() - started < STOP_SECONDS, "it does not wait for a worker"
     assert [event.event for event in events] == ["ai_error"]
     assert events[0].data["error"] == "The AI did not answer in time"
     async with pipeline.relay(), pipeline.worker():

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from hummdesk.relay.admission import INTERVAL_SECONDS, LONGEST_HOLD_SECONDS, MINIMUM_HOLD_SECONDS, wait
+from hummdesk.relay.admission import (
+    INTERVAL_SECONDS,
+    LONGEST_HOLD_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    MINIMUM_HOLD_SECONDS,
+    wait,
+)
 from tests.unit.virtual_time import run
 
 
@@ -21,7 +27,7 @@ class Queues:
         return next(self._lengths)
 
 
-def held(queues: Any, *, waited: float = 0.0) -> tuple[float, int]:
+def held(queues: Any, *, waited: float = 0.0, stops_after: float = 10 * LONGEST_HOLD_SECONDS) -> tuple[float, int]:
     """Return for how many seconds runs were held back, and how often others were sent meanwhile."""
     sent = 0
 
@@ -30,7 +36,9 @@ def held(queues: Any, *, waited: float = 0.0) -> tuple[float, int]:
         sent += 1
 
     async def measure() -> float:
-        await wait(queues, waited=waited, meanwhile=send)
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().call_later(stops_after, stopping.set)
+        await wait(queues, waited=waited, meanwhile=send, stopping=stopping)
         return asyncio.get_running_loop().time()
 
     return run(measure()), sent
@@ -52,3 +60,8 @@ def test_wait_for_busy_workers_is_limited_by_the_age_of_the_next_run(waited: flo
     seconds, sent = held(Queues(then=4), waited=waited)
     assert longest <= seconds < longest + 0.1
     assert sent == pytest.approx(longest / INTERVAL_SECONDS, abs=0.1 * longest / INTERVAL_SECONDS + 1)
+
+
+def test_wait_of_stopping_relay_ends_after_a_pause() -> None:
+    seconds, _ = held(Queues(then=4), stops_after=3.0)
+    assert 3.0 <= seconds <= 3.0 + LONGEST_PAUSE_SECONDS
