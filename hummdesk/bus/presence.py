@@ -8,7 +8,7 @@ The process that changes a status publishes it. Redis keeps the change as unpubl
 process dies, or loses the answer that names the change, another process publishes it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
@@ -44,6 +44,11 @@ class Lease:
     def from_member(cls, member: bytes) -> "Lease":
         account_id, agent_id, sid = member.decode().split("/", 2)
         return cls(UUID(account_id), UUID(agent_id), sid)
+
+
+def available(statuses: Mapping[UUID, Status]) -> frozenset[UUID]:
+    """Return the agents who are online, neither away nor busy."""
+    return frozenset(agent_id for agent_id, status in statuses.items() if status == "online")
 
 
 class Presence:

@@ -23,7 +23,7 @@ from uuid import UUID
 
 from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Envelope
-from hummdesk.bus.presence import Presence, Status
+from hummdesk.bus.presence import Presence, Status, available
 from hummdesk.bus.socket_counts import SocketCounts
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core import config
@@ -94,8 +94,7 @@ class BroadcastService:
 
     async def get_available_agents(self, account_id: UUID) -> frozenset[UUID]:
         """Return the agents of an account who are online, neither away nor busy."""
-        statuses = await self.presence.statuses(account_id)
-        return frozenset(agent_id for agent_id, status in statuses.items() if status == "online")
+        return available(await self.presence.statuses(account_id))
 
     async def get_connection_statistics(self) -> Payload:
         """Return `{nodes, connections, byRole}` over all web processes. The figures are at most a lease old."""

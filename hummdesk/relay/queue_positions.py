@@ -12,7 +12,7 @@ from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
-from hummdesk.bus.presence import Presence
+from hummdesk.bus.presence import Presence, available
 from hummdesk.bus.queue_positions import PublishedPositions
 from hummdesk.publish.events.conversations import ConversationQueued
 from hummdesk.publish.publisher import Publisher
@@ -134,7 +134,6 @@ class QueuePositions:
         )
 
     async def _state(self, account_id: UUID, queue_ids: Set[UUID]) -> QueueState:
-        statuses = await self._presence.statuses(account_id)
-        online = {agent_id for agent_id, status in statuses.items() if status == "online"}
+        online = available(await self._presence.statuses(account_id))
         async with self._one_account.account(account_id) as tx:
             return await positions.state(tx, queue_ids, online=online)

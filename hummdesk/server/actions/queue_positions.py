@@ -1,5 +1,6 @@
 """The position of a waiting conversation, for its customer."""
 
+from hummdesk.bus.presence import available
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import Conversation
 from hummdesk.routing import positions
@@ -21,6 +22,5 @@ async def queue_of(context: ServerContext, conversation: Conversation) -> Payloa
         found = await queue_positions.position(tx, conversation_id=conversation.id, limit=MOST)
         if found is None:
             return None
-        online = {agent_id for agent_id, status in statuses.items() if status == "online"}
-        state = await positions.state(tx, {found.queue_id}, online=online)
+        state = await positions.state(tx, {found.queue_id}, online=available(statuses))
     return state.queued(found).wire()
