@@ -1,4 +1,4 @@
-"""P18: assignments of waiting conversations a second, and the time of one decision. `python -m bench.routing`.
+"""P18: assignments of waiting conversations a second, and the time of a single one. `python -m bench.routing`.
 
 Without peers: none of them assigns. Routers as two processes have them, PostgreSQL that syncs every commit, Redis and
 the publication of the events share the two cores.
@@ -48,7 +48,7 @@ async def measure(testbed: Testbed) -> None:
         moved = left - await _queued(testbed, accounts)
         click.echo(f"P18  assignments a second, {len(accounts)} accounts: {moved / seconds:,.0f} ({moved} in all)")
         times = await _one_by_one(testbed, made[0], accounts[0])
-        click.echo(f"P18b ms of a decision, one conversation each: p50 {times[49]:.1f}, p99 {times[98]:.1f}")
+        click.echo(f"P18b ms until a single conversation is assigned and published: p50 {times[49]:.1f}, p99 {times[98]:.1f}")
 
 
 async def _one_by_one(testbed: Testbed, router: Router, account_id: UUID) -> Sequence[float]:

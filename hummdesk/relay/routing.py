@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 MEASURE_SECONDS = 2.0
 HELD_EVERY = 2
-"""Each second sweep looks for conversations that go back from their agents."""
+"""Every other sweep also looks for conversations that return to their queue."""
 DECISION_DAYS = 30
 """Records of decisions are kept for so many days, or as long as the account keeps conversations if that is shorter."""
 PAUSE_SECONDS = 0.2

@@ -128,7 +128,7 @@ async def unread_of_agents(tx: Transaction, *, conversation_id: UUID) -> dict[UU
 
 
 async def view_rule(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> ViewRule:
-    """Whether the viewer reads the conversation by looking at it: its assignee, if the account has set that.
+    """Whether opening the conversation marks it as read: for its assignee, if the account has set that.
 
     Raises NotFound.
     """

@@ -195,7 +195,7 @@ async def _require_admin_left(tx: Transaction, actor: Person, old: User, new: Us
     if actor.id == old.id and old.active and not new.active:
         raise Conflict("You cannot disable yourself: ask another admin")
     if old.is_admin and not new.is_admin and not await _has_other_admin(tx, old.id):
-        raise Conflict("This is the only admin of the account: make somebody else an admin first")
+        raise Conflict("This is the only admin of the account: make another user an admin first")
 
 
 async def _has_other_admin(tx: Transaction, user_id: UUID) -> bool:

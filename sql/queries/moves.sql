@@ -1,6 +1,6 @@
 -- name: agent(agent_id)^
--- Whether a user can be assigned conversations. The user is locked: whoever disables the user waits for the assignment,
--- and then undoes it.
+-- Whether a user can be assigned conversations. The user is locked: a transaction that disables the user waits for the
+-- assignment, and then undoes it.
 SELECT active AND role IN ('admin', 'agent') AS can_answer
 FROM users
 WHERE account_id = current_account()
@@ -8,8 +8,8 @@ WHERE account_id = current_account()
 FOR SHARE;
 
 -- name: team(team_id, agent_id)^
--- Whether conversations can be moved to a team: it is active, somebody in it can answer, and an agent is a member. The team
--- is locked, as `agent` locks a user.
+-- Whether conversations can be moved to a team: it is active, one of its members can answer, and an agent is a member.
+-- The team is locked, as `agent` locks a user.
 SELECT
     active,
     EXISTS (

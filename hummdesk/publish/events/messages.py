@@ -92,7 +92,7 @@ class MessageUpdated(Event):
 
 @event("message_read", schema="ReadMark", to=(JOINED,))
 class MessageRead(OfMessage):
-    """A reader has read everything up to a message. Agents read by answering or a request, not by looking."""
+    """A reader has read everything up to a message. An answer or a request of an agent marks it, opening does not."""
 
     seq: Count
     read_by: UUID

@@ -41,7 +41,7 @@ async def mark_unread(
 
 
 async def view(context: ServerContext, viewer: Person, conversation_id: UUID) -> ReadOnView:
-    """Mark a conversation as read if the viewer is its assignee and the account has set that looking is reading.
+    """Mark a conversation as read if the viewer is its assignee and the account has set that opening does so.
 
     Return the setting. Raises NotFound.
     """

@@ -1,4 +1,4 @@
-"""Business hours: what staff and customers are told, by request and when the state changes."""
+"""Business hours: the state that staff and customers receive, by request and when it changes."""
 
 import asyncio
 from collections.abc import AsyncIterator

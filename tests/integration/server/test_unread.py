@@ -1,4 +1,4 @@
-"""Unread counts are personal, and looking is not reading."""
+"""Unread counts are personal, and opening a conversation does not mark it as read."""
 
 from typing import Any
 

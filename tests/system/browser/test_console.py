@@ -133,7 +133,7 @@ async def test_unread_counts_are_personal_and_typed_replies_are_guarded(
     for console in (first, second):
         await console.open(conversation)
         await expect(console.message("Do they dry?")).to_be_visible()
-    assert "message_read" not in customer.names(), "a look is no receipt"
+    assert "message_read" not in customer.names(), "opening is no receipt"
     badges = [console.row(conversation).locator(".badge") for console in (first, second)]
     await first.page.get_by_role("button", name="Mark as read").click()
     assert (await customer.receives("message_read"))["readBy"] == kwame["id"]

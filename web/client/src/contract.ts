@@ -76,7 +76,7 @@ export interface MessageUpdate {
   erased?: boolean;
 }
 
-/** A reader has read everything up to a message. Agents read by answering or a request, not by looking. */
+/** A reader has read everything up to a message. An answer or a request of an agent marks it, opening does not. */
 export interface ReadMark {
   conversationId: string;
   timestamp: string;

@@ -108,7 +108,7 @@ function pageName({ settings, supervisor }: Store): string | null {
   return t(section ? `console.settings.${section}` : "console.settings.title");
 }
 
-// Mark messages that arrived while the tab was hidden as read when it becomes visible, if a look is reading.
+// Mark messages that arrived while the tab was hidden as read when it becomes visible, if opening marks as read.
 function useMarkRead(store: Store): void {
   useEffect(() => {
     const onVisible = () => store.openId && store.isReadByLooking(store.openId) && store.markRead(store.openId);

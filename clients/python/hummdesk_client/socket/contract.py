@@ -81,7 +81,7 @@ class MessageUpdate(TypedDict):
 
 
 class ReadMark(TypedDict):
-    """A reader has read everything up to a message. Agents read by answering or a request, not by looking."""
+    """A reader has read everything up to a message. An answer or a request of an agent marks it, opening does not."""
 
     conversationId: str
     timestamp: str

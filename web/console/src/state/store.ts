@@ -107,7 +107,7 @@ export class Store implements LiveState {
     return this.agents.get(agentId)?.name ?? t("console.aColleague");
   }
 
-  // Whether the user reads the conversation by looking at it now: the setting of the account decides.
+  // Whether opening the conversation marks it as read for the user now: the setting of the account decides.
   isReadByLooking(conversationId: string): boolean {
     const isAssignee = this.list.known.get(conversationId)?.assignedTo === this.me?.userId;
     const isShown = this.openId === conversationId && document.visibilityState === "visible";
