@@ -40,19 +40,19 @@ def _key_sentences(messages: Sequence[str]) -> list[str]:
     ]
     topics = Counter(stem for _, sentence in sentences for stem in _content(sentence))
 
-    def score(place: int) -> float:
-        number, sentence = sentences[place]
+    def score(index: int) -> float:
+        number, sentence = sentences[index]
         found = _content(sentence)
         weight = sum(topics[stem] for stem in found) / (len(found) + MIN_STEMS)
         later = LATER_BONUS * number / max(1, len(messages) - 1)
         return weight + later + (QUESTION_BONUS if _is_question(sentence) else 0)
 
-    last_places = {sentence.strip().casefold(): place for place, (_, sentence) in enumerate(sentences)}
-    informative = [place for place in last_places.values() if _is_informative(sentences[place][1])]
-    chosen = sorted(informative, key=lambda place: (-score(place), place))[:KEY_SENTENCES]
+    last_indexes = {sentence.strip().casefold(): index for index, (_, sentence) in enumerate(sentences)}
+    informative = [index for index in last_indexes.values() if _is_informative(sentences[index][1])]
+    chosen = sorted(informative, key=lambda index: (-score(index), index))[:KEY_SENTENCES]
     if not chosen and sentences:
         chosen = [len(sentences) - 1]
-    return [_shortened(sentences[place][1]) for place in sorted(chosen)]
+    return [_shortened(sentences[index][1]) for index in sorted(chosen)]
 
 
 def _is_informative(sentence: str) -> bool:
