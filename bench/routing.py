@@ -48,7 +48,7 @@ async def measure(testbed: Testbed) -> None:
         moved = left - await _queued(testbed, accounts)
         click.echo(f"P18  assignments a second, {len(accounts)} accounts: {moved / seconds:,.0f} ({moved} in all)")
         times = await _one_by_one(testbed, made[0], accounts[0])
-        click.echo(f"P18b ms until a single conversation is assigned and published: p50 {times[49]:.1f}, p99 {times[98]:.1f}")
+        click.echo(f"P18b ms until one is assigned and published, alone: p50 {times[49]:.1f}, p99 {times[98]:.1f}")
 
 
 async def _one_by_one(testbed: Testbed, router: Router, account_id: UUID) -> Sequence[float]:
