@@ -1,15 +1,22 @@
 """The priority of processes, in child processes: only root could raise it again."""
 
+import json
 import os
 import subprocess
 import sys
 
-from hummdesk.core.priority import AUTOGROUP
-
 SCRIPT = """
+import json, os
 from hummdesk.core.priority import AUTOGROUP, lower
+
+def session():
+    # The file is absent where the kernel has no groups, and empty where no process of the session called setsid.
+    words = AUTOGROUP.read_text().split() if AUTOGROUP.exists() else []
+    return int(words[-1]) if words else None
+
+before = session()
 lower({nice})
-print(os.getpriority(os.PRIO_PROCESS, 0), AUTOGROUP.read_text().split()[-1] if AUTOGROUP.exists() else "")
+print(json.dumps([os.getpriority(os.PRIO_PROCESS, 0), before, session()]))
 """
 
 
@@ -18,26 +25,29 @@ def own() -> int:
     return os.getpriority(os.PRIO_PROCESS, 0)
 
 
-def after_lower(nice: int, *, leads_session: bool = True) -> list[str]:
-    """Return the priority of a process and of its session after `lower`."""
-    command = [sys.executable, "-c", "import os" + SCRIPT.format(nice=nice)]
+def after_lower(nice: int, *, leads_session: bool = True) -> tuple[int, int | None, int | None]:
+    """Return the priority of a process after `lower`, and its session's before and after: None if it has none."""
+    command = [sys.executable, "-c", SCRIPT.format(nice=nice)]
     ended = subprocess.run(command, start_new_session=leads_session, capture_output=True, text=True, check=True)
-    return ended.stdout.split()
-
-
-def session_of_the_tests() -> list[str]:
-    return AUTOGROUP.read_text().split()[-1:] if AUTOGROUP.exists() else []
+    process, before, after = json.loads(ended.stdout)
+    return process, before, after
 
 
 def test_lower_to_a_higher_priority_changes_nothing() -> None:
-    assert after_lower(own() - 1) == [str(own()), *(["0"] if AUTOGROUP.exists() else [])]
+    process, before, after = after_lower(own() - 1)
+    assert process == own()
+    assert after == before
 
 
 def test_lower_in_a_session_leader_lowers_its_session() -> None:
     lower = min(own() + 2, 19)
-    assert after_lower(lower) == [str(lower)] * (2 if AUTOGROUP.exists() else 1)
+    process, before, after = after_lower(lower)
+    assert process == lower
+    assert after == (None if before is None else lower)
 
 
 def test_lower_in_another_process_leaves_its_session_alone() -> None:
     lower = min(own() + 2, 19)
-    assert after_lower(lower, leads_session=False) == [str(lower), *session_of_the_tests()]
+    process, before, after = after_lower(lower, leads_session=False)
+    assert process == lower
+    assert after == before
