@@ -111,7 +111,7 @@ function pageName({ settings, supervisor }: Store): string | null {
 // Mark messages that arrived while the tab was hidden as read when it becomes visible, if opening marks as read.
 function useMarkRead(store: Store): void {
   useEffect(() => {
-    const onVisible = () => store.openId && store.isReadByLooking(store.openId) && store.markRead(store.openId);
+    const onVisible = () => store.openId && store.isReadOnView(store.openId) && store.markRead(store.openId);
     document.addEventListener("visibilitychange", onVisible);
     return () => document.removeEventListener("visibilitychange", onVisible);
   }, [store]);

@@ -23,7 +23,7 @@ export interface LiveState {
   readonly threads: Map<string, Thread>;
   changed: () => void;
   discardComposedFrom(erased: MessageUpdate): void;
-  isReadByLooking(conversationId: string): boolean;
+  isReadOnView(conversationId: string): boolean;
   markRead(conversationId: string): void;
   nameOf(agentId: string | undefined): string;
   showToast(text: string): void;
@@ -49,7 +49,7 @@ const HANDLERS: Handlers = {
   },
   conversation_assigned(state, change) {
     state.list.change(change.conversationId, { assignedTo: change.assignedTo });
-    if (state.isReadByLooking(change.conversationId)) state.markRead(change.conversationId);
+    if (state.isReadOnView(change.conversationId)) state.markRead(change.conversationId);
     if (change.assignedTo !== state.me?.userId || change.assignedBy === state.me.userId) return;
     const customer = state.list.known.get(change.conversationId)?.customer.name;
     const colleague = state.nameOf(change.assignedBy);
@@ -127,7 +127,7 @@ function onMessage(state: LiveState, message: Message): void {
   const { conversationId, senderId, senderType } = message;
   if (!state.list.addMessage(message)) state.list.refresh();
   state.threads.get(conversationId)?.typing.delete(senderId);
-  if (senderType === "customer" && state.isReadByLooking(conversationId)) state.markRead(conversationId);
+  if (senderType === "customer" && state.isReadOnView(conversationId)) state.markRead(conversationId);
   state.changed();
 }
 

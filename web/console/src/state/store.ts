@@ -108,7 +108,7 @@ export class Store implements LiveState {
   }
 
   // Whether opening the conversation marks it as read for the user now: the setting of the account decides.
-  isReadByLooking(conversationId: string): boolean {
+  isReadOnView(conversationId: string): boolean {
     const isAssignee = this.list.known.get(conversationId)?.assignedTo === this.me?.userId;
     const isShown = this.openId === conversationId && document.visibilityState === "visible";
     return isShown && isAssignee && this.thread?.readOnView === "assignee";
