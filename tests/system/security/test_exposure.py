@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -66,7 +67,8 @@ async def test_relay_without_the_secret_that_signs_tokens_works(settings: Settin
         await process.wait()
 
 
-async def test_web_process_without_the_secret_is_refused(settings: Settings) -> None:
-    code, said = await run("-m", "hummdesk", "serve", "--port", "0", env=without_secret(settings))
+async def test_web_process_without_the_secret_is_refused(settings: Settings, tmp_path: Path) -> None:
+    serve = ("-m", "hummdesk", "serve", "--port", "0", "--home", str(tmp_path))  # that of the clone may have a secret
+    code, said = await run(*serve, env=without_secret(settings))
     assert code != 0
     assert "JWT_SECRET: not set" in said
