@@ -5,7 +5,9 @@
 --       then the mark of each event that has one
 -- ARGV: number of this write, entries to keep, seconds to keep entries, seconds to keep marks, the writer's clock,
 --       '1' if the writer has dropped events before, bytes to keep; then for each event its kind, `seq` and packed form
--- Returns the rejected messages, whose predecessor is missing: 'index:last known seq, or -1', separated by commas.
+-- Returns 'id of the entry;id of the entry before it;repeats;rejected messages'. The ids are empty if nothing was
+--       appended, the second one also if events were lost. Repeats are indices of events that the stream has already. A
+--       rejected message, whose predecessor is missing, is 'index:last known seq, or -1'. Both are separated by commas.
 
 local number, length, entry_seconds, mark_seconds = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local has_lost, parts = ARGV[6] == '1', 16
@@ -19,12 +21,13 @@ if tonumber(before) ~= number - 1 then
   has_lost = true -- Redis has lost an earlier write that it had confirmed
 end
 
-local early = {}
+local early, repeats = {}, {}
 
 -- A message is appended after its predecessor, if that was published and is unknown, or if it is forced.
 local function take_message(mark, kind, seq, index)
   local last = tonumber(redis.call('GET', mark) or '-1')
   if seq <= last then
+    repeats[#repeats + 1] = index
     return false
   end
   local is_next = seq == last + 1 or (last == -1 and (seq == 1 or kind == 'far'))
@@ -36,7 +39,8 @@ local function take_message(mark, kind, seq, index)
   return false
 end
 
-local fields = {'prev', has_lost and '' or redis.call('GET', KEYS[2]) or '0-0', 'at', ARGV[5]}
+local previous, id = has_lost and '' or redis.call('GET', KEYS[2]) or '0-0', nil
+local fields = {'prev', previous, 'at', ARGV[5]}
 local marks, taken, size = 5, 0, 0
 for at = 8, #ARGV, 3 do
   local kind, is_taken = ARGV[at], true
@@ -44,6 +48,9 @@ for at = 8, #ARGV, 3 do
     marks = marks + 1
     if kind == 'once' then
       is_taken = redis.call('SET', KEYS[marks], '1', 'NX', 'EX', mark_seconds)
+      if not is_taken then
+        repeats[#repeats + 1] = (at - 8) / 3
+      end
     else
       is_taken = take_message(KEYS[marks], kind, tonumber(ARGV[at + 1]), (at - 8) / 3)
     end
@@ -57,7 +64,7 @@ for at = 8, #ARGV, 3 do
 end
 
 if taken > 0 or has_lost then
-  local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', length, '*', unpack(fields))
+  id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', length, '*', unpack(fields))
   redis.call('SET', KEYS[2], id)
   -- Redis trims by number and id only: the ends of the latest 16 parts of the same size are kept.
   local part_bytes = math.floor(ARGV[7] / parts)
@@ -70,6 +77,7 @@ if taken > 0 or has_lost then
   local oldest = (tonumber(redis.call('TIME')[1]) - entry_seconds) * 1000
   redis.call('XTRIM', KEYS[1], 'MINID', '~', oldest)
 end
-local answer = table.concat(early, ',')
+local entry = id and id .. ';' .. previous or ';'
+local answer = entry .. ';' .. table.concat(repeats, ',') .. ';' .. table.concat(early, ',')
 redis.call('SET', KEYS[3], number .. ' ' .. answer, 'EX', mark_seconds)
 return answer

@@ -29,10 +29,15 @@ class Entry:
     def from_redis(cls, entry_id: bytes, values: Iterable[bytes]) -> "Entry":
         """`values` are those of its fields, in the order of append.lua."""
         previous, at, *packed = values
-        name, last = entry_id.decode(), len(packed) - 1
-        events = (unpack(one, offset=name if index == last else f"{name}.{index}") for index, one in enumerate(packed))
+        return cls.of(entry_id.decode(), previous.decode(), at=float(at), packed=packed)
+
+    @classmethod
+    def of(cls, entry_id: str, previous: str, *, at: float, packed: list[bytes]) -> "Entry":
+        last = len(packed) - 1
+        offsets = (entry_id if index == last else f"{entry_id}.{index}" for index in range(len(packed)))
+        events = tuple(unpack(one, offset=offset) for one, offset in zip(packed, offsets, strict=True))
         size = ENTRY_BYTES + sum(map(len, packed)) + EVENT_BYTES * len(packed)
-        return cls(name, previous.decode(), float(at), tuple(events), size)
+        return cls(entry_id, previous, at, events, size)
 
 
 class KeptShard:

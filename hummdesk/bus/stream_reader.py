@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from time import monotonic, time
@@ -13,6 +14,7 @@ from redis import exceptions
 from redis.asyncio import Redis
 
 from hummdesk.bus.client import REDIS_ERRORS
+from hummdesk.bus.delivery_position import AppendedEntry, Arrival, DeliveryPosition
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.kept_entries import Entry, KeptEntries
 from hummdesk.bus.shards import START, Shard, moment, shard_of
@@ -33,8 +35,10 @@ BATCH = 16
 BEGIN_SECONDS = 1.0
 """How long a socket waits for the first answer of Redis; without one, it is resynchronized later."""
 
-STEP_BYTES = 1 << 18
-"""How much of a backlog is delivered before the sockets are drained."""
+PAUSE_SECONDS = 0.005
+"""How long reading pauses while it finds own entries only, each of which would end a blocking read.
+
+An entry of another process is delayed by at most this time, and only until the next own entry reveals it."""
 
 KEEP_BYTES = 1 << 26
 LOADED_PART = 4
@@ -57,8 +61,7 @@ class ShardReader:
         loading: asyncio.Lock,
     ) -> None:
         self.shard = shard
-        self.position = ""
-        """The id of the last entry that was delivered or is older than this reader; empty until Redis has answered."""
+        self._position = DeliveryPosition()
         self.lag_seconds = 0.0
         """From the publication to the delivery of the last entry; 0 while there is no backlog."""
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
@@ -75,7 +78,16 @@ class ShardReader:
         self._has_position = False
         self._loading = loading
         self._read_at = monotonic()
+        self._found_own_at = float("-inf")
+        """When a read last returned own entries only."""
+        self._is_behind = asyncio.Event()
+        """An own entry was not delivered at once, since others must be read before."""
         self._task = asyncio.create_task(self._run())
+
+    @property
+    def position(self) -> str:
+        """The id of the last entry that was delivered or is older than this reader; empty until Redis has answered."""
+        return self._position.id
 
     async def begin(self) -> None:
         """Return when all events published from now on will be delivered, or recognized as lost."""
@@ -97,6 +109,13 @@ class ShardReader:
         """Whether Redis answered within the last two blocking reads."""
         return monotonic() - self._read_at < 2 * BLOCK_SECONDS + 1
 
+    def deliver_appended(self, entry: AppendedEntry) -> None:
+        """Deliver an entry that this process has appended, unless others must be read before."""
+        if self._position.accepts(entry):
+            self._deliver_next(Entry.of(entry.id, entry.previous, at=entry.at, packed=entry.packed))
+        else:
+            self._is_behind.set()
+
     async def _run(self) -> None:
         while True:
             try:
@@ -114,22 +133,27 @@ class ShardReader:
         self._has_begun.set()
 
     async def _find_position(self) -> None:
-        """Begin at the end of the stream; after a failure, check that Redis still has what was read."""
+        """Begin at the end of the stream; after a failure, check that Redis still has what was read.
+
+        Own entries may be appended and delivered before the answer arrives, which says nothing about them.
+        """
+        delivered = self.position
         tip = (await self._redis.get(self.shard.tip) or START.encode()).decode()
-        if not self.position and not self._is_late:
-            self.position = tip
-        elif not self.position or moment(tip) < moment(self.position):
+        if not delivered and not self._is_late:
+            self._position.id = tip
+        elif not delivered or moment(tip) < moment(delivered):
             self._lose(tip)
         self._has_position = True
         self._has_begun.set()
 
     def _lose(self, position: str) -> None:
         log.warning("stream.events_lost", extra={"shard": self.shard.number})
-        self.position = position
+        self._position.id = position
         self._kept.clear()
         self._on_loss(self.shard)
 
     async def _read(self) -> None:
+        self._is_behind.clear()
         try:
             answer = await self._request()
         except (exceptions.ConnectionError, exceptions.TimeoutError):  # closed while idle, or this process was stopped
@@ -137,15 +161,35 @@ class ShardReader:
         self._read_at = monotonic()
         if not answer:
             self._measure(0.0)
+        found = [entry for _, entries in answer or () for entry in entries]
         delivered = 0
-        for _, entries in answer or ():
-            for entry_id, fields in entries:
-                self._deliver_entry(Entry.from_redis(entry_id, fields[1::2]))
-                await asyncio.sleep(0)
-                delivered += sum(map(len, fields))
-                if delivered > STEP_BYTES:
-                    await self._drain()
-                    delivered = 0
+        for entry_id, fields in found:
+            delivered += await self._deliver_read(entry_id, fields)
+        if found and not delivered:
+            await self._pause()
+
+    async def _deliver_read(self, entry_id: bytes, fields: list[bytes]) -> bool:
+        """Deliver an entry that was read, unless it was delivered when it was appended; return whether it was not."""
+        if self._position.needs_drain:
+            await self._drain()
+            self._position.drained()
+        arrival = self._position.arrival(entry_id.decode(), fields[1].decode())
+        if arrival is Arrival.DELIVERED:
+            return False
+        entry = Entry.from_redis(entry_id, fields[1::2])
+        if arrival is Arrival.AFTER_LOSS:
+            self._lose(entry.previous)
+        self._deliver_next(entry)
+        await asyncio.sleep(0)
+        return True
+
+    async def _pause(self) -> None:
+        """Wait while own entries dominate, until one of them reveals others."""
+        last, self._found_own_at = self._found_own_at, monotonic()
+        if self._found_own_at - last < 2 * PAUSE_SECONDS:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE_SECONDS):
+                    await self._is_behind.wait()
 
     async def _request(self) -> Any:
         """Return the answer of XREAD: None, or the next entries of the stream as (id, names and values in turn).
@@ -160,16 +204,14 @@ class ShardReader:
         )
         return await self._connection.read_response()
 
-    def _deliver_entry(self, entry: Entry) -> None:
+    def _deliver_next(self, entry: Entry) -> None:
         """Deliver an entry without an await: between two entries, every socket has all events up to the position."""
-        if entry.previous != self.position:
-            self._lose(entry.previous)
         for event in entry.events:
             try:
                 self._deliver(event)
             except Exception:
                 log.exception("stream.delivery_failed", extra={"event_name": event.event})
-        self.position = entry.id
+        self._position.advance(entry.id, sum(len(event.body) for event in entry.events))
         self._kept.append(entry, keep_seconds=self._keep_seconds)
         self._measure(max(0.0, time() - entry.at))
 
@@ -273,6 +315,11 @@ class StreamReader:
         reader = self._readers[shard]
         await reader.begin()
         return reader
+
+    def deliver_appended(self, shard: Shard, entry: AppendedEntry) -> None:
+        """Deliver an entry that this process has appended, if it reads the shard and has delivered all before it."""
+        if (reader := self._readers.get(shard)) is not None:
+            reader.deliver_appended(entry)
 
     def position(self, account_id: UUID) -> str:
         """Return the last delivered position of an account's shard; empty if it is unknown."""

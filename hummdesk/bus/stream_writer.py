@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from hummdesk.bus.client import REDIS_ERRORS
+from hummdesk.bus.delivery_position import AppendedEntry
 from hummdesk.bus.envelope import Envelope, OrderKey, pack
 from hummdesk.bus.ordering import FetchMissing, MessageOrder, Result, WaitFor, WriteNow
 from hummdesk.bus.shards import SHARDS, Shard, shard_of
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 Fetch = Callable[[UUID, OrderKey, int], Awaitable[list[Envelope]]]
 """(account, position of a held message, a `seq`) -> the messages after the `seq` and before the held one, in order."""
+OnAppended = Callable[[Shard, AppendedEntry], object]
 Kind = Literal["", "once", "next", "far", "forced"]
 """How append.lua treats an event: "once" deduplicates it by its mark; the last three order a message by its `seq`."""
 
@@ -118,6 +120,7 @@ class _Write:
     number: int
     items: list[_Item]
     has_lost: bool
+    at: float = field(default_factory=time)
 
     def keys(self) -> list[str]:
         marks = [self.shard.mark(item.mark) for item in self.items if item.kind]
@@ -125,8 +128,37 @@ class _Write:
         return [shard.stream, shard.tip, shard.writer(self.writer), shard.parts, shard.part_bytes, *marks]
 
     def arguments(self, length: int, max_bytes: int) -> list[Any]:
-        head = [self.number, length, ENTRY_SECONDS, MARK_SECONDS, time(), int(self.has_lost), max_bytes]
+        head = [self.number, length, ENTRY_SECONDS, MARK_SECONDS, self.at, int(self.has_lost), max_bytes]
         return head + [part for item in self.items for part in (item.kind, item.seq, item.packed)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What append.lua returned. `repeats` and `rejected` are by index; the values of `rejected` by `MessageOrder`."""
+
+    entry_id: str
+    previous: str
+    repeats: set[int]
+    rejected: dict[int, int]
+
+    @classmethod
+    def parsed(cls, answer: bytes) -> "_Answer":
+        entry_id, previous, repeats, rejected = answer.decode().split(";")
+        pairs = [one.split(":") for one in rejected.split(",")] if rejected else []
+        return cls(
+            entry_id,
+            previous,
+            set(map(int, repeats.split(","))) if repeats else set(),
+            {int(index): int(last) for index, last in pairs},
+        )
+
+    def entry(self, write: _Write) -> AppendedEntry | None:
+        """Return the entry as it is in the stream; None if nothing was appended."""
+        if not self.entry_id:
+            return None
+        left_out = self.repeats | self.rejected.keys()
+        packed = [item.packed for index, item in enumerate(write.items) if index not in left_out]
+        return AppendedEntry(id=self.entry_id, previous=self.previous, at=write.at, packed=packed)
 
 
 class StreamWriter:
@@ -159,6 +191,8 @@ class StreamWriter:
         self._shard_bytes = shard_bytes
         self._backlog_bytes = backlog_bytes
         self._fetch = fetch
+        self.on_appended: OnAppended | None = None
+        """Called with each entry when Redis has stored it; it must not raise."""
         self._lanes = [_Lane(Shard(number)) for number in range(SHARDS)]
         self._order: MessageOrder[_Item] = MessageOrder(
             can_fetch=fetch is not None,
@@ -217,11 +251,13 @@ class StreamWriter:
     async def _flush(self) -> None:
         while writes := [lane.take() for lane in self._lanes if lane.queue]:
             for write, answer in zip(writes, await self._write(writes), strict=True):
+                if self.on_appended is not None and (entry := answer.entry(write)) is not None:
+                    self.on_appended(write.shard, entry)
                 self._record(write, answer)
         if self._order.is_empty:
             self._idle.set()
 
-    async def _write(self, writes: list[_Write]) -> list[str]:
+    async def _write(self, writes: list[_Write]) -> list[_Answer]:
         """Write until Redis has stored everything."""
         while True:
             try:
@@ -232,25 +268,24 @@ class StreamWriter:
                 log.warning("stream.write_failed", extra={"error": type(error).__name__})
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _execute(self, writes: list[_Write]) -> list[str]:
+    async def _execute(self, writes: list[_Write]) -> list[_Answer]:
         if self._digest is None:
             self._digest = await self._redis.script_load(SCRIPT)
         calls = [
             (len(keys := write.keys()), *keys, *write.arguments(self._length, self._shard_bytes)) for write in writes
         ]
         if len(calls) == 1:  # a pipeline would be a sixth of the cost of a single event on its way to a socket
-            return [(await self._redis.evalsha(self._digest, *calls[0])).decode()]
+            return [_Answer.parsed(await self._redis.evalsha(self._digest, *calls[0]))]
         async with self._redis.pipeline(transaction=False) as pipeline:
             for call in calls:
                 pipeline.evalsha(self._digest, *call)
-            return [answer.decode() for answer in await pipeline.execute()]
+            return [_Answer.parsed(answer) for answer in await pipeline.execute()]
 
     # The order of messages ----------------------------------------------------------------------------------------
 
-    def _record(self, write: _Write, answer: str) -> None:
+    def _record(self, write: _Write, answer: _Answer) -> None:
         """Resolve the futures of the stored events, and pass the results of messages to their order."""
-        pairs = (rejected.split(":") for rejected in answer.split(",") if rejected)
-        rejected_after = {int(index): int(last) for index, last in pairs}
+        rejected_after = answer.rejected
         results: dict[UUID, list[Result[_Item]]] = defaultdict(list)
         for index, item in enumerate(write.items):
             if index not in rejected_after and not item.stored.done():

@@ -80,6 +80,7 @@ def compose(settings: Settings, server: SocketIOServer) -> Components:
     writer = MessageWriter(writer_connection, database, timeout=write_seconds, take_published=receipts.take_confirmed)
     routed = Database(url, role="hummdesk_app", size=ROUTED, timeout=settings.db_timeout_seconds, pipelined=True)
     context = _context(settings, server, database, routed, writer, Publisher(stream_writer), receipts)
+    stream_writer.on_appended = context.reader.deliver_appended
     return Components(
         context=context, stream_writer=stream_writer, writer_connection=writer_connection, routing_database=routed
     )

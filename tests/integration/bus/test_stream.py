@@ -87,7 +87,7 @@ async def test_write_with_lost_answer_is_delivered_once(stream: AccountStream, w
     original = writer._execute
     lost: list[bool] = []
 
-    async def forgetful(writes: list[stream_writer._Write]) -> list[str]:
+    async def forgetful(writes: list[stream_writer._Write]) -> list[stream_writer._Answer]:
         answer = await original(writes)
         if not lost:
             lost.append(True)

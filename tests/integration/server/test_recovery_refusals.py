@@ -189,7 +189,9 @@ async def test_resynchronized_socket_receives_no_further_events(
     """It loads the history again, which may contain the event already."""
     connection = await clients.connect(account.url, account.token("agent"))
     await connection.receives("authenticated")
-    (await node.context.reader.follow(account.id)).position = "0-1"  # the next entry of the stream does not follow it
+    (
+        await node.context.reader.follow(account.id)
+    )._position.id = "0-1"  # the next entry of the stream does not follow it
     changed = AgentStatusChanged.of(account.people["colleague"], old="online", new="away")
     await node.context.publisher.publish(changed)
     assert (await connection.receives("disconnect_reason"))["code"] == "RESYNC"

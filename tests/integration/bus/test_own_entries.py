@@ -1,0 +1,112 @@
+"""Processes that write and read the stream, on a real Redis: own entries are delivered without being read."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from hummdesk.bus.stream_reader import ShardReader
+from hummdesk.bus.stream_writer import StreamWriter
+from tests.integration.bus.conftest import AccountStream, Delivered
+
+Process = tuple[StreamWriter, Delivered]
+
+
+@asynccontextmanager
+async def process(stream: AccountStream) -> AsyncIterator[Process]:
+    """A writer and a reader, connected as in a web process."""
+    async with stream.reading() as delivered, stream.writing() as writer:
+        writer.on_appended = lambda _, entry: delivered.shard.deliver_appended(entry)
+        yield writer, delivered
+
+
+async def test_own_entries_are_delivered_without_reading(
+    stream: AccountStream, writer: StreamWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, may_read = ShardReader._request, asyncio.Event()
+
+    async def held(self: ShardReader) -> Any:
+        await may_read.wait()
+        return await request(self)
+
+    monkeypatch.setattr(ShardReader, "_request", held)
+    async with process(stream) as (own, delivered):
+        for value in range(3):
+            await own.append(stream.number(value))
+        assert delivered == [0, 1, 2]
+        await writer.append(stream.number(3))
+        await own.append(stream.number(4))
+        assert delivered == [0, 1, 2]  # an entry of another process comes first
+        may_read.set()
+        await delivered.reaches(0, 1, 2, 3, 4)
+        await own.append(stream.number(5))
+        await delivered.reaches(0, 1, 2, 3, 4, 5)
+        assert not delivered.losses
+
+
+async def test_entries_of_two_processes_are_delivered_once_and_in_one_order(stream: AccountStream) -> None:
+    async with AsyncExitStack() as stack:
+        processes = [await stack.enter_async_context(process(stream)) for _ in range(2)]
+
+        async def append(number: int, writer: StreamWriter) -> None:
+            for value in range(150):
+                future = writer.append(stream.number(1000 * number + value))
+                if value % 3:
+                    await future
+
+        await asyncio.gather(*(append(number, writer) for number, (writer, _) in enumerate(processes)))
+        (_, first), (_, second) = processes
+        await first.until(lambda: len(first) >= 300)
+        await second.until(lambda: len(second) >= 300)
+        assert first == second
+        assert sorted(first) == [*range(150), *range(1000, 1150)]
+        assert [event.offset for event in first.events] == [event.offset for event in second.events]
+        assert not first.losses
+        assert not second.losses
+
+
+async def test_own_entry_leaves_out_repeats_and_messages_without_predecessor(stream: AccountStream) -> None:
+    """The offsets are those of the entry in the stream, which recovery compares."""
+    async with process(stream) as (own, delivered), stream.reading() as reading:
+        once = replace(stream.number(1), key=f"once/{stream.account_id}")
+        await own.append(once)
+        first = own.append(once)
+        held = own.append(stream.message(2))
+        await asyncio.gather(first, own.append(stream.number(3)))
+        await asyncio.gather(own.append(stream.message(1)), held)
+        await delivered.reaches(1, 3, 1, 2)
+        await reading.reaches(1, 3, 1, 2)
+        assert [event.offset for event in delivered.events] == [event.offset for event in reading.events]
+        assert delivered.events == reading.events
+
+
+async def test_own_entry_after_a_flush_is_reported_as_a_loss(stream: AccountStream, redis: Redis) -> None:
+    async with process(stream) as (own, delivered):
+        await own.append(stream.number(1))
+        keys = [key async for key in redis.scan_iter(match=f"{delivered.shard.shard.stream}*")]
+        await redis.delete(*keys)
+        await own.append(stream.number(2))
+        await delivered.reaches(1, 2)
+        assert delivered.losses == [1]
+
+
+async def test_own_entry_delivered_while_the_position_is_verified_is_no_loss(
+    stream: AccountStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with process(stream) as (own, delivered):
+        await own.append(stream.number(1))
+        get = delivered.shard._redis.get
+
+        async def slow(key: str) -> Any:
+            tip = await get(key)
+            await own.append(stream.number(2))
+            return tip
+
+        monkeypatch.setattr(delivered.shard._redis, "get", slow)
+        await delivered.shard._find_position()
+        assert delivered == [1, 2]
+        assert not delivered.losses
