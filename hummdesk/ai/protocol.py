@@ -13,6 +13,10 @@ Category = Literal[
     "technical",
     "sales",
     "complaint_feedback",
+    "fraud_security",
+    "appointments",
+    "privacy_legal",
+    "how_to",
     "general",
 ]
 Priority = Literal["low", "medium", "high", "urgent"]

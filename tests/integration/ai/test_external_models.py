@@ -132,7 +132,7 @@ async def test_each_request_is_recorded_with_usage_and_cost(api: FakeApi, model:
         USAGE["output"],
     )
     assert call.cost == Decimal("0.000127"), "1000 × 0.10 + 200 × 0.01 + 50 × 0.50 dollars per million"
-    assert call.prompt.startswith("classify@2-")
+    assert call.prompt.startswith("classify@3-")
     assert 0 < call.seconds < 5
 
 
@@ -208,7 +208,7 @@ def test_openai_request_sets_reasoning_effort_and_disables_storage() -> None:
 
 CATEGORIES = (
     "account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback",
-    "general",
+    "fraud_security", "appointments", "privacy_legal", "how_to", "general",
 )  # fmt: skip
 
 

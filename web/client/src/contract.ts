@@ -274,7 +274,7 @@ export interface AIRunEnd {
 }
 
 export interface Classification {
-  category: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "general";
+  category: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "fraud_security" | "appointments" | "privacy_legal" | "how_to" | "general";
   priority: "low" | "medium" | "high" | "urgent";
   urgency: number;
   sentiment: "positive" | "neutral" | "negative";
@@ -364,7 +364,7 @@ export interface ClassificationCorrection {
   timestamp: string;
   messageId: string;
   correctedBy: string;
-  category?: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "general";
+  category?: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "fraud_security" | "appointments" | "privacy_legal" | "how_to" | "general";
   priority?: "low" | "medium" | "high" | "urgent";
 }
 
@@ -504,7 +504,7 @@ export interface UnassignConversation {
 export interface CorrectClassification {
   conversationId: string;
   messageId: string;
-  category?: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "general";
+  category?: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "fraud_security" | "appointments" | "privacy_legal" | "how_to" | "general";
   priority?: "low" | "medium" | "high" | "urgent";
 }
 

@@ -10,5 +10,9 @@ export const CATEGORIES: Category[] = [
   "technical",
   "sales",
   "complaint_feedback",
+  "fraud_security",
+  "appointments",
+  "privacy_legal",
+  "how_to",
   "general",
 ];

@@ -296,7 +296,7 @@ class AIRunEnd(TypedDict):
 
 
 class Classification(TypedDict):
-    category: Literal["account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback", "general"]
+    category: Literal["account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback", "fraud_security", "appointments", "privacy_legal", "how_to", "general"]
     priority: Literal["low", "medium", "high", "urgent"]
     urgency: int
     sentiment: Literal["positive", "neutral", "negative"]
@@ -393,7 +393,7 @@ class ClassificationCorrection(TypedDict):
     timestamp: str
     messageId: str
     correctedBy: str
-    category: NotRequired[Literal["account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback", "general"]]
+    category: NotRequired[Literal["account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback", "fraud_security", "appointments", "privacy_legal", "how_to", "general"]]
     priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
 
 
@@ -546,7 +546,7 @@ class UnassignConversation(TypedDict):
 class CorrectClassification(TypedDict):
     conversationId: str
     messageId: str
-    category: NotRequired[Literal["account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback", "general"]]
+    category: NotRequired[Literal["account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback", "fraud_security", "appointments", "privacy_legal", "how_to", "general"]]
     priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
 
 
