@@ -45,7 +45,7 @@ class DeliveryPosition:
         """Classify an entry that Redis returned as one after an earlier or the current position."""
         if previous == self.id:
             return Arrival.NEXT
-        return Arrival.DELIVERED if self._is_behind(entry_id) else Arrival.AFTER_LOSS
+        return Arrival.DELIVERED if self.has_passed(entry_id) else Arrival.AFTER_LOSS
 
     def accepts(self, entry: AppendedEntry) -> bool:
         """Whether an own entry is to be delivered now. Otherwise it is delivered when it is read.
@@ -53,7 +53,7 @@ class DeliveryPosition:
         It is not while sockets must be drained, for which the writer does not wait; nor if the clock of a Redis that
         lost its data is behind: a position behind the last one could not be compared with it.
         """
-        follows = self.id != "" and entry.previous == self.id and not self._is_behind(entry.id)
+        follows = self.id != "" and entry.previous == self.id and not self.has_passed(entry.id)
         return follows and not self.needs_drain
 
     def advance(self, entry_id: str, size: int) -> None:
@@ -64,10 +64,11 @@ class DeliveryPosition:
     def drained(self) -> None:
         self._undrained_bytes = 0
 
+    def has_passed(self, entry_id: str) -> bool:
+        """Whether an entry was delivered, or is older than the first one that was to be delivered."""
+        return self.id != "" and moment(entry_id) <= moment(self.id)
+
     @property
     def needs_drain(self) -> bool:
         """Whether the sockets must be drained before the next delivery."""
         return self._undrained_bytes > STEP_BYTES
-
-    def _is_behind(self, entry_id: str) -> bool:
-        return self.id != "" and moment(entry_id) <= moment(self.id)

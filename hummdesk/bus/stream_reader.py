@@ -36,9 +36,12 @@ BEGIN_SECONDS = 1.0
 """How long a socket waits for the first answer of Redis; without one, it is resynchronized later."""
 
 PAUSE_SECONDS = 0.005
-"""How long reading pauses while it finds own entries only, each of which would end a blocking read.
+"""How long reading pauses while own entries are frequent, each of which would end a blocking read.
 
-An entry of another process is delayed by at most this time, and only until the next own entry reveals it."""
+An entry of another process is delayed by at most this time, and only until the next own entry reveals it.
+"""
+OWN_FREQUENT_SECONDS = 0.01
+"""Own entries are frequent if there were two within this time."""
 
 KEEP_BYTES = 1 << 26
 LOADED_PART = 4
@@ -78,8 +81,8 @@ class ShardReader:
         self._has_position = False
         self._loading = loading
         self._read_at = monotonic()
-        self._found_own_at = float("-inf")
-        """When a read last returned own entries only."""
+        self._own_at = self._own_before_at = float("-inf")
+        """When the last two own entries were appended."""
         self._is_behind = asyncio.Event()
         """An own entry was not delivered at once, since others must be read before."""
         self._task = asyncio.create_task(self._run())
@@ -111,9 +114,10 @@ class ShardReader:
 
     def deliver_appended(self, entry: AppendedEntry) -> None:
         """Deliver an entry that this process has appended, unless others must be read before."""
+        self._own_before_at, self._own_at = self._own_at, monotonic()
         if self._position.accepts(entry):
             self._deliver_next(Entry.of(entry.id, entry.previous, at=entry.at, packed=entry.packed))
-        else:
+        elif not self._position.has_passed(entry.id):
             self._is_behind.set()
 
     async def _run(self) -> None:
@@ -161,35 +165,31 @@ class ShardReader:
         self._read_at = monotonic()
         if not answer:
             self._measure(0.0)
-        found = [entry for _, entries in answer or () for entry in entries]
-        delivered = 0
-        for entry_id, fields in found:
-            delivered += await self._deliver_read(entry_id, fields)
-        if found and not delivered:
+        for _, entries in answer or ():
+            for entry_id, fields in entries:
+                await self._deliver_read(entry_id, fields)
+        if monotonic() - self._own_before_at < OWN_FREQUENT_SECONDS:
             await self._pause()
 
-    async def _deliver_read(self, entry_id: bytes, fields: list[bytes]) -> bool:
-        """Deliver an entry that was read, unless it was delivered when it was appended; return whether it was not."""
+    async def _deliver_read(self, entry_id: bytes, fields: list[bytes]) -> None:
+        """Deliver an entry that was read, unless it was delivered when it was appended."""
         if self._position.needs_drain:
             await self._drain()
             self._position.drained()
         arrival = self._position.arrival(entry_id.decode(), fields[1].decode())
         if arrival is Arrival.DELIVERED:
-            return False
+            return
         entry = Entry.from_redis(entry_id, fields[1::2])
         if arrival is Arrival.AFTER_LOSS:
             self._lose(entry.previous)
         self._deliver_next(entry)
         await asyncio.sleep(0)
-        return True
 
     async def _pause(self) -> None:
-        """Wait while own entries dominate, until one of them reveals others."""
-        last, self._found_own_at = self._found_own_at, monotonic()
-        if self._found_own_at - last < 2 * PAUSE_SECONDS:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PAUSE_SECONDS):
-                    await self._is_behind.wait()
+        """Wait until an own entry reveals others before it, or for PAUSE_SECONDS."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await self._is_behind.wait()
 
     async def _request(self) -> Any:
         """Return the answer of XREAD: None, or the next entries of the stream as (id, names and values in turn).

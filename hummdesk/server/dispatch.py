@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from marshmallow import ValidationError
 
+from hummdesk.contract.loading import loader
 from hummdesk.contract.table import REQUESTS, Request
 from hummdesk.core.errors import (
     Forbidden,
@@ -111,10 +112,9 @@ def validated(request: Request, arguments: list[Any]) -> Payload:
     if request.bare is not None and not isinstance(payload, dict):
         payload = {request.bare: payload}
     try:
-        valid: Payload = request.schema.load(payload)
+        return loader(request.schema)(payload)
     except ValidationError as error:
         raise Invalid(details=json_safe(error.messages)) from error
-    return valid
 
 
 def json_safe(messages: Any) -> Any:

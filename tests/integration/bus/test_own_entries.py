@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from hummdesk.bus import stream_reader
 from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.bus.stream_writer import StreamWriter
 from tests.integration.bus.conftest import AccountStream, Delivered
@@ -67,6 +68,30 @@ async def test_entries_of_two_processes_are_delivered_once_and_in_one_order(stre
         assert [event.offset for event in first.events] == [event.offset for event in second.events]
         assert not first.losses
         assert not second.losses
+
+
+async def test_paused_reader_reads_when_an_own_entry_reveals_others(
+    stream: AccountStream, writer: StreamWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_reader, "OWN_FREQUENT_SECONDS", 3600)
+    monkeypatch.setattr(stream_reader, "PAUSE_SECONDS", 3600)
+    pause, has_paused = ShardReader._pause, asyncio.Event()
+
+    async def observed(self: ShardReader) -> None:
+        has_paused.set()
+        await pause(self)
+
+    monkeypatch.setattr(ShardReader, "_pause", observed)
+    async with process(stream) as (own, delivered):
+        for value in range(2):
+            await own.append(stream.number(value))
+        async with asyncio.timeout(20):
+            await has_paused.wait()
+        await own.append(stream.number(2))
+        await delivered.reaches(0, 1, 2)
+        await writer.append(stream.number(3))
+        await own.append(stream.number(4))
+        await delivered.reaches(0, 1, 2, 3, 4)
 
 
 async def test_own_entry_leaves_out_repeats_and_messages_without_predecessor(stream: AccountStream) -> None:
