@@ -70,8 +70,8 @@ check: $(DEV) node ## run ruff, mypy and import-linter, TypeScript and Biome
 bench: $(DEV) node ## measure the server, beside Node.js, Bun, nats, nginx and C (ARGS="P1 P2 --peers node")
 	@exec $(BIN)/python -m bench $(ARGS)
 
-eval: $(DEV) ## evaluate the embedded AI on held-back examples and on open data beside the clone
-	@exec $(BIN)/python -m training.evaluation
+eval: $(DEV) ## evaluate the embedded AI on letters, help centres and open data (ARGS=--final: on the part that nobody looks at)
+	@exec $(BIN)/python -m training.evaluation $(ARGS)
 
 fit: $(DEV) ## fit the embedded AI to training/examples
 	@$(BIN)/python -m training.fitting

@@ -1,11 +1,16 @@
-"""`make eval`: print each figure with its target and whether it is met."""
+"""`make eval`: print each figure with its target and whether it is met.
 
+The final part of the yardstick is read with `--final` only: it shows what holds for texts that nobody looked at.
+"""
+
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from training.corpus import load_examples
-from training.evaluation import cost, quality
+from training.evaluation import cost, quality, yardstick
 from training.evaluation.quality import HELD_BACK, OPEN_DATA, open_rows
+from training.evaluation.yardstick import FAR, SINGLE_SOURCE, Part, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,21 +19,65 @@ class Line:
     figure: float
     target: float | None = None
     at_most: bool = False
+    interval: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, name: str, share: Share, target: float | None = None, *, at_most: bool = False) -> "Line":
+        return cls(f"{name}, of {share.trials}", share.value, target, at_most, share.interval)
 
     def __str__(self) -> str:
+        figure = f"{self.name:<66} {self.figure:8.3f}"
+        if self.interval is not None:
+            figure += " ({:.2f} to {:.2f})".format(*self.interval)
         if self.target is None:
-            return f"{self.name:<66} {self.figure:8.3f}"
+            return figure
         met = self.figure <= self.target if self.at_most else self.figure >= self.target
         bound = f"{'≤' if self.at_most else '≥'} {self.target:<6g}"
-        return f"{self.name:<66} {self.figure:8.3f}   {bound} {'met' if met else 'NOT MET'}"
+        return f"{figure}   {bound} {'met' if met else 'NOT MET'}"
 
 
-def lines() -> Iterator[Line]:
+def lines(part: Part) -> Iterator[Line]:
+    yield from letter_lines(part)
+    yield from draft_lines(part)
     yield from held_back_lines()
     if OPEN_DATA.is_dir():
         yield from open_data_lines()
     yield from latency_lines()
     yield from memory_lines()
+
+
+def letter_lines(part: Part) -> Iterator[Line]:
+    letters = yardstick.classify(yardstick.load_letters(part))
+    yield Line.of(f"letters, {part}: category", letters.category, 0.85)
+    yield Line.of(f"letters, {part}: category, if the product has it", letters.category_of_defaults)
+    trade, share = letters.worst_trade
+    yield Line.of(f"letters, {part}: category, worst trade ({trade})", share, 0.75)
+    yield Line.of(f"letters, {part}: category, where confidence is 0.9", letters.right_if_confident, 0.95)
+    yield Line.of(f"letters, {part}: negative found", letters.negative_recall, 0.75)
+    yield Line.of(f"letters, {part}: negative, precision", letters.negative_precision)
+    yield Line.of(f"letters, {part}: high or urgent found", letters.pressing_recall, 0.85)
+    yield Line.of(f"letters, {part}: high or urgent, precision", letters.pressing_precision, 0.7)
+    yield Line.of(f"letters, {part}: language", letters.language, 0.98)
+
+
+def draft_lines(part: Part) -> Iterator[Line]:
+    drafts = yardstick.draft(yardstick.load_companies(part))
+    single = drafts.of_kind(*SINGLE_SOURCE)
+    without_samples = single.where(lambda one: not one.has_samples)
+    yield Line.of(f"drafts, {part}: right source", single.right_source, 0.8)
+    yield Line.of(f"drafts, {part}: right source, without samples", without_samples.right_source, 0.7)
+    yield Line.of(f"drafts, {part}: every fact", single.every_fact, 0.72)
+    for kind, target in (("verbatim", 0.96), ("two_in_one", 0.7), ("follow_up", 0.75), ("paraphrase", 0.75)):
+        yield Line.of(f"drafts, {part}: right source, {kind}", drafts.of_kind(kind).right_source, target)
+    for kind in ("direct", "negated", "other_language"):
+        yield Line.of(f"drafts, {part}: right source, {kind}", drafts.of_kind(kind).right_source)
+    yield Line.of(
+        f"drafts, {part}: drafted though nothing answers, near", drafts.of_kind("near").drafted, 0.08, at_most=True
+    )
+    yield Line.of(
+        f"drafts, {part}: drafted though nothing answers, far", drafts.of_kind(*FAR).drafted, 0.02, at_most=True
+    )
+    yield Line(f"drafts, {part}: mean words", drafts.mean_words, 60, at_most=True)
 
 
 def held_back_lines() -> Iterator[Line]:
@@ -95,7 +144,10 @@ def memory_lines() -> Iterator[Line]:
 
 
 def main() -> None:
-    for line in lines():
+    parser = argparse.ArgumentParser(prog="make eval", description=__doc__)
+    parser.add_argument("--final", action="store_true", help="measure on the final part of the yardstick")
+    part: Part = "final" if parser.parse_args().final else "development"
+    for line in lines(part):
         print(line, flush=True)
     if not OPEN_DATA.is_dir():
         print(f"{OPEN_DATA}: not found; no figures on open data")
