@@ -1,6 +1,7 @@
 """Sanic's manager of several web processes, with corrections."""
 
 import shutil
+import signal
 import tempfile
 from multiprocessing import util
 
@@ -15,8 +16,21 @@ REMOVAL_PRIORITY = -101
 class StoppableWorkerManager(WorkerManager):
     """A manager that also ends when it is stopped before all of its workers have started.
 
-    Sanic 25.12 then waits forever, at full CPU load, for the workers that it has stopped itself to report a start.
+    Sanic 25.12 then waits forever: at full CPU load for the workers that it has stopped itself to report a start, or
+    for a worker whose process was being started, and so was not stopped, when the signal arrived.
     """
+
+    def start(self) -> None:
+        """Start the processes. Signals are handled once all have started, when each can be stopped."""
+        received: list[int] = []
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in handlers:
+            signal.signal(number, lambda number, _: received.append(number))
+        super().start()  # type: ignore[no-untyped-call]
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for late in received:
+            signal.raise_signal(late)
 
     def _all_workers_ack(self) -> bool:
         return self._shutting_down or bool(super()._all_workers_ack())  # type: ignore[no-untyped-call]
