@@ -15,22 +15,18 @@ import time
 from contextlib import suppress
 from types import FrameType
 
-from billiard import pool
-
 from hummdesk.ai import providers
 from hummdesk.core import logs, priority, temporary
 from hummdesk.core.broker import QUEUES, Queue, active_queues
 from hummdesk.core.errors import CommandError
 from hummdesk.core.parent_death import die_with
 from hummdesk.storage.startup import check_if_reachable
+from tasks import stopping
 from tasks.app import app, settings
 
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
-CONSUMPTION_CHECKS = 10
-"""How often, every 0.1 s, an exiting process checks whether its worker has read its last result. With billiard's 300, a
-stop would take 30 s if the worker has given up the task and no longer reads. Results are in PostgreSQL."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -99,7 +95,7 @@ def _serve(queue: Queue, parent: int) -> None:
 
 def main() -> None:
     logs.configure(settings, process="worker")
-    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = CONSUMPTION_CHECKS
+    stopping.correct()
     try:
         asyncio.run(check_if_reachable(settings, "worker"))
         providers.preload(settings)
