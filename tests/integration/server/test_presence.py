@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect as open_websocket
 from websockets.frames import CloseCode
 
 from hummdesk.bus.client import connect
-from hummdesk.bus.presence import Lease, Presence
+from hummdesk.bus.presence import UNPUBLISHED, Lease, Presence
 from hummdesk.core.config import Settings
 from hummdesk.server.listener import reserved
 from tests.integration.server.accounts import Account
@@ -114,11 +114,23 @@ async def relay(account: Account, web_settings: Settings) -> AsyncIterator[None]
         yield
 
 
+async def until_confirmed(account: Account, name: str) -> None:
+    """Wait until the receipt of an agent's change is removed: from then on, no process publishes it again."""
+    redis = connect(account.settings.redis)
+    member = f"{account.id}/{account.people[name].id}"
+    async with asyncio.timeout(20):
+        while await redis.zscore(UNPUBLISHED, member) is not None:
+            await asyncio.sleep(0.02)
+    await redis.aclose()
+
+
 @pytest.mark.usefixtures("relay")
 async def test_change_that_its_process_did_not_publish_is_published_once_by_the_relay(
-    account: Account, web_settings: Settings
+    account: Account, web_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also a change whose process did not receive the answer of Redis."""
+    expire = Presence.expire
+    monkeypatch.setattr(Presence, "expire", expires_nothing)  # in the process under test, which would publish it
     viewer = await account.connect("viewer")
     lease = Lease(account.id, account.people["agent"].id, "a-socket-of-a-mute-process")
     lasting = replace(web_settings, presence_lease_seconds=60, presence_grace_seconds=0)  # no one renews the lease
@@ -126,13 +138,19 @@ async def test_change_that_its_process_did_not_publish_is_published_once_by_the_
         assert await mute.join(lease)
         assert not await mute.join(lease), "the answer to a repeated request"
         assert (await viewer.receives("agent_online"))["status"] == "online"
+        await until_confirmed(account, "agent")  # else the relay publishes the next change with this one
         await mute.leave(lease)
-        while lease not in await mute.expire():  # or the process under test was faster
-            if await status_of(viewer, account, "agent") == "offline":
-                break
+        while lease not in await expire(mute):
+            pass
         await viewer.receives("agent_offline")
-        await asyncio.sleep(3)
+        await until_confirmed(account, "agent")
+        await account.connect("admin")
+        await viewer.receives("agent_online", agentId=str(account.people["admin"].id))
         assert viewer.names().count("agent_online") == viewer.names().count("agent_offline") == 0, "each of them once"
+
+
+async def expires_nothing(_: Presence) -> list[Lease]:
+    return []
 
 
 @pytest.mark.usefixtures("relay")
@@ -140,12 +158,15 @@ async def test_status_that_its_process_did_not_publish_is_published_once_by_the_
     account: Account, web_settings: Settings
 ) -> None:
     viewer = await account.connect("viewer")
-    await account.connect("agent")
+    agent = await account.connect("agent")
     assert (await viewer.receives("agent_online"))["status"] == "online"
+    await until_confirmed(account, "agent")
     async with presence(web_settings) as mute:
         assert await mute.change(account.id, account.people["agent"].id, "busy") == "online"
         assert (await viewer.receives("agent_online"))["status"] == "busy"
-        await asyncio.sleep(3)
+        await until_confirmed(account, "agent")
+        await agent.do("set_agent_status", {"status": "away"})
+        await viewer.receives("agent_status_changed", newStatus="away")
         assert "agent_online" not in viewer.names(), "once"
 
 
