@@ -25,10 +25,13 @@ from tests.system.browser.foreign_site import ForeignSite
 from tests.system.browser.tcp_proxy import TcpProxy
 from tests.system.dev.test_up import Desk, running
 
+PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome")
 SWITCHES = [
     "--no-sandbox",  # it does not work for root
     *("--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    # A renderer for all pages: the start of another takes as long as many a test.
+    *("--disable-site-isolation-trials", "--renderer-process-limit=1"),
 ]
 
 expect.set_options(timeout=15_000)
@@ -131,7 +134,7 @@ def other_account(accounts: list[DemoAccount]) -> DemoAccount:
 
 @pytest.fixture(scope="package")
 def chromium_path() -> str:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    path = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if path is None:
         missing = "Chromium is not installed: browser tests cannot run"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
