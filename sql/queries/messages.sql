@@ -2,11 +2,11 @@
 -- Store messages of any accounts in the order given, with everything that follows from them. Returns a row for each item
 -- with its outcome: stored, repeat, overtaken, missing, erased, busy or again; see storage/message_writer.py.
 --   item          the JSON recordset, a row for each message
---   named         the conversations of the batch
---   conversation  lock each conversation, unless another transaction holds it
---   judged        the outcome of each item
---   stored        the items to be stored, with their seq, the status that each reopens its conversation from, and
---                 whether it marks something as read: a person's reply, unless the agent had read everything before it
+--   judged        the outcome of each item; locks its conversation, unless another transaction holds it
+--   result        with the seq of each item, the number of the customer's messages so far, the status that it reopens its
+--                 conversation from, and whether it marks something as read: a person's reply, unless the agent had read
+--                 everything before it
+--   stored        the items to be stored
 --   mark          the read positions of agents who have replied
 --   event, message, touch
 --                 log reopened conversations and the API keys that have sent a message, insert the messages, update the
@@ -15,7 +15,8 @@
 --   run, answer   insert the AI runs of questions, and the replies from which the AI learns
 --   entry         insert the outbox entries
 --   notified      wake the relay if there are AI runs
--- OFFSET 0 makes the planner look up each row by its index: it never scans a table to compare it with the batch.
+-- OFFSET 0 makes the planner look up each row by its index: it never scans a table to compare it with the batch. A batch of
+-- one costs mostly the start of the plan, node by node: hence no CTE that only groups, and one sort for both windows.
 WITH item AS MATERIALIZED (
     SELECT *
     FROM ROWS FROM (
@@ -60,44 +61,14 @@ WITH item AS MATERIALIZED (
         key_event_id,
         position
     )
-), named AS MATERIALIZED (
-    SELECT DISTINCT account_id, conversation_id
-    FROM item
-), conversation AS MATERIALIZED (
+), judged AS (
     SELECT
-        named.account_id,
-        named.conversation_id,
-        found.contact_id,
-        locked.status,
-        locked.assigned_to,
-        locked.assigned_team,
-        locked.last_seq,
-        locked.erased_at IS NOT NULL AS is_erased,
-        GREATEST(statement_timestamp(), locked.updated_at) AS created_at,
-        locked.last_seq = found.last_seq AS is_ours
-    FROM named
-    CROSS JOIN LATERAL ( -- as it was when this statement began, like all messages that it sees
-        SELECT contact_id, last_seq
-        FROM conversations
-        WHERE conversations.account_id = named.account_id
-          AND conversations.id = named.conversation_id
-        OFFSET 0
-    ) AS found
-    LEFT JOIN LATERAL ( -- as it is now; without waiting for a lock there is no deadlock
-        SELECT status, assigned_to, assigned_team, last_seq, updated_at, erased_at
-        FROM conversations
-        WHERE conversations.account_id = named.account_id
-          AND conversations.id = named.conversation_id
-        FOR NO KEY UPDATE SKIP LOCKED
-    ) AS locked ON true
-), judged AS MATERIALIZED (
-    SELECT
-        item.position,
+        item.*,
         CASE
-            WHEN conversation.contact_id IS NULL
-                OR item.sender_type = 'customer' AND conversation.contact_id <> item.sender_id THEN 'missing'
-            WHEN conversation.is_ours IS NOT TRUE THEN 'busy'
-            WHEN conversation.is_erased THEN 'erased'
+            WHEN found.contact_id IS NULL
+                OR item.sender_type = 'customer' AND found.contact_id <> item.sender_id THEN 'missing'
+            WHEN locked.last_seq IS DISTINCT FROM found.last_seq THEN 'busy'
+            WHEN locked.erased_at IS NOT NULL THEN 'erased'
             WHEN EXISTS (
                 SELECT
                 FROM messages
@@ -118,86 +89,87 @@ WITH item AS MATERIALIZED (
                 FROM messages
                 WHERE messages.account_id = item.account_id
                   AND messages.conversation_id = item.conversation_id
-                  AND messages.seq > basis.seq
+                  AND messages.seq > ( -- of a message of the system without one: the customer's last message
+                      SELECT CASE
+                          WHEN item.is_machine AND item.based_on_seq IS NULL THEN COALESCE(
+                              (
+                                  SELECT max(asked.seq)
+                                  FROM messages AS asked
+                                  WHERE asked.account_id = item.account_id
+                                    AND asked.conversation_id = item.conversation_id
+                                    AND asked.sender_type = 'customer'
+                              ),
+                              0
+                          )
+                          ELSE item.based_on_seq
+                      END
+                  )
                   AND messages.sender_type = 'agent'
                   AND (messages.sender_id <> item.sender_id OR item.is_machine)
                   AND NOT messages.private
                 OFFSET 0
-            ) OR item.is_machine AND item.based_on_seq > conversation.last_seq THEN 'overtaken'
-            WHEN item.client_message_id IS NOT NULL AND lag(item.position) OVER same_send IS NOT NULL
-                OR basis.seq IS NOT NULL AND lag(item.position) OVER same_conversation IS NOT NULL THEN 'again'
+            ) OR item.is_machine AND item.based_on_seq > locked.last_seq THEN 'overtaken'
+            WHEN item.client_message_id = ANY (array_agg(item.client_message_id) OVER earlier)
+                OR (item.is_machine OR item.based_on_seq IS NOT NULL) AND count(*) OVER earlier > 0 THEN 'again'
             ELSE 'stored'
         END AS outcome,
-        conversation.status,
-        conversation.assigned_to,
-        conversation.assigned_team,
-        conversation.last_seq,
-        conversation.created_at
-    FROM item
-    LEFT JOIN conversation
-      ON conversation.account_id = item.account_id
-     AND conversation.conversation_id = item.conversation_id
-    CROSS JOIN LATERAL ( -- of a message of the system without one: the customer's last message
-        SELECT CASE
-            WHEN item.is_machine AND item.based_on_seq IS NULL THEN COALESCE(
-                (
-                    SELECT max(seq)
-                    FROM messages
-                    WHERE messages.account_id = item.account_id
-                      AND messages.conversation_id = item.conversation_id
-                      AND messages.sender_type = 'customer'
-                ),
-                0
-            )
-            ELSE item.based_on_seq
-        END AS seq
-        OFFSET 0
-    ) AS basis
-    WINDOW
-        same_conversation AS (PARTITION BY item.account_id, item.conversation_id ORDER BY item.position),
-        same_send AS (
-            PARTITION BY item.account_id, item.conversation_id, item.sender_id, item.client_message_id
-            ORDER BY item.position
-        )
-), stored AS MATERIALIZED (
-    SELECT
-        item.*,
-        judged.last_seq + row_number() OVER preceding AS seq,
-        judged.last_seq AS previous_seq,
-        judged.assigned_to,
-        judged.assigned_team,
-        row_number() OVER preceding > 1 AS has_predecessor_in_batch,
-        judged.created_at,
+        locked.status,
+        locked.assigned_to,
+        locked.assigned_team,
+        locked.last_seq AS previous_seq,
+        GREATEST(statement_timestamp(), locked.updated_at) AS created_at,
         item.sender_type = 'customer' AND NOT item.private AS asks,
-        item.sender_type = 'agent' AND NOT item.private AS answers,
-        item.sender_type = 'agent' AND NOT item.private AND NOT item.is_machine
+        item.sender_type = 'agent' AND NOT item.private AS answers
+    FROM item
+    LEFT JOIN LATERAL ( -- as it was when this statement began, like all messages that it sees
+        SELECT contact_id, last_seq
+        FROM conversations
+        WHERE conversations.account_id = item.account_id
+          AND conversations.id = item.conversation_id
+        OFFSET 0
+    ) AS found ON true
+    LEFT JOIN LATERAL ( -- as it is now; without waiting for a lock there is no deadlock
+        SELECT status, assigned_to, assigned_team, last_seq, updated_at, erased_at
+        FROM conversations
+        WHERE conversations.account_id = item.account_id
+          AND conversations.id = item.conversation_id
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS locked ON true
+    WINDOW earlier AS (
+        PARTITION BY item.account_id, item.conversation_id
+        ORDER BY item.position
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )
+), result AS MATERIALIZED (
+    SELECT
+        judged.*,
+        previous_seq + count(*) FILTER (WHERE outcome = 'stored') OVER preceding AS seq,
+        count(*) FILTER (WHERE outcome = 'stored') OVER preceding > 1 AS has_predecessor_in_batch,
+        count(*) FILTER (WHERE outcome = 'stored' AND asks) OVER preceding AS asked_so_far,
+        answers AND NOT is_machine
             AND (
-                own.seq IS NULL
-                OR own.seq < judged.last_seq
-                OR own.unread_after IS NOT NULL
-                OR row_number() OVER preceding > 1
+                count(*) FILTER (WHERE outcome = 'stored') OVER preceding > 1
+                OR NOT EXISTS (
+                    SELECT
+                    FROM message_reads
+                    WHERE message_reads.account_id = judged.account_id
+                      AND message_reads.conversation_id = judged.conversation_id
+                      AND message_reads.reader_id = judged.sender_id
+                      AND message_reads.seq >= judged.previous_seq
+                      AND message_reads.unread_after IS NULL
+                    OFFSET 0
+                )
             ) AS reads,
-        item.sender_type <> 'customer' AND NOT item.private AS is_new_to_customer,
         CASE
-            WHEN judged.status <> 'open' AND item.sender_type = 'customer' AND NOT item.private
-                AND count(*) FILTER (WHERE item.sender_type = 'customer' AND NOT item.private) OVER preceding = 1
-            THEN judged.status
+            WHEN asks AND status <> 'open' AND count(*) FILTER (WHERE outcome = 'stored' AND asks) OVER preceding = 1
+            THEN status
         END AS reopened_from
     FROM judged
-    JOIN item ON item.position = judged.position
-    LEFT JOIN LATERAL (
-        SELECT seq, unread_after
-        FROM message_reads
-        WHERE item.sender_type = 'agent'
-          AND message_reads.account_id = item.account_id
-          AND message_reads.conversation_id = item.conversation_id
-          AND message_reads.reader_id = item.sender_id
-        OFFSET 0
-    ) AS own ON true
-    WHERE judged.outcome = 'stored'
-    WINDOW preceding AS (
-        PARTITION BY item.account_id, item.conversation_id ORDER BY item.position ROWS UNBOUNDED PRECEDING
-    )
+    WINDOW preceding AS (PARTITION BY account_id, conversation_id ORDER BY position ROWS UNBOUNDED PRECEDING)
+), stored AS NOT MATERIALIZED (
+    SELECT *
+    FROM result
+    WHERE outcome = 'stored'
 ), mark AS (
     INSERT INTO message_reads (account_id, conversation_id, reader_id, reader_type, seq, read_at)
     SELECT account_id, conversation_id, sender_id, 'agent', max(seq), max(created_at)
@@ -290,17 +262,14 @@ WITH item AS MATERIALIZED (
             conversation_id,
             max(seq) AS last_seq,
             max(seq) FILTER (WHERE NOT private) AS last_public_seq,
-            count(*) FILTER (WHERE asks) AS asked,
-            count(*) FILTER (WHERE asks AND seq > COALESCE(read_seq, 0)) AS asked_unread,
-            max(read_seq) AS read_seq,
-            count(*) FILTER (WHERE is_new_to_customer) AS new_to_customer,
+            max(seq) FILTER (WHERE reads) AS read_seq,
+            max(asked_so_far) AS asked,
+            max(asked_so_far) - COALESCE(max(asked_so_far) FILTER (WHERE reads), 0) AS asked_unread,
+            count(*) FILTER (WHERE sender_type <> 'customer' AND NOT private) AS new_to_customer,
             bool_or(answers) AS is_answered,
             COALESCE(max(seq) FILTER (WHERE asks), 0) > COALESCE(max(seq) FILTER (WHERE answers), 0) AS is_waiting,
             max(created_at) AS created_at
-        FROM (
-            SELECT *, max(seq) FILTER (WHERE reads) OVER (PARTITION BY account_id, conversation_id) AS read_seq
-            FROM stored
-        ) AS marked
+        FROM stored
         GROUP BY account_id, conversation_id
     ) AS change
     WHERE conversations.account_id = change.account_id
@@ -324,21 +293,21 @@ WITH item AS MATERIALIZED (
     WHERE EXISTS (SELECT FROM stored WHERE asks AND run_id IS NOT NULL)
 )
 SELECT
-    judged.outcome,
-    stored.seq,
-    stored.created_at,
-    stored.reopened_from,
-    stored.assigned_to,
-    stored.assigned_team,
-    stored.reads,
-    stored.has_predecessor_in_batch OR EXISTS (
+    outcome,
+    seq,
+    created_at,
+    reopened_from,
+    assigned_to,
+    assigned_team,
+    reads,
+    has_predecessor_in_batch OR EXISTS (
         SELECT
         FROM messages
-        WHERE messages.account_id = stored.account_id
-          AND messages.conversation_id = stored.conversation_id
-          AND messages.seq = stored.previous_seq
+        WHERE messages.account_id = result.account_id
+          AND messages.conversation_id = result.conversation_id
+          AND messages.seq = result.previous_seq
           AND (
-              messages.created_at > stored.created_at - interval '5 seconds'
+              messages.created_at > result.created_at - interval '5 seconds'
               OR EXISTS ( -- its process has died, or Redis is unavailable
                   SELECT
                   FROM outbox
@@ -349,10 +318,9 @@ SELECT
           )
         OFFSET 0
     ) AS has_pending_predecessor
-FROM judged
+FROM result
 LEFT JOIN notified ON true
-LEFT JOIN stored ON stored.position = judged.position
-ORDER BY judged.position;
+ORDER BY position;
 
 -- name: last_of_customer(conversation_id)^
 -- The seq of the customer's last message in a conversation, 0 without one.

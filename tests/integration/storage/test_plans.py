@@ -27,6 +27,7 @@ from hummdesk.storage.database import GENERIC_PLANS, Database
 from hummdesk.storage.messages import MAX_SEQ, NewMessage, Outgoing, recordset
 from hummdesk.storage.page_cursor import NEWEST
 from hummdesk.storage.queries import SQL
+from tests.integration.storage.conftest import Account
 
 ACCOUNTS = 4
 LONG, SHORT = 20_000, 10
@@ -707,6 +708,17 @@ async def test_query_reads_few_rows_through_an_index(
     big = [node for node in scans if node["Relation Name"] not in SMALL_TABLES]
     assert [node["Relation Name"] for node in big if node["Node Type"] == "Seq Scan"] == []
     assert rows <= bound, ways
+
+
+async def test_write_planned_while_tables_are_small_scans_none_of_them(alone: Account) -> None:
+    """The message writer keeps its plan while the tables grow."""
+    await alone.execute("ANALYZE")
+    writer = Database(alone.url, role="hummdesk_writer", size=1, timeout=10)
+    await writer.open()
+    text = queries()["messages.write"]
+    plan = await explain(writer, text, items(CUSTOMER, BUSY), "force_generic_plan", several=True, is_pipelined=True)
+    await writer.close()
+    assert [node["Relation Name"] for node in nodes(plan["Plan"]) if node["Node Type"] == "Seq Scan"] == []
 
 
 @pytest.mark.parametrize(
