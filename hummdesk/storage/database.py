@@ -17,14 +17,15 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from hummdesk.core.config import Settings
+from hummdesk.storage import round_trip
 from hummdesk.storage.driver_errors import translated
 from hummdesk.storage.logins import url_of
 from hummdesk.storage.migration_files import newest
+from hummdesk.storage.reader import reader
 from hummdesk.storage.role import Role, RoleConnection, RoleError, opening
+from hummdesk.storage.round_trip import Row, Statement
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
-Opening = tuple[bytes, list[str]]
-"""The statement that begins a transaction, and its parameters."""
 T = TypeVar("T")
 Step = Callable[[RoleConnection], Awaitable[T]]
 
@@ -83,7 +84,7 @@ class Database:
         self._timeout = timeout
         self._pipelined = pipelined
         self._settings = GENERIC_PLANS if pipelined else {}
-        self._openings: dict[tuple[str, ...], bytes] = {}
+        self._openings: dict[tuple[str, ...], str] = {}
         """The statements that begin transactions, by their parameters."""
         self._conninfo = connection_string(url, role=role, timeout=timeout)
         self._pool: AsyncConnectionPool[RoleConnection] = AsyncConnectionPool(
@@ -133,20 +134,28 @@ class Database:
         async with self.all_accounts() as tx:
             await tx.execute("SELECT 1")
 
-    async def read(self, account_id: UUID, *queries: tuple[str, dict[str, Any]]) -> list[list[dict[str, Any]]]:
-        """Run queries that see the rows of this account in one round trip; return the rows of each.
+    async def read(self, account_id: UUID, *queries: Statement) -> list[list[Row]]:
+        """Run queries that see the rows of this account in one round trip and transaction; return the rows of each.
 
-        Repeated on another connection if the first one is lost: nothing was changed. Raises Unavailable.
+        Repeated on another connection if the first one is lost. Raises Unavailable.
         """
-        opening = self._opening("app.account_id"), [str(account_id)]
+        statements = [self._opening({"app.account_id": str(account_id)}), *queries]
         with translated():
-            async with self._connection(partial(_results, opening, queries)) as (_, rows):
+            async with self._connection(partial(_results, statements)) as (_, rows):
                 return rows
+
+    def reader(self, account_id: UUID) -> Transaction:
+        """In place of a transaction, for queries that run at the same time: see `Reader`."""
+
+        async def run(statements: Sequence[Statement]) -> list[list[Row]]:
+            return await self.read(account_id, *statements)
+
+        return reader(run)
 
     @asynccontextmanager
     async def _transaction(self, setting: str, value: str, *, durable: bool = True) -> AsyncIterator[Transaction]:
         given = {setting: value} | ({} if durable else {"synchronous_commit": "off"})
-        opening = self._opening(*given), [*given.values()]
+        opening = self._opening(given)
         with translated():
             async with self._connection(_nothing if self._pipelined else partial(_begin, opening)) as (connection, _):
                 # A frozen server does not apply statement_timeout, and a commit may take as long as a statement.
@@ -156,16 +165,17 @@ class Database:
                             # BEGIN and the settings share the round trip of the first statement.
                             await pipelined.enter_async_context(connection.pipeline())
                             await connection.discard_old_plans()
-                            await connection.execute(*opening)
+                            await connection.execute(opening[0].encode(), opening[1])
                         yield connection
                         await connection.commit()
 
-    def _opening(self, *parameters: str) -> bytes:
-        if parameters not in self._openings:
-            self._openings[parameters] = opening(
-                self._role, timeout=self._timeout, settings=self._settings, parameters=parameters
-            )
-        return self._openings[parameters]
+    def _opening(self, parameters: dict[str, str]) -> Statement:
+        """The statement that begins a transaction with these settings."""
+        names = tuple(parameters)
+        if names not in self._openings:
+            text = opening(self._role, timeout=self._timeout, settings=self._settings, parameters=names).decode()
+            self._openings[names] = text % tuple(f"%({_placeholder(name)})s" for name in names)
+        return self._openings[names], {_placeholder(name): value for name, value in parameters.items()}
 
     @asynccontextmanager
     async def _connection(self, first: Step[T]) -> AsyncIterator[tuple[RoleConnection, T]]:
@@ -229,19 +239,18 @@ async def _nothing(_connection: RoleConnection) -> None:
     """The first step of a transaction that begins with its first statement."""
 
 
-async def _begin(opening: Opening, connection: RoleConnection) -> None:
-    async with connection.pipeline():  # BEGIN and the settings take one round trip
-        await connection.execute(*opening)
+def _placeholder(setting: str) -> str:
+    return setting.replace(".", "_")
 
 
-async def _results(
-    opening: Opening, queries: Sequence[tuple[str, dict[str, Any]]], connection: RoleConnection
-) -> list[list[dict[str, Any]]]:
-    async with connection.pipeline():
-        await connection.execute(*opening)
-        cursors = [await connection.execute(text.encode(), parameters) for text, parameters in queries]
-        await connection.commit()
-    return [await cursor.fetchall() for cursor in cursors]
+async def _begin(opening: Statement, connection: RoleConnection) -> None:
+    """Send BEGIN and the settings in one round trip."""
+    await round_trip.run(connection, connection.prepared, [("BEGIN", {}), opening])
+
+
+async def _results(statements: Sequence[Statement], connection: RoleConnection) -> list[list[Row]]:
+    """Return the rows of all statements but the first, which begins the transaction."""
+    return (await round_trip.run(connection, connection.prepared, statements))[1:]
 
 
 @asynccontextmanager

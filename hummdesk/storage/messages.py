@@ -233,8 +233,21 @@ async def page(
     }
     if after_seq is not None:
         return await _page(queries.page_after(tx, after_seq=after_seq, before_seq=before, **position), limit)
-    found, has_more = await _page(queries.page_before(tx, before_seq=before, **position), limit)
-    return found[::-1], has_more
+    return await _page_before(tx, before_seq=before, **position)
+
+
+async def newest(
+    tx: Transaction, *, viewer: Person, conversation_id: UUID, limit: int, max_bytes: int
+) -> tuple[list[Message], bool]:
+    """The last page of messages, as `page` returns it. The caller must have checked that the viewer may see it."""
+    return await _page_before(
+        tx,
+        before_seq=MAX_SEQ,
+        conversation_id=conversation_id,
+        with_private=viewer.is_staff,
+        limit=limit + 1,
+        max_bytes=max_bytes,
+    )
 
 
 async def missed(
@@ -311,6 +324,12 @@ async def between(tx: Transaction, *, conversation_id: UUID, after_seq: int, bef
         max_bytes=FETCHED_BYTES,
     )
     return [Message.from_row(row) async for row in rows]
+
+
+async def _page_before(tx: Transaction, *, limit: int, **position: Any) -> tuple[list[Message], bool]:
+    """The last page before a seq; `limit` is one more than the messages of a page."""
+    found, has_more = await _page(queries.page_before(tx, limit=limit, **position), limit - 1)
+    return found[::-1], has_more
 
 
 async def _page(rows: AsyncIterator[dict[str, Any]], limit: int) -> tuple[list[Message], bool]:

@@ -6,10 +6,13 @@ may serve each transaction by another connection.
 
 import logging
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import psycopg
 from psycopg import errors as postgres
+
+from hummdesk.storage.round_trip import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +36,13 @@ class RoleError(Exception):
 
 
 class RoleConnection(psycopg.AsyncConnection[dict[str, Any]]):
-    """A connection that knows whether its role was verified."""
+    """A connection that knows whether its role was verified, and what `round_trip` has prepared on it."""
 
     _verified: Role | None = None
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        return {}
 
     async def verify(self, role: Role) -> None:
         """Raise RoleError unless transactions can take `role` and the role cannot bypass policies; asks once."""

@@ -10,8 +10,7 @@ from hummdesk.publish.events.messages import MessageRead, UnreadChanged
 from hummdesk.publish.outbox import publish_updates
 from hummdesk.server.context import ServerContext
 from hummdesk.storage import conversations, outbox, reads
-from hummdesk.storage.accounts import ReadOnView
-from hummdesk.storage.reads import OwnUnread, ReadMark
+from hummdesk.storage.reads import OwnUnread, ReadMark, ViewRule
 
 
 async def mark_read(context: ServerContext, reader: Person, conversation_id: UUID, message_id: UUID | None) -> None:
@@ -40,16 +39,10 @@ async def mark_unread(
     return changed
 
 
-async def view(context: ServerContext, viewer: Person, conversation_id: UUID) -> ReadOnView:
-    """Mark a conversation as read if the viewer is its assignee and the account has set that opening does so.
-
-    Return the setting. Raises NotFound.
-    """
-    async with context.database.account(viewer.account_id) as tx:
-        rule = await reads.view_rule(tx, viewer=viewer, conversation_id=conversation_id)
+async def view(context: ServerContext, viewer: Person, conversation_id: UUID, rule: ViewRule) -> None:
+    """Mark a conversation as read that the viewer opens, if the rule applies."""
     if rule.applies:
         await mark_read(context, viewer, conversation_id, None)
-    return rule.read_on_view
 
 
 async def publish_change(context: ServerContext, account_id: UUID, conversation_id: UUID, entry: UUID) -> None:

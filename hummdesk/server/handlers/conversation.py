@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from hummdesk.core.errors import Unavailable
-from hummdesk.core.models import ANSWERING, Conversation, Person
+from hummdesk.core.models import ANSWERING, Conversation, Message, Person
 from hummdesk.publish.events.ai import finding_of
 from hummdesk.publish.moves import activity_of
 from hummdesk.server.actions import conversations as actions
@@ -18,6 +18,8 @@ from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations, messages, moves, reads, results, run_requests
 from hummdesk.storage.conversations import Filter
 from hummdesk.storage.database import Transaction
+from hummdesk.storage.moves import LoggedChange
+from hummdesk.storage.reads import ViewRule
 
 JOIN_MESSAGES = 50
 JOIN_ACTIVITY = 50
@@ -27,38 +29,78 @@ async def join_conversation(context: ServerContext, session: ClientSession, payl
     """Join, then read: a message that is sent in between is in the answer as well as an event, never in neither."""
     viewer, conversation_id = session.authenticated_person, payload["conversationId"]
     context.sockets.check_capacity(session, conversation_id)
-    async with context.database.account(viewer.account_id) as tx:
-        await conversations.check(tx, viewer=viewer, conversation_id=conversation_id)
+    rule = await _check(context, viewer, conversation_id)
     context.sockets.join_conversation(session, viewer, conversation_id)
     context.recovery_saver.schedule(session)
     answer: Payload = {}
-    if viewer.role in ANSWERING:
-        answer["readOnView"] = await read_receipts.view(context, viewer, conversation_id)
+    if rule is not None:
+        await read_receipts.view(context, viewer, conversation_id, rule)
+        answer["readOnView"] = rule.read_on_view
     streaming: Payload = {}
     if viewer.is_staff:
         answer["viewers"], streaming = await asyncio.gather(
             viewers.begin(context, session, conversation_id), _streaming(context, viewer, conversation_id)
         )
-    async with context.database.account(viewer.account_id) as tx:
-        conversation = await conversations.get(tx, viewer=viewer, conversation_id=conversation_id)
-        receipts = await reads.positions(tx, conversation_id=conversation_id)
-        answer |= {"conversation": conversation.wire(), "receipts": [receipt.wire() for receipt in receipts]}
-        answer["activity"] = await _activity(context, tx, viewer, conversation_id)
-        if viewer.is_staff:
-            answer["ai"] = streaming | await _ai_results(tx, conversation_id)
-            if viewer.role in ANSWERING and _may_wait(conversation):
-                await run_requests.open_conversation(tx, conversation_id=conversation_id)
-        answer |= await _messages(tx, viewer, conversation, payload, max_bytes=free_bytes(context, answer))
-    if not viewer.is_staff and (queue := await queue_of(context, conversation)) is not None:
-        answer["queue"] = queue
+    answer |= await _read(context, viewer, conversation_id, payload, fields=answer, streaming=streaming)
     await context.recovery_saver.wait(session)
     return answer
 
 
-def _may_wait(conversation: Conversation) -> bool:
-    """Whether the customer may wait for an answer; the newest message may be a note."""
-    last = conversation.last_message
-    return conversation.status != "closed" and last is not None and (last.private or last.sender_type == "customer")
+async def _check(context: ServerContext, viewer: Person, conversation_id: UUID) -> ViewRule | None:
+    """Return what an agent's view of the conversation does, None for others. Raises NotFound."""
+    reader = context.database.reader(viewer.account_id)
+    known = conversations.check(reader, viewer=viewer, conversation_id=conversation_id)
+    if viewer.role not in ANSWERING:
+        await known
+        return None
+    _, rule = await asyncio.gather(known, reads.view_rule(reader, viewer=viewer, conversation_id=conversation_id))
+    return rule
+
+
+async def _read(
+    context: ServerContext,
+    viewer: Person,
+    conversation_id: UUID,
+    payload: Payload,
+    *,
+    fields: Payload,
+    streaming: Payload,
+) -> Payload:
+    """The conversation as the viewer sees it, in one round trip. `fields`: the other ones of the answer."""
+    reader = context.database.reader(viewer.account_id)
+    is_whole = payload["afterSeq"] is None
+    conversation, receipts, logged, known, page, _ = await asyncio.gather(
+        conversations.get(reader, viewer=viewer, conversation_id=conversation_id),
+        reads.positions(reader, conversation_id=conversation_id),
+        moves.newest(reader, conversation_id=conversation_id, limit=JOIN_ACTIVITY),
+        results.latest(reader, conversation_id=conversation_id) if viewer.is_staff else _nothing(),
+        _newest(reader, viewer, conversation_id, free_bytes(context)) if is_whole else _nothing(),
+        run_requests.open_conversation(reader, conversation_id=conversation_id)
+        if viewer.role in ANSWERING
+        else _nothing(),
+    )
+    answer: Payload = {
+        "conversation": conversation.wire(),
+        "receipts": [receipt.wire() for receipt in receipts],
+        "activity": _activity(context, viewer, logged),
+    }
+    if known is not None:
+        answer["ai"] = streaming | {
+            ended.kind: finding_of(ended, result, at=ended.finished_at).payload() for ended, result in known
+        }
+    if not viewer.is_staff and (queue := await queue_of(context, conversation)) is not None:
+        answer["queue"] = queue
+    left = free_bytes(context, fields | answer)
+    if page is not None:
+        if json_bytes({"messages": [message.wire() for message in page[0]]}) > left:
+            page = await _newest(reader, viewer, conversation_id, left)
+        return answer | _whole(conversation, *page)
+    async with context.database.account(viewer.account_id) as tx:
+        return answer | await _missed(tx, viewer, conversation, payload, max_bytes=left)
+
+
+async def _nothing() -> None:
+    """In place of a query that this viewer does not need."""
 
 
 async def _streaming(context: ServerContext, viewer: Person, conversation_id: UUID) -> Payload:
@@ -70,14 +112,8 @@ async def _streaming(context: ServerContext, viewer: Person, conversation_id: UU
     return {} if progress is None else {"streaming": progress.wire()}
 
 
-async def _ai_results(tx: Transaction, conversation_id: UUID) -> Payload:
-    known = await results.latest(tx, conversation_id=conversation_id)
-    return {ended.kind: finding_of(ended, result, at=ended.finished_at).payload() for ended, result in known}
-
-
-async def _activity(context: ServerContext, tx: Transaction, viewer: Person, conversation_id: UUID) -> list[Payload]:
+def _activity(context: ServerContext, viewer: Person, logged: list[LoggedChange]) -> list[Payload]:
     """The newest moves that fit into a tenth of an answer, oldest first, as one side sees them."""
-    logged = await moves.newest(tx, conversation_id=conversation_id, limit=JOIN_ACTIVITY)
     lines = [line for change in logged if (line := activity_of(change)) and (viewer.is_staff or line.is_for_customers)]
     shown = [line.shown(is_staff=viewer.is_staff) for line in lines]
     while shown and json_bytes({"activity": shown}) > context.settings.max_answer_bytes // 10:
@@ -85,22 +121,26 @@ async def _activity(context: ServerContext, tx: Transaction, viewer: Person, con
     return shown
 
 
-async def _messages(
+async def _newest(tx: Transaction, viewer: Person, conversation_id: UUID, max_bytes: int) -> tuple[list[Message], bool]:
+    return await messages.newest(
+        tx, viewer=viewer, conversation_id=conversation_id, limit=JOIN_MESSAGES, max_bytes=max_bytes
+    )
+
+
+def _whole(conversation: Conversation, found: list[Message], has_more: bool) -> Payload:
+    """The newest messages that fit. They were read after the conversation."""
+    return {
+        "messages": [message.wire() for message in found],
+        "updates": [],
+        "lastSeq": max([conversation.last_seq, *(message.seq for message in found[-1:])]),
+        "hasMore": has_more,
+    }
+
+
+async def _missed(
     tx: Transaction, viewer: Person, conversation: Conversation, payload: Payload, *, max_bytes: int
 ) -> Payload:
-    """The newest messages that fit; with `afterSeq` all later messages and the updates of the others, or neither."""
-    if payload["afterSeq"] is None:
-        found, has_more = await messages.page(
-            tx, viewer=viewer, conversation_id=conversation.id, limit=JOIN_MESSAGES, max_bytes=max_bytes
-        )
-        # the page is read after the conversation
-        last_seq = max([conversation.last_seq, *(message.seq for message in found[-1:])])
-        return {
-            "messages": [message.wire() for message in found],
-            "updates": [],
-            "lastSeq": last_seq,
-            "hasMore": has_more,
-        }
+    """All messages after `afterSeq` and the updates of the others, or neither."""
     missed = await missed_in(
         tx,
         viewer,

@@ -1,0 +1,46 @@
+"""Queries that are asked at the same time and answered in one round trip."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+from hummdesk.core.batching import Batcher
+from hummdesk.storage.role import RoleConnection
+from hummdesk.storage.round_trip import Row, Statement
+
+Run = Callable[[Sequence[Statement]], Awaitable[list[list[Row]]]]
+MAX_BATCH = 50
+
+
+class Rows:
+    """The part of a cursor that named queries use."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+
+    async def fetchone(self) -> Row | None:
+        return self._rows[0] if self._rows else None
+
+    async def fetchall(self) -> list[Row]:
+        return self._rows
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Reader:
+    """Takes the place of a transaction. The queries of one tick share a round trip, which is a transaction.
+
+    If one of them fails, all of that round trip do. What they change must be repeatable: see `Database.read`.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._batcher: Batcher[Statement, list[Row]] = Batcher(run, max_items=MAX_BATCH)
+
+    async def execute(self, query: str | bytes, parameters: dict[str, Any]) -> Rows:
+        text = query.decode() if isinstance(query, bytes) else query
+        return Rows(await self._batcher.submit((text, parameters)))
+
+
+def reader(run: Run) -> RoleConnection:
+    """Return a Reader for the functions of this package that take a transaction."""
+    return cast(RoleConnection, Reader(run))

@@ -1,0 +1,126 @@
+"""Statements in one round trip and one transaction, which fail together.
+
+psycopg's pipeline sends each statement by itself and parses its parameters again: it takes as long for one statement as
+libpq for all. Without BEGIN the transaction ends with the synchronization, also after an error.
+"""
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from itertools import count
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import abc, adapt
+from psycopg.adapt import PyFormat
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
+from psycopg.waiting import Ready, Wait
+
+Row = dict[str, Any]
+Statement = tuple[str, Mapping[str, Any]]
+"""Its text with placeholders `%(name)s`, and the values."""
+Prepared = dict[tuple[bytes, tuple[int, ...]], bytes]
+"""The names of a connection's prepared statements by text and types of the parameters."""
+T = TypeVar("T")
+Exchange = Generator[Wait, Ready | int, T]
+LOST = (InvalidSqlStatementName, FeatureNotSupported)
+"""Raised for a prepared statement that was lost, as psycopg's rollback deallocates all, or is of a former schema."""
+
+_numbers = count()
+
+
+async def run(
+    connection: psycopg.AsyncConnection[Any], prepared: Prepared, statements: Sequence[Statement]
+) -> list[list[Row]]:
+    """Run statements and return the rows of each. They are prepared, and their names added to `prepared`.
+
+    Raises psycopg.Error of the first statement that fails.
+    """
+    async with connection.lock:
+        try:
+            return await connection.wait(_exchange(connection, prepared, statements))
+        except LOST:
+            prepared.clear()
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                raise
+        return await connection.wait(_exchange(connection, prepared, statements))
+
+
+def _exchange(
+    connection: psycopg.AsyncConnection[Any], prepared: Prepared, statements: Sequence[Statement]
+) -> Exchange[list[list[Row]]]:
+    transformer: abc.Transformer = adapt.Transformer(connection)
+    known = dict(prepared)
+    pgconn = connection.pgconn
+    pgconn.enter_pipeline_mode()
+    try:
+        have_rows: list[bool] = []
+        for text, parameters in statements:
+            have_rows += _send(pgconn, transformer, known, text, parameters)
+        pgconn.pipeline_sync()
+        results = yield from _received(pgconn)
+    finally:
+        with suppress(psycopg.OperationalError):  # a lost connection cannot leave the mode
+            pgconn.exit_pipeline_mode()
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(result)
+    prepared |= known  # only now: after an error the following statements were not prepared
+    return [_rows(transformer, result) for result, has_rows in zip(results, have_rows, strict=True) if has_rows]
+
+
+def _send(
+    connection: PGconn, transformer: abc.Transformer, prepared: Prepared, text: str, parameters: Mapping[str, Any]
+) -> list[bool]:
+    """Send a statement; return for each result that will follow whether it has rows."""
+    query, names = _numbered(text)
+    values = transformer.dump_sequence([parameters[name] for name in names], [PyFormat.AUTO] * len(names))
+    types, formats = tuple(transformer.types or ()), transformer.formats
+    name = prepared.get((query, types))
+    is_new = name is None
+    if name is None:
+        name = prepared[query, types] = b"hummdesk_%d" % next(_numbers)
+        connection.send_prepare(name, query, types)
+    connection.send_query_prepared(name, values, formats)
+    return [False, True] if is_new else [True]
+
+
+def _received(connection: PGconn) -> Exchange[list[PGresult]]:
+    """Return the results up to the synchronization."""
+    while connection.flush():
+        if (yield Wait.RW) & Ready.R:
+            connection.consume_input()
+    results: list[PGresult] = []
+    while True:
+        while connection.is_busy():
+            if (yield Wait.R):
+                connection.consume_input()
+        result = connection.get_result()
+        if result is None:  # after each statement
+            if connection.status != ConnStatus.OK:
+                raise psycopg.OperationalError("the connection is lost")
+            continue
+        if result.status == ExecStatus.PIPELINE_SYNC:
+            return results
+        results.append(result)
+
+
+@lru_cache(maxsize=1000)
+def _numbered(text: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return a statement with the placeholders `$1` and following, and the names of these."""
+    numbers: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        name = found[1]
+        return "%" if name is None else f"${numbers.setdefault(name, len(numbers) + 1)}"
+
+    return re.sub(r"%%|%\((\w+)\)s", number, text).encode(), tuple(numbers)
+
+
+def _rows(transformer: abc.Transformer, result: PGresult) -> list[Row]:
+    transformer.set_pgresult(result)
+    names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
+    return transformer.load_rows(0, result.ntuples, lambda values: dict(zip(names, values, strict=True)))

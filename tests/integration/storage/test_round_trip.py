@@ -1,0 +1,77 @@
+"""Statements that share a round trip."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from hummdesk.core.errors import Invalid
+from hummdesk.storage.database import Database
+
+XACT = ("SELECT pg_current_xact_id()::text AS xact", dict[str, Any]())
+NAME = "SELECT name FROM users WHERE id = %(id)s"
+RENAME = "UPDATE users SET name = %(name)s WHERE id = %(id)s"
+
+
+@pytest.fixture
+async def single(database_url: str) -> AsyncIterator[Database]:
+    """A pool of one connection."""
+    database = Database(database_url, role="hummdesk_app", size=1, timeout=5)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def test_read_returns_the_rows_of_each_query(account: Any, single: Database) -> None:
+    query = "SELECT %(id)s::uuid AS id, number, %(text)s || '%%' AS text FROM generate_series(1, 2) AS number"
+    first, second = await single.read(account.id, (query, {"id": account.id, "text": "all"}), XACT)
+    assert first == [{"id": account.id, "number": number, "text": "all%"} for number in (1, 2)]
+    assert len(second) == 1
+
+
+async def test_read_sees_no_rows_of_another_account(account: Any, foreign: Any, single: Database) -> None:
+    own, others = (NAME, {"id": account.agent.id}), (NAME, {"id": foreign.agent.id})
+    assert [len(rows) for rows in await single.read(account.id, own, others)] == [1, 0]
+    assert [len(rows) for rows in await single.read(foreign.id, own, others)] == [0, 1]
+
+
+async def test_read_that_fails_changes_nothing_and_leaves_a_usable_connection(account: Any, single: Database) -> None:
+    """In both cases also a statement behind the failed one has to be prepared again."""
+    rename, name = (RENAME, {"id": account.agent.id, "name": "Other"}), (NAME, {"id": account.agent.id})
+    for _ in range(2):
+        with pytest.raises(Invalid):
+            await single.read(account.id, rename, ("SELECT 1 / %(zero)s", {"zero": 0}), name)
+        assert await single.read(account.id, name) == [[{"name": account.agent.name}]]
+
+
+async def test_read_without_its_prepared_statements_prepares_them_again(account: Any, single: Database) -> None:
+    before = await single.read(account.id, (NAME, {"id": account.agent.id}))
+    async with single.account(account.id) as tx:
+        await tx.execute("DEALLOCATE ALL")
+    assert await single.read(account.id, (NAME, {"id": account.agent.id})) == before
+
+
+async def test_transaction_without_its_prepared_statements_begins(account: Any, single: Database) -> None:
+    for _ in range(2):
+        async with single.account(account.id) as tx:
+            await tx.execute("DEALLOCATE ALL")
+
+
+async def test_reader_asks_queries_of_one_tick_in_one_transaction(account: Any, single: Database) -> None:
+    reader = single.reader(account.id)
+
+    async def xact() -> str:
+        [row] = await (await reader.execute(XACT[0].encode(), {})).fetchall()
+        return str(row["xact"])
+
+    first, second = await asyncio.gather(xact(), xact())
+    assert first == second != await xact()
+
+
+async def test_reader_fails_every_query_of_a_round_trip_with_its_error(account: Any, single: Database) -> None:
+    reader = single.reader(account.id)
+    failed = await asyncio.gather(
+        reader.execute(b"SELECT 1 / %(zero)s", {"zero": 0}), reader.execute(b"SELECT 1", {}), return_exceptions=True
+    )
+    assert [type(error) for error in failed] == [Invalid, Invalid]
