@@ -10,8 +10,9 @@ from time import monotonic, time
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
+import hiredis
+from redis import exceptions
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
 
 from hummdesk.bus.client import REDIS_ERRORS
 from hummdesk.bus.delivery_position import AppendedEntry
@@ -201,6 +202,7 @@ class StreamWriter:
             on_drop=_drop_held,
         )
         self._digest: str | None = None
+        self._connection: Any = None
         self._flusher: asyncio.Task[None] | None = None
         self._is_closed = False
         self._idle = asyncio.Event()
@@ -227,6 +229,8 @@ class StreamWriter:
         self._is_closed = True
         if self._flusher is not None:
             await end(self._flusher)
+        if self._connection is not None:
+            await self._redis.connection_pool.release(self._connection)
         await self._redis.aclose()
 
     @property
@@ -262,24 +266,46 @@ class StreamWriter:
         while True:
             try:
                 return await self._execute(writes)
-            except NoScriptError:
+            except exceptions.NoScriptError:
                 self._digest = None
             except REDIS_ERRORS as error:
                 log.warning("stream.write_failed", extra={"error": type(error).__name__})
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _execute(self, writes: list[_Write]) -> list[_Answer]:
+        try:
+            return await self._request(writes)
+        except (exceptions.ConnectionError, exceptions.TimeoutError):  # closed while idle, or this process was stopped
+            return await self._request(writes)
+
+    async def _request(self, writes: list[_Write]) -> list[_Answer]:
+        """Send all writes at once.
+
+        They have a connection of their own and are packed by hiredis: the work of the client around each command costs
+        more than the command.
+        """
         if self._digest is None:
             self._digest = await self._redis.script_load(SCRIPT)
-        calls = [
-            (len(keys := write.keys()), *keys, *write.arguments(self._length, self._shard_bytes)) for write in writes
-        ]
-        if len(calls) == 1:  # a pipeline would be a sixth of the cost of a single event on its way to a socket
-            return [_Answer.parsed(await self._redis.evalsha(self._digest, *calls[0]))]
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for call in calls:
-                pipeline.evalsha(self._digest, *call)
-            return [_Answer.parsed(answer) for answer in await pipeline.execute()]
+        if self._connection is None:
+            self._connection = await self._redis.connection_pool.get_connection()
+        await self._connection.send_packed_command([self._packed(write, self._digest) for write in writes])
+        answers = [await self._answer() for _ in writes]
+        if refused := next((answer for answer in answers if isinstance(answer, exceptions.ResponseError)), None):
+            raise refused
+        return [_Answer.parsed(answer) for answer in answers]
+
+    def _packed(self, write: _Write, digest: str) -> bytes:
+        keys = write.keys()
+        arguments = write.arguments(self._length, self._shard_bytes)
+        packed: bytes = hiredis.pack_command(("EVALSHA", digest, len(keys), *keys, *arguments))
+        return packed
+
+    async def _answer(self) -> Any:
+        """Return the next answer; an error of Redis too, since those after it must be read."""
+        try:
+            return await self._connection.read_response()
+        except exceptions.ResponseError as error:
+            return error
 
     # The order of messages ----------------------------------------------------------------------------------------
 
