@@ -3,9 +3,12 @@
 import base64
 import zlib
 from functools import cached_property
+from typing import Any
 
 from engineio import packet as eio_packet
 from socketio import packet
+
+from hummdesk.engine.packet import Packet
 
 TEXT = 0x81
 BINARY = 0x82
@@ -72,3 +75,18 @@ def encode(socketio_packet: packet.Packet) -> list[EncodedPacket]:
     encoded = socketio_packet.encode()
     parts = encoded if isinstance(encoded, list) else [encoded]
     return [EncodedPacket(eio_packet.Packet(eio_packet.MESSAGE, part).encode()) for part in parts]
+
+
+def encode_list(
+    packet_class: type[packet.Packet],
+    kind: int,
+    values: list[Any],
+    *,
+    namespace: str | None = None,
+    id: int | None = None,
+) -> EncodedPacket:
+    """Encode an EVENT or an ACK without attachments, at a third of the cost if it is JSON in the namespace `/`."""
+    if packet_class is Packet and namespace in (None, "/"):
+        return EncodedPacket(f"4{kind}{'' if id is None else id}{Packet.json.dumps(values)}")
+    (encoded,) = encode(packet_class(kind, data=values, namespace=namespace, id=id, binary=False))
+    return encoded

@@ -45,11 +45,14 @@ class Json:
 
     @staticmethod
     def loads(text: str, **_: Any) -> Any:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return _decoder.decode(text)
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 class Packet(packet.Packet):  # type: ignore[misc]

@@ -21,7 +21,7 @@ from socketio import packet
 
 from hummdesk.engine.attachments import IncompletePackets
 from hummdesk.engine.deadlines import Deadlines
-from hummdesk.engine.encoding import encode
+from hummdesk.engine.encoding import encode, encode_list
 from hummdesk.engine.engine_io import BeforeClose, EngineIOServer
 from hummdesk.engine.manager import Members, RoomManager
 from hummdesk.engine.observer import CloseReason, ConnectionState
@@ -129,7 +129,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
             members = {sid: session for sid, session in members.items() if sid not in excepted}
         if members:
             arguments = [event, data] if offset is None else [event, data, offset]
-            (encoded,) = encode(self.packet_class(packet.EVENT, data=arguments, binary=False))
+            encoded = encode_list(self.packet_class, packet.EVENT, arguments)
             self.eio.coalescer.add(list(members.values()), encoded)
         return len(members)
 
@@ -388,7 +388,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
         result = await self._on_event(sid, data[0], data[1:], id is not None)
         if id is not None:
-            self._post(eio_sid, self.packet_class(packet.ACK, namespace=namespace, id=id, data=[result], binary=False))
+            self.eio.post(eio_sid, encode_list(self.packet_class, packet.ACK, [result], namespace=namespace, id=id))
 
     async def _handle_named_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
         """Refuse reserved event names, and names that are neither text nor a number, as Node.js's server does."""
