@@ -10,13 +10,13 @@ from time import monotonic, time
 from typing import Any
 from uuid import UUID
 
-from redis import exceptions
 from redis.asyncio import Redis
 
 from hummdesk.bus.client import REDIS_ERRORS
 from hummdesk.bus.delivery_position import AppendedEntry, Arrival, DeliveryPosition
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.kept_entries import Entry, KeptEntries
+from hummdesk.bus.own_connection import OwnConnection
 from hummdesk.bus.shards import START, Shard, moment, shard_of
 from hummdesk.core.background import end
 from hummdesk.core.metrics import BUS_LAG_SECONDS
@@ -68,7 +68,7 @@ class ShardReader:
         self.lag_seconds = 0.0
         """From the publication to the delivery of the last entry; 0 while there is no backlog."""
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
-        self._connection: Any = None
+        self._connection = OwnConnection(redis)
         self._deliver = deliver
         self._drain = drain
         self._on_loss = on_loss
@@ -105,8 +105,7 @@ class ShardReader:
     async def stop(self) -> None:
         await end(self._task)
         self._memory.end(self._kept)
-        if self._connection is not None:
-            await self._redis.connection_pool.release(self._connection)
+        await self._connection.close()
 
     def is_current(self) -> bool:
         """Whether Redis answered within the last two blocking reads."""
@@ -158,10 +157,7 @@ class ShardReader:
 
     async def _read(self) -> None:
         self._is_behind.clear()
-        try:
-            answer = await self._request()
-        except (exceptions.ConnectionError, exceptions.TimeoutError):  # closed while idle, or this process was stopped
-            answer = await self._request()
+        answer = await self._request()
         self._read_at = monotonic()
         if not answer:
             self._measure(0.0)
@@ -192,17 +188,10 @@ class ShardReader:
                 await self._is_behind.wait()
 
     async def _request(self) -> Any:
-        """Return the answer of XREAD: None, or the next entries of the stream as (id, names and values in turn).
-
-        It uses a connection of its own: the work of the client around each command costs more than the answer.
-        """
-        if self._connection is None:
-            self._connection = await self._redis.connection_pool.get_connection()
+        """Return the answer of XREAD: None, or the next entries of the stream as (id, names and values in turn)."""
         block = int(BLOCK_SECONDS * 1000)
-        await self._connection.send_command(
-            "XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", self.shard.stream, self.position
-        )
-        return await self._connection.read_response()
+        command = ("XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", self.shard.stream, self.position)
+        return (await self._connection.request(command))[0]
 
     def _deliver_next(self, entry: Entry) -> None:
         """Deliver an entry without an await: between two entries, every socket has all events up to the position."""

@@ -10,7 +10,6 @@ from time import monotonic, time
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-import hiredis
 from redis import exceptions
 from redis.asyncio import Redis
 
@@ -18,6 +17,7 @@ from hummdesk.bus.client import REDIS_ERRORS
 from hummdesk.bus.delivery_position import AppendedEntry
 from hummdesk.bus.envelope import Envelope, OrderKey, pack
 from hummdesk.bus.ordering import FetchMissing, MessageOrder, Result, WaitFor, WriteNow
+from hummdesk.bus.own_connection import Command, OwnConnection
 from hummdesk.bus.shards import SHARDS, Shard, shard_of
 from hummdesk.core.background import end, soon
 from hummdesk.core.metrics import EVENTS_DROPPED
@@ -123,14 +123,13 @@ class _Write:
     has_lost: bool
     at: float = field(default_factory=time)
 
-    def keys(self) -> list[str]:
-        marks = [self.shard.mark(item.mark) for item in self.items if item.kind]
+    def command(self, digest: str, *, length: int, max_bytes: int) -> Command:
         shard = self.shard
-        return [shard.stream, shard.tip, shard.writer(self.writer), shard.parts, shard.part_bytes, *marks]
-
-    def arguments(self, length: int, max_bytes: int) -> list[Any]:
-        head = [self.number, length, ENTRY_SECONDS, MARK_SECONDS, self.at, int(self.has_lost), max_bytes]
-        return head + [part for item in self.items for part in (item.kind, item.seq, item.packed)]
+        marks = [shard.mark(item.mark) for item in self.items if item.kind]
+        keys = [shard.stream, shard.tip, shard.writer(self.writer), shard.parts, shard.part_bytes, *marks]
+        head = (self.number, length, ENTRY_SECONDS, MARK_SECONDS, self.at, int(self.has_lost), max_bytes)
+        events = (part for item in self.items for part in (item.kind, item.seq, item.packed))
+        return ("EVALSHA", digest, len(keys), *keys, *head, *events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ class StreamWriter:
             on_drop=_drop_held,
         )
         self._digest: str | None = None
-        self._connection: Any = None
+        self._connection = OwnConnection(redis)
         self._flusher: asyncio.Task[None] | None = None
         self._is_closed = False
         self._idle = asyncio.Event()
@@ -229,8 +228,7 @@ class StreamWriter:
         self._is_closed = True
         if self._flusher is not None:
             await end(self._flusher)
-        if self._connection is not None:
-            await self._redis.connection_pool.release(self._connection)
+        await self._connection.close()
         await self._redis.aclose()
 
     @property
@@ -273,39 +271,10 @@ class StreamWriter:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _execute(self, writes: list[_Write]) -> list[_Answer]:
-        try:
-            return await self._request(writes)
-        except (exceptions.ConnectionError, exceptions.TimeoutError):  # closed while idle, or this process was stopped
-            return await self._request(writes)
-
-    async def _request(self, writes: list[_Write]) -> list[_Answer]:
-        """Send all writes at once.
-
-        They have a connection of their own and are packed by hiredis: the work of the client around each command costs
-        more than the command.
-        """
         if self._digest is None:
             self._digest = await self._redis.script_load(SCRIPT)
-        if self._connection is None:
-            self._connection = await self._redis.connection_pool.get_connection()
-        await self._connection.send_packed_command([self._packed(write, self._digest) for write in writes])
-        answers = [await self._answer() for _ in writes]
-        if refused := next((answer for answer in answers if isinstance(answer, exceptions.ResponseError)), None):
-            raise refused
-        return [_Answer.parsed(answer) for answer in answers]
-
-    def _packed(self, write: _Write, digest: str) -> bytes:
-        keys = write.keys()
-        arguments = write.arguments(self._length, self._shard_bytes)
-        packed: bytes = hiredis.pack_command(("EVALSHA", digest, len(keys), *keys, *arguments))
-        return packed
-
-    async def _answer(self) -> Any:
-        """Return the next answer; an error of Redis too, since those after it must be read."""
-        try:
-            return await self._connection.read_response()
-        except exceptions.ResponseError as error:
-            return error
+        commands = [write.command(self._digest, length=self._length, max_bytes=self._shard_bytes) for write in writes]
+        return [_Answer.parsed(answer) for answer in await self._connection.request(*commands)]
 
     # The order of messages ----------------------------------------------------------------------------------------
 
