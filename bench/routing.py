@@ -17,6 +17,7 @@ import psycopg
 
 from bench.testbed import Testbed, open_testbed
 from hummdesk.bus.client import connect
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.presence import Lease, Presence
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core.ids import new_id
@@ -69,7 +70,7 @@ async def _one_by_one(testbed: Testbed, router: Router, account_id: UUID) -> Seq
 @asynccontextmanager
 async def routers(testbed: Testbed, *, number: int) -> AsyncIterator[tuple[list[Router], Presence]]:
     settings = testbed.settings
-    presence = Presence(connect(settings.redis), settings)
+    presence = Presence(Commands.of(settings.redis), settings)
     databases = [
         Database(settings.postgres, role="hummdesk_app", size=2, timeout=5, pipelined=True) for _ in range(number)
     ]

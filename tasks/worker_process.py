@@ -9,7 +9,7 @@ from typing import Any
 import uvloop
 from celery import signals
 
-from hummdesk.bus.client import connect
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.core.config import Settings
 from hummdesk.publish.broadcast import open_broadcast_service
@@ -42,7 +42,7 @@ class WorkerProcess:
         self._resources.push_async_callback(database.close)
         providers = ProviderSelector(settings, database)
         self._resources.push_async_callback(providers.close)
-        progress = DraftProgress(connect(settings.redis))
+        progress = DraftProgress(Commands.of(settings.redis))
         self._resources.push_async_callback(progress.close)
         return WorkerContext(
             settings=settings,

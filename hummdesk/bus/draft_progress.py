@@ -5,14 +5,12 @@ erased) or belongs to another run.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import orjson
-from redis.asyncio import Redis
 
-from hummdesk.bus.client import raising_unavailable
+from hummdesk.bus.commands import Commands, Script
 
 LIFETIME_SECONDS = 60
 """Of an entry whose process has died, from its last change."""
@@ -35,12 +33,12 @@ class Progress:
 class DraftProgress:
     """Every method raises Unavailable while Redis is."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
-        self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._script = Script(commands, "draft_progress")
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._commands.close()
 
     async def begin(self, account_id: UUID, conversation_id: UUID, progress: Progress) -> None:
         await self._step("begin", account_id, conversation_id, progress)
@@ -53,8 +51,7 @@ class DraftProgress:
         await self._step("end", account_id, conversation_id, progress)
 
     async def of_conversation(self, account_id: UUID, conversation_id: UUID) -> Progress | None:
-        async with raising_unavailable():
-            stored = await self._redis.hget(key_of(account_id, conversation_id), "state")
+        stored = await self._commands.run("HGET", key_of(account_id, conversation_id), "state")
         if stored is None:
             return None
         state = orjson.loads(stored)
@@ -63,8 +60,7 @@ class DraftProgress:
     async def _step(self, step: str, account_id: UUID, conversation_id: UUID, progress: Progress) -> bool:
         state = orjson.dumps(progress.wire())
         arguments: list[str | int | bytes] = [step, str(progress.run_id), LIFETIME_SECONDS, state]
-        async with raising_unavailable():
-            return bool(await self._script(keys=[key_of(account_id, conversation_id)], args=arguments))
+        return bool(await self._script(keys=[key_of(account_id, conversation_id)], args=arguments))
 
 
 def key_of(account_id: UUID, conversation_id: UUID) -> str:

@@ -12,13 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
-from pathlib import Path
 from typing import Any, Literal, cast
 from uuid import UUID
 
-from redis.asyncio import Redis
-
-from hummdesk.bus.client import raising_unavailable
+from hummdesk.bus.commands import Commands, Script
 from hummdesk.core.batching import Batcher
 from hummdesk.core.config import Settings
 
@@ -52,10 +49,12 @@ def available(statuses: Mapping[UUID, Status]) -> frozenset[UUID]:
 
 
 class Presence:
-    def __init__(self, redis: Redis, settings: Settings) -> None:
-        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+    """Every method raises Unavailable while Redis is."""
+
+    def __init__(self, commands: Commands, settings: Settings) -> None:
+        self._commands = commands
         self._settings = settings
-        self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
+        self._script = Script(commands, "presence")
         join = partial(self._step, "join", settings.presence_lease_seconds)
         leave = partial(self._step, "leave", settings.presence_grace_seconds)
         self._joining: Batcher[Lease, bytes | None] = Batcher(join, max_items=BATCH)
@@ -63,12 +62,11 @@ class Presence:
         self._confirming: Batcher[Lease, bytes | None] = Batcher(partial(self._step, "confirm", 0), max_items=BATCH)
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._commands.close()
 
     async def check(self) -> None:
         """Raise Unavailable unless Redis answers."""
-        async with raising_unavailable():
-            await self._redis.ping()
+        await self._commands.run("PING")
 
     async def join(self, lease: Lease) -> bool:
         """Begin a lease; return whether the agent came online by it."""
@@ -89,18 +87,15 @@ class Presence:
 
     async def expire(self) -> list[Lease]:
         """Remove expired leases; return those whose agent went offline by it, each to one caller."""
-        async with raising_unavailable():
-            seconds, microseconds = await self._redis.time()
-            ended = await self._redis.zrangebyscore(
-                LEASES, "-inf", seconds * 1000 + microseconds // 1000, start=0, num=BATCH
-            )
+        seconds, microseconds = map(int, await self._commands.run("TIME"))
+        now = seconds * 1000 + microseconds // 1000
+        ended = await self._commands.run("ZRANGEBYSCORE", LEASES, "-inf", now, "LIMIT", 0, BATCH)
         leases = [Lease.from_member(member) for member in ended]
         return list(compress(leases, await self._step("expire", 0, leases)))
 
     async def overdue(self, limit: int) -> list[tuple[UUID, UUID]]:
         """Return agents, as (account, agent), whose change was not confirmed in time; each to one caller."""
-        async with raising_unavailable():
-            found = await self._call("overdue", OVERDUE_SECONDS, [str(limit)])
+        found = await self._call("overdue", OVERDUE_SECONDS, [str(limit)])
         return [(UUID(account), UUID(agent)) for account, agent in (member.decode().split("/") for member in found)]
 
     async def confirm(self, account_id: UUID, agent_id: UUID) -> Status:
@@ -116,12 +111,12 @@ class Presence:
     async def statuses(self, account_id: UUID, agents: Sequence[UUID] | None = None) -> dict[UUID, Status]:
         """Return the status of each agent, of these or of the account, that has a socket. All others are offline."""
         key = _statuses(account_id)
-        async with raising_unavailable():
-            if agents is None:
-                found = (await self._redis.hgetall(key)).items()
-            else:
-                names = [str(agent).encode() for agent in agents]
-                found = zip(names, await self._redis.hmget(key, names) if names else [], strict=True)
+        if agents is None:
+            flat = await self._commands.run("HGETALL", key)
+            found = zip(flat[::2], flat[1::2], strict=True)
+        else:
+            names = [str(agent).encode() for agent in agents]
+            found = zip(names, await self._commands.run("HMGET", key, *names) if names else [], strict=True)
         return {UUID(agent.decode()): status.decode() for agent, status in found if status is not None}
 
     async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bytes | None]:
@@ -132,8 +127,7 @@ class Presence:
         if not leases:
             return []
         arguments = [str(part) for lease in leases for part in (lease.account_id, lease.agent_id, lease.sid)]
-        async with raising_unavailable():
-            return await self._call(step, seconds, arguments)
+        return await self._call(step, seconds, arguments)
 
     async def _call(self, step: str, seconds: float, arguments: list[str]) -> list[Any]:
         args: list[str | int] = [step, int(seconds * 1000), self._settings.presence_ttl_seconds, *arguments]

@@ -7,9 +7,8 @@ window after its last report.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,23 +16,20 @@ import orjson
 from redis.asyncio import Redis
 
 from hummdesk.bus.client import raising_unavailable
+from hummdesk.bus.commands import Commands, Script
 from hummdesk.bus.socket_counts import NODES
-from hummdesk.core.batching import Batcher
 
 CONNECTED_SECONDS = 3600
 """Expiry of the session of a connected socket; it is saved again before."""
 
 BATCH = 200
-"""Commands in one pipeline, each of at most 50 KB: see MAX_JOINED in server/sockets.py."""
+"""Keys that one step of a scan looks at."""
 CLAIM_ATTEMPTS = 20
 CLAIM_RETRY_SECONDS = 0.05
 """How often, and at what distance, a claim is retried while another one is in progress."""
 
 IS_TAKEN = 0
 IS_OF_ANOTHER = 1
-
-Command = Callable[[Any], Any]
-"""Adds one command to a pipeline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,41 +56,33 @@ class NotOwner(Exception):
 class RecoveryStore:
     """Every method raises Unavailable while Redis is."""
 
-    def __init__(self, redis: Redis, *, node: str, window_seconds: float, report_seconds: float) -> None:
+    def __init__(self, commands: Commands, *, node: str, window_seconds: float, report_seconds: float) -> None:
         """`report_seconds`: the interval at which a live node reports itself."""
-        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+        self._commands = commands
         self._node = node
         self._window_seconds = window_seconds
         self._window_milliseconds = int(window_seconds * 1000)
         self._report_seconds = report_seconds
-        self._save = redis.register_script((Path(__file__).parent / "recovery_save.lua").read_text())
-        self._disconnect = redis.register_script((Path(__file__).parent / "recovery_disconnect.lua").read_text())
-        self._claim = redis.register_script((Path(__file__).parent / "recovery_claim.lua").read_text())
-        self._commands: Batcher[Command, Any] = Batcher(self._execute, max_items=BATCH)
+        self._save = Script(commands, "recovery_save")
+        self._disconnect = Script(commands, "recovery_disconnect")
+        self._claim = Script(commands, "recovery_claim")
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._commands.close()
 
     async def save(self, pid: str, session: RecoverableSession) -> None:
         """Save the state that the session has when it is sent: none waits in its packed form.
 
         A session that another node has is left as it is.
         """
-        await self._commands.submit(
-            lambda redis: self._save(
-                keys=[_key(pid)], args=[self._node, orjson.dumps(session), CONNECTED_SECONDS], client=redis
-            )
-        )
+        await self._save.run_built([_key(pid)], lambda: [self._node, orjson.dumps(session), CONNECTED_SECONDS])
 
     async def disconnect(self, pid: str) -> bool:
         """Begin the recovery window of a closed socket. Returns False if another node has the session already."""
-        arguments: list[str | int] = [self._node, self._window_milliseconds]
-        return bool(
-            await self._commands.submit(lambda redis: self._disconnect(keys=[_key(pid)], args=arguments, client=redis))
-        )
+        return bool(await self._disconnect(keys=[_key(pid)], args=[self._node, self._window_milliseconds]))
 
     async def delete(self, pid: str) -> None:
-        await self._commands.submit(lambda redis: redis.delete(_key(pid)))
+        await self._commands.run("DEL", _key(pid))
 
     async def claim(self, pid: str, *, account_id: UUID, person_id: UUID) -> RecoverableSession | None:
         """Return the session to the one caller that may have it; None if there is none or it has expired.
@@ -119,21 +107,15 @@ class RecoveryStore:
 
     async def _take(self, pid: str, owner: tuple[str, str], *, even_if_connected: bool) -> Any:
         arguments: list[str | int] = [self._node, self._window_milliseconds, int(even_if_connected), *owner]
-        return await self._commands.submit(lambda redis: self._claim(keys=[_key(pid)], args=arguments, client=redis))
+        return await self._claim(keys=[_key(pid)], args=arguments)
 
     async def _was_alive(self, node: str) -> bool:
         """Whether a node that never recorded the disconnect has reported itself within the recovery window."""
-        report = await self._commands.submit(lambda redis: redis.hget(NODES, node))
+        report = await self._commands.run("HGET", NODES, node)
         return (
             report is not None
             and time.time() - orjson.loads(report)["at"] < self._window_seconds + self._report_seconds
         )
-
-    async def _execute(self, commands: list[Command]) -> list[Any]:
-        async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                await command(pipeline)
-            return list(await pipeline.execute())
 
 
 class SessionEraser:

@@ -4,17 +4,11 @@ The lease of a closed socket is removed, those of a dead process expire. The pro
 same conversation publishes the change.
 """
 
+import asyncio
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-from redis.asyncio import Redis
-
-from hummdesk.bus.client import raising_unavailable
-
-BATCH = 500
-"""Leases in one pipeline."""
+from hummdesk.bus.commands import Commands, Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +36,13 @@ class Viewers:
 
 
 class ViewerLeases:
-    def __init__(self, redis: Redis, *, lease_seconds: float) -> None:
-        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+    def __init__(self, commands: Commands, *, lease_seconds: float) -> None:
+        self._commands = commands
         self._lease_ms = int(lease_seconds * 1000)
-        self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
+        self._script = Script(commands, "viewers")
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._commands.close()
 
     async def enter(self, views: list[View]) -> list[Viewers]:
         """Begin or renew leases; return the viewers. Raises Unavailable."""
@@ -63,16 +57,12 @@ class ViewerLeases:
         return await self._step("leave", views)
 
     async def _step(self, step: str, views: list[View]) -> list[Viewers]:
-        batches = (views[start : start + BATCH] for start in range(0, len(views), BATCH))
-        return [found for batch in batches for found in await self._step_batch(step, batch)]
+        return await asyncio.gather(*(self._step_of(step, view) for view in views))
 
-    async def _step_batch(self, step: str, views: list[View]) -> list[Viewers]:
-        async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
-            for view in views:
-                key = f"hummdesk:viewers:{view.conversation_id}"
-                await self._script(keys=[key], args=[step, view.member(), self._lease_ms], client=pipeline)
-            answers = await pipeline.execute()
-        return [_viewers(view, *answer) for view, answer in zip(views, answers, strict=True)]
+    async def _step_of(self, step: str, view: View) -> Viewers:
+        key = f"hummdesk:viewers:{view.conversation_id}"
+        changed, members = await self._script(keys=[key], args=[step, view.member(), self._lease_ms])
+        return _viewers(view, changed, members)
 
 
 def _viewers(view: View, changed: int, members: list[bytes]) -> Viewers:

@@ -22,6 +22,7 @@ from typing import Any
 from uuid import UUID
 
 from hummdesk.bus.client import connect
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Presence, Status, available
 from hummdesk.bus.socket_counts import SocketCounts
@@ -143,6 +144,6 @@ def _connected(settings: Settings) -> BroadcastService:
     )
     return BroadcastService(
         Publisher(writer, waits=True),
-        Presence(connect(settings.redis), settings),
+        Presence(Commands.of(settings.redis), settings),
         SocketCounts(connect(settings.redis), lease_seconds=settings.presence_lease_seconds),
     )

@@ -7,6 +7,7 @@ from itertools import pairwise
 from uuid import UUID, uuid4
 
 from hummdesk.bus.client import connect
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.bus.envelope import Envelope, Event, OrderKey
 from hummdesk.bus.presence import Presence
@@ -97,10 +98,11 @@ def _context(
 ) -> ServerContext:
     node, lease_seconds = uuid4().hex, settings.presence_lease_seconds
     redis = partial(connect, settings.redis, timeout=REQUEST_SECONDS)
-    presence = Presence(redis(), settings)
+    commands = Commands.of(settings.redis, timeout=REQUEST_SECONDS)
+    presence = Presence(commands, settings)
     socket_counts = SocketCounts(redis(), lease_seconds=lease_seconds)
     recovery_store = RecoveryStore(
-        redis(),
+        commands,
         node=node,
         window_seconds=settings.recovery_window_seconds,
         report_seconds=lease_seconds / 3,
@@ -117,8 +119,8 @@ def _context(
         tokens=TokenVerifier(settings, database),
         api_keys=ApiKeyVerifier(database),
         presence=presence,
-        viewers=ViewerLeases(redis(), lease_seconds=lease_seconds),
-        draft_progress=DraftProgress(redis()),
+        viewers=ViewerLeases(commands, lease_seconds=lease_seconds),
+        draft_progress=DraftProgress(commands),
         socket_counts=socket_counts,
         task_queues=TaskQueues(redis()),
         publisher=publisher,

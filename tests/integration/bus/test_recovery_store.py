@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from hummdesk.bus.client import connect
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.recovery_store import RecoverableSession, RecoveryStore
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
@@ -16,7 +16,7 @@ from hummdesk.core.ids import new_id
 async def stores(settings: Settings) -> AsyncIterator[tuple[RecoveryStore, RecoveryStore]]:
     """Those of two processes."""
     first, second = (
-        RecoveryStore(connect(settings.redis), node=new_id().hex, window_seconds=120, report_seconds=10)
+        RecoveryStore(Commands.of(settings.redis), node=new_id().hex, window_seconds=120, report_seconds=10)
         for _ in range(2)
     )
     yield first, second

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from hummdesk.bus.client import connect
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.envelope import Envelope
 from hummdesk.bus.presence import Lease, Presence, Status
 from hummdesk.core.config import Settings
@@ -158,7 +158,7 @@ async def app(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 async def presence(settings: Settings) -> AsyncIterator[Presence]:
-    made = Presence(connect(settings.redis), settings)
+    made = Presence(Commands.of(settings.redis), settings)
     yield made
     await made.close()
 

@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect as open_websocket
 from websockets.frames import CloseCode
 
 from hummdesk.bus.client import connect
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.presence import UNPUBLISHED, Lease, Presence
 from hummdesk.core.config import Settings
 from hummdesk.server.listener import reserved
@@ -33,7 +34,7 @@ async def status_of(client: object, account: Account, name: str) -> str:
 @asynccontextmanager
 async def presence(settings: Settings) -> AsyncIterator[Presence]:
     """The presence of another process, closed also when the test fails."""
-    opened = Presence(connect(settings.redis), settings)
+    opened = Presence(Commands.of(settings.redis), settings)
     try:
         yield opened
     finally:

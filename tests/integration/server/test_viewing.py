@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hummdesk.bus.client import connect
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.viewers import View, ViewerLeases
 from hummdesk.core.config import Settings
 from hummdesk.server.node import Node
@@ -59,7 +59,7 @@ async def test_customer_is_no_viewer_and_receives_none(account: Account) -> None
 async def test_viewer_of_dead_process_is_removed_when_the_lease_expires(
     account: Account, web_settings: Settings
 ) -> None:
-    dead = ViewerLeases(connect(web_settings.redis), lease_seconds=0.5)
+    dead = ViewerLeases(Commands.of(web_settings.redis), lease_seconds=0.5)
     person = account.people["colleague"]
     await dead.enter([View(account.id, account.conversation, person.id, "a-socket-of-a-dead-process", person.name)])
     agent = await account.connect("agent")
@@ -73,7 +73,7 @@ async def test_viewer_of_dead_process_is_removed_when_the_lease_expires(
 async def test_join_without_redis_succeeds_without_viewers(account: Account, node: Node) -> None:
     agent = await account.connect("agent")
     context = node.context
-    away = replace(context, viewers=ViewerLeases(connect("redis://127.0.0.1:1/0", timeout=0.2), lease_seconds=1))
+    away = replace(context, viewers=ViewerLeases(Commands.of("redis://127.0.0.1:1/0", timeout=0.2), lease_seconds=1))
     node.adapter.context = away
     try:
         answer = await agent.do("join_conversation", str(account.conversation))
