@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import hiredis
 from redis.asyncio import Redis
+from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -15,6 +17,15 @@ REDIS_ERRORS = (RedisError, RuntimeError)
 """Raised by a command while Redis is unavailable. RuntimeError is uvloop's, for a connection that was just closed."""
 
 
+class PackingConnection(Connection):
+    """Packs commands in C: redis-py, whose asyncio client does so in Python, takes a fifth of a command's CPU time."""
+
+    def pack_command(self, *args: bytes | bytearray | memoryview | str | int | float) -> list[bytes]:
+        name, *arguments = args
+        words = name.split() if isinstance(name, str) else [name]  # SCRIPT LOAD
+        return [hiredis.pack_command((*words, *arguments))]
+
+
 def connect(url: str, *, timeout: float = COMMAND_SECONDS) -> Redis:
     """Return a client whose commands fail within `timeout` seconds."""
     return Redis.from_url(
@@ -23,6 +34,7 @@ def connect(url: str, *, timeout: float = COMMAND_SECONDS) -> Redis:
         socket_connect_timeout=COMMAND_SECONDS,
         health_check_interval=15,
         protocol=2,
+        connection_class=PackingConnection,  # TLS and Unix sockets have classes of their own
         retry=Retry(NoBackoff(), 1),
     )
 

@@ -11,7 +11,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-UNUSED = frozenset({"aiohttp", "requests", "rich", "tornado", "valkey", "websocket"})
+UNUSED = frozenset({"aiohttp", "opentelemetry", "requests", "rich", "tornado", "valkey", "websocket"})
 
 
 class _NotFound(MetaPathFinder):

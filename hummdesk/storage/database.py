@@ -141,8 +141,9 @@ class Database:
         """
         statements = [self._opening({"app.account_id": str(account_id)}), *queries]
         with translated():
-            async with self._connection(partial(_results, statements)) as (_, rows):
-                return rows
+            connection, rows = await self._take(partial(_results, statements))
+            await self._pool.putconn(connection)  # no transaction is open
+        return rows
 
     def reader(self, account_id: UUID) -> Transaction:
         """In place of a transaction, for queries that run at the same time: see `Reader`."""
