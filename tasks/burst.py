@@ -3,15 +3,19 @@
 from itertools import takewhile
 
 from hummdesk.ai.protocol import Context, IncomingMessage, Turn
+from hummdesk.ai.text import new_text
 from hummdesk.storage import visitors
 from hummdesk.storage.runs import ClaimedRun
 
 
 def combined_question(run: ClaimedRun) -> tuple[IncomingMessage, Context]:
-    """All messages of the customer since the last reply as one message, and the conversation before them."""
+    """All messages of the customer since the last reply as one message, and the conversation before them.
+
+    Quotes are removed from each message: what stands below one would else include the messages after it.
+    """
     burst = list(takewhile(lambda earlier: earlier.sender == "customer", reversed(run.history)))[::-1]
     before = run.history[: len(run.history) - len(burst)]
-    content = "\n\n".join([*(earlier.content for earlier in burst), run.message.content])
+    content = "\n\n".join(new_text(text) for text in [*(earlier.content for earlier in burst), run.message.content])
     history = tuple(Turn(sender=earlier.sender, content=earlier.content) for earlier in before)
     name = None if run.message.sender_name == visitors.NAME else run.message.sender_name
     return IncomingMessage(content=content, customer_name=name), Context(history=history)

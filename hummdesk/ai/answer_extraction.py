@@ -1,9 +1,9 @@
 """Extraction of reusable answers from agents' replies, and detection of how a draft was used.
 
-Salutation, signature and the phrases of `reply.compose` are removed from a reply. A reply that still contains personal
-data of its customer (a name, link, address or number) is discarded: even with gaps it would be about that customer. In
-the question, which is searched but never sent, personal data becomes gaps. The name of a third person whom nobody
-introduces cannot be recognized.
+Quoted mails, salutation, signature and the phrases of `reply.compose` are removed from a reply. A reply that still
+contains personal data of its customer (a name, link, address or number) is discarded: even with gaps it would be about
+that customer. In the question, which is searched but never sent, personal data becomes gaps. The name of a third person
+whom nobody introduces cannot be recognized.
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Literal
 from hummdesk.ai.lexicon import STOPWORDS
 from hummdesk.ai.redaction import PLACEHOLDER, Redactor, contains_personal_data
 from hummdesk.ai.reply import PHRASES
-from hummdesk.ai.text import readable, stem, words
+from hummdesk.ai.text import new_text, readable, stem, words
 
 DraftUse = Literal["as_it_was", "edited", "ignored"]
 
@@ -62,15 +62,15 @@ def extract(reply: AgentReply) -> ExtractedAnswer:
     use = None if reply.draft is None else _draft_use(reply.draft, reply.content)
     messages = [readable(text) for text in reply.customer_messages]
     names = _names(reply, messages)
-    question = _question(messages[: reply.unanswered], names)
-    answer = _answer(readable(reply.content), names, messages)
+    question = _question([readable(new_text(text)) for text in reply.customer_messages[: reply.unanswered]], names)
+    answer = _answer(readable(new_text(reply.content)), names, messages)
     if question is None or answer is None:
         return ExtractedAnswer(draft_use=use)
     return ExtractedAnswer(draft_use=use, question=question, answer=answer)
 
 
 def _draft_use(draft: str, content: str) -> DraftUse:
-    offered, sent = readable(draft), readable(content)
+    offered, sent = readable(new_text(draft)), readable(new_text(content))
     if words(offered) == words(sent):
         return "as_it_was"
     offered_pairs, sent_pairs = _word_pairs(_core(offered)), _word_pairs(_core(sent))

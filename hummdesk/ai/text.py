@@ -7,8 +7,13 @@ from functools import lru_cache
 
 import snowballstemmer
 
+from hummdesk.ai.mail.newest import newest_lines
+
 MAX_CHARACTERS = 4000
 """Characters that are used of a message: three quarters from its beginning, one quarter from its end."""
+
+MAX_LAYERS = 8
+"""Times that a text is searched for quotes: a forwarded mail may hold another."""
 
 MAX_WORD_LENGTH = 40
 """Longer words are base64, keys or noise."""
@@ -27,13 +32,19 @@ _INLINE = (
 _BREAK = re.compile(rf"</?(?:{_BLOCKS})(?=[\s/>])[^<>]{{0,5000}}>", re.IGNORECASE)
 _CELL = re.compile(rf"</?(?:{_CELLS})(?=[\s/>])[^<>]{{0,5000}}>", re.IGNORECASE)
 _INLINE_TAG = re.compile(rf"</?(?:{_INLINE})(?=[\s/>])[^<>]{{0,5000}}>|<!--[^<>]{{0,5000}}-->", re.IGNORECASE)
+_BLOCKQUOTE = re.compile(r"<(/?)blockquote(?=[\s/>])[^<>]{0,5000}>", re.IGNORECASE)
+_BEGIN_QUOTE, _END_QUOTE = "\ue000", "\ue001"
+"""Private characters that stand for the tags of a blockquote."""
 _BLANKS = re.compile(r"[^\S\n]+")
 _WORD = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*")
 _STEMMER = snowballstemmer.stemmer("english")
 
 
 def plain(content: str) -> str:
-    """Return the visible text: no tags, no lone surrogates, single spaces, at most MAX_CHARACTERS."""
+    """Return the visible text that its sender wrote: no quoted mails or signature (`new_text`), no tags, no lone
+    surrogates, single spaces, at most MAX_CHARACTERS.
+    """
+    content = new_text(content)
     if len(content) > MAX_CHARACTERS:
         content = content[: MAX_CHARACTERS * 3 // 4] + " " + content[-MAX_CHARACTERS // 4 :]
     content = content.encode(errors="replace").decode()
@@ -49,6 +60,37 @@ def readable(content: str) -> str:
     content = content.encode(errors="replace").decode()
     text = _INLINE_TAG.sub("", _CELL.sub(" ", _BREAK.sub("\n", content)))
     return "\n".join(_BLANKS.sub(" ", line).strip() for line in html.unescape(text).strip().splitlines())
+
+
+def new_text(content: str) -> str:
+    """Return what the sender of a mail wrote or forwards, without quoted mails, signature and disclaimer.
+
+    A text in which nothing is recognized is returned as it is, and so is one that would become empty. The result of
+    applying it twice is that of applying it once.
+    """
+    text = content
+    for _ in range(MAX_LAYERS):
+        lines = _lines(text)
+        newest = newest_lines(lines)
+        if newest == lines:
+            return text
+        text = "\n".join(newest).strip()
+    return content
+
+
+def _lines(content: str) -> list[str]:
+    """Return the readable lines; those of a blockquote begin with `>`."""
+    if "<" not in content:
+        return readable(content).split("\n")
+    content = content.replace(_BEGIN_QUOTE, " ").replace(_END_QUOTE, " ")
+    marked = _BLOCKQUOTE.sub(lambda tag: f"\n{_END_QUOTE if tag[1] else _BEGIN_QUOTE}\n", content)
+    lines, depth = [], 0
+    for line in readable(marked).split("\n"):
+        if line in (_BEGIN_QUOTE, _END_QUOTE):
+            depth = max(0, depth + (1 if line == _BEGIN_QUOTE else -1))
+        else:
+            lines.append(f"> {line}" if depth else line)
+    return lines
 
 
 def words(text: str) -> list[str]:

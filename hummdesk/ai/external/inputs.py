@@ -1,7 +1,8 @@
 """Inputs of requests to external models: redacted, bounded JSON data with short aliases in place of ids.
 
-Of customers' texts they contain only those of the conversation itself. What another customer wrote (the question of a
-past answer, a message whose classification was corrected) is stored, and could instruct every later prompt.
+Quoted mails, signatures and disclaimers are left out. Of customers' texts they contain only those of the conversation
+itself. What another customer wrote (the question of a past answer, a message whose classification was corrected) is
+stored, and could instruct every later prompt.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from hummdesk.ai.external.prompts import Prompt
 from hummdesk.ai.protocol import Citation, Context, IncomingMessage, Knowledge, Team, Turn
 from hummdesk.ai.redaction import Redactor
 from hummdesk.ai.reply import names
-from hummdesk.ai.text import readable
+from hummdesk.ai.text import new_text, readable
 
 MAX_MESSAGE = 8000
 MAX_SOURCE = 4000
@@ -53,7 +54,7 @@ def classification_input(redactor: Redactor, message: IncomingMessage, context: 
         "teams": [{"id": alias, "name": redactor.redact(clean(readable(team.name)))} for alias, team in teams.items()],
         "corrections": _corrections(context),
         "earlier": _history(redactor, context.history),
-        "message": _redacted(redactor, message.content, MAX_MESSAGE),
+        "message": _redacted(redactor, new_text(message.content), MAX_MESSAGE),
     }
     return ClassificationInput(data=data, teams=teams)
 
@@ -66,7 +67,7 @@ def draft_input(redactor: Redactor, message: IncomingMessage, context: Context, 
         "sources": sources,
         "customer": customer,
         "earlier": _history(redactor, context.history),
-        "message": _redacted(redactor, message.content, MAX_MESSAGE),
+        "message": _redacted(redactor, new_text(message.content), MAX_MESSAGE),
     }
     return DraftInput(data=data, citations=citations)
 
@@ -98,7 +99,7 @@ def _sources(redactor: Redactor, knowledge: Knowledge) -> tuple[list[dict[str, s
 
 
 def _history(redactor: Redactor, history: Sequence[Turn]) -> list[dict[str, str]]:
-    return [{"from": turn.sender, "text": _redacted(redactor, turn.content, MAX_TURN)} for turn in history]
+    return [{"from": turn.sender, "text": _redacted(redactor, new_text(turn.content), MAX_TURN)} for turn in history]
 
 
 def _corrections(context: Context) -> list[dict[str, str | float]]:

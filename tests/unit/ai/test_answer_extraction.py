@@ -127,3 +127,11 @@ def test_reply_without_question_is_discarded() -> None:
         draft=None,
     )
     assert extract(reply) == ExtractedAnswer(draft_use=None)
+
+
+def test_quoted_mails_and_signatures_are_not_learned() -> None:
+    quoted = "On Wed, 5 Nov 2025 at 10:02, Maya Thornton <maya.thornton@example.com> wrote:\n> Order CP-51888"
+    question = f"{QUESTION}\n\n--\nMaya Thornton\nMountain Club\n\n{quoted}"
+    answer = f"{ANSWER}\n\nBest regards\nTom Baker\nCare team | Tents Ltd\n\n{quoted}"
+    assert extracted(answer, question) == ExtractedAnswer(draft_use=None, question=QUESTION, answer=ANSWER)
+    assert extracted(f"{DRAFT}\n\n{quoted}", draft=DRAFT).draft_use == "as_it_was"

@@ -33,3 +33,12 @@ def test_anonymous_visitor_has_no_name() -> None:
     run = claimed_run(message=replace(message(), sender_name="Visitor"))
     assert combined_question(run)[0].customer_name is None
     assert combined_question(claimed_run())[0].customer_name == "Maya"
+
+
+def test_combined_question_of_mails_contains_their_new_text_only() -> None:
+    quote = "On Wed, 5 Nov 2025 at 10:02, Desk <desk@example.com> wrote:"
+    run = claimed_run(
+        message=message(f"It is red.\n\n{quote}\n> Which one?"),
+        history=history(("customer", f"My parcel is late.\n\n{quote}\n\nIt is on its way.")),
+    )
+    assert combined_question(run)[0].content == "My parcel is late.\n\nIt is red."

@@ -1,0 +1,196 @@
+"""Signatures, lines of phone programs and legal disclaimers at the end of a mail's own text."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from hummdesk.ai.mail.phrases import Phrases, fold, is_unspaced, phrases
+from hummdesk.ai.mail.quotes import is_rule
+
+SEARCHED_LINES = 80
+"""Lines at the end of a text that are searched; more if all of these are signatures and disclaimers."""
+SIGNATURE_LINES = 15
+"""Lines, blank ones included, that are searched for the beginning of a signature."""
+MAX_SIGNATURE_LINE, MAX_SIGNATURE_WORDS = 90, 9
+MAX_DEVICE_WORDS = 10
+MAX_CLOSING_WORDS = 4
+"""Words beside the phrase in a line such as "Best regards, Ada"."""
+MAX_UNSPACED_CLOSING = 4
+"""Characters beside the phrase, in Chinese, Japanese and Korean."""
+MAX_WORDS_BEFORE_DISCLAIMER = 8
+"""Words of a line before the first phrase of a disclaimer. A line with more is the sender's own."""
+MIN_PHONE_DIGITS = 7
+MAX_NAME_WORDS = 4
+
+_DELIMITER = "--"
+_INFORMAL_DELIMITERS = frozenset(("---", "—", "––", "___", "***"))
+_QUESTION_MARKS = "?？؟"
+_POSTSCRIPTS = ("ps", "p.s", "p. s", "pps")
+_FIELDS = re.compile(r"\s[|·•‖∙]\s")
+_LINK = re.compile(r"(?:https?://|www\.)\S+|[^\s@<>]+@[^\s@<>]+")
+_DISCLAIMERS = phrases("disclaimers")
+_REFERENCES = phrases("references")
+_DEVICES, _CLOSINGS = Phrases(phrases("devices")), Phrases(phrases("closings"))
+_UNSPACED_CLOSINGS = tuple(phrase for phrase in phrases("closings") if is_unspaced(phrase[0]))
+_TURKISH_DEVICES = tuple(phrase for phrase in phrases("devices") if phrase.endswith("gönderildi"))
+_PHONES = frozenset(phrases("phones"))
+
+
+def without_signature(lines: Sequence[str]) -> list[str]:
+    """Remove all that stands at the end and is no text: signature, phone program, disclaimer, blank lines."""
+    end = len(lines)
+    while end:
+        head = max(0, end - SEARCHED_LINES)
+        if text := _Ending(lines[head:end]).text():
+            return [*lines[:head], *text]
+        end = head
+    return []
+
+
+class _Ending:
+    """The last lines of a text. Each is judged once, however often the search for a signature begins again."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._folded = [fold(line) for line in lines]
+        self._begins_disclaimer = cache(_begins_disclaimer)
+        self._fits_signature = cache(_fits_signature)
+        self._is_closing = cache(_is_closing)
+        self._is_contact = cache(_is_contact)
+
+    def text(self) -> Sequence[str]:
+        end = self._end_of_text(len(self._lines))
+        while (start := self._start(end)) < end:
+            end = self._end_of_text(start)
+        return self._lines[:end]
+
+    def _end_of_text(self, end: int) -> int:
+        while end and (not self._folded[end - 1] or is_rule(self._lines[end - 1])):
+            end -= 1
+        return end
+
+    def _start(self, end: int) -> int:
+        """Return where the last signature or disclaimer before `end` begins; `end` if there is none."""
+        if end and _is_device(self._folded[end - 1]):
+            return end - 1
+        return min(self._disclaimer(end), self._delimiter(end), self._closing(end), self._contact(end))
+
+    def _nearest(self, end: int) -> range:
+        return range(end - 1, max(-1, end - 1 - SIGNATURE_LINES), -1)
+
+    def _disclaimer(self, end: int) -> int:
+        """Return the first line of the last paragraph that begins a disclaimer, unless the paragraph asks something."""
+        start = end
+        while start and self._folded[start - 1]:
+            start -= 1
+        if any(map(_asks, self._folded[start:end])):
+            return end
+        return next((number for number in range(start, end) if self._begins_disclaimer(self._folded[number])), end)
+
+    def _delimiter(self, end: int) -> int:
+        """Return the highest line `-- ` (RFC 3676, section 4.3) or the like.
+
+        Below the latter only lines of a signature may stand, a name or a contact first.
+        """
+        found, fits = end, True
+        for number in self._nearest(end):
+            line = self._lines[number].strip()
+            if _asks(line):
+                break
+            is_informal = line in _INFORMAL_DELIMITERS and fits and number + 1 < end
+            if line == _DELIMITER or (is_informal and self._may_be_first(number + 1)):
+                found = number
+            fits = fits and self._fits_signature(self._folded[number])
+        return found
+
+    def _closing(self, end: int) -> int:
+        """Return the highest line such as "Best regards" below which only lines of a signature stand."""
+        found = end
+        for number in self._nearest(end):
+            if self._is_closing(self._folded[number]):
+                found = number
+            elif not self._fits_signature(self._folded[number]):
+                break
+        return found
+
+    def _may_be_first(self, number: int) -> bool:
+        return _is_name(self._lines[number]) or self._is_contact(self._folded[number])
+
+    def _contact(self, end: int) -> int:
+        """Return where the last lines begin if they are a name with phone numbers, addresses or other fields."""
+        start = end
+        while start > max(0, end - SIGNATURE_LINES) and self._folded[start - 1]:
+            if not self._fits_signature(self._folded[start - 1]):
+                break
+            start -= 1
+        while start < end and not self._may_be_first(start):
+            start += 1
+        block = self._folded[start:end]
+        is_introduced = start > 0 and self._lines[start - 1].rstrip().endswith((":", "："))
+        has_fields = any(len(_FIELDS.findall(line)) > 1 for line in block)
+        is_named = len(block) > 1 and _is_name(self._lines[start]) and any(map(self._is_contact, block))
+        return start if (is_named or has_fields) and not is_introduced else end
+
+
+def _is_device(folded: str) -> bool:
+    text = folded.strip("-_—– .[]()<>")
+    is_short = len(text.split()) <= MAX_DEVICE_WORDS
+    return is_short and (_DEVICES.at_start(text) is not None or text.endswith(_TURKISH_DEVICES))
+
+
+def _asks(line: str) -> bool:
+    return any(mark in line for mark in _QUESTION_MARKS)
+
+
+def _begins_disclaimer(folded: str) -> bool:
+    found = [position for phrase in _DISCLAIMERS if (position := folded.find(phrase)) >= 0]
+    return bool(found) and len(folded[: min(found)].split()) <= MAX_WORDS_BEFORE_DISCLAIMER
+
+
+def _is_closing(folded: str) -> bool:
+    text = folded.strip("-–—~ ,.!;:")
+    phrase = _CLOSINGS.at_start(text)
+    if phrase is None:
+        return any(text.endswith(one) and len(text) <= len(one) + MAX_UNSPACED_CLOSING for one in _UNSPACED_CLOSINGS)
+    rest = text[len(phrase) :].strip(" ,.!;:、，")
+    if is_unspaced(phrase[0]):
+        return len(rest) <= MAX_UNSPACED_CLOSING
+    return len(rest.split()) <= MAX_CLOSING_WORDS and not _asks(rest)
+
+
+def _fits_signature(folded: str) -> bool:
+    """Return whether the line is short and no question, postscript or number of an order."""
+    if len(folded) > MAX_SIGNATURE_LINE or _asks(folded):
+        return False
+    if folded.startswith(_POSTSCRIPTS) and not folded[:4].isalpha():
+        return False
+    words = folded.split()
+    if any(map(str.isdigit, folded)) and any(reference in folded for reference in _REFERENCES):
+        return _is_contact(folded) and _FIELDS.search(folded) is not None
+    return len(words) <= MAX_SIGNATURE_WORDS or _is_contact(folded)
+
+
+def _is_name(line: str) -> bool:
+    """Return whether the line consists of a few capitalized words without digits, or of fields that begin with one."""
+    words = _FIELDS.split(line, maxsplit=1)[0].replace(",", " ").split()
+    return (
+        0 < len(words) <= MAX_NAME_WORDS
+        and not any(map(str.isdigit, line))
+        and all(word[0].isupper() or word[0] in "(&" for word in (words[0], words[-1]))
+        and not line.rstrip().endswith((".", "!", "?", ":"))
+    )
+
+
+def _is_contact(folded: str) -> bool:
+    """Return whether the line has fields, or is little but a phone number, a link or an address."""
+    if _FIELDS.search(folded) is not None:
+        return True
+    label, _, _ = folded.partition(" ") if ":" not in folded else folded.partition(":")
+    has_number = sum(map(str.isdigit, folded)) >= MIN_PHONE_DIGITS
+    rest, links = _LINK.subn("", folded)
+    if label.strip(" .:") in _PHONES and (has_number or links):
+        return True
+    letters = sum(map(str.isalpha, rest))
+    return (has_number and letters <= MAX_NAME_WORDS and folded.startswith(("+", "0", "(", "☎", "📞"))) or (
+        links > 0 and letters <= MAX_NAME_WORDS
+    )
