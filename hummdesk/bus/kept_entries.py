@@ -33,11 +33,10 @@ class Entry:
 
     @classmethod
     def of(cls, entry_id: str, previous: str, *, at: float, packed: list[bytes]) -> "Entry":
-        last = len(packed) - 1
-        offsets = (entry_id if index == last else f"{entry_id}.{index}" for index in range(len(packed)))
-        events = tuple(unpack(one, offset=offset) for one, offset in zip(packed, offsets, strict=True))
+        events = [unpack(one, offset=f"{entry_id}.{index}") for index, one in enumerate(packed[:-1])]
+        events += [unpack(one, offset=entry_id) for one in packed[-1:]]
         size = ENTRY_BYTES + sum(map(len, packed)) + EVENT_BYTES * len(packed)
-        return cls(entry_id, previous, at, events, size)
+        return cls(entry_id, previous, at, tuple(events), size)
 
 
 class KeptShard:

@@ -67,6 +67,7 @@ class ShardReader:
         self._position = DeliveryPosition()
         self.lag_seconds = 0.0
         """From the publication to the delivery of the last entry; 0 while there is no backlog."""
+        self._lag_metric = BUS_LAG_SECONDS.labels(shard.number)
         self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._connection = OwnConnection(redis)
         self._deliver = deliver
@@ -162,7 +163,9 @@ class ShardReader:
         if not answer:
             self._measure(0.0)
         for _, entries in answer or ():
-            for entry_id, fields in entries:
+            for number, (entry_id, fields) in enumerate(entries):
+                if number:
+                    await asyncio.sleep(0)
                 await self._deliver_read(entry_id, fields)
         if monotonic() - self._own_before_at < OWN_FREQUENT_SECONDS:
             await self._pause()
@@ -179,7 +182,6 @@ class ShardReader:
         if arrival is Arrival.AFTER_LOSS:
             self._lose(entry.previous)
         self._deliver_next(entry)
-        await asyncio.sleep(0)
 
     async def _pause(self) -> None:
         """Wait until an own entry reveals others before it, or for PAUSE_SECONDS."""
@@ -206,7 +208,7 @@ class ShardReader:
 
     def _measure(self, lag: float) -> None:
         self.lag_seconds = lag
-        BUS_LAG_SECONDS.labels(self.shard.number).set(lag)
+        self._lag_metric.set(lag)
 
     # Missed events ---------------------------------------------------------------------------------------------------
 
