@@ -10,25 +10,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import hiredis
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError
 
 from hummdesk.bus.client import COMMAND_SECONDS, connect, raising_unavailable
+from hummdesk.bus.own_connection import LOST, Argument, Command, OwnConnection
 from hummdesk.core.batching import Batcher
 from hummdesk.core.errors import Unavailable
 
 BATCH = 200
 """Commands in one round trip, each of at most 50 KB: see MAX_JOINED in server/sockets.py."""
 
-Argument = str | bytes | int | float
-Command = tuple[Argument, ...]
 Build = Callable[[], Command]
 """Makes a command when it is sent."""
-LOST = (RedisConnectionError, RuntimeError)
-"""Raised for a connection that was closed while it was idle. RuntimeError is uvloop's."""
 
 
 class Commands:
@@ -38,7 +32,7 @@ class Commands:
         """`timeout`, in seconds, limits each round trip."""
         self._redis = redis
         self._timeout = timeout
-        self._connection: AbstractConnection | None = None
+        self._connection = OwnConnection(redis)
         self._batcher: Batcher[Build, Any] = Batcher(self._execute, max_items=BATCH)
 
     @classmethod
@@ -56,41 +50,19 @@ class Commands:
     async def close(self) -> None:
         """Close the connection, once nothing waits for it. Several users may share and close it."""
         await self._batcher.drain()
-        await self._disconnect()
+        await self._connection.close()
         await self._redis.aclose()
 
     async def _execute(self, batch: list[Build]) -> list[Any]:
-        packed = b"".join([hiredis.pack_command(build()) for build in batch])  # type: ignore[arg-type]  # its stub: tuple[T]
+        commands = [build() for build in batch]
         try:
             async with raising_unavailable(), asyncio.timeout(self._timeout):
                 try:
-                    return await self._exchange(packed, len(batch))
+                    return await self._connection.exchange(commands)
                 except LOST:
-                    return await self._exchange(packed, len(batch))
+                    return await self._connection.exchange(commands)
         except TimeoutError:
             raise Unavailable from None
-
-    async def _exchange(self, packed: bytes, answers: int) -> list[Any]:
-        try:
-            connection = self._connection or await self._connect()
-            await connection.send_packed_command([packed])
-            return [await _answer(connection) for _ in range(answers)]
-        except BaseException:
-            await self._disconnect()
-            raise
-
-    async def _connect(self) -> AbstractConnection:
-        pool: Any = self._redis.connection_pool  # untyped
-        connection: AbstractConnection = await pool.get_connection()
-        connection.socket_timeout = None  # `_execute` limits the time of all together
-        self._connection = connection
-        return connection
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.disconnect(nowait=True)
-            await self._redis.connection_pool.release(connection)
 
 
 class Script:
@@ -111,11 +83,3 @@ class Script:
             return await self._commands.run_built(lambda: ("EVALSHA", self._digest, len(keys), *keys, *build()))
         except NoScriptError:
             return await self._commands.run_built(lambda: ("EVAL", self._text, len(keys), *keys, *build()))
-
-
-async def _answer(connection: AbstractConnection) -> Any:
-    """Return the next answer, or the error that Redis answers."""
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error

@@ -1,7 +1,7 @@
 """A connection for frequent commands."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import hiredis
@@ -10,18 +10,23 @@ from redis.asyncio import Redis
 
 from hummdesk.bus.client import COMMAND_SECONDS
 
-Command = Sequence[str | bytes | int | float]
+Argument = str | bytes | int | float
+Command = tuple[Argument, ...]
+LOST = (exceptions.ConnectionError, RuntimeError)
+"""Raised for a connection that was closed while it was idle. RuntimeError is uvloop's."""
+
 _pack: Any = hiredis.pack_command  # its stub takes tuples of one only
 
 
 class OwnConnection:
-    """Sends commands on a connection that it keeps, with one timeout for all of a request.
+    """Sends commands on a connection that it keeps, one request at a time.
 
     The work of the client around each command (taking a connection, packing in Python, a task and two timers) costs
     more than the command.
     """
 
     def __init__(self, redis: Redis, *, timeout: float = COMMAND_SECONDS) -> None:
+        """`timeout`, in seconds, limits each attempt of `request`."""
         self._pool: Any = redis.connection_pool  # its stubs give unions over every protocol and decoding
         self._timeout = timeout
         self._connection: Any = None
@@ -32,38 +37,52 @@ class OwnConnection:
         A request that fails because of the connection is repeated once: it may have been closed while it was idle, and
         a process that was stopped finds all its deadlines passed.
         """
-        packed = [_pack(tuple(command)) for command in commands]
         try:
-            return await self._attempt(packed)
-        except (exceptions.ConnectionError, exceptions.TimeoutError):
-            return await self._attempt(packed)
-
-    async def close(self) -> None:
-        if self._connection is not None:
-            await self._pool.release(self._connection)
-            self._connection = None
-
-    async def _attempt(self, packed: list[bytes]) -> list[Any]:
-        if self._connection is None:
-            self._connection = await self._pool.get_connection()
-            self._connection.socket_timeout = None  # with it, each write is a task
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._connection.send_packed_command(packed)
-                answers = [await self._answer() for _ in packed]
-        except TimeoutError:
-            await self._connection.disconnect(nowait=True)
-            raise exceptions.TimeoutError("Redis does not answer") from None
-        except BaseException:
-            await self._connection.disconnect(nowait=True)
-            raise
+            answers = await self._in_time(commands)
+        except (*LOST, exceptions.TimeoutError):
+            answers = await self._in_time(commands)
         if refused := next((answer for answer in answers if isinstance(answer, exceptions.ResponseError)), None):
             raise refused
         return answers
 
-    async def _answer(self) -> Any:
-        """Return the next answer; an error of Redis too, since those after it must be read."""
+    async def exchange(self, commands: Iterable[Command]) -> list[Any]:
+        """Send all commands once; return their answers, and in place of an answer the error that Redis answers.
+
+        The caller limits the time. A connection that fails, or whose caller is cancelled, is closed.
+        """
+        packed = [_pack(command) for command in commands]
         try:
-            return await self._connection.read_response()
-        except exceptions.ResponseError as error:
-            return error
+            connection = self._connection or await self._connect()
+            await connection.send_packed_command(packed)
+            return [await _answer(connection) for _ in packed]
+        except BaseException:
+            await self._disconnect()
+            raise
+
+    async def close(self) -> None:
+        await self._disconnect()
+
+    async def _in_time(self, commands: Iterable[Command]) -> list[Any]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self.exchange(commands)
+        except TimeoutError:
+            raise exceptions.TimeoutError("Redis does not answer") from None
+
+    async def _connect(self) -> Any:
+        self._connection = await self._pool.get_connection()
+        self._connection.socket_timeout = None  # with it, each write is a task
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+            await self._pool.release(connection)
+
+
+async def _answer(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except exceptions.ResponseError as error:
+        return error
