@@ -7,7 +7,6 @@ from uuid import UUID
 import pytest
 
 from hummdesk.ai.external.client import CompletionRequest
-from hummdesk.ai.external.openai import OpenAIClient
 from hummdesk.ai.protocol import (
     Article,
     CannedReply,
@@ -199,6 +198,8 @@ async def test_answer_without_usage_has_unknown_cost() -> None:
 
 
 def test_openai_request_sets_reasoning_effort_and_disables_storage() -> None:
+    from hummdesk.ai.external.openai import OpenAIClient  # a second for each test process that collects this file
+
     request = CompletionRequest(model="m", system="s", turns=(("user", "u"),), schema_name="n", schema={}, max_tokens=7)
     low = OpenAIClient(Settings(openai_api_key="sk-x")).parameters(request)
     assert (low["max_completion_tokens"], low["reasoning_effort"], low["store"]) == (7, "low", False)

@@ -19,10 +19,10 @@ from hummdesk.bus.client import connect
 from hummdesk.core.config import Settings, collect, read
 from tests.conftest import make_reachable_directory
 from tests.integration.server.accounts import Client
-from tests.integration.server.test_flow import demo
 from tests.system.browser.console_page import ConsolePage
 from tests.system.browser.foreign_site import ForeignSite
 from tests.system.browser.tcp_proxy import TcpProxy
+from tests.system.dev.conversation_flow import demo
 from tests.system.dev.test_up import Desk, running
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome")

@@ -21,6 +21,7 @@ from hummdesk.core.config import Settings
 from hummdesk.dev.home import read_settings
 from hummdesk.dev.redis import free_port
 from tests.conftest import Servers
+from tests.system.dev.conversation_flow import handle_a_conversation
 
 REPOSITORY = Path(__file__).parents[3]
 START_SECONDS = 40
@@ -114,17 +115,19 @@ def temporary_folder() -> Iterator[Path]:
         yield path
 
 
-async def test_home_survives_kills_and_restarts(
+async def test_new_home_serves_conversations_and_survives_kills_and_restarts(
     home: Path, fresh_database_url: str, servers: Servers, tmp_path: Path, temporary_folder: Path
 ) -> None:
     """Killed, it leaves directories in the temporary folder, which the next one removes; stopped, it leaves nothing."""
     temporary = {"TMPDIR": str(temporary_folder)}
-    async with running(home, "--port", "0", "--workers", "2", env=temporary) as desk:
+    async with running(home, "--port", "0", "--workers", "2", env=temporary | {"LOG_LEVEL": "INFO"}) as desk:
         first = read_settings(home)
         assert re.search(rf"ready after [\d.]+ s: http://127.0.0.1:{desk.port}\n", desk.printed)
         assert (home / "hummdesk.env").stat().st_mode & 0o077 == 0
         assert '"status":"ok"' in await until_ready(desk.port)
         assert "from now on" not in desk.printed
+
+        secrets = await handle_a_conversation(home, f"http://127.0.0.1:{desk.port}")
 
         assert "another `up` runs on" in await refused("--home", str(home))
         assert "is in use: choose another with --port" in await refused(
@@ -142,6 +145,9 @@ async def test_home_survives_kills_and_restarts(
 
         output = await desk.end(signal.SIGKILL)
         assert "web-1 was killed by SIGKILL and is restarted" in output
+    logs = "".join(path.read_text() for path in (home / "logs").glob("*.log"))
+    assert logs
+    assert not [secret for secret in secrets if secret in logs]
     assert list(temporary_folder.iterdir())
 
     # The same data after a restart, beside another home with external servers.
