@@ -68,6 +68,8 @@ def new_text(content: str) -> str:
     A text in which nothing is recognized is returned as it is, and so is one that would become empty. The result of
     applying it twice is that of applying it once.
     """
+    if "<" not in content and len(content.splitlines()) < 2:
+        return content
     text = content
     for _ in range(MAX_LAYERS):
         lines = _lines(text)

@@ -66,7 +66,9 @@ def _points_below(lines: Sequence[str], mail: Mail) -> bool:
     words = _length(text)
     if mail.is_marked_as_forwarded and 0 < words <= MAX_REMARK_WORDS:
         return True
-    return 0 < words <= MAX_POINTER_WORDS and any(_contains(text, pointer) for pointer in _POINTERS)
+    if not 0 < words <= MAX_POINTER_WORDS:
+        return False
+    return fold(lines[-1]).endswith(":") or any(_contains(text, pointer) for pointer in _POINTERS)
 
 
 def _length(text: str) -> int:

@@ -17,6 +17,8 @@ _DOTTED_I = "i\u0307"
 
 def fold(line: str) -> str:
     """Return the line as it is compared: compatibility forms, case, spaces and invisible characters are equalized."""
+    if line.isascii():
+        return " ".join(line[:COMPARED_CHARACTERS].replace("*", "").lower().split())
     compared = unicodedata.normalize("NFKC", line[:COMPARED_CHARACTERS])
     return " ".join(_IGNORED.sub("", compared).replace("’", "'").casefold().replace(_DOTTED_I, "i").split())
 

@@ -20,7 +20,7 @@ _RULE_CHARACTERS = " \t-_=*~#.·<>\u2010\u2011\u2012\u2013\u2014\u2015\u2500\u25
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 _TIME = re.compile(r"\d[:.h時时点시]\s?\d\d")
 _FORWARDED, _ORIGINAL = frozenset(phrases("forwarded")), frozenset(phrases("original"))
-_STARTS, _WEEKDAYS = Phrases(phrases("starts")), Phrases(phrases("weekdays"))
+_WEEKDAYS = Phrases(phrases("weekdays"))
 _WROTE = phrases("wrote")
 
 Marker = Literal["forwarded", "original"]
@@ -208,12 +208,6 @@ def _is_attribution(line: str, *, is_wrapped: bool) -> bool:
 
 
 def _is_certain_attribution(line: str) -> bool:
-    """Return whether the line can only be an attribution, so that a mail without marks follows.
-
-    It has an e-mail address or begins like one, and has a time and, unless an address stands for it, a verb.
-    """
-    has_time = _TIME.search(line) is not None
-    if _ADDRESS.search(line) is not None:
-        return has_time or (_has_verb(line) and _has_digit(line))
-    has_start = _STARTS.at_start(line) is not None or line[0].isdigit() or _WEEKDAYS.at_start(line) is not None
-    return has_time and has_start and _has_verb(line)
+    """Return whether the line can only be an attribution, so that a mail without marks follows: with an address."""
+    has_time = _TIME.search(line) is not None or (_has_verb(line) and _has_digit(line))
+    return has_time and _ADDRESS.search(line) is not None

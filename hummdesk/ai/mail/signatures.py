@@ -29,6 +29,7 @@ _POSTSCRIPTS = ("ps", "p.s", "p. s", "pps")
 _FIELDS = re.compile(r"\s[|·•‖∙]\s")
 _LINK = re.compile(r"(?:https?://|www\.)\S+|[^\s@<>]+@[^\s@<>]+")
 _DISCLAIMERS = phrases("disclaimers")
+_ASCII_DISCLAIMERS = tuple(filter(str.isascii, _DISCLAIMERS))
 _REFERENCES = phrases("references")
 _DEVICES, _CLOSINGS = Phrases(phrases("devices")), Phrases(phrases("closings"))
 _UNSPACED_CLOSINGS = tuple(phrase for phrase in phrases("closings") if is_unspaced(phrase[0]))
@@ -143,7 +144,8 @@ def _asks(line: str) -> bool:
 
 
 def _begins_disclaimer(folded: str) -> bool:
-    found = [position for phrase in _DISCLAIMERS if (position := folded.find(phrase)) >= 0]
+    phrases_of_script = _ASCII_DISCLAIMERS if folded.isascii() else _DISCLAIMERS
+    found = [position for phrase in phrases_of_script if (position := folded.find(phrase)) >= 0]
     return bool(found) and len(folded[: min(found)].split()) <= MAX_WORDS_BEFORE_DISCLAIMER
 
 

@@ -132,6 +132,7 @@ def test_new_text_of_html_mail_is_own_text(mail: str) -> None:
             "Thoughts?\n\n---- Forwarded message ----\nFrom: Ada\nSubject: Lamp\n\nIt flickers.",
             "Thoughts?\n\nIt flickers.",
         ),
+        ("I got this:\n\nFrom: Ada\nSubject: Lamp\n\nIs it real?", "I got this:\n\nIs it real?"),
         ("FYI\n\nBegin forwarded message:\n> From: Ada\n> Subject: Lamp\n>\n> It flickers.", "FYI\n\nIt flickers."),
         (
             "FYI\n\n--- Forwarded message ---\nFrom: A\nSubject: B\n\nSee below\n\n--- Forwarded message ---\n"
@@ -155,7 +156,7 @@ def test_new_text_of_mail_with_special_quotes_keeps_what_sender_says(mail: str, 
         "It flickers.\n\nKind regards\nAda\nOrder number 4711-2233",
         "It flickers.\n\nBest regards\nAda\n\nPS: and the chair squeaks as well",
         "Please keep this confidential. Is anything else needed?",
-        "On 3 May your colleague wrote:\nYou will be refunded. I was not.",
+        "I am angry.\n\nOn 3 May at 10:02 your colleague wrote:\nYou will be refunded. I was not.",
         "| name | price |\n| lamp | 30 |",
         "> only a quote",
         "--\nAda",
