@@ -1,7 +1,7 @@
 """Messages sent at the same time are stored by one statement, and fail independently."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.storage import conversations, messages
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent
+from hummdesk.storage.role import RoleConnection
 from tests.integration.storage.conftest import Account, WriterHarness, outbox_entries
 
 
@@ -245,3 +246,30 @@ async def test_write_to_account_that_is_not_named_is_missing(
     for named in ([], [foreign.id]):
         [[row]] = await harness.batches.run(named, [write])
         assert row["outcome"] == "missing"
+
+
+async def test_statements_of_a_batch_are_sent_together(
+    account: Any, harness: WriterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """psycopg's own pipeline waits for the socket twice for each of the five statements."""
+    sent = await harness.send(account, "customer")  # prepares the statements
+    waits = 0
+
+    def counted(steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        nonlocal waits
+        ready = None
+        try:
+            while True:
+                wanted = steps.send(ready)
+                waits += 1
+                ready = yield wanted
+        except StopIteration as end:
+            return end.value
+
+    async def wait(connection: RoleConnection, steps: Any, *interval: float) -> Any:
+        return await psycopg.AsyncConnection.wait(connection, counted(steps), *interval)
+
+    monkeypatch.setattr(RoleConnection, "wait", wait)
+    harness.published = [(account.id, sent.message.id)]
+    await harness.send(account, "customer")
+    assert 1 <= waits <= 4
