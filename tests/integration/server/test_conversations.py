@@ -3,9 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
 from psycopg.types.json import Jsonb
 
 from hummdesk.core.ids import new_id
+from hummdesk.storage import round_trip
 from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account
 
 
@@ -191,3 +193,19 @@ async def has_found(account: Account, message: dict[str, Any], kind: str) -> Non
         "finished_at = now(), announced_at = now() WHERE account_id = %(account)s AND message_id = %(message)s",
         message=message["messageId"],
     )
+
+
+@pytest.mark.parametrize("who", ["agent", "customer"])
+async def test_join_asks_postgresql_twice(who: str, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for the access, before the socket enters the room, and once for what the answer shows."""
+    asked, run = list[int](), round_trip.run
+
+    async def counted(connection: Any, prepared: Any, statements: Any) -> Any:
+        if any(account.conversation in parameters.values() for _, parameters in statements[1:]):
+            asked.append(len(statements) - 1)
+        return await run(connection, prepared, statements)
+
+    client = await account.connect(who)
+    monkeypatch.setattr(round_trip, "run", counted)
+    await client.do("join_conversation", str(account.conversation))
+    assert len(asked) == 2
