@@ -20,7 +20,8 @@ _RULE_CHARACTERS = " \t-_=*~#.·<>\u2010\u2011\u2012\u2013\u2014\u2015\u2500\u25
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 _TIME = re.compile(r"\d[:.h時时点시]\s?\d\d")
 _FORWARDED, _ORIGINAL = frozenset(phrases("forwarded")), frozenset(phrases("original"))
-_WEEKDAYS = Phrases(phrases("weekdays"))
+_STARTS = Phrases((*phrases("starts"), *phrases("weekdays")))
+_SENTENCE_ENDS = (".", "!", "?", "。")
 _WROTE = phrases("wrote")
 
 Marker = Literal["forwarded", "original"]
@@ -180,15 +181,29 @@ class _Splitter:
                 return 0
             if not joined.endswith((":", ":>")):
                 continue
+            if not self._is_one_attribution(position, end):
+                return 0
             following = self._next_text(end)
             if following < len(self._lines) and self._is_quote(following):
                 return following if _is_attribution(joined, is_wrapped=end > position + 1) else 0
             return self._quote_rest() if _is_certain_attribution(joined) else 0
         return 0
 
+    def _is_one_attribution(self, position: int, end: int) -> bool:
+        """Return whether wrapped lines can be one attribution, not text above one."""
+        first, *others = self._folded[position:end]
+        if not others:
+            return True
+        can_begin = _begins_attribution(first) or _ADDRESS.search(first) is not None
+        return can_begin and not first.endswith(_SENTENCE_ENDS) and not any(map(_begins_attribution, others))
+
     def _quote_rest(self) -> int:
         self._mail.has_quotes = True
         return len(self._lines)
+
+
+def _begins_attribution(line: str) -> bool:
+    return line[:1].isdigit() or _STARTS.at_start(line) is not None
 
 
 def _has_verb(line: str) -> bool:
@@ -204,7 +219,7 @@ def _is_attribution(line: str, *, is_wrapped: bool) -> bool:
     if _is_certain_attribution(line) or (_has_verb(line) and (_has_digit(line) or _ADDRESS.search(line) is not None)):
         return True
     is_short = not is_wrapped and len(line.split()) <= MAX_BARE_ATTRIBUTION_WORDS
-    return is_short and _has_digit(line) and (line[0].isdigit() or _WEEKDAYS.at_start(line) is not None)
+    return is_short and _has_digit(line) and _begins_attribution(line)
 
 
 def _is_certain_attribution(line: str) -> bool:

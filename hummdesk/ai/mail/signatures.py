@@ -25,12 +25,14 @@ MAX_NAME_WORDS = 4
 _DELIMITER = "--"
 _INFORMAL_DELIMITERS = frozenset(("---", "—", "––", "___", "***"))
 _QUESTION_MARKS = "?？؟"
+_SENTENCE_ENDS = (".", "!", "。", "！", "।", "…")
 _POSTSCRIPTS = ("ps", "p.s", "p. s", "pps")
 _FIELDS = re.compile(r"\s[|·•‖∙]\s")
 _LINK = re.compile(r"(?:https?://|www\.)\S+|[^\s@<>]+@[^\s@<>]+")
 _DISCLAIMERS = phrases("disclaimers")
 _ASCII_DISCLAIMERS = tuple(filter(str.isascii, _DISCLAIMERS))
 _REFERENCES = phrases("references")
+_PROGRAMS = phrases("programs")
 _DEVICES, _CLOSINGS = Phrases(phrases("devices")), Phrases(phrases("closings"))
 _UNSPACED_CLOSINGS = tuple(phrase for phrase in phrases("closings") if is_unspaced(phrase[0]))
 _TURKISH_DEVICES = tuple(phrase for phrase in phrases("devices") if phrase.endswith("gönderildi"))
@@ -110,7 +112,7 @@ class _Ending:
         for number in self._nearest(end):
             if self._is_closing(self._folded[number]):
                 found = number
-            elif not self._fits_signature(self._folded[number]):
+            elif not self._fits_signature(self._folded[number]) or _is_sentence(self._lines[number]):
                 break
         return found
 
@@ -126,17 +128,20 @@ class _Ending:
             start -= 1
         while start < end and not self._may_be_first(start):
             start += 1
+        if start == end or _mentions_reference(self._folded[start]):
+            return end
         block = self._folded[start:end]
         is_introduced = start > 0 and self._lines[start - 1].rstrip().endswith((":", "："))
-        has_fields = any(len(_FIELDS.findall(line)) > 1 for line in block)
+        has_fields = any(map(_has_fields_of_person, self._lines[start:end]))
         is_named = len(block) > 1 and _is_name(self._lines[start]) and any(map(self._is_contact, block))
         return start if (is_named or has_fields) and not is_introduced else end
 
 
 def _is_device(folded: str) -> bool:
     text = folded.strip("-_—– .[]()<>")
-    is_short = len(text.split()) <= MAX_DEVICE_WORDS
-    return is_short and (_DEVICES.at_start(text) is not None or text.endswith(_TURKISH_DEVICES))
+    if len(text.split()) > MAX_DEVICE_WORDS or not any(program in text for program in _PROGRAMS):
+        return False
+    return _DEVICES.at_start(text) is not None or text.endswith(_TURKISH_DEVICES)
 
 
 def _asks(line: str) -> bool:
@@ -167,9 +172,32 @@ def _fits_signature(folded: str) -> bool:
     if folded.startswith(_POSTSCRIPTS) and not folded[:4].isalpha():
         return False
     words = folded.split()
-    if any(map(str.isdigit, folded)) and any(reference in folded for reference in _REFERENCES):
+    if any(map(str.isdigit, folded)) and _mentions_reference(folded):
         return _is_contact(folded) and _FIELDS.search(folded) is not None
     return len(words) <= MAX_SIGNATURE_WORDS or _is_contact(folded)
+
+
+def _mentions_reference(folded: str) -> bool:
+    """Return whether the line is about an order, a contract or the like, whose number may be the matter."""
+    return any(reference in folded for reference in _REFERENCES)
+
+
+def _is_sentence(line: str) -> bool:
+    """Return whether the line ends or begins as a sentence does that is none of a signature."""
+    words = line.split()
+    if is_unspaced(line[:1]):
+        return line.endswith(_SENTENCE_ENDS)
+    return len(words) > MAX_NAME_WORDS and (line.endswith(_SENTENCE_ENDS) or line[0].islower())
+
+
+def _has_fields_of_person(line: str) -> bool:
+    """Return whether the line is like "Ada Lovelace | Engines | +44 20 7946 0000", and no row of a table."""
+    fields = _FIELDS.split(line)
+    digits = sum(map(str.isdigit, line))
+    is_row = 0 < digits < MIN_PHONE_DIGITS and not any(
+        field.split()[0].casefold().strip(".:") in _PHONES for field in fields if field.strip()
+    )
+    return len(fields) > 2 and len(fields[0].split()) > 1 and _is_name(fields[0]) and not is_row
 
 
 def _is_name(line: str) -> bool:

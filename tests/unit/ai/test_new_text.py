@@ -59,6 +59,13 @@ def test_new_text_of_mail_with_quote_signature_or_disclaimer_is_own_text(own: st
     assert plain(f"{own}\n\n{rest}\n") == plain(own)
 
 
+@pytest.mark.parametrize("mails", list(MAILS.values()), ids=list(MAILS))
+def test_new_text_directly_above_attribution_is_kept(mails: Mails) -> None:
+    for attribution in mails["replies"].values():
+        for own in (mails["own"], mails["own"][:-1].strip(), f"Hm.\n{mails['own']}"):
+            assert new_text(f"{own}\n{attribution}\n{quoted(mails['earlier'])}") == own
+
+
 @pytest.mark.parametrize("language", MAILS)
 def test_new_text_of_mail_with_everything_is_own_text(language: str) -> None:
     mails = MAILS[language]
@@ -151,6 +158,16 @@ def test_new_text_of_mail_with_special_quotes_keeps_what_sender_says(mail: str, 
         "I need tickets:\nFrom: Berlin\nTo: Rome\nDate: 3 May",
         "My list:\n- a lamp\n- a chair\n- x",
         "Subject: Lamp\nIt flickers.",
+        "I need help.\n\nDesk Lamp | 2 pieces | 30.00\nArm Chair | 1 piece | 90.00",
+        "Where is it?\n\nTracking Number\n00340434161094012345",
+        "It did not arrive.\n\nSent via DHL on Monday",
+        "Das Paket fehlt.\n\nGesendet mit DHL am Montag",
+        "A parcel came.\n\nIch habe das Paket irrtümlich erhalten.",
+        "The parcel is broken.\n\nThe carrier accepts no liability.",
+        "It broke.\n\nBest wishes to all of you.\nI would like to have the money back by Friday.",
+        "It broke.\n\nRegards\nbut before I go, please send another one",
+        "램프가 깜박입니다.\n감사합니다\n환불해 주세요",
+        "It prints white pages.\n\nBefore printing this it makes a loud noise.",
         "Lamp | 2 pieces | 30.00\nChair | 1 piece | 90.00\nWhat do they cost together?",
         "My address changed:\nAda Lovelace\nTel. +44 20 7946 0000",
         "It flickers.\n\nKind regards\nAda\nOrder number 4711-2233",
