@@ -32,7 +32,10 @@ class StoppedWhileStarting:
 
     def join(self) -> None:
         assert self.process is not None
-        self.process.wait(timeout=30)
+        try:
+            self.process.wait(timeout=30)
+        finally:
+            self.process.kill()
 
 
 class Context:
