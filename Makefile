@@ -26,7 +26,7 @@ dev: $(RUN) web ## the same, restarted whenever a source file changes
 test: $(DEV) $(NEEDED) ## run the tests (ARGS="tests/unit" for some; INSTALL=1 installs missing system packages)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
-test-systems: $(DEV) web servers ## run the tests of upgrades, with other servers (haproxy, pgbouncer, PostgreSQL and Redis of the system), and of times
+test-systems: $(DEV) web servers ## run the tests with other servers (haproxy, pgbouncer, PostgreSQL and Redis of the system) and of upgrades
 	@$(BIN)/python -m pytest -m systems --durations 10 $(ARGS)
 
 # Name of a program of the system, its package, the tests that are skipped without it, and a package that also has it.

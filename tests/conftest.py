@@ -1,11 +1,12 @@
 """One non-durable PostgreSQL and one Redis per test process; each database of the tests is a clone of a template."""
 
 import asyncio
+import fcntl
 import gc
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,14 @@ def pytest_collection_finish() -> None:
     """Collect garbage from now on, without the modules and tests, which take half a second each time."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Hold a lock across the test processes: exclusive for exclusive tests, shared for all others."""
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if schedule.is_exclusive(item) else fcntl.LOCK_SH)
+        return (yield)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class ClosingTimes(Observer):
         self.closed.append(time.monotonic())
 
 
-@pytest.mark.systems
+@pytest.mark.alone
 async def test_polling_sessions_are_closed_after_interval_and_timeout_however_close_together(
     heartbeat_options: dict[str, Any], http: aiohttp.ClientSession
 ) -> None:
@@ -72,7 +72,7 @@ async def test_polling_sessions_are_closed_after_interval_and_timeout_however_cl
     assert statistics.median(late) < 0.008
 
 
-@pytest.mark.systems
+@pytest.mark.alone
 async def test_websocket_client_that_sends_pongs_stays_connected(client: EndpointClient) -> None:
     websocket = await client.websocket()
     await receive(websocket)
@@ -88,7 +88,7 @@ async def test_websocket_client_that_sends_pongs_stays_connected(client: Endpoin
     assert await receive(websocket) == "4alive"
 
 
-@pytest.mark.systems
+@pytest.mark.alone
 async def test_websocket_client_without_pongs_is_closed(client: EndpointClient) -> None:
     loop = asyncio.get_running_loop()
     waited = []

@@ -225,7 +225,7 @@ async def test_client_that_pings_and_does_not_read_is_closed_at_the_write_limit(
     assert 0 < most < server.max_buffered_bytes + 64_000
 
 
-@pytest.mark.systems
+@pytest.mark.alone
 async def test_client_that_does_not_read_is_closed_without_delaying_others(
     http: aiohttp.ClientSession, url: str, server: Any
 ) -> None:

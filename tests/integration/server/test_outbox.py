@@ -48,7 +48,7 @@ async def process(settings: Settings, *command: str) -> AsyncIterator[ForkedProc
         await running.wait()
 
 
-@pytest.mark.systems
+@pytest.mark.alone
 async def test_message_of_process_killed_before_publication_is_published_once_by_the_relay(
     account: Account, web_settings: Settings
 ) -> None:

@@ -92,7 +92,7 @@ async def publishing(deployment: Deployment) -> AsyncIterator[BroadcastService]:
         yield broadcast
 
 
-@pytest.mark.systems
+@pytest.mark.alone
 async def test_clients_that_never_read_are_disconnected(deployment: Deployment) -> None:
     number = size(4, 50)
     limit = deployment.settings.max_buffered_bytes / (1 << 20)
@@ -244,7 +244,7 @@ async def large_post(deployment: Deployment) -> int:
             return 0
 
 
-@pytest.mark.systems
+@pytest.mark.alone
 async def test_idle_handshakes_are_closed(deployment: Deployment) -> None:
     number = size(300, 5000)
     with row("30", f"{number} idle handshakes, {CONCURRENT} at a time") as found:
