@@ -4,7 +4,9 @@ psycopg's pipeline sends each statement by itself and parses its parameters agai
 libpq for all. Without BEGIN the transaction ends with the synchronization, also after an error.
 """
 
+import os
 import re
+import secrets
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -22,14 +24,18 @@ from psycopg.waiting import Ready, Wait
 Row = dict[str, Any]
 Statement = tuple[str, Mapping[str, Any]]
 """Its text with placeholders `%(name)s`, and the values."""
-Prepared = dict[tuple[bytes, tuple[int, ...]], bytes]
-"""The names of a connection's prepared statements by text and types of the parameters."""
+Key = tuple[bytes, tuple[int, ...]]
+"""Text and types of the parameters."""
+Prepared = dict[Key, bytes]
+"""The names of a connection's prepared statements."""
 T = TypeVar("T")
-Exchange = Generator[Wait, Ready | int, T]
+Exchange = Generator[Wait, Ready | int | None, T]
 LOST = (InvalidSqlStatementName, FeatureNotSupported)
 """Raised for a prepared statement that was lost, as psycopg's rollback deallocates all, or is of a former schema."""
 
 _numbers = count()
+_IMPORT = secrets.token_hex(4).encode()
+"""With the process id, makes names unique: a pooler may give one server connection to several processes in turn."""
 
 
 async def run(
@@ -57,41 +63,41 @@ def _exchange(
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
     try:
-        have_rows: list[bool] = []
+        expected: list[Key | None] = []
         for text, parameters in statements:
-            have_rows += _send(pgconn, transformer, known, text, parameters)
+            expected += _send(pgconn, transformer, known, text, parameters)
         pgconn.pipeline_sync()
         results = yield from _received(pgconn)
     finally:
         with suppress(psycopg.OperationalError):  # a lost connection cannot leave the mode
             pgconn.exit_pipeline_mode()
-    for result in results:
+    for result, key in zip(results, expected, strict=True):
         if result.status == ExecStatus.FATAL_ERROR:
             raise error_from_result(result)
-    prepared |= known  # only now: after an error the following statements were not prepared
-    return [_rows(transformer, result) for result, has_rows in zip(results, have_rows, strict=True) if has_rows]
+        if key is not None:  # it stays prepared, also after an error of a following statement
+            prepared[key] = known[key]
+    return [_rows(transformer, result) for result, key in zip(results, expected, strict=True) if key is None]
 
 
 def _send(
     connection: PGconn, transformer: abc.Transformer, prepared: Prepared, text: str, parameters: Mapping[str, Any]
-) -> list[bool]:
-    """Send a statement; return for each result that will follow whether it has rows."""
+) -> list[Key | None]:
+    """Send a statement. Returns for each result that will follow what it prepares; None if it has rows."""
     query, names = _numbered(text)
     values = transformer.dump_sequence([parameters[name] for name in names], [PyFormat.AUTO] * len(names))
-    types, formats = tuple(transformer.types or ()), transformer.formats
-    name = prepared.get((query, types))
-    is_new = name is None
-    if name is None:
-        name = prepared[query, types] = b"hummdesk_%d" % next(_numbers)
-        connection.send_prepare(name, query, types)
-    connection.send_query_prepared(name, values, formats)
-    return [False, True] if is_new else [True]
+    key = query, tuple(transformer.types or ())
+    is_new = key not in prepared
+    if is_new:
+        prepared[key] = b"hummdesk_%s_%d_%d" % (_IMPORT, os.getpid(), next(_numbers))
+        connection.send_prepare(prepared[key], *key)
+    connection.send_query_prepared(prepared[key], values, transformer.formats)
+    return [key, None] if is_new else [None]
 
 
 def _received(connection: PGconn) -> Exchange[list[PGresult]]:
     """Return the results up to the synchronization."""
     while connection.flush():
-        if (yield Wait.RW) & Ready.R:
+        if ((yield Wait.RW) or 0) & Ready.R:  # None: psycopg goes on here once it has cancelled the statement
             connection.consume_input()
     results: list[PGresult] = []
     while True:

@@ -1,6 +1,8 @@
 -- name: write(items)
 -- Store messages of any accounts in the order given, with everything that follows from them. Returns a row for each item
--- with its outcome: stored, repeat, overtaken, missing, erased, busy or again; see storage/message_writer.py.
+-- with its outcome: stored, repeat, overtaken, missing, erased, busy or again; see storage/message_writer.py. The other
+-- columns are meaningful for stored messages only. Behind a busy item all of its conversation are busy, to keep their
+-- order.
 --   item          the JSON recordset, a row for each message
 --   judged        the outcome of each item; locks its conversation, unless another transaction holds it
 --   result        with the seq of each item, the number of the customer's messages so far, the status that it reopens its
@@ -67,7 +69,8 @@ WITH item AS MATERIALIZED (
         CASE
             WHEN found.contact_id IS NULL
                 OR item.sender_type = 'customer' AND found.contact_id <> item.sender_id THEN 'missing'
-            WHEN locked.last_seq IS DISTINCT FROM found.last_seq THEN 'busy'
+            WHEN locked.last_seq IS DISTINCT FROM found.last_seq
+                OR bool_or(locked.last_seq IS DISTINCT FROM found.last_seq) OVER earlier THEN 'busy'
             WHEN locked.erased_at IS NOT NULL THEN 'erased'
             WHEN EXISTS (
                 SELECT

@@ -1,6 +1,7 @@
 """Statements that share a round trip."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -43,6 +44,17 @@ async def test_read_that_fails_changes_nothing_and_leaves_a_usable_connection(ac
         with pytest.raises(Invalid):
             await single.read(account.id, rename, ("SELECT 1 / %(zero)s", {"zero": 0}), name)
         assert await single.read(account.id, name) == [[{"name": account.agent.name}]]
+
+
+async def test_statement_that_fails_is_prepared_once_under_a_name_of_its_process(
+    account: Any, single: Database
+) -> None:
+    for _ in range(3):
+        with pytest.raises(Invalid):
+            await single.read(account.id, ("SELECT 7 / %(zero)s", {"zero": 0}))
+    prepared = ("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'SELECT 7 %%'", dict[str, Any]())
+    [[row]] = await single.read(account.id, prepared)
+    assert f"_{os.getpid()}_" in row["name"]
 
 
 async def test_read_without_its_prepared_statements_prepares_them_again(account: Any, single: Database) -> None:
