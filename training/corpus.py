@@ -1,5 +1,6 @@
-"""The examples in training/examples: labelled texts, and articles of invented companies with their questions."""
+"""The examples in training/examples: labelled texts and letters, and articles of invented companies with questions."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,23 @@ class Example:
     label: str
     text: str
     language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A letter to a help desk with all its labels. Letters of one `trade` are left out together."""
+
+    trade: str
+    language: str
+    category: str
+    priority: str
+    sentiment: str
+    text: str
+
+
+def load_letters(folder: Path = EXAMPLES) -> list[Letter]:
+    lines = (folder / "letters.jsonl").read_text(encoding="utf-8").splitlines()
+    return [Letter(**json.loads(line)) for line in lines]
 
 
 def load_examples(name: str, folder: Path = EXAMPLES) -> list[Example]:

@@ -1,8 +1,8 @@
 """Fitting of the embedded provider to training/examples: `python -m training.fitting` writes weights.npz.
 
-First the projection to embeddings (`projection`), on which softmax regressions for topic and priority are fitted. The
-sentiment regressions use the centred vectors: the projection removes how a text is phrased. Scope is fitted on the
-encoder's vectors (`scope`).
+First the projection to embeddings (`projection`), on which a softmax regression for the topic is fitted. The sentiment
+regressions use the centred vectors: the projection removes how a text is phrased. Scope is fitted on the encoder's
+vectors (`scope`), and so are the classifiers of letters (`letters`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,18 +16,18 @@ from hummdesk.ai.embedded import classifiers, weights
 from hummdesk.ai.embedded.embedding import normalize
 from hummdesk.ai.embedded.encoder import Vectors, encode
 from training.corpus import Example, load_companies, load_examples
+from training.letters import WEIGHTS, fit_letters
 from training.projection import fit_projection
 from training.regression import TOPIC_PENALTY, fit_temperature, softmax_regression
 from training.scope import fit_scope
 
 SENTIMENT_PENALTY = 0.5
-PRIORITY_PENALTY = 0.1
 NEIGHBOUR_LEVELS = 127
 
 
 def fit_classifiers() -> dict[str, Vectors]:
-    """Fit the projection and the classifiers of topic, sentiment and priority."""
-    categories, scope, urgency = (load_examples(name) for name in ("categories", "scope", "urgency"))
+    """Fit the projection and the classifiers of topic and sentiment."""
+    categories, scope = (load_examples(name) for name in ("categories", "scope"))
     encoded = _encoded("categories")
     mean = encoded.mean(axis=0)
     companies = [[article - mean for article in articles] for articles in _encoded_companies()]
@@ -37,16 +37,16 @@ def fit_classifiers() -> dict[str, Vectors]:
         return normalize((_encoded(name) - mean) @ projection)
 
     topic_embeddings = np.vstack([embeddings("categories"), embeddings("scope")])
-    labels = _labels(urgency, classifiers.PRIORITIES)
     return {
         "mean": mean,
         "projection": projection,
         **_fit_topic(topic_embeddings, _labels([*categories, *scope], classifiers.TOPICS)),
         **_fit_sentiment(mean),
-        "urgency": softmax_regression(
-            embeddings("urgency"), labels, len(classifiers.PRIORITIES), penalty=PRIORITY_PENALTY
-        ),
     }
+
+
+def fit_letter_classifiers() -> dict[str, Vectors]:
+    return fit_letters({name: _encoded(name) for name in WEIGHTS}, _encoded("categories").mean(axis=0))
 
 
 def fit_scope_classifier() -> dict[str, Vectors]:
@@ -59,12 +59,16 @@ def fit_scope_classifier() -> dict[str, Vectors]:
 def quantized(arrays: Mapping[str, Vectors]) -> dict[str, NDArray[np.generic]]:
     """Reduce the precision as far as the answers allow: vectors of examples to 8 bits, projections to 16."""
     stored: dict[str, NDArray[np.generic]] = dict(arrays)
-    for name in ("projection", "scope_directions"):
+    for name in ("projection", "scope_directions", "letter_directions", "letter_weights"):
         if name in arrays:
             stored[name] = arrays[name].astype(np.float16)
     if "neighbours" in arrays:
         stored["neighbours"] = np.round(arrays["neighbours"] / arrays["neighbour_scale"]).astype(np.int8)
         stored["neighbour_labels"] = arrays["neighbour_labels"].astype(np.uint8)
+    if "letter_wholes" in arrays:
+        for name in ("letter_wholes", "letter_sentences"):
+            stored[name] = np.round(arrays[name] * weights.LETTER_LEVELS).astype(np.int8)
+        stored["letter_cues"] = np.round(np.expm1(arrays["letter_cues"])).astype(np.uint8)
     if "scope_examples" in arrays:
         stored["scope_examples"] = np.round(arrays["scope_examples"] * classifiers.SCOPE_LEVELS).astype(np.int8)
     return stored
@@ -118,4 +122,4 @@ def _labels(examples: Sequence[Example], names: Sequence[str]) -> NDArray[np.int
 
 
 if __name__ == "__main__":
-    write(fit_classifiers() | fit_scope_classifier())
+    write(fit_classifiers() | fit_letter_classifiers() | fit_scope_classifier())

@@ -11,20 +11,25 @@ FOLDS = 5
 TOPIC_PENALTY = 0.1
 
 
-def softmax_regression(x: Vectors, y: NDArray[np.int64], classes: int, *, penalty: float) -> Vectors:
+def softmax_regression(
+    x: Vectors, y: NDArray[np.int64], classes: int, *, penalty: float, counts: Vectors | None = None
+) -> Vectors:
     """Return weights, the intercept as the last row, by Nesterov's accelerated gradient descent.
 
-    `penalty` is the factor of the squared weights, also known as 1/C; the intercept is not penalized.
+    `penalty` is the factor of the squared weights, also known as 1/C; the intercept is not penalized. `counts`, with
+    the mean 1, says how often each row counts.
     """
+    each = np.ones((len(x), 1), dtype=np.float32) if counts is None else counts[:, None].astype(np.float32)
     features = np.hstack([x, np.ones((len(x), 1))]).astype(np.float32)
     targets = np.eye(classes, dtype=np.float32)[y]
     decay = np.full((features.shape[1], 1), penalty / len(x), dtype=np.float32)
     decay[-1] = 0.0
-    rate = np.float32(1 / (0.5 * np.linalg.norm(features, ord=2) ** 2 / len(x) + penalty / len(x)))
+    squared_norm = np.linalg.norm(features * np.sqrt(each), ord=2) ** 2
+    rate = np.float32(1 / (0.5 * squared_norm / len(x) + penalty / len(x)))
     weights = previous = np.zeros((features.shape[1], classes), dtype=np.float32)
     for step in range(STEPS):
         ahead = weights + np.float32(step / (step + 3)) * (weights - previous)
-        gradient = features.T @ (classifiers.softmax(features @ ahead) - targets) / len(x) + decay * ahead
+        gradient = features.T @ (each * (classifiers.softmax(features @ ahead) - targets)) / len(x) + decay * ahead
         previous, weights = weights, ahead - rate * gradient
     return weights
 

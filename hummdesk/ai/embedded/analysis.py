@@ -1,7 +1,7 @@
 """Analysis of one message: category, sentiment, urgency, priority, tags.
 
-Classifiers judge the meaning of the whole message. Phrases of the lexicon add what is explicit ("urgent", "no rush")
-and give the tags.
+Classifiers judge category, priority and sentiment, each with its own probabilities. Phrases of the lexicon lower the
+priority ("no rush") and give the tags; no word raises it.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hummdesk.ai.embedded import classifiers, language
+from hummdesk.ai.embedded import classifiers, language, letters
 from hummdesk.ai.embedded.embedding import project
 from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.lexicon import LEXICON, phrases, weighted_phrases
@@ -20,6 +20,10 @@ PRIORITY_URGENCY = (1.0, 4.0, 7.0, 9.5)
 """Urgency that stands for each priority, in the order of `classifiers.PRIORITIES`."""
 PRIORITY_THRESHOLDS: tuple[tuple[int, Priority], ...] = ((8, "urgent"), (6, "high"), (3, "medium"), (0, "low"))
 """Least urgency of each priority."""
+PRESSING = 0.3
+"""Least probability of `high` and `urgent` together, for one of them."""
+URGENT = 0.5
+"""Least probability of `urgent`."""
 MAX_TAGS = 5
 
 _URGENCY_PHRASES = weighted_phrases({"urgency": LEXICON["urgency"]})
@@ -34,7 +38,7 @@ class MessageFeatures:
     stems: list[str]
     language: str
     encoded: Vectors
-    topics: Vectors
+    categories: Vectors
     priorities: Vectors
     sentiments: Vectors
 
@@ -45,11 +49,14 @@ def extract_features(texts: Sequence[str]) -> list[MessageFeatures]:
     embeddings = project(encoded)
     languages = [language.detect(text) for text in texts]
     english = [code in ("en", language.UNKNOWN) for code in languages]
+    scores = letters.letter_scores(texts, encoded)
+    out_of_scope = classifiers.topic_probabilities(embeddings)[:, classifiers.TOPICS.index("out")]
+    general_sentiments = classifiers.sentiment_probabilities(encoded, texts, english)
     arrays = (
         encoded,
-        classifiers.topic_probabilities(embeddings),
-        classifiers.priority_probabilities(embeddings),
-        classifiers.sentiment_probabilities(encoded, texts, english),
+        letters.category_probabilities(scores),
+        letters.priority_probabilities(scores),
+        letters.sentiment_probabilities(scores, general_sentiments, out_of_scope),
     )
     rows = zip(*(np.split(array, len(texts)) for array in arrays), strict=True)
     return [
@@ -58,13 +65,11 @@ def extract_features(texts: Sequence[str]) -> list[MessageFeatures]:
 
 
 def category(message: MessageFeatures) -> tuple[Category, float]:
-    """Return the most probable category and its probability; out of scope counts as `general`."""
+    """Return the most probable category and its probability."""
     if not message.stems:
-        return "general", 1 / len(classifiers.CATEGORIES)
-    *probabilities, out_of_scope = message.topics[0].tolist()
-    probabilities[classifiers.CATEGORIES.index("general")] += out_of_scope
-    best = probabilities.index(max(probabilities))
-    return classifiers.CATEGORIES[best], probabilities[best]
+        return "general", 1 / len(letters.CATEGORIES)
+    best = int(message.categories[0].argmax())
+    return letters.CATEGORIES[best], float(message.categories[0, best])
 
 
 def sentiment(message: MessageFeatures) -> Sentiment:
@@ -77,10 +82,9 @@ def urgency(message: MessageFeatures) -> int:
     """Return 0 to 10."""
     if not message.stems:
         return 0
-    level = float(np.dot(message.priorities[0], PRIORITY_URGENCY))
-    level += _URGENCY_PHRASES.score(message.stems).get("urgency", 0.0)
-    level += ("!!" in message.text) + _is_in_capitals(message.text)
-    return min(10, max(0, round(level)))
+    level = clamp_urgency(round(float(np.dot(message.priorities[0], PRIORITY_URGENCY))), _probable_priority(message))
+    level += round(_URGENCY_PHRASES.score(message.stems).get("urgency", 0.0))
+    return min(10, max(0, level))
 
 
 def priority(urgency: int) -> Priority:
@@ -100,6 +104,8 @@ def tags(message: MessageFeatures) -> tuple[str, ...]:
     return tuple(sorted(_TAG_PHRASES.score(message.stems)))[:MAX_TAGS]
 
 
-def _is_in_capitals(text: str) -> bool:
-    long_words = [word for word in text.split() if word.isalpha() and len(word) > 3]
-    return len(long_words) > 2 and sum(map(str.isupper, long_words)) > len(long_words) / 2
+def _probable_priority(message: MessageFeatures) -> Priority:
+    low, medium, high, urgent = message.priorities[0].tolist()
+    if high + urgent >= PRESSING:
+        return "urgent" if urgent >= URGENT else "high"
+    return "medium" if medium >= low else "low"

@@ -1,4 +1,4 @@
-"""Fitted classifiers: probabilities of topic, scope, priority and sentiment of an encoded text."""
+"""Fitted classifiers of short texts: probabilities of topic, scope and sentiment of an encoded text."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -11,10 +11,10 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 from hummdesk.ai.embedded.embedding import normalize
 from hummdesk.ai.embedded.encoder import Vectors
 from hummdesk.ai.embedded.weights import load_weights
-from hummdesk.ai.protocol import Category, Priority, Sentiment
+from hummdesk.ai.protocol import Priority, Sentiment
 
 # The order of each tuple is the order of the columns in the fitted weights.
-CATEGORIES: tuple[Category, ...] = (
+TOPICS = (
     "account_access",
     "billing",
     "refund_cancellation",
@@ -23,9 +23,9 @@ CATEGORIES: tuple[Category, ...] = (
     "sales",
     "complaint_feedback",
     "general",
+    "out",
 )
-TOPICS = (*CATEGORIES, "out")
-"""The categories, and `out` for messages that are out of scope for a help desk."""
+"""What a short message is about, and `out` for messages that are out of scope for a help desk."""
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
 PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "urgent")
 
@@ -72,18 +72,13 @@ def scope_kernel(rows: Vectors, columns: Vectors) -> Vectors:
     return np.exp(kernel, out=kernel)
 
 
-def priority_probabilities(embeddings: Vectors) -> Vectors:
-    """Return one row per embedding, in the order of PRIORITIES."""
-    return softmax(_linear(embeddings, load_weights()["urgency"]))
-
-
 def sentiment_probabilities(encoded: Vectors, texts: Sequence[str], english: Sequence[bool]) -> Vectors:
     """Return one row per text, in the order of SENTIMENTS; English texts are also scored by VADER's lexicon."""
     centred = centre(encoded, load_weights()["mean"])
-    probabilities = softmax(_linear(centred, load_weights()["sentiment"]))
+    probabilities = softmax(linear(centred, load_weights()["sentiment"]))
     if rows := [row for row, is_english in enumerate(english) if is_english]:
         features = np.hstack([centred[rows], vader_scores([texts[row] for row in rows])])
-        probabilities[rows] = softmax(_linear(features, load_weights()["sentiment_english"]))
+        probabilities[rows] = softmax(linear(features, load_weights()["sentiment_english"]))
     return probabilities
 
 
@@ -105,7 +100,13 @@ def topic_logits(embeddings: Vectors, weights: Vectors, neighbours: Vectors, lab
     votes = np.exp(np.take_along_axis(similarity, nearest, axis=1) * NEIGHBOUR_SHARPNESS)
     shares = (votes[..., None] * (labels[nearest][..., None] == np.arange(len(TOPICS)))).sum(axis=1)
     shares /= shares.sum(axis=1, keepdims=True)
-    logits: Vectors = np.log(softmax(_linear(embeddings, weights)) + 1e-9) + np.log(shares + NEIGHBOUR_SMOOTHING)
+    logits: Vectors = np.log(softmax(linear(embeddings, weights)) + 1e-9) + np.log(shares + NEIGHBOUR_SMOOTHING)
+    return logits
+
+
+def linear(vectors: Vectors, weights: Vectors) -> Vectors:
+    """Apply weights whose last row is the intercept."""
+    logits: Vectors = vectors @ weights[:-1] + weights[-1]
     return logits
 
 
@@ -113,12 +114,6 @@ def softmax(logits: Vectors) -> Vectors:
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: Vectors = odds / odds.sum(axis=1, keepdims=True)
     return probabilities
-
-
-def _linear(vectors: Vectors, weights: Vectors) -> Vectors:
-    """The last row of `weights` is the intercept."""
-    logits: Vectors = vectors @ weights[:-1] + weights[-1]
-    return logits
 
 
 @cache

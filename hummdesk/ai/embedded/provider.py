@@ -87,7 +87,8 @@ def _classify(message: MessageFeatures, context: Context) -> Classification:
     urgency = analysis.urgency(message)
     priority = analysis.priority(urgency)
     for correction in _applicable(context.corrections):
-        category, confidence = correction.category or category, max(confidence, correction.similarity)
+        if correction.category:
+            category, confidence = correction.category, max(confidence, correction.similarity)
         priority = correction.priority or priority
     team = routing.team_for(category, context)
     agent = routing.agent_for(team, category=category, language=message.language, context=context)

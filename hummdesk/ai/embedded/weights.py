@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 FILE = Path(__file__).with_name("weights.npz")
 
+LETTER_LEVELS = 127
+"""Quantization of `letter_wholes` and `letter_sentences`: 1.0 is stored as 127."""
+
 
 @cache
 def load_weights() -> Mapping[str, NDArray[Any]]:
@@ -19,4 +22,7 @@ def load_weights() -> Mapping[str, NDArray[Any]]:
     scope_examples = values.pop("scope_examples")
     floats = {name: value.astype(np.float32) for name, value in values.items()}
     floats["neighbours"] *= floats["neighbour_scale"]
+    for name in ("letter_wholes", "letter_sentences"):
+        floats[name] /= LETTER_LEVELS
+    floats["letter_cues"] = np.log1p(floats["letter_cues"])
     return floats | {"scope_examples": scope_examples}

@@ -7,7 +7,7 @@ import pytest
 
 from hummdesk.ai.protocol import Classification, Context, Correction, IncomingMessage, Provider, Team
 from tests.integration.ai.conftest import CONTEXT
-from training.evaluation import quality
+from training.evaluation import quality, yardstick
 
 
 async def classify(embedded: Provider, text: str, context: Context = CONTEXT) -> Classification:
@@ -38,12 +38,15 @@ def test_held_back_priorities_and_sentiments_reach_minimum() -> None:
     [
         ("Just wondering whether you plan a newsletter", "low"),
         ("Great service, thank you!", "low"),
-        ("How long does delivery take?", "medium"),
+        ("How long does delivery take?", "low"),
+        ("Where is my order?", "medium"),
         ("My parcel is late and nobody answers", "high"),
         ("URGENT: my account was hacked and somebody orders with my card", "urgent"),
         ("Production is down since an hour, all our customers are affected", "urgent"),
         ("I was charged twice, but no rush", "low"),
-        ("Meine Karte wurde zweimal belastet, bitte dringend klären", "urgent"),
+        ("Meine Karte wurde zweimal belastet, bitte dringend klären", "high"),
+        ("URGENT!!! Which colours does the mug come in? ASAP", "low"),
+        ("My son can't breathe after eating your bar", "urgent"),
     ],
 )
 async def test_priority_of_message(embedded: Provider, text: str, priority: str) -> None:
@@ -139,6 +142,25 @@ async def test_most_skilled_online_agent_of_team_is_suggested(
         UUID(int=number) for number, some in skills.items() if "billing" in some and number in online
     ]
     assert teamless.suggested_agent in (able or [None])
+
+
+async def test_correction_of_priority_alone_does_not_raise_confidence(embedded: Provider) -> None:
+    text = "The lamp came, the shade did not, and the man on the phone was odd about it"
+    plain = await classify(embedded, text)
+    correction = Correction(content=text, similarity=1.0, priority="urgent")
+    found = await classify(embedded, text, Context(corrections=(correction,)))
+    assert (found.priority, found.category, found.confidence) == ("urgent", plain.category, plain.confidence)
+
+
+def test_letters_of_other_trades_reach_minimum() -> None:
+    read = yardstick.classify(yardstick.load_letters("development"))
+    assert read.category.value >= 0.6
+    assert read.worst_trade[1].value >= 0.45
+    assert read.right_if_confident.value >= 0.9
+    assert read.negative_recall.value >= 0.6
+    assert read.pressing_recall.value >= 0.83
+    assert read.pressing_precision.value >= 0.58
+    assert read.language.value >= 0.98
 
 
 async def test_classification_is_deterministic(embedded: Provider) -> None:

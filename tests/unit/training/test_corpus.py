@@ -1,17 +1,20 @@
 """The examples are labelled, complete and disjoint from the held-back ones."""
 
+from typing import get_args
+
 import pytest
 
-from hummdesk.ai.embedded import classifiers
-from training.corpus import load_companies, load_examples
-from training.evaluation import quality
+from hummdesk.ai.embedded import classifiers, letters
+from hummdesk.ai.protocol import Category
+from training.corpus import load_companies, load_examples, load_letters
+from training.evaluation import quality, yardstick
 from training.evaluation.quality import HELD_BACK
 
 
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        ("categories", classifiers.CATEGORIES),
+        ("categories", classifiers.TOPICS[:-1]),
         ("sentiment", classifiers.SENTIMENTS),
         ("urgency", classifiers.PRIORITIES),
         ("scope", ("out",)),
@@ -29,6 +32,21 @@ def test_held_back_examples_are_not_fitted_to(name: str) -> None:
     held_back = [one.text.casefold() for one in load_examples(name, HELD_BACK)]
     shared = [text for text in held_back if text in fitted]
     assert len(shared) <= len(held_back) // 50, shared
+
+
+def test_letters_have_exactly_the_known_labels() -> None:
+    written = load_letters()
+    assert {one.category for one in written} == set(letters.CATEGORIES) == set(get_args(Category))
+    assert {one.priority for one in written} == set(classifiers.PRIORITIES)
+    assert {one.sentiment for one in written} == set(classifiers.SENTIMENTS)
+    assert len({one.text for one in written}) == len(written)
+
+
+def test_letters_of_the_yardstick_are_not_fitted_to() -> None:
+    measured = yardstick.load_letters("development")
+    fitted = load_letters()
+    assert {one.text.casefold() for one in fitted}.isdisjoint(one.text.casefold() for one in measured)
+    assert {one.trade for one in fitted}.isdisjoint(one.trade for one in measured)
 
 
 def test_held_back_questions_are_not_fitted_to() -> None:

@@ -1,0 +1,170 @@
+"""Classifiers of letters: category, priority and sentiment of messages as customers write them.
+
+Kernel regression: a message is compared with each example as a whole, by the mean of its sentences and by its cue
+phrases. The mean of the sentences keeps a matter that is buried between greeting and signature; the cues of the lexicon
+are words such as "refund" in many languages. Scores become probabilities by constants that were fitted to examples of
+trades that were left out (see `training/letters.py`).
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from hummdesk.ai.embedded import classifiers
+from hummdesk.ai.embedded.embedding import normalize
+from hummdesk.ai.embedded.encoder import Vectors, encode
+from hummdesk.ai.embedded.weights import load_weights
+from hummdesk.ai.lexicon import LEXICON
+from hummdesk.ai.protocol import Category
+
+# The order of each tuple, here and in `classifiers`, is the order of the columns in the fitted weights.
+CATEGORIES: tuple[Category, ...] = (
+    "account_access",
+    "billing",
+    "refund_cancellation",
+    "order_shipping",
+    "technical",
+    "sales",
+    "complaint_feedback",
+    "fraud_security",
+    "appointments",
+    "privacy_legal",
+    "how_to",
+    "general",
+)
+CATEGORY = slice(0, 12)
+PRIORITY = slice(12, 16)
+SENTIMENT = slice(16, 19)
+"""Columns of the scores."""
+
+SHARPNESS = 2.0
+"""As `classifiers.SCOPE_SHARPNESS`, in the kernel of whole letters and of their sentences."""
+CUE_WEIGHT = 0.01
+MAX_CUES = 3
+"""Cues of one category that are counted in a letter."""
+
+CATEGORY_SCALE = 10.0
+"""Factor from scores to logits. Our own letters of left-out trades suggest 12; letters of strangers are harder."""
+GENERAL_WEIGHT = (0.3, 1.0)
+"""Weight of the sentiment classifier that knows all sorts of texts: for a letter, and for a text that is none."""
+NEGATIVE_BIAS = 0.8
+"""Added to the logit of `negative` for a letter: customers who are angry write more politely than in public."""
+
+MAX_CHARACTERS = 1000
+"""Characters of a letter that are split into sentences or searched for cues: this bounds the time."""
+SHORT_SENTENCE = 25
+"""Characters; a shorter sentence is joined with the next one."""
+
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？।؟])\s*|\n+")
+_PUNCTUATION = re.compile(r"[\s!-/:-@\[-`{-~¡¿«»“”„‘’…–—。，！？、；：（）]+")
+_FIRST_WITHOUT_SPACES = "\u3040"
+"""From here on, scripts that separate no words or join them with particles: Chinese, Japanese, Korean."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFeatures:
+    """One row per letter: the letter as a whole, the mean of its sentences, the logarithmic counts of its cues."""
+
+    whole: Vectors
+    sentences: Vectors
+    cues: Vectors
+
+
+def letter_scores(texts: Sequence[str], encoded: Vectors) -> Vectors:
+    """Return one row per plain text, with the columns CATEGORY, PRIORITY and SENTIMENT."""
+    weights = load_weights()
+    features = letter_features(texts, encoded, mean=weights["mean"], directions=weights["letter_directions"])
+    examples = LetterFeatures(weights["letter_wholes"], weights["letter_sentences"], weights["letter_cues"])
+    scores: Vectors = letter_kernel(features, examples) @ weights["letter_weights"]
+    return scores
+
+
+def letter_features(texts: Sequence[str], encoded: Vectors, *, mean: Vectors, directions: Vectors) -> LetterFeatures:
+    """Return the features of plain texts, of which `encoded` are the vectors; sentences are encoded here."""
+    return LetterFeatures(
+        normalize(classifiers.centre(encoded, mean) @ directions),
+        normalize(sentence_means(texts, encoded, mean) @ directions),
+        np.log1p(np.array([_cue_counts(text) for text in texts], dtype=np.float32)),
+    )
+
+
+def sentence_means(texts: Sequence[str], encoded: Vectors, mean: Vectors) -> Vectors:
+    """Return the mean of the centred vectors of each text's sentences."""
+    split = [split_sentences(text) for text in texts]
+    several = [number for number, sentences in enumerate(split) if len(sentences) > 1]
+    means = classifiers.centre(encoded, mean)
+    if several:
+        vectors = classifiers.centre(encode([one for number in several for one in split[number]]), mean)
+        ends = np.cumsum([len(split[number]) for number in several])[:-1]
+        means[several] = [sentences.mean(axis=0) for sentences in np.split(vectors, ends)]
+    return means
+
+
+def letter_kernel(rows: LetterFeatures, columns: LetterFeatures) -> Vectors:
+    """Return the kernel matrix of two sets of letters."""
+    kernel: Vectors = np.exp(SHARPNESS * (rows.whole @ columns.whole.T - 1))
+    kernel += np.exp(SHARPNESS * (rows.sentences @ columns.sentences.T - 1))
+    kernel /= 2
+    kernel += CUE_WEIGHT * (rows.cues @ columns.cues.T)
+    return kernel
+
+
+def category_probabilities(scores: Vectors) -> Vectors:
+    """Return one row per row of scores, in the order of CATEGORIES."""
+    return classifiers.softmax(scores[:, CATEGORY] * CATEGORY_SCALE)
+
+
+def priority_probabilities(scores: Vectors) -> Vectors:
+    """Return one row per row of scores, in the order of `classifiers.PRIORITIES`."""
+    return classifiers.softmax(classifiers.linear(scores[:, PRIORITY], load_weights()["letter_priority"]))
+
+
+def sentiment_probabilities(scores: Vectors, general: Vectors, out_of_scope: Vectors) -> Vectors:
+    """Return one row per row of scores, in the order of `classifiers.SENTIMENTS`.
+
+    `general` are the probabilities by the classifier of all sorts of texts; the more probably a text is out of scope
+    for a help desk, the more they count.
+    """
+    logits = classifiers.linear(scores[:, SENTIMENT], load_weights()["letter_sentiment"])
+    least, most = GENERAL_WEIGHT
+    logits = logits + (least + (most - least) * out_of_scope)[:, None] * np.log(general + 1e-6)
+    logits[:, classifiers.SENTIMENTS.index("negative")] += NEGATIVE_BIAS * (1 - out_of_scope)
+    return classifiers.softmax(logits)
+
+
+def split_sentences(text: str) -> list[str]:
+    """Return the sentences of the first MAX_CHARACTERS; a short one is joined with its successor."""
+    sentences: list[str] = []
+    for sentence in _SENTENCE_END.split(text[:MAX_CHARACTERS]):
+        if sentences and len(sentences[-1]) < SHORT_SENTENCE:
+            sentences[-1] += f" {sentence}"
+        elif any(map(str.isalpha, sentence)):
+            sentences.append(sentence)
+    return sentences
+
+
+def _cue_counts(text: str) -> list[int]:
+    folded = _folded(text[:MAX_CHARACTERS])
+    return [min(MAX_CUES, sum(cue in folded for cue in cues)) for cues in _cues()]
+
+
+@cache
+def _cues() -> tuple[frozenset[str], ...]:
+    """Return the cues of each category as they occur in folded texts: at the beginning of a word, where words exist."""
+    return tuple(
+        frozenset(cue if cue.lstrip() >= _FIRST_WITHOUT_SPACES else f" {cue}" for cue in map(_folded_cue, cues))
+        for cues in (LEXICON["cues"][category] for category in CATEGORIES)
+    )
+
+
+def _folded(text: str) -> str:
+    return f" {_PUNCTUATION.sub(' ', unicodedata.normalize('NFKC', text).casefold())} "
+
+
+def _folded_cue(cue: str) -> str:
+    folded = _folded(cue)[1:]
+    return folded if cue.endswith(" ") else folded.removesuffix(" ")
