@@ -11,11 +11,11 @@ from hummdesk.storage.runs import ClaimedRun
 def combined_question(run: ClaimedRun) -> tuple[IncomingMessage, Context]:
     """All messages of the customer since the last reply as one message, and the conversation before them.
 
-    Quotes are removed from each message: what stands below one would else include the messages after it.
+    Each message is read by itself: what stands below a quote or a closing would else include the messages after it.
     """
     burst = list(takewhile(lambda earlier: earlier.sender == "customer", reversed(run.history)))[::-1]
     before = run.history[: len(run.history) - len(burst)]
     content = "\n\n".join(new_text(text) for text in [*(earlier.content for earlier in burst), run.message.content])
     history = tuple(Turn(sender=earlier.sender, content=earlier.content) for earlier in before)
     name = None if run.message.sender_name == visitors.NAME else run.message.sender_name
-    return IncomingMessage(content=content, customer_name=name), Context(history=history)
+    return IncomingMessage(content=content, customer_name=name, is_new_text=True), Context(history=history)

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from hummdesk.ai import knowledge_base
 from hummdesk.ai.embedded.retrieval import split_queries
-from hummdesk.ai.text import plain
+from hummdesk.ai.message_text import message_text
+from hummdesk.ai.text import one_line
 from hummdesk.core.models import RunKind
 from hummdesk.storage.runs import ClaimedRun
 from tasks import knowledge
@@ -26,7 +27,9 @@ class DraftHandler(RunHandler):
 
         async def answer(run: ClaimedRun) -> RunResult:
             message, context = combined_question(run)
-            known = await knowledge_base.find(worker.database, run.account_id, split_queries(plain(message.content)))
+            known = await knowledge_base.find(
+                worker.database, run.account_id, split_queries(one_line(message_text(message)))
+            )
             async with shown_draft(worker, run) as show:
                 answered = await worker.providers.ask(
                     run, lambda provider: provider.draft(message, context, known, show=show)

@@ -49,6 +49,9 @@ class IncomingMessage:
     """For a classification one message; for a draft all messages since the last reply, the oldest first, separated by
     blank lines."""
     customer_name: str | None = None
+    is_new_text: bool = False
+    """Whether the content is already without quoted mails and signatures. Messages are read before they are joined: as
+    one mail, the closing of one would remove those after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

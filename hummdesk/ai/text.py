@@ -41,10 +41,12 @@ _STEMMER = snowballstemmer.stemmer("english")
 
 
 def plain(content: str) -> str:
-    """Return the visible text that its sender wrote: no quoted mails or signature (`new_text`), no tags, no lone
-    surrogates, single spaces, at most MAX_CHARACTERS.
-    """
-    content = new_text(content)
+    """Return the visible text that its sender wrote: no quoted mails or signature (`new_text`), as `one_line`."""
+    return one_line(new_text(content))
+
+
+def one_line(content: str) -> str:
+    """Return the text without tags and lone surrogates, with single spaces, of at most MAX_CHARACTERS."""
     if len(content) > MAX_CHARACTERS:
         content = content[: MAX_CHARACTERS * 3 // 4] + " " + content[-MAX_CHARACTERS // 4 :]
     content = content.encode(errors="replace").decode()

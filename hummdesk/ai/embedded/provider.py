@@ -7,6 +7,7 @@ from hummdesk.ai.embedded import analysis, language, summary
 from hummdesk.ai.embedded.analysis import MessageFeatures, extract_features
 from hummdesk.ai.embedded.source_ranking import RankedSource, rank_sources, select_sources
 from hummdesk.ai.inference_batching import inference_batcher
+from hummdesk.ai.message_text import message_text
 from hummdesk.ai.protocol import (
     Classification,
     Context,
@@ -19,7 +20,7 @@ from hummdesk.ai.protocol import (
     Turn,
     show_nothing,
 )
-from hummdesk.ai.text import plain
+from hummdesk.ai.text import one_line
 
 CORRECTION_SIMILARITY = 0.85
 """Least similarity at which an agent's correction of an earlier message is applied to this one."""
@@ -40,12 +41,12 @@ class EmbeddedProvider:
         self._features = inference_batcher(extract_features)
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
-        return _classify(await self._features.submit(plain(message.content)), context)
+        return _classify(await self._features.submit(one_line(message_text(message))), context)
 
     async def draft(
         self, message: IncomingMessage, context: Context, knowledge: Knowledge, *, show: Show = show_nothing
     ) -> Draft:
-        features = await self._features.submit(plain(message.content))
+        features = await self._features.submit(one_line(message_text(message)))
         classification = _classify(features, context)
         ranked = rank_sources(features, knowledge)
         selected = select_sources(ranked, classification.language)

@@ -13,6 +13,7 @@ import orjson
 
 from hummdesk.ai.external.grounding import ModelInput, clean
 from hummdesk.ai.external.prompts import Prompt
+from hummdesk.ai.message_text import message_text
 from hummdesk.ai.protocol import Citation, Context, IncomingMessage, Knowledge, Team, Turn
 from hummdesk.ai.redaction import Redactor
 from hummdesk.ai.reply import names
@@ -54,7 +55,7 @@ def classification_input(redactor: Redactor, message: IncomingMessage, context: 
         "teams": [{"id": alias, "name": redactor.redact(clean(readable(team.name)))} for alias, team in teams.items()],
         "corrections": _corrections(context),
         "earlier": _history(redactor, context.history),
-        "message": _redacted(redactor, new_text(message.content), MAX_MESSAGE),
+        "message": _redacted(redactor, message_text(message), MAX_MESSAGE),
     }
     return ClassificationInput(data=data, teams=teams)
 
@@ -67,7 +68,7 @@ def draft_input(redactor: Redactor, message: IncomingMessage, context: Context, 
         "sources": sources,
         "customer": customer,
         "earlier": _history(redactor, context.history),
-        "message": _redacted(redactor, new_text(message.content), MAX_MESSAGE),
+        "message": _redacted(redactor, message_text(message), MAX_MESSAGE),
     }
     return DraftInput(data=data, citations=citations)
 

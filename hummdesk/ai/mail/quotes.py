@@ -18,7 +18,8 @@ QUOTE_MARKS = (">", "＞")
 _RULE = re.compile(r"[\s\-_=*~#.·\u2010-\u2015\u2500\u2501]{2,}")
 _RULE_CHARACTERS = " \t-_=*~#.·<>\u2010\u2011\u2012\u2013\u2014\u2015\u2500\u2501"
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
-_TIME = re.compile(r"\d[:.h時时点시]\s?\d\d")
+_BRACKETED_ADDRESS = re.compile(r"<[^\s<>@]+@[^\s<>@]+>")
+_TIME = re.compile(r"(?<![\d.,:])(?:[01]?\d|2[0-3])[:.h時时点시]\s?[0-5]\d(?!\d)")
 _FORWARDED, _ORIGINAL = frozenset(phrases("forwarded")), frozenset(phrases("original"))
 _STARTS = Phrases((*phrases("starts"), *phrases("weekdays")))
 _SENTENCE_ENDS = (".", "!", "?", "。")
@@ -223,6 +224,12 @@ def _is_attribution(line: str, *, is_wrapped: bool) -> bool:
 
 
 def _is_certain_attribution(line: str) -> bool:
-    """Return whether the line can only be an attribution, so that a mail without marks follows: with an address."""
-    has_time = _TIME.search(line) is not None or (_has_verb(line) and _has_digit(line))
-    return has_time and _ADDRESS.search(line) is not None
+    """Return whether the line can only be an attribution, so that a mail without marks follows.
+
+    "I wrote to ada@example.com on 3 May and got:" and "The invoice to ada@example.com over 49.99 says:" are none.
+    """
+    if _has_verb(line) and _has_digit(line):
+        ends_with_verb = line.rstrip(" :>").endswith(_WROTE) and _ADDRESS.search(line) is not None
+        return ends_with_verb or _BRACKETED_ADDRESS.search(line) is not None
+    has_time = _TIME.search(line) is not None and _ADDRESS.search(line) is not None
+    return has_time and _begins_attribution(line) and line.endswith(">:")

@@ -13,10 +13,12 @@ SIGNATURE_LINES = 15
 """Lines, blank ones included, that are searched for the beginning of a signature."""
 MAX_SIGNATURE_LINE, MAX_SIGNATURE_WORDS = 90, 9
 MAX_DEVICE_WORDS = 10
-MAX_CLOSING_WORDS = 4
-"""Words beside the phrase in a line such as "Best regards, Ada"."""
-MAX_UNSPACED_CLOSING = 4
-"""Characters beside the phrase, in Chinese, Japanese and Korean."""
+MAX_UNSPACED_NAME = 4
+"""Characters of a name in Chinese, Japanese and Korean."""
+MAX_CASELESS_NAME_WORDS = 2
+"""Words of a name in a script without capitals, in which a name looks like any other words."""
+MIN_UNSEPARATED_CLOSING = 3
+"""Characters of a phrase that a name may follow without a comma: "LG Fernseher" is no closing."""
 MAX_WORDS_BEFORE_DISCLAIMER = 8
 """Words of a line before the first phrase of a disclaimer. A line with more is the sender's own."""
 MIN_PHONE_DIGITS = 7
@@ -34,7 +36,9 @@ _ASCII_DISCLAIMERS = tuple(filter(str.isascii, _DISCLAIMERS))
 _REFERENCES = phrases("references")
 _PROGRAMS = phrases("programs")
 _DEVICES, _CLOSINGS = Phrases(phrases("devices")), Phrases(phrases("closings"))
-_UNSPACED_CLOSINGS = tuple(phrase for phrase in phrases("closings") if is_unspaced(phrase[0]))
+_SEPARATORS = "-–—~ ,.!;:。、،"
+_AFTER_NAMES = ("敬上", "谨上", "드림", "올림")
+"""Closings that stand behind the name."""
 _TURKISH_DEVICES = tuple(phrase for phrase in phrases("devices") if phrase.endswith("gönderildi"))
 _PHONES = frozenset(phrases("phones"))
 
@@ -58,7 +62,6 @@ class _Ending:
         self._folded = [fold(line) for line in lines]
         self._begins_disclaimer = cache(_begins_disclaimer)
         self._fits_signature = cache(_fits_signature)
-        self._is_closing = cache(_is_closing)
         self._is_contact = cache(_is_contact)
 
     def text(self) -> Sequence[str]:
@@ -107,14 +110,24 @@ class _Ending:
         return found
 
     def _closing(self, end: int) -> int:
-        """Return the highest line such as "Best regards" below which only lines of a signature stand."""
+        """Return the highest line such as "Best regards" below which only lines of a signature stand, a name first."""
         found = end
         for number in self._nearest(end):
-            if self._is_closing(self._folded[number]):
+            if _is_closing(self._lines[number], self._folded[number]) and self._is_signed(number + 1, end):
                 found = number
             elif not self._fits_signature(self._folded[number]) or _is_sentence(self._lines[number]):
                 break
         return found
+
+    def _is_signed(self, number: int, end: int) -> bool:
+        """Return whether nothing follows before `end`, or first a name, a contact or another closing."""
+        while number < end and not self._folded[number]:
+            number += 1
+        if number == end:
+            return True
+        line, folded = self._lines[number], self._folded[number]
+        names = (line, line.partition(",")[0])
+        return any(map(_is_signer, names)) or self._is_contact(folded) or _is_closing(line, folded)
 
     def _may_be_first(self, number: int) -> bool:
         return _is_name(self._lines[number]) or self._is_contact(self._folded[number])
@@ -154,15 +167,49 @@ def _begins_disclaimer(folded: str) -> bool:
     return bool(found) and len(folded[: min(found)].split()) <= MAX_WORDS_BEFORE_DISCLAIMER
 
 
-def _is_closing(folded: str) -> bool:
-    text = folded.strip("-–—~ ,.!;:")
+def _is_closing(line: str, folded: str) -> bool:
+    """Return whether the line is a closing, alone or with a name: "Best regards, Ada", "홍길동 드림".
+
+    Many closings also begin a request, such as "Respectfully, I want a refund".
+    """
+    text = folded.strip(_SEPARATORS)
     phrase = _CLOSINGS.at_start(text)
-    if phrase is None:
-        return any(text.endswith(one) and len(text) <= len(one) + MAX_UNSPACED_CLOSING for one in _UNSPACED_CLOSINGS)
-    rest = text[len(phrase) :].strip(" ,.!;:、，")
+    if phrase is None or phrase in _AFTER_NAMES:
+        return _is_closing_behind_name(text)
+    rest = text[len(phrase) :]
+    if not rest:
+        return True
+    name = rest.lstrip(_SEPARATORS)
     if is_unspaced(phrase[0]):
-        return len(rest) <= MAX_UNSPACED_CLOSING
-    return len(rest.split()) <= MAX_CLOSING_WORDS and not _asks(rest)
+        return _CLOSINGS.at_start(name) == name or (len(name) < len(rest) and len(name) <= MAX_UNSPACED_NAME)
+    if _asks(folded) or folded.endswith(_SENTENCE_ENDS):
+        return False
+    is_separated = rest.lstrip()[0] in _SEPARATORS
+    written = " ".join(line.split()[-len(name.split()) :])
+    if " " in phrase and len(name.split()) == 1:
+        return True
+    if is_separated:
+        return _is_signer(written)
+    return len(phrase) >= MIN_UNSEPARATED_CLOSING and _is_name(written) and not line.isupper()
+
+
+def _is_closing_behind_name(text: str) -> bool:
+    phrase = next(filter(text.endswith, _AFTER_NAMES), None)
+    if phrase is None:
+        return False
+    name = text.removesuffix(phrase).rstrip()
+    return len(name) <= MAX_UNSPACED_NAME
+
+
+def _is_signer(line: str) -> bool:
+    """Return whether the line can be a name below or behind a closing, also in a script without capitals."""
+    words = line.replace(",", " ").split()
+    if not words or line.rstrip().endswith(_SENTENCE_ENDS):
+        return False
+    if any(character.isupper() or character.islower() for character in line):
+        return _is_name(line)
+    is_short = len(words) <= MAX_CASELESS_NAME_WORDS
+    return is_short and not any(map(str.isdigit, line))
 
 
 def _fits_signature(folded: str) -> bool:

@@ -167,6 +167,26 @@ def test_new_text_of_mail_with_special_quotes_keeps_what_sender_says(mail: str, 
         "It broke.\n\nBest wishes to all of you.\nI would like to have the money back by Friday.",
         "It broke.\n\nRegards\nbut before I go, please send another one",
         "램프가 깜박입니다.\n감사합니다\n환불해 주세요",
+        "I cannot sign in.\nMy email is ada@example.com, I tried at 10:15 and got:\nError 500. Please refund me.",
+        "It is wrong.\nThe invoice to ada@example.com over 49.99 says:\nTwo lamps. I ordered one.",
+        "It is wrong.\nOn my invoice over 149.99 it says ada@example.com, version 2.12:\nI ordered one lamp.",
+        "Any news?\nI wrote to ada@example.com on 3 May and got:\nError 500. Please refund me.",
+        "Jag är missnöjd.\nVänligen avbryt min prenumeration.\nTack",
+        "Jag är missnöjd.\nVänligen\navbryt min prenumeration",
+        "नमस्ते\nआपका उत्पाद खराब है",
+        "नमस्ते\nसादर निवेदन है",
+        "It broke.\nWith regards to my refund\n30 euros",
+        "It broke.\nRespectfully, I want a refund.\n30 euros",
+        "It broke.\nBest regards, I want it refunded",
+        "It broke.\nBest regards\nRefund 30 euros please",
+        "Es ist kaputt.\nLG Fernseher defekt",
+        "Es ist kaputt.\nLG Fernseher",
+        "It broke.\nVG 4711 defekt",
+        "Elle est cassée.\nCordialement, remboursez !",
+        "램프가 깜박입니다.\n배상 요청",
+        "램프가 깜박입니다.\n손해 배상",
+        "ランプがちらつきます。\n返金をよろしくお願いいたします",
+        "ランプがちらつきます。\n以上返金希望",
         "It prints white pages.\n\nBefore printing this it makes a loud noise.",
         "Lamp | 2 pieces | 30.00\nChair | 1 piece | 90.00\nWhat do they cost together?",
         "My address changed:\nAda Lovelace\nTel. +44 20 7946 0000",
@@ -189,6 +209,29 @@ def test_new_text_of_mail_with_special_quotes_keeps_what_sender_says(mail: str, 
 )
 def test_new_text_without_mail_parts_is_unchanged(text: str) -> None:
     assert new_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "Best regards Ada",
+        "best regards, ada",
+        "Regards, Ada Lovelace",
+        "Kind regards!\nada@example.com",
+        "MfG\n\nAda Lovelace, Leiterin",
+        "LG, Ada",
+        "Vänligen, Ada",
+        "Vänligen\nAda",
+        "आपका,\nआडा लवलेस",
+        "सादर, आडा लवलेस",
+        "مع التحية\nآدا لوفليس",
+        "홍길동 올림",
+        "以上、よろしくお願いいたします。",
+        "艾达 敬上",
+    ],
+)
+def test_new_text_above_closing_with_name_is_own_text(closing: str) -> None:
+    assert new_text(f"It flickers.\n\n{closing}") == "It flickers."
 
 
 LENGTH = 100_000

@@ -1,5 +1,9 @@
 from dataclasses import replace
 
+from hummdesk.ai.external.inputs import draft_input
+from hummdesk.ai.message_text import message_text
+from hummdesk.ai.protocol import Knowledge
+from hummdesk.ai.redaction import Redactor
 from tasks.burst import combined_question
 from tests.unit.tasks.runs import claimed_run, history, message
 
@@ -42,3 +46,11 @@ def test_combined_question_of_mails_contains_their_new_text_only() -> None:
         history=history(("customer", f"My parcel is late.\n\n{quote}\n\nIt is on its way.")),
     )
     assert combined_question(run)[0].content == "My parcel is late.\n\nIt is red."
+
+
+def test_combined_question_is_not_read_as_one_mail() -> None:
+    texts = ("My lamp is broken", "Best regards Ada", "--", "Refund 30 euros please")
+    run = claimed_run(message=message(texts[-1]), history=history(*(("customer", text) for text in texts[:-1])))
+    question, context = combined_question(run)
+    assert message_text(question) == "\n\n".join(texts)
+    assert "Refund" in draft_input(Redactor(), question, context, Knowledge()).data["message"]
