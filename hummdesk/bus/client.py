@@ -39,6 +39,11 @@ def connect(url: str, *, timeout: float = COMMAND_SECONDS) -> Redis:
     )
 
 
+def is_unavailable(error: Exception) -> bool:
+    """Whether requests that wait for Redis would fail as well."""
+    return isinstance(error, Unavailable)
+
+
 @asynccontextmanager
 async def raising_unavailable() -> AsyncIterator[None]:
     """Raise Unavailable in place of an error of Redis."""

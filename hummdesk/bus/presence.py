@@ -8,13 +8,14 @@ The process that changes a status publishes it. Redis keeps the change as unpubl
 process dies, or loses the answer that names the change, another process publishes it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
 from typing import Any, Literal, cast
 from uuid import UUID
 
+from hummdesk.bus.client import is_unavailable
 from hummdesk.bus.commands import Commands, Script
 from hummdesk.core.batching import Batcher
 from hummdesk.core.config import Settings
@@ -57,9 +58,9 @@ class Presence:
         self._script = Script(commands, "presence")
         join = partial(self._step, "join", settings.presence_lease_seconds)
         leave = partial(self._step, "leave", settings.presence_grace_seconds)
-        self._joining: Batcher[Lease, bytes | None] = Batcher(join, max_items=BATCH)
-        self._leaving: Batcher[Lease, bytes | None] = Batcher(leave, max_items=BATCH)
-        self._confirming: Batcher[Lease, bytes | None] = Batcher(partial(self._step, "confirm", 0), max_items=BATCH)
+        self._joining = _batcher(join)
+        self._leaving = _batcher(leave)
+        self._confirming = _batcher(partial(self._step, "confirm", 0))
 
     async def close(self) -> None:
         await self._commands.close()
@@ -132,6 +133,10 @@ class Presence:
     async def _call(self, step: str, seconds: float, arguments: list[str]) -> list[Any]:
         args: list[str | int] = [step, int(seconds * 1000), self._settings.presence_ttl_seconds, *arguments]
         return list(await self._script(keys=[LEASES, UNPUBLISHED], args=args))
+
+
+def _batcher(step: Callable[[list[Lease]], Awaitable[list[bytes | None]]]) -> Batcher[Lease, bytes | None]:
+    return Batcher(step, max_items=BATCH, fails_waiting=is_unavailable)
 
 
 def _statuses(account_id: UUID) -> str:

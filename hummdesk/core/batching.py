@@ -27,7 +27,8 @@ class Batcher(Generic[Request, Result]):
 
     `run` returns for each request its result, an exception to raise, or REQUEUE. What `run` raises is raised to every
     caller of the batch, unless `isolate` is true for it: then the halves of the batch are run one after the other, down
-    to the request that causes it.
+    to the request that causes it. If `fails_waiting` is true for it, it is raised to the requests that wait as well,
+    which would otherwise fail one batch after the other.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Batcher(Generic[Request, Result]):
         max_size: int = sys.maxsize,
         size: Callable[[Request], int] | None = None,
         isolate: Callable[[Exception], bool] = lambda _: False,
+        fails_waiting: Callable[[Exception], bool] = lambda _: False,
     ) -> None:
         """A batch ends at `max_items` requests, or with the request that brings the sum of `size` to `max_size`."""
         self._run = run
@@ -45,6 +47,7 @@ class Batcher(Generic[Request, Result]):
         self._max_size = max_size
         self._size = size
         self._isolate = isolate
+        self._fails_waiting = fails_waiting
         self._queue: deque[_Pending[Request, Result]] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -102,7 +105,11 @@ class Batcher(Generic[Request, Result]):
             if len(batch) > 1 and self._isolate(error):
                 half = len(batch) // 2
                 return await self._process(batch[:half]) + await self._process(batch[half:])
-            for _, future in batch:
+            failed = [*batch]
+            if self._fails_waiting(error):
+                failed += self._queue
+                self._queue.clear()
+            for _, future in failed:
                 if not future.done():
                     future.set_exception(error)
             return []

@@ -52,7 +52,7 @@ WRITE_SECONDS = 2.0
 ROUTED = 2
 """Accounts that routing decides on at a time."""
 REQUEST_SECONDS = 2.0
-"""Longest wait of a request for Redis."""
+"""Longest wait of a request for an answer of Redis; then the request is repeated once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +98,11 @@ def _context(
 ) -> ServerContext:
     node, lease_seconds = uuid4().hex, settings.presence_lease_seconds
     redis = partial(connect, settings.redis, timeout=REQUEST_SECONDS)
-    commands = Commands.of(settings.redis, timeout=REQUEST_SECONDS)
+    commands, saves = (Commands.of(settings.redis, timeout=REQUEST_SECONDS) for _ in range(2))
     presence = Presence(commands, settings)
     socket_counts = SocketCounts(redis(), lease_seconds=lease_seconds)
     recovery_store = RecoveryStore(
-        commands,
+        saves,  # of all sockets at once: no other command waits for them
         node=node,
         window_seconds=settings.recovery_window_seconds,
         report_seconds=lease_seconds / 3,

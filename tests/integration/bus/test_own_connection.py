@@ -1,11 +1,13 @@
 """A connection for frequent commands, on a real Redis."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from redis import exceptions
 from redis.asyncio import Redis
 
+from hummdesk.bus.client import COMMAND_SECONDS
 from hummdesk.bus.own_connection import OwnConnection
 
 
@@ -37,3 +39,13 @@ async def test_answer_after_the_timeout_is_not_that_of_the_next_request(redis: R
     connection._timeout = 20
     assert await connection.request(("ECHO", "a")) == [b"a"]
     await connection.close()
+
+
+async def test_connection_after_a_timeout_is_released_with_the_timeout_of_the_client(redis: Redis) -> None:
+    pool: Any = redis.connection_pool
+    connection = OwnConnection(redis, timeout=0.05)
+    with pytest.raises(exceptions.TimeoutError):
+        await connection.request(("BLPOP", "hummdesk:test:no-such-list", 60))
+    pooled = await pool.get_connection()
+    assert pooled.socket_timeout == pool.connection_kwargs["socket_timeout"] == COMMAND_SECONDS
+    await pool.release(pooled)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hummdesk.bus.recovery_store import RecoverableSession
+from hummdesk.core.ids import new_id
 from hummdesk.server import recovery_saver
 from hummdesk.server.handlers import recovery
 from hummdesk.server.node import Node
@@ -40,6 +41,21 @@ async def test_session_is_recovered_at_another_process(
     third = await clients.reconnect(account.url, account.token("customer"), again)
     assert third.sid == lost.sid
     assert third.messages() == ["missed again"]
+
+
+async def test_saves_that_redis_does_not_answer_delay_no_other_command(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = f"test:{new_id()}"
+    saves = node.context.recovery_store._commands
+    monkeypatch.setattr(saves._connection, "_timeout", 60)
+    save = asyncio.create_task(saves.run("BLPOP", key, 60))
+    await asyncio.sleep(0)
+    await node.context.presence.check()
+    await node.context.presence.check()
+    assert not save.done()
+    await node.context.presence._commands.run("RPUSH", key, "answer")
+    assert await save == [key.encode(), b"answer"]
 
 
 async def test_conversation_whose_join_was_acknowledged_is_joined_after_recovery_at_another_process(

@@ -68,6 +68,20 @@ async def test_isolated_failure_is_raised_to_the_caller_that_causes_it_only(doub
     assert [number for batch in doubler.batches if 13 not in batch for number in batch] == [1, 2, 3, 5, 6]
 
 
+async def test_failure_that_fails_waiting_requests_leaves_later_ones(doubler: Doubler) -> None:
+    doubler.may_finish.clear()
+    batcher: Batcher[int, int] = Batcher(
+        doubler.run, max_items=2, fails_waiting=lambda error: isinstance(error, LookupError)
+    )
+    tasks = submit(batcher, 1, 13, 3, 4, 5)
+    await doubler.has_started()
+    doubler.may_finish.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == 5 * [LookupError]
+    assert doubler.batches == [[1, 13]]
+    assert await batcher.submit(6) == 12
+
+
 async def test_exception_in_place_of_a_result_is_raised_to_its_caller_only() -> None:
     async def run(numbers: list[int]) -> Sequence[int | Exception]:
         return [number if number % 2 else ValueError(number) for number in numbers]
