@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
-from hummdesk.bus.commands import Commands, Script
+from hummdesk.bus.commands import BATCH, Commands, Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,11 @@ class ViewerLeases:
         return await self._step("leave", views)
 
     async def _step(self, step: str, views: list[View]) -> list[Viewers]:
-        return await asyncio.gather(*(self._step_of(step, view) for view in views))
+        """Run a step of the script for each view, a batch at a time: while Redis does not answer, few wait for it."""
+        found: list[Viewers] = []
+        for start in range(0, len(views), BATCH):
+            found += await asyncio.gather(*(self._step_of(step, view) for view in views[start : start + BATCH]))
+        return found
 
     async def _step_of(self, step: str, view: View) -> Viewers:
         key = f"hummdesk:viewers:{view.conversation_id}"
