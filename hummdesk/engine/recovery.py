@@ -53,11 +53,14 @@ OnRecover = Callable[[RecoveryRequest], Awaitable[Recovery | None]]
 
 
 def parse_recovery_request(auth: Any, environ: dict[str, Any]) -> RecoveryRequest | None:
-    """Return the recovery request in the data of a CONNECT packet, if there is one."""
+    """Return the recovery request in the data of a CONNECT packet, if there is one.
+
+    A `pid` that is not ASCII is none of `PrivateIds`.
+    """
     if not isinstance(auth, dict):
         return None
     pid, offset = auth.get("pid"), auth.get("offset")
-    if not isinstance(pid, str) or not isinstance(offset, str):
+    if not isinstance(pid, str) or not pid.isascii() or not isinstance(offset, str):
         return None
     return RecoveryRequest(pid, offset, auth, environ)
 

@@ -28,6 +28,8 @@ def test_auth_with_pid_and_offset_is_a_recovery_request() -> None:
         {"pid": 1, "offset": "o"},
         {"pid": "p", "offset": None},
         {"pid": ["p"], "offset": "o"},
+        {"pid": "\ud800", "offset": "o"},
+        {"pid": "ä", "offset": "o"},
     ],
 )
 def test_other_auth_is_no_recovery_request(auth: Any) -> None:
