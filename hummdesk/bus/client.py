@@ -34,7 +34,7 @@ def connect(url: str, *, timeout: float = COMMAND_SECONDS) -> Redis:
         socket_connect_timeout=COMMAND_SECONDS,
         health_check_interval=15,
         protocol=2,
-        connection_class=PackingConnection,  # TLS and Unix sockets have classes of their own
+        connection_class=PackingConnection,  # `from_url` replaces it for rediss:// and unix://
         retry=Retry(NoBackoff(), 1),
     )
 

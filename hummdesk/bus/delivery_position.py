@@ -25,7 +25,7 @@ class AppendedEntry:
 
 
 class Arrival(Enum):
-    """What an entry is that was read."""
+    """How an entry that was read relates to the position."""
 
     NEXT = auto()
     DELIVERED = auto()

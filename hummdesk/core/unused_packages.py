@@ -1,7 +1,7 @@
 """Packages that libraries import where they are installed, and that no process of HummDesk uses.
 
-The clients and other servers that engineio, socketio, kombu and structlog support take a third of the import time of a
-web process, where something else has installed them.
+The clients and other servers that engineio, socketio, kombu, redis and structlog support take a third of the import
+time of a web process, where something else has installed them.
 """
 
 import sys
