@@ -88,6 +88,14 @@ class Delivered(list[int]):
                 await self._news.wait()
 
 
+@asynccontextmanager
+async def process(stream: AccountStream) -> AsyncIterator[tuple[StreamWriter, Delivered]]:
+    """A writer and a reader, connected as in a web process."""
+    async with stream.reading() as delivered, stream.writing() as writer:
+        writer.on_appended = lambda _, entry: delivered.shard.deliver_appended(entry)
+        yield writer, delivered
+
+
 @pytest.fixture
 def stream(settings: Settings) -> AccountStream:
     return AccountStream(settings.redis)

@@ -19,7 +19,7 @@ from hummdesk.core import temporary
 from hummdesk.core.metrics import EVENTS_DROPPED
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
-from tests.integration.bus.conftest import AccountStream, Delivered
+from tests.integration.bus.conftest import AccountStream, Delivered, process
 
 
 @dataclass
@@ -123,6 +123,33 @@ async def test_flush_is_recognized_with_the_next_event(stream: AccountStream, wr
         writer.append(stream.number(2))
         await delivered.reaches(1, 2)
         assert delivered.losses == [1]
+
+
+async def test_own_entry_after_a_flush_is_reported_as_a_loss(stream: AccountStream) -> None:
+    async with process(stream) as (own, delivered), connect(stream.redis_url) as client:
+        await own.append(stream.number(1))
+        await client.flushall()
+        await own.append(stream.number(2))
+        await delivered.reaches(1, 2)
+        assert delivered.losses == [1]
+
+
+async def test_own_entry_that_redis_has_lost_is_reported_with_an_entry_of_another_process(
+    stream: AccountStream, writer: StreamWriter
+) -> None:
+    """A failover to an older state, in which the other process has lost nothing."""
+    async with process(stream) as (own, delivered), connect(stream.redis_url) as client:
+        await own.append(stream.number(1))
+        await writer.append(stream.number(2))
+        await delivered.reaches(1, 2)
+        older = {key: await client.dump(key) for key in await client.keys()}
+        await own.append(stream.number(3))
+        await delivered.reaches(1, 2, 3)
+        for key, value in older.items():
+            await client.restore(key, 0, value or b"", replace=True)
+        await writer.append(stream.number(4))
+        await delivered.reaches(1, 2, 3, 4)
+        assert delivered.losses == [3]
 
 
 async def test_restart_without_data_is_recognized_at_once(

@@ -1,28 +1,16 @@
 """Processes that write and read the stream, on a real Redis: own entries are delivered without being read."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from hummdesk.bus import stream_reader
 from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.bus.stream_writer import StreamWriter
-from tests.integration.bus.conftest import AccountStream, Delivered
-
-Process = tuple[StreamWriter, Delivered]
-
-
-@asynccontextmanager
-async def process(stream: AccountStream) -> AsyncIterator[Process]:
-    """A writer and a reader, connected as in a web process."""
-    async with stream.reading() as delivered, stream.writing() as writer:
-        writer.on_appended = lambda _, entry: delivered.shard.deliver_appended(entry)
-        yield writer, delivered
+from tests.integration.bus.conftest import AccountStream, process
 
 
 async def test_own_entries_are_delivered_without_reading(
@@ -107,16 +95,6 @@ async def test_own_entry_leaves_out_repeats_and_messages_without_predecessor(str
         await reading.reaches(1, 3, 1, 2)
         assert [event.offset for event in delivered.events] == [event.offset for event in reading.events]
         assert delivered.events == reading.events
-
-
-async def test_own_entry_after_a_flush_is_reported_as_a_loss(stream: AccountStream, redis: Redis) -> None:
-    async with process(stream) as (own, delivered):
-        await own.append(stream.number(1))
-        keys = [key async for key in redis.scan_iter(match=f"{delivered.shard.shard.stream}*")]
-        await redis.delete(*keys)
-        await own.append(stream.number(2))
-        await delivered.reaches(1, 2)
-        assert delivered.losses == [1]
 
 
 async def test_own_entry_delivered_while_the_position_is_verified_is_no_loss(

@@ -7,29 +7,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hummdesk.bus.delivery_position import STEP_BYTES, AppendedEntry, Arrival, DeliveryPosition
+from hummdesk.bus.shards import START, moment
 
 
 @dataclass
 class Stream:
-    """A shard in Redis. An entry is its id and the id of the entry before it."""
+    """A shard in Redis. An entry is its id and the id of the entry before it.
+
+    After a flush the ids have another counter: none is used twice, though the clock may be set back.
+    """
 
     entries: list[tuple[str, str]] = field(default_factory=list)
-    tip: str = "0-0"
+    tip: str = START
     clock: int = 0
+    flushes: int = 0
 
     def append(self) -> tuple[str, str]:
         self.clock += 1
-        entry = (f"{self.clock}-0", self.tip)
+        entry = (f"{self.clock}-{self.flushes}", self.tip)
         self.entries.append(entry)
         self.tip = entry[0]
         return entry
 
     def after(self, entry_id: str) -> list[tuple[str, str]]:
-        return [entry for entry in self.entries if _number(entry[0]) > _number(entry_id)]
+        return [entry for entry in self.entries if moment(entry[0]) > moment(entry_id)]
 
-    def flush(self) -> None:
+    def flush(self, *, set_back: int = 0) -> None:
+        """Lose all entries; set the clock back."""
         self.entries.clear()
-        self.tip = "0-0"
+        self.tip = START
+        self.flushes += 1
+        self.clock = max(0, self.clock - set_back)
 
 
 class Process:
@@ -101,10 +109,6 @@ class Process:
         self.is_drained = not self.position.needs_drain
 
 
-def _number(entry_id: str) -> int:
-    return int(entry_id.partition("-")[0])
-
-
 ACTIONS = ("append", "receive_answer", "ask", "receive_read", "handle_next")
 steps = st.lists(st.tuples(st.booleans(), st.sampled_from(ACTIONS)), max_size=60)
 sizes = st.sampled_from([100, STEP_BYTES // 2, STEP_BYTES + 1])
@@ -160,6 +164,30 @@ def test_entries_that_redis_lost_are_delivered_or_reported_before_later_ones(
         assert process.delivered[at + 1 :] == [entry_id for entry_id, _ in stream.entries]
     else:
         assert process.delivered == [*lost, *(entry_id for entry_id, _ in stream.entries)]
+
+
+@given(steps, steps, st.integers(1, 60))
+def test_entries_after_a_flush_that_sets_the_clock_back_are_delivered_after_a_loss(
+    before: list[tuple[bool, str]], after: list[tuple[bool, str]], set_back: int
+) -> None:
+    stream = Stream()
+    before_both, _ = stream.append()
+    process, other = Process(stream, 100), Process(stream, 100)
+    for is_second, action in before:
+        getattr((process, other)[is_second], action)()
+    lost, latest = [entry_id for entry_id, _ in stream.after(before_both)], stream.clock
+    stream.flush(set_back=set_back)
+    for is_second, action in after:
+        getattr((process, other)[is_second], action)()
+    while stream.clock <= latest:
+        other.append()
+    process.append()
+    process.finish()
+    at = process.delivered.index("loss")
+    later = process.delivered[at + 1 :]
+    assert process.delivered[:at] == lost[:at]
+    assert later
+    assert later == [entry_id for entry_id, _ in stream.entries][-len(later) :]
 
 
 def appended(entry_id: str, previous: str) -> AppendedEntry:
