@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from hummdesk.ai import knowledge_base
-from hummdesk.ai.embedded.retrieval import split_queries
+from hummdesk.ai.embedded.retrieval import queries_of
 from hummdesk.ai.message_text import message_text
 from hummdesk.ai.text import one_line
 from hummdesk.core.models import RunKind
@@ -27,9 +27,8 @@ class DraftHandler(RunHandler):
 
         async def answer(run: ClaimedRun) -> RunResult:
             message, context = combined_question(run)
-            known = await knowledge_base.find(
-                worker.database, run.account_id, split_queries(one_line(message_text(message)))
-            )
+            queries = [query.text for query in queries_of(one_line(message_text(message)), context.history)]
+            known = await knowledge_base.find(worker.database, run.account_id, queries)
             async with shown_draft(worker, run) as show:
                 answered = await worker.providers.ask(
                     run, lambda provider: provider.draft(message, context, known, show=show)

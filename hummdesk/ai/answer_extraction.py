@@ -97,7 +97,7 @@ _SIGNATURE = re.compile(
 _COMPOSED = frozenset(
     " ".join(words(phrase)) for phrases in PHRASES.values() if "closing" in phrases for phrase in phrases.values()
 )
-"""Phrases that `reply.compose` adds to an answer."""
+"""Phrases that drafts had around an answer until 0.2."""
 
 
 def _names(reply: AgentReply, messages: Iterable[str]) -> frozenset[str]:
@@ -131,7 +131,7 @@ def _answer(text: str, names: frozenset[str], messages: list[str]) -> str | None
 
 
 def _core(text: str) -> str:
-    """Remove salutation, signature and the phrases of `reply.compose`."""
+    """Remove salutation, signature and the phrases of former drafts."""
     inner = _SIGNATURE.sub("", _SALUTATION.sub("", text, count=1).strip()).strip()
     return "\n".join(line for line in inner.split("\n") if not line or " ".join(words(line)) not in _COMPOSED).strip()
 

@@ -52,6 +52,8 @@ class IncomingMessage:
     is_new_text: bool = False
     """Whether the content is already without quoted mails and signatures. Messages are read before they are joined: as
     one mail, the closing of one would remove those after it."""
+    language: str | None = None
+    """ISO 639 code of the customer's language if it is known; None: it is detected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,15 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What a draft takes from an article, word for word."""
+
+    source: str
+    """Id of the article."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
     category: Category
     priority: Priority
@@ -189,6 +200,10 @@ class Draft:
     reasoning: str
     citations: tuple[Citation, ...] = ()
     """Its sources, the best first, at most three."""
+    quotes: tuple[Quote, ...] = ()
+    """In the order in which they stand in `content`; none of external models."""
+    nearest: tuple[str, ...] = ()
+    """If the provider abstains, ids of the articles that are nearest to the question, at most three."""
     tone: Tone = "friendly"
     suggested_actions: tuple[str, ...] = ()
 

@@ -1,18 +1,14 @@
-"""Composition of a draft: greeting, tone, excerpt of the source, closing, suggested actions."""
+"""Composition of a draft: greeting, tone, suggested actions."""
 
 import json
 import re
 from pathlib import Path
 from typing import Any
 
-from hummdesk.ai.lexicon import STOPWORDS
 from hummdesk.ai.protocol import Category, Citation, Classification, Tone
-from hummdesk.ai.text import SENTENCE_END, stems
 
 PHRASES: dict[str, Any] = json.loads(Path(__file__).with_name("phrases.json").read_text(encoding="utf-8"))
 ENGLISH = "en"
-MAX_EXCERPT = 700
-"""Characters of a source that a draft quotes."""
 MAX_NAMES = 4
 
 _SLOT = re.compile(r"\{\{? ?([A-Za-z][\w. -]{0,39}?) ?\}?\}")
@@ -28,9 +24,9 @@ def tone(text: str, classification: Classification) -> Tone:
 
 
 def compose(answer: str, *, customer_name: str | None, tone: Tone, language: str) -> str:
-    """Return the whole reply; a language that is not in phrases.json falls back to English."""
-    phrases = PHRASES.get(language, PHRASES[ENGLISH])
-    return "\n\n".join([_greeting(phrases, customer_name or "", tone), phrases[tone], answer, phrases["closing"]])
+    """Return the whole reply: the answer, after the name if it is known, in the language of the answer or English."""
+    greeting = _greeting(PHRASES.get(language, PHRASES[ENGLISH]), customer_name or "", tone)
+    return f"{greeting}\n\n{answer}" if greeting else answer
 
 
 def fill(answer: str, *, customer_name: str | None) -> str:
@@ -43,23 +39,6 @@ def fill(answer: str, *, customer_name: str | None) -> str:
         return known.get(name) or known.get(f"customer {name}") or f"[{re.sub(r'[._ -]+', ' ', slot[1]).lower()}]"
 
     return _SLOT.sub(value, answer)
-
-
-def excerpt(body: str, question: str) -> str:
-    """Return the body, or if it is long the sentences that share most words with the question, in their order."""
-    if len(body) <= MAX_EXCERPT:
-        return body
-    wanted = set(stems(question)) - STOPWORDS
-    sentences = SENTENCE_END.split(body)
-    free = MAX_EXCERPT
-    chosen: list[int] = []
-    for number in sorted(
-        range(len(sentences)), key=lambda number: (-len(wanted & set(stems(sentences[number]))), number)
-    ):
-        free -= len(sentences[number]) + 1
-        if free >= 0 or not chosen:
-            chosen.append(number)
-    return " ".join(sentences[number] for number in sorted(chosen))[:MAX_EXCERPT]
 
 
 def actions(classification: Classification, source: Citation) -> tuple[str, ...]:
@@ -79,10 +58,10 @@ def names(customer_name: str) -> list[str]:
     return _NAME.findall(customer_name)[:MAX_NAMES]
 
 
-def _greeting(phrases: dict[str, str], customer_name: str, tone: Tone) -> str:
+def _greeting(phrases: dict[str, str], customer_name: str, tone: Tone) -> str | None:
     found = names(customer_name)
     if not found:
-        return phrases["greeting_nameless"]
+        return None
     if tone == "formal":
         return phrases["greeting_formal"].format(name=" ".join(found))
     return phrases["greeting"].format(name=found[0])

@@ -19,7 +19,8 @@ provider_option = click.option("--provider", help="Provider to ask.  [AI_PROVIDE
 def ai_command() -> None:
     """Try the AI on messages, choose its provider, limit and see its costs.
 
-    `classify` and `draft` read messages from standard input, one a line."""
+    `classify` and `draft` read messages from standard input, one a line: as text, or as a JSON object with the
+    conversation before it, {"text", "history"} for `classify`, {"question", "history", "language"} for `draft`."""
 
 
 @ai_command.command("classify")

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from hummdesk.ai import reply, routing
-from hummdesk.ai.embedded import analysis, language, summary
+from hummdesk.ai.embedded import analysis, answer, language, summary
 from hummdesk.ai.embedded.analysis import MessageFeatures, extract_features
-from hummdesk.ai.embedded.source_ranking import RankedSource, rank_sources, select_sources
+from hummdesk.ai.embedded.answer import Part
+from hummdesk.ai.embedded.source_ranking import RankedSource, rank_by_clause, rank_sources, select_sources
 from hummdesk.ai.inference_batching import inference_batcher
 from hummdesk.ai.message_text import message_text
 from hummdesk.ai.protocol import (
+    Citation,
     Classification,
     Context,
     Correction,
@@ -48,31 +50,46 @@ class EmbeddedProvider:
     ) -> Draft:
         features = await self._features.submit(one_line(message_text(message)))
         classification = _classify(features, context)
-        ranked = rank_sources(features, knowledge)
-        selected = select_sources(ranked, classification.language)
+        ranked = rank_sources(features, knowledge, context.history)
+        selected = select_sources(ranked, message.language or classification.language)
         tone = reply.tone(features.text, classification)
-        if not selected:
+        parts = answer.parts(selected, rank_by_clause(features, knowledge))
+        if not parts:
             confidence = ranked[0].probability if ranked else 0.0
             reason = _reason_to_abstain(features, ranked)
-            return Draft(content=None, confidence=round(confidence, 3), reasoning=reason, tone=tone)
-        best, citation = selected[0], selected[0].source.citation
-        excerpt = reply.excerpt(best.source.body, features.text)
+            nearest = tuple(one.source.citation.id for one in ranked if one.source.citation.kind == "article")
+            return Draft(
+                content=None,
+                confidence=round(confidence, 3),
+                reasoning=reason,
+                tone=tone,
+                nearest=tuple(filter(None, nearest))[:MAX_CITATIONS],
+            )
+        best, citation = parts[0].ranked, parts[0].ranked.source.citation
+        text = "\n\n".join(part.text for part in parts)
         return Draft(
             content=reply.compose(
-                reply.fill(excerpt, customer_name=message.customer_name),
+                reply.fill(text, customer_name=message.customer_name),
                 customer_name=message.customer_name,
                 tone=tone,
                 language=language.detect(best.source.body),
             ),
             confidence=round(best.probability, 3),
             reasoning=f"{REASONS[citation.kind]} “{citation.title}”",
-            citations=tuple(one.source.citation for one in selected[:MAX_CITATIONS]),
+            citations=_citations(parts, selected),
+            quotes=tuple(part.quote for part in parts if part.quote is not None),
             tone=tone,
             suggested_actions=reply.actions(classification, citation),
         )
 
     async def summarize(self, conversation: Sequence[Turn]) -> str:
         return summary.extract(conversation)
+
+
+def _citations(parts: Sequence[Part], selected: Sequence[RankedSource]) -> tuple[Citation, ...]:
+    """Return the sources of the answer, then others that may answer as well."""
+    citations = dict.fromkeys(one.source.citation for one in [*(part.ranked for part in parts), *selected])
+    return tuple(citations)[:MAX_CITATIONS]
 
 
 def _reason_to_abstain(message: MessageFeatures, ranked: Sequence[RankedSource]) -> str:

@@ -1,34 +1,38 @@
 """Retrieval: which of an account's sources answers a message, and how probably.
 
-A source is found by its passages: its title, its title with its body, and each question that it answers. Similarity to
-a passage has four parts: meaning, meaning with phrasing, topic, and words (the cosine of inverse document frequencies).
-The score of a source is a weighted sum over its five most similar passages. The twelve best sources are then ranked
-again by a kernel ridge regression on their passages. A message is searched as a whole and sentence by sentence, because
-people write more than their question.
+A source is found by its passages: its title, its title with its body, each question that it answers, and each
+sentence of a long article, alone and with its title and heading. Similarity to a passage has four parts: meaning,
+meaning with phrasing, topic, and words (the cosine of inverse document frequencies). The score of a source is a
+weighted sum over its five most similar passages. The twelve best sources are then ranked again by a kernel ridge
+regression on their passages.
 
-The same index serves passages from memory and the nearest passages of a database.
+A message is searched as a whole, sentence by sentence, because people write more than their question, and together with
+the conversation before it, because they ask "and abroad?".
 
-The probability that a source answers is a separate matter: the probability that the message is in scope for a help
-desk, times the probability that a source of this similarity answers a message in scope.
-
-The constants were tuned on training/examples/questions.txt, each company with weights fitted to the other companies.
+The probability that a source answers follows from its score, from how much lower the others' are (of sources that are
+all alike none answers), and from the probability that the message is in scope for a help desk. Its weights are fitted
+by `training/retrieval.py`.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
 from hummdesk.ai.embedded import classifiers
 from hummdesk.ai.embedded.embedding import normalize, project
-from hummdesk.ai.embedded.encoder import Vectors
+from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.embedded.weights import load_weights
 from hummdesk.ai.lexicon import STOPWORDS
-from hummdesk.ai.text import SENTENCE_END, stems
+from hummdesk.ai.protocol import Turn
+from hummdesk.ai.text import SENTENCE_END, plain, stems
 
-PHRASING_WEIGHT, TOPIC_WEIGHT, WORD_WEIGHT = 0.5, 0.1, 0.2
+PHRASING_WEIGHT, TOPIC_WEIGHT, WORD_WEIGHT = 0.7, 0.1, 0.35
 """Weights of similarity in phrasing, topic and words, beside similarity in meaning with weight 1."""
 PASSAGE_WEIGHTS = (0.3, 0.25, 0.2, 0.15, 0.1)
 """Weight of a source's most similar passage, of the second, and so on."""
@@ -39,74 +43,120 @@ one passage; without this they would score lower than articles, which have sever
 RERANKED_SOURCES = 12
 RERANK_SHARPNESS, RERANK_RIDGE = 2.0, 0.3
 """Sharpness of the regression's kernel, and its penalty."""
+SENTENCE_PENALTY = 0.15
+"""Deducted from what is found by a sentence: a sentence says less than the message."""
 
 MIN_COLLECTION = 24
 """Least size assumed for a collection of texts: in a handful, every word would look common."""
 STOPWORD_WEIGHT = 0.15
 
-EVEN_SIMILARITY, SIMILARITY_SCALE = 0.56, 0.14
-"""Similarity at which a source answers with probability 0.5, and the scale of the logistic function. Fitted by logistic
-regression, assuming that no source answers one of three messages to a help desk.
-"""
+WEIGHTS, INTERCEPT = (2.77, 4.63, 0.315), -3.71
+"""Of a source's score, its margin before the next source, and the log-odds of the scope, in a logistic function."""
+LEAST_SCOPE = 1e-4
+"""Least probability of being in scope, and of not being in scope."""
 
 MAX_SENTENCES = 4
 """Sentences of a message that are searched beside the whole: the first ones of three words or more."""
+MAX_CLAUSES = 4
+MIN_CLAUSE_WORDS = 1
+"""Words, other than the most common ones, of a clause that can be a question of its own."""
+PRECEDING_TURNS = 2
+"""Messages before the customer's that are searched together with it."""
+
+INDEXED_SOURCES = 500
+"""Sources whose features are cached per process, each about 25 passages of 3 kB."""
+
+
+_CONJUNCTION = re.compile(r"[,;:]?\s(?:and|und|et|y|e|en|och|i|и|ve|та)\s", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    source: str
-    """Key of the source to which it belongs."""
+class Query:
     text: str
+    penalty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    source: str
-    similarity: float
+    source: int
+    score: float
     """About 0 if unrelated, 1 or more for the same words."""
+    margin: float
+    """How much higher than the best of the other sources' that is."""
+    passages: tuple[float, ...]
+    """Similarity of each passage."""
 
 
-def split_queries(text: str) -> list[str]:
-    """Return the texts to search for: the whole message, and its first sentences if it has several."""
+def queries_of(text: str, history: Sequence[Turn] = ()) -> list[Query]:
+    """Return the texts to search for: the message, its first sentences if it has several, and both with its history."""
     sentences = [sentence for sentence in SENTENCE_END.split(text) if len(stems(sentence)) > 2]
-    return [text, *sentences[:MAX_SENTENCES]] if len(sentences) > 1 else [text]
+    queries = [Query(text)]
+    if len(sentences) > 1:
+        queries += [Query(sentence, SENTENCE_PENALTY) for sentence in sentences[:MAX_SENTENCES]]
+    if history:
+        before = [plain(turn.content) for turn in history[-PRECEDING_TURNS:]]
+        queries.append(Query(" ".join([*before, text])))
+    return queries
+
+
+def clauses_of(text: str) -> list[str]:
+    """Return the parts of a message that may each be a question of its own: sentences, and what "and" joins."""
+    clauses = (clause for sentence in SENTENCE_END.split(text) for clause in _CONJUNCTION.split(sentence))
+    return list(islice((one for one in clauses if len(_words(one) - STOPWORDS) >= MIN_CLAUSE_WORDS), MAX_CLAUSES))
 
 
 def answer_probability(match: Match, in_scope: float) -> float:
     """Return the probability that the source answers; `in_scope` is that of the message being in scope."""
-    return in_scope / (1 + math.exp((EVEN_SIMILARITY - match.similarity) / SIMILARITY_SCALE))
+    return 1 / (1 + math.exp(-(np.array(evidence(match, in_scope)) @ WEIGHTS + INTERCEPT)))
+
+
+def evidence(match: Match, in_scope: float) -> tuple[float, float, float]:
+    """Return what WEIGHTS belong to."""
+    scope = min(max(in_scope, LEAST_SCOPE), 1 - LEAST_SCOPE)
+    return match.score, match.margin, math.log(scope / (1 - scope))
 
 
 class PassageIndex:
-    """A searchable collection of passages."""
+    """A searchable collection of sources, each a group of passages."""
 
-    def __init__(self, passages: Sequence[Passage], encoded: Vectors) -> None:
-        """`encoded` has one row of `encode` per passage."""
-        self._features = _features(encoded)
-        self._words = _WordIndex(passage.text for passage in passages)
-        self._texts = [passage.text for passage in passages]
-        sources: dict[str, list[int]] = {}
-        for number, passage in enumerate(passages):
-            sources.setdefault(passage.source, []).append(number)
-        self._sources = {source: np.array(numbers) for source, numbers in sources.items()}
+    def __init__(self, sources: Sequence[tuple[str, ...]]) -> None:
+        self._features = np.vstack([_passage_features(passages) for passages in sources]) if sources else np.empty(0)
+        self._texts = [text for passages in sources for text in passages]
+        self._words = _WordIndex(self._texts)
+        ends = np.cumsum([len(passages) for passages in sources]).tolist()
+        self._sources = [np.arange(end - len(passages), end) for passages, end in zip(sources, ends, strict=True)]
 
-    def search(self, queries: Sequence[str], encoded: Vectors) -> list[Match]:
-        """Return all sources, the best first, each with its best score for any query; `encoded` are the queries."""
+    def search(self, queries: Sequence[Query]) -> list[Match]:
+        """Return all sources, the best first, each with its best score for any query."""
         if not self._sources:
             return []
-        words = np.array([self._words.similarity(query) for query in queries])
-        similarity = _features(encoded) @ self._features.T + WORD_WEIGHT * words
-        scores = {source: max(_score(row[own]) for row in similarity) for source, own in self._sources.items()}
-        return [Match(source, scores[source]) for source in self._ranked(scores, similarity)]
-
-    def _ranked(self, scores: dict[str, float], similarity: Vectors) -> list[str]:
-        order = sorted(scores, key=lambda source: -scores[source])
+        similarity = self._similarity(queries)
+        nearest = similarity.max(axis=0)
+        scores = np.array([_score(nearest[own]) for own in self._sources])
+        order = np.argsort(-scores, kind="stable").tolist()
         reranking = self._reranking_scores(order[:RERANKED_SOURCES], similarity)
         first = sorted(reranking, key=lambda source: -(scores[source] + reranking[source]))
-        return first + order[RERANKED_SOURCES:]
+        return [
+            Match(
+                source=number,
+                score=float(scores[number]),
+                margin=float(
+                    scores[number] - max((scores[other] for other in order[:2] if other != number), default=0.0)
+                ),
+                passages=tuple(nearest[self._sources[number]].tolist()),
+            )
+            for number in first + order[RERANKED_SOURCES:]
+        ]
 
-    def _reranking_scores(self, sources: Sequence[str], similarity: Vectors) -> dict[str, float]:
+    def _similarity(self, queries: Sequence[Query]) -> Vectors:
+        """Return a row for each query, a column for each passage."""
+        words = np.array([self._words.similarity(query.text) for query in queries])
+        penalties = np.array([[query.penalty] for query in queries])
+        meaning = _features([query.text for query in queries]) @ self._features.T
+        similarity: Vectors = meaning + WORD_WEIGHT * words - penalties
+        return similarity
+
+    def _reranking_scores(self, sources: Sequence[int], similarity: Vectors) -> dict[int, float]:
         passages = np.concatenate([self._sources[source] for source in sources])
         owners = np.repeat(np.arange(len(sources)), [len(self._sources[source]) for source in sources])
         targets = (owners[:, None] == np.arange(len(sources))).astype(float)
@@ -118,8 +168,14 @@ class PassageIndex:
         return dict(zip(sources, scores.tolist(), strict=True))
 
 
-def _features(encoded: Vectors) -> Vectors:
+@lru_cache(maxsize=INDEXED_SOURCES)
+def _passage_features(passages: tuple[str, ...]) -> Vectors:
+    return _features(passages)
+
+
+def _features(texts: Sequence[str]) -> Vectors:
     """Return rows whose inner product is the similarity in meaning, phrasing and topic."""
+    encoded = encode(texts)
     meaning = project(encoded)
     topic = normalize(classifiers.topic_probabilities(meaning))
     phrasing = classifiers.centre(encoded, load_weights()["mean"])
@@ -143,7 +199,7 @@ class _WordIndex:
     """Texts as sets of words, weighted by inverse document frequency."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        documents = [set(stems(text)) for text in texts]
+        documents = [_words(text) for text in texts]
         self._size = max(len(documents), MIN_COLLECTION)
         self._frequencies = Counter(word for words in documents for word in words)
         self._documents: dict[str, list[int]] = {}
@@ -154,17 +210,22 @@ class _WordIndex:
 
     def similarity(self, text: str) -> Vectors:
         """Return the cosine to each of the texts."""
-        query = set(stems(text))
+        query = _words(text)
         shared = np.zeros(len(self._norms))
         for word in query & self._documents.keys():
             shared[self._documents[word]] += self._weight(word) ** 2
         cosine: Vectors = shared / (self._norm(query) * self._norms)
         return cosine
 
-    def _norm(self, words: set[str]) -> float:
+    def _norm(self, words: frozenset[str]) -> float:
         return math.sqrt(sum(self._weight(word) ** 2 for word in sorted(words))) or 1.0
 
     def _weight(self, word: str) -> float:
         frequency = self._frequencies[word]
         weight = math.log(1 + (self._size - frequency + 0.5) / (frequency + 0.5))
         return weight * STOPWORD_WEIGHT if word in STOPWORDS else weight
+
+
+@lru_cache(maxsize=20 * INDEXED_SOURCES)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(stems(text))

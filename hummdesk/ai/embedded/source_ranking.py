@@ -1,21 +1,24 @@
 """Ranking of an account's articles, canned replies and past answers for one message."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
-from hummdesk.ai.embedded import classifiers, language
+from hummdesk.ai.embedded import article_text, classifiers, language
 from hummdesk.ai.embedded.analysis import MessageFeatures
-from hummdesk.ai.embedded.encoder import encode
-from hummdesk.ai.embedded.retrieval import Passage, PassageIndex, answer_probability, split_queries
-from hummdesk.ai.protocol import Citation, Knowledge
+from hummdesk.ai.embedded.article_text import Sentence
+from hummdesk.ai.embedded.retrieval import Match, PassageIndex, Query, answer_probability, clauses_of, queries_of
+from hummdesk.ai.protocol import Citation, Knowledge, Turn
 
-THRESHOLD = 0.5
+THRESHOLD = 0.45
 """Least probability with which a source is used; if no source reaches it, the provider abstains."""
 LANGUAGE_MARGIN = 0.15
 """How much less probable a source in the customer's language may be and still come first."""
+FOLLOWING_PENALTY = 0.1
+"""How much less relevant than a sentence the one after it is at most."""
+SHORT_BODY = 45
+"""Words of an article that is found and quoted as a whole."""
 CLAIM_MARGIN = 0.25
 """How much less probable a source may be and still come before one that may claim an action that was not done."""
 
@@ -31,10 +34,23 @@ class Source:
     """It may say that something was done for the customer ("I have sent it"), which is not true for this one."""
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """Its passages, the same as in storage/knowledge.py."""
+    def sentences(self) -> tuple[Sentence, ...]:
+        """Of a long article; everything else is found and used as a whole."""
+        is_long = self.citation.kind == "article" and article_text.count_words(self.body) > SHORT_BODY
+        return article_text.sentences(self.body) if is_long else ()
+
+    @property
+    def passages(self) -> tuple[str, ...]:
+        """Its title, its title with its body, its questions, its sentences with title and heading, and alone.
+
+        A past answer is found by its question only: the answer is about another customer.
+        """
         title = self.citation.title
-        return (title,) if self.citation.kind == "past_answer" else (title, f"{title}. {self.body}", *self.questions)
+        if self.citation.kind == "past_answer":
+            return (title,)
+        in_context = [". ".join(filter(None, (title, one.heading, one.text))) for one in self.sentences]
+        alone = [one.text for one in self.sentences]
+        return (title, f"{title}. {self.body}", *self.questions, *in_context, *alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +58,44 @@ class RankedSource:
     source: Source
     probability: float
     """That it answers the message."""
+    relevance: tuple[float, ...]
+    """Of each of its sentences to the message."""
 
 
-def rank_sources(message: MessageFeatures, knowledge: Knowledge) -> list[RankedSource]:
+def rank_sources(message: MessageFeatures, knowledge: Knowledge, history: Sequence[Turn] = ()) -> list[RankedSource]:
     """Return all sources, the most probable first; none for a message without words."""
     if not message.stems:
         return []
     sources, index = _indexed(knowledge)
-    queries = split_queries(message.text)
-    encoded = np.vstack([message.encoded, encode(queries[1:])])
     in_scope = float(classifiers.scope_probability(message.encoded)[0])
     return [
-        RankedSource(sources[int(match.source)], answer_probability(match, in_scope))
-        for match in index.search(queries, encoded)
+        _ranked(sources[match.source], match, in_scope) for match in index.search(queries_of(message.text, history))
     ]
+
+
+def rank_by_clause(message: MessageFeatures, knowledge: Knowledge) -> list[list[RankedSource]]:
+    """Return for each clause of a message that may ask for several things all sources, the most probable first."""
+    clauses = clauses_of(message.text)
+    if len(clauses) < 2:
+        return []
+    sources, index = _indexed(knowledge)
+    in_scope = float(classifiers.scope_probability(message.encoded)[0])
+    return [
+        [_ranked(sources[match.source], match, in_scope) for match in index.search([Query(one)])] for one in clauses
+    ]
+
+
+def _ranked(source: Source, match: Match, in_scope: float) -> RankedSource:
+    count = len(source.sentences)
+    in_context, alone = match.passages[-2 * count : len(match.passages) - count], match.passages[-count:]
+    relevance = [(one + other) / 2 for one, other in zip(in_context, alone, strict=True)] if count else []
+    return RankedSource(source, answer_probability(match, in_scope), tuple(_with_following(relevance)))
+
+
+def _with_following(relevance: Sequence[float]) -> list[float]:
+    """Give a sentence, which may complete the one before, at least the relevance of that less FOLLOWING_PENALTY."""
+    before = [-math.inf, *relevance]
+    return [max(own, previous - FOLLOWING_PENALTY) for own, previous in zip(relevance, before, strict=False)]
 
 
 def select_sources(ranked: Sequence[RankedSource], customer_language: str) -> list[RankedSource]:
@@ -96,5 +136,4 @@ def _indexed(knowledge: Knowledge) -> tuple[list[Source], PassageIndex]:
         )
         for one in knowledge.past_answers
     ]
-    passages = [Passage(str(number), text) for number, source in enumerate(sources) for text in source.texts]
-    return sources, PassageIndex(passages, encode([passage.text for passage in passages]))
+    return sources, PassageIndex([source.passages for source in sources])

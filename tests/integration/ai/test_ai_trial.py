@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from hummdesk.ai import providers
+from hummdesk.ai.embedded.provider import EmbeddedProvider
 from hummdesk.ai.protocol import (
     Classification,
     Context,
@@ -69,11 +70,49 @@ def test_draft_with_articles_answers_or_abstains(tmp_path: Path) -> None:
     target = io.StringIO()
     ai_trial.draft(lines_of(b"When is my refund?\nWho won the match?\n\n"), target, EMBEDDED, path)
     done, abstained, bad = answers(target)
-    assert set(done) == set(abstained) == {"outcome", "content", "confidence", "sources", "reasoning"}
+    assert set(done) == {"outcome", "content", "confidence", "sources", "quotes", "nearest", "reasoning"}
+    assert set(abstained) == set(done)
     assert (done["outcome"], done["sources"]) == ("done", ["a1"])
     assert (abstained["outcome"], abstained["content"], abstained["sources"]) == ("abstained", None, [])
     assert abstained["reasoning"]
     assert bad == {"error": "The line is empty"}
+
+
+def test_line_that_is_an_object_has_the_conversation_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[IncomingMessage, Context]] = []
+
+    class Recording(EmbeddedProvider):
+        async def classify(self, message: IncomingMessage, context: Context) -> Classification:
+            asked.append((message, context))
+            return await super().classify(message, context)
+
+    monkeypatch.setitem(providers.LOCAL, "embedded", Recording)
+    history = [{"sender": "customer", "content": "My parcel is late"}, {"sender": "agent", "content": "Which one?"}]
+    lines = [json.dumps({"text": "The second", "history": history}), '{"text": "Hello"}', "{not JSON", "[1]"]
+    target = io.StringIO()
+    ai_trial.classify(lines_of("\n".join(lines).encode()), target, EMBEDDED)
+    assert all("category" in one for one in answers(target))
+    assert [message.content for message, _ in asked] == ["The second", "Hello", "{not JSON", "[1]"]
+    assert asked[0][1].history == tuple(Turn(**turn) for turn in history)  # type: ignore[arg-type]
+    assert [context.history for _, context in asked[1:]] == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ('{"question": "Hello"}', "text"),
+        ('{"text": 3}', "text"),
+        ('{"text": "Hello", "history": {}}', "history"),
+        ('{"text": "Hello", "history": [{"sender": "bot", "content": "Hi"}]}', "history"),
+        ('{"text": "Hello", "language": "en"}', "language"),
+    ],
+)
+def test_invalid_object_gives_an_error_that_names_the_field(line: str, field: str) -> None:
+    target = io.StringIO()
+    ai_trial.classify(lines_of(line.encode()), target, EMBEDDED)
+    [answered] = answers(target)
+    assert answered["error"] == "The object is invalid"
+    assert field in answered["fields"]
 
 
 @pytest.mark.parametrize(

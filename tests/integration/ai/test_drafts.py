@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from hummdesk.ai.embedded.answer import MAX_WORDS
+from hummdesk.ai.embedded.source_ranking import THRESHOLD
 from hummdesk.ai.protocol import (
     Article,
     CannedReply,
@@ -13,8 +15,8 @@ from hummdesk.ai.protocol import (
     Knowledge,
     PastAnswer,
     Provider,
+    Turn,
 )
-from hummdesk.ai.reply import MAX_EXCERPT
 from tests.integration.ai.conftest import knowledge_of, read_json
 from training.evaluation import quality
 
@@ -54,7 +56,7 @@ async def test_question_without_article_is_not_drafted(embedded: Provider, compa
         made = await draft(embedded, text, knowledge)
         assert (made.outcome, made.content, made.sources) == ("abstained", None, ())
         assert made.reasoning
-        assert made.confidence < 0.5
+        assert made.confidence < THRESHOLD
 
 
 async def test_draft_has_greeting_answer_and_sources(embedded: Provider) -> None:
@@ -65,7 +67,7 @@ async def test_draft_has_greeting_answer_and_sources(embedded: Provider) -> None
     assert "3 to 5 working days" in made.content
     assert made.sources[0] == "When you get your refund"
     assert "When you get your refund" in made.reasoning
-    assert 0.5 <= made.confidence <= 1
+    assert THRESHOLD <= made.confidence <= 1
     assert made.wire() == {
         "content": made.content,
         "tone": "friendly",
@@ -89,9 +91,6 @@ async def test_tone_of_draft(embedded: Provider, text: str, tone: str) -> None:
 @pytest.mark.parametrize(
     ("name", "greeting"),
     [
-        (None, "Hello,"),
-        ("", "Hello,"),
-        ("  12345 ", "Hello,"),
         ("<script>alert(1)</script>", "Hi script,"),
         ("{phrases}", "Hi phrases,"),
         ("Zoë O'Neill", "Hi Zoë,"),
@@ -102,6 +101,12 @@ async def test_greeting_with_unusual_name_is_safe(embedded: Provider, name: str 
     made = await draft(embedded, "How long does a refund take?", knowledge_of("outdoor"), name)
     assert made.content is not None
     assert made.content.split("\n")[0] == greeting
+
+
+@pytest.mark.parametrize("name", [None, "", "  12345 "])
+async def test_draft_to_somebody_without_a_name_begins_with_the_answer(embedded: Provider, name: str | None) -> None:
+    made = await draft(embedded, "How long does a refund take?", knowledge_of("outdoor"), name)
+    assert made.content == made.quotes[0].text
 
 
 async def test_formal_greeting_has_full_name(embedded: Provider) -> None:
@@ -148,7 +153,7 @@ async def test_past_answer_precedes_article_only_if_it_replaced_a_draft(
     assert [one.wire() for one in alone.citations] == [{"kind": "past_answer", "title": past.question, "id": "9"}]
 
 
-async def test_greeting_and_closing_are_in_language_of_answer(embedded: Provider) -> None:
+async def test_greeting_is_in_language_of_answer(embedded: Provider) -> None:
     article = Article(
         id="1",
         title="Rücksendung und Erstattung",
@@ -157,8 +162,7 @@ async def test_greeting_and_closing_are_in_language_of_answer(embedded: Provider
     )
     made = await draft(embedded, "Wie lange dauert die Erstattung?", Knowledge(articles=(article,)))
     assert made.content is not None
-    assert made.content.startswith("Hallo Maya!")
-    assert "schreiben Sie uns" in made.content
+    assert made.content == f"Hallo Maya!\n\n{article.body}"
 
 
 async def test_long_article_is_quoted_in_excerpt(embedded: Provider) -> None:
@@ -168,7 +172,49 @@ async def test_long_article_is_quoted_in_excerpt(embedded: Provider) -> None:
     made = await draft(embedded, "What does express delivery cost?", Knowledge(articles=(article,)))
     assert made.content is not None
     assert "costs seven pounds" in made.content
-    assert len(made.content) < MAX_EXCERPT + 300
+    assert len(made.content.split()) < MAX_WORDS + 10
+
+
+async def test_follow_up_is_answered_with_the_conversation_before_it(embedded: Provider) -> None:
+    knowledge = Knowledge(
+        articles=(
+            Article(id="ship", title="Shipping", body="Shipping costs 5 pounds at home and 12 pounds abroad."),
+            Article(id="shop", title="Our shops", body="We have shops at home and abroad, open from nine to six."),
+            Article(id="gift", title="Gift cards", body="A gift card is valid for three years, at home and abroad."),
+        )
+    )
+    history = (
+        Turn(sender="customer", content="What does shipping cost?"),
+        Turn(sender="agent", content="Shipping costs 5 pounds."),
+    )
+    made = await embedded.draft(IncomingMessage(content="And abroad?"), Context(history=history), knowledge)
+    assert made.sources[:1] == ("ship",)
+    assert "12 pounds abroad" in (made.content or "")
+
+
+async def test_two_questions_are_answered_from_two_articles(embedded: Provider) -> None:
+    knowledge = knowledge_of("outdoor")
+    made = await draft(embedded, "How long does a refund take? Where is my order?", knowledge)
+    assert {one.source for one in made.quotes} == {"When you get your refund", "Where is my order?"}
+    assert all(one.text in (made.content or "") for one in made.quotes)
+
+
+async def test_warning_of_an_article_comes_first(embedded: Provider) -> None:
+    filler = "The green light shows that the plug is in. Store everything in a dry place. " * 4
+    body = f"**Never open the battery.**\n\n## Charging\n\n{filler}\n\nCharging the battery takes four hours at home."
+    article = Article(id="1", title="Charging the battery", body=body, questions=("How long does charging take?",))
+    made = await draft(embedded, "How long does charging the battery take?", Knowledge(articles=(article,)), None)
+    assert made.content is not None
+    assert made.content.startswith("Never open the battery. ")
+    assert "Charging the battery takes four hours at home." in made.content
+
+
+async def test_abstention_names_the_nearest_articles(embedded: Provider, company_name: str) -> None:
+    knowledge = knowledge_of(company_name)
+    made = await draft(embedded, read_json("questions")["nothing"][0], knowledge)
+    assert made.content is None
+    assert len(made.nearest) == 3
+    assert set(made.nearest) <= {one.id for one in knowledge.articles}
 
 
 async def test_draft_without_knowledge_abstains(embedded: Provider) -> None:
@@ -231,3 +277,11 @@ async def test_draft_uses_no_knowledge_of_another_account(embedded: Provider) ->
         made = await draft(embedded, "How long do refunds take?", knowledge)
         assert made.content is not None
         assert days in made.content
+
+
+@pytest.mark.parametrize("body", ["退款需要五个工作日。" * 300, "x" * 50_000, "A sentence without an end, " * 1_000])
+async def test_draft_from_an_article_without_sentences_is_short(embedded: Provider, body: str) -> None:
+    article = Article(id="1", title="Refunds", body=body, questions=("How long does a refund take?",))
+    made = await draft(embedded, "How long does a refund take?", Knowledge(articles=(article,)))
+    assert made.content is not None
+    assert len(made.content) < 1_500

@@ -31,8 +31,8 @@ def extracted(
     [
         (DRAFT, "as_it_was"),
         (f"<p>{DRAFT}</p>".replace("\n\n", "</p><p>"), "as_it_was"),
-        (DRAFT.replace("Thanks for writing to us.", "Good question!"), "edited"),
-        (f"Hi Maya, {ANSWER}", "edited"),
+        (f"Hi Maya, {ANSWER}", "as_it_was"),
+        (f"{DRAFT} Good question!", "edited"),
         ("Sorry, we do not rent anything at all.", "ignored"),
     ],
 )
