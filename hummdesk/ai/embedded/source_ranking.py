@@ -17,6 +17,8 @@ LANGUAGE_MARGIN = 0.15
 """How much less probable a source in the customer's language may be and still come first."""
 FOLLOWING_PENALTY = 0.1
 """How much less relevant than a sentence the one after it is at most."""
+FOLLOW_UP_SOURCES = 3
+"""Nearest sources to a message that may answer it as a follow-up."""
 SHORT_BODY = 45
 """Words of an article that is found and quoted as a whole."""
 CLAIM_MARGIN = 0.25
@@ -63,26 +65,31 @@ class RankedSource:
 
 
 def rank_sources(message: MessageFeatures, knowledge: Knowledge, history: Sequence[Turn] = ()) -> list[RankedSource]:
-    """Return all sources, the most probable first; none for a message without words."""
+    """Return all sources, the most probable first; none for a message without words.
+
+    A message that no source answers may follow up what stands before it: then it is searched together with that. A
+    source that is found so must be among the nearest to the message alone, because the matter may have changed.
+    """
     if not message.stems:
         return []
+    alone = _search(message, knowledge, queries_of(message.text))
+    if not history or not alone or alone[0].probability >= THRESHOLD:
+        return alone
+    in_context = _search(message, knowledge, queries_of(message.text, history))
+    is_near = any(one.source is in_context[0].source for one in alone[:FOLLOW_UP_SOURCES])
+    return in_context if is_near else alone
+
+
+def _search(message: MessageFeatures, knowledge: Knowledge, queries: Sequence[Query]) -> list[RankedSource]:
     sources, index = _indexed(knowledge)
     in_scope = float(classifiers.scope_probability(message.encoded)[0])
-    return [
-        _ranked(sources[match.source], match, in_scope) for match in index.search(queries_of(message.text, history))
-    ]
+    return [_ranked(sources[match.source], match, in_scope) for match in index.search(queries)]
 
 
 def rank_by_clause(message: MessageFeatures, knowledge: Knowledge) -> list[list[RankedSource]]:
     """Return for each clause of a message that may ask for several things all sources, the most probable first."""
     clauses = clauses_of(message.text)
-    if len(clauses) < 2:
-        return []
-    sources, index = _indexed(knowledge)
-    in_scope = float(classifiers.scope_probability(message.encoded)[0])
-    return [
-        [_ranked(sources[match.source], match, in_scope) for match in index.search([Query(one)])] for one in clauses
-    ]
+    return [_search(message, knowledge, [Query(one)]) for one in clauses] if len(clauses) > 1 else []
 
 
 def _ranked(source: Source, match: Match, in_scope: float) -> RankedSource:

@@ -192,6 +192,21 @@ async def test_follow_up_is_answered_with_the_conversation_before_it(embedded: P
     assert "12 pounds abroad" in (made.content or "")
 
 
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [("How do I return an item?", "Returning an item"), ("What is the capital of Portugal?", None)],
+)
+async def test_message_about_another_matter_is_not_answered_from_what_stands_before_it(
+    embedded: Provider, text: str, source: str | None
+) -> None:
+    history = (
+        Turn(sender="customer", content="How long does a refund take to show up on my card?"),
+        Turn(sender="agent", content="Your refund shows up on your card after 3 to 5 working days."),
+    )
+    made = await embedded.draft(IncomingMessage(content=text), Context(history=history), knowledge_of("outdoor"))
+    assert made.sources[:1] == ((source,) if source else ())
+
+
 async def test_two_questions_are_answered_from_two_articles(embedded: Provider) -> None:
     knowledge = knowledge_of("outdoor")
     made = await draft(embedded, "How long does a refund take? Where is my order?", knowledge)

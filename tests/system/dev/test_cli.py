@@ -22,6 +22,7 @@ from hummdesk.core import tokens
 from hummdesk.core.config import HOME_ENV_FILE, Settings
 from hummdesk.core.extras import EXTRAS
 from hummdesk.dev import home as homes
+from hummdesk.storage.migration_files import Migration
 
 COMMANDS = [
     "up",
@@ -253,7 +254,8 @@ def test_serve_with_pending_migrations_is_refused(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", fresh_database_url)
     with psycopg.connect(fresh_database_url) as connection:
-        connection.execute("DELETE FROM schema_migrations WHERE name = (SELECT max(name) FROM schema_migrations)")
+        required = max(one.name for one in Migration.released() if not one.may_be_pending)
+        connection.execute("DELETE FROM schema_migrations WHERE name >= %s", (required,))
     result = run("serve", "--port", "0")
     assert result.exit_code == 2
     assert "migrate" in result.stderr

@@ -55,7 +55,7 @@ async def test_message_of_assigned_conversation_is_classified_and_drafted(runnin
 
 
 async def test_message_of_unassigned_conversation_gets_no_draft(running: Pipeline) -> None:
-    message = await running.ask("I was charged twice, this is URGENT", assigned=False)
+    message = await running.ask("The battery of your lamp is on fire in my living room, right now!", assigned=False)
     events = await running.ended(message, "classification")
     assert [event.event for event in events] == [STARTED, CLASSIFIED, COMPLETED]
     assert set(await running.runs(message)) == {"classification"}
