@@ -102,7 +102,7 @@ async def test_docs_page_has_no_accessibility_violations(
     assert await reader.width() == PHONE["width"]
 
 
-async def test_token_after_sign_in_is_stored_for_the_tab_only(open_console: Open, account: DemoAccount) -> None:
+async def test_token_after_sign_in_is_in_tabs_only(open_console: Open, account: DemoAccount) -> None:
     console = await open_console()
     page = console.page
     await submit_token(console, "not.a.token")
@@ -116,12 +116,22 @@ async def test_token_after_sign_in_is_stored_for_the_tab_only(open_console: Open
     assert await page.context.cookies() == []
     other = await page.context.new_page()
     await other.goto(account.url)
+    await expect(other.get_by_role("navigation", name="List of conversations")).to_be_visible()
+    assert await other.evaluate("localStorage.length") == 0
+    assert await page.context.cookies() == []
+    await other.evaluate("sessionStorage.clear()")
+    await other.goto(f"{account.url}/sign-in")
     await expect(other.get_by_text("Sign in with a token")).to_be_visible()
     await other.close()
     await page.get_by_role("button", name="your status").click()
     await page.get_by_role("menuitemradio", name="Sign out").click()
     await expect(page.get_by_text("Sign in with a token")).to_be_visible()
-    assert await page.evaluate("Object.values(sessionStorage).filter(value => value !== '[]')") == []
+    left = await page.evaluate("Object.entries(sessionStorage).filter(([, value]) => value !== '[]')")
+    assert left == [["hummdesk.signed-out", "1"]]
+    next_tab = await page.context.new_page()
+    await next_tab.goto(account.url)
+    await expect(next_tab.get_by_text("Sign in with a token")).to_be_visible()
+    await next_tab.close()
 
 
 async def submit_token(console: ConsolePage, token: str) -> None:

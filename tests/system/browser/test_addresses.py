@@ -45,3 +45,31 @@ async def test_address_of_unknown_conversation_shows_error(open_console: Open, a
     agent: ConsolePage = await open_console(account.agents[0], url=f"{account.url}/c/{foreign}")
     await expect(agent.page.get_by_text("This conversation could not be opened")).to_be_visible()
     await expect(agent.page.get_by_text("Not for you")).to_have_count(0)
+
+
+async def test_row_in_a_new_tab_shows_conversation_and_filters_to_the_same_user(
+    open_console: Open, account: DemoAccount
+) -> None:
+    _, conversation = await account.start_conversation("A new tab", "Side by side")
+    agent = await open_console(account.agents[0])
+    await agent.page.get_by_role("button", name="Unassigned", exact=True).click()
+    await expect(agent.page).to_have_url(f"{account.url}/?view=unassigned")
+    await agent.page.get_by_role("button", name="Pending", exact=True).click()
+    await expect(agent.page).to_have_url(f"{account.url}/?view=unassigned&status=pending")
+    await agent.page.go_back()
+    await expect(agent.row(conversation)).to_be_visible()
+    async with agent.page.context.expect_page() as opened:
+        await agent.row(conversation).click(modifiers=["Control"])
+    tab = ConsolePage(await opened.value)
+    await expect(tab.message("Side by side")).to_be_visible()
+    await expect(tab.page).to_have_url(f"{account.url}/c/{conversation}?view=unassigned")
+    await expect(tab.page.get_by_role("button", name="Unassigned", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    await expect(tab.page.get_by_role("button", name=f"{account.agents[0]['name']}, Online")).to_be_visible()
+    await tab.page.close()
+    assert tab.errors == []
+    await agent.page.go_back()
+    await expect(agent.page.get_by_role("button", name="All", exact=True)).to_have_attribute("aria-pressed", "true")
+    await agent.open(conversation)
+    await expect(agent.page).to_have_url(f"{account.url}/c/{conversation}")

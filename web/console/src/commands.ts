@@ -69,7 +69,7 @@ function adminCommands(store: Store): Command[] {
 
 // Unless a form has changes that are not saved.
 function leaveSettings(store: Store): void {
-  if (!document.querySelector("form[data-unsaved]")) store.go("/");
+  if (!document.querySelector("form[data-unsaved]")) store.go(store.pathOf(null));
 }
 
 function conversationCommands(store: Store, id: string, status: Status, assignedTo: string | undefined): Command[] {

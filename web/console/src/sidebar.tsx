@@ -8,6 +8,7 @@ import { EmptyState } from "./components/empty-state";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { type Choice, Menu } from "./components/menu";
+import { follow } from "./components/page-link";
 import { when } from "./format";
 import { Labels } from "./labels";
 import { QueueFilter } from "./queue-filter";
@@ -218,12 +219,12 @@ function Row({ one }: { one: Conversation }) {
   const isOfOthers = one.assignedTo !== undefined && one.assignedTo !== store.me?.userId;
   return (
     <li>
-      <button
-        type="button"
+      <a
+        href={store.pathOf(one.conversationId)}
         class={`row ${unread ? "unread" : ""} ${isOfOthers ? "of-others" : ""}`}
         aria-current={isOpen ? "true" : undefined}
         data-conversation={one.conversationId}
-        onClick={() => store.open(one.conversationId)}
+        onClick={(event) => follow(event, () => store.open(one.conversationId))}
       >
         <Avatar name={one.customer.name} />
         <span class="row-body">
@@ -245,7 +246,7 @@ function Row({ one }: { one: Conversation }) {
             <Labels one={one} />
           </span>
         </span>
-      </button>
+      </a>
     </li>
   );
 }

@@ -15,13 +15,13 @@ import {
   fetchDemoAccounts,
   findCredentials,
   listenToOpener,
+  SIGN_IN_PATH as SIGN_IN,
   signInAs,
   signInAtCompany,
   signInByLink,
   useToken,
 } from "./state/session";
 
-const SIGN_IN = "/sign-in";
 const COMPANY_KEY = "hummdesk.company";
 
 interface SignedInProps {

@@ -4,11 +4,7 @@ import { useStore } from "../state/context";
 // A link to another address of the console, which opens without loading the page again.
 export function PageLink(props: { href: string; class?: string; isCurrent?: boolean; children: ComponentChildren }) {
   const store = useStore();
-  const onClick = (event: MouseEvent) => {
-    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    store.go(props.href);
-  };
+  const onClick = (event: MouseEvent) => follow(event, () => store.go(props.href));
   return (
     <a
       href={props.href}
@@ -19,4 +15,11 @@ export function PageLink(props: { href: string; class?: string; isCurrent?: bool
       {props.children}
     </a>
   );
+}
+
+// Open a link in this page, unless the click asks the browser for a new tab or window.
+export function follow(event: MouseEvent, open: () => void): void {
+  if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  open();
 }

@@ -52,7 +52,7 @@ export function Settings({ store, path }: { store: Store; path: string[] }) {
       <div class={`settings ${section ? "has-section" : ""}`}>
         <aside class="settings-nav">
           <h2 class="brand">
-            <PageLink href="/" class="settings-home">
+            <PageLink href={store.pathOf(null)} class="settings-home">
               <span class="brand-mark" aria-hidden="true" /> HummDesk
             </PageLink>
           </h2>

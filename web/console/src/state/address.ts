@@ -1,5 +1,16 @@
 // The address of the page: a conversation at /c/ID, a page of the settings at /settings/PAGE, the supervisor's pages at
-// /supervisor, else the inbox.
+// /supervisor, else the inbox. The query names the filters of the list, such as ?view=mine&status=pending; what is
+// searched for is not part of the address, since it can be the name of a customer.
+
+import type { Status } from "../types";
+import type { View } from "./conversation-list";
+
+export interface Filters {
+  view: View;
+  status: Status;
+  // The team whose queue is shown; "": all.
+  teamId: string;
+}
 
 export interface Address {
   conversationId: string | null;
@@ -7,21 +18,57 @@ export interface Address {
   settings: string[] | null;
   // The same of /supervisor.
   supervisor: string[] | null;
+  filters: Filters;
 }
 
-export function readAddress(): Address {
-  const [first, ...rest] = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+// Name in the query and default of each filter, and its values unless it is an id.
+const QUERY: { [Name in keyof Filters]: { name: string; fallback: Filters[Name]; values?: readonly string[] } } = {
+  view: { name: "view", fallback: "all", values: ["mine", "unassigned", "all"] },
+  status: { name: "status", fallback: "open", values: ["open", "pending", "closed"] },
+  teamId: { name: "team", fallback: "" },
+};
+const FILTERS = Object.keys(QUERY) as (keyof Filters)[];
+
+export function parseAddress({ pathname, searchParams }: URL): Address {
+  const [first, ...rest] = pathname.split("/").filter(Boolean).map(decoded);
   return {
     conversationId: first === "c" ? (rest[0] ?? null) : null,
     settings: first === "settings" ? rest : null,
     supervisor: first === "supervisor" ? rest : null,
+    filters: Object.fromEntries(FILTERS.map((one) => [one, filterOf(one, searchParams)])) as unknown as Filters,
   };
+}
+
+export function readAddress(): Address {
+  return parseAddress(new URL(location.href));
+}
+
+// The path of a conversation, or of the list alone, with the filters that are not the defaults.
+export function pathOf(conversationId: string | null, filters: Filters): string {
+  const query = new URLSearchParams();
+  for (const one of FILTERS) if (filters[one] !== QUERY[one].fallback) query.set(QUERY[one].name, filters[one]);
+  const path = conversationId ? conversationPath(conversationId) : "/";
+  return query.size > 0 ? `${path}?${query}` : path;
+}
+
+export function conversationPath(conversationId: string): string {
+  return `/c/${conversationId}`;
 }
 
 export function supervisorPath(...parts: string[]): string {
   return ["/supervisor", ...parts].join("/");
 }
 
-export function conversationPath(conversationId: string | null): string {
-  return conversationId ? `/c/${conversationId}` : "/";
+function filterOf(one: keyof Filters, query: URLSearchParams): string {
+  const { name, fallback, values } = QUERY[one];
+  const given = query.get(name) ?? fallback;
+  return !values || values.includes(given) ? given : fallback;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

@@ -2,12 +2,13 @@
 
 import { type DeskClient, type ListConversations, type MessageUpdate, UnreadCounts, updated } from "@hummdesk/client";
 import type { Conversation, Message, Status } from "../types";
+import type { Filters } from "./address";
 
 export type View = "mine" | "unassigned" | "all";
 
 const PAGE_SIZE = 40;
 
-export class ConversationList {
+export class ConversationList implements Filters {
   known = new Map<string, Conversation>();
   readonly unread = new UnreadCounts();
   view: View = "all";
@@ -26,6 +27,8 @@ export class ConversationList {
   constructor(
     private readonly client: DeskClient,
     private readonly changed: () => void,
+    // Called after a change of the filters by the user.
+    private readonly filtered: () => void = () => {},
   ) {}
 
   get shown(): Conversation[] {
@@ -35,7 +38,15 @@ export class ConversationList {
 
   filter(change: Partial<Pick<ConversationList, "view" | "status" | "search" | "teamId">>): void {
     Object.assign(this, change);
+    this.filtered();
     void this.load();
+  }
+
+  // Take the filters of an address. Returns whether they are others than before.
+  take(filters: Filters): boolean {
+    const isOther = Object.entries(filters).some(([name, value]) => this[name as keyof Filters] !== value);
+    Object.assign(this, filters);
+    return isOther;
   }
 
   // Load the first page. Responses to requests with an earlier filter are ignored.

@@ -1,10 +1,14 @@
 // Sign-in: with a session of the browser, whose cookie scripts cannot read, or with a token that is stored for this tab
-// only. No token is in a URL or in persistent storage.
+// only, which passes it to new tabs. No token is in a URL or in persistent storage.
 
 import { type ErrorReport, type PersonIdentity, RequestError } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
+import { offerToken, requestToken } from "./tabs";
 
 const TOKEN_KEY = "hummdesk.token";
+// Set in a tab whose user has signed out: it does not sign in with the token of another tab.
+const SIGNED_OUT_KEY = "hummdesk.signed-out";
+export const SIGN_IN_PATH = "/sign-in";
 const READY_MESSAGE = "hummdesk:ready";
 const TOKEN_MESSAGE = "hummdesk:token";
 
@@ -25,10 +29,16 @@ export interface Credentials {
 // A token of another application or of the demo: it ends when it expires.
 export function useToken(token: string): Credentials {
   sessionStorage.setItem(TOKEN_KEY, token);
+  sessionStorage.removeItem(SIGNED_OUT_KEY);
+  const stopOffering = offerToken(token);
   return {
     userId: claimedUserId(token),
     token: async () => token,
-    end: () => sessionStorage.removeItem(TOKEN_KEY),
+    end: (isWanted) => {
+      stopOffering();
+      sessionStorage.removeItem(TOKEN_KEY);
+      if (isWanted) sessionStorage.setItem(SIGNED_OUT_KEY, "1");
+    },
   };
 }
 
@@ -38,7 +48,10 @@ export async function findCredentials(): Promise<Credentials | null> {
   if (stored) return useToken(stored);
   if (window.opener && (await fetchOrigins()).length > 0) return null; // it passes a token
   const issued = await issue();
-  return issued && new SessionCredentials(issued);
+  if (issued) return new SessionCredentials(issued);
+  const isWanted = !sessionStorage.getItem(SIGNED_OUT_KEY) && !location.pathname.startsWith(SIGN_IN_PATH);
+  const token = isWanted ? await requestToken() : null;
+  return token === null ? null : useToken(token);
 }
 
 // Sign in with the one-time secret of a link.

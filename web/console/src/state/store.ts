@@ -11,7 +11,7 @@ import {
 import { t } from "@hummdesk/texts";
 import { explain } from "../components/error-text";
 import type { Agent, Category, Conversation, Presence, Priority, Status, Team } from "../types";
-import { conversationPath, readAddress } from "./address";
+import { pathOf, readAddress } from "./address";
 import { type Composition, EMPTY } from "./composition";
 import { ConversationList } from "./conversation-list";
 import { type LiveState, subscribe } from "./events";
@@ -52,7 +52,7 @@ export class Store implements LiveState {
   ) {
     const persistence = { storage: sessionStorage, key: OUTBOX_KEY + credentials.userId };
     this.client = new DeskClient({ token: credentials.token, persistence });
-    this.list = new ConversationList(this.client, this.changed);
+    this.list = new ConversationList(this.client, this.changed, () => this.open(this.openId));
     this.client.on("person", (person) => this.onPerson(person));
     this.client.on("state", (state) => void this.onState(state));
     this.client.on("refused", (error) => this.signOut(explain(error)));
@@ -207,17 +207,22 @@ export class Store implements LiveState {
   }
 
   open(conversationId: string | null): void {
-    this.go(conversationPath(conversationId));
+    this.go(this.pathOf(conversationId));
+  }
+
+  // The address of a conversation, beside the list with its present filters.
+  pathOf(conversationId: string | null): string {
+    return pathOf(conversationId, this.list);
   }
 
   // Go to an address of the console, which becomes an entry of the browser's history.
   go(path: string): void {
-    if (path !== location.pathname) history.pushState(null, "", path);
+    if (path !== location.pathname + location.search) history.pushState(null, "", path);
     this.showAddress();
   }
 
   private showAddress = (): void => {
-    const { conversationId, settings, supervisor } = readAddress();
+    const { conversationId, settings, supervisor, filters } = readAddress();
     this.settings = settings;
     this.supervisor = supervisor;
     if (this.openId && this.openId !== conversationId) {
@@ -225,6 +230,8 @@ export class Store implements LiveState {
       this.threads.delete(this.openId);
     }
     this.openId = conversationId;
+    const isFiltered = !settings && !supervisor && this.list.take(filters);
+    if (isFiltered && this.isOnline) void this.list.load();
     if (conversationId && !this.threads.has(conversationId)) {
       if (this.isOnline) void this.join(conversationId);
       else this.threads.set(conversationId, new Thread()); // joined when the client is connected

@@ -20,7 +20,7 @@ export function Supervisor({ store, path }: { store: Store; path: string[] }) {
     <RestContext.Provider value={rest}>
       <main class="supervisor">
         <h2 class="brand">
-          <PageLink href="/" class="settings-home">
+          <PageLink href={store.pathOf(null)} class="settings-home">
             <span class="brand-mark" aria-hidden="true" /> HummDesk
           </PageLink>
         </h2>
