@@ -4,7 +4,8 @@
 -- columns are meaningful for stored messages only. Behind a busy item all of its conversation are busy, to keep their
 -- order.
 --   item          the JSON recordset, a row for each message
---   judged        the outcome of each item; locks its conversation, unless another transaction holds it
+--   judged        the outcome of each item; locks its conversation, unless another transaction holds it, or has stored
+--                 a message in it or made it another contact's since this statement began
 --   result        with the seq of each item, the number of the customer's messages so far, the status that it reopens its
 --                 conversation from, and whether it marks something as read: a person's reply, unless the agent had read
 --                 everything before it
@@ -69,8 +70,9 @@ WITH item AS MATERIALIZED (
         CASE
             WHEN found.contact_id IS NULL
                 OR item.sender_type = 'customer' AND found.contact_id <> item.sender_id THEN 'missing'
-            WHEN locked.last_seq IS DISTINCT FROM found.last_seq
-                OR bool_or(locked.last_seq IS DISTINCT FROM found.last_seq) OVER earlier THEN 'busy'
+            WHEN (locked.last_seq, locked.contact_id) IS DISTINCT FROM (found.last_seq, found.contact_id)
+                OR bool_or((locked.last_seq, locked.contact_id) IS DISTINCT FROM (found.last_seq, found.contact_id))
+                    OVER earlier THEN 'busy'
             WHEN locked.erased_at IS NOT NULL THEN 'erased'
             WHEN EXISTS (
                 SELECT
@@ -132,7 +134,7 @@ WITH item AS MATERIALIZED (
         OFFSET 0
     ) AS found ON true
     LEFT JOIN LATERAL ( -- as it is now; without waiting for a lock there is no deadlock
-        SELECT status, assigned_to, assigned_team, last_seq, updated_at, erased_at
+        SELECT status, assigned_to, assigned_team, contact_id, last_seq, updated_at, erased_at
         FROM conversations
         WHERE conversations.account_id = item.account_id
           AND conversations.id = item.conversation_id

@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from hummdesk.core.errors import Forbidden, Unavailable
-from hummdesk.storage import message_writer
+from hummdesk.core.errors import Forbidden, NotFound, Unavailable
+from hummdesk.storage import message_writer, visitors
 from hummdesk.storage.database import Database
 from hummdesk.storage.message_writer import MessageWriter
-from hummdesk.storage.messages import Sent
-from tests.integration.storage.conftest import WriterHarness, outbox_entries
+from hummdesk.storage.messages import NewMessage, Sent
+from tests.integration.storage.conftest import WriterHarness, opened, outbox_entries
 
 
 @asynccontextmanager
@@ -47,6 +47,29 @@ async def test_send_to_locked_conversation_is_stored_when_it_is_unlocked(account
     sent = await asyncio.gather(*waiting)
     assert sorted(one.message.seq for one in sent) == [1, 2, 3]
     assert len(await outbox_entries(account)) == 3
+
+
+async def test_message_of_a_visitor_merged_while_it_is_being_stored_is_refused(alone: Any) -> None:
+    async with alone.tx() as tx:
+        visitor = await visitors.add(tx, account_id=alone.id)
+    conversation = await alone.start(visitor)
+    # The writer waits for this lock when it reads the conversation, before it locks it.
+    await alone.execute("""CREATE FUNCTION waits() RETURNS boolean LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN true; END'""")
+    await alone.execute("CREATE POLICY delayed ON conversations AS RESTRICTIVE TO hummdesk_writer USING (waits())")
+    message = NewMessage(conversation_id=conversation, content="Hello")
+    async with opened(alone.url, alone.app) as harness:
+        async with await psycopg.AsyncConnection.connect(alone.url) as holder:
+            await holder.execute("SELECT pg_advisory_xact_lock(1)")
+            sending = asyncio.create_task(harness.writer.send(sender=visitor, message=message))
+            async with asyncio.timeout(10):
+                while not await alone.execute("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"):
+                    await asyncio.sleep(0.01)
+            async with alone.tx() as tx:
+                await visitors.merge(tx, alone.customer, visitor_id=visitor.id, contact_id=alone.customer.id)
+        with pytest.raises(NotFound):
+            await sending
+    assert await alone.execute("SELECT FROM messages WHERE account_id = %(account)s") == []
 
 
 async def test_lost_connections_lose_and_duplicate_no_message(account: Any, harness: WriterHarness) -> None:
