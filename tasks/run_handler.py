@@ -34,7 +34,7 @@ from tasks.watchdog import Watchdog
 from tasks.worker_process import worker_process
 
 STEP_SECONDS = 2.0
-"""How long a provider may compute without awaiting; the runs beside it wait meanwhile."""
+"""Time of the processor for which a provider may compute without awaiting; the runs beside it wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

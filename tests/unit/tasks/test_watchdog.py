@@ -30,10 +30,10 @@ async def test_watchdog_with_quick_coroutine_returns_its_value() -> None:
     assert await Watchdog(quick(), seconds=SECONDS) == 1
 
 
-async def test_watchdog_with_busy_step_raises_inside_the_coroutine() -> None:
+async def test_watchdog_with_blocked_step_raises_inside_the_coroutine() -> None:
     interrupted = False
 
-    async def busy() -> None:
+    async def blocked() -> None:
         nonlocal interrupted
         try:
             time.sleep(30)
@@ -42,7 +42,7 @@ async def test_watchdog_with_busy_step_raises_inside_the_coroutine() -> None:
             raise
 
     with pytest.raises(TimeoutError):
-        await Watchdog(busy(), seconds=SECONDS)
+        await Watchdog(blocked(), seconds=SECONDS)
     assert interrupted
 
 
@@ -54,6 +54,14 @@ async def test_watchdog_with_busy_step_after_an_await_raises() -> None:
 
     with pytest.raises(StepTimeout):
         await Watchdog(busy_later(), seconds=SECONDS)
+
+
+async def test_watchdog_with_step_that_waits_for_a_processor_returns_its_value() -> None:
+    async def starved() -> str:
+        time.sleep(2 * SECONDS)
+        return "done"
+
+    assert await Watchdog(starved(), seconds=SECONDS) == "done"
 
 
 async def test_watchdog_while_the_coroutine_awaits_does_not_count_the_time() -> None:
