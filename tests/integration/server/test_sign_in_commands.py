@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,8 +20,9 @@ Command = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture
-def hummdesk(account: Account, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run a command with the settings of the web process."""
+def hummdesk(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command with the settings of the web process, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
     for name in ("jwt_secret", "encryption_keys", "hummdesk_env"):
         monkeypatch.setenv(name.upper(), getattr(account.settings, name))
     monkeypatch.setenv("DATABASE_URL", account.settings.postgres)

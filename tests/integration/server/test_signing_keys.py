@@ -34,8 +34,9 @@ PRIVATE: dict[str, Any] = {
 
 
 @pytest.fixture
-def hummdesk(account: Account, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run a command with the settings of the web process."""
+def hummdesk(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command with the settings of the web process, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
     for name in ("jwt_secret", "encryption_keys"):
         monkeypatch.setenv(name.upper(), getattr(account.settings, name))
     monkeypatch.setenv("DATABASE_URL", account.settings.postgres)

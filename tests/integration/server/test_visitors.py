@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -144,8 +145,9 @@ async def test_visitors_of_one_address_are_limited(web_settings: Settings, accou
 
 
 async def test_operator_sets_the_origins_of_the_widget(
-    widget: Widget, account: Account, monkeypatch: pytest.MonkeyPatch
+    widget: Widget, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URL", account.settings.postgres)
     monkeypatch.setenv("REDIS_URL", account.settings.redis)
     monkeypatch.setenv("JWT_SECRET", account.settings.jwt_secret)
@@ -166,8 +168,14 @@ async def test_operator_sets_the_origins_of_the_widget(
 
 @pytest.mark.parametrize("everyone", [False, True])
 async def test_revoked_credential_is_refused_and_later_ones_are_accepted(
-    widget: Widget, account: Account, foreign: Account, monkeypatch: pytest.MonkeyPatch, everyone: bool
+    widget: Widget,
+    account: Account,
+    foreign: Account,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    everyone: bool,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URL", account.settings.postgres)
     monkeypatch.setenv("REDIS_URL", account.settings.redis)
     monkeypatch.setenv("JWT_SECRET", account.settings.jwt_secret)
