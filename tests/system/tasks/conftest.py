@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -30,8 +29,11 @@ from tests.conftest import Servers
 from tests.forked_process import ForkedProcess, fork
 from tests.system.tasks.marks import mark_of
 
+START_SECONDS = 60
 STOP_SECONDS = 10
 BROKER_DATABASE = 7
+QUEUES: tuple[Queue, ...] = ("classification", "draft", "bulk")
+"""Of the workers, in the order of their start; those of external models follow."""
 
 
 @dataclass
@@ -126,8 +128,11 @@ class Pipeline:
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[psutil.Process]:
+        """Workers that have started: the limits of the runs begin with their messages."""
         async with self.process("tests.system.tasks.workers") as process:
             self.main_process = psutil.Process(process.pid)
+            for worker in await _children(self.main_process, len(QUEUES)):
+                await _children(worker, 1)
             yield self.main_process
 
     @asynccontextmanager
@@ -250,8 +255,7 @@ async def running(
 
 async def worker_of(workers: psutil.Process, queue: Queue) -> psutil.Process:
     """The Celery worker of a queue, until it is restarted; without external models."""
-    queues: list[Queue] = ["classification", "draft", "bulk"]
-    return (await _children(workers, len(queues)))[queues.index(queue)]
+    return (await _children(workers, len(QUEUES)))[QUEUES.index(queue)]
 
 
 async def child_of(workers: psutil.Process, queue: Queue) -> psutil.Process:
@@ -261,8 +265,7 @@ async def child_of(workers: psutil.Process, queue: Queue) -> psutil.Process:
 
 async def _children(process: psutil.Process, number: int) -> list[psutil.Process]:
     """Wait for the children of a process; in the order of their start."""
-    until = time.monotonic() + 20
-    while len(children := process.children()) < number:
-        assert time.monotonic() < until
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(START_SECONDS):
+        while len(children := process.children()) < number:
+            await asyncio.sleep(0.05)
     return sorted(children, key=psutil.Process.create_time)
