@@ -410,6 +410,21 @@ CREATE TABLE audit_log (
 
 ------------------------------------------------------------------------------------------------------ conversations
 
+-- Labels with colors, which agents put on conversations. A label is never deleted: one that is not active is hidden.
+CREATE TABLE labels (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    color text NOT NULL,
+    active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT labels_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT labels_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT labels_name_length CHECK (length(name) BETWEEN 1 AND 50),
+    CONSTRAINT labels_color_known CHECK (color ~ '^#[0-9a-f]{6}$')
+);
+CREATE UNIQUE INDEX labels_name_key ON labels (account_id, lower(name));
+
 CREATE TABLE conversations (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -435,6 +450,7 @@ CREATE TABLE conversations (
     queued_since timestamptz,                                   -- of a conversation that waits in a queue: it is open,
                                                                 -- and has no agent
     rating smallint,                                            -- of the last closing; NULL: none, or reopened
+    label_ids uuid[] NOT NULL DEFAULT '{}',                     -- in the order in which they were added
     CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
@@ -659,7 +675,7 @@ CREATE TABLE conversation_events (
         CHECK (
             kind IN (
                 'created', 'status_changed', 'assigned', 'unassigned', 'priority_changed', 'classification_corrected',
-                'draft_used', 'message_sent', 'rated'
+                'draft_used', 'message_sent', 'rated', 'labels_changed'
             )
         ),
     CONSTRAINT conversation_events_actor_type_known CHECK (actor_type IN ('agent', 'customer', 'key', 'system')),
@@ -1732,7 +1748,7 @@ GRANT UPDATE (seq, read_at, unread_after) ON message_reads TO hummdesk_app;
 GRANT UPDATE (status, outcome, attempts, available_at, lease_until, started_at, last_error, finished_at, announced_at)
     ON ai_runs TO hummdesk_app;
 
-GRANT UPDATE (rating) ON conversations TO hummdesk_app;
+GRANT UPDATE (rating, label_ids) ON conversations TO hummdesk_app;
 
 CREATE POLICY every_run ON ai_runs TO hummdesk_relay USING (true);
 GRANT SELECT ON ai_runs TO hummdesk_relay;
@@ -1804,6 +1820,13 @@ CREATE POLICY own_account ON conversation_ratings TO hummdesk_app USING (account
 CREATE POLICY every_account ON conversation_ratings TO hummdesk_operator USING (true);
 GRANT SELECT, INSERT, UPDATE (rating, comment, agent_id, team_id, rated_at) ON conversation_ratings TO hummdesk_app;
 GRANT SELECT ON conversation_ratings TO hummdesk_operator;
+
+ALTER TABLE labels ENABLE ROW LEVEL SECURITY;
+ALTER TABLE labels FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON labels TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON labels TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, UPDATE (name, color, active) ON labels TO hummdesk_app;
+GRANT SELECT ON labels TO hummdesk_operator;
 
 ALTER TABLE sign_in_links ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sign_in_links FORCE ROW LEVEL SECURITY;

@@ -55,6 +55,8 @@ class Mirror:
             conversation[field] = data.get(name)
         if kind == "conversation_priority_changed":
             conversation["priority"] = data["newPriority"]
+        elif kind == "conversation_labels_changed":
+            conversation["labelIds"] = data["newLabelIds"]
         elif kind in ("conversation_created", "conversation_updated"):
             conversation.update({"subject": None} | data)
         elif kind in ("new_message", "message_updated"):

@@ -15,6 +15,7 @@ from hummdesk.core import errors
 from hummdesk.publish.events.ai import AIClassification, AIDraft, AISummary
 from hummdesk.publish.events.availability import ClosedMessage
 from hummdesk.publish.events.conversations import ConversationActivity, MoveReason
+from hummdesk.publish.events.inbox import LabelChanged
 from hummdesk.publish.events.messages import MessageUpdated
 from hummdesk.publish.events.presence import Viewer
 from hummdesk.publish.fields import MAX_INTEGER
@@ -87,7 +88,7 @@ class Customer(Schema):
 
 
 class Conversation(Schema):
-    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, and no `priority`.
+    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds`.
 
     `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys,
     what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until
@@ -104,6 +105,7 @@ class Conversation(Schema):
     customer = fields.Nested(Customer, required=True)
     lastMessage = fields.Nested(Message)
     rating = Rating()
+    labelIds = ListOf(Id())
     lastSeq = Count()
     revision = Count()
     unreadCount = Integer(least=0, most=MAX_INTEGER)
@@ -185,6 +187,19 @@ class Moved(Schema):
     assignedTeam = Id()
     assignedBy = Id(required=True)
     reason = fields.Nested(nested_schema(MoveReason))
+
+
+class Labelled(Schema):
+    """The labels of a conversation after a change."""
+
+    conversationId = Id(required=True)
+    labelIds = ListOf(Id(), required=True)
+
+
+class Inbox(Schema):
+    """What an inbox shows beside its conversations. Labels that are not `active` are hidden."""
+
+    labels = ListOf(fields.Nested(schema_of(LabelChanged)), required=True)
 
 
 class Started(Schema):

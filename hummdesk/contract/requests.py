@@ -24,6 +24,7 @@ from hummdesk.contract.fields import (
     Url,
     sanitized,
 )
+from hummdesk.storage import labels
 
 MAX_CONTENT = 10_000
 MAX_FIELDS = 32
@@ -33,6 +34,7 @@ MAX_SYNCED = 100
 MAX_SEARCH = 100
 MAX_TOKEN = 8192
 MAX_COMMENT = 1000
+MAX_LABELS = labels.MOST_OF_CONVERSATION
 
 
 class Payload(Schema):
@@ -161,6 +163,18 @@ class RateConversation(OfConversation):
     comment = Text(longest=MAX_COMMENT, load_default=None)
 
 
+class LabelConversation(OfConversation):
+    """`add` are put on the conversation, `remove` are taken off it."""
+
+    add = BoundedList(Id(), most=MAX_LABELS, load_default=list)
+    remove = BoundedList(Id(), most=MAX_LABELS, load_default=list)
+
+    @validates_schema
+    def _something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data.get("add") and not data.get("remove"):
+            raise ValidationError("Give labels to add, to remove or both.", "add")
+
+
 class CorrectClassification(OfConversation):
     messageId = Id(required=True)
     category = OneOf(*get_args(Category), load_default=None)
@@ -198,11 +212,12 @@ class ConversationFilter(Payload):
 
 
 class ListConversations(ConversationFilter):
-    """A page of a team may be short, or empty, and still have a `nextCursor`: it looks through a limited number of
-    conversations.
+    """A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited
+    number of conversations.
     """
 
     teamId = Id(load_default=None)
+    labelId = Id(load_default=None)
 
 
 class MessageRange(Payload):

@@ -115,6 +115,7 @@ REQUESTS: dict[str, Request] = {
             ANSWERING,
             schema_of(ConversationUnassigned)(),
         ),
+        Request("label_conversation", requests.LabelConversation(), ANSWERING, payloads.Labelled()),
         Request(
             "correct_classification",
             requests.CorrectClassification(),
@@ -138,6 +139,7 @@ REQUESTS: dict[str, Request] = {
         Request("sync", requests.Sync(), ALL_ROLES, payloads.Synced()),
         Request("get_presence", requests.Nothing(), STAFF, payloads.Colleagues()),
         Request("get_teams", requests.Nothing(), STAFF, payloads.Teams()),
+        Request("get_inbox", requests.Nothing(), STAFF, payloads.Inbox()),
         Request("get_decision", requests.OfConversation(), STAFF, decisions.Decision()),
         Request("get_availability", requests.Nothing(), ALL_ROLES, payloads.AvailabilityAnswer()),
         Request("get_queues", requests.Nothing(), ADMIN, reports.Queues()),

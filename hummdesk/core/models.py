@@ -142,8 +142,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A conversation as staff or the customer sees it: they differ in `last_seq`, `unread_count`, `last_message`
-    and `priority`.
+    """A conversation as staff or the customer sees it: they differ in `last_seq`, `unread_count`, `last_message`,
+    `priority` and `label_ids`.
     """
 
     id: UUID
@@ -168,6 +168,8 @@ class Conversation:
     last_message: Message | None
     rating: int | None = None
     """The customer's, of the last closing; None if it was reopened."""
+    label_ids: list[UUID] | None = None
+    """None for the customer."""
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -195,6 +197,7 @@ class Conversation:
             "subject": self.subject,
             "lastMessage": self.last_message and self.last_message.wire(),
             "rating": self.rating,
+            "labelIds": None if self.label_ids is None else [str(one) for one in self.label_ids],
         }
         return {
             "conversationId": str(self.id),

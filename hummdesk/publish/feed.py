@@ -183,6 +183,7 @@ LOGGED: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "conversation_rated": ("ratedBy", {"rating": "rating", "comment": "comment"}),
     "conversation_priority_changed": ("changedBy", {"from": "oldPriority", "to": "newPriority"}),
+    "conversation_labels_changed": ("changedBy", {"from": "oldLabelIds", "to": "newLabelIds"}),
     "classification_corrected": ("correctedBy", {name: name for name in ("messageId", "category", "priority")}),
     "draft_used": ("usedBy", {name: name for name in ("messageId", "runId", "use")}),
 }

@@ -24,7 +24,7 @@ PREFIX_LETTERS = 3
 """A shorter word is not searched as a prefix."""
 
 SCANNED = 2_000
-"""Conversations that a page of a team or a priority looks through: a page may be short, and still have a next one."""
+"""Conversations that a page of a team, priority or label looks through: it may be short, and still have a next one."""
 
 SEARCH_LIMIT = 200
 """Maximum number of matching messages, subjects and customers in a search; the newest are taken."""
@@ -64,6 +64,7 @@ class Filter:
     unassigned: bool = False
     team_id: UUID | None = None
     priority: str | None = None
+    label_id: UUID | None = None
     contact_id: UUID | None = None
     words: str | None = None
 
@@ -197,14 +198,14 @@ async def _page_rows(
     position = {"before_at": before_at, "before_id": before_id, "limit": limit}
     position["statuses"] = list(STATUSES if wanted.status is None else (wanted.status,))
     agent = {"agent_id": wanted.assigned_to, "unassigned": wanted.unassigned}
-    more = {"team_id": wanted.team_id, "priority": wanted.priority} | agent
+    more = {"team_id": wanted.team_id, "priority": wanted.priority, "label_id": wanted.label_id} | agent
     contact_id = wanted.contact_id if viewer.is_staff else viewer.id
     if viewer.is_staff and wanted.words is not None:
         words = {"words": prefix_query(wanted.words), "search_limit": SEARCH_LIMIT}
         rows = queries.page_of_found(tx, contact_id=contact_id, **words, **more, **position)
     elif contact_id is not None:
         rows = queries.page_of_contact(tx, contact_id=contact_id, **more, **position)
-    elif wanted.team_id is not None or wanted.priority is not None:
+    elif (wanted.team_id, wanted.priority, wanted.label_id) != (None, None, None):
         rows = queries.page_of_filtered(tx, scanned=SCANNED, **more, **position)
     elif wanted.unassigned:
         rows = queries.page_of_unassigned(tx, **position)
@@ -309,7 +310,7 @@ async def _views(
 
 
 def _conversation(row: dict[str, Any], contact_id: UUID | None) -> Conversation:
-    hidden = {} if contact_id is None else {"priority": None}
+    hidden = {} if contact_id is None else {"priority": None, "label_ids": None}
     return Conversation.from_row(row | {"last_message": _last_message(row)} | hidden)
 
 

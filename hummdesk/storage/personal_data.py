@@ -275,7 +275,7 @@ TABLES: tuple[Table, ...] = (
         columns=columns(
             "account_id id contact_id status priority assigned_to assigned_team last_seq last_public_seq "
             "staff_read_seq unread_staff unread_customer created_at updated_at revision erased_at "
-            "waiting_since queued_since rating",
+            "waiting_since queued_since rating label_ids",
             subject="NULL",
             metadata="'{}'::jsonb",
             client_message_id="NULL",
@@ -327,6 +327,12 @@ TABLES: tuple[Table, ...] = (
         holds="settings of routing",
         scope="account",
         columns=columns("account_id mode capacity skills_wait_seconds answer_seconds offline_seconds"),
+    ),
+    Table(
+        name="labels",
+        holds="names and colors of labels",
+        scope="account",
+        columns=columns("account_id id name color active created_at"),
     ),
     Table(
         name="team_members",

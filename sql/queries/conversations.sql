@@ -48,6 +48,7 @@ SELECT
     updated_at,
     revision,
     rating,
+    label_ids,
     message_id,
     message_conversation_id,
     message_seq,
@@ -88,6 +89,7 @@ FROM (
         conversations.updated_at,
         conversations.revision,
         conversations.rating,
+        conversations.label_ids,
         messages.id AS message_id,
         messages.conversation_id AS message_conversation_id,
         messages.seq AS message_seq,
@@ -220,9 +222,9 @@ CROSS JOIN LATERAL (
 ORDER BY page.updated_at DESC, page.id DESC
 LIMIT :limit;
 
--- name: page_of_filtered(agent_id, unassigned, team_id, priority, statuses, before_at, before_id, scanned, limit)
--- As `page_of_account`, of the conversations with a team or a priority among the next `scanned` ones: no index has these.
--- The last row marks the end of those, unless the list ends before.
+-- name: page_of_filtered(agent_id, unassigned, team_id, priority, label_id, statuses, before_at, before_id, scanned, limit)
+-- As `page_of_account`, of the conversations with a team, a priority or a label among the next `scanned` ones: no index has
+-- these. The last row marks the end of those, unless the list ends before.
 WITH candidate AS MATERIALIZED (
     SELECT page.*
     FROM unnest(:statuses::text[]) AS wanted (status)
@@ -232,7 +234,8 @@ WITH candidate AS MATERIALIZED (
             updated_at,
             assigned_to,
             assigned_team,
-            priority
+            priority,
+            label_ids
         FROM conversations
         WHERE account_id = current_account()
           AND conversations.status = wanted.status
@@ -249,6 +252,7 @@ WITH candidate AS MATERIALIZED (
       AND NOT (:unassigned AND assigned_to IS NOT NULL)
       AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
       AND (:priority::text IS NULL OR priority = :priority)
+      AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
     ORDER BY updated_at DESC, id DESC
     LIMIT :limit
 ), ending AS (
@@ -265,7 +269,7 @@ SELECT id, updated_at, true AS is_end
 FROM ending
 ORDER BY is_end, updated_at DESC, id DESC;
 
--- name: page_of_found(words, search_limit, contact_id, agent_id, unassigned, team_id, priority, statuses, before_at, before_id, limit)
+-- name: page_of_found(words, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, statuses, before_at, before_id, limit)
 -- As `page_of_account`, of the conversations that match words: `search_limit` messages, subjects and customers each.
 SELECT id, updated_at
 FROM conversations
@@ -277,11 +281,12 @@ WHERE account_id = current_account()
   AND NOT (:unassigned AND assigned_to IS NOT NULL)
   AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
   AND (:priority::text IS NULL OR priority = :priority)
+  AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
   AND (updated_at, id) < (:before_at, :before_id::uuid)
 ORDER BY updated_at DESC, id DESC
 LIMIT :limit;
 
--- name: page_of_contact(contact_id, agent_id, unassigned, team_id, priority, statuses, before_at, before_id, limit)
+-- name: page_of_contact(contact_id, agent_id, unassigned, team_id, priority, label_id, statuses, before_at, before_id, limit)
 -- As `page_of_account`, of the conversations of a contact.
 SELECT id, updated_at
 FROM conversations
@@ -292,6 +297,7 @@ WHERE account_id = current_account()
   AND NOT (:unassigned AND assigned_to IS NOT NULL)
   AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
   AND (:priority::text IS NULL OR priority = :priority)
+  AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
   AND (updated_at, id) < (:before_at, :before_id::uuid)
 ORDER BY updated_at DESC, id DESC
 LIMIT :limit;
@@ -412,3 +418,50 @@ WHERE account_id = current_account()
   AND (created_at, id) < (:before_at, :before_id::uuid)
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
+
+-- name: change_labels(conversation_id, added, removed, actor_id, actor_type, event_id)^
+-- Put labels on a conversation and take others off, and log it, if that changes them; return the labels, and whether they
+-- have changed.
+WITH found AS (
+    SELECT account_id, id, label_ids
+    FROM conversations
+    WHERE account_id = current_account()
+      AND id = :conversation_id
+    FOR NO KEY UPDATE
+), wanted AS (
+    SELECT
+        account_id,
+        id,
+        ARRAY(
+            SELECT label_id
+            FROM unnest(found.label_ids || :added::uuid[]) WITH ORDINALITY AS given (label_id, position)
+            WHERE label_id <> ALL(:removed::uuid[])
+            GROUP BY label_id
+            ORDER BY min(position)
+        ) AS label_ids
+    FROM found
+), changed AS (
+    UPDATE conversations
+    SET label_ids = wanted.label_ids
+    FROM wanted
+    WHERE conversations.account_id = wanted.account_id
+      AND conversations.id = wanted.id
+      AND conversations.label_ids <> wanted.label_ids
+    RETURNING conversations.id
+), event AS (
+    INSERT INTO conversation_events (account_id, conversation_id, id, kind, actor_id, actor_type, details)
+    SELECT
+        found.account_id,
+        found.id,
+        :event_id,
+        'labels_changed',
+        :actor_id,
+        :actor_type,
+        jsonb_build_object('from', to_jsonb(found.label_ids), 'to', to_jsonb(wanted.label_ids))
+    FROM found
+    CROSS JOIN wanted
+    CROSS JOIN changed
+)
+SELECT wanted.label_ids, changed.id IS NOT NULL AS changed
+FROM wanted
+LEFT JOIN changed ON true;

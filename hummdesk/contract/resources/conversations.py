@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from hummdesk.contract import payloads, requests
-from hummdesk.contract.fields import MAX_REASON, AnyObject, AnyText, Id, ListOf, OneOf, Text, Time
+from hummdesk.contract.fields import MAX_REASON, AnyObject, AnyText, BoundedList, Id, ListOf, OneOf, Text, Time
 from hummdesk.contract.payloads import PRIORITIES, STATUSES
 from hummdesk.contract.requests import ConversationFilter, Payload
 from hummdesk.contract.resources.messages import Message
@@ -14,12 +14,13 @@ from hummdesk.contract.resources.messages import Message
 class ConversationQuery(ConversationFilter):
     """`search` finds prefixes of words in messages, subjects, names and addresses of customers.
 
-    A page of a `team` or a `priority` may be short, or empty, and still have a `nextCursor`: it looks through a limited
-    number of conversations.
+    A page of a `team`, a `priority` or a `label` may be short, or empty, and still have a `nextCursor`: it looks
+    through a limited number of conversations.
     """
 
     team = Id(load_default=None)
     priority = OneOf(*PRIORITIES, load_default=None)
+    label = Id(load_default=None)
     contactId = Id(load_default=None)
 
 
@@ -55,13 +56,14 @@ class ConversationChange(Payload):
 
     An agent and a team that are given together must belong together. A team that is not given remains if the agent is a
     member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team.
-    `note` becomes a private message, and requires one of them.
+    `note` becomes a private message, and requires one of them. `labelIds` replace the previous ones.
     """
 
     status = OneOf(*STATUSES)
     priority = OneOf(*PRIORITIES)
     assignedTo = Id(allow_none=True)
     teamId = Id(allow_none=True)
+    labelIds = BoundedList(Id(), most=requests.MAX_LABELS)
     reason = Text(longest=MAX_REASON)
     note = Text(shortest=1, longest=requests.MAX_CONTENT)
 

@@ -21,6 +21,7 @@ TYPES = (
     "conversation_updated",
     "conversation_status_changed",
     "conversation_priority_changed",
+    "conversation_labels_changed",
     "conversation_assigned",
     "conversation_unassigned",
     "conversation_rated",

@@ -5,10 +5,10 @@ To add one: define it in the module of its noun, publish it where it happens, an
 
 from types import ModuleType
 
-from hummdesk.publish.events import ai, availability, connection, conversations, messages, presence
+from hummdesk.publish.events import ai, availability, connection, conversations, inbox, messages, presence
 from hummdesk.publish.events.base import Event, SocketEvent
 
-MODULES: tuple[ModuleType, ...] = (connection, messages, presence, availability, conversations, ai)
+MODULES: tuple[ModuleType, ...] = (connection, messages, presence, availability, conversations, inbox, ai)
 
 
 def _defined_in(module: ModuleType) -> list[type[SocketEvent]]:

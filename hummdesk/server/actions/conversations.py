@@ -18,7 +18,7 @@ from hummdesk.server.actions.changes import publish_changes
 from hummdesk.server.actions.read_receipts import publish_change
 from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.storage import conversations, corrections, messages, moves, outbox
+from hummdesk.storage import conversations, corrections, labels, messages, moves, outbox
 from hummdesk.storage.conversations import Filter, Status
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.messages import NewMessage, Sent
@@ -178,7 +178,7 @@ async def update(
     *,
     require: Callable[[Conversation], None],
 ) -> Conversation:
-    """Change `status`, `priority`, `assignedTo` and `teamId`, as far as they are given and differ, in one transaction.
+    """Change what is given and differs, in one transaction: `status`, `priority`, `labelIds`, `assignedTo`, `teamId`.
 
     A `note` is stored with the change of the assignment. `require` may refuse the conversation as it is, under a lock.
     Raises NotFound, Invalid, RateLimited, what `require` raises, and Unavailable if others move it at each attempt.
@@ -216,6 +216,12 @@ async def _locked(tx: Transaction, actor: Person, conversation_id: UUID, changes
     return None if is_moved else found
 
 
+async def _relabel(tx: Transaction, actor: Person, before: Conversation, wanted: list[UUID]) -> None:
+    removed = set(before.label_ids or ()) - set(wanted)
+    added = [one for one in wanted if one not in (before.label_ids or ())]
+    await labels.change(tx, actor=actor, conversation_id=before.id, added=added, removed=removed, field="labelIds")
+
+
 async def _update(
     tx: Transaction, actor: Person, before: Conversation, changes: Payload, note: NewMessage | None
 ) -> tuple[list[LoggedChange], Sent | None]:
@@ -231,4 +237,6 @@ async def _update(
         found.append(moved)
     if priority is not None and priority != before.priority:
         await conversations.set_priority(tx, actor=actor, conversation_id=before.id, priority=priority)
+    if "labelIds" in changes:
+        await _relabel(tx, actor, before, changes["labelIds"])
     return [change for change in found if change is not None], sent

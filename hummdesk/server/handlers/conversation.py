@@ -169,6 +169,7 @@ async def list_conversations(context: ServerContext, session: ClientSession, pay
         assigned_to=payload["assignedTo"],
         unassigned=payload["unassigned"],
         team_id=payload["teamId"],
+        label_id=payload["labelId"],
         words=payload["search"],
     )
     viewer, place = session.authenticated_person, {"limit": payload["limit"], "cursor": payload["cursor"]}

@@ -42,6 +42,7 @@ from hummdesk.publish.events.conversations import (
     ConversationUnassigned,
     ConversationUpdated,
 )
+from hummdesk.publish.events.inbox import LabelChanged
 from hummdesk.publish.events.messages import MessageRead, MessageUpdated, NewMessage, UnreadChanged
 from hummdesk.publish.events.presence import (
     AgentOffline,
@@ -69,7 +70,7 @@ PEOPLE: dict[str, frozenset[Recipient]] = {
 
 JOINED = ("colleague", "customer")
 STAFF_ONLY_FIELDS = {key for event in EVENTS.values() if issubclass(event, Event) for key in event.staff_only}
-STAFF_ONLY_FIELDS |= {"priority", "ai", "viewers"}
+STAFF_ONLY_FIELDS |= {"priority", "ai", "viewers", "labelIds"}
 STAFF_ONLY_FIELDS |= {
     field.key
     for event in EVENTS.values()
@@ -170,6 +171,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "unassign_conversation": conversation | {"reason": "secret"},
         "claim_conversation": conversation,
         "release_conversation": conversation,
+        "label_conversation": conversation | {"remove": [str(new_id())]},
         "correct_classification": conversation | {"messageId": sample, "category": "sales", "priority": "high"},
         "rate_conversation": conversation | {"rating": 5, "comment": "secret"},
         "request_draft": conversation,
@@ -181,6 +183,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "get_presence": None,
         "get_teams": None,
         "get_queues": None,
+        "get_inbox": None,
         "get_decision": conversation,
         "get_report": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "by": "agent"},
         "get_operations": None,
@@ -197,7 +200,7 @@ ANSWERED_WITHOUT_ACCESS = {
     "set_agent_status",
 }
 ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "get_availability", "start_conversation"}
-ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report"}
+ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report", "get_inbox"}
 """Requests that name no conversation, or change nothing in it."""
 
 
@@ -356,6 +359,7 @@ def a_conversation(account: Account) -> Conversation:
         created_at=moment,
         updated_at=moment,
         last_message=None,
+        label_ids=[new_id()],
     )
 
 
@@ -389,6 +393,9 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
     ),
     ConversationCreated: lambda a: ConversationCreated.of(a_conversation(a)),
     ConversationUpdated: lambda a: ConversationUpdated.of(a_conversation(a)),
+    LabelChanged: lambda a: LabelChanged(
+        account_id=a.id, label_id=new_id(), name="secret", color="#0b5f59", active=True
+    ),
     ConversationRated: lambda a: ConversationRated(**of_conversation(a), rating=1, comment="secret"),
     ConversationStatusChanged: lambda a: ConversationStatusChanged(
         **of_conversation(a),

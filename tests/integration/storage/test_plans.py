@@ -134,7 +134,7 @@ ANALYZE;
 """
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
-SMALL_TABLES |= {"outbox", "erasures", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
+SMALL_TABLES |= {"outbox", "erasures", "labels", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
 SMALL_TABLES |= {"business_hours", "oidc_providers", "oidc_identities", "sign_in_names"}
 SMALL_TABLES |= {"feed_changes", "feed_positions", "webhooks"}
 SMALL_TABLES |= {"routing_settings", "routing_teams", "routing_positions"}
@@ -170,7 +170,7 @@ MOVED = {
 }
 DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
 EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
-FILTERS = {"agent_id": None, "unassigned": False, "team_id": None, "priority": None}
+FILTERS = {"agent_id": None, "unassigned": False, "team_id": None, "priority": None, "label_id": None}
 FOUND = {"search_limit": SEARCH_LIMIT, "contact_id": None} | FILTERS
 PASSAGES = json.dumps([{"id": str(new_id()), "article_id": str(md5("2article1")), "vector": "[1,0,0]"}])
 NEW_SESSION = {"id": new_id(), "user_id": AGENT, "secret_hash": b"new", "signed_in_by": "link", "hours": 1.0} | {
@@ -273,6 +273,18 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         500,
     ),
     ("conversations.change_status", {"conversation_id": BUSY, "status": "pending", "reason": None, **EVENT}, 2),
+    (
+        "conversations.page_of_filtered",
+        {"statuses": ["open"], "scanned": 500, **FILTERS, "label_id": md5("2label1"), **LIST},
+        500,
+    ),
+    ("conversations.change_labels", IN_BUSY | {"added": [md5("2label1")], "removed": [], **EVENT}, 2),
+    ("labels.add", {"id": new_id(), "name": "New", "color": "#0b5f59"}, 0),
+    ("labels.id_of", {"name": "New"}, 0),
+    ("labels.labels", {"limit": 500}, 0),
+    ("labels.page", LAST | {"active": None}, 0),
+    ("labels.active", {"ids": [md5("2label1")]}, 0),
+    ("labels.count", {}, 0),
     ("moves.agent", {"agent_id": AGENT}, 0),
     ("moves.team", {"agent_id": AGENT, "team_id": md5("2team1")}, 0),
     ("moves.lock", IN_BUSY, 2),
@@ -579,7 +591,7 @@ NOT_OF_REQUESTS = {
     "erasures.account_or_erasure",
     "erasures.run_messages",  # all of a conversation, while it is erased
     *("retention.accounts_due", "retention.prune_sign_ins"),
-    *(f"{noun}.{name}" for noun in ("users", "teams", "contacts") for name in ("lock", "get", "change")),
+    *(f"{noun}.{name}" for noun in ("users", "teams", "contacts", "labels") for name in ("lock", "get", "change")),
     *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
     *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),

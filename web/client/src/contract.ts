@@ -157,7 +157,7 @@ export interface Customer {
   avatar?: string;
 }
 
-/** A conversation as its recipient sees it: customers see no notes in `lastMessage`, and no `priority`. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened. */
+/** A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds`. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened. */
 export interface Conversation {
   conversationId: string;
   accountId: string;
@@ -169,6 +169,7 @@ export interface Conversation {
   customer: Customer;
   lastMessage?: Message;
   rating?: number;
+  labelIds?: Array<string>;
   lastSeq: number;
   revision: number;
   unreadCount?: number;
@@ -251,6 +252,14 @@ export interface ConversationRated {
   timestamp: string;
   rating: number;
   comment?: string;
+}
+
+/** A label was created or changed. One that is not `active` is hidden. */
+export interface LabelChanged {
+  labelId: string;
+  name: string;
+  color: string;
+  active: boolean;
 }
 
 /** An AI run about a message. */
@@ -501,6 +510,19 @@ export interface UnassignConversation {
   reason?: string;
 }
 
+/** `add` are put on the conversation, `remove` are taken off it. */
+export interface LabelConversation {
+  conversationId: string;
+  add?: Array<string>;
+  remove?: Array<string>;
+}
+
+/** The labels of a conversation after a change. */
+export interface Labelled {
+  conversationId: string;
+  labelIds: Array<string>;
+}
+
 export interface CorrectClassification {
   conversationId: string;
   messageId: string;
@@ -527,7 +549,7 @@ export interface Started {
   message?: Message;
 }
 
-/** A page of a team may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. */
+/** A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. */
 export interface ListConversations {
   status?: "open" | "pending" | "closed";
   assignedTo?: string;
@@ -536,6 +558,7 @@ export interface ListConversations {
   limit?: number;
   cursor?: string;
   teamId?: string;
+  labelId?: string;
 }
 
 /** `nextCursor` is absent on the last page. */
@@ -600,6 +623,11 @@ export interface Team {
 
 export interface Teams {
   teams: Array<Team>;
+}
+
+/** What an inbox shows beside its conversations. Labels that are not `active` are hidden. */
+export interface Inbox {
+  labels: Array<LabelChanged>;
 }
 
 /** An agent who was present, when it was the turn of the conversation. `assigned` counts open conversations, urgent ones twice; at `capacity` an agent is `full`. `absent`: away or busy. `just_returned`: the conversation was taken from the agent. `free`: another one was preferred. */
@@ -816,6 +844,7 @@ export interface ServerToClientEvents {
   conversation_queued: (payload: ConversationQueued) => void;
   conversation_activity: (payload: Activity) => void;
   conversation_rated: (payload: ConversationRated) => void;
+  label_changed: (payload: LabelChanged) => void;
   ai_processing_started: (payload: AIRun) => void;
   ai_processing_completed: (payload: AIRunEnd) => void;
   ai_classification: (payload: AIClassification) => void;
@@ -843,6 +872,7 @@ export interface ClientToServerEvents {
   unassign_conversation: (payload: UnassignConversation, acknowledge?: Acknowledge<Unassignment>) => void;
   claim_conversation: (payload: OfConversation, acknowledge?: Acknowledge<Assignment>) => void;
   release_conversation: (payload: OfConversation, acknowledge?: Acknowledge<Unassignment>) => void;
+  label_conversation: (payload: LabelConversation, acknowledge?: Acknowledge<Labelled>) => void;
   correct_classification: (payload: CorrectClassification, acknowledge?: Acknowledge<ClassificationCorrection>) => void;
   rate_conversation: (payload: RateConversation, acknowledge?: Acknowledge<ConversationRated>) => void;
   start_conversation: (payload: StartConversation, acknowledge?: Acknowledge<Started>) => void;
@@ -851,6 +881,7 @@ export interface ClientToServerEvents {
   sync: (payload: Sync, acknowledge?: Acknowledge<Synced>) => void;
   get_presence: (acknowledge?: Acknowledge<Colleagues>) => void;
   get_teams: (acknowledge?: Acknowledge<Teams>) => void;
+  get_inbox: (acknowledge?: Acknowledge<Inbox>) => void;
   get_decision: (payload: OfConversation, acknowledge?: Acknowledge<Decision>) => void;
   get_availability: (acknowledge?: Acknowledge<AvailabilityAnswer>) => void;
   get_queues: (acknowledge?: Acknowledge<Queues>) => void;
@@ -878,6 +909,7 @@ export interface Answers {
   unassign_conversation: Unassignment;
   claim_conversation: Assignment;
   release_conversation: Unassignment;
+  label_conversation: Labelled;
   correct_classification: ClassificationCorrection;
   rate_conversation: ConversationRated;
   start_conversation: Started;
@@ -886,6 +918,7 @@ export interface Answers {
   sync: Synced;
   get_presence: Colleagues;
   get_teams: Teams;
+  get_inbox: Inbox;
   get_decision: Decision;
   get_availability: AvailabilityAnswer;
   get_queues: Queues;

@@ -142,6 +142,40 @@ class NewMembers(TypedDict):
     userIds: list[str]
 
 
+class NewLabel(TypedDict):
+    name: str
+    color: str
+
+
+class Label(TypedDict):
+    """A label; one that is not `active` is hidden, and cannot be put on a conversation."""
+
+    id: str
+    name: str
+    color: str
+    active: bool
+    createdAt: str
+
+
+class LabelQuery(TypedDict):
+    limit: NotRequired[int]
+    cursor: NotRequired[str]
+    active: NotRequired[bool]
+
+
+class LabelPage(TypedDict):
+    labels: list[Label]
+    nextCursor: NotRequired[str]
+
+
+class LabelUpdate(TypedDict):
+    """What is to be changed."""
+
+    name: NotRequired[str]
+    color: NotRequired[str]
+    active: NotRequired[bool]
+
+
 class ContactUpsert(TypedDict):
     """A contact that is found by `externalId`, or else by `email`. `attributes` replace the previous ones."""
 
@@ -541,7 +575,7 @@ class NewWebhook(TypedDict):
     """`events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones."""
 
     url: str
-    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
+    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_labels_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
     after: NotRequired[int]
 
 
@@ -577,7 +611,7 @@ class WebhookPage(TypedDict):
 
 class WebhookChanges(TypedDict):
     url: NotRequired[str]
-    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
+    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_labels_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
     enabled: NotRequired[bool]
 
 
@@ -614,7 +648,7 @@ class Delivery(TypedDict):
     """A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed."""
 
     number: int
-    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
+    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_labels_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
     status: Literal["pending", "delivered", "set_aside"]
     attempts: int
     createdAt: str
@@ -666,7 +700,7 @@ class AuditPage(TypedDict):
 
 
 class ConversationQuery(TypedDict):
-    """`search` finds prefixes of words in messages, subjects, names and addresses of customers. A page of a `team` or a `priority` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations."""
+    """`search` finds prefixes of words in messages, subjects, names and addresses of customers. A page of a `team`, a `priority` or a `label` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations."""
 
     status: NotRequired[Literal["open", "pending", "closed"]]
     assignedTo: NotRequired[str]
@@ -676,6 +710,7 @@ class ConversationQuery(TypedDict):
     cursor: NotRequired[str]
     team: NotRequired[str]
     priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    label: NotRequired[str]
     contactId: NotRequired[str]
 
 
@@ -713,6 +748,7 @@ class Conversation(TypedDict):
     customer: Customer
     lastMessage: NotRequired[Message]
     rating: NotRequired[int]
+    labelIds: NotRequired[list[str]]
     lastSeq: int
     revision: int
     unreadCount: NotRequired[int]
@@ -750,6 +786,7 @@ class StartedConversation(TypedDict):
     customer: Customer
     lastMessage: NotRequired[Message]
     rating: NotRequired[int]
+    labelIds: NotRequired[list[str]]
     lastSeq: int
     revision: int
     unreadCount: NotRequired[int]
@@ -761,12 +798,13 @@ class StartedConversation(TypedDict):
 
 
 class ConversationChange(TypedDict):
-    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them."""
+    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them. `labelIds` replace the previous ones."""
 
     status: NotRequired[Literal["open", "pending", "closed"]]
     priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
     assignedTo: NotRequired[str | None]
     teamId: NotRequired[str | None]
+    labelIds: NotRequired[list[str]]
     reason: NotRequired[str]
     note: NotRequired[str]
 
@@ -1030,6 +1068,30 @@ class Routes(ABC):
     async def remove_team_member(self, id: str, user_id: str, **options: Unpack[CallOptions]) -> ManagedTeam:
         """Remove a user from a team."""
         found: ManagedTeam = await self._call("DELETE", f"/teams/{quoted(id)}/members/{quoted(user_id)}", options)
+        return found
+
+    async def create_label(self, body: NewLabel, **options: Unpack[CallOptions]) -> Label:
+        """Create a label."""
+        found: Label = await self._call("POST", "/labels", options, body=body)
+        return found
+
+    async def list_labels(self, query: LabelQuery | None = None, **options: Unpack[CallOptions]) -> LabelPage:
+        """List labels, newest first."""
+        found: LabelPage = await self._call("GET", "/labels", options, query=query or {})
+        return found
+
+    def all_labels(self, query: LabelQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[Label]:
+        """Iterate over the items of `list_labels`, page by page."""
+        return paged(lambda page: self.list_labels(page, **options), query or {}, "labels")
+
+    async def get_label(self, id: str, **options: Unpack[CallOptions]) -> Label:
+        """Show a label."""
+        found: Label = await self._call("GET", f"/labels/{quoted(id)}", options)
+        return found
+
+    async def update_label(self, id: str, body: LabelUpdate | None = None, **options: Unpack[CallOptions]) -> Label:
+        """Change a label."""
+        found: Label = await self._call("PATCH", f"/labels/{quoted(id)}", options, body=body or {})
         return found
 
     async def upsert_contact(self, body: ContactUpsert | None = None, **options: Unpack[CallOptions]) -> Contact:

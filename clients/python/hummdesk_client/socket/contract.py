@@ -170,7 +170,7 @@ class Customer(TypedDict):
 
 
 class Conversation(TypedDict):
-    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, and no `priority`. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened."""
+    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds`. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened."""
 
     conversationId: str
     accountId: str
@@ -182,6 +182,7 @@ class Conversation(TypedDict):
     customer: Customer
     lastMessage: NotRequired[Message]
     rating: NotRequired[int]
+    labelIds: NotRequired[list[str]]
     lastSeq: int
     revision: int
     unreadCount: NotRequired[int]
@@ -271,6 +272,15 @@ class ConversationRated(TypedDict):
     timestamp: str
     rating: int
     comment: NotRequired[str]
+
+
+class LabelChanged(TypedDict):
+    """A label was created or changed. One that is not `active` is hidden."""
+
+    labelId: str
+    name: str
+    color: str
+    active: bool
 
 
 class AIRun(TypedDict):
@@ -543,6 +553,21 @@ class UnassignConversation(TypedDict):
     reason: NotRequired[str]
 
 
+class LabelConversation(TypedDict):
+    """`add` are put on the conversation, `remove` are taken off it."""
+
+    conversationId: str
+    add: NotRequired[list[str]]
+    remove: NotRequired[list[str]]
+
+
+class Labelled(TypedDict):
+    """The labels of a conversation after a change."""
+
+    conversationId: str
+    labelIds: list[str]
+
+
 class CorrectClassification(TypedDict):
     conversationId: str
     messageId: str
@@ -571,7 +596,7 @@ class Started(TypedDict):
 
 
 class ListConversations(TypedDict):
-    """A page of a team may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations."""
+    """A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations."""
 
     status: NotRequired[Literal["open", "pending", "closed"]]
     assignedTo: NotRequired[str]
@@ -580,6 +605,7 @@ class ListConversations(TypedDict):
     limit: NotRequired[int]
     cursor: NotRequired[str]
     teamId: NotRequired[str]
+    labelId: NotRequired[str]
 
 
 class ConversationPage(TypedDict):
@@ -648,6 +674,12 @@ class Team(TypedDict):
 
 class Teams(TypedDict):
     teams: list[Team]
+
+
+class Inbox(TypedDict):
+    """What an inbox shows beside its conversations. Labels that are not `active` are hidden."""
+
+    labels: list[LabelChanged]
 
 
 class DecisionCandidate(TypedDict):
@@ -887,6 +919,7 @@ EventName = Literal[
     "conversation_queued",
     "conversation_activity",
     "conversation_rated",
+    "label_changed",
     "ai_processing_started",
     "ai_processing_completed",
     "ai_classification",
@@ -971,6 +1004,10 @@ class Requests(ABC):
         answer: Unassignment = await self.request("release_conversation", payload)
         return answer
 
+    async def label_conversation(self, payload: LabelConversation) -> Labelled:
+        answer: Labelled = await self.request("label_conversation", payload)
+        return answer
+
     async def correct_classification(self, payload: CorrectClassification) -> ClassificationCorrection:
         answer: ClassificationCorrection = await self.request("correct_classification", payload)
         return answer
@@ -1001,6 +1038,10 @@ class Requests(ABC):
 
     async def get_teams(self) -> Teams:
         answer: Teams = await self.request("get_teams")
+        return answer
+
+    async def get_inbox(self) -> Inbox:
+        answer: Inbox = await self.request("get_inbox")
         return answer
 
     async def get_decision(self, payload: OfConversation) -> Decision:
@@ -1079,6 +1120,8 @@ class Requests(ABC):
     def on(self, name: Literal["conversation_activity"], handler: Callable[[Activity], object]) -> None: ...
     @overload
     def on(self, name: Literal["conversation_rated"], handler: Callable[[ConversationRated], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["label_changed"], handler: Callable[[LabelChanged], object]) -> None: ...
     @overload
     def on(self, name: Literal["ai_processing_started"], handler: Callable[[AIRun], object]) -> None: ...
     @overload

@@ -24,6 +24,7 @@ async def list_conversations(context: ServerContext, call: Call) -> Answer:
         unassigned=query["unassigned"],
         team_id=query["team"],
         priority=query["priority"],
+        label_id=query["label"],
         contact_id=query["contactId"],
         words=query["search"],
     )

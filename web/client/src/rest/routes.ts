@@ -131,6 +131,38 @@ export interface NewMembers {
   userIds: Array<string>;
 }
 
+export interface NewLabel {
+  name: string;
+  color: string;
+}
+
+/** A label; one that is not `active` is hidden, and cannot be put on a conversation. */
+export interface Label {
+  id: string;
+  name: string;
+  color: string;
+  active: boolean;
+  createdAt: string;
+}
+
+export interface LabelQuery {
+  limit?: number;
+  cursor?: string;
+  active?: boolean;
+}
+
+export interface LabelPage {
+  labels: Array<Label>;
+  nextCursor?: string;
+}
+
+/** What is to be changed. */
+export interface LabelUpdate {
+  name?: string;
+  color?: string;
+  active?: boolean;
+}
+
 /** A contact that is found by `externalId`, or else by `email`. `attributes` replace the previous ones. */
 export interface ContactUpsert {
   externalId?: string;
@@ -502,7 +534,7 @@ export interface SigningKeyList {
 /** `events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones. */
 export interface NewWebhook {
   url: string;
-  events: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
+  events: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_labels_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
   after?: number;
 }
 
@@ -536,7 +568,7 @@ export interface WebhookPage {
 
 export interface WebhookChanges {
   url?: string;
-  events?: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
+  events?: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_labels_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
   enabled?: boolean;
 }
 
@@ -569,7 +601,7 @@ export interface DeliveryQuery {
 /** A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed. */
 export interface Delivery {
   number: number;
-  type: "new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "test" | "lost";
+  type: "new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_labels_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "test" | "lost";
   status: "pending" | "delivered" | "set_aside";
   attempts: number;
   createdAt: string;
@@ -617,7 +649,7 @@ export interface AuditPage {
   nextCursor?: string;
 }
 
-/** `search` finds prefixes of words in messages, subjects, names and addresses of customers. A page of a `team` or a `priority` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. */
+/** `search` finds prefixes of words in messages, subjects, names and addresses of customers. A page of a `team`, a `priority` or a `label` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. */
 export interface ConversationQuery {
   status?: "open" | "pending" | "closed";
   assignedTo?: string;
@@ -627,6 +659,7 @@ export interface ConversationQuery {
   cursor?: string;
   team?: string;
   priority?: "low" | "medium" | "high" | "urgent";
+  label?: string;
   contactId?: string;
 }
 
@@ -662,6 +695,7 @@ export interface Conversation {
   customer: Customer;
   lastMessage?: Message;
   rating?: number;
+  labelIds?: Array<string>;
   lastSeq: number;
   revision: number;
   unreadCount?: number;
@@ -697,6 +731,7 @@ export interface StartedConversation {
   customer: Customer;
   lastMessage?: Message;
   rating?: number;
+  labelIds?: Array<string>;
   lastSeq: number;
   revision: number;
   unreadCount?: number;
@@ -707,12 +742,13 @@ export interface StartedConversation {
   message?: Message;
 }
 
-/** What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them. */
+/** What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them. `labelIds` replace the previous ones. */
 export interface ConversationChange {
   status?: "open" | "pending" | "closed";
   priority?: "low" | "medium" | "high" | "urgent";
   assignedTo?: string | null;
   teamId?: string | null;
+  labelIds?: Array<string>;
   reason?: string;
   note?: string;
 }
@@ -962,6 +998,31 @@ export abstract class Routes {
   /** Remove a user from a team. */
   removeTeamMember(id: string, userId: string, options?: CallOptions): Promise<ManagedTeam> {
     return this.call("DELETE", path`/teams/${id}/members/${userId}`, options);
+  }
+
+  /** Create a label. */
+  createLabel(body: NewLabel, options?: CallOptions): Promise<Label> {
+    return this.call("POST", path`/labels`, { body, ...options });
+  }
+
+  /** List labels, newest first. */
+  listLabels(query: LabelQuery = {}, options?: CallOptions): Promise<LabelPage> {
+    return this.call("GET", path`/labels`, { query, ...options });
+  }
+
+  /** The items of {@link listLabels}, page by page. */
+  allLabels(query: LabelQuery = {}, options?: CallOptions): AsyncGenerator<Label, void> {
+    return paged((page) => this.listLabels({ ...query, ...page }, options), "labels");
+  }
+
+  /** Show a label. */
+  getLabel(id: string, options?: CallOptions): Promise<Label> {
+    return this.call("GET", path`/labels/${id}`, options);
+  }
+
+  /** Change a label. */
+  updateLabel(id: string, body: LabelUpdate = {}, options?: CallOptions): Promise<Label> {
+    return this.call("PATCH", path`/labels/${id}`, { body, ...options });
   }
 
   /** Create or change the contact with this external id, or else with this e-mail address. */

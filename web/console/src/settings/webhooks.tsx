@@ -24,6 +24,7 @@ const LISTED: Record<Exclude<EventType, typeof EVERY>, true> = {
   conversation_updated: true,
   conversation_status_changed: true,
   conversation_priority_changed: true,
+  conversation_labels_changed: true,
   conversation_assigned: true,
   conversation_unassigned: true,
   conversation_rated: true,
