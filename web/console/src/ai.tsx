@@ -6,6 +6,7 @@ import { Icon } from "./components/icon";
 import { Menu } from "./components/menu";
 import { Drafting } from "./drafting";
 import { capitalized, percent } from "./format";
+import { insertText } from "./insertion";
 import { useStore } from "./state/context";
 import type { Thread } from "./state/thread";
 import type { Category, Draft, Priority } from "./types";
@@ -70,9 +71,8 @@ export function ClassificationChips({ thread }: { thread: Thread }) {
   );
 }
 
-export function DraftCard(props: { thread: Thread; conversationId: string; focus: () => void }) {
+export function DraftCard({ thread, conversationId }: { thread: Thread; conversationId: string }) {
   const store = useStore();
-  const { thread, conversationId } = props;
   const { draft } = thread;
   if (!draft || thread.isAnswered || thread.ai.streaming || store.dismissedDrafts.has(draft.messageId))
     return <Drafting thread={thread} conversationId={conversationId} />;
@@ -83,8 +83,8 @@ export function DraftCard(props: { thread: Thread; conversationId: string; focus
   };
   const edit = () => {
     store.dismissDraft(draft.messageId);
-    store.compose(conversationId, { text: content, isNote: false, basedOnSeq: draft.basedOnSeq });
-    props.focus();
+    const onUndo = () => store.dismissedDrafts.delete(draft.messageId);
+    insertText(store, conversationId, content, { basedOnSeq: draft.basedOnSeq }, onUndo);
   };
   return (
     <section class={`draft ${thread.isDraftStale ? "stale" : ""}`} aria-label={t("console.ai.draft")}>

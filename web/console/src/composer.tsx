@@ -1,23 +1,24 @@
 // The field for replies and private notes, with the AI draft above it.
 
 import { t } from "@hummdesk/texts";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { DraftCard } from "./ai";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
+import { canUndoInsertion, noticeUndo, undoInsertion } from "./insertion";
 import { attachmentOf, type Composition } from "./state/composition";
-import { useStore } from "./state/context";
+import { useComposition, useStore } from "./state/context";
 import type { Thread } from "./state/thread";
 
 const MAX_LENGTH = 10_000;
 
 export function Composer({ thread, conversationId }: { thread: Thread; conversationId: string }) {
   const store = useStore();
-  const composition = store.compositionOf(conversationId);
+  const composition = useComposition(conversationId);
   const field = useRef<HTMLTextAreaElement>(null);
   const change = (more: Partial<Composition>) => store.compose(conversationId, more);
 
-  useEffect(() => fit(field.current), [composition.text, conversationId]);
+  useLayoutEffect(() => fit(field.current), [composition.text, conversationId]);
 
   const send = () => {
     const content = composition.text.trim();
@@ -37,7 +38,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
   };
   return (
     <footer class={`composer ${composition.isNote ? "is-note" : ""}`}>
-      <DraftCard thread={thread} conversationId={conversationId} focus={() => field.current?.focus()} />
+      <DraftCard thread={thread} conversationId={conversationId} />
       <div class="composer-box">
         <fieldset class="composer-modes" aria-label={t("console.composer.messageType")}>
           <button type="button" aria-pressed={!composition.isNote} onClick={() => change({ isNote: false })}>
@@ -49,18 +50,26 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
           {composition.basedOnSeq !== undefined && !composition.isNote && (
             <span class="from-draft">{t("console.composer.fromDraft")}</span>
           )}
+          {canUndoInsertion(store, conversationId) && (
+            <button type="button" class="undo" onClick={() => undoInsertion(store, conversationId)}>
+              {t("console.composer.undo")}
+            </button>
+          )}
         </fieldset>
         <textarea
           ref={field}
           id="composer"
+          dir="auto"
           rows={2}
           value={composition.text}
           placeholder={t(composition.isNote ? "console.composer.notePlaceholder" : "console.composer.replyPlaceholder")}
           aria-label={t(composition.isNote ? "console.composer.privateNote" : "console.composer.reply")}
           onInput={(event) => {
-            change({ text: event.currentTarget.value, seenSeq: thread.history.lastSeq });
-            if (event.currentTarget.value === "") store.client.stopTyping(conversationId);
-            else store.client.type(conversationId, { isPrivate: composition.isNote });
+            const text = event.currentTarget.value;
+            change({ text, seenSeq: thread.history.lastSeq });
+            noticeUndo(store, conversationId, text);
+            if (text === "") store.client.stopTyping(conversationId);
+            else store.client.type(conversationId, { isPrivate: store.compositionOf(conversationId).isNote });
           }}
           onBlur={() => store.client.stopTyping(conversationId)}
           onKeyDown={onKeyDown}
@@ -87,9 +96,9 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
   );
 }
 
-// Fit the height to the text, up to the limit in the style sheet.
+// Fit the height to the text, up to the limit in the style sheet, in a browser that does not by itself.
 function fit(field: HTMLTextAreaElement | null): void {
-  if (!field) return;
+  if (!field || CSS.supports("field-sizing", "content")) return;
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight}px`;
 }

@@ -11,7 +11,8 @@ import { explain } from "./components/error-text";
 import { Icon } from "./components/icon";
 import { Link, MessageContent } from "./components/message-content";
 import { clock, day, fullTime, isSameDay, size } from "./format";
-import { useStore } from "./state/context";
+import { insertText } from "./insertion";
+import { useComposition, useStore } from "./state/context";
 import type { Thread } from "./state/thread";
 import type { Message } from "./types";
 
@@ -219,14 +220,12 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
   const missed = (refusal.details?.missed ?? []) as Message[];
   const isConflict = refusal.code === "CONFLICT";
   const { conversationId, content, attachments = [] } = message;
-  const composition = store.compositionOf(conversationId);
+  const composition = useComposition(conversationId);
   const isWriting = composition.text.trim() !== "" || composition.attachments.length > 0;
   const edit = () => {
     store.client.outbox.discard(message.clientMessageId);
     const seenSeq = store.threads.get(conversationId)?.history.lastSeq ?? 0;
-    store.compose(conversationId, null); // it may be based on an older draft
-    store.compose(conversationId, { text: content, attachments, isNote: false, seenSeq });
-    document.querySelector<HTMLElement>("#composer")?.focus();
+    insertText(store, conversationId, content, { attachments, seenSeq });
   };
   return (
     <div class="conflict" role="alert">

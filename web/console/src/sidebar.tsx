@@ -234,7 +234,9 @@ function Row({ one }: { one: Conversation }) {
           </span>
           {one.subject && <span class="row-subject">{one.subject}</span>}
           <span class="row-bottom">
-            <span class="row-text">{preview(store, one.lastMessage)}</span>
+            <span class="row-text" dir="auto">
+              {preview(store, one)}
+            </span>
             {unread > 0 && (
               <span class="badge">
                 {unread > 99 ? "99+" : unread}
@@ -251,7 +253,10 @@ function Row({ one }: { one: Conversation }) {
   );
 }
 
-function preview(store: Store, last: Conversation["lastMessage"]): string {
+// The unsent text of a conversation that is not open, else the last message.
+function preview(store: Store, { conversationId, lastMessage: last }: Conversation): string {
+  const unsent = store.openId === conversationId ? undefined : store.compositions.preview(conversationId);
+  if (unsent) return t("console.list.draftPrefix", { text: unsent });
   if (!last) return t("console.list.noMessages");
   const text = last.erased ? t("common.erased") : plain(last);
   if (last.private) return t("console.list.notePrefix", { text });

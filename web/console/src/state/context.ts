@@ -2,6 +2,7 @@
 
 import { createContext } from "preact";
 import { useContext, useLayoutEffect, useState } from "preact/hooks";
+import type { Composition } from "./composition";
 import type { Store } from "./store";
 
 export const StoreContext = createContext<Store | null>(null);
@@ -16,4 +17,12 @@ export function useStore(): Store {
 export function useChanges(store: Store): void {
   const [, redraw] = useState(0);
   useLayoutEffect(() => store.subscribe(() => redraw((n) => n + 1)), [store]);
+}
+
+// The unsent text and attachments of a conversation. Each change renders the component again, and nothing else.
+export function useComposition(conversationId: string): Composition {
+  const store = useStore();
+  const [, redraw] = useState(0);
+  useLayoutEffect(() => store.compositions.subscribe(() => redraw((n) => n + 1)), [store]);
+  return store.compositionOf(conversationId);
 }

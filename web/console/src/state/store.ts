@@ -10,9 +10,11 @@ import {
 } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
 import { explain } from "../components/error-text";
+import type { Insertion } from "../insertion";
 import type { Agent, Category, Conversation, Presence, Priority, Status, Team } from "../types";
 import { pathOf, readAddress } from "./address";
-import { type Composition, EMPTY } from "./composition";
+import type { Composition } from "./composition";
+import { Compositions } from "./compositions";
 import { ConversationList } from "./conversation-list";
 import { type LiveState, subscribe } from "./events";
 import type { Credentials } from "./session";
@@ -39,7 +41,8 @@ export class Store implements LiveState {
   dismissedDrafts = new Set<string>();
   readonly client: DeskClient;
   readonly list: ConversationList;
-  private compositions = new Map<string, Composition>();
+  readonly compositions: Compositions;
+  readonly insertions = new Map<string, Insertion>();
   private listeners = new Set<() => void>();
   private isDirty = false;
   private noticeTimer = 0;
@@ -51,6 +54,7 @@ export class Store implements LiveState {
     private readonly onSignOut: (reason: string | null) => void,
   ) {
     const persistence = { storage: sessionStorage, key: OUTBOX_KEY + credentials.userId };
+    this.compositions = new Compositions(localStorage, credentials.userId);
     this.client = new DeskClient({ token: credentials.token, persistence });
     this.list = new ConversationList(this.client, this.changed, () => this.open(this.openId));
     this.client.on("person", (person) => this.onPerson(person));
@@ -60,6 +64,7 @@ export class Store implements LiveState {
     subscribe(this.client, this);
     window.addEventListener("online", this.reconnect);
     window.addEventListener("popstate", this.showAddress);
+    window.addEventListener("storage", this.onStorage);
     this.showAddress();
   }
 
@@ -117,11 +122,16 @@ export class Store implements LiveState {
   signOut(reason: string | null = null): void {
     window.removeEventListener("online", this.reconnect);
     window.removeEventListener("popstate", this.showAddress);
+    window.removeEventListener("storage", this.onStorage);
     if (reason === null) history.replaceState(null, "", "/"); // another user may sign in
     this.client.close();
     this.credentials.end(reason === null);
     this.onSignOut(reason);
   }
+
+  private onStorage = ({ key }: StorageEvent): void => {
+    if (key) this.compositions.refresh(key);
+  };
 
   openOperations = (): void => location.assign("/ops");
 
@@ -326,19 +336,18 @@ export class Store implements LiveState {
   }
 
   compositionOf(conversationId: string): Composition {
-    return this.compositions.get(conversationId) ?? EMPTY;
+    return this.compositions.of(conversationId);
   }
 
-  // Change the unsent text and attachments, or discard them with null.
+  // Change the unsent text and attachments, or discard them with null. Only subscribers of compositions are called.
   compose(conversationId: string, change: Partial<Composition> | null): void {
-    if (change === null) this.compositions.delete(conversationId);
-    else this.compositions.set(conversationId, { ...this.compositionOf(conversationId), ...change });
-    this.changed();
+    if (change === null) this.compositions.discard(conversationId);
+    else this.compositions.change(conversationId, change);
   }
 
   // Discard unsent text that began as an AI draft about an erased message.
   discardComposedFrom({ conversationId, seq }: MessageUpdate): void {
-    if (this.compositionOf(conversationId).basedOnSeq === seq) this.compose(conversationId, null);
+    this.compositions.discardBasedOn(conversationId, seq);
   }
 
   dismissDraft(messageId: string): void {
