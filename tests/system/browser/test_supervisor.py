@@ -92,7 +92,6 @@ async def test_supervisor_sees_queue_agents_and_figures_with_the_conversations_b
     await rate(visitor)
     await agent.receives("conversation_rated", rating=4, comment="Quick help")
     await visitor.page.reload()
-    await visitor.launcher.click()
     rated = visitor.page.get_by_role("region", name="Rating").get_by_role("button", name="4 of 5")
     await expect(rated).to_have_attribute("aria-pressed", "true")
     await context.close()

@@ -28,6 +28,8 @@ class Visitor:
         self.page = page
         self.view = ConsolePage(page)
         self.log = page.get_by_role("log", name="Messages")
+        self.dialog = page.get_by_role("dialog")
+        self.field = page.get_by_role("textbox", name="Your message")
 
     @property
     def launcher(self) -> Locator:
@@ -83,6 +85,7 @@ async def test_visitor_conversation_survives_page_reload(context: Any, account: 
     await agent.receives("message_read", conversationId=conversation, readByType="customer")
     await visitor.page.screenshot(path=screenshots / "widget.png")
 
+    await visitor.page.keyboard.press("Escape")
     await visitor.page.reload()
     await agent.do("send_message", {"conversationId": conversation, "content": "Send it to us."})
     await expect(visitor.launcher).to_have_accessible_name(re.compile("1 unread"))
@@ -105,6 +108,7 @@ async def test_message_stored_while_the_widget_joins_is_counted_as_unread(contex
             await agent.do("send_message", {"conversationId": conversation, "content": "Of all mountains."})
         await route.continue_()
 
+    await visitor.page.keyboard.press("Escape")
     # Without WebSocket every request is one that the page's routes see.
     await visitor.page.route_web_socket("**/socket.io/**", lambda socket: socket.close())
     await visitor.page.route("**/socket.io/**", send_before_the_join)
@@ -221,10 +225,15 @@ async def test_widget_on_phone_is_usable_by_keyboard_and_screen_reader(
     conversation = str((await agent.receives("new_message", content=text))["conversationId"])
     await agent.do("send_message", {"conversationId": conversation, "content": "Yes?"})
     await expect(visitor.message("Yes?")).to_be_visible()
+    assert await visitor.dialog.bounding_box() == {"x": 0, "y": 0, **size}
     assert await visitor.view.violations() == []
     assert await visitor.view.dark_violations() == []
     assert await visitor.view.width() == size["width"]
     await visitor.view.take_screenshots(screenshots, "widget-mobile")
+    await visitor.page.set_viewport_size({"width": size["width"], "height": 300})  # the keyboard of the phone
+    await expect(visitor.field).to_have_css("font-size", "16px")
+    await expect(visitor.message("Yes?")).to_be_in_viewport()
+    await expect(visitor.page.get_by_role("button", name="Send", exact=True)).to_be_in_viewport()
     await visitor.page.keyboard.press("Escape")
     await expect(visitor.log).to_have_count(0)
     await expect(visitor.launcher).to_be_focused()
@@ -250,12 +259,10 @@ async def test_widget_on_foreign_origin_works_only_if_account_allows_it(
 
     await set_widget_origins(account.settings, account_id=account.id, origins=["self", allowed_site.origin])
     await visitor.page.reload()
-    await visitor.launcher.click()
     asked = await agent.receives("new_message", content=f"Do you ship to {allowed_site.origin}?")
     await agent.do("send_message", {"conversationId": asked["conversationId"], "content": "We do."})
     await expect(visitor.message("We do.")).to_be_visible()
     await visitor.page.reload()
-    await visitor.launcher.click()
     await expect(visitor.message("We do.")).to_be_visible()
 
 

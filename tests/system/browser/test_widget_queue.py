@@ -61,7 +61,6 @@ async def test_visitor_sees_when_closed_and_the_position_in_the_queue_as_it_chan
     await agent.do("claim_conversation", {"conversationId": str(desk.conversation)})
     await expect(status).to_have_text(re.compile(r"^You are second in the queue, about \d minutes?\.$"))
     await visitor.page.reload()
-    await visitor.launcher.click()
     await expect(status).to_contain_text("You are second in the queue")
     asked = await agent.receives("new_message", content="Is anybody there?")
     await agent.do("claim_conversation", {"conversationId": asked["conversationId"]})

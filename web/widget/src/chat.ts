@@ -1,5 +1,6 @@
 import {
   type AvailabilityAnswer,
+  type Conversation,
   DeskClient,
   type ErrorReport,
   type History,
@@ -8,47 +9,98 @@ import {
   type QueuePlace,
   type State,
 } from "@hummdesk/client";
+import { Conversations } from "./conversations.js";
+import { Drafts } from "./drafts.js";
 import type { Identity, Visitor } from "./visitor.js";
 
 const TYPING_TIMEOUT_MS = 6000;
 const RETRY_MS = 2000;
+const PAGE = 20;
+const FOLLOWED = 4;
 
 /** Messages written before a conversation exists. The first one starts it, the others follow as its messages. */
 interface NewConversation {
   clientMessageId: string;
   texts: string[];
-  /** The server may have started it already; a repeated request with the same id returns the same conversation. */
+  /**
+   * It is to be a conversation of its own, or the server may have started it already: a repeated request with the same id
+   * returns the same conversation.
+   */
   isTried?: boolean;
 }
 
-/** State of the chat: the connection, the visitor's latest conversation, and the unsent messages. */
+/** State of the chat: the connection, the visitor's conversations, and the unsent messages. */
 export class Chat {
   state: State | "idle" = "idle";
-  unread = 0;
-  isOpen = false;
+  isOpen: boolean;
+  /** Whether the visitor has opened the chat here. One that has stayed open since another page takes no focus. */
+  takesFocus = false;
   problem: ErrorReport | undefined;
   typist: string | undefined;
   newConversation: NewConversation | undefined;
+  /** The conversation that is shown; undefined before the first one, and for another one that has not started yet. */
+  conversationId: string | undefined;
+  conversations = new Conversations();
+  /** Whether the list of conversations is shown in place of one. */
+  isListShown = false;
+  /** Unsent text in the field. */
+  draft = "";
+  /** The last message of the agents that arrived while the chat was closed; until it is opened or dismissed. */
+  preview: Message | undefined;
   /** Whether the account is open; undefined until it is known. */
   availability: AvailabilityAnswer | undefined;
-  isClosed = false;
-  /** The visitor's rating of the closed conversation. */
-  rating: number | undefined;
-  /** The position of the conversation in the queue; undefined if it does not wait. */
-  queue: Partial<QueuePlace> | undefined;
   changed: () => void = () => undefined;
   onUnread: (count: number) => void = () => undefined;
+  /** Called with each new message of an agent that the visitor is not looking at. */
+  onArrival: () => void = () => undefined;
   private client: DeskClient | undefined;
-  private conversationId: string | undefined;
+  private readonly drafts: Drafts;
+  /** The positions in the queue of the conversations that wait. */
+  private readonly queues = new Map<string, Partial<QueuePlace>>();
+  /** The first message that was unread when the conversation was shown; undefined if none was. */
+  newFrom: number | undefined;
+  /** The visitor sees the end of the conversation. */
+  private isAtEnd = false;
+  private reportedUnread = 0;
+  /** Whether the list of conversations is that of the current session. */
+  private isListed = false;
   /** The client for which {@link enter} is in progress. */
   private entering: DeskClient | undefined;
+  /** The attempt to find out who the visitor is. */
+  private settling: object | undefined;
+  private marked: string | undefined;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly url: string,
     private readonly visitor: Visitor,
   ) {
-    if (visitor.isKnown) this.connect();
+    this.drafts = new Drafts(visitor.storage);
+    this.isOpen = visitor.storage.readForTab("open") === "1";
+    document.addEventListener("visibilitychange", () => this.markRead());
+    if (visitor.isKnown || (this.isOpen && !visitor.isOwnerMissing)) this.connect();
+  }
+
+  get unread(): number {
+    return this.conversations.unread;
+  }
+
+  get conversation(): Conversation | undefined {
+    return this.conversations.get(this.conversationId);
+  }
+
+  get isClosed(): boolean {
+    return this.conversation?.status === "closed";
+  }
+
+  /** The visitor's rating of the closed conversation. */
+  get rating(): number | undefined {
+    return this.isClosed ? this.conversation?.rating : undefined;
+  }
+
+  /** The position of the conversation in the queue; undefined if it does not wait. */
+  get queue(): Partial<QueuePlace> | undefined {
+    return this.conversationId === undefined ? undefined : this.queues.get(this.conversationId);
   }
 
   get history(): History | undefined {
@@ -60,14 +112,15 @@ export class Chat {
   }
 
   open(): void {
-    this.isOpen = true;
+    this.setOpen(true);
+    this.takesFocus = true;
+    this.preview = undefined;
     this.connect();
-    this.markRead();
-    this.changed();
+    this.begins();
   }
 
   close(): void {
-    this.isOpen = false;
+    this.setOpen(false);
     this.changed();
   }
 
@@ -84,12 +137,21 @@ export class Chat {
   }
 
   write(content: string): void {
-    if (this.conversationId !== undefined) this.client?.outbox.write({ conversationId: this.conversationId, content });
+    this.setDraft("");
+    const { client, conversationId } = this;
+    if (client && conversationId !== undefined) client.outbox.write({ conversationId, content });
     else {
       const { clientMessageId = crypto.randomUUID(), texts = [], ...more } = this.newConversation ?? {};
       this.storeNew({ clientMessageId, texts: [...texts, content], ...more });
-      if (this.client) void this.enter(this.client);
+      if (client) void this.enter(client);
     }
+    this.changed();
+  }
+
+  setDraft(text: string): void {
+    if (!this.problem) this.connect();
+    this.draft = text;
+    this.drafts.write(text, this.conversationId);
     this.changed();
   }
 
@@ -107,21 +169,109 @@ export class Chat {
     this.changed();
   }
 
+  /** The visitor has scrolled to the end of the conversation, or away from it. */
+  scrolled(isAtEnd: boolean): void {
+    if (isAtEnd === this.isAtEnd) return;
+    this.isAtEnd = isAtEnd;
+    this.markRead();
+  }
+
+  dismissPreview(): void {
+    this.preview = undefined;
+    this.changed();
+  }
+
+  showList(): void {
+    this.isListShown = true;
+    this.changed();
+  }
+
+  /** Show a conversation, or begin another one. */
+  show(conversationId: string | undefined): void {
+    this.isListShown = false;
+    this.takesFocus = true;
+    this.showTyping(undefined);
+    this.conversationId = conversationId;
+    this.visitor.storage.write("current", conversationId ?? null);
+    this.draft = this.drafts.read(conversationId);
+    if (conversationId === undefined) this.newConversation ??= newConversation();
+    if (this.client) void this.enter(this.client);
+    this.begins();
+  }
+
+  async loadMore(): Promise<void> {
+    const { client, conversations } = this;
+    const { cursor } = conversations;
+    if (!client || cursor === undefined) return;
+    const page = await client.request("list_conversations", { limit: PAGE, cursor }).catch(() => undefined);
+    if (!page || conversations !== this.conversations) return;
+    for (const conversation of page.conversations) conversations.load(conversation);
+    conversations.cursor = page.nextCursor;
+    this.changed();
+  }
+
+  /** Rate the closed conversation from 1 to 5; a comment replaces an earlier one. Returns whether it was stored. */
+  async rate(rating: number, comment?: string): Promise<boolean> {
+    const { client, conversationId } = this;
+    if (!client || conversationId === undefined) return false;
+    const given = { conversationId, rating, ...(comment ? { comment } : {}) };
+    const isStored = await client.request("rate_conversation", given).then(
+      () => true,
+      () => false,
+    );
+    if (isStored) this.conversations.change(conversationId, { rating });
+    this.changed();
+    return isStored;
+  }
+
+  private setOpen(isOpen: boolean): void {
+    this.isOpen = isOpen;
+    this.visitor.storage.writeForTab("open", isOpen ? "1" : null);
+  }
+
   private connect(): void {
-    if (this.client) return;
+    if (this.client || this.settling) return;
     this.problem = undefined;
+    this.state = "connecting";
+    this.settling = {};
+    void this.settle(this.settling);
+  }
+
+  /** Find out who the visitor is, then connect. The host's function may fail: try again. */
+  private async settle(attempt: object): Promise<void> {
+    const isSettled = await this.visitor.settle().then(
+      () => true,
+      () => false,
+    );
+    if (this.settling !== attempt) return;
+    if (isSettled) {
+      this.settling = undefined;
+      this.start();
+    } else {
+      this.state = "offline";
+      setTimeout(() => this.settling === attempt && void this.settle(attempt), RETRY_MS);
+    }
+    this.changed();
+  }
+
+  private start(): void {
     const { url, visitor } = this;
     const storage = {
-      getItem: (key: string) => visitor.read(key),
-      setItem: (key: string, value: string) => visitor.write(key, value),
+      getItem: (key: string) => visitor.storage.read(key),
+      setItem: (key: string, value: string) => visitor.storage.write(key, value),
     };
     const client = new DeskClient({ url, token: visitor.token, persistence: { storage, key: "letters" } });
     this.client = client;
-    this.state = "connecting";
+    this.conversationId = visitor.storage.read("current") ?? undefined;
+    this.draft ||= this.drafts.read(this.conversationId);
+    if (this.newConversation) this.storeNew(this.newConversation);
     client.on("state", (state) => this.onState(client, state));
     client.on("refused", (error) => {
+      const { draft } = this;
       this.disconnect();
       this.problem = error;
+      this.draft = draft;
+      this.newConversation = this.restoreNew();
       this.changed();
     });
     client.on("message", (message) => this.onMessage(message));
@@ -129,36 +279,46 @@ export class Chat {
     client.on("reloaded", () => this.changed());
     client.on("read", () => this.changed());
     client.on("activity", () => this.changed());
-    client.on("typing", ({ userType, userName, isTyping }) =>
-      this.showTyping(userType === "agent" && isTyping ? userName : undefined),
-    );
+    client.on("typing", ({ conversationId, userType, userName, isTyping }) => {
+      if (conversationId === this.conversationId)
+        this.showTyping(userType === "agent" && isTyping ? userName : undefined);
+    });
     client.on("availability", (availability) => this.showAvailability(client, availability));
-    client.on("queue", ({ conversationId, queue }) => this.showQueue(conversationId, queue));
+    client.on("queue", ({ conversationId, queue }) => this.onQueue(conversationId, queue));
     client.outbox.on("changed", () => this.changed());
-    client.socket.on("conversation_status_changed", ({ conversationId, newStatus }) => {
-      if (conversationId === this.conversationId) this.show({ status: newStatus });
+    client.socket.on("conversation_status_changed", ({ conversationId, newStatus: status }) => {
+      this.conversations.change(conversationId, { status });
+      this.changed();
     });
   }
 
   private disconnect(): void {
     this.client?.close();
     this.client = undefined;
+    this.settling = undefined;
+    this.isListed = false;
+    this.isListShown = false;
     this.conversationId = undefined;
+    this.conversations = new Conversations();
+    this.queues.clear();
     this.newConversation = undefined;
+    this.draft = "";
+    this.preview = undefined;
     this.availability = undefined;
-    this.queue = undefined;
     this.state = "idle";
-    this.show({ status: "open" });
-    this.setUnread(0);
+    this.changed();
+    this.reportUnread();
   }
 
   private onState(client: DeskClient, state: State): void {
     if (client !== this.client) return;
     this.state = state;
     this.changed();
-    if (state === "resynchronized" && this.history) void this.refresh(client);
+    if (state === "online" || state === "resynchronized") {
+      this.isListed = false;
+      void this.askAvailability(client);
+    }
     void this.enter(client);
-    if (state === "online" || state === "resynchronized") void this.askAvailability(client);
   }
 
   /** Of a new session; a recovered one misses no change. */
@@ -174,118 +334,139 @@ export class Chat {
   }
 
   /** A conversation that has just come into the queue has no position yet; a known one is kept until the next. */
-  private showQueue(conversationId: string, queue: Partial<QueuePlace> | undefined): void {
-    if (conversationId !== this.conversationId) return;
-    this.queue = queue && { ...(queue.position === undefined && this.queue), ...queue };
+  private onQueue(conversationId: string, queue: Partial<QueuePlace> | undefined): void {
+    const known = queue && queue.position === undefined ? this.queues.get(conversationId) : undefined;
+    if (queue) this.queues.set(conversationId, { ...known, ...queue });
+    else this.queues.delete(conversationId);
     this.changed();
   }
 
-  /** Join the latest conversation, or start one if a message is waiting; then send the waiting messages. */
+  /** List the conversations, send what was written before there was one, and join the one that is shown. */
   private async enter(client: DeskClient): Promise<void> {
     const isOffline = this.state === "offline" || this.state === "connecting";
-    if (isOffline || this.history || this.entering === client) return;
+    if (isOffline || client !== this.client || this.entering === client) return;
     this.entering = client;
     try {
-      const conversationId = this.conversationId ?? (await this.findLatest(client)) ?? (await this.start(client));
-      if (client !== this.client) return;
-      this.conversationId = conversationId;
-      this.sendWaiting();
-      if (conversationId !== undefined) {
-        const { history, joined } = await client.join(conversationId);
-        if (client !== this.client) return;
-        this.show(joined.conversation);
-        if (!this.isOpen)
-          this.setUnread((joined.conversation.unreadCount ?? 0) + receivedSince(joined.lastSeq, history));
-      }
-      this.markRead();
+      this.newConversation ??= this.restoreNew();
+      if (!this.isListed) await this.list(client);
+      await this.sendNew(client);
+      if (this.conversationId !== undefined) await this.join(client, this.conversationId);
+      for (const other of this.followed) await this.join(client, other);
     } catch {
       setTimeout(() => client === this.client && void this.enter(client), RETRY_MS);
       return;
     } finally {
       if (this.entering === client) this.entering = undefined;
+      if (client === this.client) this.reportUnread();
       this.changed();
     }
-    if (this.newConversation) void this.enter(client); // a message was written in the meantime
+    const isLeft = this.conversationId !== undefined && !this.history;
+    if (isLeft || this.newConversation?.texts.length) void this.enter(client); // written or chosen in the meantime
   }
 
-  private async findLatest(client: DeskClient): Promise<string | undefined> {
-    this.newConversation ??= this.restoreNew();
-    if (this.newConversation?.isTried) return undefined;
-    const [latest] = (await client.request("list_conversations", { limit: 1 })).conversations;
-    return latest?.conversationId;
+  /** The page shows the conversation that the visitor has left, unless there is news in another one, or it is gone. */
+  private async list(client: DeskClient): Promise<void> {
+    const page = await client.request("list_conversations", { limit: PAGE });
+    if (client !== this.client) return;
+    for (const conversation of page.conversations) this.conversations.load(conversation);
+    this.conversations.cursor = page.nextCursor;
+    this.isListed = true;
+    const [latest] = page.conversations;
+    const isWanted = this.newConversation?.isTried || this.history;
+    if (isWanted || (this.conversation && (this.isOpen || !latest?.unreadCount))) return;
+    this.moveTo(latest?.conversationId);
   }
 
-  /** Rate the closed conversation from 1 to 5; a comment replaces an earlier one. Returns whether it was stored. */
-  async rate(rating: number, comment?: string): Promise<boolean> {
-    const { client, conversationId } = this;
-    if (!client || conversationId === undefined) return false;
-    const given = { conversationId, rating, ...(comment ? { comment } : {}) };
-    const isStored = await client.request("rate_conversation", given).then(
-      () => true,
-      () => false,
-    );
-    if (isStored && this.isClosed && conversationId === this.conversationId) this.rating = rating;
-    this.changed();
-    return isStored;
+  /** Show a conversation that was found or started for the visitor, who may be writing already. */
+  private moveTo(conversationId: string | undefined): void {
+    const { draft } = this;
+    if (this.conversationId === undefined && draft !== "") {
+      this.drafts.write("");
+      this.drafts.write(draft, conversationId);
+    } else this.draft = this.drafts.read(conversationId);
+    this.conversationId = conversationId;
+    this.visitor.storage.write("current", conversationId ?? null);
   }
 
-  private show({ status, rating }: { status: string; rating?: number }): void {
-    this.isClosed = status === "closed";
-    this.rating = this.isClosed ? rating : undefined;
-    this.changed();
+  private async sendNew(client: DeskClient): Promise<void> {
+    const begun = this.newConversation;
+    if (!begun?.texts.length || client !== this.client) return;
+    const latest = begun.isTried ? undefined : this.conversations.all[0]?.conversationId;
+    const conversationId = latest ?? (await this.begin(client, begun));
+    if (client !== this.client) return;
+    const { texts } = this.newConversation ?? begun;
+    this.storeNew(undefined);
+    for (const content of latest === undefined ? texts.slice(1) : texts)
+      client.outbox.write({ conversationId, content });
+    if (this.conversationId === undefined) this.moveTo(conversationId);
   }
 
-  /** Show whether the conversation was closed or reopened while the connection was lost. */
-  private async refresh(client: DeskClient): Promise<void> {
-    const latest = await client.request("list_conversations", { limit: 1 }).catch(() => undefined);
-    const found = latest?.conversations.find((one) => one.conversationId === this.conversationId);
-    if (found && client === this.client) this.show(found);
-  }
-
-  private async start(client: DeskClient): Promise<string | undefined> {
-    const { newConversation } = this;
-    if (!newConversation || client !== this.client) return undefined;
-    this.storeNew({ ...newConversation, isTried: true });
-    const { clientMessageId, texts } = newConversation;
+  private async begin(client: DeskClient, begun: NewConversation): Promise<string> {
+    this.storeNew({ ...begun, isTried: true });
+    const { clientMessageId, texts } = begun;
     const { conversation } = await client.request("start_conversation", { clientMessageId, content: texts[0] ?? "" });
-    if (client === this.client)
-      this.storeNew({ ...newConversation, texts: (this.newConversation ?? newConversation).texts.slice(1) });
+    if (client === this.client) this.conversations.load(conversation);
     return conversation.conversationId;
   }
 
-  private sendWaiting(): void {
-    const { newConversation, conversationId } = this;
-    if (conversationId === undefined || !newConversation) return;
-    this.storeNew(undefined);
-    for (const content of newConversation.texts) this.client?.outbox.write({ conversationId, content });
+  /** The conversations beside the shown one whose messages arrive as events. */
+  private get followed(): string[] {
+    const open = this.conversations.all.filter(({ status }) => status !== "closed");
+    return open.slice(0, FOLLOWED).map(({ conversationId }) => conversationId);
+  }
+
+  private async join(client: DeskClient, conversationId: string): Promise<void> {
+    if (client !== this.client || client.history(conversationId)) return;
+    const { history, joined } = await client.join(conversationId);
+    if (client !== this.client) return;
+    this.conversations.load(joined.conversation);
+    for (const message of history.messages) this.conversations.add(message);
+    if (conversationId === this.conversationId) this.begins();
+  }
+
+  /** The conversation appears: the view reports what the visitor sees of it. */
+  private begins(): void {
+    const received = this.history?.messages.filter(({ senderType }) => senderType !== "customer") ?? [];
+    const unread = this.conversations.unreadIn(this.conversationId);
+    this.newFrom = unread > 0 ? (received.at(-unread) ?? received[0])?.seq : undefined;
+    this.isAtEnd = false;
+    this.changed();
   }
 
   private storeNew(newConversation: NewConversation | undefined): void {
     this.newConversation = newConversation;
-    this.visitor.write("beginning", newConversation ? JSON.stringify(newConversation) : null);
+    this.visitor.storage.write("beginning", newConversation ? JSON.stringify(newConversation) : null);
   }
 
   private restoreNew(): NewConversation | undefined {
-    const stored = JSON.parse(this.visitor.read("beginning") ?? "null");
-    return Array.isArray(stored?.texts) ? stored : undefined;
+    const stored = this.visitor.storage.readObject<NewConversation>("beginning");
+    return Array.isArray(stored.texts) ? (stored as NewConversation) : undefined;
   }
 
   private onMessage(message: Message): void {
-    if (message.conversationId !== this.conversationId) return;
+    this.conversations.add(message);
     if (message.senderType !== "customer") {
-      this.showTyping(undefined);
-      if (this.isOpen) this.markRead();
-      else this.setUnread(this.unread + 1);
+      if (message.conversationId === this.conversationId) this.showTyping(undefined);
+      if (!this.isOpen) this.preview = message;
+      if (!this.isOpen || document.hidden) this.onArrival();
+      this.markRead();
     }
+    this.reportUnread();
     this.changed();
   }
 
+  /** Mark the conversation as read that the visitor sees to its end. */
   private markRead(): void {
     const last = this.history?.messages.at(-1);
-    if (!this.isOpen || !last || !this.client) return;
-    this.setUnread(0);
+    if (!this.isOpen || this.isListShown || !this.isAtEnd || document.hidden || !last || !this.client) return;
     const { conversationId, messageId } = last;
-    void this.client.request("message_read", { conversationId, messageId }).catch(() => undefined);
+    this.conversations.see(conversationId, last.seq);
+    this.reportUnread();
+    if (messageId === this.marked) return;
+    this.marked = messageId;
+    void this.client.request("message_read", { conversationId, messageId }).catch(() => {
+      this.marked = undefined;
+    });
   }
 
   private showTyping(typist: string | undefined): void {
@@ -295,15 +476,15 @@ export class Chat {
     this.changed();
   }
 
-  private setUnread(unread: number): void {
-    if (unread === this.unread) return;
-    this.unread = unread;
-    this.onUnread(unread);
+  private reportUnread(): void {
+    if (this.unread === this.reportedUnread) return;
+    this.reportedUnread = this.unread;
+    this.onUnread(this.unread);
     this.changed();
   }
 }
 
-/** The number of messages to the visitor after the one with this sequence number. */
-function receivedSince(lastSeq: number, history: History): number {
-  return history.messages.filter(({ seq, senderType }) => seq > lastSeq && senderType !== "customer").length;
+/** Another conversation, although the visitor has some already. */
+function newConversation(): NewConversation {
+  return { clientMessageId: crypto.randomUUID(), texts: [], isTried: true };
 }

@@ -2,8 +2,11 @@ import { language as currentLanguage, start } from "@hummdesk/texts";
 import { render } from "preact";
 import { Chat } from "./chat.js";
 import { Look } from "./look.js";
+import { Sound } from "./sound.js";
+import { WidgetStorage } from "./storage.js";
 import style from "./style.css?inline";
 import { Widget } from "./view.js";
+import { followViewport } from "./viewport.js";
 import { type Identity, Visitor } from "./visitor.js";
 
 declare global {
@@ -22,9 +25,13 @@ function install(script: HTMLScriptElement, account: string) {
   const server = new URL(script.src).origin;
   const host = document.createElement("hummdesk-widget");
   const look = new Look(host, script.dataset);
-  const visitor = new Visitor(server, account, (chosen) => look.apply(chosen));
+  const storage = new WidgetStorage(`hummdesk.${account}.`);
+  const visitor = new Visitor(server, account, storage, (chosen) => look.apply(chosen));
   const chat = new Chat(server, visitor);
+  const sound = new Sound(storage);
   look.changed = () => chat.changed();
+  chat.onArrival = () => sound.play();
+  followViewport(host);
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(style);
@@ -32,7 +39,7 @@ function install(script: HTMLScriptElement, account: string) {
   const { language = "", title } = script.dataset;
   const show = () => {
     host.lang = currentLanguage;
-    render(<Widget chat={chat} look={look} title={title} />, root);
+    render(<Widget chat={chat} look={look} sound={sound} title={title} />, root);
     document.body.append(host);
   };
   void start([language, document.documentElement.lang, ...navigator.languages], "widget", server).then(() => {

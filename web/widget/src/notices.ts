@@ -1,8 +1,8 @@
 import type { ErrorReport, QueuePlace } from "@hummdesk/client";
 import { date, language, t } from "@hummdesk/texts";
 import type { Chat } from "./chat.js";
+import { daysBetween } from "./days.js";
 
-const DAY_MS = 86_400_000;
 const DAYS_OF_WEEK = 7;
 const SECONDS_OF_MINUTE = 60;
 /** Positions that the server counts; every later one has the next number. */
@@ -13,18 +13,19 @@ export function explain({ code, message }: Pick<ErrorReport, "code" | "message">
   return language === "en" ? message : t("widget.error", { code });
 }
 
-/** What is shown above the messages: why nothing can be sent, whether the account is closed, and the position. */
-export function noticesOf(chat: Chat): string[] {
+/** What is shown above the messages: why nothing can be sent, or else whether the account is closed, and the position. */
+export function noticeOf(chat: Chat): string[] {
   if (chat.problem) return [explain(chat.problem)];
   if (chat.state === "connecting") return [t("widget.connecting")];
-  const notices = chat.state === "offline" ? [t("widget.offline")] : [];
+  if (chat.state === "offline") return [t("widget.offline")];
+  const notice: string[] = [];
   const { availability } = chat;
   if (availability && !availability.isOpen) {
-    notices.push(availability.message?.[language] ?? t("widget.closed"));
-    if (availability.opensAt) notices.push(backAt(new Date(availability.opensAt), new Date()));
+    notice.push(availability.message?.[language] ?? t("widget.closed"));
+    if (availability.opensAt) notice.push(backAt(new Date(availability.opensAt), new Date()));
   }
-  if (chat.queue && !chat.isClosed) notices.push(placeOf(chat.queue));
-  return notices;
+  if (chat.queue && !chat.isClosed) notice.push(placeOf(chat.queue));
+  return notice;
 }
 
 function placeOf({ position, expectedWaitSeconds }: Partial<QueuePlace>): string {
@@ -37,13 +38,9 @@ function placeOf({ position, expectedWaitSeconds }: Partial<QueuePlace>): string
 /** When the account opens, in the time zone of the visitor. */
 function backAt(opens: Date, now: Date): string {
   const time = date(opens, { hour: "numeric", minute: "2-digit" });
-  const days = Math.round((midnight(opens) - midnight(now)) / DAY_MS);
+  const days = daysBetween(opens, now);
   if (days <= 0) return t("widget.backToday", { time });
   if (days === 1) return t("widget.backTomorrow", { time });
   const far = { month: "long", day: "numeric" } as const;
   return t("widget.backOn", { day: date(opens, { weekday: "long", ...(days < DAYS_OF_WEEK ? {} : far) }), time });
-}
-
-function midnight(moment: Date): number {
-  return new Date(moment).setHours(0, 0, 0, 0);
 }

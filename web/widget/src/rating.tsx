@@ -36,6 +36,7 @@ export function Rating({ chat }: { chat: Chat }) {
         <form onSubmit={send}>
           <textarea
             rows={1}
+            dir="auto"
             maxLength={1000}
             aria-label={t("widget.rating.comment")}
             placeholder={t("widget.rating.comment")}

@@ -1,56 +1,83 @@
 import { RequestError } from "@hummdesk/client";
 import type { WidgetLook } from "@hummdesk/client/rest";
+import type { WidgetStorage } from "./storage.js";
 
 /** A token that the host's own server has signed, or a function that returns one. */
 export type Identity = string | (() => string | Promise<string>);
 
 /**
- * Identity and storage of the visitor.
+ * The visitor's identity.
  *
  * An anonymous visitor is recognized by a credential in the `localStorage` of the host page's origin. A visitor whom the
- * host has identified uses the host's token, which is not stored.
+ * host has identified uses the host's token, which is not stored: `owner` names the person to whom the stored data belong.
  */
 export class Visitor {
   private identity: Identity | undefined;
-  private readonly prefix: string;
+  /** The token by which {@link settle} has recognized the person; for the first connection. */
+  private settled: string | undefined;
 
   constructor(
     private readonly server: string,
     private readonly account: string,
+    readonly storage: WidgetStorage,
     private readonly onLook: (look: WidgetLook) => void,
   ) {
-    this.prefix = `hummdesk.${account}.`;
-    onLook(this.storedLook());
+    onLook(storage.readObject<WidgetLook>("look"));
   }
 
   get isKnown(): boolean {
-    return this.identity !== undefined || this.read("pass") !== null;
+    return this.identity !== undefined || this.storage.read("pass") !== null;
   }
 
-  /**
-   * Use the identity of a customer. An anonymous visitor becomes that customer with the next token: what is stored for
-   * the visitor remains. What another customer has left is deleted.
-   */
+  /** Whether the stored data belong to an identified customer whom this page has not identified (yet). */
+  get isOwnerMissing(): boolean {
+    return this.identity === undefined && this.storage.read("owner") !== null;
+  }
+
+  /** Use the identity of a customer. An anonymous visitor becomes that customer with the next token. */
   identify(identity: Identity): void {
-    if (this.identity !== undefined || this.read("pass") === null) this.forget();
     this.identity = identity;
+    this.settled = undefined;
   }
 
   forget(): void {
     this.identity = undefined;
-    for (const name of ["pass", "letters", "beginning"]) this.write(name, null);
+    this.settled = undefined;
+    this.storage.forgetPerson();
+  }
+
+  /**
+   * Find out who the visitor is, and delete what another person has left. What an anonymous visitor has sent remains when
+   * the host identifies a customer; the unsent text does not.
+   *
+   * @throws what the host's function throws.
+   */
+  async settle(): Promise<void> {
+    const { identity, storage } = this;
+    if (identity === undefined) {
+      if (this.isOwnerMissing) storage.forgetPerson();
+      return;
+    }
+    const token = typeof identity === "string" ? identity : await identity();
+    if (identity !== this.identity) return;
+    this.settled = token;
+    const person = personOf(token);
+    if (storage.read("pass") !== null) storage.write("drafts", null);
+    else if (storage.read("owner") !== person) storage.forgetPerson();
+    storage.write("owner", person);
   }
 
   /** Return a valid token. If the server rejects the stored credential, start over as a new visitor. */
   token = async (): Promise<string> => {
-    const { identity } = this;
+    const { identity, settled } = this;
     if (identity !== undefined) {
-      const token = typeof identity === "string" ? identity : await identity();
+      this.settled = undefined;
+      const token = typeof identity === "string" ? identity : (settled ?? (await identity()));
       await this.merge(token);
       return token;
     }
     try {
-      return await this.requestSession(this.read("pass"));
+      return await this.requestSession(this.storage.read("pass"));
     } catch (failure) {
       if (!(failure instanceof RequestError) || failure.error.code !== "UNAUTHORIZED") throw failure;
       this.forget();
@@ -58,53 +85,39 @@ export class Visitor {
     }
   };
 
-  read(name: string): string | null {
-    try {
-      return localStorage.getItem(this.prefix + name);
-    } catch {
-      return null; // storage is disabled: the visitor is new on each page
-    }
-  }
-
-  write(name: string, value: string | null): void {
-    try {
-      if (value === null) localStorage.removeItem(this.prefix + name);
-      else localStorage.setItem(this.prefix + name, value);
-    } catch {
-      // Storage is full or disabled.
-    }
-  }
-
-  /** The look of the last session. It is the account's, not the visitor's: it remains after {@link forget}. */
-  private storedLook(): WidgetLook {
-    try {
-      return JSON.parse(this.read("look") ?? "{}") ?? {};
-    } catch {
-      return {}; // the page has written something else
-    }
-  }
-
   /**
    * Make the anonymous visitor of this browser the customer of a token. If the server does not answer, or rejects the
    * token, the credential is kept, and the next token tries again.
    */
   private async merge(token: string): Promise<void> {
-    const pass = this.read("pass");
+    const pass = this.storage.read("pass");
     if (pass === null) return;
-    const body = JSON.stringify({ accountId: this.account, pass, token });
-    const request = fetch(`${this.server}/widget/identify`, { method: "POST", body, credentials: "omit" });
-    const response = await request.catch(() => undefined);
-    if (response?.ok) this.write("pass", null);
+    const response = await this.post("identify", { pass, token }).catch(() => undefined);
+    if (response?.ok) this.storage.write("pass", null);
   }
 
   private async requestSession(pass: string | null): Promise<string> {
-    const body = JSON.stringify({ accountId: this.account, ...(pass === null ? {} : { pass }) });
-    const response = await fetch(`${this.server}/widget/session`, { method: "POST", body, credentials: "omit" });
+    const response = await this.post("session", pass === null ? {} : { pass });
     const payload = await response.json();
     if (!response.ok) throw new RequestError(payload);
-    this.write("pass", payload.pass);
-    this.write("look", JSON.stringify(payload.look ?? {}));
+    this.storage.write("pass", payload.pass);
+    this.storage.write("look", JSON.stringify(payload.look ?? {}));
     this.onLook(payload.look ?? {});
     return payload.token;
+  }
+
+  private post(route: string, fields: object): Promise<Response> {
+    const body = JSON.stringify({ accountId: this.account, ...fields });
+    return fetch(`${this.server}/widget/${route}`, { method: "POST", body, credentials: "omit" });
+  }
+}
+
+/** What names the person of a token, whether or not the server will accept it. */
+export function personOf(token: string): string {
+  try {
+    const claims = JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
+    return String(claims.externalId ?? claims.userId ?? "unknown");
+  } catch {
+    return "unknown"; // such a token is refused
   }
 }

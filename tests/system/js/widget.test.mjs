@@ -1,0 +1,181 @@
+// Modules of the widget that need no browser.
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { runnerImport } from "../../../web/node_modules/vite/dist/node/index.js";
+
+const SOURCE = new URL("../../../web/widget/src/", import.meta.url);
+const CLIENT = fileURLToPath(new URL("../../../web/client/src/errors.ts", import.meta.url));
+
+async function load(name) {
+  const alias = { "@hummdesk/client": CLIENT };
+  const config = { configFile: false, logLevel: "error", resolve: { alias } };
+  return (await runnerImport(fileURLToPath(new URL(name, SOURCE)), config)).module;
+}
+
+const [{ isAtEnd, topAfter }, { daysBetween, isOtherDay }, { Conversations }, { Drafts }, { WidgetStorage }, { Visitor }] =
+  await Promise.all(
+    ["scrolling.ts", "days.ts", "conversations.ts", "drafts.ts", "storage.ts", "visitor.ts"].map(load),
+  );
+
+class FakeStorage {
+  items = new Map();
+  getItem = (key) => this.items.get(key) ?? null;
+  setItem = (key, value) => this.items.set(key, String(value));
+  removeItem = (key) => this.items.delete(key);
+}
+
+beforeEach(() => {
+  globalThis.localStorage = new FakeStorage();
+  globalThis.sessionStorage = new FakeStorage();
+});
+
+const BEFORE = { firstSeq: 51, own: 3, height: 2000, top: 100, isAtEnd: false };
+
+test("older messages keep the place of the reader", () => {
+  assert.equal(topAfter(BEFORE, { firstSeq: 1, own: 20, height: 5000 }), 3100);
+  assert.equal(topAfter({ ...BEFORE, top: 0 }, { firstSeq: 1, own: 3, height: 5000 }), 3000);
+});
+
+test("arrivals move the view only if its end was shown, own messages always", () => {
+  assert.equal(topAfter(BEFORE, { firstSeq: 51, own: 3, height: 2060 }), 100);
+  assert.equal(topAfter({ ...BEFORE, isAtEnd: true }, { firstSeq: 51, own: 3, height: 2060 }), 2060);
+  assert.equal(topAfter(BEFORE, { firstSeq: 51, own: 4, height: 2060 }), 2060);
+});
+
+test("the first messages are shown from their end", () => {
+  assert.equal(topAfter({ firstSeq: 0, own: 0, height: 0, top: 0, isAtEnd: true }, { ...BEFORE, own: 0 }), 2000);
+});
+
+test("a part of a line below the fold is still the end", () => {
+  assert.equal(isAtEnd(1561, 400, 2000), true);
+  assert.equal(isAtEnd(1500, 400, 2000), false);
+});
+
+test("days are those of the device", () => {
+  const day = (...parts) => new Date(2026, 2, ...parts);
+  assert.equal(daysBetween(day(28, 23, 59), day(29, 0, 1)), -1);
+  assert.equal(daysBetween(day(29, 0, 1), day(30, 0, 1)), -1); // a day of 23 hours in much of Europe
+  assert.equal(daysBetween(day(29, 8), day(29, 20)), 0);
+  assert.equal(isOtherDay(day(29, 8).toISOString(), day(29, 20).toISOString()), false);
+  assert.equal(isOtherDay(day(29, 8).toISOString(), day(28, 20).toISOString()), true);
+  assert.equal(isOtherDay(day(29, 8).toISOString(), undefined), true);
+});
+
+const conversation = (id, lastSeq, unreadCount, updatedAt = "2026-11-30T10:00:00.000Z") => ({
+  conversationId: id,
+  lastSeq,
+  unreadCount,
+  updatedAt,
+  status: "open",
+});
+const message = (id, seq, senderType = "agent") => ({
+  conversationId: id,
+  seq,
+  senderType,
+  timestamp: "2026-11-30T11:00:00.000Z",
+});
+
+test("unread messages are counted once, in any order of answers and events", () => {
+  const conversations = new Conversations();
+  conversations.load(conversation("a", 3, 2));
+  for (const seq of [3, 4, 4]) conversations.add(message("a", seq));
+  conversations.add(message("a", 5, "customer"));
+  assert.equal(conversations.unreadIn("a"), 3);
+  conversations.load(conversation("a", 4, 3));
+  assert.equal(conversations.unread, 3);
+});
+
+test("what was seen is not unread again by an answer that is older", () => {
+  const conversations = new Conversations();
+  conversations.load(conversation("a", 3, 2));
+  conversations.add(message("a", 4));
+  conversations.see("a", 4);
+  assert.equal(conversations.unread, 0);
+  conversations.load(conversation("a", 4, 3));
+  assert.equal(conversations.unread, 0);
+  conversations.add(message("a", 5));
+  assert.equal(conversations.unread, 1);
+});
+
+test("the conversation with the newest message is the first", () => {
+  const conversations = new Conversations();
+  conversations.load(conversation("a", 1, 0, "2026-11-30T09:00:00.000Z"));
+  conversations.load(conversation("b", 1, 0, "2026-11-30T10:00:00.000Z"));
+  conversations.add(message("unknown", 1));
+  assert.deepEqual(
+    conversations.all.map(({ conversationId }) => conversationId),
+    ["b", "a"],
+  );
+  conversations.add(message("a", 2));
+  assert.equal(conversations.all[0].conversationId, "a");
+  assert.equal(conversations.all[0].lastMessage.seq, 2);
+});
+
+function token(claims) {
+  return `x.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.x`;
+}
+
+const ZOE = token({ userId: "zoe", role: "customer" });
+const storage = () => new WidgetStorage("hummdesk.account.");
+const visitor = () => new Visitor("https://desk.example", "account", storage(), () => undefined);
+
+async function identified(identity) {
+  const found = visitor();
+  found.identify(identity);
+  await found.settle();
+  return found;
+}
+
+test("drafts are kept by conversation", () => {
+  const drafts = new Drafts(storage());
+  drafts.write("for a new one");
+  drafts.write("for a", "a");
+  assert.deepEqual([new Drafts(storage()).read(), drafts.read("a"), drafts.read("b")], ["for a new one", "for a", ""]);
+  drafts.write("");
+  drafts.write("", "a");
+  assert.equal(storage().read("drafts"), null);
+  localStorage.setItem("hummdesk.account.drafts", "[1");
+  assert.equal(drafts.read(), "");
+});
+
+test("what a customer has written remains when the page identifies the same customer again", async () => {
+  await identified(ZOE);
+  new Drafts(storage()).write("half a sent");
+  storage().write("letters", "[]");
+  await identified(async () => token({ userId: "zoe", exp: 1 }));
+  assert.equal(new Drafts(storage()).read(), "half a sent");
+  assert.equal(storage().read("letters"), "[]");
+});
+
+test("nothing of a customer remains for another one, or for a visitor who is not identified", async () => {
+  for (const other of [() => identified(token({ externalId: "kwame" })), () => visitor().settle()]) {
+    await identified(ZOE);
+    new Drafts(storage()).write("secret");
+    storage().write("letters", '["secret"]');
+    await other();
+    assert.ok(![...localStorage.items.values()].some((value) => value.includes("secret")));
+  }
+});
+
+test("a visitor who is identified keeps what was sent, not the text in the field", async () => {
+  storage().write("pass", "credential");
+  storage().write("letters", '["sent"]');
+  new Drafts(storage()).write("not sent");
+  await identified(ZOE);
+  assert.equal(storage().read("letters"), '["sent"]');
+  assert.equal(new Drafts(storage()).read(), "");
+});
+
+test("a failing function of the page is reported and may be called again", async () => {
+  let calls = 0;
+  const found = visitor();
+  found.identify(() => {
+    calls += 1;
+    return calls === 1 ? Promise.reject(new Error("offline")) : ZOE;
+  });
+  await assert.rejects(found.settle(), /offline/);
+  await found.settle();
+  assert.equal(await found.token(), ZOE);
+  assert.equal(calls, 2);
+});
