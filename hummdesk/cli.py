@@ -31,6 +31,7 @@ COMMANDS = {
     "ai": "ai",
     "knowledge": "knowledge",
     "canned": "knowledge",
+    "category": "category",
     "skills": "skills",
     "routing": "routing",
     "account": "account",

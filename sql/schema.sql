@@ -1166,6 +1166,22 @@ CREATE TABLE ai_corrections (
 );
 CREATE INDEX ai_corrections_newest ON ai_corrections (account_id, corrected_at DESC);
 
+-- The categories of messages that an account has named itself.
+CREATE TABLE own_categories (
+    account_id uuid NOT NULL,
+    is_enabled boolean NOT NULL,                                -- false: the built-in categories are used
+    categories jsonb NOT NULL,                                  -- [{key, name, description, examples}]
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- their version, by which workers cache them
+    CONSTRAINT own_categories_pkey PRIMARY KEY (account_id),
+    CONSTRAINT own_categories_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT own_categories_bounded CHECK (
+        jsonb_typeof(categories) = 'array'
+        AND jsonb_array_length(categories) <= 30
+        AND octet_length(categories::text) <= 1048576
+    ),
+    CONSTRAINT own_categories_several CHECK (NOT is_enabled OR jsonb_array_length(categories) >= 2)
+);
+
 -- Requests to external models with their costs. A run may have several: attempts, and requests repeated in an attempt.
 CREATE TABLE ai_calls (
     account_id uuid NOT NULL,
@@ -1766,6 +1782,14 @@ CREATE POLICY every_account ON ai_corrections TO hummdesk_operator USING (true);
 GRANT SELECT, INSERT ON ai_corrections TO hummdesk_app;
 GRANT UPDATE (category, priority, corrected_by, corrected_at, vector, model) ON ai_corrections TO hummdesk_app;
 GRANT SELECT, INSERT ON ai_corrections TO hummdesk_operator;
+
+ALTER TABLE own_categories ENABLE ROW LEVEL SECURITY;
+ALTER TABLE own_categories FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON own_categories TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY named_accounts ON own_categories TO hummdesk_worker USING (is_named_account(account_id));
+CREATE POLICY every_account ON own_categories TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, UPDATE ON own_categories TO hummdesk_app, hummdesk_operator;
+GRANT SELECT ON own_categories TO hummdesk_worker;
 
 GRANT UPDATE (published_at, claimed_by) ON ai_runs TO hummdesk_app;
 CREATE POLICY named_accounts ON conversations TO hummdesk_worker USING (is_named_account(account_id));

@@ -2,22 +2,24 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID
 
-from hummdesk.ai.protocol import Classification, Context, IncomingMessage, Team, Turn
+from hummdesk.ai.protocol import Classification, Context, Correction, IncomingMessage, Team, Turn
+from hummdesk.core.categories import GENERAL, OwnCategory, keys_of
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import RunKind
 from hummdesk.storage import corrections as corrected
 from hummdesk.storage import teams
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.runs import ClaimedRun
-from tasks import similar_corrections
+from tasks import own_categories, similar_corrections
 from tasks.context import WorkerContext
 from tasks.run_handler import Answer, RunHandler, RunResult, register
 
-PRIORITY_CONFIDENCE = 0.5
-"""Minimum confidence at which a classification sets the priority of its conversation."""
+PRIORITY_CONFIDENCE = 0.4
+"""Minimum confidence of a priority that is set for its conversation."""
 
 
 class ClassificationHandler(RunHandler):
@@ -31,6 +33,7 @@ class ClassificationHandler(RunHandler):
             skills = await teams.skills(tx, account_ids)
             versions = await corrected.versions(tx, account_ids)
         online = await _online(worker, known_teams.keys() | skills.keys())
+        categories = await own_categories.used(worker, claimed)
         nearest = await similar_corrections.nearest(worker, claimed, versions)
 
         async def answer(run: ClaimedRun) -> RunResult:
@@ -39,7 +42,8 @@ class ClassificationHandler(RunHandler):
                 online=online.get(run.account_id, frozenset()),
                 skills=skills.get(run.account_id, {}),
                 history=tuple(Turn(sender=earlier.sender, content=earlier.content) for earlier in run.history),
-                corrections=nearest.get(run.id, ()),
+                corrections=_of_known(nearest.get(run.id, ()), own := categories.get(run.account_id, ())),
+                categories=own,
             )
             message = IncomingMessage(content=run.message.content, customer_name=run.message.sender_name)
             answered = await worker.providers.ask(run, lambda provider: provider.classify(message, context))
@@ -50,10 +54,17 @@ class ClassificationHandler(RunHandler):
         return answer
 
 
+def _of_known(corrections: Iterable[Correction], own: Sequence[OwnCategory]) -> tuple[Correction, ...]:
+    """Leave out the categories that the account does not have any more."""
+    known = keys_of(own)
+    found = (one if one.category in known else replace(one, category=None) for one in corrections)
+    return tuple(one for one in found if one.category or one.priority)
+
+
 def _new_priority(found: Classification) -> str | None:
     """None also for a message without content of its own, such as "thanks"."""
-    is_empty = found.category == "general" and found.priority == "low"
-    return found.priority if found.confidence >= PRIORITY_CONFIDENCE and not is_empty else None
+    is_empty = found.priority == "low" and (found.category == GENERAL or found.is_unknown)
+    return found.priority if found.priority_confidence >= PRIORITY_CONFIDENCE and not is_empty else None
 
 
 async def _teams(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, list[Team]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from hummdesk.ai.embedded import embedding
 from hummdesk.ai.embedded.encoder import Vectors
-from hummdesk.ai.protocol import Category, Correction, Priority
+from hummdesk.ai.protocol import Correction, Priority
 from hummdesk.ai.text import plain
 from hummdesk.storage import corrections
 from hummdesk.storage.corrections import Corrected
@@ -23,8 +23,8 @@ Versions = Mapping[UUID, datetime]
 
 CORRECTIONS_PER_ACCOUNT = 500
 """Only the newest corrections of an account are compared."""
-NEAREST = 3
-MINIMUM_SIMILARITY = 0.5
+NEAREST = 5
+MINIMUM_SIMILARITY = 0.45
 CACHED_ACCOUNTS = 100
 """Accounts whose corrections a worker process caches: about a megabyte each."""
 
@@ -43,7 +43,7 @@ class _AccountCorrections:
             Correction(
                 content=self.corrected[number].content,
                 similarity=float(similarities[number]),
-                category=cast("Category | None", self.corrected[number].category),
+                category=self.corrected[number].category,
                 priority=cast("Priority | None", self.corrected[number].priority),
             )
             for number in best

@@ -5,23 +5,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 from uuid import UUID
 
-Category = Literal[
-    "account_access",
-    "billing",
-    "refund_cancellation",
-    "order_shipping",
-    "technical",
-    "sales",
-    "complaint_feedback",
-    "fraud_security",
-    "appointments",
-    "privacy_legal",
-    "how_to",
-    "general",
-]
+from hummdesk.core.categories import OwnCategory
+
 Priority = Literal["low", "medium", "high", "urgent"]
 Sentiment = Literal["positive", "neutral", "negative"]
 Tone = Literal["formal", "friendly", "empathetic", "professional"]
+
+
+UNKNOWN_BELOW = 0.3
+"""Least confidence of a category that is more than a guess: of those below it, two thirds are wrong."""
 
 
 class ProviderError(Exception):
@@ -80,8 +72,8 @@ class Correction:
     """Of the earlier message, cut if it is long."""
     similarity: float
     """Cosine of the embeddings of both messages: 1 for the same words."""
-    category: Category | None = None
-    """None, here and for `priority`: not corrected."""
+    category: str | None = None
+    """A key of the account's categories. None, here and for `priority`: not corrected."""
     priority: Priority | None = None
 
 
@@ -98,6 +90,8 @@ class Context:
     """The last public messages before the incoming one, the oldest first."""
     corrections: tuple[Correction, ...] = ()
     """Corrections of similar messages, the most similar first; only for a classification."""
+    categories: tuple[OwnCategory, ...] = ()
+    """The account's own categories; none: the built-in ones. Only for a classification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +159,8 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    category: Category
+    category: str
+    """The key of a built-in category, or of one of the account's own."""
     priority: Priority
     urgency: int
     """0 to 10."""
@@ -175,14 +170,22 @@ class Classification:
     tags: tuple[str, ...]
     confidence: float
     """0 to 1, of the category."""
+    priority_confidence: float
+    """0 to 1; for `high` and `urgent`, that it is one of the two. It is not sent to clients."""
     suggested_team: UUID | None = None
     suggested_agent: UUID | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the category is only a guess."""
+        return self.confidence < UNKNOWN_BELOW
 
     def wire(self) -> dict[str, Any]:
         """`classification` in the payload of the event `ai_classification`."""
         suggested = {"suggestedTeam": self.suggested_team, "suggestedAgent": self.suggested_agent}
         return {
             "category": self.category,
+            "unknown": self.is_unknown,
             "priority": self.priority,
             "urgency": self.urgency,
             "sentiment": self.sentiment,

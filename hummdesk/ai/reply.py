@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hummdesk.ai.protocol import Category, Citation, Classification, Tone
+from hummdesk.ai.protocol import Citation, Classification, Tone
 
 PHRASES: dict[str, Any] = json.loads(Path(__file__).with_name("phrases.json").read_text(encoding="utf-8"))
 ENGLISH = "en"
@@ -49,7 +49,7 @@ def actions(classification: Classification, source: Citation) -> tuple[str, ...]
     return (*first, *check, *actions_for(classification.category))
 
 
-def actions_for(category: Category) -> tuple[str, ...]:
+def actions_for(category: str) -> tuple[str, ...]:
     return tuple(PHRASES["actions"][category])
 
 

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from hummdesk.ai.lexicon import LEXICON, phrases
-from hummdesk.ai.protocol import Category, Context, Team
+from hummdesk.ai.lexicon import LEXICON, STOPWORDS, phrases
+from hummdesk.ai.protocol import Context, Team
 from hummdesk.ai.text import stems
 
 CATEGORY_SKILL, LANGUAGE_SKILL = 2, 1
@@ -12,12 +12,17 @@ CATEGORY_SKILL, LANGUAGE_SKILL = 2, 1
 _TEAM_NAMES = {category: phrases({"match": names}) for category, names in LEXICON["team_names"].items()}
 
 
-def team_for(category: Category, context: Context) -> Team | None:
-    """Return the first team whose name matches the category."""
+def team_for(category: str, context: Context) -> Team | None:
+    """Return the first team whose name matches the category, for one of the account's own the one with most words."""
+    if own := next((one for one in context.categories if one.key == category), None):
+        words = {word for word in stems(own.name) if word not in STOPWORDS}
+        shared = {team.id: len(words.intersection(stems(team.name))) for team in context.teams}
+        best = max(context.teams, key=lambda team: shared[team.id], default=None)
+        return best if best is not None and shared[best.id] else None
     return next((team for team in context.teams if _TEAM_NAMES[category].score(stems(team.name))), None)
 
 
-def agent_for(team: Team | None, *, category: Category, language: str, context: Context) -> UUID | None:
+def agent_for(team: Team | None, *, category: str, language: str, context: Context) -> UUID | None:
     """Return the most skilled online agent of the team; without a team, of all agents with the category as a skill.
 
     Of several equally skilled agents, the first in the order of the team or account.
@@ -28,5 +33,5 @@ def agent_for(team: Team | None, *, category: Category, language: str, context: 
     return max(online, key=lambda agent: points.get(agent, 0), default=None)
 
 
-def _points(skills: frozenset[str], category: Category, language: str) -> int:
+def _points(skills: frozenset[str], category: str, language: str) -> int:
     return CATEGORY_SKILL * (category in skills) + LANGUAGE_SKILL * (language in skills)

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validates_schema
 
-from hummdesk.ai.protocol import Category, Priority
+from hummdesk.ai.protocol import Priority
 from hummdesk.contract.fields import (
     MAX_ATTACHMENT_BYTES,
     MAX_ATTACHMENTS,
@@ -15,6 +15,7 @@ from hummdesk.contract.fields import (
     BoundedMap,
     Id,
     Integer,
+    Matching,
     MediaType,
     Metadata,
     OneOf,
@@ -24,6 +25,7 @@ from hummdesk.contract.fields import (
     Url,
     sanitized,
 )
+from hummdesk.core.categories import KEY, LONGEST_KEY
 from hummdesk.storage import labels
 
 MAX_CONTENT = 10_000
@@ -177,7 +179,7 @@ class LabelConversation(OfConversation):
 
 class CorrectClassification(OfConversation):
     messageId = Id(required=True)
-    category = OneOf(*get_args(Category), load_default=None)
+    category = Matching(KEY, what="the key of a category", longest=LONGEST_KEY, load_default=None)
     priority = OneOf(*get_args(Priority), load_default=None)
 
     @validates_schema

@@ -15,6 +15,7 @@ from hummdesk.contract import requests
 from hummdesk.contract.resources import (
     articles,
     audit,
+    categories,
     contacts,
     conversations,
     feed,
@@ -557,6 +558,25 @@ ROUTES: dict[str, Route] = {
             roles=ADMIN,
             body=hours.NewHours(),
             answer=hours.Hours(),
+            is_tagged=True,
+        ),
+        Route(
+            name="get_categories",
+            method="GET",
+            path="/settings/categories",
+            summary="Show the categories of messages that the account has named itself.",
+            roles=STAFF,
+            answer=categories.AccountCategories(),
+            is_tagged=True,
+        ),
+        Route(
+            name="put_categories",
+            method="PUT",
+            path="/settings/categories",
+            summary="Set the account's own categories of messages. The AI learns them from their examples at once.",
+            roles=ADMIN,
+            body=categories.NewCategories(),
+            answer=categories.AccountCategories(),
             is_tagged=True,
         ),
         Route(

@@ -10,7 +10,7 @@ from marshmallow import Schema
 
 from hummdesk.contract import operations, payloads, requests
 from hummdesk.contract.event_schemas import schema_of
-from hummdesk.contract.resources import decisions, reports
+from hummdesk.contract.resources import categories, decisions, reports
 from hummdesk.core.models import ANSWERING, STAFF, Role
 from hummdesk.publish import events as published
 from hummdesk.publish.audience import Recipient
@@ -140,6 +140,7 @@ REQUESTS: dict[str, Request] = {
         Request("get_presence", requests.Nothing(), STAFF, payloads.Colleagues()),
         Request("get_teams", requests.Nothing(), STAFF, payloads.Teams()),
         Request("get_inbox", requests.Nothing(), STAFF, payloads.Inbox()),
+        Request("get_categories", requests.Nothing(), STAFF, categories.CategoryNames()),
         Request("get_decision", requests.OfConversation(), STAFF, decisions.Decision()),
         Request("get_availability", requests.Nothing(), ALL_ROLES, payloads.AvailabilityAnswer()),
         Request("get_queues", requests.Nothing(), ADMIN, reports.Queues()),

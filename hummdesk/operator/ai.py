@@ -25,11 +25,18 @@ def ai_command() -> None:
 
 @ai_command.command("classify")
 @provider_option
-def classify_command(provider: str | None) -> None:
+@click.option(
+    "--categories",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Own categories, in the format of `category import`.  [the built-in ones]",
+)
+def classify_command(provider: str | None, categories: Path | None) -> None:
     """Print category, priority, sentiment and language of each message."""
-    from hummdesk.operator import ai_trial
+    from hummdesk.operator import ai_trial, category
 
-    ai_trial.classify(sys.stdin, sys.stdout, _with_provider(provider))
+    own = () if categories is None else category.valid({"enabled": True, "categories": category.read(categories)}).used
+    ai_trial.classify(sys.stdin, sys.stdout, _with_provider(provider), own)
 
 
 @ai_command.command("draft")

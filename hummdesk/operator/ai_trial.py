@@ -7,6 +7,7 @@ classification, `{"question", "history"?, "language"?}` for a draft. `history` i
 import asyncio
 import io
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +16,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from hummdesk.ai.protocol import Article, Context, IncomingMessage, Knowledge, Provider, ProviderError, Turn
 from hummdesk.ai.providers import open_provider
+from hummdesk.core.categories import OwnCategory
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 
@@ -39,11 +41,11 @@ class _DraftTrial(_Trial):
     language = fields.String(load_default=None)
 
 
-def classify(source: TextIO, target: TextIO, settings: Settings) -> None:
-    """Write the classification of each line of `source`, with its confidence."""
+def classify(source: TextIO, target: TextIO, settings: Settings, own: tuple[OwnCategory, ...] = ()) -> None:
+    """Write the classification of each line of `source`, with its confidence, by own categories if there are any."""
 
     async def answer(provider: Provider, message: IncomingMessage, context: Context) -> dict[str, Any]:
-        classification = await provider.classify(message, context)
+        classification = await provider.classify(message, replace(context, categories=own))
         return classification.wire() | {"confidence": classification.confidence}
 
     asyncio.run(_answer_lines(source, target, settings, _ClassifyTrial(), answer))

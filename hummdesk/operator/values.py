@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
+from hummdesk.core.categories import KEY
 from hummdesk.core.errors import CommandError
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ def checked_name(name: str) -> str:
 
 
 def checked_skills(skills: Iterable[str]) -> list[str]:
-    """The skills, each once. Raises CommandError for one that is neither a category nor a language."""
-    from hummdesk.ai.protocol import Category
+    """The skills, each once. Raises CommandError for one that can be neither a category nor a language.
 
-    known = get_args(Category)
+    Whether the account has the category is checked when they are stored.
+    """
     for skill in skills:
-        if skill not in known and not re.fullmatch("[a-z]{2}", skill):
-            raise CommandError(f"{skill!r} is not a skill: give a two-letter language, or one of {', '.join(known)}")
+        if not re.fullmatch(f"[a-z]{{2}}|{KEY}", skill):
+            raise CommandError(f"{skill!r} is not a skill: give a two-letter language, or the key of a category")
     return list(dict.fromkeys(skills))
 
 

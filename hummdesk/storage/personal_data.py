@@ -384,6 +384,12 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        name="own_categories",
+        holds="categories of messages that the account has named, with examples",
+        scope="account",
+        columns=columns("account_id is_enabled categories changed_at"),
+    ),
+    Table(
         name="queue_moves",
         holds="when conversations entered and left queues, without which ones; for two hours",
         scope="account",

@@ -31,4 +31,6 @@ async def latest(tx: Transaction, *, conversation_id: UUID) -> list[tuple[EndedR
 def _corrected(row: dict[str, Any]) -> dict[str, Any]:
     payload: dict[str, Any] = row["payload"]
     changes = {name: row[name] for name in ("category", "priority") if row[name] is not None}
+    if "category" in changes:
+        changes["unknown"] = False
     return payload | {"classification": payload["classification"] | changes} if changes else payload

@@ -59,6 +59,8 @@ class ClaimedRun:
     daily_dollars: Decimal | None
     min_confidence: float | None
     """The least confidence of a draft that the account is shown; None for no minimum."""
+    categories_version: datetime | None
+    """Changes with the account's own categories; None if the built-in ones are used."""
     deadline: float
     """In seconds of `time.monotonic()`."""
     history: tuple[EarlierMessage, ...]

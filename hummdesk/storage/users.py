@@ -13,7 +13,7 @@ from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import ANSWERING, Person, Role
-from hummdesk.storage import audit, moves, page_cursor, staff_sessions
+from hummdesk.storage import audit, categories, moves, page_cursor, staff_sessions
 from hummdesk.storage.changes import changed_fields, first_page, unique
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.moves import LoggedChange
@@ -104,8 +104,9 @@ async def create(
 ) -> tuple[User, bool]:
     """Add a user; return the user, and False for one that has this e-mail address already, who is not changed.
 
-    Raises Invalid for an unknown team.
+    Raises Invalid for an unknown team or skill.
     """
+    await categories.require_skills(tx, skills)
     user_id = user_id or new_id()
     row = await queries.add(tx, id=user_id, email=email, name=name, role=role, skills=list(skills), capacity=capacity)
     if row is None:
@@ -157,13 +158,16 @@ async def update(
 ) -> tuple[User, list[LoggedChange]]:
     """Change a user; return the user and the conversations that are moved by it.
 
-    Nothing is written if nothing changes. Raises NotFound, Invalid for an unknown team, Conflict for the e-mail address
-    of another user, for users who disable themselves, and for the last active admin, whom only a command changes.
+    Nothing is written if nothing changes. Raises NotFound, Invalid for an unknown team or skill, Conflict for the
+    e-mail address of another user, for users who disable themselves, and for the last active admin, whom only a command
+    changes.
     """
     old = await locked(tx, user_id)
     new = replace(old, **changes.given())
     if actor is not None:
         await _require_admin_left(tx, actor, old, new)
+    if not set(new.skills) <= set(old.skills):
+        await categories.require_skills(tx, new.skills)
     if changes.team_ids is not None:
         new = replace(new, team_ids=tuple(sorted(set(changes.team_ids))))
     left = _teams_left(old, new)

@@ -193,7 +193,13 @@ CROSS JOIN LATERAL (
 ) AS page
 LEFT JOIN LATERAL (
     SELECT
-        COALESCE(ai_corrections.category, ai_results.payload -> 'classification' ->> 'category') AS category,
+        COALESCE(
+            ai_corrections.category,
+            CASE
+                WHEN ai_results.payload -> 'classification' -> 'unknown' IS DISTINCT FROM 'true'
+                THEN ai_results.payload -> 'classification' ->> 'category'
+            END
+        ) AS category,
         ai_results.payload -> 'classification' ->> 'language' AS language,
         EXISTS (
             SELECT

@@ -50,6 +50,7 @@ SELECT
     accounts.ai_daily_tokens AS daily_tokens,
     accounts.ai_daily_dollars AS daily_dollars,
     accounts.ai_min_confidence AS min_confidence,
+    own_categories.changed_at AS categories_version,
     conversations.assigned_to,
     EXISTS (
         SELECT
@@ -94,6 +95,9 @@ JOIN messages
 JOIN conversations
   ON conversations.account_id = claimed.account_id
  AND conversations.id = claimed.conversation_id
+LEFT JOIN own_categories
+  ON own_categories.account_id = claimed.account_id
+ AND own_categories.is_enabled
 ORDER BY claimed.id;
 
 -- name: settle(results, quiet_seconds)

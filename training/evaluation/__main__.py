@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from training.corpus import load_examples
-from training.evaluation import cost, quality, yardstick
+from training.evaluation import cost, own_categories, quality, yardstick
 from training.evaluation.quality import HELD_BACK, OPEN_DATA, open_rows
 from training.evaluation.yardstick import FAR, SINGLE_SOURCE, Part, Share
 
@@ -38,6 +38,7 @@ class Line:
 
 def lines(part: Part) -> Iterator[Line]:
     yield from letter_lines(part)
+    yield from own_category_lines(part)
     yield from draft_lines(part)
     yield from held_back_lines()
     if OPEN_DATA.is_dir():
@@ -58,6 +59,19 @@ def letter_lines(part: Part) -> Iterator[Line]:
     yield Line.of(f"letters, {part}: high or urgent found", letters.pressing_recall, 0.85)
     yield Line.of(f"letters, {part}: high or urgent, precision", letters.pressing_precision, 0.7)
     yield Line.of(f"letters, {part}: language", letters.language, 0.98)
+
+
+def own_category_lines(part: Part) -> Iterator[Line]:
+    found = own_categories.classify(part)
+    yield Line.of(f"own categories, {part}: right", found.accuracy, 0.85)
+    trade, share = found.worst_trade
+    yield Line.of(f"own categories, {part}: right, worst trade ({trade})", share)
+    yield Line.of(f"own categories, {part}: right, where confidence is 0.9", found.right_if_confident)
+    yield Line.of(f"own categories, {part}: of no category, found unknown", found.unknown_recall)
+    yield Line.of(f"own categories, {part}: of a category, found unknown", found.unknown_though_known)
+    corrections = own_categories.correct(part)
+    yield Line.of(f"corrections, {part}: followed by a paraphrase", corrections.paraphrases)
+    yield Line.of(f"corrections, {part}: not followed by another matter", corrections.others)
 
 
 def draft_lines(part: Part) -> Iterator[Line]:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from hummdesk.ai.embedded import analysis, language
 from hummdesk.ai.embedded.analysis import MessageFeatures, extract_features
+from hummdesk.ai.embedded.classification import classify
 from hummdesk.ai.embedded.classifiers import PRIORITIES, SENTIMENTS
 from hummdesk.ai.embedded.source_ranking import THRESHOLD, rank_sources
-from hummdesk.ai.protocol import Article, Knowledge
+from hummdesk.ai.protocol import Article, Context, Knowledge
 from hummdesk.ai.text import plain
 from training.corpus import load_examples
 
@@ -70,10 +71,10 @@ class CategoryQuality:
 
 def categories(labelled: Sequence[tuple[str, str, str]]) -> CategoryQuality:
     """Measure on (text, category, language)."""
-    predicted = [analysis.category(features_of(text)) for text, _, _ in labelled]
+    predicted = [classify(features_of(text), Context()) for text, _, _ in labelled]
     return CategoryQuality(
-        np.array([category == label for (category, _), (_, label, _) in zip(predicted, labelled, strict=True)]),
-        np.array([confidence for _, confidence in predicted]),
+        np.array([found.category == label for found, (_, label, _) in zip(predicted, labelled, strict=True)]),
+        np.array([found.confidence for found in predicted]),
         np.array([language for _, _, language in labelled]),
     )
 

@@ -10,12 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from hummdesk.ai.embedded.provider import EmbeddedProvider
 from hummdesk.ai.protocol import (
     Article,
-    Category,
     Classification,
     Context,
     Draft,
@@ -23,6 +22,7 @@ from hummdesk.ai.protocol import (
     Knowledge,
     Turn,
 )
+from hummdesk.core.categories import BUILT_IN
 
 YARDSTICK = Path(__file__).with_name("yardstick")
 
@@ -154,7 +154,7 @@ class LetterQuality:
     @property
     def category_of_defaults(self) -> Share:
         """Of the letters whose category is one that the product has."""
-        return _category([pair for pair in self.read if pair[0].category in get_args(Category)])
+        return _category([pair for pair in self.read if pair[0].category in BUILT_IN])
 
     @property
     def worst_trade(self) -> tuple[str, Share]:

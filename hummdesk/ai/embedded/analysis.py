@@ -13,7 +13,7 @@ from hummdesk.ai.embedded import classifiers, language, letters
 from hummdesk.ai.embedded.embedding import project
 from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.lexicon import LEXICON, phrases, weighted_phrases
-from hummdesk.ai.protocol import Category, Priority, Sentiment
+from hummdesk.ai.protocol import Priority, Sentiment
 from hummdesk.ai.text import stems
 
 PRIORITY_URGENCY = (1.0, 4.0, 7.0, 9.5)
@@ -38,9 +38,12 @@ class MessageFeatures:
     stems: list[str]
     language: str
     encoded: Vectors
+    embedded: Vectors
     categories: Vectors
     priorities: Vectors
     sentiments: Vectors
+    out_of_scope: Vectors
+    """Probability of the topic `out`."""
 
 
 def extract_features(texts: Sequence[str]) -> list[MessageFeatures]:
@@ -54,22 +57,16 @@ def extract_features(texts: Sequence[str]) -> list[MessageFeatures]:
     general_sentiments = classifiers.sentiment_probabilities(encoded, texts, english)
     arrays = (
         encoded,
+        embeddings,
         letters.category_probabilities(scores),
         letters.priority_probabilities(scores),
         letters.sentiment_probabilities(scores, general_sentiments, out_of_scope),
+        out_of_scope,
     )
     rows = zip(*(np.split(array, len(texts)) for array in arrays), strict=True)
     return [
         MessageFeatures(text, stems(text), code, *row) for text, code, row in zip(texts, languages, rows, strict=True)
     ]
-
-
-def category(message: MessageFeatures) -> tuple[Category, float]:
-    """Return the most probable category and its probability."""
-    if not message.stems:
-        return "general", 1 / len(letters.CATEGORIES)
-    best = int(message.categories[0].argmax())
-    return letters.CATEGORIES[best], float(message.categories[0, best])
 
 
 def sentiment(message: MessageFeatures) -> Sentiment:
@@ -89,6 +86,12 @@ def urgency(message: MessageFeatures) -> int:
 
 def priority(urgency: int) -> Priority:
     return next(name for threshold, name in PRIORITY_THRESHOLDS if urgency >= threshold)
+
+
+def priority_confidence(message: MessageFeatures, priority: Priority) -> float:
+    """Return the probability of a priority; for `high` and `urgent`, of one of the two."""
+    found: dict[Priority, float] = dict(zip(classifiers.PRIORITIES, message.priorities[0].tolist(), strict=True))
+    return found["high"] + found["urgent"] if priority in ("high", "urgent") else found[priority]
 
 
 def clamp_urgency(urgency: int, priority: Priority) -> int:

@@ -19,7 +19,7 @@ from hummdesk.ai.embedded.embedding import normalize
 from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.embedded.weights import load_weights
 from hummdesk.ai.lexicon import LEXICON
-from hummdesk.ai.protocol import Category
+from hummdesk.core.categories import Category
 
 # The order of each tuple, here and in `classifiers`, is the order of the columns in the fitted weights.
 CATEGORIES: tuple[Category, ...] = (

@@ -1,11 +1,12 @@
 """The embedded provider: classification by local models, drafts from the account's own knowledge or none."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from hummdesk.ai import reply, routing
-from hummdesk.ai.embedded import analysis, answer, language, summary
+from hummdesk.ai import reply
+from hummdesk.ai.embedded import answer, language, summary
 from hummdesk.ai.embedded.analysis import MessageFeatures, extract_features
 from hummdesk.ai.embedded.answer import Part
+from hummdesk.ai.embedded.classification import classify
 from hummdesk.ai.embedded.source_ranking import RankedSource, rank_by_clause, rank_sources, select_sources
 from hummdesk.ai.inference_batching import inference_batcher
 from hummdesk.ai.message_text import message_text
@@ -13,7 +14,6 @@ from hummdesk.ai.protocol import (
     Citation,
     Classification,
     Context,
-    Correction,
     Draft,
     IncomingMessage,
     Knowledge,
@@ -24,8 +24,6 @@ from hummdesk.ai.protocol import (
 )
 from hummdesk.ai.text import one_line
 
-CORRECTION_SIMILARITY = 0.85
-"""Least similarity at which an agent's correction of an earlier message is applied to this one."""
 MAX_CITATIONS = 3
 REASONS: dict[SourceKind, str] = {
     "article": "Answered from",
@@ -39,17 +37,17 @@ class EmbeddedProvider:
 
     def __init__(self) -> None:
         # Load the models now, so that processes forked afterwards share their memory.
-        _classify(extract_features(["Hello"])[0], Context())
+        classify(extract_features(["Hello"])[0], Context())
         self._features = inference_batcher(extract_features)
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
-        return _classify(await self._features.submit(one_line(message_text(message))), context)
+        return classify(await self._features.submit(one_line(message_text(message))), context)
 
     async def draft(
         self, message: IncomingMessage, context: Context, knowledge: Knowledge, *, show: Show = show_nothing
     ) -> Draft:
         features = await self._features.submit(one_line(message_text(message)))
-        classification = _classify(features, context)
+        classification = classify(features, context)
         ranked = rank_sources(features, knowledge, context.history)
         selected = select_sources(ranked, message.language or classification.language)
         tone = reply.tone(features.text, classification)
@@ -98,32 +96,3 @@ def _reason_to_abstain(message: MessageFeatures, ranked: Sequence[RankedSource])
     if not ranked:
         return "The account has no articles, canned replies or past answers yet"
     return f"The nearest, “{ranked[0].source.citation.title}”, is too far from what the message asks"
-
-
-def _classify(message: MessageFeatures, context: Context) -> Classification:
-    category, confidence = analysis.category(message)
-    urgency = analysis.urgency(message)
-    priority = analysis.priority(urgency)
-    for correction in _applicable(context.corrections):
-        if correction.category:
-            category, confidence = correction.category, max(confidence, correction.similarity)
-        priority = correction.priority or priority
-    team = routing.team_for(category, context)
-    agent = routing.agent_for(team, category=category, language=message.language, context=context)
-    return Classification(
-        category=category,
-        priority=priority,
-        urgency=analysis.clamp_urgency(urgency, priority),
-        sentiment=analysis.sentiment(message),
-        language=message.language,
-        tags=analysis.tags(message),
-        confidence=round(confidence, 3),
-        suggested_team=team.id if team else None,
-        suggested_agent=agent,
-    )
-
-
-def _applicable(corrections: Iterable[Correction]) -> list[Correction]:
-    """Sort the least similar first: the most similar correction is applied last and wins."""
-    similar = (one for one in corrections if one.similarity >= CORRECTION_SIMILARITY)
-    return sorted(similar, key=lambda one: one.similarity)

@@ -8,7 +8,8 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from hummdesk.ai.lexicon import LEXICON
-from hummdesk.ai.protocol import Category, Priority, Sentiment, Tone
+from hummdesk.ai.protocol import Priority, Sentiment, Tone
+from hummdesk.core.categories import Category
 
 TAGS = tuple(LEXICON["tags"])
 OUTCOMES = ("answered", "not_in_sources", "needs_person", "unclear")

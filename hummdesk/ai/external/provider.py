@@ -88,6 +88,7 @@ class ExternalProvider:
         team = model_input.teams.get(answer["team"])
         return Classification(
             **{name: answer[name] for name in COPIED_FIELDS},
+            priority_confidence=answer["confidence"],
             tags=tuple(dict.fromkeys(answer["tags"]))[:MAX_TAGS],
             suggested_team=team.id if team else None,
             suggested_agent=routing.agent_for(

@@ -1,10 +1,9 @@
 """Users: the admins, agents and viewers of an account."""
 
-from typing import Any, get_args
+from typing import Any
 
 from marshmallow import Schema, fields
 
-from hummdesk.ai.protocol import Category
 from hummdesk.contract.fields import (
     AnyText,
     Boolean,
@@ -20,6 +19,7 @@ from hummdesk.contract.fields import (
 )
 from hummdesk.contract.requests import Payload, Update
 from hummdesk.contract.resources.lists import PageQuery
+from hummdesk.core.categories import KEY, LONGEST_KEY
 from hummdesk.storage.routing import MAX_CAPACITY
 
 MAX_NAME = 100
@@ -29,8 +29,7 @@ ROLES = ("admin", "agent", "viewer")
 
 
 def _skills(**options: Any) -> BoundedList:
-    pattern = "|".join(("[a-z]{2}", *get_args(Category)))
-    skill = Matching(f"(?:{pattern})", what="a message category, or a language like `de`,", longest=50)
+    skill = Matching(f"[a-z]{{2}}|{KEY}", what="a message category, or a language like `de`,", longest=LONGEST_KEY)
     return BoundedList(skill, most=MAX_SKILLS, **options)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, NotRequired, Self, TypedDict
 from uuid import UUID
 
-from hummdesk.ai.protocol import Category, Priority, Sentiment, SourceKind, Tone
+from hummdesk.ai.protocol import Priority, Sentiment, SourceKind, Tone
 from hummdesk.core.models import RunKind, RunOutcome
 from hummdesk.publish.audience import ACCOUNT, JOINED_STAFF, agent
 from hummdesk.publish.events.base import Event, OfConversation, OfMessage, Payload, event, utc_now
@@ -49,7 +49,10 @@ class AIProcessingCompleted(AIRun):
 
 
 class Classification(TypedDict):
-    category: Category
+    """`category` is the key of a built-in category or one of the account's own. With `unknown` it is only a guess."""
+
+    category: str
+    unknown: NotRequired[bool]
     priority: Priority
     urgency: Annotated[int, Range(0, 10)]
     sentiment: Sentiment
@@ -213,7 +216,7 @@ class ClassificationCorrected(OfMessage):
     """An agent has corrected the category or the priority of a message; the rest stays as the AI found it."""
 
     corrected_by: UUID
-    category: Category | None = None
+    category: str | None = None
     priority: Priority | None = None
 
 

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from hummdesk.ai.protocol import Category, Priority
+from hummdesk.ai.protocol import Priority
 from hummdesk.core.background import soon
 from hummdesk.core.errors import Forbidden, Unavailable
 from hummdesk.core.models import Conversation, Person
@@ -18,7 +18,7 @@ from hummdesk.server.actions.changes import publish_changes
 from hummdesk.server.actions.read_receipts import publish_change
 from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.storage import conversations, corrections, labels, messages, moves, outbox
+from hummdesk.storage import categories, conversations, corrections, labels, messages, moves, outbox
 from hummdesk.storage.conversations import Filter, Status
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.messages import NewMessage, Sent
@@ -134,7 +134,7 @@ async def correct_classification(
     conversation_id: UUID,
     *,
     message_id: UUID,
-    category: Category | None,
+    category: str | None,
     priority: Priority | None,
 ) -> ClassificationCorrected:
     """Correct the category or the priority of a message; a priority becomes that of the conversation.
@@ -143,6 +143,8 @@ async def correct_classification(
     """
     entry: UUID | None = None
     async with context.database.account(actor.account_id) as tx:
+        if category is not None:
+            await categories.require_category(tx, category)
         at = await corrections.correct(
             tx,
             actor=actor,

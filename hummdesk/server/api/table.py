@@ -4,6 +4,7 @@ from hummdesk.server.api.dispatch import Function
 from hummdesk.server.api.routes import (
     articles,
     audit,
+    categories,
     contacts,
     conversations,
     feed,
@@ -76,6 +77,8 @@ FUNCTIONS: dict[str, Function] = {
         oidc.remove_oidc,
         hours.get_hours,
         hours.put_hours,
+        categories.get_categories,
+        categories.put_categories,
         sessions.list_sessions,
         sessions.revoke_session,
         signing_keys.create_signing_key,

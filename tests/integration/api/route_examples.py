@@ -49,6 +49,13 @@ BODIES: dict[str, Body] = {
     "update_contact": lambda _: {"name": "Cleo"},
     "put_oidc": lambda _: {"issuer": "http://127.0.0.1:1", "clientId": "hummdesk"},
     "put_hours": lambda _: {"timeZone": "UTC", "weekly": [], "closedDates": ["2026-12-24"]},
+    "put_categories": lambda _: {
+        "enabled": True,
+        "categories": [
+            {"key": "repairs", "name": "Repairs", "examples": ["The tap drips"]},
+            {"key": "rent", "name": "Rent", "description": "Rent and deposit"},
+        ],
+    },
     "create_conversation": lambda ids: {"contactId": ids["contacts"], "content": "Hello"},
     "update_conversation": lambda _: {"priority": "high"},
     "send_message": lambda ids: {"as": "agent", "agentId": ids["users"], "content": "Hello"},

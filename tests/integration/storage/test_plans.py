@@ -135,7 +135,7 @@ ANALYZE;
 
 SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", "knowledge_articles", "canned_replies"}
 SMALL_TABLES |= {"outbox", "erasures", "labels", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
-SMALL_TABLES |= {"business_hours", "oidc_providers", "oidc_identities", "sign_in_names"}
+SMALL_TABLES |= {"business_hours", "oidc_providers", "oidc_identities", "sign_in_names", "own_categories"}
 SMALL_TABLES |= {"feed_changes", "feed_positions", "webhooks"}
 SMALL_TABLES |= {"routing_settings", "routing_teams", "routing_positions"}
 """Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
@@ -422,6 +422,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("queue_positions.moved_lately", {}, 40),
     ("queue_positions.prune", {"limit": 500}, 1_000),
     ("hours.get", {}, 1),
+    ("categories.get", {}, 1),
+    ("categories.enabled", {"account_ids": [ACCOUNT]}, 1),
     ("hours.now", {}, 0),
     ("hours.due", {"at": None, "limit": 100}, 1),
     ("hours.schedule", {"account_id": ACCOUNT, "due": datetime.now(UTC), "changes_at": None}, 1),
@@ -555,6 +557,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
 ROLES = {
     "runs": "worker",
     "run_dispatch": "relay",
+    "categories.enabled": "worker",
     "outbox.overdue": "relay",
     "outbox.backlog": "relay",
     "outbox.remove": "writer",
@@ -597,6 +600,7 @@ NOT_OF_REQUESTS = {
     *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),
     *("visitors.revoke_credentials", "visitors.revoke_all_credentials", "visitors.remove_visitor"),
     "hours.put",
+    "categories.put",
     "queue_positions.moved",  # once, by a relay that starts
     *(f"oidc.{name}" for name in ("put", "remove", "unlink", "add_names", "remove_names", "secrets", "replace_secret")),
     *(f"webhooks.{name}" for name in ("get", "lock", "update", "rotate", "rewind", "settle")),

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from hummdesk.core.categories import BUILT_IN, OwnCategory
 from hummdesk.core.models import Message
-from hummdesk.storage import accounts, corrections, moves
+from hummdesk.storage import accounts, categories, corrections, moves
 from tests.system.tasks.conftest import Pipeline
 
 pytestmark = pytest.mark.timeout(120)
@@ -183,6 +184,31 @@ async def test_correction_is_given_to_the_provider_for_similar_messages(running:
     events = await running.ended(other, "classification")
     [found] = [event.data for event in events if event.event == CLASSIFIED]
     assert found["classification"]["tags"] == []
+
+
+async def test_own_categories_of_the_account_are_used_from_the_next_message_on(running: Pipeline) -> None:
+    account_id = running.customer.account_id
+    own = tuple(
+        OwnCategory(key=name, name=name.title(), examples=(f"A question about {name}",)) for name in ("llamas", "skis")
+    )
+
+    async def found() -> tuple[str, list[str]]:
+        message = await running.ask("When do the llamas sing?\nheed categories")
+        events = await running.ended(message, "classification")
+        [classified] = [event.data["classification"] for event in events if event.event == CLASSIFIED]
+        return classified["category"], classified["tags"]
+
+    async def change(**changes: Any) -> None:
+        async with running.database.account(account_id) as tx:
+            await categories.put(tx, None, account_id, categories.Categories(**changes))
+
+    await change(is_enabled=True, own=own)
+    assert await found() == ("llamas", ["llamas", "skis"])
+    await change(is_enabled=True, own=own[::-1])
+    assert await found() == ("llamas", ["skis", "llamas"])
+    await change(is_enabled=False, own=own)
+    category, tags = await found()
+    assert (category in BUILT_IN, tags) == (True, [])
 
 
 async def test_reply_of_an_agent_becomes_a_draft_for_other_customers(running: Pipeline) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from hummdesk.ai.external.answer_schemas import OUTCOMES
 from hummdesk.ai.external.prompts import FOLDER, load_prompt
-from hummdesk.ai.protocol import Category, Priority, Sentiment, Tone
+from hummdesk.ai.protocol import Priority, Sentiment, Tone
+from hummdesk.core.categories import Category
 
 
 @pytest.mark.parametrize("name", [file.stem for file in FOLDER.glob("*.md")])

@@ -44,6 +44,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "daily_tokens": None,
         "daily_dollars": None,
         "min_confidence": None,
+        "categories_version": None,
         "assigned_to": None,
         "has_newer_message": False,
         "history": [{"sender": "agent", "content": "second"}, {"sender": "customer", "content": "first"}],

@@ -48,6 +48,7 @@ def claimed_run(
         daily_tokens=None,
         daily_dollars=None,
         min_confidence=None,
+        categories_version=None,
         deadline=time.monotonic() + seconds_left,
         history=(),
     )

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from hummdesk.ai.embedded import classifiers, letters
-from hummdesk.ai.protocol import Category
+from hummdesk.core.categories import Category
 from training.corpus import load_companies, load_examples, load_letters
 from training.evaluation import quality, yardstick
 from training.evaluation.quality import HELD_BACK

@@ -282,8 +282,10 @@ export interface AIRunEnd {
   processingTime: number;
 }
 
+/** `category` is the key of a built-in category or one of the account's own. With `unknown` it is only a guess. */
 export interface Classification {
-  category: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "fraud_security" | "appointments" | "privacy_legal" | "how_to" | "general";
+  category: string;
+  unknown?: boolean;
   priority: "low" | "medium" | "high" | "urgent";
   urgency: number;
   sentiment: "positive" | "neutral" | "negative";
@@ -373,7 +375,7 @@ export interface ClassificationCorrection {
   timestamp: string;
   messageId: string;
   correctedBy: string;
-  category?: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "fraud_security" | "appointments" | "privacy_legal" | "how_to" | "general";
+  category?: string;
   priority?: "low" | "medium" | "high" | "urgent";
 }
 
@@ -526,7 +528,7 @@ export interface Labelled {
 export interface CorrectClassification {
   conversationId: string;
   messageId: string;
-  category?: "account_access" | "billing" | "refund_cancellation" | "order_shipping" | "technical" | "sales" | "complaint_feedback" | "fraud_security" | "appointments" | "privacy_legal" | "how_to" | "general";
+  category?: string;
   priority?: "low" | "medium" | "high" | "urgent";
 }
 
@@ -628,6 +630,18 @@ export interface Teams {
 /** What an inbox shows beside its conversations. Labels that are not `active` are hidden. */
 export interface Inbox {
   labels: Array<LabelChanged>;
+}
+
+export interface CategoryName {
+  key: string;
+  name: string;
+  description: string;
+}
+
+/** The account's own categories in their order. If there are none, or not `enabled`, the built-in ones are used. */
+export interface CategoryNames {
+  enabled: boolean;
+  categories: Array<CategoryName>;
 }
 
 /** An agent who was present, when it was the turn of the conversation. `assigned` counts open conversations, urgent ones twice; at `capacity` an agent is `full`. `absent`: away or busy. `just_returned`: the conversation was taken from the agent. `free`: another one was preferred. */
@@ -882,6 +896,7 @@ export interface ClientToServerEvents {
   get_presence: (acknowledge?: Acknowledge<Colleagues>) => void;
   get_teams: (acknowledge?: Acknowledge<Teams>) => void;
   get_inbox: (acknowledge?: Acknowledge<Inbox>) => void;
+  get_categories: (acknowledge?: Acknowledge<CategoryNames>) => void;
   get_decision: (payload: OfConversation, acknowledge?: Acknowledge<Decision>) => void;
   get_availability: (acknowledge?: Acknowledge<AvailabilityAnswer>) => void;
   get_queues: (acknowledge?: Acknowledge<Queues>) => void;
@@ -919,6 +934,7 @@ export interface Answers {
   get_presence: Colleagues;
   get_teams: Teams;
   get_inbox: Inbox;
+  get_categories: CategoryNames;
   get_decision: Decision;
   get_availability: AvailabilityAnswer;
   get_queues: Queues;

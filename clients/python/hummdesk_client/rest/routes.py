@@ -503,6 +503,36 @@ class NewHours(TypedDict):
     routeOutsideHours: NotRequired[bool]
 
 
+class AccountCategory(TypedDict):
+    key: str
+    name: str
+    description: str
+    examples: list[str]
+
+
+class AccountCategories(TypedDict):
+    """The account's own categories; without `enabled`, the built-in ones are used."""
+
+    enabled: bool
+    categories: list[AccountCategory]
+
+
+class NewCategory(TypedDict):
+    """A category; its `key` is what events, corrections and skills name. Examples are messages of this category."""
+
+    key: str
+    name: str
+    description: NotRequired[str]
+    examples: NotRequired[list[str]]
+
+
+class NewCategories(TypedDict):
+    """The account's own categories as a whole. While they are `enabled`, they replace the built-in ones. `general` is always there beside them, for what fits none. Keys and names are unique."""
+
+    enabled: bool
+    categories: list[NewCategory]
+
+
 class SessionQuery(TypedDict):
     limit: NotRequired[int]
     cursor: NotRequired[str]
@@ -1236,6 +1266,16 @@ class Routes(ABC):
     async def put_hours(self, body: NewHours, **options: Unpack[CallOptions]) -> Hours:
         """Set the business hours of the account, and what happens outside them."""
         found: Hours = await self._call("PUT", "/settings/hours", options, body=body)
+        return found
+
+    async def get_categories(self, **options: Unpack[CallOptions]) -> AccountCategories:
+        """Show the categories of messages that the account has named itself."""
+        found: AccountCategories = await self._call("GET", "/settings/categories", options)
+        return found
+
+    async def put_categories(self, body: NewCategories, **options: Unpack[CallOptions]) -> AccountCategories:
+        """Set the account's own categories of messages. The AI learns them from their examples at once."""
+        found: AccountCategories = await self._call("PUT", "/settings/categories", options, body=body)
         return found
 
     async def list_sessions(self, query: SessionQuery | None = None, **options: Unpack[CallOptions]) -> SessionPage:

@@ -306,7 +306,10 @@ class AIRunEnd(TypedDict):
 
 
 class Classification(TypedDict):
-    category: Literal["account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback", "fraud_security", "appointments", "privacy_legal", "how_to", "general"]
+    """`category` is the key of a built-in category or one of the account's own. With `unknown` it is only a guess."""
+
+    category: str
+    unknown: NotRequired[bool]
     priority: Literal["low", "medium", "high", "urgent"]
     urgency: int
     sentiment: Literal["positive", "neutral", "negative"]
@@ -403,7 +406,7 @@ class ClassificationCorrection(TypedDict):
     timestamp: str
     messageId: str
     correctedBy: str
-    category: NotRequired[Literal["account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback", "fraud_security", "appointments", "privacy_legal", "how_to", "general"]]
+    category: NotRequired[str]
     priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
 
 
@@ -571,7 +574,7 @@ class Labelled(TypedDict):
 class CorrectClassification(TypedDict):
     conversationId: str
     messageId: str
-    category: NotRequired[Literal["account_access", "billing", "refund_cancellation", "order_shipping", "technical", "sales", "complaint_feedback", "fraud_security", "appointments", "privacy_legal", "how_to", "general"]]
+    category: NotRequired[str]
     priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
 
 
@@ -680,6 +683,19 @@ class Inbox(TypedDict):
     """What an inbox shows beside its conversations. Labels that are not `active` are hidden."""
 
     labels: list[LabelChanged]
+
+
+class CategoryName(TypedDict):
+    key: str
+    name: str
+    description: str
+
+
+class CategoryNames(TypedDict):
+    """The account's own categories in their order. If there are none, or not `enabled`, the built-in ones are used."""
+
+    enabled: bool
+    categories: list[CategoryName]
 
 
 class DecisionCandidate(TypedDict):
@@ -1042,6 +1058,10 @@ class Requests(ABC):
 
     async def get_inbox(self) -> Inbox:
         answer: Inbox = await self.request("get_inbox")
+        return answer
+
+    async def get_categories(self) -> CategoryNames:
+        answer: CategoryNames = await self.request("get_categories")
         return answer
 
     async def get_decision(self, payload: OfConversation) -> Decision:

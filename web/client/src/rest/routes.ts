@@ -467,6 +467,33 @@ export interface NewHours {
   routeOutsideHours?: boolean;
 }
 
+export interface AccountCategory {
+  key: string;
+  name: string;
+  description: string;
+  examples: Array<string>;
+}
+
+/** The account's own categories; without `enabled`, the built-in ones are used. */
+export interface AccountCategories {
+  enabled: boolean;
+  categories: Array<AccountCategory>;
+}
+
+/** A category; its `key` is what events, corrections and skills name. Examples are messages of this category. */
+export interface NewCategory {
+  key: string;
+  name: string;
+  description?: string;
+  examples?: Array<string>;
+}
+
+/** The account's own categories as a whole. While they are `enabled`, they replace the built-in ones. `general` is always there beside them, for what fits none. Keys and names are unique. */
+export interface NewCategories {
+  enabled: boolean;
+  categories: Array<NewCategory>;
+}
+
 export interface SessionQuery {
   limit?: number;
   cursor?: string;
@@ -1173,6 +1200,16 @@ export abstract class Routes {
   /** Set the business hours of the account, and what happens outside them. */
   putHours(body: NewHours, options?: CallOptions): Promise<Hours> {
     return this.call("PUT", path`/settings/hours`, { body, ...options });
+  }
+
+  /** Show the categories of messages that the account has named itself. */
+  getCategories(options?: CallOptions): Promise<AccountCategories> {
+    return this.call("GET", path`/settings/categories`, options);
+  }
+
+  /** Set the account's own categories of messages. The AI learns them from their examples at once. */
+  putCategories(body: NewCategories, options?: CallOptions): Promise<AccountCategories> {
+    return this.call("PUT", path`/settings/categories`, { body, ...options });
   }
 
   /** List the sessions of staff that have not ended, newest first: own ones, for admins those of all. */

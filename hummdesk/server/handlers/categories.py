@@ -1,0 +1,12 @@
+"""The names of the account's own categories of messages."""
+
+from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.sockets import ClientSession
+from hummdesk.storage import categories
+
+
+async def get_categories(context: ServerContext, session: ClientSession, _: Payload) -> Payload:
+    async with context.database.account(session.authenticated_person.account_id) as tx:
+        found = await categories.get(tx)
+    names = [{"key": one.key, "name": one.name, "description": one.description} for one in found.own]
+    return {"enabled": found.is_enabled, "categories": names}
