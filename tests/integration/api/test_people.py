@@ -18,6 +18,7 @@ from hummdesk.storage.database import Database
 from hummdesk.storage.outbox import LOGGED_CHANGE, OutboxEntry
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account, Client
+from tests.running_time import running_timeout
 
 ADA = {"email": "ada@acme.example", "name": "Ada", "role": "agent"}
 
@@ -80,7 +81,7 @@ async def test_disabled_user_is_signed_out_and_unassigned_as_by_the_socket(
     watcher = await account.connect("admin", joins=True)
     agent = str(account.people["agent"].id)
     await watcher.do("assign_conversation", {"conversationId": str(account.conversation), "agentId": agent})
-    async with asyncio.timeout(1):
+    async with running_timeout(1):
         await admin.do("disable_user", id=agent)
         assert (await sender.receives("authentication_error"))["code"] == "UNAUTHORIZED"
     unassigned = await watcher.receives("conversation_unassigned", unassignedFrom=agent)
@@ -244,7 +245,7 @@ async def test_disabled_account_ends_sockets_and_keys_within_a_second(
     clients = [await account.connect(who) for who in ("admin", "agent", "viewer", "customer")]
     other = await foreign.connect("agent")
     await admin.do("list_users")
-    async with asyncio.timeout(1):
+    async with running_timeout(1):
         await set_disabled(web_settings, account.id, is_disabled=True)
         for client in clients:
             assert (await client.receives("authentication_error"))["code"] == "UNAUTHORIZED"

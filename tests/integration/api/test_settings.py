@@ -1,6 +1,5 @@
 """Knowledge, canned replies, settings and signing keys over REST."""
 
-import asyncio
 import json
 import time
 from typing import Any
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account
+from tests.running_time import running_timeout
 
 LOOK = {
     "color": "#7c3aed",
@@ -156,7 +156,7 @@ async def test_customer_comes_with_a_key_that_was_made_over_rest(admin: RestClie
     client = await account.client().connect(token=token)
     person = await client.receives("authenticated")
     assert (await admin.do("get_contact", id=person["userId"]))["externalId"] == "c-7"
-    async with asyncio.timeout(1):
+    async with running_timeout(1):
         assert (await admin.do("revoke_signing_key", kid="shop"))["revokedAt"]
         assert (await client.receives("authentication_error"))["code"] == "UNAUTHORIZED"
     await admin.refused("create_signing_key", {"kid": "shop"}, status=409)

@@ -183,9 +183,8 @@ async def test_paused_redis_delays_but_loses_no_events(stream: AccountStream, re
         writer.append(stream.number(0))
         await delivered.reaches(0)
         await redis.client_pause(1500)
-        async with asyncio.timeout(1):
-            for value in range(1, 50):
-                writer.append(stream.number(value))
+        for value in range(1, 50):
+            writer.append(stream.number(value))
         assert not await writer.drain(timeout=0.2)
         await delivered.reaches(*range(50))
         assert delivered.shard.is_current()

@@ -8,6 +8,7 @@ import pytest
 
 from hummdesk.engine import CloseReason, Observer, SocketIOServer
 from tests.integration.engine.conftest import EndpointClient, receive, running
+from tests.running_time import running_timeout
 
 MAX_PACKET = 10_000
 ANNOUNCED = '4510-["message",' + ",".join(f'{{"_placeholder":true,"num":{number}}}' for number in range(10)) + "]"
@@ -105,7 +106,7 @@ async def test_incomplete_packet_ends_with_its_namespace_or_session(
 ) -> None:
     websocket = await connected(client)
     await websocket.send_str(ANNOUNCED)
-    async with asyncio.timeout(2):
+    async with running_timeout(2):
         while not server._incomplete:
             await asyncio.sleep(0.001)
     if end == "close":
@@ -113,7 +114,7 @@ async def test_incomplete_packet_ends_with_its_namespace_or_session(
     else:
         (sid,) = server.manager.rooms["/"][None]
         await server.disconnect(sid)
-    async with asyncio.timeout(2):
+    async with running_timeout(2):
         while server._incomplete:
             await asyncio.sleep(0.001)
     assert server.eio.buffers.received.total == 0
@@ -123,7 +124,7 @@ async def test_incomplete_packet_is_kept_as_small_as_it_arrived(server: SocketIO
     websocket = await connected(client)
     nested = ",".join(["[]"] * 3000)
     await websocket.send_str(f'451-["message",[{nested}],{{"_placeholder":true,"num":0}}]')
-    async with asyncio.timeout(2):
+    async with running_timeout(2):
         while not server._incomplete:
             await asyncio.sleep(0.001)
     (incomplete,) = server._incomplete._packets.values()

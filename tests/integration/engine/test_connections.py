@@ -17,6 +17,7 @@ from hummdesk.engine import (
     SocketIOServer,
 )
 from tests.integration.engine.conftest import EndpointClient, receive, running
+from tests.running_time import running_timeout
 
 CONNECT_SECONDS = 0.25
 
@@ -266,7 +267,7 @@ async def test_refusals_and_closes_have_a_reason(
         await (await opened(client)).send_str(packet)
     websocket = await opened(client)
     await websocket.close()
-    async with asyncio.timeout(2):
+    async with running_timeout(2):
         while len(observer.closed) < 4:
             await asyncio.sleep(0.01)
     assert set(observer.closed) == {

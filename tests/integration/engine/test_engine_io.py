@@ -10,6 +10,7 @@ import pytest
 
 from hummdesk.engine import EngineIOServer
 from tests.integration.engine.conftest import MAX_PAYLOAD, EndpointClient, receive, running
+from tests.running_time import running_timeout
 
 ANNOUNCED = {"pingInterval": 25_000, "pingTimeout": 20_000, "maxPayload": MAX_PAYLOAD}
 
@@ -270,7 +271,7 @@ async def test_bodies_in_progress_are_limited_in_all(http: aiohttp.ClientSession
             head = f"POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n"
             writer.write(f"{head}Content-Length: 90000\r\n\r\n4".encode())
             connections.append((reader, writer))
-            async with asyncio.timeout(2):
+            async with running_timeout(2):
                 while server.buffers.received.total != min(number + 1, 3 if number == 4 else 4) * 90_000:
                     await asyncio.sleep(0.001)
         for reader, _ in connections[:2]:
@@ -348,7 +349,7 @@ async def test_closed_websocket_reports_its_reason(client: EndpointClient, serve
             transport = websocket._writer.transport
             assert transport is not None
             transport.abort()
-        async with asyncio.timeout(2):
+        async with running_timeout(2):
             while server.sockets:
                 await asyncio.sleep(0.01)
     assert reasons == ["client disconnect", "transport close", "transport close"]

@@ -23,6 +23,7 @@ from hummdesk.server.token_verifier import MOST_UNKNOWN, TokenVerifier
 from hummdesk.storage import signing_keys
 from tests.integration.server.accounts import Account, Client
 from tests.integration.server.reconnecting import ReconnectingClient
+from tests.running_time import running_timeout
 
 Command = Callable[..., Awaitable[Result]]
 
@@ -171,7 +172,7 @@ async def test_revoked_key_ends_its_sessions_and_no_others(
     await here.do("join_conversation", str(account.conversation))
 
     assert (await hummdesk("signing-key", "revoke", "--account", str(account.id), "old")).exit_code == 0
-    async with asyncio.timeout(1.5):
+    async with running_timeout(1.5):
         for client in (here, there):
             assert "revoked" in (await refusal(client))["message"]
             assert await client.refused("list_conversations", {}) == "UNAUTHORIZED"
