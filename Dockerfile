@@ -20,6 +20,8 @@ COPY hummdesk hummdesk
 COPY tasks tasks
 COPY --from=pages /build/hummdesk/web hummdesk/web
 RUN python -m compileall -q hummdesk tasks
+# A new volume for attached files gets this owner.
+RUN install -d -o 10001 -g 10001 -m 0700 /files
 USER 10001:10001
 EXPOSE 5000
 # Liveness, not readiness: a restart does not repair an unreachable database. Load balancers use /health/ready.

@@ -28,6 +28,9 @@ JsonSchema = dict[str, Any]
 """JSON Schema draft 7, as AsyncAPI takes it; the type of `json_schema()` of each field."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+FILE_PATH = "/files/{id}"
+"""The stable address of an uploaded file, below the address of the server."""
+_FILE = re.compile(r"/files/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s\x00-\x1f]*", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"(?=.{3,255}$)[!#$&^\w.+-]+/[!#$&^\w.+-]+(?:;[\x20-\x7e]*)?", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -158,6 +161,18 @@ class Url(fields.Field[str]):
 
     def json_schema(self) -> JsonSchema:
         return {"type": "string", "pattern": "^https?://", "maxLength": MAX_ADDRESS}
+
+
+class AttachmentUrl(Url):
+    """The path of an uploaded file, or an http or https URL."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> str:
+        if isinstance(value, str) and _FILE.fullmatch(value):
+            return value
+        return super()._deserialize(value, attr, data, **more)
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": "^(https?://|/files/)", "maxLength": MAX_ADDRESS}
 
 
 class Matching(fields.Field[str]):

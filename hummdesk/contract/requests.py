@@ -10,6 +10,7 @@ from hummdesk.contract.fields import (
     MAX_ATTACHMENTS,
     MAX_REASON,
     MAX_SUBJECT,
+    AttachmentUrl,
     Boolean,
     BoundedList,
     BoundedMap,
@@ -22,7 +23,6 @@ from hummdesk.contract.fields import (
     Revision,
     Seq,
     Text,
-    Url,
     sanitized,
 )
 from hummdesk.core.categories import KEY, LONGEST_KEY
@@ -83,7 +83,9 @@ class JoinConversation(OfConversation):
 
 
 class Attachment(Payload):
-    url = Url(required=True)
+    """Of an uploaded file, name, type and size are those that the server has found."""
+
+    url = AttachmentUrl(required=True)
     filename = Text(required=True, shortest=1, longest=255)
     contentType = MediaType(required=True)
     size = Integer(required=True, least=0, most=MAX_ATTACHMENT_BYTES)

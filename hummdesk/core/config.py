@@ -221,6 +221,12 @@ class Settings:
     rate_limit_account_calls_per_minute: int = setting(
         12_000, "REST requests per minute of one account; 0: unlimited", minimum=0
     )
+    rate_limit_person_uploads_per_hour: int = setting(
+        120, "files per hour that one person may begin to upload; 0: unlimited", minimum=0
+    )
+    rate_limit_account_uploads_per_hour: int = setting(
+        6000, "files per hour that the people of one account may begin to upload; 0: unlimited", minimum=0
+    )
     max_packet_bytes: int = setting(262_144, "maximum size of a packet from a client", minimum=1024)
     max_buffered_bytes: int = setting(
         1_048_576, "a client with more unread bytes than this is disconnected", minimum=65_536
@@ -327,6 +333,34 @@ class Settings:
     )
     webhook_log_days: int = setting(
         30, "deliveries of webhooks stay in the log for so many days after they have ended", minimum=1
+    )
+
+    file_store: str = setting(
+        "",
+        "where attached files are stored: a directory that web processes and the relay share, or `s3://bucket/prefix`; "
+        "empty: no uploads. `up` uses a directory in its home",
+    )
+    s3_endpoint: str = setting("", "address of an S3-compatible server, `https://host:port`; empty: that of AWS")
+    s3_region: str = setting("us-east-1", "region of the bucket")
+    s3_access_key_id: str = setting("", "access key for the bucket; empty: the credentials of the machine")
+    s3_secret_access_key: str = setting("", "secret of the access key")
+    max_file_bytes: int = setting(104_857_600, "maximum size of an uploaded file", minimum=1)
+    file_quota_bytes: int = setting(10_737_418_240, "maximum size of all files of one account; 0: unlimited", minimum=0)
+    file_link_seconds: float = setting(300.0, "an address to read a file expires after this time", minimum=1)
+    upload_hours: float = setting(
+        24.0, "a file that is not completely uploaded, or in no message, is deleted after this time", minimum=0.01
+    )
+    max_open_uploads_per_person: int = setting(
+        10, "uploads of one person that are not complete; further ones are refused", minimum=1
+    )
+    clamav_address: str = setting(
+        "",
+        "clamd that scans each file before it can be sent: `host:port` or the path of its socket; empty: not scanned",
+    )
+    antivirus_command: str = setting(
+        "",
+        "command that scans each file instead, from its standard input: status 0 for a clean file, 1 for one with a "
+        "virus, others if it cannot tell",
     )
 
     log_level: str = setting("INFO", "minimum severity of log lines", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -29,7 +29,18 @@ def inconsistencies(settings: "Settings") -> list[str]:
     for name in ("ADMIN_UI_PASSWORD", "METRICS_TOKEN"):
         if 0 < len(getattr(settings, name.lower()).encode()) < MINIMUM_PASSWORD_BYTES:
             faults.append(f"{name}: shorter than {MINIMUM_PASSWORD_BYTES} bytes")
-    return faults + _key_faults(settings) + _network_faults(settings)
+    return faults + _key_faults(settings) + _network_faults(settings) + _file_faults(settings)
+
+
+def _file_faults(settings: "Settings") -> list[str]:
+    faults = []
+    if settings.clamav_address and settings.antivirus_command:
+        faults.append("ANTIVIRUS_COMMAND: CLAMAV_ADDRESS is set, too; choose one of them")
+    if settings.file_store == "s3://":
+        faults.append("FILE_STORE: 's3://' names no bucket")
+    if settings.s3_endpoint and not _is_origin(settings.s3_endpoint.rstrip("/")):
+        faults.append(f"S3_ENDPOINT: {settings.s3_endpoint!r} is not an address like https://s3.example:9000")
+    return faults
 
 
 def _network_faults(settings: "Settings") -> list[str]:

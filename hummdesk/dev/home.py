@@ -15,7 +15,9 @@ from hummdesk.core.errors import CommandError
 
 SHARED_VALUES = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET", "ENCRYPTION_KEYS", "PORT", "HUMMDESK_ENV")
 """The settings that other commands need to work with a running `up`."""
-OPTIONAL_VALUES = ("WEBHOOK_ALLOWED_NETWORKS",)
+OPTIONAL_VALUES = ("WEBHOOK_ALLOWED_NETWORKS", "FILE_STORE")
+FILES = "files"
+"""The directory of attached files."""
 
 PLAIN_VALUE = re.compile(r"[\w:/@?=&%.,+~-]*")
 

@@ -71,6 +71,7 @@ class Up:
         values = {**self.values, "PORT": str(free), **await self._servers(wanted)}
         values.setdefault("HUMMDESK_ENV", "development")
         values.setdefault("WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8,::1/128")
+        values.setdefault("FILE_STORE", str(self.home / home.FILES))
         known = home.read_settings(self.home)
         for name in ("JWT_SECRET", "ENCRYPTION_KEYS"):
             values.setdefault(name, known.get(name) or secrets.token_urlsafe(48))

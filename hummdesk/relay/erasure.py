@@ -31,7 +31,7 @@ from hummdesk.publish.events.messages import MessageUpdated
 from hummdesk.publish.outbox import publish_updates
 from hummdesk.publish.publisher import Publisher
 from hummdesk.relay.receipt_stores import OutboxReceipts, RunReceipts
-from hummdesk.storage import conversations, erasure
+from hummdesk.storage import conversations, erasure, files
 from hummdesk.storage.database import Database, Transaction, eraser
 from hummdesk.storage.erasure import Counts, Receipt
 
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
 BACKOFF_SECONDS = 0.2
-STREAM, SESSIONS, KEYS = "event stream", "recovery sessions", "presence"
+STREAM, SESSIONS, KEYS, STORED = "event stream", "recovery sessions", "presence", "stored files"
 
 Result = TypeVar("Result")
 
@@ -117,6 +117,7 @@ class Eraser:
             theirs = await erasure.conversations_of(tx, contact_id)
             for conversation_id in theirs:
                 counts += await _left_of_conversation(tx, conversation_id)
+                counts[STORED] += await files.undeleted(tx, conversation_id=conversation_id)
         counts[STREAM] = await self.stream.count(account_id, {contact_id, *theirs}, holds_content)
         counts[SESSIONS] = await self.sessions.count(account_id, contact_id)
         return +counts
@@ -140,6 +141,7 @@ class Eraser:
         async with self.database.all_accounts() as tx:
             await erasure.receipt(tx, account_id)
             left = await erasure.left_of_account(tx, account_id)
+            left[STORED] = await files.undeleted_of_account(tx, account_id)
         left[STREAM] = await self.stream.count(account_id, {account_id}, holds_content)
         left[SESSIONS] = await self.sessions.count(account_id)
         async with self.database.all_accounts() as tx:

@@ -27,9 +27,11 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.periodic import Periodic, Step
 from hummdesk.publish.broadcast import BroadcastService, open_broadcast_service
 from hummdesk.publish.presence import PresencePublisher
+from hummdesk.relay.antivirus import Scanner
 from hummdesk.relay.dispatcher import Dispatcher
 from hummdesk.relay.erasure import Eraser
 from hummdesk.relay.feed import FeedSweeper
+from hummdesk.relay.files import DELETE_SECONDS, EXPIRE_SECONDS, FileKeeper
 from hummdesk.relay.hours import HoursPublisher
 from hummdesk.relay.queue_positions import QueuePositions
 from hummdesk.relay.receipt_stores import OutboxReceipts, PresenceReceipts, RunReceipts
@@ -45,6 +47,7 @@ from hummdesk.routing.router import Router
 from hummdesk.routing.watch import Watch
 from hummdesk.storage import run_dispatch
 from hummdesk.storage.database import Database
+from hummdesk.storage.file_store import FileStore
 from hummdesk.storage.logins import url_of
 from hummdesk.storage.outbox import EntryKey, remove_all
 from hummdesk.storage.startup import check_if_reachable
@@ -114,7 +117,10 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
         routing = RoutingSweeper(all_accounts, erasing, router, Watch(routed, service.presence))
         resources.push_async_callback(router.close)
         retention = Retention(settings, eraser)
-        yield Relay(settings, all_accounts, one_account, service, queues, retention, deliverer, positions, routing)
+        keeper = FileKeeper(all_accounts, erasing, FileStore(settings), Scanner(settings))
+        yield Relay(
+            settings, all_accounts, one_account, service, queues, retention, deliverer, positions, routing, keeper
+        )
 
 
 class Relay:
@@ -129,6 +135,7 @@ class Relay:
         deliverer: Deliverer,
         positions: QueuePositions,
         routing: RoutingSweeper,
+        keeper: FileKeeper,
     ) -> None:
         """`all_accounts` sees the runs and the outbox of every account, `one_account` all rows of one account."""
         self._settings = settings
@@ -170,6 +177,9 @@ class Relay:
             self._periodic(retention.prune_visitors, interval=PRUNE_SECONDS),
             self._periodic(retention.prune_sign_ins, interval=PRUNE_SECONDS),
             self._periodic(retention.trim_stream, interval=RETENTION_SECONDS),
+            self._periodic(keeper.scan_due),
+            self._periodic(keeper.delete_expired, interval=EXPIRE_SECONDS),
+            self._periodic(keeper.delete_objects, interval=DELETE_SECONDS),
             self._periodic(deliverer.lease, wake=self._fed),
             self._periodic(deliverer.measure, interval=MEASURE_SECONDS),
             self._periodic(deliverer.prune, interval=RETENTION_SECONDS),

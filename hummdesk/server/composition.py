@@ -41,6 +41,7 @@ from hummdesk.server.token_verifier import TokenVerifier
 from hummdesk.server.typing_indicators import TypingIndicators
 from hummdesk.storage import messages, outbox
 from hummdesk.storage.database import Database
+from hummdesk.storage.file_store import FileStore
 from hummdesk.storage.logins import url_of
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.outbox import EntryKey
@@ -139,6 +140,7 @@ def _context(
         hours=HoursCache(database),
         router=Router(routed, presence, publisher, confirm=partial(_confirm, receipts)),
         routing_watch=Watch(routed, presence),
+        file_store=FileStore(settings),
     )
 
 

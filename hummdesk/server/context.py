@@ -30,6 +30,7 @@ from hummdesk.server.sockets import SocketRegistry
 from hummdesk.server.token_verifier import TokenVerifier
 from hummdesk.server.typing_indicators import TypingIndicators
 from hummdesk.storage.database import Database
+from hummdesk.storage.file_store import FileStore
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.people import People
 
@@ -73,6 +74,7 @@ class ServerContext:
     hours: HoursCache
     router: Router
     routing_watch: Watch
+    file_store: FileStore
     searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SEARCHES))
     reporting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REPORTS))
     person_locks: PersonLocks = field(default_factory=PersonLocks)

@@ -18,7 +18,7 @@ MINUTE = 60.0
 HOUR = 3600.0
 UNKNOWN_COST = 10.0
 """Tokens for a request, or a refusal, of a socket that has never authenticated: its rates are a tenth of the others."""
-_KINDS = ("messages", "bytes", "conversations", "ai_runs", "calls")
+_KINDS = ("messages", "bytes", "conversations", "ai_runs", "calls", "uploads")
 LIMITS = (
     "tcp_connections",
     "connects",
@@ -98,6 +98,7 @@ class RateLimits:
         self._conversations = _Pair.of(settings, "conversations", "hour")
         self._ai_runs = _Pair.of(settings, "ai_runs", "hour")
         self._calls = _Pair.of(settings, "calls", "minute")
+        self._uploads = _Pair.of(settings, "uploads", "hour")
         for name in LIMITS:
             LIMITED.labels(name)  # exposed as 0, so that Prometheus sees the first increase
 
@@ -136,6 +137,10 @@ class RateLimits:
     async def require_call(self, caller: Person) -> None:
         """Count a request of the REST API."""
         await self._require_of(caller, *self._calls.charges(caller))
+
+    async def require_upload(self, uploader: Person) -> None:
+        """Count a file that a person begins to upload."""
+        await self._require_of(uploader, *self._uploads.charges(uploader))
 
     def call_quotas(self, caller: Person) -> list[Quota]:
         """The limits of REST requests that are on, and what is left of them."""

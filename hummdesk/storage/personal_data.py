@@ -268,6 +268,18 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        name="files",
+        holds="files attached to messages: names, types and sizes; their bytes are in the file store",
+        scope="conversation",
+        rows=OF_CONVERSATION,
+        deletes=True,
+        columns=columns(
+            "account_id id conversation_id uploader_id uploader_type name size state content_type width height "
+            "is_private created_at attached_at expires_at scan_error",
+            hidden="received chunks link_key scan_at",
+        ),
+    ),
+    Table(
         name="conversations",
         holds="subject, metadata, state and counters of conversations",
         scope="conversation",
@@ -409,6 +421,12 @@ TABLES: tuple[Table, ...] = (
             "account_id id email name role active last_seen_at created_at skills capacity", hidden="unread_since"
         ),
     ),
+    Table(
+        name="file_usage",
+        holds="the bytes of the account's files",
+        scope="account",
+        columns=columns("account_id bytes"),
+    ),
     # After all tables whose rows add changes to the feed when they are deleted.
     Table(
         name="feed_changes",
@@ -446,6 +464,7 @@ DELETION_ORDER = sorted(TABLES, key=lambda table: not table.is_deleted_first)
 OTHER_TABLES = {
     "schema_migrations": "names and checksums of migrations",
     "erasures": "receipts: ids and counts of what was erased; kept as evidence, also of an erased account",
+    "file_deletions": "ids of deleted files, until the relay has deleted their objects; also of an erased account",
 }
 
 EXPIRES_WITH_STREAM = "10 minutes, by the relay also in an idle stream"
@@ -532,6 +551,11 @@ KEYS: tuple[Key, ...] = (
 )
 
 FILES: tuple[File, ...] = (
+    File(
+        module="hummdesk/storage/file_store.py",
+        holds="the bytes of attached files, in FILE_STORE",
+        erasure="deleted by the relay after the row of the file, until the store confirms it",
+    ),
     File(
         module="hummdesk/operator/archive.py",
         holds="the archive of `contact export` or `account export`, mode 0600",

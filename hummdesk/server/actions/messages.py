@@ -7,6 +7,7 @@ from hummdesk.core.errors import Forbidden
 from hummdesk.core.metrics import ACCOUNT_MESSAGES, MESSAGES
 from hummdesk.core.models import Message, Person
 from hummdesk.publish.outbox import Reopened, message_events
+from hummdesk.server.actions import files
 from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.storage import messages
@@ -25,7 +26,9 @@ async def send(context: ServerContext, sender: Person, conversation_id: UUID, pa
         conversation_id=conversation_id,
         content=payload["content"],
         content_type=payload["contentType"],
-        attachments=payload["attachments"],
+        attachments=await files.attach(
+            context, sender, conversation_id, payload["attachments"], private=payload["private"]
+        ),
         metadata=payload["metadata"],
         client_message_id=payload["clientMessageId"],
         private=payload["private"],

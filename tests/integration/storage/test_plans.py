@@ -111,6 +111,17 @@ FROM conversations, (VALUES ('created', '{}', interval '0'), ('assigned', '{}', 
 ) AS logged (kind, details, after);
 INSERT INTO conversation_ratings (account_id, conversation_id, closing_id, rating, rated_at)
 SELECT account_id, id, id, 5, updated_at FROM conversations;
+INSERT INTO files (account_id, id, conversation_id, uploader_id, uploader_type, name, size, received, chunks, state,
+    content_type, link_key, attached_at, expires_at, scan_at)
+SELECT account_id, md5(a || 'file' || n)::uuid, md5(a || 'conversation' || n % 3000)::uuid,
+    md5(a || 'user' || n % 50 + 1)::uuid, 'agent', 'f', 10, CASE WHEN n % 500 = 1 THEN 0 ELSE 10 END, '{0}',
+    CASE n % 500 WHEN 1 THEN 'uploading' WHEN 2 THEN 'scanning' ELSE 'ready' END, 'image/png', '',
+    CASE WHEN n % 500 > 2 THEN now() END, CASE WHEN n % 500 <= 2 THEN now() + n * interval '1 second' END, now()
+FROM given, generate_series(1, 10000) AS n;
+INSERT INTO file_usage SELECT account_id, 100000 FROM given;
+INSERT INTO file_deletions (account_id, file_id, conversation_id, due_at)
+SELECT account_id, md5(a || 'gone' || n)::uuid, md5(a || 'conversation' || n)::uuid, now() - n * interval '1 second'
+FROM given, generate_series(1, 2000) AS n;
 INSERT INTO queue_moves (account_id, queue_id, at, queued_since)
 SELECT account_id, account_id, now() - n * interval '7 s', now() FROM given, generate_series(1, 5000) AS n;
 INSERT INTO feed_positions (account_id, last_number) SELECT account_id, 50000 FROM given;
@@ -137,6 +148,7 @@ SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", 
 SMALL_TABLES |= {"outbox", "erasures", "labels", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
 SMALL_TABLES |= {"business_hours", "oidc_providers", "oidc_identities", "sign_in_names", "own_categories"}
 SMALL_TABLES |= {"feed_changes", "feed_positions", "webhooks"}
+SMALL_TABLES |= {"file_usage"}
 SMALL_TABLES |= {"routing_settings", "routing_teams", "routing_positions"}
 """Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
 number, stay for seconds."""
@@ -179,6 +191,10 @@ NEW_SESSION = {"id": new_id(), "user_id": AGENT, "secret_hash": b"new", "signed_
 }
 EVENT = {"actor_id": AGENT, "actor_type": "agent", "event_id": new_id()}
 RATING = {"conversation_id": BUSY, "rating": 5, "comment": None, "actor_id": CONTACT, "event_id": new_id()}
+FILE = md5("2file7")
+NEW_FILE: dict[str, Any] = {"id": new_id(), "uploader_id": AGENT, "uploader_type": "agent", "is_staff": True}
+NEW_FILE |= {"name": "f", "size": 1, "link_key": b"", "hours": 1.0}
+OF_FILE = {"account_id": ACCOUNT, "file_id": md5("2gone7")}
 NIGHT = datetime.now(UTC) - timedelta(hours=12)
 REPORT: dict[str, Any] = {"since": NIGHT, "until": NIGHT + timedelta(hours=1), "time_zone": "UTC"}
 REPORT |= {"team_id": None, "agent_id": None}
@@ -352,6 +368,32 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         {"account_id": ACCOUNT, "message_ids": [md5(f"{BUSY}/9")], "vectors": [b"0"], "model": "m"},
         0,
     ),
+    ("files.reserve", {"size": 1, "quota": 10**9}, 0),
+    ("files.open_uploads", {"uploader_id": AGENT, "most": 10}, 20),
+    ("files.add", IN_BUSY | NEW_FILE, 2),
+    ("files.of_uploader", {"id": FILE, "uploader_id": AGENT, "is_staff": True}, 2),
+    ("files.readable", {"id": FILE, "viewer_id": CONTACT, "is_staff": False}, 4),
+    ("files.linked", {"id": FILE}, 1),
+    ("files.append", {"id": md5("2file1"), "start": 0, "size": 5, "chunk": "0"}, 1),
+    ("files.finish", {"id": FILE, "state": "ready", "content_type": "a/b", "width": None, "height": None}, 1),
+    ("files.remove", {"id": md5("2file1")}, 1),
+    (
+        "files.attach",
+        {"ids": [FILE], "conversation_id": md5("2conversation7"), "sender_id": md5("2user8")}
+        | {"is_staff": True, "private": False},
+        6,
+    ),
+    ("files.take_unscanned", {"most": 4, "lease_seconds": 60.0}, 100),
+    (
+        "files.scanned",
+        {"account_id": ACCOUNT, "id": FILE, "state": "ready", "scan_error": None, "retry_seconds": 1.0},
+        1,
+    ),
+    ("files.remove_expired", {"most": 10}, 200),
+    ("files.take_deletions", {"most": 10, "longest_seconds": 60.0}, 100),
+    ("files.deleted", OF_FILE | {"again_seconds": 60.0}, 1),
+    ("files.forget", OF_FILE, 1),
+    ("files.undeleted_of_conversation", {"conversation_id": md5("2conversation7")}, 1),
     ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
     ("teams.skilled", {"account_ids": [ACCOUNT]}, 0),
     ("routing.settings", {}, 0),
@@ -564,6 +606,11 @@ ROLES = {
     "messages.write": "writer",
     "past_answers.unlearned_accounts": "relay",
     **{f"queue_positions.{name}": "relay" for name in ("moved", "moved_lately", "prune")},
+    **{f"files.{name}": "relay" for name in ("take_unscanned", "scanned")},
+    **{
+        f"files.{name}": "eraser"
+        for name in ("remove_expired", "take_deletions", "deleted", "forget", "undeleted_of_conversation")
+    },
     "hours.due": "relay",
     "hours.schedule": "relay",
     "feed.sequence_all": "relay",
@@ -599,6 +646,7 @@ NOT_OF_REQUESTS = {
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
     *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),
     *("visitors.revoke_credentials", "visitors.revoke_all_credentials", "visitors.remove_visitor"),
+    "files.undeleted_of_account",
     "hours.put",
     "categories.put",
     "queue_positions.moved",  # once, by a relay that starts

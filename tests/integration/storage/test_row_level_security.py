@@ -33,9 +33,9 @@ async def pool_of_one(database_url: str) -> AsyncIterator[Database]:
 
 
 async def tables(account: Any) -> list[str]:
-    """The tables that web processes read: neither receipts of erasures nor changes without a number."""
+    """The tables that web processes read: no receipts of erasures, changes without a number, or deleted files."""
     names = [name for name, *_ in await account.execute(TENANT_TABLES)]
-    return [name for name in names if name not in ("erasures", "feed_changes")]
+    return [name for name in names if name not in ("erasures", "feed_changes", "file_deletions")]
 
 
 async def rows(tx: Any, table: str) -> int:
@@ -45,7 +45,7 @@ async def rows(tx: Any, table: str) -> int:
 
 async def test_every_table_forces_row_level_security_and_begins_with_the_account(account: Any) -> None:
     found = await account.execute(TENANT_TABLES)
-    assert {name for name, *_ in found} == {table.name for table in TABLES} | {"erasures"}
+    assert {name for name, *_ in found} == {table.name for table in TABLES} | {"erasures", "file_deletions"}
     for name, forced, owner, first_column in found:
         assert forced, name
         assert not owner.startswith("hummdesk_"), name
@@ -62,6 +62,9 @@ async def test_every_index_begins_with_the_account(account: Any) -> None:
     assert {name for name, column in indexes if column != "account_id"} == {
         "ai_runs_waiting",  # for the relay
         "ai_runs_waiting_others",  # for the relay
+        "file_deletions_due",  # for the relay
+        "files_expiring",  # for the relay
+        "files_waiting_for_scan",  # for the relay
         "queue_moves_recent",  # for the relay
         "sign_in_names_name_key",  # before the sign-in no account is known
     }

@@ -35,8 +35,9 @@ SECRETS = {
         "ENCRYPTION_KEYS",
         "ADMIN_UI_PASSWORD",
         "METRICS_TOKEN",
+        "S3_SECRET_ACCESS_KEY",
     },
-    "relay": {"DB_RELAY_PASSWORD", "REDIS_PASSWORD", "ENCRYPTION_KEYS"},
+    "relay": {"DB_RELAY_PASSWORD", "REDIS_PASSWORD", "ENCRYPTION_KEYS", "S3_SECRET_ACCESS_KEY"},
     "worker": {"DB_WORKER_PASSWORD", "REDIS_PASSWORD", "ANTHROPIC_API_KEY", "OPENAI_API_KEY"},
     "flower": {"REDIS_PASSWORD"},
     "migrate": {"REDIS_PASSWORD", "DB_PASSWORD", *(f"DB_{kind.upper()}_PASSWORD" for kind in PROCESS_KINDS)},
@@ -55,6 +56,13 @@ MODELS = {name for name in SETTINGS if name.startswith(("ANTHROPIC_", "OPENAI_")
     "AI_EFFORT",
     "AI_STREAMING",
     "AI_PRICES",
+}
+FILES = {name for name in SETTINGS if name.startswith(("S3_", "FILE_"))} | {
+    "MAX_FILE_BYTES",
+    "UPLOAD_HOURS",
+    "MAX_OPEN_UPLOADS_PER_PERSON",
+    "CLAMAV_ADDRESS",
+    "ANTIVIRUS_COMMAND",
 }
 WITH_METRICS_PORT = {"relay", "worker"}
 """Web processes serve their metrics on their own port."""
@@ -106,6 +114,7 @@ def test_each_of_our_services_has_exactly_the_known_settings(services: dict[str,
         absent |= set() if name.startswith("web") else WEB_ONLY
         absent |= set() if name in NEED_JWT_SECRET else TOKENS
         absent |= set() if name in {"worker", "operator"} else MODELS
+        absent |= set() if name in {"web-1", "web-2", "relay"} else FILES
         assert set(service["environment"]) - OTHER_PROGRAMS == set(SETTINGS) - absent, name
 
 

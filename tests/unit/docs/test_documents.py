@@ -31,7 +31,7 @@ def test_generated_parts_are_current(file: str) -> None:
 
 def test_env_example_shows_the_defaults() -> None:
     example = (ROOT / ".env.example").read_text().partition("# <settings>")[2]
-    values = dotenv_values(stream=StringIO(re.sub(r"^#([A-Z_]+=)", r"\1", example, flags=re.MULTILINE)))
+    values = dotenv_values(stream=StringIO(re.sub(r"^#([A-Z0-9_]+=)", r"\1", example, flags=re.MULTILINE)))
     shown = config.read({name: value or "" for name, value in values.items()}, needs_servers=False)
     assert shown == Settings()
     assert len(values) == len(Settings.__dataclass_fields__)

@@ -443,6 +443,7 @@ export interface OfConversation {
 /** No fields besides `ok`. */
 export type Done = Record<never, never>;
 
+/** Of an uploaded file, name, type and size are those that the server has found. */
 export interface Attachment {
   url: string;
   filename: string;

@@ -484,6 +484,8 @@ class Done(TypedDict):
 
 
 class Attachment(TypedDict):
+    """Of an uploaded file, name, type and size are those that the server has found."""
+
     url: str
     filename: str
     contentType: str

@@ -1,0 +1,355 @@
+"""Files: resumable uploads by the tus protocol 1.0, and addresses to read them that expire.
+
+`POST /files` begins an upload and returns the address of the file, `/files/{id}`, which stays the same: the upload
+continues there (HEAD, PATCH, DELETE), messages refer to it, and GET answers whoever may read the file with an address
+that expires. Extensions: creation, expiration, termination. https://tus.io/protocols/resumable-upload
+
+Whoever asks bears a token in the header `Authorization`, so pages of any origin may: no browser adds it by itself.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from email.utils import format_datetime
+from functools import partial, wraps
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse, empty, json
+
+from hummdesk.contract.fields import FILE_PATH
+from hummdesk.core.errors import Conflict, HummDeskError, Invalid, NotFound, PayloadTooLarge, Unavailable
+from hummdesk.core.metrics import ERRORS
+from hummdesk.core.models import Person
+from hummdesk.engine import network_of
+from hummdesk.server.actions import files
+from hummdesk.server.api import problems
+from hummdesk.server.api.dispatch import authenticated
+from hummdesk.server.context import ServerContext
+from hummdesk.server.node import Node
+from hummdesk.storage.file_store import CHUNK_BYTES
+from hummdesk.storage.files import File
+
+VERSION = "1.0.0"
+EXTENSIONS = "creation,expiration,termination"
+OFFSETS = "application/offset+octet-stream"
+
+FLUSH_SECONDS = 5.0
+"""What has arrived is stored after this time at the latest, if it is worth an object."""
+FLUSH_BYTES = 65_536
+IDLE_SECONDS = 30.0
+"""A request that sends less than FLUSH_BYTES in this time ends with what it has sent. Its client continues."""
+
+RECEIVING = 32
+"""Requests of a process that send a file at the same time, each with an object in memory; others try again later."""
+RECEIVING_PER_NETWORK = 8
+READING = 32
+"""The same for those that read one."""
+BUSY = "Too many files are being transferred; try again in a few seconds"
+
+TUS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
+ALLOWED = (
+    "Authorization, Content-Type, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override"
+)
+EXPOSED = "Location, Retry-After, Tus-Resumable, Upload-Expires, Upload-Length, Upload-Offset"
+CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED}
+CAPABILITIES = {"Tus-Version": VERSION, "Tus-Extension": EXTENSIONS}
+INERT = {
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Accept-Ranges": "none",
+}
+"""Nothing in a file runs, whatever it is and however it is opened."""
+
+Answer = HTTPResponse | None
+"""None: the answer was sent by the handler."""
+Handler = Callable[..., Coroutine[Any, Any, Answer]]
+
+
+class Transfers:
+    """Limits how many files are transferred at a time, so that their memory is bounded."""
+
+    def __init__(self, most: int, *, per_network: int) -> None:
+        self._most = most
+        self._per_network = per_network
+        self._networks: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, address: str) -> Iterator[None]:
+        """Raise Unavailable if there are too many."""
+        network = network_of(address)
+        if self._networks.total() >= self._most or self._networks[network] >= self._per_network:
+            raise Unavailable(BUSY)
+        self._networks[network] += 1
+        try:
+            yield
+        finally:
+            self._networks[network] -= 1
+            if not self._networks[network]:
+                del self._networks[network]
+
+
+def blueprint(node: Node) -> Blueprint:
+    routes = Blueprint("files")
+    context = node.context
+    receiving = Transfers(RECEIVING, per_network=RECEIVING_PER_NETWORK)
+    reading = Transfers(READING, per_network=RECEIVING_PER_NETWORK)
+    one = FILE_PATH.format(id="<file_id:uuid>")
+
+    def add(name: str, method: str, path: str, handler: Handler, *, receives: bool = False) -> None:
+        routes.add_route(_answered(context, handler), path, methods=[method], name=name, stream=receives)
+
+    add("files_options", "OPTIONS", "/files", _capabilities)
+    add("file_options", "OPTIONS", one, _capabilities)
+    add("file_create", "POST", "/files", _create)
+    add("file_offset", "HEAD", one, _offset)
+    add("file_append", "PATCH", one, partial(_append, receiving), receives=True)
+    add("file_override", "POST", one, partial(_override, receiving), receives=True)
+    add("file_remove", "DELETE", one, _remove)
+    add("file_read", "GET", one, _read)
+    add("file_content", "GET", f"{one}/content", partial(_content, reading))
+    return routes
+
+
+def _answered(context: ServerContext, handler: Handler) -> Handler:
+    """Answer refusals with problem documents, for pages of any origin."""
+
+    async def answer(request: Request[Any, Any], **parameters: Any) -> Answer:
+        try:
+            response = await handler(context, request, **parameters)
+        except HummDeskError as refusal:
+            ERRORS.labels("files", refusal.code).inc()
+            response = problems.of(refusal)
+            if isinstance(refusal, Unavailable):
+                response.headers["Retry-After"] = "5"
+        if response is not None:
+            response.headers.update(CORS)
+        return response
+
+    return answer
+
+
+def tus(handler: Handler) -> Handler:
+    """Refuse another version of the protocol."""
+
+    @wraps(handler)
+    async def answer(context: ServerContext, request: Request[Any, Any], **parameters: Any) -> Answer:
+        if request.headers.get("tus-resumable") != VERSION:
+            return problems.document(
+                412, "VALIDATION_ERROR", f"Send `Tus-Resumable: {VERSION}`", headers=TUS | {"Tus-Version": VERSION}
+            )
+        response = await handler(context, request, **parameters)
+        if response is not None:
+            response.headers.update(TUS)
+        return response
+
+    return answer
+
+
+async def _capabilities(context: ServerContext, _: Request[Any, Any], **__: Any) -> HTTPResponse:
+    preflight = {
+        "Access-Control-Allow-Headers": ALLOWED,
+        "Access-Control-Allow-Methods": "DELETE, GET, HEAD, PATCH, POST",
+        "Access-Control-Max-Age": "7200",
+    }
+    return empty(headers=TUS | CAPABILITIES | {"Tus-Max-Size": str(context.settings.max_file_bytes)} | preflight)
+
+
+@tus
+async def _create(context: ServerContext, request: Request[Any, Any]) -> HTTPResponse:
+    uploader = await authenticated(context, request)
+    metadata = _metadata(request.headers.get("upload-metadata", ""))
+    file = await files.begin(
+        context,
+        uploader,
+        conversation_id=_conversation(metadata.get("conversationId", "")),
+        name=metadata.get("filename", ""),
+        size=_number(request, "upload-length"),
+    )
+    return empty(201, headers={"Location": FILE_PATH.format(id=file.id)} | _expiry(file))
+
+
+@tus
+async def _offset(context: ServerContext, request: Request[Any, Any], file_id: UUID) -> HTTPResponse:
+    file = await files.of_uploader(context, await authenticated(context, request), file_id)
+    headers = {"Upload-Offset": str(file.received), "Upload-Length": str(file.size)}
+    return empty(200, headers=headers | _expiry(file))
+
+
+@tus
+async def _remove(context: ServerContext, request: Request[Any, Any], file_id: UUID) -> HTTPResponse:
+    await files.remove(context, await authenticated(context, request), file_id)
+    return empty()
+
+
+async def _override(receiving: Transfers, context: ServerContext, request: Request[Any, Any], file_id: UUID) -> Answer:
+    """For clients that can only send POST."""
+    match request.headers.get("x-http-method-override", "").upper():
+        case "PATCH":
+            return await _append(receiving, context, request, file_id=file_id)
+        case "DELETE":
+            return await _remove(context, request, file_id=file_id)
+        case "HEAD":
+            return await _offset(context, request, file_id=file_id)
+        case _:
+            return problems.document(405, "VALIDATION_ERROR", "Method not allowed", headers={"Allow": "PATCH, HEAD"})
+
+
+async def _append(receiving: Transfers, context: ServerContext, request: Request[Any, Any], *, file_id: UUID) -> Answer:
+    return await _append_with(context, request, file_id=file_id, receiving=receiving)
+
+
+@tus
+async def _append_with(
+    context: ServerContext, request: Request[Any, Any], *, file_id: UUID, receiving: Transfers
+) -> HTTPResponse:
+    if request.headers.get("content-type") != OFFSETS:
+        return problems.document(415, "VALIDATION_ERROR", f"The content type must be {OFFSETS}")
+    uploader = await authenticated(context, request)
+    file = await files.of_uploader(context, uploader, file_id)
+    start = _number(request, "upload-offset")
+    if start != file.received or file.state != "uploading":
+        raise Conflict(f"The upload continues at {file.received}, not at {start}", details={"offset": file.received})
+    if int(request.headers.get("content-length", 0)) > file.size - start:
+        raise PayloadTooLarge("The request has more bytes than the file")
+    with receiving.one(request.client_ip):
+        received = await _receive(context, request, uploader, file)
+    if received == file.size:
+        await files.of_uploader(context, uploader, file_id)
+    return empty(headers={"Upload-Offset": str(received)} | _expiry(file))
+
+
+async def _receive(context: ServerContext, request: Request[Any, Any], uploader: Person, file: File) -> int:
+    """Store the body in objects as it arrives; return how many bytes of the file are stored.
+
+    A request that is cut loses what has arrived since the last object. One that has stalled ends without an error.
+    """
+    loop = asyncio.get_running_loop()
+    stored, arrived, flushed_at = file.received, bytearray(), loop.time()
+
+    async def flush() -> None:
+        nonlocal stored, flushed_at
+        while arrived:
+            content = bytes(arrived[:CHUNK_BYTES])
+            # A client that disconnects does not interrupt it between the store and its commit.
+            stored = await asyncio.shield(
+                asyncio.ensure_future(files.store(context, uploader, file.id, start=stored, content=content))
+            )
+            del arrived[: len(content)]
+        flushed_at = loop.time()
+
+    while (data := await _next(request)) is not None:
+        if stored + len(arrived) + len(data) > file.size:
+            raise PayloadTooLarge("The request has more bytes than the file")
+        arrived += data
+        since = loop.time() - flushed_at
+        is_slow = since >= IDLE_SECONDS and len(arrived) < FLUSH_BYTES
+        if len(arrived) >= CHUNK_BYTES or is_slow or (since >= FLUSH_SECONDS and len(arrived) >= FLUSH_BYTES):
+            await flush()
+        if is_slow:
+            break
+    await flush()
+    return stored
+
+
+async def _next(request: Request[Any, Any]) -> bytes | None:
+    """The next bytes of a body; None at its end, or if none arrive for IDLE_SECONDS."""
+    stream: Any = request.stream
+    try:
+        async with asyncio.timeout(IDLE_SECONDS):
+            data: bytes | None = await stream.read()
+            return data
+    except TimeoutError:
+        return None
+
+
+async def _read(context: ServerContext, request: Request[Any, Any], file_id: UUID) -> HTTPResponse:
+    """Answer with JSON, or redirect to an address that expires."""
+    viewer = await authenticated(context, request)
+    file = await files.read(context, viewer, file_id)
+    shown = files.described(context, viewer.account_id, file)
+    headers = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
+    if "application/json" in request.headers.get("accept", "") or "link" not in shown:
+        status = 200 if "application/json" in request.headers.get("accept", "") else 409
+        return json(shown, status=status, headers=headers)
+    return empty(302, headers=headers | {"Location": shown["link"]})
+
+
+async def _content(reading: Transfers, context: ServerContext, request: Request[Any, Any], file_id: UUID) -> Answer:
+    account_id, expires, signature = _signed(request)
+    file = await files.read_linked(context, account_id, file_id, expires, signature)
+    with reading.one(request.client_ip):
+        chunks = context.file_store.read(account_id, file.id, file.chunks)
+        first = await anext(chunks)  # before the head: a store that is away is an error that can be read
+        response = await request.respond(headers=_file_headers(context, file), content_type=_served_type(file))
+        if response is None:
+            return None
+        await response.send(first)
+        async for chunk in chunks:
+            await response.send(chunk)
+        await response.eof()
+    return None
+
+
+def _file_headers(context: ServerContext, file: File) -> dict[str, str]:
+    kind = "inline" if file.is_image else "attachment"
+    plain = "".join(one if one.isascii() and one.isprintable() and one not in '"\\' else "_" for one in file.name)
+    disposition = f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(file.name, safe='')}"
+    seconds = int(context.settings.file_link_seconds)
+    return (
+        INERT
+        | CORS
+        | {
+            "Content-Disposition": disposition,
+            "Content-Length": str(file.size),
+            "Cache-Control": f"private, max-age={seconds}, immutable",
+        }
+    )
+
+
+def _served_type(file: File) -> str:
+    """Images and what only programs open; text is not to be taken for another type."""
+    content_type = file.content_type or "application/octet-stream"
+    return "text/plain; charset=utf-8" if content_type == "text/plain" else content_type
+
+
+def _signed(request: Request[Any, Any]) -> tuple[UUID, int, str]:
+    try:
+        given = request.args
+        return UUID(given["account"][0]), int(given["expires"][0]), given["signature"][0]
+    except (KeyError, ValueError):
+        raise NotFound from None
+
+
+def _metadata(header: str) -> dict[str, str]:
+    """The values of `Upload-Metadata`: keys, each with a value in Base64. Raises Invalid."""
+    try:
+        pairs = [pair.split() for pair in header.split(",") if pair.strip()]
+        return {key: base64.b64decode("".join(value), validate=True).decode() for key, *value in pairs}
+    except (binascii.Error, UnicodeDecodeError):
+        raise Invalid("Upload-Metadata must be keys with values in Base64, separated by commas") from None
+
+
+def _conversation(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Invalid("Upload-Metadata must name a conversationId") from None
+
+
+def _number(request: Request[Any, Any], header: str) -> int:
+    text = request.headers.get(header, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise Invalid(f"{header.title()} must be a whole number")
+    return int(text)
+
+
+def _expiry(file: File) -> dict[str, str]:
+    return {} if file.expires_at is None else {"Upload-Expires": format_datetime(file.expires_at, usegmt=True)}

@@ -1,0 +1,120 @@
+"""The file store: a directory or an S3 bucket that holds the bytes of attached files, as objects of limited size.
+
+An object has the name account/file/chunk, so that everything of a file is found without the database. obstore and its
+threads are loaded when the first file is stored or read.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import Unavailable
+from hummdesk.core.metrics import ERRORS
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore, S3Config
+
+log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 524_288
+"""The largest object. Each upload and each download holds one in memory."""
+STORE_SECONDS = 20.0
+"""Longest wait for one object."""
+RETRIES = 2
+
+AWAY = "The file store does not answer; the upload can be continued later"
+
+
+class FilesOff(Unavailable):
+    message = "Files cannot be uploaded here: FILE_STORE is not set"
+
+
+class FileStore:
+    """Raises Unavailable if the store does not answer, and FilesOff without FILE_STORE."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self._settings.file_store)
+
+    async def put(self, account_id: UUID, file_id: UUID, chunk: str, content: bytes) -> None:
+        import obstore
+
+        with _translated("put"):
+            async with asyncio.timeout(STORE_SECONDS):
+                await obstore.put_async(self._store, f"{account_id}/{file_id}/{chunk}", content, use_multipart=False)
+
+    async def read(self, account_id: UUID, file_id: UUID, chunks: list[str]) -> AsyncIterator[bytes]:
+        """Yield the objects of a file in order."""
+        for chunk in chunks:
+            yield await self._get(f"{account_id}/{file_id}/{chunk}")
+
+    async def delete(self, account_id: UUID, file_id: UUID) -> int:
+        """Delete everything that is stored of a file; return the number of objects."""
+        import obstore
+
+        with _translated("delete"):
+            number = 0
+            async with asyncio.timeout(STORE_SECONDS):
+                async for batch in obstore.list(self._store, f"{account_id}/{file_id}"):
+                    await obstore.delete_async(self._store, [found["path"] for found in batch])
+                    number += len(batch)
+            return number
+
+    async def _get(self, path: str) -> bytes:
+        import obstore
+
+        with _translated("get"):
+            async with asyncio.timeout(STORE_SECONDS):
+                found = await obstore.get_async(self._store, path)
+                return bytes(await found.bytes_async())
+
+    @cached_property
+    def _store(self) -> "ObjectStore":
+        from obstore.store import LocalStore, S3Store
+
+        settings = self._settings
+        if not self.is_on:
+            raise FilesOff
+        if not settings.file_store.startswith("s3://"):
+            directory = Path(settings.file_store)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return LocalStore(directory, automatic_cleanup=True)
+        bucket, _, prefix = settings.file_store.removeprefix("s3://").partition("/")
+        config: S3Config = {"region": settings.s3_region}
+        if settings.s3_access_key_id:
+            config |= {
+                "access_key_id": settings.s3_access_key_id,
+                "secret_access_key": settings.s3_secret_access_key,
+            }
+        if settings.s3_endpoint:
+            config["endpoint"] = settings.s3_endpoint
+        return S3Store(
+            bucket,
+            prefix=prefix or None,
+            config=config,
+            client_options={"timeout": "10s", "connect_timeout": "3s", "allow_http": True},
+            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=STORE_SECONDS)},
+        )
+
+
+@contextmanager
+def _translated(action: str) -> Iterator[None]:
+    """Translate every failure of the store to Unavailable: its messages contain paths and addresses."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except Exception as error:
+        ERRORS.labels("files", Unavailable.code).inc()
+        log.warning("file_store.unavailable", extra={"action": action, "error": type(error).__name__})
+        raise Unavailable(AWAY) from error

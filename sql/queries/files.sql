@@ -1,0 +1,255 @@
+-- name: reserve(size, quota)^
+-- Add a file to the bytes of the account; no row: they would exceed the quota. The row is locked until the commit.
+INSERT INTO file_usage AS used (account_id, bytes)
+SELECT current_account(), :size::bigint
+WHERE :quota::bigint IS NULL OR :size <= :quota::bigint
+ON CONFLICT (account_id) DO UPDATE
+SET bytes = used.bytes + excluded.bytes
+WHERE :quota::bigint IS NULL OR used.bytes + excluded.bytes <= :quota::bigint
+RETURNING bytes;
+
+-- name: open_uploads(uploader_id, most)^
+-- The number of unfinished uploads of a person, up to `most`.
+SELECT count(*) AS open
+FROM (
+    SELECT
+    FROM files
+    WHERE account_id = current_account()
+      AND uploader_id = :uploader_id
+      AND state = 'uploading'
+    LIMIT :most
+) AS counted;
+
+-- name: add(id, conversation_id, uploader_id, uploader_type, is_staff, name, size, link_key, hours)^
+-- Begin an upload; no row: the conversation does not exist, was erased, or is not the customer's. An erasure that has
+-- begun is waited for.
+INSERT INTO files (account_id, id, conversation_id, uploader_id, uploader_type, name, size, link_key, expires_at)
+SELECT
+    account_id,
+    :id,
+    id,
+    :uploader_id,
+    :uploader_type,
+    :name,
+    :size,
+    :link_key,
+    clock_timestamp() + :hours::double precision * interval '1 hour'
+FROM conversations
+WHERE account_id = current_account()
+  AND id = :conversation_id
+  AND erased_at IS NULL
+  AND (:is_staff OR contact_id = :uploader_id)
+FOR SHARE
+RETURNING expires_at;
+
+-- name: of_uploader(id, uploader_id, is_staff)^
+-- A file of this uploader. The files of a visitor become the customer's with the conversation.
+SELECT
+    files.id,
+    files.conversation_id,
+    files.name,
+    files.size,
+    files.received,
+    files.chunks,
+    files.state,
+    files.content_type,
+    files.width,
+    files.height,
+    files.link_key,
+    files.attached_at,
+    files.expires_at,
+    files.scan_error
+FROM files
+JOIN conversations
+  ON conversations.account_id = files.account_id
+ AND conversations.id = files.conversation_id
+WHERE files.account_id = current_account()
+  AND files.id = :id
+  AND (
+      files.uploader_id = :uploader_id
+      OR NOT :is_staff AND files.uploader_type = 'customer' AND conversations.contact_id = :uploader_id
+  );
+
+-- name: readable(id, viewer_id, is_staff)^
+-- A file that a person may read: staff all, a customer their own ones, and those of public messages to them.
+SELECT
+    files.id,
+    files.conversation_id,
+    files.name,
+    files.size,
+    files.received,
+    files.chunks,
+    files.state,
+    files.content_type,
+    files.width,
+    files.height,
+    files.link_key,
+    files.attached_at,
+    files.expires_at,
+    files.scan_error
+FROM files
+JOIN conversations
+  ON conversations.account_id = files.account_id
+ AND conversations.id = files.conversation_id
+WHERE files.account_id = current_account()
+  AND files.id = :id
+  AND (
+      :is_staff
+      OR conversations.contact_id = :viewer_id
+      AND (files.uploader_type = 'customer' OR files.attached_at IS NOT NULL AND NOT files.is_private)
+  );
+
+-- name: linked(id)^
+-- A file, for the bearer of a link that its key has signed.
+SELECT
+    id,
+    conversation_id,
+    name,
+    size,
+    received,
+    chunks,
+    state,
+    content_type,
+    width,
+    height,
+    link_key,
+    attached_at,
+    expires_at,
+    scan_error
+FROM files
+WHERE account_id = current_account()
+  AND id = :id;
+
+-- name: append(id, start, size, chunk)^
+-- Add a stored object to an unfinished file; no row: another request has added one, or the file was deleted.
+UPDATE files
+SET received = received + :size,
+    chunks = chunks || :chunk::text
+WHERE account_id = current_account()
+  AND id = :id
+  AND state = 'uploading'
+  AND received = :start
+  AND received + :size <= size
+RETURNING received;
+
+-- name: finish(id, state, content_type, width, height)!
+-- Record what a complete file is. A file that is to be scanned is scanned at once.
+UPDATE files
+SET state = :state,
+    content_type = :content_type,
+    width = :width,
+    height = :height,
+    scan_at = CASE WHEN :state = 'scanning' THEN clock_timestamp() END
+WHERE account_id = current_account()
+  AND id = :id
+  AND state = 'uploading'
+  AND received = size;
+
+-- name: remove(id)^
+-- Delete a file that no message refers to.
+DELETE FROM files
+WHERE account_id = current_account()
+  AND id = :id
+  AND attached_at IS NULL
+RETURNING id;
+
+-- name: attach(ids, conversation_id, sender_id, is_staff, private)
+-- Attach files of the sender to a message. One that was in a public message stays public.
+UPDATE files
+SET attached_at = COALESCE(attached_at, clock_timestamp()),
+    expires_at = NULL,
+    is_private = :private AND (attached_at IS NULL OR is_private)
+FROM conversations
+WHERE files.account_id = current_account()
+  AND files.id = ANY(:ids)
+  AND files.conversation_id = :conversation_id
+  AND files.state = 'ready'
+  AND conversations.account_id = files.account_id
+  AND conversations.id = files.conversation_id
+  AND conversations.erased_at IS NULL
+  AND (
+      files.uploader_id = :sender_id
+      OR NOT :is_staff AND files.uploader_type = 'customer' AND conversations.contact_id = :sender_id
+  )
+RETURNING files.id, files.name, files.content_type, files.size;
+
+-- name: take_unscanned(most, lease_seconds)
+-- Take files that wait for a scan, of all accounts, for as long as a scan may take.
+UPDATE files
+SET scan_at = clock_timestamp() + :lease_seconds * interval '1 second'
+WHERE ctid = ANY(ARRAY(
+    SELECT ctid
+    FROM files
+    WHERE state = 'scanning'
+      AND scan_at <= now()
+    ORDER BY scan_at
+    LIMIT :most
+    FOR UPDATE SKIP LOCKED
+))
+RETURNING account_id, id, chunks;
+
+-- name: scanned(account_id, id, state, scan_error, retry_seconds)!
+-- Record the result of a scan. A failed one, `state` NULL, is repeated.
+UPDATE files
+SET state = COALESCE(:state::text, state),
+    scan_error = :scan_error::text,
+    scan_at = CASE WHEN :state::text IS NULL THEN clock_timestamp() + :retry_seconds * interval '1 second' END
+WHERE account_id = :account_id
+  AND id = :id
+  AND state = 'scanning';
+
+-- name: remove_expired(most)!
+-- Delete uploads that were not finished or not attached in time, of all accounts; not one that is attached meanwhile.
+DELETE FROM files
+WHERE ctid = ANY(ARRAY(
+    SELECT ctid
+    FROM files
+    WHERE expires_at <= now()
+    ORDER BY expires_at
+    LIMIT :most
+))
+  AND expires_at <= now();
+
+-- name: take_deletions(most, longest_seconds)
+-- Take files whose objects are to be deleted, of all accounts. They are due again unless `deleted` follows.
+UPDATE file_deletions
+SET attempts = attempts + 1,
+    due_at = clock_timestamp() + LEAST(30 * 2 ^ LEAST(attempts, 20), :longest_seconds) * interval '1 second'
+WHERE ctid = ANY(ARRAY(
+    SELECT ctid
+    FROM file_deletions
+    WHERE due_at <= now()
+    ORDER BY due_at
+    LIMIT :most
+    FOR UPDATE SKIP LOCKED
+))
+RETURNING account_id, file_id, attempts, deleted_at;
+
+-- name: deleted(account_id, file_id, again_seconds)!
+-- Record that the objects of a file were deleted; they are deleted once more after a time.
+UPDATE file_deletions
+SET deleted_at = clock_timestamp(),
+    due_at = clock_timestamp() + :again_seconds * interval '1 second'
+WHERE account_id = :account_id
+  AND file_id = :file_id;
+
+-- name: forget(account_id, file_id)!
+-- Forget a file whose objects were deleted twice.
+DELETE FROM file_deletions
+WHERE account_id = :account_id
+  AND file_id = :file_id;
+
+-- name: undeleted_of_conversation(conversation_id)^
+-- The number of files of a conversation whose objects are not deleted yet.
+SELECT count(*) AS n
+FROM file_deletions
+WHERE account_id = current_account()
+  AND conversation_id = :conversation_id
+  AND deleted_at IS NULL;
+
+-- name: undeleted_of_account(account_id)^
+-- The number of files of an account whose objects are not deleted yet.
+SELECT count(*) AS n
+FROM file_deletions
+WHERE account_id = :account_id
+  AND deleted_at IS NULL;
