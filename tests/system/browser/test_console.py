@@ -244,17 +244,20 @@ async def test_html_and_scripts_in_messages_are_inert(open_console: Open, accoun
     await expect(agent.message("<script>alert(2)</script>").first).to_be_visible()
 
 
-async def test_history_loads_on_scroll_and_is_found_by_search(open_console: Open, account: DemoAccount) -> None:
+async def test_history_keeps_the_place_of_the_reader_and_opens_at_what_is_new_or_searched(
+    open_console: Open, account: DemoAccount
+) -> None:
+    kwame, _ = account.agents
+    await call(account, "PATCH", "/settings", readOnView="assignee")
     customer, conversation = await account.start_conversation("A long story", "It begins with a kettlebell.")
     zoe = await account.connect(account.agents[1])
     for number in range(70):
         await zoe.do("send_message", {"conversationId": conversation, "content": f"Chapter {number}"})
-    agent = await open_console(account.agents[0])
-    await agent.page.keyboard.press("/")
-    await agent.page.keyboard.type("kettleb")
-    await expect(agent.page.locator(".row[data-conversation]")).to_have_count(1)
+    await zoe.do("assign_conversation", {"conversationId": conversation, "agentId": kwame["id"]})
+    agent = await open_console(kwame)
     await agent.open(conversation)
     await expect(agent.message("Chapter 69")).to_be_in_viewport()
+    await customer.receives("message_read", readBy=kwame["id"])
     assert await agent.message("kettlebell").count() == 0
     await agent.page.get_by_role("log").hover()
     await agent.page.mouse.wheel(0, -20_000)
@@ -262,9 +265,38 @@ async def test_history_loads_on_scroll_and_is_found_by_search(open_console: Open
     await expect(agent.message("Chapter 20")).to_be_in_viewport()  # the position is kept
     await agent.page.mouse.wheel(0, -20_000)
     await expect(agent.message("kettlebell")).to_be_in_viewport()
-    await customer.do("send_message", {"conversationId": conversation, "content": "And then?"})
-    await expect(agent.message("And then?")).to_have_count(1)
+
+    badge = agent.row(conversation).locator(".badge")
+    for content in ("And then?", "Go on!"):
+        await customer.do("send_message", {"conversationId": conversation, "content": content})
+    await expect(agent.page.get_by_role("button", name="2 new", exact=True)).to_be_in_viewport()
     await expect(agent.message("kettlebell")).to_be_in_viewport()
+    await expect(badge).to_have_text(re.compile("2"))
+    assert not [mark for name, mark in customer.received if name == "message_read" and mark["readBy"] == kwame["id"]]
+    await agent.page.get_by_role("button", name="2 new", exact=True).click()
+    await expect(agent.message("Go on!")).to_be_in_viewport()
+    await customer.receives("message_read", readBy=kwame["id"])
+    await expect(badge).to_have_count(0)
+    await call(account, "PATCH", "/settings", readOnView="off")
+    await agent.page.get_by_role("log").hover()
+    await agent.page.mouse.wheel(0, -20_000)
+    await expect(agent.message("kettlebell")).to_be_in_viewport()
+    await agent.write("They lived happily.")
+    await expect(agent.message("They lived happily.")).to_be_in_viewport()
+
+    await agent.page.keyboard.press("Escape")
+    await agent.page.keyboard.press("Escape")
+    await customer.do("send_message", {"conversationId": conversation, "content": "Thank you."})
+    await expect(badge).to_have_text(re.compile("1"))
+    await agent.open(conversation)
+    await expect(agent.page.locator(".unread-line + article")).to_contain_text("Thank you.")
+    await agent.page.keyboard.press("Escape")
+    await agent.page.keyboard.press("/")
+    await agent.page.keyboard.type("kettleb")
+    await expect(agent.page.locator(".row[data-conversation]")).to_have_count(1)
+    await agent.open(conversation)
+    await expect(agent.message("kettlebell")).to_be_in_viewport()
+    await expect(agent.message("kettlebell")).to_have_class(re.compile("hit"))
 
 
 async def test_filters_by_assignee_and_status_show_matching_conversations(

@@ -1,9 +1,9 @@
 // The messages of the open conversation: history on scroll, delivery state, typing, and pending messages.
 
 import type { ErrorReport, PendingMessage } from "@hummdesk/client";
-import { t } from "@hummdesk/texts";
-import { Fragment } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { language, t } from "@hummdesk/texts";
+import { Fragment, type RefObject } from "preact";
+import { useMemo, useRef } from "preact/hooks";
 import { Moves } from "./activity";
 import { Avatar } from "./components/avatar";
 import { EmptyState } from "./components/empty-state";
@@ -12,17 +12,21 @@ import { Icon } from "./components/icon";
 import { Link, MessageContent } from "./components/message-content";
 import { clock, day, fullTime, isSameDay, size } from "./format";
 import { insertText } from "./insertion";
+import { useScrolling } from "./scrolling";
+import { type Block, divide, inside, lastMoves, upTo } from "./state/blocks";
 import { useComposition, useStore } from "./state/context";
 import type { Thread } from "./state/thread";
 import type { Message } from "./types";
 
-const NEAR_PX = 120;
+const NEAR_BLOCKS = 2;
 const GROUP_MS = 5 * 60_000;
 
 export function Messages({ thread, conversationId }: { thread: Thread; conversationId: string }) {
   const store = useStore();
+  const { history, reading } = thread;
   const pending = store.client.outbox.of(conversationId);
-  const box = useScroll(thread, pending.length);
+  const box = useScrolling(store, thread, pending.length);
+  const blocks = useBlocks(thread);
   if (thread.state !== "ready") return <NotReady thread={thread} conversationId={conversationId} />;
   return (
     <div
@@ -32,81 +36,112 @@ export function Messages({ thread, conversationId }: { thread: Thread; conversat
       tabIndex={0}
       role="log"
       aria-label={t("console.messages.label")}
-      onScroll={(event) => event.currentTarget.scrollTop < NEAR_PX && void store.loadOlder()}
     >
-      {thread.history.hasMore ? (
-        <button
-          type="button"
-          class="quiet older"
-          onClick={() => void store.loadOlder()}
-          disabled={thread.isLoadingOlder}
-        >
-          {t(thread.isLoadingOlder ? "console.messages.loadingEarlier" : "console.messages.loadEarlier")}
-        </button>
-      ) : (
-        <p class="start">{t("console.messages.beginning")}</p>
-      )}
-      {thread.history.messages.map((message, n) => (
-        <Fragment key={message.seq}>
-          <Moves lines={thread.history.movesBefore(n)} />
-          <Article message={message} previous={thread.history.messages[n - 1]} thread={thread} />
-        </Fragment>
-      ))}
-      <Moves lines={thread.history.movesBefore(thread.history.messages.length)} />
-      {pending.map((message) => (
-        <Pending key={message.clientMessageId} message={message} />
-      ))}
-      <Typing thread={thread} />
+      <div class="thread">
+        {history.hasMore ? (
+          <button
+            type="button"
+            class="quiet older"
+            onClick={() => void store.loadOlder()}
+            disabled={thread.isLoadingOlder}
+          >
+            {t(thread.isLoadingOlder ? "console.messages.loadingEarlier" : "console.messages.loadEarlier")}
+          </button>
+        ) : (
+          <p class="start">{t("console.messages.beginning")}</p>
+        )}
+        {blocks.map((block, n) => (
+          <Rows
+            key={block.number}
+            block={block}
+            isFar={n < blocks.length - NEAR_BLOCKS}
+            readSeq={upTo(block, history.readBy("customer"))}
+            unreadSeq={inside(block, reading.firstUnreadSeq)}
+            hitSeq={inside(block, reading.hitSeq)}
+          />
+        ))}
+        <Moves lines={lastMoves(history)} />
+        {pending.map((message) => (
+          <Pending key={message.clientMessageId} message={message} />
+        ))}
+        <Typing thread={thread} />
+      </div>
+      <Arrivals box={box} thread={thread} />
     </div>
   );
 }
 
-// Stay at the end if the user was there; keep the position when older messages are added above.
-function useScroll(thread: Thread, waiting: number) {
-  const box = useRef<HTMLDivElement>(null);
-  const last = useRef({ thread: null as Thread | null, height: 0, first: 0, isAtEnd: true });
-  const first = thread.history.firstSeq;
-  const count = thread.history.messages.length + thread.history.activity.length + waiting + thread.typing.size;
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const previous = last.current;
-    if (previous.thread !== thread || previous.isAtEnd) element.scrollTop = element.scrollHeight;
-    else if (first < previous.first) element.scrollTop += element.scrollHeight - previous.height;
-    last.current = {
-      thread,
-      height: element.scrollHeight,
-      first,
-      isAtEnd: previous.thread !== thread || previous.isAtEnd,
-    };
-  }, [thread, thread.state, first, count]);
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const onScroll = () => {
-      last.current.isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX;
-      last.current.height = element.scrollHeight;
-    };
-    const resized = new ResizeObserver(() => {
-      if (last.current.isAtEnd) element.scrollTop = element.scrollHeight;
-    });
-    element.addEventListener("scroll", onScroll, { passive: true });
-    resized.observe(element);
-    return () => {
-      element.removeEventListener("scroll", onScroll);
-      resized.disconnect();
-    };
-  }, [thread, thread.state]);
-  return box;
+function useBlocks(thread: Thread): Block[] {
+  const { history } = thread;
+  const last = useRef<Block[]>([]);
+  last.current = useMemo(
+    () => divide(history, last.current),
+    [history, history.messages, history.activity, history.hasMore],
+  );
+  return last.current;
+}
+
+interface RowsProps {
+  block: Block;
+  // Whether the browser may skip its layout while it is out of view.
+  isFar: boolean;
+  readSeq: number;
+  unreadSeq: number;
+  hitSeq: number;
+}
+
+// A block of messages. It is rendered again only if something in it has changed, however many blocks there are.
+function Rows({ block, isFar, readSeq, unreadSeq, hitSeq }: RowsProps) {
+  const { me, agents } = useStore();
+  const today = new Date().toDateString();
+  const rows = useMemo(
+    () =>
+      block.messages.map((message, n) => (
+        <Fragment key={message.seq}>
+          <Moves lines={block.moves[n] ?? []} />
+          {message.seq === unreadSeq && <p class="day unread-line">{t("console.messages.unreadLine")}</p>}
+          <Article
+            message={message}
+            previous={block.messages[n - 1] ?? block.previous}
+            isRead={readSeq >= message.seq}
+            isHit={message.seq === hitSeq}
+          />
+        </Fragment>
+      )),
+    [block, readSeq, unreadSeq, hitSeq, me, agents, language, today],
+  );
+  return <div class={isFar ? "block far" : "block"}>{rows}</div>;
+}
+
+// A button to the messages that arrived below while the user reads further up.
+function Arrivals({ box, thread }: { box: RefObject<HTMLDivElement | null>; thread: Thread }) {
+  const { me } = useStore();
+  const arrivals = thread.reading.arrivals(thread.history, me?.userId);
+  const [first] = arrivals;
+  if (!first) return null;
+  const show = () => {
+    box.current?.querySelector(`[data-seq="${first.seq}"]`)?.scrollIntoView({ block: "start" });
+    box.current?.focus();
+  };
+  return (
+    <button type="button" class="arrivals" onClick={show}>
+      <Icon name="down" /> {t("console.messages.arrivals", { count: arrivals.length })}
+    </button>
+  );
 }
 
 function NotReady({ thread, conversationId }: { thread: Thread; conversationId: string }) {
   const store = useStore();
   if (thread.state === "loading")
     return (
-      <div class="messages" role="status" aria-label={t("console.messages.loading")}>
-        {["", "mine", ""].map((side, n) => (
-          <div key={String(n)} class={`skeleton bubble-skeleton ${side}`} aria-hidden="true" />
+      <div class="messages">
+        <div class="thread" role="status" aria-label={t("console.messages.loading")}>
+          {["", "mine", ""].map((side, n) => (
+            <div key={String(n)} class={`skeleton bubble-skeleton ${side}`} aria-hidden="true" />
+          ))}
+        </div>
+        {store.client.outbox.of(conversationId).map((message) => (
+          <Pending key={message.clientMessageId} message={message} />
         ))}
       </div>
     );
@@ -121,7 +156,16 @@ function NotReady({ thread, conversationId }: { thread: Thread; conversationId: 
   );
 }
 
-function Article({ message, previous, thread }: { message: Message; previous: Message | undefined; thread: Thread }) {
+interface ArticleProps {
+  message: Message;
+  previous: Message | undefined;
+  // Whether the customer has read it.
+  isRead: boolean;
+  // Whether it is what the user searched for.
+  isHit: boolean;
+}
+
+function Article({ message, previous, isRead, isHit }: ArticleProps) {
   const store = useStore();
   const isNewDay = !previous || !isSameDay(previous.timestamp, message.timestamp);
   const isContinued =
@@ -139,7 +183,8 @@ function Article({ message, previous, thread }: { message: Message; previous: Me
         </p>
       )}
       <article
-        class={`message ${side} ${isContinued ? "continued" : ""}`}
+        class={`message ${side} ${isContinued ? "continued" : ""} ${isHit ? "hit" : ""}`}
+        data-seq={message.seq}
         aria-label={`${message.senderName}, ${fullTime(message.timestamp)}`}
       >
         {!isContinued && (
@@ -157,12 +202,12 @@ function Article({ message, previous, thread }: { message: Message; previous: Me
           </header>
         )}
         <div class="bubble">
-          <div class="content">
+          <div class="content" dir="auto">
             <MessageContent message={message} />
           </div>
           <Attachments files={message.attachments} />
         </div>
-        {side === "agent" && <Ticks isRead={thread.history.readBy("customer") >= message.seq} />}
+        {side === "agent" && <Ticks isRead={isRead} />}
       </article>
     </>
   );
@@ -198,7 +243,7 @@ function Pending({ message }: { message: PendingMessage }) {
   return (
     <article class={`message ${message.private ? "note" : "agent"} waiting`} aria-label={t("console.messages.notSent")}>
       <div class="bubble">
-        <div class="content">
+        <div class="content" dir="auto">
           <MessageContent message={{ content: message.content, contentType: "text" }} />
         </div>
         <Attachments files={message.attachments ?? []} />

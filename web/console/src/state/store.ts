@@ -17,6 +17,7 @@ import type { Composition } from "./composition";
 import { Compositions } from "./compositions";
 import { ConversationList } from "./conversation-list";
 import { type LiveState, subscribe } from "./events";
+import { findHit } from "./search-hit";
 import type { Credentials } from "./session";
 import { Thread } from "./thread";
 
@@ -115,8 +116,9 @@ export class Store implements LiveState {
   // Whether opening the conversation marks it as read for the user now: the setting of the account decides.
   isReadOnView(conversationId: string): boolean {
     const isAssignee = this.list.known.get(conversationId)?.assignedTo === this.me?.userId;
-    const isShown = this.openId === conversationId && document.visibilityState === "visible";
-    return isShown && isAssignee && this.thread?.readOnView === "assignee";
+    const isInView = document.visibilityState === "visible" && this.thread?.reading.isAtEnd;
+    const isShown = this.openId === conversationId && isInView;
+    return isShown === true && isAssignee && this.thread?.readOnView === "assignee";
   }
 
   signOut(reason: string | null = null): void {
@@ -252,10 +254,12 @@ export class Store implements LiveState {
   async join(conversationId: string): Promise<void> {
     const thread = this.threads.get(conversationId) ?? new Thread();
     this.threads.set(conversationId, thread);
+    const unread = this.list.unread.of(conversationId);
     try {
       const { history, joined } = await this.client.join(conversationId);
       this.list.put(joined.conversation);
-      thread.open(history, joined);
+      thread.open(history, joined, unread);
+      void findHit(this, thread, conversationId);
     } catch {
       if (thread.state !== "ready") thread.state = "failed";
     }

@@ -3,6 +3,7 @@
 import { History, type Joined } from "@hummdesk/client";
 import type { Classification, Draft, Message, Viewer } from "../types";
 import { Drafting } from "./drafting";
+import { Reading } from "./reading";
 
 export class Thread {
   history = new History();
@@ -15,10 +16,13 @@ export class Thread {
   isAiRunning = false;
   readOnView: Joined["readOnView"];
   readonly ai = new Drafting();
+  readonly reading = new Reading();
 
-  open(history: History, joined: Joined): void {
+  // `unread`: how many messages of the customer were unread before the join.
+  open(history: History, joined: Joined, unread: number): void {
     this.history = history;
     this.refresh(joined);
+    this.reading.open(history, Math.max(unread, joined.conversation.unreadCount ?? 0));
     this.state = "ready";
   }
 
