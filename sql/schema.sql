@@ -451,6 +451,7 @@ CREATE TABLE conversations (
                                                                 -- and has no agent
     rating smallint,                                            -- of the last closing; NULL: none, or reopened
     label_ids uuid[] NOT NULL DEFAULT '{}',                     -- in the order in which they were added
+    snoozed_until timestamptz,                                  -- when the relay reopens it; NULL: not by time
     CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
@@ -460,6 +461,7 @@ CREATE TABLE conversations (
     CONSTRAINT conversations_status_known CHECK (status IN ('open', 'pending', 'closed')),
     CONSTRAINT conversations_priority_known CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
     CONSTRAINT conversations_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
+    CONSTRAINT conversations_snoozed_pending CHECK (snoozed_until IS NULL OR status = 'pending'),
     CONSTRAINT conversations_seq_order CHECK (last_public_seq BETWEEN 0 AND last_seq AND staff_read_seq <= last_seq),
     CONSTRAINT conversations_unread_counts CHECK (unread_staff >= 0 AND unread_customer >= 0)
 ) WITH (fillfactor = 80);
@@ -588,6 +590,24 @@ CREATE TRIGGER conversations_rating_cleared
     BEFORE UPDATE OF status ON conversations
     FOR EACH ROW WHEN (OLD.rating IS NOT NULL AND NEW.status <> 'closed')
     EXECUTE FUNCTION clear_rating();
+
+-- A snoozed conversation is pending: the relay reopens it at the time, unless a customer's message does before.
+CREATE FUNCTION end_snooze() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    NEW.snoozed_until := NULL;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER conversations_snooze_ended
+    BEFORE UPDATE OF status ON conversations
+    FOR EACH ROW WHEN (NEW.snoozed_until IS NOT NULL AND NEW.status <> 'pending')
+    EXECUTE FUNCTION end_snooze();
+
+-- For the relay.
+CREATE INDEX conversations_snoozed ON conversations (snoozed_until, account_id, id) WHERE snoozed_until IS NOT NULL;
 
 -- The size of a message in an answer as JSON, without its ids, time and names of fields. A change that makes a message
 -- longer sets `bytes` again, or to NULL.
@@ -1838,7 +1858,7 @@ GRANT UPDATE (seq, read_at, unread_after) ON message_reads TO hummdesk_app;
 GRANT UPDATE (status, outcome, attempts, available_at, lease_until, started_at, last_error, finished_at, announced_at)
     ON ai_runs TO hummdesk_app;
 
-GRANT UPDATE (rating, label_ids) ON conversations TO hummdesk_app;
+GRANT UPDATE (rating, label_ids, snoozed_until) ON conversations TO hummdesk_app;
 
 CREATE POLICY every_run ON ai_runs TO hummdesk_relay USING (true);
 GRANT SELECT ON ai_runs TO hummdesk_relay;
@@ -2290,6 +2310,10 @@ GRANT SELECT (account_id, id, conversation_id, seq, sender_id, sender_type, priv
     ON messages TO hummdesk_writer;
 GRANT INSERT ON message_reads, conversation_events, ai_runs TO hummdesk_writer;
 GRANT SELECT (account_id, id), INSERT, DELETE ON outbox TO hummdesk_writer;
+
+-- The relay finds the snoozed conversations that are due, of all accounts, and nothing else of them.
+CREATE POLICY snoozed_seen ON conversations FOR SELECT TO hummdesk_relay USING (snoozed_until IS NOT NULL);
+GRANT SELECT (account_id, id, snoozed_until) ON conversations TO hummdesk_relay;
 
 -- An operator who disables a user leaves the publication of the unassigned conversations to the relay.
 CREATE POLICY every_account ON outbox TO hummdesk_operator USING (true);

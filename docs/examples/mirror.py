@@ -21,7 +21,7 @@ def digest_after(digest, events):
 
 CHANGED = {
     # No event has a field "none": a change of the status clears the rating.
-    "conversation_status_changed": {"status": "newStatus", "rating": "none"},
+    "conversation_status_changed": {"status": "newStatus", "snoozedUntil": "snoozedUntil", "rating": "none"},
     "conversation_rated": {"rating": "rating"},
     "conversation_assigned": {"assignedTo": "assignedTo", "assignedTeam": "assignedTeam"},
     "conversation_unassigned": {"assignedTo": "assignedTo", "assignedTeam": "assignedTeam"},

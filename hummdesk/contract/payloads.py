@@ -88,7 +88,8 @@ class Customer(Schema):
 
 
 class Conversation(Schema):
-    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds`.
+    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds`
+    and no `snoozedUntil`, the time at which a pending conversation is reopened.
 
     `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys,
     what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until
@@ -106,6 +107,7 @@ class Conversation(Schema):
     lastMessage = fields.Nested(Message)
     rating = Rating()
     labelIds = ListOf(Id())
+    snoozedUntil = Time()
     lastSeq = Count()
     revision = Count()
     unreadCount = Integer(least=0, most=MAX_INTEGER)

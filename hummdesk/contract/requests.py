@@ -19,6 +19,7 @@ from hummdesk.contract.fields import (
     Matching,
     MediaType,
     Metadata,
+    Moment,
     OneOf,
     Revision,
     Seq,
@@ -136,6 +137,13 @@ class SetAgentStatus(Payload):
 
 class UpdateConversationStatus(OfConversation):
     status = OneOf("open", "pending", "closed", required=True)
+    reason = Text(longest=MAX_REASON, load_default=None)
+
+
+class SnoozeConversation(OfConversation):
+    """`until` is at most a year ahead. Without it the conversation is pending until the customer writes."""
+
+    until = Moment(load_default=None)
     reason = Text(longest=MAX_REASON, load_default=None)
 
 

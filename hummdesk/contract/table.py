@@ -92,6 +92,12 @@ REQUESTS: dict[str, Request] = {
             schema_of(ConversationStatusChanged)(),
         ),
         Request(
+            "snooze_conversation",
+            requests.SnoozeConversation(),
+            ANSWERING,
+            schema_of(ConversationStatusChanged)(),
+        ),
+        Request(
             "assign_conversation",
             requests.AssignConversation(),
             ANSWERING,

@@ -170,6 +170,8 @@ class Conversation:
     """The customer's, of the last closing; None if it was reopened."""
     label_ids: list[UUID] | None = None
     """None for the customer."""
+    snoozed_until: datetime | None = None
+    """When a pending conversation is reopened; None for the customer."""
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -197,6 +199,7 @@ class Conversation:
             "subject": self.subject,
             "lastMessage": self.last_message and self.last_message.wire(),
             "rating": self.rating,
+            "snoozedUntil": self.snoozed_until and wire_time(self.snoozed_until),
             "labelIds": None if self.label_ids is None else [str(one) for one in self.label_ids],
         }
         return {

@@ -172,10 +172,11 @@ def _of_log(entry: Entry, read: Subjects) -> Payload | None:
     return data | {names[name]: value for name, value in logged.details.items() if name in names}
 
 
+STATUS = {"from": "oldStatus", "to": "newStatus", "reason": "reason", "snoozedUntil": "snoozedUntil"}
 MOVED = {"rule": "rule", "note": "note"}
 
 LOGGED: dict[str, tuple[str, dict[str, str]]] = {
-    "conversation_status_changed": ("changedBy", {"from": "oldStatus", "to": "newStatus", "reason": "reason"}),
+    "conversation_status_changed": ("changedBy", STATUS),
     "conversation_assigned": ("assignedBy", {"toAgent": "assignedTo", "toTeam": "assignedTeam"} | MOVED),
     "conversation_unassigned": (
         "unassignedBy",

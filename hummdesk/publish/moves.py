@@ -1,5 +1,6 @@
 """The events of logged changes of a conversation, published by the process that made them or by the relay."""
 
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -45,6 +46,7 @@ def _is_in_queue(conversation: Conversation, team_id: UUID | None) -> bool:
 
 
 def status_event(change: LoggedChange) -> ConversationStatusChanged:
+    until = change.details.get("snoozedUntil")
     return ConversationStatusChanged(
         account_id=change.account_id,
         conversation_id=change.conversation_id,
@@ -53,6 +55,7 @@ def status_event(change: LoggedChange) -> ConversationStatusChanged:
         new_status=change.details["to"],
         changed_by=change.actor_id or SYSTEM_ID,
         reason=change.details.get("reason"),
+        snoozed_until=None if until is None else datetime.fromisoformat(until),
         event_id=change.id,
     )
 

@@ -1,5 +1,5 @@
-"""The relay process: sends AI runs to the broker, ends expired runs, publishes overdue events, delivers webhooks, and
-erases what is old.
+"""The relay process: sends AI runs to the broker, ends expired runs, publishes overdue events, delivers webhooks,
+reopens snoozed conversations, and erases what is old.
 
 NOTIFY wakes it, and it looks by itself every `RELAY_SWEEP_SECONDS`. All its state is in PostgreSQL and Redis, so that
 any number of relays may run and any of them may be killed. While PostgreSQL or Redis is unavailable, it waits.
@@ -39,6 +39,7 @@ from hummdesk.relay.republisher import Republisher
 from hummdesk.relay.retention import PRUNE_SECONDS, RETENTION_SECONDS, Retention
 from hummdesk.relay.routing import MEASURE_SECONDS as ROUTING_SECONDS
 from hummdesk.relay.routing import RoutingSweeper
+from hummdesk.relay.snoozes import SnoozeEnder
 from hummdesk.relay.webhooks.bodies import FeedBodies
 from hummdesk.relay.webhooks.deliverer import Deliverer
 from hummdesk.relay.webhooks.sender import Sender
@@ -159,6 +160,7 @@ class Relay:
             self._periodic(self._dispatcher.send_due, wake=self._due),
             self._periodic(self._take_lost),
             self._periodic(self._fail_expired),
+            self._periodic(SnoozeEnder(all_accounts, one_account).wake_due),
             self._periodic(republisher.republish),
             self._periodic(outbox.measure),
             self._periodic(self._dispatcher.measure),

@@ -310,7 +310,7 @@ async def _views(
 
 
 def _conversation(row: dict[str, Any], contact_id: UUID | None) -> Conversation:
-    hidden = {} if contact_id is None else {"priority": None, "label_ids": None}
+    hidden = {} if contact_id is None else {"priority": None, "label_ids": None, "snoozed_until": None}
     return Conversation.from_row(row | {"last_message": _last_message(row)} | hidden)
 
 

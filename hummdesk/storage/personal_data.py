@@ -287,7 +287,7 @@ TABLES: tuple[Table, ...] = (
         columns=columns(
             "account_id id contact_id status priority assigned_to assigned_team last_seq last_public_seq "
             "staff_read_seq unread_staff unread_customer created_at updated_at revision erased_at "
-            "waiting_since queued_since rating label_ids",
+            "waiting_since queued_since rating label_ids snoozed_until",
             subject="NULL",
             metadata="'{}'::jsonb",
             client_message_id="NULL",

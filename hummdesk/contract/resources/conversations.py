@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from hummdesk.contract import payloads, requests
-from hummdesk.contract.fields import MAX_REASON, AnyObject, AnyText, BoundedList, Id, ListOf, OneOf, Text, Time
+from hummdesk.contract.fields import MAX_REASON, AnyObject, AnyText, BoundedList, Id, ListOf, Moment, OneOf, Text, Time
 from hummdesk.contract.payloads import PRIORITIES, STATUSES
 from hummdesk.contract.requests import ConversationFilter, Payload
 from hummdesk.contract.resources.messages import Message
@@ -57,12 +57,14 @@ class ConversationChange(Payload):
     An agent and a team that are given together must belong together. A team that is not given remains if the agent is a
     member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team.
     `note` becomes a private message, and requires one of them. `labelIds` replace the previous ones.
+    `snoozedUntil` makes the conversation pending until then, null until the customer writes.
     """
 
     status = OneOf(*STATUSES)
     priority = OneOf(*PRIORITIES)
     assignedTo = Id(allow_none=True)
     teamId = Id(allow_none=True)
+    snoozedUntil = Moment(allow_none=True)
     labelIds = BoundedList(Id(), most=requests.MAX_LABELS)
     reason = Text(longest=MAX_REASON)
     note = Text(shortest=1, longest=requests.MAX_CONTENT)
@@ -71,6 +73,8 @@ class ConversationChange(Payload):
     def _moved(self, data: dict[str, Any], **_: Any) -> None:
         if "note" in data and not data.keys() & {"assignedTo", "teamId"}:
             raise ValidationError("Requires assignedTo or teamId.", "note")
+        if "snoozedUntil" in data and data.get("status", "pending") != "pending":
+            raise ValidationError("Requires the status pending.", "snoozedUntil")
 
 
 class LogEntry(Schema):

@@ -1,5 +1,6 @@
 """Events about conversations."""
 
+from datetime import datetime
 from typing import Literal, NotRequired, Self, TypedDict
 from uuid import UUID
 
@@ -46,12 +47,13 @@ class ConversationUpdated(Event):
 
 @event("conversation_status_changed", schema="StatusChange", to=(ACCOUNT, JOINED))
 class ConversationStatusChanged(OfConversation):
-    """A conversation has another status, by a request or reopened by a customer's message."""
+    """A conversation has another status, by a request, reopened by a customer's message or at the end of its snooze."""
 
     old_status: Status
     new_status: Status
     changed_by: UUID
     reason: StaffOnly[str | None] = None
+    snoozed_until: StaffOnly[datetime | None] = None
     message_id: Routing[UUID | None] = None
     """The message that reopened the conversation."""
     event_id: Routing[UUID | None] = None

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hummdesk.ai.protocol import Priority
 from hummdesk.core.background import soon
-from hummdesk.core.errors import Forbidden, Unavailable
+from hummdesk.core.errors import Forbidden, Invalid, Unavailable
 from hummdesk.core.models import Conversation, Person
 from hummdesk.publish.events.ai import ClassificationCorrected
 from hummdesk.publish.events.conversations import ConversationStatusChanged
@@ -18,12 +19,13 @@ from hummdesk.server.actions.changes import publish_changes
 from hummdesk.server.actions.read_receipts import publish_change
 from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.storage import categories, conversations, corrections, labels, messages, moves, outbox
+from hummdesk.storage import categories, conversations, corrections, labels, messages, moves, outbox, snoozes
 from hummdesk.storage.conversations import Filter, Status
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.messages import NewMessage, Sent
 from hummdesk.storage.moves import LoggedChange
 
+LONGEST_SNOOZE = timedelta(days=366)
 MOVES = {"assignedTo", "teamId"}
 ATTEMPTS = 3
 """Attempts of a move: its agent and team are locked before the conversation, which others may move in between."""
@@ -128,6 +130,37 @@ async def change_status(
     )
 
 
+async def snooze(
+    context: ServerContext, actor: Person, conversation_id: UUID, *, until: datetime | None, reason: str | None
+) -> ConversationStatusChanged:
+    """Make a conversation pending until a time, or with None until a reply. If it is so already, nothing is published.
+
+    Raises NotFound, Invalid for a time that is not within a year, and Conflict for a closed conversation.
+    """
+    require_soon(until, "until")
+    async with context.database.account(actor.account_id) as tx:
+        changed = await snoozes.snooze(tx, actor=actor, conversation_id=conversation_id, until=until, reason=reason)
+        logged = await moves.logged(tx, [(conversation_id, changed.event_id)])
+    await publish_changes(context, logged)
+    return ConversationStatusChanged(
+        account_id=actor.account_id,
+        conversation_id=conversation_id,
+        timestamp=changed.at,
+        old_status=changed.old,
+        new_status=changed.new,
+        changed_by=actor.id,
+        reason=reason or None,
+        snoozed_until=until,
+    )
+
+
+def require_soon(until: datetime | None, field: str) -> None:
+    """Raise Invalid for a time that is past, or more than LONGEST_SNOOZE ahead."""
+    now = datetime.now(UTC)
+    if until is not None and not now < until <= now + LONGEST_SNOOZE:
+        raise Invalid(details={field: ["Must be a time within the next year."]})
+
+
 async def correct_classification(
     context: ServerContext,
     actor: Person,
@@ -180,11 +213,12 @@ async def update(
     *,
     require: Callable[[Conversation], None],
 ) -> Conversation:
-    """Change what is given and differs, in one transaction: `status`, `priority`, `labelIds`, `assignedTo`, `teamId`.
+    """Change what is given and differs, in one transaction: status, snooze, priority, labels, agent and team.
 
     A `note` is stored with the change of the assignment. `require` may refuse the conversation as it is, under a lock.
     Raises NotFound, Invalid, RateLimited, what `require` raises, and Unavailable if others move it at each attempt.
     """
+    require_soon(changes.get("snoozedUntil"), "snoozedUntil")
     note = await assignments.written_note(context, actor, conversation_id, changes.get("note"))
     for _ in range(ATTEMPTS):
         async with context.database.account(actor.account_id) as tx:
@@ -229,8 +263,12 @@ async def _update(
 ) -> tuple[list[LoggedChange], Sent | None]:
     sent: Sent | None = None
     found: list[LoggedChange | None] = []
+    if "snoozedUntil" in changes:
+        snooze = {"until": changes["snoozedUntil"], "reason": changes.get("reason")}
+        snoozed = await snoozes.snooze(tx, actor=actor, conversation_id=before.id, **snooze)
+        found += await moves.logged(tx, [(before.id, snoozed.event_id)])
     status, priority = changes.get("status", before.status), changes.get("priority", before.priority)
-    if status != before.status:
+    if status != before.status and "snoozedUntil" not in changes:
         change = {"status": status, "reason": changes.get("reason")}
         changed = await conversations.change_status(tx, actor=actor, conversation_id=before.id, **change)
         found += await moves.logged(tx, [(before.id, changed.event_id)])

@@ -184,6 +184,12 @@ async def update_conversation_status(context: ServerContext, session: ClientSess
     return (await actions.change_status(context, actor, conversation_id, **change)).payload()
 
 
+async def snooze_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
+    actor, conversation_id = session.authenticated_person, payload["conversationId"]
+    change = {"until": payload["until"], "reason": payload["reason"]}
+    return (await actions.snooze(context, actor, conversation_id, **change)).payload()
+
+
 async def correct_classification(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     corrected = await actions.correct_classification(
         context,

@@ -36,6 +36,7 @@ HANDLERS: dict[str, Handler] = {
         presence.agent_offline,
         presence.set_agent_status,
         conversation.update_conversation_status,
+        conversation.snooze_conversation,
         assignment.assign_conversation,
         assignment.unassign_conversation,
         assignment.claim_conversation,

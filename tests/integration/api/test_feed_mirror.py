@@ -5,9 +5,10 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -20,7 +21,19 @@ from hummdesk.publish.feed import LOGGED
 from hummdesk.publish.feed_reader import feed
 from hummdesk.relay.erasure import Eraser, open_eraser
 from hummdesk.server.node import Node
-from hummdesk.storage import contacts, conversations, corrections, messages, moves, ratings, reads, teams, users
+from hummdesk.storage import (
+    contacts,
+    conversations,
+    corrections,
+    labels,
+    messages,
+    moves,
+    ratings,
+    reads,
+    snoozes,
+    teams,
+    users,
+)
 from hummdesk.storage.contacts import ContactChanges
 from hummdesk.storage.database import operator
 from hummdesk.storage.messages import NewMessage
@@ -81,6 +94,8 @@ class History:
             (4, self.assign),
             (2, self.unassign),
             (2, self.change_priority),
+            (2, self.change_labels),
+            (2, self.snooze),
             (5, self.read),
             (2, self.start),
             (3, self.classify),
@@ -170,6 +185,23 @@ class History:
             await conversations.set_priority(
                 tx, actor=self.staff[1], conversation_id=conversation_id, priority=priority
             )
+
+    async def change_labels(self) -> None:
+        conversation_id, _ = self._conversation()
+        name, other = self.chance.sample(["VIP", "Refund", "Bug"], 2)
+        ids = [uuid5(self.account.id, one) for one in (name, other)]
+        async with self.tx() as tx:
+            await labels.create(tx, self.staff[0], name=name, color="#0b5f59", label_id=ids[0])
+            await labels.change(
+                tx, actor=self.staff[1], conversation_id=conversation_id, added=ids[:1], removed=ids[1:]
+            )
+
+    async def snooze(self) -> None:
+        conversation_id, _ = self._conversation()
+        until = self.chance.choice([None, datetime.now(UTC) + timedelta(days=1)])
+        with suppress(Conflict):
+            async with self.tx() as tx:
+                await snoozes.snooze(tx, actor=self.staff[0], conversation_id=conversation_id, until=until)
 
     async def read(self) -> None:
         conversation_id, customer = self._conversation()
@@ -311,7 +343,7 @@ async def catch_up(mirror: Any, client: RestClient, *, limit: int = 500) -> None
         mirror.apply_page(page)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [3, 4])
 async def test_replayed_feed_equals_the_state_of_the_api(
     admin: RestClient, account: Account, node: Node, eraser: Eraser, seed: int
 ) -> None:

@@ -453,3 +453,18 @@ async def watched(watch: Watch, desk: Any) -> Figures:
     found = await watch.figures(desk.id)
     assert found is not None
     return found
+
+
+async def test_snoozed_conversation_is_neither_assigned_nor_part_of_the_load(desk: Any) -> None:
+    await desk.set(capacity=1)
+    agent = await desk.agent()
+    held, snoozed, waiting = [await desk.conversation(waits=waits) for waits in (30, 20, 10)]
+    assert await desk.router().route(desk.id) == 1
+    await desk.execute(
+        "UPDATE conversations SET status = 'pending', snoozed_until = now() + interval '1 day' WHERE id = ANY(%(ids)s)",
+        ids=[held, snoozed],
+    )
+    assert await desk.router().route(desk.id) == 1
+    assert await desk.owners() == {held: agent, waiting: agent}
+    await desk.execute("UPDATE conversations SET status = 'open' WHERE id = ANY(%(ids)s)", ids=[held, snoozed])
+    assert await desk.router().route(desk.id) == 0

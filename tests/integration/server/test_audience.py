@@ -70,7 +70,7 @@ PEOPLE: dict[str, frozenset[Recipient]] = {
 
 JOINED = ("colleague", "customer")
 STAFF_ONLY_FIELDS = {key for event in EVENTS.values() if issubclass(event, Event) for key in event.staff_only}
-STAFF_ONLY_FIELDS |= {"priority", "ai", "viewers", "labelIds"}
+STAFF_ONLY_FIELDS |= {"priority", "ai", "viewers", "labelIds", "snoozedUntil"}
 STAFF_ONLY_FIELDS |= {
     field.key
     for event in EVENTS.values()
@@ -166,6 +166,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "agent_offline": None,
         "set_agent_status": {"status": "busy"},
         "update_conversation_status": conversation | {"status": "pending", "reason": "secret"},
+        "snooze_conversation": conversation | {"reason": "secret"},
         "assign_conversation": conversation
         | {"agentId": str(account.people["agent"].id), "teamId": str(account.team), "note": sample},
         "unassign_conversation": conversation | {"reason": "secret"},
@@ -360,6 +361,7 @@ def a_conversation(account: Account) -> Conversation:
         updated_at=moment,
         last_message=None,
         label_ids=[new_id()],
+        snoozed_until=moment,
     )
 
 
@@ -403,6 +405,7 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
         new_status="closed",
         changed_by=a.people["admin"].id,
         reason="secret",
+        snoozed_until=datetime.now(UTC),
     ),
     ConversationAssigned: lambda a: ConversationAssigned(
         **of_conversation(a),

@@ -87,6 +87,7 @@ SELECT account_id, id, conversation_id, seq, now(), CASE WHEN seq < 10000 AND se
 FROM messages WHERE sender_type = 'agent' AND NOT private;
 UPDATE past_answers SET learned_at = NULL, question = NULL, answer = NULL WHERE message_id::text < '002';
 UPDATE conversations SET waiting_since = updated_at WHERE status = 'open';
+UPDATE conversations SET snoozed_until = now() WHERE status = 'pending';
 INSERT INTO routing_settings (account_id, mode) SELECT account_id, 'least_loaded' FROM given;
 INSERT INTO routing_positions SELECT account_id, 20000 FROM given;
 INSERT INTO routing_records (account_id, number, decided_at, snapshot, choices)
@@ -295,6 +296,9 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         500,
     ),
     ("conversations.change_labels", IN_BUSY | {"added": [md5("2label1")], "removed": [], **EVENT}, 2),
+    ("snoozes.snooze", IN_BUSY | {"until": datetime.now(UTC), "reason": None, **EVENT}, 2),
+    ("snoozes.due", {"limit": 100}, 100),
+    ("snoozes.wake", {"conversation_ids": [md5(f"2conversation{n}") for n in range(100)]}, 300),
     ("labels.add", {"id": new_id(), "name": "New", "color": "#0b5f59"}, 0),
     ("labels.id_of", {"name": "New"}, 0),
     ("labels.labels", {"limit": 500}, 0),
@@ -612,6 +616,7 @@ ROLES = {
         for name in ("remove_expired", "take_deletions", "deleted", "forget", "undeleted_of_conversation")
     },
     "hours.due": "relay",
+    "snoozes.due": "relay",
     "hours.schedule": "relay",
     "feed.sequence_all": "relay",
     "feed.backlog": "relay",

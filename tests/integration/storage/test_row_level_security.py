@@ -65,6 +65,7 @@ async def test_every_index_begins_with_the_account(account: Any) -> None:
         "file_deletions_due",  # for the relay
         "files_expiring",  # for the relay
         "files_waiting_for_scan",  # for the relay
+        "conversations_snoozed",  # for the relay
         "queue_moves_recent",  # for the relay
         "sign_in_names_name_key",  # before the sign-in no account is known
     }

@@ -74,7 +74,7 @@ def validate(schema: Schema, payload: dict[str, Any]) -> dict[str, Any]:
 
 def test_staff_only_field_is_named_in_the_description() -> None:
     assert "`reason` is for staff only." in shapes()["StatusChange"]["description"]
-    assert ConversationStatusChanged.staff_only == {"reason"}
+    assert ConversationStatusChanged.staff_only == {"reason", "snoozedUntil"}
 
 
 def test_contract_lists_every_event() -> None:

@@ -157,7 +157,7 @@ export interface Customer {
   avatar?: string;
 }
 
-/** A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds`. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened. */
+/** A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds` and no `snoozedUntil`, the time at which a pending conversation is reopened. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened. */
 export interface Conversation {
   conversationId: string;
   accountId: string;
@@ -170,6 +170,7 @@ export interface Conversation {
   lastMessage?: Message;
   rating?: number;
   labelIds?: Array<string>;
+  snoozedUntil?: string;
   lastSeq: number;
   revision: number;
   unreadCount?: number;
@@ -178,7 +179,7 @@ export interface Conversation {
   metadata: Record<string, unknown>;
 }
 
-/** A conversation has another status, by a request or reopened by a customer's message. `reason` is for staff only. */
+/** A conversation has another status, by a request, reopened by a customer's message or at the end of its snooze. `reason` is for staff only. `snoozedUntil` is for staff only. */
 export interface StatusChange {
   conversationId: string;
   timestamp: string;
@@ -186,6 +187,7 @@ export interface StatusChange {
   newStatus: "open" | "pending" | "closed";
   changedBy: string;
   reason?: string;
+  snoozedUntil?: string;
 }
 
 /** Why a conversation has its agent. `note` is the message with the note of a transfer; `mode`, `decisionId` and the number of `candidates` are those of an automatic assignment. */
@@ -487,6 +489,13 @@ export interface SetAgentStatus {
 export interface UpdateConversationStatus {
   conversationId: string;
   status: "open" | "pending" | "closed";
+  reason?: string;
+}
+
+/** `until` is at most a year ahead. Without it the conversation is pending until the customer writes. */
+export interface SnoozeConversation {
+  conversationId: string;
+  until?: string;
   reason?: string;
 }
 
@@ -883,6 +892,7 @@ export interface ClientToServerEvents {
   agent_offline: (acknowledge?: Acknowledge<Done>) => void;
   set_agent_status: (payload: SetAgentStatus, acknowledge?: Acknowledge<AgentStatusChange>) => void;
   update_conversation_status: (payload: UpdateConversationStatus, acknowledge?: Acknowledge<StatusChange>) => void;
+  snooze_conversation: (payload: SnoozeConversation, acknowledge?: Acknowledge<StatusChange>) => void;
   assign_conversation: (payload: AssignConversation, acknowledge?: Acknowledge<Moved>) => void;
   unassign_conversation: (payload: UnassignConversation, acknowledge?: Acknowledge<Unassignment>) => void;
   claim_conversation: (payload: OfConversation, acknowledge?: Acknowledge<Assignment>) => void;
@@ -921,6 +931,7 @@ export interface Answers {
   agent_offline: Done;
   set_agent_status: AgentStatusChange;
   update_conversation_status: StatusChange;
+  snooze_conversation: StatusChange;
   assign_conversation: Moved;
   unassign_conversation: Unassignment;
   claim_conversation: Assignment;

@@ -779,6 +779,7 @@ class Conversation(TypedDict):
     lastMessage: NotRequired[Message]
     rating: NotRequired[int]
     labelIds: NotRequired[list[str]]
+    snoozedUntil: NotRequired[str]
     lastSeq: int
     revision: int
     unreadCount: NotRequired[int]
@@ -817,6 +818,7 @@ class StartedConversation(TypedDict):
     lastMessage: NotRequired[Message]
     rating: NotRequired[int]
     labelIds: NotRequired[list[str]]
+    snoozedUntil: NotRequired[str]
     lastSeq: int
     revision: int
     unreadCount: NotRequired[int]
@@ -828,12 +830,13 @@ class StartedConversation(TypedDict):
 
 
 class ConversationChange(TypedDict):
-    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them. `labelIds` replace the previous ones."""
+    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them. `labelIds` replace the previous ones. `snoozedUntil` makes the conversation pending until then, null until the customer writes."""
 
     status: NotRequired[Literal["open", "pending", "closed"]]
     priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
     assignedTo: NotRequired[str | None]
     teamId: NotRequired[str | None]
+    snoozedUntil: NotRequired[str | None]
     labelIds: NotRequired[list[str]]
     reason: NotRequired[str]
     note: NotRequired[str]

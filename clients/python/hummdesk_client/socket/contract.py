@@ -170,7 +170,7 @@ class Customer(TypedDict):
 
 
 class Conversation(TypedDict):
-    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds`. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened."""
+    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds` and no `snoozedUntil`, the time at which a pending conversation is reopened. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened."""
 
     conversationId: str
     accountId: str
@@ -183,6 +183,7 @@ class Conversation(TypedDict):
     lastMessage: NotRequired[Message]
     rating: NotRequired[int]
     labelIds: NotRequired[list[str]]
+    snoozedUntil: NotRequired[str]
     lastSeq: int
     revision: int
     unreadCount: NotRequired[int]
@@ -192,7 +193,7 @@ class Conversation(TypedDict):
 
 
 class StatusChange(TypedDict):
-    """A conversation has another status, by a request or reopened by a customer's message. `reason` is for staff only."""
+    """A conversation has another status, by a request, reopened by a customer's message or at the end of its snooze. `reason` is for staff only. `snoozedUntil` is for staff only."""
 
     conversationId: str
     timestamp: str
@@ -200,6 +201,7 @@ class StatusChange(TypedDict):
     newStatus: Literal["open", "pending", "closed"]
     changedBy: str
     reason: NotRequired[str]
+    snoozedUntil: NotRequired[str]
 
 
 class MoveReason(TypedDict):
@@ -530,6 +532,14 @@ class SetAgentStatus(TypedDict):
 class UpdateConversationStatus(TypedDict):
     conversationId: str
     status: Literal["open", "pending", "closed"]
+    reason: NotRequired[str]
+
+
+class SnoozeConversation(TypedDict):
+    """`until` is at most a year ahead. Without it the conversation is pending until the customer writes."""
+
+    conversationId: str
+    until: NotRequired[str]
     reason: NotRequired[str]
 
 
@@ -1004,6 +1014,10 @@ class Requests(ABC):
 
     async def update_conversation_status(self, payload: UpdateConversationStatus) -> StatusChange:
         answer: StatusChange = await self.request("update_conversation_status", payload)
+        return answer
+
+    async def snooze_conversation(self, payload: SnoozeConversation) -> StatusChange:
+        answer: StatusChange = await self.request("snooze_conversation", payload)
         return answer
 
     async def assign_conversation(self, payload: AssignConversation) -> Moved:

@@ -723,6 +723,7 @@ export interface Conversation {
   lastMessage?: Message;
   rating?: number;
   labelIds?: Array<string>;
+  snoozedUntil?: string;
   lastSeq: number;
   revision: number;
   unreadCount?: number;
@@ -759,6 +760,7 @@ export interface StartedConversation {
   lastMessage?: Message;
   rating?: number;
   labelIds?: Array<string>;
+  snoozedUntil?: string;
   lastSeq: number;
   revision: number;
   unreadCount?: number;
@@ -769,12 +771,13 @@ export interface StartedConversation {
   message?: Message;
 }
 
-/** What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them. `labelIds` replace the previous ones. */
+/** What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them. `labelIds` replace the previous ones. `snoozedUntil` makes the conversation pending until then, null until the customer writes. */
 export interface ConversationChange {
   status?: "open" | "pending" | "closed";
   priority?: "low" | "medium" | "high" | "urgent";
   assignedTo?: string | null;
   teamId?: string | null;
+  snoozedUntil?: string | null;
   labelIds?: Array<string>;
   reason?: string;
   note?: string;

@@ -1,9 +1,11 @@
-"""Labels: managed over REST, put on conversations by agents, seen by staff only."""
+"""Labels and snoozes over REST: managed by admins, put on conversations by agents, seen by staff only."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from hummdesk.core.clock import wire_time
 from hummdesk.core.ids import new_id
 from hummdesk.storage import labels
 from tests.integration.server.accounts import Account, Client
@@ -95,3 +97,15 @@ async def test_name_of_another_label_is_refused_whatever_its_case(admin: Any, ac
     await admin.refused("create_label", {"name": "vip", "color": "#ffffff"}, status=409)
     await admin.refused("update_label", {"name": "Vip"}, id=refund, status=409)
     await admin.refused("create_label", {"name": "Red", "color": "red"}, status=422)
+
+
+async def test_conversation_is_snoozed_over_rest(admin: Any, account: Account) -> None:
+    until = wire_time(datetime.now(UTC) + timedelta(hours=3))
+    change = {"status": "pending", "snoozedUntil": until, "priority": "high"}
+    changed = await admin.do("update_conversation", change, id=account.conversation)
+    assert (changed["status"], changed["snoozedUntil"], changed["priority"]) == ("pending", until, "high")
+    changed = await admin.do("update_conversation", {"snoozedUntil": None}, id=account.conversation)
+    assert (changed["status"], changed.get("snoozedUntil")) == ("pending", None)
+    await admin.refused("update_conversation", change | {"status": "open"}, id=account.conversation, status=422)
+    past = {"snoozedUntil": "2026-01-01T00:00:00Z"}
+    await admin.refused("update_conversation", past, id=account.conversation, status=422)
