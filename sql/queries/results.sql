@@ -6,8 +6,8 @@ WHERE account_id = current_account()
   AND run_id = :run_id;
 
 -- name: latest(conversation_id, recent_messages)
--- The newest classification of the last `recent_messages` messages of a conversation, and the newest draft unless an
--- agent has replied after its message.
+-- The newest classification of the last `recent_messages` messages of a conversation, one that says what it is about
+-- before others, and the newest draft unless an agent has replied after its message.
 WITH recent AS (
     SELECT id, seq, sender_type = 'agent' AND NOT private AS answers
     FROM messages
@@ -42,4 +42,15 @@ LEFT JOIN ai_corrections
  AND ai_runs.kind = 'classification'
 WHERE ai_runs.outcome = 'done'
   AND (ai_runs.kind <> 'draft' OR recent.seq > COALESCE((SELECT max(seq) FROM recent WHERE answers), 0))
-ORDER BY ai_runs.kind, recent.seq DESC;
+ORDER BY
+    ai_runs.kind,
+    COALESCE(
+        ai_runs.kind = 'classification'
+        AND CASE
+            WHEN ai_corrections.category IS NOT NULL THEN ai_corrections.category = 'general'
+            ELSE ai_results.payload -> 'classification' ->> 'category' = 'general'
+                OR ai_results.payload -> 'classification' -> 'unknown' = 'true'
+        END,
+        false
+    ),
+    recent.seq DESC;

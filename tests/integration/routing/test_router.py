@@ -184,10 +184,20 @@ async def test_needed_skills_come_from_the_classification_and_its_correction(des
     await classify(desk, corrected, category="general", language="und", correction="billing")
     await desk.router().route(desk.id)
     assert (await desk.owners())[corrected] == french
+    guessed = await desk.conversation()
+    await classify(desk, guessed, category="billing", language="de", is_unknown=True)
+    await desk.router().route(desk.id)
+    assert (await desk.owners())[guessed] == german, "a guess asks for no skill"
 
 
 async def classify(
-    desk: Any, conversation: Any, *, category: str, language: str, correction: str | None = None
+    desk: Any,
+    conversation: Any,
+    *,
+    category: str,
+    language: str,
+    correction: str | None = None,
+    is_unknown: bool = False,
 ) -> None:
     """Store a message with its classification, and a correction of the category."""
     await desk.execute(
@@ -206,7 +216,8 @@ async def classify(
         ), result AS (
             INSERT INTO ai_results (account_id, run_id, kind, payload)
             SELECT account_id, id, kind, jsonb_build_object('classification',
-                jsonb_build_object('category', %(category)s::text, 'language', %(language)s::text))
+                jsonb_build_object('category', %(category)s::text, 'language', %(language)s::text,
+                    'unknown', %(unknown)s::boolean))
             FROM run
         )
         INSERT INTO ai_corrections (account_id, message_id, category, corrected_by)
@@ -216,6 +227,7 @@ async def classify(
         category=category,
         language=language,
         correction=correction,
+        unknown=is_unknown,
     )
 
 

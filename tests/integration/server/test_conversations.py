@@ -166,12 +166,36 @@ async def test_join_returns_latest_ai_results_to_staff(account: Account) -> None
     assert set((await agent.do("join_conversation", conversation))["ai"]) == {"classification"}
 
 
-async def has_found(account: Account, message: dict[str, Any], kind: str) -> None:
+@pytest.mark.parametrize("empty", [{"category": "general"}, {"category": "technical", "unknown": True}])
+async def test_join_returns_classification_of_what_the_conversation_is_about(
+    account: Account, empty: dict[str, Any]
+) -> None:
+    customer, agent = await account.connect("customer", joins=True), await account.connect("agent")
+    conversation = {"conversationId": str(account.conversation)}
+
+    async def shown(text: str, **found: Any) -> Any:
+        sent = await customer.do("send_message", conversation | {"content": text})
+        await has_found(account, sent, "classification", **found)
+        return (await agent.do("join_conversation", conversation))["ai"]["classification"]["classification"]
+
+    assert (await shown("Thanks!", **empty))["tags"] == ["seq 1"], "there is no other"
+    assert (await shown("Where is my order?", category="order_shipping"))["tags"] == ["seq 2"]
+    assert (await shown("Thanks!", **empty))["tags"] == ["seq 2"]
+    assert (await shown("And the bill?", category="billing"))["tags"] == ["seq 4"]
+    corrected = await customer.do("send_message", conversation | {"content": "Merci"})
+    await has_found(account, corrected, "classification", **empty)
+    about = conversation | {"messageId": corrected["messageId"], "category": "sales"}
+    await agent.do("correct_classification", about)
+    found = (await agent.do("join_conversation", conversation))["ai"]["classification"]["classification"]
+    assert (found["category"], found["unknown"], found["tags"]) == ("sales", False, ["seq 5"])
+
+
+async def has_found(account: Account, message: dict[str, Any], kind: str, **classified: Any) -> None:
     """Insert an ended run and its result, as a worker does."""
     text = f"seq {message['seq']}"
     found: dict[str, Any] = {"confidence": 0.9, "provider": "embedded"}
     if kind == "classification":
-        found["classification"] = CLASSIFICATION | {"tags": [text]}
+        found["classification"] = CLASSIFICATION | {"tags": [text]} | classified
     else:
         found |= {"draft": DRAFT | {"content": text}, "reasoning": None, "sources": [], "assigned_to": None}
         found["based_on_seq"] = message["seq"]

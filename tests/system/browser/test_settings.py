@@ -327,6 +327,30 @@ async def test_signing_key_is_shown_once_and_account_keeps_its_retention(
     await check(admin, screenshots, "account")
 
 
+async def test_own_categories_are_added_used_and_offered_as_skills(
+    open_console: Open, account: DemoAccount, screenshots: Path
+) -> None:
+    admin = await open_settings(open_console, account, "categories")
+    await expect(admin.page.get_by_text("The built-in categories are in use")).to_be_visible()
+    for name, key in (("Repairs", "repairs"), ("Rent", "rent")):
+        await admin.page.get_by_role("link", name="Add category").click()
+        await admin.page.get_by_role("textbox", name="Name").fill(name)
+        await admin.page.get_by_role("textbox", name="Key").fill(key)
+        await admin.page.get_by_role("textbox", name="Examples").fill("The tap drips\nThe lift is stuck")
+        await admin.page.get_by_role("button", name="Add category").click()
+        await expect(row(admin, name)).to_contain_text("2 examples")
+    await admin.page.get_by_role("button", name="Use own categories").click()
+    await expect(admin.page.get_by_role("button", name="Use built-in categories")).to_be_visible()
+    await check(admin, screenshots, "categories")
+    await row(admin, "Rent").get_by_role("link").click()
+    await admin.page.get_by_role("textbox", name="Name").fill("Rent and deposit")
+    await admin.page.get_by_role("button", name="Save").click()
+    await expect(admin.page.get_by_role("heading", name="Rent and deposit")).to_be_visible()
+    await admin.page.goto(f"{account.url}/settings/people/new")
+    await expect(admin.page.get_by_role("checkbox", name="Rent and deposit")).to_be_visible()
+    await expect(admin.page.get_by_role("checkbox", name="Billing")).to_have_count(0)
+
+
 async def test_settings_in_german_browser_are_german(
     chromium: Browser, account: DemoAccount, screenshots: Path
 ) -> None:

@@ -1,7 +1,7 @@
 // AI results of a conversation: the classification, which agents can correct, and the draft of a reply.
 
 import { languageName, list, t } from "@hummdesk/texts";
-import { CATEGORIES } from "./categories";
+import { categoryName, keysOf } from "./categories";
 import { Icon } from "./components/icon";
 import { Menu } from "./components/menu";
 import { Drafting } from "./drafting";
@@ -24,11 +24,12 @@ export function ClassificationChips({ thread }: { thread: Thread }) {
         </span>
       </p>
     ) : null;
-  const { category, priority, sentiment, language, tags } = result.classification;
+  const { category, unknown, priority, sentiment, language, tags } = result.classification;
   const correct = (change: { category?: Category; priority?: Priority }) =>
     void store.correct(result.conversationId, result.messageId, change);
   const label = t("console.ai.classificationConfidence", { confidence: percent(result.confidence) });
-  const categoryName = t(`common.category.${category}`);
+  const name = categoryName(store.categories, category);
+  const shown = unknown ? t("console.ai.unknownCategory") : name;
   const priorityName = t(`common.priority.${priority}`);
   return (
     <fieldset class="chips" aria-label={t("console.ai.classification")}>
@@ -38,15 +39,17 @@ export function ClassificationChips({ thread }: { thread: Thread }) {
       </span>
       <Menu
         class="chip"
-        label={t("console.ai.changeCategory", { category: categoryName })}
+        label={t("console.ai.changeCategory", {
+          category: unknown ? t("console.ai.perhaps", { category: name }) : name,
+        })}
         disabled={!store.canReply}
-        choices={CATEGORIES.map((one) => ({
-          label: t(`common.category.${one}`),
-          isChosen: one === category,
+        choices={keysOf(store.categories).map((one) => ({
+          label: categoryName(store.categories, one),
+          isChosen: one === category && !unknown,
           choose: () => correct({ category: one }),
         }))}
       >
-        {categoryName}
+        {shown}
       </Menu>
       <Menu
         class={`chip chip-${priority}`}

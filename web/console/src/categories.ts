@@ -1,8 +1,9 @@
-// The categories of messages that the AI knows.
+// The categories of messages: the built-in ones, or those that the account has named itself.
 
-import type { Category } from "./types";
+import type { CategoryNames } from "@hummdesk/client";
+import { t } from "@hummdesk/texts";
 
-export const CATEGORIES: Category[] = [
+const BUILT_IN = [
   "account_access",
   "billing",
   "refund_cancellation",
@@ -15,4 +16,31 @@ export const CATEGORIES: Category[] = [
   "privacy_legal",
   "how_to",
   "general",
-];
+] as const;
+
+type BuiltIn = (typeof BUILT_IN)[number];
+
+export const GENERAL: BuiltIn = "general";
+
+// Without own categories, and before they are loaded.
+export const DEFAULT: CategoryNames = { enabled: false, categories: [] };
+
+// Those that a message may have now.
+export function keysOf({ enabled, categories }: CategoryNames): string[] {
+  return enabled ? [...categories.map(({ key }) => key), GENERAL] : [...BUILT_IN];
+}
+
+// Messages keep the category that they had: it may be one of the built-in ones, or one that does not exist any more.
+export function categoryName(names: CategoryNames, key: string): string {
+  return knownName(names, key) ?? key;
+}
+
+export function knownName({ categories }: CategoryNames, key: string): string | undefined {
+  const own = categories.find((one) => one.key === key);
+  if (own) return own.name;
+  return isBuiltIn(key) ? t(`common.category.${key}`) : undefined;
+}
+
+function isBuiltIn(key: string): key is BuiltIn {
+  return (BUILT_IN as readonly string[]).includes(key);
+}

@@ -7,6 +7,7 @@ export const SECTIONS = [
   "knowledge",
   "canned-replies",
   "ai",
+  "categories",
   "widget",
   "hours",
   "keys",

@@ -3,7 +3,7 @@
 import { type Decision, RequestError } from "@hummdesk/client";
 import { languageName, list, t } from "@hummdesk/texts";
 import { useEffect, useState } from "preact/hooks";
-import { CATEGORIES } from "./categories";
+import { knownName } from "./categories";
 import { Dialog } from "./components/dialog";
 import { fullTime } from "./format";
 import { useStore } from "./state/context";
@@ -73,6 +73,7 @@ async function decisionOf(store: Store, conversationId: string): Promise<Decisio
 }
 
 function Explanation({ decision }: { decision: Decision }) {
+  const store = useStore();
   const { rule, mode, agentName: agent = t("console.aColleague"), timestamp, needs, candidates } = decision;
   return (
     <>
@@ -87,7 +88,7 @@ function Explanation({ decision }: { decision: Decision }) {
         {needs.length > 0 && (
           <>
             <dt>{t("console.why.needs")}</dt>
-            <dd>{list(needs.map(skillName))}</dd>
+            <dd>{list(needs.map((one) => skillName(store, one)))}</dd>
           </>
         )}
       </dl>
@@ -97,6 +98,7 @@ function Explanation({ decision }: { decision: Decision }) {
 }
 
 function Candidates({ candidates }: { candidates: Candidate[] }) {
+  const store = useStore();
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
     <section class="why-candidates" tabIndex={0} aria-label={t("console.why.candidates")}>
@@ -115,7 +117,7 @@ function Candidates({ candidates }: { candidates: Candidate[] }) {
             <tr key={one.agentId} class={one.verdict === "chosen" ? "chosen" : ""}>
               <th scope="row">{one.name ?? t("console.aColleague")}</th>
               <td>{t("console.why.ofCapacity", { load: one.assigned, capacity: one.capacity })}</td>
-              <td>{one.skills.length > 0 ? list(one.skills.map(skillName)) : "–"}</td>
+              <td>{one.skills.length > 0 ? list(one.skills.map((skill) => skillName(store, skill))) : "–"}</td>
               <td>{t(`console.why.verdicts.${one.verdict}`)}</td>
             </tr>
           ))}
@@ -126,7 +128,6 @@ function Candidates({ candidates }: { candidates: Candidate[] }) {
 }
 
 // A skill is a category or a language.
-function skillName(skill: string): string {
-  const category = CATEGORIES.find((one) => one === skill);
-  return category ? t(`common.category.${category}`) : languageName(skill);
+function skillName(store: Store, skill: string): string {
+  return knownName(store.categories, skill) ?? (skill.length === 2 ? languageName(skill) : skill);
 }

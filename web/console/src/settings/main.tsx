@@ -10,6 +10,7 @@ import { SECTIONS, type Section, settingsPath } from "../settings-sections";
 import type { Store } from "../state/store";
 import { Account, Ai } from "./account";
 import { Audit } from "./audit";
+import { Categories } from "./categories";
 import { RestContext } from "./context";
 import { Hours } from "./hours";
 import { Keys } from "./keys";
@@ -33,6 +34,7 @@ const PAGES: Record<Section, SectionPage> = {
   knowledge: Articles,
   "canned-replies": CannedReplies,
   ai: Ai,
+  categories: Categories,
   widget: Widget,
   hours: Hours,
   keys: Keys,

@@ -3,12 +3,13 @@
 import type { ManagedTeam, NewUser, User, UserUpdate } from "@hummdesk/client/rest";
 import { languageName, t } from "@hummdesk/texts";
 import { useState } from "preact/hooks";
-import { CATEGORIES } from "../categories";
+import { categoryName, keysOf } from "../categories";
 import { Avatar } from "../components/avatar";
 import { PageLink } from "../components/page-link";
 import { fullTime } from "../format";
 import { settingsPath } from "../settings-sections";
 import { useStore } from "../state/context";
+import type { Store } from "../state/store";
 import { useRest } from "./context";
 import { useEdited } from "./editing";
 import { type Choice, type FieldSpec, Form } from "./form";
@@ -51,7 +52,7 @@ function Everybody() {
   );
 }
 
-function fields(teams: ManagedTeam[], own: string[], role?: User["role"]): FieldSpec[] {
+function fields(store: Store, teams: ManagedTeam[], own: string[], role?: User["role"]): FieldSpec[] {
   const specs: FieldSpec[] = [
     { name: "name", label: "settings.name", isRequired: true, longest: 100 },
     { name: "email", label: "settings.people.email", kind: "email", isRequired: true, longest: 320 },
@@ -67,7 +68,7 @@ function fields(teams: ManagedTeam[], own: string[], role?: User["role"]): Field
       label: "settings.people.skills",
       hint: t("settings.people.skillsHint"),
       kind: "many",
-      choices: skillChoices(own),
+      choices: skillChoices(store, own),
     },
     {
       name: "capacity",
@@ -91,13 +92,13 @@ function choiceOf({ id, name }: ManagedTeam): Choice {
   return { value: id, label: name };
 }
 
-function skillChoices(own: string[]): Choice[] {
+function skillChoices(store: Store, own: string[]): Choice[] {
   const known: Choice[] = [
-    ...CATEGORIES.map((category) => ({ value: category as string, label: t(`common.category.${category}`) })),
+    ...keysOf(store.categories).map((key) => ({ value: key, label: categoryName(store.categories, key) })),
     ...LANGUAGE_SKILLS.map((code) => ({ value: code, label: languageName(code) })),
   ];
   const others = own.filter((skill) => !known.some((choice) => choice.value === skill));
-  return [...known, ...others.map((skill) => ({ value: skill, label: skill }))];
+  return [...known, ...others.map((skill) => ({ value: skill, label: categoryName(store.categories, skill) }))];
 }
 
 function Invitation() {
@@ -131,6 +132,7 @@ function Invitation() {
           <Form
             key={made?.id ?? ""}
             fields={fields(
+              store,
               teams.filter((team) => team.active),
               [],
             )}
@@ -181,6 +183,7 @@ function Person({ id }: { id: string }) {
                 <Form
                   key={edited.key}
                   fields={fields(
+                    store,
                     teams.filter((team) => team.active || teamIds.includes(team.id)),
                     skills,
                     role,

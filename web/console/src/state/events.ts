@@ -89,7 +89,7 @@ const HANDLERS: Handlers = {
   classification_corrected(state, { conversationId, messageId, category, priority }) {
     const current = state.threads.get(conversationId)?.classification;
     if (current?.messageId !== messageId) return;
-    if (category) current.classification.category = category;
+    if (category) Object.assign(current.classification, { category, unknown: false });
     if (priority) current.classification.priority = priority;
   },
   ai_draft_delta(state, delta) {

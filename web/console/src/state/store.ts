@@ -9,6 +9,7 @@ import {
   type State,
 } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
+import { DEFAULT } from "../categories";
 import { explain } from "../components/error-text";
 import type { Insertion } from "../insertion";
 import type { Agent, Category, Conversation, Presence, Priority, Status, Team } from "../types";
@@ -35,6 +36,7 @@ export class Store implements LiveState {
   overlay: Overlay | null = null;
   agents = new Map<string, Agent>();
   teams: Team[] = [];
+  categories = DEFAULT;
   openId: string | null = null;
   settings: string[] | null = null;
   supervisor: string[] | null = null;
@@ -164,12 +166,13 @@ export class Store implements LiveState {
     if (this.openId && this.thread?.state !== "ready") await this.join(this.openId);
   }
 
-  // Load agents and teams, also after a change in the settings.
+  // Load agents, teams and names of categories, also after a change in the settings.
   async loadAgents(): Promise<void> {
     await this.attempt(async () => {
       const { agents } = await this.client.request("get_presence");
       this.agents = new Map(agents.map((agent) => [agent.agentId, agent]));
       this.teams = (await this.client.request("get_teams")).teams;
+      this.categories = await this.client.request("get_categories");
     });
   }
 

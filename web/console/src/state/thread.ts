@@ -1,6 +1,7 @@
 // State of one open conversation: messages, viewers, typing and AI results.
 
 import { History, type Joined } from "@hummdesk/client";
+import { GENERAL } from "../categories";
 import type { Classification, Draft, Message, Viewer } from "../types";
 import { Drafting } from "./drafting";
 import { Reading } from "./reading";
@@ -34,11 +35,13 @@ export class Thread {
     this.ai.refresh(ai);
   }
 
-  // Classifications arrive in any order; the one of the newest message is kept.
+  // Classifications arrive in any order; the one of the newest message that says what the conversation is about is kept.
   classify(classification: Classification): void {
     const current = this.classification;
-    if (!current || this.seqOf(classification.messageId) >= this.seqOf(current.messageId))
-      this.classification = classification;
+    const isNewer = !current || this.seqOf(classification.messageId) >= this.seqOf(current.messageId);
+    if (!current || isEmpty(current) === isEmpty(classification)) {
+      if (isNewer) this.classification = classification;
+    } else if (isEmpty(current)) this.classification = classification;
   }
 
   suggest(draft: Draft): void {
@@ -86,4 +89,9 @@ export class Thread {
       history.messages.some((one) => one.seq > draft.basedOnSeq && !one.private && matches(one.senderType))
     );
   }
+}
+
+// Whether it says nothing about the conversation, as that of a "thanks".
+function isEmpty({ classification: { category, unknown } }: Classification): boolean {
+  return category === GENERAL || unknown === true;
 }
