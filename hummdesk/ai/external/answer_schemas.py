@@ -1,7 +1,7 @@
 """Schemas of the answers of external models: validation by marshmallow, and the JSON Schema sent with a request."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
@@ -46,6 +46,11 @@ class ClassificationAnswer(_Answer):
     tags = fields.List(_one_of(TAGS), required=True)
     team = fields.String(required=True)
     confidence = fields.Float(required=True, validate=Range(0, 1))
+
+
+def classification_answer(keys: Sequence[str]) -> Schema:
+    """Return the schema of a classification by these categories."""
+    return ClassificationAnswer.from_dict({"category": _one_of(tuple(keys))}, name=ClassificationAnswer.__name__)()
 
 
 class DraftAnswer(_Answer):

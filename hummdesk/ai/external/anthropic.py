@@ -37,7 +37,11 @@ class AnthropicClient:
             "model": request.model,
             "max_tokens": request.max_tokens,
             # The system prompt is the same each time, so the provider can read it from its cache.
-            "system": [{"type": "text", "text": request.system, "cache_control": {"type": "ephemeral"}}],
+            "system": [
+                {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
+                for text in (request.system, request.account_system)
+                if text
+            ],
             "messages": messages,
             "output_config": output,
         }

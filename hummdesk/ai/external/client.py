@@ -25,6 +25,8 @@ class CompletionRequest:
     model: str
     system: str
     """The system prompt: the same for all requests of a kind, so that the provider can cache it."""
+    account_system: str
+    """What follows it for an account, the same for all its requests of the kind; empty for most."""
     turns: tuple[tuple[Role, str], ...]
     schema_name: str
     schema: dict[str, Any]

@@ -45,12 +45,11 @@ class OpenAIClient:
 
     def parameters(self, request: CompletionRequest) -> dict[str, Any]:
         """Return the body of the API request."""
+        system = "\n\n".join(filter(None, (request.system, request.account_system)))
         schema = {"name": request.schema_name, "strict": True, "schema": request.schema}
         return {
             "model": request.model,
-            "messages": [
-                {"role": role, "content": text} for role, text in (("system", request.system), *request.turns)
-            ],
+            "messages": [{"role": role, "content": text} for role, text in (("system", system), *request.turns)],
             "response_format": {"type": "json_schema", "json_schema": schema},
             **self._limits(request),
         }

@@ -14,6 +14,7 @@ from hummdesk.ai import routing
 from hummdesk.ai.external import answer_schemas, grounding, inputs, pricing
 from hummdesk.ai.external.client import Completion, CompletionRequest, ModelClient, OnText, Role
 from hummdesk.ai.external.draft_release import DraftRelease
+from hummdesk.ai.external.own_categories import with_categories
 from hummdesk.ai.external.request_templates import RequestTemplate, RequestTemplates
 from hummdesk.ai.protocol import (
     Classification,
@@ -84,7 +85,10 @@ class ExternalProvider:
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
         model_input = inputs.classification_input(Redactor(), message, context)
-        answer = await self._ask(self._templates.classify, model_input.data)
+        template = self._templates.classify
+        if context.categories:
+            template = with_categories(template, context.categories)
+        answer = await self._ask(template, model_input.data)
         team = model_input.teams.get(answer["team"])
         return Classification(
             **{name: answer[name] for name in COPIED_FIELDS},
@@ -158,6 +162,7 @@ class ExternalProvider:
         request = CompletionRequest(
             model=template.model,
             system=template.prompt.text,
+            account_system=template.account_prompt,
             turns=turns,
             schema_name=template.prompt.name,
             schema=answer_schemas.json_schema(template.schema),
@@ -193,7 +198,7 @@ class ExternalProvider:
 
     def _estimate(self, request: CompletionRequest) -> tuple[int, Decimal]:
         """Return tokens and dollars of the input; the output is not known before."""
-        characters = len(request.system) + sum(len(text) for _, text in request.turns)
+        characters = len(request.system) + len(request.account_system) + sum(len(text) for _, text in request.turns)
         usage = TokenUsage(input=characters // CHARACTERS_PER_TOKEN)
         return usage.total, pricing.cost(self._prices, request.model, usage) or Decimal(0)
 

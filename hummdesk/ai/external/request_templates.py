@@ -18,6 +18,8 @@ class RequestTemplate:
     max_tokens: int
     """Of the answer and of the reasoning before it."""
     timeout_seconds: float
+    account_prompt: str = ""
+    """Follows the prompt in the requests of an account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,20 @@ class FakeApi:
         text = body["system"][0]["text"] if self.protocol == "anthropic" else body["messages"][0]["content"]
         return str(text)
 
+    def system_text(self, number: int = -1) -> str:
+        """Return the whole system prompt of a request."""
+        body = self.requests[number]
+        if self.protocol == "anthropic":
+            return "\n\n".join(block["text"] for block in body["system"])
+        return str(body["messages"][0]["content"])
+
+    def schema(self, number: int = -1) -> Any:
+        """Return the schema of the answer to a request."""
+        body = self.requests[number]
+        if self.protocol == "anthropic":
+            return body["output_config"]["format"]["schema"]
+        return body["response_format"]["json_schema"]["schema"]
+
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.requests.append(body)

@@ -50,7 +50,7 @@ def test_classify_writes_one_object_per_line() -> None:
     target = io.StringIO()
     ai_trial.classify(lines_of(b"I forgot my password\nWo ist mein Paket?\r\n"), target, EMBEDDED)
     first, second = answers(target)
-    assert set(first) == {"category", "priority", "urgency", "sentiment", "language", "tags", "confidence"}
+    assert set(first) == {"category", "unknown", "priority", "urgency", "sentiment", "language", "tags", "confidence"}
     assert first["category"] == "account_access"
     assert (second["category"], second["language"]) == ("order_shipping", "de")
 
