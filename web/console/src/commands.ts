@@ -86,7 +86,7 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
     {
       name: t("console.command.assign"),
       keys: "A",
-      run: () => document.querySelector<HTMLElement>("[data-opens=assign]")?.click(),
+      run: () => openMenu("assign"),
     },
     ...(me && assignedTo !== me
       ? [
@@ -104,6 +104,8 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
       ? [{ name: t("console.command.release"), keys: "U", run: () => void release(store, id) }]
       : []),
     { name: t("console.command.transfer"), keys: "T", run: () => store.showOverlay("transfer") },
+    { name: t("console.label.change"), keys: "L", run: () => openMenu("labels") },
+    ...(status === "closed" ? [] : [{ name: t("console.snooze.menu"), keys: "S", run: () => openMenu("snooze") }]),
     { name: t("console.why.title"), run: () => store.showOverlay("why") },
     {
       name: t(store.list.unread.of(id) > 0 ? "console.command.markRead" : "console.command.markUnread"),
@@ -124,6 +126,10 @@ function move(store: Store, by: number): void {
   if (!next) return;
   store.open(next.conversationId);
   document.querySelector(`[data-conversation="${next.conversationId}"]`)?.scrollIntoView({ block: "nearest" });
+}
+
+function openMenu(name: string): void {
+  document.querySelector<HTMLElement>(`[data-opens=${name}]`)?.click();
 }
 
 function focus(selector: string): void {

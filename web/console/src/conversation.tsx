@@ -11,9 +11,11 @@ import { type Choice, Menu } from "./components/menu";
 import { Composer } from "./composer";
 import { Summary } from "./drafting";
 import { fullTime } from "./format";
+import { LabelChips, LabelMenu } from "./label-chips";
 import { Labels } from "./labels";
 import { Messages } from "./messages";
 import { ReadButton } from "./read-button";
+import { SnoozeMenu } from "./snooze";
 import { useStore } from "./state/context";
 import { claim, release, transfer } from "./state/moves";
 import type { Store } from "./state/store";
@@ -71,12 +73,14 @@ function Head({ one, thread }: { one: Conversation; thread: Thread }) {
               <ReadButton conversationId={one.conversationId} />
               <AssignMenu one={one} />
               <StatusMenu one={one} />
+              <SnoozeMenu one={one} />
+              <LabelMenu one={one} />
             </>
           )}
         </div>
       </div>
       <div class="pane-marks">
-        {!store.canReply && <Labels one={one} />}
+        {store.canReply ? <LabelChips one={one} /> : <Labels one={one} />}
         <ClassificationChips thread={thread} />
         <Summary thread={thread} conversationId={one.conversationId} />
       </div>

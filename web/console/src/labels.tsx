@@ -1,6 +1,8 @@
-// Status, priority and assignee of a conversation.
+// Status, priority, labels and assignee of a conversation.
 
 import { t } from "@hummdesk/texts";
+import { LabelChips } from "./label-chips";
+import { SnoozeMark } from "./snooze";
 import { useStore } from "./state/context";
 import type { Conversation } from "./types";
 
@@ -12,6 +14,8 @@ export function Labels({ one }: { one: Conversation }) {
       {(one.priority === "urgent" || one.priority === "high") && (
         <span class={`mark priority-${one.priority}`}>{t(`common.priority.${one.priority}`)}</span>
       )}
+      <LabelChips one={one} />
+      <SnoozeMark one={one} />
       <span class="mark-quiet">{store.nameOf(one.assignedTo)}</span>
     </>
   );

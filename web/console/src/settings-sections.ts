@@ -3,6 +3,7 @@
 export const SECTIONS = [
   "people",
   "teams",
+  "labels",
   "routing",
   "knowledge",
   "canned-replies",

@@ -15,6 +15,7 @@ import { RestContext } from "./context";
 import { Hours } from "./hours";
 import { Keys } from "./keys";
 import { Articles, CannedReplies } from "./knowledge";
+import { Labels } from "./labels";
 import { People } from "./people";
 import { Routing } from "./routing";
 import { SignIn } from "./sign-in";
@@ -39,6 +40,7 @@ const PAGES: Record<Section, SectionPage> = {
   hours: Hours,
   keys: Keys,
   "signing-keys": SigningKeys,
+  labels: Labels,
   webhooks: Webhooks,
   "sign-in": SignIn,
   account: Account,

@@ -18,6 +18,7 @@ import type { Composition } from "./composition";
 import { Compositions } from "./compositions";
 import { ConversationList } from "./conversation-list";
 import { type LiveState, subscribe } from "./events";
+import { Inbox } from "./inbox";
 import { findHit } from "./search-hit";
 import type { Credentials } from "./session";
 import { Thread } from "./thread";
@@ -44,6 +45,7 @@ export class Store implements LiveState {
   dismissedDrafts = new Set<string>();
   readonly client: DeskClient;
   readonly list: ConversationList;
+  readonly inbox: Inbox;
   readonly compositions: Compositions;
   readonly insertions = new Map<string, Insertion>();
   private listeners = new Set<() => void>();
@@ -60,6 +62,7 @@ export class Store implements LiveState {
     this.compositions = new Compositions(localStorage, credentials.userId);
     this.client = new DeskClient({ token: credentials.token, persistence });
     this.list = new ConversationList(this.client, this.changed, () => this.open(this.openId));
+    this.inbox = new Inbox(this.client, this.changed);
     this.client.on("person", (person) => this.onPerson(person));
     this.client.on("state", (state) => void this.onState(state));
     this.client.on("refused", (error) => this.signOut(explain(error)));
@@ -166,13 +169,14 @@ export class Store implements LiveState {
     if (this.openId && this.thread?.state !== "ready") await this.join(this.openId);
   }
 
-  // Load agents, teams and names of categories, also after a change in the settings.
+  // Load agents, teams, labels and names of categories, also after a change in the settings.
   async loadAgents(): Promise<void> {
     await this.attempt(async () => {
       const { agents } = await this.client.request("get_presence");
       this.agents = new Map(agents.map((agent) => [agent.agentId, agent]));
       this.teams = (await this.client.request("get_teams")).teams;
       this.categories = await this.client.request("get_categories");
+      await this.inbox.load();
     });
   }
 
