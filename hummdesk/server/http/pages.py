@@ -56,6 +56,7 @@ KINDS = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
+MODULES = ("upload.js",)
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 """The suffixes of the compressed files, the smallest first."""
 
@@ -120,7 +121,7 @@ def _read(path: Path, policies: dict[str, str]) -> File:
         "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
         "Vary": "Accept-Encoding",
     }
-    if path.suffix == ".json":  # the texts of the widget, which pages of other origins load
+    if path.suffix == ".json" or path.name in MODULES:  # the texts and modules of the widget, which other origins load
         headers["Access-Control-Allow-Origin"] = "*"
     compressed = {encoding: other.read_bytes() for encoding, other in others.items() if other.exists()}
     return File(content, compressed, headers | policies)

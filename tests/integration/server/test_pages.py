@@ -61,6 +61,7 @@ async def test_texts_are_readable_by_pages_of_other_origins(browser: aiohttp.Cli
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert "immutable" in answer.headers["Cache-Control"]
         assert (await answer.json())["widget.send"] == word
+    assert (await browser.get("/upload.js")).headers["Access-Control-Allow-Origin"] == "*"  # a module, for the widget
     assert "Access-Control-Allow-Origin" not in (await browser.get("/")).headers
 
 

@@ -1,13 +1,17 @@
 """A TCP proxy in front of a server, whose connections a test can cut."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 
 class TcpProxy:
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, cuts: Sequence[int] = ()) -> None:
+        """`cuts`: all connections are aborted, once for each, when clients have sent so many bytes."""
         self._port = port
+        self.cuts = list(cuts)
+        self._sent = 0
         self._is_cut = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
@@ -31,11 +35,20 @@ class TcpProxy:
     def cut(self) -> None:
         """Abort all connections, and refuse new ones until `restore`."""
         self._is_cut = True
-        for writer in self._writers:
-            writer.transport.abort()
+        self._abort()
 
     def restore(self) -> None:
         self._is_cut = False
+
+    def _abort(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def _count(self, size: int) -> None:
+        self._sent += size
+        if self.cuts and self._sent >= self.cuts[0]:
+            self.cuts.pop(0)
+            self._abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_cut:
@@ -43,13 +56,16 @@ class TcpProxy:
             return
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
         self._writers |= {writer, server_writer}
-        await asyncio.gather(_copy(reader, server_writer), _copy(server_reader, writer))
+        await asyncio.gather(_copy(reader, server_writer, self._count), _copy(server_reader, writer))
         self._writers -= {writer, server_writer}
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Callable[[int], None] = lambda _: None
+) -> None:
     try:
         while data := await reader.read(65536):
+            count(len(data))
             writer.write(data)
             await writer.drain()
     except OSError:

@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { DraftCard } from "./ai";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
+import { AttachFile, fileTarget, UploadList } from "./files";
 import { canUndoInsertion, noticeUndo, undoInsertion } from "./insertion";
 import { attachmentOf, type Composition } from "./state/composition";
 import { useComposition, useStore } from "./state/context";
@@ -21,7 +22,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
   useLayoutEffect(() => fit(field.current), [composition.text, conversationId]);
 
   const send = () => {
-    const content = composition.text.trim();
+    const content = contentOf(composition);
     if (!content || content.length > MAX_LENGTH) return;
     const { isNote, attachments, basedOnSeq, seenSeq } = composition;
     const basis = isNote ? {} : { basedOnSeq: basedOnSeq ?? seenSeq ?? thread.history.lastSeq };
@@ -39,7 +40,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
   return (
     <footer class={`composer ${composition.isNote ? "is-note" : ""}`}>
       <DraftCard thread={thread} conversationId={conversationId} />
-      <div class="composer-box">
+      <div class="composer-box" {...fileTarget(store, conversationId)}>
         <fieldset class="composer-modes" aria-label={t("console.composer.messageType")}>
           <button type="button" aria-pressed={!composition.isNote} onClick={() => change({ isNote: false })}>
             <Icon name="reply" /> {t("console.composer.reply")}
@@ -75,7 +76,9 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
           onKeyDown={onKeyDown}
         />
         <Attachments composition={composition} change={change} />
+        <UploadList conversationId={conversationId} />
         <div class="composer-foot">
+          <AttachFile conversationId={conversationId} />
           <AttachLink add={(one) => change({ attachments: [...composition.attachments, one] })} />
           <span class={`count ${composition.text.length > MAX_LENGTH ? "over" : ""}`} aria-live="polite">
             {composition.text.length > MAX_LENGTH - 500 &&
@@ -85,7 +88,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
             type="button"
             class="primary"
             onClick={send}
-            disabled={!composition.text.trim() || composition.text.length > MAX_LENGTH}
+            disabled={!contentOf(composition) || composition.text.length > MAX_LENGTH}
           >
             {t(composition.isNote ? "console.composer.addNote" : "console.composer.send")}
             <Icon name="send" />
@@ -94,6 +97,11 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
       </div>
     </footer>
   );
+}
+
+// What is sent: the text, or the names of the files if there is none.
+function contentOf({ text, attachments }: Composition): string {
+  return text.trim() || attachments.map((file) => file.filename).join(", ");
 }
 
 // Fit the height to the text, up to the limit in the style sheet, in a browser that does not by itself.

@@ -9,7 +9,8 @@ import { Avatar } from "./components/avatar";
 import { EmptyState } from "./components/empty-state";
 import { explain } from "./components/error-text";
 import { Icon } from "./components/icon";
-import { Link, MessageContent } from "./components/message-content";
+import { MessageContent } from "./components/message-content";
+import { AttachmentLink } from "./files";
 import { clock, day, fullTime, isSameDay, size } from "./format";
 import { insertText } from "./insertion";
 import { useScrolling } from "./scrolling";
@@ -230,7 +231,7 @@ function Attachments({ files }: { files: Message["attachments"] }) {
       {files.map((file) => (
         <li key={file.url} class="attachment">
           <Icon name="link" />
-          <Link href={file.url}>{file.filename}</Link>
+          <AttachmentLink file={file} />
           <small>{[file.contentType, size(file.size)].filter(Boolean).join(", ")}</small>
         </li>
       ))}

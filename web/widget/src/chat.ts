@@ -9,8 +9,10 @@ import {
   type QueuePlace,
   type State,
 } from "@hummdesk/client";
+import type { Attachment } from "@hummdesk/client/files";
 import { Conversations } from "./conversations.js";
 import { Drafts } from "./drafts.js";
+import { ChatFiles } from "./files.js";
 import type { Identity, Visitor } from "./visitor.js";
 
 const TYPING_TIMEOUT_MS = 6000;
@@ -53,6 +55,7 @@ export class Chat {
   onUnread: (count: number) => void = () => undefined;
   /** Called with each new message of an agent that the visitor is not looking at. */
   onArrival: () => void = () => undefined;
+  readonly files: ChatFiles;
   private client: DeskClient | undefined;
   private readonly drafts: Drafts;
   /** The positions in the queue of the conversations that wait. */
@@ -76,6 +79,7 @@ export class Chat {
     private readonly visitor: Visitor,
   ) {
     this.drafts = new Drafts(visitor.storage);
+    this.files = new ChatFiles(this);
     this.isOpen = visitor.storage.readForTab("open") === "1";
     document.addEventListener("visibilitychange", () => this.markRead());
     if (visitor.isKnown || (this.isOpen && !visitor.isOwnerMissing)) this.connect();
@@ -146,6 +150,30 @@ export class Chat {
       if (client) void this.enter(client);
     }
     this.changed();
+  }
+
+  /** The server, and who asks it. */
+  get server() {
+    return { server: this.url, token: this.visitor.token };
+  }
+
+  /** The conversation that is shown; one that has not started yet is started. */
+  async conversationForFiles(): Promise<string | undefined> {
+    const { client, conversationId } = this;
+    if (!client || conversationId !== undefined) return conversationId;
+    const { clientMessageId } = this.newConversation ?? newConversation();
+    const { conversation } = await client.request("start_conversation", { clientMessageId });
+    if (client !== this.client) return undefined;
+    this.storeNew(undefined);
+    this.conversations.load(conversation);
+    this.moveTo(conversation.conversationId);
+    await this.enter(client);
+    return conversation.conversationId;
+  }
+
+  /** A message needs a text: the name of the file. */
+  sendFile(conversationId: string, file: Attachment): void {
+    this.client?.outbox.write({ conversationId, content: file.filename, attachments: [file] });
   }
 
   setDraft(text: string): void {

@@ -1,6 +1,7 @@
 import { t } from "@hummdesk/texts";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Chat } from "./chat.js";
+import { AttachButton, onPaste } from "./files.js";
 
 const LARGEST_PX = 160;
 
@@ -35,12 +36,14 @@ export function Composer({ chat }: { chat: Chat }) {
         aria-label={t("widget.yourMessage")}
         placeholder={t("widget.yourMessage")}
         value={draft}
+        onPaste={onPaste(chat)}
         onInput={(event) => {
           chat.setDraft(event.currentTarget.value);
           chat.type();
         }}
         onKeyDown={(event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && send(event)}
       />
+      <AttachButton chat={chat} />
       <button type="submit">{t("widget.send")}</button>
     </form>
   );

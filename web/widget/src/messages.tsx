@@ -1,9 +1,10 @@
-import { type Activity, linkTo, type Message, nodesOf, type PendingMessage } from "@hummdesk/client";
+import { type Activity, type Message, nodesOf, type PendingMessage } from "@hummdesk/client";
 import { date, daysFromNow, number, t } from "@hummdesk/texts";
 import { createElement, Fragment, type VNode } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
 import { daysBetween, isOtherDay } from "./days.js";
+import { FileView } from "./files.js";
 import { explain } from "./notices.js";
 import { isAtEnd, type Scrolled, topAfter } from "./scrolling.js";
 
@@ -39,7 +40,7 @@ export function Messages({ chat, greeting }: { chat: Chat; greeting: string }) {
             {isOtherDay(message.timestamp, messages[n - 1]?.timestamp) && <Day timestamp={message.timestamp} />}
             <Joined lines={history?.movesBefore(n)} />
             {message.seq === chat.newFrom && <p class="line new">{t("widget.new")}</p>}
-            <Bubble message={message} isRead={message.seq <= readUpTo} />
+            <Bubble chat={chat} message={message} isRead={message.seq <= readUpTo} />
           </Fragment>
         ))}
         <Joined lines={history?.movesBefore(messages.length)} />
@@ -144,7 +145,7 @@ function Waiting({ chat, message }: { chat: Chat; message: Partial<PendingMessag
   );
 }
 
-function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
+function Bubble({ chat, message, isRead }: { chat: Chat; message: Message; isRead: boolean }) {
   const time = date(new Date(message.timestamp), { hour: "2-digit", minute: "2-digit" });
   return (
     <div class={isOwn(message) ? "mine" : "theirs"}>
@@ -156,7 +157,7 @@ function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
       <div class="text" dir="auto">
         {message.erased ? <em>{t("widget.erased")}</em> : nodesOf<VNode>(message, createElement)}
       </div>
-      <Attachments message={message} />
+      <Attachments chat={chat} message={message} />
       <small>
         <time dateTime={message.timestamp}>{time}</time>
         {isOwn(message) && (
@@ -169,15 +170,15 @@ function Bubble({ message, isRead }: { message: Message; isRead: boolean }) {
   );
 }
 
-function Attachments({ message: { attachments } }: { message: Message }) {
+function Attachments({ chat, message: { attachments } }: { chat: Chat; message: Message }) {
   if (attachments.length === 0) return null;
   return (
     <ul class="attachments">
-      {attachments.map(({ url, filename, size }, n) => (
+      {attachments.map((file, n) => (
         <li key={n}>
-          <a {...linkTo(url)}>
-            <bdi>{filename}</bdi> <small>{sizeOf(size)}</small>
-          </a>
+          <FileView chat={chat} file={file}>
+            <bdi>{file.filename}</bdi> <small>{sizeOf(file.size)}</small>
+          </FileView>
         </li>
       ))}
     </ul>

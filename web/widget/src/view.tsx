@@ -3,6 +3,7 @@ import { t } from "@hummdesk/texts";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
+import { UploadList } from "./files.js";
 import { ConversationList } from "./list.js";
 import type { Look } from "./look.js";
 import { Messages } from "./messages.js";
@@ -139,6 +140,7 @@ function Panel({ chat, look, sound, title }: Parts & { title: string }) {
         <>
           <Messages key={chat.conversationId ?? ""} chat={chat} greeting={look.greeting ?? t("widget.hello")} />
           {chat.isClosed && <Rating chat={chat} />}
+          <UploadList chat={chat} />
           <Composer chat={chat} />
         </>
       )}

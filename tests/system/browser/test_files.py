@@ -1,0 +1,99 @@
+"""Files in the widget and in the console: chosen, pasted and cut off on their way."""
+
+import hashlib
+import secrets
+import struct
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, BrowserContext, Locator, expect
+
+from tests.system.browser.conftest import DemoAccount, Open
+from tests.system.browser.tcp_proxy import TcpProxy
+from tests.system.browser.test_widget import Visitor, visit
+
+MEGABYTE = 1_000_000
+PASTE = """(field) => {
+    const data = new DataTransfer();
+    data.items.add(new File(["a,b"], "table.csv", { type: "text/csv" }));
+    field.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
+
+
+@pytest.fixture
+async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760})
+    yield context
+    await context.close()
+
+
+def png() -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", 40, 30, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress((b"\0" + 40 * b"\x20\x80\x60") * 30))
+        + chunk(b"IEND", b"")
+    )
+
+
+async def is_painted(image: Locator) -> None:
+    await expect(image).to_be_visible()
+    await expect(image).to_have_js_property("naturalWidth", 40)
+
+
+async def attach(visitor: Visitor, *files: Any) -> None:
+    await visitor.dialog.locator("input[type=file]").set_input_files(files)
+
+
+async def test_files_of_visitor_and_agent_arrive_though_the_connection_is_cut_three_times(
+    context: BrowserContext, account: DemoAccount, open_console: Open, tmp_path: Path
+) -> None:
+    agent = await account.connect(account.agents[1])
+    large = tmp_path / "video.bin"
+    large.write_bytes(secrets.token_bytes(25 * MEGABYTE))
+    async with TcpProxy(int(account.url.rpartition(":")[2])) as proxy:
+        visitor = await visit(context, proxy.url)
+        await visitor.launcher.click()
+        await attach(visitor, {"name": "receipt.png", "mimeType": "image/png", "buffer": png()})
+        await is_painted(visitor.log.get_by_role("img", name="receipt.png"))
+        arrived = await agent.receives("new_message", content="receipt.png")
+        conversation = arrived["conversationId"]
+
+        console = await open_console(account.agents[1], url=account.url)
+        await console.page.goto(f"{account.url}/c/{conversation}")
+        await is_painted(console.page.get_by_role("log").get_by_role("img", name="receipt.png"))
+        await console.page.locator("#composer").evaluate(PASTE)
+        await expect(console.page.get_by_role("button", name="Remove table.csv")).to_be_visible()
+        await console.page.locator("input[type=file]").set_input_files(
+            {"name": "page.html", "mimeType": "image/png", "buffer": b"<script>window.hurt=1</script>"}
+        )
+        await expect(console.page.get_by_role("button", name="Remove page.html")).to_be_visible()
+        assert await console.violations(within=".composer") == []
+        await console.page.get_by_role("button", name="Send", exact=True).click()
+        await expect(visitor.log.get_by_role("link", name="table.csv")).to_be_visible()
+        async with visitor.page.expect_download() as download:
+            await visitor.log.get_by_role("link", name="page.html").click()
+        assert (await download.value).suggested_filename == "page.html"
+
+        proxy.cuts = [(8 * cut) * MEGABYTE for cut in (1, 2, 3)]
+        await attach(visitor, large)
+        sent = await agent.receives("new_message", content="video.bin")
+        assert proxy.cuts == []
+        await expect(visitor.log.get_by_role("link", name="video.bin")).to_be_visible()
+    assert sent["attachments"][0]["size"] == 25 * MEGABYTE
+    assert await digest(account, sent["attachments"][0]["url"]) == hashlib.sha256(large.read_bytes()).hexdigest()
+
+
+async def digest(account: DemoAccount, url: str) -> str:
+    headers = {"Authorization": f"Bearer {account.agents[1]['token']}"}
+    async with aiohttp.ClientSession(account.url) as session, session.get(url, headers=headers) as answer:
+        assert answer.status == 200
+        return hashlib.sha256(await answer.read()).hexdigest()

@@ -1,0 +1,156 @@
+import type { ErrorReport, Message } from "./contract.js";
+
+export type Attachment = Message["attachments"][number];
+
+/** An uploaded file, as `GET /files/{id}` describes it. `link` is an address to read it that expires. */
+export interface StoredFile {
+  id: string;
+  url: string;
+  filename: string;
+  size: number;
+  state: "uploading" | "scanning" | "ready" | "refused";
+  /** Whether it can be shown as an image. */
+  isImage: boolean;
+  contentType?: string;
+  width?: number;
+  height?: number;
+  /** Why it is not ready. */
+  reason?: string;
+  link?: string;
+  expiresIn?: number;
+}
+
+export interface Server {
+  /** The origin of the server. */
+  server: string;
+  token: () => string | Promise<string>;
+}
+
+export interface UploadOptions extends Server {
+  conversationId: string;
+  /** Cancels the upload. */
+  signal: AbortSignal;
+  /** Called with the part of the file that was sent, from 0 to 1. */
+  onProgress?: (part: number) => void;
+  /** Called with the reason while the file waits, for instance for a virus scanner. */
+  onWait?: (reason: string) => void;
+}
+
+export type Upload = (file: File, options: UploadOptions) => Promise<StoredFile>;
+
+const PATH = /^\/files\/[0-9a-f-]{36}$/;
+const POLL_MS = 2000;
+
+/** Whether an attachment is an uploaded file, not an address elsewhere. */
+export function isStored(url: string): boolean {
+  return PATH.test(url);
+}
+
+/** Load what uploads files: `upload.js`, a module of the server with a client of the tus protocol. */
+export async function loadUpload(server: string): Promise<Upload> {
+  const loaded: { upload: Upload } = await import(/* @vite-ignore */ `${server}/upload.js`);
+  return loaded.upload;
+}
+
+/**
+ * What has become of an uploaded file, with a new address to read it.
+ *
+ * @throws `{error: ErrorReport}`.
+ */
+export async function describeFile(url: string, { server, token }: Server): Promise<StoredFile> {
+  const headers = { Accept: "application/json", Authorization: `Bearer ${await token()}` };
+  const answer = await fetch(server + url, { headers, credentials: "omit" });
+  const body = await answer.json();
+  if (!answer.ok) throw { error: { code: body.code, message: body.detail, timestamp: "" } satisfies ErrorReport };
+  return body.link === undefined ? body : { ...body, link: server + body.link };
+}
+
+/** The attachment that refers to an uploaded file. */
+export function attachmentTo({ url, filename, contentType, size }: StoredFile): Attachment {
+  return { url, filename, contentType: contentType ?? "application/octet-stream", size };
+}
+
+/**
+ * Wait until an uploaded file can be sent.
+ *
+ * @throws `{error: ErrorReport}` if the scanner refuses it.
+ */
+export async function waitUntilReady(url: string, options: UploadOptions): Promise<StoredFile> {
+  for (;;) {
+    const file = await describeFile(url, options);
+    if (file.state === "ready") return file;
+    if (file.state === "refused")
+      throw { error: { code: "FORBIDDEN", message: file.reason ?? "", timestamp: "" } satisfies ErrorReport };
+    options.onWait?.(file.reason ?? "");
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    options.signal.throwIfAborted();
+  }
+}
+
+/** A file that is being uploaded, or could not be. */
+export interface Item {
+  readonly conversationId: string;
+  readonly name: string;
+  /** The part that was sent, from 0 to 1. */
+  part: number;
+  /** What it waits for after it was sent. */
+  reason?: string;
+  error?: ErrorReport;
+  readonly controller: AbortController;
+}
+
+/** The uploads of a page, by conversation. They continue while another conversation is shown. */
+export class Uploads {
+  private items: Item[] = [];
+
+  constructor(
+    private readonly server: Server,
+    private readonly changed: () => void,
+    private readonly onReady: (conversationId: string, file: StoredFile) => void,
+  ) {}
+
+  of(conversationId: string | undefined): Item[] {
+    return this.items.filter((item) => item.conversationId === conversationId);
+  }
+
+  add(conversationId: string, files: Iterable<File>): void {
+    for (const file of files) void this.upload(conversationId, file);
+  }
+
+  /** Cancel an upload, or remove one that has failed. */
+  cancel(item: Item): void {
+    item.controller.abort();
+    this.items = this.items.filter((other) => other !== item);
+    this.changed();
+  }
+
+  private async upload(conversationId: string, file: File): Promise<void> {
+    const item: Item = { conversationId, name: file.name, part: 0, controller: new AbortController() };
+    const change = (more: Partial<Item>) => {
+      Object.assign(item, more);
+      this.changed();
+    };
+    this.items.push(item);
+    this.changed();
+    try {
+      const upload = await loadUpload(this.server.server);
+      const stored = await upload(file, {
+        ...this.server,
+        conversationId,
+        signal: item.controller.signal,
+        onProgress: (part) => change({ part }),
+        onWait: (reason) => change({ part: 1, reason }),
+      });
+      this.cancel(item);
+      this.onReady(conversationId, stored);
+    } catch (failure) {
+      const unknown: ErrorReport = { code: "UNAVAILABLE", message: "The server does not answer", timestamp: "" };
+      if (!item.controller.signal.aborted) change({ error: (failure as { error?: ErrorReport }).error ?? unknown });
+    }
+  }
+}
+
+/** The files that a paste or a drop contains; none for one of text. */
+export function filesOf(data: DataTransfer | null): File[] {
+  return [...(data?.files ?? [])];
+}

@@ -1,0 +1,172 @@
+// Files: chosen by button, paste or drop, uploaded with their progress, and shown in messages.
+
+import {
+  attachmentTo,
+  describeFile,
+  filesOf,
+  type Item,
+  isStored,
+  type StoredFile,
+  Uploads,
+} from "@hummdesk/client/files";
+import { t } from "@hummdesk/texts";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { explain } from "./components/error-text";
+import { Icon } from "./components/icon";
+import { IconButton } from "./components/icon-button";
+import { Link } from "./components/message-content";
+import { useChanges, useStore } from "./state/context";
+import type { Store } from "./state/store";
+import type { Attachment } from "./types";
+
+const MOST_ATTACHED = 10;
+const RENEWAL_MS = 10_000;
+
+const uploads = new WeakMap<Store, Uploads>();
+
+function uploadsOf(store: Store): Uploads {
+  let known = uploads.get(store);
+  if (!known) {
+    known = new Uploads(serverOf(store), store.changed, (conversationId, file) => {
+      const { attachments } = store.compositionOf(conversationId);
+      store.compose(conversationId, { attachments: [...attachments, attachmentTo(file)] });
+    });
+    uploads.set(store, known);
+  }
+  return known;
+}
+
+function serverOf({ credentials }: Store) {
+  return { server: location.origin, token: credentials.token };
+}
+
+// Upload files to a conversation, as many as a message can have.
+export function uploadTo(store: Store, conversationId: string, files: File[]): void {
+  const attached = store.compositionOf(conversationId).attachments.length;
+  const open = uploadsOf(store).of(conversationId).length;
+  uploadsOf(store).add(conversationId, files.slice(0, Math.max(0, MOST_ATTACHED - attached - open)));
+}
+
+// Attributes of an element that takes files by paste and drop.
+export function fileTarget(store: Store, conversationId: string) {
+  const take = (event: Event, data: DataTransfer | null) => {
+    const files = filesOf(data);
+    if (files.length === 0) return;
+    event.preventDefault();
+    uploadTo(store, conversationId, files);
+  };
+  return {
+    onPaste: (event: ClipboardEvent) => take(event, event.clipboardData),
+    onDrop: (event: DragEvent) => take(event, event.dataTransfer),
+    onDragOver: (event: DragEvent) => {
+      if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+    },
+  };
+}
+
+export function AttachFile({ conversationId }: { conversationId: string }) {
+  const store = useStore();
+  const field = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <IconButton icon="file" label={t("console.files.attach")} onClick={() => field.current?.click()} />
+      <input
+        ref={field}
+        type="file"
+        multiple
+        hidden
+        onChange={({ currentTarget }) => {
+          uploadTo(store, conversationId, [...(currentTarget.files ?? [])]);
+          currentTarget.value = "";
+        }}
+      />
+    </>
+  );
+}
+
+export function UploadList({ conversationId }: { conversationId: string }) {
+  const store = useStore();
+  useChanges(store);
+  const items = uploadsOf(store).of(conversationId);
+  if (items.length === 0) return null;
+  return (
+    <ul class="plain attachments">
+      {items.map((item, n) => (
+        <UploadRow key={n} item={item} cancel={() => uploadsOf(store).cancel(item)} />
+      ))}
+    </ul>
+  );
+}
+
+function UploadRow({ item, cancel }: { item: Item; cancel: () => void }) {
+  const { name, part, reason, error } = item;
+  return (
+    <li class="attachment">
+      <Icon name={error ? "warn" : "file"} /> <bdi>{name}</bdi>
+      {error ? (
+        <small role="alert">{explain(error)}</small>
+      ) : reason ? (
+        <small role="status">{reason}</small>
+      ) : (
+        <progress value={part} aria-label={t("console.files.progress", { filename: name })} />
+      )}
+      <IconButton icon="close" label={t("console.files.cancel", { filename: name })} onClick={cancel} />
+    </li>
+  );
+}
+
+// An attachment of a message: an image inline, other files as links. The address that expires is requested when it is
+// needed.
+export function AttachmentLink({ file }: { file: Attachment }) {
+  const isImage = isStored(file.url) && file.contentType.startsWith("image/");
+  return isImage ? <Picture file={file} /> : <FileLink file={file}>{file.filename}</FileLink>;
+}
+
+function FileLink({ file, children }: { file: Attachment; children: ComponentChildren }) {
+  const store = useStore();
+  if (!isStored(file.url)) return <Link href={file.url}>{children}</Link>;
+  const open = async (event: Event) => {
+    event.preventDefault();
+    const found = await describeFile(file.url, serverOf(store)).catch(refusedTo(store));
+    if (found?.link) location.assign(found.link); // it has Content-Disposition: the page stays
+  };
+  return (
+    <a href={file.url} onClick={open}>
+      <bdi>{children}</bdi>
+    </a>
+  );
+}
+
+function refusedTo(store: Store) {
+  return (failure: { error?: { code: string; message: string } }) => {
+    store.showToast(explain(failure.error ?? { code: "UNAVAILABLE", message: t("common.noResponse") }));
+    return undefined;
+  };
+}
+
+function Picture({ file }: { file: Attachment }) {
+  const store = useStore();
+  const [found, setFound] = useState<StoredFile | null>(null);
+  const failedAt = useRef(0);
+  const load = () => {
+    if (Date.now() - failedAt.current < RENEWAL_MS) return setFound(null);
+    failedAt.current = Date.now();
+    describeFile(file.url, serverOf(store)).then(setFound, () => setFound(null));
+  };
+  useEffect(load, [file.url]);
+  if (!found?.isImage || !found.link) return <FileLink file={file}>{file.filename}</FileLink>;
+  return (
+    <a href={found.link} target="_blank" rel="noopener noreferrer">
+      <img
+        class="picture"
+        src={found.link}
+        alt={file.filename}
+        width={found.width}
+        height={found.height}
+        loading="lazy"
+        onError={load}
+      />
+    </a>
+  );
+}

@@ -1,0 +1,131 @@
+import { linkTo } from "@hummdesk/client";
+import {
+  type Attachment,
+  attachmentTo,
+  describeFile,
+  filesOf,
+  isStored,
+  type StoredFile,
+  Uploads,
+} from "@hummdesk/client/files";
+import { t } from "@hummdesk/texts";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Chat } from "./chat.js";
+import { explain } from "./notices.js";
+
+const CLIP = "M19 11l-7.5 7.5a4.5 4.5 0 0 1-6.4-6.4L13 4.3a3 3 0 0 1 4.2 4.2l-7.7 7.8a1.5 1.5 0 0 1-2.2-2.2L14.5 7";
+const AGAIN_MS = 10_000;
+
+/** The uploads of the visitor. Each file is sent as a message when it has arrived. */
+export class ChatFiles {
+  readonly uploads: Uploads;
+
+  constructor(private readonly chat: Chat) {
+    this.uploads = new Uploads(
+      chat.server,
+      () => chat.changed(),
+      (conversationId, file) => chat.sendFile(conversationId, attachmentTo(file)),
+    );
+  }
+
+  async add(files: File[]): Promise<void> {
+    if (files.length === 0) return;
+    const conversationId = await this.chat.conversationForFiles().catch(() => undefined);
+    if (conversationId !== undefined) this.uploads.add(conversationId, files);
+  }
+}
+
+/** Upload what is pasted into the field, if it is a file. */
+export function onPaste(chat: Chat) {
+  return (event: ClipboardEvent) => {
+    const files = filesOf(event.clipboardData);
+    if (files.length === 0) return;
+    event.preventDefault();
+    void chat.files.add(files);
+  };
+}
+
+export function AttachButton({ chat }: { chat: Chat }) {
+  const field = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button type="button" class="plain attach" aria-label={t("widget.attach")} onClick={() => field.current?.click()}>
+        <svg viewBox="0 0 24 24" aria-hidden="true">
+          <path d={CLIP} />
+        </svg>
+      </button>
+      <input
+        ref={field}
+        type="file"
+        multiple
+        hidden
+        onChange={({ currentTarget }) => {
+          void chat.files.add([...(currentTarget.files ?? [])]);
+          currentTarget.value = "";
+        }}
+      />
+    </>
+  );
+}
+
+export function UploadList({ chat }: { chat: Chat }) {
+  const items = chat.files.uploads.of(chat.conversationId);
+  if (items.length === 0) return null;
+  return (
+    <ul class="uploads">
+      {items.map((item, n) => (
+        <li key={n}>
+          <bdi>{item.name}</bdi>
+          {item.error ? (
+            <small role="alert">{explain(item.error)}</small>
+          ) : item.reason ? (
+            <small role="status">{item.reason}</small>
+          ) : (
+            <progress value={item.part} aria-label={t("widget.uploading", { filename: item.name })} />
+          )}
+          <button
+            type="button"
+            class="plain"
+            aria-label={t("widget.cancelUpload", { filename: item.name })}
+            onClick={() => chat.files.uploads.cancel(item)}
+          >
+            ✕
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** A link to an attachment, or the image that it is. The address of an uploaded file is requested when it is needed. */
+export function FileView({ chat, file, children }: { chat: Chat; file: Attachment; children: ComponentChildren }) {
+  const [found, setFound] = useState<StoredFile | undefined>();
+  const requestedAt = useRef(0);
+  const isPicture = isStored(file.url) && file.contentType.startsWith("image/");
+  const load = () => {
+    if (Date.now() - requestedAt.current < AGAIN_MS) return setFound(undefined);
+    requestedAt.current = Date.now();
+    describeFile(file.url, chat.server).then(setFound, () => setFound(undefined));
+  };
+  useEffect(() => {
+    if (isPicture) load();
+  }, [file.url]);
+  if (!isStored(file.url)) return <a {...linkTo(file.url)}>{children}</a>;
+  if (found?.isImage && found.link)
+    return (
+      <a href={found.link} target="_blank" rel="noopener noreferrer">
+        <img src={found.link} alt={file.filename} width={found.width} height={found.height} onError={load} />
+      </a>
+    );
+  const open = async (event: Event) => {
+    event.preventDefault();
+    const { link } = await describeFile(file.url, chat.server).catch(() => ({ link: undefined }));
+    if (link) location.assign(link); // it has Content-Disposition: the page stays
+  };
+  return (
+    <a href={chat.server.server + file.url} onClick={open}>
+      {children}
+    </a>
+  );
+}
