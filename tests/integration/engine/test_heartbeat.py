@@ -17,6 +17,7 @@ def heartbeat_options() -> dict[str, float]:
     return {"ping_interval": 0.3, "ping_timeout": 0.2}
 
 
+@pytest.mark.parametrize("heartbeat_options", [{"ping_interval": 0.3, "ping_timeout": 5}])
 async def test_polling_client_that_sends_pongs_stays_connected(client: EndpointClient) -> None:
     sid = await client.open()
     for _ in range(3):
