@@ -591,7 +591,8 @@ CREATE TRIGGER conversations_rating_cleared
     FOR EACH ROW WHEN (OLD.rating IS NOT NULL AND NEW.status <> 'closed')
     EXECUTE FUNCTION clear_rating();
 
--- A snoozed conversation is pending: the relay reopens it at the time, unless a customer's message does before.
+-- A snoozed conversation is pending: the relay reopens it at the time, unless a customer's message does before. One that
+-- is erased stays as it is.
 CREATE FUNCTION end_snooze() RETURNS trigger
     LANGUAGE plpgsql
 AS $$
@@ -602,8 +603,8 @@ END
 $$;
 
 CREATE TRIGGER conversations_snooze_ended
-    BEFORE UPDATE OF status ON conversations
-    FOR EACH ROW WHEN (NEW.snoozed_until IS NOT NULL AND NEW.status <> 'pending')
+    BEFORE UPDATE OF status, erased_at ON conversations
+    FOR EACH ROW WHEN (NEW.snoozed_until IS NOT NULL AND (NEW.status <> 'pending' OR NEW.erased_at IS NOT NULL))
     EXECUTE FUNCTION end_snooze();
 
 -- For the relay.

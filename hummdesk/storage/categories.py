@@ -35,7 +35,7 @@ class Categories:
 
     @property
     def used(self) -> tuple[OwnCategory, ...]:
-        """None if the built-in ones are used."""
+        """The categories that messages may have; empty if the built-in ones are used."""
         return self.own if self.is_enabled else ()
 
     def wire(self) -> dict[str, Any]:

@@ -15,8 +15,8 @@ END
 $$;
 
 CREATE TRIGGER conversations_snooze_ended
-    BEFORE UPDATE OF status ON conversations
-    FOR EACH ROW WHEN (NEW.snoozed_until IS NOT NULL AND NEW.status <> 'pending')
+    BEFORE UPDATE OF status, erased_at ON conversations
+    FOR EACH ROW WHEN (NEW.snoozed_until IS NOT NULL AND (NEW.status <> 'pending' OR NEW.erased_at IS NOT NULL))
     EXECUTE FUNCTION end_snooze();
 
 GRANT UPDATE (snoozed_until) ON conversations TO hummdesk_app;

@@ -51,7 +51,7 @@ LEFT JOIN changed ON true;
 -- Snoozed conversations of all accounts whose time has come, the oldest first.
 SELECT account_id, id
 FROM conversations
-WHERE snoozed_until <= clock_timestamp()
+WHERE snoozed_until <= now()
 ORDER BY snoozed_until, account_id, id
 LIMIT :limit;
 

@@ -129,3 +129,14 @@ async def test_snooze_of_closed_conversation_and_bad_times_are_refused(account: 
     await agent.do("update_conversation_status", of | {"status": "closed"})
     assert await agent.refused("snooze_conversation", of | {"until": tomorrow()}) == "CONFLICT"
     assert await state(account) == ("closed", None)
+
+
+async def test_erasure_ends_the_snooze(account: Account, ender: SnoozeEnder) -> None:
+    await snooze(await account.connect("agent"), account, tomorrow())
+    await account.execute(
+        "UPDATE conversations SET erased_at = now() WHERE account_id = %(account)s AND id = %(id)s",
+        id=account.conversation,
+    )
+    await let_time_pass(account)
+    await ender.wake_due()
+    assert await state(account) == ("pending", None)
