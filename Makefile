@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DOCS := .venv-docs
+SWIFT := .venv-swift
 RUN := $(VENV)/ready-run
 DEV := $(VENV)/ready-dev
 NODE := $(BIN)/python -m hummdesk.dev.nodejs
@@ -26,7 +27,7 @@ dev: $(RUN) web ## the same, restarted whenever a source file changes
 test: $(DEV) $(NEEDED) ## run the tests (ARGS="tests/unit" for some; INSTALL=1 installs missing system packages)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
-test-systems: $(DEV) web servers ## run the tests with other servers (haproxy, pgbouncer, PostgreSQL and Redis of the system) and of upgrades
+test-systems: $(DEV) $(SWIFT)/ready web servers ## run the tests with other servers (haproxy, pgbouncer, Swift, PostgreSQL and Redis of the system) and of upgrades
 	@$(BIN)/python -m pytest -m systems --durations 10 $(ARGS)
 
 # Name of a program of the system, its package, the tests that are skipped without it, and a package that also has it.
@@ -85,6 +86,7 @@ lock: $(DEV) ## compile the requirements from pyproject.toml (ARGS=--upgrade for
 	@$(LOCK) --output-file requirements-run.txt pyproject.toml --extra up --constraint requirements.txt $(ARGS)
 	@$(LOCK) --output-file requirements-pages.txt --group pages $(ARGS)
 	@$(LOCK) --output-file requirements-docs.txt --group docs $(ARGS)
+	@$(LOCK) --output-file requirements-swift.txt --group swift $(ARGS)
 	@$(LOCK) --output-file requirements-dev.txt pyproject.toml --extra up --group dev \
 		--constraint requirements-run.txt $(ARGS)
 
@@ -97,8 +99,8 @@ wheel: $(DEV) web ## build dist/hummdesk-VERSION-py3-none-any.whl, with SQL and 
 	@$(BIN)/python -m hatchling build -t wheel
 	@cd clients/python && ../../$(BIN)/python -m hatchling build -t wheel -d ../../dist
 
-clean: ## remove .venv, .venv-docs, the built pages and caches; the data of `make run` in .hummdesk stays
-	@rm -rf $(VENV) $(DOCS) build .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
+clean: ## remove .venv, .venv-docs, .venv-swift, the built pages and caches; the data of `make run` in .hummdesk stays
+	@rm -rf $(VENV) $(DOCS) $(SWIFT) build .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
 		hummdesk/web dist web/client/dist web/texts/dist web/node_modules web/tsconfig.tsbuildinfo
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -130,6 +132,13 @@ $(DOCS)/ready: requirements-docs.txt | $(BIN)/pip
 	@echo "Installing into $(DOCS) ..."
 	@test -x $(DOCS)/bin/pip || $(BIN)/python -m venv $(DOCS)
 	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-docs.txt
+	@touch $@
+
+$(SWIFT)/ready: requirements-swift.txt | $(BIN)/pip
+	@echo "Installing into $(SWIFT) ..."
+	@test -x $(SWIFT)/bin/pip || $(BIN)/python -m venv $(SWIFT)
+	@$(SWIFT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r requirements-swift.txt
 	@touch $@
 
 # The last file of a virtual environment: without it, the environment is incomplete and is made again.

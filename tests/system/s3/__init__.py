@@ -1,0 +1,1 @@
+"""Tests with an S3 server."""
