@@ -182,6 +182,7 @@ async def test_messages_written_offline_are_sent_once(
 ) -> None:
     agent = await open_console(account.agents[1], url=proxy.url)
     customer, conversation = await account.start_conversation("Lost in the woods")
+    _, other = await account.start_conversation("Found again", "It was behind the tent.", customer_number=1)
     await agent.open(conversation)
     proxy.cut()
     banner = agent.page.locator(".banner")
@@ -189,6 +190,9 @@ async def test_messages_written_offline_are_sent_once(
     await agent.write("First, stay where you are.")
     await agent.write("Second, light a fire.")
     await expect(banner).to_contain_text("2 messages queued.")
+    await agent.row(other).click()
+    await expect(agent.message("Second, light")).to_have_count(0)
+    await agent.row(conversation).click()
     await expect(agent.message("Second, light")).to_contain_text("Waiting for the connection")
     await customer.do("send_message", {"conversationId": conversation, "content": "It is getting dark."})
     await agent.page.get_by_role("button", name="Reconnect now").click()

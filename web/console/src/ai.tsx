@@ -102,7 +102,7 @@ export function DraftCard({ thread, conversationId }: { thread: Thread; conversa
         )}
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
-      <section class="draft-text" tabIndex={0} aria-label={t("console.ai.draftText")}>
+      <section class="draft-text" dir="auto" tabIndex={0} aria-label={t("console.ai.draftText")}>
         {content}
       </section>
       <div class="buttons">

@@ -13,6 +13,7 @@ import { Sidebar } from "./sidebar";
 import { StoreContext, useChanges } from "./state/context";
 import type { Notice, Store } from "./state/store";
 import { Transfer } from "./transfer";
+import type { Conversation } from "./types";
 import { Why } from "./why";
 
 const NOTICES: Record<Exclude<Notice, null>, [IconName, PlainKey]> = {
@@ -92,7 +93,9 @@ function Toast({ store }: { store: Store }) {
 }
 
 function useTitle(store: Store): void {
-  const unread = [...store.list.known.keys()].filter((one) => store.list.unread.of(one) > 0).length;
+  const isMine = ({ conversationId, assignedTo }: Conversation) =>
+    assignedTo === store.me?.userId && store.list.unread.of(conversationId) > 0;
+  const unread = [...store.list.known.values()].filter(isMine).length;
   const page = pageName(store);
   useEffect(() => {
     const name = page ? `${page} · HummDesk` : "HummDesk";

@@ -5,6 +5,7 @@ import { SECTIONS, settingsPath } from "./settings-sections";
 import { supervisorPath } from "./state/address";
 import { chooseLanguage } from "./state/language";
 import { claim, release } from "./state/moves";
+import { advanceAfter, move } from "./state/moving";
 import type { Store } from "./state/store";
 import type { Presence, Status } from "./types";
 
@@ -40,8 +41,8 @@ export function commands(store: Store): Command[] {
 function listCommands(store: Store): Command[] {
   const { list } = store;
   return [
-    { name: t("console.command.next"), keys: "J", run: () => move(store, 1) },
-    { name: t("console.command.previous"), keys: "K", run: () => move(store, -1) },
+    { name: t("console.command.next"), keys: "J", run: () => void move(store, 1) },
+    { name: t("console.command.previous"), keys: "K", run: () => void move(store, -1) },
     { name: t("console.command.search"), keys: "/", run: () => focus("#search") },
     { name: t("console.command.showMine"), run: () => list.filter({ view: "mine" }) },
     { name: t("console.command.showUnassigned"), run: () => list.filter({ view: "unassigned" }) },
@@ -78,8 +79,9 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
     store.compose(id, { isNote });
     focus("#composer");
   };
-  const close = { name: t("console.command.close"), keys: "E", run: () => void store.setStatus(id, "closed") };
-  const reopen = { name: t("console.command.reopen"), keys: "E", run: () => void store.setStatus(id, "open") };
+  const set = (status: Status) => () => void advanceAfter(store, () => store.setStatus(id, status));
+  const close = { name: t("console.command.close"), keys: "E", run: set("closed") };
+  const reopen = { name: t("console.command.reopen"), keys: "E", run: set("open") };
   return [
     { name: t("console.command.reply"), keys: "R", run: write(false) },
     { name: t("console.command.addNote"), keys: "N", run: write(true) },
@@ -93,12 +95,15 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
           {
             name: t("console.command.assignToMe"),
             keys: "M",
-            run: () => void (assignedTo || status === "closed" ? store.assign(id, me) : claim(store, id)),
+            run: () =>
+              void advanceAfter(store, () =>
+                assignedTo || status === "closed" ? store.assign(id, me) : claim(store, id),
+              ),
           },
         ]
       : []),
     ...(!assignedTo && status !== "closed"
-      ? [{ name: t("console.command.claim"), keys: "C", run: () => void claim(store, id) }]
+      ? [{ name: t("console.command.claim"), keys: "C", run: () => void advanceAfter(store, () => claim(store, id)) }]
       : []),
     ...(assignedTo && (assignedTo === me || store.isAdmin)
       ? [{ name: t("console.command.release"), keys: "U", run: () => void release(store, id) }]
@@ -113,19 +118,9 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
       run: () => store.toggleRead(id),
     },
     status === "closed" ? reopen : close,
-    { name: t("console.command.setPending"), run: () => void store.setStatus(id, "pending") },
+    { name: t("console.command.setPending"), run: set("pending") },
     { name: t("console.command.back"), keys: "Esc", run: () => store.open(null) },
   ];
-}
-
-// Open the conversation `by` places below the open one in the list; the first one if none is open.
-function move(store: Store, by: number): void {
-  const { shown } = store.list;
-  const index = shown.findIndex((one) => one.conversationId === store.openId);
-  const next = shown[index < 0 ? 0 : Math.min(Math.max(index + by, 0), shown.length - 1)];
-  if (!next) return;
-  store.open(next.conversationId);
-  document.querySelector(`[data-conversation="${next.conversationId}"]`)?.scrollIntoView({ block: "nearest" });
 }
 
 function openMenu(name: string): void {

@@ -56,8 +56,12 @@ function Head({ one, thread }: { one: Conversation; thread: Thread }) {
         <IconButton icon="back" label={t("console.command.back")} class="back" onClick={() => store.open(null)} />
         <Avatar name={one.customer.name} />
         <div class="titles">
-          <h2>{one.customer.name}</h2>
-          <p class="pane-subtitle" title={t("console.conversation.started", { time: fullTime(one.createdAt) })}>
+          <h2 dir="auto">{one.customer.name}</h2>
+          <p
+            class="pane-subtitle"
+            dir="auto"
+            title={t("console.conversation.started", { time: fullTime(one.createdAt) })}
+          >
             {one.subject ?? one.customer.email}
           </p>
         </div>

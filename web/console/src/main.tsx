@@ -30,5 +30,11 @@ function StoreProvider({ credentials, signOut }: Props) {
   return <App store={store} />;
 }
 
+// A phone's keyboard covers the end of the page, unless the browser makes the page smaller itself.
+const viewport = window.visualViewport;
+viewport?.addEventListener("resize", () => {
+  if (viewport.scale === 1) document.documentElement.style.height = `${viewport.height}px`;
+});
+
 const root = document.getElementById("console");
 if (root) void startTexts("console", () => render(<Console />, root));

@@ -279,7 +279,7 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
         <Icon name="warn" /> {isConflict ? t("console.messages.conflict") : explain(refusal)}
       </p>
       {missed.map((one) => (
-        <blockquote key={one.seq}>
+        <blockquote key={one.seq} dir="auto">
           <strong>{one.senderName}</strong> <MessageContent message={one} />
         </blockquote>
       ))}

@@ -28,6 +28,7 @@ export function useScrolling(store: Store, thread: Thread, sent: number): RefObj
     if (!element || thread.state !== "ready") return;
     const last = position.current;
     const isOpening = last.thread !== thread;
+    if (isOpening) element.parentElement?.scrollTo(0, element.parentElement.scrollHeight); // in a short window
     const target = isOpening || thread.reading.isJumping ? targetOf(element, thread) : null;
     if (target) element.scrollTop += distance(element, target) - MARGIN_PX;
     else if (isOpening || thread.reading.isAtEnd || sent > last.sent) element.scrollTop = element.scrollHeight;

@@ -10,7 +10,9 @@ export function listenForShortcuts(store: Store): () => void {
   const onKeyDown = (event: KeyboardEvent) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
       event.preventDefault();
-      store.showOverlay("palette");
+      const palette = document.querySelector<HTMLDialogElement>("dialog.palette[open]");
+      if (palette) palette.close();
+      else store.showOverlay("palette");
       return;
     }
     const target = event.target as HTMLElement;

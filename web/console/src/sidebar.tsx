@@ -12,10 +12,11 @@ import { follow } from "./components/page-link";
 import { when } from "./format";
 import { Labels } from "./labels";
 import { QueueFilter } from "./queue-filter";
+import { onSearchKey } from "./search-keys";
 import { SECTIONS, settingsPath } from "./settings-sections";
 import { supervisorPath } from "./state/address";
 import { useStore } from "./state/context";
-import type { View } from "./state/conversation-list";
+import { activeAt, type View } from "./state/conversation-list";
 import { chooseLanguage } from "./state/language";
 import type { Store } from "./state/store";
 import type { Conversation, Presence, Status } from "./types";
@@ -101,7 +102,11 @@ function Search() {
   const timer = useRef(0);
   const search = (text: string) => {
     clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => store.list.filter({ search: text.trim() }), SEARCH_DELAY_MS);
+    store.list.filter({ search: text.trim() });
+  };
+  const searchSoon = (text: string) => {
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => search(text), text ? SEARCH_DELAY_MS : 0);
   };
   return (
     <div class="search">
@@ -112,7 +117,9 @@ function Search() {
         placeholder={t("console.list.search")}
         aria-label={t("console.list.search")}
         maxLength={100}
-        onInput={(event) => search(event.currentTarget.value)}
+        dir="auto"
+        onInput={(event) => searchSoon(event.currentTarget.value)}
+        onKeyDown={(event) => onSearchKey(event, store, search)}
       />
       <button
         type="button"
@@ -229,10 +236,16 @@ function Row({ one }: { one: Conversation }) {
         <Avatar name={one.customer.name} />
         <span class="row-body">
           <span class="row-top">
-            <span class="row-name">{one.customer.name}</span>
-            <time dateTime={one.updatedAt}>{when(one.updatedAt)}</time>
+            <span class="row-name" dir="auto">
+              {one.customer.name}
+            </span>
+            <time dateTime={activeAt(one)}>{when(activeAt(one))}</time>
           </span>
-          {one.subject && <span class="row-subject">{one.subject}</span>}
+          {one.subject && (
+            <span class="row-subject" dir="auto">
+              {one.subject}
+            </span>
+          )}
           <span class="row-bottom">
             <span class="row-text" dir="auto">
               {preview(store, one)}

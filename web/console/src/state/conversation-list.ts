@@ -23,6 +23,11 @@ export class ConversationList implements Filters {
   private matches: Set<string> | null = null;
   private generation = 0;
   private isStale = false;
+  private waiting: (() => void)[] = [];
+  // The conversations that only a search has found.
+  private readonly found = new Set<string>();
+  // The open conversation, which stays known.
+  openId: string | null = null;
 
   constructor(
     private readonly client: DeskClient,
@@ -33,7 +38,15 @@ export class ConversationList implements Filters {
 
   get shown(): Conversation[] {
     const shown = [...this.known.values()].filter((one) => this.isShown(one));
-    return shown.sort((a, b) => b.updatedAt.localeCompare(a.updatedAt));
+    return shown.sort(this.order);
+  }
+
+  // The newest message first. An assignment or another change moves no conversation.
+  order = (a: Conversation, b: Conversation): number => activeAt(b).localeCompare(activeAt(a));
+
+  // Wait for the page that is being loaded.
+  async loaded(): Promise<void> {
+    while (this.state === "loading") await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   filter(change: Partial<Pick<ConversationList, "view" | "status" | "search" | "teamId">>): void {
@@ -55,6 +68,7 @@ export class ConversationList implements Filters {
     this.state = "loading";
     this.cursor = undefined;
     this.matches = this.search ? new Set() : null;
+    if (!this.search) this.forgetFound();
     this.changed();
     await this.loadPage();
   }
@@ -78,15 +92,29 @@ export class ConversationList implements Filters {
     try {
       const page = await this.client.request("list_conversations", this.query());
       if (generation !== this.generation) return;
-      for (const one of page.conversations) this.put(one);
-      for (const one of page.conversations) this.matches?.add(one.conversationId);
+      for (const one of page.conversations) this.receive(one);
       this.cursor = page.nextCursor;
       this.state = "ready";
     } catch {
       if (generation !== this.generation) return;
       this.state = "failed";
     }
+    for (const resolve of this.waiting.splice(0)) resolve();
     this.changed();
+  }
+
+  private receive(one: Conversation): void {
+    const { conversationId } = one;
+    if (!this.matches) this.found.delete(conversationId);
+    else if (!this.known.has(conversationId)) this.found.add(conversationId);
+    this.matches?.add(conversationId);
+    this.put(one);
+  }
+
+  // The list does not show what an earlier search has found.
+  private forgetFound(): void {
+    for (const id of this.found) if (id !== this.openId) this.known.delete(id);
+    this.found.clear();
   }
 
   private query(): ListConversations {
@@ -140,6 +168,11 @@ export class ConversationList implements Filters {
     });
     return true;
   }
+}
+
+// When the last message was written.
+export function activeAt({ lastMessage, createdAt }: Conversation): string {
+  return lastMessage?.timestamp ?? createdAt;
 }
 
 function later(a: string, b: string): string {

@@ -8,6 +8,7 @@ export function claim(store: Store, conversationId: string): Promise<void> {
   return store.attempt(async () => {
     try {
       await store.client.request("claim_conversation", { conversationId });
+      if (store.me) store.list.change(conversationId, { assignedTo: store.me.userId });
     } catch (failure) {
       const holder = failure instanceof RequestError && failure.error.details?.assignedTo;
       if (!holder) throw failure;

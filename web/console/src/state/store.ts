@@ -164,6 +164,7 @@ export class Store implements LiveState {
       return;
     }
     this.showNotice(state === "online" ? null : state);
+    this.leaveOthers();
     // A recovery delivers missed conversations and messages, but not presence, viewers and AI results.
     await Promise.all([state !== "recovered" && this.list.load(), this.loadAgents(), this.refreshThread()]);
     if (this.openId && this.thread?.state !== "ready") await this.join(this.openId);
@@ -244,11 +245,9 @@ export class Store implements LiveState {
     const { conversationId, settings, supervisor, filters } = readAddress();
     this.settings = settings;
     this.supervisor = supervisor;
-    if (this.openId && this.openId !== conversationId) {
-      this.client.leave(this.openId);
-      this.threads.delete(this.openId);
-    }
     this.openId = conversationId;
+    this.list.openId = conversationId;
+    if (this.isOnline) this.leaveOthers();
     const isFiltered = !settings && !supervisor && this.list.take(filters);
     if (isFiltered && this.isOnline) void this.list.load();
     if (conversationId && !this.threads.has(conversationId)) {
@@ -257,6 +256,15 @@ export class Store implements LiveState {
     }
     this.changed();
   };
+
+  // Leave the conversations that are not open. They stay readable while the client is offline.
+  private leaveOthers(): void {
+    for (const conversationId of this.threads.keys()) {
+      if (conversationId === this.openId) continue;
+      this.client.leave(conversationId);
+      this.threads.delete(conversationId);
+    }
+  }
 
   async join(conversationId: string): Promise<void> {
     const thread = this.threads.get(conversationId) ?? new Thread();
@@ -313,6 +321,7 @@ export class Store implements LiveState {
       else {
         const teamId = this.teamFor(conversationId, agentId)?.teamId;
         await this.client.request("assign_conversation", { conversationId, agentId, ...(teamId ? { teamId } : {}) });
+        this.list.change(conversationId, { assignedTo: agentId });
       }
     });
   }
@@ -327,6 +336,7 @@ export class Store implements LiveState {
   setStatus(conversationId: string, status: Status): Promise<void> {
     return this.attempt(async () => {
       await this.client.request("update_conversation_status", { conversationId, status });
+      this.list.change(conversationId, { status });
     });
   }
 
