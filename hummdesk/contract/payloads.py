@@ -15,7 +15,7 @@ from hummdesk.core import errors
 from hummdesk.publish.events.ai import AIClassification, AIDraft, AISummary
 from hummdesk.publish.events.availability import ClosedMessage
 from hummdesk.publish.events.conversations import ConversationActivity, MoveReason
-from hummdesk.publish.events.inbox import LabelChanged
+from hummdesk.publish.events.inbox import CountsChanged, LabelChanged
 from hummdesk.publish.events.messages import MessageUpdated
 from hummdesk.publish.events.presence import Viewer
 from hummdesk.publish.fields import MAX_INTEGER
@@ -199,9 +199,13 @@ class Labelled(Schema):
 
 
 class Inbox(Schema):
-    """What an inbox shows beside its conversations. Labels that are not `active` are hidden."""
+    """What an inbox shows beside its conversations. Labels that are not `active` are hidden.
+
+    From then on the socket receives `counts_changed` when a count changes.
+    """
 
     labels = ListOf(fields.Nested(schema_of(LabelChanged)), required=True)
+    counts = fields.Nested(schema_of(CountsChanged), required=True)
 
 
 class Started(Schema):

@@ -33,6 +33,7 @@ from hummdesk.server.availability import HoursCache
 from hummdesk.server.connection_counts import ConnectionCounts
 from hummdesk.server.context import ServerContext
 from hummdesk.server.feed_polls import FeedPolls
+from hummdesk.server.inbox_counts import InboxCounts
 from hummdesk.server.rate_limits import RateLimits
 from hummdesk.server.readiness import Readiness
 from hummdesk.server.recovery_saver import RecoverySaver
@@ -110,7 +111,7 @@ def _context(
     )
     labels = AccountLabels(settings.metrics_accounts)
     polls = FeedPolls()
-    sockets, reader = _delivery(settings, server, labels, polls)
+    sockets, reader, counts = _delivery(settings, server, database, labels, polls)
     return ServerContext(
         node=node,
         settings=settings,
@@ -137,6 +138,7 @@ def _context(
         recovery_saver=RecoverySaver(recovery_store if settings.recovery_window_seconds else None, sockets),
         typing=TypingIndicators(publisher, timeout=settings.typing_timeout_seconds),
         feed_polls=polls,
+        inbox_counts=counts,
         hours=HoursCache(database),
         router=Router(routed, presence, publisher, confirm=partial(_confirm, receipts)),
         routing_watch=Watch(routed, presence),
@@ -145,15 +147,16 @@ def _context(
 
 
 def _delivery(
-    settings: Settings, server: SocketIOServer, labels: AccountLabels, polls: FeedPolls
-) -> tuple[SocketRegistry, StreamReader]:
-    """Return the sockets and the reader that delivers events to them, and wakes polls of the feed."""
+    settings: Settings, server: SocketIOServer, database: Database, labels: AccountLabels, polls: FeedPolls
+) -> tuple[SocketRegistry, StreamReader, InboxCounts]:
+    """Return the sockets, the reader that delivers events to them and wakes polls of the feed, and the counts."""
 
     def deliver(event: Event) -> None:
         if event.event == MessageUpdated.event_name and event.data.get("erased"):
             reader.forget(event.data["conversationId"])
         sockets.deliver(event)
         polls.deliver(event)
+        inbox_counts.deliver(event)
 
     reader = StreamReader(
         connect(settings.redis),
@@ -168,7 +171,8 @@ def _delivery(
         position=reader.position if settings.recovery_window_seconds else None,
         counts=ConnectionCounts(labels),
     )
-    return sockets, reader
+    inbox_counts = InboxCounts(database, sockets)
+    return sockets, reader, inbox_counts
 
 
 async def _confirm(receipts: Receipts, entries: Sequence[EntryKey]) -> None:

@@ -22,6 +22,7 @@ from hummdesk.routing.watch import Watch
 from hummdesk.server.api_key_verifier import ApiKeyVerifier
 from hummdesk.server.availability import HoursCache
 from hummdesk.server.feed_polls import FeedPolls
+from hummdesk.server.inbox_counts import InboxCounts
 from hummdesk.server.person_locks import PersonLocks
 from hummdesk.server.rate_limits import RateLimits
 from hummdesk.server.readiness import Readiness
@@ -71,6 +72,7 @@ class ServerContext:
     recovery_saver: RecoverySaver
     typing: TypingIndicators
     feed_polls: FeedPolls
+    inbox_counts: InboxCounts
     hours: HoursCache
     router: Router
     routing_watch: Watch

@@ -57,6 +57,7 @@ class Node:
         """Stop the periodic work, then store and publish everything that is pending, then close the connections."""
         await asyncio.gather(*(runner.stop() for runner in self._periodic))
         await self._watcher.stop()
+        await self.context.inbox_counts.stop()
         if self._admin_ui is not None:
             await end(*self._admin_ui.tasks)
         await self.server.shutdown()

@@ -1,9 +1,11 @@
-"""Events about what an inbox shows beside its conversations: the labels of the account."""
+"""Events about what an inbox shows beside its conversations: labels and counts."""
 
+from typing import TypedDict
 from uuid import UUID
 
 from hummdesk.publish.audience import ACCOUNT
-from hummdesk.publish.events.base import Event, event
+from hummdesk.publish.events.base import Event, SocketEvent, event
+from hummdesk.publish.fields import Count, Id
 from hummdesk.storage.labels import Label
 
 
@@ -19,3 +21,22 @@ class LabelChanged(Event):
     @classmethod
     def of(cls, account_id: UUID, label: Label) -> "LabelChanged":
         return cls(account_id=account_id, label_id=label.id, name=label.name, color=label.color, active=label.active)
+
+
+class QueueCount(TypedDict):
+    """How many conversations wait in the queue of a team."""
+
+    teamId: Id
+    count: Count
+
+
+@event("counts_changed")
+class CountsChanged(SocketEvent):
+    """How many open conversations there are: the person's own, those without an agent, and of these those of each team.
+
+    A team without one is left out. Sent to sockets that have asked for `get_inbox`, shortly after a change.
+    """
+
+    mine: Count
+    unassigned: Count
+    queues: list[QueueCount]

@@ -1,4 +1,4 @@
-"""What an inbox shows beside its conversations: labels."""
+"""What an inbox shows beside its conversations: labels and counts."""
 
 from hummdesk.publish.events.inbox import LabelChanged
 from hummdesk.server.actions import labels as label_actions
@@ -11,7 +11,11 @@ async def get_inbox(context: ServerContext, session: ClientSession, _: Payload) 
     account_id = session.authenticated_person.account_id
     async with context.database.account(account_id) as tx:
         found = await labels.labels(tx)
-    return {"labels": [LabelChanged.of(account_id, label).payload() for label in found]}
+    counts = await context.inbox_counts.of(session)
+    return {
+        "labels": [LabelChanged.of(account_id, label).payload() for label in found],
+        "counts": counts.payload(),
+    }
 
 
 async def label_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:

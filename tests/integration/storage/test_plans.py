@@ -296,6 +296,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         500,
     ),
     ("conversations.change_labels", IN_BUSY | {"added": [md5("2label1")], "removed": [], **EVENT}, 2),
+    ("counts.by_kind", {"limit": 500}, 700),
     ("snoozes.snooze", IN_BUSY | {"until": datetime.now(UTC), "reason": None, **EVENT}, 2),
     ("snoozes.due", {"limit": 100}, 100),
     ("snoozes.wake", {"conversation_ids": [md5(f"2conversation{n}") for n in range(100)]}, 300),

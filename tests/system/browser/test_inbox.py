@@ -1,4 +1,4 @@
-"""Labels and snoozing in the console."""
+"""Labels, snoozing and counts in the console."""
 
 from playwright.async_api import expect
 
@@ -19,6 +19,10 @@ async def test_agent_labels_and_snoozes_a_conversation_with_a_label_of_the_setti
     customer, conversation = await account.start_conversation("Vase", "Is it packed well?")
     first, second = await open_console(kwame), await open_console(zoe)
     await first.open(conversation)
+    mine = first.page.get_by_role("button", name="Mine", exact=True)
+    before = await mine.inner_text()
+    await first.page.keyboard.press("c")
+    await expect(mine).not_to_have_text(before)
     await first.page.keyboard.press("l")
     await first.page.get_by_role("menuitemradio", name="Fragile").click()
     for console in (first, second):

@@ -264,6 +264,19 @@ export interface LabelChanged {
   active: boolean;
 }
 
+/** How many conversations wait in the queue of a team. */
+export interface QueueCount {
+  teamId: string;
+  count: number;
+}
+
+/** How many open conversations there are: the person's own, those without an agent, and of these those of each team. A team without one is left out. Sent to sockets that have asked for `get_inbox`, shortly after a change. */
+export interface CountsChanged {
+  mine: number;
+  unassigned: number;
+  queues: Array<QueueCount>;
+}
+
 /** An AI run about a message. */
 export interface AIRun {
   conversationId: string;
@@ -637,9 +650,10 @@ export interface Teams {
   teams: Array<Team>;
 }
 
-/** What an inbox shows beside its conversations. Labels that are not `active` are hidden. */
+/** What an inbox shows beside its conversations. Labels that are not `active` are hidden. From then on the socket receives `counts_changed` when a count changes. */
 export interface Inbox {
   labels: Array<LabelChanged>;
+  counts: CountsChanged;
 }
 
 export interface CategoryName {
@@ -869,6 +883,7 @@ export interface ServerToClientEvents {
   conversation_activity: (payload: Activity) => void;
   conversation_rated: (payload: ConversationRated) => void;
   label_changed: (payload: LabelChanged) => void;
+  counts_changed: (payload: CountsChanged) => void;
   ai_processing_started: (payload: AIRun) => void;
   ai_processing_completed: (payload: AIRunEnd) => void;
   ai_classification: (payload: AIClassification) => void;

@@ -4,7 +4,7 @@ import { t } from "@hummdesk/texts";
 import { useStore } from "./state/context";
 
 export function QueueFilter() {
-  const { list, teams } = useStore();
+  const { list, teams, inbox } = useStore();
   if (list.view !== "unassigned" || teams.length === 0) return null;
   return (
     <select
@@ -16,7 +16,7 @@ export function QueueFilter() {
       <option value="">{t("console.list.allQueues")}</option>
       {teams.map((team) => (
         <option key={team.teamId} value={team.teamId}>
-          {team.name}
+          {[team.name, inbox.countOf("unassigned", team.teamId)].filter(Boolean).join(" · ")}
         </option>
       ))}
     </select>

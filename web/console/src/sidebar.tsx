@@ -9,6 +9,7 @@ import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { type Choice, Menu } from "./components/menu";
 import { follow } from "./components/page-link";
+import { CountBadge, countText } from "./count-badge";
 import { when } from "./format";
 import { Labels } from "./labels";
 import { QueueFilter } from "./queue-filter";
@@ -134,13 +135,20 @@ function Search() {
 }
 
 function Filters() {
-  const { list } = useStore();
+  const { list, inbox } = useStore();
   return (
     <div class="filters">
       <fieldset class="segments" aria-label={t("console.list.assignee")}>
         {VIEWS.map((view) => (
-          <button type="button" key={view} aria-pressed={list.view === view} onClick={() => list.filter({ view })}>
+          <button
+            type="button"
+            key={view}
+            aria-pressed={list.view === view}
+            aria-description={countText(inbox.countOf(view))}
+            onClick={() => list.filter({ view })}
+          >
             {t(`console.list.view.${view}`)}
+            <CountBadge count={inbox.countOf(view)} />
           </button>
         ))}
       </fieldset>

@@ -285,6 +285,21 @@ class LabelChanged(TypedDict):
     active: bool
 
 
+class QueueCount(TypedDict):
+    """How many conversations wait in the queue of a team."""
+
+    teamId: str
+    count: int
+
+
+class CountsChanged(TypedDict):
+    """How many open conversations there are: the person's own, those without an agent, and of these those of each team. A team without one is left out. Sent to sockets that have asked for `get_inbox`, shortly after a change."""
+
+    mine: int
+    unassigned: int
+    queues: list[QueueCount]
+
+
 class AIRun(TypedDict):
     """An AI run about a message."""
 
@@ -692,9 +707,10 @@ class Teams(TypedDict):
 
 
 class Inbox(TypedDict):
-    """What an inbox shows beside its conversations. Labels that are not `active` are hidden."""
+    """What an inbox shows beside its conversations. Labels that are not `active` are hidden. From then on the socket receives `counts_changed` when a count changes."""
 
     labels: list[LabelChanged]
+    counts: CountsChanged
 
 
 class CategoryName(TypedDict):
@@ -948,6 +964,7 @@ EventName = Literal[
     "conversation_activity",
     "conversation_rated",
     "label_changed",
+    "counts_changed",
     "ai_processing_started",
     "ai_processing_completed",
     "ai_classification",
@@ -1158,6 +1175,8 @@ class Requests(ABC):
     def on(self, name: Literal["conversation_rated"], handler: Callable[[ConversationRated], object]) -> None: ...
     @overload
     def on(self, name: Literal["label_changed"], handler: Callable[[LabelChanged], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["counts_changed"], handler: Callable[[CountsChanged], object]) -> None: ...
     @overload
     def on(self, name: Literal["ai_processing_started"], handler: Callable[[AIRun], object]) -> None: ...
     @overload

@@ -1,23 +1,37 @@
-// What the inbox shows beside its conversations: the labels of the account.
+// What the inbox shows beside its conversations: the labels of the account, and counts.
 
-import type { DeskClient, LabelChanged } from "@hummdesk/client";
+import type { CountsChanged, DeskClient, LabelChanged } from "@hummdesk/client";
+
+import type { View } from "./conversation-list";
 
 export type Label = LabelChanged;
 
 export class Inbox {
   labels = new Map<string, Label>();
+  counts: CountsChanged | null = null;
 
   constructor(
     private readonly client: DeskClient,
     private readonly changed: () => void,
   ) {
+    client.socket.on("counts_changed", (counts) => {
+      this.counts = counts;
+    });
     client.socket.on("label_changed", (label) => this.labels.set(label.labelId, label));
   }
 
   async load(): Promise<void> {
-    const { labels } = await this.client.request("get_inbox");
+    const { labels, counts } = await this.client.request("get_inbox");
+    this.counts = counts;
     this.labels = new Map(labels.map((label) => [label.labelId, label]));
     this.changed();
+  }
+
+  // The open conversations of a view, or of those that wait for a team; undefined if it is not counted.
+  countOf(view: View, teamId = ""): number | undefined {
+    if (!this.counts || view === "all") return undefined;
+    if (!teamId) return this.counts[view];
+    return this.counts.queues.find((queue) => queue.teamId === teamId)?.count ?? 0;
   }
 
   // By name, without hidden ones.

@@ -1,0 +1,132 @@
+"""The counts of inboxes: read once for an account and process, and sent to the sockets that have asked for them.
+
+Events that may change a count cause one query after a short delay, however many they are and however many sockets wait.
+A query is repeated at most once in PACE times its own duration.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from time import monotonic
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from hummdesk.bus.envelope import Event
+from hummdesk.core.background import end
+from hummdesk.core.errors import HummDeskError
+from hummdesk.publish import rooms
+from hummdesk.publish.counts import counts_of
+from hummdesk.publish.events.inbox import CountsChanged
+from hummdesk.server.sockets import ClientSession, SocketRegistry
+from hummdesk.storage import counts
+from hummdesk.storage.counts import Kind
+from hummdesk.storage.database import Database
+
+log = logging.getLogger(__name__)
+
+DELAY_SECONDS = 0.3
+PACE = 20
+"""The share of time in which an account is counted is at most 1 / PACE."""
+RETRY_SECONDS = 5.0
+
+CHANGING = {
+    "conversation_created",
+    "conversation_updated",
+    "conversation_status_changed",
+    "conversation_assigned",
+    "conversation_unassigned",
+}
+"""The events after which a count may differ."""
+
+
+class InboxCounts:
+    def __init__(self, database: Database, sockets: SocketRegistry) -> None:
+        self._database = database
+        self._sockets = sockets
+        self._sent: WeakKeyDictionary[ClientSession, CountsChanged] = WeakKeyDictionary()
+        """By socket that has asked, what it was sent last."""
+        self._accounts: dict[str, UUID] = {}
+        """The accounts of these sockets, by their room."""
+        self._due: dict[UUID, asyncio.TimerHandle] = {}
+        """Accounts that are counted after the delay."""
+        self._reads: dict[UUID, asyncio.Task[Counter[Kind]]] = {}
+        self._refreshing: set[asyncio.Task[None]] = set()
+        self._is_stopped = False
+        self._seconds: dict[UUID, float] = {}
+        """How long the last query of an account took."""
+
+    async def of(self, session: ClientSession) -> CountsChanged:
+        """The counts of a socket, which from now on is sent their changes. Raises Unavailable."""
+        person = session.authenticated_person
+        self._accounts[rooms.account(person.account_id)] = person.account_id
+        found = counts_of(await self._read(person.account_id), person)
+        self._sent[session] = found
+        return found
+
+    def deliver(self, event: Event) -> None:
+        """Count again after an event that may change something."""
+        if event.event not in CHANGING or not self._accounts:
+            return
+        for room in event.rooms:
+            account_id = self._accounts.get(room)
+            if account_id is not None:
+                self._schedule(account_id, max(DELAY_SECONDS, PACE * self._seconds.get(account_id, 0.0)))
+
+    async def stop(self) -> None:
+        """Count no more."""
+        self._is_stopped = True
+        for timer in self._due.values():
+            timer.cancel()
+        await end(*self._refreshing)
+
+    def _schedule(self, account_id: UUID, seconds: float) -> None:
+        """Count an account after a delay, unless it is counted then anyway."""
+        if account_id not in self._due and not self._is_stopped:
+            loop = asyncio.get_running_loop()
+            self._due[account_id] = loop.call_later(seconds, self._begin, account_id)
+
+    def _begin(self, account_id: UUID) -> None:
+        task = asyncio.ensure_future(self._refresh(account_id))
+        self._refreshing.add(task)
+        task.add_done_callback(self._refreshing.discard)
+
+    async def _refresh(self, account_id: UUID) -> None:
+        self._due.pop(account_id, None)  # a change from now on is counted again
+        asking = self._asking(account_id)
+        if not asking:
+            self._accounts.pop(rooms.account(account_id), None)
+            return
+        try:
+            kinds = await self._count(account_id)
+        except HummDeskError as error:
+            log.warning("inbox_counts.failed", extra={"account_id": str(account_id), "error": error.code})
+            self._schedule(account_id, RETRY_SECONDS)
+            return
+        for session in asking:
+            self._send(session, kinds)
+
+    def _asking(self, account_id: UUID) -> list[ClientSession]:
+        found = [session for session in self._sent if session.person and session.person.account_id == account_id]
+        return [session for session in found if not session.closed]
+
+    def _send(self, session: ClientSession, kinds: Counter[Kind]) -> None:
+        if session.person is None or session.closed:
+            return
+        found = counts_of(kinds, session.person)
+        if found != self._sent.get(session):
+            self._sent[session] = found
+            self._sockets.send(session, found)
+
+    async def _read(self, account_id: UUID) -> Counter[Kind]:
+        """As `_count`; those who ask while a query runs share its result."""
+        if account_id not in self._reads:
+            self._reads[account_id] = asyncio.ensure_future(self._count(account_id))
+            self._reads[account_id].add_done_callback(lambda _: self._reads.pop(account_id, None))
+        return await asyncio.shield(self._reads[account_id])
+
+    async def _count(self, account_id: UUID) -> Counter[Kind]:
+        began = monotonic()
+        async with self._database.account(account_id) as tx:
+            found = await counts.by_kind(tx)
+        self._seconds[account_id] = monotonic() - began
+        return found

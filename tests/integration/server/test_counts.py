@@ -1,0 +1,93 @@
+"""The counts of an inbox: from the server, live, and with one query for many events and sockets."""
+
+from typing import Any
+
+import pytest
+
+from hummdesk.core.ids import new_id
+from hummdesk.server.node import Node
+from hummdesk.storage import counts
+from tests.integration.server.accounts import Account, Client
+
+
+async def shown(client: Client) -> dict[str, Any]:
+    found: dict[str, Any] = (await client.do("get_inbox"))["counts"]
+    return found
+
+
+async def add_conversations(account: Account, number: int, **values: Any) -> None:
+    given = {"status": "open", "agent": None, "team": None} | values
+    await account.execute(
+        "INSERT INTO conversations (account_id, id, contact_id, status, assigned_to, assigned_team) "
+        "SELECT %(account)s, gen_random_uuid(), %(contact)s, %(status)s, %(agent)s, %(team)s "
+        "FROM generate_series(1, %(number)s)",
+        contact=account.people["customer"].id,
+        number=number,
+        **given,
+    )
+
+
+async def test_counts_are_those_of_open_conversations_of_the_agent_of_nobody_and_of_each_queue(
+    account: Account,
+) -> None:
+    agent, viewer = await account.connect("agent"), await account.connect("viewer")
+    await add_conversations(account, 2, agent=account.people["agent"].id, team=account.team)
+    await add_conversations(account, 3, team=account.team)
+    await add_conversations(account, 4, status="pending")
+    await add_conversations(account, 5, status="closed", agent=account.people["agent"].id)
+    queues = [{"teamId": str(account.team), "count": 3}]
+    assert await shown(agent) == {"mine": 2, "unassigned": 5, "queues": queues}
+    assert await shown(viewer) == {"mine": 0, "unassigned": 5, "queues": queues}
+
+
+async def test_counts_change_for_those_who_have_asked_and_only_if_they_differ(account: Account) -> None:
+    agent, colleague, viewer = [await account.connect(name) for name in ("agent", "colleague", "viewer")]
+    for client in (agent, colleague):
+        assert await shown(client) == {"mine": 0, "unassigned": 2, "queues": []}
+    one, me = str(account.conversation), str(account.people["agent"].id)
+    await colleague.do("assign_conversation", {"conversationId": one, "agentId": me})
+    assert await agent.receives("counts_changed") == {"mine": 1, "unassigned": 1, "queues": []}
+    assert (await colleague.receives("counts_changed"))["mine"] == 0
+    await agent.do("snooze_conversation", {"conversationId": one})
+    assert await agent.receives("counts_changed") == {"mine": 0, "unassigned": 1, "queues": []}
+    customer = await account.connect("customer")
+    await customer.do("send_message", {"conversationId": one, "content": "I am back"})
+    assert (await agent.receives("counts_changed"))["mine"] == 1
+    assert "counts_changed" not in [*viewer.names(), *customer.names(), *colleague.names()]
+
+
+async def test_many_events_and_sockets_cause_few_queries(
+    account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries: list[Any] = []
+    by_kind = counts.by_kind
+
+    async def counted(tx: Any) -> Any:
+        queries.append(tx)
+        return await by_kind(tx)
+
+    clients = [await account.connect("agent") for _ in range(5)]
+    admin = await account.connect("admin")
+    for client in clients:
+        await shown(client)
+    monkeypatch.setattr(counts, "by_kind", counted)
+    started = [{"conversationId": str(account.conversation), "status": status} for status in ("closed", "open") * 10]
+    for change in started:
+        await admin.do("update_conversation_status", change)
+    await admin.do("update_conversation_status", started[0])
+    for client in clients:
+        await client.receives("counts_changed", unassigned=1)
+    assert 1 <= len(queries) < len(started)
+
+
+async def test_account_whose_sockets_have_gone_is_counted_no_more(account: Account, node: Node) -> None:
+    agent, admin = await account.connect("agent"), await account.connect("admin")
+    await shown(agent)
+    await agent.close()
+    found = node.context.inbox_counts
+    await admin.do("label_conversation", {"conversationId": str(account.conversation), "remove": [str(new_id())]})
+    await admin.do("update_conversation_status", {"conversationId": str(account.conversation), "status": "closed"})
+    while account.id in found._accounts.values():
+        await admin.receives("conversation_updated")
+        await found._refresh(account.id)
+    assert account.id not in found._accounts.values()
