@@ -55,6 +55,7 @@ async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
 
     await correct(first, second, conversation)
     await first.draft.get_by_role("button", name="Send as is").click()
+    await first.page.locator(".toast").get_by_role("button", name="Dismiss").click()  # do not wait for an undo
     answer = await customer.receives("new_message", senderType="agent")
     assert answer["content"].startswith("Hi Hugo")
     for console in (first, second):

@@ -8,6 +8,7 @@ import { Drafting } from "./drafting";
 import { capitalized, percent } from "./format";
 import { insertText } from "./insertion";
 import { useStore } from "./state/context";
+import { sendDraft } from "./state/held-reply";
 import type { Thread } from "./state/thread";
 import type { Category, Draft, Priority } from "./types";
 
@@ -80,10 +81,7 @@ export function DraftCard({ thread, conversationId }: { thread: Thread; conversa
   if (!draft || thread.isAnswered || thread.ai.streaming || store.dismissedDrafts.has(draft.messageId))
     return <Drafting thread={thread} conversationId={conversationId} />;
   const { content, suggestedActions } = draft.draft;
-  const send = () => {
-    store.dismissDraft(draft.messageId);
-    store.send({ conversationId, content, private: false, attachments: [], basedOnSeq: draft.basedOnSeq });
-  };
+  const send = () => sendDraft(store, conversationId, draft);
   const edit = () => {
     store.dismissDraft(draft.messageId);
     const onUndo = () => store.dismissedDrafts.delete(draft.messageId);

@@ -14,6 +14,7 @@ import { StoreContext, useChanges } from "./state/context";
 import type { Notice, Store } from "./state/store";
 import { Transfer } from "./transfer";
 import type { Conversation } from "./types";
+import { UndoToast } from "./undo-toast";
 import { Why } from "./why";
 
 const NOTICES: Record<Exclude<Notice, null>, [IconName, PlainKey]> = {
@@ -88,6 +89,7 @@ function Toast({ store }: { store: Store }) {
           </button>
         </p>
       )}
+      <UndoToast />
     </div>
   );
 }

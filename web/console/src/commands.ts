@@ -33,6 +33,7 @@ export function commands(store: Store): Command[] {
     ...(Object.entries(LANGUAGES) as [Language, string][])
       .filter(([one]) => one !== language)
       .map(([one, name]) => ({ name: `${t("common.language")}: ${name}`, run: () => void chooseLanguage(one) })),
+    ...(store.undo.current ? [{ name: t("console.undo.button"), keys: "Z", run: () => store.undo.undo() }] : []),
     { name: t("console.command.shortcuts"), keys: "?", run: () => store.showOverlay("help") },
     { name: t("common.signOut"), run: () => store.signOut() },
   ];
@@ -80,7 +81,7 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
     focus("#composer");
   };
   const set = (status: Status) => () => void advanceAfter(store, () => store.setStatus(id, status));
-  const close = { name: t("console.command.close"), keys: "E", run: set("closed") };
+  const close = { name: t("console.command.close"), keys: "E", run: () => void store.closing.close(id) };
   const reopen = { name: t("console.command.reopen"), keys: "E", run: set("open") };
   return [
     { name: t("console.command.reply"), keys: "R", run: write(false) },

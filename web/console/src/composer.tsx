@@ -5,37 +5,42 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { DraftCard } from "./ai";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
+import { formatByKey, formatted, MAX_LENGTH } from "./composing";
 import { AttachFile, fileTarget, UploadList } from "./files";
 import { canUndoInsertion, noticeUndo, undoInsertion } from "./insertion";
 import { attachmentOf, type Composition } from "./state/composition";
 import { useComposition, useStore } from "./state/context";
 import type { Thread } from "./state/thread";
-
-const MAX_LENGTH = 10_000;
+import { useSuggestions } from "./suggestions";
 
 export function Composer({ thread, conversationId }: { thread: Thread; conversationId: string }) {
   const store = useStore();
   const composition = useComposition(conversationId);
   const field = useRef<HTMLTextAreaElement>(null);
   const change = (more: Partial<Composition>) => store.compose(conversationId, more);
+  const suggestions = useSuggestions(field, store.conversation?.customer.name ?? "", composition.isNote);
 
   useLayoutEffect(() => fit(field.current), [composition.text, conversationId]);
 
-  const send = () => {
-    const content = contentOf(composition);
-    if (!content || content.length > MAX_LENGTH) return;
+  const send = (isLast = false) => {
+    const text = contentOf(composition);
+    if (!text || text.length > MAX_LENGTH) return;
     const { isNote, attachments, basedOnSeq, seenSeq } = composition;
     const basis = isNote ? {} : { basedOnSeq: basedOnSeq ?? seenSeq ?? thread.history.lastSeq };
     store.client.stopTyping(conversationId);
-    store.send({ conversationId, content, private: isNote, attachments, ...basis });
+    const message = { conversationId, ...formatted(text), private: isNote, attachments, ...basis };
     store.compose(conversationId, null);
+    if (isLast) return store.closing.sendAndClose(message);
+    store.send(message);
     field.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
+    if (suggestions.onKeyDown(event) || (field.current && formatByKey(event, field.current))) return;
     if (event.key === "Escape") field.current?.blur();
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    const isLast = event.shiftKey && (event.ctrlKey || event.metaKey);
+    if (event.key !== "Enter" || (event.shiftKey && !isLast) || event.isComposing) return;
     event.preventDefault();
-    send();
+    send(isLast);
   };
   return (
     <footer class={`composer ${composition.isNote ? "is-note" : ""}`}>
@@ -57,8 +62,11 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
             </button>
           )}
         </fieldset>
+        {suggestions.list}
         <textarea
           ref={field}
+          aria-autocomplete="list"
+          {...suggestions.attributes}
           id="composer"
           dir="auto"
           rows={2}
@@ -71,8 +79,13 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
             noticeUndo(store, conversationId, text);
             if (text === "") store.client.stopTyping(conversationId);
             else store.client.type(conversationId, { isPrivate: store.compositionOf(conversationId).isNote });
+            suggestions.update();
           }}
-          onBlur={() => store.client.stopTyping(conversationId)}
+          onBlur={() => {
+            store.client.stopTyping(conversationId);
+            suggestions.close();
+          }}
+          onClick={suggestions.update}
           onKeyDown={onKeyDown}
         />
         <Attachments composition={composition} change={change} />
@@ -87,7 +100,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
           <button
             type="button"
             class="primary"
-            onClick={send}
+            onClick={() => send()}
             disabled={!contentOf(composition) || composition.text.length > MAX_LENGTH}
           >
             {t(composition.isNote ? "console.composer.addNote" : "console.composer.send")}

@@ -122,7 +122,10 @@ function StatusMenu({ one }: { one: Conversation }) {
         label: t(`common.status.${status}`),
         isChosen: status === one.status,
         mark: <span class={`dot dot-status-${status}`} />,
-        choose: () => void store.setStatus(one.conversationId, status),
+        choose: () =>
+          void (status === "closed"
+            ? store.closing.close(one.conversationId)
+            : store.setStatus(one.conversationId, status)),
       }))}
     >
       {t(`common.status.${one.status}`)}

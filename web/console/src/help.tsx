@@ -19,6 +19,10 @@ const SHORTCUTS: [string, PlainKey][] = [
   ["/", "console.command.search"],
   ["console.help.keys.palette", "console.palette.label"],
   ["console.help.keys.enter", "console.help.sendNewLine"],
+  ["console.help.keys.sendAndClose", "console.help.sendAndClose"],
+  ["console.help.keys.bold", "console.help.bold"],
+  ["console.help.keys.insert", "console.help.insert"],
+  ["Z", "console.help.undo"],
   ["Esc", "console.help.leave"],
   ["?", "console.command.shortcuts"],
 ];

@@ -16,6 +16,7 @@ import { insertText } from "./insertion";
 import { useScrolling } from "./scrolling";
 import { type Block, divide, inside, lastMoves, upTo } from "./state/blocks";
 import { useComposition, useStore } from "./state/context";
+import { markdownOf } from "./state/markdown";
 import type { Thread } from "./state/thread";
 import type { Message } from "./types";
 
@@ -245,7 +246,7 @@ function Pending({ message }: { message: PendingMessage }) {
     <article class={`message ${message.private ? "note" : "agent"} waiting`} aria-label={t("console.messages.notSent")}>
       <div class="bubble">
         <div class="content" dir="auto">
-          <MessageContent message={{ content: message.content, contentType: "text" }} />
+          <MessageContent message={{ content: message.content, contentType: message.contentType ?? "text" }} />
         </div>
         <Attachments files={message.attachments ?? []} />
       </div>
@@ -265,13 +266,13 @@ function Refused({ message, refusal }: { message: PendingMessage; refusal: Error
   const store = useStore();
   const missed = (refusal.details?.missed ?? []) as Message[];
   const isConflict = refusal.code === "CONFLICT";
-  const { conversationId, content, attachments = [] } = message;
+  const { conversationId, content, contentType = "text", attachments = [] } = message;
   const composition = useComposition(conversationId);
   const isWriting = composition.text.trim() !== "" || composition.attachments.length > 0;
   const edit = () => {
     store.client.outbox.discard(message.clientMessageId);
     const seenSeq = store.threads.get(conversationId)?.history.lastSeq ?? 0;
-    insertText(store, conversationId, content, { attachments, seenSeq });
+    insertText(store, conversationId, markdownOf({ content, contentType }), { attachments, seenSeq });
   };
   return (
     <div class="conflict" role="alert">

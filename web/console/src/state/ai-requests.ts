@@ -2,7 +2,7 @@
 
 import type { Store } from "./store";
 
-export function requestDraft(store: Store, conversationId: string): Promise<void> {
+export function requestDraft(store: Store, conversationId: string): Promise<boolean> {
   return store.attempt(async () => {
     const { runId } = await store.client.request("request_draft", { conversationId });
     const thread = store.threads.get(conversationId);
@@ -11,7 +11,7 @@ export function requestDraft(store: Store, conversationId: string): Promise<void
   });
 }
 
-export function requestSummary(store: Store, conversationId: string): Promise<void> {
+export function requestSummary(store: Store, conversationId: string): Promise<boolean> {
   return store.attempt(async () => {
     await store.client.request("request_summary", { conversationId });
   });

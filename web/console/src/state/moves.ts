@@ -4,7 +4,7 @@ import { RequestError } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
 import type { Store } from "./store";
 
-export function claim(store: Store, conversationId: string): Promise<void> {
+export function claim(store: Store, conversationId: string): Promise<boolean> {
   return store.attempt(async () => {
     try {
       await store.client.request("claim_conversation", { conversationId });
@@ -17,7 +17,7 @@ export function claim(store: Store, conversationId: string): Promise<void> {
   });
 }
 
-export function release(store: Store, conversationId: string): Promise<void> {
+export function release(store: Store, conversationId: string): Promise<boolean> {
   return store.attempt(async () => {
     await store.client.request("release_conversation", { conversationId });
   });

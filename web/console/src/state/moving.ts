@@ -21,7 +21,7 @@ export async function openFirst(store: Store): Promise<void> {
 }
 
 // Run an action. If it takes the open conversation out of the list, the next one follows.
-export async function advanceAfter(store: Store, action: () => Promise<void>): Promise<void> {
+export async function advanceAfter(store: Store, action: () => Promise<unknown>): Promise<void> {
   const { openId, list } = store;
   const isListed = () => list.shown.some(({ conversationId }) => conversationId === openId);
   const wasListed = isListed();

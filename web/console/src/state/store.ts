@@ -14,6 +14,8 @@ import { explain } from "../components/error-text";
 import type { Insertion } from "../insertion";
 import type { Agent, Category, Conversation, Presence, Priority, Status, Team } from "../types";
 import { pathOf, readAddress } from "./address";
+import { CannedReplies } from "./canned-replies";
+import { Closing } from "./closing";
 import type { Composition } from "./composition";
 import { Compositions } from "./compositions";
 import { ConversationList } from "./conversation-list";
@@ -22,6 +24,7 @@ import { Inbox } from "./inbox";
 import { findHit } from "./search-hit";
 import type { Credentials } from "./session";
 import { Thread } from "./thread";
+import { Undo } from "./undo";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
 export type Overlay = "palette" | "help" | "transfer" | "why";
@@ -48,6 +51,9 @@ export class Store implements LiveState {
   readonly inbox: Inbox;
   readonly compositions: Compositions;
   readonly insertions = new Map<string, Insertion>();
+  readonly canned: CannedReplies;
+  readonly closing: Closing;
+  readonly undo: Undo;
   private listeners = new Set<() => void>();
   private isDirty = false;
   private noticeTimer = 0;
@@ -63,6 +69,9 @@ export class Store implements LiveState {
     this.client = new DeskClient({ token: credentials.token, persistence });
     this.list = new ConversationList(this.client, this.changed, () => this.open(this.openId));
     this.inbox = new Inbox(this.client, this.changed);
+    this.canned = new CannedReplies(credentials, this.changed);
+    this.undo = new Undo(this.changed);
+    this.closing = new Closing(this);
     this.client.on("person", (person) => this.onPerson(person));
     this.client.on("state", (state) => void this.onState(state));
     this.client.on("refused", (error) => this.signOut(explain(error)));
@@ -71,6 +80,7 @@ export class Store implements LiveState {
     window.addEventListener("online", this.reconnect);
     window.addEventListener("popstate", this.showAddress);
     window.addEventListener("storage", this.onStorage);
+    window.addEventListener("pagehide", this.finish);
     this.showAddress();
   }
 
@@ -130,6 +140,8 @@ export class Store implements LiveState {
     window.removeEventListener("online", this.reconnect);
     window.removeEventListener("popstate", this.showAddress);
     window.removeEventListener("storage", this.onStorage);
+    window.removeEventListener("pagehide", this.finish);
+    this.finish();
     if (reason === null) history.replaceState(null, "", "/"); // another user may sign in
     this.client.close();
     this.credentials.end(reason === null);
@@ -139,6 +151,8 @@ export class Store implements LiveState {
   private onStorage = ({ key }: StorageEvent): void => {
     if (key) this.compositions.refresh(key);
   };
+  // Carry out what could still be undone.
+  private finish = (): void => this.undo.finish();
 
   openOperations = (): void => location.assign("/ops");
 
@@ -216,14 +230,17 @@ export class Store implements LiveState {
     this.changed();
   }
 
-  // Run an action, and show a toast if it fails.
-  async attempt(action: () => Promise<void>): Promise<void> {
+  // Run an action, and show a toast if it fails. Returns whether it succeeded.
+  async attempt(action: () => Promise<void>): Promise<boolean> {
+    let isDone = false;
     try {
       await action();
+      isDone = true;
     } catch (failure) {
       this.showToast(failure instanceof RequestError ? explain(failure.error) : t("common.noResponse"));
     }
     this.changed();
+    return isDone;
   }
 
   open(conversationId: string | null): void {
@@ -300,7 +317,7 @@ export class Store implements LiveState {
     });
   }
 
-  markUnread(conversationId: string): Promise<void> {
+  markUnread(conversationId: string): Promise<boolean> {
     return this.attempt(async () => {
       this.list.unread.change(await this.client.request("mark_unread", { conversationId }));
     });
@@ -315,7 +332,7 @@ export class Store implements LiveState {
     this.client.outbox.write(message);
   }
 
-  assign(conversationId: string, agentId: string | null): Promise<void> {
+  assign(conversationId: string, agentId: string | null): Promise<boolean> {
     return this.attempt(async () => {
       if (agentId === null) await this.client.request("unassign_conversation", { conversationId });
       else {
@@ -333,14 +350,14 @@ export class Store implements LiveState {
     return teams.find((team) => team.teamId === own) ?? teams[0];
   }
 
-  setStatus(conversationId: string, status: Status): Promise<void> {
+  setStatus(conversationId: string, status: Status): Promise<boolean> {
     return this.attempt(async () => {
       await this.client.request("update_conversation_status", { conversationId, status });
       this.list.change(conversationId, { status });
     });
   }
 
-  setPresence(status: Presence): Promise<void> {
+  setPresence(status: Presence): Promise<boolean> {
     return this.attempt(async () => {
       await this.client.request("set_agent_status", { status });
     });
@@ -350,7 +367,7 @@ export class Store implements LiveState {
     conversationId: string,
     messageId: string,
     change: { category?: Category; priority?: Priority },
-  ): Promise<void> {
+  ): Promise<boolean> {
     return this.attempt(async () => {
       await this.client.request("correct_classification", { conversationId, messageId, ...change });
     });

@@ -1,0 +1,62 @@
+"""Writing a reply: canned replies, Markdown, sending and closing, and what can be undone."""
+
+from playwright.async_api import expect
+
+from tests.system.browser.conftest import DemoAccount, Open
+from tests.system.browser.test_console import QUESTION
+
+CREATE_REPLY = """async ([token, reply]) => {
+    const headers = {Authorization: `Bearer ${token}`, "Content-Type": "application/json"};
+    const answer = await fetch("/api/v1/canned-replies", {method: "POST", headers, body: JSON.stringify(reply)});
+    if (!answer.ok) throw new Error(await answer.text());
+}"""
+
+
+async def test_canned_reply_is_sent_and_conversation_closed_and_reopened(
+    open_console: Open, account: DemoAccount
+) -> None:
+    customer, conversation = await account.start_conversation("A canned answer", "Where is it?")
+    name = account.customers[0]["name"]
+    agent = await open_console(account.agents[0])
+    reply = {"title": "Zeppelin parcel", "body": "Hello {{name}}, your order {{order number}} is late."}
+    await agent.page.evaluate(CREATE_REPLY, [account.admin["token"], reply])
+    await agent.open(conversation)
+    following = agent.page.locator(f"li:has([data-conversation='{conversation}']) + li a")
+    next_conversation = await following.get_attribute("data-conversation")
+
+    await agent.page.keyboard.press("r")
+    await agent.page.keyboard.type("/zepp")
+    option = agent.page.get_by_role("option", name="Zeppelin parcel")
+    await expect(option).to_have_attribute("aria-selected", "true")
+    assert await agent.violations() == []
+    await agent.page.keyboard.press("Enter")
+    field = agent.page.get_by_role("textbox", name="Reply")
+    await expect(field).to_have_value(f"Hello {name}, your order [order number] is late.")
+    await agent.page.keyboard.type("10482")  # into the gap
+    await field.press("End")
+    await agent.page.keyboard.type(" Sorry")
+    await agent.page.keyboard.press("Shift+Control+ArrowLeft")
+    await agent.page.keyboard.press("Control+b")
+    await agent.page.keyboard.press("Control+Shift+Enter")
+    sent = await customer.receives("new_message", senderType="agent")
+    assert sent["content"] == f"Hello {name}, your order 10482 is late. <strong>Sorry</strong>"
+    assert (await customer.receives("conversation_status_changed"))["newStatus"] == "closed"
+    await expect(agent.page).to_have_url(f"{account.url}/c/{next_conversation}")
+    await expect(agent.page.get_by_text(f"Closed: {name}")).to_be_visible()
+    assert await agent.violations() == []
+    await agent.page.keyboard.press("z")
+    assert (await customer.receives("conversation_status_changed", newStatus="open"))["oldStatus"] == "closed"
+    await expect(agent.message("10482").locator("strong")).to_have_text("Sorry")
+
+    await agent.page.keyboard.press("m")
+    await customer.receives("conversation_assigned")
+    await customer.do("send_message", {"conversationId": conversation, "content": QUESTION})
+    send = agent.draft.get_by_role("button", name="Send as is")
+    await send.click()
+    await expect(agent.draft).to_have_count(0)
+    await agent.page.get_by_role("button", name="Undo").click()
+    await send.click()
+    await expect(agent.page.get_by_text("The reply is sent in 5 seconds")).to_be_visible()
+    await agent.page.goto("about:blank")  # sent when the page closes
+    assert (await customer.receives("new_message", senderType="agent"))["content"].startswith("Hi Hugo")
+    await agent.page.goto(account.url)
