@@ -641,6 +641,7 @@ CREATE TABLE messages (
     bytes integer,                                              -- message_bytes; NULL: stored before the column existed
     revision bigint NOT NULL DEFAULT 0,                         -- of the conversation at its last change; 0: unchanged
     erased_at timestamptz,                                      -- content, names and attachments are erased
+    mentions uuid[],                                            -- the agents whom a note names; NULL: nobody
     CONSTRAINT messages_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT messages_seq_key UNIQUE (account_id, conversation_id, seq),
     CONSTRAINT messages_conversation_fkey FOREIGN KEY (account_id, conversation_id)

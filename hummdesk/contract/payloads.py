@@ -66,7 +66,10 @@ class AttachmentShown(Schema):
 
 
 class Message(Receipt):
-    """`revision` is that of its last change, if there was one. An `erased` message has no content."""
+    """`revision` is that of its last change, if there was one. An `erased` message has no content.
+
+    `mentions` are the agents whom a private note names.
+    """
 
     senderId = Id(required=True)
     senderType = OneOf("agent", "customer", "system", required=True)
@@ -78,6 +81,7 @@ class Message(Receipt):
     private = Boolean(required=True)
     revision = Integer(least=1, most=MAX_INTEGER)
     erased = Boolean()
+    mentions = ListOf(Id())
 
 
 class Customer(Schema):

@@ -8,6 +8,7 @@ from hummdesk.ai.protocol import Priority
 from hummdesk.contract.fields import (
     MAX_ATTACHMENT_BYTES,
     MAX_ATTACHMENTS,
+    MAX_MENTIONS,
     MAX_REASON,
     MAX_SUBJECT,
     AttachmentUrl,
@@ -93,6 +94,8 @@ class Attachment(Payload):
 
 
 class MessageContent(Payload):
+    """`mentions`: the agents whom a private note names; they are notified."""
+
     content = Text(required=True, shortest=1, longest=MAX_CONTENT)
     contentType = OneOf("text", "html", load_default="text")
     attachments = BoundedList(fields.Nested(Attachment), most=MAX_ATTACHMENTS, load_default=list)
@@ -101,6 +104,12 @@ class MessageContent(Payload):
     private = Boolean(load_default=False)
     basedOnSeq = Seq(load_default=None)
     force = Boolean(load_default=False)
+    mentions = BoundedList(Id(), most=MAX_MENTIONS, load_default=list)
+
+    @validates_schema
+    def _mentions(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("mentions") and not data.get("private"):
+            raise ValidationError("Only in a private note.", "mentions")
 
     @post_load
     def _sanitize(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -93,6 +93,8 @@ class Message:
     revision: int = 0
     """The revision of the conversation at the last change of this message; 0: unchanged."""
     erased: bool = False
+    mentions: list[UUID] | None = None
+    """The agents whom a note names."""
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -125,6 +127,8 @@ class Message:
             message["revision"] = self.revision
         if self.erased:
             message["erased"] = True
+        if self.mentions:
+            message["mentions"] = list(map(str, self.mentions))
         return message
 
     def receipt(self) -> Row:

@@ -12,7 +12,7 @@ from hummdesk.publish.events.conversations import (
     ConversationStatusChanged,
     ConversationUpdated,
 )
-from hummdesk.publish.events.messages import MessageRead, NewMessage, UnreadChanged
+from hummdesk.publish.events.messages import Mentioned, MessageRead, NewMessage, UnreadChanged
 from hummdesk.publish.publisher import Publisher
 from hummdesk.publish.receipts import Receipt
 from hummdesk.storage.conversations import Status
@@ -30,11 +30,12 @@ class Reopened:
 def message_events(
     account_id: UUID, message: Message, *, has_pending_predecessor: bool, reopened: Reopened | None, has_read: bool
 ) -> list[Event]:
-    """The events of a message that was stored, in order: itself, of a reply that its agent has read what precedes it
-    (`has_read`), that it reopened its conversation, and that this waits in a queue.
+    """The events of a message that was stored, in order: itself, whom it mentions, of a reply that its agent has read
+    what precedes it (`has_read`), that it reopened its conversation, and that this waits in a queue.
     """
     events: list[Event] = [
-        NewMessage(account_id=account_id, message=message, has_pending_predecessor=has_pending_predecessor)
+        NewMessage(account_id=account_id, message=message, has_pending_predecessor=has_pending_predecessor),
+        *Mentioned.of(account_id, message),
     ]
     if has_read:
         events += [MessageRead.by_reply(account_id, message), UnreadChanged.by_reply(account_id, message)]

@@ -44,6 +44,8 @@ class NewMessage:
     metadata: dict[str, Any] = field(default_factory=dict)
     client_message_id: str | None = None
     private: bool = False
+    mentions: list[UUID] = field(default_factory=list)
+    """Agents of the account; of a private message only."""
     based_on_seq: int | None = None
     force: bool = False
     """Store the reply even if another agent has replied after `based_on_seq`; not for a machine."""
@@ -128,6 +130,7 @@ class Outgoing:
             "metadata": message.metadata,
             "private": message.private,
             "client_message_id": message.client_message_id,
+            "mentions": message.mentions or None,
             "based_on_seq": message.based_on_seq if sender.is_staff and not message.force else None,
             "is_machine": is_machine,
             "event_id": new_id(),
@@ -158,6 +161,7 @@ class Outgoing:
             metadata=self.message.metadata,
             private=self.message.private,
             client_message_id=self.message.client_message_id,
+            mentions=self.message.mentions or None,
             created_at=row["created_at"],
         )
         return Sent(

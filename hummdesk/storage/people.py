@@ -72,6 +72,11 @@ async def colleagues(tx: Transaction, *, limit: int) -> list[Colleague]:
     return [Colleague.from_row(row) async for row in queries.colleagues(tx, limit=limit)]
 
 
+async def not_answering(tx: Transaction, person_ids: list[UUID]) -> list[UUID]:
+    """Return those of the ids that are not active admins or agents of the account."""
+    return [row["id"] async for row in queries.not_answering(tx, person_ids=person_ids)]
+
+
 async def colleagues_page(
     tx: Transaction, *, limit: int, cursor: str | None = None
 ) -> tuple[list[Colleague], str | None]:

@@ -257,7 +257,7 @@ TABLES: tuple[Table, ...] = (
         scope="message",
         rows="id = ANY(%(messages)s)",
         columns=columns(
-            "account_id id conversation_id seq sender_id sender_type private created_at revision erased_at",
+            "account_id id conversation_id seq sender_id sender_type private created_at revision erased_at mentions",
             sender_name=f"CASE WHEN sender_type = 'customer' THEN '{ERASED_NAME}' ELSE sender_name END",
             content="''",
             content_type="'text'",

@@ -62,6 +62,7 @@ SELECT
     message_metadata,
     message_private,
     message_client_message_id,
+    message_mentions,
     message_created_at,
     message_revision,
     message_erased,
@@ -104,12 +105,13 @@ FROM (
         messages.metadata AS message_metadata,
         messages.private AS message_private,
         messages.client_message_id AS message_client_message_id,
+        messages.mentions AS message_mentions,
         messages.created_at AS message_created_at,
         messages.revision AS message_revision,
         messages.erased_at IS NOT NULL AS message_erased,
         array_position(:ids::uuid[], conversations.id) AS position,
         sum(
-            1100
+            1100 + 39 * COALESCE(cardinality(messages.mentions), 0)
             + octet_length(
                 json_build_array(
                     contacts.name, contacts.email, contacts.avatar_url, conversations.subject, conversations.metadata

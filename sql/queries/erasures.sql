@@ -217,6 +217,7 @@ SELECT
     metadata,
     private,
     client_message_id,
+    mentions,
     created_at,
     revision,
     erased_at IS NOT NULL AS erased

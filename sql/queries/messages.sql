@@ -36,6 +36,7 @@ WITH item AS MATERIALIZED (
             metadata jsonb,
             private boolean,
             client_message_id text,
+            mentions uuid[],
             based_on_seq bigint,
             is_machine boolean,
             event_id uuid,
@@ -56,6 +57,7 @@ WITH item AS MATERIALIZED (
         metadata,
         private,
         client_message_id,
+        mentions,
         based_on_seq,
         is_machine,
         event_id,
@@ -227,6 +229,7 @@ WITH item AS MATERIALIZED (
         metadata,
         private,
         client_message_id,
+        mentions,
         created_at,
         bytes
     )
@@ -244,6 +247,7 @@ WITH item AS MATERIALIZED (
         metadata,
         private,
         client_message_id,
+        mentions,
         created_at,
         message_bytes(sender_name, content, attachments, metadata, client_message_id)
     FROM stored
@@ -350,6 +354,7 @@ SELECT
     metadata,
     private,
     client_message_id,
+    mentions,
     created_at,
     revision,
     erased_at IS NOT NULL AS erased
@@ -380,6 +385,7 @@ SELECT
     metadata,
     private,
     client_message_id,
+    mentions,
     created_at,
     revision,
     erased,
@@ -404,10 +410,12 @@ FROM (
             metadata,
             private,
             client_message_id,
+            mentions,
             created_at,
             revision,
             erased_at IS NOT NULL AS erased,
-            440 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
+            440 + 39 * COALESCE(cardinality(mentions), 0)
+                + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
         FROM messages
         WHERE account_id = current_account()
           AND conversation_id = :conversation_id
@@ -436,6 +444,7 @@ SELECT
     metadata,
     private,
     client_message_id,
+    mentions,
     created_at,
     revision,
     erased,
@@ -460,10 +469,12 @@ FROM (
             metadata,
             private,
             client_message_id,
+            mentions,
             created_at,
             revision,
             erased_at IS NOT NULL AS erased,
-            440 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
+            440 + 39 * COALESCE(cardinality(mentions), 0)
+                + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
         FROM messages
         WHERE account_id = current_account()
           AND conversation_id = :conversation_id
@@ -491,6 +502,7 @@ SELECT
     metadata,
     private,
     client_message_id,
+    mentions,
     created_at,
     revision,
     erased
@@ -513,10 +525,12 @@ FROM (
             metadata,
             private,
             client_message_id,
+            mentions,
             created_at,
             revision,
             erased_at IS NOT NULL AS erased,
-            440 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
+            440 + 39 * COALESCE(cardinality(mentions), 0)
+                + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
         FROM messages
         WHERE account_id = current_account()
           AND conversation_id = :conversation_id
@@ -547,6 +561,7 @@ SELECT
     metadata,
     private,
     client_message_id,
+    mentions,
     created_at,
     revision,
     erased,
@@ -572,10 +587,12 @@ FROM (
             metadata,
             private,
             client_message_id,
+            mentions,
             created_at,
             revision,
             erased_at IS NOT NULL AS erased,
-            440 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
+            440 + 39 * COALESCE(cardinality(mentions), 0)
+                + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
         FROM messages
         WHERE account_id = current_account()
           AND conversation_id = :conversation_id

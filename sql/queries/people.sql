@@ -32,6 +32,19 @@ WHERE account_id = current_account()
   AND active
   AND (SELECT disabled_at IS NULL FROM accounts WHERE account_id = current_account());
 
+-- name: not_answering(person_ids)
+-- Those of some ids that are not active admins or agents of the account.
+SELECT id
+FROM unnest(:person_ids::uuid[]) AS given (id)
+WHERE NOT EXISTS (
+    SELECT
+    FROM users
+    WHERE users.account_id = current_account()
+      AND users.id = given.id
+      AND users.role IN ('admin', 'agent')
+      AND users.active
+);
+
 -- name: colleagues(limit)
 -- The active admins and agents of the account, by name.
 SELECT

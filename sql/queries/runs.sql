@@ -83,6 +83,7 @@ SELECT
     messages.metadata AS message_metadata,
     messages.private AS message_private,
     messages.client_message_id AS message_client_message_id,
+    messages.mentions AS message_mentions,
     messages.created_at AS message_created_at,
     messages.revision AS message_revision,
     messages.erased_at IS NOT NULL AS message_erased

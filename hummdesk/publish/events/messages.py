@@ -146,6 +146,38 @@ class UnreadChanged(OfConversation):
         )
 
 
+@event("mentioned", to=(agent("agent_id"),))
+class Mentioned(OfMessage):
+    """A colleague has named the agent in a private note."""
+
+    agent_id: Routing[UUID]
+    seq: Count
+    mentioned_by: UUID
+    mentioned_by_name: str
+
+    @property
+    def key(self) -> str:
+        return f"mention/{self.message_id}/{self.agent_id}"
+
+    @classmethod
+    def of(cls, account_id: UUID, note: Message) -> list[Self]:
+        """An event for each agent whom a note names, but not for its author."""
+        return [
+            cls(
+                account_id=account_id,
+                conversation_id=note.conversation_id,
+                timestamp=note.created_at,
+                message_id=note.id,
+                agent_id=agent_id,
+                seq=note.seq,
+                mentioned_by=note.sender_id,
+                mentioned_by_name=note.sender_name,
+            )
+            for agent_id in note.mentions or ()
+            if agent_id != note.sender_id
+        ]
+
+
 def _rooms(account_id: UUID, conversation_id: UUID, *, private: bool) -> tuple[str, ...]:
     joined = rooms.conversation_staff if private else rooms.conversation
     return (joined(conversation_id), rooms.account(account_id))

@@ -3,14 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-from hummdesk.core.errors import Forbidden
+from hummdesk.core.errors import Forbidden, Invalid
 from hummdesk.core.metrics import ACCOUNT_MESSAGES, MESSAGES
 from hummdesk.core.models import Message, Person
 from hummdesk.publish.outbox import Reopened, message_events
 from hummdesk.server.actions import files
 from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.storage import messages
+from hummdesk.storage import messages, people
 from hummdesk.storage.messages import NewMessage, Sent
 
 
@@ -22,6 +22,9 @@ async def send(context: ServerContext, sender: Person, conversation_id: UUID, pa
     if payload["private"] and not sender.is_staff:
         raise Forbidden("Customers cannot send private notes")
     await context.rate_limits.require_message(sender, payload)
+    mentions = list(dict.fromkeys(payload["mentions"]))
+    if mentions:
+        await _check_mentions(context, sender, mentions)
     new = NewMessage(
         conversation_id=conversation_id,
         content=payload["content"],
@@ -32,6 +35,7 @@ async def send(context: ServerContext, sender: Person, conversation_id: UUID, pa
         metadata=payload["metadata"],
         client_message_id=payload["clientMessageId"],
         private=payload["private"],
+        mentions=mentions,
         based_on_seq=payload["basedOnSeq"],
         force=payload["force"],
         needs_ai=await context.rate_limits.allows_ai(sender),
@@ -40,6 +44,15 @@ async def send(context: ServerContext, sender: Person, conversation_id: UUID, pa
     sent = await context.writer.send(sender=sender, message=new)
     await publish(context, sender.account_id, sent)
     return sent
+
+
+async def _check_mentions(context: ServerContext, sender: Person, mentions: list[UUID]) -> None:
+    """Raise Invalid unless all are active agents or admins of the account, who may see each of its conversations."""
+    async with context.database.account(sender.account_id) as tx:
+        unknown = await people.not_answering(tx, mentions)
+    if unknown:
+        names = ", ".join(map(str, unknown))
+        raise Invalid(details={"mentions": [f"Not active agents of this account: {names}."]})
 
 
 async def publish(context: ServerContext, account_id: UUID, sent: Sent) -> None:

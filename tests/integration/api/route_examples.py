@@ -90,6 +90,7 @@ ID_FIELDS: dict[str, str] = {
     "label": "labels",
     "labelIds": "labels",
     "memberIds": "users",
+    "mentions": "users",
     "number": "webhooks",
     "team": "teams",
     "teamId": "teams",
@@ -101,6 +102,7 @@ ID_FIELDS: dict[str, str] = {
 
 OTHER_BODIES: dict[tuple[str, str], Body] = {
     ("create_token", "userId"): lambda ids: {"userId": ids["users"], "seconds": 60},
+    ("send_message", "mentions"): lambda _: {"as": "agent", "content": "Hello", "private": True},
 }
 """Where a field excludes one of the example: the body with that field."""
 

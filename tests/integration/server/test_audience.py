@@ -43,7 +43,7 @@ from hummdesk.publish.events.conversations import (
     ConversationUpdated,
 )
 from hummdesk.publish.events.inbox import LabelChanged
-from hummdesk.publish.events.messages import MessageRead, MessageUpdated, NewMessage, UnreadChanged
+from hummdesk.publish.events.messages import Mentioned, MessageRead, MessageUpdated, NewMessage, UnreadChanged
 from hummdesk.publish.events.presence import (
     AgentOffline,
     AgentOnline,
@@ -382,6 +382,13 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
     NewMessage: lambda a: NewMessage(account_id=a.id, message=a_message(a)),
     MessageUpdated: lambda a: MessageUpdated.of(a.id, replace(a_message(a), revision=1, erased=True)),
     MessageRead: lambda a: MessageRead(**parts(a), seq=1, read_by=a.people["admin"].id, read_by_type="agent"),
+    Mentioned: lambda a: Mentioned(
+        **parts(a),
+        agent_id=a.people["agent"].id,
+        seq=1,
+        mentioned_by=a.people["admin"].id,
+        mentioned_by_name="Admin",
+    ),
     UnreadChanged: lambda a: UnreadChanged(
         **of_conversation(a), agent_id=a.people["agent"].id, unread_count=1, last_seq=1
     ),

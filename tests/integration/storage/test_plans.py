@@ -357,6 +357,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("reads.lower_customer", {"conversation_id": BUSY, "seq": 19_990}, 11),
     ("reads.positions", {"conversation_id": BUSY, "limit": 500}, 1),
     ("people.find_people", {"person_ids": [AGENT, CONTACT]}, 1),
+    ("people.not_answering", {"person_ids": [AGENT, CONTACT]}, 0),
     ("people.colleagues", {"limit": 11_112}, 0),
     ("people.colleagues_before", LAST, 0),
     ("people.seen", {"user_id": AGENT}, 0),

@@ -25,6 +25,7 @@ MESSAGE = {
     "metadata": {},
     "private": False,
     "client_message_id": None,
+    "mentions": None,
     "created_at": datetime(2026, 1, 1, tzinfo=UTC),
     "revision": 0,
     "erased": False,

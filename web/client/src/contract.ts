@@ -47,7 +47,7 @@ export interface AttachmentShown {
   size: number;
 }
 
-/** `revision` is that of its last change, if there was one. An `erased` message has no content. */
+/** `revision` is that of its last change, if there was one. An `erased` message has no content. `mentions` are the agents whom a private note names. */
 export interface Message {
   conversationId: string;
   timestamp: string;
@@ -64,6 +64,7 @@ export interface Message {
   private: boolean;
   revision?: number;
   erased?: boolean;
+  mentions?: Array<string>;
 }
 
 /** A stored message was changed: `content` is the new one, or the message is `erased`. `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself. */
@@ -92,6 +93,16 @@ export interface UnreadChanged {
   timestamp: string;
   unreadCount: number;
   lastSeq: number;
+}
+
+/** A colleague has named the agent in a private note. */
+export interface Mentioned {
+  conversationId: string;
+  timestamp: string;
+  messageId: string;
+  seq: number;
+  mentionedBy: string;
+  mentionedByName: string;
 }
 
 /** A person is typing, or has stopped typing. The person's own sockets do not receive it. `private`: the person writes a note; only staff receives the event. */
@@ -476,6 +487,7 @@ export interface SendMessage {
   private?: boolean;
   basedOnSeq?: number;
   force?: boolean;
+  mentions?: Array<string>;
 }
 
 export interface MessageRead {
@@ -867,6 +879,7 @@ export interface ServerToClientEvents {
   message_updated: (payload: MessageUpdate) => void;
   message_read: (payload: ReadMark) => void;
   unread_changed: (payload: UnreadChanged) => void;
+  mentioned: (payload: Mentioned) => void;
   typing_start: (payload: Typing) => void;
   typing_stop: (payload: Typing) => void;
   agent_online: (payload: AgentPresence) => void;

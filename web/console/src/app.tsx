@@ -6,6 +6,7 @@ import { Icon, type IconName } from "./components/icon";
 import { ConversationPane } from "./conversation";
 import { Details } from "./details";
 import { Help } from "./help";
+import { MentionToast, NotificationSettings } from "./notifications";
 import { PageLoader } from "./page-loader";
 import { Palette } from "./palette";
 import { SECTIONS } from "./settings-sections";
@@ -46,6 +47,7 @@ export function App({ store }: { store: Store }) {
       {store.overlay === "palette" && <Palette close={() => store.closeOverlay("palette")} />}
       {store.overlay === "transfer" && <Transfer close={() => store.closeOverlay("transfer")} />}
       {store.overlay === "why" && <Why close={() => store.closeOverlay("why")} />}
+      {store.overlay === "notifications" && <NotificationSettings close={() => store.closeOverlay("notifications")} />}
       {store.overlay === "help" && <Help close={() => store.closeOverlay("help")} />}
     </StoreContext.Provider>
   );
@@ -90,6 +92,7 @@ function Toast({ store }: { store: Store }) {
         </p>
       )}
       <UndoToast />
+      <MentionToast />
     </div>
   );
 }

@@ -34,6 +34,7 @@ export function commands(store: Store): Command[] {
       .filter(([one]) => one !== language)
       .map(([one, name]) => ({ name: `${t("common.language")}: ${name}`, run: () => void chooseLanguage(one) })),
     ...(store.undo.current ? [{ name: t("console.undo.button"), keys: "Z", run: () => store.undo.undo() }] : []),
+    { name: t("console.command.notifications"), run: () => store.showOverlay("notifications") },
     { name: t("console.command.shortcuts"), keys: "?", run: () => store.showOverlay("help") },
     { name: t("common.signOut"), run: () => store.signOut() },
   ];

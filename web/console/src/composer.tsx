@@ -10,6 +10,7 @@ import { AttachFile, fileTarget, UploadList } from "./files";
 import { canUndoInsertion, noticeUndo, undoInsertion } from "./insertion";
 import { attachmentOf, type Composition } from "./state/composition";
 import { useComposition, useStore } from "./state/context";
+import { mentionsIn } from "./state/mentions";
 import type { Thread } from "./state/thread";
 import { useSuggestions } from "./suggestions";
 
@@ -26,9 +27,10 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
     const text = contentOf(composition);
     if (!text || text.length > MAX_LENGTH) return;
     const { isNote, attachments, basedOnSeq, seenSeq } = composition;
+    const mentions = isNote ? mentionsIn(text, store.agents.values()) : [];
     const basis = isNote ? {} : { basedOnSeq: basedOnSeq ?? seenSeq ?? thread.history.lastSeq };
     store.client.stopTyping(conversationId);
-    const message = { conversationId, ...formatted(text), private: isNote, attachments, ...basis };
+    const message = { conversationId, ...formatted(text), private: isNote, attachments, mentions, ...basis };
     store.compose(conversationId, null);
     if (isLast) return store.closing.sendAndClose(message);
     store.send(message);

@@ -177,6 +177,7 @@ function Article({ message, previous, isRead, isHit }: ArticleProps) {
     Date.parse(message.timestamp) - Date.parse(previous.timestamp) < GROUP_MS;
   const side = message.private ? "note" : message.senderType;
   const isOwn = message.senderId === store.me?.userId;
+  const isMention = message.mentions?.includes(store.me?.userId ?? "") ?? false;
   return (
     <>
       {isNewDay && (
@@ -185,7 +186,7 @@ function Article({ message, previous, isRead, isHit }: ArticleProps) {
         </p>
       )}
       <article
-        class={`message ${side} ${isContinued ? "continued" : ""} ${isHit ? "hit" : ""}`}
+        class={`message ${side} ${isContinued ? "continued" : ""} ${isHit ? "hit" : ""} ${isMention ? "mentions-you" : ""}`}
         data-seq={message.seq}
         aria-label={`${message.senderName}, ${fullTime(message.timestamp)}`}
       >

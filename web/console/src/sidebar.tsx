@@ -76,6 +76,7 @@ function UserMenu() {
           },
         ]
       : []),
+    { label: t("console.notifications.title"), choose: () => store.showOverlay("notifications") },
     ...languageChoices(),
     { label: t("common.signOut"), detail: store.me?.email ?? "", choose: () => store.signOut() },
   ];

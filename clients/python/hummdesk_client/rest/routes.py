@@ -762,6 +762,7 @@ class Message(TypedDict):
     private: bool
     revision: NotRequired[int]
     erased: NotRequired[bool]
+    mentions: NotRequired[list[str]]
     id: str
 
 
@@ -864,6 +865,7 @@ NewMessage = TypedDict(
         "private": NotRequired[bool],
         "basedOnSeq": NotRequired[int],
         "force": NotRequired[bool],
+        "mentions": NotRequired[list[str]],
         "agentId": NotRequired[str],
         "as": Literal["agent", "contact", "system"],
     },

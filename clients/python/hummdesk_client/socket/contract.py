@@ -50,7 +50,7 @@ class AttachmentShown(TypedDict):
 
 
 class Message(TypedDict):
-    """`revision` is that of its last change, if there was one. An `erased` message has no content."""
+    """`revision` is that of its last change, if there was one. An `erased` message has no content. `mentions` are the agents whom a private note names."""
 
     conversationId: str
     timestamp: str
@@ -67,6 +67,7 @@ class Message(TypedDict):
     private: bool
     revision: NotRequired[int]
     erased: NotRequired[bool]
+    mentions: NotRequired[list[str]]
 
 
 class MessageUpdate(TypedDict):
@@ -98,6 +99,17 @@ class UnreadChanged(TypedDict):
     timestamp: str
     unreadCount: int
     lastSeq: int
+
+
+class Mentioned(TypedDict):
+    """A colleague has named the agent in a private note."""
+
+    conversationId: str
+    timestamp: str
+    messageId: str
+    seq: int
+    mentionedBy: str
+    mentionedByName: str
 
 
 class Typing(TypedDict):
@@ -519,6 +531,7 @@ class SendMessage(TypedDict):
     private: NotRequired[bool]
     basedOnSeq: NotRequired[int]
     force: NotRequired[bool]
+    mentions: NotRequired[list[str]]
 
 
 class MessageRead(TypedDict):
@@ -948,6 +961,7 @@ EventName = Literal[
     "message_updated",
     "message_read",
     "unread_changed",
+    "mentioned",
     "typing_start",
     "typing_stop",
     "agent_online",
@@ -1143,6 +1157,8 @@ class Requests(ABC):
     def on(self, name: Literal["message_read"], handler: Callable[[ReadMark], object]) -> None: ...
     @overload
     def on(self, name: Literal["unread_changed"], handler: Callable[[UnreadChanged], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["mentioned"], handler: Callable[[Mentioned], object]) -> None: ...
     @overload
     def on(self, name: Literal["typing_start"], handler: Callable[[Typing], object]) -> None: ...
     @overload

@@ -707,6 +707,7 @@ export interface Message {
   private: boolean;
   revision?: number;
   erased?: boolean;
+  mentions?: Array<string>;
   id: string;
 }
 
@@ -804,6 +805,7 @@ export interface NewMessage {
   private?: boolean;
   basedOnSeq?: number;
   force?: boolean;
+  mentions?: Array<string>;
   agentId?: string;
   as: "agent" | "contact" | "system";
 }

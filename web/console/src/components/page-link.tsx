@@ -2,9 +2,19 @@ import type { ComponentChildren } from "preact";
 import { useStore } from "../state/context";
 
 // A link to another address of the console, which opens without loading the page again.
-export function PageLink(props: { href: string; class?: string; isCurrent?: boolean; children: ComponentChildren }) {
+export function PageLink(props: {
+  href: string;
+  class?: string;
+  isCurrent?: boolean;
+  onFollow?: () => void;
+  children: ComponentChildren;
+}) {
   const store = useStore();
-  const onClick = (event: MouseEvent) => follow(event, () => store.go(props.href));
+  const onClick = (event: MouseEvent) =>
+    follow(event, () => {
+      props.onFollow?.();
+      store.go(props.href);
+    });
   return (
     <a
       href={props.href}

@@ -8,7 +8,7 @@ const clients = new WeakMap<Credentials, Promise<RestClient>>();
 export function restOf(credentials: Credentials): Promise<RestClient> {
   const known = clients.get(credentials);
   if (known) return known;
-  const loading = import("@hummdesk/client/rest").then(
+  const loading = import("./rest-client").then(
     ({ RestClient }) => new RestClient({ token: credentials.token }),
   );
   clients.set(credentials, loading);

@@ -21,13 +21,14 @@ import { Compositions } from "./compositions";
 import { ConversationList } from "./conversation-list";
 import { type LiveState, subscribe } from "./events";
 import { Inbox } from "./inbox";
+import { Notifications } from "./notifications";
 import { findHit } from "./search-hit";
 import type { Credentials } from "./session";
 import { Thread } from "./thread";
 import { Undo } from "./undo";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
-export type Overlay = "palette" | "help" | "transfer" | "why";
+export type Overlay = "palette" | "help" | "notifications" | "transfer" | "why";
 
 const NOTICE_MS = 4000;
 const TOAST_MS = 6000;
@@ -54,6 +55,7 @@ export class Store implements LiveState {
   readonly canned: CannedReplies;
   readonly closing: Closing;
   readonly undo: Undo;
+  readonly notifications: Notifications;
   private listeners = new Set<() => void>();
   private isDirty = false;
   private noticeTimer = 0;
@@ -77,6 +79,7 @@ export class Store implements LiveState {
     this.client.on("refused", (error) => this.signOut(explain(error)));
     this.client.outbox.on("changed", this.changed);
     subscribe(this.client, this);
+    this.notifications = new Notifications(this); // after the events have changed the list
     window.addEventListener("online", this.reconnect);
     window.addEventListener("popstate", this.showAddress);
     window.addEventListener("storage", this.onStorage);
@@ -142,6 +145,7 @@ export class Store implements LiveState {
     window.removeEventListener("storage", this.onStorage);
     window.removeEventListener("pagehide", this.finish);
     this.finish();
+    this.notifications.end();
     if (reason === null) history.replaceState(null, "", "/"); // another user may sign in
     this.client.close();
     this.credentials.end(reason === null);

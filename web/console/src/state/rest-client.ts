@@ -1,0 +1,1 @@
+export { RestClient } from "@hummdesk/client/rest";
