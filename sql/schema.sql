@@ -98,6 +98,7 @@ CREATE TABLE contacts (
     passes_revoked_at timestamptz,                              -- as in accounts, for one visitor
     external_id text,                                           -- given by the company
     attributes jsonb NOT NULL DEFAULT '{}',                     -- what the company stores of the customer
+    notes text,                                                 -- of staff on the customer
     CONSTRAINT contacts_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT contacts_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
     CONSTRAINT contacts_external_id_length CHECK (length(external_id) BETWEEN 1 AND 128),
@@ -2486,6 +2487,7 @@ CREATE POLICY only_revoked ON signing_keys AS RESTRICTIVE FOR UPDATE TO hummdesk
     USING (true) WITH CHECK (revoked_at IS NOT NULL);
 
 GRANT UPDATE (external_id, attributes) ON contacts TO hummdesk_eraser;
+GRANT UPDATE (notes) ON contacts TO hummdesk_app, hummdesk_eraser;
 
 -- An anonymous visitor who is identified becomes a contact: the conversations are moved, and the visitor is deleted.
 GRANT UPDATE (contact_id) ON conversations TO hummdesk_app;

@@ -39,6 +39,7 @@ class Contact:
     name: str
     avatar_url: str | None
     attributes: Mapping[str, Any]
+    notes: str | None
     active: bool
     created_at: datetime
 
@@ -56,6 +57,7 @@ class Contact:
             "externalId": self.external_id,
             "email": self.email if self.has_address else None,
             "avatar": self.avatar_url,
+            "notes": self.notes or None,
         }
         shown |= {name: value for name, value in optional.items() if value is not None}
         return shown | {"active": self.active, "createdAt": wire_time(self.created_at)}
@@ -63,13 +65,14 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactChanges:
-    """What is to be set of a contact; None: nothing. `attributes` replace the previous ones."""
+    """What is to be set of a contact; None: nothing. `attributes` and `notes` replace the previous ones."""
 
     external_id: str | None = None
     email: str | None = None
     name: str | None = None
     avatar_url: str | None = None
     attributes: Mapping[str, Any] | None = None
+    notes: str | None = None
     active: bool | None = None
 
     def given(self) -> dict[str, Any]:
@@ -157,6 +160,7 @@ async def update(tx: Transaction, actor: Person | None, contact_id: UUID, given:
             name=new.name,
             avatar_url=new.avatar_url,
             attributes=Jsonb(new.attributes),
+            notes=new.notes,
             active=new.active,
         )
     action = "contact.updated" if old.active == new.active else "contact.enabled" if new.active else "contact.disabled"

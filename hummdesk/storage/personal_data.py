@@ -295,7 +295,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         name="contacts",
-        holds="names, addresses and attributes of customers",
+        holds="names, addresses and attributes of customers, and notes on them",
         scope="contact",
         rows="id = %(contact)s",
         columns=columns(
@@ -306,6 +306,7 @@ TABLES: tuple[Table, ...] = (
             active="false",
             external_id="NULL",
             attributes="'{}'::jsonb",
+            notes="NULL",
         ),
     ),
     Table(

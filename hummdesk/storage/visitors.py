@@ -62,6 +62,7 @@ async def merge(tx: Transaction, actor: Person, *, visitor_id: UUID, contact_id:
         ids = [row["id"] async for row in queries.move_conversations(tx, **both)]
     await queries.move_messages(tx, conversation_ids=ids, **both)
     await queries.move_reads(tx, conversation_ids=ids, **both)
+    await queries.move_notes(tx, **both)
     await queries.remove_visitor(tx, visitor_id=visitor_id)
     await audit.record(tx, actor, "contact.merged", contact_id, {"visitor": str(visitor_id), "conversations": len(ids)})
     return [Moved(conversation_id=one, entry_id=await outbox.add_change(tx, one)) for one in ids]

@@ -27,6 +27,7 @@ SELECT
     name,
     avatar_url,
     attributes,
+    notes,
     active,
     created_at
 FROM contacts
@@ -50,6 +51,7 @@ SELECT
     name,
     avatar_url,
     attributes,
+    notes,
     active,
     created_at
 FROM contacts
@@ -65,6 +67,7 @@ SELECT
     name,
     avatar_url,
     attributes,
+    notes,
     active,
     created_at
 FROM contacts
@@ -74,7 +77,7 @@ WHERE account_id = current_account()
 ORDER BY id DESC
 LIMIT :limit;
 
--- name: change(contact_id, external_id, email, name, avatar_url, attributes, active)!
+-- name: change(contact_id, external_id, email, name, avatar_url, attributes, notes, active)!
 -- Change a contact.
 UPDATE contacts
 SET
@@ -83,6 +86,7 @@ SET
     name = :name,
     avatar_url = :avatar_url,
     attributes = :attributes,
+    notes = :notes,
     active = :active
 WHERE account_id = current_account()
   AND id = :contact_id;

@@ -159,6 +159,7 @@ SELECT
     name,
     avatar_url,
     attributes,
+    notes,
     active,
     created_at
 FROM contacts

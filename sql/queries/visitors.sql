@@ -44,6 +44,17 @@ WHERE account_id = current_account()
   AND contact_id = :visitor_id
 RETURNING id;
 
+-- name: move_notes(visitor_id, contact_id)!
+-- Add the notes on a visitor to those on the contact.
+UPDATE contacts
+SET notes = left(concat_ws(E'\n', NULLIF(contacts.notes, ''), visitor.notes), 10000)
+FROM contacts AS visitor
+WHERE contacts.account_id = current_account()
+  AND contacts.id = :contact_id
+  AND visitor.account_id = current_account()
+  AND visitor.id = :visitor_id
+  AND visitor.notes <> '';
+
 -- name: move_messages(conversation_ids, visitor_id, contact_id)!
 -- Make the messages of a visitor in moved conversations those of the contact.
 UPDATE messages

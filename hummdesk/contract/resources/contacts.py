@@ -10,6 +10,7 @@ from hummdesk.contract.resources.lists import PageQuery
 
 MAX_NAME = 100
 MAX_EXTERNAL_ID = 128
+MAX_NOTES = 10_000
 
 
 class ContactUpsert(Payload):
@@ -28,13 +29,17 @@ class ContactUpsert(Payload):
 
 
 class ContactUpdate(Update):
-    """What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out."""
+    """What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out.
+
+    `notes` are those of staff, which the customer does not see.
+    """
 
     externalId = Text(shortest=1, longest=MAX_EXTERNAL_ID, attribute="external_id")
     email = Email()
     name = Text(shortest=1, longest=MAX_NAME)
     avatar = Url(attribute="avatar_url")
     attributes = Metadata()
+    notes = Text(longest=MAX_NOTES)
     active = Boolean()
 
 
@@ -69,6 +74,7 @@ class Contact(Schema):
     name = AnyText(required=True)
     avatar = AnyText()
     attributes = AnyObject(required=True)
+    notes = AnyText()
     active = Boolean(required=True)
     createdAt = Time(required=True)
 

@@ -201,6 +201,21 @@ async def test_contact_is_upserted_by_external_id_or_email(admin: RestClient, ac
         await admin.refused("upsert_contact", {"externalId": "x", "avatar": bad}, status=422)
 
 
+async def test_notes_on_a_contact_are_for_staff_only(admin: RestClient, account: Account) -> None:
+    contact_id = account.people["customer"].id
+    stored = await admin.do("update_contact", {"notes": "Prefers to be called"}, id=contact_id)
+    assert stored["notes"] == (await admin.do("get_contact", id=contact_id))["notes"] == "Prefers to be called"
+    await admin.refused("update_contact", {"notes": "x" * 10_001}, id=contact_id, status=422)
+    [(details,)] = await account.execute(
+        "SELECT details FROM audit_log WHERE account_id = %(account)s AND action = 'contact.updated'"
+    )
+    assert details == {"fields": ["notes"]}
+    customer = await account.connect("customer")
+    joined = await customer.do("join_conversation", str(account.conversation))
+    assert "notes" not in joined["conversation"]["customer"]
+    assert "notes" not in await admin.do("update_contact", {"notes": ""}, id=contact_id)
+
+
 async def test_contact_that_is_not_active_is_signed_out(admin: RestClient, account: Account) -> None:
     client = await account.connect("customer")
     changed = await admin.do("update_contact", {"active": False}, id=account.people["customer"].id)

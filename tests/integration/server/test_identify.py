@@ -97,6 +97,15 @@ async def test_identified_visitor_continues_the_conversation_as_the_customer(
     assert (actor, details) == (customer.id, {"visitor": visitor.id, "conversations": 1})
 
 
+async def test_notes_on_a_visitor_are_added_to_those_on_the_customer(account: Account, visitor: Visitor) -> None:
+    await visitor.write()
+    for name, contact_id in (("VIP", account.people["customer"].id), ("Asked for Sam", visitor.id)):
+        await account.execute("UPDATE contacts SET notes = %(notes)s WHERE id = %(id)s", notes=name, id=contact_id)
+    await visitor.identify(account.token("customer"))
+    [(notes,)] = await account.execute("SELECT notes FROM contacts WHERE id = %(id)s", id=account.people["customer"].id)
+    assert notes == "VIP\nAsked for Sam"
+
+
 async def test_message_that_is_sent_again_by_the_customer_is_stored_once(account: Account, visitor: Visitor) -> None:
     conversation = await visitor.write()
     send = {"conversationId": conversation, "content": "Again", "clientMessageId": "letter"}

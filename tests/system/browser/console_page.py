@@ -44,7 +44,10 @@ class ConsolePage:
 
     async def reset(self) -> None:
         """Make the page equivalent to a new one."""
-        await self.page.evaluate("sessionStorage.clear()")
+        for page in self.page.context.pages:
+            if page is not self.page:
+                await page.close()  # it would sign in the next test's user
+        await self.page.evaluate("sessionStorage.clear(), localStorage.clear()")
         await self.page.goto("about:blank")
 
     def row(self, conversation: str) -> Locator:

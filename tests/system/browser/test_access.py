@@ -112,12 +112,13 @@ async def test_token_after_sign_in_is_in_tabs_only(open_console: Open, account: 
     await submit_token(console, account.agents[0]["token"])
     await expect(page.get_by_role("navigation", name="List of conversations")).to_be_visible()
     assert "token" not in page.url
-    assert await page.evaluate("localStorage.length") == 0
+    token = account.agents[0]["token"]
+    assert token not in await page.evaluate("JSON.stringify(localStorage)")
     assert await page.context.cookies() == []
     other = await page.context.new_page()
     await other.goto(account.url)
     await expect(other.get_by_role("navigation", name="List of conversations")).to_be_visible()
-    assert await other.evaluate("localStorage.length") == 0
+    assert token not in await other.evaluate("JSON.stringify(localStorage)")
     assert await page.context.cookies() == []
     await other.evaluate("sessionStorage.clear()")
     await other.goto(f"{account.url}/sign-in")

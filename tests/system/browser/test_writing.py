@@ -24,6 +24,22 @@ async def test_canned_reply_is_sent_and_conversation_closed_and_reopened(
     following = agent.page.locator(f"li:has([data-conversation='{conversation}']) + li a")
     next_conversation = await following.get_attribute("data-conversation")
 
+    notes = agent.page.get_by_role("textbox", name="Notes on this customer")
+    await notes.fill("Prefers to be called")
+    await agent.page.get_by_role("region", name="Notes on this customer").get_by_role("button", name="Save").click()
+    await agent.page.get_by_role("button", name="attribute").click()
+    form = agent.page.get_by_role("form", name="Attributes")
+    await form.get_by_role("button", name="Add an attribute").click()
+    added = form.get_by_role("group").last
+    await added.get_by_role("textbox", name="Name").fill("orders")
+    await added.get_by_role("combobox", name="Type").select_option("number")
+    await added.get_by_role("spinbutton", name="Value").fill("3")
+    assert await agent.violations(within=".details") == []
+    await form.get_by_role("button", name="Save").click()
+    await expect(agent.page.locator(".customer-attribute").filter(has_text="orders")).to_contain_text("3")
+    await agent.page.reload()
+    await expect(notes).to_have_value("Prefers to be called")
+
     await agent.page.keyboard.press("r")
     await agent.page.keyboard.type("/zepp")
     option = agent.page.get_by_role("option", name="Zeppelin parcel")

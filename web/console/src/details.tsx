@@ -2,6 +2,7 @@
 
 import { t } from "@hummdesk/texts";
 import { Avatar } from "./components/avatar";
+import { Customer } from "./customer-loader";
 import { fullTime, when } from "./format";
 import { useStore } from "./state/context";
 import { WhyButton } from "./why";
@@ -40,6 +41,7 @@ export function Details() {
               </>
             )}
           </dl>
+          <Customer contactId={conversation.customer.id} conversationId={conversation.conversationId} />
         </section>
       )}
       <section>

@@ -195,6 +195,7 @@ class Contact(TypedDict):
     name: str
     avatar: NotRequired[str]
     attributes: dict[str, Any]
+    notes: NotRequired[str]
     active: bool
     createdAt: str
 
@@ -215,13 +216,14 @@ class ContactPage(TypedDict):
 
 
 class ContactUpdate(TypedDict):
-    """What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out."""
+    """What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out. `notes` are those of staff, which the customer does not see."""
 
     externalId: NotRequired[str]
     email: NotRequired[str]
     name: NotRequired[str]
     avatar: NotRequired[str]
     attributes: NotRequired[dict[str, Any]]
+    notes: NotRequired[str]
     active: NotRequired[bool]
 
 

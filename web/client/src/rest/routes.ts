@@ -180,6 +180,7 @@ export interface Contact {
   name: string;
   avatar?: string;
   attributes: Record<string, unknown>;
+  notes?: string;
   active: boolean;
   createdAt: string;
 }
@@ -198,13 +199,14 @@ export interface ContactPage {
   nextCursor?: string;
 }
 
-/** What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out. */
+/** What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out. `notes` are those of staff, which the customer does not see. */
 export interface ContactUpdate {
   externalId?: string;
   email?: string;
   name?: string;
   avatar?: string;
   attributes?: Record<string, unknown>;
+  notes?: string;
   active?: boolean;
 }
 

@@ -1,0 +1,103 @@
+// The form that edits the attributes of a customer: texts, numbers, and yes or no.
+
+import type { Contact } from "@hummdesk/client/rest";
+import { t } from "@hummdesk/texts";
+import { useState } from "preact/hooks";
+import { IconButton } from "../components/icon-button";
+import { Fault } from "./panel";
+import { type Attribute, type AttributeType, type CustomerProfile, editable, merged } from "./profile";
+
+const TYPES: AttributeType[] = ["text", "number", "yesNo"];
+const EMPTY: Attribute = { name: "", type: "text", value: "" };
+
+interface Props {
+  contact: Contact;
+  profile: CustomerProfile;
+  close: () => void;
+}
+
+export function AttributesForm({ contact, profile, close }: Props) {
+  const [rows, setRows] = useState<Attribute[]>(() => {
+    const found = editable(contact.attributes);
+    return found.length > 0 ? found : [EMPTY];
+  });
+  const [fault, setFault] = useState<"changed" | "failed" | null>(null);
+  const change = (n: number, more: Partial<Attribute>) =>
+    setRows(rows.map((row, index) => (index === n ? { ...row, ...more } : row)));
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    const attributes = merged(contact.attributes, rows);
+    const result = attributes ? await profile.save({ attributes }) : "failed";
+    if (result === "stored") close();
+    else setFault(result);
+  };
+  return (
+    <form class="attributes" aria-label={t("console.customer.attributes")} onSubmit={(event) => void submit(event)}>
+      <h3 class="overline">{t("console.customer.attributes")}</h3>
+      {rows.map((row, n) => (
+        <fieldset key={String(n)} aria-label={row.name || t("console.customer.newAttribute")}>
+          <input
+            aria-label={t("console.customer.name")}
+            placeholder={t("console.customer.name")}
+            maxLength={100}
+            value={row.name}
+            onInput={(event) => change(n, { name: event.currentTarget.value })}
+          />
+          <select
+            aria-label={t("console.customer.type")}
+            value={row.type}
+            onChange={(event) => change(n, { type: event.currentTarget.value as AttributeType })}
+          >
+            {TYPES.map((type) => (
+              <option key={type} value={type}>
+                {t(`console.customer.types.${type}`)}
+              </option>
+            ))}
+          </select>
+          <Value row={row} change={(value) => change(n, { value })} />
+          <IconButton
+            icon="close"
+            label={t("console.customer.remove")}
+            onClick={() => setRows(rows.filter((_, index) => index !== n))}
+          />
+        </fieldset>
+      ))}
+      <button type="button" class="quiet" onClick={() => setRows([...rows, EMPTY])}>
+        {t("console.customer.addAttribute")}
+      </button>
+      {fault && <Fault fault={fault} profile={profile} />}
+      <div class="buttons">
+        <button type="submit" class="primary">
+          {t("console.customer.save")}
+        </button>
+        <button type="button" class="quiet" onClick={close}>
+          {t("common.cancel")}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+function Value({ row, change }: { row: Attribute; change: (value: string) => void }) {
+  const label = t("console.customer.value");
+  if (row.type === "yesNo")
+    return (
+      <input
+        type="checkbox"
+        aria-label={label}
+        checked={row.value === "true"}
+        onChange={(event) => change(String(event.currentTarget.checked))}
+      />
+    );
+  const common = {
+    "aria-label": label,
+    placeholder: label,
+    value: row.value,
+    onInput: (event: { currentTarget: HTMLInputElement }) => change(event.currentTarget.value),
+  };
+  return row.type === "number" ? (
+    <input type="number" step="any" required {...common} />
+  ) : (
+    <input dir="auto" {...common} />
+  );
+}
