@@ -25,12 +25,16 @@ export function playSound(): void {
 
 export function showDesktop(title: string, body: string, id: string, open: () => void): void {
   if (!("Notification" in window) || Notification.permission !== "granted") return;
-  const shown = new Notification(title, { body, tag: id });
-  shown.onclick = () => {
-    window.focus();
-    open();
-    shown.close();
-  };
+  try {
+    const shown = new Notification(title, { body, tag: id });
+    shown.onclick = () => {
+      window.focus();
+      open();
+      shown.close();
+    };
+  } catch {
+    // a phone, where only service workers may show one
+  }
 }
 
 // Ask the browser for the permission. Returns whether notifications of the desktop can be shown.
