@@ -426,7 +426,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("visitors.add_visitor", {"visitor_id": new_id(), "email": "v@visitors.invalid", "name": "Visitor"}, 0),
     ("visitors.lock_both", {"visitor_id": CONTACT, "contact_id": md5("2contact2")}, 4),
     ("visitors.move_conversations", {"visitor_id": CONTACT, "contact_id": md5("2contact2")}, 10),
-    ("visitors.move_notes", {"visitor_id": CONTACT, "contact_id": md5("2contact2")}, 0),
+    ("visitors.move_notes", {"visitor_id": CONTACT, "contact_id": md5("2contact2")}, 2),
     ("visitors.move_messages", MOVED, 30),
     ("visitors.move_reads", MOVED, 10),
     ("visitors.credential_holder", {"visitor_id": CONTACT, "issued_at": 0.0}, 1),
