@@ -40,13 +40,14 @@ async def test_canned_reply_is_sent_and_conversation_closed_and_reopened(
     await agent.page.reload()
     await expect(notes).to_have_value("Prefers to be called")
 
+    field = agent.page.get_by_role("textbox", name="Reply")
+    await expect(field).to_be_visible()
     await agent.page.keyboard.press("r")
     await agent.page.keyboard.type("/zepp")
     option = agent.page.get_by_role("option", name="Zeppelin parcel")
     await expect(option).to_have_attribute("aria-selected", "true")
     assert await agent.violations() == []
     await agent.page.keyboard.press("Enter")
-    field = agent.page.get_by_role("textbox", name="Reply")
     await expect(field).to_have_value(f"Hello {name}, your order [order number] is late.")
     await agent.page.keyboard.type("10482")  # into the gap
     await field.press("End")
