@@ -58,7 +58,7 @@ function choices(store: Store, { conversationId, status, snoozedUntil }: Convers
   ];
 }
 
-function snooze(store: Store, conversationId: string, time: Date | null): Promise<void> {
+function snooze(store: Store, conversationId: string, time: Date | null): Promise<boolean> {
   return store.attempt(async () => {
     const until = time ? { until: time.toISOString() } : {};
     await store.client.request("snooze_conversation", { conversationId, ...until });
