@@ -48,7 +48,7 @@ export function LabelMenu({ one }: { one: Conversation }) {
   );
 }
 
-function toggle(store: Store, { conversationId, labelIds = [] }: Conversation, { labelId }: Label): Promise<void> {
+function toggle(store: Store, { conversationId, labelIds = [] }: Conversation, { labelId }: Label): Promise<boolean> {
   const change = labelIds.includes(labelId) ? { remove: [labelId] } : { add: [labelId] };
   return store.attempt(async () => {
     const labelled = await store.client.request("label_conversation", { conversationId, ...change });
