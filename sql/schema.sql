@@ -47,7 +47,8 @@ CREATE TABLE accounts (
     ai_daily_dollars numeric,
     disabled_at timestamptz,                                    -- nobody can sign in
     ai_min_confidence double precision,                         -- of a draft that is shown; NULL: no minimum
-    -- {color, position, texts: {language: {title, greeting}}} of the widget, each optional.
+    -- {color, position, texts: {language: {title, greeting}}, showTeam, askEmail, namePage, preChat, proactive} of the
+    -- widget, each optional.
     widget_look jsonb NOT NULL DEFAULT '{}',
     -- Whether messages are read when their assignee looks at them: `off` or `assignee`.
     read_on_view text NOT NULL DEFAULT 'off',
@@ -59,7 +60,7 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_ai_daily_dollars_not_negative CHECK (ai_daily_dollars >= 0),
     CONSTRAINT accounts_ai_min_confidence_a_share CHECK (ai_min_confidence BETWEEN 0 AND 1),
     CONSTRAINT accounts_widget_look_bounded
-        CHECK (jsonb_typeof(widget_look) = 'object' AND octet_length(widget_look::text) <= 8192),
+        CHECK (jsonb_typeof(widget_look) = 'object' AND octet_length(widget_look::text) <= 32768),
     CONSTRAINT accounts_read_on_view_known CHECK (read_on_view IN ('off', 'assignee'))
 );
 
@@ -99,10 +100,12 @@ CREATE TABLE contacts (
     external_id text,                                           -- given by the company
     attributes jsonb NOT NULL DEFAULT '{}',                     -- what the company stores of the customer
     notes text,                                                 -- of staff on the customer
+    stated_email text,                                          -- by the customer in the widget, not verified
     CONSTRAINT contacts_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT contacts_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
     CONSTRAINT contacts_external_id_length CHECK (length(external_id) BETWEEN 1 AND 128),
-    CONSTRAINT contacts_attributes_object CHECK (jsonb_typeof(attributes) = 'object')
+    CONSTRAINT contacts_attributes_object CHECK (jsonb_typeof(attributes) = 'object'),
+    CONSTRAINT contacts_stated_email_length CHECK (length(stated_email) BETWEEN 3 AND 254)
 );
 CREATE UNIQUE INDEX contacts_email_key ON contacts (account_id, lower(email));
 CREATE UNIQUE INDEX contacts_external_id_key ON contacts (account_id, external_id) WHERE external_id IS NOT NULL;
@@ -2474,7 +2477,8 @@ GRANT INSERT (account_id, id, email, name, role, skills), UPDATE (email, name, r
     ON users TO hummdesk_app;
 GRANT INSERT (account_id, id, name), UPDATE (name, active) ON teams TO hummdesk_app;
 GRANT INSERT, DELETE ON team_members TO hummdesk_app;
-GRANT INSERT (avatar_url, external_id, attributes), UPDATE (email, name, avatar_url, active, external_id, attributes)
+GRANT INSERT (avatar_url, external_id, attributes),
+    UPDATE (email, name, avatar_url, active, external_id, attributes, stated_email)
     ON contacts TO hummdesk_app;
 GRANT INSERT (account_id, id, title, body, questions, language), UPDATE (title, body, questions, language), DELETE
     ON knowledge_articles TO hummdesk_app;
@@ -2486,7 +2490,7 @@ GRANT INSERT, UPDATE (revoked_at) ON signing_keys TO hummdesk_app;
 CREATE POLICY only_revoked ON signing_keys AS RESTRICTIVE FOR UPDATE TO hummdesk_app
     USING (true) WITH CHECK (revoked_at IS NOT NULL);
 
-GRANT UPDATE (external_id, attributes) ON contacts TO hummdesk_eraser;
+GRANT UPDATE (external_id, attributes, stated_email) ON contacts TO hummdesk_eraser;
 GRANT UPDATE (notes) ON contacts TO hummdesk_app, hummdesk_eraser;
 
 -- An anonymous visitor who is identified becomes a contact: the conversations are moved, and the visitor is deleted.

@@ -17,5 +17,5 @@ def combined_question(run: ClaimedRun) -> tuple[IncomingMessage, Context]:
     before = run.history[: len(run.history) - len(burst)]
     content = "\n\n".join(new_text(text) for text in [*(earlier.content for earlier in burst), run.message.content])
     history = tuple(Turn(sender=earlier.sender, content=earlier.content) for earlier in before)
-    name = None if run.message.sender_name == visitors.NAME else run.message.sender_name
+    name = None if visitors.is_unnamed(run.message.sender_name) else run.message.sender_name
     return IncomingMessage(content=content, customer_name=name, is_new_text=True), Context(history=history)

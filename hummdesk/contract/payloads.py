@@ -270,6 +270,17 @@ class AvailabilityAnswer(Schema):
     message = fields.Nested(nested_schema(ClosedMessage))
 
 
+class IntroducedAgent(Schema):
+    name = AnyText(required=True)
+
+
+class Introduction(Schema):
+    """A few agents who are online, and the median time of the first replies of late, if there were some."""
+
+    agents = ListOf(fields.Nested(IntroducedAgent), required=True)
+    replySeconds = Integer(least=0, most=MAX_INTEGER)
+
+
 class Team(Schema):
     teamId = Id(required=True)
     name = AnyText(required=True)

@@ -15,6 +15,7 @@ from hummdesk.contract.fields import (
     Boolean,
     BoundedList,
     BoundedMap,
+    Email,
     Id,
     Integer,
     Matching,
@@ -38,6 +39,7 @@ MAX_SYNCED = 100
 MAX_SEARCH = 100
 MAX_TOKEN = 8192
 MAX_COMMENT = 1000
+MAX_NAME = 100
 MAX_LABELS = labels.MOST_OF_CONVERSATION
 
 
@@ -194,6 +196,18 @@ class LabelConversation(OfConversation):
     def _something(self, data: dict[str, Any], **_: Any) -> None:
         if not data.get("add") and not data.get("remove"):
             raise ValidationError("Give labels to add, to remove or both.", "add")
+
+
+class StateDetails(Payload):
+    """What the customer states. The name is that of an anonymous visitor only; nobody has verified the address."""
+
+    name = Text(shortest=1, longest=MAX_NAME, load_default=None)
+    email = Email(load_default=None)
+
+    @validates_schema
+    def _something(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("name") is None and data.get("email") is None:
+            raise ValidationError("Give a name, an email or both.", "email")
 
 
 class CorrectClassification(OfConversation):

@@ -134,6 +134,8 @@ REQUESTS: dict[str, Request] = {
             CUSTOMER,
             schema_of(ConversationRated)(),
         ),
+        Request("state_details", requests.StateDetails(), CUSTOMER, payloads.Done()),
+        Request("get_introduction", requests.Nothing(), CUSTOMER, payloads.Introduction()),
         Request("start_conversation", requests.StartConversation(), CUSTOMER, payloads.Started()),
         Request(
             "list_conversations",

@@ -34,6 +34,7 @@ from hummdesk.server.connection_counts import ConnectionCounts
 from hummdesk.server.context import ServerContext
 from hummdesk.server.feed_polls import FeedPolls
 from hummdesk.server.inbox_counts import InboxCounts
+from hummdesk.server.introductions import Introductions
 from hummdesk.server.rate_limits import RateLimits
 from hummdesk.server.readiness import Readiness
 from hummdesk.server.recovery_saver import RecoverySaver
@@ -140,6 +141,7 @@ def _context(
         feed_polls=polls,
         inbox_counts=counts,
         hours=HoursCache(database),
+        introductions=Introductions(database, presence),
         router=Router(routed, presence, publisher, confirm=partial(_confirm, receipts)),
         routing_watch=Watch(routed, presence),
         file_store=FileStore(settings),

@@ -23,6 +23,7 @@ from hummdesk.server.api_key_verifier import ApiKeyVerifier
 from hummdesk.server.availability import HoursCache
 from hummdesk.server.feed_polls import FeedPolls
 from hummdesk.server.inbox_counts import InboxCounts
+from hummdesk.server.introductions import Introductions
 from hummdesk.server.person_locks import PersonLocks
 from hummdesk.server.rate_limits import RateLimits
 from hummdesk.server.readiness import Readiness
@@ -74,6 +75,7 @@ class ServerContext:
     feed_polls: FeedPolls
     inbox_counts: InboxCounts
     hours: HoursCache
+    introductions: Introductions
     router: Router
     routing_watch: Watch
     file_store: FileStore

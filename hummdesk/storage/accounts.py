@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, Self, TypedDict
+from typing import Any, Literal, NotRequired, Self, TypedDict
 from uuid import UUID
 
 import orjson
@@ -28,6 +28,17 @@ class LookTexts(TypedDict, total=False):
     greeting: str
 
 
+class ProactiveRule(TypedDict):
+    """A message of the widget's own, before the visitor has written. What is missing applies to all."""
+
+    page: NotRequired[str]
+    """How the path of the page begins."""
+    afterSeconds: NotRequired[int]
+    visitors: NotRequired[Literal["all", "new", "returning"]]
+    texts: dict[str, str]
+    """By language."""
+
+
 class Look(TypedDict, total=False):
     """How the widget looks; what is missing has the default."""
 
@@ -35,6 +46,11 @@ class Look(TypedDict, total=False):
     position: Literal["left", "right"]
     texts: dict[str, LookTexts]
     """By language."""
+    showTeam: bool
+    askEmail: bool
+    namePage: bool
+    preChat: Literal["off", "optional", "required"]
+    proactive: list[ProactiveRule]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

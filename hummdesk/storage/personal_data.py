@@ -307,6 +307,7 @@ TABLES: tuple[Table, ...] = (
             external_id="NULL",
             attributes="'{}'::jsonb",
             notes="NULL",
+            stated_email="NULL",
         ),
     ),
     Table(

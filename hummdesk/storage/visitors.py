@@ -1,5 +1,7 @@
 """Anonymous visitors of the widget, and the pages that may show it."""
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
@@ -16,11 +18,17 @@ from hummdesk.storage.queries import load
 queries = load("visitors")
 
 NAME = "Visitor"
+MAX_PAGE = 60
+"""Characters of the path of a page in the name of a visitor."""
+SHOWING = 10
+"""Open conversations that are published again when their customer states an address."""
+RECENT, WITHIN, LEAST = 40, 20, 5
+"""A reply time is that of the first replies within so many messages of the newest conversations; of at least LEAST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """A conversation that was moved to another contact, and its outbox entry."""
+    """A conversation whose contact has changed, and its outbox entry."""
 
     conversation_id: UUID
     entry_id: UUID
@@ -32,12 +40,42 @@ async def look_for_origin(tx: Transaction, *, origins: list[str]) -> Look | None
     return row and cast(Look, row["widget_look"])
 
 
-async def add(tx: Transaction, *, account_id: UUID) -> Person:
-    """Add a contact without a name; its address can never receive mail (RFC 2606)."""
+def name_on(page: str | None) -> str:
+    """The name of a visitor who begins on a page of this path: "Visitor from /boots"."""
+    path = "".join(filter(str.isprintable, re.split("[?#]", page or "", maxsplit=1)[0]))
+    return f"{NAME} from {path[:MAX_PAGE]}" if path.startswith("/") and path != "/" else NAME
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether a name is one that `name_on` gives."""
+    return name == NAME or name.startswith(f"{NAME} from /")
+
+
+async def add(tx: Transaction, *, account_id: UUID, name: str = NAME) -> Person:
+    """Add a contact who is anonymous; its address can never receive mail (RFC 2606)."""
     visitor_id = new_id()
     email = f"visitor-{visitor_id}@visitors.invalid"
-    await queries.add_visitor(tx, visitor_id=visitor_id, email=email, name=NAME)
-    return Person(account_id=account_id, id=visitor_id, email=email, name=NAME, role="customer")
+    await queries.add_visitor(tx, visitor_id=visitor_id, email=email, name=name)
+    return Person(account_id=account_id, id=visitor_id, email=email, name=name, role="customer")
+
+
+async def state_details(tx: Transaction, *, contact_id: UUID, email: str | None, name: str | None) -> list[Moved]:
+    """Store what a customer states in the widget; return the open conversations that show it. Raises NotFound.
+
+    Nobody has verified the address: it is shown where the company has given none, and finds no contact. The name is
+    that of an anonymous visitor only.
+    """
+    if await queries.state_details(tx, contact_id=contact_id, email=email, name=name) is None:
+        raise NotFound
+    ids = [row["id"] async for row in queries.open_conversations(tx, contact_id=contact_id, limit=SHOWING)]
+    return [Moved(conversation_id=one, entry_id=await outbox.add_change(tx, one)) for one in ids]
+
+
+async def introduction(tx: Transaction, *, online: Collection[UUID], limit: int) -> tuple[list[str], int | None]:
+    """The names of agents who are online, and the median time of the first replies of late in seconds."""
+    names = [row["name"] async for row in queries.introduced(tx, ids=list(online), limit=limit)]
+    row = await queries.reply_time(tx, limit=RECENT, within=WITHIN, least=LEAST)
+    return names, row and round(row["seconds"])
 
 
 async def credential_holder(tx: Transaction, *, visitor_id: UUID, issued_at: float) -> Person | None:

@@ -73,7 +73,10 @@ FROM (
         conversations.account_id,
         conversations.contact_id,
         contacts.name AS contact_name,
-        contacts.email AS contact_email,
+        CASE
+            WHEN contacts.email ~ '[.]invalid$' THEN COALESCE(contacts.stated_email, contacts.email)
+            ELSE contacts.email
+        END AS contact_email,
         contacts.avatar_url AS contact_avatar,
         conversations.status,
         conversations.priority,
@@ -114,7 +117,7 @@ FROM (
             1100 + 39 * COALESCE(cardinality(messages.mentions), 0)
             + octet_length(
                 json_build_array(
-                    contacts.name, contacts.email, contacts.avatar_url, conversations.subject, conversations.metadata
+                    contacts.name, contacts.email, contacts.stated_email, contacts.avatar_url, conversations.subject, conversations.metadata
                 )::text
             )
             + COALESCE(

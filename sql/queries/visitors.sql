@@ -27,6 +27,77 @@ WHERE contacts.account_id = current_account()
   AND contacts.active
   AND COALESCE(to_timestamp(:issued_at) > GREATEST(accounts.passes_revoked_at, contacts.passes_revoked_at), true);
 
+-- name: state_details(contact_id, email, name)^
+-- Store what a customer states: an address that the company has not verified, and the name of an anonymous visitor.
+UPDATE contacts
+SET
+    stated_email = COALESCE(:email, stated_email),
+    name = CASE
+        WHEN starts_with(email, 'visitor-') AND email ~ '@visitors[.]invalid$' AND external_id IS NULL
+        THEN COALESCE(:name, name)
+        ELSE name
+    END
+WHERE account_id = current_account()
+  AND id = :contact_id
+  AND active
+RETURNING id;
+
+-- name: open_conversations(contact_id, limit)
+-- The newest conversations of a contact that are not closed.
+SELECT id
+FROM conversations
+WHERE account_id = current_account()
+  AND contact_id = :contact_id
+  AND status <> 'closed'
+ORDER BY updated_at DESC, id DESC
+LIMIT :limit;
+
+-- name: introduced(ids, limit)
+-- The names of agents among `ids`, unless the account does not show them in the widget.
+SELECT users.name
+FROM users
+JOIN accounts ON accounts.account_id = users.account_id
+WHERE users.account_id = current_account()
+  AND users.id = ANY(:ids::uuid[])
+  AND users.active
+  AND users.role IN ('admin', 'agent')
+  AND accounts.widget_look -> 'showTeam' IS DISTINCT FROM 'false'::jsonb
+ORDER BY users.role DESC, users.name, users.id
+LIMIT :limit;
+
+-- name: reply_time(limit, within, least)^
+-- The median time of the first replies of agents in the newest conversations, each within `within` messages; no row if
+-- they are fewer than `least`.
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS seconds
+FROM (
+    SELECT EXTRACT(epoch FROM reply.created_at - recent.created_at)::double precision AS seconds
+    FROM (
+        SELECT id, created_at
+        FROM conversations
+        WHERE account_id = current_account()
+        ORDER BY id DESC
+        LIMIT :limit
+    ) AS recent
+    CROSS JOIN LATERAL (
+        SELECT first.created_at
+        FROM (
+            SELECT seq, created_at, sender_type, private, metadata
+            FROM messages
+            WHERE messages.account_id = current_account()
+              AND messages.conversation_id = recent.id
+            ORDER BY seq
+            LIMIT :within
+        ) AS first
+        WHERE first.sender_type = 'agent'
+          AND NOT first.private
+          AND first.metadata -> 'automatic' IS DISTINCT FROM 'true'::jsonb
+        ORDER BY first.seq
+        LIMIT 1
+    ) AS reply
+    WHERE recent.created_at > now() - interval '7 days'
+) AS replies
+HAVING count(*) >= :least;
+
 -- name: lock_both(visitor_id, contact_id)
 -- Lock a visitor and a contact against new conversations, in one order; return whether each is an anonymous visitor.
 SELECT id, starts_with(email, 'visitor-') AND email ~ '@visitors[.]invalid$' AND external_id IS NULL AS is_visitor

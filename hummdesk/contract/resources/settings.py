@@ -1,8 +1,10 @@
 """The settings of an account."""
 
-from marshmallow import Schema, fields
+from typing import Any
 
-from hummdesk.contract.fields import BoundedList, Integer, ListOf, Matching, Number, OneOf, Text
+from marshmallow import Schema, ValidationError, fields, validates_schema
+
+from hummdesk.contract.fields import Boolean, BoundedList, Integer, ListOf, Matching, Number, OneOf, Text
 from hummdesk.contract.requests import Payload, Update
 
 PROVIDERS = ("embedded", "anthropic", "openai")
@@ -14,6 +16,8 @@ MAX_DOLLARS = 10.0**9
 MAX_DAYS = 36_500
 MAX_TITLE = 60
 MAX_GREETING = 200
+MAX_RULES = 3
+PRE_CHAT = ("off", "optional", "required")
 
 
 def _origin() -> Matching:
@@ -32,12 +36,43 @@ class LookLanguages(Payload):
     de = fields.Nested(LookTexts())
 
 
+class ProactiveTexts(Payload):
+    en = Text(shortest=1, longest=MAX_GREETING)
+    de = Text(shortest=1, longest=MAX_GREETING)
+
+    @validates_schema
+    def _something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("Give a text.", "en")
+
+
+class ProactiveRule(Payload):
+    """A message that the widget shows once to a visitor who has no conversation yet: on pages whose path begins with
+    `page`, after `afterSeconds`, to visitors who are new or returning. What is missing applies to all.
+    """
+
+    page = Matching(r"/[^\s?#]*", what="a path like `/boots`", longest=200)
+    afterSeconds = Integer(least=0, most=3600)
+    visitors = OneOf("all", "new", "returning")
+    texts = fields.Nested(ProactiveTexts(), required=True)
+
+
 class WidgetLook(Payload):
-    """How the widget looks; what is missing has the default. Text on the color is black or white."""
+    """How the widget looks; what is missing has the default. Text on the color is black or white.
+
+    `showTeam`, `askEmail` and `namePage` are true by default: names of agents who are online are shown, visitors are
+    asked for an e-mail address after their first message, and are named by their first page. `preChat` asks for name
+    and e-mail address before the first message, `off` by default.
+    """
 
     color = Matching("#[0-9a-f]{6}", what="a color like `#0b5f59`", longest=7)
     position = OneOf("left", "right")
     texts = fields.Nested(LookLanguages())
+    showTeam = Boolean()
+    askEmail = Boolean()
+    namePage = Boolean()
+    preChat = OneOf(*PRE_CHAT)
+    proactive = BoundedList(fields.Nested(ProactiveRule()), most=MAX_RULES)
 
 
 class SettingsUpdate(Update):

@@ -16,6 +16,7 @@ from hummdesk.server.handlers import (
     presence,
     rating,
     reports,
+    visitor,
 )
 from hummdesk.server.sockets import ClientSession
 
@@ -44,6 +45,8 @@ HANDLERS: dict[str, Handler] = {
         inbox.label_conversation,
         conversation.correct_classification,
         rating.rate_conversation,
+        visitor.state_details,
+        visitor.get_introduction,
         message.start_conversation,
         conversation.list_conversations,
         message.get_messages,

@@ -60,6 +60,20 @@ def blueprint(node: Node) -> Blueprint:
             answer, status = refusal.payload(), STATUSES.get(refusal.code, 400)
         return json(answer, status=status, headers=_headers(origin))
 
+    @routes.post("/widget/look")
+    async def look(request: Request[Any, Any]) -> HTTPResponse:
+        """The look, before there is a visitor: for proactive messages."""
+        origin = request.headers.get("Origin", "")
+        try:
+            await node.context.rate_limits.require_visitor(request.client_ip)
+            account_id, _, _ = _parsed(request)
+            async with node.context.database.account(account_id) as tx:
+                found = await _require_origin(tx, request, origin)
+            answer, status = {"look": found}, 200
+        except HummDeskError as refusal:
+            answer, status = refusal.payload(), STATUSES.get(refusal.code, 400)
+        return json(answer, status=status, headers=_headers(origin))
+
     @routes.post("/widget/identify")
     async def identify(request: Request[Any, Any]) -> HTTPResponse:
         origin = request.headers.get("Origin", "")
@@ -130,11 +144,12 @@ def _identification(request: Request[Any, Any]) -> tuple[UUID, str, str]:
 
 
 async def _authenticate(node: Node, request: Request[Any, Any], origin: str) -> dict[str, Any]:
-    account_id, old = _parsed(request)
+    account_id, old, page = _parsed(request)
     async with node.context.database.account(account_id) as tx:
         look = await _require_origin(tx, request, origin)
         if old is None:
-            visitor = await visitors.add(tx, account_id=account_id)
+            name = visitors.name_on(page if look.get("namePage", True) else None)
+            visitor = await visitors.add(tx, account_id=account_id, name=name)
         else:
             visitor_id, issued_at = _parsed_credential(node.context.settings, old, account_id, origin)
             known = await visitors.credential_holder(tx, visitor_id=visitor_id, issued_at=issued_at)
@@ -149,16 +164,18 @@ async def _authenticate(node: Node, request: Request[Any, Any], origin: str) -> 
     }
 
 
-def _parsed(request: Request[Any, Any]) -> tuple[UUID, str | None]:
-    """Return account and credential. The body is JSON under any content type, so that browsers send no preflight."""
+def _parsed(request: Request[Any, Any]) -> tuple[UUID, str | None, str | None]:
+    """Return account, credential and the path of the page. The body is JSON under any content type, so that browsers
+    send no preflight.
+    """
     try:
         body = orjson.loads(request.body[:MAX_BODY_BYTES])
-        old = body.get("pass")
-        if not isinstance(old, str | None):
+        old, page = body.get("pass"), body.get("page")
+        if not isinstance(old, str | None) or not isinstance(page, str | None):
             raise TypeError
-        return UUID(body["accountId"]), old
+        return UUID(body["accountId"]), old, page
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Invalid("The body must be JSON: {accountId, pass?}") from None
+        raise Invalid("The body must be JSON: {accountId, pass?, page?}") from None
 
 
 def _key(settings: Settings) -> bytes:

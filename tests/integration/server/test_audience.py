@@ -178,6 +178,8 @@ def example(event: str, account: Account, sample: str) -> Any:
         "request_draft": conversation,
         "request_summary": conversation,
         "start_conversation": {"content": sample},
+        "state_details": {"email": f"{sample}@example.com"},
+        "get_introduction": None,
         "list_conversations": {},
         "get_messages": conversation,
         "sync": {"conversations": {str(account.conversation): 0}},
@@ -201,7 +203,7 @@ ANSWERED_WITHOUT_ACCESS = {
     "set_agent_status",
 }
 ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "get_availability", "start_conversation"}
-ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report", "get_inbox"}
+ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report", "get_inbox", "state_details", "get_introduction"}
 """Requests that name no conversation, or change nothing in it."""
 
 

@@ -13,10 +13,17 @@ async function load(name) {
   return (await runnerImport(fileURLToPath(new URL(name, SOURCE)), config)).module;
 }
 
-const [{ isAtEnd, topAfter }, { daysBetween, isOtherDay }, { Conversations }, { Drafts }, { WidgetStorage }, { Visitor }] =
-  await Promise.all(
-    ["scrolling.ts", "days.ts", "conversations.ts", "drafts.ts", "storage.ts", "visitor.ts"].map(load),
-  );
+const [
+  { isAtEnd, topAfter },
+  { daysBetween, isOtherDay },
+  { Conversations },
+  { Drafts },
+  { WidgetStorage },
+  { Visitor },
+  { PAUSE_MS, proactiveFor },
+] = await Promise.all(
+  ["scrolling.ts", "days.ts", "conversations.ts", "drafts.ts", "storage.ts", "visitor.ts", "proactive.ts"].map(load),
+);
 
 class FakeStorage {
   items = new Map();
@@ -178,4 +185,45 @@ test("a failing function of the page is reported and may be called again", async
   await found.settle();
   assert.equal(await found.token(), ZOE);
   assert.equal(calls, 2);
+});
+
+const VISIT = { path: "/boots/scree", isReturning: false, shown: {}, now: 10 * PAUSE_MS };
+
+test("the first proactive rule that applies decides", () => {
+  const rules = [
+    { page: "/tents", texts: { en: "Tents?" } },
+    { visitors: "returning", texts: { en: "Back again?" } },
+    { page: "/boots", afterSeconds: 5, visitors: "new", texts: { en: "Which size?", de: "Welche Größe?" } },
+    { texts: { en: "Hello" } },
+  ];
+  assert.deepEqual(proactiveFor(rules, "de", VISIT), { text: "Welche Größe?", delayMs: 5000 });
+  assert.equal(proactiveFor(rules, "en", { ...VISIT, isReturning: true }).text, "Back again?");
+  assert.deepEqual(proactiveFor(rules, "de", { ...VISIT, path: "/" }), { text: "Hello", delayMs: 0 });
+  assert.equal(proactiveFor([], "en", VISIT), undefined);
+});
+
+test("each proactive message is shown once, and one a day", () => {
+  const rules = [{ texts: { en: "One" } }, { texts: { en: "Two" } }];
+  const shown = { One: VISIT.now - 2 * PAUSE_MS };
+  assert.equal(proactiveFor(rules, "en", { ...VISIT, shown }).text, "Two");
+  assert.equal(proactiveFor(rules, "en", { ...VISIT, shown: { One: VISIT.now - 1 } }), undefined);
+  assert.equal(proactiveFor(rules, "en", { ...VISIT, shown: { ...shown, Two: 0 } }), undefined);
+});
+
+test("the look is loaded once in a while, and kept if the server does not answer", async () => {
+  globalThis.location = { pathname: "/boots" };
+  const asked = [];
+  globalThis.fetch = async (url, { body }) => {
+    asked.push([url, JSON.parse(body)]);
+    return asked.length > 1 ? Promise.reject(new TypeError()) : Response.json({ look: { color: "#7c3aed" } });
+  };
+  const looks = [];
+  const found = new Visitor("https://desk.example", "account", storage(), (look) => looks.push(look));
+  await found.loadLook();
+  await found.loadLook();
+  assert.deepEqual(asked, [["https://desk.example/widget/look", { accountId: "account" }]]);
+  storage().write("lookAt", "0");
+  await found.loadLook();
+  assert.deepEqual(looks, [{}, { color: "#7c3aed" }]);
+  assert.deepEqual(storage().readObject("look"), { color: "#7c3aed" });
 });

@@ -574,6 +574,22 @@ export interface RateConversation {
   comment?: string;
 }
 
+/** What the customer states. The name is that of an anonymous visitor only; nobody has verified the address. */
+export interface StateDetails {
+  name?: string;
+  email?: string;
+}
+
+export interface IntroducedAgent {
+  name: string;
+}
+
+/** A few agents who are online, and the median time of the first replies of late, if there were some. */
+export interface Introduction {
+  agents: Array<IntroducedAgent>;
+  replySeconds?: number;
+}
+
 export interface StartConversation {
   subject?: string;
   content?: string;
@@ -928,6 +944,8 @@ export interface ClientToServerEvents {
   label_conversation: (payload: LabelConversation, acknowledge?: Acknowledge<Labelled>) => void;
   correct_classification: (payload: CorrectClassification, acknowledge?: Acknowledge<ClassificationCorrection>) => void;
   rate_conversation: (payload: RateConversation, acknowledge?: Acknowledge<ConversationRated>) => void;
+  state_details: (payload: StateDetails, acknowledge?: Acknowledge<Done>) => void;
+  get_introduction: (acknowledge?: Acknowledge<Introduction>) => void;
   start_conversation: (payload: StartConversation, acknowledge?: Acknowledge<Started>) => void;
   list_conversations: (payload: ListConversations, acknowledge?: Acknowledge<ConversationPage>) => void;
   get_messages: (payload: GetMessages, acknowledge?: Acknowledge<MessagePage>) => void;
@@ -967,6 +985,8 @@ export interface Answers {
   label_conversation: Labelled;
   correct_classification: ClassificationCorrection;
   rate_conversation: ConversationRated;
+  state_details: Done;
+  get_introduction: Introduction;
   start_conversation: Started;
   list_conversations: ConversationPage;
   get_messages: MessagePage;

@@ -1,4 +1,5 @@
 import {
+  type Answers,
   type AvailabilityAnswer,
   type Conversation,
   DeskClient,
@@ -7,7 +8,9 @@ import {
   type Message,
   type PendingMessage,
   type QueuePlace,
+  RequestError,
   type State,
+  type StateDetails,
 } from "@hummdesk/client";
 import type { Attachment } from "@hummdesk/client/files";
 import { Conversations } from "./conversations.js";
@@ -51,6 +54,10 @@ export class Chat {
   preview: Message | undefined;
   /** Whether the account is open; undefined until it is known. */
   availability: AvailabilityAnswer | undefined;
+  /** Who answers, and how soon; undefined until it is known. */
+  introduction: Answers["get_introduction"] | undefined;
+  /** A message of the widget's own, which was shown because of a rule of the account. */
+  proactive: string | undefined;
   changed: () => void = () => undefined;
   onUnread: (count: number) => void = () => undefined;
   /** Called with each new message of an agent that the visitor is not looking at. */
@@ -107,6 +114,24 @@ export class Chat {
     return this.conversationId === undefined ? undefined : this.queues.get(this.conversationId);
   }
 
+  /** Whether nothing is known of the visitor by which to reach them, and they were not asked yet. */
+  get isUnreachable(): boolean {
+    const email = this.conversations.all[0]?.customer.email ?? ".invalid";
+    return !this.visitor.isIdentified && email.endsWith(".invalid") && this.visitor.storage.read("details") === null;
+  }
+
+  /** Whether the visitor has not begun any conversation, as far as is known. */
+  get isNew(): boolean {
+    return (
+      this.conversationId === undefined && this.conversations.all.length === 0 && !this.newConversation?.texts.length
+    );
+  }
+
+  /** Whether the visitor has written here. */
+  get hasWritten(): boolean {
+    return this.history?.messages.some(({ senderType }) => senderType === "customer") ?? false;
+  }
+
   get history(): History | undefined {
     return this.conversationId === undefined ? undefined : this.client?.history(this.conversationId);
   }
@@ -161,6 +186,10 @@ export class Chat {
   async conversationForFiles(): Promise<string | undefined> {
     const { client, conversationId } = this;
     if (!client || conversationId !== undefined) return conversationId;
+    if (this.newConversation?.texts.length) {
+      await this.enter(client); // it starts with what was written
+      return this.conversationId;
+    }
     const { clientMessageId } = this.newConversation ?? newConversation();
     const { conversation } = await client.request("start_conversation", { clientMessageId });
     if (client !== this.client) return undefined;
@@ -174,6 +203,23 @@ export class Chat {
   /** A message needs a text: the name of the file. */
   sendFile(conversationId: string, file: Attachment): void {
     this.client?.outbox.write({ conversationId, content: file.filename, attachments: [file] });
+  }
+
+  /** What the visitor states, or (empty) does not want to. It is sent once, as soon as there is a connection. */
+  stateDetails(details: StateDetails): void {
+    this.visitor.storage.write("details", JSON.stringify(details));
+    this.connect();
+    if (this.client) void this.enter(this.client);
+    this.takesFocus = true;
+    this.changed();
+  }
+
+  /** Show a message of the widget's own beside the closed chat. */
+  propose(text: string): boolean {
+    if (this.isOpen || this.conversationId !== undefined || this.conversations.all.length > 0) return false;
+    this.proactive = text;
+    this.changed();
+    return true;
   }
 
   setDraft(text: string): void {
@@ -206,6 +252,7 @@ export class Chat {
 
   dismissPreview(): void {
     this.preview = undefined;
+    this.proactive = undefined;
     this.changed();
   }
 
@@ -332,7 +379,9 @@ export class Chat {
     this.newConversation = undefined;
     this.draft = "";
     this.preview = undefined;
+    this.proactive = undefined;
     this.availability = undefined;
+    this.introduction = undefined;
     this.state = "idle";
     this.changed();
     this.reportUnread();
@@ -353,6 +402,9 @@ export class Chat {
   private async askAvailability(client: DeskClient): Promise<void> {
     const answer = await client.request("get_availability").catch(() => undefined);
     if (answer) this.showAvailability(client, answer);
+    const introduction = await client.request("get_introduction").catch(() => undefined);
+    if (client === this.client) this.introduction = introduction;
+    this.changed();
   }
 
   private showAvailability(client: DeskClient, availability: AvailabilityAnswer): void {
@@ -377,6 +429,7 @@ export class Chat {
     try {
       this.newConversation ??= this.restoreNew();
       if (!this.isListed) await this.list(client);
+      await this.sendDetails(client);
       await this.sendNew(client);
       if (this.conversationId !== undefined) await this.join(client, this.conversationId);
       for (const other of this.followed) await this.join(client, other);
@@ -416,6 +469,16 @@ export class Chat {
     this.visitor.storage.write("current", conversationId ?? null);
   }
 
+  private async sendDetails(client: DeskClient): Promise<void> {
+    const { storage } = this.visitor;
+    const details = storage.readObject<StateDetails>("details");
+    if (details.name === undefined && details.email === undefined) return;
+    await client.request("state_details", details).catch((failure) => {
+      if (!(failure instanceof RequestError) || failure.isTransient) throw failure; // an address that the server refuses is not sent again
+    });
+    storage.write("details", "{}");
+  }
+
   private async sendNew(client: DeskClient): Promise<void> {
     const begun = this.newConversation;
     if (!begun?.texts.length || client !== this.client) return;
@@ -432,7 +495,9 @@ export class Chat {
   private async begin(client: DeskClient, begun: NewConversation): Promise<string> {
     this.storeNew({ ...begun, isTried: true });
     const { clientMessageId, texts } = begun;
-    const { conversation } = await client.request("start_conversation", { clientMessageId, content: texts[0] ?? "" });
+    const metadata = this.proactive === undefined ? {} : { metadata: { proactive: this.proactive } };
+    const content = texts[0] ?? "";
+    const { conversation } = await client.request("start_conversation", { clientMessageId, content, ...metadata });
     if (client === this.client) this.conversations.load(conversation);
     return conversation.conversationId;
   }

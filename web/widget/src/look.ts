@@ -24,6 +24,10 @@ export class Look {
     return this.current.texts?.[language]?.greeting;
   }
 
+  get chosen(): WidgetLook {
+    return this.current;
+  }
+
   apply(look: WidgetLook): void {
     this.current = look;
     const { color = "", position } = { ...this.attributes, ...look };

@@ -1,7 +1,9 @@
+import type { WidgetLook } from "@hummdesk/client/rest";
 import { language as currentLanguage, start } from "@hummdesk/texts";
 import { render } from "preact";
 import { Chat } from "./chat.js";
 import { Look } from "./look.js";
+import { proactiveFor } from "./proactive.js";
 import { Sound } from "./sound.js";
 import { WidgetStorage } from "./storage.js";
 import style from "./style.css?inline";
@@ -38,6 +40,7 @@ function install(script: HTMLScriptElement, account: string) {
   root.adoptedStyleSheets = [sheet, look.sheet];
   const { language = "", title } = script.dataset;
   const show = () => {
+    void visitor.loadLook().then(() => propose(chat, storage, look.chosen));
     host.lang = currentLanguage;
     render(<Widget chat={chat} look={look} sound={sound} title={title} />, root);
     document.body.append(host);
@@ -59,6 +62,21 @@ function install(script: HTMLScriptElement, account: string) {
       listener(chat.unread);
     },
   };
+}
+
+/** Show the first proactive message that applies to this page, each once. */
+function propose(chat: Chat, storage: WidgetStorage, { proactive = [] }: WidgetLook): void {
+  const isReturning = storage.readForTab("returning") ?? String(storage.read("visited") !== null);
+  storage.writeForTab("returning", isReturning);
+  storage.write("visited", "1");
+  const shown = storage.readObject<Record<string, number>>("proactive");
+  const visit = { path: location.pathname, isReturning: isReturning === "true", shown, now: Date.now() };
+  const found = proactiveFor(proactive, currentLanguage, visit);
+  if (!found) return;
+  setTimeout(() => {
+    const isShown = chat.propose(found.text);
+    if (isShown) storage.write("proactive", JSON.stringify({ ...shown, [found.text]: Date.now() }));
+  }, found.delayMs);
 }
 
 const script = document.currentScript;

@@ -28,6 +28,14 @@ export function noticeOf(chat: Chat): string[] {
   return notice;
 }
 
+/** How soon agents reply, as long as that is within a day. */
+export function replyTime(seconds: number | undefined): string {
+  if (seconds === undefined || seconds > 24 * 3600) return "";
+  const minutes = Math.max(1, Math.ceil(seconds / SECONDS_OF_MINUTE));
+  if (minutes > 60) return t("widget.replyHours", { hours: Math.ceil(minutes / 60) });
+  return t("widget.replyMinutes", { minutes: minutes > 5 ? Math.ceil(minutes / 5) * 5 : minutes });
+}
+
 function placeOf({ position, expectedWaitSeconds }: Partial<QueuePlace>): string {
   if (position === undefined) return t("widget.queued");
   if (position > MOST) return t("widget.queuedBehind", { count: MOST });

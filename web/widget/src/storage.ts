@@ -1,4 +1,4 @@
-const PERSONAL = ["pass", "owner", "letters", "beginning", "drafts", "current"];
+const PERSONAL = ["pass", "owner", "letters", "beginning", "drafts", "current", "details"];
 
 /**
  * What the widget stores in the browser, by name: for good, or (`forTab`) for this tab until it is closed.

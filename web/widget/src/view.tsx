@@ -1,13 +1,14 @@
 import { plain } from "@hummdesk/client";
-import { t } from "@hummdesk/texts";
+import { list, t } from "@hummdesk/texts";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
+import { Details } from "./details.js";
 import { UploadList } from "./files.js";
 import { ConversationList } from "./list.js";
 import type { Look } from "./look.js";
 import { Messages } from "./messages.js";
-import { noticeOf } from "./notices.js";
+import { noticeOf, replyTime } from "./notices.js";
 import { Rating } from "./rating.js";
 import type { Sound } from "./sound.js";
 
@@ -37,7 +38,9 @@ export function Widget({ chat, look, sound, title }: Parts & { title: string | u
   return (
     <div class={chat.isOpen ? "widget open" : "widget"}>
       {chat.isOpen && <Panel chat={chat} look={look} sound={sound} title={title ?? look.title ?? t("widget.title")} />}
-      <div aria-live="polite">{!chat.isOpen && chat.preview && <Preview chat={chat} />}</div>
+      <div aria-live="polite">
+        {!chat.isOpen && (chat.preview || chat.proactive) && <Preview chat={chat} title={title ?? look.title} />}
+      </div>
       <button
         type="button"
         class="launcher"
@@ -57,12 +60,11 @@ export function Widget({ chat, look, sound, title }: Parts & { title: string | u
   );
 }
 
-/** A message that has arrived while the chat was closed. */
-function Preview({ chat }: { chat: Chat }) {
+/** A message that has arrived while the chat was closed, or one of the widget's own. */
+function Preview({ chat, title }: { chat: Chat; title: string | undefined }) {
   const { preview } = chat;
-  if (!preview) return null;
   const open = () => {
-    chat.show(preview.conversationId);
+    if (preview) chat.show(preview.conversationId);
     chat.open();
   };
   return (
@@ -72,20 +74,49 @@ function Preview({ chat }: { chat: Chat }) {
       </button>
       <button type="button" class="row" onClick={open}>
         <small class="name" dir="auto">
-          {preview.senderName}
+          {preview ? preview.senderName : (title ?? t("widget.title"))}
         </small>
         <span class="snippet" dir="auto">
-          {plain(preview)}
+          {preview ? plain(preview) : chat.proactive}
         </span>
       </button>
     </div>
   );
 }
 
+/** Agents who are online, by their initials and names, and how soon they reply. */
+function Team({ chat }: { chat: Chat }) {
+  const { agents = [], replySeconds } = chat.introduction ?? {};
+  if (chat.availability?.isOpen === false) return null;
+  const names = agents.map(({ name }) => name);
+  const reply = replyTime(replySeconds);
+  if (names.length === 0 && reply === "") return null;
+  return (
+    <div class="team">
+      {names.map((name) => (
+        <span class="face" key={name} aria-hidden="true">
+          {initials(name)}
+        </span>
+      ))}
+      <small>
+        {names.length > 0 && <bdi>{list(names)}</bdi>} {reply}
+      </small>
+    </div>
+  );
+}
+
+function initials(name: string): string {
+  const words = name.split(/\s+/).filter(Boolean);
+  return [words[0], words.length > 1 ? words.at(-1) : ""].map((word) => [...(word ?? "")][0] ?? "").join("");
+}
+
 function Panel({ chat, look, sound, title }: Parts & { title: string }) {
   const notice = noticeOf(chat);
   const { isListShown, conversations } = chat;
   const unreadElsewhere = conversations.unread - conversations.unreadIn(chat.conversationId);
+  const { preChat = "off", askEmail = true } = look.chosen;
+  const isFirst = preChat !== "off" && chat.isUnreachable && chat.isNew;
+  const isAsked = askEmail && chat.isUnreachable && chat.hasWritten && !chat.isClosed;
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
@@ -106,6 +137,7 @@ function Panel({ chat, look, sound, title }: Parts & { title: string }) {
         )}
         <div class="heading">
           <h2 dir="auto">{title}</h2>
+          <Team chat={chat} />
         </div>
         <button
           type="button"
@@ -138,10 +170,21 @@ function Panel({ chat, look, sound, title }: Parts & { title: string }) {
         <ConversationList chat={chat} />
       ) : (
         <>
-          <Messages key={chat.conversationId ?? ""} chat={chat} greeting={look.greeting ?? t("widget.hello")} />
+          <Messages
+            key={chat.conversationId ?? ""}
+            chat={chat}
+            greeting={chat.proactive ?? look.greeting ?? t("widget.hello")}
+          />
           {chat.isClosed && <Rating chat={chat} />}
-          <UploadList chat={chat} />
-          <Composer chat={chat} />
+          {isFirst ? (
+            <Details chat={chat} isFirst isRequired={preChat === "required"} />
+          ) : (
+            <>
+              {isAsked && <Details chat={chat} isFirst={false} isRequired={false} />}
+              <UploadList chat={chat} />
+              <Composer chat={chat} />
+            </>
+          )}
         </>
       )}
     </section>

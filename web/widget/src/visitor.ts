@@ -2,6 +2,9 @@ import { RequestError } from "@hummdesk/client";
 import type { WidgetLook } from "@hummdesk/client/rest";
 import type { WidgetStorage } from "./storage.js";
 
+const FRESH_MS = 3_600_000;
+const LONGEST_PAGE = 200;
+
 /** A token that the host's own server has signed, or a function that returns one. */
 export type Identity = string | (() => string | Promise<string>);
 
@@ -27,6 +30,10 @@ export class Visitor {
 
   get isKnown(): boolean {
     return this.identity !== undefined || this.storage.read("pass") !== null;
+  }
+
+  get isIdentified(): boolean {
+    return this.identity !== undefined;
   }
 
   /** Whether the stored data belong to an identified customer whom this page has not identified (yet). */
@@ -97,13 +104,26 @@ export class Visitor {
   }
 
   private async requestSession(pass: string | null): Promise<string> {
-    const response = await this.post("session", pass === null ? {} : { pass });
+    const page = location.pathname.slice(0, LONGEST_PAGE);
+    const response = await this.post("session", pass === null ? { page } : { pass });
     const payload = await response.json();
     if (!response.ok) throw new RequestError(payload);
     this.storage.write("pass", payload.pass);
-    this.storage.write("look", JSON.stringify(payload.look ?? {}));
-    this.onLook(payload.look ?? {});
+    this.storeLook(payload.look);
     return payload.token;
+  }
+
+  /** Load the look if it is not known, or may have changed: the first pages of a visitor have no session. */
+  async loadLook(): Promise<void> {
+    if (Date.now() - Number(this.storage.read("lookAt")) < FRESH_MS) return;
+    const response = await this.post("look", {}).catch(() => undefined);
+    if (response?.ok) this.storeLook((await response.json()).look);
+  }
+
+  private storeLook(look: WidgetLook = {}): void {
+    this.storage.write("look", JSON.stringify(look));
+    this.storage.write("lookAt", String(Date.now()));
+    this.onLook(look);
   }
 
   private post(route: string, fields: object): Promise<Response> {

@@ -346,12 +346,31 @@ class LookLanguages(TypedDict):
     de: NotRequired[LookTexts]
 
 
+class ProactiveTexts(TypedDict):
+    en: NotRequired[str]
+    de: NotRequired[str]
+
+
+class ProactiveRule(TypedDict):
+    """A message that the widget shows once to a visitor who has no conversation yet: on pages whose path begins with `page`, after `afterSeconds`, to visitors who are new or returning. What is missing applies to all."""
+
+    page: NotRequired[str]
+    afterSeconds: NotRequired[int]
+    visitors: NotRequired[Literal["all", "new", "returning"]]
+    texts: ProactiveTexts
+
+
 class WidgetLook(TypedDict):
-    """How the widget looks; what is missing has the default. Text on the color is black or white."""
+    """How the widget looks; what is missing has the default. Text on the color is black or white. `showTeam`, `askEmail` and `namePage` are true by default: names of agents who are online are shown, visitors are asked for an e-mail address after their first message, and are named by their first page. `preChat` asks for name and e-mail address before the first message, `off` by default."""
 
     color: NotRequired[str]
     position: NotRequired[Literal["left", "right"]]
     texts: NotRequired[LookLanguages]
+    showTeam: NotRequired[bool]
+    askEmail: NotRequired[bool]
+    namePage: NotRequired[bool]
+    preChat: NotRequired[Literal["off", "optional", "required"]]
+    proactive: NotRequired[list[ProactiveRule]]
 
 
 class AccountSettings(TypedDict):

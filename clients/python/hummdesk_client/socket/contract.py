@@ -626,6 +626,24 @@ class RateConversation(TypedDict):
     comment: NotRequired[str]
 
 
+class StateDetails(TypedDict):
+    """What the customer states. The name is that of an anonymous visitor only; nobody has verified the address."""
+
+    name: NotRequired[str]
+    email: NotRequired[str]
+
+
+class IntroducedAgent(TypedDict):
+    name: str
+
+
+class Introduction(TypedDict):
+    """A few agents who are online, and the median time of the first replies of late, if there were some."""
+
+    agents: list[IntroducedAgent]
+    replySeconds: NotRequired[int]
+
+
 class StartConversation(TypedDict):
     subject: NotRequired[str]
     content: NotRequired[str]
@@ -1077,6 +1095,14 @@ class Requests(ABC):
 
     async def rate_conversation(self, payload: RateConversation) -> ConversationRated:
         answer: ConversationRated = await self.request("rate_conversation", payload)
+        return answer
+
+    async def state_details(self, payload: StateDetails) -> Done:
+        answer: Done = await self.request("state_details", payload)
+        return answer
+
+    async def get_introduction(self) -> Introduction:
+        answer: Introduction = await self.request("get_introduction")
         return answer
 
     async def start_conversation(self, payload: StartConversation) -> Started:

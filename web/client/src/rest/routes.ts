@@ -322,11 +322,29 @@ export interface LookLanguages {
   de?: LookTexts;
 }
 
-/** How the widget looks; what is missing has the default. Text on the color is black or white. */
+export interface ProactiveTexts {
+  en?: string;
+  de?: string;
+}
+
+/** A message that the widget shows once to a visitor who has no conversation yet: on pages whose path begins with `page`, after `afterSeconds`, to visitors who are new or returning. What is missing applies to all. */
+export interface ProactiveRule {
+  page?: string;
+  afterSeconds?: number;
+  visitors?: "all" | "new" | "returning";
+  texts: ProactiveTexts;
+}
+
+/** How the widget looks; what is missing has the default. Text on the color is black or white. `showTeam`, `askEmail` and `namePage` are true by default: names of agents who are online are shown, visitors are asked for an e-mail address after their first message, and are named by their first page. `preChat` asks for name and e-mail address before the first message, `off` by default. */
 export interface WidgetLook {
   color?: string;
   position?: "left" | "right";
   texts?: LookLanguages;
+  showTeam?: boolean;
+  askEmail?: boolean;
+  namePage?: boolean;
+  preChat?: "off" | "optional" | "required";
+  proactive?: Array<ProactiveRule>;
 }
 
 export interface AccountSettings {

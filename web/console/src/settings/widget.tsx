@@ -1,7 +1,7 @@
 // Settings of the widget: the code for pages, its look with a preview, and the pages that may show it.
 
 import { isColor, textColorOn } from "@hummdesk/client";
-import type { LookTexts, SettingsUpdate, WidgetLook } from "@hummdesk/client/rest";
+import type { LookTexts, ProactiveRule, SettingsUpdate, WidgetLook } from "@hummdesk/client/rest";
 import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
 import { useStore } from "../state/context";
 import { useAccount } from "./account";
@@ -12,11 +12,14 @@ const ALL = Object.keys(LANGUAGES) as Language[];
 const COLOR = "widgetLook.color";
 const POSITION = "widgetLook.position";
 const LONGEST = { title: 60, greeting: 200 };
+const SWITCHES = ["showTeam", "askEmail", "namePage"] as const;
+const PRE_CHAT = "widgetLook.preChat";
+const MESSAGES = [0, 1, 2];
 // The light one of the widget's style.css.
 const DEFAULT_COLOR = "#0b5f59";
 
 // By the path in the settings. An empty text is the default.
-type Values = Record<string, string>;
+type Values = Record<string, string | boolean>;
 
 export function Widget() {
   const store = useStore();
@@ -97,23 +100,85 @@ function lookFields(): FieldSpec[] {
       ],
     },
     ...texts,
+    ...SWITCHES.map(
+      (name): FieldSpec => ({ name: `widgetLook.${name}`, label: `settings.widget.${name}`, kind: "yes" }),
+    ),
+    {
+      name: PRE_CHAT,
+      label: "settings.widget.preChat",
+      kind: "one",
+      choices: [
+        { value: "off", label: t("settings.widget.preChatOff") },
+        { value: "optional", label: t("settings.widget.preChatOptional") },
+        { value: "required", label: t("settings.widget.preChatRequired") },
+      ],
+    },
+    ...MESSAGES.flatMap(messageFields),
   ];
+}
+
+// The fields of one proactive message. Without texts, there is none.
+function messageFields(n: number): FieldSpec[] {
+  const values = { number: n + 1 };
+  return [
+    ...ALL.map(
+      (one): FieldSpec => ({
+        name: messagePath(n, `texts.${one}`),
+        label: () => t("settings.widget.messageIn", { ...values, language: LANGUAGES[one] }),
+        longest: LONGEST.greeting,
+      }),
+    ),
+    {
+      name: messagePath(n, "page"),
+      label: () => t("settings.widget.messagePage", values),
+      hint: t("settings.widget.messagePageHint"),
+      longest: 200,
+    },
+    { name: messagePath(n, "afterSeconds"), label: () => t("settings.widget.messageAfter", values), kind: "number" },
+    {
+      name: messagePath(n, "visitors"),
+      label: () => t("settings.widget.messageVisitors", values),
+      kind: "one",
+      choices: [
+        { value: "all", label: t("settings.widget.visitorsAll") },
+        { value: "new", label: t("settings.widget.visitorsNew") },
+        { value: "returning", label: t("settings.widget.visitorsReturning") },
+      ],
+    },
+  ];
+}
+
+function messagePath(n: number, name: string): string {
+  return `widgetLook.proactive.${n}.${name}`;
 }
 
 function textPath(one: Language, name: keyof LookTexts): string {
   return `widgetLook.texts.${one}.${name}`;
 }
 
-function valuesOf({ color = "", position = "right", texts = {} }: WidgetLook): Values {
+function valuesOf(look: WidgetLook): Values {
+  const { color = "", position = "right", texts = {}, preChat = "off", proactive = [] } = look;
   const entries = ALL.flatMap((one) => [
     [textPath(one, "title"), texts[one]?.title ?? ""],
     [textPath(one, "greeting"), texts[one]?.greeting ?? ""],
   ]);
-  return { [COLOR]: color, [POSITION]: position, ...Object.fromEntries(entries) };
+  const switches = SWITCHES.map((name) => [`widgetLook.${name}`, look[name] ?? true]);
+  const messages = MESSAGES.flatMap((n) => messageValues(n, proactive[n]));
+  const others = Object.fromEntries([...entries, ...switches, ...messages]);
+  return { [COLOR]: color, [POSITION]: position, [PRE_CHAT]: preChat, ...others };
+}
+
+function messageValues(n: number, rule: ProactiveRule | undefined): [string, string][] {
+  return [
+    ...ALL.map((one): [string, string] => [messagePath(n, `texts.${one}`), rule?.texts[one] ?? ""]),
+    [messagePath(n, "page"), rule?.page ?? ""],
+    [messagePath(n, "afterSeconds"), String(rule?.afterSeconds ?? "")],
+    [messagePath(n, "visitors"), rule?.visitors ?? "all"],
+  ];
 }
 
 function lookOf(values: Values): WidgetLook {
-  const text = (path: string) => (values[path] ?? "").trim();
+  const text = (path: string) => String(values[path] ?? "").trim();
   const look: WidgetLook = {};
   if (text(COLOR)) look.color = text(COLOR).toLowerCase();
   if (text(POSITION) === "left") look.position = "left";
@@ -123,7 +188,28 @@ function lookOf(values: Values): WidgetLook {
     const texts = { ...(title && { title }), ...(greeting && { greeting }) };
     if (title || greeting) look.texts = { ...look.texts, [one]: texts };
   }
+  for (const name of SWITCHES) if (values[`widgetLook.${name}`] === false) look[name] = false;
+  const preChat = text(PRE_CHAT) as NonNullable<WidgetLook["preChat"]>;
+  if (preChat !== "off") look.preChat = preChat;
+  const proactive = MESSAGES.flatMap((n) => messageOf(n, text));
+  if (proactive.length > 0) look.proactive = proactive;
   return look;
+}
+
+function messageOf(n: number, text: (path: string) => string): ProactiveRule[] {
+  const texts = Object.fromEntries(
+    ALL.map((one) => [one, text(messagePath(n, `texts.${one}`))]).filter(([, value]) => value !== ""),
+  );
+  if (Object.keys(texts).length === 0) return [];
+  const [page, after, visitors] = ["page", "afterSeconds", "visitors"].map((name) => text(messagePath(n, name)));
+  return [
+    {
+      texts,
+      ...(page && { page }),
+      ...(after && { afterSeconds: Number(after) }),
+      ...(visitors !== "all" && { visitors: visitors as NonNullable<ProactiveRule["visitors"]> }),
+    },
+  ];
 }
 
 function Preview(values: Values) {

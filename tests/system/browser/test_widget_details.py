@@ -1,0 +1,70 @@
+"""What the widget shows and asks around the first message, by settings of the account."""
+
+import json
+from typing import Any
+
+from playwright.async_api import Browser, expect
+
+from hummdesk.operator.people import set_widget_origins
+from tests.integration.server.accounts import Account
+from tests.system.browser.conftest import DemoAccount
+from tests.system.browser.foreign_site import ForeignSite
+from tests.system.browser.test_widget import Visitor
+
+RULE = {"page": "/boots", "visitors": "new", "texts": {"en": "Which size do you need?"}}
+
+
+async def set_look(desk: Account, **look: Any) -> None:
+    await desk.execute(
+        "UPDATE accounts SET widget_look = %(look)s::jsonb WHERE account_id = %(account)s", look=json.dumps(look)
+    )
+
+
+async def test_visitor_is_addressed_by_page_and_asked_for_details_before_or_after_the_first_message(
+    chromium: Browser, account: DemoAccount, allowed_site: ForeignSite
+) -> None:
+    desk = await Account(settings=account.settings, url=account.url).make()
+    await set_widget_origins(desk.settings, account_id=desk.id, origins=[allowed_site.origin])
+    allowed_site.page = (
+        f'<!doctype html><html lang="en"><title>Shop</title>'
+        f'<script src="{desk.url}/widget.js" data-account="{desk.id}"></script>'
+    )
+    await set_look(desk, preChat="required", proactive=[RULE])
+    agent = await desk.connect("agent")
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
+    visitor = Visitor(await context.new_page())
+    details = visitor.page.get_by_role("form", name="Your details")
+    email = details.get_by_role("textbox", name="E-mail address")
+    await visitor.page.goto(f"{allowed_site.origin}/boots")
+    await visitor.page.get_by_role("button", name="Which size do you need?").click()
+    await expect(visitor.log).to_contain_text("Which size do you need?")
+    await expect(visitor.dialog).to_contain_text(desk.people["agent"].name)
+    await expect(visitor.field).to_have_count(0)
+    await details.get_by_role("textbox", name="Name").fill("Zoe")
+    await email.fill("zoe@example.com")
+    assert await visitor.view.violations(within="hummdesk-widget") == []
+    await visitor.page.keyboard.press("Enter")
+    await visitor.write("Nine.")
+    customer = (await agent.receives("conversation_created"))["customer"]
+    assert (customer["name"], customer["email"]) == ("Zoe", "zoe@example.com")
+    await expect(details).to_have_count(0)
+    await context.close()
+
+    await set_look(desk)
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
+    visitor = Visitor(await context.new_page())
+    details = visitor.page.get_by_role("form", name="Your details")
+    await visitor.page.goto(f"{allowed_site.origin}/boots")
+    await visitor.launcher.click()
+    await visitor.write("Do you repair soles?")
+    asked = await agent.receives("conversation_created")
+    assert asked["customer"]["name"] == "Visitor from /boots"
+    await details.get_by_role("textbox", name="E-mail address").fill("kwame@example.com")
+    await visitor.field.fill("Not in the way")
+    await details.get_by_role("button", name="Save").click()
+    while (await agent.receives("conversation_updated"))["customer"]["email"] != "kwame@example.com":
+        pass
+    await expect(details).to_have_count(0)
+    await expect(visitor.field).to_have_value("Not in the way")
+    await context.close()
+    await desk.close()
