@@ -101,11 +101,11 @@ function Rows({ block, isFar, readSeq, unreadSeq, hitSeq }: RowsProps) {
       block.messages.map((message, n) => (
         <Fragment key={message.seq}>
           <Moves lines={block.moves[n] ?? []} />
-          {message.seq === unreadSeq && <p class="day unread-line">{t("console.messages.unreadLine")}</p>}
           <Article
             message={message}
             previous={block.messages[n - 1] ?? block.previous}
             isRead={readSeq >= message.seq}
+            isFirstUnread={message.seq === unreadSeq}
             isHit={message.seq === hitSeq}
           />
         </Fragment>
@@ -163,11 +163,12 @@ interface ArticleProps {
   previous: Message | undefined;
   // Whether the customer has read it.
   isRead: boolean;
+  isFirstUnread: boolean;
   // Whether it is what the user searched for.
   isHit: boolean;
 }
 
-function Article({ message, previous, isRead, isHit }: ArticleProps) {
+function Article({ message, previous, isRead, isFirstUnread, isHit }: ArticleProps) {
   const store = useStore();
   const isNewDay = !previous || !isSameDay(previous.timestamp, message.timestamp);
   const isContinued =
@@ -183,6 +184,11 @@ function Article({ message, previous, isRead, isHit }: ArticleProps) {
       {isNewDay && (
         <p class="day">
           <span>{day(message.timestamp)}</span>
+        </p>
+      )}
+      {isFirstUnread && (
+        <p class="day unread-line">
+          <span>{t("console.messages.unreadLine")}</span>
         </p>
       )}
       <article
