@@ -473,6 +473,8 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_by_status ON conversations (account_id, status, updated_at DESC, id DESC);
 CREATE INDEX conversations_by_agent ON conversations (account_id, assigned_to, status, updated_at DESC, id DESC);
 CREATE INDEX conversations_by_contact ON conversations (account_id, contact_id, updated_at DESC, id DESC);
+-- For the list that begins with the longest wait.
+CREATE INDEX conversations_waiting ON conversations (account_id, waiting_since, id) WHERE waiting_since IS NOT NULL;
 -- For the foreign key, when a team is deleted.
 CREATE INDEX conversations_by_team ON conversations (account_id, assigned_team) WHERE assigned_team IS NOT NULL;
 CREATE UNIQUE INDEX conversations_client_message_key ON conversations (account_id, contact_id, client_message_id)

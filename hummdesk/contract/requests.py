@@ -233,10 +233,13 @@ class StartConversation(NewConversation):
 
 
 class ConversationFilter(Payload):
+    """`sort` `waiting` is for staff: only conversations whose customers wait for an answer, the longest wait first."""
+
     status = OneOf("open", "pending", "closed", load_default=None)
     assignedTo = Id(load_default=None)
     unassigned = Boolean(load_default=False)
     search = Text(shortest=1, longest=MAX_SEARCH, load_default=None)
+    sort = OneOf("activity", "waiting", load_default="activity")
     limit = Integer(least=1, most=MAX_PAGE, load_default=PAGE)
     cursor = Text(shortest=1, longest=200, load_default=None)
 
@@ -244,11 +247,14 @@ class ConversationFilter(Payload):
     def _one_assignment(self, data: dict[str, Any], **_: Any) -> None:
         if data.get("assignedTo") is not None and data.get("unassigned"):
             raise ValidationError("Give assignedTo or unassigned, not both.", "unassigned")
+        if data.get("search") is not None and data.get("sort") == "waiting":
+            raise ValidationError("A search is sorted by activity.", "sort")
 
 
 class ListConversations(ConversationFilter):
     """A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited
-    number of conversations.
+    number of conversations. `sort` `waiting` is for staff: only conversations whose customers wait for an answer, the
+    longest wait first.
     """
 
     teamId = Id(load_default=None)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from unicodedata import east_asian_width
 from uuid import UUID
@@ -37,6 +37,9 @@ NO_LIMIT = 2**62
 UNREAD_WINDOW = 100
 """An agent's unread messages are counted among so many last messages of a conversation."""
 
+LONGEST_WAIT = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
+"""The position before the longest wait."""
+
 STATUSES: tuple[Status, ...] = ("open", "pending", "closed")
 
 
@@ -67,6 +70,8 @@ class Filter:
     label_id: UUID | None = None
     contact_id: UUID | None = None
     words: str | None = None
+    is_waiting: bool = False
+    """Only those whose customers wait for an answer, the longest wait first; for staff, and not with words."""
 
 
 EVERYTHING = Filter()
@@ -174,7 +179,9 @@ async def page(
     max_bytes: int = PAGE_BYTES,
     cursor: str | None = None,
 ) -> tuple[list[Conversation], str | None]:
-    """A page of the list, newest activity first, and the cursor of the next page. Raises Invalid for a bad cursor.
+    """A page of the list, newest activity or longest wait first, and the cursor of the next page.
+
+    Raises Invalid for a bad cursor.
 
     The page ends before it exceeds `max_bytes` as JSON; it has at least one conversation, or there is none among
     SCANNED.
@@ -195,6 +202,8 @@ async def _page_rows(
 ) -> list[dict[str, Any]]:
     """The id and the time of each conversation of a page, by the query whose index fits."""
     before_at, before_id = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
+    if viewer.is_staff and wanted.is_waiting and wanted.words is None:
+        return await _waiting_rows(tx, wanted, limit=limit, cursor=cursor)
     position = {"before_at": before_at, "before_id": before_id, "limit": limit}
     position["statuses"] = list(STATUSES if wanted.status is None else (wanted.status,))
     agent = {"agent_id": wanted.assigned_to, "unassigned": wanted.unassigned}
@@ -213,6 +222,25 @@ async def _page_rows(
         rows = queries.page_of_agent(tx, agent_id=wanted.assigned_to, **position)
     else:
         rows = queries.page_of_account(tx, **position)
+    return [row async for row in rows]
+
+
+async def _waiting_rows(tx: Transaction, wanted: Filter, *, limit: int, cursor: str | None) -> list[dict[str, Any]]:
+    after_at, after_id = LONGEST_WAIT if cursor is None else page_cursor.decode(cursor)
+    rows = queries.page_of_waiting(
+        tx,
+        contact_id=wanted.contact_id,
+        agent_id=wanted.assigned_to,
+        unassigned=wanted.unassigned,
+        team_id=wanted.team_id,
+        priority=wanted.priority,
+        label_id=wanted.label_id,
+        statuses=list(STATUSES if wanted.status is None else (wanted.status,)),
+        after_at=after_at,
+        after_id=after_id,
+        scanned=SCANNED,
+        limit=limit,
+    )
     return [row async for row in rows]
 
 

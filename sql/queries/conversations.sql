@@ -276,6 +276,51 @@ SELECT id, updated_at, true AS is_end
 FROM ending
 ORDER BY is_end, updated_at DESC, id DESC;
 
+-- name: page_of_waiting(contact_id, agent_id, unassigned, team_id, priority, label_id, statuses, after_at, after_id, scanned, limit)
+-- Ids of the conversations whose customers wait for an answer, the longest wait first, among the next `scanned` ones after a
+-- position. `updated_at` is since when they wait. The last row marks the end of those, as in `page_of_filtered`.
+WITH candidate AS MATERIALIZED (
+    SELECT
+        id,
+        waiting_since,
+        status,
+        contact_id,
+        assigned_to,
+        assigned_team,
+        priority,
+        label_ids
+    FROM conversations
+    WHERE account_id = current_account()
+      AND waiting_since IS NOT NULL
+      AND (waiting_since, id) > (:after_at::timestamptz, :after_id::uuid)
+    ORDER BY waiting_since, id
+    LIMIT :scanned
+), found AS (
+    SELECT id, waiting_since
+    FROM candidate
+    WHERE status = ANY(:statuses::text[])
+      AND (:contact_id::uuid IS NULL OR contact_id = :contact_id)
+      AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
+      AND NOT (:unassigned AND assigned_to IS NOT NULL)
+      AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
+      AND (:priority::text IS NULL OR priority = :priority)
+      AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
+    ORDER BY waiting_since, id
+    LIMIT :limit
+), ending AS (
+    SELECT id, waiting_since
+    FROM candidate
+    WHERE (SELECT count(*) FROM candidate) = :scanned
+    ORDER BY waiting_since DESC, id DESC
+    LIMIT 1
+)
+SELECT id, waiting_since AS updated_at, false AS is_end
+FROM found
+UNION ALL
+SELECT id, waiting_since AS updated_at, true AS is_end
+FROM ending
+ORDER BY is_end, updated_at, id;
+
 -- name: page_of_found(words, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, statuses, before_at, before_id, limit)
 -- As `page_of_account`, of the conversations that match words: `search_limit` messages, subjects and customers each.
 SELECT id, updated_at

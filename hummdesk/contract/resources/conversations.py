@@ -15,7 +15,8 @@ class ConversationQuery(ConversationFilter):
     """`search` finds prefixes of words in messages, subjects, names and addresses of customers.
 
     A page of a `team`, a `priority` or a `label` may be short, or empty, and still have a `nextCursor`: it looks
-    through a limited number of conversations.
+    through a limited number of conversations. `sort` `waiting` shows only conversations whose customers wait for an
+    answer, the longest wait first.
     """
 
     team = Id(load_default=None)

@@ -171,6 +171,7 @@ async def list_conversations(context: ServerContext, session: ClientSession, pay
         team_id=payload["teamId"],
         label_id=payload["labelId"],
         words=payload["search"],
+        is_waiting=payload["sort"] == "waiting",
     )
     viewer, place = session.authenticated_person, {"limit": payload["limit"], "cursor": payload["cursor"]}
     found, cursor = await actions.page(context, viewer, wanted, **place)

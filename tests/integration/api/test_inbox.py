@@ -7,7 +7,7 @@ import pytest
 
 from hummdesk.core.clock import wire_time
 from hummdesk.core.ids import new_id
-from hummdesk.storage import labels
+from hummdesk.storage import conversations, labels
 from tests.integration.server.accounts import Account, Client
 
 
@@ -109,3 +109,30 @@ async def test_conversation_is_snoozed_over_rest(admin: Any, account: Account) -
     await admin.refused("update_conversation", change | {"status": "open"}, id=account.conversation, status=422)
     past = {"snoozedUntil": "2026-01-01T00:00:00Z"}
     await admin.refused("update_conversation", past, id=account.conversation, status=422)
+
+
+async def test_list_by_waiting_begins_with_the_customer_who_waits_longest_and_ends_with_the_last_page(
+    admin: Any, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversations, "SCANNED", 2)
+    customer = str(account.people["customer"].id)
+    made = [await admin.do("create_conversation", {"contactId": customer, "content": "Hello?"}) for _ in range(5)]
+    for number in (4, 0):  # new activity does not end the wait
+        note = {"as": "agent", "agentId": str(account.people["agent"].id), "content": "Asked", "private": True}
+        await admin.do("send_message", note, id=made[number]["id"])
+    reply = {"as": "agent", "agentId": str(account.people["agent"].id), "content": "Hello!"}
+    await admin.do("send_message", reply, id=made[2]["id"])
+    await admin.do("update_conversation", {"status": "pending"}, id=made[3]["id"])
+
+    async def listed(**query: Any) -> list[str]:
+        page = await admin.do("list_conversations", sort="waiting", **query)
+        found = [one["id"] for one in page["conversations"]]
+        while "nextCursor" in page:
+            page = await admin.do("list_conversations", sort="waiting", cursor=page["nextCursor"], **query)
+            found += [one["id"] for one in page["conversations"]]
+        return found
+
+    waiting = [made[number]["id"] for number in (0, 1, 3, 4)]
+    assert await listed() == await listed(limit=1) == await listed(contactId=customer) == waiting
+    assert await listed(status="pending") == [made[3]["id"]]
+    await admin.refused("list_conversations", status=422, sort="waiting", search="hello")

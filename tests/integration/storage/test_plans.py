@@ -22,7 +22,7 @@ from psycopg.types.json import Jsonb
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
 from hummdesk.storage.activity import RUN_LIMIT
-from hummdesk.storage.conversations import SEARCH_LIMIT, STATUSES
+from hummdesk.storage.conversations import LONGEST_WAIT, SEARCH_LIMIT, STATUSES
 from hummdesk.storage.database import GENERIC_PLANS, Database
 from hummdesk.storage.messages import MAX_SEQ, NewMessage, Outgoing, recordset
 from hummdesk.storage.page_cursor import NEWEST
@@ -296,6 +296,12 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         500,
     ),
     ("conversations.change_labels", IN_BUSY | {"added": [md5("2label1")], "removed": [], **EVENT}, 2),
+    (
+        "conversations.page_of_waiting",
+        {"contact_id": None, **FILTERS, "statuses": ["open"], "scanned": 200, "limit": 51}
+        | {"after_at": LONGEST_WAIT[0], "after_id": LONGEST_WAIT[1]},
+        300,  # all that wait
+    ),
     ("counts.by_kind", {"limit": 500}, 700),
     ("snoozes.snooze", IN_BUSY | {"until": datetime.now(UTC), "reason": None, **EVENT}, 2),
     ("snoozes.due", {"limit": 100}, 100),
@@ -644,7 +650,8 @@ ROLES = {
 PIPELINED = {
     f"routing.{name}" for name in ("settings", "lock", "look", "agents", "waiting", "held", "lock_agents", "move")
 }
-"""Queries of routing, which has connections with GENERIC_PLANS."""
+PIPELINED |= {"snoozes.due"}
+"""Queries of routing and the relay, which have connections with GENERIC_PLANS."""
 NOT_OF_REQUESTS = {
     *("accounts", "ai_budgets", "model_calls", "demo", "directory", "migrations"),
     *(f"articles.{do}_{what}" for do in ("put", "lock", "get", "remove") for what in ("article", "canned_reply")),

@@ -39,3 +39,21 @@ async def test_agent_labels_and_snoozes_a_conversation_with_a_label_of_the_setti
     await customer.do("send_message", {"conversationId": conversation, "content": "Never mind!"})
     await expect(second.row(conversation)).to_have_count(0)
     await expect(first.row(conversation)).not_to_contain_text("Snoozed")
+
+
+async def test_list_by_waiting_leaves_out_the_customer_who_has_an_answer(
+    open_console: Open, account: DemoAccount
+) -> None:
+    kwame, _ = account.agents
+    await account.start_conversation("First", "I wait longer")
+    _, second = await account.start_conversation("Second", "I wait, too", customer_number=1)
+    console = await open_console(kwame)
+    await expect(console.row(second)).to_be_visible()
+    await console.page.get_by_role("button", name="Longest waiting first").click()
+    await expect(console.row(second)).to_be_visible()
+    subjects = await console.page.locator(".row-subject").all_inner_texts()
+    assert subjects.index("First") < subjects.index("Second")
+    agent = await account.connect(kwame)
+    await agent.do("send_message", {"conversationId": second, "content": "We are on it."})
+    await expect(console.row(second)).to_have_count(0)
+    assert await console.violations() == []

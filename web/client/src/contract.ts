@@ -602,12 +602,13 @@ export interface Started {
   message?: Message;
 }
 
-/** A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. */
+/** A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` is for staff: only conversations whose customers wait for an answer, the longest wait first. */
 export interface ListConversations {
   status?: "open" | "pending" | "closed";
   assignedTo?: string;
   unassigned?: boolean;
   search?: string;
+  sort?: "activity" | "waiting";
   limit?: number;
   cursor?: string;
   teamId?: string;

@@ -15,6 +15,7 @@ import { Labels } from "./labels";
 import { QueueFilter } from "./queue-filter";
 import { onSearchKey } from "./search-keys";
 import { SECTIONS, settingsPath } from "./settings-sections";
+import { SortButton } from "./sort-button";
 import { supervisorPath } from "./state/address";
 import { useStore } from "./state/context";
 import { activeAt, type View } from "./state/conversation-list";
@@ -154,6 +155,7 @@ function Filters() {
         ))}
       </fieldset>
       <QueueFilter />
+      <SortButton />
       {list.search ? (
         <p class="filter-note">{t("console.list.allStatuses")}</p>
       ) : (

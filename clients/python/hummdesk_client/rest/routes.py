@@ -751,12 +751,13 @@ class AuditPage(TypedDict):
 
 
 class ConversationQuery(TypedDict):
-    """`search` finds prefixes of words in messages, subjects, names and addresses of customers. A page of a `team`, a `priority` or a `label` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations."""
+    """`search` finds prefixes of words in messages, subjects, names and addresses of customers. A page of a `team`, a `priority` or a `label` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` shows only conversations whose customers wait for an answer, the longest wait first."""
 
     status: NotRequired[Literal["open", "pending", "closed"]]
     assignedTo: NotRequired[str]
     unassigned: NotRequired[bool]
     search: NotRequired[str]
+    sort: NotRequired[Literal["activity", "waiting"]]
     limit: NotRequired[int]
     cursor: NotRequired[str]
     team: NotRequired[str]

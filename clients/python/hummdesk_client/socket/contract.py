@@ -657,12 +657,13 @@ class Started(TypedDict):
 
 
 class ListConversations(TypedDict):
-    """A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations."""
+    """A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` is for staff: only conversations whose customers wait for an answer, the longest wait first."""
 
     status: NotRequired[Literal["open", "pending", "closed"]]
     assignedTo: NotRequired[str]
     unassigned: NotRequired[bool]
     search: NotRequired[str]
+    sort: NotRequired[Literal["activity", "waiting"]]
     limit: NotRequired[int]
     cursor: NotRequired[str]
     teamId: NotRequired[str]

@@ -27,6 +27,7 @@ async def list_conversations(context: ServerContext, call: Call) -> Answer:
         label_id=query["label"],
         contact_id=query["contactId"],
         words=query["search"],
+        is_waiting=query["sort"] == "waiting",
     )
     found, cursor = await actions.page(context, call.actor, wanted, limit=query["limit"], cursor=query["cursor"])
     return page_of("conversations", [_conversation(one) for one in found], cursor)

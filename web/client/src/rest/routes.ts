@@ -696,12 +696,13 @@ export interface AuditPage {
   nextCursor?: string;
 }
 
-/** `search` finds prefixes of words in messages, subjects, names and addresses of customers. A page of a `team`, a `priority` or a `label` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. */
+/** `search` finds prefixes of words in messages, subjects, names and addresses of customers. A page of a `team`, a `priority` or a `label` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` shows only conversations whose customers wait for an answer, the longest wait first. */
 export interface ConversationQuery {
   status?: "open" | "pending" | "closed";
   assignedTo?: string;
   unassigned?: boolean;
   search?: string;
+  sort?: "activity" | "waiting";
   limit?: number;
   cursor?: string;
   team?: string;

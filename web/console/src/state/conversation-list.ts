@@ -5,8 +5,11 @@ import type { Conversation, Message, Status } from "../types";
 import type { Filters } from "./address";
 
 export type View = "mine" | "unassigned" | "all";
+// The newest message first, or the customer who waits longest.
+export type Sort = "activity" | "waiting";
 
 const PAGE_SIZE = 40;
+const REORDER_MS = 1000;
 
 export class ConversationList implements Filters {
   known = new Map<string, Conversation>();
@@ -16,6 +19,7 @@ export class ConversationList implements Filters {
   search = "";
   // The team whose queue is shown, if the view is that of unassigned conversations; "": all.
   teamId = "";
+  sort: Sort = "activity";
   state: "loading" | "ready" | "failed" = "loading";
   cursor: string | undefined;
   // The signed-in user, once authenticated.
@@ -36,7 +40,17 @@ export class ConversationList implements Filters {
     private readonly filtered: () => void = () => {},
   ) {}
 
+  // The ids of those whose customers wait, in the server's order, as far as they are loaded.
+  private waitingIds: string[] = [];
+  private reorderTimer = 0;
+
+  private get isByWaiting(): boolean {
+    return this.sort === "waiting" && !this.search;
+  }
+
   get shown(): Conversation[] {
+    if (this.isByWaiting)
+      return this.waitingIds.flatMap((id) => this.known.get(id) ?? []).filter((one) => this.isShown(one));
     const shown = [...this.known.values()].filter((one) => this.isShown(one));
     return shown.sort(this.order);
   }
@@ -49,7 +63,7 @@ export class ConversationList implements Filters {
     while (this.state === "loading") await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
-  filter(change: Partial<Pick<ConversationList, "view" | "status" | "search" | "teamId">>): void {
+  filter(change: Partial<Pick<ConversationList, "view" | "status" | "search" | "teamId" | "sort">>): void {
     Object.assign(this, change);
     this.filtered();
     void this.load();
@@ -92,6 +106,8 @@ export class ConversationList implements Filters {
     try {
       const page = await this.client.request("list_conversations", this.query());
       if (generation !== this.generation) return;
+      const ids = page.conversations.map(({ conversationId }) => conversationId);
+      this.waitingIds = this.cursor ? [...this.waitingIds, ...ids] : ids;
       for (const one of page.conversations) this.receive(one);
       this.cursor = page.nextCursor;
       this.state = "ready";
@@ -101,6 +117,15 @@ export class ConversationList implements Filters {
     }
     for (const resolve of this.waiting.splice(0)) resolve();
     this.changed();
+  }
+
+  // A message begins or ends a wait: ask for the order again, once for several messages.
+  private reorder(): void {
+    if (!this.isByWaiting || this.reorderTimer) return;
+    this.reorderTimer = window.setTimeout(() => {
+      this.reorderTimer = 0;
+      if (this.isByWaiting) this.refresh();
+    }, REORDER_MS);
   }
 
   private receive(one: Conversation): void {
@@ -121,7 +146,8 @@ export class ConversationList implements Filters {
     const queue = { unassigned: true, ...(this.teamId ? { teamId: this.teamId } : {}) };
     const assignment = { mine: { assignedTo: this.userId }, unassigned: queue, all: {} }[this.view];
     const search = this.search ? { search: this.search } : { status: this.status };
-    return { ...assignment, ...search, limit: PAGE_SIZE, ...(this.cursor ? { cursor: this.cursor } : {}) };
+    const sort = this.isByWaiting ? { sort: this.sort } : {};
+    return { ...assignment, ...search, ...sort, limit: PAGE_SIZE, ...(this.cursor ? { cursor: this.cursor } : {}) };
   }
 
   private isShown(one: Conversation): boolean {
@@ -157,6 +183,7 @@ export class ConversationList implements Filters {
   // Update a conversation with a new message. Returns false if the conversation is not loaded.
   addMessage(message: Message): boolean {
     this.unread.add(message);
+    this.reorder();
     const known = this.known.get(message.conversationId);
     if (!known) return false;
     if (message.seq <= known.lastSeq) return true;
