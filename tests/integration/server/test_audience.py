@@ -185,6 +185,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "sync": {"conversations": {str(account.conversation): 0}},
         "get_presence": None,
         "get_teams": None,
+        "get_categories": None,
         "get_queues": None,
         "get_inbox": None,
         "get_decision": conversation,
@@ -203,7 +204,8 @@ ANSWERED_WITHOUT_ACCESS = {
     "set_agent_status",
 }
 ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "get_availability", "start_conversation"}
-ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report", "get_inbox", "state_details", "get_introduction"}
+ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report", "get_inbox", "get_categories"}
+ANSWERED_WITHOUT_ACCESS |= {"state_details", "get_introduction"}
 """Requests that name no conversation, or change nothing in it."""
 
 
