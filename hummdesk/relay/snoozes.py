@@ -10,7 +10,7 @@ from hummdesk.storage.database import Database
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 20
 AT_ONCE_SECONDS = 0.0
 
 

@@ -48,12 +48,16 @@ FROM found
 LEFT JOIN changed ON true;
 
 -- name: due(limit)
--- Snoozed conversations of all accounts whose time has come, the oldest first.
+-- Snoozed conversations of all accounts whose time has come, the oldest first: of the first ones, however many are due.
 SELECT account_id, id
-FROM conversations
-WHERE snoozed_until <= now()
-ORDER BY snoozed_until, account_id, id
-LIMIT :limit;
+FROM (
+    SELECT account_id, id, snoozed_until
+    FROM conversations
+    WHERE snoozed_until IS NOT NULL
+    ORDER BY snoozed_until, account_id, id
+    LIMIT :limit
+) AS first
+WHERE snoozed_until <= clock_timestamp();
 
 -- name: wake(conversation_ids)
 -- Reopen those of the account's conversations whose time has come, log it, and add outbox entries. The log says whether they

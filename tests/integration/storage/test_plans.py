@@ -304,7 +304,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ),
     ("counts.by_kind", {"limit": 500}, 700),
     ("snoozes.snooze", IN_BUSY | {"until": datetime.now(UTC), "reason": None, **EVENT}, 2),
-    ("snoozes.due", {"limit": 100}, 100),
+    ("snoozes.due", {"limit": 20}, 20),
     ("snoozes.wake", {"conversation_ids": [md5(f"2conversation{n}") for n in range(100)]}, 300),
     ("labels.add", {"id": new_id(), "name": "New", "color": "#0b5f59"}, 0),
     ("labels.id_of", {"name": "New"}, 0),
