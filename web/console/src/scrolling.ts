@@ -30,13 +30,15 @@ export function useScrolling(store: Store, thread: Thread, sent: number): RefObj
     const isOpening = last.thread !== thread;
     if (isOpening) element.parentElement?.scrollTo(0, element.parentElement.scrollHeight); // in a short window
     const target = isOpening || thread.reading.isJumping ? targetOf(element, thread) : null;
-    if (target) element.scrollTop += distance(element, target) - MARGIN_PX;
-    else if (isOpening || thread.reading.isAtEnd || sent > last.sent) element.scrollTop = element.scrollHeight;
-    else if (last.anchor?.isConnected) element.scrollTop += distance(element, last.anchor) - last.offset;
-    if (target) thread.reading.isJumping = false;
+    const isMoved = isOpening || target !== null || sent > last.sent;
     position.current = { ...last, thread, sent };
+    if (!isMoved && element.scrollTop !== last.top) return; // the event of this scroll follows
+    if (target) element.scrollTop += distance(element, target) - MARGIN_PX;
+    else if (isMoved || thread.reading.isAtEnd) element.scrollTop = element.scrollHeight;
+    else if (last.anchor?.isConnected) element.scrollTop += distance(element, last.anchor) - last.offset;
+    thread.reading.isJumping = false;
     note(element);
-    if (isOpening || target || sent > last.sent) judge(element);
+    if (isMoved) judge(element);
   });
 
   useLayoutEffect(() => {
