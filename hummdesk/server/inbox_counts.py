@@ -91,7 +91,8 @@ class InboxCounts:
         task.add_done_callback(self._refreshing.discard)
 
     async def _refresh(self, account_id: UUID) -> None:
-        self._due.pop(account_id, None)  # a change from now on is counted again
+        if timer := self._due.pop(account_id, None):  # a change from now on is counted again
+            timer.cancel()
         asking = self._asking(account_id)
         if not asking:
             self._accounts.pop(rooms.account(account_id), None)
