@@ -70,6 +70,19 @@ class NewFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A file that was attached to a message which is about to be stored, and how it was before."""
+
+    id: UUID
+    name: str
+    content_type: str
+    size: int
+    attached_at: datetime
+    attached_before: datetime | None
+    private_before: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unscanned:
     account_id: UUID
     id: UUID
@@ -164,18 +177,30 @@ async def remove(tx: Transaction, file_id: UUID) -> None:
 
 
 async def attach(
-    tx: Transaction, sender: Person, *, ids: Sequence[UUID], conversation_id: UUID, private: bool
-) -> dict[UUID, dict[str, Any]]:
-    """Attach files to a message of their uploader; return the rows of those that are ready, by id."""
+    tx: Transaction, uploaders: Sequence[Person], *, ids: Sequence[UUID], conversation_id: UUID, private: bool
+) -> dict[UUID, Attached]:
+    """Attach files of these persons to a message; return those that are ready, by id."""
     rows = queries.attach(
         tx,
         ids=list(ids),
         conversation_id=conversation_id,
-        sender_id=sender.id,
-        is_staff=sender.is_staff,
+        uploader_ids=[one.id for one in uploaders],
+        is_customer=any(not one.is_staff for one in uploaders),
         private=private,
     )
-    return {row["id"]: row async for row in rows}
+    return {row["id"]: Attached(**row) async for row in rows}
+
+
+async def undo_attach(tx: Transaction, file: Attached, *, hours: float) -> None:
+    """Restore a file as it was before a message that was not stored, unless another one refers to it since."""
+    await queries.undo_attach(
+        tx,
+        id=file.id,
+        attached_at=file.attached_at,
+        attached_before=file.attached_before,
+        private_before=file.private_before,
+        hours=hours,
+    )
 
 
 # For the relay --------------------------------------------------------------------------------------------------------

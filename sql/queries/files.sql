@@ -153,25 +153,54 @@ WHERE account_id = current_account()
   AND attached_at IS NULL
 RETURNING id;
 
--- name: attach(ids, conversation_id, sender_id, is_staff, private)
--- Attach files of the sender to a message. One that was in a public message stays public.
+-- name: attach(ids, conversation_id, uploader_ids, is_customer, private)
+-- Attach files of these persons to a message. One that was in a public message stays public. Returns what `undo_attach`
+-- needs: the time of this attachment, and how the file was before it.
 UPDATE files
-SET attached_at = COALESCE(attached_at, clock_timestamp()),
+SET attached_at = clock_timestamp(),
     expires_at = NULL,
-    is_private = :private AND (attached_at IS NULL OR is_private)
-FROM conversations
-WHERE files.account_id = current_account()
-  AND files.id = ANY(:ids)
-  AND files.conversation_id = :conversation_id
-  AND files.state = 'ready'
-  AND conversations.account_id = files.account_id
-  AND conversations.id = files.conversation_id
-  AND conversations.erased_at IS NULL
-  AND (
-      files.uploader_id = :sender_id
-      OR NOT :is_staff AND files.uploader_type = 'customer' AND conversations.contact_id = :sender_id
-  )
-RETURNING files.id, files.name, files.content_type, files.size;
+    is_private = :private AND (before.attached_at IS NULL OR before.is_private)
+FROM (
+    SELECT files.account_id, files.id, files.attached_at, files.is_private
+    FROM files
+    JOIN conversations
+      ON conversations.account_id = files.account_id
+     AND conversations.id = files.conversation_id
+    WHERE files.account_id = current_account()
+      AND files.id = ANY(:ids)
+      AND files.conversation_id = :conversation_id
+      AND files.state = 'ready'
+      AND conversations.erased_at IS NULL
+      AND (
+          files.uploader_id = ANY(:uploader_ids)
+          OR :is_customer AND files.uploader_type = 'customer' AND conversations.contact_id = ANY(:uploader_ids)
+      )
+    ORDER BY files.id
+    FOR NO KEY UPDATE OF files
+) AS before
+WHERE files.account_id = before.account_id
+  AND files.id = before.id
+RETURNING
+    files.id,
+    files.name,
+    files.content_type,
+    files.size,
+    files.attached_at,
+    before.attached_at AS attached_before,
+    before.is_private AS private_before;
+
+-- name: undo_attach(id, attached_at, attached_before, private_before, hours)!
+-- Restore a file as it was before its message, which was not stored; unless another message refers to it since.
+UPDATE files
+SET attached_at = :attached_before::timestamptz,
+    is_private = :private_before,
+    expires_at = CASE
+        WHEN :attached_before::timestamptz IS NULL
+        THEN clock_timestamp() + :hours::double precision * interval '1 hour'
+    END
+WHERE account_id = current_account()
+  AND id = :id
+  AND attached_at = :attached_at;
 
 -- name: take_unscanned(most, lease_seconds)
 -- Take files that wait for a scan, of all accounts, for as long as a scan may take.

@@ -6,8 +6,12 @@ that an upload that was cut continues behind the last one.
 
 import hashlib
 import hmac
+import logging
 import re
 import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
@@ -15,13 +19,16 @@ from uuid import UUID
 
 from hummdesk.contract.fields import FILE_PATH
 from hummdesk.core.content_types import HEAD_BYTES, sniff
-from hummdesk.core.errors import Conflict, Forbidden, Invalid, NotFound, PayloadTooLarge
+from hummdesk.core.errors import Conflict, Forbidden, HummDeskError, Invalid, NotFound, PayloadTooLarge, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import ANSWERING, Person
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.storage import files
+from hummdesk.storage.database import Transaction
 from hummdesk.storage.file_store import FilesOff
-from hummdesk.storage.files import File, NewFile
+from hummdesk.storage.files import Attached, File, NewFile
+
+log = logging.getLogger(__name__)
 
 MAX_NAME = 255
 PENDING_SCAN = "The virus scanner has not answered yet; the file is scanned as soon as it does"
@@ -169,40 +176,77 @@ def _reason(file: File) -> str | None:
 # Messages -------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(slots=True)
+class Attachments:
+    """The attachments of a message, uploaded files with what is known of them."""
+
+    shown: list[dict[str, Any]]
+    is_repeat: bool = False
+    """Whether the message was stored before, so that this attempt has stored none."""
+
+
 def own_files(attachments: list[dict[str, Any]]) -> list[UUID]:
     """The ids of uploaded files among attachments; others are addresses elsewhere."""
     prefix = FILE_PATH.format(id="")
     return [UUID(one["url"].removeprefix(prefix)) for one in attachments if one["url"].startswith(prefix)]
 
 
+@asynccontextmanager
 async def attach(
-    context: ServerContext, sender: Person, conversation_id: UUID, attachments: list[dict[str, Any]], *, private: bool
-) -> list[dict[str, Any]]:
-    """Attach uploaded files to a message that is about to be stored; return the attachments with what is known of them.
+    context: ServerContext,
+    uploaders: Sequence[Person],
+    conversation_id: UUID,
+    attachments: list[dict[str, Any]],
+    *,
+    private: bool,
+) -> AsyncIterator[Attachments]:
+    """Attach uploaded files to the message that the block stores, and undo it if the message is refused.
 
     A message without any costs no round trip. Raises Conflict for a file that is not ready, and Invalid for one that
-    the sender has not uploaded to this conversation.
+    none of `uploaders` has uploaded to this conversation.
     """
     ids = own_files(attachments)
     if not ids:
-        return attachments
-    async with context.database.account(sender.account_id) as tx:
-        rows = await files.attach(tx, sender, ids=ids, conversation_id=conversation_id, private=private)
-        for missing in set(ids) - rows.keys():  # raising undoes the others
-            await _refuse(tx, sender, missing)
+        yield Attachments(attachments)
+        return
+    account_id = uploaders[0].account_id
+    async with context.database.account(account_id) as tx:
+        found = await files.attach(tx, uploaders, ids=ids, conversation_id=conversation_id, private=private)
+        for missing in set(ids) - found.keys():  # raising undoes the others
+            await _refuse(tx, uploaders, missing)
     shown = {
-        FILE_PATH.format(id=id): {"filename": row["name"], "contentType": row["content_type"], "size": row["size"]}
-        for id, row in rows.items()
+        FILE_PATH.format(id=id): {"filename": file.name, "contentType": file.content_type, "size": file.size}
+        for id, file in found.items()
     }
-    return [one | shown.get(one["url"], {}) for one in attachments]
-
-
-async def _refuse(tx: Any, sender: Person, file_id: UUID) -> None:
-    """Raise the reason why a file cannot be attached."""
+    attached = Attachments([one | shown.get(one["url"], {}) for one in attachments])
     try:
-        file = await files.of_uploader(tx, sender, file_id)
-    except NotFound:
-        raise Invalid(details={"attachments": ["A file was not uploaded by you to this conversation."]}) from None
+        yield attached
+    except Unavailable:  # the message may be stored
+        raise
+    except HummDeskError:
+        await _undo(context, account_id, found.values())
+        raise
+    if attached.is_repeat:
+        await _undo(context, account_id, found.values())
+
+
+async def _undo(context: ServerContext, account_id: UUID, attached: Iterable[Attached]) -> None:
+    try:
+        async with context.database.account(account_id) as tx:
+            for file in attached:
+                await files.undo_attach(tx, file, hours=context.settings.upload_hours)
+    except Unavailable:  # the reason why the message was refused is more use to its sender
+        log.warning("file.not_detached", extra={"account_id": str(account_id)})
+
+
+async def _refuse(tx: Transaction, uploaders: Sequence[Person], file_id: UUID) -> None:
+    """Raise the reason why a file cannot be attached."""
+    for uploader in uploaders:
+        with suppress(NotFound):
+            file = await files.of_uploader(tx, uploader, file_id)
+            break
+    else:
+        raise Invalid(details={"attachments": ["A file was not uploaded by you to this conversation."]})
     if file.state == "ready":
         raise Invalid(details={"attachments": ["A file was uploaded to another conversation."]})
     raise Conflict(_reason(file) or "The file is not uploaded completely", details={"file": str(file_id)})

@@ -1,5 +1,6 @@
 """Messages: send, page through."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +15,19 @@ from hummdesk.storage import messages, people
 from hummdesk.storage.messages import NewMessage, Sent
 
 
-async def send(context: ServerContext, sender: Person, conversation_id: UUID, payload: Payload, **more: Any) -> Sent:
+async def send(
+    context: ServerContext,
+    sender: Person,
+    conversation_id: UUID,
+    payload: Payload,
+    *,
+    uploaders: Sequence[Person] = (),
+    **more: Any,
+) -> Sent:
     """Store a message and publish it. `payload` is that of `send_message`, `more` are further fields of NewMessage.
 
-    Raises what MessageWriter.send raises, and RateLimited.
+    `uploaders`: persons whose files it may refer to, besides the sender's. Raises what MessageWriter.send raises, and
+    RateLimited.
     """
     if payload["private"] and not sender.is_staff:
         raise Forbidden("Customers cannot send private notes")
@@ -25,23 +35,26 @@ async def send(context: ServerContext, sender: Person, conversation_id: UUID, pa
     mentions = list(dict.fromkeys(payload["mentions"]))
     if mentions:
         await _check_mentions(context, sender, mentions)
-    new = NewMessage(
-        conversation_id=conversation_id,
-        content=payload["content"],
-        content_type=payload["contentType"],
-        attachments=await files.attach(
-            context, sender, conversation_id, payload["attachments"], private=payload["private"]
-        ),
-        metadata=payload["metadata"],
-        client_message_id=payload["clientMessageId"],
-        private=payload["private"],
-        mentions=mentions,
-        based_on_seq=payload["basedOnSeq"],
-        force=payload["force"],
-        needs_ai=await context.rate_limits.allows_ai(sender),
-        **more,
-    )
-    sent = await context.writer.send(sender=sender, message=new)
+    private = payload["private"]
+    async with files.attach(
+        context, [sender, *uploaders], conversation_id, payload["attachments"], private=private
+    ) as attachments:
+        new = NewMessage(
+            conversation_id=conversation_id,
+            content=payload["content"],
+            content_type=payload["contentType"],
+            attachments=attachments.shown,
+            metadata=payload["metadata"],
+            client_message_id=payload["clientMessageId"],
+            private=private,
+            mentions=mentions,
+            based_on_seq=payload["basedOnSeq"],
+            force=payload["force"],
+            needs_ai=await context.rate_limits.allows_ai(sender),
+            **more,
+        )
+        sent = await context.writer.send(sender=sender, message=new)
+        attachments.is_repeat = not sent.created
     await publish(context, sender.account_id, sent)
     return sent
 

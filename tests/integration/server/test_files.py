@@ -109,11 +109,12 @@ def attachment(path: str, **lies: Any) -> dict[str, Any]:
     return {"url": path, "filename": "f", "contentType": "text/html", "size": 1} | lies
 
 
-async def sent(client: Client, account: Account, *paths: str, private: bool = False) -> dict[str, Any]:
+async def sent(client: Client, account: Account, *paths: str, private: bool = False, **more: Any) -> dict[str, Any]:
     return await client.ask(
         "send_message",
         {"conversationId": str(account.conversation), "content": "See", "private": private}
-        | {"attachments": [attachment(path) for path in paths]},
+        | {"attachments": [attachment(path) for path in paths]}
+        | more,
     )
 
 
@@ -326,6 +327,49 @@ async def test_message_with_anothers_or_an_unfinished_file_is_refused(
         "SELECT count(*) FROM files WHERE account_id = %(account)s AND attached_at IS NOT NULL"
     )
     assert rows == [(0,)]
+
+
+async def test_files_of_a_refused_message_are_as_before_it(
+    account: Account, files_desk: Any, agent: Uploader, customer: Uploader
+) -> None:
+    unsent, other, noted, answered = [await agent.uploads(PNG) for _ in range(4)]
+    staff = await connected(account, files_desk, "agent")
+    colleague = await connected(account, files_desk, "colleague")
+    assert (await sent(staff, account, noted, private=True))["ok"]
+    assert (await sent(staff, account, answered))["ok"]
+    assert (await sent(colleague, account))["ok"]
+    refusal = await sent(staff, account, unsent, other, noted, answered, basedOnSeq=0)
+    assert refusal["error"]["code"] == "CONFLICT"
+    for path, status in ((unsent, 404), (noted, 404), (answered, 200)):
+        assert (await customer.asks("GET", path, Accept="application/json")).status == status
+    assert (await agent.asks("DELETE", unsent)).status == 204
+    assert (await agent.asks("DELETE", noted)).status == 409
+    assert "Upload-Expires" in (await agent.asks("HEAD", other)).headers
+    assert (await sent(staff, account, other, private=True))["ok"]
+    assert (await customer.asks("GET", other, Accept="application/json")).status == 404
+
+
+async def test_message_sent_for_another_refers_to_files_of_its_caller(
+    session: aiohttp.ClientSession, account: Account, customer: Uploader
+) -> None:
+    admin = Uploader(session, account, "admin")
+    for sender in ({"as": "contact"}, {"as": "agent", "agentId": str(account.people["agent"].id)}):
+        path = await admin.uploads(PNG)
+        body = sender | {"content": "See", "attachments": [attachment(path)]}
+        address = f"/api/v1/conversations/{account.conversation}/messages"
+        async with session.post(address, json=body, headers=admin.headers) as answer:
+            assert answer.status == 201, await answer.text()
+        assert (await customer.opens(path)).status == 200
+
+
+async def test_repeated_note_with_another_audience_does_not_publish_its_file(
+    account: Account, files_desk: Any, agent: Uploader, customer: Uploader
+) -> None:
+    path = await agent.uploads(PNG)
+    staff = await connected(account, files_desk, "agent")
+    assert (await sent(staff, account, path, private=True, clientMessageId="one"))["ok"]
+    assert (await sent(staff, account, path, clientMessageId="one"))["ok"]
+    assert (await customer.asks("GET", path, Accept="application/json")).status == 404
 
 
 async def test_store_that_is_away_is_unavailable_and_the_upload_continues_later(

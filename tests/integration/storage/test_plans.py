@@ -391,9 +391,14 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("files.remove", {"id": md5("2file1")}, 1),
     (
         "files.attach",
-        {"ids": [FILE], "conversation_id": md5("2conversation7"), "sender_id": md5("2user8")}
-        | {"is_staff": True, "private": False},
+        {"ids": [FILE], "conversation_id": md5("2conversation7"), "uploader_ids": [md5("2user8")]}
+        | {"is_customer": False, "private": False},
         6,
+    ),
+    (
+        "files.undo_attach",
+        {"id": FILE, "attached_at": datetime.now(UTC), "attached_before": None, "private_before": False, "hours": 1.0},
+        1,
     ),
     ("files.take_unscanned", {"most": 4, "lease_seconds": 60.0}, 100),
     (

@@ -63,7 +63,8 @@ async def send_message(context: ServerContext, call: Call) -> Answer:
     body = call.body
     sender = await _sender(context, call, body["as"], body["agentId"])
     key_id = call.actor.id if call.actor.is_key else None
-    sent = await messages.send(context, sender, call.id, body, id=call.new_id, sent_by_key=key_id)
+    uploaders = [call.actor] if sender.id != call.actor.id else []
+    sent = await messages.send(context, sender, call.id, body, uploaders=uploaders, id=call.new_id, sent_by_key=key_id)
     return Answer(_message(sent.message))
 
 
