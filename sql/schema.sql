@@ -772,6 +772,8 @@ CREATE INDEX files_by_conversation ON files (account_id, conversation_id);
 CREATE INDEX files_open ON files (account_id, uploader_id) WHERE state = 'uploading';
 CREATE INDEX files_expiring ON files (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX files_waiting_for_scan ON files (scan_at) WHERE state = 'scanning';
+CREATE INDEX files_of_customers_unsent ON files (account_id) INCLUDE (size)
+    WHERE uploader_type = 'customer' AND attached_at IS NULL;
 
 -- The bytes of an account's files, which its quota limits. Unfinished uploads count with their announced size.
 CREATE TABLE file_usage (
@@ -808,6 +810,21 @@ $$;
 CREATE TRIGGER files_objects_deleted
     AFTER DELETE ON files
     FOR EACH ROW EXECUTE FUNCTION delete_file_objects();
+
+-- An older version erases the conversations of a contact without their files.
+CREATE FUNCTION delete_files_of_erased_conversation() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    DELETE FROM files WHERE account_id = NEW.account_id AND conversation_id = NEW.id;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER conversations_files_deleted
+    AFTER UPDATE OF erased_at ON conversations
+    FOR EACH ROW WHEN (OLD.erased_at IS NULL AND NEW.erased_at IS NOT NULL)
+    EXECUTE FUNCTION delete_files_of_erased_conversation();
 
 -- What the figures of a report are made of, for the account of the transaction: one row for each
 --   first_response  conversation that was opened in the range, with the first public reply of an agent, not automatic,

@@ -11,6 +11,8 @@ RASTER_IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}
 """What pages show as images. SVG is not among them: it can contain scripts."""
 MAX_PIXELS = 50_000_000
 """Larger images are files to download: a few kilobytes can become gigabytes in the memory of a browser."""
+MAX_SIDE = 2**31 - 1
+"""The largest width or height that is stored; no image has more, though the header of a PNG can announce it."""
 HEAD_BYTES = 65_536
 """Enough to find the size of a JPEG behind its metadata; one whose size is not found is not shown."""
 
@@ -52,7 +54,8 @@ def sniff(head: bytes) -> Sniffed:
     content_type = _signed(head)
     if content_type in RASTER_IMAGES:
         try:
-            return Sniffed(content_type, *_SIZES[content_type](head))
+            width, height = _SIZES[content_type](head)
+            return Sniffed(content_type, width, height) if max(width, height) <= MAX_SIDE else Sniffed(content_type)
         except (struct.error, IndexError, ValueError):  # it is cut off or broken
             return Sniffed(content_type)
     return Sniffed(content_type or (TEXT if _is_text(head) else UNKNOWN))

@@ -145,13 +145,15 @@ async def erase_batch(tx: Transaction, *, conversation_id: UUID, after_seq: int,
     locked = await queries.lock_conversation(tx, conversation_id=conversation_id)
     if locked is None:
         raise NotFound
-    if closes:
+    counts: Counts = Counter()
+    values = {"conversation": conversation_id, "messages": early.ids, "revision": locked["revision"]}
+    if closes:  # its files first: a trigger deletes those that an older version leaves, without counting them
+        counts += await _erase(tx, [table for table in _tables(("conversation",)) if table.name == "files"], values)
         await queries.close_conversation(tx, conversation_id=conversation_id)
     batch = await next_batch(tx, conversation_id=conversation_id, after_seq=after_seq)
     await queries.end_runs(tx, message_ids=batch.ids)  # a worker may have created draft runs meanwhile
     scopes: tuple[Scope, ...] = ("message", "conversation") if batch.is_last else ("message",)
-    values = {"conversation": conversation_id, "messages": batch.ids, "revision": locked["revision"]}
-    counts = await _erase(tx, _tables(scopes), values)
+    counts += await _erase(tx, _tables(scopes), values | {"messages": batch.ids})
     await queries.raise_revision(tx, conversation_id=conversation_id, number=counts["messages"])
     return batch, counts
 

@@ -58,6 +58,14 @@ class FileStore:
         for chunk in chunks:
             yield await self._get(f"{account_id}/{file_id}/{chunk}")
 
+    async def discard(self, account_id: UUID, file_id: UUID, chunk: str) -> None:
+        """Delete one object of a file."""
+        import obstore
+
+        with _translated("delete"):
+            async with asyncio.timeout(STORE_SECONDS):
+                await obstore.delete_async(self._store, f"{account_id}/{file_id}/{chunk}")
+
     async def delete(self, account_id: UUID, file_id: UUID) -> int:
         """Delete everything that is stored of a file; return the number of objects."""
         import obstore

@@ -18,6 +18,13 @@ queries = load("files")
 State = Literal["uploading", "scanning", "ready", "refused"]
 
 KEY_BYTES = 32
+SMALL_OBJECTS = 64
+"""Requests that are cut may store so many objects of a file that are smaller than SMALL_BYTES."""
+SMALL_BYTES = 16_384
+CUSTOMERS_UNSENT = 0.25
+"""The share of the quota that all customers of an account may use for files that are not sent."""
+NOTHING_RECEIVED_HOURS = 1.0
+"""An upload expires after this time if nothing of it was received."""
 OPEN_SECONDS = 60.0
 """When a person with too many open uploads is to try again."""
 SCANS = 4
@@ -54,6 +61,11 @@ class File:
     @property
     def is_whole(self) -> bool:
         return self.received == self.size
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether it may be stored in more objects: on average they have at least SMALL_BYTES, but for some."""
+        return len(self.chunks) < SMALL_OBJECTS + self.size // SMALL_BYTES
 
     @property
     def is_image(self) -> bool:
@@ -109,6 +121,10 @@ async def add(tx: Transaction, uploader: Person, file: NewFile, *, quota: int, m
     counted = await queries.open_uploads(tx, uploader_id=uploader.id, most=most_open)
     if counted["open"] >= most_open:
         raise RateLimited(limit="open_uploads", retry_after=OPEN_SECONDS)
+    if quota and not uploader.is_staff:
+        unsent = (await queries.unsent_of_customers(tx))["bytes"]
+        if unsent + file.size > quota * CUSTOMERS_UNSENT:
+            raise PayloadTooLarge("Customers have begun to upload too much that is not sent: try again later")
     key = secrets.token_bytes(KEY_BYTES)
     added = await queries.add(
         tx,
@@ -120,7 +136,7 @@ async def add(tx: Transaction, uploader: Person, file: NewFile, *, quota: int, m
         name=file.name,
         size=file.size,
         link_key=key,
-        hours=hours,
+        hours=min(hours, NOTHING_RECEIVED_HOURS),
     )
     if added is None:
         raise NotFound
@@ -149,9 +165,9 @@ def _found(row: dict[str, Any] | None) -> File:
     return File.from_row(row)
 
 
-async def append(tx: Transaction, file_id: UUID, *, start: int, size: int, chunk: str) -> int:
+async def append(tx: Transaction, file_id: UUID, *, start: int, size: int, chunk: str, hours: float) -> int:
     """Add a stored object; return the bytes that are stored. Raises Conflict if another request has added one."""
-    row = await queries.append(tx, id=file_id, start=start, size=size, chunk=chunk)
+    row = await queries.append(tx, id=file_id, start=start, size=size, chunk=chunk, hours=hours)
     if row is None:
         raise Conflict("The upload was continued by another request, or cancelled")
     received: int = row["received"]

@@ -20,6 +20,14 @@ FROM (
     LIMIT :most
 ) AS counted;
 
+-- name: unsent_of_customers()^
+-- The bytes of files of the account's customers that no message refers to, with unfinished ones.
+SELECT COALESCE(sum(size), 0)::bigint AS bytes
+FROM files
+WHERE account_id = current_account()
+  AND uploader_type = 'customer'
+  AND attached_at IS NULL;
+
 -- name: add(id, conversation_id, uploader_id, uploader_type, is_staff, name, size, link_key, hours)^
 -- Begin an upload; no row: the conversation does not exist, was erased, or is not the customer's. An erasure that has
 -- begun is waited for.
@@ -120,11 +128,16 @@ FROM files
 WHERE account_id = current_account()
   AND id = :id;
 
--- name: append(id, start, size, chunk)^
--- Add a stored object to an unfinished file; no row: another request has added one, or the file was deleted.
+-- name: append(id, start, size, chunk, hours)^
+-- Add a stored object to an unfinished file; no row: another request has added one, or the file was deleted. With the
+-- first one it expires later.
 UPDATE files
 SET received = received + :size,
-    chunks = chunks || :chunk::text
+    chunks = chunks || :chunk::text,
+    expires_at = CASE
+        WHEN received > 0 THEN expires_at
+        ELSE clock_timestamp() + :hours::double precision * interval '1 hour'
+    END
 WHERE account_id = current_account()
   AND id = :id
   AND state = 'uploading'

@@ -31,6 +31,7 @@ from hummdesk.storage.files import Attached, File, NewFile
 log = logging.getLogger(__name__)
 
 MAX_NAME = 255
+EXPIRED_LINK = "This address has expired: open the file again"
 PENDING_SCAN = "The virus scanner has not answered yet; the file is scanned as soon as it does"
 BEING_SCANNED = "The file is being scanned for viruses"
 REFUSED = "The virus scanner has found something in this file, which can therefore not be sent: "
@@ -78,8 +79,15 @@ async def store(context: ServerContext, uploader: Person, file_id: UUID, *, star
     """Store and commit what follows the first `start` bytes; return how many are stored. Raises Conflict."""
     chunk = f"{start:012d}-{token_hex(4)}"
     await context.file_store.put(uploader.account_id, file_id, chunk, content)
-    async with context.database.account(uploader.account_id) as tx:
-        return await files.append(tx, file_id, start=start, size=len(content), chunk=chunk)
+    try:
+        async with context.database.account(uploader.account_id) as tx:
+            return await files.append(
+                tx, file_id, start=start, size=len(content), chunk=chunk, hours=context.settings.upload_hours
+            )
+    except Conflict:  # nothing refers to the object; after Unavailable something may
+        with suppress(Unavailable):
+            await context.file_store.discard(uploader.account_id, file_id, chunk)
+        raise
 
 
 async def of_uploader(context: ServerContext, uploader: Person, file_id: UUID) -> File:
@@ -119,18 +127,22 @@ async def read(context: ServerContext, viewer: Person, file_id: UUID) -> File:
     """A file that the viewer may read, in any state. Raises NotFound."""
     async with context.database.account(viewer.account_id) as tx:
         file = await files.readable(tx, viewer, file_id)
-    if file.state == "uploading" and file.is_whole:
-        return await of_uploader(context, viewer, file_id)
-    return file
+    if file.state != "uploading" or not file.is_whole:
+        return file
+    await finish(context, viewer.account_id, file)
+    async with context.database.account(viewer.account_id) as tx:
+        return await files.readable(tx, viewer, file_id)
 
 
 async def read_linked(context: ServerContext, account_id: UUID, file_id: UUID, expires: int, signature: str) -> File:
     """The ready file of a signed address. Raises NotFound, also after it has expired."""
+    if expires < time.time():
+        raise NotFound(EXPIRED_LINK)
     async with context.database.account(account_id) as tx:
         file = await files.linked(tx, file_id)
     is_signed = hmac.compare_digest(_signature(file, expires).encode(), signature.encode(errors="replace"))
-    if not is_signed or expires < time.time() or file.state != "ready":
-        raise NotFound("This address has expired: open the file again")
+    if not is_signed or file.state != "ready":
+        raise NotFound(EXPIRED_LINK)
     return file
 
 

@@ -4,12 +4,12 @@
 continues there (HEAD, PATCH, DELETE), messages refer to it, and GET answers whoever may read the file with an address
 that expires. Extensions: creation, expiration, termination. https://tus.io/protocols/resumable-upload
 
-Whoever asks bears a token in the header `Authorization`, so pages of any origin may: no browser adds it by itself.
+Requests need a token in `Authorization`, which no browser adds by itself, so CORS admits any origin.
 """
 
 import asyncio
 import base64
-import binascii
+import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -20,6 +20,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from sanic import Blueprint, Request
+from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse, empty, json
 
 from hummdesk.contract.fields import FILE_PATH
@@ -34,6 +35,8 @@ from hummdesk.server.context import ServerContext
 from hummdesk.server.node import Node
 from hummdesk.storage.file_store import CHUNK_BYTES
 from hummdesk.storage.files import File
+
+log = logging.getLogger(__name__)
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,expiration,termination"
@@ -129,6 +132,12 @@ def _answered(context: ServerContext, handler: Handler) -> Handler:
             response = problems.of(refusal)
             if isinstance(refusal, Unavailable):
                 response.headers["Retry-After"] = "5"
+        except SanicException:
+            raise
+        except Exception:  # with CORS headers: pages of other origins could not read that of Sanic
+            log.exception("files.failed")
+            ERRORS.labels("files", HummDeskError.code).inc()
+            response = problems.of(HummDeskError())
         if response is not None:
             response.headers.update(CORS)
         return response
@@ -153,6 +162,13 @@ def tus(handler: Handler) -> Handler:
     return answer
 
 
+async def _authenticated(context: ServerContext, request: Request[Any, Any]) -> Person:
+    """Return the person who sends a request, and count it as one of the REST API."""
+    person = await authenticated(context, request)
+    await context.rate_limits.require_call(person)
+    return person
+
+
 async def _capabilities(context: ServerContext, _: Request[Any, Any], **__: Any) -> HTTPResponse:
     preflight = {
         "Access-Control-Allow-Headers": ALLOWED,
@@ -164,7 +180,7 @@ async def _capabilities(context: ServerContext, _: Request[Any, Any], **__: Any)
 
 @tus
 async def _create(context: ServerContext, request: Request[Any, Any]) -> HTTPResponse:
-    uploader = await authenticated(context, request)
+    uploader = await _authenticated(context, request)
     metadata = _metadata(request.headers.get("upload-metadata", ""))
     file = await files.begin(
         context,
@@ -178,14 +194,14 @@ async def _create(context: ServerContext, request: Request[Any, Any]) -> HTTPRes
 
 @tus
 async def _offset(context: ServerContext, request: Request[Any, Any], file_id: UUID) -> HTTPResponse:
-    file = await files.of_uploader(context, await authenticated(context, request), file_id)
+    file = await files.of_uploader(context, await _authenticated(context, request), file_id)
     headers = {"Upload-Offset": str(file.received), "Upload-Length": str(file.size)}
     return empty(200, headers=headers | _expiry(file))
 
 
 @tus
 async def _remove(context: ServerContext, request: Request[Any, Any], file_id: UUID) -> HTTPResponse:
-    await files.remove(context, await authenticated(context, request), file_id)
+    await files.remove(context, await _authenticated(context, request), file_id)
     return empty()
 
 
@@ -212,18 +228,21 @@ async def _append_with(
 ) -> HTTPResponse:
     if request.headers.get("content-type") != OFFSETS:
         return problems.document(415, "VALIDATION_ERROR", f"The content type must be {OFFSETS}")
-    uploader = await authenticated(context, request)
+    uploader = await _authenticated(context, request)
     file = await files.of_uploader(context, uploader, file_id)
     start = _number(request, "upload-offset")
     if start != file.received or file.state != "uploading":
         raise Conflict(f"The upload continues at {file.received}, not at {start}", details={"offset": file.received})
     if int(request.headers.get("content-length", 0)) > file.size - start:
         raise PayloadTooLarge("The request has more bytes than the file")
+    if not file.takes_more:
+        raise Invalid("The upload was sent in too many small parts: begin it again, with larger ones")
     with receiving.one(request.client_ip):
         received = await _receive(context, request, uploader, file)
     if received == file.size:
         await files.of_uploader(context, uploader, file_id)
-    return empty(headers={"Upload-Offset": str(received)} | _expiry(file))
+    expiry = _expiry(file) if file.received else {}  # the first bytes have moved it
+    return empty(headers={"Upload-Offset": str(received)} | expiry)
 
 
 async def _receive(context: ServerContext, request: Request[Any, Any], uploader: Person, file: File) -> int:
@@ -272,7 +291,7 @@ async def _next(request: Request[Any, Any]) -> bytes | None:
 
 async def _read(context: ServerContext, request: Request[Any, Any], file_id: UUID) -> HTTPResponse:
     """Answer with JSON, or redirect to an address that expires."""
-    viewer = await authenticated(context, request)
+    viewer = await _authenticated(context, request)
     file = await files.read(context, viewer, file_id)
     shown = files.described(context, viewer.account_id, file)
     headers = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
@@ -283,6 +302,7 @@ async def _read(context: ServerContext, request: Request[Any, Any], file_id: UUI
 
 
 async def _content(reading: Transfers, context: ServerContext, request: Request[Any, Any], file_id: UUID) -> Answer:
+    await context.rate_limits.require_session(network_of(request.client_ip))
     account_id, expires, signature = _signed(request)
     file = await files.read_linked(context, account_id, file_id, expires, signature)
     with reading.one(request.client_ip):
@@ -315,7 +335,7 @@ def _file_headers(context: ServerContext, file: File) -> dict[str, str]:
 
 
 def _served_type(file: File) -> str:
-    """Images and what only programs open; text is not to be taken for another type."""
+    """Return the content type to send; text with its charset, so that browsers do not guess another type."""
     content_type = file.content_type or "application/octet-stream"
     return "text/plain; charset=utf-8" if content_type == "text/plain" else content_type
 
@@ -333,7 +353,7 @@ def _metadata(header: str) -> dict[str, str]:
     try:
         pairs = [pair.split() for pair in header.split(",") if pair.strip()]
         return {key: base64.b64decode("".join(value), validate=True).decode() for key, *value in pairs}
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # also of Base64 and of UTF-8
         raise Invalid("Upload-Metadata must be keys with values in Base64, separated by commas") from None
 
 

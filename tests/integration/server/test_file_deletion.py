@@ -203,6 +203,21 @@ async def test_erased_contact_leaves_no_object_though_the_store_fails_at_first(
     assert await deletions_due(account) == []
 
 
+async def test_erasure_by_an_older_version_deletes_the_files_too(
+    customer: Uploader, account: Account, file_settings: Settings, keep: Callable[..., FileKeeper]
+) -> None:
+    path = await customer.uploads(PNG)
+    eraser = Database(file_settings.postgres, role="hummdesk_eraser", size=1, timeout=5)
+    await eraser.open()
+    async with eraser.account(account.id) as tx:
+        await tx.execute("UPDATE conversations SET erased_at = now() WHERE id = %s", [account.conversation])
+    await eraser.close()
+    assert await account.execute("SELECT count(*) FROM files WHERE account_id = %(account)s") == [(0,)]
+    assert await usage(account) == [(0,)]
+    await until_done(keep().delete_objects)
+    assert objects(file_settings, path) == []
+
+
 async def test_objects_of_an_erased_account_are_deleted(
     customer: Uploader, account: Account, file_settings: Settings, keep: Callable[..., FileKeeper]
 ) -> None:

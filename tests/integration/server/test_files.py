@@ -6,6 +6,8 @@ import io
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,6 +16,9 @@ import aiohttp
 import pytest
 
 from hummdesk.core.config import Settings
+from hummdesk.core.errors import Conflict, RateLimited, Unavailable
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Person
 from hummdesk.server.actions import files as actions
 from hummdesk.server.node import Node
 from hummdesk.storage import files
@@ -402,6 +407,110 @@ async def test_quota_of_the_account_is_kept(agent: Uploader, web_settings: Setti
         assert (refused.status, "quota" in (await refused.json())["detail"]) == (413, True)
         await uploader.asks("DELETE", paths[0])
         assert (await uploader.begins(60)).status == 201
+
+
+async def test_customers_reserve_only_a_share_of_the_quota(
+    agent: Uploader, web_settings: Settings, tmp_path: Path
+) -> None:
+    settings = replace(web_settings, file_store=str(tmp_path), file_quota_bytes=100)
+    async with running(settings, name="share") as (url, _), aiohttp.ClientSession(url) as session:
+        customer, staff = (Uploader(session, agent.account, name) for name in ("customer", "agent"))
+        begun = await customer.begins(20)
+        assert begun.status == 201
+        assert (await customer.begins(20)).status == 413
+        assert (await staff.begins(75)).status == 201
+        before = parsedate_to_datetime(begun.headers["Upload-Expires"])
+        assert before - datetime.now(UTC) < timedelta(hours=1)
+        assert (await customer.continues(begun.headers["Location"], b"1", 0)).status == 204
+        head = await customer.asks("HEAD", begun.headers["Location"])
+        assert parsedate_to_datetime(head.headers["Upload-Expires"]) - before > timedelta(hours=20)
+
+
+async def test_upload_in_too_many_small_parts_is_refused(agent: Uploader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "SMALL_OBJECTS", 2)
+    path = (await agent.begins(10)).headers["Location"]
+    assert [(await agent.continues(path, b"1", offset)).status for offset in range(3)] == [204, 204, 422]
+
+
+async def test_requests_of_a_person_count_as_rest_requests(
+    agent: Uploader, files_desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await agent.uploads(PNG)
+
+    async def refuse(_: Person) -> None:
+        raise RateLimited(limit="person_calls", retry_after=1)
+
+    monkeypatch.setattr(files_desk[1].context.rate_limits, "require_call", refuse)
+    answers = [await agent.begins(1), await agent.continues(path, b"1", 0)]
+    answers += [await agent.asks(method, path) for method in ("HEAD", "GET", "DELETE")]
+    assert [answer.status for answer in answers] == [429] * 5
+
+
+async def test_content_is_limited_by_address_and_expired_links_query_nothing(
+    agent: Uploader, files_desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = (await agent.describes(await agent.uploads(PNG)))["link"]
+    context = files_desk[1].context
+
+    async def refuse(_: str) -> None:
+        raise RateLimited(limit="address_events", retry_after=1)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(context.rate_limits, "require_session", refuse)
+        assert (await agent.session.get(link)).status == 429
+    monkeypatch.setattr(files, "linked", None)
+    assert (await agent.session.get(link.replace("expires=", "expires=1&unused="))).status == 404
+
+
+async def test_object_of_a_request_that_lost_a_race_is_deleted(
+    agent: Uploader, files_desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = (await agent.begins(10)).headers["Location"]
+    append = files.append
+
+    async def overtaken(*_: Any, **__: Any) -> int:
+        raise Conflict
+
+    monkeypatch.setattr(files, "append", overtaken)
+    assert (await agent.continues(path, b"12345", 0)).status == 409
+    store = Path(files_desk[1].context.settings.file_store)
+    assert not [found for found in store.rglob("*") if found.is_file() and path.rpartition("/")[2] in str(found)]
+    monkeypatch.setattr(files, "append", append)
+    assert (await agent.continues(path, b"12345", 0)).status == 204
+
+
+async def test_image_with_a_huge_side_is_a_download(agent: Uploader) -> None:
+    path = await agent.uploads(PNG[:16] + b"\xff" * 8 + PNG[24:])
+    shown = await agent.describes(path)
+    assert (shown["state"], shown["isImage"]) == ("ready", False)
+
+
+async def test_metadata_that_is_not_ascii_is_refused_with_a_reason(agent: Uploader) -> None:
+    answer = await agent.asks("POST", "/files", Upload_Length="1", Upload_Metadata="filename é")
+    assert (answer.status, "Base64" in (await answer.json())["detail"]) == (422, True)
+
+
+async def test_failure_is_readable_by_pages_of_other_origins(agent: Uploader, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(actions, "of_uploader", fail)
+    answer = await agent.asks("HEAD", f"/files/{new_id()}")
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (500, "*")
+
+
+async def test_colleague_reads_a_whole_file_that_was_not_finished(
+    session: aiohttp.ClientSession, account: Account, agent: Uploader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = (await agent.begins(len(PNG))).headers["Location"]
+
+    async def fail(*_: Any) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(actions, "finish", fail)
+        assert (await agent.continues(path, PNG, 0)).status == 503
+    assert (await Uploader(session, account, "colleague").describes(path))["state"] == "ready"
 
 
 async def test_without_a_store_uploads_are_refused(account: Account) -> None:

@@ -382,11 +382,12 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ),
     ("files.reserve", {"size": 1, "quota": 10**9}, 0),
     ("files.open_uploads", {"uploader_id": AGENT, "most": 10}, 20),
+    ("files.unsent_of_customers", {}, 0),
     ("files.add", IN_BUSY | NEW_FILE, 2),
     ("files.of_uploader", {"id": FILE, "uploader_id": AGENT, "is_staff": True}, 2),
     ("files.readable", {"id": FILE, "viewer_id": CONTACT, "is_staff": False}, 4),
     ("files.linked", {"id": FILE}, 1),
-    ("files.append", {"id": md5("2file1"), "start": 0, "size": 5, "chunk": "0"}, 1),
+    ("files.append", {"id": md5("2file1"), "start": 0, "size": 5, "chunk": "0", "hours": 1.0}, 1),
     ("files.finish", {"id": FILE, "state": "ready", "content_type": "a/b", "width": None, "height": None}, 1),
     ("files.remove", {"id": md5("2file1")}, 1),
     (

@@ -26,6 +26,13 @@ def test_sniff_raster_image_returns_its_type_and_size(head: bytes, content_type:
     assert sniff(head) == Sniffed(content_type, 640, 480)
 
 
+@pytest.mark.parametrize("side", [2**31, 2**32 - 1])
+def test_sniff_image_with_a_side_beyond_the_column_returns_no_size(side: int) -> None:
+    for width, height in ((side, 1), (1, side)):
+        head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height)
+        assert sniff(head) == Sniffed("image/png")
+
+
 @pytest.mark.parametrize(
     "head", [PNG[:12], JPEG[:20], GIF[:7], b"RIFF\0\0\0\0WEBPVP8 ", b"\xff\xd8\xff\xe0" + bytes(99)]
 )
