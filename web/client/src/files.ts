@@ -40,10 +40,33 @@ export type Upload = (file: File, options: UploadOptions) => Promise<StoredFile>
 
 const PATH = /^\/files\/[0-9a-f-]{36}$/;
 const POLL_MS = 2000;
+const EARLY_MS = 60_000;
 
 /** Whether an attachment is an uploaded file, not an address elsewhere. */
 export function isStored(url: string): boolean {
   return PATH.test(url);
+}
+
+/** A source of tokens that asks `token` only when the last one is about to expire: each request for a file needs one. */
+export function untilExpiry(token: Server["token"]): () => Promise<string> {
+  let known = "";
+  let validUntil = 0;
+  return async () => {
+    if (Date.now() < validUntil) return known;
+    known = await token();
+    validUntil = expiryOf(known) * 1000 - EARLY_MS;
+    return known;
+  };
+}
+
+/** The time in seconds at which a token expires, by its own word; 0 if it does not say. */
+function expiryOf(token: string): number {
+  try {
+    const claims = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    return Number((JSON.parse(atob(claims)) as { exp?: unknown }).exp) || 0;
+  } catch {
+    return 0;
+  }
 }
 
 /** Load what uploads files: `upload.js`, a module of the server with a client of the tus protocol. */

@@ -12,7 +12,7 @@ import {
   type State,
   type StateDetails,
 } from "@hummdesk/client";
-import type { Attachment } from "@hummdesk/client/files";
+import { type Attachment, type Server, untilExpiry } from "@hummdesk/client/files";
 import { Conversations } from "./conversations.js";
 import { Drafts } from "./drafts.js";
 import { ChatFiles } from "./files.js";
@@ -63,6 +63,8 @@ export class Chat {
   /** Called with each new message of an agent that the visitor is not looking at. */
   onArrival: () => void = () => undefined;
   readonly files: ChatFiles;
+  /** Of the visitor of the current connection. */
+  private fileToken: Server["token"];
   private client: DeskClient | undefined;
   private readonly drafts: Drafts;
   /** The positions in the queue of the conversations that wait. */
@@ -87,6 +89,7 @@ export class Chat {
   ) {
     this.drafts = new Drafts(visitor.storage);
     this.files = new ChatFiles(this);
+    this.fileToken = visitor.token;
     this.isOpen = visitor.storage.readForTab("open") === "1";
     document.addEventListener("visibilitychange", () => this.markRead());
     if (visitor.isKnown || (this.isOpen && !visitor.isOwnerMissing)) this.connect();
@@ -179,10 +182,10 @@ export class Chat {
 
   /** The server, and who asks it. */
   get server() {
-    return { server: this.url, token: this.visitor.token };
+    return { server: this.url, token: () => this.fileToken() };
   }
 
-  /** The conversation that is shown; one that has not started yet is started. */
+  /** The conversation that is shown; one that has not started yet is started. Undefined until the chat is connected. */
   async conversationForFiles(): Promise<string | undefined> {
     const { client, conversationId } = this;
     if (!client || conversationId !== undefined) return conversationId;
@@ -190,6 +193,7 @@ export class Chat {
       await this.enter(client); // it starts with what was written
       return this.conversationId;
     }
+    if (!client || !this.isListed || conversationId !== undefined) return conversationId;
     const { clientMessageId } = this.newConversation ?? newConversation();
     const { conversation } = await client.request("start_conversation", { clientMessageId });
     if (client !== this.client) return undefined;
@@ -331,6 +335,7 @@ export class Chat {
 
   private start(): void {
     const { url, visitor } = this;
+    this.fileToken = untilExpiry(visitor.token);
     const storage = {
       getItem: (key: string) => visitor.storage.read(key),
       setItem: (key: string, value: string) => visitor.storage.write(key, value),
@@ -380,6 +385,7 @@ export class Chat {
     this.draft = "";
     this.preview = undefined;
     this.proactive = undefined;
+    this.files.waiting = [];
     this.availability = undefined;
     this.introduction = undefined;
     this.state = "idle";
@@ -442,7 +448,9 @@ export class Chat {
       this.changed();
     }
     const isLeft = this.conversationId !== undefined && !this.history;
-    if (isLeft || this.newConversation?.texts.length) void this.enter(client); // written or chosen in the meantime
+    if (isLeft || this.newConversation?.texts.length)
+      void this.enter(client); // written or chosen in the meantime
+    else void this.files.start();
   }
 
   /** The page shows the conversation that the visitor has left, unless there is news in another one, or it is gone. */

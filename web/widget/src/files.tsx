@@ -29,10 +29,26 @@ export class ChatFiles {
     );
   }
 
-  async add(files: File[]): Promise<void> {
-    if (files.length === 0) return;
+  /** Files that were chosen before the chat was connected, or the conversation had started. */
+  waiting: File[] = [];
+  private isStarting = false;
+
+  add(files: File[]): void {
+    this.waiting.push(...files);
+    void this.start();
+    this.chat.changed();
+  }
+
+  /** Upload what waits, if there is a conversation for it or one can be started. */
+  async start(): Promise<void> {
+    if (this.waiting.length === 0 || this.isStarting) return;
+    this.isStarting = true;
     const conversationId = await this.chat.conversationForFiles().catch(() => undefined);
-    if (conversationId !== undefined) this.uploads.add(conversationId, files);
+    this.isStarting = false;
+    if (conversationId === undefined) return;
+    const files = this.waiting;
+    this.waiting = [];
+    this.uploads.add(conversationId, files);
   }
 }
 
@@ -42,7 +58,7 @@ export function onPaste(chat: Chat) {
     const files = filesOf(event.clipboardData);
     if (files.length === 0) return;
     event.preventDefault();
-    void chat.files.add(files);
+    chat.files.add(files);
   };
 }
 
@@ -61,7 +77,7 @@ export function AttachButton({ chat }: { chat: Chat }) {
         multiple
         hidden
         onChange={({ currentTarget }) => {
-          void chat.files.add([...(currentTarget.files ?? [])]);
+          chat.files.add([...(currentTarget.files ?? [])]);
           currentTarget.value = "";
         }}
       />
@@ -71,9 +87,15 @@ export function AttachButton({ chat }: { chat: Chat }) {
 
 export function UploadList({ chat }: { chat: Chat }) {
   const items = chat.files.uploads.of(chat.conversationId);
-  if (items.length === 0) return null;
+  const { waiting } = chat.files;
+  if (items.length + waiting.length === 0) return null;
   return (
     <ul class="uploads">
+      {waiting.map(({ name }, n) => (
+        <li key={`waiting ${n}`}>
+          <bdi>{name}</bdi> <small>{t("widget.waiting")}</small>
+        </li>
+      ))}
       {items.map((item, n) => (
         <li key={n}>
           <bdi>{item.name}</bdi>
