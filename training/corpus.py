@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from hummdesk.ai.protocol import Article, Turn
+
 EXAMPLES = Path(__file__).with_name("examples")
 
 
@@ -24,6 +26,48 @@ class Letter:
     priority: str
     sentiment: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerQuestion:
+    """`sources`: ids of the articles that answer it; empty if none does."""
+
+    kind: str
+    text: str
+    history: tuple[Turn, ...]
+    sources: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpCentre:
+    articles: tuple[Article, ...]
+    questions: tuple[CustomerQuestion, ...]
+
+
+def load_help_centres(folder: Path = EXAMPLES) -> list[HelpCentre]:
+    return [_help_centre(company) for company in sorted((folder / "help_centres").iterdir())]
+
+
+def _help_centre(folder: Path) -> HelpCentre:
+    articles, questions = (
+        [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
+        for name in ("articles.jsonl", "questions.jsonl")
+    )
+    return HelpCentre(
+        articles=tuple(
+            Article(id=row["id"], title=row["title"], body=row["body"], questions=tuple(row["questions"]))
+            for row in articles
+        ),
+        questions=tuple(
+            CustomerQuestion(
+                kind=row["kind"],
+                text=row["question"],
+                history=tuple(Turn(**turn) for turn in row.get("history", ())),
+                sources=frozenset(row["sources"]),
+            )
+            for row in questions
+        ),
+    )
 
 
 def load_letters(folder: Path = EXAMPLES) -> list[Letter]:

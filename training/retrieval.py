@@ -2,10 +2,14 @@
 
 Each question of training/examples/questions.txt is asked with the article that answers it, which counts twice, and
 without that article, when no source answers: two of three messages to a help desk are taken to have an answer. Every
-second article has no sample questions. Messages out of scope are asked as well.
+second article has no sample questions. Messages out of scope are asked as well. The same holds for the questions of
+training/examples/help_centres, whose articles are as long as real ones; they count more, because they are fewer.
+
+Messages of help_centres with a history are follow-ups, or another matter.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,65 +17,119 @@ import numpy as np
 from hummdesk.ai.embedded import classifiers
 from hummdesk.ai.embedded.encoder import encode
 from hummdesk.ai.embedded.retrieval import PassageIndex, evidence, queries_of
-from hummdesk.ai.embedded.source_ranking import Source
-from hummdesk.ai.protocol import Citation
+from hummdesk.ai.embedded.source_ranking import sources_of
+from hummdesk.ai.protocol import Article, Knowledge, Turn
 from hummdesk.ai.text import plain
-from training.corpus import load_companies, load_examples
+from training.corpus import CustomerQuestion, HelpCentre, load_companies, load_examples, load_help_centres
 from training.regression import softmax_regression
 
 SAMPLES = 5
 OUT_OF_SCOPE_WEIGHT = 6
 """Times that a message out of scope is counted: they are fewer than the others."""
+HELP_CENTRE_WEIGHT = 4
+UNANSWERED_WEIGHT = 3
+"""Times that a question of a help centre that no article answers is counted, beside HELP_CENTRE_WEIGHT."""
 PENALTY = 0.001
 
 
 class Observation(NamedTuple):
-    evidence: tuple[float, float, float]
+    evidence: tuple[float, ...]
     is_answered: bool
 
 
-def sources_of(articles: Sequence[Sequence[str]]) -> list[Source]:
+@cache
+def in_scope(message: str) -> float:
+    return float(classifiers.scope_probability(encode([message]))[0])
+
+
+class Collection:
+    """Articles of a company, to be searched."""
+
+    def __init__(self, articles: Sequence[Article]) -> None:
+        self._sources = sources_of(Knowledge(articles=tuple(articles)))
+        self._index = PassageIndex([one.passages for one in self._sources], [one.whole for one in self._sources])
+
+    def observe(self, text: str, right: frozenset[str], history: Sequence[Turn] = ()) -> Observation:
+        """Search for a question that the articles `right` answer, or none."""
+        message = plain(text)
+        match = self._index.search(queries_of(message, history))[0]
+        return Observation(evidence(match, in_scope(message)), self._id(match.source) in right)
+
+    def observe_follow_up(self, question: CustomerQuestion) -> Observation:
+        message = plain(question.text)
+        alone = self._index.search(queries_of(message))
+        found = self._index.search(queries_of(message, question.history))[0].source
+        own = next(match.score for match in alone if match.source == found)
+        gap = max(match.score for match in alone) - own
+        is_answered = question.kind == "follow_up" and self._id(found) in question.sources
+        return Observation((gap, self._index.unexplained(message, found)), is_answered)
+
+    def _id(self, number: int) -> str | None:
+        return self._sources[number].citation.id
+
+
+def short_articles(company: Sequence[Sequence[str]]) -> list[Article]:
+    """Return articles of `load_companies`."""
     return [
-        Source(
-            Citation(kind="article", title=title, id=title),
-            text.removeprefix(f"{title}. "),
-            tuple(questions[:SAMPLES]) if number % 2 else (),
+        Article(
+            id=title,
+            title=title,
+            body=text.removeprefix(f"{title}. "),
+            questions=tuple(questions[:SAMPLES]) if number % 2 else (),
         )
-        for number, (title, text, *questions) in enumerate(articles)
+        for number, (title, text, *questions) in enumerate(company)
     ]
 
 
-def observe(index: PassageIndex, texts: Sequence[str], right: int | None) -> Iterator[Observation]:
-    """Search for each of the texts, which the source number `right` answers, or none."""
-    messages = [plain(text) for text in texts]
-    scopes = classifiers.scope_probability(encode(messages))
-    for message, in_scope in zip(messages, scopes.tolist(), strict=True):
-        match = index.search(queries_of(message))[0]
-        yield Observation(evidence(match, in_scope), match.source == right)
-
-
-def observations() -> Iterator[Observation]:
+def observations_of_companies() -> Iterator[Observation]:
     out_of_scope = [example.text for example in load_examples("scope")]
     companies = load_companies()
-    for number, articles in enumerate(companies):
-        sources = sources_of(articles)
-        whole = PassageIndex([source.passages for source in sources])
-        yield from OUT_OF_SCOPE_WEIGHT * list(observe(whole, out_of_scope[number :: len(companies)], None))
-        for right, (_, _, *questions) in enumerate(articles):
-            asked = questions[SAMPLES:] if sources[right].questions else questions
-            with_answer = list(observe(whole, asked, right))
-            yield from [*with_answer, *with_answer]
-            others = [source.passages for source in sources if source is not sources[right]]
-            yield from observe(PassageIndex(others), asked, None)
+    for number, company in enumerate(companies):
+        articles = short_articles(company)
+        whole = Collection(articles)
+        for text in out_of_scope[number :: len(companies)]:
+            yield from OUT_OF_SCOPE_WEIGHT * [whole.observe(text, frozenset())]
+        for article, (_, _, *questions) in zip(articles, company, strict=True):
+            others = Collection([one for one in articles if one is not article])
+            for text in questions[SAMPLES:] if article.questions else questions:
+                yield from 2 * [whole.observe(text, frozenset({article.id}))]
+                yield others.observe(text, frozenset())
 
 
-def fit() -> tuple[list[float], float]:
+def observations_of_help_centre(centre: HelpCentre) -> Iterator[Observation]:
+    whole = Collection(centre.articles)
+    without = {
+        article.id: Collection([one for one in centre.articles if one is not article]) for article in centre.articles
+    }
+    for question in centre.questions:
+        if question.kind in ("drift", "drift_near", "two_in_one"):
+            continue
+        observation = whole.observe(question.text, question.sources, question.history)
+        yield from (2 if question.sources else UNANSWERED_WEIGHT) * [observation]
+        for source in question.sources:
+            yield without[source].observe(question.text, frozenset(), question.history)
+
+
+def fit(observations: Sequence[Observation]) -> tuple[list[float], float]:
     """Return the weights and the intercept."""
-    evidences, labels = zip(*observations(), strict=True)
+    evidences, labels = zip(*observations, strict=True)
     fitted = softmax_regression(np.array(evidences), np.array(labels, dtype=np.int64), 2, penalty=PENALTY)
     *weights, intercept = (fitted[:, 1] - fitted[:, 0]).tolist()
     return weights, intercept
 
 
+def main() -> None:
+    centres = load_help_centres()
+    of_centres = [one for centre in centres for one in observations_of_help_centre(centre)]
+    print(fit([*observations_of_companies(), *(HELP_CENTRE_WEIGHT * of_centres)]))
+    follow_ups = [
+        Collection(centre.articles).observe_follow_up(question)
+        for centre in centres
+        for question in centre.questions
+        if question.history
+    ]
+    print(fit(follow_ups))
+
+
 if __name__ == "__main__":
-    print(fit())
+    main()

@@ -91,6 +91,10 @@ def draft_lines(part: Part) -> Iterator[Line]:
     yield Line.of(
         f"drafts, {part}: drafted though nothing answers, far", drafts.of_kind(*FAR).drafted, 0.02, at_most=True
     )
+    if part == "development":
+        yield Line.of("drafts, development: right source, new matter", drafts.of_kind("new_matter").right_source)
+        new = drafts.of_kind("new_matter_near").drafted
+        yield Line.of("drafts, development: drafted though nothing answers, new matter", new, 0.08, at_most=True)
     yield Line(f"drafts, {part}: mean words", drafts.mean_words, 60, at_most=True)
 
 

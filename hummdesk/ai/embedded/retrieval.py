@@ -3,15 +3,17 @@
 A source is found by its passages: its title, its title with its body, each question that it answers, and each
 sentence of a long article, alone and with its title and heading. Similarity to a passage has four parts: meaning,
 meaning with phrasing, topic, and words (the cosine of inverse document frequencies). The score of a source is a
-weighted sum over its five most similar passages. The twelve best sources are then ranked again by a kernel ridge
-regression on their passages.
+weighted sum over its five most similar passages, and Okapi BM25 of its whole text: rare words of a long message, such
+as a product's name, say more than its meaning as a whole. The twelve best sources are then ranked again by a kernel
+ridge regression on their passages.
 
 A message is searched as a whole, sentence by sentence, because people write more than their question, and together with
 the conversation before it, because they ask "and abroad?".
 
 The probability that a source answers follows from its score, from how much lower the others' are (of sources that are
-all alike none answers), and from the probability that the message is in scope for a help desk. Its weights are fitted
-by `training/retrieval.py`.
+all alike none answers), and from the probability that the message is in scope for a help desk. A source that is found
+together with the conversation answers if the message alone is not much nearer to another one, and brings no matter of
+its own: few rare words that the source does not contain. The weights are fitted by `training/retrieval.py`.
 """
 
 import math
@@ -40,6 +42,14 @@ MISSING_PASSAGE = 0.65
 """Similarity assumed for each missing passage, relative to the least similar one that the source has. Past answers have
 one passage; without this they would score lower than articles, which have several.
 """
+TERM_WEIGHT = 0.06
+"""Weight of BM25 in the score of a source. BM25 is about 3 for one rare word that both have, and 15 for many."""
+MANY_TERMS = 10
+"""Words of a message, other than the most common ones, from which BM25 has its whole weight. With fewer it loses weight
+by the third power: of few words each may be chosen by chance.
+"""
+TERM_SATURATION, LENGTH_NORMALIZATION = 1.2, 0.75
+"""The parameters k and b of BM25, with their usual values."""
 RERANKED_SOURCES = 12
 RERANK_SHARPNESS, RERANK_RIDGE = 2.0, 0.3
 """Sharpness of the regression's kernel, and its penalty."""
@@ -50,8 +60,19 @@ MIN_COLLECTION = 24
 """Least size assumed for a collection of texts: in a handful, every word would look common."""
 STOPWORD_WEIGHT = 0.15
 
-WEIGHTS, INTERCEPT = (2.77, 4.63, 0.315), -3.71
-"""Of a source's score, its margin before the next source, and the log-odds of the scope, in a logistic function."""
+WEIGHTS, INTERCEPT = (2.73, 4.96, 0.33), -2.8
+"""Of a source's score, its margin before the next source, and the log-odds of the scope, in a logistic function. The
+intercept is by 1 higher than fitted, for messages of few words, and the weight of the scope by 0.04, because a draft
+to a message that is none for a help desk harms more than a wrong one.
+"""
+LENGTH_WEIGHT = -2.0
+"""Of the share of MANY_TERMS that the message has. Not fitted: a long message has words in common with a source by
+chance, and agents would rather have no draft than a wrong one.
+"""
+FOLLOW_UP_WEIGHTS, FOLLOW_UP_INTERCEPT = (-0.72, -0.124), 1.07
+"""Of how much nearer another source is to the message alone, and of the weight of the words that the source does not
+contain, in a logistic function. The intercept is by 0.6 lower than fitted: a wrong draft costs more than none.
+"""
 LEAST_SCOPE = 1e-4
 """Least probability of being in scope, and of not being in scope."""
 
@@ -85,6 +106,8 @@ class Match:
     """How much higher than the best of the other sources' that is."""
     passages: tuple[float, ...]
     """Similarity of each passage."""
+    length: float
+    """Share of MANY_TERMS that the longest query has, at most 1."""
 
 
 def queries_of(text: str, history: Sequence[Turn] = ()) -> list[Query]:
@@ -107,7 +130,8 @@ def clauses_of(text: str) -> list[str]:
 
 def answer_probability(match: Match, in_scope: float) -> float:
     """Return the probability that the source answers; `in_scope` is that of the message being in scope."""
-    return 1 / (1 + math.exp(-(np.array(evidence(match, in_scope)) @ WEIGHTS + INTERCEPT)))
+    log_odds = np.array(evidence(match, in_scope)) @ WEIGHTS + LENGTH_WEIGHT * match.length + INTERCEPT
+    return 1 / (1 + math.exp(-log_odds))
 
 
 def evidence(match: Match, in_scope: float) -> tuple[float, float, float]:
@@ -116,13 +140,19 @@ def evidence(match: Match, in_scope: float) -> tuple[float, float, float]:
     return match.score, match.margin, math.log(scope / (1 - scope))
 
 
-class PassageIndex:
-    """A searchable collection of sources, each a group of passages."""
+def follow_up_probability(evidence: tuple[float, float]) -> float:
+    """Return the probability that a message asks on about the source that is found together with its history."""
+    return 1 / (1 + math.exp(-(np.array(evidence) @ FOLLOW_UP_WEIGHTS + FOLLOW_UP_INTERCEPT)))
 
-    def __init__(self, sources: Sequence[tuple[str, ...]]) -> None:
+
+class PassageIndex:
+    """A searchable collection of sources, each a group of passages and their text as a whole."""
+
+    def __init__(self, sources: Sequence[tuple[str, ...]], wholes: Sequence[str]) -> None:
         self._features = np.vstack([_passage_features(passages) for passages in sources]) if sources else np.empty(0)
         self._texts = [text for passages in sources for text in passages]
         self._words = _WordIndex(self._texts)
+        self._terms = _TermIndex(wholes)
         ends = np.cumsum([len(passages) for passages in sources]).tolist()
         self._sources = [np.arange(end - len(passages), end) for passages, end in zip(sources, ends, strict=True)]
 
@@ -132,7 +162,10 @@ class PassageIndex:
             return []
         similarity = self._similarity(queries)
         nearest = similarity.max(axis=0)
-        scores = np.array([_score(nearest[own]) for own in self._sources])
+        wholes = [query.text for query in queries if not query.penalty]
+        terms = np.max([self._terms.score(text) for text in wholes], axis=0)
+        scores = np.array([_score(nearest[own]) for own in self._sources]) + TERM_WEIGHT * terms
+        length = max(map(_length, wholes))
         order = np.argsort(-scores, kind="stable").tolist()
         reranking = self._reranking_scores(order[:RERANKED_SOURCES], similarity)
         first = sorted(reranking, key=lambda source: -(scores[source] + reranking[source]))
@@ -144,9 +177,14 @@ class PassageIndex:
                     scores[number] - max((scores[other] for other in order[:2] if other != number), default=0.0)
                 ),
                 passages=tuple(nearest[self._sources[number]].tolist()),
+                length=length,
             )
             for number in first + order[RERANKED_SOURCES:]
         ]
+
+    def unexplained(self, text: str, source: int) -> float:
+        """Return the inverse document frequencies of the words of a text that a source does not contain."""
+        return self._terms.missing_weight(text, source)
 
     def _similarity(self, queries: Sequence[Query]) -> Vectors:
         """Return a row for each query, a column for each passage."""
@@ -221,9 +259,51 @@ class _WordIndex:
         return math.sqrt(sum(self._weight(word) ** 2 for word in sorted(words))) or 1.0
 
     def _weight(self, word: str) -> float:
-        frequency = self._frequencies[word]
-        weight = math.log(1 + (self._size - frequency + 0.5) / (frequency + 0.5))
+        weight = _inverse_frequency(self._frequencies[word], self._size)
         return weight * STOPWORD_WEIGHT if word in STOPWORDS else weight
+
+
+class _TermIndex:
+    """Texts as bags of words, for Okapi BM25."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        documents = [Counter(_terms(text)) for text in texts]
+        self._size = max(len(documents), MIN_COLLECTION)
+        self._frequencies = Counter(term for document in documents for term in document)
+        lengths = np.array([document.total() for document in documents], dtype=float)
+        relative = lengths / max(1.0, lengths.mean()) if documents else lengths
+        self._norms = TERM_SATURATION * (1 - LENGTH_NORMALIZATION + LENGTH_NORMALIZATION * relative)
+        self._counts: dict[str, list[tuple[int, int]]] = {}
+        for number, document in enumerate(documents):
+            for term, count in document.items():
+                self._counts.setdefault(term, []).append((number, count))
+
+    def score(self, text: str) -> Vectors:
+        """Return BM25 of each of the texts; less for a short query."""
+        scores = np.zeros(len(self._norms))
+        for term in sorted(self._counts.keys() & _terms(text)):
+            weight = _inverse_frequency(self._frequencies[term], self._size) * (TERM_SATURATION + 1)
+            for number, count in self._counts[term]:
+                scores[number] += weight * count / (count + self._norms[number])
+        return scores * _length(text) ** 3
+
+    def missing_weight(self, text: str, number: int) -> float:
+        """Return the weight of the words that the text with this number does not contain."""
+        missing = {term for term in _terms(text) if all(other != number for other, _ in self._counts.get(term, ()))}
+        return sum(_inverse_frequency(self._frequencies[term], self._size) for term in sorted(missing))
+
+
+def _length(text: str) -> float:
+    return min(1.0, len(set(_terms(text))) / MANY_TERMS)
+
+
+def _inverse_frequency(frequency: int, size: int) -> float:
+    return math.log(1 + (size - frequency + 0.5) / (frequency + 0.5))
+
+
+@lru_cache(maxsize=INDEXED_SOURCES)
+def _terms(text: str) -> tuple[str, ...]:
+    return tuple(term for term in stems(text) if term not in STOPWORDS)
 
 
 @lru_cache(maxsize=20 * INDEXED_SOURCES)

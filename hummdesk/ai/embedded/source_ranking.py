@@ -2,13 +2,21 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from hummdesk.ai.embedded import article_text, classifiers, language
 from hummdesk.ai.embedded.analysis import MessageFeatures
 from hummdesk.ai.embedded.article_text import Sentence
-from hummdesk.ai.embedded.retrieval import Match, PassageIndex, Query, answer_probability, clauses_of, queries_of
+from hummdesk.ai.embedded.retrieval import (
+    Match,
+    PassageIndex,
+    Query,
+    answer_probability,
+    clauses_of,
+    follow_up_probability,
+    queries_of,
+)
 from hummdesk.ai.protocol import Citation, Knowledge, Turn
 
 THRESHOLD = 0.45
@@ -17,8 +25,8 @@ LANGUAGE_MARGIN = 0.15
 """How much less probable a source in the customer's language may be and still come first."""
 FOLLOWING_PENALTY = 0.1
 """How much less relevant than a sentence the one after it is at most."""
-FOLLOW_UP_SOURCES = 3
-"""Nearest sources to a message that may answer it as a follow-up."""
+FOLLOW_UP_SCOPE = 0.1
+"""Least probability of being in scope for a message that may follow up another one: "And then?" is in scope enough."""
 SHORT_BODY = 45
 """Words of an article that is found and quoted as a whole."""
 CLAIM_MARGIN = 0.25
@@ -48,11 +56,20 @@ class Source:
         A past answer is found by its question only: the answer is about another customer.
         """
         title = self.citation.title
-        if self.citation.kind == "past_answer":
-            return (title,)
         in_context = [". ".join(filter(None, (title, one.heading, one.text))) for one in self.sentences]
         alone = [one.text for one in self.sentences]
-        return (title, f"{title}. {self.body}", *self.questions, *in_context, *alone)
+        return (*self._texts, *in_context, *alone)
+
+    @property
+    def whole(self) -> str:
+        """Its text for the search by words; the title counts twice."""
+        return "\n".join(self._texts)
+
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        title = self.citation.title
+        is_past = self.citation.kind == "past_answer"
+        return (title,) if is_past else (title, f"{title}. {self.body}", *self.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,7 @@ class RankedSource:
     source: Source
     probability: float
     """That it answers the message."""
+    score: float
     relevance: tuple[float, ...]
     """Of each of its sentences to the message."""
 
@@ -67,23 +85,38 @@ class RankedSource:
 def rank_sources(message: MessageFeatures, knowledge: Knowledge, history: Sequence[Turn] = ()) -> list[RankedSource]:
     """Return all sources, the most probable first; none for a message without words.
 
-    A message that no source answers may follow up what stands before it: then it is searched together with that. A
-    source that is found so must be among the nearest to the message alone, because the matter may have changed.
+    A message that no source answers may follow up what stands before it: then it is searched together with that.
     """
     if not message.stems:
         return []
     alone = _search(message, knowledge, queries_of(message.text))
-    if not history or not alone or alone[0].probability >= THRESHOLD:
+    if not history or not alone or alone[0].probability >= THRESHOLD or _in_scope(message) < FOLLOW_UP_SCOPE:
         return alone
-    in_context = _search(message, knowledge, queries_of(message.text, history))
-    is_near = any(one.source is in_context[0].source for one in alone[:FOLLOW_UP_SOURCES])
-    return in_context if is_near else alone
+    return max(alone, _follow_up(message, knowledge, history, alone), key=lambda ranked: ranked[0].probability)
+
+
+def _follow_up(
+    message: MessageFeatures, knowledge: Knowledge, history: Sequence[Turn], alone: Sequence[RankedSource]
+) -> list[RankedSource]:
+    """Return all sources ranked together with the history; `alone` is the ranking without it."""
+    found, *others = _search(message, knowledge, queries_of(message.text, history))
+    sources, index = _indexed(knowledge)
+    own = next(one for one in alone if one.source is found.source)
+    probability = follow_up_probability(
+        (max(one.score for one in alone) - own.score, index.unexplained(message.text, sources.index(found.source)))
+    )
+    less = [replace(one, probability=min(one.probability, probability)) for one in others]
+    return [replace(found, probability=probability), *less]
 
 
 def _search(message: MessageFeatures, knowledge: Knowledge, queries: Sequence[Query]) -> list[RankedSource]:
     sources, index = _indexed(knowledge)
-    in_scope = float(classifiers.scope_probability(message.encoded)[0])
+    in_scope = _in_scope(message)
     return [_ranked(sources[match.source], match, in_scope) for match in index.search(queries)]
+
+
+def _in_scope(message: MessageFeatures) -> float:
+    return float(classifiers.scope_probability(message.encoded)[0])
 
 
 def rank_by_clause(message: MessageFeatures, knowledge: Knowledge) -> list[list[RankedSource]]:
@@ -96,7 +129,7 @@ def _ranked(source: Source, match: Match, in_scope: float) -> RankedSource:
     count = len(source.sentences)
     in_context, alone = match.passages[-2 * count : len(match.passages) - count], match.passages[-count:]
     relevance = [(one + other) / 2 for one, other in zip(in_context, alone, strict=True)] if count else []
-    return RankedSource(source, answer_probability(match, in_scope), tuple(_with_following(relevance)))
+    return RankedSource(source, answer_probability(match, in_scope), match.score, tuple(_with_following(relevance)))
 
 
 def _with_following(relevance: Sequence[float]) -> list[float]:
@@ -129,6 +162,11 @@ def _promoted(
 @lru_cache(maxsize=4)
 def _indexed(knowledge: Knowledge) -> tuple[list[Source], PassageIndex]:
     """Cached by content for the next message of the account; another account's knowledge is another key."""
+    sources = sources_of(knowledge)
+    return sources, PassageIndex([source.passages for source in sources], [source.whole for source in sources])
+
+
+def sources_of(knowledge: Knowledge) -> list[Source]:
     sources = [
         Source(Citation(kind="article", title=one.title, id=one.id), one.body, one.questions, may_claim_actions=False)
         for one in knowledge.articles
@@ -143,4 +181,4 @@ def _indexed(knowledge: Knowledge) -> tuple[list[Source], PassageIndex]:
         )
         for one in knowledge.past_answers
     ]
-    return sources, PassageIndex([source.passages for source in sources])
+    return sources

@@ -18,6 +18,7 @@ from hummdesk.ai.protocol import (
     Turn,
 )
 from tests.integration.ai.conftest import knowledge_of, read_json
+from training.corpus import load_help_centres
 from training.evaluation import quality
 
 
@@ -190,6 +191,27 @@ async def test_follow_up_is_answered_with_the_conversation_before_it(embedded: P
     made = await embedded.draft(IncomingMessage(content="And abroad?"), Context(history=history), knowledge)
     assert made.sources[:1] == ("ship",)
     assert "12 pounds abroad" in (made.content or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("ok and where", "cancel-reservation"),
+        ("Fine. My daughter has a school project about wind turbines, could she visit one with you?", None),
+    ],
+)
+async def test_question_after_an_answer_is_answered_if_it_brings_no_matter_of_its_own(
+    embedded: Provider, text: str, source: str | None
+) -> None:
+    history = (
+        Turn(sender="customer", content="I have to move my reservation."),
+        Turn(sender="agent", content="That's possible once, by up to 21 days."),
+    )
+    storage, _ = load_help_centres()
+    made = await embedded.draft(
+        IncomingMessage(content=text), Context(history=history), Knowledge(articles=storage.articles)
+    )
+    assert made.sources[:1] == ((source,) if source else ())
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ KINDS = {
 }
 
 
+NEW_MATTERS = {"new_matter": 4, "new_matter_near": 4}
+"""Kinds of the development part only."""
+UNANSWERABLE = ("near", "far", "adversarial", "new_matter_near")
+
+
 @pytest.mark.parametrize("part", ["development", "final"])
 def test_letters_are_labelled_and_none_is_twice_in_them(part: Part) -> None:
     letters = yardstick.load_letters(part)
@@ -60,11 +65,13 @@ def test_questions_name_articles_in_which_their_facts_stand(part: Part) -> None:
 
 @pytest.mark.parametrize("part", ["development", "final"])
 def test_companies_have_questions_of_each_kind(part: Part) -> None:
+    expected = KINDS | NEW_MATTERS if part == "development" else KINDS
     for company in yardstick.load_companies(part):
         kinds = [one.kind for one in company.questions]
-        assert {kind: kinds.count(kind) for kind in kinds} == KINDS
-        assert all(bool(one.history) == (one.kind == "follow_up") for one in company.questions)
-        assert all(bool(one.sources) == (one.kind not in ("near", "far", "adversarial")) for one in company.questions)
+        assert {kind: kinds.count(kind) for kind in kinds} == expected
+        with_history = ("follow_up", *NEW_MATTERS)
+        assert all(bool(one.history) == (one.kind in with_history) for one in company.questions)
+        assert all(bool(one.sources) == (one.kind not in UNANSWERABLE) for one in company.questions)
         assert 2 * len(company.with_samples) in (
             len(company.articles) - 1,
             len(company.articles),
