@@ -58,7 +58,7 @@ class Mirror:
         elif kind == "conversation_labels_changed":
             conversation["labelIds"] = data["newLabelIds"]
         elif kind in ("conversation_created", "conversation_updated"):
-            conversation.update({"subject": None} | data)
+            conversation.update({"subject": None, "snoozedUntil": None} | data)
         elif kind in ("new_message", "message_updated"):
             self.messages[subject_id] = data
         elif kind == "message_read" and data.get("readByType") == "agent":
