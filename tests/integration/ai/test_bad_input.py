@@ -43,6 +43,13 @@ BAD = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+async def loaded(embedded: Provider) -> None:
+    """What the first message loads is not part of the time."""
+    await embedded.classify(IncomingMessage(content="Where is my parcel?"), Context())
+    await embedded.draft(IncomingMessage(content="Where is my parcel?"), Context(), knowledge_of("outdoor"))
+
+
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
 async def test_unusual_text_gives_valid_result_in_bounded_time(embedded: Provider, text: str) -> None:
     knowledge = knowledge_of("outdoor")
