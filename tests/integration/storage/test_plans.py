@@ -29,6 +29,8 @@ from hummdesk.storage.page_cursor import NEWEST
 from hummdesk.storage.queries import SQL
 from tests.integration.storage.conftest import Account
 
+pytestmark = pytest.mark.timeout(180)  # the first test waits for the seed
+
 ACCOUNTS = 4
 LONG, SHORT = 20_000, 10
 """Messages in the long conversation of an account, and in each of its 3,000 short ones."""
