@@ -757,6 +757,7 @@ CREATE TABLE files (
     expires_at timestamptz,                                     -- it is deleted then; NULL once attached
     scan_at timestamptz,                                        -- when a scanner is asked next
     scan_error text,                                            -- what the scanner found, or why it has not scanned
+    scan_attempts integer NOT NULL DEFAULT 0,
     CONSTRAINT files_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT files_conversation_fkey FOREIGN KEY (account_id, conversation_id)
         REFERENCES conversations (account_id, id),
@@ -1993,7 +1994,7 @@ GRANT SELECT, INSERT, UPDATE (bytes) ON file_usage TO hummdesk_app;
 GRANT INSERT ON file_deletions TO hummdesk_app;
 
 CREATE POLICY every_file ON files TO hummdesk_relay USING (true);
-GRANT SELECT, UPDATE (state, scan_at, scan_error, expires_at) ON files TO hummdesk_relay;
+GRANT SELECT, UPDATE (state, scan_at, scan_error, scan_attempts, expires_at) ON files TO hummdesk_relay;
 
 ALTER TABLE sign_in_links ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sign_in_links FORCE ROW LEVEL SECURITY;

@@ -3,8 +3,8 @@
 import asyncio
 import shlex
 import struct
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 
 from hummdesk.core.config import Settings
 
@@ -20,7 +20,11 @@ CLEAN, INFECTED = 0, 1
 
 
 class ScanFailed(Exception):
-    """The scanner is away, or cannot tell."""
+    """The scanner is away."""
+
+
+class Undecided(ScanFailed):
+    """The scanner was there, and has not said whether the file is clean."""
 
 
 class Scanner:
@@ -40,7 +44,7 @@ class Scanner:
             async with asyncio.timeout(SCAN_SECONDS):
                 found = await (self._by_command(content) if self._command else self._by_clamd(content))
         except (OSError, TimeoutError, EOFError, ValueError) as error:
-            raise ScanFailed(type(error).__name__) from error
+            raise Undecided(type(error).__name__) from error
         return None if found is None else found[:SHOWN]
 
     async def _by_clamd(self, content: AsyncIterator[bytes]) -> str | None:
@@ -60,10 +64,14 @@ class Scanner:
         if answer.endswith(" FOUND"):
             return answer.removeprefix("stream: ").removesuffix(" FOUND")
         if not answer.endswith(" OK"):
-            raise ScanFailed(answer[:SHOWN])
+            raise Undecided(answer[:SHOWN])
         return None
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        with _starting():
+            return await self._open()
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         async with asyncio.timeout(CONNECT_SECONDS):
             if self._address.startswith("/"):
                 return await asyncio.open_unix_connection(self._address, limit=ANSWER_BYTES)
@@ -71,13 +79,14 @@ class Scanner:
             return await asyncio.open_connection(host.strip("[]"), int(port), limit=ANSWER_BYTES)
 
     async def _by_command(self, content: AsyncIterator[bytes]) -> str | None:
-        process = await asyncio.create_subprocess_exec(
-            *shlex.split(self._command),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=ANSWER_BYTES,
-        )
+        with _starting():
+            process = await asyncio.create_subprocess_exec(
+                *shlex.split(self._command),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                limit=ANSWER_BYTES,
+            )
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  # they are pipes
         try:
             with suppress(ConnectionError):  # it need not read all of a file in which it has found something
@@ -93,8 +102,16 @@ class Scanner:
                 process.kill()
                 await process.wait()
         if status not in (CLEAN, INFECTED):
-            raise ScanFailed(f"status {status}")
+            raise Undecided(f"status {status}")
         return None if status == CLEAN else said or "a virus"
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ScanFailed(type(error).__name__) from error
 
 
 def _pieces(part: bytes) -> list[bytes]:

@@ -8,18 +8,21 @@ import logging
 
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.metrics import RETENTION_ERASED
-from hummdesk.relay.antivirus import ScanFailed, Scanner
+from hummdesk.relay.antivirus import ScanFailed, Scanner, Undecided
 from hummdesk.storage import files
 from hummdesk.storage.database import Database
 from hummdesk.storage.file_store import FileStore
-from hummdesk.storage.files import DELETIONS, EXPIRED, SCANS, Deletion, State, Unscanned
+from hummdesk.storage.files import DELETIONS, EXPIRED, SCANS, UNSCANNABLE, Deletion, State, Unscanned
 
 log = logging.getLogger(__name__)
 
 DELETE_SECONDS = 2.0
 EXPIRE_SECONDS = 60.0
 RETRY_SECONDS = 15.0
-"""Until a file is scanned again that could not be."""
+"""Until a file is scanned again after the scanner was away."""
+LONGEST_RETRY_SECONDS = 3600.0
+MOST_UNDECIDED = 7
+"""Scans without a result, within about two hours, after which a file is refused: each reads all of it."""
 AT_ONCE = 0.0
 
 
@@ -60,17 +63,23 @@ class FileKeeper:
     async def _scan(self, file: Unscanned) -> None:
         state: State | None = None
         error: str | None = None
+        attempts, retry_seconds = file.scan_attempts, RETRY_SECONDS
         try:
             found = await self._scanner.scan(self._store.read(file.account_id, file.id, file.chunks))
         except (ScanFailed, Unavailable) as fault:
             error = str(fault) or type(fault).__name__
-            log.warning("file.not_scanned", extra={"file_id": str(file.id), "error": error})
+            log.warning("file.not_scanned", extra={"file_id": str(file.id), "error": error, "attempts": attempts})
+            if isinstance(fault, Undecided):
+                retry_seconds = min(RETRY_SECONDS * 4**attempts, LONGEST_RETRY_SECONDS)
+                attempts += 1
+                if attempts >= MOST_UNDECIDED:
+                    state, error = "refused", UNSCANNABLE
         else:
             state, error = ("ready", None) if found is None else ("refused", found)
             if found is not None:
                 log.warning("file.refused", extra={"file_id": str(file.id), "found": found})
         async with self._all_accounts.all_accounts() as tx:
-            await files.record_scan(tx, file, state=state, error=error, retry_seconds=RETRY_SECONDS)
+            await files.record_scan(tx, file, state=state, error=error, attempts=attempts, retry_seconds=retry_seconds)
 
     async def _delete(self, deletion: Deletion) -> None:
         try:

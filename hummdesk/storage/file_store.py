@@ -29,6 +29,9 @@ STORE_SECONDS = 20.0
 """Longest wait for one object."""
 RETRIES = 2
 
+MARK = "hummdesk-files"
+"""The name of an object that every process which stores files writes first."""
+
 AWAY = "The file store does not answer; the upload can be continued later"
 
 
@@ -41,10 +44,22 @@ class FileStore:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._is_marked = False
 
     @property
     def is_on(self) -> bool:
         return bool(self._settings.file_store)
+
+    async def mark(self) -> None:
+        """Store the object by which a relay recognizes the store of the web processes; once."""
+        import obstore
+
+        if self._is_marked:
+            return
+        with _translated("mark"):
+            async with asyncio.timeout(STORE_SECONDS):
+                await obstore.put_async(self._store, MARK, b"Attached files of HummDesk\n", use_multipart=False)
+        self._is_marked = True
 
     async def put(self, account_id: UUID, file_id: UUID, chunk: str, content: bytes) -> None:
         import obstore
@@ -67,7 +82,10 @@ class FileStore:
                 await obstore.delete_async(self._store, f"{account_id}/{file_id}/{chunk}")
 
     async def delete(self, account_id: UUID, file_id: UUID) -> int:
-        """Delete everything that is stored of a file; return the number of objects."""
+        """Delete everything that is stored of a file; return the number of objects.
+
+        Raises Unavailable if there are none in a store without the mark: the web processes use another one.
+        """
         import obstore
 
         with _translated("delete"):
@@ -76,6 +94,8 @@ class FileStore:
                 async for batch in obstore.list(self._store, f"{account_id}/{file_id}"):
                     await obstore.delete_async(self._store, [found["path"] for found in batch])
                     number += len(batch)
+                if not number:
+                    await obstore.head_async(self._store, MARK)
             return number
 
     async def _get(self, path: str) -> bytes:

@@ -27,6 +27,7 @@ NOTHING_RECEIVED_HOURS = 1.0
 """An upload expires after this time if nothing of it was received."""
 OPEN_SECONDS = 60.0
 """When a person with too many open uploads is to try again."""
+UNSCANNABLE = "The virus scanner cannot scan this file, which can therefore not be sent"
 SCANS = 4
 SCAN_SECONDS = 600.0
 """Longest scan; then another relay takes the file."""
@@ -99,6 +100,8 @@ class Unscanned:
     account_id: UUID
     id: UUID
     chunks: list[str]
+    scan_attempts: int
+    """How many scans have ended without a result, although the scanner was there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,11 +227,11 @@ async def undo_attach(tx: Transaction, file: Attached, *, hours: float) -> None:
 
 async def take_unscanned(tx: Transaction) -> list[Unscanned]:
     rows = queries.take_unscanned(tx, most=SCANS, lease_seconds=SCAN_SECONDS)
-    return [Unscanned(account_id=row["account_id"], id=row["id"], chunks=row["chunks"]) async for row in rows]
+    return [Unscanned(**row) async for row in rows]
 
 
 async def record_scan(
-    tx: Transaction, file: Unscanned, *, state: State | None, error: str | None, retry_seconds: float
+    tx: Transaction, file: Unscanned, *, state: State | None, error: str | None, attempts: int, retry_seconds: float
 ) -> None:
     """`state` None: the file was not scanned, for the reason `error`, and is scanned later."""
     await queries.scanned(
@@ -237,6 +240,7 @@ async def record_scan(
         id=file.id,
         state=state,
         scan_error=error,
+        attempts=attempts,
         retry_seconds=retry_seconds,
     )
 

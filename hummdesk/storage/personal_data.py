@@ -276,7 +276,7 @@ TABLES: tuple[Table, ...] = (
         columns=columns(
             "account_id id conversation_id uploader_id uploader_type name size state content_type width height "
             "is_private created_at attached_at expires_at scan_error",
-            hidden="received chunks link_key scan_at",
+            hidden="received chunks link_key scan_at scan_attempts",
         ),
     ),
     Table(

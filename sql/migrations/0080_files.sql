@@ -22,6 +22,7 @@ CREATE TABLE files (
     expires_at timestamptz,
     scan_at timestamptz,
     scan_error text,
+    scan_attempts integer NOT NULL DEFAULT 0,
     CONSTRAINT files_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT files_conversation_fkey FOREIGN KEY (account_id, conversation_id)
         REFERENCES conversations (account_id, id),
@@ -112,7 +113,7 @@ GRANT SELECT, INSERT, UPDATE (bytes) ON file_usage TO hummdesk_app;
 GRANT INSERT ON file_deletions TO hummdesk_app;
 
 CREATE POLICY every_file ON files TO hummdesk_relay USING (true);
-GRANT SELECT, UPDATE (state, scan_at, scan_error, expires_at) ON files TO hummdesk_relay;
+GRANT SELECT, UPDATE (state, scan_at, scan_error, scan_attempts, expires_at) ON files TO hummdesk_relay;
 
 CREATE POLICY erased_by_eraser ON files FOR DELETE TO hummdesk_eraser USING (true);
 CREATE POLICY changed_by_eraser ON file_usage FOR UPDATE TO hummdesk_eraser USING (true);

@@ -228,13 +228,14 @@ WHERE ctid = ANY(ARRAY(
     LIMIT :most
     FOR UPDATE SKIP LOCKED
 ))
-RETURNING account_id, id, chunks;
+RETURNING account_id, id, chunks, scan_attempts;
 
--- name: scanned(account_id, id, state, scan_error, retry_seconds)!
+-- name: scanned(account_id, id, state, scan_error, attempts, retry_seconds)!
 -- Record the result of a scan. A failed one, `state` NULL, is repeated.
 UPDATE files
 SET state = COALESCE(:state::text, state),
     scan_error = :scan_error::text,
+    scan_attempts = :attempts,
     scan_at = CASE WHEN :state::text IS NULL THEN clock_timestamp() + :retry_seconds * interval '1 second' END
 WHERE account_id = :account_id
   AND id = :id

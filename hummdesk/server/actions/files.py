@@ -56,6 +56,7 @@ async def begin(context: ServerContext, uploader: Person, *, conversation_id: UU
         )
     new = NewFile(id=new_id(), conversation_id=conversation_id, name=clean_name(name), size=size)
     await context.rate_limits.require_upload(uploader)
+    await context.file_store.mark()
     async with context.database.account(uploader.account_id) as tx:
         return await files.add(
             tx,
@@ -179,6 +180,8 @@ def _reason(file: File) -> str | None:
     match file.state:
         case "scanning":
             return PENDING_SCAN if file.scan_error else BEING_SCANNED
+        case "refused" if file.scan_error == files.UNSCANNABLE:
+            return files.UNSCANNABLE
         case "refused":
             return f"{REFUSED}{file.scan_error}"
         case _:

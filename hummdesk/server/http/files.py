@@ -11,8 +11,8 @@ import asyncio
 import base64
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from email.utils import format_datetime
 from functools import partial, wraps
 from typing import Any
@@ -49,10 +49,16 @@ IDLE_SECONDS = 30.0
 """A request that sends less than FLUSH_BYTES in this time ends with what it has sent. Its client continues."""
 
 RECEIVING = 32
-"""Requests of a process that send a file at the same time, each with an object in memory; others try again later."""
+"""Requests of a process that send a file at the same time, each with an object in memory; others wait."""
 RECEIVING_PER_NETWORK = 8
 READING = 32
 """The same for those that read one."""
+READING_PER_NETWORK = 24
+"""An office behind one address has several browsers, each of which loads six images at a time."""
+WAIT_SECONDS = 10.0
+"""A request waits so long for others to end: browsers do not repeat one for an image."""
+WAITING = 256
+WAITING_PER_NETWORK = 64
 BUSY = "Too many files are being transferred; try again in a few seconds"
 
 TUS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
@@ -77,33 +83,58 @@ Handler = Callable[..., Coroutine[Any, Any, Answer]]
 
 
 class Transfers:
-    """Limits how many files are transferred at a time, so that their memory is bounded."""
+    """Limits how many files are transferred at a time, so that their memory is bounded. Others wait for a while."""
 
-    def __init__(self, most: int, *, per_network: int) -> None:
+    def __init__(self, most: int, *, per_network: int, seconds: float = WAIT_SECONDS) -> None:
         self._most = most
         self._per_network = per_network
+        self._seconds = seconds
         self._networks: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
+        self._freed = asyncio.Event()
 
-    @contextmanager
-    def one(self, address: str) -> Iterator[None]:
-        """Raise Unavailable if there are too many."""
+    @asynccontextmanager
+    async def one(self, address: str) -> AsyncIterator[None]:
+        """Raise Unavailable if there are too many for too long, or too many wait."""
         network = network_of(address)
-        if self._networks.total() >= self._most or self._networks[network] >= self._per_network:
-            raise Unavailable(BUSY)
+        if self._is_full(network):
+            await self._wait(network)
         self._networks[network] += 1
         try:
             yield
         finally:
-            self._networks[network] -= 1
-            if not self._networks[network]:
-                del self._networks[network]
+            _decrease(self._networks, network)
+            self._freed.set()
+            self._freed = asyncio.Event()
+
+    def _is_full(self, network: str) -> bool:
+        return self._networks.total() >= self._most or self._networks[network] >= self._per_network
+
+    async def _wait(self, network: str) -> None:
+        if self._waiting.total() >= WAITING or self._waiting[network] >= WAITING_PER_NETWORK:
+            raise Unavailable(BUSY)
+        self._waiting[network] += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                while self._is_full(network):
+                    await self._freed.wait()
+        except TimeoutError:
+            raise Unavailable(BUSY) from None
+        finally:
+            _decrease(self._waiting, network)
+
+
+def _decrease(counted: Counter[str], network: str) -> None:
+    counted[network] -= 1
+    if not counted[network]:
+        del counted[network]
 
 
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("files")
     context = node.context
     receiving = Transfers(RECEIVING, per_network=RECEIVING_PER_NETWORK)
-    reading = Transfers(READING, per_network=RECEIVING_PER_NETWORK)
+    reading = Transfers(READING, per_network=READING_PER_NETWORK)
     one = FILE_PATH.format(id="<file_id:uuid>")
 
     def add(name: str, method: str, path: str, handler: Handler, *, receives: bool = False) -> None:
@@ -237,7 +268,7 @@ async def _append_with(
         raise PayloadTooLarge("The request has more bytes than the file")
     if not file.takes_more:
         raise Invalid("The upload was sent in too many small parts: begin it again, with larger ones")
-    with receiving.one(request.client_ip):
+    async with receiving.one(request.client_ip):
         received = await _receive(context, request, uploader, file)
     if received == file.size:
         await files.of_uploader(context, uploader, file_id)
@@ -305,7 +336,7 @@ async def _content(reading: Transfers, context: ServerContext, request: Request[
     await context.rate_limits.require_session(network_of(request.client_ip))
     account_id, expires, signature = _signed(request)
     file = await files.read_linked(context, account_id, file_id, expires, signature)
-    with reading.one(request.client_ip):
+    async with reading.one(request.client_ip):
         chunks = context.file_store.read(account_id, file.id, file.chunks)
         first = await anext(chunks)  # before the head: a store that is away is an error that can be read
         response = await request.respond(headers=_file_headers(context, file), content_type=_served_type(file))

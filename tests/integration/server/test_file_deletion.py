@@ -14,10 +14,12 @@ import pytest
 from hummdesk.core.config import Settings
 from hummdesk.operator import account as operator_account
 from hummdesk.operator import contact as operator_contact
+from hummdesk.relay import files as relay_files
 from hummdesk.relay.antivirus import Scanner
 from hummdesk.relay.files import AT_ONCE, FileKeeper
 from hummdesk.storage.database import Database
 from hummdesk.storage.file_store import FileStore
+from hummdesk.storage.files import UNSCANNABLE
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
 from tests.integration.server.test_files import PNG, Uploader, attachment
@@ -119,6 +121,43 @@ async def test_scanner_that_is_away_leaves_the_file_waiting_and_says_why(
     await account.execute("UPDATE files SET scan_at = now() WHERE account_id = %(account)s")
     await until_done(keep().scan_due)
     assert (await customer.describes(path))["state"] == "ready"
+
+
+async def test_file_that_can_not_be_scanned_is_refused_after_some_attempts(
+    customer: Uploader, account: Account, keep: Callable[..., FileKeeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_files, "MOST_UNDECIDED", 3)
+    path = await customer.uploads(PNG)
+    undecided = keep(antivirus_command="sh -c 'cat > /dev/null; exit 2'")
+    delays = []
+    for _ in range(2):
+        await account.execute("UPDATE files SET scan_at = now() WHERE account_id = %(account)s")
+        await until_done(undecided.scan_due)
+        assert (await customer.describes(path))["state"] == "scanning"
+        [(delay,)] = await account.execute(
+            "SELECT extract(epoch FROM scan_at - now())::float FROM files WHERE account_id = %(account)s"
+        )
+        delays.append(delay)
+    assert delays[1] > delays[0]
+    await account.execute("UPDATE files SET scan_at = now() WHERE account_id = %(account)s")
+    await until_done(undecided.scan_due)
+    described = await customer.describes(path)
+    assert (described["state"], described["reason"]) == ("refused", UNSCANNABLE)
+
+
+async def test_relay_with_another_store_confirms_no_deletion(
+    customer: Uploader, account: Account, file_settings: Settings, keep: Callable[..., FileKeeper], tmp_path: Path
+) -> None:
+    path = await customer.uploads(PNG)
+    contact = account.people["customer"].id
+    await operator_contact.erase(file_settings, contact)
+    await until_done(keep(file_store=str(tmp_path)).delete_objects)
+    _, left = await operator_contact.verify(file_settings, contact)
+    assert left == {"stored files": 1}
+    await deletions_due(account)
+    await until_done(keep().delete_objects)
+    _, left = await operator_contact.verify(file_settings, contact)
+    assert (left, objects(file_settings, path)) == ({}, [])
 
 
 @asynccontextmanager

@@ -406,7 +406,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("files.take_unscanned", {"most": 4, "lease_seconds": 60.0}, 100),
     (
         "files.scanned",
-        {"account_id": ACCOUNT, "id": FILE, "state": "ready", "scan_error": None, "retry_seconds": 1.0},
+        {"account_id": ACCOUNT, "id": FILE, "state": "ready", "scan_error": None}
+        | {"attempts": 0, "retry_seconds": 1.0},
         1,
     ),
     ("files.remove_expired", {"most": 10}, 200),

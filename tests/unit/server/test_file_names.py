@@ -1,5 +1,6 @@
 """Names of uploaded files, and what their addresses allow."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ from marshmallow import ValidationError
 from hummdesk.contract.fields import AttachmentUrl
 from hummdesk.core.errors import Invalid, Unavailable
 from hummdesk.server.actions.files import MAX_NAME, clean_name, own_files
+from hummdesk.server.http import files as transfer_limits
 from hummdesk.server.http.files import Transfers
 
 
@@ -45,12 +47,33 @@ def test_attachment_url_refuses_what_is_neither_a_file_nor_a_web_address(url: ob
         AttachmentUrl().deserialize(url)
 
 
-def test_transfers_are_limited_in_total_and_for_each_network_until_they_end() -> None:
-    transfers = Transfers(3, per_network=2)
-    with transfers.one("192.0.2.1"), transfers.one("192.0.2.1"):
-        with pytest.raises(Unavailable), transfers.one("192.0.2.1"):
-            pass
-        with transfers.one("198.51.100.1"), pytest.raises(Unavailable), transfers.one("203.0.113.1"):
-            pass
-    with transfers.one("192.0.2.1"):
+async def test_transfers_are_limited_in_total_and_for_each_network_until_they_end() -> None:
+    transfers = Transfers(3, per_network=2, seconds=0)
+    async with transfers.one("192.0.2.1"), transfers.one("192.0.2.1"):
+        with pytest.raises(Unavailable):
+            await transfers.one("192.0.2.1").__aenter__()
+        async with transfers.one("198.51.100.1"):
+            with pytest.raises(Unavailable):
+                await transfers.one("203.0.113.1").__aenter__()
+    async with transfers.one("192.0.2.1"):
         pass
+
+
+async def test_transfer_waits_for_another_one_of_its_network_to_end() -> None:
+    transfers = Transfers(2, per_network=1, seconds=60)
+    async with transfers.one("192.0.2.1"):
+        waiting = asyncio.ensure_future(transfers.one("192.0.2.1").__aenter__())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    await waiting
+
+
+async def test_transfers_that_wait_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer_limits, "WAITING_PER_NETWORK", 1)
+    transfers = Transfers(1, per_network=1, seconds=60)
+    async with transfers.one("192.0.2.1"):
+        waiting = asyncio.ensure_future(transfers.one("192.0.2.1").__aenter__())
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await transfers.one("192.0.2.1").__aenter__()
+    await waiting
