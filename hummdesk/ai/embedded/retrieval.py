@@ -165,7 +165,7 @@ class PassageIndex:
         wholes = [query.text for query in queries if not query.penalty]
         terms = np.max([self._terms.score(text) for text in wholes], axis=0)
         scores = np.array([_score(nearest[own]) for own in self._sources]) + TERM_WEIGHT * terms
-        length = max(map(_length, wholes))
+        length = max(map(length_of, wholes))
         order = np.argsort(-scores, kind="stable").tolist()
         reranking = self._reranking_scores(order[:RERANKED_SOURCES], similarity)
         first = sorted(reranking, key=lambda source: -(scores[source] + reranking[source]))
@@ -285,7 +285,7 @@ class _TermIndex:
             weight = _inverse_frequency(self._frequencies[term], self._size) * (TERM_SATURATION + 1)
             for number, count in self._counts[term]:
                 scores[number] += weight * count / (count + self._norms[number])
-        return scores * _length(text) ** 3
+        return scores * length_of(text) ** 3
 
     def missing_weight(self, text: str, number: int) -> float:
         """Return the weight of the words that the text with this number does not contain."""
@@ -293,7 +293,8 @@ class _TermIndex:
         return sum(_inverse_frequency(self._frequencies[term], self._size) for term in sorted(missing))
 
 
-def _length(text: str) -> float:
+def length_of(text: str) -> float:
+    """Return the share of MANY_TERMS that a text has, at most 1."""
     return min(1.0, len(set(_terms(text))) / MANY_TERMS)
 
 
