@@ -92,7 +92,7 @@ async def shown(settings: Settings, account_id: UUID, email: str) -> dict[str, A
 
 
 async def set_skills(settings: Settings, *, account_id: UUID, email: str, skills: list[str]) -> str:
-    """Return the user's name. Raises CommandError for an unknown user or skill."""
+    """Return the user's name. Raises CommandError for an unknown user, and Invalid for an unknown skill."""
     from hummdesk.operator.values import checked_skills
     from hummdesk.storage import users
     from hummdesk.storage.database import operator

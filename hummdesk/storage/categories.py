@@ -1,7 +1,7 @@
 """The categories of messages that accounts have named themselves."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -88,9 +88,13 @@ async def require_category(tx: Transaction, key: str) -> None:
         raise Invalid(details={"category": [f"Must be one of: {', '.join(known)}."]})
 
 
-async def require_skills(tx: Transaction, skills: Iterable[str]) -> None:
-    """Raises Invalid for a skill that is neither a language nor a category of the transaction's account."""
-    others = [(number, one) for number, one in enumerate(skills) if one not in BUILT_IN and not LANGUAGE.fullmatch(one)]
+async def require_skills(tx: Transaction, skills: Iterable[str], *, kept: Collection[str] = ()) -> None:
+    """Raises Invalid for a skill that is neither a language nor a category of the transaction's account.
+
+    `kept`: skills that the user has already; their category may have been removed since.
+    """
+    added = [(number, one) for number, one in enumerate(skills) if one not in kept]
+    others = [(number, one) for number, one in added if one not in BUILT_IN and not LANGUAGE.fullmatch(one)]
     if not others:
         return
     known = {one.key for one in (await get(tx)).own}

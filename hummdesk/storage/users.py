@@ -166,8 +166,7 @@ async def update(
     new = replace(old, **changes.given())
     if actor is not None:
         await _require_admin_left(tx, actor, old, new)
-    if not set(new.skills) <= set(old.skills):
-        await categories.require_skills(tx, new.skills)
+    await categories.require_skills(tx, new.skills, kept=old.skills)
     if changes.team_ids is not None:
         new = replace(new, team_ids=tuple(sorted(set(changes.team_ids))))
     left = _teams_left(old, new)

@@ -12,7 +12,7 @@ import pytest
 
 from hummdesk.ai import knowledge_base
 from hummdesk.core.config import Settings
-from hummdesk.core.errors import CommandError, NotFound
+from hummdesk.core.errors import CommandError, Invalid, NotFound
 from hummdesk.dev import demo
 from hummdesk.operator import articles as knowledge
 from hummdesk.operator.skills import set_skills
@@ -123,7 +123,7 @@ async def test_skills_are_set_in_one_account_only(shops: tuple[Settings, list[UU
     assert await set_skills(settings, account_id=accounts[0], email=agent.email.upper(), skills=known) == agent.name
     async with database.accounts(accounts) as tx:
         assert await teams.skills(tx, accounts) == {accounts[0]: {agent.id: frozenset(known)}}
-    with pytest.raises(CommandError, match="'yodelling' is not a skill"):
+    with pytest.raises(Invalid, match="'yodelling' is not a skill"):
         await set_skills(settings, account_id=accounts[0], email=agent.email, skills=["yodelling"])
     with pytest.raises(CommandError, match="no user"):
         await set_skills(settings, account_id=accounts[1], email="nobody@example.com", skills=[])
