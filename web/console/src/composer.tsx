@@ -31,6 +31,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
     const basis = isNote ? {} : { basedOnSeq: basedOnSeq ?? seenSeq ?? thread.history.lastSeq };
     store.client.stopTyping(conversationId);
     const message = { conversationId, ...formatted(text), private: isNote, attachments, mentions, ...basis };
+    if (!isNote) store.insertions.delete(conversationId); // a sent text cannot be taken back
     store.compose(conversationId, null);
     if (isLast) return store.closing.sendAndClose(message);
     store.send(message);
@@ -78,7 +79,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
           onInput={(event) => {
             const text = event.currentTarget.value;
             change({ text, seenSeq: thread.history.lastSeq });
-            noticeUndo(store, conversationId, text);
+            noticeUndo(store, conversationId);
             if (text === "") store.client.stopTyping(conversationId);
             else store.client.type(conversationId, { isPrivate: store.compositionOf(conversationId).isNote });
             suggestions.update();

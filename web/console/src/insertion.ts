@@ -22,16 +22,18 @@ export function insertText(
   const before = store.compositionOf(conversationId);
   const field = document.querySelector<HTMLTextAreaElement>("#composer");
   const kept = before.text ? before : EMPTY;
-  store.compositions.replace(conversationId, { ...kept, ...more, text: before.text });
+  const attachments = [...before.attachments, ...(more.attachments ?? [])];
+  store.compositions.replace(conversationId, { ...kept, ...more, attachments, text: before.text });
   if (field) type(field, before.text, separated(before.text, field.selectionEnd, text));
   else store.compose(conversationId, { text: [before.text, text].filter(Boolean).join("\n\n") });
   store.insertions.set(conversationId, { before, after: store.compositionOf(conversationId).text, onUndo });
   store.changed();
 }
 
-// Whether the text is as the insertion has left it.
+// Whether the reply is shown, and its text is as the insertion has left it.
 export function canUndoInsertion(store: Store, conversationId: string): boolean {
-  return store.insertions.get(conversationId)?.after === store.compositionOf(conversationId).text;
+  const { isNote, text } = store.compositionOf(conversationId);
+  return !isNote && store.insertions.get(conversationId)?.after === text;
 }
 
 export function undoInsertion(store: Store, conversationId: string): void {
@@ -42,10 +44,11 @@ export function undoInsertion(store: Store, conversationId: string): void {
   document.execCommand(text ? "insertText" : "delete", false, text);
 }
 
-// Restore what was changed with an inserted text once the user has taken it back.
-export function noticeUndo(store: Store, conversationId: string, text: string): void {
+// Restore what was changed with an inserted text once the user has taken it back. The text of a note is another one.
+export function noticeUndo(store: Store, conversationId: string): void {
   const insertion = store.insertions.get(conversationId);
-  if (!insertion || text !== insertion.before.text) return;
+  const { isNote, text } = store.compositionOf(conversationId);
+  if (!insertion || isNote || text !== insertion.before.text) return;
   store.insertions.delete(conversationId);
   store.compositions.replace(conversationId, insertion.before);
   insertion.onUndo();
