@@ -113,6 +113,8 @@ export async function waitUntilReady(url: string, options: UploadOptions): Promi
 /** A file that is being uploaded, or could not be. */
 export interface Item {
   readonly conversationId: string;
+  /** Whether it was chosen for a private note. */
+  readonly isPrivate: boolean;
   readonly name: string;
   /** The part that was sent, from 0 to 1. */
   part: number;
@@ -129,15 +131,15 @@ export class Uploads {
   constructor(
     private readonly server: Server,
     private readonly changed: () => void,
-    private readonly onReady: (conversationId: string, file: StoredFile) => void,
+    private readonly onReady: (conversationId: string, file: StoredFile, isPrivate: boolean) => void,
   ) {}
 
   of(conversationId: string | undefined): Item[] {
     return this.items.filter((item) => item.conversationId === conversationId);
   }
 
-  add(conversationId: string, files: Iterable<File>): void {
-    for (const file of files) void this.upload(conversationId, file);
+  add(conversationId: string, files: Iterable<File>, { isPrivate = false } = {}): void {
+    for (const file of files) void this.upload(conversationId, file, isPrivate);
   }
 
   /** Cancel an upload, or remove one that has failed. */
@@ -147,8 +149,8 @@ export class Uploads {
     this.changed();
   }
 
-  private async upload(conversationId: string, file: File): Promise<void> {
-    const item: Item = { conversationId, name: file.name, part: 0, controller: new AbortController() };
+  private async upload(conversationId: string, file: File, isPrivate: boolean): Promise<void> {
+    const item: Item = { conversationId, isPrivate, name: file.name, part: 0, controller: new AbortController() };
     const change = (more: Partial<Item>) => {
       Object.assign(item, more);
       this.changed();
@@ -165,7 +167,7 @@ export class Uploads {
         onWait: (reason) => change({ part: 1, reason }),
       });
       this.cancel(item);
-      this.onReady(conversationId, stored);
+      this.onReady(conversationId, stored, isPrivate);
     } catch (failure) {
       const unknown: ErrorReport = { code: "UNAVAILABLE", message: "The server does not answer", timestamp: "" };
       if (!item.controller.signal.aborted) change({ error: (failure as { error?: ErrorReport }).error ?? unknown });

@@ -6,7 +6,7 @@ import { DraftCard } from "./ai";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { formatByKey, formatted, MAX_LENGTH } from "./composing";
-import { AttachFile, fileTarget, UploadList } from "./files";
+import { AttachFile, fileTarget, isUploading, UploadList } from "./files";
 import { canUndoInsertion, noticeUndo, undoInsertion } from "./insertion";
 import { attachmentOf, type Composition } from "./state/composition";
 import { useComposition, useStore } from "./state/context";
@@ -17,6 +17,7 @@ import { useSuggestions } from "./suggestions";
 export function Composer({ thread, conversationId }: { thread: Thread; conversationId: string }) {
   const store = useStore();
   const composition = useComposition(conversationId);
+  const isWaiting = isUploading(store, conversationId);
   const field = useRef<HTMLTextAreaElement>(null);
   const change = (more: Partial<Composition>) => store.compose(conversationId, more);
   const suggestions = useSuggestions(field, store.conversation?.customer.name ?? "", composition.isNote);
@@ -26,6 +27,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
   const send = (isLast = false) => {
     const text = contentOf(composition);
     if (!text || text.length > MAX_LENGTH) return;
+    if (isUploading(store, conversationId)) return store.showToast(t("console.files.uploading"));
     const { isNote, attachments, basedOnSeq, seenSeq } = composition;
     const mentions = isNote ? mentionsIn(text, store.agents.values()) : [];
     const basis = isNote ? {} : { basedOnSeq: basedOnSeq ?? seenSeq ?? thread.history.lastSeq };
@@ -104,7 +106,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
             type="button"
             class="primary"
             onClick={() => send()}
-            disabled={!contentOf(composition) || composition.text.length > MAX_LENGTH}
+            disabled={isWaiting || !contentOf(composition) || composition.text.length > MAX_LENGTH}
           >
             {t(composition.isNote ? "console.composer.addNote" : "console.composer.send")}
             <Icon name="send" />

@@ -16,7 +16,7 @@ import { explain } from "./components/error-text";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { Link } from "./components/message-content";
-import { useChanges, useStore } from "./state/context";
+import { useChanges, useComposition, useStore } from "./state/context";
 import type { Store } from "./state/store";
 import type { Attachment } from "./types";
 
@@ -28,10 +28,9 @@ const uploads = new WeakMap<Store, Uploads>();
 function uploadsOf(store: Store): Uploads {
   let known = uploads.get(store);
   if (!known) {
-    known = new Uploads(serverOf(store), store.changed, (conversationId, file) => {
-      const { attachments } = store.compositionOf(conversationId);
-      store.compose(conversationId, { attachments: [...attachments, attachmentTo(file)] });
-    });
+    known = new Uploads(serverOf(store), store.changed, (conversationId, file, isNote) =>
+      store.compositions.attach(conversationId, isNote, attachmentTo(file)),
+    );
     uploads.set(store, known);
   }
   return known;
@@ -41,11 +40,24 @@ function serverOf({ credentials }: Store) {
   return { server: location.origin, token: credentials.token };
 }
 
-// Upload files to a conversation, as many as a message can have.
+// The uploads for the reply or the note that is shown.
+function shownUploads(store: Store, conversationId: string): Item[] {
+  const { isNote } = store.compositionOf(conversationId);
+  return uploadsOf(store)
+    .of(conversationId)
+    .filter((item) => item.isPrivate === isNote);
+}
+
+// Whether the reply or the note that is shown waits for a file.
+export function isUploading(store: Store, conversationId: string): boolean {
+  return shownUploads(store, conversationId).some((item) => !item.error);
+}
+
+// Upload files for the reply or the note that is shown, as many as a message can have.
 export function uploadTo(store: Store, conversationId: string, files: File[]): void {
-  const attached = store.compositionOf(conversationId).attachments.length;
-  const open = uploadsOf(store).of(conversationId).length;
-  uploadsOf(store).add(conversationId, files.slice(0, Math.max(0, MOST_ATTACHED - attached - open)));
+  const { isNote, attachments } = store.compositionOf(conversationId);
+  const free = MOST_ATTACHED - attachments.length - shownUploads(store, conversationId).length;
+  uploadsOf(store).add(conversationId, files.slice(0, Math.max(0, free)), { isPrivate: isNote });
 }
 
 // Attributes of an element that takes files by paste and drop.
@@ -88,7 +100,8 @@ export function AttachFile({ conversationId }: { conversationId: string }) {
 export function UploadList({ conversationId }: { conversationId: string }) {
   const store = useStore();
   useChanges(store);
-  const items = uploadsOf(store).of(conversationId);
+  useComposition(conversationId);
+  const items = shownUploads(store, conversationId);
   if (items.length === 0) return null;
   return (
     <ul class="plain attachments">

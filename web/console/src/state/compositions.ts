@@ -1,6 +1,7 @@
 // The unsent replies and notes of one user, by conversation. They are stored in this browser at each change, so that they
 // survive a reload, another conversation, and a sign-out.
 
+import type { Attachment } from "../types";
 import { type Composition, EMPTY } from "./composition";
 
 type Unsent = Omit<Composition, "isNote">;
@@ -55,6 +56,19 @@ export class Compositions {
     const mode = modeOf(isNote ?? before?.isNote ?? false);
     const unsent = { ...(before?.[mode] ?? { text: "", attachments: [] }), ...more };
     this.store(conversationId, { ...before, isNote: mode === "note", [mode]: unsent, writtenAt: this.now() });
+  }
+
+  // Add a file to the reply or to the note, also while the other one is shown.
+  attach(conversationId: string, isNote: boolean, file: Attachment): void {
+    const before = this.entry(conversationId);
+    const mode = modeOf(isNote);
+    const unsent = before?.[mode] ?? { text: "", attachments: [] };
+    this.store(conversationId, {
+      ...before,
+      isNote: before?.isNote ?? false,
+      [mode]: { ...unsent, attachments: [...unsent.attachments, file] },
+      writtenAt: this.now(),
+    });
   }
 
   // Replace the reply or the note.
