@@ -3,6 +3,8 @@
 import { commands } from "./commands";
 import type { Store } from "./state/store";
 
+// A held key repeats only moves in the list: the others act on the conversation that is open next.
+const REPEATED = new Set(["J", "K"]);
 const KEY_NAMES: Record<string, string> = { ArrowDown: "J", ArrowUp: "K", Escape: "Esc" };
 
 // Returns a function that stops listening.
@@ -23,7 +25,7 @@ export function listenForShortcuts(store: Store): () => void {
     const command = commands(store).find((one) => one.keys === key);
     if (!command) return;
     event.preventDefault();
-    command.run();
+    if (!event.repeat || REPEATED.has(key)) command.run();
   };
   window.addEventListener("keydown", onKeyDown);
   return () => window.removeEventListener("keydown", onKeyDown);

@@ -5,6 +5,7 @@ import { Icon } from "./components/icon";
 import { type Choice, Menu } from "./components/menu";
 import { fullTime } from "./format";
 import { useStore } from "./state/context";
+import { snooze } from "./state/moves";
 import type { Store } from "./state/store";
 import type { Conversation } from "./types";
 
@@ -56,13 +57,6 @@ function choices(store: Store, { conversationId, status, snoozedUntil }: Convers
       ? [{ label: t("console.snooze.end"), choose: () => void store.setStatus(conversationId, "open") }]
       : []),
   ];
-}
-
-function snooze(store: Store, conversationId: string, time: Date | null): Promise<boolean> {
-  return store.attempt(async () => {
-    const until = time ? { until: time.toISOString() } : {};
-    await store.client.request("snooze_conversation", { conversationId, ...until });
-  });
 }
 
 // Nine o'clock by the clock of the browser, so many days ahead.

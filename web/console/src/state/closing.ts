@@ -2,6 +2,8 @@
 
 import type { PendingMessage, SendMessage } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
+import type { Conversation } from "../types";
+import { snooze } from "./moves";
 import { advanceAfter } from "./moving";
 import type { Store } from "./store";
 import type { Undoable } from "./undo";
@@ -16,21 +18,37 @@ export class Closing {
     store.client.outbox.on("changed", (pending) => this.onOutbox(pending));
   }
 
+  // Close a conversation. The next one follows, unless the user is still writing in this one.
   async close(id: string): Promise<void> {
     const { store } = this;
-    const { status: previous, customer } = store.list.known.get(id) ?? {};
+    const before = store.list.known.get(id);
+    if (before?.status === "closed") return;
+    const { customer } = before ?? {};
     const action: Undoable = {
       label: t("console.undo.closed", { customer: customer?.name ?? t("console.details.customer") }),
       ms: UNDO_MS,
       undo: () => {
-        void store.setStatus(id, previous === "pending" ? "pending" : "open");
+        void this.restore(id, before);
         store.open(id);
       },
     };
     store.undo.offer(action);
-    await advanceAfter(store, async () => {
+    const close = async () => {
       if (!(await store.setStatus(id, "closed"))) store.undo.withdraw(action);
-    });
+    };
+    await (this.isWriting(id) ? close() : advanceAfter(store, close));
+  }
+
+  private restore(id: string, before: Conversation | undefined): Promise<boolean> {
+    const { store } = this;
+    if (before?.status !== "pending") return store.setStatus(id, "open");
+    const until = before.snoozedUntil ? new Date(before.snoozedUntil) : null;
+    return until && until.getTime() > Date.now() ? snooze(store, id, until) : store.setStatus(id, "pending");
+  }
+
+  // The next conversation would take the focus from the field: further keys would be shortcuts.
+  private isWriting(id: string): boolean {
+    return document.activeElement?.id === "composer" && this.store.compositionOf(id).text !== "";
   }
 
   // Close the conversation as soon as the message is stored. A refused message leaves it open.

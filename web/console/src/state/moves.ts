@@ -1,4 +1,4 @@
-// Moves of conversations between queues, agents and teams.
+// Moves of conversations between queues, agents and teams, and out of the way until a time.
 
 import { RequestError } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
@@ -20,6 +20,14 @@ export function claim(store: Store, conversationId: string): Promise<boolean> {
 export function release(store: Store, conversationId: string): Promise<boolean> {
   return store.attempt(async () => {
     await store.client.request("release_conversation", { conversationId });
+  });
+}
+
+// Set a conversation to pending until a time, or until the customer writes.
+export function snooze(store: Store, conversationId: string, time: Date | null): Promise<boolean> {
+  return store.attempt(async () => {
+    const until = time ? { until: time.toISOString() } : {};
+    await store.client.request("snooze_conversation", { conversationId, ...until });
   });
 }
 
