@@ -34,7 +34,7 @@ async def test_mentioned_colleague_is_notified_once_in_two_tabs(
     await second.page.get_by_role("button", name="your status").click()
     await second.page.get_by_role("menuitemradio", name="Notifications").click()
     dialog = second.page.get_by_role("dialog", name="Notifications")
-    await dialog.get_by_role("checkbox", name="Notification of the desktop").check()
+    await dialog.get_by_role("checkbox", name="Desktop notification").check()
     assert await second.violations() == []
     await second.page.keyboard.press("Escape")
     await tab.page.goto(account.url)

@@ -69,14 +69,14 @@ function expiryOf(token: string): number {
   }
 }
 
-/** Load what uploads files: `upload.js`, a module of the server with a client of the tus protocol. */
+/** Load the upload module of the server, `upload.js`, a client of the tus protocol. */
 export async function loadUpload(server: string): Promise<Upload> {
   const loaded: { upload: Upload } = await import(/* @vite-ignore */ `${server}/upload.js`);
   return loaded.upload;
 }
 
 /**
- * What has become of an uploaded file, with a new address to read it.
+ * Return the state of an uploaded file, with a new link that expires.
  *
  * @throws `{error: ErrorReport}`.
  */

@@ -142,7 +142,10 @@ function FileLink({ file, children }: { file: Attachment; children: ComponentChi
   const open = async (event: Event) => {
     event.preventDefault();
     const found = await describeFile(file.url, serverOf(store)).catch(refusedTo(store));
-    if (found?.link) location.assign(found.link); // it has Content-Disposition: the page stays
+    if (!found?.link) return;
+    // An image would replace the page; another file has `Content-Disposition: attachment`.
+    if (found.isImage) window.open(found.link, "_blank", "noopener");
+    else location.assign(found.link);
   };
   return (
     <a href={file.url} onClick={open}>

@@ -55,11 +55,11 @@ export function useSuggestions(field: RefObject<HTMLTextAreaElement | null>, cus
     else if (event.key === "ArrowUp") select((current - 1 + found.length) % Math.max(found.length, 1));
     else if ((event.key === "Enter" || event.key === "Tab") && !event.shiftKey && one) insert(one);
     else if (event.key === "Escape") setCompletion(null);
-    else return false;
+    else if (event.key !== "Enter" || event.shiftKey || !isLoading) return false; // Enter waits for the list
     event.preventDefault();
     return true;
   };
-  const list = isOpen && (
+  const options = isOpen && (
     <div class="suggestions" role="listbox" id={LIST_ID} aria-label={labelOf(completion)}>
       {found.map((one, n) => (
         // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the focus and handles the keys
@@ -84,6 +84,15 @@ export function useSuggestions(field: RefObject<HTMLTextAreaElement | null>, cus
         </div>
       )}
     </div>
+  );
+  // A field of several lines cannot be a combobox: the open list is announced.
+  const list = (
+    <>
+      <span class="hidden" aria-live="polite">
+        {isOpen && found.length > 0 && t("console.suggestions.found", { count: found.length })}
+      </span>
+      {options}
+    </>
   );
   const attributes = isOpen
     ? {

@@ -1,4 +1,4 @@
-// What can be undone for some seconds.
+// The notice with the Undo button.
 
 import { t } from "@hummdesk/texts";
 import { IconButton } from "./components/icon-button";

@@ -63,6 +63,14 @@ test("one of many tabs claims an alert", async () => {
   assert.equal(await claim("m2", storage, run), true);
 });
 
+test("without storage each tab alerts", async () => {
+  const { storage, run } = shared();
+  storage.setItem = () => {
+    throw new Error("quota");
+  };
+  assert.equal(await claim("zoe/m1", storage, run), true);
+});
+
 test("claims are bounded, and survive malformed storage", async () => {
   const { storage, run } = shared();
   storage.setItem("hummdesk.alerted", "{");

@@ -17,12 +17,16 @@ export const exclusive: Exclusive = async (name, action) => {
   return locks ? locks.request(name, async () => action()) : action(); // no locks on a page without TLS
 };
 
-// Whether this tab is the first to claim the alert.
+// Whether this tab is the first to claim the alert. The id names the user, too: a browser can have several.
 export function claim(id: string, storage: ClaimStorage, run: Exclusive = exclusive): Promise<boolean> {
   return run(LOCK, () => {
     const claimed = parsed(storage.getItem(KEY));
     if (claimed.includes(id)) return false;
-    storage.setItem(KEY, JSON.stringify([...claimed, id].slice(-MOST)));
+    try {
+      storage.setItem(KEY, JSON.stringify([...claimed, id].slice(-MOST)));
+    } catch {
+      // The quota is exhausted or storage is disabled: an alert in each tab is better than none.
+    }
     return true;
   });
 }

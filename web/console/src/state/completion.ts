@@ -1,4 +1,4 @@
-// What is completed while one writes: "/" a canned reply, "@" the name of a colleague.
+// Completion in the composer: "/" a canned reply, "@" the name of a colleague.
 
 export interface Completion {
   trigger: string;

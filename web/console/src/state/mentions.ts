@@ -1,4 +1,4 @@
-// Whom a note mentions: colleagues whose name follows an "@".
+// The colleagues that a note mentions: their names follow an "@".
 
 import type { Agent } from "../types";
 

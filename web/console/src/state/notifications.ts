@@ -128,7 +128,7 @@ export class Notifications {
   }
 
   private async signal(alert: Alert, isSeen: boolean): Promise<void> {
-    if (!(await claim(alert.id, localStorage)) || isSeen) return;
+    if (!(await claim(`${this.userId}/${alert.id}`, localStorage)) || isSeen) return;
     if (this.choices.sound) playSound();
     if (this.choices.desktop)
       showDesktop(alert.title, alert.body, alert.id, () => this.store.open(alert.conversationId));

@@ -167,7 +167,7 @@ async function fetchOrigins(): Promise<string[]> {
   return response?.ok ? ((await response.json()) as { origins: string[] }).origins : [];
 }
 
-// The user id in the token, unverified: it only separates the stored messages of several users of one tab.
+// The user id in the token. Unverified: it separates the stored messages and unsent texts of several users.
 export function claimedUserId(token: string): string {
   try {
     const claims = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
