@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./load.mjs";
 
-const { editable, merged } = await load("console/src/customer/profile.ts");
+const { changedIn, editable, merged, rebased } = await load("console/src/customer/profile.ts");
 
 const stored = { plan: "gold", orders: 3, newsletter: false, address: { city: "Porto" }, tags: ["a"] };
 
@@ -28,4 +28,27 @@ test("attributes keep their types, and those that cannot be edited", () => {
 test("a number that is none is refused", () => {
   for (const value of ["", " ", "many", "Infinity"])
     assert.equal(merged({}, [{ name: "orders", type: "number", value }]), null, value);
+});
+
+test("a colleague's change of the attributes is kept beside the user's own", () => {
+  const row = (name, value) => ({ name, type: "text", value });
+  const before = { plan: "gold", city: "Porto", size: "small", color: "red", tags: ["a"] };
+  const now = { plan: "silver", city: "Porto", color: "blue", vip: "yes", tags: ["a"] };
+  const edited = [row("plan", "gold"), row("city", "Lisbon"), row("size", "small"), row("order", "1"), row("", "")];
+  const rows = rebased(before, now, edited);
+  assert.deepEqual(rows, [
+    row("plan", "silver"),
+    row("city", "Lisbon"),
+    row("color", "blue"), // removed by the user, and changed by the colleague
+    row("vip", "yes"),
+    row("order", "1"),
+    row("", ""),
+  ]);
+  assert.deepEqual(changedIn(before, now), [
+    ["plan", "silver"],
+    ["size", undefined],
+    ["color", "blue"],
+    ["vip", "yes"],
+  ]);
+  assert.deepEqual(rebased(before, before, edited), edited);
 });

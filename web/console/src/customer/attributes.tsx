@@ -2,10 +2,18 @@
 
 import type { Contact } from "@hummdesk/client/rest";
 import { t } from "@hummdesk/texts";
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { IconButton } from "../components/icon-button";
-import { Fault } from "./panel";
-import { type Attribute, type AttributeType, type CustomerProfile, editable, merged } from "./profile";
+import { Fault, Meanwhile, shown } from "./panel";
+import {
+  type Attribute,
+  type AttributeType,
+  type CustomerProfile,
+  changedIn,
+  editable,
+  merged,
+  rebased,
+} from "./profile";
 
 const TYPES: AttributeType[] = ["text", "number", "yesNo"];
 const EMPTY: Attribute = { name: "", type: "text", value: "" };
@@ -21,7 +29,16 @@ export function AttributesForm({ contact, profile, close }: Props) {
     const found = editable(contact.attributes);
     return found.length > 0 ? found : [EMPTY];
   });
+  const [base, setBase] = useState(contact.attributes);
+  const [meanwhile, setMeanwhile] = useState<[string, unknown][]>([]);
   const [fault, setFault] = useState<"changed" | "failed" | null>(null);
+  useLayoutEffect(() => {
+    const changes = changedIn(base, contact.attributes);
+    if (changes.length === 0) return;
+    setRows(rebased(base, contact.attributes, rows));
+    setBase(contact.attributes);
+    setMeanwhile(changes);
+  }, [contact.attributes]);
   const change = (n: number, more: Partial<Attribute>) =>
     setRows(rows.map((row, index) => (index === n ? { ...row, ...more } : row)));
   const submit = async (event: Event) => {
@@ -65,7 +82,16 @@ export function AttributesForm({ contact, profile, close }: Props) {
       <button type="button" class="quiet" onClick={() => setRows([...rows, EMPTY])}>
         {t("console.customer.addAttribute")}
       </button>
-      {fault && <Fault fault={fault} profile={profile} />}
+      {meanwhile.length > 0 && (
+        <Meanwhile>
+          {meanwhile.map(([name, value]) => (
+            <p key={name} dir="auto">
+              {name}: {value === undefined ? "–" : shown(value)}
+            </p>
+          ))}
+        </Meanwhile>
+      )}
+      {fault && <Fault fault={fault} profile={profile} onReread={() => setFault(null)} />}
       <div class="buttons">
         <button type="submit" class="primary">
           {t("console.customer.save")}

@@ -2,6 +2,7 @@
 
 import type { Contact, Conversation } from "@hummdesk/client/rest";
 import { t } from "@hummdesk/texts";
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../components/icon";
 import { PageLink } from "../components/page-link";
@@ -81,24 +82,37 @@ function Attributes({ contact, profile }: Props) {
   );
 }
 
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (typeof value === "boolean") return t(value ? "console.customer.yes" : "console.customer.no");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 function Notes({ contact, profile }: Props) {
   const store = useStore();
-  const [text, setText] = useState(contact.notes ?? "");
+  const [unsaved, setUnsaved] = useState(() => profile.unsavedNotes.get(contact.id));
   const [fault, setFault] = useState<"changed" | "failed" | null>(null);
-  const isChanged = text !== (contact.notes ?? "");
+  const stored = contact.notes ?? "";
+  const text = unsaved?.text ?? stored;
+  const write = (text: string, base: string) => {
+    const next = text === base ? undefined : { text, base };
+    if (next) profile.unsavedNotes.set(contact.id, next);
+    else profile.unsavedNotes.delete(contact.id);
+    setUnsaved(next);
+  };
   const save = async () => {
     const result = await profile.save({ notes: text });
     setFault(result === "stored" ? null : result);
+    if (result === "stored") write(profile.unsavedNotes.get(contact.id)?.text ?? text, text);
   };
   if (!store.canReply && !contact.notes) return null;
   return (
     <section aria-label={t("console.customer.notes")}>
       <h3 class="overline">{t("console.customer.notes")}</h3>
+      {unsaved && unsaved.base !== stored && (
+        <Meanwhile>
+          <p dir="auto">{stored}</p>
+        </Meanwhile>
+      )}
       <textarea
         rows={3}
         dir="auto"
@@ -107,26 +121,45 @@ function Notes({ contact, profile }: Props) {
         aria-label={t("console.customer.notes")}
         placeholder={t("console.customer.notesHint")}
         value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
+        onInput={(event) => write(event.currentTarget.value, unsaved?.base ?? stored)}
         onKeyDown={(event) => event.key === "Escape" && event.currentTarget.blur()}
       />
-      {isChanged && (
+      {text !== stored && (
         <button type="button" class="secondary" onClick={() => void save()}>
           {t("console.customer.save")}
         </button>
       )}
-      {fault && <Fault fault={fault} profile={profile} />}
+      {fault && <Fault fault={fault} profile={profile} onReread={() => setFault(null)} />}
     </section>
   );
 }
 
-// A colleague's change is shown before it can be overwritten.
-export function Fault({ fault, profile }: { fault: "changed" | "failed"; profile: CustomerProfile }) {
+// A colleague's change, shown before it can be overwritten.
+export function Meanwhile({ children }: { children: ComponentChildren }) {
+  return (
+    <blockquote class="meanwhile" role="status">
+      <strong>{t("console.customer.meanwhile")}</strong>
+      {children}
+    </blockquote>
+  );
+}
+
+interface FaultProps {
+  fault: "changed" | "failed";
+  profile: CustomerProfile;
+  onReread: () => void;
+}
+
+// A change that was not saved. A colleague's change is loaded before it can be overwritten.
+export function Fault({ fault, profile, onReread }: FaultProps) {
+  const reread = async () => {
+    if (await profile.reread()) onReread();
+  };
   return (
     <p class="error" role="alert">
       <Icon name="warn" /> {t(fault === "changed" ? "console.customer.changed" : "console.customer.notSaved")}{" "}
       {fault === "changed" && (
-        <button type="button" class="quiet" onClick={() => void profile.reread()}>
+        <button type="button" class="quiet" onClick={() => void reread()}>
           {t("console.customer.reload")}
         </button>
       )}

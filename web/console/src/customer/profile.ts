@@ -33,6 +33,42 @@ export function merged(before: Contact["attributes"], edited: readonly Attribute
   return Object.fromEntries([...kept, ...changed]);
 }
 
+// The rows of a form after a colleague's change of the attributes: theirs, with those that the user has changed. A row that
+// the user has removed stays unless the colleague has changed it.
+export function rebased(
+  before: Contact["attributes"],
+  now: Contact["attributes"],
+  edited: readonly Attribute[],
+): Attribute[] {
+  const began = new Map(editable(before).map((row) => [row.name, row]));
+  const names = new Set(edited.map(({ name }) => name));
+  const own = new Map(edited.filter((row) => !isSame(row, began.get(row.name))).map((row) => [row.name, row]));
+  const theirs = editable(now).filter((row) => names.has(row.name) || !isSame(row, began.get(row.name)));
+  const rows = theirs.map((row) => own.get(row.name) ?? row);
+  return [...rows, ...edited.filter((row) => own.get(row.name) === row && !rows.includes(row))];
+}
+
+// The attributes that differ, as they are now; undefined if removed.
+export function changedIn(before: Contact["attributes"], now: Contact["attributes"]): [string, unknown][] {
+  const names = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return [...names]
+    .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]))
+    .map((name) => [name, now[name]]);
+}
+
+function isSame(one: Attribute, other: Attribute | undefined): boolean {
+  return one.name === other?.name && one.type === other.type && one.value === other.value;
+}
+
+// Notes that were typed and not saved, and the stored ones that they began with.
+export interface UnsavedNotes {
+  text: string;
+  base: string;
+}
+
+// By contact, so that they survive another conversation and a closed panel.
+const unsavedNotes = new WeakMap<Store, Map<string, UnsavedNotes>>();
+
 function typed({ type, value }: Attribute): string | number | boolean {
   if (type === "number") return value.trim() === "" ? Number.NaN : Number(value);
   return type === "yesNo" ? value === "true" : value;
@@ -45,6 +81,12 @@ export class CustomerProfile {
   private contactId = "";
 
   constructor(private readonly store: Store) {}
+
+  get unsavedNotes(): Map<string, UnsavedNotes> {
+    const found = unsavedNotes.get(this.store) ?? new Map<string, UnsavedNotes>();
+    unsavedNotes.set(this.store, found);
+    return found;
+  }
 
   // Show a contact. Does nothing if it is shown already.
   async show(contactId: string): Promise<void> {
@@ -73,10 +115,10 @@ export class CustomerProfile {
     store.changed();
   }
 
-  // Load the contact again, with what a colleague has changed. The panel keeps what was typed.
-  async reread(): Promise<void> {
+  // Load the contact again after a colleague's change. The panel keeps what was typed. Returns whether it was loaded.
+  async reread(): Promise<boolean> {
     const { contactId, store } = this;
-    await store.attempt(async () => {
+    return store.attempt(async () => {
       const contact = await (await restOf(store.credentials)).getContact(contactId);
       if (contactId === this.contactId) this.contact = contact;
     });
