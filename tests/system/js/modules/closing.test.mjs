@@ -7,11 +7,12 @@ const { Closing } = await load("console/src/state/closing.ts");
 const { listenForShortcuts } = await load("console/src/shortcuts.ts");
 
 const setActive = (id) => {
-  globalThis.document = { ...globalThis.document, activeElement: { id } };
+  globalThis.document = { activeElement: { id }, querySelector: () => null };
 };
 
 // A list of open conversations of which the first is shown, and what the server is asked for.
 function storeOf(...conversations) {
+  setActive("");
   const known = new Map(conversations.map((one) => [one.conversationId, { status: "open", ...one }]));
   const store = {
     requests: [],
@@ -52,8 +53,6 @@ function storeOf(...conversations) {
 }
 
 globalThis.requestAnimationFrame ??= () => {};
-setActive("");
-
 const later = new Date(Date.now() + 86_400_000).toISOString();
 const earlier = new Date(Date.now() - 86_400_000).toISOString();
 
@@ -86,7 +85,6 @@ test("the next conversation follows unless the user is writing", async () => {
     store.text = text;
     setActive(activeId);
     await store.closing.close("c1");
-    setActive("");
     return store.openId;
   };
   assert.equal(await opened("", "composer"), "c2");
@@ -105,6 +103,7 @@ test("a held key moves in the list, but runs other commands once", () => {
     return new Promise(() => {});
   };
   listenForShortcuts(store);
+  delete globalThis.window;
   const press = (key, repeat) =>
     listeners[0]({ key, repeat, target: { closest: () => null }, preventDefault() {} });
   for (const repeat of [false, true, true]) press("e", repeat);

@@ -9,10 +9,10 @@ const { Compositions } = await load("console/src/state/compositions.ts");
 const FILE = { url: "/files/1", filename: "internal.pdf", contentType: "application/pdf", size: 3 };
 
 // The server whose module `/upload.js` is the upload of the test.
-globalThis.location ??= {};
-globalThis.location.origin = "data:text/javascript,export const upload = (...all) => globalThis.upload(...all);//";
+const ORIGIN = "data:text/javascript,export const upload = (...all) => globalThis.upload(...all);//";
 
 function storeOf() {
+  globalThis.location = { origin: ORIGIN };
   const compositions = new Compositions({ length: 0, getItem: () => null, setItem() {}, removeItem() {} }, "zoe");
   return {
     compositions,

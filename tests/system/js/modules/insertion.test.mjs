@@ -6,11 +6,10 @@ import { load } from "./load.mjs";
 const { insertText, noticeUndo, canUndoInsertion } = await load("console/src/insertion.ts");
 const { Compositions } = await load("console/src/state/compositions.ts");
 
-globalThis.document ??= { querySelector: () => null };
-
 const FILE = { url: "/files/1", filename: "invoice.pdf", contentType: "application/pdf", size: 3 };
 
 function storeOf() {
+  globalThis.document = { querySelector: () => null };
   const compositions = new Compositions({ length: 0, getItem: () => null, setItem() {}, removeItem() {} }, "zoe");
   return {
     compositions,
