@@ -1,7 +1,7 @@
 import { t } from "@hummdesk/texts";
 import type { Chat } from "./chat.js";
 
-/** Asks for an e-mail address, and before the first message for a name, too. It may be left, unless it is required. */
+/** Asks for an e-mail address, and before the first message for a name, too. The visitor can skip it unless it is required. */
 export function Details({ chat, isFirst, isRequired }: { chat: Chat; isFirst: boolean; isRequired: boolean }) {
   const send = (event: SubmitEvent) => {
     event.preventDefault();
