@@ -149,6 +149,11 @@ export class Uploads {
     this.changed();
   }
 
+  /** Cancel all uploads: they belong to a person who has signed out. */
+  cancelAll(): void {
+    for (const item of this.items) this.cancel(item);
+  }
+
   private async upload(conversationId: string, file: File, isPrivate: boolean): Promise<void> {
     const item: Item = { conversationId, isPrivate, name: file.name, part: 0, controller: new AbortController() };
     const change = (more: Partial<Item>) => {
@@ -159,6 +164,7 @@ export class Uploads {
     this.changed();
     try {
       const upload = await loadUpload(this.server.server);
+      item.controller.signal.throwIfAborted();
       const stored = await upload(file, {
         ...this.server,
         conversationId,
@@ -166,6 +172,7 @@ export class Uploads {
         onProgress: (part) => change({ part }),
         onWait: (reason) => change({ part: 1, reason }),
       });
+      item.controller.signal.throwIfAborted();
       this.cancel(item);
       this.onReady(conversationId, stored, isPrivate);
     } catch (failure) {
