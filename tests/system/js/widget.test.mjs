@@ -5,11 +5,63 @@ import { fileURLToPath } from "node:url";
 import { runnerImport } from "../../../web/node_modules/vite/dist/node/index.js";
 
 const SOURCE = new URL("../../../web/widget/src/", import.meta.url);
-const CLIENT = fileURLToPath(new URL("../../../web/client/src/errors.ts", import.meta.url));
+const CLIENT = fileURLToPath(new URL("../../../web/client/src/", import.meta.url));
+const STUBS = {
+  "/stubs/client.js": `export * from "${CLIENT}errors.ts"; export const DeskClient = globalThis.FakeClient;`,
+  "/stubs/texts.js": "export const t = (key) => key; export const language = 'en'; export const date = String;",
+};
+const ALIAS = [
+  { find: "@hummdesk/client/files", replacement: `${CLIENT}files.ts` },
+  { find: "@hummdesk/client", replacement: "/stubs/client.js" },
+  { find: "@hummdesk/texts", replacement: "/stubs/texts.js" },
+];
+const stubs = {
+  name: "stubs",
+  enforce: "pre",
+  resolveId: (id) => (id in STUBS ? id : null),
+  load: (id) => STUBS[id],
+  /** The runner is closed when the tests begin: what the page imports later comes from the test. */
+  transform: (code) => code.replace(/ import\(.*?\);/, " Promise.resolve({ upload: globalThis.upload });"),
+};
+
+/** A connection on which the test decides what the server answers. */
+globalThis.FakeClient = class {
+  static last;
+  socket = { on: () => undefined };
+  requests = [];
+  written = [];
+  outbox = { on: () => undefined, of: () => [], write: (message) => this.written.push(message) };
+  handlers = {};
+  histories = new Map();
+  answers = { list_conversations: () => ({ conversations: [] }) };
+
+  constructor() {
+    FakeClient.last = this;
+  }
+
+  on(event, handler) {
+    this.handlers[event] = handler;
+  }
+
+  async request(name, payload) {
+    this.requests.push([name, payload]);
+    return this.answers[name]?.(payload);
+  }
+
+  async join(id) {
+    this.histories.set(id, { messages: [] });
+    return { history: this.histories.get(id), joined: { conversation: conversation(id, 0, 0) } };
+  }
+
+  history(id) {
+    return this.histories.get(id);
+  }
+
+  close() {}
+};
 
 async function load(name) {
-  const alias = { "@hummdesk/client": CLIENT };
-  const config = { configFile: false, logLevel: "error", resolve: { alias } };
+  const config = { configFile: false, logLevel: "error", plugins: [stubs], resolve: { alias: ALIAS } };
   return (await runnerImport(fileURLToPath(new URL(name, SOURCE)), config)).module;
 }
 
@@ -21,8 +73,18 @@ const [
   { WidgetStorage },
   { Visitor },
   { PAUSE_MS, proactiveFor },
+  { Chat },
 ] = await Promise.all(
-  ["scrolling.ts", "days.ts", "conversations.ts", "drafts.ts", "storage.ts", "visitor.ts", "proactive.ts"].map(load),
+  [
+    "scrolling.ts",
+    "days.ts",
+    "conversations.ts",
+    "drafts.ts",
+    "storage.ts",
+    "visitor.ts",
+    "proactive.ts",
+    "chat.ts",
+  ].map(load),
 );
 
 class FakeStorage {
@@ -226,4 +288,175 @@ test("the look is loaded once in a while, and kept if the server does not answer
   await found.loadLook();
   assert.deepEqual(looks, [{}, { color: "#7c3aed" }]);
   assert.deepEqual(storage().readObject("look"), { color: "#7c3aed" });
+});
+
+const settled = () => new Promise(setImmediate);
+
+/** The chat of a page, connected. `conversations`: those of the visitor. */
+async function chatOf(conversations = [], { identity = ZOE } = {}) {
+  globalThis.document = { hidden: false, addEventListener: () => undefined };
+  const chat = new Chat("https://desk.example", visitor());
+  chat.identify(identity);
+  return online(chat, conversations);
+}
+
+async function online(chat, conversations = []) {
+  await settled();
+  const client = FakeClient.last;
+  client.answers.list_conversations = () => ({ conversations });
+  client.handlers.state("online");
+  await settled();
+  return { chat, client };
+}
+
+/** The uploads that begin, each with its file and options. */
+function uploadsOf() {
+  const begun = [];
+  let notify = () => undefined;
+  globalThis.upload = (file, options) => {
+    begun.push({ file, options });
+    notify();
+    return new Promise((_, reject) => options.signal.addEventListener("abort", () => reject(options.signal.reason)));
+  };
+  return async (count) => {
+    while (begun.length < count) {
+      await new Promise((resolve) => {
+        notify = resolve;
+      });
+    }
+    return begun;
+  };
+}
+
+const started = (client) => client.requests.filter(([name]) => name === "start_conversation");
+
+test("unsent text for a new conversation survives a reload beside that of another one", async () => {
+  const { chat } = await chatOf([conversation("a", 1, 0)]);
+  chat.setDraft("for a");
+  chat.show(undefined);
+  chat.setDraft("for a new one");
+  const { chat: reloaded } = await chatOf([conversation("a", 1, 0)]);
+  assert.deepEqual([reloaded.conversationId, reloaded.draft], [undefined, "for a new one"]);
+  assert.equal(new Drafts(storage()).read("a"), "for a");
+  reloaded.show("a");
+  assert.equal(reloaded.draft, "for a");
+  assert.equal((await chatOf([conversation("a", 1, 0)])).chat.conversationId, "a");
+});
+
+test("a new conversation in two tabs loses no message", async () => {
+  const one = await chatOf();
+  one.chat.show(undefined);
+  const other = await chatOf();
+  for (const { chat, client } of [one, other]) {
+    client.answers.start_conversation = () => ({ conversation: conversation(crypto.randomUUID(), 1, 0) });
+    chat.write("hello");
+  }
+  await settled();
+  const [[, first], [, second]] = [one, other].flatMap(({ client }) => started(client));
+  assert.notEqual(first.clientMessageId, second.clientMessageId); // else the server takes the second for a repetition
+});
+
+test("text that is written before the list arrives replaces no unsent text", async () => {
+  new Drafts(storage()).write("for a", "a");
+  globalThis.document = { hidden: false, addEventListener: () => undefined };
+  storage().write("owner", "zoe");
+  const chat = new Chat("https://desk.example", visitor());
+  chat.identify(ZOE);
+  chat.setDraft("typed");
+  await online(chat, [conversation("a", 1, 0)]);
+  const drafts = new Drafts(storage());
+  assert.deepEqual([chat.draft, drafts.read("a"), drafts.read()], ["for a", "for a", "typed"]);
+});
+
+test("files and messages that are added while a conversation starts belong to it", async () => {
+  const begun = uploadsOf();
+  const { chat, client } = await chatOf();
+  let answer;
+  client.answers.start_conversation = () =>
+    new Promise((resolve) => {
+      answer = () => resolve({ conversation: conversation("a", 0, 0) });
+    });
+  chat.attach([{ name: "one.png" }]);
+  await settled();
+  chat.attach([{ name: "two.png" }]);
+  chat.write("hello");
+  await settled();
+  answer();
+  const uploads = await begun(2);
+  assert.equal(started(client).length, 1);
+  assert.deepEqual(client.written, [{ conversationId: "a", content: "hello" }]);
+  assert.deepEqual(
+    uploads.map(({ file, options }) => [file.name, options.conversationId]),
+    [
+      ["one.png", "a"],
+      ["two.png", "a"],
+    ],
+  );
+  assert.equal(storage().read("beginning"), null);
+});
+
+test("a conversation for files that could not start is requested again with the same id", async (context) => {
+  const begun = uploadsOf();
+  const { chat, client } = await chatOf();
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  client.answers.start_conversation = () => Promise.reject(new Error("offline"));
+  chat.attach([{ name: "one.png" }]);
+  await settled();
+  chat.write("hello");
+  await settled();
+  client.answers.start_conversation = () => ({ conversation: conversation("a", 0, 0) });
+  context.mock.timers.tick(60_000);
+  await begun(1);
+  const requests = started(client).map(([, payload]) => payload);
+  assert.equal(new Set(requests.map(({ clientMessageId }) => clientMessageId)).size, 1);
+  assert.equal(requests.at(-1).content, "hello");
+  assert.deepEqual(client.written, []); // the conversation started with it
+});
+
+test("uploads end when the person signs out or another one signs in, and request no token", async () => {
+  const others = [(chat) => chat.logout(), (chat) => chat.identify(token({ userId: "kwame", role: "customer" }))];
+  for (const leave of others) {
+    const begun = uploadsOf();
+    const { chat } = await chatOf([conversation("a", 1, 0)]);
+    chat.attach([{ name: "secret.png" }]);
+    const [{ options }] = await begun(1);
+    globalThis.fetch = () => assert.fail("a session was requested");
+    leave(chat);
+    await settled();
+    assert.ok(options.signal.aborted);
+    assert.deepEqual(chat.files.uploads.of("a"), []);
+    if (storage().read("owner") === null) await assert.rejects(options.token());
+  }
+});
+
+test("uploads continue when the page identifies the same customer again", async () => {
+  const begun = uploadsOf();
+  const { chat } = await chatOf([conversation("a", 1, 0)]);
+  chat.attach([{ name: "one.png" }]);
+  const [{ options }] = await begun(1);
+  chat.identify(token({ userId: "zoe", exp: 1 }));
+  await settled();
+  assert.ok(!options.signal.aborted);
+});
+
+test("an upload that is cancelled before it begins does not begin", async () => {
+  const begun = uploadsOf();
+  const { chat } = await chatOf([conversation("a", 1, 0)]);
+  chat.attach([{ name: "one.png" }]);
+  chat.files.uploads.cancelAll();
+  chat.attach([{ name: "two.png" }]);
+  assert.equal((await begun(1))[0].file.name, "two.png");
+});
+
+test("a proactive message is for visitors without conversations, also when the list arrives late", async () => {
+  globalThis.document = { hidden: false, addEventListener: () => undefined };
+  for (const conversations of [[], [conversation("a", 1, 0)]]) {
+    const chat = new Chat("https://desk.example", visitor());
+    chat.identify(ZOE);
+    const shown = chat.propose("Which size?");
+    await online(chat, conversations);
+    assert.equal(await shown, conversations.length === 0);
+  }
+  const late = new Chat("https://desk.example", visitor()); // the page has not identified the customer yet
+  assert.equal(await late.propose("Which size?"), false);
 });

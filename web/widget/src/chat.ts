@@ -63,6 +63,8 @@ export class Chat {
   /** Called with each new message of an agent that the visitor is not looking at. */
   onArrival: () => void = () => undefined;
   readonly files: ChatFiles;
+  /** Called when the list of conversations has arrived. */
+  private onListed: () => void = () => undefined;
   /** Of the visitor of the current connection. */
   private fileToken: Server["token"];
   private client: DeskClient | undefined;
@@ -90,6 +92,7 @@ export class Chat {
     this.drafts = new Drafts(visitor.storage);
     this.files = new ChatFiles(this);
     this.fileToken = visitor.token;
+    visitor.storage.onForget = () => this.endUploads();
     this.isOpen = visitor.storage.readForTab("open") === "1";
     document.addEventListener("visibilitychange", () => this.markRead());
     if (visitor.isKnown || (this.isOpen && !visitor.isOwnerMissing)) this.connect();
@@ -148,7 +151,7 @@ export class Chat {
     this.takesFocus = true;
     this.preview = undefined;
     this.connect();
-    this.begins();
+    this.resetReading();
   }
 
   close(): void {
@@ -180,28 +183,21 @@ export class Chat {
     this.changed();
   }
 
-  /** The server, and who asks it. */
+  /** The origin of the server, and a token for it. */
   get server() {
     return { server: this.url, token: () => this.fileToken() };
   }
 
-  /** The conversation that is shown; one that has not started yet is started. Undefined until the chat is connected. */
-  async conversationForFiles(): Promise<string | undefined> {
-    const { client, conversationId } = this;
-    if (!client || conversationId !== undefined) return conversationId;
-    if (this.newConversation?.texts.length) {
-      await this.enter(client); // it starts with what was written
-      return this.conversationId;
+  /** Upload files to the shown conversation, or to one that is started for them. */
+  attach(chosen: File[]): void {
+    const { client, conversationId, files } = this;
+    if (client && conversationId !== undefined) files.uploads.add(conversationId, chosen);
+    else {
+      files.waiting.push(...chosen);
+      if (!this.problem) this.connect();
+      if (client) void this.enter(client);
     }
-    if (!client || !this.isListed || conversationId !== undefined) return conversationId;
-    const { clientMessageId } = this.newConversation ?? newConversation();
-    const { conversation } = await client.request("start_conversation", { clientMessageId });
-    if (client !== this.client) return undefined;
-    this.storeNew(undefined);
-    this.conversations.load(conversation);
-    this.moveTo(conversation.conversationId);
-    await this.enter(client);
-    return conversation.conversationId;
+    this.changed();
   }
 
   /** A message needs a text: the name of the file. */
@@ -209,7 +205,10 @@ export class Chat {
     this.client?.outbox.write({ conversationId, content: file.filename, attachments: [file] });
   }
 
-  /** What the visitor states, or (empty) does not want to. It is sent once, as soon as there is a connection. */
+  /**
+   * Store the visitor's name and address; an empty object means that the visitor declined. They are sent once, when
+   * connected.
+   */
   stateDetails(details: StateDetails): void {
     this.visitor.storage.write("details", JSON.stringify(details));
     this.connect();
@@ -218,9 +217,17 @@ export class Chat {
     this.changed();
   }
 
-  /** Show a message of the widget's own beside the closed chat. */
-  propose(text: string): boolean {
-    if (this.isOpen || this.conversationId !== undefined || this.conversations.all.length > 0) return false;
+  /**
+   * Show a message of the widget's own beside the closed chat, unless the visitor has conversations. Returns whether it
+   * is shown, after the list of conversations of a known visitor has arrived.
+   */
+  async propose(text: string): Promise<boolean> {
+    const { storage } = this.visitor;
+    if ((this.client || this.settling) && !this.isListed)
+      await new Promise<void>((resolve) => {
+        this.onListed = resolve;
+      });
+    if (this.isOpen || !this.isNew || this.visitor.isOwnerMissing || storage.read("current") !== null) return false;
     this.proactive = text;
     this.changed();
     return true;
@@ -273,9 +280,10 @@ export class Chat {
     this.conversationId = conversationId;
     this.visitor.storage.write("current", conversationId ?? null);
     this.draft = this.drafts.read(conversationId);
-    if (conversationId === undefined) this.newConversation ??= newConversation();
+    if (conversationId === undefined) this.storeNew(this.newConversation ?? newConversation());
+    else if (!this.hasUnsent) this.storeNew(undefined);
     if (this.client) void this.enter(this.client);
-    this.begins();
+    this.resetReading();
   }
 
   async loadMore(): Promise<void> {
@@ -342,8 +350,7 @@ export class Chat {
     };
     const client = new DeskClient({ url, token: visitor.token, persistence: { storage, key: "letters" } });
     this.client = client;
-    this.conversationId = visitor.storage.read("current") ?? undefined;
-    this.draft ||= this.drafts.read(this.conversationId);
+    this.moveTo(visitor.storage.read("current") ?? undefined);
     if (this.newConversation) this.storeNew(this.newConversation);
     client.on("state", (state) => this.onState(client, state));
     client.on("refused", (error) => {
@@ -448,9 +455,12 @@ export class Chat {
       this.changed();
     }
     const isLeft = this.conversationId !== undefined && !this.history;
-    if (isLeft || this.newConversation?.texts.length)
-      void this.enter(client); // written or chosen in the meantime
-    else void this.files.start();
+    if (isLeft || this.hasUnsent) void this.enter(client); // written or chosen in the meantime
+  }
+
+  /** Whether there are messages or files for a conversation that has not started yet. */
+  private get hasUnsent(): boolean {
+    return Boolean(this.newConversation?.texts.length || this.files.waiting.length);
   }
 
   /** The page shows the conversation that the visitor has left, unless there is news in another one, or it is gone. */
@@ -461,18 +471,20 @@ export class Chat {
     this.conversations.cursor = page.nextCursor;
     this.isListed = true;
     const [latest] = page.conversations;
-    const isWanted = this.newConversation?.isTried || this.history;
-    if (isWanted || (this.conversation && (this.isOpen || !latest?.unreadCount))) return;
-    this.moveTo(latest?.conversationId);
+    const isWanted =
+      this.newConversation?.isTried || this.history || (this.conversation && (this.isOpen || !latest?.unreadCount));
+    if (!isWanted) this.moveTo(latest?.conversationId);
+    this.onListed();
   }
 
-  /** Show a conversation that was found or started for the visitor, who may be writing already. */
+  /** Show a conversation that was found or started for the visitor, who may be writing already. Keeps its unsent text. */
   private moveTo(conversationId: string | undefined): void {
-    const { draft } = this;
-    if (this.conversationId === undefined && draft !== "") {
-      this.drafts.write("");
-      this.drafts.write(draft, conversationId);
-    } else this.draft = this.drafts.read(conversationId);
+    const { draft, drafts } = this;
+    const unsent = drafts.read(conversationId);
+    if (this.conversationId === undefined && draft !== "" && unsent === "") {
+      drafts.write("");
+      drafts.write(draft, conversationId);
+    } else this.draft = unsent;
     this.conversationId = conversationId;
     this.visitor.storage.write("current", conversationId ?? null);
   }
@@ -488,15 +500,16 @@ export class Chat {
   }
 
   private async sendNew(client: DeskClient): Promise<void> {
-    const begun = this.newConversation;
-    if (!begun?.texts.length || client !== this.client) return;
-    const latest = begun.isTried ? undefined : this.conversations.all[0]?.conversationId;
-    const conversationId = latest ?? (await this.begin(client, begun));
+    if (!this.hasUnsent || client !== this.client) return;
+    const begun = this.newConversation ?? { clientMessageId: crypto.randomUUID(), texts: [] };
+    const known = begun.isTried ? undefined : (this.conversationId ?? this.conversations.all[0]?.conversationId);
+    const conversationId = known ?? (await this.begin(client, begun));
     if (client !== this.client) return;
     const { texts } = this.newConversation ?? begun;
     this.storeNew(undefined);
-    for (const content of latest === undefined ? texts.slice(1) : texts)
-      client.outbox.write({ conversationId, content });
+    const isFirstSent = known === undefined && begun.texts.length > 0;
+    for (const content of texts.slice(isFirstSent ? 1 : 0)) client.outbox.write({ conversationId, content });
+    this.files.start(conversationId);
     if (this.conversationId === undefined) this.moveTo(conversationId);
   }
 
@@ -504,8 +517,8 @@ export class Chat {
     this.storeNew({ ...begun, isTried: true });
     const { clientMessageId, texts } = begun;
     const metadata = this.proactive === undefined ? {} : { metadata: { proactive: this.proactive } };
-    const content = texts[0] ?? "";
-    const { conversation } = await client.request("start_conversation", { clientMessageId, content, ...metadata });
+    const first = texts[0] === undefined ? {} : { content: texts[0] };
+    const { conversation } = await client.request("start_conversation", { clientMessageId, ...first, ...metadata });
     if (client === this.client) this.conversations.load(conversation);
     return conversation.conversationId;
   }
@@ -522,11 +535,11 @@ export class Chat {
     if (client !== this.client) return;
     this.conversations.load(joined.conversation);
     for (const message of history.messages) this.conversations.add(message);
-    if (conversationId === this.conversationId) this.begins();
+    if (conversationId === this.conversationId) this.resetReading();
   }
 
-  /** The conversation appears: the view reports what the visitor sees of it. */
-  private begins(): void {
+  /** Find the first unread message of the shown conversation. The view reports its scroll position afterwards. */
+  private resetReading(): void {
     const received = this.history?.messages.filter(({ senderType }) => senderType !== "customer") ?? [];
     const unread = this.conversations.unreadIn(this.conversationId);
     this.newFrom = unread > 0 ? (received.at(-unread) ?? received[0])?.seq : undefined;
@@ -534,14 +547,22 @@ export class Chat {
     this.changed();
   }
 
+  /** Cancel the uploads of the person whose data were deleted; after signing out, request no token for them. */
+  private endUploads(): void {
+    this.files.uploads.cancelAll();
+    this.fileToken = this.client ? untilExpiry(this.visitor.token) : () => Promise.reject(new Error("Signed out"));
+  }
+
   private storeNew(newConversation: NewConversation | undefined): void {
     this.newConversation = newConversation;
     this.visitor.storage.write("beginning", newConversation ? JSON.stringify(newConversation) : null);
   }
 
+  /** Without texts it has another id: two tabs that restore it may begin it with different messages. */
   private restoreNew(): NewConversation | undefined {
     const stored = this.visitor.storage.readObject<NewConversation>("beginning");
-    return Array.isArray(stored.texts) ? (stored as NewConversation) : undefined;
+    if (!Array.isArray(stored.texts)) return undefined;
+    return stored.texts.length > 0 ? (stored as NewConversation) : newConversation();
   }
 
   private onMessage(message: Message): void {

@@ -21,7 +21,7 @@ const AGAIN_MS = 10_000;
 export class ChatFiles {
   readonly uploads: Uploads;
 
-  constructor(private readonly chat: Chat) {
+  constructor(chat: Chat) {
     this.uploads = new Uploads(
       chat.server,
       () => chat.changed(),
@@ -31,24 +31,10 @@ export class ChatFiles {
 
   /** Files that were chosen before the chat was connected, or the conversation had started. */
   waiting: File[] = [];
-  private isStarting = false;
 
-  add(files: File[]): void {
-    this.waiting.push(...files);
-    void this.start();
-    this.chat.changed();
-  }
-
-  /** Upload what waits, if there is a conversation for it or one can be started. */
-  async start(): Promise<void> {
-    if (this.waiting.length === 0 || this.isStarting) return;
-    this.isStarting = true;
-    const conversationId = await this.chat.conversationForFiles().catch(() => undefined);
-    this.isStarting = false;
-    if (conversationId === undefined) return;
-    const files = this.waiting;
-    this.waiting = [];
-    this.uploads.add(conversationId, files);
+  /** Upload what waits. */
+  start(conversationId: string): void {
+    this.uploads.add(conversationId, this.waiting.splice(0));
   }
 }
 
@@ -58,7 +44,7 @@ export function onPaste(chat: Chat) {
     const files = filesOf(event.clipboardData);
     if (files.length === 0) return;
     event.preventDefault();
-    chat.files.add(files);
+    chat.attach(files);
   };
 }
 
@@ -77,7 +63,7 @@ export function AttachButton({ chat }: { chat: Chat }) {
         multiple
         hidden
         onChange={({ currentTarget }) => {
-          chat.files.add([...(currentTarget.files ?? [])]);
+          chat.attach([...(currentTarget.files ?? [])]);
           currentTarget.value = "";
         }}
       />
@@ -142,8 +128,10 @@ export function FileView({ chat, file, children }: { chat: Chat; file: Attachmen
     );
   const open = async (event: Event) => {
     event.preventDefault();
-    const { link } = await describeFile(file.url, chat.server).catch(() => ({ link: undefined }));
-    if (link) location.assign(link); // it has Content-Disposition: the page stays
+    const stored = await describeFile(file.url, chat.server).catch(() => undefined);
+    if (!stored?.link) return;
+    if (stored.isImage) window.open(stored.link, "_blank", "noopener");
+    else location.assign(stored.link); // it is downloaded: the page stays
   };
   return (
     <a href={chat.server.server + file.url} onClick={open}>

@@ -73,8 +73,8 @@ function propose(chat: Chat, storage: WidgetStorage, { proactive = [] }: WidgetL
   const visit = { path: location.pathname, isReturning: isReturning === "true", shown, now: Date.now() };
   const found = proactiveFor(proactive, currentLanguage, visit);
   if (!found) return;
-  setTimeout(() => {
-    const isShown = chat.propose(found.text);
+  setTimeout(async () => {
+    const isShown = await chat.propose(found.text);
     if (isShown) storage.write("proactive", JSON.stringify({ ...shown, [found.text]: Date.now() }));
   }, found.delayMs);
 }

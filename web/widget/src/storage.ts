@@ -6,6 +6,9 @@ const PERSONAL = ["pass", "owner", "letters", "beginning", "drafts", "current", 
  * Without storage, or once it is full, everything is lost with the page.
  */
 export class WidgetStorage {
+  /** Called when the data of a person have been deleted. */
+  onForget: () => void = () => undefined;
+
   constructor(private readonly prefix: string) {}
 
   read(name: string): string | null {
@@ -33,6 +36,7 @@ export class WidgetStorage {
   /** Delete what belongs to one person. What belongs to the browser remains: the look, and what was dismissed. */
   forgetPerson(): void {
     for (const name of PERSONAL) this.write(name, null);
+    this.onForget();
   }
 }
 
