@@ -52,6 +52,8 @@ class Pipeline:
     events: list[Event] = field(default_factory=list)
     main_process: psutil.Process | None = None
     """Of the workers."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of the environment of relay and workers, beside the settings."""
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def receive(self, event: Event) -> None:
@@ -124,7 +126,7 @@ class Pipeline:
     @property
     def env(self) -> dict[str, str]:
         values = {name.upper(): str(value) for name, value in asdict(self.settings).items()}
-        return os.environ | values | {"TEST_MARKS": str(self.marks)}
+        return os.environ | values | {"TEST_MARKS": str(self.marks)} | self.variables
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[psutil.Process]:

@@ -1,6 +1,6 @@
 """Accounts with external models: what the tests of their events, costs and fallback share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +38,13 @@ class ExternalWorkers:
 
 @asynccontextmanager
 async def external_workers(
-    settings: Settings, servers: Servers, template: str, marks: Path, **changes: Any
+    settings: Settings,
+    servers: Servers,
+    template: str,
+    marks: Path,
+    *,
+    variables: Mapping[str, str] | None = None,
+    **changes: Any,
 ) -> AsyncIterator[ExternalWorkers]:
     """Start relay and workers in a new database; workers with both clients take seconds to start."""
     async with AsyncExitStack() as held:
@@ -50,6 +56,7 @@ async def external_workers(
         for api in apis.values():
             relaxed |= {key: value for key, value in api.settings().items() if key != "ai_provider"}
         first = await held.enter_async_context(pipeline_of(replace(quick, **(relaxed | changes)), marks))
+        first.variables |= variables or {}
         await held.enter_async_context(first.relay())
         await held.enter_async_context(first.worker())
         yield ExternalWorkers(first.settings, marks, apis)

@@ -44,10 +44,9 @@ async def workers(
         "anthropic_api_key": "",
         "anthropic_base_url": "",
     }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PROMETHEUS_MULTIPROC_DIR", str(metrics))
-        async with external_workers(settings, servers, template, marks, **changes) as running:
-            yield running
+    variables = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
+    async with external_workers(settings, servers, template, marks, variables=variables, **changes) as running:
+        yield running
 
 
 async def test_worker_without_api_key_falls_back_to_embedded_provider(workers: ExternalWorkers) -> None:

@@ -41,7 +41,7 @@ async def workers(
     settings: Settings, servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ExternalWorkers]:
     marks = tmp_path_factory.mktemp("marks")
-    limits = {"ai_max_attempts": 3, "ai_classify_seconds": 3.0}
+    limits: dict[str, Any] = {"ai_max_attempts": 3, "ai_classify_seconds": 3.0}
     async with external_workers(settings, servers, template, marks, **limits) as running:
         yield running
 

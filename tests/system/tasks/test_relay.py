@@ -244,11 +244,9 @@ async def test_redis_outage_loses_no_run(
         assert worker.is_running()
 
 
-async def test_metrics_of_relay_and_workers(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_metrics_of_relay_and_workers(pipeline: Pipeline, tmp_path: Path) -> None:
     (tmp_path / "metrics").mkdir()
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "metrics"))
+    pipeline.variables["PROMETHEUS_MULTIPROC_DIR"] = str(tmp_path / "metrics")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
