@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import hmac
+import os
+import pwd
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +16,7 @@ import aiohttp
 from docs.generate import ROOT
 
 PROGRAMS = ROOT / ".venv-swift" / "bin"
+USER = pwd.getpwuid(os.getuid()).pw_name
 KEY, SECRET, REGION, BUCKET = "test:tester", "testing", "us-east-1", "files"
 STORES = ("account", "container", "object")
 WAIT_SECONDS = 0.1
@@ -32,7 +35,7 @@ swift_dir = {folder}
 devices = {folder}/devices
 mount_check = false
 workers = 0
-user = root
+user = {user}
 """
 STORE = """[pipeline:main]
 pipeline = {kind}-server
@@ -77,7 +80,7 @@ class Swift:
         (self._folder / "swift.conf").write_text(COMMON)
         for kind, port in self._ports.items():
             more = PROXY.format(region=REGION, secret=SECRET) if kind == "proxy" else STORE.format(kind=kind)
-            text = SERVER.format(port=port, folder=self._folder) + more
+            text = SERVER.format(port=port, folder=self._folder, user=USER) + more
             (self._folder / f"{kind}-server.conf").write_text(text)
         await asyncio.gather(*(self._ring(kind) for kind in STORES))
 
