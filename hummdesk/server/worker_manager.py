@@ -1,16 +1,22 @@
 """Sanic's manager of several web processes, with corrections."""
 
+import os
 import shutil
 import signal
 import tempfile
+import time
 from multiprocessing import util
 
+from sanic.worker.constants import ProcessState
 from sanic.worker.manager import WorkerManager
 
 from hummdesk.core import temporary
 
 REMOVAL_PRIORITY = -101
 """After the removal of the directory of `multiprocessing`, which fails if that is missing."""
+
+
+POLL_SECONDS = 0.05
 
 
 class StoppableWorkerManager(WorkerManager):
@@ -31,6 +37,21 @@ class StoppableWorkerManager(WorkerManager):
             signal.signal(number, handler)
         for late in received:
             signal.raise_signal(late)
+
+    def join(self) -> None:
+        """Wait for the end of the processes. One that has started although it was stopped is stopped again.
+
+        It has missed the signal: while Python starts, it ignores exceptions in some moments.
+        """
+        stopped: set[int] = set()
+        while self._shutting_down and any(process.is_alive() for process in self.processes):
+            for process in self.processes:
+                state = self.worker_state.get(process.name, {}).get("state")
+                if state == ProcessState.ACKED.name and process.is_alive() and process.pid not in stopped:
+                    os.kill(process.pid, signal.SIGINT)
+                    stopped.add(process.pid)
+            time.sleep(POLL_SECONDS)
+        super().join()  # type: ignore[no-untyped-call]
 
     def _all_workers_ack(self) -> bool:
         return self._shutting_down or bool(super()._all_workers_ack())  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from multiprocessing import Pipe
-from typing import Any
+from typing import IO, Any, ClassVar
 
 import pytest
 
@@ -38,8 +38,44 @@ class StoppedWhileStarting:
             self.process.kill()
 
 
+class MissesTheFirstSignal(StoppedWhileStarting):
+    """A process that goes on to start after it was stopped, and then reports that it is ready."""
+
+    state: ClassVar[dict[str, Any]] = {}
+    source = """import signal
+def miss(*_):
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    print(flush=True)
+signal.signal(signal.SIGINT, miss)
+print(flush=True)
+while True: signal.pause()"""
+
+    def start(self) -> None:
+        self.process = subprocess.Popen((sys.executable, "-c", self.source), stdout=subprocess.PIPE)
+        self._await_line()
+        signal.raise_signal(signal.SIGTERM)
+
+    def is_alive(self) -> bool:
+        for name, worker in self.state.items():
+            if worker.get("state") == "TERMINATED":
+                self._await_line()
+                self._output.close()
+                self.state[name] = worker | {"state": "ACKED"}
+        return super().is_alive()
+
+    def _await_line(self) -> None:
+        self._output.readline()
+
+    @property
+    def _output(self) -> IO[bytes]:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+
 class Context:
-    Process = StoppedWhileStarting
+    def __init__(self, process: type[StoppedWhileStarting]) -> None:
+        self.Process = process
 
 
 @pytest.fixture
@@ -51,8 +87,11 @@ def signal_handlers() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("signal_handlers")
-def test_manager_stopped_while_a_process_starts_stops_that_process() -> None:
+@pytest.mark.parametrize("process", [StoppedWhileStarting, MissesTheFirstSignal])
+def test_manager_stopped_while_a_process_starts_stops_that_process(process: type[StoppedWhileStarting]) -> None:
     subscriber, publisher = Pipe(duplex=False)
-    manager = StoppableWorkerManager(1, print, {}, Context(), (publisher, subscriber), {})  # type: ignore[arg-type]
+    state = MissesTheFirstSignal.state
+    state.clear()
+    manager = StoppableWorkerManager(1, print, {}, Context(process), (publisher, subscriber), state)  # type: ignore[arg-type]
     with subscriber, publisher:
         manager.run()  # type: ignore[no-untyped-call]
