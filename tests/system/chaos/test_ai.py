@@ -17,6 +17,7 @@ import psutil
 import pytest
 from celery import Celery
 
+from hummdesk.bus.client import connect
 from hummdesk.core.broker import configuration
 from hummdesk.core.config import Settings
 from hummdesk.core.models import Message
@@ -41,13 +42,16 @@ def folder() -> Iterator[Path]:
 
 @dataclass
 class Broker:
-    """A Redis that tests can restart."""
+    """A Redis that tests can restart, with what it had stored: the events of the tests are in it, too."""
 
     folder: Path
     server: redis.Server
     process: Process
 
     async def restart(self) -> None:
+        async with connect(self.server.url) as client:
+            await client.set("stored", "1")
+            await client.waitaof(1, 0, 0)
         self.process.kill()
         await self.process.wait()
         self.process = await redis.start(self.server, self.folder)
