@@ -8,12 +8,10 @@ from hummdesk.storage.counts import Kind
 
 
 def counts_of(kinds: Counter[Kind], person: Person) -> CountsChanged:
-    """What is open: the person's own, what nobody has, and of this what waits in the queue of each team."""
+    """Count the person's own open conversations, the unassigned ones, and of these those in the queue of each team."""
     mine = unassigned = 0
     queues: Counter[str] = Counter()
     for kind, number in kinds.items():
-        if kind.status != "open":
-            continue
         if kind.assigned_to == person.id:
             mine += number
         elif kind.assigned_to is None:

@@ -1,4 +1,4 @@
-"""How many open and pending conversations an account has, by what the views of an inbox select them by."""
+"""How many open conversations an account has, by agent and team."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,19 +16,16 @@ MOST = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What conversations of a group have in common."""
+    """What the conversations of a group have in common."""
 
-    status: str
     assigned_to: UUID | None
     assigned_team: UUID | None
-    priority: str
-    label_ids: tuple[UUID, ...]
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__} | {"label_ids": tuple(row["label_ids"])})
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
 async def by_kind(tx: Transaction) -> Counter[Kind]:
-    """The number of open and pending conversations of the transaction's account by kind."""
+    """The number of open conversations of the transaction's account by kind."""
     return Counter({Kind.from_row(row): row["conversations"] async for row in queries.by_kind(tx, limit=MOST)})

@@ -32,7 +32,7 @@ class QueueCount(TypedDict):
 
 @event("counts_changed")
 class CountsChanged(SocketEvent):
-    """How many open conversations there are: the person's own, those without an agent, and of these those of each team.
+    """The numbers of open conversations: the person's own, the unassigned ones, and of these those in each queue.
 
     A team without one is left out. Sent to sockets that have asked for `get_inbox`, shortly after a change.
     """

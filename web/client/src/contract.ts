@@ -281,7 +281,7 @@ export interface QueueCount {
   count: number;
 }
 
-/** How many open conversations there are: the person's own, those without an agent, and of these those of each team. A team without one is left out. Sent to sockets that have asked for `get_inbox`, shortly after a change. */
+/** The numbers of open conversations: the person's own, the unassigned ones, and of these those in each queue. A team without one is left out. Sent to sockets that have asked for `get_inbox`, shortly after a change. */
 export interface CountsChanged {
   mine: number;
   unassigned: number;

@@ -305,7 +305,7 @@ class QueueCount(TypedDict):
 
 
 class CountsChanged(TypedDict):
-    """How many open conversations there are: the person's own, those without an agent, and of these those of each team. A team without one is left out. Sent to sockets that have asked for `get_inbox`, shortly after a change."""
+    """The numbers of open conversations: the person's own, the unassigned ones, and of these those in each queue. A team without one is left out. Sent to sockets that have asked for `get_inbox`, shortly after a change."""
 
     mine: int
     unassigned: int
