@@ -43,8 +43,8 @@ class InboxCounts:
     def __init__(self, database: Database, sockets: SocketRegistry) -> None:
         self._database = database
         self._sockets = sockets
-        self._sent: WeakKeyDictionary[ClientSession, CountsChanged] = WeakKeyDictionary()
-        """By socket that has asked, what it was sent last."""
+        self._sent: dict[UUID, WeakKeyDictionary[ClientSession, CountsChanged]] = {}
+        """By account and socket that has asked, what it was sent last."""
         self._accounts: dict[str, UUID] = {}
         """The accounts of these sockets, by their room."""
         self._due: dict[UUID, asyncio.TimerHandle] = {}
@@ -60,7 +60,7 @@ class InboxCounts:
         person = session.authenticated_person
         self._accounts[rooms.account(person.account_id)] = person.account_id
         found = counts_of(await self._read(person.account_id), person)
-        self._sent[session] = found
+        self._sent.setdefault(person.account_id, WeakKeyDictionary())[session] = found
         return found
 
     def deliver(self, event: Event) -> None:
@@ -96,6 +96,8 @@ class InboxCounts:
         asking = self._asking(account_id)
         if not asking:
             self._accounts.pop(rooms.account(account_id), None)
+            self._sent.pop(account_id, None)
+            self._seconds.pop(account_id, None)
             return
         try:
             kinds = await self._count(account_id)
@@ -104,18 +106,18 @@ class InboxCounts:
             self._schedule(account_id, RETRY_SECONDS)
             return
         for session in asking:
-            self._send(session, kinds)
+            self._send(account_id, session, kinds)
 
     def _asking(self, account_id: UUID) -> list[ClientSession]:
-        found = [session for session in self._sent if session.person and session.person.account_id == account_id]
-        return [session for session in found if not session.closed]
+        return [session for session in self._sent.get(account_id, ()) if _is_of(session, account_id)]
 
-    def _send(self, session: ClientSession, kinds: Counter[Kind]) -> None:
-        if session.person is None or session.closed:
+    def _send(self, account_id: UUID, session: ClientSession, kinds: Counter[Kind]) -> None:
+        if not _is_of(session, account_id):
             return
-        found = counts_of(kinds, session.person)
-        if found != self._sent.get(session):
-            self._sent[session] = found
+        found = counts_of(kinds, session.authenticated_person)
+        sent = self._sent[account_id]
+        if found != sent.get(session):
+            sent[session] = found
             self._sockets.send(session, found)
 
     async def _read(self, account_id: UUID) -> Counter[Kind]:
@@ -131,3 +133,8 @@ class InboxCounts:
             found = await counts.by_kind(tx)
         self._seconds[account_id] = monotonic() - began
         return found
+
+
+def _is_of(session: ClientSession, account_id: UUID) -> bool:
+    """Whether a socket is open and of this account: it may have signed in to another one, or lost its person."""
+    return not session.closed and session.person is not None and session.person.account_id == account_id
