@@ -144,11 +144,11 @@ def blueprint(node: Node) -> Blueprint:
     add("file_options", "OPTIONS", one, _capabilities)
     add("file_create", "POST", "/files", _create)
     add("file_offset", "HEAD", one, _offset)
-    add("file_append", "PATCH", one, partial(_append, receiving), receives=True)
-    add("file_override", "POST", one, partial(_override, receiving), receives=True)
+    add("file_append", "PATCH", one, partial(_append, receiving=receiving), receives=True)
+    add("file_override", "POST", one, partial(_override, receiving=receiving), receives=True)
     add("file_remove", "DELETE", one, _remove)
     add("file_read", "GET", one, _read)
-    add("file_content", "GET", f"{one}/content", partial(_content, reading))
+    add("file_content", "GET", f"{one}/content", partial(_content, reading=reading))
     return routes
 
 
@@ -236,11 +236,13 @@ async def _remove(context: ServerContext, request: Request[Any, Any], file_id: U
     return empty()
 
 
-async def _override(receiving: Transfers, context: ServerContext, request: Request[Any, Any], file_id: UUID) -> Answer:
+async def _override(
+    context: ServerContext, request: Request[Any, Any], *, file_id: UUID, receiving: Transfers
+) -> Answer:
     """For clients that can only send POST."""
     match request.headers.get("x-http-method-override", "").upper():
         case "PATCH":
-            return await _append(receiving, context, request, file_id=file_id)
+            return await _append(context, request, file_id=file_id, receiving=receiving)
         case "DELETE":
             return await _remove(context, request, file_id=file_id)
         case "HEAD":
@@ -249,12 +251,8 @@ async def _override(receiving: Transfers, context: ServerContext, request: Reque
             return problems.document(405, "VALIDATION_ERROR", "Method not allowed", headers={"Allow": "PATCH, HEAD"})
 
 
-async def _append(receiving: Transfers, context: ServerContext, request: Request[Any, Any], *, file_id: UUID) -> Answer:
-    return await _append_with(context, request, file_id=file_id, receiving=receiving)
-
-
 @tus
-async def _append_with(
+async def _append(
     context: ServerContext, request: Request[Any, Any], *, file_id: UUID, receiving: Transfers
 ) -> HTTPResponse:
     if request.headers.get("content-type") != OFFSETS:
@@ -332,7 +330,7 @@ async def _read(context: ServerContext, request: Request[Any, Any], file_id: UUI
     return empty(302, headers=headers | {"Location": shown["link"]})
 
 
-async def _content(reading: Transfers, context: ServerContext, request: Request[Any, Any], file_id: UUID) -> Answer:
+async def _content(context: ServerContext, request: Request[Any, Any], *, file_id: UUID, reading: Transfers) -> Answer:
     await context.rate_limits.require_session(network_of(request.client_ip))
     account_id, expires, signature = _signed(request)
     file = await files.read_linked(context, account_id, file_id, expires, signature)
