@@ -9,6 +9,8 @@ from hummdesk.core.background import end
 
 FIRST_BACKOFF_SECONDS = 0.25
 SHORTEST_WAIT_SECONDS = 0.001
+AT_ONCE_SECONDS = 0.0
+"""What a step returns that has more to do."""
 
 Step = Callable[[], Awaitable[float | None]]
 """Does the work once. Returns the seconds until it is due again, or None for the whole interval."""

@@ -5,11 +5,11 @@ Any number of relays, and every reader, may do this at a time: the position of a
 
 from hummdesk.core import metrics
 from hummdesk.core.config import Settings
+from hummdesk.core.periodic import AT_ONCE_SECONDS
 from hummdesk.storage import feed
 from hummdesk.storage.database import Database
 from hummdesk.storage.feed import FIRST_ACCOUNT
 
-AT_ONCE_SECONDS = 0.0
 PAUSE_SECONDS = 0.2
 """Between two batches of deletions."""
 

@@ -8,6 +8,7 @@ import logging
 
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.metrics import RETENTION_ERASED
+from hummdesk.core.periodic import AT_ONCE_SECONDS
 from hummdesk.relay.antivirus import ScanFailed, Scanner, Undecided
 from hummdesk.storage import files
 from hummdesk.storage.database import Database
@@ -23,7 +24,6 @@ RETRY_SECONDS = 15.0
 LONGEST_RETRY_SECONDS = 3600.0
 MOST_UNDECIDED = 7
 """Scans without a result, within about two hours, after which a file is refused: each reads all of it."""
-AT_ONCE = 0.0
 
 
 class FileKeeper:
@@ -42,13 +42,13 @@ class FileKeeper:
         async with self._all_accounts.all_accounts() as tx:
             due = await files.take_unscanned(tx)
         await asyncio.gather(*(self._scan(file) for file in due))
-        return AT_ONCE if len(due) == SCANS else None
+        return AT_ONCE_SECONDS if len(due) == SCANS else None
 
     async def delete_expired(self) -> float | None:
         async with self._erasing.all_accounts() as tx:
             number = await files.remove_expired(tx)
         RETENTION_ERASED.labels("file").inc(number)
-        return AT_ONCE if number == EXPIRED else None
+        return AT_ONCE_SECONDS if number == EXPIRED else None
 
     async def delete_objects(self) -> float | None:
         """Delete the objects of deleted files. What fails is due again later, with a growing delay."""
@@ -58,7 +58,7 @@ class FileKeeper:
             due = await files.take_deletions(tx)
         for deletion in due:
             await self._delete(deletion)
-        return AT_ONCE if len(due) == DELETIONS else None
+        return AT_ONCE_SECONDS if len(due) == DELETIONS else None
 
     async def _scan(self, file: Unscanned) -> None:
         state: State | None = None

@@ -7,6 +7,7 @@ import logging
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfoNotFoundError
 
+from hummdesk.core.periodic import AT_ONCE_SECONDS
 from hummdesk.publish.publisher import Publisher
 from hummdesk.routing.availability import availability
 from hummdesk.routing.hours import load_calendar
@@ -17,7 +18,6 @@ from hummdesk.storage.hours import DueHours
 log = logging.getLogger(__name__)
 
 BATCH = 100
-AT_ONCE_SECONDS = 0.0
 RETRY = timedelta(hours=1)
 """After which an account with an unknown time zone is tried again."""
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from hummdesk.bus.presence import Presence, available
 from hummdesk.bus.queue_positions import PublishedPositions
+from hummdesk.core.periodic import AT_ONCE_SECONDS
 from hummdesk.publish.events.conversations import ConversationQueued
 from hummdesk.publish.publisher import Publisher
 from hummdesk.routing import positions
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 PASS_SECONDS = 1.0
 """Between two passes over an account."""
-AT_ONCE_SECONDS = 0.0
 
 
 class QueuePositions:

@@ -5,13 +5,13 @@ Any number of relays may do this: each conversation is reopened once, under its 
 
 import logging
 
+from hummdesk.core.periodic import AT_ONCE_SECONDS
 from hummdesk.storage import snoozes
 from hummdesk.storage.database import Database
 
 log = logging.getLogger(__name__)
 
 BATCH = 20
-AT_ONCE_SECONDS = 0.0
 
 
 class SnoozeEnder:

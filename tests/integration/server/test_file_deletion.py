@@ -12,11 +12,12 @@ import aiohttp
 import pytest
 
 from hummdesk.core.config import Settings
+from hummdesk.core.periodic import AT_ONCE_SECONDS
 from hummdesk.operator import account as operator_account
 from hummdesk.operator import contact as operator_contact
 from hummdesk.relay import files as relay_files
 from hummdesk.relay.antivirus import Scanner
-from hummdesk.relay.files import AT_ONCE, FileKeeper
+from hummdesk.relay.files import FileKeeper
 from hummdesk.storage.database import Database
 from hummdesk.storage.file_store import FileStore
 from hummdesk.storage.files import UNSCANNABLE
@@ -64,7 +65,7 @@ async def keep(file_settings: Settings) -> AsyncIterator[Callable[..., FileKeepe
 
 
 async def until_done(step: Callable[[], Any]) -> None:
-    while await step() == AT_ONCE:
+    while await step() == AT_ONCE_SECONDS:
         pass
 
 
