@@ -360,7 +360,7 @@ class Settings:
     antivirus_command: str = setting(
         "",
         "command that scans each file instead, from its standard input: status 0 for a clean file, 1 for one with a "
-        "virus, others if it cannot tell",
+        "virus, any other without a result",
     )
 
     log_level: str = setting("INFO", "minimum severity of log lines", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -34,7 +34,7 @@ class Mail:
 
     own: list[str] = field(default_factory=list)
     forwarded: list[str] = field(default_factory=list)
-    """The text of a forwarded mail without its headers. A reply of Outlook cannot be told from a forwarded mail."""
+    """The text of a forwarded mail without its headers. A reply of Outlook looks the same."""
     forwarded_at: int = 0
     """How many own lines stand above it."""
     is_marked_as_forwarded: bool = False
