@@ -58,8 +58,8 @@ async def test_mentioned_colleague_is_notified_once_in_two_tabs(
     await customer.receives("conversation_assigned")
     await tab.page.keyboard.press("Escape")
     await customer.do("send_message", {"conversationId": conversation, "content": "And my order?"})
-    await second.page.wait_for_function(f"{SHOWN}.length > 1")
-    await tab.page.wait_for_function(f"{ALERTS} > 1")
+    await second.page.wait_for_function(f"() => {SHOWN}.length > 1")
+    await tab.page.wait_for_function(f"() => {ALERTS} > 1")
     assert await second.page.evaluate(SHOWN) == [mentioned, account.customers[0]["name"]]
     await context.close()
     assert second.errors + tab.errors == []
