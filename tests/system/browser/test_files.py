@@ -17,6 +17,8 @@ from tests.system.browser.tcp_proxy import TcpProxy
 from tests.system.browser.test_widget import Visitor, visit
 
 MEGABYTE = 1_000_000
+PARTS = "**/files/*"
+"""Addresses that receive the bytes of an upload."""
 PASTE = """(field) => {
     const data = new DataTransfer();
     data.items.add(new File(["a,b"], "table.csv", { type: "text/csv" }));
@@ -91,6 +93,24 @@ async def test_files_of_visitor_and_agent_arrive_though_the_connection_is_cut_th
         sent = await agent.receives("new_message", content="video.bin")
     assert sent["attachments"][0]["size"] == 25 * MEGABYTE
     assert await digest(account, sent["attachments"][0]["url"]) == hashlib.sha256(large.read_bytes()).hexdigest()
+
+
+async def test_upload_of_agent_who_signs_out_ends(account: DemoAccount, open_console: Open) -> None:
+    _, conversation = await account.start_conversation("A file", "Please send the manual")
+    console = await open_console(account.agents[0])
+    page = console.page
+    await page.route(PARTS, lambda _: None)  # their answers never arrive
+    await console.open(conversation)
+    async with page.expect_request(PARTS) as upload:
+        await page.locator("input[type=file]").set_input_files(
+            {"name": "manual.txt", "mimeType": "text/plain", "buffer": b"Turn it on."}
+        )
+    await expect(page.get_by_role("progressbar", name="manual.txt")).to_be_visible()
+    await page.get_by_role("button", name="your status").click()
+    async with page.expect_event("requestfailed", lambda request: request.method == "PATCH") as ended:
+        await page.get_by_role("menuitemradio", name="Sign out").click()
+    assert (await ended.value).url == (await upload.value).url
+    await page.unroute(PARTS)
 
 
 async def digest(account: DemoAccount, url: str) -> str:

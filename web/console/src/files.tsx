@@ -26,14 +26,14 @@ const RENEWAL_MS = 10_000;
 const uploads = new WeakMap<Store, Uploads>();
 
 function uploadsOf(store: Store): Uploads {
-  let known = uploads.get(store);
-  if (!known) {
-    known = new Uploads(serverOf(store), store.changed, (conversationId, file, isNote) =>
-      store.compositions.attach(conversationId, isNote, attachmentTo(file)),
-    );
-    uploads.set(store, known);
-  }
-  return known;
+  const known = uploads.get(store);
+  if (known) return known;
+  const created = new Uploads(serverOf(store), store.changed, (conversationId, file, isNote) =>
+    store.compositions.attach(conversationId, isNote, attachmentTo(file)),
+  );
+  store.ended.addEventListener("abort", () => created.cancelAll());
+  uploads.set(store, created);
+  return created;
 }
 
 function serverOf({ credentials }: Store) {

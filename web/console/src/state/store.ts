@@ -56,6 +56,9 @@ export class Store implements LiveState {
   readonly closing: Closing;
   readonly undo: Undo;
   readonly notifications: Notifications;
+  private readonly end = new AbortController();
+  // Aborted when the user is signed out.
+  readonly ended = this.end.signal;
   private listeners = new Set<() => void>();
   private isDirty = false;
   private noticeTimer = 0;
@@ -145,6 +148,7 @@ export class Store implements LiveState {
     window.removeEventListener("storage", this.onStorage);
     window.removeEventListener("pagehide", this.finish);
     this.finish();
+    this.end.abort();
     this.notifications.end();
     if (reason === null) history.replaceState(null, "", "/"); // another user may sign in
     this.client.close();
