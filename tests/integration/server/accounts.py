@@ -55,7 +55,9 @@ class Client:
         **more: Any,
     ) -> "Client":
         auth = {"token": token} if token is not None else None
-        await self.socket.connect(url or self.url, auth=auth, transports=list(transports), **more)
+        await self.socket.connect(
+            url or self.url, auth=auth, transports=list(transports), wait_timeout=PATIENCE_SECONDS, **more
+        )
         return self
 
     async def close(self) -> None:
