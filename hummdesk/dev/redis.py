@@ -213,10 +213,23 @@ def _version(program: Path) -> Version | None:
 
 
 def free_port(wanted: int) -> int:
-    """Return `wanted` if that port of 127.0.0.1 is free, else any free port."""
+    """Return `wanted` if that port of 127.0.0.1 is free, else any free port.
+
+    Until this process ends, no other one is given the same free port: a socket that does not listen stays bound to it.
+    Servers can listen beside it, with SO_REUSEADDR or SO_REUSEPORT.
+    """
     for port in (wanted, 0):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
+            return _reserved(int(probe.getsockname()[1]))
     raise CommandError("no free port on 127.0.0.1 for Redis: set REDIS_URL")
+
+
+def _reserved(port: int) -> int:
+    with socket.socket() as holder:
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            holder.setsockopt(socket.SOL_SOCKET, option, 1)
+        holder.bind(("127.0.0.1", port))
+        holder.detach()
+    return port

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pytest
 
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError, NotFound
+from hummdesk.dev.redis import free_port
 from hummdesk.operator import ai_budgets, ai_providers
 from tests.conftest import Servers
 from tests.integration.ai.fake_api import CLASSIFICATION, answer
@@ -35,9 +35,7 @@ async def workers(
 ) -> AsyncIterator[ExternalWorkers]:
     """Workers that serve metrics, have no key for Anthropic's models, and draft with a model without a price."""
     marks, metrics = tmp_path_factory.mktemp("marks"), tmp_path_factory.mktemp("metrics")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port(0)
     changes = {
         "metrics_port": port,
         "openai_draft_model": "my-model",
