@@ -1,4 +1,4 @@
-"""Time limits that do not count the time in which this process was not run: machines stand still for seconds."""
+"""Times that do not count those in which this process was not run: machines stand still for seconds."""
 
 import asyncio
 import time
@@ -8,6 +8,32 @@ from contextlib import asynccontextmanager
 STEP_SECONDS = 0.02
 LONGEST_STEP_SECONDS = 0.05
 """What is counted of a step at most; the rest of it the process was not run, or its event loop was blocked."""
+
+
+class RunningClock:
+    def __init__(self) -> None:
+        self._steps: list[tuple[float, float]] = []
+        """System time of the beginning of each step, and what is counted of it."""
+
+    def seconds(self, since: float, until: float) -> float:
+        """The seconds between two system times in which this process was run."""
+        return sum(counted for began, counted in self._steps if since <= began < until)
+
+    async def run(self) -> None:
+        while True:
+            began, moment = time.monotonic(), time.time()
+            await asyncio.sleep(STEP_SECONDS)
+            self._steps.append((moment, min(time.monotonic() - began, LONGEST_STEP_SECONDS)))
+
+
+@asynccontextmanager
+async def running_clock() -> AsyncIterator[RunningClock]:
+    clock = RunningClock()
+    running = asyncio.create_task(clock.run())
+    try:
+        yield clock
+    finally:
+        running.cancel()
 
 
 @asynccontextmanager

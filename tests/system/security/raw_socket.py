@@ -7,6 +7,8 @@ from typing import ClassVar, Self
 
 import psutil
 
+from tests.running_time import running_timeout
+
 MAX_BYTES = 64 << 20
 HANDSHAKE = (
     "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -74,7 +76,7 @@ class RawSocket:
     async def flood(self, data: bytes, *, seconds: float) -> bool:
         """Send again and again, without reading; return whether the server ended the connection."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with running_timeout(seconds):
                 try:
                     while self.sent + len(data) <= MAX_BYTES:
                         await self.send(data)
@@ -85,7 +87,7 @@ class RawSocket:
     async def until(self, part: bytes, *, seconds: float = 5) -> bytes:
         """Read until a part has arrived; return everything that was read."""
         received = b""
-        async with asyncio.timeout(seconds):
+        async with running_timeout(seconds):
             while part not in received:
                 data = await self._reader.read(1 << 16)
                 assert data, f"the connection ended with {received!r}"
@@ -95,7 +97,7 @@ class RawSocket:
     async def ended(self, *, seconds: float = 5) -> bytes:
         """Read until the server ends the connection; return what was read."""
         received = b""
-        async with asyncio.timeout(seconds):
+        async with running_timeout(seconds):
             while True:
                 try:
                     data = await self._reader.read(1 << 16)

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from tests.integration.server.accounts import Account, Client
+from tests.running_time import running_timeout
 from tests.system.chaos.deployment import WEB, Deployment, deploy
 
 POLL = "/socket.io/?EIO=4&transport=polling"
@@ -70,8 +71,10 @@ def allowed(found: list[dict[str, Any]]) -> int:
 
 async def test_two_processes_share_the_limit_of_a_person(desk: Deployment, account: Account) -> None:
     clients = [await connect(account, "agent", url, f"10.1.0.{n}") for n, url in enumerate(desk.addresses)]
+    started = time.monotonic()
     number = allowed(await answers(clients, account, 60))
-    assert MESSAGES <= number <= MESSAGES + BATCHES_AHEAD + 2
+    refilled = (time.monotonic() - started) * MESSAGES / 60
+    assert MESSAGES <= number <= MESSAGES + BATCHES_AHEAD + 2 + refilled
     colleague = await connect(account, "colleague", desk.addresses[0], "10.1.0.3")
     assert allowed(await answers([colleague], account, 10)) == 10
 
@@ -83,13 +86,11 @@ async def test_without_redis_messages_are_acknowledged_and_the_limits_remain(
     assert allowed(await answers(clients, account, 1)) == 2
     desk.signal("redis", signal.SIGSTOP)
     try:
-        started = time.monotonic()
-        number = allowed(await answers(clients, account, 60))
-        seconds = time.monotonic() - started
+        async with running_timeout(2):
+            number = allowed(await answers(clients, account, 60))
     finally:
         desk.signal("redis", signal.SIGCONT)
     assert BATCHES_AHEAD - 2 <= number <= 2 * MESSAGES
-    assert seconds < 2
     colleague = await connect(account, "colleague", desk.addresses[0], "10.2.0.3")
     async with asyncio.timeout(10):
         while allowed(await answers([colleague], account, 1)) == 0:

@@ -27,7 +27,7 @@ EXTRA_ADDRESS = {"X-Forwarded-For": "10.9.9.9"}
 
 
 @pytest.fixture(scope="module")
-async def web(settings: Settings) -> AsyncIterator[tuple[str, Node]]:
+def observed(settings: Settings) -> Settings:
     limits: dict[str, Any] = UNLIMITED | {
         "rate_limit_events_per_second": 50,
         "rate_limit_connects_per_minute": 200,
@@ -35,9 +35,20 @@ async def web(settings: Settings) -> AsyncIterator[tuple[str, Node]]:
         "max_sockets_per_address": 3,
         "max_sockets_unauthenticated": 5,
     }
-    short: dict[str, Any] = {"ping_interval_seconds": 0.3, "ping_timeout_seconds": 0.3, "max_buffered_bytes": 65_536}
-    seen = replace(settings, proxies_count=1, metrics_accounts=1, **short, **limits)
-    async with running(seen, name="observed") as made:
+    return replace(settings, proxies_count=1, metrics_accounts=1, max_buffered_bytes=65_536, **limits)
+
+
+@pytest.fixture(scope="module")
+async def web(observed: Settings) -> AsyncIterator[tuple[str, Node]]:
+    async with running(observed, name="observed") as made:
+        yield made
+
+
+@pytest.fixture
+async def impatient(observed: Settings) -> AsyncIterator[tuple[str, Node]]:
+    """A web process with a short heartbeat."""
+    short = replace(observed, ping_interval_seconds=0.3, ping_timeout_seconds=0.3)
+    async with running(short, name="impatient") as made:
         yield made
 
 
@@ -156,7 +167,6 @@ class Attacker:
 CLOSED = (
     "transport_error",
     "malformed_packet",
-    "ping_timeout",
     "client_disconnect",
     "transport_close",
     "slow_reader",
@@ -185,6 +195,13 @@ async def test_end_or_refusal_of_a_connection_is_counted_by_its_reason(
     attacker = Attacker(http, *web)
     cause: Callable[[], Awaitable[None]] = getattr(attacker, reason)
     await counts(metric, {"reason": reason}, cause())
+
+
+async def test_end_of_a_connection_without_pongs_is_counted(
+    impatient: tuple[str, Node], http: aiohttp.ClientSession
+) -> None:
+    attacker = Attacker(http, *impatient)
+    await counts("hummdesk_connections_closed_total", {"reason": "ping_timeout"}, attacker.ping_timeout())
 
 
 async def test_refused_request_is_counted_by_its_limit(account: Account) -> None:

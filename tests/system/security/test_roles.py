@@ -45,7 +45,7 @@ async def accounts(servers: Servers, shop: Settings) -> AsyncIterator[list[Accou
 async def served_and_foreign(url: str, accounts: list[Account], transactions: int) -> tuple[int, int]:
     """The number of transactions that read their own account's messages, and of those that read another's."""
     served = foreign = 0
-    database = Database(url, role="hummdesk_app", size=4, timeout=2)
+    database = Database(url, role="hummdesk_app", size=4, timeout=10)
     await database.open()
 
     async def read(account: Account) -> None:
