@@ -19,6 +19,7 @@ from hummdesk.bus.client import connect
 from hummdesk.core.config import Settings, collect, read
 from tests.conftest import make_reachable_directory
 from tests.integration.server.accounts import Client
+from tests.suspended_process import suspended
 from tests.system.browser.console_page import ConsolePage
 from tests.system.browser.foreign_site import ForeignSite
 from tests.system.browser.tcp_proxy import TcpProxy
@@ -81,13 +82,8 @@ class DemoAccount:
         """Suspend the Celery worker, so that no AI run makes progress."""
         worker = psutil.Process(self.desk.child("worker"))
         processes = [worker, *worker.children(recursive=True)]
-        try:
-            for process in processes:
-                process.suspend()
+        with suspended(processes, database_url=self.settings.postgres, roles=["hummdesk_worker"]):
             yield
-        finally:
-            for process in processes:
-                process.resume()
 
 
 @pytest.fixture(scope="package")

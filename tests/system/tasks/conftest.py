@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, send
 from tests.conftest import Servers
 from tests.forked_process import ForkedProcess, fork
-from tests.system.tasks.marks import mark_of
+from tests.suspended_process import suspended
+from tests.system.tasks.marks import RELEASED, mark_of
 
 START_SECONDS = 60
 STOP_SECONDS = 10
@@ -141,6 +142,25 @@ class Pipeline:
     async def relay(self) -> AsyncIterator[ForkedProcess]:
         async with self.process("hummdesk", "relay", "--home", str(self.marks)) as process:
             yield process
+
+    @asynccontextmanager
+    async def suspended_worker(self, queue: Queue) -> AsyncIterator[None]:
+        """Suspend the Celery worker of a queue, so that its runs wait."""
+        assert self.main_process is not None
+        worker = await worker_of(self.main_process, queue)
+        family = [worker, *worker.children(recursive=True)]
+        with suspended(family, database_url=self.settings.postgres, roles=["hummdesk_worker"]):
+            yield
+
+    @contextmanager
+    def lingering(self) -> Iterator[None]:
+        """Let the calls that linger return at the end of the block."""
+        released = self.marks / RELEASED
+        released.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            released.touch()
 
     @property
     def log(self) -> Path:

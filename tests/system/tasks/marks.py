@@ -2,6 +2,9 @@
 
 from hashlib import sha256
 
+RELEASED = "released"
+"""Once this file exists, calls that linger return."""
+
 
 def mark_of(verb: str, text: str) -> str:
     return f"{verb}-{sha256(text.encode()).hexdigest()[:16]}"

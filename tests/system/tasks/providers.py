@@ -23,7 +23,7 @@ from hummdesk.ai.protocol import (
     show_nothing,
 )
 from tasks.app import app
-from tests.system.tasks.marks import mark_of
+from tests.system.tasks.marks import RELEASED, mark_of
 
 MARKS = Path(os.environ["TEST_MARKS"])
 """A directory with a file for each call, so that a test can count the calls of all processes."""
@@ -89,7 +89,8 @@ async def waits() -> None:
 
 
 async def lingers() -> None:
-    await asyncio.sleep(3)
+    while not (MARKS / RELEASED).exists():
+        await asyncio.sleep(0.02)
 
 
 async def hangs() -> None:

@@ -1,8 +1,8 @@
 """Several messages of a customer in a row get one draft, and answered messages get none."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -42,15 +42,29 @@ def outcome(pipeline: Pipeline, message: Message) -> str | None:
     return found[0] if found else None
 
 
-async def test_five_messages_in_two_seconds_get_one_draft_for_all(running: Pipeline) -> None:
+async def draft_delay(pipeline: Pipeline, message: Message) -> timedelta:
+    """The time from a message to the start of its draft run."""
+    async with pipeline.database.account(pipeline.customer.account_id) as tx:
+        found = await tx.execute(
+            """SELECT ai_runs.started_at - messages.created_at AS delay
+            FROM ai_runs JOIN messages ON messages.id = ai_runs.message_id
+            WHERE ai_runs.message_id = %s AND ai_runs.kind = 'draft'""",
+            (message.id,),
+        )
+        row = await found.fetchone()
+    assert row is not None
+    delay: timedelta = row["delay"]
+    return delay
+
+
+async def test_five_messages_in_a_row_get_one_draft_for_all(running: Pipeline) -> None:
     await running.say(running.agent, "Welcome.")
-    burst = []
-    for text in BURST:
-        burst.append(await running.say(running.customer, text))
-        await asyncio.sleep(1.9 / (len(BURST) - 1))
-    for message in burst:
-        await running.ended(message, "classification")
+    async with running.suspended_worker("draft"):
+        burst = [await running.say(running.customer, text) for text in BURST]
+        for message in burst:
+            await running.ended(message, "classification")
     await running.ended(burst[-1], "draft")
+    assert await draft_delay(running, burst[-1]) >= timedelta(seconds=running.settings.ai_quiet_seconds)
     [draft] = drafts(running, burst)
     assert draft.data["messageId"] == str(burst[-1].id)
     assert draft.data["basedOnSeq"] == burst[-1].seq
@@ -62,25 +76,30 @@ async def test_five_messages_in_two_seconds_get_one_draft_for_all(running: Pipel
 
 
 async def test_message_during_a_draft_run_supersedes_it(running: Pipeline) -> None:
-    first = await running.ask("Where is my parcel?\ndraft lingers 1")
-    await running.until(lambda: ("ai_processing_started", "draft") in running.names(first))
-    second = await running.say(running.customer, "It should have come on Monday.")
+    with running.lingering():
+        first = await running.ask("Where is my parcel?\ndraft lingers 1")
+        await running.until(lambda: ("ai_processing_started", "draft") in running.names(first))
+        second = await running.say(running.customer, "It should have come on Monday.")
     await running.ended(first, "draft")
-    assert outcome(running, first) == "superseded"
-    assert outcome(running, second) is None, "the first was not waited for"
     await running.ended(second, "draft")
+    assert outcome(running, first) == "superseded"
+    ended = [event.data for event in running.events if event.event == "ai_processing_completed"]
+    drafted = [end["messageId"] for end in ended if end["processingType"] == "draft"]
+    assert drafted[-2:] == [str(first.id), str(second.id)]
     [draft] = drafts(running, [first, second])
     assert (draft.data["messageId"], draft.data["basedOnSeq"]) == (str(second.id), second.seq)
 
 
 async def test_message_after_which_an_agent_replied_gets_no_draft(running: Pipeline) -> None:
-    waiting = await running.ask("Where is my parcel?")
-    await running.ended(waiting, "classification")
-    await running.say(running.agent, "It is on its way.")
+    async with running.suspended_worker("draft"):
+        waiting = await running.ask("Where is my parcel?")
+        await running.ended(waiting, "classification")
+        await running.say(running.agent, "It is on its way.")
     await running.ended(waiting, "draft")
-    made = await running.ask("And my refund?\ndraft lingers 1")
-    await running.until(lambda: ("ai_processing_started", "draft") in running.names(made))
-    await running.say(running.agent, "It was paid yesterday.")
+    with running.lingering():
+        made = await running.ask("And my refund?\ndraft lingers 1")
+        await running.until(lambda: ("ai_processing_started", "draft") in running.names(made))
+        await running.say(running.agent, "It was paid yesterday.")
     await running.ended(made, "draft")
     assert [outcome(running, message) for message in (waiting, made)] == ["superseded", "superseded"]
     assert drafts(running, [waiting, made]) == []

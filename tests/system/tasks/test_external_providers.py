@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -50,8 +51,10 @@ async def workers(
 async def test_external_model_classifies_and_drafts(workers: ExternalWorkers, protocol: Protocol) -> None:
     async with workers.account(protocol) as (pipeline, fake_api):
         fake_api.respond_with(answer(CLASSIFICATION), answer(GOOD))
+        began = time.monotonic()
         message = await pipeline.ask(QUESTION)
         events = await payloads_of(pipeline, message, "classification", "draft")
+        took = time.monotonic() - began
         assert events["ai_classification"]["classification"]["category"] == "billing"
         assert events["ai_classification"]["provider"] == events["ai_draft"]["provider"] == protocol
         name = pipeline.customer.name
@@ -68,7 +71,7 @@ async def test_external_model_classifies_and_drafts(workers: ExternalWorkers, pr
             assert call["prompt"].startswith(("classify@4-", "draft@3-"))
             assert (call["input_tokens"], call["cache_read_tokens"], call["output_tokens"]) == (1000, 200, 50)
             assert call["cost_usd"] > 0
-            assert 0 < call["milliseconds"] < 4000
+            assert 0 < call["milliseconds"] <= took * 1000
         assert "fallback" not in (await results(pipeline, message))["draft"]
         assert "charged twice" not in log
         assert "sk-secret-key" not in log
