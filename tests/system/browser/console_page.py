@@ -21,6 +21,15 @@ EXPECTED_ERRORS = (
 """Logged by Chromium for connections that a test has cut or the server has refused, for refused input, and without an
 identity provider. Regular expressions."""
 
+NOTICE_MS, HELD_MS, TYPING_MS, UNDO_MS = 4000, 5000, 6000, 8000
+"""Timeouts of the console and the widget: of a notice of the connection, of a draft that is sent as it is, of the
+typing of somebody else, of an undo of a closing."""
+
+HOLD = """(delays) => {
+    const start = window.setTimeout;
+    window.setTimeout = (run, delay, ...more) => (delays.includes(delay) ? 0 : start(run, delay, ...more));
+}"""
+
 COLOR_SCHEMES: tuple[Any, ...] = ("dark", "light")
 
 
@@ -41,6 +50,13 @@ class ConsolePage:
     async def sign_in(self, user: dict[str, Any]) -> None:
         await self.page.get_by_role("button", name=user["email"]).click()
         await expect(self.page.get_by_role("navigation", name="List of conversations")).to_be_visible()
+
+    async def hold(self, *timeouts: int) -> None:
+        """Start none of these timeouts, in milliseconds, on this page: what they would hide remains until it is seen.
+
+        On a machine that stands still for seconds, it would be hidden first.
+        """
+        await self.page.evaluate(HOLD, list(timeouts))
 
     async def reset(self) -> None:
         """Make the page equivalent to a new one."""

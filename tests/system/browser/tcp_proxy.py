@@ -51,10 +51,11 @@ class TcpProxy:
             self._abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._is_cut:
-            writer.transport.abort()
-            return
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        if self._is_cut:  # also while the server was being connected
+            writer.transport.abort()
+            server_writer.transport.abort()
+            return
         self._writers |= {writer, server_writer}
         await asyncio.gather(_copy(reader, server_writer, self._count), _copy(server_reader, writer))
         self._writers -= {writer, server_writer}

@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.async_api import expect
 
 from tests.system.browser.conftest import DemoAccount, Open
-from tests.system.browser.console_page import ConsolePage
+from tests.system.browser.console_page import HELD_MS, NOTICE_MS, ConsolePage
 from tests.system.browser.tcp_proxy import TcpProxy
 from tests.system.browser.test_moves import call
 
@@ -54,6 +54,7 @@ async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
     await first.page.screenshot(path=screenshots / "console.png")
 
     await correct(first, second, conversation)
+    await first.hold(HELD_MS)
     await first.draft.get_by_role("button", name="Send as is").click()
     await first.page.locator(".toast").get_by_role("button", name="Dismiss").click()  # do not wait for an undo
     answer = await customer.receives("new_message", senderType="agent")
@@ -185,6 +186,7 @@ async def test_messages_written_offline_are_sent_once(
     customer, conversation = await account.start_conversation("Lost in the woods")
     _, other = await account.start_conversation("Found again", "It was behind the tent.", customer_number=1)
     await agent.open(conversation)
+    await agent.hold(NOTICE_MS)
     proxy.cut()
     banner = agent.page.locator(".banner")
     await expect(banner).to_contain_text("Offline")

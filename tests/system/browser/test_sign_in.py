@@ -10,7 +10,7 @@ from uuid import UUID
 import jwt
 import psycopg
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, WebSocket, expect
 
 from hummdesk.storage import sign_in_links
 from hummdesk.storage.database import operator
@@ -107,29 +107,47 @@ async def test_admin_of_a_new_account_signs_in_by_the_printed_link(
     await expect(page.get_by_role("button", name="ada, Online")).to_be_visible()
 
 
+HOLD_RENEWAL = """
+    const start = window.setTimeout;
+    window.setTimeout = (run, ...more) => {
+        if (!String(run).includes(".renew(")) return start(run, ...more);
+        window.renew = run;
+        return 0;
+    };
+"""
+RENEW = """() => {
+    const now = Date.now;
+    Date.now = () => now() + 60_000;
+    window.renew();
+}"""
+"""Renew the token now, as if its time had come: a machine that stands still for seconds would do so too late."""
+
+
 async def test_token_is_renewed_before_it_expires(account: DemoAccount, window: BrowserContext) -> None:
     page = await window.new_page()
     await page.goto(await link(account, 1))
     await is_signed_in(page)
+    await page.add_init_script(HOLD_RENEWAL)
     await execute(
-        account, "UPDATE staff_sessions SET expires_at = now() + interval '4 seconds' WHERE revoked_at IS NULL"
+        account, "UPDATE staff_sessions SET expires_at = now() + interval '8 seconds' WHERE revoked_at IS NULL"
     )
     async with page.expect_response("**/session/token") as first:
         await page.reload()
     short = await (await first.value).json()
     await is_signed_in(page)
+    await execute(account, "UPDATE staff_sessions SET expires_at = now() + interval '1 hour' WHERE revoked_at IS NULL")
+    connections: list[WebSocket] = []
+    page.on("websocket", lambda connection: connections.append(connection))
     async with page.expect_response("**/session/token") as renewed:
-        await execute(
-            account, "UPDATE staff_sessions SET expires_at = now() + interval '1 hour' WHERE revoked_at IS NULL"
-        )
+        await page.evaluate(RENEW)
     assert (await (await renewed.value).json())["expiresIn"] == 900
-    page.once("websocket", lambda _: pytest.fail("the console has reconnected"))
     expiry = jwt.decode(short["token"], options={"verify_signature": False})["exp"]
-    assert expiry < time.time() + 5
+    assert expiry < time.time() + 9
     await asyncio.sleep(max(0.0, expiry + 0.5 - time.time()))
     await is_signed_in(page)
     _, conversation = await account.start_conversation("After the renewal")
     await expect(page.locator(f"[data-conversation='{conversation}']")).to_be_visible()
+    assert connections == [], "the console has not reconnected"
 
 
 async def test_revoked_session_is_out(account: DemoAccount, window: BrowserContext) -> None:

@@ -12,7 +12,7 @@ from hummdesk.operator.people import set_widget_origins
 from hummdesk.server.http.pages import BUILT
 from tests.integration.server.accounts import Client
 from tests.system.browser.conftest import DemoAccount
-from tests.system.browser.console_page import ConsolePage
+from tests.system.browser.console_page import TYPING_MS, ConsolePage
 from tests.system.browser.foreign_site import ForeignSite
 from tests.system.browser.tcp_proxy import TcpProxy
 
@@ -72,6 +72,7 @@ async def test_visitor_conversation_survives_page_reload(context: Any, account: 
     (asked,) = (await agent.do("get_messages", {"conversationId": conversation}))["messages"]
     await agent.do("message_read", {"conversationId": conversation, "messageId": asked["messageId"]})
     await expect(visitor.log.get_by_role("img", name="Read")).to_be_visible()
+    await visitor.view.hold(TYPING_MS)
     await agent.do("typing_start", {"conversationId": conversation})
     await expect(visitor.log).to_contain_text("is typing")
     await visitor.page.get_by_role("textbox", name="Your message").press_sequentially("W")
@@ -80,9 +81,9 @@ async def test_visitor_conversation_survives_page_reload(context: Any, account: 
     joined = f"{account.agents[1]['name']} joined the conversation"
     await agent.do("claim_conversation", {"conversationId": conversation})
     await expect(visitor.message(joined)).to_be_visible()
-    await agent.do("send_message", {"conversationId": conversation, "content": "We do."})
+    answer = await agent.do("send_message", {"conversationId": conversation, "content": "We do."})
     await expect(visitor.message("We do.")).to_be_visible()
-    await agent.receives("message_read", conversationId=conversation, readByType="customer")
+    await agent.receives("message_read", messageId=answer["messageId"], readByType="customer")
     await visitor.page.screenshot(path=screenshots / "widget.png")
 
     await visitor.page.keyboard.press("Escape")
@@ -255,7 +256,7 @@ async def test_widget_on_foreign_origin_works_only_if_account_allows_it(
         await visitor.launcher.click()
         await visitor.write(f"Do you ship to {site.origin}?")
         await expect(visitor.page.get_by_role("status")).to_contain_text(notice)
-    assert "new_message" not in agent.names()
+    assert not [payload for name, payload in agent.received if name == "new_message" and "ship" in payload["content"]]
 
     await set_widget_origins(account.settings, account_id=account.id, origins=["self", allowed_site.origin])
     await visitor.page.reload()

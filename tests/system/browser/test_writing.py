@@ -3,6 +3,7 @@
 from playwright.async_api import expect
 
 from tests.system.browser.conftest import DemoAccount, Open
+from tests.system.browser.console_page import HELD_MS, UNDO_MS
 from tests.system.browser.test_console import QUESTION
 
 CREATE_REPLY = """async ([token, reply]) => {
@@ -26,7 +27,9 @@ async def test_canned_reply_is_sent_and_conversation_closed_and_reopened(
 
     notes = agent.page.get_by_role("textbox", name="Notes on this customer")
     await notes.fill("Prefers to be called")
-    await agent.page.get_by_role("region", name="Notes on this customer").get_by_role("button", name="Save").click()
+    save = agent.page.get_by_role("region", name="Notes on this customer").get_by_role("button", name="Save")
+    await save.click()
+    await expect(save).to_have_count(0)
     await agent.page.get_by_role("button", name="attribute").click()
     form = agent.page.get_by_role("form", name="Attributes")
     await form.get_by_role("button", name="Add an attribute").click()
@@ -42,6 +45,7 @@ async def test_canned_reply_is_sent_and_conversation_closed_and_reopened(
 
     field = agent.page.get_by_role("textbox", name="Reply")
     await expect(field).to_be_visible()
+    await agent.hold(HELD_MS, UNDO_MS)
     await agent.page.keyboard.press("r")
     await agent.page.keyboard.type("/zepp")
     option = agent.page.get_by_role("option", name="Zeppelin parcel")
