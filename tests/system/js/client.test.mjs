@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, connect as dial } from "node:net";
 import { after, afterEach, test } from "node:test";
 import { DeskClient, NoResponseError, Outbox, RequestError, textColorOn } from "../../../web/client/dist/index.js";
-import { closeAll, desk, done, join } from "./sockets.mjs";
+import { closeAll, desk, done, join, TIMEOUT_MS } from "./sockets.mjs";
 
 const conversationId = desk.conversation;
 const clients = [];
@@ -55,7 +55,7 @@ function createClient(user, options = {}) {
 }
 
 async function until(condition, describe) {
-  const end = Date.now() + 8000;
+  const end = Date.now() + TIMEOUT_MS;
   while (!condition()) {
     assert.ok(Date.now() < end, describe());
     await new Promise((resolve) => setTimeout(resolve, 10));

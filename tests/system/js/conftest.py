@@ -20,8 +20,8 @@ def node() -> ScriptRunner:
 
 @pytest.fixture(scope="session")
 async def javascript_desk(settings: Settings) -> AsyncIterator[tuple[Settings, str]]:
-    """A web process with short timeouts; its settings and URL."""
-    quick = replace(settings, typing_timeout_seconds=0.5, auth_timeout_seconds=1.0)
+    """A web process with a short timeout of typing; its settings and URL."""
+    quick = replace(settings, typing_timeout_seconds=0.5)
     async with running(quick, name="javascript") as (url, _):
         yield quick, url
 

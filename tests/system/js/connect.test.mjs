@@ -50,15 +50,6 @@ for (const [token, code] of Object.entries({ forged: "UNAUTHORIZED", expired: "T
   });
 }
 
-test("socket that does not authenticate in time receives the reason and is disconnected", async () => {
-  const socket = open(null, { reconnection: false });
-  const reason = await receives(socket, "disconnect_reason");
-  assert.equal(reason.code, "UNAUTHORIZED");
-  assert.equal(reason.reconnect, false);
-  if (socket.connected) await once(socket, "disconnect");
-  assert.equal(socket.active, false);
-});
-
 for (const transport of ["polling", "websocket"]) {
   test(`session over ${transport} alone handles requests`, async () => {
     const socket = await connect("agent", { transports: [transport], upgrade: false });

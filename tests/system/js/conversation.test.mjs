@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { afterEach, test } from "node:test";
-import { assertError, closeAll, connect, desk, done, receives, join, names, refused } from "./sockets.mjs";
+import { assertError, closeAll, connect, desk, done, receives, join, names, refused, TIMEOUT_MS } from "./sockets.mjs";
 
 afterEach(closeAll);
 
@@ -101,7 +101,7 @@ test("binary content closes the connection and stores nothing", async () => {
   const customer = await join("customer");
   const { lastSeq } = await done(customer, "join_conversation", { conversationId: conversation });
   customer.emit("send_message", { conversationId: conversation, content: Buffer.from([1, 2, 3]) });
-  const [reason] = await once(customer, "disconnect", { signal: AbortSignal.timeout(5000) });
+  const [reason] = await once(customer, "disconnect", { signal: AbortSignal.timeout(TIMEOUT_MS) });
   assert.equal(reason, "transport close");
   const again = await join("customer");
   const sent = await done(again, "send_message", { conversationId: conversation, content: "Text" });

@@ -5,7 +5,7 @@ import { io } from "socket.io-client";
 
 export const desk = JSON.parse(process.env.DESK);
 
-const TIMEOUT_MS = 20_000; // longer than a busy machine stands still
+export const TIMEOUT_MS = 20_000; // longer than a busy machine stands still
 const sockets = [];
 
 // Open a socket with the token of `user`; `options` are those of the client.

@@ -1,5 +1,6 @@
 """The JavaScript clients against a real web process: the official Socket.IO client, and @hummdesk/client."""
 
+import asyncio
 import re
 import signal
 from contextlib import AsyncExitStack
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hummdesk.bus.client import connect
 from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
 from tests.integration.server.accounts import Account
@@ -32,11 +34,23 @@ def assert_all_passed(output: str) -> None:
 
 
 async def test_client_after_recovery_window_starts_new_session(node: ScriptRunner, settings: Settings) -> None:
-    settings = replace(settings, recovery_window_seconds=1.0)
-    async with running(settings, name="short-window") as (url, _):
+    settings = replace(settings, recovery_window_seconds=1.0, auth_timeout_seconds=1.0)
+    async with AsyncExitStack() as stack:
+        url, _ = await stack.enter_async_context(running(settings, name="short-window"))
+        redis = await stack.enter_async_context(connect(settings.redis))
         account = await Account(settings=settings, url=url).make()
-        output = await node.run(*TEST, HERE / "recovery-window.test.mjs", env=script_environment(account))
-        assert_all_passed(output)
+        started = node.running(*TEST, HERE / "recovery-window.test.mjs", env=script_environment(account))
+        script = await stack.enter_async_context(started)
+        assert script.stdout is not None
+        output = ""
+        while not (found := re.search(r"^cut (\S+)\n", output, re.MULTILINE)):
+            line = await script.stdout.readline()
+            assert line, output
+            output += line.decode()
+        while await redis.exists(f"hummdesk:recovery:{found[1]}"):
+            await asyncio.sleep(0.02)
+        output += (await script.communicate(b"expired\n"))[0].decode()
+    assert_all_passed(output)
 
 
 async def test_client_of_killed_server_recovers(node: ScriptRunner, settings: Settings) -> None:
