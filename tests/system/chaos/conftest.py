@@ -10,7 +10,8 @@ from tests.system.chaos.report import ROWS
 
 @pytest.fixture(scope="package")
 async def shared_deployment() -> AsyncIterator[Deployment]:
-    async with deploy() as made:
+    # A web process that the machine does not run for seconds is not taken for a killed one.
+    async with deploy(presence_lease_seconds=6.0) as made:
         yield made
 
 
