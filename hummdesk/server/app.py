@@ -19,7 +19,7 @@ from hummdesk.server.http import api_page, contract_page, files, health, oidc, p
 from hummdesk.server.listener import handover_directory, listen, raise_descriptor_limit, remove_if_abandoned, reserved
 from hummdesk.server.node import Node
 from hummdesk.server.tcp_connections import LimitedProtocol, TcpConnections
-from hummdesk.server.worker_manager import StoppableWorkerManager, own_multiprocessing_directory
+from hummdesk.server.worker_manager import StoppableWorkerManager, end_if_stopped, own_multiprocessing_directory
 from hummdesk.storage.startup import check
 
 SOCKETIO_PATH = "/socket.io"
@@ -142,6 +142,7 @@ def _build_in_process(settings: Settings, extra_routes: Sequence[Routes]) -> San
     raise_descriptor_limit()
     app = build(settings, extra_routes=extra_routes)
     app.register_listener(_tune_garbage_collector, "after_server_start")
+    app.register_listener(end_if_stopped, "after_server_start")
     return app
 
 

@@ -1,60 +1,84 @@
 """Sanic's manager of several web processes, with corrections."""
 
-import os
+import asyncio
 import shutil
-import signal
 import tempfile
 import time
+from contextlib import suppress
 from multiprocessing import util
+from types import FrameType
+from typing import Any
 
-from sanic.worker.constants import ProcessState
-from sanic.worker.manager import WorkerManager
+from sanic import Sanic
+from sanic.exceptions import ServerKilled
+from sanic.worker.manager import MonitorCycle, WorkerManager
 
 from hummdesk.core import temporary
 
 REMOVAL_PRIORITY = -101
 """After the removal of the directory of `multiprocessing`, which fails if that is missing."""
 
-
 POLL_SECONDS = 0.05
+STOPPING = "stopping"
+"""The field of the manager's shared state that says to starting workers that it was stopped."""
 
 
 class StoppableWorkerManager(WorkerManager):
-    """A manager that also ends when it is stopped before all of its workers have started.
+    """A manager that ends when it is stopped at any time, also before all of its workers have started.
 
-    Sanic 25.12 then waits forever: at full CPU load for the workers that it has stopped itself to report a start, or
-    for a worker whose process was being started, and so was not stopped, when the signal arrived.
+    Sanic 25.12 stops the workers in the signal handler. It then misses a process that is being started, and a request
+    to the shared state that was interrupted gets the answer of another one.
     """
 
-    def start(self) -> None:
-        """Start the processes. Signals are handled once all have started, when each can be stopped."""
-        received: list[int] = []
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in handlers:
-            signal.signal(number, lambda number, _: received.append(number))
-        super().start()  # type: ignore[no-untyped-call]
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for late in received:
-            signal.raise_signal(late)
+    _has_signal = False
+
+    def shutdown_signal(self, signal: int, frame: FrameType | None) -> None:
+        """Note the first signal; the second one kills the processes."""
+        if self._has_signal:
+            with suppress(ServerKilled):
+                self.kill()  # type: ignore[no-untyped-call]
+        self._has_signal = True
+
+    def shutdown(self) -> None:
+        """Stop the processes; those that miss the signal while they start find out by the shared state."""
+        with suppress(OSError, EOFError):  # the process of the shared state was stopped as well
+            self.worker_state[self.MAIN_NAME] |= {STOPPING: True}
+        super().shutdown()  # type: ignore[no-untyped-call]
 
     def join(self) -> None:
-        """Wait for the end of the processes. One that has started although it was stopped is stopped again.
-
-        It has missed the signal: while Python starts, it ignores exceptions in some moments.
-        """
-        stopped: set[int] = set()
+        """Wait for the end of the processes that were stopped."""
         while self._shutting_down and any(process.is_alive() for process in self.processes):
-            for process in self.processes:
-                state = self.worker_state.get(process.name, {}).get("state")
-                if state == ProcessState.ACKED.name and process.is_alive() and process.pid not in stopped:
-                    os.kill(process.pid, signal.SIGINT)
-                    stopped.add(process.pid)
             time.sleep(POLL_SECONDS)
         super().join()  # type: ignore[no-untyped-call]
 
     def _all_workers_ack(self) -> bool:
-        return self._shutting_down or bool(super()._all_workers_ack())  # type: ignore[no-untyped-call]
+        return self._has_signal or bool(super()._all_workers_ack())  # type: ignore[no-untyped-call]
+
+    def _poll_monitor(self) -> MonitorCycle | None:
+        if self._has_signal:
+            self.shutdown()
+            return MonitorCycle.BREAK
+        return super()._poll_monitor()
+
+
+async def end_if_stopped(app: Sanic[Any, Any], _: Any = None) -> None:
+    """Listener: end a worker whose manager was stopped before the worker handled signals.
+
+    It may have missed the signal: while Python starts, it ignores exceptions in some moments, and Sanic ignores SIGINT
+    for a moment before it sets its handler.
+    """
+    multiplexer = getattr(app, "multiplexer", None)  # only under a manager
+    if multiplexer is not None and multiplexer.workers[WorkerManager.MAIN_NAME].get(STOPPING):
+        app.add_task(_end_when_serving(app), name="end_when_serving")
+
+
+async def _end_when_serving(app: Sanic[Any, Any]) -> None:
+    """Stop a worker, once Sanic can be stopped. A signal that arrives before cancels this task."""
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        if app.multiplexer.state.get("serving"):
+            app.stop(terminate=False)
+            return
 
 
 def own_multiprocessing_directory() -> None:

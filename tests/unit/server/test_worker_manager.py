@@ -1,15 +1,18 @@
 """The manager of several web processes, without web processes."""
 
+import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
 from multiprocessing import Pipe
-from typing import IO, Any, ClassVar
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from hummdesk.server.worker_manager import StoppableWorkerManager
+from hummdesk.server.worker_manager import StoppableWorkerManager, end_if_stopped
 
 
 class StoppedWhileStarting:
@@ -38,39 +41,28 @@ class StoppedWhileStarting:
             self.process.kill()
 
 
-class MissesTheFirstSignal(StoppedWhileStarting):
-    """A process that goes on to start after it was stopped, and then reports that it is ready."""
-
-    state: ClassVar[dict[str, Any]] = {}
-    source = """import signal
-def miss(*_):
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    print(flush=True)
-signal.signal(signal.SIGINT, miss)
-print(flush=True)
-while True: signal.pause()"""
-
+class Started(StoppedWhileStarting):
     def start(self) -> None:
-        self.process = subprocess.Popen((sys.executable, "-c", self.source), stdout=subprocess.PIPE)
-        self._await_line()
+        command = (sys.executable, "-c", "import signal; signal.pause()")
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+
+class SharedState(dict[str, Any]):
+    """The state that the processes share: a request while another one waits would get the answer of that one."""
+
+    is_waiting = False
+
+    def values(self) -> Any:
+        """Answer the manager that asks whether all workers are ready, and send it a signal before."""
+        assert not self.is_waiting
+        self.is_waiting = True
         signal.raise_signal(signal.SIGTERM)
+        self.is_waiting = False
+        return super().values()
 
-    def is_alive(self) -> bool:
-        for name, worker in self.state.items():
-            if worker.get("state") == "TERMINATED":
-                self._await_line()
-                self._output.close()
-                self.state[name] = worker | {"state": "ACKED"}
-        return super().is_alive()
-
-    def _await_line(self) -> None:
-        self._output.readline()
-
-    @property
-    def _output(self) -> IO[bytes]:
-        assert self.process is not None
-        assert self.process.stdout is not None
-        return self.process.stdout
+    def __getitem__(self, name: str) -> Any:
+        assert not self.is_waiting
+        return super().__getitem__(name)
 
 
 class Context:
@@ -86,12 +78,58 @@ def signal_handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-@pytest.mark.usefixtures("signal_handlers")
-@pytest.mark.parametrize("process", [StoppedWhileStarting, MissesTheFirstSignal])
-def test_manager_stopped_while_a_process_starts_stops_that_process(process: type[StoppedWhileStarting]) -> None:
+def run(process: type[StoppedWhileStarting], state: dict[str, Any]) -> None:
     subscriber, publisher = Pipe(duplex=False)
-    state = MissesTheFirstSignal.state
-    state.clear()
     manager = StoppableWorkerManager(1, print, {}, Context(process), (publisher, subscriber), state)  # type: ignore[arg-type]
     with subscriber, publisher:
         manager.run()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.usefixtures("signal_handlers")
+def test_manager_stopped_while_a_process_starts_stops_that_process() -> None:
+    run(StoppedWhileStarting, {})
+
+
+@pytest.mark.usefixtures("signal_handlers")
+def test_manager_stopped_while_it_requests_the_shared_state_sends_no_other_request_meanwhile() -> None:
+    state = SharedState()
+    run(Started, state)
+    assert state[StoppableWorkerManager.MAIN_NAME]["stopping"]
+
+
+@dataclass
+class App:
+    """A worker under a manager, as Sanic has it."""
+
+    main: dict[str, Any]
+    state: dict[str, Any] = field(default_factory=dict)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    is_stopped: bool = False
+
+    @property
+    def multiplexer(self) -> Any:
+        return SimpleNamespace(workers={StoppableWorkerManager.MAIN_NAME: self.main}, state=self.state)
+
+    def add_task(self, task: Coroutine[Any, Any, None], *, name: str) -> None:
+        self.tasks.append(asyncio.create_task(task, name=name))
+
+    def stop(self, *, terminate: bool) -> None:
+        assert not terminate
+        assert self.state["serving"], "Sanic can be stopped"
+        self.is_stopped = True
+
+
+async def test_worker_that_has_missed_the_signal_ends_once_it_serves() -> None:
+    worker = App({"stopping": True})
+    await end_if_stopped(worker)  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    assert not worker.is_stopped
+    worker.state["serving"] = True
+    await asyncio.gather(*worker.tasks)
+    assert worker.is_stopped
+
+
+async def test_worker_of_a_manager_that_goes_on_is_not_ended() -> None:
+    worker = App({})
+    await end_if_stopped(worker)  # type: ignore[arg-type]
+    assert worker.tasks == []
