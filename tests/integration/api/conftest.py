@@ -8,9 +8,19 @@ import pytest
 from hummdesk.server.node import Node
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account
-from tests.integration.server.conftest import account, desk_url, first, foreign, new_account, node, sender, web_settings
+from tests.integration.server.conftest import (
+    account,
+    desk_url,
+    first,
+    foreign,
+    new_account,
+    node,
+    patience,
+    sender,
+    web_settings,
+)
 
-__all__ = ["account", "desk_url", "first", "foreign", "new_account", "node", "sender", "web_settings"]
+__all__ = ["account", "desk_url", "first", "foreign", "new_account", "node", "patience", "sender", "web_settings"]
 
 
 @pytest.fixture

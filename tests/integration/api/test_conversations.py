@@ -384,7 +384,7 @@ async def test_me_is_the_key_or_the_user(admin: RestClient, account: Account) ->
 
 
 async def test_presence_shows_who_is_online(admin: RestClient, account: Account) -> None:
-    await account.connect("agent")
+    await (await account.connect("agent")).receives("agent_online")
     agents = {agent["agentId"]: agent["status"] for agent in (await admin.do("list_presence"))["agents"]}
     assert agents[str(account.people["agent"].id)] == "online"
     assert agents[str(account.people["colleague"].id)] == "offline"

@@ -188,6 +188,7 @@ async def test_failed_fetch_is_repeated(stream: AccountStream) -> None:
         await delivered.reaches(2, 3)
 
 
+@pytest.mark.usefixtures("long_hold")
 async def test_other_conversations_and_events_do_not_wait_for_held_messages(
     stream: AccountStream, writer: StreamWriter
 ) -> None:
@@ -199,6 +200,7 @@ async def test_other_conversations_and_events_do_not_wait_for_held_messages(
         await delivered.reaches(1, 100)
 
 
+@pytest.mark.usefixtures("long_hold")
 async def test_messages_held_beyond_their_bytes_are_dropped_and_left_to_the_outbox(stream: AccountStream) -> None:
     async with stream.reading() as delivered, stream.writing(backlog_bytes=100_000) as writer:
         stored = [writer.append(stream.message(seq)) for seq in range(2, 100)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hummdesk.bus import stream_reader
+from hummdesk.bus import ordering, stream_reader
 from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.bus.stream_writer import StreamWriter
 from tests.integration.bus.conftest import AccountStream, process
@@ -82,8 +82,11 @@ async def test_paused_reader_reads_when_an_own_entry_reveals_others(
         await delivered.reaches(0, 1, 2, 3, 4)
 
 
-async def test_own_entry_leaves_out_repeats_and_messages_without_predecessor(stream: AccountStream) -> None:
+async def test_own_entry_leaves_out_repeats_and_messages_without_predecessor(
+    stream: AccountStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The offsets are those of the entry in the stream, which recovery compares."""
+    monkeypatch.setattr(ordering, "HOLD_SECONDS", 15)  # longer than any machine is suspended
     async with process(stream) as (own, delivered), stream.reading() as reading:
         once = replace(stream.number(1), key=f"once/{stream.account_id}")
         await own.append(once)

@@ -108,12 +108,12 @@ class Relay:
 
 @asynccontextmanager
 async def relay(
-    url: str, *, slots: int = 64, seconds: float = 1.0, encryption: Encryption | None = None
+    url: str, *, slots: int = 64, seconds: float = 20.0, encryption: Encryption | None = None
 ) -> AsyncIterator[Relay]:
     """A relay that is started, with a timeout of `seconds` for each attempt."""
     async with AsyncExitStack() as resources:
-        delivering = Database(url, role="hummdesk_relay", size=2, timeout=2, pipelined=True)
-        reading = Database(url, role="hummdesk_app", size=2, timeout=2)
+        delivering = Database(url, role="hummdesk_relay", size=2, timeout=20, pipelined=True)
+        reading = Database(url, role="hummdesk_app", size=2, timeout=20)
         for database in (delivering, reading):
             await database.open()
             resources.push_async_callback(database.close)

@@ -29,6 +29,7 @@ from tests.integration.relay.conftest import (
 )
 from tests.integration.relay.receiver import OK, Received, Receiver, accept, receiving, status
 from tests.integration.storage.conftest import Account
+from tests.running_time import running_timeout
 
 CONTENT = "my number is 555-0199"
 
@@ -212,7 +213,8 @@ async def test_receiver_that_hangs_costs_only_its_own_deliveries(
         for conversation in many:
             await say(account, conversation)
         await numbered(account)
-        await receiver.until(lambda found: len(found.accepted) == 30, seconds=5)
+        async with running_timeout(5):
+            await receiver.until(lambda found: len(found.accepted) == 30)
         assert hanging.accepted == []
         assert one.in_flight(made) <= session.MAX_ATTEMPTS_OF_WEBHOOK
         async with asyncio.timeout(PATIENCE_SECONDS):  # the attempts from before it counted as unavailable end
@@ -222,7 +224,8 @@ async def test_receiver_that_hangs_costs_only_its_own_deliveries(
         for conversation in many:
             await say(account, conversation)
         await numbered(account)
-        await receiver.until(lambda found: len(found.accepted) == before + 30, seconds=5)
+        async with running_timeout(5):
+            await receiver.until(lambda found: len(found.accepted) == before + 30)
         assert one.in_flight(made) <= 1, "the unavailable receiver is sent one delivery at a time"
         assert one.failures == []
 

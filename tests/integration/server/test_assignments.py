@@ -242,6 +242,7 @@ async def test_conversation_enters_a_queue_when_it_begins_or_is_reopened(account
     await agent.receives("conversation_queued", teamId=str(account.team))
     assert "teamId" not in await customer.receives("conversation_queued")
     await agent.do("claim_conversation", of(account))
+    await agent.receives("conversation_assigned")
     await agent.do("update_conversation_status", of(account) | {"status": "closed"})
     agent.forget()
     await customer.do("send_message", of(account) | {"content": "And again"})

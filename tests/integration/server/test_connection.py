@@ -131,11 +131,16 @@ async def test_existence_is_that_of_the_database(account: Account) -> None:
     assert (await client.receives("authentication_error"))["code"] == "UNAUTHORIZED"
 
 
+async def expires_soon(account: Account, agent: Client) -> None:
+    """Authenticate a socket again with a token that expires in a second or two."""
+    while not (await agent.ask("authenticate", account.token("agent", hours=1.2 / 3600)))["ok"]:
+        pass  # the machine stood still for so long
+
+
 async def test_session_with_expired_token_leaves_its_rooms_until_it_authenticates(account: Account) -> None:
     customer = await account.connect("customer", joins=True)
-    agent = await account.client().connect(token=account.token("agent", hours=1.2 / 3600))
-    await agent.receives("authenticated")
-    await agent.do("join_conversation", str(account.conversation))
+    agent = await account.connect("agent", joins=True)
+    await expires_soon(account, agent)
     assert (await agent.receives("authentication_error"))["code"] == "TOKEN_EXPIRED"
     assert await agent.refused("list_conversations", {}) == "UNAUTHORIZED"
     await customer.do("send_message", {"conversationId": str(account.conversation), "content": "Anybody?"})
@@ -146,8 +151,8 @@ async def test_session_with_expired_token_leaves_its_rooms_until_it_authenticate
 
 
 async def test_authenticate_with_token_of_another_person_is_forbidden(account: Account) -> None:
-    agent = await account.client().connect(token=account.token("agent", hours=2 / 3600))
-    await agent.receives("authenticated")
+    agent = await account.connect("agent")
+    await expires_soon(account, agent)
     await agent.do("authenticate", account.token("agent"))
     assert await agent.refused("authenticate", account.token("colleague")) == "FORBIDDEN"
     assert await agent.refused("authenticate", "rubbish") == "UNAUTHORIZED"

@@ -13,9 +13,10 @@ from websockets.frames import CloseCode
 
 from hummdesk.bus.client import connect
 from hummdesk.bus.commands import Commands
-from hummdesk.bus.presence import UNPUBLISHED, Lease, Presence
+from hummdesk.bus.presence import LEASES, UNPUBLISHED, Lease, Presence
 from hummdesk.core.config import Settings
 from hummdesk.server.listener import reserved
+from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
 from tests.integration.server.test_outbox import RELAYING, process
@@ -56,13 +57,30 @@ async def test_agent_with_several_tabs_is_online_once(account: Account) -> None:
     assert viewer.names().count("agent_offline") == 0
 
 
-async def test_reload_within_grace_publishes_nothing(account: Account) -> None:
+async def test_reload_within_grace_publishes_nothing(account: Account, web_settings: Settings, node: Node) -> None:
     viewer = await account.connect("viewer")
-    await (await account.connect("agent")).close()
-    again = await account.connect("agent")
-    await asyncio.sleep(1.5)
-    assert viewer.names() == ["agent_online"]
-    assert await status_of(again, account, "agent") == "online"
+    async with running(replace(web_settings, presence_grace_seconds=60), name="reload") as (url, _):
+        agent = await account.connect("agent", url=url)
+        await viewer.receives("agent_online")
+        sid = agent.socket.get_sid()
+        await agent.close()
+        again = await account.connect("agent", url=url)
+        assert await status_of(again, account, "agent") == "online"
+        await end_lease(account, sid)
+        await node.context.broadcast.broadcast_to_account(account.id, "marker", {})
+        await viewer.receives("marker")
+        assert viewer.names() == []
+        assert await status_of(again, account, "agent") == "online"
+
+
+async def end_lease(account: Account, sid: str) -> None:
+    """End the lease of a socket of the agent that has closed; return when what follows from that is published."""
+    member = f"{account.id}/{account.people['agent'].id}/{sid}"
+    async with connect(account.settings.redis) as redis, asyncio.timeout(20):
+        while await redis.zscore(LEASES, member) is not None:
+            await redis.zadd(LEASES, {member: 0}, xx=True)  # again after the process has noticed that it closed
+            await asyncio.sleep(0.02)
+    await until_confirmed(account, "agent")
 
 
 async def test_offline_set_by_hand_lasts_until_a_new_session(account: Account) -> None:
@@ -98,10 +116,12 @@ async def test_agent_of_dead_process_goes_offline_when_the_lease_expires(
     account: Account, web_settings: Settings
 ) -> None:
     viewer = await account.connect("viewer")
-    short = replace(web_settings, presence_lease_seconds=1)
-    async with presence(short) as dead:
-        assert await dead.join(Lease(account.id, account.people["agent"].id, "a-socket-of-a-dead-process"))
+    lease = Lease(account.id, account.people["agent"].id, "a-socket-of-a-dead-process")
+    ended = replace(web_settings, presence_lease_seconds=0.001)
+    async with presence(replace(web_settings, presence_lease_seconds=60)) as dead, presence(ended) as time:
+        assert await dead.join(lease)
         assert await status_of(viewer, account, "agent") == "online"
+        await time.renew([lease])
         await viewer.receives("agent_offline")
         assert await status_of(viewer, account, "agent") == "offline"
 
@@ -171,17 +191,22 @@ async def test_status_that_its_process_did_not_publish_is_published_once_by_the_
         assert "agent_online" not in viewer.names(), "once"
 
 
-async def test_stopping_process_asks_clients_to_reconnect(account: Account, web_settings: Settings) -> None:
+async def test_stopping_process_asks_clients_to_reconnect(account: Account, web_settings: Settings, node: Node) -> None:
     viewer = await account.connect("viewer")
-    async with running(web_settings, name="stopping") as (url, _):
+    lasting = replace(web_settings, presence_lease_seconds=60)
+    async with running(lasting, name="stopping") as (url, _):
         agent = await account.client().connect(token=account.token("agent"), url=url)
         await viewer.receives("agent_online")
+        sid = agent.socket.get_sid()
     reason = await agent.receives("disconnect_reason")
     assert (reason["code"], reason["reconnect"]) == ("SERVER_SHUTDOWN", True)
     await asyncio.wait_for(agent.gone.wait(), 5)
-    await account.connect("agent")
-    await asyncio.sleep(1.2)
-    assert "agent_offline" not in viewer.names()
+    again = await account.connect("agent")
+    assert await status_of(again, account, "agent") == "online"
+    await end_lease(account, sid)
+    await node.context.broadcast.broadcast_to_account(account.id, "marker", {})
+    await viewer.receives("marker")
+    assert viewer.names() == []
 
 
 async def test_stopping_process_reaches_client_between_two_polls(account: Account, web_settings: Settings) -> None:

@@ -97,6 +97,7 @@ async def queue(account: Account, node: Node, relay: tuple[Database, PublishedPo
 
 async def test_join_of_a_waiting_customer_has_the_position_and_no_made_up_wait(queue: Queue) -> None:
     customer, agent = await queue.account.connect("customer"), await queue.account.connect("agent")
+    await agent.receives("agent_online")
     await queue.add(2)
     await queue.add(1, priority="low")
     assert await queue.position(customer) == {"position": 3}
@@ -123,7 +124,7 @@ async def test_join_of_a_waiting_customer_has_the_position_and_no_made_up_wait(q
 
 async def test_pace_is_that_of_the_queue_and_of_the_last_hour(queue: Queue) -> None:
     customer, team = await queue.account.connect("customer"), queue.account.team
-    await queue.account.connect("agent")
+    await (await queue.account.connect("agent")).receives("agent_online")
     await queue.assigned(40, 30, 20, 10, team=team)
     await queue.assigned(7000, 6000, 5000, 4000)
     assert await queue.position(customer) == {"position": 1}
@@ -147,6 +148,7 @@ async def test_pace_counts_only_the_time_that_a_conversation_was_first(queue: Qu
 async def test_changed_positions_are_published_to_their_customers_only(queue: Queue) -> None:
     customer = await queue.account.connect("customer", joins=True)
     staff, stranger = await queue.account.connect("agent", joins=True), await queue.account.connect("stranger")
+    await staff.receives("agent_online")
     await queue.add(2)
     await queue.publish()
     queued = await customer.receives("conversation_queued", position=3)

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -255,9 +256,11 @@ async def test_requests_and_connections_beyond_the_rate_are_refused(account: Acc
     async with running(limited, name="limited") as (url, _):
         agent = await account.client().connect(token=account.token("agent"), url=url)
         await agent.receives("authenticated")
+        began = time.monotonic()
         answers = await asyncio.gather(*(agent.ask("list_conversations", {}) for _ in range(40)))
+        added = 10 * (time.monotonic() - began)
         refused = [answer["error"] for answer in answers if not answer["ok"]]
-        assert 15 <= len(refused) <= 20
+        assert 20 - added <= len(refused) <= 20
         assert {error["code"] for error in refused} == {"RATE_LIMITED"}
         assert all(0 < error["details"]["retryAfterMs"] <= 1000 for error in refused)
         async with aiohttp.ClientSession() as session:

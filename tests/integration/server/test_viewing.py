@@ -1,10 +1,12 @@
 """The viewers of a conversation: at several processes, in several tabs, at a process that dies."""
 
+import asyncio
 from dataclasses import replace
 
 from hummdesk.bus.commands import Commands
 from hummdesk.bus.viewers import View, ViewerLeases
 from hummdesk.core.config import Settings
+from hummdesk.server.handlers import viewers
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account, Client
 
@@ -57,17 +59,20 @@ async def test_customer_is_no_viewer_and_receives_none(account: Account) -> None
 
 
 async def test_viewer_of_dead_process_is_removed_when_the_lease_expires(
-    account: Account, web_settings: Settings
+    account: Account, web_settings: Settings, node: Node
 ) -> None:
-    dead = ViewerLeases(Commands.of(web_settings.redis), lease_seconds=0.5)
-    person = account.people["colleague"]
-    await dead.enter([View(account.id, account.conversation, person.id, "a-socket-of-a-dead-process", person.name)])
+    commands, person = Commands.of(web_settings.redis), account.people["colleague"]
+    views = [View(account.id, account.conversation, person.id, "a-socket-of-a-dead-process", person.name)]
+    await ViewerLeases(commands, lease_seconds=60).enter(views)
     agent = await account.connect("agent")
     answer = await agent.do("join_conversation", str(account.conversation))
     assert [one["name"] for one in answer["viewers"]] == ["Agent", "Colleague"]
     assert await names(agent, account) == ["Agent", "Colleague"]
+    await ViewerLeases(commands, lease_seconds=0.001).renew(views)
+    await asyncio.sleep(0.002)
+    await viewers.renew(node.context)
     assert await names(agent, account) == ["Agent"]
-    await dead.close()
+    await commands.close()
 
 
 async def test_join_without_redis_succeeds_without_viewers(account: Account, node: Node) -> None:
