@@ -15,6 +15,51 @@ CREATE TABLE schema_migrations (
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
 );
 
+-- The epoch of the data: one row, which current_epoch changes.
+CREATE TABLE epochs (
+    is_only boolean NOT NULL DEFAULT true,
+    number bigint NOT NULL,                                     -- milliseconds since 1970 at its begin, or more
+    history text NOT NULL,                                      -- of the write-ahead log, from current_history
+    CONSTRAINT epochs_pkey PRIMARY KEY (is_only),
+    CONSTRAINT epochs_only CHECK (is_only)
+);
+
+-- The server's system identifier and timeline: other ones after a promotion and a recovery to a point in time, and in
+-- another server. Unlike the timeline of the last checkpoint, this one is current as soon as a standby is promoted, and
+-- an ordinary role may read both. Empty where the service has no write-ahead log of its own.
+CREATE FUNCTION current_history() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT system_identifier FROM pg_control_system())
+        || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8);
+EXCEPTION WHEN OTHERS THEN
+    RETURN '';
+END
+$$;
+
+-- The number of the epoch. The first connection in another history begins a new one; a clock makes its number higher
+-- than that of an epoch whose row was lost, too.
+CREATE FUNCTION current_epoch() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    now_in constant text := public.current_history();
+    known public.epochs;
+BEGIN
+    SELECT * INTO known FROM public.epochs;
+    IF known.history <> now_in THEN
+        UPDATE public.epochs
+        SET number = greatest(number + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint), history = now_in
+        WHERE history <> now_in;
+        SELECT * INTO known FROM public.epochs;
+    END IF;
+    RETURN known.number;
+END
+$$;
+
 -- The account of the transaction, from set_config('app.account_id', …, true); NULL if none is set. Queries and policies
 -- compare with it. After a transaction that has set it, the setting is '', not NULL.
 CREATE FUNCTION current_account() RETURNS uuid

@@ -12,6 +12,7 @@ from celery import signals
 from hummdesk.bus.commands import Commands
 from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.core.config import Settings
+from hummdesk.core.epochs import Epochs
 from hummdesk.publish.broadcast import open_broadcast_service
 from hummdesk.storage.database import Database
 from hummdesk.storage.logins import url_of
@@ -36,8 +37,15 @@ class WorkerProcess:
         self._runner.close()
 
     async def _open(self, settings: Settings) -> WorkerContext:
-        url = url_of(settings, "worker")
-        database = Database(url, role="hummdesk_worker", size=2, timeout=settings.db_timeout_seconds, pipelined=True)
+        url, epochs = url_of(settings, "worker"), Epochs()
+        database = Database(
+            url,
+            role="hummdesk_worker",
+            size=2,
+            timeout=settings.db_timeout_seconds,
+            pipelined=True,
+            epochs=epochs,
+        )
         await database.open()
         self._resources.push_async_callback(database.close)
         providers = ProviderSelector(settings, database)
@@ -47,7 +55,7 @@ class WorkerProcess:
         return WorkerContext(
             settings=settings,
             database=database,
-            broadcast=await self._resources.enter_async_context(open_broadcast_service(settings)),
+            broadcast=await self._resources.enter_async_context(open_broadcast_service(settings, epochs)),
             progress=progress,
             providers=providers,
         )

@@ -1,13 +1,18 @@
 -- Append a batch of one writer to a shard. The stream then has every event once, the messages of a conversation in the
 -- order of `seq`, and in each entry the id of the entry before it.
 --
+-- The first write of a newer epoch of PostgreSQL's data is a loss: `seq`s are given again, and readers have to discard
+-- what they have. Messages and events of AI runs that were committed in an earlier epoch may be lost, and are left out.
+--
 -- KEYS: the stream, its tip (the id of the last entry), the writer, the ends of its parts, the bytes of the current part,
---       then the mark of each event that has one
+--       the epoch, then the mark of each event that has one
 -- ARGV: number of this write, entries to keep, seconds to keep entries, seconds to keep marks, the writer's clock,
---       '1' if the writer has dropped events before, bytes to keep; then for each event its kind, `seq` and packed form
--- Returns 'id of the entry;id of the entry before it;repeats;rejected messages'. The ids are empty if nothing was
---       appended, the second one also if events were lost. Repeats are indices of events that the stream has already. A
---       rejected message, whose predecessor is missing, is 'index:last known seq, or -1'. Both are separated by commas.
+--       '1' if the writer has dropped events before, bytes to keep, the writer's epoch or 0 if it knows none; then for
+--       each event its kind, `seq` and packed form
+-- Returns 'id of the entry;id of the entry before it;repeats;rejected messages;outdated'. The ids are empty if nothing
+--       was appended, the second one also if events were lost. Repeats are indices of events that the stream has
+--       already, outdated ones those of an earlier epoch. A rejected message, whose predecessor is missing, is
+--       'index:last known seq, or -1'. All are separated by commas.
 
 local number, length, entry_seconds, mark_seconds = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local has_lost, parts = ARGV[6] == '1', 16
@@ -21,18 +26,30 @@ if tonumber(before) ~= number - 1 then
   has_lost = true -- Redis has lost an earlier write that it had confirmed
 end
 
-local early, repeats = {}, {}
+local epoch = tonumber(ARGV[8])
+local current, generation = string.match(redis.call('GET', KEYS[6]) or '0 0', '^(%d+) (%d+)$')
+current, generation = tonumber(current), tonumber(generation)
+if epoch > current then
+  if current > 0 then
+    generation, has_lost = generation + 1, true
+  end
+  redis.call('SET', KEYS[6], ARGV[8] .. ' ' .. generation)
+end
+local is_outdated = epoch > 0 and epoch < current
+local first = generation * 2 ^ 40 -- the mark of a message is `seq` beyond this one
+
+local early, repeats, outdated = {}, {}, {}
 
 -- A message is appended after its predecessor, if that was published and is unknown, or if it is forced.
 local function take_message(mark, kind, seq, index)
-  local last = tonumber(redis.call('GET', mark) or '-1')
+  local last = math.max(tonumber(redis.call('GET', mark) or '-1') - first, -1)
   if seq <= last then
     repeats[#repeats + 1] = index
     return false
   end
   local is_next = seq == last + 1 or (last == -1 and (seq == 1 or kind == 'far'))
   if is_next or kind == 'forced' then
-    redis.call('SET', mark, seq, 'EX', mark_seconds)
+    redis.call('SET', mark, string.format('%.0f', first + seq), 'EX', mark_seconds)
     return true
   end
   early[#early + 1] = index .. ':' .. last
@@ -41,18 +58,21 @@ end
 
 local previous, id = has_lost and '' or redis.call('GET', KEYS[2]) or '0-0', nil
 local fields = {'prev', previous, 'at', ARGV[5]}
-local marks, taken, size = 5, 0, 0
-for at = 8, #ARGV, 3 do
-  local kind, is_taken = ARGV[at], true
+local marks, taken, size = 6, 0, 0
+for at = 9, #ARGV, 3 do
+  local kind, index, is_taken = ARGV[at], (at - 9) / 3, true
   if kind ~= '' then
     marks = marks + 1
-    if kind == 'once' then
+    if is_outdated then
+      is_taken = false
+      outdated[#outdated + 1] = index
+    elseif kind == 'once' then
       is_taken = redis.call('SET', KEYS[marks], '1', 'NX', 'EX', mark_seconds)
       if not is_taken then
-        repeats[#repeats + 1] = (at - 8) / 3
+        repeats[#repeats + 1] = index
       end
     else
-      is_taken = take_message(KEYS[marks], kind, tonumber(ARGV[at + 1]), (at - 8) / 3)
+      is_taken = take_message(KEYS[marks], kind, tonumber(ARGV[at + 1]), index)
     end
   end
   if is_taken then
@@ -78,6 +98,7 @@ if taken > 0 or has_lost then
   redis.call('XTRIM', KEYS[1], 'MINID', '~', oldest)
 end
 local entry = id and id .. ';' .. previous or ';'
-local answer = entry .. ';' .. table.concat(repeats, ',') .. ';' .. table.concat(early, ',')
+local answer = table.concat(
+  {entry, table.concat(repeats, ','), table.concat(early, ','), table.concat(outdated, ',')}, ';')
 redis.call('SET', KEYS[3], number .. ' ' .. answer, 'EX', mark_seconds)
 return answer

@@ -114,6 +114,14 @@ class MessageOrder(Generic[Message]):
     def is_holding(self, conversation_id: UUID) -> bool:
         return conversation_id in self._holds
 
+    def clear(self) -> None:
+        """Drop all held messages."""
+        for hold in self._holds.values():
+            for message in hold.messages.values():
+                self._on_drop(message)
+        self._holds.clear()
+        self.held_bytes = 0
+
     def hold(self, conversation_id: UUID, seq: int, message: Message) -> bool:
         """Hold a new message if earlier ones of its conversation are held; otherwise it is to be written at once."""
         hold = self._holds.get(conversation_id)

@@ -34,6 +34,11 @@ class Shard:
         """Key of the size of the entries after the last part."""
         return f"{self.stream}:part_bytes"
 
+    @property
+    def epoch(self) -> str:
+        """Key of the epoch of PostgreSQL's data in which events were appended last, and of how many there were."""
+        return f"{self.stream}:epoch"
+
     def writer(self, name: str) -> str:
         return f"{self.stream}:writer:{name}"
 

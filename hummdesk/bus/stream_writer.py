@@ -82,6 +82,8 @@ class _Lane:
     number: int = 0
     wrote_at: float = float("-inf")
     has_lost: bool = False
+    is_announced: bool = True
+    """A write that is due even without an event announces the epoch."""
 
     def put(self, item: _Item) -> None:
         self.queue.append(item)
@@ -93,17 +95,25 @@ class _Lane:
         self.has_lost = True
         EVENTS_DROPPED.labels("backlog").inc()
 
+    def drop_committed(self) -> None:
+        """Drop the events that were committed in an earlier epoch: the relay publishes those that are not lost."""
+        dropped = [item for item in self.queue if item.kind]
+        self.queue = deque(item for item in self.queue if not item.kind)
+        for item in dropped:
+            self.bytes -= item.size
+            _drop_outdated(item)
+
     def _next(self) -> _Item:
         item = self.queue.popleft()
         self.bytes -= item.size
         return item
 
-    def take(self) -> "_Write":
+    def take(self, epoch: int) -> "_Write":
         if monotonic() - self.wrote_at > MARK_SECONDS / 2:  # the writer's number may have expired in Redis
             self.writer, self.number = uuid4().hex, 0
         self.number, self.wrote_at = self.number + 1, monotonic()
-        has_lost, self.has_lost = self.has_lost, False
-        return _Write(self.shard, self.writer, self.number, self._take_batch(), has_lost)
+        has_lost, self.has_lost, self.is_announced = self.has_lost, False, True
+        return _Write(self.shard, self.writer, self.number, self._take_batch(), has_lost, epoch)
 
     def _take_batch(self) -> list[_Item]:
         items: list[_Item] = []
@@ -121,42 +131,45 @@ class _Write:
     number: int
     items: list[_Item]
     has_lost: bool
+    epoch: int
     at: float = field(default_factory=time)
 
     def command(self, digest: str, *, length: int, max_bytes: int) -> Command:
         shard = self.shard
         marks = [shard.mark(item.mark) for item in self.items if item.kind]
-        keys = [shard.stream, shard.tip, shard.writer(self.writer), shard.parts, shard.part_bytes, *marks]
-        head = (self.number, length, ENTRY_SECONDS, MARK_SECONDS, self.at, int(self.has_lost), max_bytes)
+        keys = [shard.stream, shard.tip, shard.writer(self.writer), shard.parts, shard.part_bytes, shard.epoch, *marks]
+        head = (self.number, length, ENTRY_SECONDS, MARK_SECONDS, self.at, int(self.has_lost), max_bytes, self.epoch)
         events = (part for item in self.items for part in (item.kind, item.seq, item.packed))
         return ("EVALSHA", digest, len(keys), *keys, *head, *events)
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What append.lua returned. `repeats` and `rejected` are by index; the values of `rejected` by `MessageOrder`."""
+    """What append.lua returned, by index; the values of `rejected` are those of `MessageOrder`."""
 
     entry_id: str
     previous: str
     repeats: set[int]
     rejected: dict[int, int]
+    outdated: set[int]
 
     @classmethod
     def parsed(cls, answer: bytes) -> "_Answer":
-        entry_id, previous, repeats, rejected = answer.decode().split(";")
+        entry_id, previous, repeats, rejected, outdated = answer.decode().split(";")
         pairs = [one.split(":") for one in rejected.split(",")] if rejected else []
         return cls(
             entry_id,
             previous,
             set(map(int, repeats.split(","))) if repeats else set(),
             {int(index): int(last) for index, last in pairs},
+            set(map(int, outdated.split(","))) if outdated else set(),
         )
 
     def entry(self, write: _Write) -> AppendedEntry | None:
         """Return the entry as it is in the stream; None if nothing was appended."""
         if not self.entry_id:
             return None
-        left_out = self.repeats | self.rejected.keys()
+        left_out = self.repeats | self.rejected.keys() | self.outdated
         packed = [item.packed for index, item in enumerate(write.items) if index not in left_out]
         return AppendedEntry(id=self.entry_id, previous=self.previous, at=write.at, packed=packed)
 
@@ -200,6 +213,7 @@ class StreamWriter:
             max_bytes=backlog_bytes // HELD_PART,
             on_drop=_drop_held,
         )
+        self._epoch = 0
         self._digest: str | None = None
         self._connection = OwnConnection(redis)
         self._flusher: asyncio.Task[None] | None = None
@@ -213,6 +227,20 @@ class StreamWriter:
         if envelope.order is None or not self._order.hold(envelope.order.conversation_id, item.seq, item):
             self._put([item])
         return item.stored
+
+    def enter(self, epoch: int, has_earlier: bool) -> None:
+        """Append in this epoch from now on, and announce it in all shards: their readers discard what they have.
+
+        Called before the first event of the epoch is appended.
+        """
+        self._epoch = epoch
+        if has_earlier:
+            self._order.clear()
+        for lane in self._lanes:
+            if has_earlier:
+                lane.drop_committed()
+            lane.is_announced = False
+        self._start()
 
     async def drain(self, *, timeout: float) -> bool:
         """Wait until Redis has stored everything, at most `timeout` seconds; return whether it has."""
@@ -243,6 +271,9 @@ class StreamWriter:
             self._idle.clear()
             if lane.bytes * SHARDS > self._backlog_bytes:  # only then can the sum exceed it
                 self._limit()
+        self._start()
+
+    def _start(self) -> None:
         if (self._flusher is None or self._flusher.done()) and not self._is_closed:
             self._flusher = asyncio.create_task(self._flush())
 
@@ -251,7 +282,7 @@ class StreamWriter:
             max(self._lanes, key=lambda lane: lane.bytes).drop()
 
     async def _flush(self) -> None:
-        while writes := [lane.take() for lane in self._lanes if lane.queue]:
+        while writes := [lane.take(self._epoch) for lane in self._lanes if lane.queue or not lane.is_announced]:
             for write, answer in zip(writes, await self._write(writes), strict=True):
                 if self.on_appended is not None and (entry := answer.entry(write)) is not None:
                     self.on_appended(write.shard, entry)
@@ -281,8 +312,12 @@ class StreamWriter:
     def _record(self, write: _Write, answer: _Answer) -> None:
         """Resolve the futures of the stored events, and pass the results of messages to their order."""
         rejected_after = answer.rejected
+        outdated = set(rejected_after) | answer.outdated if write.epoch < self._epoch else answer.outdated
         results: dict[UUID, list[Result[_Item]]] = defaultdict(list)
         for index, item in enumerate(write.items):
+            if index in outdated:
+                _drop_outdated(item)
+                continue
             if index not in rejected_after and not item.stored.done():
                 item.stored.set_result(None)
             order = item.order
@@ -320,6 +355,11 @@ class StreamWriter:
 def _drop_held(item: _Item) -> None:
     item.stored.cancel()
     EVENTS_DROPPED.labels("held").inc()
+
+
+def _drop_outdated(item: _Item) -> None:
+    item.stored.cancel()
+    EVENTS_DROPPED.labels("outdated").inc()
 
 
 def _item(envelope: Envelope) -> _Item:

@@ -96,8 +96,17 @@ class Settings:
     database_url: str = setting(
         "", "PostgreSQL URL, `postgresql://user:password@host:port/name`; if set, DB_HOST to DB_PASSWORD are ignored"
     )
-    db_host: str = setting("", "PostgreSQL host, or the directory of its Unix socket")
-    db_port: int = setting(5432, "PostgreSQL port", minimum=1)
+    listen_database_url: str = setting(
+        "",
+        "URL of PostgreSQL without a pooler, for notifications and `migrate`, whose user and password are those of "
+        "DATABASE_URL; empty: that URL",
+    )
+    db_host: str = setting(
+        "",
+        "PostgreSQL host, or the directory of its Unix socket; several, separated by commas: the one that accepts "
+        "changes is used",
+    )
+    db_port: str = setting("5432", "PostgreSQL port; several, separated by commas: one for each host")
     db_name: str = setting("hummdesk", "name of the PostgreSQL database")
     db_user: str = setting("hummdesk", "PostgreSQL user")
     db_password: str = setting("", "PostgreSQL password")
@@ -381,8 +390,9 @@ class Settings:
         if self.database_url:
             return self.database_url
         user = quote(self.db_user, safe="") + (f":{quote(self.db_password, safe='')}" if self.db_password else "")
-        if self.db_host.startswith("/"):
-            return f"postgresql://{user}@/{self.db_name}?host={quote(self.db_host, safe='')}&port={self.db_port}"
+        if self.db_host.startswith("/") or "," in self.db_host:
+            hosts, ports = (quote(text, safe="") for text in (self.db_host, self.db_port))
+            return f"postgresql://{user}@/{self.db_name}?host={hosts}&port={ports}"
         return f"postgresql://{user}@{self.db_host}:{self.db_port}/{self.db_name}"
 
     def login_password(self, kind: ProcessKind) -> str:

@@ -19,8 +19,7 @@ def inconsistencies(settings: "Settings") -> list[str]:
         faults.append(f"PORT: {settings.port} is above the maximum of 65535")
     if settings.ai_hard_limit_seconds <= settings.ai_soft_limit_seconds:
         faults.append("AI_HARD_LIMIT_SECONDS: must be greater than AI_SOFT_LIMIT_SECONDS")
-    if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
-        faults.append("DATABASE_URL: must start with postgresql://")
+    faults += _database_faults(settings)
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         faults.append("REDIS_URL: must start with redis://, rediss:// or unix://")
     faults += _origin_faults(settings)
@@ -30,6 +29,22 @@ def inconsistencies(settings: "Settings") -> list[str]:
         if 0 < len(getattr(settings, name.lower()).encode()) < MINIMUM_PASSWORD_BYTES:
             faults.append(f"{name}: shorter than {MINIMUM_PASSWORD_BYTES} bytes")
     return faults + _key_faults(settings) + _network_faults(settings) + _file_faults(settings)
+
+
+def _database_faults(settings: "Settings") -> list[str]:
+    faults = [
+        f"{name}: must start with postgresql://"
+        for name in ("DATABASE_URL", "LISTEN_DATABASE_URL")
+        if (url := getattr(settings, name.lower())) and not url.startswith(("postgresql://", "postgres://"))
+    ]
+    ports = settings.db_port.split(",")
+    if wrong := [port for port in ports if not (port.isdecimal() and 0 < int(port) <= 65535)]:
+        faults.append(f"DB_PORT: {wrong[0]!r} is not a port, 1 to 65535")
+    if len(ports) not in (1, hosts := len(settings.db_host.split(","))):
+        faults.append(
+            f"DB_PORT: names {len(ports)} ports, and DB_HOST {hosts} hosts; name one port for each or for all"
+        )
+    return faults
 
 
 def _file_faults(settings: "Settings") -> list[str]:

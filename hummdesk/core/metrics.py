@@ -71,7 +71,8 @@ BUS_LAG_SECONDS = Gauge(
 )
 EVENTS_DROPPED = Counter(
     "hummdesk_events_dropped",
-    "Events that a full buffer has dropped: `backlog` (Redis is unavailable) or `held` (their predecessor is missing)",
+    "Events dropped by a full buffer, `backlog` (Redis is unavailable) or `held` (their predecessor is missing), or "
+    "`outdated` by a failover of PostgreSQL",
     ["buffer"],
 )
 RECOVERIES = Counter(

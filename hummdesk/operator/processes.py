@@ -77,7 +77,7 @@ def migrate_command(home: Path, offline: bool) -> None:
     settings = settings_of(home, needs_secret=False)
     logs.configure(settings, process="migrate")
     hold_seconds = None if offline else min(HOLD_SECONDS, settings.db_timeout_seconds / 2)
-    applied = asyncio.run(migrate(settings.postgres, hold_seconds=hold_seconds))
+    applied = asyncio.run(migrate(logins.migrate_url_of(settings), hold_seconds=hold_seconds))
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
     for name in asyncio.run(logins.provision(settings)):
         click.echo(f"login {name}")

@@ -29,6 +29,7 @@ from hummdesk.bus.socket_counts import SocketCounts
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core import config
 from hummdesk.core.config import Settings
+from hummdesk.core.epochs import Epochs
 from hummdesk.publish import rooms
 from hummdesk.publish.events.ai import AIClassification
 from hummdesk.publish.publisher import Publisher
@@ -126,22 +127,27 @@ def get_broadcast_service(settings: Settings | None = None) -> BroadcastService:
 
 
 @asynccontextmanager
-async def open_broadcast_service(settings: Settings) -> AsyncIterator[BroadcastService]:
-    """Open a service of its own and close it at the end."""
-    service = _connected(settings)
+async def open_broadcast_service(settings: Settings, epochs: Epochs | None = None) -> AsyncIterator[BroadcastService]:
+    """Open a service of its own and close it at the end.
+
+    `epochs` are those of the databases whose changes it publishes.
+    """
+    service = _connected(settings, epochs)
     try:
         yield service
     finally:
         await service.close()
 
 
-def _connected(settings: Settings) -> BroadcastService:
+def _connected(settings: Settings, epochs: Epochs | None = None) -> BroadcastService:
     writer = StreamWriter(
         connect(settings.redis),
         length=settings.bus_length,
         shard_bytes=settings.bus_bytes,
         backlog_bytes=settings.backlog_bytes,
     )
+    if epochs is not None:
+        epochs.subscribe(writer.enter)
     return BroadcastService(
         Publisher(writer, waits=True),
         Presence(Commands.of(settings.redis), settings),

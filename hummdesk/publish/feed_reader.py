@@ -10,7 +10,7 @@ from hummdesk.core.background import end
 from hummdesk.core.config import Settings
 from hummdesk.publish.feed import MAX_LIMIT, FeedEvent, page
 from hummdesk.storage.database import Database
-from hummdesk.storage.logins import url_of
+from hummdesk.storage.logins import listen_url_of, url_of
 
 CHANNEL = "hummdesk_feed"
 POLL_SECONDS = 5.0
@@ -47,7 +47,8 @@ async def feed(
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Database]:
     url = url_of(settings, "worker")
-    database = Database(url, role="hummdesk_worker", size=1, timeout=settings.db_timeout_seconds)
+    listen_url = listen_url_of(settings, "worker")
+    database = Database(url, role="hummdesk_worker", size=1, timeout=settings.db_timeout_seconds, listen_url=listen_url)
     await database.open()
     try:
         yield database

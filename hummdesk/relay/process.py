@@ -22,6 +22,7 @@ from hummdesk.bus.task_queues import TaskQueues
 from hummdesk.core import logs, metrics, webhooks
 from hummdesk.core.config import Settings
 from hummdesk.core.encryption import Encryption
+from hummdesk.core.epochs import Epochs
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.periodic import Periodic, Step
@@ -49,7 +50,7 @@ from hummdesk.routing.watch import Watch
 from hummdesk.storage import run_dispatch
 from hummdesk.storage.database import Database
 from hummdesk.storage.file_store import FileStore
-from hummdesk.storage.logins import url_of
+from hummdesk.storage.logins import listen_url_of, url_of
 from hummdesk.storage.outbox import EntryKey, remove_all
 from hummdesk.storage.startup import check_if_reachable
 
@@ -87,13 +88,16 @@ async def run(settings: Settings) -> None:
 async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     timeout = settings.db_timeout_seconds
     url = url_of(settings, "relay")
-    all_accounts = Database(url, role="hummdesk_relay", size=3, timeout=timeout, pipelined=True)
-    delivering = Database(url, role="hummdesk_relay", size=2, timeout=timeout, pipelined=True)
-    reading = Database(url, role="hummdesk_app", size=2, timeout=timeout)
-    one_account = Database(url, role="hummdesk_app", size=1, timeout=timeout)
-    routed = Database(url, role="hummdesk_app", size=2, timeout=timeout, pipelined=True)
+    epochs = Epochs()
+    opened = partial(Database, url, timeout=timeout, epochs=epochs)
+    listen_url = listen_url_of(settings, "relay")
+    all_accounts = opened(role="hummdesk_relay", size=3, pipelined=True, listen_url=listen_url)
+    delivering = opened(role="hummdesk_relay", size=2, pipelined=True)
+    reading = opened(role="hummdesk_app", size=2)
+    one_account = opened(role="hummdesk_app", size=1)
+    routed = opened(role="hummdesk_app", size=2, pipelined=True)
     queues = TaskQueues(connect(settings.redis))
-    erasing = Database(url, role="hummdesk_eraser", size=1, timeout=timeout)
+    erasing = opened(role="hummdesk_eraser", size=1)
     stream, sessions = StreamEraser(connect(settings.redis)), SessionEraser(connect(settings.redis))
     published = PublishedPositions(connect(settings.redis))
     async with AsyncExitStack() as resources:
@@ -102,7 +106,7 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
             await database.open()
         for resource in (queues, stream, sessions, published):
             resources.push_async_callback(resource.close)
-        service = await resources.enter_async_context(open_broadcast_service(settings))
+        service = await resources.enter_async_context(open_broadcast_service(settings, epochs))
         eraser = Eraser(erasing, service.publisher, stream, sessions)
         services = Services(
             relay=new_id(),

@@ -1,5 +1,6 @@
 """Creates the components of a web process from its settings and connects them. None of them is started."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.bus.task_queues import TaskQueues
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.config import Settings
+from hummdesk.core.epochs import Epochs
 from hummdesk.core.metrics import AccountLabels
 from hummdesk.engine import SocketIOServer
 from hummdesk.publish.broadcast import BroadcastService
@@ -44,11 +46,13 @@ from hummdesk.server.typing_indicators import TypingIndicators
 from hummdesk.storage import messages, outbox
 from hummdesk.storage.database import Database
 from hummdesk.storage.file_store import FileStore
-from hummdesk.storage.logins import url_of
+from hummdesk.storage.logins import listen_url_of, url_of
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.outbox import EntryKey
 from hummdesk.storage.people import People
 from hummdesk.storage.writer_connection import WriterConnection
+
+log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 2.0
 """Longest transaction of the message writer; all senders wait for it."""
@@ -69,10 +73,17 @@ class Components:
 
 
 def compose(settings: Settings, server: SocketIOServer) -> Components:
-    url = url_of(settings, "web")
-    database = Database(url, role="hummdesk_app", size=settings.db_pool_size, timeout=settings.db_timeout_seconds)
+    url, epochs = url_of(settings, "web"), Epochs()
+    database = Database(
+        url,
+        role="hummdesk_app",
+        size=settings.db_pool_size,
+        timeout=settings.db_timeout_seconds,
+        listen_url=listen_url_of(settings, "web"),
+        epochs=epochs,
+    )
     write_seconds = min(WRITE_SECONDS, settings.db_timeout_seconds)
-    writer_connection = WriterConnection(url, timeout=write_seconds)
+    writer_connection = WriterConnection(url, timeout=write_seconds, epochs=epochs)
     stream_writer = StreamWriter(
         connect(settings.redis),
         length=settings.bus_length,
@@ -82,9 +93,18 @@ def compose(settings: Settings, server: SocketIOServer) -> Components:
     )
     receipts = Receipts()
     writer = MessageWriter(writer_connection, database, timeout=write_seconds, take_published=receipts.take_confirmed)
-    routed = Database(url, role="hummdesk_app", size=ROUTED, timeout=settings.db_timeout_seconds, pipelined=True)
-    context = _context(settings, server, database, routed, writer, Publisher(stream_writer), receipts)
+    routed = Database(
+        url,
+        role="hummdesk_app",
+        size=ROUTED,
+        timeout=settings.db_timeout_seconds,
+        pipelined=True,
+        epochs=epochs,
+    )
+    context = _context(settings, server, database, routed, writer, Publisher(stream_writer), receipts, epochs)
     stream_writer.on_appended = context.reader.deliver_appended
+    epochs.subscribe(partial(_resynchronize, context.sockets))
+    epochs.subscribe(stream_writer.enter)
     return Components(
         context=context, stream_writer=stream_writer, writer_connection=writer_connection, routing_database=routed
     )
@@ -98,6 +118,7 @@ def _context(
     writer: MessageWriter,
     publisher: Publisher,
     receipts: Receipts,
+    epochs: Epochs,
 ) -> ServerContext:
     node, lease_seconds = uuid4().hex, settings.presence_lease_seconds
     redis = partial(connect, settings.redis, timeout=REQUEST_SECONDS)
@@ -117,6 +138,7 @@ def _context(
         node=node,
         settings=settings,
         database=database,
+        epochs=epochs,
         writer=writer,
         people=People(database),
         tokens=TokenVerifier(settings, database),
@@ -175,6 +197,13 @@ def _delivery(
     )
     inbox_counts = InboxCounts(database, sockets)
     return sockets, reader, inbox_counts
+
+
+def _resynchronize(sockets: SocketRegistry, _epoch: int, has_earlier: bool) -> None:
+    """Close all sockets before their clients receive anything of a new epoch, in which `seq`s are given again."""
+    if has_earlier:
+        log.warning("database.epoch_changed")
+        sockets.resynchronize()
 
 
 async def _confirm(receipts: Receipts, entries: Sequence[EntryKey]) -> None:

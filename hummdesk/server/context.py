@@ -12,6 +12,7 @@ from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.bus.task_queues import TaskQueues
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.config import Settings
+from hummdesk.core.epochs import Epochs
 from hummdesk.core.metrics import AccountLabels
 from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.publish.presence import PresencePublisher
@@ -51,6 +52,7 @@ class ServerContext:
     """The name of this process."""
     settings: Settings
     database: Database
+    epochs: Epochs
     writer: MessageWriter
     people: People
     tokens: TokenVerifier

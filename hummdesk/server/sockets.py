@@ -207,10 +207,13 @@ class SocketRegistry:
         self.send(session, DisconnectReason(code=code, message=message, reconnect=reconnect))
         self._server.close_session(session.sid, reconnect=reconnect)
 
-    def resynchronize(self, shard: Shard) -> None:
-        """Close the sockets of a shard of which Redis has lost events: their clients load the current state."""
+    def resynchronize(self, shard: Shard | None = None) -> None:
+        """Close the sockets of a shard of which Redis has lost events: their clients load the current state.
+
+        Without a shard, those of all: PostgreSQL may have lost transactions.
+        """
         for session in list(self.sessions.values()):
-            if session.person is not None and shard_of(session.person.account_id) == shard:
+            if session.person is not None and shard in (None, shard_of(session.person.account_id)):
                 self.close(session, code="RESYNC", message="Events were lost; reconnect and reload", reconnect=True)
 
     def _offset(self, session: ClientSession) -> str | None:

@@ -1,6 +1,7 @@
 """A pool of connections to PostgreSQL whose transactions see a single account."""
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -17,13 +18,17 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from hummdesk.core.config import Settings
+from hummdesk.core.epochs import Epochs
 from hummdesk.storage import round_trip
+from hummdesk.storage.addresses import of_primary
 from hummdesk.storage.driver_errors import translated
 from hummdesk.storage.logins import url_of
 from hummdesk.storage.migration_files import newest
 from hummdesk.storage.reader import reader
-from hummdesk.storage.role import Role, RoleConnection, RoleError, opening
+from hummdesk.storage.role import Role, RoleConnection, RoleError, StandbyError, opening
 from hummdesk.storage.round_trip import Row, Statement
+
+log = logging.getLogger(__name__)
 
 Transaction = psycopg.AsyncConnection[dict[str, Any]]
 T = TypeVar("T")
@@ -35,6 +40,8 @@ limit: it would stay disconnected long after PostgreSQL is available again."""
 
 LISTEN_BACKOFF_SECONDS = (0.1, 2.0)
 """First and longest delay before `listen` reconnects."""
+POLL_SECONDS = 5.0
+"""Interval at which tables are read where a pooler does not pass notifications."""
 
 ABORT_MARGIN_SECONDS = 1.0
 
@@ -65,7 +72,7 @@ class PipelinedConnection(RoleConnection):
 
     async def discard_old_plans(self) -> None:
         """Discard plans older than PLAN_SECONDS, in the round trip of the next statement of the pipeline."""
-        if monotonic() - self._planned_at > PLAN_SECONDS:
+        if self.prepare_threshold is not None and monotonic() - self._planned_at > PLAN_SECONDS:
             self._planned_at = monotonic()
             await self.execute("DISCARD PLANS", prepare=False)
 
@@ -77,18 +84,36 @@ class Database:
     `timeout`, in seconds, limits the wait for a connection, for a lock and for a statement, each. `pipelined` is for
     callers that retry: a connection that was lost while idle fails a transaction, a transaction of one statement takes
     two round trips, and the number of changed rows is not available, only the rows that a statement returns.
+    `listen_url` is an address without a pooler; without it, `listen` reads at intervals behind a pooler. `epochs` is
+    notified of the epoch of each server before a transaction begins there, behind a pooler before it ends.
     """
 
-    def __init__(self, url: str, *, role: Role, size: int, timeout: float, pipelined: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        role: Role,
+        size: int,
+        timeout: float,
+        pipelined: bool = False,
+        listen_url: str = "",
+        epochs: Epochs | None = None,
+    ) -> None:
         self._role = role
         self._timeout = timeout
         self._pipelined = pipelined
         self._settings = GENERIC_PLANS if pipelined else {}
-        self._openings: dict[tuple[str, ...], str] = {}
-        """The statements that begin transactions, by their parameters."""
-        self._conninfo = connection_string(url, role=role, timeout=timeout)
+        self._openings: dict[tuple[bool, tuple[str, ...]], str] = {}
+        """The statements that begin transactions, by whether they read the epoch, and their parameters."""
+        self._epochs = epochs
+        self._listening: RoleConnection | None = None
+        if epochs is not None:
+            epochs.subscribe(self._listen_again)
+        self._listens = bool(listen_url)
+        self._listen_conninfo = connection_string(listen_url or url, role=role, timeout=timeout)
+        self._drained_at = float("-inf")
         self._pool: AsyncConnectionPool[RoleConnection] = AsyncConnectionPool(
-            self._conninfo,
+            connection_string(url, role=role, timeout=timeout),
             kwargs={"row_factory": dict_row} | ({"prepare_threshold": 0} if pipelined else {}),
             connection_class=PipelinedConnection if pipelined else RoleConnection,
             min_size=1,
@@ -139,9 +164,17 @@ class Database:
 
         Repeated on another connection if the first one is lost. Raises Unavailable.
         """
-        statements = [self._opening({"app.account_id": str(account_id)}), *queries]
+        given = {"app.account_id": str(account_id)}
+
+        async def run(connection: RoleConnection) -> list[list[Row]]:
+            opened, *rows = await round_trip.run(
+                connection, connection.prepared, [self._opening(given, connection), *queries]
+            )
+            self._enter(opened)
+            return rows
+
         with translated():
-            connection, rows = await self._take(partial(_results, statements))
+            connection, rows = await self._take(run)
             await self._pool.putconn(connection)  # no transaction is open
         return rows
 
@@ -156,9 +189,11 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, setting: str, value: str, *, durable: bool = True) -> AsyncIterator[Transaction]:
         given = {setting: value} | ({} if durable else {"synchronous_commit": "off"})
-        opening = self._opening(given)
         with translated():
-            async with self._connection(_nothing if self._pipelined else partial(_begin, opening)) as (connection, _):
+            async with self._connection(_nothing if self._pipelined else partial(self._begin, given)) as (
+                connection,
+                _,
+            ):
                 # A frozen server does not apply statement_timeout, and a commit may take as long as a statement.
                 with abort_after(2 * self._timeout + ABORT_MARGIN_SECONDS, connection):
                     async with AsyncExitStack() as pipelined:
@@ -166,17 +201,36 @@ class Database:
                             # BEGIN and the settings share the round trip of the first statement.
                             await pipelined.enter_async_context(connection.pipeline())
                             await connection.discard_old_plans()
-                            await connection.execute(opening[0].encode(), opening[1])
+                            text, values = self._opening(given, connection)
+                            opened = await connection.execute(text.encode(), values)
                         yield connection
                         await connection.commit()
+                    if self._pipelined and connection.is_pooled:
+                        self._enter(await opened.fetchall())
 
-    def _opening(self, parameters: dict[str, str]) -> Statement:
+    async def _begin(self, given: dict[str, str], connection: RoleConnection) -> None:
+        """Send BEGIN and the settings in one round trip."""
+        statements = [("BEGIN", {}), self._opening(given, connection)]
+        self._enter((await round_trip.run(connection, connection.prepared, statements))[1])
+
+    def _enter(self, opened: list[Row]) -> None:
+        """Enter the epoch that the beginning of a transaction has returned, if it was read."""
+        if self._epochs is not None and "epoch" in opened[0]:
+            self._epochs.enter(opened[0]["epoch"])
+
+    def _opening(self, parameters: dict[str, str], connection: RoleConnection) -> Statement:
         """The statement that begins a transaction with these settings."""
-        names = tuple(parameters)
-        if names not in self._openings:
-            text = opening(self._role, timeout=self._timeout, settings=self._settings, parameters=names).decode()
-            self._openings[names] = text % tuple(f"%({_placeholder(name)})s" for name in names)
-        return self._openings[names], {_placeholder(name): value for name, value in parameters.items()}
+        names, reads_epoch = tuple(parameters), connection.is_pooled and self._epochs is not None
+        if (reads_epoch, names) not in self._openings:
+            text = opening(
+                self._role,
+                timeout=self._timeout,
+                settings=self._settings,
+                parameters=names,
+                reads_epoch=reads_epoch,
+            ).decode()
+            self._openings[reads_epoch, names] = text % tuple(f"%({_placeholder(name)})s" for name in names)
+        return self._openings[reads_epoch, names], {_placeholder(name): value for name, value in parameters.items()}
 
     @asynccontextmanager
     async def _connection(self, first: Step[T]) -> AsyncIterator[tuple[RoleConnection, T]]:
@@ -199,26 +253,47 @@ class Database:
             connection = await self._pool.getconn(until - monotonic())
             try:
                 with abort_after(self._timeout / 2, connection):
-                    await connection.verify(self._role)
+                    await connection.verify(self._role, self._epochs)
                     return connection, await first(connection)
             except BaseException as error:
                 is_lost = isinstance(error, psycopg.Error) and (connection.closed or _is_shutdown(error))
+                if isinstance(error, StandbyError):
+                    await connection.close()  # the next one may reach the primary
                 await self._pool.putconn(connection)
                 if not is_lost:
                     raise
+                await self._drop_older(connection)
+
+    async def _drop_older(self, lost: RoleConnection) -> None:
+        """Replace the idle connections that were made before one was lost: they are to the same server.
+
+        Each would otherwise be found lost by a transaction, after half of its timeout if the server is silent.
+        """
+        if lost.verified_at > self._drained_at:
+            self._drained_at = monotonic()
+            await self._pool.drain()
+
+    def _listen_again(self, _epoch: int, has_earlier: bool) -> None:
+        """End the connection that listens: the earlier server may have vanished without closing it."""
+        if has_earlier and self._listening is not None:
+            _abort(self._listening)
 
     async def listen(self, *channels: str) -> AsyncGenerator[tuple[str, str], None]:
         """Yield (channel, payload) of each NOTIFY without end, and ("", "") after every connect and reconnect.
 
-        Notifications without a connection are lost: after ("", "") read the tables.
+        Notifications without a connection are lost: after ("", "") read the tables. Behind a pooler, which passes none,
+        ("", "") is yielded every POLL_SECONDS, unless the database has an address to listen to.
         """
         first, longest = LISTEN_BACKOFF_SECONDS
         delay = first
         while True:
             try:
-                connection = await RoleConnection.connect(self._conninfo, autocommit=True, row_factory=dict_row)
+                connection = await RoleConnection.connect(self._listen_conninfo, autocommit=True, row_factory=dict_row)
                 async with connection:
+                    self._listening = connection
                     await connection.verify(self._role)
+                    if connection.is_pooled and not self._listens:
+                        break
                     await connection.execute(CONNECTED, (CONNECTED_CLASS, newest()))
                     for channel in channels:
                         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
@@ -229,6 +304,10 @@ class Database:
             except (psycopg.OperationalError, RoleError):
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, longest)
+        log.warning("database.polled", extra={"seconds": POLL_SECONDS, "remedy": "set LISTEN_DATABASE_URL"})
+        while True:
+            yield LISTENING
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def _is_shutdown(error: psycopg.Error) -> bool:
@@ -242,16 +321,6 @@ async def _nothing(_connection: RoleConnection) -> None:
 
 def _placeholder(setting: str) -> str:
     return setting.replace(".", "_")
-
-
-async def _begin(opening: Statement, connection: RoleConnection) -> None:
-    """Send BEGIN and the settings in one round trip."""
-    await round_trip.run(connection, connection.prepared, [("BEGIN", {}), opening])
-
-
-async def _results(statements: Sequence[Statement], connection: RoleConnection) -> list[list[Row]]:
-    """Return the rows of all statements but the first, which begins the transaction."""
-    return (await round_trip.run(connection, connection.prepared, statements))[1:]
 
 
 @asynccontextmanager
@@ -298,7 +367,7 @@ def _abort(connection: Transaction) -> None:
 
 def connection_string(url: str, *, role: Role, timeout: float) -> str:
     """`url` with the name of the role for pg_stat_activity, and limits by which a lost server is noticed."""
-    return make_conninfo(
+    given = make_conninfo(
         url,
         application_name=role,
         connect_timeout=max(2, round(timeout)),  # libpq raises lower values to 2
@@ -306,3 +375,4 @@ def connection_string(url: str, *, role: Role, timeout: float) -> str:
         keepalives_interval=5,
         keepalives_count=3,
     )
+    return of_primary(given)

@@ -8,6 +8,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from hummdesk.core.config import PROCESS_KINDS, ProcessKind, Settings
+from hummdesk.storage.addresses import of_primary
 from hummdesk.storage.driver_errors import first_line
 from hummdesk.storage.migration_files import MigrationError
 
@@ -31,6 +32,23 @@ def url_of(settings: Settings, kind: ProcessKind) -> str:
     return make_conninfo(settings.postgres, user=name_of(settings.postgres, kind), password=password)
 
 
+def listen_url_of(settings: Settings, kind: ProcessKind) -> str:
+    """Return the URL with which this kind of process listens to notifications; empty: that of its transactions."""
+    return _unpooled(settings, url_of(settings, kind)) if settings.listen_database_url else ""
+
+
+def migrate_url_of(settings: Settings) -> str:
+    """Return the URL with which `migrate` connects, as the owner of the database."""
+    return _unpooled(settings, settings.postgres) if settings.listen_database_url else settings.postgres
+
+
+def _unpooled(settings: Settings, url: str) -> str:
+    """Return LISTEN_DATABASE_URL with the user and password of `url`."""
+    given = conninfo_to_dict(url)
+    login = {name: given[name] for name in ("user", "password") if name in given}
+    return make_conninfo(settings.listen_database_url, **login)
+
+
 def name_of(url: str, kind: ProcessKind) -> str:
     """The login's name begins with the database's: the databases of one server share their logins."""
     given = conninfo_to_dict(url)
@@ -46,7 +64,7 @@ async def provision(settings: Settings) -> list[str]:
     if not passwords:
         return []
     try:
-        async with await psycopg.AsyncConnection.connect(settings.postgres) as connection:
+        async with await psycopg.AsyncConnection.connect(of_primary(settings.postgres)) as connection:
             return [await _provision(connection, settings, kind, password) for kind, password in passwords.items()]
     except postgres.InsufficientPrivilege as error:
         raise MigrationError(

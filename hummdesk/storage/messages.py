@@ -265,11 +265,11 @@ async def missed(
 ) -> tuple[list[Message] | None, conversations.Position]:
     """All messages after a seq, and the last position. Raises NotFound.
 
-    None in place of messages that are more than `limit` or exceed `max_bytes` as JSON.
+    None in place of messages that are more than `limit` or exceed `max_bytes` as JSON, and after a seq that was lost.
     """
     last = await conversations.position(tx, viewer=viewer, conversation_id=conversation_id)
     if after_seq >= last.last_seq:
-        return [], last
+        return ([] if after_seq == last.last_seq else None), last
     rows = queries.missed(
         tx,
         conversation_id=conversation_id,

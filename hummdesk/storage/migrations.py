@@ -14,6 +14,7 @@ from psycopg import errors as postgres
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from hummdesk.storage.addresses import of_primary
 from hummdesk.storage.database import CONNECTED_CLASS, Transaction
 from hummdesk.storage.driver_errors import first_line
 from hummdesk.storage.migration_files import (
@@ -100,8 +101,10 @@ async def check_migrated(connection: Transaction) -> None:
 @asynccontextmanager
 async def _connection(url: str) -> AsyncIterator[Transaction]:
     try:
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        address = of_primary(url)
+        async with await psycopg.AsyncConnection.connect(address, autocommit=True, row_factory=dict_row) as connection:
             _require_server(connection)
+            await _require_direct(connection)
             yield connection
     except postgres.InsufficientPrivilege as error:
         raise MigrationError(
@@ -112,6 +115,14 @@ async def _connection(url: str) -> AsyncIterator[Transaction]:
         if error.sqlstate is not None:
             raise MigrationError(f"PostgreSQL refused a statement: {first_line(error)}") from error
         raise Unreachable(f"PostgreSQL cannot be used: {first_line(error)}; check DATABASE_URL") from error
+
+
+async def _require_direct(connection: Transaction) -> None:
+    """Raise MigrationError behind a pooler: the lock of `migrate` would stay with a connection of the pooler."""
+    if (await queries.backend(connection))["pid"] != connection.info.backend_pid:
+        raise MigrationError(
+            "A pooler is between `migrate` and PostgreSQL: set LISTEN_DATABASE_URL to the address of PostgreSQL itself"
+        )
 
 
 def _require_server(connection: Transaction) -> None:

@@ -465,6 +465,7 @@ DELETION_ORDER = sorted(TABLES, key=lambda table: not table.is_deleted_first)
 
 OTHER_TABLES = {
     "schema_migrations": "names and checksums of migrations",
+    "epochs": "the epoch of the data: one row",
     "erasures": "receipts: ids and counts of what was erased; kept as evidence, also of an erased account",
     "file_deletions": "ids of deleted files, until the relay has deleted their objects; also of an erased account",
 }
@@ -481,6 +482,12 @@ KEYS: tuple[Key, ...] = (
     Key(
         pattern="hummdesk:{events:*}:tip",
         holds="the id of the last entry",
+        erasure="holds nothing about a person",
+        lifetime="kept",
+    ),
+    Key(
+        pattern="hummdesk:{events:*}:epoch",
+        holds="the epoch of the data in PostgreSQL",
         erasure="holds nothing about a person",
         lifetime="kept",
     ),

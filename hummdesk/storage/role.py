@@ -6,13 +6,14 @@ may serve each transaction by another connection.
 
 import logging
 from collections.abc import Mapping
-from functools import cached_property
+from time import monotonic
 from typing import Any, Literal
 
 import psycopg
 from psycopg import errors as postgres
 
-from hummdesk.storage.round_trip import Prepared
+from hummdesk.core.epochs import Epochs
+from hummdesk.storage.round_trip import Prepared, keeps_names
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +23,13 @@ Role = Literal[
 
 TAKE = "SELECT set_config('role', %s, true), set_config('TimeZone', 'UTC', false)"
 """The time zone outlives the transaction: psycopg takes it from the connection. It limits nothing."""
+EPOCH = "SELECT current_epoch() AS epoch"
 DESCRIBE = """
     SELECT
         current_user AS name,
-        rolsuper OR rolbypassrls AS bypasses
+        rolsuper OR rolbypassrls AS bypasses,
+        pg_is_in_recovery() AS is_standby,
+        pg_backend_pid() AS pid
     FROM pg_roles
     WHERE rolname = current_user
 """
@@ -35,27 +39,61 @@ class RoleError(Exception):
     """A connection cannot take its role, or row-level security does not apply to the role."""
 
 
+class StandbyError(RoleError):
+    """The server is a standby, which accepts no changes."""
+
+
 class RoleConnection(psycopg.AsyncConnection[dict[str, Any]]):
-    """A connection that knows whether its role was verified, and what `round_trip` has prepared on it."""
+    """A connection that knows whether its role was verified, whether a pooler is between, and what was prepared."""
 
     _verified: Role | None = None
+    is_pooled = False
+    """A pooler is between, which may serve each transaction by another connection. Known once the role is verified."""
+    prepared: Prepared | None = None
+    """What `round_trip` has prepared; None where no statement can be, or before the role is verified."""
+    verified_at = float("-inf")
+    """On the monotonic clock."""
 
-    @cached_property
-    def prepared(self) -> Prepared:
-        return {}
+    async def verify(self, role: Role, epochs: Epochs | None = None) -> None:
+        """Raise RoleError unless transactions can take `role` and the role cannot bypass policies; asks once.
 
-    async def verify(self, role: Role) -> None:
-        """Raise RoleError unless transactions can take `role` and the role cannot bypass policies; asks once."""
+        Enters the epoch of the server. Behind a pooler, which may connect to another server later, each transaction
+        reads it, see `opening`.
+        """
         if self._verified != role:
             try:
-                await verify_role(self, role)
+                self.is_pooled = await verify_role(self, role)
             except RoleError as error:
                 log.error("database.role_refused", extra={"role": role, "error": str(error)})
                 raise
-            self._verified = role
+            await self._choose_preparation()
+            if epochs is not None:
+                await self._enter_epoch(role, epochs)
+            self._verified, self.verified_at = role, monotonic()
+
+    async def _enter_epoch(self, role: Role, epochs: Epochs) -> None:
+        async with self.transaction():
+            await self.execute(TAKE, (role,), prepare=False)
+            found = await (await self.execute(EPOCH, prepare=False)).fetchone()
+        epochs.enter(found["epoch"] if found else 0)
+
+    async def _choose_preparation(self) -> None:
+        """Prepare no statements through a pooler that does not track them."""
+        if self.is_pooled:
+            async with self.transaction():
+                is_untracked = await keeps_names(self)
+            if is_untracked:
+                self.prepare_threshold = None
+                self.prepared = None
+                return
+        self.prepared = {}
 
 
-async def verify_role(connection: psycopg.AsyncConnection[dict[str, Any]], role: Role) -> None:
+async def verify_role(connection: psycopg.AsyncConnection[dict[str, Any]], role: Role) -> bool:
+    """Raise RoleError unless transactions can take `role`; return whether a pooler is between.
+
+    A pooler gives its clients a process id of its own.
+    """
     try:
         async with connection.transaction():
             await connection.execute(TAKE, (role,), prepare=False)
@@ -69,15 +107,29 @@ async def verify_role(connection: psycopg.AsyncConnection[dict[str, Any]], role:
         raise RoleError(f"the connection did not take role {role}: connect to PostgreSQL without this pooler")
     if found["bypasses"]:
         raise RoleError(f"role {role} bypasses row-level security: ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS")
+    if found["is_standby"]:
+        raise StandbyError(
+            f"the server at {connection.info.host} is a standby, which accepts no changes: name the primary, or all "
+            "servers separated by commas"
+        )
+    return bool(found["pid"] != connection.info.backend_pid)
 
 
-def opening(role: Role, *, timeout: float, settings: Mapping[str, str], parameters: tuple[str, ...]) -> bytes:
+def opening(
+    role: Role,
+    *,
+    timeout: float,
+    settings: Mapping[str, str],
+    parameters: tuple[str, ...],
+    reads_epoch: bool = False,
+) -> bytes:
     """The statement that begins each transaction: role, timeouts and `settings`, then `parameters` as placeholders.
 
-    `timeout`, in seconds, limits each statement and each wait for a lock.
+    `timeout`, in seconds, limits each statement and each wait for a lock. `reads_epoch`: it returns the `epoch`.
     """
     milliseconds = str(int(timeout * 1000))
     fixed = {"role": role, "statement_timeout": milliseconds, "lock_timeout": milliseconds, **settings}
     calls = [f"set_config('{name}', '{value}', true)" for name, value in fixed.items()]
     calls += [f"set_config('{name}', %s, true)" for name in parameters]
+    calls += ["current_epoch() AS epoch"] if reads_epoch else []
     return f"SELECT {', '.join(calls)}".encode()

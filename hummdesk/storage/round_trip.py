@@ -28,6 +28,7 @@ Key = tuple[bytes, tuple[int, ...]]
 """Text and types of the parameters."""
 Prepared = dict[Key, bytes]
 """The names of a connection's prepared statements."""
+PROBE = "SELECT count(*) FILTER (WHERE starts_with(name, %(prefix)s)) AS found FROM pg_prepared_statements"
 T = TypeVar("T")
 Exchange = Generator[Wait, Ready | int | None, T]
 LOST = (InvalidSqlStatementName, FeatureNotSupported)
@@ -39,27 +40,48 @@ _IMPORT = secrets.token_hex(4).encode()
 
 
 async def run(
-    connection: psycopg.AsyncConnection[Any], prepared: Prepared, statements: Sequence[Statement]
+    connection: psycopg.AsyncConnection[Any], prepared: Prepared | None, statements: Sequence[Statement]
 ) -> list[list[Row]]:
     """Run statements and return the rows of each. They are prepared, and their names added to `prepared`.
 
-    Raises psycopg.Error of the first statement that fails.
+    None: without prepared statements. Raises psycopg.Error of the first statement that fails.
     """
     async with connection.lock:
         try:
             return await connection.wait(_exchange(connection, prepared, statements))
         except LOST:
+            if prepared is None:
+                raise
             prepared.clear()
             if connection.info.transaction_status != TransactionStatus.IDLE:
                 raise
         return await connection.wait(_exchange(connection, prepared, statements))
 
 
+async def keeps_names(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether the server knows a prepared statement by the name that the client has chosen, in an open transaction.
+
+    A pooler that tracks prepared statements renames them, and prepares them on each connection to the server. One that
+    keeps the name does not track it: the statement is missing on the next connection, or another client's is there.
+    """
+    prepared: Prepared = {}
+    [[row]] = await run(connection, prepared, [(PROBE, {"prefix": _prefix().decode()})])
+    if row["found"]:
+        for name in prepared.values():
+            await connection.execute(b"DEALLOCATE " + name, prepare=False)
+    return bool(row["found"])
+
+
+def _prefix() -> bytes:
+    """The beginning of the names of this process."""
+    return b"hummdesk_%s_%d_" % (_IMPORT, os.getpid())
+
+
 def _exchange(
-    connection: psycopg.AsyncConnection[Any], prepared: Prepared, statements: Sequence[Statement]
+    connection: psycopg.AsyncConnection[Any], prepared: Prepared | None, statements: Sequence[Statement]
 ) -> Exchange[list[list[Row]]]:
     transformer: abc.Transformer = adapt.Transformer(connection)
-    known = dict(prepared)
+    known = None if prepared is None else dict(prepared)
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
     try:
@@ -74,21 +96,28 @@ def _exchange(
     for result, key in zip(results, expected, strict=True):
         if result.status == ExecStatus.FATAL_ERROR:
             raise error_from_result(result)
-        if key is not None:  # it stays prepared, also after an error of a following statement
-            prepared[key] = known[key]
+        if key is not None and prepared is not None and known is not None:
+            prepared[key] = known[key]  # it stays prepared, also after an error of a following statement
     return [_rows(transformer, result) for result, key in zip(results, expected, strict=True) if key is None]
 
 
 def _send(
-    connection: PGconn, transformer: abc.Transformer, prepared: Prepared, text: str, parameters: Mapping[str, Any]
+    connection: PGconn,
+    transformer: abc.Transformer,
+    prepared: Prepared | None,
+    text: str,
+    parameters: Mapping[str, Any],
 ) -> list[Key | None]:
     """Send a statement. Returns for each result that will follow what it prepares; None if it has rows."""
     query, names = _numbered(text)
     values = transformer.dump_sequence([parameters[name] for name in names], [PyFormat.AUTO] * len(names))
     key = query, tuple(transformer.types or ())
+    if prepared is None:
+        connection.send_query_params(query, values, key[1], transformer.formats)
+        return [None]
     is_new = key not in prepared
     if is_new:
-        prepared[key] = b"hummdesk_%s_%d_%d" % (_IMPORT, os.getpid(), next(_numbers))
+        prepared[key] = _prefix() + b"%d" % next(_numbers)
         connection.send_prepare(prepared[key], *key)
     connection.send_query_prepared(prepared[key], values, transformer.formats)
     return [key, None] if is_new else [None]

@@ -6,6 +6,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from hummdesk.core.epochs import Epochs
 from hummdesk.storage import round_trip
 from hummdesk.storage.database import GENERIC_PLANS, RECONNECT_SECONDS, abort_after, connection_string
 from hummdesk.storage.driver_errors import translated
@@ -23,10 +24,10 @@ class WriterConnection:
     statement.
     """
 
-    def __init__(self, url: str, *, timeout: float) -> None:
+    def __init__(self, url: str, *, timeout: float, epochs: Epochs | None = None) -> None:
         self._timeout = timeout
-        begin = opening(ROLE, timeout=timeout, settings=GENERIC_PLANS, parameters=("app.account_ids",))
-        self._opening = begin.decode() % "%(accounts)s"
+        self._epochs = epochs
+        self._openings = {reads_epoch: _opening(timeout, reads_epoch=reads_epoch) for reads_epoch in (False, True)}
         self._pool: AsyncConnectionPool[RoleConnection] = AsyncConnectionPool(
             connection_string(url, role=ROLE, timeout=timeout),
             kwargs={"row_factory": dict_row, "autocommit": True},
@@ -55,6 +56,21 @@ class WriterConnection:
         with translated():
             async with self._pool.connection() as connection:
                 with abort_after(2 * self._timeout, connection):
-                    await connection.verify(ROLE)
-                    begin = self._opening, {"accounts": accounts}
-                    return (await round_trip.run(connection, connection.prepared, [begin, *statements]))[1:]
+                    await connection.verify(ROLE, self._epochs)
+                    reads_epoch = connection.is_pooled and self._epochs is not None
+                    begin = self._openings[reads_epoch], {"accounts": accounts}
+                    opened, *rows = await round_trip.run(connection, connection.prepared, [begin, *statements])
+                    if reads_epoch and self._epochs is not None:
+                        self._epochs.enter(opened[0]["epoch"])
+                    return rows
+
+
+def _opening(timeout: float, *, reads_epoch: bool) -> str:
+    begin = opening(
+        ROLE,
+        timeout=timeout,
+        settings=GENERIC_PLANS,
+        parameters=("app.account_ids",),
+        reads_epoch=reads_epoch,
+    )
+    return begin.decode() % "%(accounts)s"

@@ -3,6 +3,10 @@
 -- wait: an index that another connection builds concurrently waits for all statements that have begun before.
 SELECT pg_try_advisory_lock(:lock) AS locked;
 
+-- name: backend()^
+-- The process id of the connection, which a pooler does not pass to its clients.
+SELECT pg_backend_pid() AS pid;
+
 -- name: state()^
 -- Whether the table of migrations exists, and all tables that belong to no extension.
 SELECT

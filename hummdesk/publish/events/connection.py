@@ -13,16 +13,27 @@ DisconnectCode = Literal["SERVER_SHUTDOWN", "UNAUTHORIZED", "RESYNC", "RATE_LIMI
 
 @event("authenticated", schema="PersonIdentity")
 class Authenticated(SocketEvent):
-    """The person behind a socket."""
+    """The person behind a socket.
+
+    `epoch`: another one than before means that the server may have lost what it had confirmed, such as in a failover.
+    Discard all state that was received in the earlier one; a `seq` or `revision` may be given again.
+    """
 
     user_id: UUID
     account_id: UUID
     email: str
     role: Role
+    epoch: str
 
     @classmethod
-    def of(cls, person: Person) -> Self:
-        return cls(user_id=person.id, account_id=person.account_id, email=person.email, role=person.role)
+    def of(cls, person: Person, *, epoch: int) -> Self:
+        return cls(
+            user_id=person.id,
+            account_id=person.account_id,
+            email=person.email,
+            role=person.role,
+            epoch=str(epoch),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ async def authenticate(context: ServerContext, session: ClientSession, payload: 
         if session.person is None:
             _refuse(context, session, refusal)
         raise
-    return Authenticated.of(person).payload()
+    return Authenticated.of(person, epoch=context.epochs.current).payload()
 
 
 def _refuse(context: ServerContext, session: ClientSession, refusal: HummDeskError) -> None:
@@ -110,7 +110,7 @@ async def welcome(
     context: ServerContext, session: ClientSession, person: Person, *, had_presence: bool = False
 ) -> None:
     """Confirm the authentication, and begin the presence of the session unless it has one already."""
-    context.sockets.send(session, Authenticated.of(person))
+    context.sockets.send(session, Authenticated.of(person, epoch=context.epochs.current))
     await _update_presence(context, session, person, had_presence=had_presence)
 
 

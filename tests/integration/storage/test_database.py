@@ -265,6 +265,26 @@ async def test_frozen_server_raises_unavailable(pool_of_one: Database, account: 
     await pool_of_one.check()
 
 
+async def test_connection_that_does_not_respond_costs_the_wait_for_one_not_for_all(
+    database_url: str, account: Any
+) -> None:
+    """A host that has vanished closes no connection: each would be waited for."""
+    database = Database(database_url, role="hummdesk_app", size=3, timeout=3)
+    await database.open()
+    async with AsyncExitStack() as busy:
+        opened = [await busy.enter_async_context(database.account(account.id)) for _ in range(3)]
+        frozen = [tx.info.backend_pid for tx in opened]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        async with database.account(account.id) as tx:
+            assert tx.info.backend_pid not in frozen
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    await database.close()
+
+
 async def test_transaction_that_is_not_durable_leaves_the_next_one_durable(database_url: str, account: Any) -> None:
     database = Database(database_url, role="hummdesk_worker", size=1, timeout=5, pipelined=True)
     await database.open()

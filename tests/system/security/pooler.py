@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -73,16 +73,22 @@ async def _relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> 
 
 
 @asynccontextmanager
-async def pgbouncer(cluster: postgres.Cluster, folder: Path, url: str, *, mode: str) -> AsyncIterator[str]:
-    """The URL of a PgBouncer of this pool mode that discards start-up parameters."""
+async def pgbouncer(
+    cluster: postgres.Cluster, folder: Path, url: str, *, mode: str, size: int = 2, users: Sequence[str] = ()
+) -> AsyncIterator[str]:
+    """The URL of a PgBouncer of this pool mode that discards start-up parameters; with at most `size` connections.
+
+    `users` may connect besides the one in `url`.
+    """
     given = psycopg.conninfo.conninfo_to_dict(url)
     port = free_port(0)
-    users, settings = folder / "users.txt", folder / "pgbouncer.ini"
-    users.write_text(f'"{given["user"]}" ""\n')
+    known, settings = folder / "users.txt", folder / "pgbouncer.ini"
+    known.write_text("".join(f'"{user}" ""\n' for user in {str(given["user"]), *users}))
     settings.write_text(
         f"[databases]\n* = host={given['host']}\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = trust\nauth_file = {users}\npool_mode = {mode}\ndefault_pool_size = 2\n"
+        f"auth_type = trust\nauth_file = {known}\npool_mode = {mode}\ndefault_pool_size = {size}\n"
+        f"max_db_connections = {size}\nmax_client_conn = 2000\n"
         "ignore_startup_parameters = options,extra_float_digits\n"
     )
     service = Service(

@@ -98,6 +98,29 @@ def test_read_with_separate_server_settings_builds_urls() -> None:
     assert settings.names_redis
 
 
+def test_read_with_several_servers_builds_one_url() -> None:
+    given = GOOD | {"DATABASE_URL": "", "DB_HOST": "one,two", "DB_PORT": "5432,5433"}
+    assert config.read(given).postgres == "postgresql://hummdesk@/hummdesk?host=one%2Ctwo&port=5432%2C5433"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"DB_PORT": "x"}, "DB_PORT: 'x' is not a port, 1 to 65535"),
+        ({"DB_PORT": "0"}, "DB_PORT: '0' is not a port, 1 to 65535"),
+        (
+            {"DB_HOST": "one,two,three", "DB_PORT": "1,2"},
+            "DB_PORT: names 2 ports, and DB_HOST 3 hosts; name one port for each or for all",
+        ),
+        ({"LISTEN_DATABASE_URL": "one:5432"}, "LISTEN_DATABASE_URL: must start with postgresql://"),
+    ],
+)
+def test_read_with_an_invalid_address_of_postgresql_reports_it(changes: dict[str, str], fault: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        config.read(GOOD | changes)
+    assert refusal.value.faults == [fault]
+
+
 def test_collect_prefers_environment_over_env_file_over_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "home").mkdir()

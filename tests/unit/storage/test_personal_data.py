@@ -38,7 +38,7 @@ def test_every_redis_key_in_the_code_is_classified() -> None:
 
 def test_keys_of_the_stream_and_the_queues_are_classified() -> None:
     shard = Shard(3)
-    for key in (shard.stream, shard.tip, shard.writer("w"), shard.mark("m"), *QUEUE_KEYS.values()):
+    for key in (shard.stream, shard.tip, shard.epoch, shard.writer("w"), shard.mark("m"), *QUEUE_KEYS.values()):
         assert is_classified(key), key
 
 

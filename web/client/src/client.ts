@@ -249,11 +249,13 @@ export class DeskClient extends Emitter<DeskEvents> {
   }
 
   private async onAuthenticated(person: PersonIdentity): Promise<void> {
+    const isOutdated = this.person?.epoch !== undefined && this.person.epoch !== person.epoch;
     this.person = person;
     this.scheduleRenewal();
     this.emit("person", person);
     if (this.isReady) return;
     try {
+      if (isOutdated) for (const history of this.histories.values()) history.clear();
       await this.resynchronize();
       this.becomeReady(this.hasConnected ? "resynchronized" : "online");
     } catch {
@@ -311,6 +313,11 @@ export class DeskClient extends Emitter<DeskEvents> {
   private async resynchronize(): Promise<void> {
     this.isComplete = false;
     for (const [conversationId, history] of this.histories) {
+      if (history.isCleared) {
+        await this.join(conversationId);
+        this.emit("reloaded", conversationId);
+        continue;
+      }
       const { lastSeq: afterSeq, revision } = history;
       const known = revision === undefined ? {} : { revision };
       const joined = await this.request("join_conversation", { conversationId, afterSeq, ...known });

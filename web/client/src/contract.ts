@@ -15,12 +15,13 @@ export interface ErrorReport {
   timestamp: string;
 }
 
-/** The person behind a socket. */
+/** The person behind a socket. `epoch`: another one than before means that the server may have lost what it had confirmed, such as in a failover. Discard all state that was received in the earlier one; a `seq` or `revision` may be given again. */
 export interface PersonIdentity {
   userId: string;
   accountId: string;
   email: string;
   role: "admin" | "agent" | "viewer" | "customer";
+  epoch: string;
 }
 
 /** Why the server closes the connection, and whether the client should reconnect. */

@@ -12,6 +12,8 @@ export class History {
   hasMore = false;
   /** The last change to a stored message up to which all changes are known; undefined if the server named none. */
   revision: number | undefined;
+  /** Nothing is loaded, until the conversation is joined again. */
+  isCleared = false;
   private readonly readMarks = new Map<string, ReadUpTo>();
 
   /** The highest loaded sequence number; 0 if nothing is loaded. */
@@ -26,6 +28,7 @@ export class History {
 
   /** Apply the response to a join. Without `afterSeq` the loaded messages are replaced, else continued. */
   open(joined: Joined, afterSeq: number | undefined): void {
+    this.isCleared = false;
     if (afterSeq === undefined) {
       this.messages = this.messages.filter(({ seq }) => seq > joined.lastSeq); // received while the join was in flight
       this.hasMore = joined.hasMore;
@@ -35,6 +38,16 @@ export class History {
     this.reach(joined.conversation.revision);
     for (const mark of joined.receipts) this.mark(mark);
     this.follow(joined.activity ?? []);
+  }
+
+  /** Remove everything: the server may have lost what is loaded. */
+  clear(): void {
+    this.isCleared = true;
+    this.messages = [];
+    this.activity = [];
+    this.hasMore = false;
+    this.revision = undefined;
+    this.readMarks.clear();
   }
 
   /** Add messages in any order. Returns those that were not loaded yet. */

@@ -55,6 +55,7 @@ class DeskClient(Requests):
         self._url = url
         self._token = token
         self._timeout = timeout
+        self._epoch: str | None = None
         self._socket: Any = None
         self._lost = asyncio.Event()
         self._ready = asyncio.Event()
@@ -214,7 +215,10 @@ class DeskClient(Requests):
         if socket is not self._socket:
             return
         if name == "authenticated":
-            self.identity = payload
+            if self._epoch not in (None, payload.get("epoch")):
+                for conversation in self._conversations.values():
+                    conversation.forget()
+            self.identity, self._epoch = payload, payload.get("epoch")
             self._start(self._resume())
             self._schedule_renewal()
         elif name == "authentication_error":

@@ -15,12 +15,13 @@ class ErrorReport(TypedDict):
 
 
 class PersonIdentity(TypedDict):
-    """The person behind a socket."""
+    """The person behind a socket. `epoch`: another one than before means that the server may have lost what it had confirmed, such as in a failover. Discard all state that was received in the earlier one; a `seq` or `revision` may be given again."""
 
     userId: str
     accountId: str
     email: str
     role: Literal["admin", "agent", "viewer", "customer"]
+    epoch: str
 
 
 class DisconnectReason(TypedDict):

@@ -15,6 +15,10 @@ class JoinedConversation:
     """The last change to a stored message up to which all changes are known."""
     held: list[Message] | None = field(default_factory=list)
 
+    def forget(self) -> None:
+        """Receive everything again: the server may have lost what was received."""
+        self.last_seq, self.revision, self.held = 0, None, []
+
     def hold(self) -> None:
         """Hold messages from now on: the connection was lost."""
         self.held = self.held or []

@@ -1,0 +1,179 @@
+"""Checks of a deployment's PostgreSQL, for an operator: what is wrong, and what to change."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import psycopg
+from psycopg.rows import dict_row
+
+from hummdesk.core.config import ProcessKind, Settings
+from hummdesk.storage import migrations
+from hummdesk.storage.database import connection_string
+from hummdesk.storage.driver_errors import first_line
+from hummdesk.storage.logins import ROLES, listen_url_of, url_of
+from hummdesk.storage.migration_files import MigrationError
+from hummdesk.storage.migrations import MINIMUM_SERVER
+from hummdesk.storage.role import Role, RoleError, verify_role
+from hummdesk.storage.round_trip import keeps_names
+
+Connection = psycopg.AsyncConnection[dict[str, Any]]
+
+MAX_SKEW_SECONDS = 2.0
+"""Presence leases and due times compare the clocks of processes and PostgreSQL."""
+CHECKED: tuple[ProcessKind, ...] = ("web", "relay", "worker", "operator")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is wrong, each part in one line."""
+
+    subject: str
+    problem: str
+    remedy: str
+
+
+async def database_findings(settings: Settings) -> list[Finding]:
+    """Check PostgreSQL with the login of each kind of process that has one here; nothing found: an empty list."""
+    found: list[Finding] = []
+    for url, kinds in _by_url(settings).items():
+        found += await _of_login(settings, url, kinds)
+    unique = list(dict.fromkeys(found))
+    return unique + await _listening(settings)
+
+
+def _by_url(settings: Settings) -> dict[str, list[ProcessKind]]:
+    """The kinds of process by the URL with which they connect."""
+    found: dict[str, list[ProcessKind]] = {}
+    for kind in CHECKED:
+        found.setdefault(url_of(settings, kind), []).append(kind)
+    return found
+
+
+async def _of_login(settings: Settings, url: str, kinds: Sequence[ProcessKind]) -> list[Finding]:
+    roles = [cast(Role, role) for kind in kinds for role in ROLES[kind]]
+    conninfo = connection_string(url, role=roles[0], timeout=settings.db_timeout_seconds)
+    try:
+        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
+            connection.prepare_threshold = None
+            checks: list[Callable[[Connection], Awaitable[list[Finding]]]] = [_version, _standby, _clock, _pooler]
+            found = [finding for check in checks for finding in await check(connection)]
+            return found + await _roles(connection, roles) + await _schema(connection)
+    except psycopg.Error as error:
+        return [
+            Finding(
+                subject=f"PostgreSQL for {', '.join(kinds)}",
+                problem=f"cannot be used: {first_line(error)}",
+                remedy="start it, or correct DATABASE_URL and the password of the login",
+            )
+        ]
+
+
+async def _version(connection: Connection) -> list[Finding]:
+    version = connection.info.server_version // 10000
+    if version >= MINIMUM_SERVER:
+        return []
+    return [
+        Finding(
+            subject="PostgreSQL's version",
+            problem=f"{version} is older than {MINIMUM_SERVER}",
+            remedy=f"upgrade PostgreSQL to {MINIMUM_SERVER} or later",
+        )
+    ]
+
+
+async def _standby(connection: Connection) -> list[Finding]:
+    row = await _row(connection, "SELECT pg_is_in_recovery() AS is_standby")
+    if not row["is_standby"]:
+        return []
+    return [
+        Finding(
+            subject=f"PostgreSQL at {connection.info.host}",
+            problem="is a standby, which accepts no changes",
+            remedy="name the primary in DATABASE_URL, or all servers separated by commas",
+        )
+    ]
+
+
+async def _clock(connection: Connection) -> list[Finding]:
+    row = await _row(connection, "SELECT clock_timestamp() AS at")
+    skew = (row["at"] - datetime.now(UTC)).total_seconds()
+    if abs(skew) <= MAX_SKEW_SECONDS:
+        return []
+    return [
+        Finding(
+            subject="The clocks",
+            problem=f"that of PostgreSQL is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} this machine's",
+            remedy="synchronize the clocks of all machines by NTP",
+        )
+    ]
+
+
+async def _pooler(connection: Connection) -> list[Finding]:
+    row = await _row(connection, "SELECT pg_backend_pid() AS pid")
+    if row["pid"] == connection.info.backend_pid:
+        return []
+    async with connection.transaction():
+        is_untracked = await keeps_names(connection)
+    if not is_untracked:
+        return []
+    return [
+        Finding(
+            subject="The pooler",
+            problem="does not track prepared statements; HummDesk works without them, and plans each statement again",
+            remedy="PgBouncer 1.21 or later with max_prepared_statements = 200",
+        )
+    ]
+
+
+async def _roles(connection: Connection, roles: Sequence[Role]) -> list[Finding]:
+    found = []
+    for role in roles:
+        try:
+            await verify_role(connection, role)
+        except RoleError as error:
+            problem, _, remedy = str(error).partition(": ")
+            found.append(Finding(subject=f"Role {role}", problem=problem, remedy=remedy))
+    return [finding for finding in found if "is a standby" not in finding.problem]
+
+
+async def _schema(connection: Connection) -> list[Finding]:
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('role', 'hummdesk_app', true)")
+            await migrations.check(connection)
+    except MigrationError as error:
+        problem, _, remedy = str(error).rpartition(": ")
+        return [Finding(subject="The schema", problem=problem, remedy=remedy)]
+    except psycopg.errors.InsufficientPrivilege:
+        pass  # a login whose kind of process does not read it
+    return []
+
+
+async def _listening(settings: Settings) -> list[Finding]:
+    """Check that notifications arrive: not through a pooler in transaction mode."""
+    listen_url = listen_url_of(settings, "web")
+    url = connection_string(
+        listen_url or url_of(settings, "web"), role="hummdesk_app", timeout=settings.db_timeout_seconds
+    )
+    try:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as connection:
+            row = await _row(connection, "SELECT pg_backend_pid() AS pid")
+            is_pooled = row["pid"] != connection.info.backend_pid
+    except psycopg.Error as error:
+        problem = f"cannot be reached: {first_line(error)}"
+        return [Finding(subject="LISTEN_DATABASE_URL", problem=problem, remedy="correct it")] if listen_url else []
+    if not is_pooled:
+        return []
+    return [
+        Finding(
+            subject="LISTEN_DATABASE_URL" if listen_url else "DATABASE_URL",
+            problem="leads through a pooler, which passes no notifications in transaction mode",
+            remedy="set LISTEN_DATABASE_URL to the address of PostgreSQL itself",
+        )
+    ]
+
+
+async def _row(connection: Connection, query: str) -> dict[str, Any]:
+    return await (await connection.execute(query.encode())).fetchone() or {}

@@ -1,0 +1,76 @@
+"""A new epoch of PostgreSQL's data: readers discard what they have, and numbers are given again."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from hummdesk.bus.shards import SHARDS, Shard
+from tests.integration.bus.conftest import AccountStream, process
+
+FIRST, SECOND = 1_000, 2_000
+
+
+@pytest.fixture(autouse=True)
+async def no_epoch(redis: Redis) -> AsyncIterator[None]:
+    """Each test begins and ends without an epoch in any shard: other tests share them."""
+    keys = [Shard(number).epoch for number in range(SHARDS)]
+    await redis.delete(*keys)
+    yield
+    await redis.delete(*keys)
+
+
+async def test_first_epoch_is_no_loss(stream: AccountStream) -> None:
+    async with process(stream) as (writer, delivered):
+        writer.enter(FIRST, False)
+        await writer.append(stream.message(1))
+        await delivered.reaches(1)
+        assert delivered.losses == []
+
+
+async def test_new_epoch_is_a_loss_after_which_a_seq_occurs_again(stream: AccountStream) -> None:
+    async with process(stream) as (writer, delivered), stream.writing() as other:
+        writer.enter(FIRST, False)
+        other.enter(FIRST, False)
+        for seq in (1, 2):
+            await writer.append(stream.message(seq))
+        writer.enter(SECOND, True)
+        await writer.append(stream.message(2, closely=False))
+        other.enter(SECOND, True)
+        await other.append(stream.message(3))
+        await delivered.reaches(1, 2, 2, 3)
+        assert delivered.losses == [2], "once, whichever writer announces it"
+
+
+async def test_epoch_is_announced_without_an_event(stream: AccountStream) -> None:
+    async with process(stream) as (writer, delivered), stream.writing() as other:
+        writer.enter(FIRST, False)
+        await writer.append(stream.number(1))
+        other.enter(SECOND, False)
+        await delivered.until(lambda: delivered.losses == [1])
+
+
+async def test_outdated_writer_appends_no_committed_event(stream: AccountStream) -> None:
+    """They may be lost; the relay publishes those that are not."""
+    async with process(stream) as (writer, delivered), stream.writing() as outdated:
+        outdated.enter(FIRST, False)
+        await outdated.append(stream.message(1))
+        writer.enter(SECOND, True)
+        await writer.append(stream.number(2))
+        message, result = outdated.append(stream.message(2)), outdated.append(stream.number(0, key="result"))
+        await outdated.append(stream.number(3))
+        assert message.cancelled()
+        assert result.cancelled()
+        await delivered.reaches(1, 2, 3)
+
+
+async def test_queued_messages_of_an_earlier_epoch_are_dropped(stream: AccountStream) -> None:
+    async with process(stream) as (writer, delivered):
+        writer.enter(FIRST, False)
+        await writer.append(stream.number(1))
+        queued, volatile = writer.append(stream.message(1)), writer.append(stream.number(2))
+        writer.enter(SECOND, True)
+        await volatile
+        await writer.append(stream.message(1))
+        await delivered.reaches(1, 2, 1)
+        assert queued.cancelled()

@@ -1,0 +1,52 @@
+"""The epoch of the data, on a database of its own."""
+
+from hummdesk.core.epochs import Epochs
+from hummdesk.storage.database import Database
+from tests.integration.storage.conftest import Account, opened
+
+CHANGE = "UPDATE epochs SET history = 'that of another server'"
+
+
+async def entered(url: str, epochs: Epochs) -> int:
+    """The epoch in which a process that has just connected works."""
+    database = Database(url, role="hummdesk_app", size=1, timeout=5, epochs=epochs)
+    await database.open()
+    await database.check()
+    await database.close()
+    return epochs.current
+
+
+async def test_epoch_lasts_as_long_as_the_history_of_the_server(fresh_database_url: str) -> None:
+    first = await entered(fresh_database_url, Epochs())
+    assert first > 0
+    assert await entered(fresh_database_url, Epochs()) == first
+
+
+async def test_epoch_in_another_history_is_higher_and_the_same_for_all_processes(alone: Account) -> None:
+    first = await entered(alone.url, Epochs())
+    [(history,)] = await alone.execute("SELECT history FROM epochs")
+    assert history.endswith("/00000001"), "an ordinary role reads the timeline"
+    await alone.execute(CHANGE)
+    second = await entered(alone.url, Epochs())
+    assert second > first
+    assert await entered(alone.url, Epochs()) == second
+    await alone.execute("UPDATE epochs SET number = 9e15, history = ''")
+    assert await entered(alone.url, Epochs()) == 9e15 + 1, "also where a clock is behind"
+
+
+async def test_process_enters_a_new_epoch_before_its_first_transaction_there(alone: Account) -> None:
+    entries = list[tuple[int, bool]]()
+    epochs = Epochs()
+    epochs.subscribe(lambda number, has_earlier: entries.append((number, has_earlier)))
+    first = await entered(alone.url, epochs)
+    await alone.execute(CHANGE)
+    assert entries == [(first, False)]
+    second = await entered(alone.url, epochs)
+    assert entries == [(first, False), (second, True)]
+
+
+async def test_message_writer_enters_the_epoch(alone: Account) -> None:
+    async with opened(alone.url, alone.app) as harness:
+        harness.batches._epochs = epochs = Epochs()
+        await harness.send(alone, "agent")
+        assert epochs.current > 0
