@@ -501,6 +501,9 @@ CREATE TABLE conversations (
     rating smallint,                                            -- of the last closing; NULL: none, or reopened
     label_ids uuid[] NOT NULL DEFAULT '{}',                     -- in the order in which they were added
     snoozed_until timestamptz,                                  -- when the relay reopens it; NULL: not by time
+    continued_in uuid,                                          -- another conversation of the contact, which receives the
+                                                                -- contact's messages: a follow-up, or it was merged
+    continuation_of uuid,                                       -- the conversation that this follow-up continues
     CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
@@ -510,6 +513,7 @@ CREATE TABLE conversations (
     CONSTRAINT conversations_status_known CHECK (status IN ('open', 'pending', 'closed')),
     CONSTRAINT conversations_priority_known CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
     CONSTRAINT conversations_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
+    CONSTRAINT conversations_continued_closed CHECK (continued_in IS NULL OR status = 'closed'),
     CONSTRAINT conversations_snoozed_pending CHECK (snoozed_until IS NULL OR status = 'pending'),
     CONSTRAINT conversations_seq_order CHECK (last_public_seq BETWEEN 0 AND last_seq AND staff_read_seq <= last_seq),
     CONSTRAINT conversations_unread_counts CHECK (unread_staff >= 0 AND unread_customer >= 0)
@@ -658,6 +662,21 @@ CREATE TRIGGER conversations_snooze_ended
     FOR EACH ROW WHEN (NEW.snoozed_until IS NOT NULL AND (NEW.status <> 'pending' OR NEW.erased_at IS NOT NULL))
     EXECUTE FUNCTION end_snooze();
 
+-- A conversation that is reopened receives its messages again; a merge is undone.
+CREATE FUNCTION end_continuation() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    NEW.continued_in := NULL;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER conversations_continuation_ended
+    BEFORE UPDATE OF status ON conversations
+    FOR EACH ROW WHEN (OLD.continued_in IS NOT NULL AND NEW.status <> 'closed')
+    EXECUTE FUNCTION end_continuation();
+
 -- For the relay.
 CREATE INDEX conversations_snoozed ON conversations (snoozed_until, account_id, id) WHERE snoozed_until IS NOT NULL;
 
@@ -673,7 +692,8 @@ CREATE FUNCTION message_bytes(
     LANGUAGE sql STABLE
     RETURN octet_length(json_build_array(sender_name, content, attachments, metadata, client_message_id)::text);
 
--- Rows are never deleted, and only changed to erase them, or when a visitor is identified.
+-- Rows are never deleted, and only changed to erase them, to edit or withdraw a message of staff, or when a visitor is
+-- identified.
 CREATE TABLE messages (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -693,6 +713,7 @@ CREATE TABLE messages (
     revision bigint NOT NULL DEFAULT 0,                         -- of the conversation at its last change; 0: unchanged
     erased_at timestamptz,                                      -- content, names and attachments are erased
     mentions uuid[],                                            -- the agents whom a note names; NULL: nobody
+    withdrawn boolean NOT NULL DEFAULT false,                   -- erased by its sender alone
     CONSTRAINT messages_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT messages_seq_key UNIQUE (account_id, conversation_id, seq),
     CONSTRAINT messages_conversation_fkey FOREIGN KEY (account_id, conversation_id)
@@ -748,7 +769,8 @@ CREATE TABLE conversation_events (
         CHECK (
             kind IN (
                 'created', 'status_changed', 'assigned', 'unassigned', 'priority_changed', 'classification_corrected',
-                'draft_used', 'message_sent', 'rated', 'labels_changed'
+                'draft_used', 'message_sent', 'rated', 'labels_changed', 'message_edited', 'message_withdrawn', 'continued',
+                'merged'
             )
         ),
     CONSTRAINT conversation_events_actor_type_known CHECK (actor_type IN ('agent', 'customer', 'key', 'system')),
@@ -1624,7 +1646,7 @@ BEGIN
         conversation_id,
         id
     FROM changed
-    WHERE kind NOT IN ('created', 'message_sent');
+    WHERE kind NOT IN ('created', 'message_sent', 'message_edited', 'message_withdrawn');
     RETURN NULL;
 END
 $$;
@@ -1882,8 +1904,8 @@ $$;
 
 ------------------------------------------------------------------------------------------------ roles and privileges
 
--- The roles, created by the migrations. They cannot log in and own nothing; each transaction takes one (hummdesk_search
--- and hummdesk_feed, two others, own functions below):
+-- The roles, created by the migrations. They cannot log in and own nothing; each transaction takes one (hummdesk_search,
+-- hummdesk_feed and hummdesk_author, three others, own functions below):
 --   hummdesk_app       web processes: the rows of the transaction's account, none without one
 --   hummdesk_worker    AI workers: also those of the accounts that the transaction names; a member of hummdesk_app
 --   hummdesk_writer    the message writer of a web process, which has a connection of its own: see the end
@@ -1929,7 +1951,7 @@ GRANT UPDATE (seq, read_at, unread_after) ON message_reads TO hummdesk_app;
 GRANT UPDATE (status, outcome, attempts, available_at, lease_until, started_at, last_error, finished_at, announced_at)
     ON ai_runs TO hummdesk_app;
 
-GRANT UPDATE (rating, label_ids, snoozed_until) ON conversations TO hummdesk_app;
+GRANT UPDATE (rating, label_ids, snoozed_until, continued_in) ON conversations TO hummdesk_app;
 
 CREATE POLICY every_run ON ai_runs TO hummdesk_relay USING (true);
 GRANT SELECT ON ai_runs TO hummdesk_relay;
@@ -2526,7 +2548,7 @@ CREATE POLICY changed_by_eraser ON file_deletions FOR UPDATE TO hummdesk_eraser 
 CREATE POLICY done_by_eraser ON file_deletions FOR DELETE TO hummdesk_eraser USING (true);
 GRANT INSERT, UPDATE (due_at, attempts, deleted_at) ON file_deletions TO hummdesk_eraser;
 
-GRANT SELECT (erased_at, waiting_since, assigned_to, assigned_team), UPDATE (waiting_since)
+GRANT SELECT (erased_at, waiting_since, assigned_to, assigned_team, continued_in), UPDATE (waiting_since)
     ON conversations TO hummdesk_writer;
 GRANT UPDATE (waiting_since) ON conversations TO hummdesk_app;
 
@@ -2581,12 +2603,63 @@ CREATE POLICY only_of_the_customer ON messages AS RESTRICTIVE FOR UPDATE TO humm
         )
     );
 
+------------------------------------------------------------------------------------------------------ changed messages
+
+-- Replaces the content of a message that somebody of staff has sent; NULL: the message is withdrawn. Web processes cannot
+-- change stored messages otherwise.
+CREATE FUNCTION change_message(
+    message_id uuid,
+    of_sender uuid,
+    new_content text,
+    new_content_type text,
+    new_revision bigint
+) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    UPDATE public.messages
+    SET
+        content = COALESCE(new_content, ''),
+        content_type = COALESCE(new_content_type, 'text'),
+        attachments = CASE WHEN new_content IS NULL THEN '[]' ELSE attachments END,
+        metadata = CASE WHEN new_content IS NULL THEN '{}' ELSE metadata END,
+        bytes = CASE
+            WHEN new_content IS NOT NULL
+            THEN public.message_bytes(sender_name, new_content, attachments, metadata, client_message_id)
+        END,
+        revision = new_revision,
+        erased_at = CASE WHEN new_content IS NULL THEN clock_timestamp() END,
+        withdrawn = new_content IS NULL
+    WHERE account_id = public.current_account()
+      AND id = message_id
+      AND sender_id = of_sender
+      AND sender_type <> 'customer'
+      AND erased_at IS NULL
+$$;
+
+-- hummdesk_author owns the function. No other role is a member of this one.
+GRANT CREATE ON SCHEMA public TO hummdesk_author;
+ALTER FUNCTION change_message(uuid, uuid, text, text, bigint) OWNER TO hummdesk_author;
+REVOKE CREATE ON SCHEMA public FROM hummdesk_author;
+REVOKE ALL ON FUNCTION change_message(uuid, uuid, text, text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION change_message(uuid, uuid, text, text, bigint) TO hummdesk_app;
+
+CREATE POLICY of_staff ON messages TO hummdesk_author
+    USING (account_id = current_account() AND sender_type <> 'customer');
+GRANT SELECT (account_id, id, sender_id, sender_type, sender_name, attachments, metadata, client_message_id, erased_at),
+    UPDATE (content, content_type, attachments, metadata, bytes, revision, erased_at, withdrawn)
+    ON messages TO hummdesk_author;
+GRANT UPDATE (revision) ON conversations TO hummdesk_app;
+GRANT DELETE ON ai_results TO hummdesk_app;
+GRANT UPDATE (withdrawn) ON messages TO hummdesk_eraser;
+
 ------------------------------------------------------------------------------------------------------------- backups
 
 -- Each `migrate` does the same for tables that were added.
 GRANT USAGE ON SCHEMA public TO hummdesk_backup;
 GRANT USAGE ON SCHEMA public TO hummdesk_eraser;
 GRANT USAGE ON SCHEMA public TO hummdesk_feed;
+GRANT USAGE ON SCHEMA public TO hummdesk_author;
 
 DO $$
 DECLARE

@@ -20,8 +20,15 @@ def digest_after(digest, events):
 
 
 CHANGED = {
-    # No event has a field "none": a change of the status clears the rating.
-    "conversation_status_changed": {"status": "newStatus", "snoozedUntil": "snoozedUntil", "rating": "none"},
+    # No event has a field "none": a change of the status clears the rating, and ends a merge.
+    "conversation_status_changed": {
+        "status": "newStatus",
+        "snoozedUntil": "snoozedUntil",
+        "rating": "none",
+        "continuedIn": "none",
+    },
+    "conversation_continued": {"continuedIn": "continuedIn"},
+    "conversation_merged": {"continuedIn": "continuedIn"},
     "conversation_rated": {"rating": "rating"},
     "conversation_assigned": {"assignedTo": "assignedTo", "assignedTeam": "assignedTeam"},
     "conversation_unassigned": {"assignedTo": "assignedTo", "assignedTeam": "assignedTeam"},

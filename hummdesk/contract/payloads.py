@@ -66,7 +66,8 @@ class AttachmentShown(Schema):
 
 
 class Message(Receipt):
-    """`revision` is that of its last change, if there was one. An `erased` message has no content.
+    """`revision` is that of its last change, if there was one. An `erased` message has no content; one that
+    is `withdrawn` was erased by its sender.
 
     `mentions` are the agents whom a private note names.
     """
@@ -81,6 +82,7 @@ class Message(Receipt):
     private = Boolean(required=True)
     revision = Integer(least=1, most=MAX_INTEGER)
     erased = Boolean()
+    withdrawn = Boolean()
     mentions = ListOf(Id())
 
 
@@ -97,7 +99,8 @@ class Conversation(Schema):
 
     `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys,
     what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until
-    it is reopened.
+    it is reopened. `continuedIn`: it was merged or has a follow-up, which receives the customer's messages, until it is
+    reopened. A follow-up is the `continuationOf` the conversation before it.
     """
 
     conversationId = Id(required=True)
@@ -112,6 +115,8 @@ class Conversation(Schema):
     rating = Rating()
     labelIds = ListOf(Id())
     snoozedUntil = Time()
+    continuedIn = Id()
+    continuationOf = Id()
     lastSeq = Count()
     revision = Count()
     unreadCount = Integer(least=0, most=MAX_INTEGER)
@@ -205,11 +210,13 @@ class Labelled(Schema):
 class Inbox(Schema):
     """What an inbox shows beside its conversations. Labels that are not `active` are hidden.
 
-    From then on the socket receives `counts_changed` when a count changes.
+    From then on the socket receives `counts_changed` when a count changes. Own messages can be changed for
+    `messageChangeSeconds`.
     """
 
     labels = ListOf(fields.Nested(schema_of(LabelChanged)), required=True)
     counts = fields.Nested(schema_of(CountsChanged), required=True)
+    messageChangeSeconds = Count()
 
 
 class Started(Schema):

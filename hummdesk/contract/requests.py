@@ -95,11 +95,22 @@ class Attachment(Payload):
     size = Integer(required=True, least=0, most=MAX_ATTACHMENT_BYTES)
 
 
-class MessageContent(Payload):
-    """`mentions`: the agents whom a private note names; they are notified."""
-
+class FormattedText(Payload):
     content = Text(required=True, shortest=1, longest=MAX_CONTENT)
     contentType = OneOf("text", "html", load_default="text")
+
+    @post_load
+    def _sanitize(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if data["contentType"] == "html":
+            data["content"] = sanitized(data["content"])
+            if not 1 <= len(data["content"]) <= MAX_CONTENT:
+                raise ValidationError(f"Must have 1 to {MAX_CONTENT} characters without forbidden tags.", "content")
+        return data
+
+
+class MessageContent(FormattedText):
+    """`mentions`: the agents whom a private note names; they are notified."""
+
     attachments = BoundedList(fields.Nested(Attachment), most=MAX_ATTACHMENTS, load_default=list)
     metadata = Metadata(load_default=dict)
     clientMessageId = Text(shortest=1, longest=64, load_default=None)
@@ -113,16 +124,16 @@ class MessageContent(Payload):
         if data.get("mentions") and not data.get("private"):
             raise ValidationError("Only in a private note.", "mentions")
 
-    @post_load
-    def _sanitize(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        if data["contentType"] == "html":
-            data["content"] = sanitized(data["content"])
-            if not 1 <= len(data["content"]) <= MAX_CONTENT:
-                raise ValidationError(f"Must have 1 to {MAX_CONTENT} characters without forbidden tags.", "content")
-        return data
-
 
 class SendMessage(MessageContent, OfConversation):
+    pass
+
+
+class OfMessage(OfConversation):
+    messageId = Id(required=True)
+
+
+class EditMessage(FormattedText, OfMessage):
     pass
 
 
@@ -184,6 +195,12 @@ class RateConversation(OfConversation):
 
     rating = Integer(least=1, most=5, required=True)
     comment = Text(longest=MAX_COMMENT, load_default=None)
+
+
+class MergeConversation(OfConversation):
+    """`conversationId` is closed, and continued in the other one, of the same customer."""
+
+    intoConversationId = Id(required=True)
 
 
 class LabelConversation(OfConversation):

@@ -23,7 +23,7 @@ from hummdesk.publish.events.conversations import (
     ConversationStatusChanged,
     ConversationUnassigned,
 )
-from hummdesk.publish.events.messages import UnreadChanged
+from hummdesk.publish.events.messages import MessageUpdated, UnreadChanged
 from hummdesk.publish.events.presence import AgentStatusChanged
 
 ALL_ROLES: frozenset[Role] = STAFF | {"customer"}
@@ -73,6 +73,8 @@ REQUESTS: dict[str, Request] = {
             bare="conversationId",
         ),
         Request("send_message", requests.SendMessage(), WRITING, payloads.Receipt()),
+        Request("edit_message", requests.EditMessage(), ANSWERING, schema_of(MessageUpdated)()),
+        Request("withdraw_message", requests.OfMessage(), ANSWERING, schema_of(MessageUpdated)()),
         Request("message_read", requests.MessageRead(), WRITING, payloads.Done()),
         Request("mark_unread", requests.MarkUnread(), ANSWERING, schema_of(UnreadChanged)()),
         Request("typing_start", requests.TypingStart(), WRITING, payloads.Done()),
@@ -121,6 +123,7 @@ REQUESTS: dict[str, Request] = {
             ANSWERING,
             schema_of(ConversationUnassigned)(),
         ),
+        Request("merge_conversation", requests.MergeConversation(), ANSWERING, payloads.Done()),
         Request("label_conversation", requests.LabelConversation(), ANSWERING, payloads.Labelled()),
         Request(
             "correct_classification",

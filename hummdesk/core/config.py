@@ -344,6 +344,16 @@ class Settings:
         30, "deliveries of webhooks stay in the log for so many days after they have ended", minimum=1
     )
 
+    message_change_minutes: float = setting(
+        15.0, "agents can edit and withdraw their own messages for so long after sending; 0: never", minimum=0
+    )
+    follow_up_days: float = setting(
+        14.0,
+        "a customer who writes into a conversation that was closed and unchanged for so long starts a new one, linked "
+        "with it; 0: reopens it",
+        minimum=0,
+    )
+
     file_store: str = setting(
         "",
         "where attached files are stored: a directory that web processes and the relay share, or `s3://bucket/prefix`; "

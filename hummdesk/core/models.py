@@ -93,6 +93,8 @@ class Message:
     revision: int = 0
     """The revision of the conversation at the last change of this message; 0: unchanged."""
     erased: bool = False
+    withdrawn: bool = False
+    """Erased by its sender alone."""
     mentions: list[UUID] | None = None
     """The agents whom a note names."""
 
@@ -127,6 +129,8 @@ class Message:
             message["revision"] = self.revision
         if self.erased:
             message["erased"] = True
+        if self.withdrawn:
+            message["withdrawn"] = True
         if self.mentions:
             message["mentions"] = list(map(str, self.mentions))
         return message
@@ -176,6 +180,10 @@ class Conversation:
     """None for the customer."""
     snoozed_until: datetime | None = None
     """When a pending conversation is reopened; None for the customer."""
+    continued_in: UUID | None = None
+    """The customer's messages go there, until this one is reopened."""
+    continuation_of: UUID | None = None
+    """It has followed this one, which was closed for long."""
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -204,6 +212,8 @@ class Conversation:
             "lastMessage": self.last_message and self.last_message.wire(),
             "rating": self.rating,
             "snoozedUntil": self.snoozed_until and wire_time(self.snoozed_until),
+            "continuedIn": self.continued_in and str(self.continued_in),
+            "continuationOf": self.continuation_of and str(self.continuation_of),
             "labelIds": None if self.label_ids is None else [str(one) for one in self.label_ids],
         }
         return {

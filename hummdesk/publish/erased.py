@@ -11,6 +11,7 @@ WITHOUT_CONTENT = frozenset(
         "agent_status_changed",
         "conversation_activity",
         "conversation_assigned",
+        "conversation_continued",
         "conversation_queued",
         "conversation_viewers",
         "ai_processing_started",

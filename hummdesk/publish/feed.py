@@ -185,6 +185,8 @@ LOGGED: dict[str, tuple[str, dict[str, str]]] = {
     "conversation_rated": ("ratedBy", {"rating": "rating", "comment": "comment"}),
     "conversation_priority_changed": ("changedBy", {"from": "oldPriority", "to": "newPriority"}),
     "conversation_labels_changed": ("changedBy", {"from": "oldLabelIds", "to": "newLabelIds"}),
+    "conversation_continued": ("continuedBy", {"to": "continuedIn"}),
+    "conversation_merged": ("mergedBy", {"to": "continuedIn", "from": "mergedFrom"}),
     "classification_corrected": ("correctedBy", {name: name for name in ("messageId", "category", "priority")}),
     "draft_used": ("usedBy", {name: name for name in ("messageId", "runId", "use")}),
 }

@@ -10,11 +10,13 @@ from hummdesk.publish.events import Event
 from hummdesk.publish.events.conversations import (
     ConversationActivity,
     ConversationAssigned,
+    ConversationContinued,
     ConversationQueued,
     ConversationStatusChanged,
     ConversationUnassigned,
     MoveReason,
 )
+from hummdesk.storage import continuations
 from hummdesk.storage.moves import LoggedChange
 
 REASONS = ("rule", "mode", "decisionId", "candidates", "note")
@@ -27,6 +29,8 @@ def events_of(change: LoggedChange, *, current: Conversation | None = None) -> l
     `current` is the conversation if it may have changed since: clients that have received its assignment already must
     not take it for queued.
     """
+    if change.kind in continuations.KINDS:
+        return continuation_events(change)
     if change.kind == "status_changed":
         events: list[Event] = [status_event(change)]
     elif change.id_of("toAgent") is not None:
@@ -43,6 +47,21 @@ def events_of(change: LoggedChange, *, current: Conversation | None = None) -> l
 
 def _is_in_queue(conversation: Conversation, team_id: UUID | None) -> bool:
     return conversation.is_waiting and conversation.assigned_team == team_id
+
+
+def continuation_events(change: LoggedChange) -> list[Event]:
+    """The event of a conversation that is continued in another one; none of the one that another was merged into."""
+    target = change.id_of("to")
+    if target is None:
+        return []
+    continued = ConversationContinued(
+        account_id=change.account_id,
+        conversation_id=change.conversation_id,
+        timestamp=change.at,
+        continued_in=target,
+        event_id=change.id,
+    )
+    return [continued]
 
 
 def status_event(change: LoggedChange) -> ConversationStatusChanged:

@@ -12,7 +12,7 @@ from hummdesk.core import metrics
 from hummdesk.core.errors import NotFound
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.events.ai import events_of
-from hummdesk.publish.events.messages import UnreadChanged
+from hummdesk.publish.events.messages import MessageUpdated, UnreadChanged
 from hummdesk.publish.moves import events_of as change_events
 from hummdesk.publish.outbox import Reopened, creation_events, message_events, publish_updates
 from hummdesk.publish.presence import PresencePublisher
@@ -87,6 +87,9 @@ class OutboxReceipts:
         async with self._one_account.account(entry.account_id) as tx:
             logged = await outbox.logged_change(tx, entry)
             current = await conversations.as_staff(tx, conversation_id=entry.conversation_id)
+            message = await outbox.changed_message(tx, logged)
+        if message is not None:
+            await self._publisher.publish_stored(MessageUpdated.of(entry.account_id, message))
         await self._publisher.publish_stored(*change_events(logged, current=current))
 
     async def _publish_unread(self, entry: OutboxEntry) -> None:

@@ -1,7 +1,7 @@
 """Messages: storing them in order and exactly once, and reading them."""
 
 from collections.abc import AsyncIterator, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -11,7 +11,8 @@ import orjson
 from hummdesk.core.errors import Conflict, Forbidden, Invalid, NotFound, PayloadTooLarge, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Message, Person
-from hummdesk.storage import conversations
+from hummdesk.storage import continuations, conversations
+from hummdesk.storage.continuations import Target
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -49,6 +50,8 @@ class NewMessage:
     based_on_seq: int | None = None
     force: bool = False
     """Store the reply even if another agent has replied after `based_on_seq`; not for a machine."""
+    follow_up_seconds: float | None = None
+    """A customer's message to a conversation that was closed for so long opens a follow-up; None: it is reopened."""
     needs_ai: bool = True
     """False: no AI run is created for it, even if it is a customer's."""
     sent_by_key: UUID | None = None
@@ -95,6 +98,8 @@ class Sent:
     assigned_team: UUID | None = None
     has_read: bool = False
     """The message is a reply that has marked those before it as read by its sender."""
+    target: Target | None = None
+    """Where the message is, if its conversation is continued in another one."""
     has_pending_predecessor: bool = False
     """The message before it is less than five seconds old or in the outbox: it may be unpublished."""
 
@@ -135,6 +140,7 @@ class Outgoing:
             "is_machine": is_machine,
             "event_id": new_id(),
             "run_id": new_id() if message.needs_ai else None,
+            "follow_up_seconds": message.follow_up_seconds,
         }
         if message.sent_by_key is not None:
             item |= {"key_id": message.sent_by_key, "key_event_id": new_id()}
@@ -208,6 +214,8 @@ async def unstored_result(tx: Transaction, outgoing: Outgoing, outcome: str) -> 
             raise NotFound
         case "erased":
             raise Forbidden("The conversation was erased")
+        case "continued":
+            return await _send_to_target(tx, outgoing)
         case _:
             raise Unavailable
 
@@ -368,6 +376,16 @@ async def _conflict(tx: Transaction, outgoing: Outgoing) -> Conflict:
         "An agent has replied in the meantime; reload the conversation",
         details={"missed": missed, "lastSeq": last_seq, "hasMore": has_more},
     )
+
+
+async def _send_to_target(tx: Transaction, outgoing: Outgoing) -> Sent:
+    """Store the message of a customer in the conversation that continues the one it was sent to."""
+    message, contact = outgoing.message, outgoing.sender
+    target = await continuations.follow(
+        tx, contact=contact, conversation_id=message.conversation_id, seconds=message.follow_up_seconds
+    )
+    there = Outgoing.of(contact, replace(message, conversation_id=target.conversation_id))
+    return replace(await send_locked(tx, there), target=target)
 
 
 async def _first_sent(tx: Transaction, outgoing: Outgoing) -> Sent:

@@ -37,7 +37,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedChange:
-    """An entry of the log of a conversation: `assigned`, `unassigned` or `status_changed`."""
+    """An entry of the log of a conversation: `assigned`, `unassigned`, `status_changed` or of a changed message."""
 
     account_id: UUID
     id: UUID

@@ -12,7 +12,7 @@ from uuid import UUID
 from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Conversation, Message
-from hummdesk.storage import conversations, moves
+from hummdesk.storage import conversations, message_changes, moves
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.moves import LoggedChange
 from hummdesk.storage.queries import load
@@ -116,6 +116,13 @@ async def logged_change(tx: Transaction, entry: OutboxEntry) -> LoggedChange:
     if not found:
         raise NotFound
     return found[0]
+
+
+async def changed_message(tx: Transaction, logged: LoggedChange) -> Message | None:
+    """The message that a logged change has edited or withdrawn, as it is now; None for other changes."""
+    message_id = logged.id_of("messageId") if logged.kind in message_changes.KINDS else None
+    row = None if message_id is None else await queries.message(tx, id=message_id)
+    return None if row is None else Message.from_row(row)
 
 
 async def backlog(tx: Transaction) -> Backlog:

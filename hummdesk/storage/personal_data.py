@@ -257,7 +257,8 @@ TABLES: tuple[Table, ...] = (
         scope="message",
         rows="id = ANY(%(messages)s)",
         columns=columns(
-            "account_id id conversation_id seq sender_id sender_type private created_at revision erased_at mentions",
+            "account_id id conversation_id seq sender_id sender_type private created_at revision erased_at mentions "
+            "withdrawn",
             sender_name=f"CASE WHEN sender_type = 'customer' THEN '{ERASED_NAME}' ELSE sender_name END",
             content="''",
             content_type="'text'",
@@ -287,7 +288,7 @@ TABLES: tuple[Table, ...] = (
         columns=columns(
             "account_id id contact_id status priority assigned_to assigned_team last_seq last_public_seq "
             "staff_read_seq unread_staff unread_customer created_at updated_at revision erased_at "
-            "waiting_since queued_since rating label_ids snoozed_until",
+            "waiting_since queued_since rating label_ids snoozed_until continued_in continuation_of",
             subject="NULL",
             metadata="'{}'::jsonb",
             client_message_id="NULL",

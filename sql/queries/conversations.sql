@@ -50,6 +50,8 @@ SELECT
     rating,
     label_ids,
     snoozed_until,
+    continued_in,
+    continuation_of,
     message_id,
     message_conversation_id,
     message_seq,
@@ -66,6 +68,7 @@ SELECT
     message_created_at,
     message_revision,
     message_erased,
+    message_withdrawn,
     position
 FROM (
     SELECT
@@ -96,6 +99,8 @@ FROM (
         conversations.rating,
         conversations.label_ids,
         conversations.snoozed_until,
+        conversations.continued_in,
+        conversations.continuation_of,
         messages.id AS message_id,
         messages.conversation_id AS message_conversation_id,
         messages.seq AS message_seq,
@@ -112,6 +117,7 @@ FROM (
         messages.created_at AS message_created_at,
         messages.revision AS message_revision,
         messages.erased_at IS NOT NULL AS message_erased,
+        messages.withdrawn AS message_withdrawn,
         array_position(:ids::uuid[], conversations.id) AS position,
         sum(
             1100 + 39 * COALESCE(cardinality(messages.mentions), 0)

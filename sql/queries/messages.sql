@@ -1,6 +1,6 @@
 -- name: write(items)
 -- Store messages of any accounts in the order given, with everything that follows from them. Returns a row for each item
--- with its outcome: stored, repeat, overtaken, missing, erased, busy or again; see storage/message_writer.py. The other
+-- with its outcome: stored, repeat, overtaken, missing, erased, continued, busy or again; see storage/message_writer.py. The other
 -- columns are meaningful for stored messages only. Behind a busy item all of its conversation are busy, to keep their
 -- order.
 --   item          the JSON recordset, a row for each message
@@ -42,7 +42,8 @@ WITH item AS MATERIALIZED (
             event_id uuid,
             run_id uuid,
             key_id uuid,
-            key_event_id uuid
+            key_event_id uuid,
+            follow_up_seconds double precision
         )
     ) WITH ORDINALITY AS item (
         account_id,
@@ -64,6 +65,7 @@ WITH item AS MATERIALIZED (
         run_id,
         key_id,
         key_event_id,
+        follow_up_seconds,
         position
     )
 ), judged AS (
@@ -91,6 +93,12 @@ WITH item AS MATERIALIZED (
                   AND messages.id = item.id
                 OFFSET 0
             ) THEN 'repeat'
+            WHEN item.sender_type = 'customer'
+                AND (
+                    locked.continued_in IS NOT NULL
+                    OR locked.status = 'closed'
+                    AND locked.updated_at < statement_timestamp() - make_interval(secs => item.follow_up_seconds)
+                ) THEN 'continued'
             WHEN EXISTS (
                 SELECT
                 FROM messages
@@ -136,7 +144,15 @@ WITH item AS MATERIALIZED (
         OFFSET 0
     ) AS found ON true
     LEFT JOIN LATERAL ( -- as it is now; without waiting for a lock there is no deadlock
-        SELECT status, assigned_to, assigned_team, contact_id, last_seq, updated_at, erased_at
+        SELECT
+            status,
+            assigned_to,
+            assigned_team,
+            contact_id,
+            last_seq,
+            updated_at,
+            erased_at,
+            continued_in
         FROM conversations
         WHERE conversations.account_id = item.account_id
           AND conversations.id = item.conversation_id
@@ -357,7 +373,8 @@ SELECT
     mentions,
     created_at,
     revision,
-    erased_at IS NOT NULL AS erased
+    erased_at IS NOT NULL AS erased,
+    withdrawn
 FROM messages
 WHERE account_id = current_account()
   AND conversation_id = :conversation_id
@@ -389,6 +406,7 @@ SELECT
     created_at,
     revision,
     erased,
+    withdrawn,
     found
 FROM (
     SELECT
@@ -414,6 +432,7 @@ FROM (
             created_at,
             revision,
             erased_at IS NOT NULL AS erased,
+            withdrawn,
             440 + 39 * COALESCE(cardinality(mentions), 0)
                 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
         FROM messages
@@ -448,6 +467,7 @@ SELECT
     created_at,
     revision,
     erased,
+    withdrawn,
     found
 FROM (
     SELECT
@@ -473,6 +493,7 @@ FROM (
             created_at,
             revision,
             erased_at IS NOT NULL AS erased,
+            withdrawn,
             440 + 39 * COALESCE(cardinality(mentions), 0)
                 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
         FROM messages
@@ -505,7 +526,8 @@ SELECT
     mentions,
     created_at,
     revision,
-    erased
+    erased,
+    withdrawn
 FROM (
     SELECT
         page.*,
@@ -529,6 +551,7 @@ FROM (
             created_at,
             revision,
             erased_at IS NOT NULL AS erased,
+            withdrawn,
             440 + 39 * COALESCE(cardinality(mentions), 0)
                 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
         FROM messages
@@ -565,6 +588,7 @@ SELECT
     created_at,
     revision,
     erased,
+    withdrawn,
     found,
     total
 FROM (
@@ -591,6 +615,7 @@ FROM (
             created_at,
             revision,
             erased_at IS NOT NULL AS erased,
+            withdrawn,
             440 + 39 * COALESCE(cardinality(mentions), 0)
                 + COALESCE(bytes, message_bytes(sender_name, content, attachments, metadata, client_message_id)) AS size
         FROM messages

@@ -48,7 +48,8 @@ SELECT
     mentions,
     created_at,
     revision,
-    erased_at IS NOT NULL AS erased
+    erased_at IS NOT NULL AS erased,
+    withdrawn
 FROM messages
 WHERE account_id = current_account()
   AND id = :id;

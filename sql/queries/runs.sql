@@ -68,6 +68,7 @@ SELECT
           AND earlier.conversation_id = claimed.conversation_id
           AND earlier.seq < claimed.seq
           AND NOT earlier.private
+          AND earlier.erased_at IS NULL
         ORDER BY earlier.seq DESC
         LIMIT :history_limit
     ) AS history,
@@ -86,7 +87,8 @@ SELECT
     messages.mentions AS message_mentions,
     messages.created_at AS message_created_at,
     messages.revision AS message_revision,
-    messages.erased_at IS NOT NULL AS message_erased
+    messages.erased_at IS NOT NULL AS message_erased,
+    messages.withdrawn AS message_withdrawn
 FROM claimed
 JOIN accounts
   ON accounts.account_id = claimed.account_id

@@ -78,6 +78,12 @@ class ConversationChange(Payload):
             raise ValidationError("Requires the status pending.", "snoozedUntil")
 
 
+class Merge(Payload):
+    """The other conversation, of the same customer."""
+
+    intoConversationId = Id(required=True)
+
+
 class LogEntry(Schema):
     """A change of a conversation. `message_sent`: by an API key, `as` whom is in `details`."""
 

@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from hummdesk.contract import payloads
 from hummdesk.contract.fields import Boolean, Id, ListOf, OneOf
-from hummdesk.contract.requests import MessageContent
+from hummdesk.contract.requests import FormattedText, MessageContent
 
 
 class Message(payloads.Message):
@@ -18,6 +18,10 @@ class Message(payloads.Message):
 class MessageList(Schema):
     messages = ListOf(fields.Nested(Message), required=True)
     hasMore = Boolean(required=True)
+
+
+class MessageEdit(FormattedText):
+    """The new content of a message that the caller has sent. Its attachments remain."""
 
 
 class NewMessage(MessageContent):

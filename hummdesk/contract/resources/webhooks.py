@@ -25,6 +25,8 @@ TYPES = (
     "conversation_assigned",
     "conversation_unassigned",
     "conversation_rated",
+    "conversation_continued",
+    "conversation_merged",
     "classification_corrected",
     "draft_used",
     "ai_classification",

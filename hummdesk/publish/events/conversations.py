@@ -78,6 +78,21 @@ class ConversationStatusChanged(OfConversation):
         )
 
 
+@event("conversation_continued", schema="Continuation", to=(ACCOUNT, JOINED))
+class ConversationContinued(OfConversation):
+    """A conversation is continued in another one of the same customer, which receives the customer's messages: it was
+    merged, or the customer has written after it was closed for long. It ends when the conversation is reopened.
+    """
+
+    continued_in: UUID
+    event_id: Routing[UUID]
+    """Of the log."""
+
+    @property
+    def key(self) -> str:
+        return f"continued/{self.event_id}"
+
+
 class MoveReason(TypedDict):
     """Why a conversation has its agent. `note` is the message with the note of a transfer; `mode`, `decisionId` and the
     number of `candidates` are those of an automatic assignment.

@@ -4,7 +4,7 @@ The first two name their schema in place of having it derived: the payload is th
 requests carry as well.
 """
 
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID, uuid5
 
 from hummdesk.bus.envelope import OrderKey
@@ -54,7 +54,7 @@ class NewMessage(Event):
 
 @event("message_updated", schema="MessageUpdate", to=(JOINED, ACCOUNT))
 class MessageUpdated(Event):
-    """A stored message was changed: `content` is the new one, or the message is `erased`.
+    """A stored message was changed: `content` is the new one, or the message is `erased`; `withdrawn`: by its sender.
 
     `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself.
     """
@@ -64,7 +64,9 @@ class MessageUpdated(Event):
     seq: Count
     revision: Count
     content: str | None = None
+    content_type: Literal["text", "html"] | None = None
     erased: bool | None = None
+    withdrawn: bool | None = None
     private: Routing[bool] = False
 
     @classmethod
@@ -76,7 +78,9 @@ class MessageUpdated(Event):
             seq=message.seq,
             revision=message.revision,
             content=None if message.erased else message.content,
+            content_type=None if message.erased else message.content_type,
             erased=message.erased or None,
+            withdrawn=message.withdrawn or None,
             private=message.private,
         )
 

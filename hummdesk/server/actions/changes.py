@@ -24,7 +24,7 @@ async def publish_changes(context: ServerContext, changes: Sequence[LoggedChange
         await context.publisher.publish(*events_of(change), receipt=receipt)
     if changes:
         context.router.wake(changes[0].account_id)
-        soon(_publish_current(context, changes[0].account_id, changes[0].conversation_id, held))
+        soon(publish_current(context, changes[0].account_id, changes[0].conversation_id, held))
 
 
 async def publish_moved(context: ServerContext, moved: Sequence[LoggedChange]) -> None:
@@ -36,7 +36,7 @@ async def publish_moved(context: ServerContext, moved: Sequence[LoggedChange]) -
             held = (receipt := context.receipts.pending(change.account_id, change.id)).hold()
             current = await _current(context, change)
             await context.publisher.publish_stored(*events_of(change, current=current), receipt=receipt)
-            await _publish_current(context, change.account_id, change.conversation_id, [held])
+            await publish_current(context, change.account_id, change.conversation_id, [held])
 
 
 async def _current(context: ServerContext, change: LoggedChange) -> Conversation | None:
@@ -47,7 +47,7 @@ async def _current(context: ServerContext, change: LoggedChange) -> Conversation
     return None
 
 
-async def _publish_current(
+async def publish_current(
     context: ServerContext, account_id: UUID, conversation_id: UUID, held: Sequence[asyncio.Future[None]]
 ) -> None:
     """Publish the current state of a conversation, which completes the receipts of its changes."""

@@ -8,11 +8,13 @@ from hummdesk.core.errors import Forbidden, Invalid
 from hummdesk.core.metrics import ACCOUNT_MESSAGES, MESSAGES
 from hummdesk.core.models import Message, Person
 from hummdesk.publish.outbox import Reopened, message_events
-from hummdesk.server.actions import files
+from hummdesk.server.actions import continuations, files
 from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.storage import messages, people
 from hummdesk.storage.messages import NewMessage, Sent
+
+DAY_SECONDS = 86_400
 
 
 async def send(
@@ -51,6 +53,7 @@ async def send(
             based_on_seq=payload["basedOnSeq"],
             force=payload["force"],
             needs_ai=await context.rate_limits.allows_ai(sender),
+            follow_up_seconds=context.settings.follow_up_days * DAY_SECONDS or None,
             **more,
         )
         sent = await context.writer.send(sender=sender, message=new)
@@ -72,6 +75,8 @@ async def publish(context: ServerContext, account_id: UUID, sent: Sent) -> None:
     """Publish a message that was just committed. A repeat was published before, or the relay publishes it."""
     if not sent.created:
         return
+    if sent.target is not None:
+        await continuations.publish_follow_up(context, account_id, sent.target)
     MESSAGES.labels(sent.message.sender_type).inc()
     ACCOUNT_MESSAGES.labels(context.account_labels.of(account_id)).inc()
     events = message_events(

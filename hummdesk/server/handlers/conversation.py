@@ -7,8 +7,8 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ANSWERING, Conversation, Message, Person
 from hummdesk.publish.events.ai import finding_of
 from hummdesk.publish.moves import activity_of
+from hummdesk.server.actions import continuations, read_receipts
 from hummdesk.server.actions import conversations as actions
-from hummdesk.server.actions import read_receipts
 from hummdesk.server.actions.queue_positions import queue_of
 from hummdesk.server.answers import free_bytes, json_bytes
 from hummdesk.server.context import Payload, ServerContext
@@ -189,6 +189,12 @@ async def snooze_conversation(context: ServerContext, session: ClientSession, pa
     actor, conversation_id = session.authenticated_person, payload["conversationId"]
     change = {"until": payload["until"], "reason": payload["reason"]}
     return (await actions.snooze(context, actor, conversation_id, **change)).payload()
+
+
+async def merge_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
+    actor = session.authenticated_person
+    await continuations.merge(context, actor, payload["conversationId"], payload["intoConversationId"])
+    return {}
 
 
 async def correct_classification(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:

@@ -15,6 +15,7 @@ async def get_inbox(context: ServerContext, session: ClientSession, _: Payload) 
     return {
         "labels": [LabelChanged.of(account_id, label).payload() for label in found],
         "counts": counts.payload(),
+        "messageChangeSeconds": int(context.settings.message_change_minutes * 60),
     }
 
 

@@ -1,8 +1,8 @@
 """Messages: send, mark as read, page through, synchronize."""
 
 from hummdesk.core.errors import NotFound
-from hummdesk.publish.events.messages import MessageSent
-from hummdesk.server.actions import conversations, messages, read_receipts
+from hummdesk.publish.events.messages import MessageSent, MessageUpdated
+from hummdesk.server.actions import conversations, message_changes, messages, read_receipts
 from hummdesk.server.answers import free_bytes, json_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers.missed import missed_in
@@ -19,6 +19,18 @@ async def send_message(context: ServerContext, session: ClientSession, payload: 
     receipt = MessageSent(message=sent.message)
     context.sockets.send(session, receipt)
     return receipt.payload()
+
+
+async def edit_message(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
+    actor = session.authenticated_person
+    message = await message_changes.edit(context, actor, payload["conversationId"], payload["messageId"], payload)
+    return MessageUpdated.of(actor.account_id, message).payload()
+
+
+async def withdraw_message(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
+    actor = session.authenticated_person
+    message = await message_changes.withdraw(context, actor, payload["conversationId"], payload["messageId"])
+    return MessageUpdated.of(actor.account_id, message).payload()
 
 
 async def message_read(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:

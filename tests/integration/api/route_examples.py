@@ -14,6 +14,7 @@ from marshmallow import Schema, fields
 
 from hummdesk.contract.fields import Id
 from hummdesk.contract.rest import ROUTES, Route
+from hummdesk.core.ids import new_id
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account
 
@@ -58,6 +59,8 @@ BODIES: dict[str, Body] = {
     },
     "create_conversation": lambda ids: {"contactId": ids["contacts"], "content": "Hello"},
     "update_conversation": lambda _: {"priority": "high"},
+    "merge_conversation": lambda ids: {"intoConversationId": ids["targets"]},
+    "edit_message": lambda _: {"content": f"Hello {_mark()}"},
     "send_message": lambda ids: {"as": "agent", "agentId": ids["users"], "content": "Hello"},
     "create_article": lambda _: {"title": f"Article {_mark()}", "body": "Text", "questions": ["Why?"]},
     "update_article": lambda _: {"body": f"Text {_mark()}"},
@@ -86,11 +89,13 @@ ID_FIELDS: dict[str, str] = {
     "agentId": "users",
     "assignedTo": "users",
     "contactId": "contacts",
+    "intoConversationId": "targets",
     "kid": "signing-keys",
     "label": "labels",
     "labelIds": "labels",
     "memberIds": "users",
     "mentions": "users",
+    "messageId": "messages",
     "number": "webhooks",
     "team": "teams",
     "teamId": "teams",
@@ -109,6 +114,7 @@ OTHER_BODIES: dict[tuple[str, str], Body] = {
 OBJECTS: dict[str, Callable[[Account], UUID]] = {
     "contacts": lambda account: account.people["customer"].id,
     "conversations": lambda account: account.conversation,
+    "messages": lambda _: new_id(),  # a caller may change its own messages only
     "teams": lambda account: account.team,
     "users": lambda account: account.people["colleague"].id,
 }
@@ -124,6 +130,7 @@ WITH_OWN_ID = frozenset({"send_message"})
 async def made(account: Account, admin: RestClient) -> Desk:
     """An object of each noun of the table."""
     ids = {noun: str(find(account)) for noun, find in OBJECTS.items()} | {"sessions": await _session(account)}
+    ids["targets"] = (await admin.do("create_conversation", body_of(ROUTES["create_conversation"], ids)))["id"]
     for route in ROUTES.values():
         if route.method == "POST" and route.path == f"/{route.noun}" and route.noun not in ids:
             answer = await admin.do(route.name, body_of(route, ids))

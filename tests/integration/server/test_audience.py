@@ -35,6 +35,7 @@ from hummdesk.publish.events.availability import AvailabilityChanged
 from hummdesk.publish.events.conversations import (
     ConversationActivity,
     ConversationAssigned,
+    ConversationContinued,
     ConversationCreated,
     ConversationQueued,
     ConversationRated,
@@ -158,6 +159,9 @@ def example(event: str, account: Account, sample: str) -> Any:
         "join_conversation": conversation,
         "leave_conversation": conversation,
         "send_message": conversation | {"content": sample},
+        "edit_message": conversation | {"messageId": sample, "content": "changed"},
+        "withdraw_message": conversation | {"messageId": sample},
+        "merge_conversation": {"conversationId": sample, "intoConversationId": str(account.conversation)},
         "message_read": conversation | {"messageId": sample},
         "mark_unread": conversation,
         "typing_start": conversation,
@@ -209,10 +213,6 @@ ANSWERED_WITHOUT_ACCESS |= {"state_details", "get_introduction"}
 """Requests that name no conversation, or change nothing in it."""
 
 
-NEEDS_MESSAGE = {"message_read", "correct_classification", "request_draft", "request_summary"}
-"""Requests about a message of the customer."""
-
-
 def expected(event: str, role: str, situation: str) -> str:
     request = REQUESTS[event]
     if situation == "unauthenticated":
@@ -243,7 +243,7 @@ async def test_request_publishes_to_its_recipients_only(
         asker = await account.connect(name)
     role = audience.account.people[name].role
     is_own = situation == "own" or (situation == "not the customer's" and name != "customer")
-    sample = await message_of(account) if event in NEEDS_MESSAGE else "psst"
+    sample = await SAMPLES[event](account, name) if event in SAMPLES else "psst"
     if event in PREPARED:
         await PREPARED[event](account)
     await audience.settled()
@@ -272,11 +272,37 @@ async def test_request_publishes_to_its_recipients_only(
     await asker.close()
 
 
-async def message_of(account: Account) -> str:
-    agent = await account.connect("customer")
-    sent = await agent.do("send_message", {"conversationId": str(account.conversation), "content": "read this"})
-    await agent.close()
+async def message_of(account: Account, _: str = "") -> str:
+    return await own_message(account, "customer")
+
+
+async def own_message(account: Account, name: str) -> str:
+    """A message of a person; of the admin in place of a viewer."""
+    sender = await account.connect("admin" if name == "viewer" else name)
+    sent = await sender.do("send_message", {"conversationId": str(account.conversation), "content": "read this"})
+    await sender.close()
     return str(sent["messageId"])
+
+
+async def second_conversation(account: Account, _: str) -> str:
+    """Another conversation of the customer."""
+    started = {"id": new_id(), "contact": account.people["customer"].id}
+    await account.execute(
+        "INSERT INTO conversations (account_id, id, contact_id) VALUES (%(account)s, %(id)s, %(contact)s)", **started
+    )
+    return str(started["id"])
+
+
+SAMPLES: dict[str, Callable[[Account, str], Awaitable[str]]] = {
+    "message_read": message_of,
+    "correct_classification": message_of,
+    "request_draft": message_of,
+    "request_summary": message_of,
+    "edit_message": own_message,
+    "withdraw_message": own_message,
+    "merge_conversation": second_conversation,
+}
+"""What a request is about besides the conversation: an id for the person who asks."""
 
 
 async def close(account: Account) -> None:
@@ -424,6 +450,9 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
         assigned_team=a.team,
         assigned_by=a.people["admin"].id,
         reason={"rule": "transfer", "mode": "least_loaded", "candidates": 2, "note": str(new_id())},
+    ),
+    ConversationContinued: lambda a: ConversationContinued(
+        **of_conversation(a), continued_in=new_id(), event_id=new_id()
     ),
     ConversationUnassigned: lambda a: ConversationUnassigned(
         **of_conversation(a),

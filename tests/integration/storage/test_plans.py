@@ -194,6 +194,10 @@ NEW_SESSION = {"id": new_id(), "user_id": AGENT, "secret_hash": b"new", "signed_
 }
 EVENT = {"actor_id": AGENT, "actor_type": "agent", "event_id": new_id()}
 RATING = {"conversation_id": BUSY, "rating": 5, "comment": None, "actor_id": CONTACT, "event_id": new_id()}
+REPLY = md5(f"{BUSY}/19900")
+MERGE = {"target_id": md5("2conversation7"), "old_status": "open"}
+MERGE |= {"status_event_id": new_id(), "target_event_id": new_id()}
+CHANGE = {"message_id": REPLY, "sender_id": AGENT, "content": "New", "content_type": "text", "revision": 1}
 FILE = md5("2file7")
 NEW_FILE: dict[str, Any] = {"id": new_id(), "uploader_id": AGENT, "uploader_type": "agent", "is_staff": True}
 NEW_FILE |= {"name": "f", "size": 1, "link_key": b"", "hours": 1.0}
@@ -304,6 +308,18 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         | {"after_at": LONGEST_WAIT[0], "after_id": LONGEST_WAIT[1]},
         300,  # all that wait
     ),
+    ("continuations.lock", {"conversation_id": md5("2conversation1"), "contact_id": CONTACT, "seconds": 60.0}, 2),
+    ("continuations.start", IN_BUSY | {"id": new_id(), "created_event_id": new_id(), **EVENT}, 3),
+    ("continuations.lock_for_merge", IN_BUSY, 2),
+    ("continuations.merge", IN_BUSY | MERGE | EVENT, 4),
+    ("message_changes.find", IN_BUSY | {"message_id": REPLY}, 1),
+    ("message_changes.count", IN_BUSY | {"message_id": REPLY, "kind": "message_edited", **EVENT}, 3),
+    ("message_changes.change", CHANGE, 0),
+    ("message_changes.forget_answer", {"message_id": REPLY}, 2),
+    ("message_changes.forget_passages", {"message_id": REPLY}, 0),
+    ("message_changes.end_runs", IN_BUSY, OPEN),
+    ("message_changes.forget_results", IN_BUSY | {"seq": 19_900}, 500),
+    ("message_changes.delete_files", {"conversation_id": md5("2conversation7"), "ids": [FILE]}, 100),
     ("counts.by_kind", {"limit": 500}, 700),
     ("snoozes.snooze", IN_BUSY | {"until": datetime.now(UTC), "reason": None, **EVENT}, 2),
     ("snoozes.due", {"limit": 20}, 20),

@@ -92,6 +92,7 @@ async def test_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None
     )
     names = (
         "hummdesk_app",
+        "hummdesk_author",
         "hummdesk_backup",
         "hummdesk_eraser",
         "hummdesk_feed",
@@ -109,6 +110,8 @@ async def test_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None
     assert owned == [(0,)]
     functions = await account.execute("SELECT proname FROM pg_proc WHERE proowner = 'hummdesk_search'::regrole")
     assert sorted(functions) == [("account_of_sign_in_name",), ("contact_of_email",), ("search_conversations",)]
+    functions = await account.execute("SELECT proname FROM pg_proc WHERE proowner = 'hummdesk_author'::regrole")
+    assert functions == [("change_message",)]
 
 
 async def test_functions_of_the_feed_belong_to_its_role_and_qualify_their_names(account: Any) -> None:

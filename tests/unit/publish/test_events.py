@@ -180,7 +180,7 @@ def test_recipients_follow_from_the_groups(event: type[Event]) -> None:
 def test_update_of_edited_message_has_its_new_content() -> None:
     update = MessageUpdated.of(ACCOUNT, replace(a_message(), content="Goodbye", revision=2))
     ids = {"conversationId": str(CONVERSATION), "messageId": str(MESSAGE)}
-    assert update.payload() == ids | {"seq": 7, "revision": 2, "content": "Goodbye"}
+    assert update.payload() == ids | {"seq": 7, "revision": 2, "content": "Goodbye", "contentType": "text"}
 
 
 def test_update_of_erased_message_has_no_content() -> None:

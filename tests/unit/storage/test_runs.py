@@ -29,6 +29,7 @@ MESSAGE = {
     "created_at": datetime(2026, 1, 1, tzinfo=UTC),
     "revision": 0,
     "erased": False,
+    "withdrawn": False,
 }
 
 

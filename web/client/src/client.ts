@@ -10,6 +10,8 @@ import type {
   PersonIdentity,
   QueuePlace,
   ReadMark,
+  Receipt,
+  SendMessage,
   Typing,
 } from "./contract.js";
 import { Emitter } from "./emitter.js";
@@ -45,6 +47,11 @@ export interface DeskEvents {
   reloaded: string;
   /** A joined conversation was moved; its history has the move already. */
   activity: Activity;
+  /**
+   * A conversation is continued in another one of the same customer, which receives the customer's messages. Messages
+   * that are not sent yet have been addressed to it.
+   */
+  continued: { conversationId: string; continuedIn: string };
   /** A participant has read up to a message. */
   read: ReadMark;
   /** A participant has started or stopped typing. */
@@ -107,8 +114,11 @@ export class DeskClient extends Emitter<DeskEvents> {
     const auth = (callback: (auth: object) => void) => void this.provideToken(callback);
     const more = { ...BACKOFF, ...options.socket, auth, autoConnect: false };
     this.socket = typed(options.url === undefined ? io(more) : io(options.url, more));
-    const send = (payload: Parameters<Outbox["write"]>[0]) => this.request("send_message", payload);
-    this.outbox = new Outbox(send, () => this.isReady, options.persistence ?? options.keeping);
+    this.outbox = new Outbox(
+      (message) => this.send(message),
+      () => this.isReady,
+      options.persistence ?? options.keeping,
+    );
     this.listen();
     this.socket.connect();
   }
@@ -229,6 +239,9 @@ export class DeskClient extends Emitter<DeskEvents> {
     socket.on("conversation_status_changed", ({ conversationId, newStatus }) => {
       if (newStatus !== "open") this.emit("queue", { conversationId, queue: undefined });
     });
+    socket.on("conversation_continued", ({ conversationId, continuedIn }) =>
+      this.continue(conversationId, continuedIn),
+    );
     socket.on("availability_changed", (availability) => this.emit("availability", availability));
     socket.on("conversation_activity", (line) => {
       this.histories.get(line.conversationId)?.follow([line]);
@@ -331,6 +344,18 @@ export class DeskClient extends Emitter<DeskEvents> {
         this.emit("queue", { conversationId, queue: joined.queue });
       }
     }
+  }
+
+  private async send(message: SendMessage): Promise<Receipt> {
+    const receipt = await this.request("send_message", message);
+    if (receipt.conversationId !== message.conversationId)
+      this.continue(message.conversationId, receipt.conversationId);
+    return receipt;
+  }
+
+  private continue(conversationId: string, continuedIn: string): void {
+    this.outbox.move(conversationId, continuedIn);
+    this.emit("continued", { conversationId, continuedIn });
   }
 
   private receive(messages: readonly Message[]): void {

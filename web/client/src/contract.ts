@@ -48,7 +48,7 @@ export interface AttachmentShown {
   size: number;
 }
 
-/** `revision` is that of its last change, if there was one. An `erased` message has no content. `mentions` are the agents whom a private note names. */
+/** `revision` is that of its last change, if there was one. An `erased` message has no content; one that is `withdrawn` was erased by its sender. `mentions` are the agents whom a private note names. */
 export interface Message {
   conversationId: string;
   timestamp: string;
@@ -65,17 +65,20 @@ export interface Message {
   private: boolean;
   revision?: number;
   erased?: boolean;
+  withdrawn?: boolean;
   mentions?: Array<string>;
 }
 
-/** A stored message was changed: `content` is the new one, or the message is `erased`. `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself. */
+/** A stored message was changed: `content` is the new one, or the message is `erased`; `withdrawn`: by its sender. `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself. */
 export interface MessageUpdate {
   conversationId: string;
   messageId: string;
   seq: number;
   revision: number;
   content?: string;
+  contentType?: "text" | "html";
   erased?: boolean;
+  withdrawn?: boolean;
 }
 
 /** A reader has read everything up to a message. An answer or a request of an agent marks it, opening does not. */
@@ -169,7 +172,7 @@ export interface Customer {
   avatar?: string;
 }
 
-/** A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds` and no `snoozedUntil`, the time at which a pending conversation is reopened. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened. */
+/** A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds` and no `snoozedUntil`, the time at which a pending conversation is reopened. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened. `continuedIn`: it was merged or has a follow-up, which receives the customer's messages, until it is reopened. A follow-up is the `continuationOf` the conversation before it. */
 export interface Conversation {
   conversationId: string;
   accountId: string;
@@ -183,6 +186,8 @@ export interface Conversation {
   rating?: number;
   labelIds?: Array<string>;
   snoozedUntil?: string;
+  continuedIn?: string;
+  continuationOf?: string;
   lastSeq: number;
   revision: number;
   unreadCount?: number;
@@ -200,6 +205,13 @@ export interface StatusChange {
   changedBy: string;
   reason?: string;
   snoozedUntil?: string;
+}
+
+/** A conversation is continued in another one of the same customer, which receives the customer's messages: it was merged, or the customer has written after it was closed for long. It ends when the conversation is reopened. */
+export interface Continuation {
+  conversationId: string;
+  timestamp: string;
+  continuedIn: string;
 }
 
 /** Why a conversation has its agent. `note` is the message with the note of a transfer; `mode`, `decisionId` and the number of `candidates` are those of an automatic assignment. */
@@ -491,6 +503,18 @@ export interface SendMessage {
   mentions?: Array<string>;
 }
 
+export interface EditMessage {
+  conversationId: string;
+  messageId: string;
+  content: string;
+  contentType?: "text" | "html";
+}
+
+export interface OfMessage {
+  conversationId: string;
+  messageId: string;
+}
+
 export interface MessageRead {
   conversationId: string;
   messageId: string;
@@ -546,6 +570,12 @@ export interface Moved {
 export interface UnassignConversation {
   conversationId: string;
   reason?: string;
+}
+
+/** `conversationId` is closed, and continued in the other one, of the same customer. */
+export interface MergeConversation {
+  conversationId: string;
+  intoConversationId: string;
 }
 
 /** `add` are put on the conversation, `remove` are taken off it. */
@@ -680,10 +710,11 @@ export interface Teams {
   teams: Array<Team>;
 }
 
-/** What an inbox shows beside its conversations. Labels that are not `active` are hidden. From then on the socket receives `counts_changed` when a count changes. */
+/** What an inbox shows beside its conversations. Labels that are not `active` are hidden. From then on the socket receives `counts_changed` when a count changes. Own messages can be changed for `messageChangeSeconds`. */
 export interface Inbox {
   labels: Array<LabelChanged>;
   counts: CountsChanged;
+  messageChangeSeconds: number;
 }
 
 export interface CategoryName {
@@ -908,6 +939,7 @@ export interface ServerToClientEvents {
   conversation_created: (payload: Conversation) => void;
   conversation_updated: (payload: Conversation) => void;
   conversation_status_changed: (payload: StatusChange) => void;
+  conversation_continued: (payload: Continuation) => void;
   conversation_assigned: (payload: Assignment) => void;
   conversation_unassigned: (payload: Unassignment) => void;
   conversation_queued: (payload: ConversationQueued) => void;
@@ -930,6 +962,8 @@ export interface ClientToServerEvents {
   join_conversation: (payload: string | JoinConversation, acknowledge?: Acknowledge<Joined>) => void;
   leave_conversation: (payload: string | OfConversation, acknowledge?: Acknowledge<Done>) => void;
   send_message: (payload: SendMessage, acknowledge?: Acknowledge<Receipt>) => void;
+  edit_message: (payload: EditMessage, acknowledge?: Acknowledge<MessageUpdate>) => void;
+  withdraw_message: (payload: OfMessage, acknowledge?: Acknowledge<MessageUpdate>) => void;
   message_read: (payload: MessageRead, acknowledge?: Acknowledge<Done>) => void;
   mark_unread: (payload: MarkUnread, acknowledge?: Acknowledge<UnreadChanged>) => void;
   typing_start: (payload: TypingStart, acknowledge?: Acknowledge<Done>) => void;
@@ -943,6 +977,7 @@ export interface ClientToServerEvents {
   unassign_conversation: (payload: UnassignConversation, acknowledge?: Acknowledge<Unassignment>) => void;
   claim_conversation: (payload: OfConversation, acknowledge?: Acknowledge<Assignment>) => void;
   release_conversation: (payload: OfConversation, acknowledge?: Acknowledge<Unassignment>) => void;
+  merge_conversation: (payload: MergeConversation, acknowledge?: Acknowledge<Done>) => void;
   label_conversation: (payload: LabelConversation, acknowledge?: Acknowledge<Labelled>) => void;
   correct_classification: (payload: CorrectClassification, acknowledge?: Acknowledge<ClassificationCorrection>) => void;
   rate_conversation: (payload: RateConversation, acknowledge?: Acknowledge<ConversationRated>) => void;
@@ -971,6 +1006,8 @@ export interface Answers {
   join_conversation: Joined;
   leave_conversation: Done;
   send_message: Receipt;
+  edit_message: MessageUpdate;
+  withdraw_message: MessageUpdate;
   message_read: Done;
   mark_unread: UnreadChanged;
   typing_start: Done;
@@ -984,6 +1021,7 @@ export interface Answers {
   unassign_conversation: Unassignment;
   claim_conversation: Assignment;
   release_conversation: Unassignment;
+  merge_conversation: Done;
   label_conversation: Labelled;
   correct_classification: ClassificationCorrection;
   rate_conversation: ConversationRated;

@@ -104,9 +104,11 @@ export class History {
 }
 
 /** A message after a change. Of an erased message no content, attachments or customer's name are left. */
-export function updated(message: Message, { revision, content, erased }: MessageUpdate): Message {
-  if (!erased) return { ...message, revision, content: content ?? message.content };
+export function updated(message: Message, change: MessageUpdate): Message {
+  const { revision, content = message.content, contentType = message.contentType, erased, withdrawn } = change;
+  if (!erased) return { ...message, revision, content, contentType };
   const senderName = message.senderType === "customer" ? ERASED_NAME : message.senderName;
   const { clientMessageId: _, ...rest } = message;
-  return { ...rest, revision, senderName, content: "", contentType: "text", attachments: [], metadata: {}, erased };
+  const left = { content: "", contentType: "text" as const, attachments: [], metadata: {}, erased };
+  return { ...rest, revision, senderName, ...left, ...(withdrawn ? { withdrawn } : {}) };
 }

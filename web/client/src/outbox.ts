@@ -94,6 +94,14 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
     if (message.clientMessageId !== undefined) this.discard(message.clientMessageId);
   }
 
+  /** Address the messages of a conversation to the one that continues it. */
+  move(conversationId: string, continuedIn: string): void {
+    if (this.of(conversationId).length === 0) return;
+    const moved = (one: PendingMessage) =>
+      one.conversationId === conversationId ? { ...one, conversationId: continuedIn } : one;
+    this.store(this.pending.map(moved));
+  }
+
   /** Apply a change to the messages that the refusal of a pending message quotes. */
   update(change: MessageUpdate): void {
     const quotes = (one: PendingMessage) => missedIn(one).some(({ messageId }) => messageId === change.messageId);

@@ -9,6 +9,7 @@ import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { type Choice, Menu } from "./components/menu";
 import { Composer } from "./composer";
+import { Continuation } from "./continuation";
 import { Summary } from "./drafting";
 import { fullTime } from "./format";
 import { LabelChips, LabelMenu } from "./label-chips";
@@ -84,6 +85,7 @@ function Head({ one, thread }: { one: Conversation; thread: Thread }) {
         </div>
       </div>
       <div class="pane-marks">
+        <Continuation one={one} />
         {store.canReply ? <LabelChips one={one} /> : <Labels one={one} />}
         <ClassificationChips thread={thread} />
         <Summary thread={thread} conversationId={one.conversationId} />

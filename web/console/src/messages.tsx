@@ -13,6 +13,7 @@ import { MessageContent } from "./components/message-content";
 import { AttachmentLink } from "./files";
 import { clock, day, fullTime, isSameDay, size } from "./format";
 import { insertText } from "./insertion";
+import { OwnMessage } from "./own-message";
 import { useScrolling } from "./scrolling";
 import { type Block, divide, inside, lastMoves, upTo } from "./state/blocks";
 import { useComposition, useStore } from "./state/context";
@@ -94,7 +95,7 @@ interface RowsProps {
 
 // A block of messages. It is rendered again only if something in it has changed, however many blocks there are.
 function Rows({ block, isFar, readSeq, unreadSeq, hitSeq }: RowsProps) {
-  const { me, agents } = useStore();
+  const { me, agents, inbox } = useStore();
   const today = new Date().toDateString();
   const rows = useMemo(
     () =>
@@ -110,7 +111,7 @@ function Rows({ block, isFar, readSeq, unreadSeq, hitSeq }: RowsProps) {
           />
         </Fragment>
       )),
-    [block, readSeq, unreadSeq, hitSeq, me, agents, language, today],
+    [block, readSeq, unreadSeq, hitSeq, me, agents, inbox.messageChangeSeconds, language, today],
   );
   return <div class={isFar ? "block far" : "block"}>{rows}</div>;
 }
@@ -216,7 +217,9 @@ function Article({ message, previous, isRead, isFirstUnread, isHit }: ArticlePro
           </div>
           <Attachments files={message.attachments} />
         </div>
-        {side === "agent" && <Ticks isRead={isRead} />}
+        {message.revision && !message.erased && <small class="edited">{t("common.edited")}</small>}
+        {isOwn && <OwnMessage message={message} />}
+        {side === "agent" && !message.erased && <Ticks isRead={isRead} />}
       </article>
     </>
   );

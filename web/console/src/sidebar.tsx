@@ -282,7 +282,7 @@ function preview(store: Store, { conversationId, lastMessage: last }: Conversati
   const unsent = store.openId === conversationId ? undefined : store.compositions.preview(conversationId);
   if (unsent) return t("console.list.draftPrefix", { text: unsent });
   if (!last) return t("console.list.noMessages");
-  const text = last.erased ? t("common.erased") : plain(last);
+  const text = last.erased ? t(last.withdrawn ? "common.withdrawn" : "common.erased") : plain(last);
   if (last.private) return t("console.list.notePrefix", { text });
   const isReply = last.senderType === "agent";
   return isReply ? t("console.list.senderPrefix", { sender: store.nameOf(last.senderId), text }) : text;

@@ -373,10 +373,23 @@ export class Chat {
     client.on("availability", (availability) => this.showAvailability(client, availability));
     client.on("queue", ({ conversationId, queue }) => this.onQueue(conversationId, queue));
     client.outbox.on("changed", () => this.changed());
+    client.on("continued", ({ conversationId, continuedIn }) => this.continue(conversationId, continuedIn));
     client.socket.on("conversation_status_changed", ({ conversationId, newStatus: status }) => {
-      this.conversations.change(conversationId, { status });
+      this.conversations.change(conversationId, { status, ...(status !== "closed" && { continuedIn: "" }) });
       this.changed();
     });
+  }
+
+  /** Show the conversation that continues the shown one, with the text in the field. */
+  private continue(conversationId: string, continuedIn: string): void {
+    const { draft } = this;
+    this.conversations.change(conversationId, { status: "closed", continuedIn });
+    if (conversationId === this.conversationId) {
+      this.setDraft("");
+      if (draft) this.drafts.write(draft, continuedIn);
+      this.show(continuedIn);
+    }
+    this.changed();
   }
 
   private disconnect(): void {

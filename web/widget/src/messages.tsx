@@ -30,6 +30,9 @@ export function Messages({ chat, greeting }: { chat: Chat; greeting: string }) {
             {t("widget.loadEarlier")}
           </button>
         )}
+        {!history?.hasMore && (
+          <Other chat={chat} id={chat.conversation?.continuationOf} label={t("widget.continuationOf")} />
+        )}
         {messages.length === 0 && waiting.length === 0 && (
           <p class="hello" dir="auto">
             {greeting}
@@ -44,6 +47,7 @@ export function Messages({ chat, greeting }: { chat: Chat; greeting: string }) {
           </Fragment>
         ))}
         <Joined lines={history?.movesBefore(messages.length)} />
+        <Other chat={chat} id={chat.conversation?.continuedIn} label={t("widget.continued")} />
         {waiting.map((message, n) => (
           <Waiting key={message.clientMessageId ?? n} chat={chat} message={message} />
         ))}
@@ -117,6 +121,15 @@ function Day({ timestamp }: { timestamp: string }) {
   );
 }
 
+/** A link to the conversation before this one or after it. */
+function Other({ chat, id, label }: { chat: Chat; id: string | undefined; label: string }) {
+  return id ? (
+    <button type="button" class="plain" onClick={() => chat.show(id)}>
+      {label}
+    </button>
+  ) : null;
+}
+
 /** The agents who have joined the conversation. */
 function Joined({ lines = [] }: { lines: Activity[] | undefined }) {
   return (
@@ -155,11 +168,16 @@ function Bubble({ chat, message, isRead }: { chat: Chat; message: Message; isRea
         </small>
       )}
       <div class="text" dir="auto">
-        {message.erased ? <em>{t("widget.erased")}</em> : nodesOf<VNode>(message, createElement)}
+        {message.erased ? (
+          <em>{t(message.withdrawn ? "widget.withdrawn" : "widget.erased")}</em>
+        ) : (
+          nodesOf<VNode>(message, createElement)
+        )}
       </div>
       <Attachments chat={chat} message={message} />
       <small>
         <time dateTime={message.timestamp}>{time}</time>
+        {message.revision && !message.erased && ` · ${t("widget.edited")}`}
         {isOwn(message) && (
           <span role="img" class="tick" aria-label={isRead ? t("widget.read") : t("widget.sent")}>
             {isRead ? " ✓✓" : " ✓"}

@@ -626,7 +626,7 @@ class NewWebhook(TypedDict):
     """`events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones."""
 
     url: str
-    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_labels_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
+    events: list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_labels_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "conversation_continued", "conversation_merged", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]
     after: NotRequired[int]
 
 
@@ -662,7 +662,7 @@ class WebhookPage(TypedDict):
 
 class WebhookChanges(TypedDict):
     url: NotRequired[str]
-    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_labels_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
+    events: NotRequired[list[Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_labels_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "conversation_continued", "conversation_merged", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "*"]]]
     enabled: NotRequired[bool]
 
 
@@ -699,7 +699,7 @@ class Delivery(TypedDict):
     """A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed."""
 
     number: int
-    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_labels_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
+    type: Literal["new_message", "message_updated", "message_read", "conversation_created", "conversation_updated", "conversation_status_changed", "conversation_priority_changed", "conversation_labels_changed", "conversation_assigned", "conversation_unassigned", "conversation_rated", "conversation_continued", "conversation_merged", "classification_corrected", "draft_used", "ai_classification", "ai_draft", "ai_summary", "ai_error", "contact_created", "contact_updated", "contact_deleted", "user_created", "user_updated", "user_deleted", "team_created", "team_updated", "team_deleted", "test", "lost"]
     status: Literal["pending", "delivered", "set_aside"]
     attempts: int
     createdAt: str
@@ -784,6 +784,7 @@ class Message(TypedDict):
     private: bool
     revision: NotRequired[int]
     erased: NotRequired[bool]
+    withdrawn: NotRequired[bool]
     mentions: NotRequired[list[str]]
     id: str
 
@@ -803,6 +804,8 @@ class Conversation(TypedDict):
     rating: NotRequired[int]
     labelIds: NotRequired[list[str]]
     snoozedUntil: NotRequired[str]
+    continuedIn: NotRequired[str]
+    continuationOf: NotRequired[str]
     lastSeq: int
     revision: int
     unreadCount: NotRequired[int]
@@ -842,6 +845,8 @@ class StartedConversation(TypedDict):
     rating: NotRequired[int]
     labelIds: NotRequired[list[str]]
     snoozedUntil: NotRequired[str]
+    continuedIn: NotRequired[str]
+    continuationOf: NotRequired[str]
     lastSeq: int
     revision: int
     unreadCount: NotRequired[int]
@@ -863,6 +868,12 @@ class ConversationChange(TypedDict):
     labelIds: NotRequired[list[str]]
     reason: NotRequired[str]
     note: NotRequired[str]
+
+
+class Merge(TypedDict):
+    """The other conversation, of the same customer."""
+
+    intoConversationId: str
 
 
 class MessageRange(TypedDict):
@@ -892,6 +903,13 @@ NewMessage = TypedDict(
         "as": Literal["agent", "contact", "system"],
     },
 )
+
+
+class MessageEdit(TypedDict):
+    """The new content of a message that the caller has sent. Its attachments remain."""
+
+    content: str
+    contentType: NotRequired[Literal["text", "html"]]
 
 
 class LogEntry(TypedDict):
@@ -1424,6 +1442,11 @@ class Routes(ABC):
         found: Conversation = await self._call("PATCH", f"/conversations/{quoted(id)}", options, body=body or {})
         return found
 
+    async def merge_conversation(self, id: str, body: Merge, **options: Unpack[CallOptions]) -> Conversation:
+        """Close a conversation and continue it in another one of the same customer. No message is moved."""
+        found: Conversation = await self._call("POST", f"/conversations/{quoted(id)}/merge", options, body=body)
+        return found
+
     async def list_messages(self, id: str, query: MessageRange | None = None, **options: Unpack[CallOptions]) -> MessageList:
         """List messages by ascending `seq`: the last ones, or those before or after a `seq`."""
         found: MessageList = await self._call("GET", f"/conversations/{quoted(id)}/messages", options, query=query or {})
@@ -1436,6 +1459,16 @@ class Routes(ABC):
     async def send_message(self, id: str, body: NewMessage, **options: Unpack[CallOptions]) -> Message:
         """Send a message as an agent, as the contact or as the system."""
         found: Message = await self._call("POST", f"/conversations/{quoted(id)}/messages", options, body=body)
+        return found
+
+    async def edit_message(self, id: str, message_id: str, body: MessageEdit, **options: Unpack[CallOptions]) -> Message:
+        """Edit a message that the caller has sent, within MESSAGE_CHANGE_MINUTES."""
+        found: Message = await self._call("PATCH", f"/conversations/{quoted(id)}/messages/{quoted(message_id)}", options, body=body)
+        return found
+
+    async def withdraw_message(self, id: str, message_id: str, **options: Unpack[CallOptions]) -> Message:
+        """Erase a message that the caller has sent, within MESSAGE_CHANGE_MINUTES."""
+        found: Message = await self._call("DELETE", f"/conversations/{quoted(id)}/messages/{quoted(message_id)}", options)
         return found
 
     async def list_conversation_events(self, id: str, query: PageQuery | None = None, **options: Unpack[CallOptions]) -> LogPage:

@@ -51,7 +51,7 @@ class AttachmentShown(TypedDict):
 
 
 class Message(TypedDict):
-    """`revision` is that of its last change, if there was one. An `erased` message has no content. `mentions` are the agents whom a private note names."""
+    """`revision` is that of its last change, if there was one. An `erased` message has no content; one that is `withdrawn` was erased by its sender. `mentions` are the agents whom a private note names."""
 
     conversationId: str
     timestamp: str
@@ -68,18 +68,21 @@ class Message(TypedDict):
     private: bool
     revision: NotRequired[int]
     erased: NotRequired[bool]
+    withdrawn: NotRequired[bool]
     mentions: NotRequired[list[str]]
 
 
 class MessageUpdate(TypedDict):
-    """A stored message was changed: `content` is the new one, or the message is `erased`. `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself."""
+    """A stored message was changed: `content` is the new one, or the message is `erased`; `withdrawn`: by its sender. `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself."""
 
     conversationId: str
     messageId: str
     seq: int
     revision: int
     content: NotRequired[str]
+    contentType: NotRequired[Literal["text", "html"]]
     erased: NotRequired[bool]
+    withdrawn: NotRequired[bool]
 
 
 class ReadMark(TypedDict):
@@ -183,7 +186,7 @@ class Customer(TypedDict):
 
 
 class Conversation(TypedDict):
-    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds` and no `snoozedUntil`, the time at which a pending conversation is reopened. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened."""
+    """A conversation as its recipient sees it: customers see no notes in `lastMessage`, no `priority`, no `labelIds` and no `snoozedUntil`, the time at which a pending conversation is reopened. `unreadCount` is that of the agent or customer who asks, of at most the last 100 messages; for viewers and API keys, what nobody of staff has read. Events of the account omit it. `rating` is the customer's, of the last closing, until it is reopened. `continuedIn`: it was merged or has a follow-up, which receives the customer's messages, until it is reopened. A follow-up is the `continuationOf` the conversation before it."""
 
     conversationId: str
     accountId: str
@@ -197,6 +200,8 @@ class Conversation(TypedDict):
     rating: NotRequired[int]
     labelIds: NotRequired[list[str]]
     snoozedUntil: NotRequired[str]
+    continuedIn: NotRequired[str]
+    continuationOf: NotRequired[str]
     lastSeq: int
     revision: int
     unreadCount: NotRequired[int]
@@ -215,6 +220,14 @@ class StatusChange(TypedDict):
     changedBy: str
     reason: NotRequired[str]
     snoozedUntil: NotRequired[str]
+
+
+class Continuation(TypedDict):
+    """A conversation is continued in another one of the same customer, which receives the customer's messages: it was merged, or the customer has written after it was closed for long. It ends when the conversation is reopened."""
+
+    conversationId: str
+    timestamp: str
+    continuedIn: str
 
 
 class MoveReason(TypedDict):
@@ -535,6 +548,18 @@ class SendMessage(TypedDict):
     mentions: NotRequired[list[str]]
 
 
+class EditMessage(TypedDict):
+    conversationId: str
+    messageId: str
+    content: str
+    contentType: NotRequired[Literal["text", "html"]]
+
+
+class OfMessage(TypedDict):
+    conversationId: str
+    messageId: str
+
+
 class MessageRead(TypedDict):
     conversationId: str
     messageId: str
@@ -595,6 +620,13 @@ class Moved(TypedDict):
 class UnassignConversation(TypedDict):
     conversationId: str
     reason: NotRequired[str]
+
+
+class MergeConversation(TypedDict):
+    """`conversationId` is closed, and continued in the other one, of the same customer."""
+
+    conversationId: str
+    intoConversationId: str
 
 
 class LabelConversation(TypedDict):
@@ -740,10 +772,11 @@ class Teams(TypedDict):
 
 
 class Inbox(TypedDict):
-    """What an inbox shows beside its conversations. Labels that are not `active` are hidden. From then on the socket receives `counts_changed` when a count changes."""
+    """What an inbox shows beside its conversations. Labels that are not `active` are hidden. From then on the socket receives `counts_changed` when a count changes. Own messages can be changed for `messageChangeSeconds`."""
 
     labels: list[LabelChanged]
     counts: CountsChanged
+    messageChangeSeconds: int
 
 
 class CategoryName(TypedDict):
@@ -992,6 +1025,7 @@ EventName = Literal[
     "conversation_created",
     "conversation_updated",
     "conversation_status_changed",
+    "conversation_continued",
     "conversation_assigned",
     "conversation_unassigned",
     "conversation_queued",
@@ -1033,6 +1067,14 @@ class Requests(ABC):
 
     async def send_message(self, payload: SendMessage) -> Receipt:
         answer: Receipt = await self.request("send_message", payload)
+        return answer
+
+    async def edit_message(self, payload: EditMessage) -> MessageUpdate:
+        answer: MessageUpdate = await self.request("edit_message", payload)
+        return answer
+
+    async def withdraw_message(self, payload: OfMessage) -> MessageUpdate:
+        answer: MessageUpdate = await self.request("withdraw_message", payload)
         return answer
 
     async def message_read(self, payload: MessageRead) -> Done:
@@ -1085,6 +1127,10 @@ class Requests(ABC):
 
     async def release_conversation(self, payload: OfConversation) -> Unassignment:
         answer: Unassignment = await self.request("release_conversation", payload)
+        return answer
+
+    async def merge_conversation(self, payload: MergeConversation) -> Done:
+        answer: Done = await self.request("merge_conversation", payload)
         return answer
 
     async def label_conversation(self, payload: LabelConversation) -> Labelled:
@@ -1207,6 +1253,8 @@ class Requests(ABC):
     def on(self, name: Literal["conversation_updated"], handler: Callable[[Conversation], object]) -> None: ...
     @overload
     def on(self, name: Literal["conversation_status_changed"], handler: Callable[[StatusChange], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["conversation_continued"], handler: Callable[[Continuation], object]) -> None: ...
     @overload
     def on(self, name: Literal["conversation_assigned"], handler: Callable[[Assignment], object]) -> None: ...
     @overload

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from hummdesk.core.errors import Conflict, Forbidden, Invalid
 from hummdesk.core.models import ANSWERING, Conversation, Message, Person
+from hummdesk.server.actions import continuations, message_changes, messages
 from hummdesk.server.actions import conversations as actions
-from hummdesk.server.actions import messages
 from hummdesk.server.api.call import Answer, Call, page_of
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.storage import conversations
@@ -54,6 +54,11 @@ async def update_conversation(context: ServerContext, call: Call) -> Answer:
     return Answer(_conversation(await actions.update(context, call.actor, call.id, call.body, require=require)))
 
 
+async def merge_conversation(context: ServerContext, call: Call) -> Answer:
+    await continuations.merge(context, call.actor, call.id, call.body["intoConversationId"])
+    return await get_conversation(context, call)
+
+
 async def list_messages(context: ServerContext, call: Call) -> Answer:
     found, has_more = await messages.page(context, call.actor, call.id, call.query)
     return Answer({"messages": [_message(message) for message in found], "hasMore": has_more})
@@ -66,6 +71,14 @@ async def send_message(context: ServerContext, call: Call) -> Answer:
     uploaders = [call.actor] if sender.id != call.actor.id else []
     sent = await messages.send(context, sender, call.id, body, uploaders=uploaders, id=call.new_id, sent_by_key=key_id)
     return Answer(_message(sent.message))
+
+
+async def edit_message(context: ServerContext, call: Call) -> Answer:
+    return Answer(_message(await message_changes.edit(context, call.actor, call.id, call.path["messageId"], call.body)))
+
+
+async def withdraw_message(context: ServerContext, call: Call) -> Answer:
+    return Answer(_message(await message_changes.withdraw(context, call.actor, call.id, call.path["messageId"])))
 
 
 async def list_conversation_events(context: ServerContext, call: Call) -> Answer:

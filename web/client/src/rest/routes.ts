@@ -581,7 +581,7 @@ export interface SigningKeyList {
 /** `events`: types of the feed, or `*` for all. `after`: the events after this number, by default new ones. */
 export interface NewWebhook {
   url: string;
-  events: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_labels_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
+  events: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_labels_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "conversation_continued" | "conversation_merged" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
   after?: number;
 }
 
@@ -615,7 +615,7 @@ export interface WebhookPage {
 
 export interface WebhookChanges {
   url?: string;
-  events?: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_labels_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
+  events?: Array<"new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_labels_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "conversation_continued" | "conversation_merged" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "*">;
   enabled?: boolean;
 }
 
@@ -648,7 +648,7 @@ export interface DeliveryQuery {
 /** A delivery: `number` and `type` are those of the event. `error` says why the last attempt has failed. */
 export interface Delivery {
   number: number;
-  type: "new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_labels_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "test" | "lost";
+  type: "new_message" | "message_updated" | "message_read" | "conversation_created" | "conversation_updated" | "conversation_status_changed" | "conversation_priority_changed" | "conversation_labels_changed" | "conversation_assigned" | "conversation_unassigned" | "conversation_rated" | "conversation_continued" | "conversation_merged" | "classification_corrected" | "draft_used" | "ai_classification" | "ai_draft" | "ai_summary" | "ai_error" | "contact_created" | "contact_updated" | "contact_deleted" | "user_created" | "user_updated" | "user_deleted" | "team_created" | "team_updated" | "team_deleted" | "test" | "lost";
   status: "pending" | "delivered" | "set_aside";
   attempts: number;
   createdAt: string;
@@ -728,6 +728,7 @@ export interface Message {
   private: boolean;
   revision?: number;
   erased?: boolean;
+  withdrawn?: boolean;
   mentions?: Array<string>;
   id: string;
 }
@@ -746,6 +747,8 @@ export interface Conversation {
   rating?: number;
   labelIds?: Array<string>;
   snoozedUntil?: string;
+  continuedIn?: string;
+  continuationOf?: string;
   lastSeq: number;
   revision: number;
   unreadCount?: number;
@@ -783,6 +786,8 @@ export interface StartedConversation {
   rating?: number;
   labelIds?: Array<string>;
   snoozedUntil?: string;
+  continuedIn?: string;
+  continuationOf?: string;
   lastSeq: number;
   revision: number;
   unreadCount?: number;
@@ -803,6 +808,11 @@ export interface ConversationChange {
   labelIds?: Array<string>;
   reason?: string;
   note?: string;
+}
+
+/** The other conversation, of the same customer. */
+export interface Merge {
+  intoConversationId: string;
 }
 
 export interface MessageRange {
@@ -829,6 +839,12 @@ export interface NewMessage {
   mentions?: Array<string>;
   agentId?: string;
   as: "agent" | "contact" | "system";
+}
+
+/** The new content of a message that the caller has sent. Its attachments remain. */
+export interface MessageEdit {
+  content: string;
+  contentType?: "text" | "html";
 }
 
 /** A change of a conversation. `message_sent`: by an API key, `as` whom is in `details`. */
@@ -1363,6 +1379,11 @@ export abstract class Routes {
     return this.call("PATCH", path`/conversations/${id}`, { body, ...options });
   }
 
+  /** Close a conversation and continue it in another one of the same customer. No message is moved. */
+  mergeConversation(id: string, body: Merge, options?: CallOptions): Promise<Conversation> {
+    return this.call("POST", path`/conversations/${id}/merge`, { body, ...options });
+  }
+
   /** List messages by ascending `seq`: the last ones, or those before or after a `seq`. */
   listMessages(id: string, query: MessageRange = {}, options?: CallOptions): Promise<MessageList> {
     return this.call("GET", path`/conversations/${id}/messages`, { query, ...options });
@@ -1376,6 +1397,16 @@ export abstract class Routes {
   /** Send a message as an agent, as the contact or as the system. */
   sendMessage(id: string, body: NewMessage, options?: CallOptions): Promise<Message> {
     return this.call("POST", path`/conversations/${id}/messages`, { body, ...options });
+  }
+
+  /** Edit a message that the caller has sent, within MESSAGE_CHANGE_MINUTES. */
+  editMessage(id: string, messageId: string, body: MessageEdit, options?: CallOptions): Promise<Message> {
+    return this.call("PATCH", path`/conversations/${id}/messages/${messageId}`, { body, ...options });
+  }
+
+  /** Erase a message that the caller has sent, within MESSAGE_CHANGE_MINUTES. */
+  withdrawMessage(id: string, messageId: string, options?: CallOptions): Promise<Message> {
+    return this.call("DELETE", path`/conversations/${id}/messages/${messageId}`, options);
   }
 
   /** List the changes of a conversation, newest first. */

@@ -4,8 +4,12 @@ import { linkTo, type Message, nodesOf } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
 import { type ComponentChildren, createElement, type VNode } from "preact";
 
-export function MessageContent({ message }: { message: Pick<Message, "content" | "contentType" | "erased"> }) {
-  if (message.erased) return <em>{t("common.erased")}</em>;
+export function MessageContent({
+  message,
+}: {
+  message: Pick<Message, "content" | "contentType" | "erased" | "withdrawn">;
+}) {
+  if (message.erased) return <em>{t(message.withdrawn ? "common.withdrawn" : "common.erased")}</em>;
   return <>{nodesOf<VNode>(message, createElement)}</>;
 }
 

@@ -1,15 +1,15 @@
 // The customer of the open conversation: profile with attributes, notes, and other conversations.
 
-import type { Contact, Conversation } from "@hummdesk/client/rest";
+import type { Contact } from "@hummdesk/client/rest";
 import { t } from "@hummdesk/texts";
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../components/icon";
-import { PageLink } from "../components/page-link";
-import { fullTime, when } from "../format";
+import { fullTime } from "../format";
 import { useStore } from "../state/context";
 import { AttributesForm } from "./attributes";
 import "./customer.css";
+import { Earlier } from "./earlier";
 import { CustomerProfile } from "./profile";
 
 export function CustomerPanel({ contactId, conversationId }: { contactId: string; conversationId: string }) {
@@ -42,7 +42,9 @@ export function CustomerPanel({ contactId, conversationId }: { contactId: string
       </dl>
       <Attributes contact={contact} profile={profile} />
       <Notes contact={contact} profile={profile} />
-      {earlier.length > 0 && <Earlier conversations={earlier} />}
+      {earlier.length > 0 && (
+        <Earlier key={conversationId} conversations={earlier} conversationId={conversationId} profile={profile} />
+      )}
     </div>
   );
 }
@@ -164,26 +166,5 @@ export function Fault({ fault, profile, onReread }: FaultProps) {
         </button>
       )}
     </p>
-  );
-}
-
-function Earlier({ conversations }: { conversations: Conversation[] }) {
-  const store = useStore();
-  return (
-    <section aria-label={t("console.customer.conversations")}>
-      <h3 class="overline">{t("console.customer.conversations")}</h3>
-      <ul class="plain">
-        {conversations.map((one) => (
-          <li key={one.id}>
-            <PageLink href={store.pathOf(one.id)} class="customer-conversation">
-              <span dir="auto">{one.subject ?? t("console.customer.noSubject")}</span>
-              <small>
-                {t(`common.status.${one.status}`)} · {when(one.updatedAt)}
-              </small>
-            </PageLink>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }

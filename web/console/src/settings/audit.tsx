@@ -11,7 +11,10 @@ import { Page, Rows, Select, Tag } from "./parts";
 const NOUNS = [
   "user",
   "team",
+  "label",
   "contact",
+  "conversation",
+  "message",
   "article",
   "canned_reply",
   "account",

@@ -28,6 +28,8 @@ const LISTED: Record<Exclude<EventType, typeof EVERY>, true> = {
   conversation_assigned: true,
   conversation_unassigned: true,
   conversation_rated: true,
+  conversation_continued: true,
+  conversation_merged: true,
   classification_corrected: true,
   draft_used: true,
   ai_classification: true,

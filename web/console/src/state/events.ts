@@ -134,7 +134,7 @@ function onMessage(state: LiveState, message: Message): void {
 function onUpdate(state: LiveState, change: MessageUpdate): void {
   state.list.update(change);
   if (change.erased) {
-    state.threads.get(change.conversationId)?.forget(change.messageId);
+    state.threads.get(change.conversationId)?.forget(change);
     state.discardComposedFrom(change);
   }
   state.changed();

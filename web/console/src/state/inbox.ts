@@ -9,6 +9,8 @@ export type Label = LabelChanged;
 export class Inbox {
   labels = new Map<string, Label>();
   counts: CountsChanged | null = null;
+  // For so long after sending, agents change their own messages.
+  messageChangeSeconds = 0;
 
   constructor(
     private readonly client: DeskClient,
@@ -21,7 +23,8 @@ export class Inbox {
   }
 
   async load(): Promise<void> {
-    const { labels, counts } = await this.client.request("get_inbox");
+    const { labels, counts, messageChangeSeconds } = await this.client.request("get_inbox");
+    this.messageChangeSeconds = messageChangeSeconds;
     this.counts = counts;
     this.labels = new Map(labels.map((label) => [label.labelId, label]));
     this.changed();

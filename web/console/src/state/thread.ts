@@ -1,6 +1,6 @@
 // State of one open conversation: messages, viewers, typing and AI results.
 
-import { History, type Joined } from "@hummdesk/client";
+import { History, type Joined, type MessageUpdate } from "@hummdesk/client";
 import { GENERAL } from "../categories";
 import type { Classification, Draft, Message, Viewer } from "../types";
 import { Drafting } from "./drafting";
@@ -48,9 +48,11 @@ export class Thread {
     if (!this.draft || draft.basedOnSeq >= this.draft.basedOnSeq) this.draft = draft;
   }
 
-  // Drop the AI results about an erased message.
-  forget(messageId: string): void {
+  // Drop the AI results about an erased message; of a withdrawn one also those that may quote it.
+  forget({ messageId, seq, withdrawn }: MessageUpdate): void {
     if (this.classification?.messageId === messageId) this.classification = undefined;
+    if (withdrawn && (this.draft?.basedOnSeq ?? 0) >= seq) this.draft = undefined;
+    if (withdrawn && this.seqOf(this.ai.summary?.messageId ?? "") >= seq) this.ai.summary = undefined;
     if (this.draft?.messageId === messageId) this.draft = undefined;
     if (this.ai.summary?.messageId === messageId) this.ai.summary = undefined;
   }

@@ -1,0 +1,107 @@
+"""Conversations that are continued in another one of the same customer: follow-ups, and merges.
+
+The messages of a customer to a conversation that has `continued_in` go to that one. It is set until the conversation is
+reopened. No message is moved.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from hummdesk.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from hummdesk.core.ids import new_id
+from hummdesk.core.models import Person
+from hummdesk.storage.database import Transaction
+from hummdesk.storage.queries import load
+
+queries = load("continuations")
+
+MOST_STEPS = 20
+"""Conversations that a message passes on its way to the last one of a chain."""
+
+KINDS = ("continued", "merged")
+"""Of the entries in the log of a conversation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a customer's message goes. `event_id`: of the log of the conversation before it, if this one was opened."""
+
+    conversation_id: UUID
+    previous_id: UUID | None = None
+    event_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """The ids of what was logged, which are those of the outbox entries, by conversation."""
+
+    events: list[tuple[UUID, UUID]]
+
+
+async def follow(tx: Transaction, *, contact: Person, conversation_id: UUID, seconds: float | None) -> Target:
+    """Find where the messages of a contact to a conversation go, and open a follow-up if that was closed for long.
+
+    The conversations on the way are locked until the transaction ends. Raises NotFound.
+    """
+    for _ in range(MOST_STEPS):
+        row = await queries.lock(tx, conversation_id=conversation_id, contact_id=contact.id, seconds=seconds)
+        if row is None:
+            raise NotFound
+        if row["continued_in"] is not None:
+            conversation_id = row["continued_in"]
+        elif row["is_over"]:
+            return await _start(tx, contact, conversation_id)
+        else:
+            return Target(conversation_id=conversation_id)
+    raise Unavailable
+
+
+async def merge(tx: Transaction, *, actor: Person, conversation_id: UUID, target_id: UUID) -> Merged:
+    """Close a conversation, whose customer's messages go to another one of the same customer from now on.
+
+    Repeated, it changes nothing. Raises NotFound, Forbidden for an erased conversation, Invalid for the same one or one
+    of another customer, and Conflict for one that is continued elsewhere already.
+    """
+    if conversation_id == target_id:
+        raise Invalid(details={"intoConversationId": ["Must be another conversation."]})
+    source = await queries.lock_for_merge(tx, conversation_id=conversation_id)
+    target = await queries.lock_for_merge(tx, conversation_id=target_id)
+    if source is None or target is None:
+        raise NotFound
+    if source["contact_id"] != target["contact_id"]:
+        raise Invalid(details={"intoConversationId": ["Must be a conversation of the same customer."]})
+    if source["erased"] or target["erased"]:
+        raise Forbidden("The conversation was erased")
+    if source["continued_in"] == target_id:
+        return Merged(events=[])
+    if source["continued_in"] is not None or target["continued_in"] is not None:
+        raise Conflict("The conversation is continued in another one; reopen it first")
+    status_event_id, event_id, target_event_id = new_id(), new_id(), new_id()
+    await queries.merge(
+        tx,
+        conversation_id=conversation_id,
+        target_id=target_id,
+        old_status=source["status"],
+        actor_id=actor.id,
+        actor_type=actor.actor_type,
+        event_id=event_id,
+        status_event_id=status_event_id,
+        target_event_id=target_event_id,
+    )
+    return Merged(
+        events=[(conversation_id, status_event_id), (conversation_id, event_id), (target_id, target_event_id)]
+    )
+
+
+async def _start(tx: Transaction, contact: Person, conversation_id: UUID) -> Target:
+    opened, event_id = new_id(), new_id()
+    await queries.start(
+        tx,
+        conversation_id=conversation_id,
+        id=opened,
+        actor_id=contact.id,
+        actor_type=contact.actor_type,
+        created_event_id=new_id(),
+        event_id=event_id,
+    )
+    return Target(conversation_id=opened, previous_id=conversation_id, event_id=event_id)
