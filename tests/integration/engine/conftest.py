@@ -78,13 +78,12 @@ class EndpointClient:
 
 async def receive(websocket: aiohttp.ClientWebSocketResponse) -> Any:
     """Return the next packet other than a ping; None if the WebSocket was closed."""
-    async with asyncio.timeout(5):
-        while True:
-            message = await websocket.receive()
-            if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
-                return None
-            if message.data != "2":
-                return message.data
+    while True:
+        message = await websocket.receive()
+        if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+            return None
+        if message.data != "2":
+            return message.data
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import socketio
 from hummdesk import engine as package
 from hummdesk.engine import EngineIOServer, SocketIOServer
 from tests.integration.engine.conftest import EndpointClient, receive, running
+from tests.running_time import running_timeout
 
 
 class Chat(socketio.AsyncNamespace):  # type: ignore[misc]
@@ -96,7 +97,7 @@ async def test_example_of_the_package_documentation_runs(tmp_path: Path) -> None
         await wait_until_listening(port, process)
         await client.connect(f"http://127.0.0.1:{port}")
         assert await client.call("join", "room-1") == "ok"
-        assert await asyncio.wait_for(joined.get(), 2) == {"sid": client.get_sid()}
+        assert await joined.get() == {"sid": client.get_sid()}
         await client.disconnect()
     finally:
         process.terminate()
@@ -148,7 +149,9 @@ async def test_client_uses_rooms_calls_and_sessions(server: SocketIOServer, url:
     await asyncio.wait_for(bob.disconnected.wait(), 2)
     await ann.disconnect()
     await bob.disconnect()
-    await asyncio.sleep(0.1)
+    async with running_timeout(5):
+        while len(server.ended) < 2:
+            await asyncio.sleep(0.01)
     await server.wait_handled()
     (name, reason), last = sorted(server.ended)
     assert last == ("bob", "server disconnect")
@@ -269,7 +272,9 @@ async def test_engine_io_application_echoes_stores_sessions_and_refuses(transpor
             answer = await asyncio.wait_for(received.get(), 2)
             assert answer == ({"echo": data, "number": number} if isinstance(data, str) else data)
         await client.disconnect()
-        await asyncio.sleep(0.1)
+        async with running_timeout(5):
+            while not ended:
+                await asyncio.sleep(0.01)
         assert len(ended) == 1
         with pytest.raises(engineio.exceptions.ConnectionError):
             await client.connect(f"{url}?refused", transports=transports)

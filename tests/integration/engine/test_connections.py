@@ -16,6 +16,7 @@ from hummdesk.engine import (
     RefusalReason,
     SocketIOServer,
 )
+from hummdesk.engine.deadlines import Deadlines
 from tests.integration.engine.conftest import EndpointClient, receive, running
 from tests.running_time import running_timeout
 
@@ -53,7 +54,7 @@ class HandlerError(Exception):
 @pytest.fixture
 async def server(request: pytest.FixtureRequest, observer: RecordingObserver) -> SocketIOServer:
     """Its `connect` handler accepts, refuses or raises, as the client's `auth` says."""
-    server = SocketIOServer(connect_timeout=CONNECT_SECONDS, observer=observer, **getattr(request, "param", {}))
+    server = SocketIOServer(observer=observer, **getattr(request, "param", {}))
 
     async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> bool:
         if auth == {"then": "raise"}:
@@ -62,6 +63,15 @@ async def server(request: pytest.FixtureRequest, observer: RecordingObserver) ->
 
     server.on("connect", connect)
     return server
+
+
+def close_soon(server: SocketIOServer) -> None:
+    """Close sessions after CONNECT_SECONDS without a namespace; a machine that stands still could not connect them."""
+    waiting = list(server._unconnected)
+    server._unconnected.clear()
+    server._unconnected = Deadlines(CONNECT_SECONDS, server._on_connect_timeout)
+    for one in waiting:
+        server._unconnected.start(one)
 
 
 @pytest.fixture
@@ -101,6 +111,7 @@ async def test_session_that_left_its_last_namespace_is_closed_by_the_connect_tim
 ) -> None:
     sockets = [await connected(client) for _ in range(20)]
     assert observer.open[ConnectionState.CONNECTED] == 20
+    close_soon(server)
     for websocket, sid in sockets:
         await end(server, websocket, sid)
     for websocket, _ in sockets:
@@ -113,21 +124,23 @@ async def test_session_that_left_its_last_namespace_is_closed_by_the_connect_tim
 
 
 async def test_session_that_left_one_of_two_namespaces_stays(http: aiohttp.ClientSession) -> None:
-    server = SocketIOServer(connect_timeout=0.05, namespaces=["/", "/other"])
+    server = SocketIOServer(namespaces=["/", "/other"])
     async with running(server, "socket.io") as url:
         websocket, _ = await connected(EndpointClient(f"{url}/socket.io/", http))
         await websocket.send_str("40/other")
         await receive(websocket)
+        close_soon(server)
         await websocket.send_str("41")
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
+            async with asyncio.timeout(2 * CONNECT_SECONDS):
                 await websocket.receive()
 
 
 @always_connect
 async def test_refused_session_is_closed_by_the_connect_timer(
-    client: EndpointClient, observer: RecordingObserver
+    server: SocketIOServer, client: EndpointClient, observer: RecordingObserver
 ) -> None:
+    close_soon(server)
     websocket = await opened(client)
     await websocket.send_str('40{"then":"refuse"}')
     while await receive(websocket) is not None:
@@ -249,6 +262,7 @@ async def test_every_open_session_is_counted_whatever_its_transport_and_state(
     }  # fmt: skip
     assert server.eio.connections.count() == server.eio.connections.count_of("127.0.0.1") == 4
     assert polling in server.eio.sockets
+    close_soon(server)
     assert await receive(websocket) is None
 
 

@@ -205,7 +205,8 @@ async def test_last_poll_of_a_closed_session_returns_its_remaining_packets(
     await server.send(sid, "last message")
     await server.disconnect(sid)
     assert await client.poll(sid) == (200, "4last message\x1e1")
-    await asyncio.wait_for(server.wait_closed(), 0.1)
+    async with running_timeout(0.1):
+        await server.wait_closed()
     assert (await client.poll(sid))[0] == 400
 
 

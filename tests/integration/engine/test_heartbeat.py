@@ -10,6 +10,7 @@ import pytest
 
 from hummdesk.engine import CloseReason, ConnectionState, EngineIOServer, Observer
 from tests.integration.engine.conftest import EndpointClient, receive, running
+from tests.running_time import running_timeout
 
 
 @pytest.fixture
@@ -25,14 +26,21 @@ async def test_polling_client_that_sends_pongs_stays_connected(client: EndpointC
         assert await client.post(sid, "3") == (200, "ok")
 
 
+late_end = pytest.mark.parametrize("heartbeat_options", [{"ping_interval": 0.05, "ping_timeout": 2}])
+"""For tests that do something between the ping and the end of the session."""
+
+
+@late_end
 async def test_polling_client_without_pongs_is_closed(client: EndpointClient, server: EngineIOServer) -> None:
     sid = await client.open()
     assert await client.poll(sid) == (200, "2")
-    await asyncio.sleep(0.35)
-    assert sid not in server.sockets
+    async with running_timeout(2.5):
+        while sid in server.sockets:
+            await asyncio.sleep(0.01)
     assert (await client.poll(sid))[0] == 400
 
 
+@late_end
 async def test_pending_poll_without_pongs_returns_the_close_packet(client: EndpointClient) -> None:
     sid = await client.open()
     assert await client.poll(sid) == (200, "2")

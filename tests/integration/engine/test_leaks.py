@@ -135,7 +135,7 @@ async def test_cancelled_connect_handler_refuses_the_connection(http: aiohttp.Cl
 
     async def connect(sid: str, environ: dict[str, Any]) -> None:
         started.set()
-        await asyncio.sleep(0.3)
+        await asyncio.Event().wait()
 
     server.eio.on("connect", connect)
     server.eio.on("disconnect", lambda sid, reason: ended.append(sid))
@@ -143,6 +143,8 @@ async def test_cancelled_connect_handler_refuses_the_connection(http: aiohttp.Cl
         opening = asyncio.create_task(EndpointClient(f"{url}/socket.io/", http).open())
         await started.wait()
         opening.cancel()
-        await asyncio.sleep(0.1)
-        assert not server.eio.sockets
+        async with asyncio.timeout(15):
+            while server.eio.sockets:
+                await asyncio.sleep(0.01)
+        await server.wait_handled()
         assert not ended

@@ -21,7 +21,7 @@ CONNECT_SECONDS = 0.25
 @pytest.fixture
 async def server(heartbeat_options: dict[str, Any]) -> SocketIOServer:
     """The application of the protocol's own test suite, with named handlers."""
-    server = SocketIOServer(**heartbeat_options, connect_timeout=CONNECT_SECONDS, cors_allowed_origins="*")
+    server = SocketIOServer(**heartbeat_options, connect_timeout=20, cors_allowed_origins="*")
 
     async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         namespace = "/" if "sid" not in environ else "/custom"
@@ -129,14 +129,18 @@ async def test_unknown_namespace_returns_connect_error(websocket: Any) -> None:
     await assert_receives(websocket, '44/random,{"message":"Invalid namespace"}')
 
 
-async def test_session_without_namespace_is_closed_after_the_timeout(client: EndpointClient, websocket: Any) -> None:
-    started = asyncio.get_running_loop().time()
-    async with running_timeout(CONNECT_SECONDS + 0.2):
-        polling = await client.open()
-        assert await receive(websocket) is None
-    assert asyncio.get_running_loop().time() - started > CONNECT_SECONDS - 0.05
-    await client.poll(polling)
-    assert (await client.poll(polling))[0] == 400
+async def test_session_without_namespace_is_closed_after_the_timeout(http: aiohttp.ClientSession) -> None:
+    async with running(SocketIOServer(connect_timeout=CONNECT_SECONDS), "socket.io") as url:
+        client = EndpointClient(f"{url}/socket.io/", http)
+        started = asyncio.get_running_loop().time()
+        async with running_timeout(CONNECT_SECONDS + 0.2):
+            websocket = await client.websocket()
+            assert (await receive(websocket)).startswith("0{")
+            polling = await client.open()
+            assert await receive(websocket) is None
+        assert asyncio.get_running_loop().time() - started > CONNECT_SECONDS - 0.05
+        await client.poll(polling)
+        assert (await client.poll(polling))[0] == 400
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,10 @@ from hummdesk.storage.writer_connection import WriterConnection
 STAFF: dict[str, Role] = {"admin": "admin", "agent": "agent", "colleague": "agent", "viewer": "viewer"}
 CUSTOMERS = ("customer", "stranger")
 
-WRITER_TIMEOUT = 2.0
+PATIENCE_SECONDS = 20.0
+"""The timeout of writers: longer than any machine stands still."""
+SHORT_SECONDS = 2.0
+"""That of tests that wait for it."""
 
 
 @dataclass
@@ -155,10 +158,10 @@ async def owner(servers: Any, empty_database_url: str) -> AsyncIterator[str]:
 class WriterHarness:
     """A message writer, the sizes of its transactions, and the published outbox entries."""
 
-    def __init__(self, url: str, app: Database) -> None:
-        self.batches = WriterConnection(url, timeout=WRITER_TIMEOUT)
+    def __init__(self, url: str, app: Database, timeout: float) -> None:
+        self.batches = WriterConnection(url, timeout=timeout)
         self.published: list[tuple[UUID, UUID]] = []
-        self.writer = MessageWriter(self.batches, app, timeout=WRITER_TIMEOUT, take_published=self._take)
+        self.writer = MessageWriter(self.batches, app, timeout=timeout, take_published=self._take)
         self.transactions: list[int] = []
         """Number of messages in each transaction."""
         self._run: Callable[..., Awaitable[Any]] = self.batches.run
@@ -182,8 +185,8 @@ class WriterHarness:
 
 
 @asynccontextmanager
-async def opened(url: str, app: Database) -> AsyncIterator[WriterHarness]:
-    harness = WriterHarness(url, app)
+async def opened(url: str, app: Database, *, timeout: float = PATIENCE_SECONDS) -> AsyncIterator[WriterHarness]:
+    harness = WriterHarness(url, app, timeout)
     await harness.batches.open()
     yield harness
     await harness.writer.drain()
@@ -193,6 +196,13 @@ async def opened(url: str, app: Database) -> AsyncIterator[WriterHarness]:
 @pytest.fixture
 async def harness(database_url: str, app: Database) -> AsyncIterator[WriterHarness]:
     async with opened(database_url, app) as one:
+        yield one
+
+
+@pytest.fixture
+async def impatient(database_url: str, app: Database) -> AsyncIterator[WriterHarness]:
+    """Soon gives up waiting for a lock."""
+    async with opened(database_url, app, timeout=SHORT_SECONDS) as one:
         yield one
 
 

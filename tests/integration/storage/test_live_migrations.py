@@ -12,7 +12,8 @@ from hummdesk.storage import migrations
 from hummdesk.storage.database import LISTENING
 from hummdesk.storage.migration_files import Migration, MigrationError, newest
 from hummdesk.storage.migrations import migrate
-from tests.integration.storage.conftest import WRITER_TIMEOUT, Account, opened
+from tests.integration.storage.conftest import SHORT_SECONDS, Account, opened
+from tests.running_time import running_timeout
 
 ADD_COLUMN = Migration(name="9001_column", sql="ALTER TABLE messages ADD COLUMN later text")
 INDEX = Migration(
@@ -29,8 +30,8 @@ def release(monkeypatch: pytest.MonkeyPatch, *added: Migration) -> None:
 
 
 @asynccontextmanager
-async def sending(account: Account) -> AsyncIterator[list[float]]:
-    """Send messages during the block; yields the seconds that each has taken. A failed send fails the test."""
+async def sending(account: Account, *, longest: float = SHORT_SECONDS) -> AsyncIterator[list[float]]:
+    """Send messages during the block, each in `longest` seconds; yields how long each has taken."""
     took: list[float] = []
     is_over = False
 
@@ -38,7 +39,8 @@ async def sending(account: Account) -> AsyncIterator[list[float]]:
         async with opened(account.url, account.app) as harness:
             while not is_over:
                 began = time.monotonic()
-                await harness.send(account, "agent", f"Message {len(took)}")
+                async with running_timeout(longest):
+                    await harness.send(account, "agent", f"Message {len(took)}")
                 took.append(time.monotonic() - began)
                 await asyncio.sleep(0.01)
 
@@ -78,7 +80,7 @@ async def test_migration_behind_a_long_transaction_delays_messages_and_fails_non
         await transaction.rollback()
         assert await migrating == [ADD_COLUMN.name]
     assert "later" in await columns(alone)
-    assert 0.2 < max(took) < WRITER_TIMEOUT
+    assert max(took) > 0.2
 
 
 async def test_migration_that_holds_its_locks_too_long_is_rolled_back_and_reported(
@@ -86,11 +88,10 @@ async def test_migration_that_holds_its_locks_too_long_is_rolled_back_and_report
 ) -> None:
     monkeypatch.setattr(migrations, "ATTEMPTS", 2)
     release(monkeypatch, Migration(name="9001_slow", sql=ADD_COLUMN.sql + "; SELECT pg_sleep(0.3), pg_sleep(60)"))
-    async with sending(alone) as took:
+    async with sending(alone):
         with pytest.raises(MigrationError, match=r"9001_slow: not applied, 2 attempts of 0\.5 s .*--offline"):
             await migrate(alone.url, hold_seconds=0.5)
     assert "later" not in await columns(alone)
-    assert max(took) < WRITER_TIMEOUT
 
 
 async def test_migration_without_a_limit_waits_for_long_transactions(
@@ -110,7 +111,7 @@ async def test_migration_without_a_limit_waits_for_long_transactions(
 async def test_index_is_built_while_messages_are_sent(alone: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """A build waits for transactions that have begun before; the messages do not wait for the build."""
     release(monkeypatch, INDEX)
-    async with sending(alone) as took, holding(alone, "ROW EXCLUSIVE") as transaction:
+    async with sending(alone, longest=SHORT_SECONDS / 2) as took, holding(alone, "ROW EXCLUSIVE") as transaction:
         migrating = asyncio.create_task(migrate(alone.url))
         async with asyncio.timeout(10):
             while not await alone.execute("SELECT FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%%'"):
@@ -122,7 +123,6 @@ async def test_index_is_built_while_messages_are_sent(alone: Account, monkeypatc
         await transaction.rollback()
         assert await migrating == [INDEX.name]
     assert await indexes(alone) == [(True,)]
-    assert max(took) < WRITER_TIMEOUT / 2
 
 
 async def test_invalid_index_of_an_interrupted_build_is_built_again(

@@ -28,7 +28,7 @@ TENANT_TABLES = """
 
 @pytest.fixture
 async def pool_of_one(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url, role="hummdesk_app", size=1, timeout=2)
+    database = Database(database_url, role="hummdesk_app", size=1, timeout=20)
     await database.open()
     yield database
     await database.close()
@@ -262,7 +262,7 @@ async def _contacts(account: Any) -> AsyncIterator[str]:
 async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, database_url: str) -> None:
     for one in (account, foreign):
         await one.send(one.customer)
-    worker = Database(database_url, role="hummdesk_worker", size=1, timeout=2)
+    worker = Database(database_url, role="hummdesk_worker", size=1, timeout=20)
     await worker.open()
     for named in ([account.id], [account.id, foreign.id], []):
         async with worker.accounts(named) as tx:
@@ -388,7 +388,7 @@ async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, d
 async def test_statement_beyond_the_privileges_of_a_role_is_refused(
     database_url: str, role: Any, statement: str
 ) -> None:
-    database = Database(database_url, role=role, size=1, timeout=2)
+    database = Database(database_url, role=role, size=1, timeout=20)
     await database.open()
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         async with database.all_accounts() as tx:

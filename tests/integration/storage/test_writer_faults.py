@@ -23,16 +23,16 @@ async def locked(account: Any) -> AsyncIterator[None]:
         yield
 
 
-async def test_locked_conversation_delays_no_other_send(account: Any, foreign: Any, harness: WriterHarness) -> None:
+async def test_locked_conversation_delays_no_other_send(account: Any, foreign: Any, impatient: WriterHarness) -> None:
     async with locked(account):
-        stuck = [asyncio.create_task(harness.send(account, "customer")) for _ in range(8)]
+        stuck = [asyncio.create_task(impatient.send(account, "customer")) for _ in range(8)]
         for number in range(1, 4):
-            assert (await harness.send(foreign, "customer")).message.seq == number
+            assert (await impatient.send(foreign, "customer")).message.seq == number
         assert not any(one.done() for one in stuck)
         for one in await asyncio.gather(*stuck, return_exceptions=True):
             assert isinstance(one, Unavailable)
     assert (await account.see(account.admin)).last_seq == 0
-    assert (await harness.send(account, "customer")).message.seq == 1
+    assert (await impatient.send(account, "customer")).message.seq == 1
 
 
 async def test_send_to_locked_conversation_is_stored_when_it_is_unlocked(account: Any, harness: WriterHarness) -> None:
@@ -100,12 +100,12 @@ async def test_terminated_connection_fails_no_send(account: Any, harness: Writer
         assert (await harness.send(account, "customer")).message.seq == number
 
 
-async def test_send_to_locked_table_raises_unavailable_in_time(account: Any, harness: WriterHarness) -> None:
+async def test_send_to_locked_table_raises_unavailable_in_time(account: Any, impatient: WriterHarness) -> None:
     async with await psycopg.AsyncConnection.connect(account.url) as connection:
         await connection.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
-        answers = await harness.at_once(*(harness.send(account, "customer") for _ in range(3)))
+        answers = await impatient.at_once(*(impatient.send(account, "customer") for _ in range(3)))
         assert [type(one) for one in answers] == [Unavailable] * 3
-    assert (await harness.send(account, "customer")).message.seq == 1
+    assert (await impatient.send(account, "customer")).message.seq == 1
 
 
 @pytest.mark.parametrize("who", ["agent", "customer", "viewer"])
@@ -162,12 +162,12 @@ async def test_published_entries_are_removed_with_or_without_a_batch(account: An
     assert [row[2] for row in await outbox_entries(account)] == [5]
 
 
-async def test_removal_of_entries_that_failed_is_retried(account: Any, harness: WriterHarness) -> None:
-    sent = await harness.send(account, "customer")
-    harness.published = [(account.id, sent.message.id)]
+async def test_removal_of_entries_that_failed_is_retried(account: Any, impatient: WriterHarness) -> None:
+    sent = await impatient.send(account, "customer")
+    impatient.published = [(account.id, sent.message.id)]
     async with await psycopg.AsyncConnection.connect(account.url) as connection:
         await connection.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(Unavailable):
-            await harness.writer.remove_published()
-    await harness.writer.remove_published()
+            await impatient.writer.remove_published()
+    await impatient.writer.remove_published()
     assert await outbox_entries(account) == []
