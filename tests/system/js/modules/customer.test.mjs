@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./load.mjs";
 
-const { changedIn, editable, merged, rebased } = await load("console/src/customer/profile.ts");
+const { changedIn, CustomerProfile, editable, merged, rebased } = await load("console/src/customer/profile.ts");
 
 const stored = { plan: "gold", orders: 3, newsletter: false, address: { city: "Porto" }, tags: ["a"] };
 
@@ -51,4 +51,28 @@ test("a colleague's change of the attributes is kept beside the user's own", () 
     ["vip", "yes"],
   ]);
   assert.deepEqual(rebased(before, before, edited), edited);
+});
+
+// The REST API with one contact, whose version is its ETag.
+function serveContact() {
+  const contact = { id: "c", attributes: {} };
+  let version = 1;
+  return async (_, { method = "GET", headers, body }) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (method === "PATCH") {
+      if (headers.get("If-Match") !== `"${version}"`) return Response.json({}, { status: 412 });
+      Object.assign(contact, JSON.parse(body));
+      version += 1;
+    }
+    return Response.json({ ...contact, conversations: [] }, { headers: { ETag: `"${version}"` } });
+  };
+}
+
+test("a save that follows another at once needs the version which that one stores", async (context) => {
+  context.mock.method(globalThis, "fetch", serveContact());
+  const profile = new CustomerProfile({ credentials: { token: () => "t" }, changed() {} });
+  await profile.show("c");
+  const saves = [profile.save({ notes: "Calls" }), profile.save({ attributes: { orders: 3 } })];
+  assert.deepEqual(await Promise.all(saves), ["stored", "stored"]);
+  assert.deepEqual([profile.contact.notes, profile.contact.attributes], ["Calls", { orders: 3 }]);
 });

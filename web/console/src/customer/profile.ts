@@ -74,11 +74,14 @@ function typed({ type, value }: Attribute): string | number | boolean {
   return type === "yesNo" ? value === "true" : value;
 }
 
+type Saved = "stored" | "changed" | "failed";
+
 export class CustomerProfile {
   contact: Contact | null = null;
   earlier: Summary[] = [];
   state: "loading" | "ready" | "failed" = "loading";
   private contactId = "";
+  private saving: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly store: Store) {}
 
@@ -124,10 +127,19 @@ export class CustomerProfile {
     });
   }
 
-  // Returns whether it was stored: not if a colleague has changed the profile meanwhile.
-  async save(change: ContactUpdate): Promise<"stored" | "changed" | "failed"> {
-    const { contact, store } = this;
-    if (!contact) return "failed";
+  // Returns whether it was stored: not if a colleague has changed the profile meanwhile. Saves follow one another, since
+  // each needs the version that the one before has stored.
+  save(change: ContactUpdate): Promise<Saved> {
+    const { contact } = this;
+    const saved = this.saving.then(() => this.update(contact, change));
+    this.saving = saved;
+    return saved;
+  }
+
+  private async update(shown: Contact | null, change: ContactUpdate): Promise<Saved> {
+    const { store } = this;
+    if (!shown) return "failed";
+    const contact = this.contact?.id === shown.id ? this.contact : shown;
     try {
       const rest = await restOf(store.credentials);
       const ifMatch = etagOf(contact);
