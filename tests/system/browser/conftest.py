@@ -35,8 +35,17 @@ SWITCHES = [
     *("--disable-site-isolation-trials", "--renderer-process-limit=1"),
 ]
 
+TEST_SECONDS = 60
+
 expect.set_options(timeout=15_000)
 """In milliseconds; far more than anything takes on an idle machine."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count the start of the installation and of Chromium, which have limits of their own, not as part of a test."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS, func_only=True))
 
 
 class DemoAccount:

@@ -153,7 +153,9 @@ async def test_token_from_opener_is_accepted_from_allowed_origin_only(
         console = await opened.value
         if site is foreign_site:
             await expect(console.get_by_role("button", name=account.agents[0]["email"])).to_be_visible()
+            await console.evaluate("() => { window.offered = new Promise((end) => addEventListener('message', end)) }")
             await opener.evaluate("window.offer()")
+            await console.evaluate("window.offered.then(() => undefined)")
             assert await console.evaluate("sessionStorage.length") == 0
             await expect(console.get_by_text("Sign in with a token")).to_be_visible()
         else:

@@ -21,6 +21,7 @@ from hummdesk.core.config import Settings
 from hummdesk.dev.home import read_settings
 from hummdesk.dev.redis import free_port
 from tests.conftest import Servers
+from tests.running_time import running_timeout
 from tests.system.dev.conversation_flow import handle_a_conversation
 
 REPOSITORY = Path(__file__).parents[3]
@@ -68,7 +69,7 @@ async def running(home: Path, *arguments: str, env: Mapping[str, str] | None = N
     assert process.stdout is not None
     printed = ""
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with running_timeout(START_SECONDS):
             while "Ask the AI" not in printed:
                 line = (await process.stdout.readline()).decode()
                 assert line, f"it ended: {printed}"
