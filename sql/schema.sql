@@ -20,6 +20,7 @@ CREATE TABLE epochs (
     is_only boolean NOT NULL DEFAULT true,
     number bigint NOT NULL,                                     -- milliseconds since 1970 at its begin, or more
     history text NOT NULL,                                      -- of the write-ahead log, from current_history
+    is_first boolean NOT NULL DEFAULT true,                     -- nothing was lost yet
     CONSTRAINT epochs_pkey PRIMARY KEY (is_only),
     CONSTRAINT epochs_only CHECK (is_only)
 );
@@ -52,13 +53,25 @@ BEGIN
     SELECT * INTO known FROM public.epochs;
     IF known.history <> now_in THEN
         UPDATE public.epochs
-        SET number = greatest(number + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint), history = now_in
+        SET
+            number = greatest(number + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
+            history = now_in,
+            is_first = history = ''
         WHERE history <> now_in;
         SELECT * INTO known FROM public.epochs;
     END IF;
     RETURN known.number;
 END
 $$;
+
+-- The epoch of an account's feed: its own, and another one after each new epoch of the data.
+CREATE FUNCTION feed_epoch(own uuid) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+    RETURN (
+        SELECT CASE WHEN is_first THEN own ELSE md5(own::text || number)::uuid END
+        FROM public.epochs
+    );
 
 -- The account of the transaction, from set_config('app.account_id', …, true); NULL if none is set. Queries and policies
 -- compare with it. After a transaction that has set it, the setting is '', not NULL.

@@ -4,7 +4,7 @@ SELECT sequence_feed(:most) AS last_number;
 
 -- name: position()^
 -- How far the feed of the account is numbered; no row before the first `sequence`.
-SELECT last_number, epoch, digest
+SELECT last_number, feed_epoch(epoch) AS epoch, digest
 FROM feed_positions
 WHERE account_id = current_account();
 

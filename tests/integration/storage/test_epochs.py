@@ -1,6 +1,9 @@
 """The epoch of the data, on a database of its own."""
 
+from uuid import UUID
+
 from hummdesk.core.epochs import Epochs
+from hummdesk.publish import feed
 from hummdesk.storage.database import Database
 from tests.integration.storage.conftest import Account, opened
 
@@ -43,6 +46,22 @@ async def test_process_enters_a_new_epoch_before_its_first_transaction_there(alo
     assert entries == [(first, False)]
     second = await entered(alone.url, epochs)
     assert entries == [(first, False), (second, True)]
+
+
+async def test_feed_has_another_epoch_with_the_data(alone: Account) -> None:
+    async def feed_epoch() -> UUID:
+        async with alone.tx() as tx:
+            return (await feed.page(tx, after=0)).epoch
+
+    first = await feed_epoch()
+    await entered(alone.url, Epochs())
+    assert await feed_epoch() == first
+    found = {first}
+    for _ in range(2):
+        await alone.execute(CHANGE)
+        await entered(alone.url, Epochs())
+        found.add(await feed_epoch())
+    assert len(found) == 3
 
 
 async def test_message_writer_enters_the_epoch(alone: Account) -> None:

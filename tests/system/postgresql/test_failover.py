@@ -10,6 +10,7 @@ import pytest
 
 from hummdesk.core.errors import CommandError
 from hummdesk.storage import startup
+from hummdesk.storage.checks import database_findings
 from tests.integration.server.accounts import Account, Client
 from tests.system.chaos.client import Client as Sender
 from tests.system.chaos.deployment import Deployment, deploy
@@ -76,6 +77,10 @@ async def test_failover_that_loses_messages_resynchronizes_clients_before_a_seq_
         await send(customer, account, "new")
         assert await receive(returned, range(SENT + 1, 2 * SENT + 1)) == ["new"] * SENT
         assert "new_message" not in agent.names(), "after the reason"
+        await made.rows("UPDATE users SET active = false WHERE id = %s", account.people["agent"].id)
+        assert (await returned.receives("authentication_error"))["code"] == "UNAUTHORIZED", (
+            "it listens to the new server"
+        )
         await asyncio.gather(returned.close(), customer.stop())
 
 
@@ -84,6 +89,8 @@ async def test_process_that_is_given_a_standby_does_not_start() -> None:
         settings = replace(made.settings, database_url=standby.cluster.url())
         with pytest.raises(CommandError, match="is a standby, which accepts no changes"):
             await startup.check(settings, "web")
+        [found] = await database_findings(settings)
+        assert found.problem == "is a standby, which accepts no changes"
 
 
 async def joined(made: Deployment, account: Account) -> tuple[Client, str]:

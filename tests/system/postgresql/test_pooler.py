@@ -16,6 +16,7 @@ from hummdesk.core.epochs import Epochs
 from hummdesk.dev import postgres
 from hummdesk.dev.process import POLL_SECONDS
 from hummdesk.storage import database, migrations
+from hummdesk.storage.checks import database_findings
 from hummdesk.storage.database import LISTENING, Database
 from hummdesk.storage.logins import ROLES, name_of, url_of
 from hummdesk.storage.migration_files import MigrationError
@@ -146,6 +147,13 @@ async def test_notifications_come_over_the_address_of_the_server(pooled: Pooled)
 async def test_migrate_through_pooler_is_refused(pooled: Pooled) -> None:
     with pytest.raises(MigrationError, match="set LISTEN_DATABASE_URL"):
         await migrations.migrate(pooled.url)
+
+
+async def test_checks_find_a_pooler_without_an_address_of_the_server(pooled: Pooled) -> None:
+    behind = replace(pooled.settings, database_url=pooled.url)
+    assert {one.subject for one in await database_findings(behind)} == {"The pooler", "DATABASE_URL"}
+    named = replace(behind, listen_database_url=pooled.settings.postgres)
+    assert {one.subject for one in await database_findings(named)} == {"The pooler"}
 
 
 async def test_twenty_web_processes_share_thirty_connections() -> None:

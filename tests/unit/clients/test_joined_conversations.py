@@ -39,3 +39,11 @@ def test_messages_after_a_lost_connection_are_held_until_the_next_join() -> None
     assert conversation.receive([message(3)]) == []
     conversation.hold()
     assert seqs(conversation.open(joined(), [message(2)])) == [2, 3]
+
+
+def test_messages_are_received_again_once_the_server_may_have_lost_them() -> None:
+    conversation = JoinedConversation()
+    conversation.open(joined(), [message(1), message(2)])
+    conversation.forget()
+    assert conversation.receive([message(3)]) == []
+    assert seqs(conversation.open(joined(), [message(1), message(2)])) == [1, 2, 3]

@@ -119,3 +119,26 @@ test("a hit is the newest message with all words of the search", () => {
   assert.equal(hitSeq(messages, "boots"), 0);
   assert.equal(hitSeq(messages, " , "), 0);
 });
+
+test("history that the server may have lost is cleared until the next join", () => {
+  const history = new History();
+  const joined = {
+    conversation: { revision: 3 },
+    receipts: [],
+    hasMore: true,
+    lastSeq: 2,
+    messages: [message(1), message(2)],
+  };
+  history.open(joined, undefined);
+  history.clear();
+  assert.deepEqual(
+    [history.lastSeq, history.hasMore, history.revision, history.isCleared],
+    [0, false, undefined, true],
+  );
+  history.open({ ...joined, lastSeq: 1, messages: [message(1, { content: "Another" })] }, undefined);
+  assert.deepEqual(
+    history.messages.map(({ content }) => content),
+    ["Another"],
+  );
+  assert.equal(history.isCleared, false);
+});
