@@ -16,6 +16,7 @@ from contextlib import suppress
 from types import FrameType
 
 from hummdesk.ai import providers
+from hummdesk.bus.checks import check_at_start
 from hummdesk.core import logs, priority, temporary
 from hummdesk.core.broker import QUEUES, Queue, active_queues
 from hummdesk.core.errors import CommandError
@@ -98,6 +99,7 @@ def main() -> None:
     stopping.correct()
     try:
         asyncio.run(check_if_reachable(settings, "worker"))
+        asyncio.run(check_at_start(settings))
         providers.preload(settings)
     except CommandError as error:
         sys.exit(str(error))

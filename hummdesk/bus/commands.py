@@ -4,17 +4,27 @@ redis-py's client gives each command a task, timers and measurements of its own,
 command.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import (
+    ClusterDownError,
+    MovedError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 
-from hummdesk.bus.client import COMMAND_SECONDS, connect, is_unavailable, raising_unavailable
-from hummdesk.bus.own_connection import Argument, Command, OwnConnection, pack
+from hummdesk.bus.client import connect
+from hummdesk.bus.own_connection import COMMAND_SECONDS, Argument, Command, Connection, Key, pack
+from hummdesk.bus.slots import key_of
+from hummdesk.bus.unavailable import is_unavailable, raising_unavailable
 from hummdesk.core.batching import Batcher
 from hummdesk.core.errors import Unavailable
 
@@ -34,12 +44,19 @@ class _Waiting(NamedTuple):
     script: str | None
     since: float
 
-    def pack(self) -> bytes | Exception:
-        """Return the packed command, or the error that it alone fails with: nothing of it was sent."""
+    def pack(self) -> tuple[bytes, Key] | Exception:
+        """Return the packed command and a key, or the error that it alone fails with: nothing of it was sent."""
         try:
-            return pack(self.build())
+            command = self.build()
+            return pack(command), key_of(command)
         except Exception as error:
             return error
+
+
+class _Sent(NamedTuple):
+    packed: bytes
+    key: Key
+    script: str | None
 
 
 class Commands:
@@ -49,15 +66,14 @@ class Commands:
     Redis does not answer, none waits longer than the two attempts of one batch.
     """
 
-    def __init__(self, redis: Redis, *, timeout: float) -> None:
-        """`timeout`, in seconds, limits each attempt of a round trip; there are two."""
-        self._redis = redis
-        self._connection = OwnConnection(redis, timeout=timeout)
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._batcher: Batcher[_Waiting, Any] = Batcher(self._execute, max_items=BATCH, fails_waiting=is_unavailable)
 
     @classmethod
     def of(cls, url: str, *, timeout: float = COMMAND_SECONDS) -> "Commands":
-        return cls(connect(url, timeout=timeout), timeout=timeout)
+        """`timeout`, in seconds, limits each attempt of a round trip; there are two."""
+        return cls(connect(url, timeout=timeout))
 
     async def run(self, *command: Argument) -> Any:
         """Return the answer as Redis sends it. Raises Unavailable, or redis-py's ResponseError."""
@@ -70,41 +86,85 @@ class Commands:
         """
         return await self._batcher.submit(_Waiting(build, script, monotonic()))
 
+    async def run_all(self, commands: Iterable[Command]) -> list[Any]:
+        """Run commands in one round trip for each BATCH of them; return the answers. Raises as `run`."""
+        found: list[Any] = []
+        for some in batched(commands, BATCH):
+            found += await asyncio.gather(*(self.run(*command) for command in some))
+        return found
+
+    async def scan(self, pattern: str) -> AsyncIterator[bytes]:
+        """Yield the keys that match a pattern, some of them perhaps twice. Raises Unavailable."""
+        scanning = self._connection.another()
+        try:
+            async with raising_unavailable():
+                for master in await scanning.masters():
+                    cursor = b"0"
+                    while True:
+                        [[cursor, keys]] = await master.request(("SCAN", cursor, "MATCH", pattern, "COUNT", BATCH))
+                        for key in keys:
+                            yield key
+                        if cursor == b"0":
+                            break
+        finally:
+            await scanning.close()
+
     async def close(self) -> None:
         """Close the connection, once no command waits or the current batch has failed. Several users may close it."""
         await self._batcher.drain()
         await self._connection.close()
-        await self._redis.aclose()
 
     async def _execute(self, batch: list[_Waiting]) -> list[Any]:
         oldest = monotonic() - WAIT_SECONDS
-        packed = [one.pack() if one.since >= oldest else Unavailable() for one in batch]
-        sent = [(one, waiting.script) for one, waiting in zip(packed, batch, strict=True) if isinstance(one, bytes)]
+        built = [one.pack() if one.since >= oldest else Unavailable() for one in batch]
+        sent = [
+            _Sent(*one, waiting.script) for one, waiting in zip(built, batch, strict=True) if isinstance(one, tuple)
+        ]
         async with raising_unavailable():
             answers = iter(await self._send(sent))
-        return [next(answers) if isinstance(one, bytes) else one for one in packed]
+        return [_result(next(answers)) if isinstance(one, tuple) else one for one in built]
 
-    async def _send(self, commands: list[tuple[bytes, str | None]]) -> list[Any]:
+    async def _send(self, commands: list[_Sent]) -> list[Any]:
         """Return the answers. If Redis has lost scripts, load them and repeat the commands from the first refused one.
 
         No command is overtaken by a later one of the same key: the first answer of one that was not refused is valid.
         """
         if not commands:
             return []
-        packed = [one for one, _ in commands]
-        answers = await self._connection.exchange(packed)
+        packed, keys = [one.packed for one in commands], [one.key for one in commands]
+        answers = await self._connection.exchange(packed, keys)
         refused = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if refused:
-            texts = dict.fromkeys(text for index in refused if (text := commands[index][1]) is not None)
-            loads = [pack(("SCRIPT", "LOAD", text)) for text in texts]
-            repeated = await self._connection.exchange([*loads, *packed[refused[0] :]])
+            missing = dict.fromkeys((commands[index].script, commands[index].key) for index in refused)
+            loads = [(pack(("SCRIPT", "LOAD", text)), key) for text, key in missing if text is not None]
+            first = refused[0]
+            repeated = await self._connection.exchange(
+                [*(load for load, _ in loads), *packed[first:]], [*(key for _, key in loads), *keys[first:]]
+            )
             for index in refused:
-                answers[index] = repeated[len(loads) + index - refused[0]]
+                answers[index] = repeated[len(loads) + index - first]
         return answers
 
 
+def _result(answer: Any) -> Any:
+    """Return the answer, or Unavailable if the server of this command failed."""
+    if not isinstance(answer, RedisError) or (
+        isinstance(answer, ResponseError) and not isinstance(answer, ClusterDownError | TryAgainError | MovedError)
+    ):
+        return answer
+    unavailable = Unavailable()
+    unavailable.__cause__ = answer
+    return unavailable
+
+
+def batched(commands: Iterable[Command], size: int) -> Iterator[list[Command]]:
+    remaining = iter(commands)
+    while some := list(islice(remaining, size)):
+        yield some
+
+
 class Script:
-    """A script of Redis, from a file beside this module."""
+    """A script of Redis, from a file beside this module. It declares its keys, all in one slot of a cluster."""
 
     def __init__(self, commands: Commands, name: str) -> None:
         self._commands = commands

@@ -1,60 +1,96 @@
-"""A connection for frequent commands."""
+"""A connection to one server, for frequent commands."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 import hiredis
 from redis import exceptions
-from redis.asyncio import Redis
 
-from hummdesk.bus.client import COMMAND_SECONDS
+COMMAND_SECONDS = 5.0
 
 Argument = str | bytes | int | float
 Command = tuple[Argument, ...]
-LOST = (exceptions.ConnectionError, RuntimeError)
+Key = str | bytes | None
+"""A key of a command, which determines its server in a cluster; None if any server will do."""
+Dial = Callable[[], Awaitable[Any]]
+"""Returns an open connection of redis-py without `socket_timeout`, with which each write is a task."""
+
+LOST = (exceptions.ConnectionError, RuntimeError, OSError)
 """Raised for a connection that was closed while it was idle. RuntimeError is uvloop's."""
+ATTEMPTS = 2
 
 _pack: Any = hiredis.pack_command  # its stub takes tuples of one only
 pack: Callable[[Command], bytes] = _pack
 """Returns a command as it is sent. Raises UnicodeEncodeError for a text with a lone surrogate."""
 
 
-class OwnConnection:
-    """Sends commands on a connection that it keeps, one request at a time.
+class Connection(Protocol):
+    """Sends commands to Redis, one request at a time."""
 
-    The work of the client around each command (taking a connection, packing in Python, a task and two timers) costs
-    more than the command.
-    """
-
-    def __init__(self, redis: Redis, *, timeout: float = COMMAND_SECONDS) -> None:
-        """`timeout`, in seconds, limits each attempt."""
-        self._pool: Any = redis.connection_pool  # its stubs give unions over every protocol and decoding
-        self._timeout = timeout
-        self._connection: Any = None
-        self._client_timeout: float | None = None
-        """The timeout of the connection in its pool."""
+    @property
+    def opened(self) -> int:
+        """How often a connection to a server was opened. Servers may differ, since replication is asynchronous."""
 
     async def request(self, *commands: Command) -> list[Any]:
         """Send all commands at once; return their answers, without decoding. Raises RedisError for the first error."""
-        answers = await self.exchange([pack(command) for command in commands])
-        if refused := next((answer for answer in answers if isinstance(answer, exceptions.ResponseError)), None):
-            raise refused
-        return answers
 
-    async def exchange(self, packed: Sequence[bytes]) -> list[Any]:
+    async def exchange(self, packed: Sequence[bytes], keys: Sequence[Key]) -> list[Any]:
         """Send packed commands at once; return their answers, and in place of an answer the error that Redis answers.
 
-        An attempt that fails because of the connection is repeated once: it may have been closed while it was idle, and
-        a process that was stopped finds all its deadlines passed.
+        `keys`: one of each command.
         """
-        try:
-            return await self._attempt(packed)
-        except (*LOST, exceptions.TimeoutError):
-            return await self._attempt(packed)
+
+    async def masters(self) -> "list[Connection]":
+        """Return a connection to each server that has keys. The caller does not close them."""
+
+    def another(self) -> "Connection":
+        """Return a further connection to the same servers."""
+
+    async def close(self) -> None: ...
+
+
+class OwnConnection:
+    """The connection to one server, of which redis-py's client is not used.
+
+    The work of that client around each command (taking a connection, packing in Python, a task and two timers) costs
+    more than the command.
+    """
+
+    def __init__(self, dial: Dial, *, timeout: float = COMMAND_SECONDS, attempts: int = ATTEMPTS) -> None:
+        """`timeout`, in seconds, limits each attempt."""
+        self.opened = 0
+        self._dial = dial
+        self._timeout = timeout
+        self._attempts = attempts
+        self._connection: Any = None
+
+    async def request(self, *commands: Command) -> list[Any]:
+        return raise_first(await self.exchange([pack(command) for command in commands]))
+
+    async def exchange(self, packed: Sequence[bytes], keys: Sequence[Key] = ()) -> list[Any]:
+        """As `Connection.exchange`; keys do not matter.
+
+        An attempt that fails because of the connection is repeated: it may have been closed while it was idle, and a
+        process that was stopped finds all its deadlines passed.
+        """
+        for _ in range(self._attempts - 1):
+            try:
+                return await self._attempt(packed)
+            except (*LOST, exceptions.TimeoutError):
+                pass
+        return await self._attempt(packed)
+
+    async def masters(self) -> list[Connection]:
+        return [self]
+
+    def another(self) -> "OwnConnection":
+        return OwnConnection(self._dial, timeout=self._timeout, attempts=self._attempts)
 
     async def close(self) -> None:
-        await self._disconnect()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
 
     async def _attempt(self, packed: Sequence[bytes]) -> list[Any]:
         """Close a connection that fails, or whose caller is cancelled: its next answer is to an earlier command."""
@@ -64,28 +100,30 @@ class OwnConnection:
                 await connection.send_packed_command(packed)
                 return [await _answer(connection) for _ in packed]
         except TimeoutError:
-            await self._disconnect()
+            await self.close()
             raise exceptions.TimeoutError("Redis does not answer") from None
         except BaseException:
-            await self._disconnect()
+            await self.close()
             raise
 
     async def _connect(self) -> Any:
-        self._connection = await self._pool.get_connection()
-        self._client_timeout = self._connection.socket_timeout
-        self._connection.socket_timeout = None  # with it, each write is a task
+        self._connection = await self._dial()
+        self.opened += 1
         return self._connection
 
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.socket_timeout = self._client_timeout
-            await connection.disconnect(nowait=True)
-            await self._pool.release(connection)
+
+def raise_first(answers: list[Any]) -> list[Any]:
+    """Return the answers. Raises the first error among them."""
+    if refused := next((answer for answer in answers if isinstance(answer, exceptions.RedisError)), None):
+        raise refused
+    return answers
 
 
 async def _answer(connection: Any) -> Any:
+    """Return the answer, or the error in its place. Raises ConnectionError for a server that is no longer a master."""
     try:
         return await connection.read_response()
+    except exceptions.ReadOnlyError as error:
+        raise exceptions.ConnectionError(f"this server is a replica: {error}") from error
     except exceptions.ResponseError as error:
         return error

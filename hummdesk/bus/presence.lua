@@ -1,12 +1,16 @@
 -- Presence: one step for each of the leases, atomically. Times are Redis's own clock in milliseconds, since the clocks of
 -- the processes may differ. KEYS: leases (sorted set "account/agent/socket" by end of lease), unpublished (sorted set
--- "account/agent" by the time of the change, until its publication is confirmed). Beside them, named below by
--- account and agent: the statuses of the account (hash by agent) and the sockets of the agent (set).
+-- "account/agent" by the time of the change, until its publication is confirmed), then for each lease the statuses of its
+-- account (hash by agent) and the sockets of its agent (set).
 -- ARGV: step, lease ms, expiry s, then account, agent and socket of each lease.
 local step, lease, expiry = ARGV[1], ARGV[2], ARGV[3]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local steps = {}
+
+if step == 'ended' then -- at most so many leases that have expired
+  return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[4])
+end
 
 if step == 'overdue' then -- unpublished for `lease`; no other caller gets them for as long
   local found = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - lease, 'LIMIT', 0, ARGV[4])
@@ -21,14 +25,13 @@ local function mark_unpublished(account, agent)
   redis.call('EXPIRE', KEYS[2], expiry)
 end
 
-function steps.confirm(account, agent)
+function steps.confirm(statuses, sockets, account, agent)
   redis.call('ZREM', KEYS[2], account .. '/' .. agent)
-  return redis.call('HGET', 'hummdesk:presence:' .. account, agent)
+  return redis.call('HGET', statuses, agent)
 end
 
 -- change by hand; the status is passed in place of the socket
-function steps.change(account, agent, status)
-  local statuses = 'hummdesk:presence:' .. account
+function steps.change(statuses, sockets, account, agent, status)
   local before = redis.call('HGET', statuses, agent)
   redis.call('HSET', statuses, agent, status)
   redis.call('EXPIRE', statuses, expiry)
@@ -38,14 +41,12 @@ function steps.change(account, agent, status)
   return before
 end
 
-function steps.leave(account, agent, socket, member)
+function steps.leave(statuses, sockets, account, agent, socket, member)
   redis.call('ZADD', KEYS[1], 'XX', now + lease, member)
   return false
 end
 
-function steps.expire(account, agent, socket, member)
-  local statuses = 'hummdesk:presence:' .. account
-  local sockets = statuses .. ':' .. agent
+function steps.expire(statuses, sockets, account, agent, socket, member)
   local ends = redis.call('ZSCORE', KEYS[1], member)
   if not ends or tonumber(ends) > now then
     return false
@@ -65,9 +66,7 @@ function steps.expire(account, agent, socket, member)
 end
 
 -- join and renew differ in one thing: a new session ends an offline status that was set by hand
-function steps.join(account, agent, socket, member)
-  local statuses = 'hummdesk:presence:' .. account
-  local sockets = statuses .. ':' .. agent
+function steps.join(statuses, sockets, account, agent, socket, member)
   redis.call('ZADD', KEYS[1], now + lease, member)
   redis.call('SADD', sockets, socket)
   local status = redis.call('HGET', statuses, agent)
@@ -85,8 +84,10 @@ end
 steps.renew = steps.join
 
 local answers = {}
-for at = 4, #ARGV, 3 do
-  local account, agent, socket = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  answers[#answers + 1] = steps[step](account, agent, socket, account .. '/' .. agent .. '/' .. socket)
+for index = 1, (#ARGV - 3) / 3 do
+  local statuses, sockets = KEYS[1 + 2 * index], KEYS[2 + 2 * index]
+  local account, agent, socket = ARGV[1 + 3 * index], ARGV[2 + 3 * index], ARGV[3 + 3 * index]
+  local member = account .. '/' .. agent .. '/' .. socket
+  answers[index] = steps[step](statuses, sockets, account, agent, socket, member)
 end
 return answers

@@ -8,6 +8,7 @@ The process that changes a status publishes it. Redis keeps the change as unpubl
 process dies, or loses the answer that names the change, another process publishes it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,15 +16,15 @@ from itertools import compress
 from typing import Any, Literal, cast
 from uuid import UUID
 
-from hummdesk.bus.client import is_unavailable
 from hummdesk.bus.commands import Commands, Script
+from hummdesk.bus.shards import SHARDS, Shard, shard_of
+from hummdesk.bus.unavailable import is_unavailable
 from hummdesk.core.batching import Batcher
 from hummdesk.core.config import Settings
+from hummdesk.core.redis_address import RedisAddress
 
 Status = Literal["online", "away", "busy", "offline"]
 
-LEASES = "hummdesk:presence:leases"
-UNPUBLISHED = "hummdesk:presence:unpublished"
 OVERDUE_SECONDS = 1.5
 """A change that its process has not confirmed as published by then is published by the relay."""
 BATCH = 200
@@ -44,6 +45,35 @@ class Lease:
         return cls(UUID(account_id), UUID(agent_id), sid)
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Accounts whose presence is together in Redis: in a cluster, those of a shard, in its slot; else all."""
+
+    prefix: str
+    """What the names of the keys begin with."""
+
+    @property
+    def leases(self) -> str:
+        return f"{self.prefix}:presence:leases"
+
+    @property
+    def unpublished(self) -> str:
+        return f"{self.prefix}:presence:unpublished"
+
+    def statuses(self, account_id: UUID) -> str:
+        return f"{self.prefix}:presence:{account_id}"
+
+    def sockets(self, account_id: UUID, agent_id: UUID) -> str:
+        return f"{self.prefix}:presence:{account_id}:{agent_id}"
+
+
+def groups(settings: Settings) -> tuple[Group, ...]:
+    """Return the groups: one, whose keys have the names of earlier versions, or one for each shard of a cluster."""
+    if RedisAddress.parse(settings.redis).topology != "cluster":
+        return (Group("hummdesk"),)
+    return tuple(Group(Shard(number).stream) for number in range(SHARDS))
+
+
 def available(statuses: Mapping[UUID, Status]) -> frozenset[UUID]:
     """Return the agents who are online, neither away nor busy."""
     return frozenset(agent_id for agent_id, status in statuses.items() if status == "online")
@@ -55,6 +85,7 @@ class Presence:
     def __init__(self, commands: Commands, settings: Settings) -> None:
         self._commands = commands
         self._settings = settings
+        self._groups = groups(settings)
         self._script = Script(commands, "presence")
         join = partial(self._step, "join", settings.presence_lease_seconds)
         leave = partial(self._step, "leave", settings.presence_grace_seconds)
@@ -88,15 +119,13 @@ class Presence:
 
     async def expire(self) -> list[Lease]:
         """Remove expired leases; return those whose agent went offline by it, each to one caller."""
-        seconds, microseconds = map(int, await self._commands.run("TIME"))
-        now = seconds * 1000 + microseconds // 1000
-        ended = await self._commands.run("ZRANGEBYSCORE", LEASES, "-inf", now, "LIMIT", 0, BATCH)
-        leases = [Lease.from_member(member) for member in ended]
+        found = await self._of_all_groups("ended", 0, BATCH)
+        leases = [Lease.from_member(member) for member in found]
         return list(compress(leases, await self._step("expire", 0, leases)))
 
     async def overdue(self, limit: int) -> list[tuple[UUID, UUID]]:
         """Return agents, as (account, agent), whose change was not confirmed in time; each to one caller."""
-        found = await self._call("overdue", OVERDUE_SECONDS, [str(limit)])
+        found = await self._of_all_groups("overdue", OVERDUE_SECONDS, limit)
         return [(UUID(account), UUID(agent)) for account, agent in (member.decode().split("/") for member in found)]
 
     async def confirm(self, account_id: UUID, agent_id: UUID) -> Status:
@@ -111,7 +140,7 @@ class Presence:
 
     async def statuses(self, account_id: UUID, agents: Sequence[UUID] | None = None) -> dict[UUID, Status]:
         """Return the status of each agent, of these or of the account, that has a socket. All others are offline."""
-        key = _statuses(account_id)
+        key = self._group(account_id).statuses(account_id)
         if agents is None:
             flat = await self._commands.run("HGETALL", key)
             found = zip(flat[::2], flat[1::2], strict=True)
@@ -125,19 +154,35 @@ class Presence:
 
         `confirm` returns the current status, `change` the one before.
         """
-        if not leases:
-            return []
-        arguments = [str(part) for lease in leases for part in (lease.account_id, lease.agent_id, lease.sid)]
-        return await self._call(step, seconds, arguments)
+        by_group: dict[Group, list[int]] = {}
+        for index, lease in enumerate(leases):
+            by_group.setdefault(self._group(lease.account_id), []).append(index)
+        calls = [self._call(step, seconds, group, [leases[one] for one in part]) for group, part in by_group.items()]
+        answers: list[bytes | None] = [None] * len(leases)
+        for part, of_part in zip(by_group.values(), await asyncio.gather(*calls), strict=True):
+            for index, answer in zip(part, of_part, strict=True):
+                answers[index] = answer
+        return answers
 
-    async def _call(self, step: str, seconds: float, arguments: list[str]) -> list[Any]:
+    def _group(self, account_id: UUID) -> Group:
+        return self._groups[0] if len(self._groups) == 1 else self._groups[shard_of(account_id).number]
+
+    async def _call(self, step: str, seconds: float, group: Group, leases: list[Lease]) -> list[Any]:
+        keys, arguments = list[str](), list[str]()
+        for lease in leases:
+            keys += (group.statuses(lease.account_id), group.sockets(lease.account_id, lease.agent_id))
+            arguments += (str(lease.account_id), str(lease.agent_id), lease.sid)
+        return await self._run(step, seconds, group, keys, arguments)
+
+    async def _of_all_groups(self, step: str, seconds: float, limit: int) -> list[bytes]:
+        """Run a step that returns members of a sorted set, at most `limit` of each group."""
+        calls = [self._run(step, seconds, group, [], [str(limit)]) for group in self._groups]
+        return [member for found in await asyncio.gather(*calls) for member in found]
+
+    async def _run(self, step: str, seconds: float, group: Group, keys: list[str], arguments: list[str]) -> list[Any]:
         args: list[str | int] = [step, int(seconds * 1000), self._settings.presence_ttl_seconds, *arguments]
-        return list(await self._script(keys=[LEASES, UNPUBLISHED], args=args))
+        return list(await self._script(keys=[group.leases, group.unpublished, *keys], args=args))
 
 
 def _batcher(step: Callable[[list[Lease]], Awaitable[list[bytes | None]]]) -> Batcher[Lease, bytes | None]:
     return Batcher(step, max_items=BATCH, fails_waiting=is_unavailable)
-
-
-def _statuses(account_id: UUID) -> str:
-    return f"hummdesk:presence:{account_id}"

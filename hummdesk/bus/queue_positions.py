@@ -7,16 +7,12 @@ that, the next one publishes the same positions once more.
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 from uuid import UUID
 
-from redis.asyncio import Redis
-
-from hummdesk.bus.client import raising_unavailable
+from hummdesk.bus.commands import Commands, Script
 
 LOCK_MS = 10_000
 KEPT_SECONDS = 86_400
-UNLOCK = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end"
 
 
 def positions_key(account_id: UUID) -> str:
@@ -28,38 +24,31 @@ def lock_key(account_id: UUID) -> str:
 
 
 class PublishedPositions:
-    def __init__(self, redis: Redis) -> None:
-        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
-        self._unlock = redis.register_script(UNLOCK)
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._unlock = Script(commands, "queue_positions_unlock")
+        self._write = Script(commands, "queue_positions_write")
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._commands.close()
 
     @asynccontextmanager
     async def locked(self, account_id: UUID) -> AsyncIterator[bool]:
         """Whether the lock of an account was free; it is held until the end, at most 10 s. Raises Unavailable."""
         token = secrets.token_hex(8)
-        async with raising_unavailable():
-            is_free = await self._redis.set(lock_key(account_id), token, nx=True, px=LOCK_MS)
+        is_free = await self._commands.run("SET", lock_key(account_id), token, "NX", "PX", LOCK_MS)
         try:
             yield bool(is_free)
         finally:
             if is_free:
-                async with raising_unavailable():
-                    await self._unlock(keys=[lock_key(account_id)], args=[token])
+                await self._unlock(keys=[lock_key(account_id)], args=[token])
 
     async def read(self, account_id: UUID) -> dict[UUID, int]:
         """The positions of the account that were published, by conversation. Raises Unavailable."""
-        async with raising_unavailable():
-            found = await self._redis.hgetall(positions_key(account_id))
-        return {UUID(conversation.decode()): int(position) for conversation, position in found.items()}
+        found = await self._commands.run("HGETALL", positions_key(account_id))
+        return {UUID(name.decode()): int(place) for name, place in zip(found[::2], found[1::2], strict=True)}
 
     async def write(self, account_id: UUID, positions: Mapping[UUID, int]) -> None:
         """Record the positions of the account in place of the ones before. Raises Unavailable."""
-        key = positions_key(account_id)
-        async with raising_unavailable(), self._redis.pipeline() as pipeline:
-            pipeline.delete(key)
-            if positions:
-                pipeline.hset(key, mapping={str(one): position for one, position in positions.items()})
-                pipeline.expire(key, KEPT_SECONDS)
-            await pipeline.execute()
+        pairs = [part for one, position in positions.items() for part in (str(one), position)]
+        await self._write(keys=[positions_key(account_id)], args=[KEPT_SECONDS, *pairs])

@@ -13,17 +13,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from redis.asyncio import Redis
 
-from hummdesk.bus.client import raising_unavailable
 from hummdesk.bus.commands import Commands, Script
 from hummdesk.bus.socket_counts import NODES
 
 CONNECTED_SECONDS = 3600
 """Expiry of the session of a connected socket; it is saved again before."""
 
-BATCH = 200
-"""Keys that one step of a scan looks at."""
 CLAIM_ATTEMPTS = 20
 CLAIM_RETRY_SECONDS = 0.05
 """How often, and at what distance, a claim is retried while another one is in progress."""
@@ -121,25 +117,23 @@ class RecoveryStore:
 class SessionEraser:
     """Deletes saved sessions before they expire. Every method raises Unavailable while Redis is."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis: Any = redis
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._commands.close()
 
     async def delete(self, account_id: UUID, person_id: UUID | None = None) -> int:
         """Delete the sessions of a person, or of all persons of an account; return their number."""
-        async with raising_unavailable():
-            return sum([await self._redis.delete(key) async for key in self._of(account_id, person_id)])
+        return sum([await self._commands.run("DEL", key) async for key in self._of(account_id, person_id)])
 
     async def count(self, account_id: UUID, person_id: UUID | None = None) -> int:
-        async with raising_unavailable():
-            return len([key async for key in self._of(account_id, person_id)])
+        return len([key async for key in self._of(account_id, person_id)])
 
     async def _of(self, account_id: UUID, person_id: UUID | None) -> AsyncIterator[bytes]:
         wanted = {"account_id": str(account_id)} | ({} if person_id is None else {"person_id": str(person_id)})
-        async for key in self._redis.scan_iter(match=_key("*"), count=BATCH):
-            saved = await self._redis.get(key)
+        async for key in self._commands.scan(_key("*")):
+            saved = await self._commands.run("GET", key)
             if saved is not None and wanted.items() <= orjson.loads(saved.partition(b" ")[2]).items():
                 yield key
 

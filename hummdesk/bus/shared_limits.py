@@ -3,13 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-from redis.asyncio import Redis
-
-from hummdesk.bus.client import raising_unavailable
+from hummdesk.bus.commands import Commands, Script
 from hummdesk.bus.token_leases import Charge, Key, Limit, Refusal, Renewal, TokenLeases
 from hummdesk.core.batching import Batcher
 from hummdesk.core.errors import Unavailable
@@ -19,22 +15,22 @@ ANSWER_SECONDS = 0.25
 MOST_WAITS = 8
 """Leases that a request waits for; further ones find the bucket empty."""
 BATCH = 200
-"""Buckets in one pipeline."""
+"""Buckets in one round trip."""
 
 
 class SharedLimits:
     """No method raises Unavailable."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
-        self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._script = Script(commands, "shared_limits")
         self._leases = TokenLeases()
         self._batches: Batcher[Renewal, tuple[float, float]] = Batcher(self._lease, max_items=BATCH)
         self._running: dict[Key, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
         await self.wait_idle()
-        await self._redis.aclose()
+        await self._commands.close()
 
     @property
     def is_local(self) -> bool:
@@ -107,10 +103,10 @@ class SharedLimits:
             raise Unavailable from None
 
     async def _call(self, renewals: list[Renewal]) -> list[tuple[float, float]]:
-        async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
-            for one in renewals:
-                key = "hummdesk:limit:{}:{}".format(*one.key)
-                arguments = [one.limit.rate, one.limit.burst, one.debt, one.wanted]
-                await self._script(keys=[key], args=arguments, client=pipeline)
-            answers = await pipeline.execute()
+        answers = await asyncio.gather(*(self._lease_one(renewal) for renewal in renewals))
         return [(float(granted), float(left)) for granted, left in answers]
+
+    async def _lease_one(self, one: Renewal) -> list[bytes]:
+        arguments = [one.limit.rate, one.limit.burst, one.debt, one.wanted]
+        answer: list[bytes] = await self._script(keys=["hummdesk:limit:{}:{}".format(*one.key)], args=arguments)
+        return answer

@@ -10,47 +10,42 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from redis.asyncio import Redis
 
-from hummdesk.bus.client import raising_unavailable
+from hummdesk.bus.commands import Commands
 
 NODES = "hummdesk:nodes"
-BATCH = 200
-"""Accounts in one write: Redis does nothing else meanwhile."""
-
 Roles = Mapping[str, int]
 
 
 class SocketCounts:
     """Every method raises Unavailable while Redis is."""
 
-    def __init__(self, redis: Redis, *, lease_seconds: float) -> None:
-        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+    def __init__(self, commands: Commands, *, lease_seconds: float) -> None:
+        self._commands = commands
         self._lease_seconds = lease_seconds
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._commands.close()
 
     async def report(self, node: str, roles: Roles) -> None:
         """Report the sockets of a web process by role."""
-        async with raising_unavailable():
-            await self._redis.hset(NODES, node, orjson.dumps({"at": time.time(), "connections": roles}))
+        await self._commands.run("HSET", NODES, node, _report(roles))
 
     async def report_accounts(self, node: str, accounts: Mapping[UUID, Roles]) -> None:
         """Report the sockets of accounts at a web process by role."""
-        reports = list(accounts.items())
-        for start in range(0, len(reports), BATCH):
-            async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
-                for account_id, roles in reports[start : start + BATCH]:
-                    report = orjson.dumps({"at": time.time(), "connections": roles})
-                    pipeline.hset(_key(account_id), node, report)
-                    pipeline.pexpire(_key(account_id), int(self._lease_seconds * 1000))
-                await pipeline.execute()
+        expiry = int(self._lease_seconds * 1000)
+        await self._commands.run_all(
+            command
+            for account_id, roles in accounts.items()
+            for command in (
+                ("HSET", _key(account_id), node, _report(roles)),
+                ("PEXPIRE", _key(account_id), expiry),
+            )
+        )
 
     async def remove(self, node: str) -> None:
         """Remove the report of a web process that stops."""
-        async with raising_unavailable():
-            await self._redis.hdel(NODES, node)
+        await self._commands.run("HDEL", NODES, node)
 
     async def of_account(self, account_id: UUID) -> dict[str, int]:
         """Return the sockets of an account by role, over all live processes."""
@@ -63,9 +58,12 @@ class SocketCounts:
         return {"nodes": len(reports), "connections": sum(by_role.values()), "byRole": by_role}
 
     async def _live_reports(self, key: str) -> list[dict[str, Any]]:
-        async with raising_unavailable():
-            reports = [orjson.loads(report) for report in (await self._redis.hgetall(key)).values()]
+        reports = [orjson.loads(report) for report in (await self._commands.run("HGETALL", key))[1::2]]
         return [report for report in reports if time.time() - report["at"] < self._lease_seconds]
+
+
+def _report(roles: Roles) -> bytes:
+    return orjson.dumps({"at": time.time(), "connections": roles})
 
 
 def _by_role(reports: Iterable[dict[str, Any]]) -> dict[str, int]:

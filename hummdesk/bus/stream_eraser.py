@@ -6,13 +6,10 @@ returns from before it is not recovered, and synchronizes.
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Set
-from typing import Any
 from uuid import UUID
 
-from redis.asyncio import Redis
-
 from hummdesk.bus import draft_progress
-from hummdesk.bus.client import raising_unavailable
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.kept_entries import Entry
 from hummdesk.bus.shards import SHARDS, Shard, shard_of
@@ -28,27 +25,23 @@ Holds = Callable[[Event], bool]
 class StreamEraser:
     """Every method raises Unavailable while Redis is."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._commands.close()
 
     async def block(self, account_id: UUID, keys: Iterable[str]) -> None:
         """Make the stream drop events with these deduplication keys, as if they had been published."""
         shard = shard_of(account_id)
-        async with raising_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
-            for key in keys:
-                pipeline.set(shard.mark(key), "1", nx=True, ex=MARK_SECONDS)
-            await pipeline.execute()
+        await self._commands.run_all(("SET", shard.mark(key), "1", "NX", "EX", MARK_SECONDS) for key in keys)
 
     async def remove(self, account_id: UUID, ids: Set[UUID], holds: Holds) -> int:
         """Remove the entries with an event that names one of the ids and holds content; return their number."""
         shard = shard_of(account_id)
         found = [entry_id async for entry_id in self._holding(shard, ids, holds)]
         for start in range(0, len(found), BATCH):
-            async with raising_unavailable():
-                await self._redis.xdel(shard.stream, *found[start : start + BATCH])
+            await self._commands.run("XDEL", shard.stream, *found[start : start + BATCH])
         return len(found)
 
     async def count(self, account_id: UUID, ids: Set[UUID], holds: Holds) -> int:
@@ -57,35 +50,28 @@ class StreamEraser:
 
     async def delete_draft(self, account_id: UUID, conversation_id: UUID) -> None:
         """Delete the draft that is being generated; its run shows no more of it."""
-        async with raising_unavailable():
-            await self._redis.delete(draft_progress.key_of(account_id, conversation_id))
+        await self._commands.run("DEL", draft_progress.key_of(account_id, conversation_id))
 
     async def delete_keys(self, account_id: UUID) -> int:
         """Delete the keys that name an account, those of its presence and sockets; return their number."""
-        async with raising_unavailable():
-            found = [key async for key in self._redis.scan_iter(match=f"hummdesk:*:{account_id}*", count=BATCH)]
-            return sum([await self._redis.delete(key) for key in found])
+        found = [key async for key in self._commands.scan(f"hummdesk:*:{account_id}*")]
+        return sum(await self._commands.run_all(("DEL", key) for key in found))
 
     async def trim(self) -> None:
         """Remove expired entries. A write does this for its shard, but an idle shard keeps its last entries."""
-        async with raising_unavailable():
-            seconds, _ = await self._redis.time()
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for number in range(SHARDS):
-                    oldest = (seconds - ENTRY_SECONDS) * 1000
-                    pipeline.xtrim(Shard(number).stream, minid=oldest, approximate=False)
-                await pipeline.execute()
+        seconds, _ = await self._commands.run("TIME")
+        oldest = (int(seconds) - ENTRY_SECONDS) * 1000
+        await self._commands.run_all(("XTRIM", Shard(number).stream, "MINID", oldest) for number in range(SHARDS))
 
     async def _holding(self, shard: Shard, ids: Set[UUID], holds: Holds) -> AsyncIterator[bytes]:
         wanted = {str(one).encode() for one in ids}
         first = "-"
         while True:
-            async with raising_unavailable():
-                entries = await self._redis.xrange(shard.stream, min=first, count=BATCH)
+            entries = await self._commands.run("XRANGE", shard.stream, first, "+", "COUNT", BATCH)
             for entry_id, fields in entries:
-                if any(_names(packed, wanted) for packed in fields.values()) and any(
+                if any(_names(packed, wanted) for packed in fields[1::2]) and any(
                     holds(event) and _names(event.body + " ".join(event.rooms).encode(), wanted)
-                    for event in Entry.from_redis(entry_id, fields.values()).events
+                    for event in Entry.from_redis(entry_id, fields[1::2]).events
                 ):
                     yield entry_id
             if len(entries) < BATCH:

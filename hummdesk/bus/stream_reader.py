@@ -10,14 +10,13 @@ from time import monotonic, time
 from typing import Any
 from uuid import UUID
 
-from redis.asyncio import Redis
-
-from hummdesk.bus.client import REDIS_ERRORS
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.delivery_position import AppendedEntry, Arrival, DeliveryPosition
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.kept_entries import Entry, KeptEntries
-from hummdesk.bus.own_connection import OwnConnection
+from hummdesk.bus.own_connection import Connection
 from hummdesk.bus.shards import START, Shard, moment, shard_of
+from hummdesk.bus.unavailable import REDIS_ERRORS
 from hummdesk.core.background import end
 from hummdesk.core.metrics import BUS_LAG_SECONDS
 
@@ -25,6 +24,7 @@ log = logging.getLogger(__name__)
 
 Deliver = Callable[[Event], object]
 OnLoss = Callable[[Shard], object]
+OnReconnected = Callable[[Shard], object]
 Drain = Callable[[], Awaitable[object]]
 
 BLOCK_SECONDS = 2.0
@@ -53,12 +53,14 @@ class ShardReader:
 
     def __init__(
         self,
-        redis: Redis,
+        connection: Connection,
+        commands: Commands,
         shard: Shard,
         *,
         deliver: Deliver,
         drain: Drain,
         on_loss: OnLoss,
+        on_reconnected: OnReconnected,
         keep_seconds: float,
         memory: KeptEntries,
         loading: asyncio.Lock,
@@ -68,11 +70,13 @@ class ShardReader:
         self.lag_seconds = 0.0
         """From the publication to the delivery of the last entry; 0 while there is no backlog."""
         self._lag_metric = BUS_LAG_SECONDS.labels(shard.number)
-        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
-        self._connection = OwnConnection(redis)
+        self._connection = connection
+        self._commands = commands
+        """For commands while the connection waits for entries."""
         self._deliver = deliver
         self._drain = drain
         self._on_loss = on_loss
+        self._on_reconnected = on_reconnected
         self._keep_seconds = keep_seconds
         self._memory = memory
         self._kept = memory.begin()
@@ -80,6 +84,8 @@ class ShardReader:
         self._is_late = False
         """Sockets did not wait for the first answer of Redis: events before it count as lost."""
         self._has_position = False
+        self._found_on = 0
+        """`opened` of the connection on which the position was found."""
         self._loading = loading
         self._read_at = monotonic()
         self._own_at = self._own_before_at = float("-inf")
@@ -142,13 +148,17 @@ class ShardReader:
         Own entries may be appended and delivered before the answer arrives, which says nothing about them.
         """
         delivered = self.position
-        tip = (await self._redis.get(self.shard.tip) or START.encode()).decode()
+        [found] = await self._connection.request(("GET", self.shard.tip))
+        tip = (found or START.encode()).decode()
         if not delivered and not self._is_late:
             self._position.id = tip
         elif not delivered or moment(tip) < moment(delivered):
             self._lose(tip)
         self._has_position = True
+        self._found_on = self._connection.opened
         self._has_begun.set()
+        if delivered:
+            self._on_reconnected(self.shard)
 
     def _lose(self, position: str) -> None:
         log.warning("stream.events_lost", extra={"shard": self.shard.number})
@@ -167,6 +177,8 @@ class ShardReader:
                 if number:
                     await asyncio.sleep(0)
                 await self._deliver_read(entry_id, fields)
+        if self._connection.opened != self._found_on:  # perhaps to a replica that was promoted
+            self._has_position = False
         if monotonic() - self._own_before_at < OWN_FREQUENT_SECONDS:
             await self._pause()
 
@@ -250,8 +262,8 @@ class ShardReader:
         most = self._memory.max_bytes // LOADED_PART
         found: list[Entry] = []
         while before and most >= 0:
-            raw = await self._redis.xrange(self.shard.stream, min=first, max=before, count=BATCH)
-            loaded = [Entry.from_redis(entry_id, fields.values()) for entry_id, fields in raw]
+            raw = await self._commands.run("XRANGE", self.shard.stream, first, before, "COUNT", BATCH)
+            loaded = [Entry.from_redis(entry_id, fields[1::2]) for entry_id, fields in raw]
             found += loaded
             most -= sum(entry.size for entry in loaded)
             if len(raw) < BATCH:
@@ -268,7 +280,7 @@ async def no_drain() -> None:
 class StreamReader:
     def __init__(
         self,
-        redis: Redis,
+        connection: Connection,
         *,
         deliver: Deliver,
         drain: Drain = no_drain,
@@ -282,18 +294,22 @@ class StreamReader:
         `on_loss`: called with a shard of which Redis has lost undelivered events, before later ones are delivered.
         `keep_seconds`, `keep_bytes`: how long, and how many, events are kept for recovery.
         """
-        self._redis: Any = redis
+        self._connection = connection
+        self._commands = Commands(connection)
         self.memory = KeptEntries(keep_bytes)
         self._new_reader = partial(
             ShardReader,
-            redis,
+            commands=self._commands,
             deliver=deliver,
             drain=drain,
             on_loss=on_loss,
+            on_reconnected=self._reconnected,
             keep_seconds=keep_seconds,
             memory=self.memory,
             loading=asyncio.Lock(),
         )
+        self.on_reconnected: OnReconnected | None = None
+        """Called with a shard when it is read on a new connection, perhaps from a server that has lost events."""
         self._readers: dict[Shard, ShardReader] = {}
         self._unneeded: set[Shard] = set()
 
@@ -301,7 +317,7 @@ class StreamReader:
         """Deliver the events of an account from now on. Return the reader of its shard."""
         shard = shard_of(account_id)
         if shard not in self._readers:
-            self._readers[shard] = self._new_reader(shard)
+            self._readers[shard] = self._new_reader(self._connection.another(), shard=shard)
         self._unneeded.discard(shard)
         reader = self._readers[shard]
         await reader.begin()
@@ -311,6 +327,10 @@ class StreamReader:
         """Deliver an entry that this process has appended, if it reads the shard and has delivered all before it."""
         if (reader := self._readers.get(shard)) is not None:
             reader.deliver_appended(entry)
+
+    def _reconnected(self, shard: Shard) -> None:
+        if self.on_reconnected is not None:
+            self.on_reconnected(shard)
 
     def position(self, account_id: UUID) -> str:
         """Return the last delivered position of an account's shard; empty if it is unknown."""
@@ -339,7 +359,7 @@ class StreamReader:
     async def stop(self) -> None:
         for reader in self._readers.values():
             await reader.stop()
-        await self._redis.aclose()
+        await self._commands.close()
 
     def is_current(self) -> bool:
         return all(reader.is_current() for reader in self._readers.values())

@@ -1,9 +1,11 @@
 """Appends events to the stream, from every kind of process."""
 
 import asyncio
+import hashlib
 import logging
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic, time
@@ -11,14 +13,14 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from redis import exceptions
-from redis.asyncio import Redis
 
-from hummdesk.bus.client import REDIS_ERRORS
 from hummdesk.bus.delivery_position import AppendedEntry
 from hummdesk.bus.envelope import Envelope, OrderKey, pack
 from hummdesk.bus.ordering import FetchMissing, MessageOrder, Result, WaitFor, WriteNow
-from hummdesk.bus.own_connection import Command, OwnConnection
+from hummdesk.bus.own_connection import Command, Connection
+from hummdesk.bus.own_connection import pack as pack_command
 from hummdesk.bus.shards import SHARDS, Shard, shard_of
+from hummdesk.bus.unavailable import REDIS_ERRORS
 from hummdesk.core.background import end, soon
 from hummdesk.core.metrics import EVENTS_DROPPED
 
@@ -31,6 +33,7 @@ Kind = Literal["", "once", "next", "far", "forced"]
 """How append.lua treats an event: "once" deduplicates it by its mark; the last three order a message by its `seq`."""
 
 SCRIPT = (Path(__file__).parent / "append.lua").read_text()
+DIGEST = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 RETRY_SECONDS = 0.25
 BATCH = 500
 """Events in one entry."""
@@ -82,8 +85,16 @@ class _Lane:
     number: int = 0
     wrote_at: float = float("-inf")
     has_lost: bool = False
-    is_announced: bool = True
-    """A write that is due even without an event announces the epoch."""
+    is_due: bool = False
+    """A write follows even without an event: it announces the epoch, or shows whether Redis has the last write."""
+    unanswered: "_Write | None" = None
+    """The write that Redis has not confirmed."""
+    retry_at: float = float("-inf")
+    """Until then it is not repeated."""
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.queue) or self.unanswered is not None or self.is_due
 
     def put(self, item: _Item) -> None:
         self.queue.append(item)
@@ -108,11 +119,17 @@ class _Lane:
         self.bytes -= item.size
         return item
 
-    def take(self, epoch: int) -> "_Write":
+    def next_write(self, epoch: int) -> "_Write":
+        """Return the write that was not confirmed, else the next one."""
+        if self.unanswered is None:
+            self.unanswered = self._take(epoch)
+        return self.unanswered
+
+    def _take(self, epoch: int) -> "_Write":
         if monotonic() - self.wrote_at > MARK_SECONDS / 2:  # the writer's number may have expired in Redis
             self.writer, self.number = uuid4().hex, 0
         self.number, self.wrote_at = self.number + 1, monotonic()
-        has_lost, self.has_lost, self.is_announced = self.has_lost, False, True
+        has_lost, self.has_lost, self.is_due = self.has_lost, False, False
         return _Write(self.shard, self.writer, self.number, self._take_batch(), has_lost, epoch)
 
     def _take_batch(self) -> list[_Item]:
@@ -134,13 +151,13 @@ class _Write:
     epoch: int
     at: float = field(default_factory=time)
 
-    def command(self, digest: str, *, length: int, max_bytes: int) -> Command:
+    def command(self, *, length: int, max_bytes: int) -> Command:
         shard = self.shard
         marks = [shard.mark(item.mark) for item in self.items if item.kind]
         keys = [shard.stream, shard.tip, shard.writer(self.writer), shard.parts, shard.part_bytes, shard.epoch, *marks]
         head = (self.number, length, ENTRY_SECONDS, MARK_SECONDS, self.at, int(self.has_lost), max_bytes, self.epoch)
         events = (part for item in self.items for part in (item.kind, item.seq, item.packed))
-        return ("EVALSHA", digest, len(keys), *keys, *head, *events)
+        return ("EVALSHA", DIGEST, len(keys), *keys, *head, *events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +195,8 @@ class StreamWriter:
     """Appends events in the order of the calls, in one write for each shard and iteration of the event loop.
 
     Events that arrive during a write form the next one. Writes that fail are repeated until Redis has stored them, so
-    storing a message never waits for Redis. `MessageOrder` puts the messages of a conversation into the order of `seq`.
+    storing a message never waits for Redis; writes to other shards, which may be on another server, do not wait for
+    them. `MessageOrder` puts the messages of a conversation into the order of `seq`.
 
     This is not a `Batcher`: a shard's batch has a number, under which it is repeated as it was, rather than failing its
     callers; no caller need wait; and when the backlog is full, the oldest event of the largest shard is dropped. The
@@ -187,7 +205,7 @@ class StreamWriter:
 
     def __init__(
         self,
-        redis: Redis,
+        connection: Connection,
         *,
         length: int,
         shard_bytes: int = SHARD_BYTES,
@@ -199,7 +217,6 @@ class StreamWriter:
         `backlog_bytes`: limit of the events that wait here while Redis is unavailable.
         `fetch`: returns messages that another process failed to publish.
         """
-        self._redis: Any = redis  # its stubs give unions over every protocol and decoding
         self._length = length
         self._shard_bytes = shard_bytes
         self._backlog_bytes = backlog_bytes
@@ -214,8 +231,9 @@ class StreamWriter:
             on_drop=_drop_held,
         )
         self._epoch = 0
-        self._digest: str | None = None
-        self._connection = OwnConnection(redis)
+        self._connection = connection
+        self._news = asyncio.Event()
+        """Events have arrived while writes wait to be repeated."""
         self._flusher: asyncio.Task[None] | None = None
         self._is_closed = False
         self._idle = asyncio.Event()
@@ -239,8 +257,15 @@ class StreamWriter:
         for lane in self._lanes:
             if has_earlier:
                 lane.drop_committed()
-            lane.is_announced = False
+            lane.is_due = True
         self._start()
+
+    def verify(self, shard: Shard) -> None:
+        """Make readers notice if Redis has lost the last write to a shard, as a replica that was promoted may have."""
+        lane = self._lanes[shard.number]
+        if lane.number:
+            lane.is_due = True
+            self._start()
 
     async def drain(self, *, timeout: float) -> bool:
         """Wait until Redis has stored everything, at most `timeout` seconds; return whether it has."""
@@ -257,7 +282,6 @@ class StreamWriter:
         if self._flusher is not None:
             await end(self._flusher)
         await self._connection.close()
-        await self._redis.aclose()
 
     @property
     def backlog_bytes(self) -> int:
@@ -269,6 +293,7 @@ class StreamWriter:
             lane = self._lanes[shard_of(item.account_id).number]
             lane.put(item)
             self._idle.clear()
+            self._news.set()
             if lane.bytes * SHARDS > self._backlog_bytes:  # only then can the sum exceed it
                 self._limit()
         self._start()
@@ -282,30 +307,54 @@ class StreamWriter:
             max(self._lanes, key=lambda lane: lane.bytes).drop()
 
     async def _flush(self) -> None:
-        while writes := [lane.take(self._epoch) for lane in self._lanes if lane.queue or not lane.is_announced]:
-            for write, answer in zip(writes, await self._write(writes), strict=True):
-                if self.on_appended is not None and (entry := answer.entry(write)) is not None:
-                    self.on_appended(write.shard, entry)
-                self._record(write, answer)
+        while busy := [lane for lane in self._lanes if lane.is_busy]:
+            now = monotonic()
+            self._news.clear()
+            due = [lane for lane in busy if lane.retry_at <= now]
+            if not due:
+                await self._wait(min(lane.retry_at for lane in busy) - now)
+                continue
+            writes = [lane.next_write(self._epoch) for lane in due]
+            for lane, write, answer in zip(due, writes, await self._write(writes), strict=True):
+                if isinstance(answer, bytes):
+                    lane.unanswered = None
+                    self._confirm(write, _Answer.parsed(answer))
+                else:
+                    lane.retry_at = monotonic() + RETRY_SECONDS
         if self._order.is_empty:
             self._idle.set()
 
-    async def _write(self, writes: list[_Write]) -> list[_Answer]:
-        """Write until Redis has stored everything."""
-        while True:
-            try:
-                return await self._execute(writes)
-            except exceptions.NoScriptError:
-                self._digest = None
-            except REDIS_ERRORS as error:
-                log.warning("stream.write_failed", extra={"error": type(error).__name__})
-                await asyncio.sleep(RETRY_SECONDS)
+    async def _wait(self, seconds: float) -> None:
+        """Wait until a write is to be repeated, or events of another shard have arrived."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
 
-    async def _execute(self, writes: list[_Write]) -> list[_Answer]:
-        if self._digest is None:
-            self._digest = await self._redis.script_load(SCRIPT)
-        commands = [write.command(self._digest, length=self._length, max_bytes=self._shard_bytes) for write in writes]
-        return [_Answer.parsed(answer) for answer in await self._connection.request(*commands)]
+    def _confirm(self, write: _Write, answer: _Answer) -> None:
+        if self.on_appended is not None and (entry := answer.entry(write)) is not None:
+            self.on_appended(write.shard, entry)
+        self._record(write, answer)
+
+    async def _write(self, writes: list[_Write]) -> list[bytes | Exception]:
+        """Write once; return the answer to each, or its error."""
+        commands = [write.command(length=self._length, max_bytes=self._shard_bytes) for write in writes]
+        packed, keys = [pack_command(command) for command in commands], [write.shard.stream for write in writes]
+        try:
+            answers: list[bytes | Exception] = await self._connection.exchange(packed, keys)
+            if any(isinstance(answer, exceptions.NoScriptError) for answer in answers):
+                answers = await self._repeat(packed, keys)
+        except REDIS_ERRORS as error:
+            answers = [error] * len(writes)
+        failed = {type(answer).__name__ for answer in answers if isinstance(answer, Exception)}
+        for name in sorted(failed):
+            log.warning("stream.write_failed", extra={"error": name})
+        return answers
+
+    async def _repeat(self, packed: list[bytes], keys: list[str]) -> list[Any]:
+        """Load the script, and repeat the writes: Redis answers those that it has stored as before."""
+        load = pack_command(("SCRIPT", "LOAD", SCRIPT))
+        answers = await self._connection.exchange([*[load] * len(keys), *packed], [*keys, *keys])
+        return answers[len(keys) :]
 
     # The order of messages ----------------------------------------------------------------------------------------
 

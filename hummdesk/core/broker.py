@@ -2,9 +2,11 @@
 
 import math
 from typing import Any, Literal, get_args
+from urllib.parse import quote
 
 from hummdesk.core.config import Settings
 from hummdesk.core.models import RunKind
+from hummdesk.core.redis_address import RedisAddress
 
 Queue = Literal[
     "classification",
@@ -59,14 +61,42 @@ def lease_seconds(settings: Settings) -> float:
     return settings.ai_hard_limit_seconds + LEASE_MARGIN_SECONDS
 
 
+def _connection(address: RedisAddress) -> dict[str, Any]:
+    """The address as kombu takes it: TLS options apart, since kombu does not verify certificates without them."""
+    userinfo = ""
+    if address.username or address.password:
+        userinfo = f"{quote(address.username, safe='')}:{quote(address.password, safe='')}@"
+    if address.path:
+        url = f"redis+socket://{userinfo}{quote(address.path)}?virtual_host={address.database}"
+    else:
+        scheme = "sentinel" if address.topology == "sentinel" else "redis"
+        places = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.hosts]
+        url = ";".join(f"{scheme}://{userinfo}{place}/{address.database}" for place in places)
+    return {"broker_url": url} | ({"broker_use_ssl": _tls(address)} if address.has_tls else {})
+
+
+def _tls(address: RedisAddress) -> dict[str, Any]:
+    return {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **address.tls}
+
+
+def _sentinel_options(address: RedisAddress) -> dict[str, Any]:
+    if address.topology != "sentinel":
+        return {}
+    credentials = {"username": address.sentinel_username or None, "password": address.sentinel_password or None}
+    timeouts = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": SOCKET_SECONDS}
+    tls = {"ssl": True, **_tls(address)} if address.has_tls else {}
+    return {"master_name": address.service, "sentinel_kwargs": credentials | timeouts | tls}
+
+
 def configuration(settings: Settings) -> dict[str, Any]:
     from kombu import Exchange  # here, because the web process imports this module and has no kombu
     from kombu import Queue as BrokerQueue
 
     exchange = Exchange("ai", type="direct")
     return {
-        "broker_url": settings.redis,
+        **_connection(RedisAddress.parse(settings.broker)),
         "broker_transport_options": {
+            **_sentinel_options(RedisAddress.parse(settings.broker)),
             # For this long a task of a dead worker is hidden. No task is delayed in the broker, so the timeout only has
             # to exceed the hard limit.
             "visibility_timeout": math.ceil(2 * lease_seconds(settings)),

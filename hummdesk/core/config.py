@@ -123,11 +123,16 @@ class Settings:
     db_timeout_seconds: float = setting(5.0, "timeout for getting a connection and for each statement", minimum=0.1)
 
     redis_url: str = setting(
-        "", "Redis URL, `redis://:password@host:port/0`; if set, REDIS_HOST to REDIS_PASSWORD are ignored"
+        "",
+        "Redis URL, `redis://:password@host:port/0`, or that of a TLS server, a socket, Sentinels or a cluster, see "
+        "docs/redis.md; if set, REDIS_HOST to REDIS_PASSWORD are ignored",
     )
     redis_host: str = setting("", "Redis host")
     redis_port: int = setting(6379, "Redis port", minimum=1)
     redis_password: str = setting("", "Redis password")
+    broker_url: str = setting(
+        "", "URL of the Redis that Celery uses, in the forms of REDIS_URL except a cluster; empty: that of REDIS_URL"
+    )
     bus_length: int = setting(20_000, "maximum number of entries in each shard of the event stream", minimum=1000)
 
     bus_bytes: int = setting(
@@ -422,6 +427,11 @@ class Settings:
             return self.redis_url
         password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
         return f"redis://{password}{self.redis_host}:{self.redis_port}/0"
+
+    @property
+    def broker(self) -> str:
+        """The URL of Celery's broker, from BROKER_URL or else that of Redis."""
+        return self.broker_url or self.redis
 
     @property
     def providers(self) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hummdesk.core.redis_address import RedisAddress
+
 if TYPE_CHECKING:
     from hummdesk.core.config import Settings
 
@@ -19,9 +21,7 @@ def inconsistencies(settings: "Settings") -> list[str]:
         faults.append(f"PORT: {settings.port} is above the maximum of 65535")
     if settings.ai_hard_limit_seconds <= settings.ai_soft_limit_seconds:
         faults.append("AI_HARD_LIMIT_SECONDS: must be greater than AI_SOFT_LIMIT_SECONDS")
-    faults += _database_faults(settings)
-    if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
-        faults.append("REDIS_URL: must start with redis://, rediss:// or unix://")
+    faults += _database_faults(settings) + _redis_faults(settings)
     faults += _origin_faults(settings)
     if settings.public_url and not _is_origin(settings.public_url.rstrip("/")):
         faults.append(f"PUBLIC_URL: {settings.public_url!r} is not an address like https://desk.example")
@@ -44,6 +44,21 @@ def _database_faults(settings: "Settings") -> list[str]:
         faults.append(
             f"DB_PORT: names {len(ports)} ports, and DB_HOST {hosts} hosts; name one port for each or for all"
         )
+    return faults
+
+
+def _redis_faults(settings: "Settings") -> list[str]:
+    faults, clusters = [], set[str]()
+    for name, url in (("REDIS_URL", settings.redis_url), ("BROKER_URL", settings.broker_url)):
+        try:
+            if url and RedisAddress.parse(url).topology == "cluster":
+                clusters.add(name)
+        except ValueError as fault:
+            faults.append(f"{name}: {fault}")
+    if "BROKER_URL" in clusters:
+        faults.append("BROKER_URL: Celery cannot use a Redis Cluster; name a standalone Redis or Sentinels")
+    elif "REDIS_URL" in clusters and not settings.broker_url:
+        faults.append("BROKER_URL: not set; Celery cannot use a Redis Cluster: name a standalone Redis or Sentinels")
     return faults
 
 

@@ -151,5 +151,5 @@ def _connected(settings: Settings, epochs: Epochs | None = None) -> BroadcastSer
     return BroadcastService(
         Publisher(writer, waits=True),
         Presence(Commands.of(settings.redis), settings),
-        SocketCounts(connect(settings.redis), lease_seconds=settings.presence_lease_seconds),
+        SocketCounts(Commands.of(settings.redis), lease_seconds=settings.presence_lease_seconds),
     )

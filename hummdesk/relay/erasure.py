@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from hummdesk.bus.client import connect
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.recovery_store import SessionEraser
 from hummdesk.bus.stream_eraser import StreamEraser
 from hummdesk.core.config import Settings
@@ -191,7 +191,7 @@ class Eraser:
 @asynccontextmanager
 async def open_eraser(settings: Settings) -> AsyncIterator[Eraser]:
     """An eraser with connections of its own, for a command."""
-    stream, sessions = StreamEraser(connect(settings.redis)), SessionEraser(connect(settings.redis))
+    stream, sessions = StreamEraser(Commands.of(settings.redis)), SessionEraser(Commands.of(settings.redis))
     async with AsyncExitStack() as resources:
         for resource in (stream, sessions):
             resources.push_async_callback(resource.close)

@@ -14,7 +14,8 @@ from functools import partial
 
 from kombu.exceptions import OperationalError
 
-from hummdesk.bus.client import connect
+from hummdesk.bus.checks import check_at_start
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.queue_positions import PublishedPositions
 from hummdesk.bus.recovery_store import SessionEraser
 from hummdesk.bus.stream_eraser import StreamEraser
@@ -78,6 +79,7 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await check_if_reachable(settings, "relay")
+    await check_at_start(settings)
     async with _relay(settings) as relay:
         relay.start()
         await stopping.wait()
@@ -96,10 +98,10 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     reading = opened(role="hummdesk_app", size=2)
     one_account = opened(role="hummdesk_app", size=1)
     routed = opened(role="hummdesk_app", size=2, pipelined=True)
-    queues = TaskQueues(connect(settings.redis))
+    queues = TaskQueues(Commands.of(settings.broker))
     erasing = opened(role="hummdesk_eraser", size=1)
-    stream, sessions = StreamEraser(connect(settings.redis)), SessionEraser(connect(settings.redis))
-    published = PublishedPositions(connect(settings.redis))
+    stream, sessions = StreamEraser(Commands.of(settings.redis)), SessionEraser(Commands.of(settings.redis))
+    published = PublishedPositions(Commands.of(settings.redis))
     async with AsyncExitStack() as resources:
         for database in (all_accounts, one_account, erasing, delivering, reading, routed):
             resources.push_async_callback(database.close)

@@ -10,6 +10,7 @@ from sanic import Blueprint, Sanic
 from sanic.mixins import startup
 from sanic.worker.loader import AppLoader
 
+from hummdesk.bus.checks import check_at_start
 from hummdesk.contract.resources.feed import MAX_WAIT_SECONDS
 from hummdesk.core import garbage, logs
 from hummdesk.core.config import Settings
@@ -110,6 +111,7 @@ def serve(
     With `shares_port` they share a port on which other processes listen; otherwise a port in use is an error.
     """
     asyncio.run(check(settings, "web"))
+    asyncio.run(check_at_start(settings))
     if not shares_port:
         with reserved(host, settings.port):
             pass

@@ -13,7 +13,7 @@ from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.bus.envelope import Envelope, Event, OrderKey
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
-from hummdesk.bus.shared_limits import SharedLimits
+from hummdesk.bus.shared_limits import ANSWER_SECONDS, SharedLimits
 from hummdesk.bus.socket_counts import SocketCounts
 from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.bus.stream_writer import StreamWriter
@@ -105,6 +105,7 @@ def compose(settings: Settings, server: SocketIOServer) -> Components:
     stream_writer.on_appended = context.reader.deliver_appended
     epochs.subscribe(partial(_resynchronize, context.sockets))
     epochs.subscribe(stream_writer.enter)
+    context.reader.on_reconnected = stream_writer.verify
     return Components(
         context=context, stream_writer=stream_writer, writer_connection=writer_connection, routing_database=routed
     )
@@ -121,10 +122,10 @@ def _context(
     epochs: Epochs,
 ) -> ServerContext:
     node, lease_seconds = uuid4().hex, settings.presence_lease_seconds
-    redis = partial(connect, settings.redis, timeout=REQUEST_SECONDS)
-    commands, saves = (Commands.of(settings.redis, timeout=REQUEST_SECONDS) for _ in range(2))
+    commands, saves, reports = (Commands.of(settings.redis, timeout=REQUEST_SECONDS) for _ in range(3))
+    shared_limits = SharedLimits(Commands.of(settings.redis, timeout=ANSWER_SECONDS))
     presence = Presence(commands, settings)
-    socket_counts = SocketCounts(redis(), lease_seconds=lease_seconds)
+    socket_counts = SocketCounts(reports, lease_seconds=lease_seconds)
     recovery_store = RecoveryStore(
         saves,  # of all sockets at once: no other command waits for them
         node=node,
@@ -147,7 +148,7 @@ def _context(
         viewers=ViewerLeases(commands, lease_seconds=lease_seconds),
         draft_progress=DraftProgress(commands),
         socket_counts=socket_counts,
-        task_queues=TaskQueues(redis()),
+        task_queues=TaskQueues(Commands.of(settings.broker, timeout=REQUEST_SECONDS)),
         publisher=publisher,
         receipts=receipts,
         presence_publisher=PresencePublisher(publisher, presence, database),
@@ -155,7 +156,7 @@ def _context(
         reader=reader,
         sockets=sockets,
         readiness=Readiness(database, presence, reader),
-        rate_limits=RateLimits(settings, SharedLimits(redis()), labels),
+        rate_limits=RateLimits(settings, shared_limits, labels),
         account_labels=labels,
         recovery_store=recovery_store,
         recovery_saver=RecoverySaver(recovery_store if settings.recovery_window_seconds else None, sockets),

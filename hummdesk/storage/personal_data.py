@@ -535,6 +535,12 @@ KEYS: tuple[Key, ...] = (
         lifetime="PRESENCE_TTL_SECONDS",
     ),
     Key(
+        pattern="hummdesk:{events:*}:presence:*",
+        holds="ids and status of agents, in a Redis Cluster",
+        erasure="deleted with the account",
+        lifetime="PRESENCE_TTL_SECONDS",
+    ),
+    Key(
         pattern="hummdesk:sockets:*",
         holds="numbers of sockets of an account",
         erasure="deleted with the account",

@@ -109,5 +109,5 @@ async def writer(stream: AccountStream) -> AsyncIterator[StreamWriter]:
 
 @pytest.fixture
 async def redis(stream: AccountStream) -> AsyncIterator[Redis]:
-    async with connect(stream.redis_url) as client:
+    async with Redis.from_url(stream.redis_url) as client:
         yield client

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from redis.asyncio import Redis
 
-from hummdesk.bus.client import COMMAND_SECONDS, connect
 from hummdesk.bus.kept_entries import ENTRY_BYTES, EVENT_BYTES
+from hummdesk.bus.own_connection import COMMAND_SECONDS
 from hummdesk.bus.shards import shard_of
 from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core import temporary
@@ -116,7 +117,7 @@ async def test_stopped_process_reports_no_failure_of_redis(
 
 async def test_flush_is_recognized_with_the_next_event(stream: AccountStream, writer: StreamWriter) -> None:
     """Fault row 8: later events are delivered."""
-    async with stream.reading() as delivered, connect(stream.redis_url) as client:
+    async with stream.reading() as delivered, Redis.from_url(stream.redis_url) as client:
         writer.append(stream.number(1))
         await delivered.reaches(1)
         await client.flushall()
@@ -126,7 +127,7 @@ async def test_flush_is_recognized_with_the_next_event(stream: AccountStream, wr
 
 
 async def test_own_entry_after_a_flush_is_reported_as_a_loss(stream: AccountStream) -> None:
-    async with process(stream) as (own, delivered), connect(stream.redis_url) as client:
+    async with process(stream) as (own, delivered), Redis.from_url(stream.redis_url) as client:
         await own.append(stream.number(1))
         await client.flushall()
         await own.append(stream.number(2))
@@ -138,7 +139,7 @@ async def test_own_entry_that_redis_has_lost_is_reported_with_an_entry_of_anothe
     stream: AccountStream, writer: StreamWriter
 ) -> None:
     """A failover to an older state, in which the other process has lost nothing."""
-    async with process(stream) as (own, delivered), connect(stream.redis_url) as client:
+    async with process(stream) as (own, delivered), Redis.from_url(stream.redis_url) as client:
         await own.append(stream.number(1))
         await writer.append(stream.number(2))
         await delivered.reaches(1, 2)
@@ -170,7 +171,7 @@ async def test_restart_without_data_is_recognized_at_once(
 async def test_reader_stopped_while_the_stream_is_trimmed_reports_a_loss(
     stream: AccountStream, writer: StreamWriter
 ) -> None:
-    async with stream.reading() as delivered, connect(stream.redis_url) as client:
+    async with stream.reading() as delivered, Redis.from_url(stream.redis_url) as client:
         writer.append(stream.number(1))
         await delivered.reaches(1)
         task = delivered.shard._task
@@ -189,7 +190,7 @@ async def test_confirmed_write_that_redis_has_lost_is_recognized_by_all_readers(
     stream: AccountStream, writer: StreamWriter
 ) -> None:
     """A restart with a file that is a second old: only the writer can recognize it."""
-    async with stream.reading() as delivered, stream.writing() as other, connect(stream.redis_url) as client:
+    async with stream.reading() as delivered, stream.writing() as other, Redis.from_url(stream.redis_url) as client:
         writer.append(stream.number(1))
         other.append(stream.number(2))
         await delivered.until(lambda: len(delivered) == 2)
@@ -223,7 +224,7 @@ async def test_overflowed_backlog_is_reported_as_a_loss(own_redis: OwnRedis, str
 async def test_events_that_redis_has_no_memory_for_are_stored_when_it_has(
     own_redis: OwnRedis, stream: AccountStream, writer: StreamWriter
 ) -> None:
-    async with stream.reading() as delivered, connect(stream.redis_url) as client:
+    async with stream.reading() as delivered, Redis.from_url(stream.redis_url) as client:
         writer.append(stream.number(0))
         await delivered.reaches(0)
         await client.config_set("maxmemory", "1mb")
@@ -236,7 +237,7 @@ async def test_events_that_redis_has_no_memory_for_are_stored_when_it_has(
 
 
 async def test_recovery_after_a_loss_is_refused(stream: AccountStream, writer: StreamWriter) -> None:
-    async with stream.reading() as delivered, connect(stream.redis_url) as client:
+    async with stream.reading() as delivered, Redis.from_url(stream.redis_url) as client:
         writer.append(stream.number(1))
         await delivered.reaches(1)
         before = delivered.shard.position

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hummdesk.bus import ordering, stream_reader
+from hummdesk.bus.own_connection import Command
 from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.bus.stream_writer import StreamWriter
 from tests.integration.bus.conftest import AccountStream, process
@@ -105,14 +106,19 @@ async def test_own_entry_delivered_while_the_position_is_verified_is_no_loss(
 ) -> None:
     async with process(stream) as (own, delivered):
         await own.append(stream.number(1))
-        get = delivered.shard._redis.get
+        reading = delivered.shard._connection
+        finding = reading.another()
+        request = reading.request
 
-        async def slow(key: str) -> Any:
-            tip = await get(key)
+        async def slow(*commands: Command) -> list[Any]:
+            if commands[0][0] != "GET":
+                return await request(*commands)
+            answers = await finding.request(*commands)
             await own.append(stream.number(2))
-            return tip
+            return answers
 
-        monkeypatch.setattr(delivered.shard._redis, "get", slow)
+        monkeypatch.setattr(reading, "request", slow)
         await delivered.shard._find_position()
+        await finding.close()
         assert delivered == [1, 2]
         assert not delivered.losses

@@ -8,8 +8,8 @@ import pytest
 from redis.asyncio import Redis
 
 from hummdesk.bus import shared_limits, token_leases
-from hummdesk.bus.client import connect
-from hummdesk.bus.shared_limits import SharedLimits
+from hummdesk.bus.commands import Commands
+from hummdesk.bus.shared_limits import ANSWER_SECONDS, SharedLimits
 from hummdesk.bus.token_leases import Charge, Limit
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
@@ -26,7 +26,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def process(redis_url: str) -> AsyncIterator[SharedLimits]:
-    limits = SharedLimits(connect(redis_url))
+    limits = SharedLimits(Commands.of(redis_url, timeout=ANSWER_SECONDS))
     yield limits
     await limits.close()
 

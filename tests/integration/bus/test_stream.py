@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from hummdesk.bus import stream_reader, stream_writer
 from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Event
+from hummdesk.bus.own_connection import OwnConnection
 from hummdesk.bus.shards import shard_of
 from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.bus.stream_writer import StreamWriter
@@ -84,17 +85,17 @@ async def test_other_shards_are_not_read_and_idle_shards_are_stopped(
 
 
 async def test_write_with_lost_answer_is_delivered_once(stream: AccountStream, writer: StreamWriter) -> None:
-    original = writer._execute
+    original = writer._write
     lost: list[bool] = []
 
-    async def forgetful(writes: list[stream_writer._Write]) -> list[stream_writer._Answer]:
-        answer = await original(writes)
+    async def forgetful(writes: list[stream_writer._Write]) -> list[bytes | Exception]:
+        answers = await original(writes)
         if not lost:
             lost.append(True)
-            raise RedisConnectionError("the answer was lost")
-        return answer
+            return [RedisConnectionError("the answer was lost")] * len(answers)
+        return answers
 
-    writer._execute = forgetful  # type: ignore[method-assign]
+    writer._write = forgetful  # type: ignore[method-assign]
     async with stream.reading() as delivered:
         writer.append(stream.number(1))
         writer.append(stream.number(2))
@@ -148,11 +149,11 @@ async def test_killed_connections_lose_no_events(stream: AccountStream, writer: 
 
 def test_connection_closed_by_uvloop_loses_no_events(stream: AccountStream, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault row 5, where a connection breaks just before it is used: uvloop's own error, which redis-py hands on."""
-    unlucky: list[Redis] = []
+    unlucky: list[OwnConnection] = []
     send = AbstractConnection.send_packed_command
 
     async def close_and_send(connection: Any, *arguments: Any, **options: Any) -> None:
-        if unlucky and connection in unlucky[0].connection_pool._in_use_connections:
+        if unlucky and connection is unlucky[0]._connection:
             unlucky.clear()
             connection._writer.transport.abort()
         await send(connection, *arguments, **options)
@@ -163,7 +164,7 @@ def test_connection_closed_by_uvloop_loses_no_events(stream: AccountStream, monk
             for value, user in enumerate(users):
                 writer.append(stream.number(2 * value))
                 await delivered.until(partial(contains, delivered, 2 * value))
-                unlucky.append(user._redis)
+                unlucky.append(user._connection)
                 writer.append(stream.number(2 * value + 1))
                 await delivered.until(partial(contains, delivered, 2 * value + 1))
             writer.append(stream.number(4))

@@ -12,8 +12,8 @@ from zipfile import ZipFile
 import orjson
 import psycopg
 import pytest
+from redis.asyncio import Redis
 
-from hummdesk.bus.client import connect
 from hummdesk.core.background import drain
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import NotFound
@@ -132,7 +132,7 @@ async def found_in_database(settings: Settings, text: str) -> list[str]:
 async def found_in_redis(settings: Settings, text: str) -> list[bytes]:
     """The keys that contain a text, in their name or value."""
     hits = []
-    async with aclosing(connect(settings.redis)) as closing:
+    async with aclosing(Redis.from_url(settings.redis)) as closing:
         redis: Any = closing
         readers: dict[bytes, Any] = {
             b"string": redis.get,

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
+from redis.asyncio import Redis
 from websockets.asyncio.client import connect as open_websocket
 from websockets.frames import CloseCode
 
-from hummdesk.bus.client import connect
 from hummdesk.bus.commands import Commands
-from hummdesk.bus.presence import LEASES, UNPUBLISHED, Lease, Presence
+from hummdesk.bus.presence import Lease, Presence, groups
 from hummdesk.core.config import Settings
 from hummdesk.server.listener import reserved
 from hummdesk.server.node import Node
@@ -76,9 +76,10 @@ async def test_reload_within_grace_publishes_nothing(account: Account, web_setti
 async def end_lease(account: Account, sid: str) -> None:
     """End the lease of a socket of the agent that has closed; return when what follows from that is published."""
     member = f"{account.id}/{account.people['agent'].id}/{sid}"
-    async with connect(account.settings.redis) as redis, asyncio.timeout(20):
-        while await redis.zscore(LEASES, member) is not None:
-            await redis.zadd(LEASES, {member: 0}, xx=True)  # again after the process has noticed that it closed
+    [group] = groups(account.settings)
+    async with Redis.from_url(account.settings.redis) as redis, asyncio.timeout(20):
+        while await redis.zscore(group.leases, member) is not None:
+            await redis.zadd(group.leases, {member: 0}, xx=True)  # again after the process has noticed that it closed
             await asyncio.sleep(0.02)
     await until_confirmed(account, "agent")
 
@@ -137,10 +138,10 @@ async def relay(account: Account, web_settings: Settings) -> AsyncIterator[None]
 
 async def until_confirmed(account: Account, name: str) -> None:
     """Wait until the receipt of an agent's change is removed: from then on, no process publishes it again."""
-    redis = connect(account.settings.redis)
-    member = f"{account.id}/{account.people[name].id}"
+    redis = Redis.from_url(account.settings.redis)
+    member, [group] = f"{account.id}/{account.people[name].id}", groups(account.settings)
     async with asyncio.timeout(20):
-        while await redis.zscore(UNPUBLISHED, member) is not None:
+        while await redis.zscore(group.unpublished, member) is not None:
             await asyncio.sleep(0.02)
     await redis.aclose()
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from hummdesk.bus.client import connect
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.queue_positions import PublishedPositions
 from hummdesk.core.ids import new_id
 from hummdesk.relay.queue_positions import QueuePositions
@@ -74,7 +74,7 @@ class Queue:
 @pytest.fixture(scope="module")
 async def relay(web_settings: Any) -> AsyncIterator[tuple[Database, PublishedPositions]]:
     database = Database(web_settings.postgres, role="hummdesk_relay", size=1, timeout=5, pipelined=True)
-    published = PublishedPositions(connect(web_settings.redis))
+    published = PublishedPositions(Commands.of(web_settings.redis))
     await database.open()
     yield database, published
     await database.close()

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
-from hummdesk.bus.client import connect
 from hummdesk.bus.shards import shard_of
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
@@ -160,7 +160,7 @@ async def test_visitors_who_never_wrote_are_pruned(account: Account, web_setting
 async def test_trim_removes_expired_entries_of_an_idle_stream(
     account: Account, retention: Retention, web_settings: Settings
 ) -> None:
-    redis: Any = connect(web_settings.redis)
+    redis: Any = Redis.from_url(web_settings.redis)
     stream = f"{shard_of(account.id).stream}"
     await redis.rename(stream, f"{stream}:aside") if await redis.exists(stream) else None
     await redis.xadd(stream, {"prev": "0-0"}, id="1-1")

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import orjson
 import pytest
+from redis.asyncio import Redis
 
-from hummdesk.bus.client import connect
-from hummdesk.bus.socket_counts import BATCH
+from hummdesk.bus.commands import BATCH
 from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.ids import new_id
 from hummdesk.server.node import Node
@@ -66,7 +66,7 @@ async def test_connections_of_dead_process_are_not_counted(account: Account, nod
     admin = await account.connect("admin")
     settings = node.context.settings
     report = {"at": time.time() - settings.presence_lease_seconds, "connections": {"agent": 100}}
-    async with connect(settings.redis) as redis:
+    async with Redis.from_url(settings.redis) as redis:
         await redis.hset(f"hummdesk:sockets:{account.id}", "a dead one", orjson.dumps(report))
     await watched(admin, lambda figures: figures["connections"] == NO_SOCKETS | {"admin": 1})
 
@@ -141,7 +141,7 @@ async def test_health_contains_only_flags_and_numbers(account: Account, node: No
     admin = await account.connect("admin")
     key, *_ = QUEUE_KEYS.values()
     before = (await admin.do("get_operations"))["health"]
-    async with connect(node.context.settings.redis) as redis:
+    async with Redis.from_url(node.context.settings.redis) as redis:
         await redis.rpush(key, "a task of another account")
         try:
             # Until then, the reader of a busy process may lag.

@@ -14,8 +14,8 @@ from uuid import UUID
 import psutil
 import pytest
 from playwright.async_api import Browser, Playwright, async_playwright, expect
+from redis.asyncio import Redis
 
-from hummdesk.bus.client import connect
 from hummdesk.core.config import Settings, collect, read
 from tests.conftest import make_reachable_directory
 from tests.integration.server.accounts import Client
@@ -81,7 +81,7 @@ class DemoAccount:
 
     async def expire_recovery(self) -> None:
         """Delete the recovery state of disconnected sockets, as if the recovery window were over."""
-        redis = connect(self.settings.redis)
+        redis = Redis.from_url(self.settings.redis)
         async for key in redis.scan_iter("hummdesk:recovery:*"):
             await redis.delete(key)
         await redis.aclose()

@@ -186,14 +186,15 @@ def fast_settings(**changes: Any) -> Settings:
 async def deploy(
     *, web_processes: int = 2, starts: Sequence[str] = (WEB, RELAY), forks: bool = True, **changes: Any
 ) -> AsyncIterator[Deployment]:
-    """A new deployment; `changes` are settings."""
+    """A new deployment; `changes` are settings. With another Redis, its own one is the broker."""
     folder = make_reachable_directory()
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         cluster = await database_template.prepare(folder)
         stack.callback(cluster.tidy)
         server = redis.prepare(folder)
-        settings = replace(fast_settings(**changes), database_url=cluster.url(), redis_url=server.url)
+        urls = {"redis_url": server.url, "broker_url": server.url if "redis_url" in changes else ""}
+        settings = replace(fast_settings(**urls | changes), database_url=cluster.url())
         ports = tuple(redis.free_port(0) for _ in range(web_processes))
         made = Deployment(folder, settings, cluster, server, ports, forks)
         stack.push_async_callback(_stop, made)

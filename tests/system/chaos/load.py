@@ -34,6 +34,7 @@ class Load:
     """(client, conversation) of each sender."""
     clients: list[Client]
     """All clients, senders included."""
+    accounts: list[UUID] = field(default_factory=list)
     acknowledged: dict[str, Acknowledged] = field(default_factory=dict)
     """By clientMessageId."""
     refused: list[str] = field(default_factory=list)
@@ -154,7 +155,7 @@ async def load(deployment: Deployment, *, accounts: int = 2, pause: float = 0.02
     for number, client in enumerate(clients):
         client.use_address(number)
     await asyncio.gather(*(client.start() for client in clients))
-    traffic = Load(deployment, senders, clients, pause=pause)
+    traffic = Load(deployment, senders, clients, [account.id for account in made_accounts], pause=pause)
     try:
         yield traffic
     finally:

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 from celery import Celery
+from redis.asyncio import Redis
 
-from hummdesk.bus.client import connect
 from hummdesk.core.broker import configuration
 from hummdesk.core.config import Settings
 from hummdesk.core.models import Message
@@ -49,7 +49,7 @@ class Broker:
     process: Process
 
     async def restart(self) -> None:
-        async with connect(self.server.url) as client:
+        async with Redis.from_url(self.server.url) as client:
             await client.set("stored", "1")
             await client.waitaof(1, 0, 0)
         self.process.kill()

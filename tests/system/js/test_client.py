@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
-from hummdesk.bus.client import connect
 from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
 from tests.integration.server.accounts import Account
@@ -37,7 +37,7 @@ async def test_client_after_recovery_window_starts_new_session(node: ScriptRunne
     settings = replace(settings, recovery_window_seconds=1.0, auth_timeout_seconds=1.0)
     async with AsyncExitStack() as stack:
         url, _ = await stack.enter_async_context(running(settings, name="short-window"))
-        redis = await stack.enter_async_context(connect(settings.redis))
+        redis = await stack.enter_async_context(Redis.from_url(settings.redis))
         account = await Account(settings=settings, url=url).make()
         started = node.running(*TEST, HERE / "recovery-window.test.mjs", env=script_environment(account))
         script = await stack.enter_async_context(started)

@@ -13,6 +13,7 @@ from uuid import UUID
 import psutil
 import psycopg
 import pytest
+from redis.asyncio import Redis
 
 from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Event
@@ -247,7 +248,7 @@ def fast_failing(settings: Settings, database_url: str, redis_url: str) -> Setti
 async def private_redis(settings: Settings) -> str:
     """The URL of an empty database of the tests' Redis."""
     url = settings.redis_url.removesuffix("/0") + f"/{BROKER_DATABASE}"
-    redis = connect(url)
+    redis = Redis.from_url(url)
     await redis.flushdb()
     await redis.aclose()
     return url

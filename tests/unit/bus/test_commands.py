@@ -6,21 +6,20 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ResponseError
 
 from hummdesk.bus.commands import BATCH, WAIT_SECONDS, Commands, Script
+from hummdesk.bus.own_connection import OwnConnection
 from hummdesk.core.errors import Unavailable
 
 
 class FakeRedis:
-    """A client, its pool and their connection. `answers` are those of all connections, exceptions are raised."""
+    """The connections of redis-py to a server. `answers` are those of all connections, exceptions are raised."""
 
     def __init__(self, *answers: Any) -> None:
-        self.connection_pool = self
         self.sent: list[bytes] = []
         self.opened = 0
-        self.socket_timeout: float | None = 5.0
         self.silent: asyncio.Event | None = None
         self._answers = list(answers)
 
-    async def get_connection(self) -> "FakeRedis":
+    async def dial(self) -> "FakeRedis":
         self.opened += 1
         return self
 
@@ -38,15 +37,9 @@ class FakeRedis:
     async def disconnect(self, *, nowait: bool) -> None:
         assert nowait
 
-    async def release(self, _connection: object) -> None:
-        pass
-
-    async def aclose(self) -> None:
-        pass
-
 
 def over(redis: FakeRedis, *, timeout: float = 60.0) -> Commands:
-    return Commands(redis, timeout=timeout)  # type: ignore[arg-type]
+    return Commands(OwnConnection(redis.dial, timeout=timeout))
 
 
 async def test_commands_of_one_tick_are_sent_together_and_fail_alone() -> None:
@@ -72,7 +65,6 @@ async def test_failed_command_is_unavailable_and_the_next_one_works() -> None:
     commands = over(redis)
     with pytest.raises(Unavailable):
         await commands.run("PING")
-    assert redis.socket_timeout == 5.0
     assert await commands.run("PING") == 1
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from hummdesk.core import config
 from hummdesk.core.config import Settings, SettingsError
+from hummdesk.core.redis_address import SCHEMES
 
 GOOD = {
     "DATABASE_URL": "postgresql://hummdesk@/hummdesk?host=%2Frun",
@@ -20,7 +21,16 @@ FAULTS = [
     ({"DB_TIMEOUT_SECONDS": "nan"}, "DB_TIMEOUT_SECONDS: 'nan' is not a number"),
     ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL: 'LOUD' is not one of DEBUG, INFO, WARNING, ERROR"),
     ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL: must start with postgresql://"),
-    ({"REDIS_URL": "http://x"}, "REDIS_URL: must start with redis://, rediss:// or unix://"),
+    ({"REDIS_URL": "redis://a,b"}, "REDIS_URL: several hosts need redis+sentinel:// or redis+cluster://"),
+    ({"BROKER_URL": "amqp:x"}, f"BROKER_URL: must start with {', '.join(f'{name}://' for name in SCHEMES)}"),
+    (
+        {"BROKER_URL": "redis+cluster://a"},
+        "BROKER_URL: Celery cannot use a Redis Cluster; name a standalone Redis or Sentinels",
+    ),
+    (
+        {"REDIS_URL": "redis+cluster://a"},
+        "BROKER_URL: not set; Celery cannot use a Redis Cluster: name a standalone Redis or Sentinels",
+    ),
     (
         {"DATABASE_URL": ""},
         "DATABASE_URL (or DB_HOST): not set; set it, or name a running `up` with --home",
