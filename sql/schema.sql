@@ -82,6 +82,9 @@ CREATE FUNCTION current_account() RETURNS uuid
 -- GIN indexes that begin with account_id: a search does not read the words of other accounts.
 CREATE EXTENSION IF NOT EXISTS btree_gin;
 
+-- Parts of words, and similar words.
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+
 -- Whether a transaction of an AI worker or of the message writer names the account, in app.account_ids, separated by
 -- commas. A comparison of texts needs no subquery, which would be started for each table of a statement.
 CREATE FUNCTION is_named_account(account_id uuid) RETURNS boolean
@@ -170,6 +173,8 @@ CREATE UNIQUE INDEX contacts_external_id_key ON contacts (account_id, external_i
 -- The parser takes an email address for one word; split, its parts can be found by their prefixes.
 CREATE INDEX contacts_words ON contacts
     USING gin (account_id, to_tsvector('simple', name || ' ' || email || ' ' || translate(email, '@.', '  ')));
+CREATE INDEX contacts_trigrams ON contacts
+    USING gin (account_id, (name || ' ' || email) gin_trgm_ops) WITH (fastupdate = off);
 
 CREATE TABLE teams (
     account_id uuid NOT NULL,
@@ -487,6 +492,23 @@ CREATE TABLE labels (
 );
 CREATE UNIQUE INDEX labels_name_key ON labels (account_id, lower(name));
 
+-- Saved views: filters of the inbox with a name, of an agent or shared with all staff.
+CREATE TABLE saved_views (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    owner_id uuid,                                              -- NULL: shared with all staff
+    name text NOT NULL,
+    filter jsonb NOT NULL,                                      -- the SavedFilter of the contract
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT saved_views_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT saved_views_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT saved_views_owner_fkey FOREIGN KEY (account_id, owner_id)
+        REFERENCES users (account_id, id) ON DELETE CASCADE,
+    CONSTRAINT saved_views_name_length CHECK (length(name) BETWEEN 1 AND 50),
+    CONSTRAINT saved_views_filter_object CHECK (jsonb_typeof(filter) = 'object')
+);
+CREATE INDEX saved_views_by_owner ON saved_views (account_id, owner_id, id);
+
 CREATE TABLE conversations (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -543,6 +565,8 @@ CREATE UNIQUE INDEX conversations_client_message_key ON conversations (account_i
     WHERE client_message_id IS NOT NULL;
 CREATE INDEX conversations_words ON conversations USING gin (account_id, to_tsvector('simple', subject))
     WHERE subject IS NOT NULL;
+CREATE INDEX conversations_trigrams ON conversations
+    USING gin (account_id, subject gin_trgm_ops) WITH (fastupdate = off) WHERE subject IS NOT NULL;
 
 CREATE FUNCTION priority_rank(priority text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2052,6 +2076,13 @@ CREATE POLICY every_account ON labels TO hummdesk_operator USING (true);
 GRANT SELECT, INSERT, UPDATE (name, color, active) ON labels TO hummdesk_app;
 GRANT SELECT ON labels TO hummdesk_operator;
 
+ALTER TABLE saved_views ENABLE ROW LEVEL SECURITY;
+ALTER TABLE saved_views FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON saved_views TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON saved_views TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, DELETE, UPDATE (name, filter) ON saved_views TO hummdesk_app;
+GRANT SELECT ON saved_views TO hummdesk_operator;
+
 DO $$
 DECLARE
     table_name text;
@@ -2093,6 +2124,48 @@ CREATE POLICY expired_deleted_by_eraser ON staff_sessions FOR DELETE TO hummdesk
     USING (expires_at < clock_timestamp());
 GRANT SELECT, INSERT, UPDATE (last_used_at, revoked_at) ON staff_sessions TO hummdesk_app;
 GRANT SELECT, UPDATE (revoked_at) ON staff_sessions TO hummdesk_operator;
+
+-- What a conversation is about: of its `recent` last messages, the newest classification or correction that says so, one
+-- of `general` last; NULL without one.
+CREATE FUNCTION conversation_category(conversation uuid, recent integer) RETURNS text
+    LANGUAGE sql STABLE COST 10000
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT classified.category
+    FROM (
+        SELECT
+            newest.seq,
+            COALESCE(
+                public.ai_corrections.category,
+                CASE
+                    WHEN public.ai_results.payload -> 'classification' -> 'unknown' IS DISTINCT FROM 'true'
+                    THEN public.ai_results.payload -> 'classification' ->> 'category'
+                END
+            ) AS category
+        FROM (
+            SELECT id, seq
+            FROM public.messages
+            WHERE account_id = public.current_account()
+              AND conversation_id = conversation
+            ORDER BY seq DESC
+            LIMIT recent
+        ) AS newest
+        JOIN public.ai_runs
+          ON public.ai_runs.account_id = public.current_account()
+         AND public.ai_runs.message_id = newest.id
+         AND public.ai_runs.kind = 'classification'
+         AND public.ai_runs.outcome = 'done'
+        JOIN public.ai_results
+          ON public.ai_results.account_id = public.current_account()
+         AND public.ai_results.run_id = public.ai_runs.id
+        LEFT JOIN public.ai_corrections
+          ON public.ai_corrections.account_id = public.current_account()
+         AND public.ai_corrections.message_id = newest.id
+    ) AS classified
+    WHERE classified.category IS NOT NULL
+    ORDER BY classified.category = 'general', classified.seq DESC
+    LIMIT 1
+$$;
 
 --------------------------------------------------------------------------------------------------------------------- search
 
@@ -2174,6 +2247,168 @@ BEGIN
 END
 $$;
 
+-- As search_conversations, which it calls, and with its rights. `parts` are patterns of ILIKE, all of which must match; the
+-- first has at least three letters in a row, which the indexes of subjects and customers need. Messages have none: it would
+-- double the time in which one is stored. So the newest ones are read, unless there are enough matches without them.
+-- Without a match, each of the `terms` is replaced with the most similar words of the newest messages, and customers and
+-- subjects with similar words are found.
+CREATE FUNCTION find_conversations(words tsquery, parts text[], terms text[], most integer) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
+    SET search_path = pg_catalog, public, pg_temp
+    SET pg_trgm.word_similarity_threshold = 0.4
+AS $$
+DECLARE
+    scanned constant integer := 10000;
+    vocabulary constant integer := 500;
+    similar_words tsquery;
+    corrected tsquery;
+    term text;
+    found_now integer;
+    found_all integer;
+BEGIN
+    RETURN QUERY SELECT public.search_conversations(words, most);
+    GET DIAGNOSTICS found_all = ROW_COUNT;
+    IF cardinality(parts) = 0 OR found_all >= most THEN
+        RETURN;
+    END IF;
+
+    RETURN QUERY
+    SELECT conversation_id
+    FROM (
+        SELECT conversation_id, content
+        FROM public.messages
+        WHERE account_id = public.current_account()
+        ORDER BY id DESC
+        LIMIT scanned
+    ) AS newest
+    WHERE content ILIKE ALL (parts)
+    LIMIT most;
+    GET DIAGNOSTICS found_now = ROW_COUNT;
+    found_all := found_all + found_now;
+
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT id
+        FROM public.conversations
+        WHERE account_id = public.current_account()
+          AND subject IS NOT NULL
+          AND subject ILIKE parts[1]
+          AND subject ILIKE ALL (parts)
+    )
+    SELECT id
+    FROM found
+    ORDER BY id DESC
+    LIMIT most;
+    GET DIAGNOSTICS found_now = ROW_COUNT;
+    found_all := found_all + found_now;
+
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT id
+        FROM public.contacts
+        WHERE account_id = public.current_account()
+          AND (name || ' ' || email) ILIKE parts[1]
+          AND (name || ' ' || email) ILIKE ALL (parts)
+    )
+    SELECT theirs.id
+    FROM (SELECT id FROM found ORDER BY id DESC LIMIT most) AS named
+    CROSS JOIN LATERAL (
+        SELECT conversations.id
+        FROM public.conversations
+        WHERE account_id = public.current_account()
+          AND contact_id = named.id
+        ORDER BY updated_at DESC, id DESC
+        LIMIT 20
+    ) AS theirs
+    LIMIT most;
+    GET DIAGNOSTICS found_now = ROW_COUNT;
+    IF found_all + found_now > 0 OR cardinality(terms) = 0 THEN
+        RETURN;
+    END IF;
+
+    FOREACH term IN ARRAY terms LOOP
+        SELECT string_agg('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''', ' | ')::tsquery
+        INTO similar_words
+        FROM (
+            SELECT lexeme
+            FROM (
+                SELECT DISTINCT unnest(tsvector_to_array(to_tsvector('simple', left(content, 500)))) AS lexeme
+                FROM (
+                    SELECT content
+                    FROM public.messages
+                    WHERE account_id = public.current_account()
+                    ORDER BY id DESC
+                    LIMIT vocabulary
+                ) AS newest
+            ) AS known
+            WHERE abs(length(lexeme) - length(term)) <= 2
+              AND public.similarity(lexeme, term) >= 0.3
+            ORDER BY public.similarity(lexeme, term) DESC, lexeme
+            LIMIT 3
+        ) AS nearest;
+        EXIT WHEN similar_words IS NULL;
+        corrected := COALESCE(corrected && similar_words, similar_words);
+    END LOOP;
+    IF similar_words IS NOT NULL THEN
+        RETURN QUERY SELECT public.search_conversations(corrected, most);
+    END IF;
+
+    term := (SELECT one FROM unnest(terms) AS one ORDER BY length(one) DESC LIMIT 1);
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT id
+        FROM public.conversations
+        WHERE account_id = public.current_account()
+          AND subject IS NOT NULL
+          AND term OPERATOR(public.<%) subject
+          AND NOT EXISTS (SELECT FROM unnest(terms) AS one WHERE public.word_similarity(one, subject) < 0.4)
+    )
+    SELECT id
+    FROM found
+    ORDER BY id DESC
+    LIMIT most;
+
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT id
+        FROM public.contacts
+        WHERE account_id = public.current_account()
+          AND term OPERATOR(public.<%) (name || ' ' || email)
+          AND NOT EXISTS (
+              SELECT FROM unnest(terms) AS one WHERE public.word_similarity(one, name || ' ' || email) < 0.4
+          )
+    )
+    SELECT theirs.id
+    FROM (SELECT id FROM found ORDER BY id DESC LIMIT most) AS named
+    CROSS JOIN LATERAL (
+        SELECT conversations.id
+        FROM public.conversations
+        WHERE account_id = public.current_account()
+          AND contact_id = named.id
+        ORDER BY updated_at DESC, id DESC
+        LIMIT 20
+    ) AS theirs
+    LIMIT most;
+END
+$$;
+
+-- The customers whose name or address contains a part, as a pattern of ILIKE of at least three letters; the newest `most`.
+CREATE FUNCTION find_contacts(part text, most integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 100
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    WITH found AS MATERIALIZED (
+        SELECT id
+        FROM public.contacts
+        WHERE account_id = public.current_account()
+          AND (name || ' ' || email) ILIKE part
+    )
+    SELECT id
+    FROM found
+    ORDER BY id DESC
+    LIMIT most
+$$;
+
 CREATE POLICY every_account_searched ON messages FOR SELECT TO hummdesk_search USING (true);
 CREATE POLICY every_account_searched ON conversations FOR SELECT TO hummdesk_search USING (true);
 CREATE POLICY every_account_searched ON contacts FOR SELECT TO hummdesk_search USING (true);
@@ -2196,11 +2431,17 @@ $$;
 GRANT USAGE, CREATE ON SCHEMA public TO hummdesk_search;
 ALTER FUNCTION search_conversations(tsquery, integer) OWNER TO hummdesk_search;
 ALTER FUNCTION contact_of_email(text) OWNER TO hummdesk_search;
+ALTER FUNCTION find_conversations(tsquery, text[], text[], integer) OWNER TO hummdesk_search;
+ALTER FUNCTION find_contacts(text, integer) OWNER TO hummdesk_search;
 REVOKE CREATE ON SCHEMA public FROM hummdesk_search;
 REVOKE ALL ON FUNCTION search_conversations(tsquery, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_conversations(tsquery, integer) TO hummdesk_app;
 REVOKE ALL ON FUNCTION contact_of_email(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION contact_of_email(text) TO hummdesk_app, hummdesk_operator;
+REVOKE ALL ON FUNCTION find_conversations(tsquery, text[], text[], integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION find_contacts(text, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION find_conversations(tsquery, text[], text[], integer) TO hummdesk_app;
+GRANT EXECUTE ON FUNCTION find_contacts(text, integer) TO hummdesk_app;
 
 ALTER TABLE business_hours ENABLE ROW LEVEL SECURITY;
 ALTER TABLE business_hours FORCE ROW LEVEL SECURITY;

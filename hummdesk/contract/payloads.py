@@ -15,7 +15,7 @@ from hummdesk.core import errors
 from hummdesk.publish.events.ai import AIClassification, AIDraft, AISummary
 from hummdesk.publish.events.availability import ClosedMessage
 from hummdesk.publish.events.conversations import ConversationActivity, MoveReason
-from hummdesk.publish.events.inbox import CountsChanged, LabelChanged
+from hummdesk.publish.events.inbox import CountsChanged, LabelChanged, SavedViewChanged
 from hummdesk.publish.events.messages import MessageUpdated
 from hummdesk.publish.events.presence import Viewer
 from hummdesk.publish.fields import MAX_INTEGER
@@ -207,14 +207,30 @@ class Labelled(Schema):
     labelIds = ListOf(Id(), required=True)
 
 
+class Updated(Schema):
+    """What became of the change of one conversation."""
+
+    conversationId = Id(required=True)
+    ok = Boolean(required=True)
+    error = fields.Nested(ErrorReport)
+
+
+class UpdatedConversations(Schema):
+    """One result for each conversation, in the order of the request."""
+
+    results = ListOf(fields.Nested(Updated), required=True)
+
+
 class Inbox(Schema):
-    """What an inbox shows beside its conversations. Labels that are not `active` are hidden.
+    """What an inbox shows beside its conversations. Labels that are not `active` are hidden. `views` are the shared
+    ones and the person's own, by name.
 
     From then on the socket receives `counts_changed` when a count changes. Own messages can be changed for
     `messageChangeSeconds`.
     """
 
     labels = ListOf(fields.Nested(schema_of(LabelChanged)), required=True)
+    views = ListOf(fields.Nested(schema_of(SavedViewChanged)), required=True)
     counts = fields.Nested(schema_of(CountsChanged), required=True)
     messageChangeSeconds = Count()
 

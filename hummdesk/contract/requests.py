@@ -36,6 +36,7 @@ MAX_FIELDS = 32
 PAGE = 50
 MAX_PAGE = 100
 MAX_SYNCED = 100
+MAX_UPDATED = 100
 MAX_SEARCH = 100
 MAX_TOKEN = 8192
 MAX_COMMENT = 1000
@@ -215,6 +216,30 @@ class LabelConversation(OfConversation):
             raise ValidationError("Give labels to add, to remove or both.", "add")
 
 
+class UpdateConversations(Payload):
+    """A change of several conversations, each as if it were requested alone. `assignedTo` null unassigns.
+
+    `snoozedUntil` makes them pending until then, null until the customer writes. `addLabels` are put on each, and
+    `removeLabels` are taken off it.
+    """
+
+    conversationIds = BoundedList(Id(), least=1, most=MAX_UPDATED, required=True)
+    status = OneOf("open", "pending", "closed")
+    snoozedUntil = Moment(allow_none=True)
+    assignedTo = Id(allow_none=True)
+    teamId = Id(allow_none=True)
+    addLabels = BoundedList(Id(), least=1, most=MAX_LABELS)
+    removeLabels = BoundedList(Id(), least=1, most=MAX_LABELS)
+    reason = Text(longest=MAX_REASON)
+
+    @validates_schema
+    def _something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data.keys() - {"conversationIds", "reason"}:
+            raise ValidationError("Give at least one change.", "conversationIds")
+        if "snoozedUntil" in data and data.get("status", "pending") != "pending":
+            raise ValidationError("Requires the status pending.", "snoozedUntil")
+
+
 class StateDetails(Payload):
     """What the customer states. The name is that of an anonymous visitor only; nobody has verified the address."""
 
@@ -227,9 +252,13 @@ class StateDetails(Payload):
             raise ValidationError("Give a name, an email or both.", "email")
 
 
+def category(**options: Any) -> Matching:
+    return Matching(KEY, what="the key of a category", longest=LONGEST_KEY, **options)
+
+
 class CorrectClassification(OfConversation):
     messageId = Id(required=True)
-    category = Matching(KEY, what="the key of a category", longest=LONGEST_KEY, load_default=None)
+    category = category(load_default=None)
     priority = OneOf(*get_args(Priority), load_default=None)
 
     @validates_schema
@@ -250,11 +279,17 @@ class StartConversation(NewConversation):
 
 
 class ConversationFilter(Payload):
-    """`sort` `waiting` is for staff: only conversations whose customers wait for an answer, the longest wait first."""
+    """`sort` `waiting` is for staff: only conversations whose customers wait for an answer, the longest wait first.
+
+    So are `priority`, `category` and `snoozed`, whether there is a time at which the conversation is reopened.
+    """
 
     status = OneOf("open", "pending", "closed", load_default=None)
     assignedTo = Id(load_default=None)
     unassigned = Boolean(load_default=False)
+    priority = OneOf(*get_args(Priority), load_default=None)
+    category = category(load_default=None)
+    snoozed = Boolean(load_default=None)
     search = Text(shortest=1, longest=MAX_SEARCH, load_default=None)
     sort = OneOf("activity", "waiting", load_default="activity")
     limit = Integer(least=1, most=MAX_PAGE, load_default=PAGE)
@@ -269,9 +304,9 @@ class ConversationFilter(Payload):
 
 
 class ListConversations(ConversationFilter):
-    """A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited
-    number of conversations. `sort` `waiting` is for staff: only conversations whose customers wait for an answer, the
-    longest wait first.
+    """A page of a team, a label, a priority, a category or `snoozed` may be short, or empty, and still have a
+    `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` is for staff: only conversations
+    whose customers wait for an answer, the longest wait first.
     """
 
     teamId = Id(load_default=None)

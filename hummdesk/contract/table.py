@@ -124,6 +124,7 @@ REQUESTS: dict[str, Request] = {
             schema_of(ConversationUnassigned)(),
         ),
         Request("merge_conversation", requests.MergeConversation(), ANSWERING, payloads.Done()),
+        Request("update_conversations", requests.UpdateConversations(), ANSWERING, payloads.UpdatedConversations()),
         Request("label_conversation", requests.LabelConversation(), ANSWERING, payloads.Labelled()),
         Request(
             "correct_classification",

@@ -6,7 +6,7 @@ A query is repeated at most once in PACE times its own duration.
 
 import asyncio
 import logging
-from collections import Counter
+from dataclasses import dataclass
 from time import monotonic
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -19,7 +19,7 @@ from hummdesk.publish.counts import counts_of
 from hummdesk.publish.events.inbox import CountsChanged
 from hummdesk.server.sockets import ClientSession, SocketRegistry
 from hummdesk.storage import counts
-from hummdesk.storage.counts import Kind
+from hummdesk.storage.counts import Totals
 from hummdesk.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -35,21 +35,30 @@ CHANGING = {
     "conversation_status_changed",
     "conversation_assigned",
     "conversation_unassigned",
+    "saved_view_changed",
 }
 """The events after which a count may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A query that runs, and the people whose own views it counts."""
+
+    owners: frozenset[UUID]
+    result: asyncio.Task[Totals]
 
 
 class InboxCounts:
     def __init__(self, database: Database, sockets: SocketRegistry) -> None:
         self._database = database
         self._sockets = sockets
-        self._sent: dict[UUID, WeakKeyDictionary[ClientSession, CountsChanged]] = {}
-        """By account and socket that has asked, what it was sent last."""
+        self._sent: dict[UUID, WeakKeyDictionary[ClientSession, CountsChanged | None]] = {}
+        """By account and socket that has asked, what it was sent last; None: not answered yet."""
         self._accounts: dict[str, UUID] = {}
-        """The accounts of these sockets, by their room."""
+        """The accounts of these sockets, by the rooms of accounts and agents."""
         self._due: dict[UUID, asyncio.TimerHandle] = {}
         """Accounts that are counted after the delay."""
-        self._reads: dict[UUID, asyncio.Task[Counter[Kind]]] = {}
+        self._reads: dict[UUID, Read] = {}
         self._refreshing: set[asyncio.Task[None]] = set()
         self._is_stopped = False
         self._seconds: dict[UUID, float] = {}
@@ -58,9 +67,12 @@ class InboxCounts:
     async def of(self, session: ClientSession) -> CountsChanged:
         """The counts of a socket, which from now on is sent their changes. Raises Unavailable."""
         person = session.authenticated_person
-        self._accounts[rooms.account(person.account_id)] = person.account_id
-        found = counts_of(await self._read(person.account_id), person)
-        self._sent.setdefault(person.account_id, WeakKeyDictionary())[session] = found
+        for room in (rooms.account(person.account_id), rooms.agent(person.id)):
+            self._accounts[room] = person.account_id
+        sent = self._sent.setdefault(person.account_id, WeakKeyDictionary())
+        sent[session] = None
+        found = counts_of(await self._read(person.account_id, person.id), person)
+        sent[session] = found = sent.get(session) or found  # a later query may have ended first
         return found
 
     def deliver(self, event: Event) -> None:
@@ -95,42 +107,52 @@ class InboxCounts:
             timer.cancel()
         asking = self._asking(account_id)
         if not asking:
-            self._accounts.pop(rooms.account(account_id), None)
+            self._accounts = {room: one for room, one in self._accounts.items() if one != account_id}
             self._sent.pop(account_id, None)
             self._seconds.pop(account_id, None)
             return
         try:
-            kinds = await self._count(account_id)
+            totals = await self._count(account_id, self._owners(account_id))
         except HummDeskError as error:
             log.warning("inbox_counts.failed", extra={"account_id": str(account_id), "error": error.code})
             self._schedule(account_id, RETRY_SECONDS)
             return
         for session in asking:
-            self._send(account_id, session, kinds)
+            self._send(account_id, session, totals)
 
     def _asking(self, account_id: UUID) -> list[ClientSession]:
         return [session for session in self._sent.get(account_id, ()) if _is_of(session, account_id)]
 
-    def _send(self, account_id: UUID, session: ClientSession, kinds: Counter[Kind]) -> None:
+    def _owners(self, account_id: UUID) -> frozenset[UUID]:
+        """The people whose own views are counted: those of the sockets that have asked."""
+        return frozenset(session.authenticated_person.id for session in self._asking(account_id))
+
+    def _send(self, account_id: UUID, session: ClientSession, totals: Totals) -> None:
         if not _is_of(session, account_id):
             return
-        found = counts_of(kinds, session.authenticated_person)
+        found = counts_of(totals, session.authenticated_person)
         sent = self._sent[account_id]
         if found != sent.get(session):
             sent[session] = found
             self._sockets.send(session, found)
 
-    async def _read(self, account_id: UUID) -> Counter[Kind]:
-        """As `_count`; those who ask while a query runs share its result."""
-        if account_id not in self._reads:
-            self._reads[account_id] = asyncio.ensure_future(self._count(account_id))
-            self._reads[account_id].add_done_callback(lambda _: self._reads.pop(account_id, None))
-        return await asyncio.shield(self._reads[account_id])
+    async def _read(self, account_id: UUID, owner_id: UUID) -> Totals:
+        """As `_count`; those who ask while a query runs share its result, or that of the next one if it began without
+        their own views.
+        """
+        while (read := self._reads.get(account_id)) is not None and owner_id not in read.owners:
+            await asyncio.wait([read.result])
+        if read is None:
+            owners = self._owners(account_id) | {owner_id}
+            read = Read(owners, asyncio.ensure_future(self._count(account_id, owners)))
+            self._reads[account_id] = read
+            read.result.add_done_callback(lambda _: self._reads.pop(account_id, None))
+        return await asyncio.shield(read.result)
 
-    async def _count(self, account_id: UUID) -> Counter[Kind]:
+    async def _count(self, account_id: UUID, owners: frozenset[UUID]) -> Totals:
         began = monotonic()
         async with self._database.account(account_id) as tx:
-            found = await counts.by_kind(tx)
+            found = await counts.by_kind(tx, owners=owners)
         self._seconds[account_id] = monotonic() - began
         return found
 

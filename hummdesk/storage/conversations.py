@@ -1,30 +1,33 @@
 """Conversations as staff or the customer sees them, and their changes; every change adds a row to the audit log."""
 
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
-from unicodedata import east_asian_width
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from hummdesk.core.clock import wire_time
-from hummdesk.core.errors import NotFound
+from hummdesk.core.errors import Invalid, NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import ANSWERING, Conversation, Person
 from hummdesk.storage import page_cursor
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load, nested
+from hummdesk.storage.search_query import SearchQuery, parse, pattern, patterns, prefix_query, terms
 
 queries = load("conversations")
+label_queries = load("labels")
 
 Status = Literal["open", "pending", "closed"]
-PREFIX_LETTERS = 3
-"""A shorter word is not searched as a prefix."""
-
 SCANNED = 2_000
 """Conversations that a page of a team, priority or label looks through: it may be short, and still have a next one."""
+
+SCANNED_CATEGORIES = 500
+"""The same of a category, which is read from the classifications of each conversation."""
+
+CLASSIFIED_MESSAGES = 10
+"""The last messages of a conversation that say what it is about."""
 
 SEARCH_LIMIT = 200
 """Maximum number of matching messages, subjects and customers in a search; the newest are taken."""
@@ -58,8 +61,8 @@ class StatusChange:
 class Filter:
     """Which conversations a list shows; None: all of them.
 
-    `words`, for staff only, are prefixes of at least PREFIX_LETTERS, or whole words: a message, the subject, or the
-    customer's name and address must contain a word for each of them.
+    `words`, for staff only, are words and filters of a SearchQuery: a message, the subject, or the customer's name and
+    address must contain each of the words, or parts of words. If nothing does, similar words are found.
     """
 
     status: Status | None = None
@@ -68,10 +71,31 @@ class Filter:
     team_id: UUID | None = None
     priority: str | None = None
     label_id: UUID | None = None
+    category: str | None = None
+    """What it is about, as its last messages were classified; for staff."""
+    is_snoozed: bool | None = None
+    """Whether there is a time at which it is reopened; for staff."""
     contact_id: UUID | None = None
     words: str | None = None
     is_waiting: bool = False
     """Only those whose customers wait for an answer, the longest wait first; for staff, and not with words."""
+
+    @property
+    def is_for_staff(self) -> bool:
+        """Whether it is about something that customers do not see."""
+        hidden = (self.priority, self.label_id, self.category, self.is_snoozed, self.words)
+        return any(value is not None for value in hidden)
+
+    @property
+    def needs_scan(self) -> bool:
+        """Whether no index has what the list is filtered by."""
+        filters = (self.team_id, self.priority, self.label_id, self.category, self.is_snoozed)
+        return any(value is not None for value in filters)
+
+    @property
+    def scanned(self) -> int:
+        """The conversations that a page looks through."""
+        return SCANNED if self.category is None else SCANNED_CATEGORIES
 
 
 EVERYTHING = Filter()
@@ -204,18 +228,25 @@ async def _page_rows(
     before_at, before_id = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
     if viewer.is_staff and wanted.is_waiting and wanted.words is None:
         return await _waiting_rows(tx, wanted, limit=limit, cursor=cursor)
+    search = SearchQuery() if wanted.words is None or not viewer.is_staff else parse(wanted.words)
+    wanted = await _narrowed(tx, viewer, wanted, search)
+    if search.before is not None and search.before < before_at:
+        before_at, before_id = search.before, UUID(int=0)
     position = {"before_at": before_at, "before_id": before_id, "limit": limit}
-    position["statuses"] = list(STATUSES if wanted.status is None else (wanted.status,))
+    position["statuses"] = _statuses(wanted, search)
     agent = {"agent_id": wanted.assigned_to, "unassigned": wanted.unassigned}
-    more = {"team_id": wanted.team_id, "priority": wanted.priority, "label_id": wanted.label_id} | agent
     contact_id = wanted.contact_id if viewer.is_staff else viewer.id
-    if viewer.is_staff and wanted.words is not None:
-        words = {"words": prefix_query(wanted.words), "search_limit": SEARCH_LIMIT}
-        rows = queries.page_of_found(tx, contact_id=contact_id, **words, **more, **position)
+    more = agent | _more(wanted) | {"since": search.after}
+    sender = {"sender": search.sender and pattern(search.sender), "search_limit": SEARCH_LIMIT}
+    if search.words:
+        words = {"words": prefix_query(search.words), "parts": patterns(search.words), "terms": terms(search.words)}
+        rows = queries.page_of_found(tx, contact_id=contact_id, **words, **sender, **more, **position)
+    elif search.sender is not None:
+        rows = queries.page_of_sender(tx, contact_id=contact_id, **sender, **more, **position)
     elif contact_id is not None:
         rows = queries.page_of_contact(tx, contact_id=contact_id, **more, **position)
-    elif (wanted.team_id, wanted.priority, wanted.label_id) != (None, None, None):
-        rows = queries.page_of_filtered(tx, scanned=SCANNED, **more, **position)
+    elif wanted.needs_scan or search.after is not None:
+        rows = queries.page_of_filtered(tx, scanned=wanted.scanned, **more, **position)
     elif wanted.unassigned:
         rows = queries.page_of_unassigned(tx, **position)
     elif wanted.assigned_to is not None:
@@ -232,35 +263,47 @@ async def _waiting_rows(tx: Transaction, wanted: Filter, *, limit: int, cursor: 
         contact_id=wanted.contact_id,
         agent_id=wanted.assigned_to,
         unassigned=wanted.unassigned,
-        team_id=wanted.team_id,
-        priority=wanted.priority,
-        label_id=wanted.label_id,
+        **_more(wanted),
         statuses=list(STATUSES if wanted.status is None else (wanted.status,)),
         after_at=after_at,
         after_id=after_id,
-        scanned=SCANNED,
+        scanned=wanted.scanned,
         limit=limit,
     )
     return [row async for row in rows]
 
 
-def prefix_query(words: str) -> str:
-    """A tsquery that takes each word as a prefix, if it is long enough, or else as a whole word.
+async def _narrowed(tx: Transaction, viewer: Person, wanted: Filter, search: SearchQuery) -> Filter:
+    """The filter with those of a search. Raises Invalid for an unknown label."""
+    if search.label is not None:
+        row = await label_queries.id_of(tx, name=search.label)
+        if row is None:
+            raise Invalid(details={"search": [f"There is no label `{search.label}`."]})
+        wanted = replace(wanted, label_id=row["id"])
+    if "snoozed" in search.states:
+        wanted = replace(wanted, is_snoozed=True)
+    if "mine" in search.states:
+        wanted = replace(wanted, assigned_to=viewer.id)
+    return replace(wanted, unassigned=True) if "unassigned" in search.states else wanted
 
-    The index returns the rows of all words with a prefix, of all accounts, before any are left out.
-    """
-    return " & ".join(map(_term, words.split()))
+
+def _statuses(wanted: Filter, search: SearchQuery) -> list[Status]:
+    """Those of the filter, and among them those of the search, if it has any."""
+    known = STATUSES if wanted.status is None else (wanted.status,)
+    if search.states.isdisjoint(STATUSES):
+        return list(known)
+    return [status for status in known if status in search.states]
 
 
-def _term(word: str) -> str:
-    quoted = word.replace("\\", "\\\\").replace("'", "''")
-    parts = re.findall(r"\w+", word)  # PostgreSQL looks for each of them
-    return f"'{quoted}':*" if all(_letters(part) >= PREFIX_LETTERS for part in parts) else f"'{quoted}'"
-
-
-def _letters(part: str) -> int:
-    """The letters of a word; an ideograph counts as a prefix alone."""
-    return sum(PREFIX_LETTERS if east_asian_width(letter) in "WF" else 1 for letter in part)
+def _more(wanted: Filter) -> dict[str, Any]:
+    return {
+        "team_id": wanted.team_id,
+        "priority": wanted.priority,
+        "label_id": wanted.label_id,
+        "category": wanted.category,
+        "is_snoozed": wanted.is_snoozed,
+        "recent": CLASSIFIED_MESSAGES,
+    }
 
 
 async def start(

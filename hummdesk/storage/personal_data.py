@@ -350,6 +350,12 @@ TABLES: tuple[Table, ...] = (
         columns=columns("account_id id name color active created_at"),
     ),
     Table(
+        name="saved_views",
+        holds="names and filters of saved views of the inbox, which may contain a search",
+        scope="account",
+        columns=columns("account_id id owner_id name filter created_at"),
+    ),
+    Table(
         name="team_members",
         holds="which users are in which teams",
         scope="account",

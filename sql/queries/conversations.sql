@@ -235,9 +235,9 @@ CROSS JOIN LATERAL (
 ORDER BY page.updated_at DESC, page.id DESC
 LIMIT :limit;
 
--- name: page_of_filtered(agent_id, unassigned, team_id, priority, label_id, statuses, before_at, before_id, scanned, limit)
--- As `page_of_account`, of the conversations with a team, a priority or a label among the next `scanned` ones: no index has
--- these. The last row marks the end of those, unless the list ends before.
+-- name: page_of_filtered(agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, scanned, limit)
+-- As `page_of_account`, of the conversations with a team, a priority, a label, a category or a snooze among the next
+-- `scanned` ones: no index has these. The last row marks the end of those, unless the list ends before.
 WITH candidate AS MATERIALIZED (
     SELECT page.*
     FROM unnest(:statuses::text[]) AS wanted (status)
@@ -248,10 +248,12 @@ WITH candidate AS MATERIALIZED (
             assigned_to,
             assigned_team,
             priority,
-            label_ids
+            label_ids,
+            snoozed_until
         FROM conversations
         WHERE account_id = current_account()
           AND conversations.status = wanted.status
+          AND (:since::timestamptz IS NULL OR updated_at >= :since)
           AND (updated_at, id) < (:before_at, :before_id::uuid)
         ORDER BY updated_at DESC, id DESC
         LIMIT :scanned
@@ -266,6 +268,8 @@ WITH candidate AS MATERIALIZED (
       AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
       AND (:priority::text IS NULL OR priority = :priority)
       AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
+      AND (:is_snoozed::boolean IS NULL OR (snoozed_until IS NOT NULL) = :is_snoozed)
+      AND (:category::text IS NULL OR conversation_category(id, :recent) = :category)
     ORDER BY updated_at DESC, id DESC
     LIMIT :limit
 ), ending AS (
@@ -282,7 +286,7 @@ SELECT id, updated_at, true AS is_end
 FROM ending
 ORDER BY is_end, updated_at DESC, id DESC;
 
--- name: page_of_waiting(contact_id, agent_id, unassigned, team_id, priority, label_id, statuses, after_at, after_id, scanned, limit)
+-- name: page_of_waiting(contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, statuses, after_at, after_id, scanned, limit)
 -- Ids of the conversations whose customers wait for an answer, the longest wait first, among the next `scanned` ones after a
 -- position. `updated_at` is since when they wait. The last row marks the end of those, as in `page_of_filtered`.
 WITH candidate AS MATERIALIZED (
@@ -294,7 +298,8 @@ WITH candidate AS MATERIALIZED (
         assigned_to,
         assigned_team,
         priority,
-        label_ids
+        label_ids,
+        snoozed_until
     FROM conversations
     WHERE account_id = current_account()
       AND waiting_since IS NOT NULL
@@ -311,6 +316,8 @@ WITH candidate AS MATERIALIZED (
       AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
       AND (:priority::text IS NULL OR priority = :priority)
       AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
+      AND (:is_snoozed::boolean IS NULL OR (snoozed_until IS NOT NULL) = :is_snoozed)
+      AND (:category::text IS NULL OR conversation_category(id, :recent) = :category)
     ORDER BY waiting_since, id
     LIMIT :limit
 ), ending AS (
@@ -327,12 +334,20 @@ SELECT id, waiting_since AS updated_at, true AS is_end
 FROM ending
 ORDER BY is_end, updated_at, id;
 
--- name: page_of_found(words, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, statuses, before_at, before_id, limit)
--- As `page_of_account`, of the conversations that match words: `search_limit` messages, subjects and customers each.
+-- name: page_of_found(words, parts, terms, sender, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, limit)
+-- As `page_of_account`, of the conversations that match words: `search_limit` messages, subjects and customers each; and if
+-- a sender is given, of customers whose name or address matches it.
 SELECT id, updated_at
 FROM conversations
 WHERE account_id = current_account()
-  AND id = ANY(ARRAY(SELECT found.id FROM search_conversations(to_tsquery('simple', :words), :search_limit) AS found (id)))
+  AND id = ANY(ARRAY(
+      SELECT found.id
+      FROM find_conversations(to_tsquery('simple', :words), :parts::text[], :terms::text[], :search_limit) AS found (id)
+  ))
+  AND (
+      :sender::text IS NULL
+      OR contact_id = ANY(ARRAY(SELECT found.id FROM find_contacts(:sender, :search_limit) AS found (id)))
+  )
   AND (:contact_id::uuid IS NULL OR contact_id = :contact_id)
   AND status = ANY(:statuses::text[])
   AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
@@ -340,11 +355,40 @@ WHERE account_id = current_account()
   AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
   AND (:priority::text IS NULL OR priority = :priority)
   AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
+  AND (:is_snoozed::boolean IS NULL OR (snoozed_until IS NOT NULL) = :is_snoozed)
+  AND (:category::text IS NULL OR conversation_category(id, :recent) = :category)
+  AND (:since::timestamptz IS NULL OR updated_at >= :since)
   AND (updated_at, id) < (:before_at, :before_id::uuid)
 ORDER BY updated_at DESC, id DESC
 LIMIT :limit;
 
--- name: page_of_contact(contact_id, agent_id, unassigned, team_id, priority, label_id, statuses, before_at, before_id, limit)
+-- name: page_of_sender(sender, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, limit)
+-- As `page_of_account`, of the `search_limit` newest customers whose name or address matches a pattern.
+SELECT page.id, page.updated_at
+FROM find_contacts(:sender, :search_limit) AS sender (contact_id)
+CROSS JOIN LATERAL (
+    SELECT id, updated_at
+    FROM conversations
+    WHERE account_id = current_account()
+      AND conversations.contact_id = sender.contact_id
+      AND (:contact_id::uuid IS NULL OR conversations.contact_id = :contact_id)
+      AND status = ANY(:statuses::text[])
+      AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
+      AND NOT (:unassigned AND assigned_to IS NOT NULL)
+      AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
+      AND (:priority::text IS NULL OR priority = :priority)
+      AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
+      AND (:is_snoozed::boolean IS NULL OR (snoozed_until IS NOT NULL) = :is_snoozed)
+      AND (:category::text IS NULL OR conversation_category(id, :recent) = :category)
+      AND (:since::timestamptz IS NULL OR updated_at >= :since)
+      AND (updated_at, id) < (:before_at, :before_id::uuid)
+    ORDER BY updated_at DESC, id DESC
+    LIMIT :limit
+) AS page
+ORDER BY page.updated_at DESC, page.id DESC
+LIMIT :limit;
+
+-- name: page_of_contact(contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, limit)
 -- As `page_of_account`, of the conversations of a contact.
 SELECT id, updated_at
 FROM conversations
@@ -356,6 +400,9 @@ WHERE account_id = current_account()
   AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
   AND (:priority::text IS NULL OR priority = :priority)
   AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
+  AND (:is_snoozed::boolean IS NULL OR (snoozed_until IS NOT NULL) = :is_snoozed)
+  AND (:category::text IS NULL OR conversation_category(id, :recent) = :category)
+  AND (:since::timestamptz IS NULL OR updated_at >= :since)
   AND (updated_at, id) < (:before_at, :before_id::uuid)
 ORDER BY updated_at DESC, id DESC
 LIMIT :limit;

@@ -12,15 +12,15 @@ from hummdesk.contract.resources.messages import Message
 
 
 class ConversationQuery(ConversationFilter):
-    """`search` finds prefixes of words in messages, subjects, names and addresses of customers.
+    """`search` finds words, and parts of them, in messages, subjects, names and addresses of customers. It also takes
+    the filters `from:`, `label:`, `before:`, `after:` and `is:`.
 
-    A page of a `team`, a `priority` or a `label` may be short, or empty, and still have a `nextCursor`: it looks
-    through a limited number of conversations. `sort` `waiting` shows only conversations whose customers wait for an
-    answer, the longest wait first.
+    A page of a `team`, a `priority`, a `label`, a `category` or `snoozed` may be short, or empty, and still have a
+    `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` shows only conversations whose
+    customers wait for an answer, the longest wait first.
     """
 
     team = Id(load_default=None)
-    priority = OneOf(*PRIORITIES, load_default=None)
     label = Id(load_default=None)
     contactId = Id(load_default=None)
 

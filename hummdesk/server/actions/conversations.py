@@ -35,8 +35,8 @@ async def page(
     context: ServerContext, viewer: Person, wanted: Filter, *, limit: int, cursor: str | None
 ) -> tuple[list[Conversation], str | None]:
     """A page of the list, and the cursor of the next page. Raises Forbidden and Invalid."""
-    if wanted.words is not None and not viewer.is_staff:
-        raise Forbidden("Only staff can search")  # a private note may match
+    if wanted.is_for_staff and not viewer.is_staff:
+        raise Forbidden("Only staff can search, and filter by priority, label, category and snooze")
     turn = nullcontext() if wanted.words is None else context.searching
     async with turn, context.database.account(viewer.account_id) as tx:
         return await conversations.page(
@@ -215,7 +215,9 @@ async def update(
 ) -> Conversation:
     """Change what is given and differs, in one transaction: status, snooze, priority, labels, agent and team.
 
-    A `note` is stored with the change of the assignment. `require` may refuse the conversation as it is, under a lock.
+    `labelIds` replace the labels, `addLabels` and `removeLabels` change them. A `note` is stored with the change of the
+    assignment. `require` may refuse the conversation as it is, under a lock.
+
     Raises NotFound, Invalid, RateLimited, what `require` raises, and Unavailable if others move it at each attempt.
     """
     require_soon(changes.get("snoozedUntil"), "snoozedUntil")
@@ -279,4 +281,8 @@ async def _update(
         await conversations.set_priority(tx, actor=actor, conversation_id=before.id, priority=priority)
     if "labelIds" in changes:
         await _relabel(tx, actor, before, changes["labelIds"])
+    added, removed = changes.get("addLabels", ()), changes.get("removeLabels", ())
+    if added or removed:
+        labelled = {"added": added, "removed": removed, "field": "addLabels"}
+        await labels.change(tx, actor=actor, conversation_id=before.id, **labelled)
     return [change for change in found if change is not None], sent

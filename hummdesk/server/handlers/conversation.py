@@ -169,7 +169,10 @@ async def list_conversations(context: ServerContext, session: ClientSession, pay
         assigned_to=payload["assignedTo"],
         unassigned=payload["unassigned"],
         team_id=payload["teamId"],
+        priority=payload["priority"],
         label_id=payload["labelId"],
+        category=payload["category"],
+        is_snoozed=payload["snoozed"],
         words=payload["search"],
         is_waiting=payload["sort"] == "waiting",
     )

@@ -46,6 +46,8 @@ BODIES: dict[str, Body] = {
     "add_team_members": lambda ids: {"userIds": [ids["users"]]},
     "create_label": lambda _: {"name": f"Label {_mark()}", "color": "#0b5f59"},
     "update_label": lambda _: {"color": "#123456"},
+    "create_view": lambda ids: {"name": "Refunds", "shared": True, "filter": {"labelId": ids["labels"]}},
+    "update_view": lambda _: {"name": f"View {_mark()}", "filter": {"status": "open", "unassigned": True}},
     "upsert_contact": lambda _: {"externalId": _mark(), "name": "Cleo"},
     "update_contact": lambda _: {"name": "Cleo"},
     "put_oidc": lambda _: {"issuer": "http://127.0.0.1:1", "clientId": "hummdesk"},
@@ -92,6 +94,9 @@ ID_FIELDS: dict[str, str] = {
     "intoConversationId": "targets",
     "kid": "signing-keys",
     "label": "labels",
+    "filter.assignedTo": "users",
+    "filter.labelId": "labels",
+    "filter.teamId": "teams",
     "labelIds": "labels",
     "memberIds": "users",
     "mentions": "users",
@@ -107,6 +112,7 @@ ID_FIELDS: dict[str, str] = {
 
 OTHER_BODIES: dict[tuple[str, str], Body] = {
     ("create_token", "userId"): lambda ids: {"userId": ids["users"], "seconds": 60},
+    ("update_view", "filter.assignedTo"): lambda _: {"filter": {"status": "open"}},
     ("send_message", "mentions"): lambda _: {"as": "agent", "content": "Hello", "private": True},
 }
 """Where a field excludes one of the example: the body with that field."""
@@ -119,7 +125,7 @@ OBJECTS: dict[str, Callable[[Account], UUID]] = {
     "users": lambda account: account.people["colleague"].id,
 }
 
-NOT_BY_USERS = frozenset({"create_conversation"})
+NOT_BY_USERS = frozenset({"create_conversation", "create_view", "update_view"})
 """Routes that an agent's token may not use, though a key of scope `write` may."""
 LEAVES_A_SECRET = frozenset({"create_sign_in_link"})
 """Routes whose request leaves a secret that nobody has received if its answer was lost: it expires unused."""
@@ -181,10 +187,19 @@ def noun_of(route: Route, name: str) -> str:
     return ID_FIELDS[name]
 
 
+def with_field(body: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
+    """The body with another value of a field; `outer.inner` names a field of an object."""
+    outer, _, inner = name.partition(".")
+    return {**body, outer: with_field(body.get(outer, {}), inner, value) if inner else value}
+
+
 def id_fields(schema: Schema | None) -> Iterator[tuple[str, bool]]:
     """The fields of a query or a body that have an id, and whether each is a list of them."""
     for name, field in schema.fields.items() if schema is not None else ():
         inner = field.inner if isinstance(field, fields.List) else field
-        assert not isinstance(inner, fields.Nested) or not list(id_fields(inner.schema)), f"an id inside {name}: {HOW}"
+        if isinstance(inner, fields.Nested):
+            nested = list(id_fields(inner.schema))
+            assert not nested or inner is field, f"an id inside a list {name}: {HOW}"
+            yield from ((f"{name}.{one}", is_list) for one, is_list in nested)
         if isinstance(inner, Id):
             yield name, inner is not field

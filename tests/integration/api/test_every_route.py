@@ -26,6 +26,7 @@ from tests.integration.api.route_examples import (
     noun_of,
     path_of,
     query_of,
+    with_field,
 )
 from tests.integration.server.accounts import Account
 
@@ -144,7 +145,7 @@ async def test_id_of_another_account_is_answered_as_an_absent_one(desk: Desk, vi
         other = OTHER_BODIES.get((route.name, name))
         example = (body or {}) if other is None else other(desk.ids)
         answers = [
-            await desk.admin.call(route.name, example | {name: [value] if is_list else value}, **path)
+            await desk.admin.call(route.name, with_field(example, name, [value] if is_list else value), **path)
             for value in (foreign, absent)
         ]
         assert answers[0].status in (404, 422), f"{name}: {answers[0]}"

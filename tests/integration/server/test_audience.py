@@ -43,7 +43,7 @@ from hummdesk.publish.events.conversations import (
     ConversationUnassigned,
     ConversationUpdated,
 )
-from hummdesk.publish.events.inbox import LabelChanged
+from hummdesk.publish.events.inbox import LabelChanged, SavedViewChanged
 from hummdesk.publish.events.messages import Mentioned, MessageRead, MessageUpdated, NewMessage, UnreadChanged
 from hummdesk.publish.events.presence import (
     AgentOffline,
@@ -434,6 +434,16 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
     ConversationUpdated: lambda a: ConversationUpdated.of(a_conversation(a)),
     LabelChanged: lambda a: LabelChanged(
         account_id=a.id, label_id=new_id(), name="secret", color="#0b5f59", active=True
+    ),
+    SavedViewChanged: lambda a: SavedViewChanged(
+        account_id=a.id,
+        shared_with=a.id,
+        owner_id=None,
+        view_id=new_id(),
+        name="secret",
+        shared=True,
+        deleted=False,
+        filter={"search": "secret"},
     ),
     ConversationRated: lambda a: ConversationRated(**of_conversation(a), rating=1, comment="secret"),
     ConversationStatusChanged: lambda a: ConversationStatusChanged(

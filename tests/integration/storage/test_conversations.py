@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +7,7 @@ import pytest
 
 from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.core.ids import new_id
-from hummdesk.storage import conversations, moves
+from hummdesk.storage import conversations, labels, moves
 from hummdesk.storage.conversations import Filter
 
 
@@ -325,3 +325,66 @@ async def test_message_without_an_ai_run_reopens_its_conversation_and_is_unread(
     assert sent.reopened_from == "closed"
     assert (seen.status, seen.unread_count) == ("open", 1)
     assert await account.execute("SELECT FROM ai_runs WHERE conversation_id = %(conversation)s") == []
+
+
+async def test_search_finds_parts_of_words(account: Any, foreign: Any) -> None:
+    other = await account.start(account.stranger, subject="Teillieferung 4711-XY")
+    await account.send(account.customer, "The snowboots (size 100%) arrived")
+    await foreign.send(foreign.customer, "snowboots")
+    for words in ("wboot", "BOOTS snow", "100%", "ustomer@exam"):
+        assert await found(account, words) == [account.conversation], words
+    for words in ("lieferung", "711-x", "tranger"):
+        assert await found(account, words) == [other], words
+    for words in ("bo", "0_%", "boots_"):
+        assert await found(account, words) == [], words
+
+
+async def test_search_without_a_match_finds_similar_words(account: Any, foreign: Any) -> None:
+    other = await account.start(account.stranger, subject="Damaged parcel")
+    await account.send(account.customer, "I would like a refund of my kettle")
+    await foreign.send(foreign.customer, "recieve")
+    for words in ("refnd", "refound ketle", "custommer"):
+        assert await found(account, words) == [account.conversation], words
+    assert await found(account, "damged parcl") == [other]
+    for words in ("refnd absent", "recieve", "ketl me"):
+        assert await found(account, words) == [], words
+
+
+async def test_search_filters_by_sender_label_day_and_state(account: Any) -> None:
+    other = await account.start(account.stranger, subject="kettle")
+    await account.send(account.customer, "kettle")
+    label, _ = await _labelled(account, other)
+    today, tomorrow = datetime.now(UTC).date(), datetime.now(UTC).date() + timedelta(days=1)
+    async with account.tx() as tx:
+        await moves.assign(tx, actor=account.admin, conversation_id=other, agent_id=account.agent.id, team_id=None)
+        await conversations.change_status(tx, actor=account.admin, conversation_id=other, status="closed", reason=None)
+    both = [other, account.conversation]
+    for words, expected in {
+        "from:stranger": [other],
+        "from:stranger@ kettle": [other],
+        "kettle from:nobody": [],
+        f"label:{label}": [other],
+        f"label:{label.upper()} from:customer": [],
+        "is:closed": [other],
+        "kettle is:open": [account.conversation],
+        "is:open is:closed kettle": both,
+        "is:unassigned": [account.conversation],
+        f"before:{tomorrow + timedelta(days=1)} kettle": both,
+        f"before:{today - timedelta(days=1)}": [],
+        f"after:{tomorrow}": [],
+        f"after:{today - timedelta(days=2)} from:customer": [account.conversation],
+        f"after:{today - timedelta(days=2)}": both,
+    }.items():
+        assert await found(account, words) == expected, words
+    assert await found(account, "is:closed", status="open") == []
+    for words in ("label:absent", "to:me"):
+        with pytest.raises(Invalid) as refused:
+            await found(account, words)
+        assert set(refused.value.details or {}) == {"search"}
+
+
+async def _labelled(account: Any, conversation: UUID) -> tuple[str, UUID]:
+    async with account.tx() as tx:
+        label, _ = await labels.create(tx, account.admin, name="Vip", color="#0b5f59", label_id=new_id())
+        await labels.change(tx, actor=account.admin, conversation_id=conversation, added=[label.id])
+    return label.name, label.id

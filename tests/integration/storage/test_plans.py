@@ -27,6 +27,7 @@ from hummdesk.storage.database import GENERIC_PLANS, Database
 from hummdesk.storage.messages import MAX_SEQ, NewMessage, Outgoing, recordset
 from hummdesk.storage.page_cursor import NEWEST
 from hummdesk.storage.queries import SQL
+from hummdesk.storage.search_query import patterns, prefix_query, terms
 from tests.integration.storage.conftest import Account
 
 pytestmark = pytest.mark.timeout(180)  # the first test waits for the seed
@@ -121,6 +122,10 @@ SELECT account_id, md5(a || 'file' || n)::uuid, md5(a || 'conversation' || n % 3
     CASE n % 500 WHEN 1 THEN 'uploading' WHEN 2 THEN 'scanning' ELSE 'ready' END, 'image/png', '',
     CASE WHEN n % 500 > 2 THEN now() END, CASE WHEN n % 500 <= 2 THEN now() + n * interval '1 second' END, now()
 FROM given, generate_series(1, 10000) AS n;
+INSERT INTO saved_views (account_id, id, owner_id, name, filter)
+SELECT account_id, md5(a || 'view' || n)::uuid, CASE WHEN n % 2 = 1 THEN md5(a || 'user7')::uuid END, 'View ' || n,
+    jsonb_build_object('status', CASE WHEN n % 3 = 0 THEN 'pending' ELSE 'open' END, 'mine', n % 5 = 0)
+FROM given, generate_series(1, 200) AS n;
 INSERT INTO file_usage SELECT account_id, 100000 FROM given;
 INSERT INTO file_deletions (account_id, file_id, conversation_id, due_at)
 SELECT account_id, md5(a || 'gone' || n)::uuid, md5(a || 'conversation' || n)::uuid, now() - n * interval '1 second'
@@ -151,7 +156,7 @@ SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", 
 SMALL_TABLES |= {"outbox", "erasures", "labels", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
 SMALL_TABLES |= {"business_hours", "oidc_providers", "oidc_identities", "sign_in_names", "own_categories"}
 SMALL_TABLES |= {"feed_changes", "feed_positions", "webhooks"}
-SMALL_TABLES |= {"file_usage"}
+SMALL_TABLES |= {"file_usage", "saved_views"}
 SMALL_TABLES |= {"routing_settings", "routing_teams", "routing_positions"}
 """Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
 number, stay for seconds."""
@@ -185,8 +190,9 @@ MOVED = {
 }
 DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
 EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
-FILTERS = {"agent_id": None, "unassigned": False, "team_id": None, "priority": None, "label_id": None}
-FOUND = {"search_limit": SEARCH_LIMIT, "contact_id": None} | FILTERS
+FILTERS: dict[str, Any] = {"agent_id": None, "unassigned": False, "team_id": None, "priority": None, "label_id": None}
+FILTERS |= {"is_snoozed": None, "category": None, "recent": 10, "since": None}
+FOUND = {"search_limit": SEARCH_LIMIT, "contact_id": None, "sender": None} | FILTERS
 PASSAGES = json.dumps([{"id": str(new_id()), "article_id": str(md5("2article1")), "vector": "[1,0,0]"}])
 NEW_SESSION = {"id": new_id(), "user_id": AGENT, "secret_hash": b"new", "signed_in_by": "link", "hours": 1.0} | {
     "user_agent": "Firefox",
@@ -276,7 +282,12 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("conversations.page_of_agent", {"agent_id": AGENT, "statuses": list(STATUSES), **LIST}, 3 * 51),
     ("conversations.page_of_unassigned", {"statuses": ["open"], **LIST}, 80),
     ("conversations.page_of_unassigned", {"statuses": list(STATUSES), **LIST}, 3 * 80),
-    ("conversations.page_of_found", {"words": "'sai':*", "statuses": list(STATUSES), **FOUND, **LIST}, 500),
+    (
+        "conversations.page_of_found",
+        {"words": "'sai':*", "parts": ["%sai%"], "terms": [], "statuses": list(STATUSES), **FOUND, **LIST},
+        500,
+    ),
+    ("conversations.page_of_sender", FOUND | {"sender": "%ct 777%", "statuses": list(STATUSES), **LIST}, 500),
     (
         "conversations.page_of_contact",
         {"contact_id": CONTACT, **FILTERS, "statuses": ["open"], **LIST},
@@ -320,10 +331,19 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("message_changes.end_runs", IN_BUSY, OPEN),
     ("message_changes.forget_results", IN_BUSY | {"seq": 19_900}, 500),
     ("message_changes.delete_files", {"conversation_id": md5("2conversation7"), "ids": [FILE]}, 100),
-    ("counts.by_kind", {"limit": 500}, 700),
+    ("counts.by_kind", {"owners": [AGENT], "views": 100, "limit": 500}, 700),
     ("snoozes.snooze", IN_BUSY | {"until": datetime.now(UTC), "reason": None, **EVENT}, 2),
     ("snoozes.due", {"limit": 20}, 20),
     ("snoozes.wake", {"conversation_ids": [md5(f"2conversation{n}") for n in range(100)]}, 300),
+    (
+        "conversations.page_of_filtered",
+        {"statuses": ["open"], "scanned": 500, **FILTERS, "category": "refund", **LIST},
+        500,
+    ),
+    ("saved_views.add", {"id": new_id(), "owner_id": AGENT, "name": "New", "filter": Jsonb({})}, 0),
+    ("saved_views.views", {"owner_id": AGENT, "limit": 150}, 0),
+    ("saved_views.count", {"owner_id": AGENT}, 0),
+    ("saved_views.known", {"user_id": AGENT, "team_id": md5("2team1"), "label_id": md5("2label1")}, 0),
     ("labels.add", {"id": new_id(), "name": "New", "color": "#0b5f59"}, 0),
     ("labels.id_of", {"name": "New"}, 0),
     ("labels.labels", {"limit": 500}, 0),
@@ -686,6 +706,7 @@ NOT_OF_REQUESTS = {
     "erasures.run_messages",  # all of a conversation, while it is erased
     *("retention.accounts_due", "retention.prune_sign_ins"),
     *(f"{noun}.{name}" for noun in ("users", "teams", "contacts", "labels") for name in ("lock", "get", "change")),
+    *(f"saved_views.{name}" for name in ("lock", "get", "change", "remove")),
     *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
     *(f"api_keys.{name}" for name in ("key", "secret", "replace_secret", "revoke", "used")),
     *(f"idempotency.{name}" for name in ("abandon", "begin", "find", "finish", "release", "take_over")),
@@ -851,6 +872,32 @@ async def test_search_function_reads_few_rows(roles: dict[str, Database], words:
     print(f"{words:24} {len(rows):4} found  {read:6} rows")
     assert len(rows) == found
     assert {table: after[table]["seq_scan"] - before[table]["seq_scan"] for table in after} == dict.fromkeys(after, 0)
+    assert read <= bound
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "bound"),
+    [
+        ("said", 117, 700),  # in every message: the newest are enough
+        ("9999", 1, 11_000),
+        ("tact 77", 26, 20_500),  # the first part in the name of every customer
+        ("ontact", 48, 21_500),  # in the name of every customer
+        ("nowhere", 0, 12_500),
+        ("saaid", 117, 13_000),  # misspelled
+    ],
+)
+async def test_search_of_parts_reads_few_rows(roles: dict[str, Database], words: str, found: int, bound: int) -> None:
+    split = tuple(words.split())
+    parameters = (prefix_query(split), patterns(split), terms(split), SEARCH_LIMIT)
+    async with roles["app"].account(ACCOUNT) as tx:
+        before = await counters(tx)
+        search = "SELECT DISTINCT find_conversations(to_tsquery('simple', %s), %s::text[], %s::text[], %s) AS id"
+        rows = await (await tx.execute(search, parameters)).fetchall()
+        after = await counters(tx)
+    read = sum(after[table]["idx_tup_fetch"] - before[table]["idx_tup_fetch"] for table in after)
+    print(f"{words:24} {len(rows):4} found  {read:6} rows")
+    assert {table: after[table]["seq_scan"] - before[table]["seq_scan"] for table in after} == dict.fromkeys(after, 0)
+    assert len(rows) == found
     assert read <= bound
 
 

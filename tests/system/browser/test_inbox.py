@@ -58,3 +58,41 @@ async def test_list_by_waiting_leaves_out_the_customer_who_has_an_answer(
     await agent.do("send_message", {"conversationId": second, "content": "We are on it."})
     await expect(console.row(second)).to_have_count(0)
     assert await console.violations() == []
+
+
+async def test_saved_view_shows_its_conversations_and_count_and_has_an_address(
+    open_console: Open, account: DemoAccount
+) -> None:
+    kwame, _ = account.agents
+    customer, wanted = await account.start_conversation("Teapot", "The lid is cracked")
+    _, other = await account.start_conversation("Cup", "A question", customer_number=1)
+    console = await open_console(kwame)
+    agent = await account.connect(kwame)
+    await agent.do("assign_conversation", {"conversationId": wanted, "agentId": kwame["id"]})
+    await agent.do("snooze_conversation", {"conversationId": wanted})
+    page = console.page
+    await page.get_by_role("button", name="Save as view").click()
+    dialog = page.get_by_role("dialog", name="Save as view")
+    await dialog.get_by_label("Name").fill("Mine, later")
+    await dialog.get_by_label("Status").select_option("Pending")
+    await dialog.get_by_label("Assignee").select_option("The agent who looks at it")
+    assert await console.violations() == []
+    await dialog.get_by_role("button", name="Save view").click()
+    chip = page.get_by_role("button", name="Mine, later")
+    await expect(chip).to_have_attribute("aria-pressed", "true")
+    await expect(console.row(wanted)).to_be_visible()
+    await expect(console.row(other)).to_have_count(0)
+    await expect(chip).to_contain_text("1")
+
+    await page.reload()  # at its address
+    await expect(chip).to_have_attribute("aria-pressed", "true")
+    await expect(console.row(wanted)).to_be_visible()
+    await customer.do("send_message", {"conversationId": wanted, "content": "Any news?"})
+    await expect(console.row(wanted)).to_have_count(0)
+    await expect(chip).not_to_contain_text("1")
+    assert await console.violations() == []
+
+    await page.get_by_role("button", name="Edit view").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Remove view").click()
+    await expect(chip).to_have_count(0)
+    await expect(console.row(wanted)).to_be_visible()

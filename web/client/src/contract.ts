@@ -288,17 +288,48 @@ export interface LabelChanged {
   active: boolean;
 }
 
+/** What a saved view shows; what is not given does not matter. `mine`: of the agent who looks at it. `snoozed`: whether there is a time at which it is reopened. `sort` is `activity` without it. */
+export interface SavedFilter {
+  status?: "open" | "pending" | "closed";
+  mine?: boolean;
+  unassigned?: boolean;
+  assignedTo?: string;
+  teamId?: string;
+  labelId?: string;
+  priority?: "low" | "medium" | "high" | "urgent";
+  category?: string;
+  snoozed?: boolean;
+  search?: string;
+  sort?: "activity" | "waiting";
+}
+
+/** A saved view was created, changed or `deleted`. One that is not `shared` is known to its owner only. */
+export interface SavedViewChanged {
+  viewId: string;
+  name: string;
+  shared: boolean;
+  deleted: boolean;
+  filter: SavedFilter;
+}
+
 /** How many conversations wait in the queue of a team. */
 export interface QueueCount {
   teamId: string;
   count: number;
 }
 
-/** The numbers of open conversations: the person's own, the unassigned ones, and of these those in each queue. A team without one is left out. Sent to sockets that have asked for `get_inbox`, shortly after a change. */
+/** How many conversations a saved view shows. */
+export interface ViewCount {
+  viewId: string;
+  count: number;
+}
+
+/** The numbers of open conversations: the person's own, the unassigned ones, and of these those in each queue; and the number of each saved view. A team without one is left out, and so is a view that is not counted: of closed conversations, of all statuses, of a category, or with a search. Sent to sockets that have asked for `get_inbox`, shortly after a change. */
 export interface CountsChanged {
   mine: number;
   unassigned: number;
   queues: Array<QueueCount>;
+  views: Array<ViewCount>;
 }
 
 /** An AI run about a message. */
@@ -578,6 +609,30 @@ export interface MergeConversation {
   intoConversationId: string;
 }
 
+/** A change of several conversations, each as if it were requested alone. `assignedTo` null unassigns. `snoozedUntil` makes them pending until then, null until the customer writes. `addLabels` are put on each, and `removeLabels` are taken off it. */
+export interface UpdateConversations {
+  conversationIds: Array<string>;
+  status?: "open" | "pending" | "closed";
+  snoozedUntil?: string | null;
+  assignedTo?: string | null;
+  teamId?: string | null;
+  addLabels?: Array<string>;
+  removeLabels?: Array<string>;
+  reason?: string;
+}
+
+/** What became of the change of one conversation. */
+export interface Updated {
+  conversationId: string;
+  ok: boolean;
+  error?: ErrorReport;
+}
+
+/** One result for each conversation, in the order of the request. */
+export interface UpdatedConversations {
+  results: Array<Updated>;
+}
+
 /** `add` are put on the conversation, `remove` are taken off it. */
 export interface LabelConversation {
   conversationId: string;
@@ -633,11 +688,14 @@ export interface Started {
   message?: Message;
 }
 
-/** A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` is for staff: only conversations whose customers wait for an answer, the longest wait first. */
+/** A page of a team, a label, a priority, a category or `snoozed` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` is for staff: only conversations whose customers wait for an answer, the longest wait first. */
 export interface ListConversations {
   status?: "open" | "pending" | "closed";
   assignedTo?: string;
   unassigned?: boolean;
+  priority?: "low" | "medium" | "high" | "urgent";
+  category?: string;
+  snoozed?: boolean;
   search?: string;
   sort?: "activity" | "waiting";
   limit?: number;
@@ -710,9 +768,10 @@ export interface Teams {
   teams: Array<Team>;
 }
 
-/** What an inbox shows beside its conversations. Labels that are not `active` are hidden. From then on the socket receives `counts_changed` when a count changes. Own messages can be changed for `messageChangeSeconds`. */
+/** What an inbox shows beside its conversations. Labels that are not `active` are hidden. `views` are the shared ones and the person's own, by name. From then on the socket receives `counts_changed` when a count changes. Own messages can be changed for `messageChangeSeconds`. */
 export interface Inbox {
   labels: Array<LabelChanged>;
+  views: Array<SavedViewChanged>;
   counts: CountsChanged;
   messageChangeSeconds: number;
 }
@@ -946,6 +1005,7 @@ export interface ServerToClientEvents {
   conversation_activity: (payload: Activity) => void;
   conversation_rated: (payload: ConversationRated) => void;
   label_changed: (payload: LabelChanged) => void;
+  saved_view_changed: (payload: SavedViewChanged) => void;
   counts_changed: (payload: CountsChanged) => void;
   ai_processing_started: (payload: AIRun) => void;
   ai_processing_completed: (payload: AIRunEnd) => void;
@@ -978,6 +1038,7 @@ export interface ClientToServerEvents {
   claim_conversation: (payload: OfConversation, acknowledge?: Acknowledge<Assignment>) => void;
   release_conversation: (payload: OfConversation, acknowledge?: Acknowledge<Unassignment>) => void;
   merge_conversation: (payload: MergeConversation, acknowledge?: Acknowledge<Done>) => void;
+  update_conversations: (payload: UpdateConversations, acknowledge?: Acknowledge<UpdatedConversations>) => void;
   label_conversation: (payload: LabelConversation, acknowledge?: Acknowledge<Labelled>) => void;
   correct_classification: (payload: CorrectClassification, acknowledge?: Acknowledge<ClassificationCorrection>) => void;
   rate_conversation: (payload: RateConversation, acknowledge?: Acknowledge<ConversationRated>) => void;
@@ -1022,6 +1083,7 @@ export interface Answers {
   claim_conversation: Assignment;
   release_conversation: Unassignment;
   merge_conversation: Done;
+  update_conversations: UpdatedConversations;
   label_conversation: Labelled;
   correct_classification: ClassificationCorrection;
   rate_conversation: ConversationRated;

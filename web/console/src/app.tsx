@@ -6,6 +6,7 @@ import { Icon, type IconName } from "./components/icon";
 import { ConversationPane } from "./conversation";
 import { Details } from "./details";
 import { Help } from "./help";
+import { lazily } from "./lazy";
 import { MentionToast, NotificationSettings } from "./notifications";
 import { PageLoader } from "./page-loader";
 import { Palette } from "./palette";
@@ -24,6 +25,8 @@ const NOTICES: Record<Exclude<Notice, null>, [IconName, PlainKey]> = {
   recovered: ["check", "console.notice.recovered"],
   resynchronized: ["check", "console.notice.resynchronized"],
 };
+
+const ViewEditor = lazily(async () => (await import("./views/editor")).ViewEditor);
 
 export function App({ store }: { store: Store }) {
   useChanges(store);
@@ -46,6 +49,7 @@ export function App({ store }: { store: Store }) {
       <Toast store={store} />
       {store.overlay === "palette" && <Palette close={() => store.closeOverlay("palette")} />}
       {store.overlay === "transfer" && <Transfer close={() => store.closeOverlay("transfer")} />}
+      {store.overlay === "view" && <ViewEditor close={() => store.closeOverlay("view")} />}
       {store.overlay === "why" && <Why close={() => store.closeOverlay("why")} />}
       {store.overlay === "notifications" && <NotificationSettings close={() => store.closeOverlay("notifications")} />}
       {store.overlay === "help" && <Help close={() => store.closeOverlay("help")} />}

@@ -45,6 +45,7 @@ function listCommands(store: Store): Command[] {
   return [
     { name: t("console.command.next"), keys: "J", run: () => void move(store, 1) },
     { name: t("console.command.previous"), keys: "K", run: () => void move(store, -1) },
+    ...(store.canReply ? selectionCommands(store) : []),
     { name: t("console.command.search"), keys: "/", run: () => focus("#search") },
     { name: t("console.command.showMine"), run: () => list.filter({ view: "mine" }) },
     { name: t("console.command.showUnassigned"), run: () => list.filter({ view: "unassigned" }) },
@@ -53,6 +54,14 @@ function listCommands(store: Store): Command[] {
       name: t(`console.command.showStatus.${status}`),
       run: () => list.filter({ status }),
     })),
+  ];
+}
+
+function selectionCommands({ selection, openId }: Store): Command[] {
+  const isSome = selection.selected.length > 0;
+  return [
+    ...(openId ? [{ name: t("console.bulk.toggle"), keys: "X", run: () => selection.toggle(openId) }] : []),
+    ...(isSome ? [{ name: t("console.bulk.clear"), run: () => selection.clear() }] : []),
   ];
 }
 

@@ -6,11 +6,13 @@ import { SnoozeMark } from "./snooze";
 import { useStore } from "./state/context";
 import type { Conversation } from "./types";
 
-export function Labels({ one }: { one: Conversation }) {
+// In a list of one status, only another status is shown.
+export function Labels({ one, isInList = false }: { one: Conversation; isInList?: boolean }) {
   const store = useStore();
+  const isShown = !isInList || store.list.criteria.status !== one.status;
   return (
     <>
-      <span class={`mark status-${one.status}`}>{t(`common.status.${one.status}`)}</span>
+      {isShown && <span class={`mark status-${one.status}`}>{t(`common.status.${one.status}`)}</span>}
       {(one.priority === "urgent" || one.priority === "high") && (
         <span class={`mark priority-${one.priority}`}>{t(`common.priority.${one.priority}`)}</span>
       )}

@@ -1,6 +1,5 @@
 // The list of conversations with search and filters, latest activity first.
 
-import { plain } from "@hummdesk/client";
 import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
 import { useEffect, useRef } from "preact/hooks";
 import { Avatar } from "./components/avatar";
@@ -8,25 +7,29 @@ import { EmptyState } from "./components/empty-state";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { type Choice, Menu } from "./components/menu";
-import { follow } from "./components/page-link";
 import { CountBadge, countText } from "./count-badge";
-import { when } from "./format";
-import { Labels } from "./labels";
+import { lazily } from "./lazy";
 import { QueueFilter } from "./queue-filter";
+import { Row } from "./row";
 import { onSearchKey } from "./search-keys";
 import { SECTIONS, settingsPath } from "./settings-sections";
 import { SortButton } from "./sort-button";
 import { supervisorPath } from "./state/address";
 import { useStore } from "./state/context";
-import { activeAt, type View } from "./state/conversation-list";
+import { type BuiltIn, isBuiltIn } from "./state/conversation-list";
+import type { Density } from "./state/density";
 import { chooseLanguage } from "./state/language";
-import type { Store } from "./state/store";
-import type { Conversation, Presence, Status } from "./types";
+import type { Presence, Status } from "./types";
+import { Views } from "./views/views";
 
-const VIEWS: View[] = ["mine", "unassigned", "all"];
+const VIEWS: BuiltIn[] = ["mine", "unassigned", "all"];
 const STATUSES: Status[] = ["open", "pending", "closed"];
 const PRESENCES: Presence[] = ["online", "busy", "away", "offline"];
+const DENSITIES: Density[] = ["compact", "comfortable"];
 const SEARCH_DELAY_MS = 250;
+const SEARCH_FILTERS = "from: label: before: after: is:";
+
+const BulkBar = lazily(async () => (await import("./bulk/bar")).BulkBar);
 
 export function Sidebar() {
   const store = useStore();
@@ -42,6 +45,7 @@ export function Sidebar() {
       </header>
       <Search />
       <Filters />
+      {store.selection.selected.length > 0 && <BulkBar />}
       <List />
     </aside>
   );
@@ -77,6 +81,11 @@ function UserMenu() {
           },
         ]
       : []),
+    ...DENSITIES.map((one) => ({
+      label: t(`console.list.density.${one}`),
+      isChosen: store.density.current === one,
+      choose: () => store.density.choose(one),
+    })),
     { label: t("console.notifications.title"), choose: () => store.showOverlay("notifications") },
     ...languageChoices(),
     { label: t("common.signOut"), detail: store.me?.email ?? "", choose: () => store.signOut() },
@@ -138,6 +147,8 @@ function Search() {
 
 function Filters() {
   const { list, inbox } = useStore();
+  const saved = inbox.views.get(list.view);
+  const shown = isBuiltIn(list.view) || saved ? list.view : "all";
   return (
     <div class="filters">
       <fieldset class="segments" aria-label={t("console.list.assignee")}>
@@ -145,9 +156,9 @@ function Filters() {
           <button
             type="button"
             key={view}
-            aria-pressed={list.view === view}
+            aria-pressed={shown === view}
             aria-description={countText(inbox.countOf(view))}
-            onClick={() => list.filter({ view })}
+            onClick={() => (saved ? list.show(view) : list.filter({ view }))}
           >
             {t(`console.list.view.${view}`)}
             <CountBadge count={inbox.countOf(view)} />
@@ -155,10 +166,11 @@ function Filters() {
         ))}
       </fieldset>
       <QueueFilter />
-      <SortButton />
+      <Views />
+      {!saved && <SortButton />}
       {list.search ? (
         <p class="filter-note">{t("console.list.allStatuses")}</p>
-      ) : (
+      ) : saved ? null : (
         <fieldset class="tabs" aria-label={t("console.list.status")}>
           {STATUSES.map((status) => (
             <button
@@ -211,7 +223,7 @@ function NoConversations() {
   if (list.state === "failed") {
     return (
       <div class="list">
-        <EmptyState icon="warn" title={t("console.list.failed")}>
+        <EmptyState icon="warn" title={list.problem ?? t("console.list.failed")}>
           <button type="button" class="secondary" onClick={() => void list.load()}>
             {t("common.tryAgain")}
           </button>
@@ -220,7 +232,7 @@ function NoConversations() {
     );
   }
   const title = list.search ? t("console.list.noMatches", { search: list.search }) : t("console.list.none");
-  const hint = t(list.search ? "console.list.noMatchesHint" : "console.list.noneHint");
+  const hint = list.search ? t("console.list.noMatchesHint", { filters: SEARCH_FILTERS }) : t("console.list.noneHint");
   return (
     <div class="list">
       <EmptyState icon="inbox" title={title}>
@@ -228,64 +240,6 @@ function NoConversations() {
       </EmptyState>
     </div>
   );
-}
-
-function Row({ one }: { one: Conversation }) {
-  const store = useStore();
-  const isOpen = store.openId === one.conversationId;
-  const unread = store.list.unread.of(one.conversationId);
-  const isOfOthers = one.assignedTo !== undefined && one.assignedTo !== store.me?.userId;
-  return (
-    <li>
-      <a
-        href={store.pathOf(one.conversationId)}
-        class={`row ${unread ? "unread" : ""} ${isOfOthers ? "of-others" : ""}`}
-        aria-current={isOpen ? "true" : undefined}
-        data-conversation={one.conversationId}
-        onClick={(event) => follow(event, () => store.open(one.conversationId))}
-      >
-        <Avatar name={one.customer.name} />
-        <span class="row-body">
-          <span class="row-top">
-            <span class="row-name" dir="auto">
-              {one.customer.name}
-            </span>
-            <time dateTime={activeAt(one)}>{when(activeAt(one))}</time>
-          </span>
-          {one.subject && (
-            <span class="row-subject" dir="auto">
-              {one.subject}
-            </span>
-          )}
-          <span class="row-bottom">
-            <span class="row-text" dir="auto">
-              {preview(store, one)}
-            </span>
-            {unread > 0 && (
-              <span class="badge">
-                {unread > 99 ? "99+" : unread}
-                <span class="hidden"> {t("console.list.unread")}</span>
-              </span>
-            )}
-          </span>
-          <span class="row-marks">
-            <Labels one={one} />
-          </span>
-        </span>
-      </a>
-    </li>
-  );
-}
-
-// The unsent text of a conversation that is not open, else the last message.
-function preview(store: Store, { conversationId, lastMessage: last }: Conversation): string {
-  const unsent = store.openId === conversationId ? undefined : store.compositions.preview(conversationId);
-  if (unsent) return t("console.list.draftPrefix", { text: unsent });
-  if (!last) return t("console.list.noMessages");
-  const text = last.erased ? t(last.withdrawn ? "common.withdrawn" : "common.erased") : plain(last);
-  if (last.private) return t("console.list.notePrefix", { text });
-  const isReply = last.senderType === "agent";
-  return isReply ? t("console.list.senderPrefix", { sender: store.nameOf(last.senderId), text }) : text;
 }
 
 // Load the next page when the end of the list becomes visible.

@@ -42,12 +42,8 @@ function choices(store: Store, { conversationId, status, snoozedUntil }: Convers
     detail: fullTime(time.toISOString()),
     choose: () => void snooze(store, conversationId, time),
   });
-  const now = new Date();
   return [
-    until(t("console.snooze.hour"), new Date(now.getTime() + HOUR_MS)),
-    until(t("console.snooze.later"), new Date(now.getTime() + 3 * HOUR_MS)),
-    until(t("console.snooze.tomorrow"), morningIn(now, 1)),
-    until(t("console.snooze.monday"), morningIn(now, daysToMonday(now))),
+    ...snoozeTimes().map(({ label, time }) => until(label, time)),
     {
       label: t("console.snooze.reply"),
       isChosen: status === "pending" && !snoozedUntil,
@@ -57,6 +53,18 @@ function choices(store: Store, { conversationId, status, snoozedUntil }: Convers
       ? [{ label: t("console.snooze.end"), choose: () => void store.setStatus(conversationId, "open") }]
       : []),
   ];
+}
+
+// The times that are offered, from now.
+export function snoozeTimes(): { label: string; detail: string; time: Date }[] {
+  const now = new Date();
+  const times: [string, Date][] = [
+    [t("console.snooze.hour"), new Date(now.getTime() + HOUR_MS)],
+    [t("console.snooze.later"), new Date(now.getTime() + 3 * HOUR_MS)],
+    [t("console.snooze.tomorrow"), morningIn(now, 1)],
+    [t("console.snooze.monday"), morningIn(now, daysToMonday(now))],
+  ];
+  return times.map(([label, time]) => ({ label, detail: fullTime(time.toISOString()), time }));
 }
 
 // Nine o'clock by the clock of the browser, so many days ahead.

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Literal, NotRequired, TypedDict, Unpack
 
 from hummdesk_client.rest.calls import CallOptions, paged, paged_by_seq, quoted
-from hummdesk_client.socket.contract import AgentLoad, Attachment, AttachmentShown, Colleague, Customer, Figures, GetReport, Queue, Queues, Report, ReportRow
+from hummdesk_client.socket.contract import AgentLoad, Attachment, AttachmentShown, Colleague, Customer, Figures, GetReport, Queue, Queues, Report, ReportRow, SavedFilter
 
 
 class NewKey(TypedDict):
@@ -174,6 +174,51 @@ class LabelUpdate(TypedDict):
     name: NotRequired[str]
     color: NotRequired[str]
     active: NotRequired[bool]
+
+
+class NewSavedFilter(TypedDict):
+    """What the view shows; what is not given does not matter. `mine`: of the agent who looks at it. `snoozed`: whether there is a time at which it is reopened. `sort` `waiting`: only conversations whose customers wait for an answer, the longest wait first."""
+
+    status: NotRequired[Literal["open", "pending", "closed"]]
+    mine: NotRequired[bool]
+    unassigned: NotRequired[bool]
+    assignedTo: NotRequired[str]
+    teamId: NotRequired[str]
+    labelId: NotRequired[str]
+    priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    category: NotRequired[str]
+    snoozed: NotRequired[bool]
+    search: NotRequired[str]
+    sort: NotRequired[Literal["activity", "waiting"]]
+
+
+class NewView(TypedDict):
+    """`shared`: with all staff, by an admin; else the view is the user's own."""
+
+    name: str
+    shared: NotRequired[bool]
+    filter: NewSavedFilter
+
+
+class View(TypedDict):
+    """A saved view of the inbox."""
+
+    id: str
+    name: str
+    shared: bool
+    filter: SavedFilter
+    createdAt: str
+
+
+class ViewList(TypedDict):
+    views: list[View]
+
+
+class ViewUpdate(TypedDict):
+    """What is to be changed. A `filter` replaces the previous one."""
+
+    name: NotRequired[str]
+    filter: NotRequired[NewSavedFilter]
 
 
 class ContactUpsert(TypedDict):
@@ -751,17 +796,19 @@ class AuditPage(TypedDict):
 
 
 class ConversationQuery(TypedDict):
-    """`search` finds prefixes of words in messages, subjects, names and addresses of customers. A page of a `team`, a `priority` or a `label` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` shows only conversations whose customers wait for an answer, the longest wait first."""
+    """`search` finds words, and parts of them, in messages, subjects, names and addresses of customers. It also takes the filters `from:`, `label:`, `before:`, `after:` and `is:`. A page of a `team`, a `priority`, a `label`, a `category` or `snoozed` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` shows only conversations whose customers wait for an answer, the longest wait first."""
 
     status: NotRequired[Literal["open", "pending", "closed"]]
     assignedTo: NotRequired[str]
     unassigned: NotRequired[bool]
+    priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    category: NotRequired[str]
+    snoozed: NotRequired[bool]
     search: NotRequired[str]
     sort: NotRequired[Literal["activity", "waiting"]]
     limit: NotRequired[int]
     cursor: NotRequired[str]
     team: NotRequired[str]
-    priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
     label: NotRequired[str]
     contactId: NotRequired[str]
 
@@ -1168,6 +1215,30 @@ class Routes(ABC):
         """Change a label."""
         found: Label = await self._call("PATCH", f"/labels/{quoted(id)}", options, body=body or {})
         return found
+
+    async def create_view(self, body: NewView, **options: Unpack[CallOptions]) -> View:
+        """Save a view of the inbox: one's own, or as an admin one that all staff shares."""
+        found: View = await self._call("POST", "/views", options, body=body)
+        return found
+
+    async def list_views(self, **options: Unpack[CallOptions]) -> ViewList:
+        """List the shared views and one's own."""
+        found: ViewList = await self._call("GET", "/views", options)
+        return found
+
+    async def get_view(self, id: str, **options: Unpack[CallOptions]) -> View:
+        """Show a saved view."""
+        found: View = await self._call("GET", f"/views/{quoted(id)}", options)
+        return found
+
+    async def update_view(self, id: str, body: ViewUpdate | None = None, **options: Unpack[CallOptions]) -> View:
+        """Change a saved view; a shared one as an admin."""
+        found: View = await self._call("PATCH", f"/views/{quoted(id)}", options, body=body or {})
+        return found
+
+    async def delete_view(self, id: str, **options: Unpack[CallOptions]) -> None:
+        """Remove a saved view; a shared one as an admin."""
+        await self._call("DELETE", f"/views/{quoted(id)}", options)
 
     async def upsert_contact(self, body: ContactUpsert | None = None, **options: Unpack[CallOptions]) -> Contact:
         """Create or change the contact with this external id, or else with this e-mail address."""

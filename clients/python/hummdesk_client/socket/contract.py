@@ -311,6 +311,32 @@ class LabelChanged(TypedDict):
     active: bool
 
 
+class SavedFilter(TypedDict):
+    """What a saved view shows; what is not given does not matter. `mine`: of the agent who looks at it. `snoozed`: whether there is a time at which it is reopened. `sort` is `activity` without it."""
+
+    status: NotRequired[Literal["open", "pending", "closed"]]
+    mine: NotRequired[bool]
+    unassigned: NotRequired[bool]
+    assignedTo: NotRequired[str]
+    teamId: NotRequired[str]
+    labelId: NotRequired[str]
+    priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    category: NotRequired[str]
+    snoozed: NotRequired[bool]
+    search: NotRequired[str]
+    sort: NotRequired[Literal["activity", "waiting"]]
+
+
+class SavedViewChanged(TypedDict):
+    """A saved view was created, changed or `deleted`. One that is not `shared` is known to its owner only."""
+
+    viewId: str
+    name: str
+    shared: bool
+    deleted: bool
+    filter: SavedFilter
+
+
 class QueueCount(TypedDict):
     """How many conversations wait in the queue of a team."""
 
@@ -318,12 +344,20 @@ class QueueCount(TypedDict):
     count: int
 
 
+class ViewCount(TypedDict):
+    """How many conversations a saved view shows."""
+
+    viewId: str
+    count: int
+
+
 class CountsChanged(TypedDict):
-    """The numbers of open conversations: the person's own, the unassigned ones, and of these those in each queue. A team without one is left out. Sent to sockets that have asked for `get_inbox`, shortly after a change."""
+    """The numbers of open conversations: the person's own, the unassigned ones, and of these those in each queue; and the number of each saved view. A team without one is left out, and so is a view that is not counted: of closed conversations, of all statuses, of a category, or with a search. Sent to sockets that have asked for `get_inbox`, shortly after a change."""
 
     mine: int
     unassigned: int
     queues: list[QueueCount]
+    views: list[ViewCount]
 
 
 class AIRun(TypedDict):
@@ -629,6 +663,33 @@ class MergeConversation(TypedDict):
     intoConversationId: str
 
 
+class UpdateConversations(TypedDict):
+    """A change of several conversations, each as if it were requested alone. `assignedTo` null unassigns. `snoozedUntil` makes them pending until then, null until the customer writes. `addLabels` are put on each, and `removeLabels` are taken off it."""
+
+    conversationIds: list[str]
+    status: NotRequired[Literal["open", "pending", "closed"]]
+    snoozedUntil: NotRequired[str | None]
+    assignedTo: NotRequired[str | None]
+    teamId: NotRequired[str | None]
+    addLabels: NotRequired[list[str]]
+    removeLabels: NotRequired[list[str]]
+    reason: NotRequired[str]
+
+
+class Updated(TypedDict):
+    """What became of the change of one conversation."""
+
+    conversationId: str
+    ok: bool
+    error: NotRequired[ErrorReport]
+
+
+class UpdatedConversations(TypedDict):
+    """One result for each conversation, in the order of the request."""
+
+    results: list[Updated]
+
+
 class LabelConversation(TypedDict):
     """`add` are put on the conversation, `remove` are taken off it."""
 
@@ -690,11 +751,14 @@ class Started(TypedDict):
 
 
 class ListConversations(TypedDict):
-    """A page of a team or a label may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` is for staff: only conversations whose customers wait for an answer, the longest wait first."""
+    """A page of a team, a label, a priority, a category or `snoozed` may be short, or empty, and still have a `nextCursor`: it looks through a limited number of conversations. `sort` `waiting` is for staff: only conversations whose customers wait for an answer, the longest wait first."""
 
     status: NotRequired[Literal["open", "pending", "closed"]]
     assignedTo: NotRequired[str]
     unassigned: NotRequired[bool]
+    priority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    category: NotRequired[str]
+    snoozed: NotRequired[bool]
     search: NotRequired[str]
     sort: NotRequired[Literal["activity", "waiting"]]
     limit: NotRequired[int]
@@ -772,9 +836,10 @@ class Teams(TypedDict):
 
 
 class Inbox(TypedDict):
-    """What an inbox shows beside its conversations. Labels that are not `active` are hidden. From then on the socket receives `counts_changed` when a count changes. Own messages can be changed for `messageChangeSeconds`."""
+    """What an inbox shows beside its conversations. Labels that are not `active` are hidden. `views` are the shared ones and the person's own, by name. From then on the socket receives `counts_changed` when a count changes. Own messages can be changed for `messageChangeSeconds`."""
 
     labels: list[LabelChanged]
+    views: list[SavedViewChanged]
     counts: CountsChanged
     messageChangeSeconds: int
 
@@ -1032,6 +1097,7 @@ EventName = Literal[
     "conversation_activity",
     "conversation_rated",
     "label_changed",
+    "saved_view_changed",
     "counts_changed",
     "ai_processing_started",
     "ai_processing_completed",
@@ -1131,6 +1197,10 @@ class Requests(ABC):
 
     async def merge_conversation(self, payload: MergeConversation) -> Done:
         answer: Done = await self.request("merge_conversation", payload)
+        return answer
+
+    async def update_conversations(self, payload: UpdateConversations) -> UpdatedConversations:
+        answer: UpdatedConversations = await self.request("update_conversations", payload)
         return answer
 
     async def label_conversation(self, payload: LabelConversation) -> Labelled:
@@ -1267,6 +1337,8 @@ class Requests(ABC):
     def on(self, name: Literal["conversation_rated"], handler: Callable[[ConversationRated], object]) -> None: ...
     @overload
     def on(self, name: Literal["label_changed"], handler: Callable[[LabelChanged], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["saved_view_changed"], handler: Callable[[SavedViewChanged], object]) -> None: ...
     @overload
     def on(self, name: Literal["counts_changed"], handler: Callable[[CountsChanged], object]) -> None: ...
     @overload

@@ -25,6 +25,8 @@ async def list_conversations(context: ServerContext, call: Call) -> Answer:
         team_id=query["team"],
         priority=query["priority"],
         label_id=query["label"],
+        category=query["category"],
+        is_snoozed=query["snoozed"],
         contact_id=query["contactId"],
         words=query["search"],
         is_waiting=query["sort"] == "waiting",

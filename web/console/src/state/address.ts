@@ -1,9 +1,11 @@
 // The address of the page: a conversation at /c/ID, a page of the settings at /settings/PAGE, the supervisor's pages at
-// /supervisor, else the inbox. The query names the filters of the list, such as ?view=mine&status=pending; what is
-// searched for is not part of the address, since it can be the name of a customer.
+// /supervisor, else the inbox. The query names the filters of the list, such as ?view=mine&status=pending, or the id of a
+// saved view; what is searched for is not part of the address, since it can be the name of a customer.
 
 import type { Status } from "../types";
-import type { View } from "./conversation-list";
+import { isBuiltIn, type View } from "./conversation-list";
+
+const ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 export interface Filters {
   view: View;
@@ -21,11 +23,13 @@ export interface Address {
   filters: Filters;
 }
 
-// Name in the query and default of each filter, and its values unless it is an id.
-const QUERY: { [Name in keyof Filters]: { name: string; fallback: Filters[Name]; values?: readonly string[] } } = {
-  view: { name: "view", fallback: "all", values: ["mine", "unassigned", "all"] },
-  status: { name: "status", fallback: "open", values: ["open", "pending", "closed"] },
-  teamId: { name: "team", fallback: "" },
+// Name in the query, default, and check of each filter.
+const QUERY: {
+  [Name in keyof Filters]: { name: string; fallback: Filters[Name]; isValid: (value: string) => boolean };
+} = {
+  view: { name: "view", fallback: "all", isValid: (value) => isBuiltIn(value) || ID.test(value) },
+  status: { name: "status", fallback: "open", isValid: (value) => ["open", "pending", "closed"].includes(value) },
+  teamId: { name: "team", fallback: "", isValid: () => true },
 };
 const FILTERS = Object.keys(QUERY) as (keyof Filters)[];
 
@@ -60,9 +64,9 @@ export function supervisorPath(...parts: string[]): string {
 }
 
 function filterOf(one: keyof Filters, query: URLSearchParams): string {
-  const { name, fallback, values } = QUERY[one];
+  const { name, fallback, isValid } = QUERY[one];
   const given = query.get(name) ?? fallback;
-  return !values || values.includes(given) ? given : fallback;
+  return isValid(given) ? given : fallback;
 }
 
 function decoded(part: string): string {

@@ -1,10 +1,32 @@
 // The loaded conversations, and which of them match the filters.
 
-import { type DeskClient, type ListConversations, type MessageUpdate, UnreadCounts, updated } from "@hummdesk/client";
+import {
+  type DeskClient,
+  type ListConversations,
+  type MessageUpdate,
+  RequestError,
+  UnreadCounts,
+  updated,
+} from "@hummdesk/client";
 import type { Conversation, Message, Status } from "../types";
 import type { Filters } from "./address";
+import { type Criteria, isByWaiting, isDecidedByServer, isMatch, requestOf } from "./criteria";
 
-export type View = "mine" | "unassigned" | "all";
+const BUILT_IN = ["mine", "unassigned", "all"] as const;
+export type BuiltIn = (typeof BUILT_IN)[number];
+// One of these, or the id of a saved view.
+export type View = string;
+
+export function isBuiltIn(view: View): view is BuiltIn {
+  return (BUILT_IN as readonly string[]).includes(view);
+}
+
+// The saved views, once they are known.
+export interface SavedViews {
+  ready: Promise<void>;
+  views: Map<string, { filter: Criteria }>;
+}
+
 // The newest message first, or the customer who waits longest.
 export type Sort = "activity" | "waiting";
 
@@ -21,6 +43,8 @@ export class ConversationList implements Filters {
   teamId = "";
   sort: Sort = "activity";
   state: "loading" | "ready" | "failed" = "loading";
+  // What is wrong with the search, if that is why it has failed.
+  problem: string | undefined;
   cursor: string | undefined;
   // The signed-in user, once authenticated.
   userId = "";
@@ -36,6 +60,7 @@ export class ConversationList implements Filters {
   constructor(
     private readonly client: DeskClient,
     private readonly changed: () => void,
+    private readonly saved: SavedViews,
     // Called after a change of the filters by the user.
     private readonly filtered: () => void = () => {},
   ) {}
@@ -44,15 +69,26 @@ export class ConversationList implements Filters {
   private waitingIds: string[] = [];
   private reorderTimer = 0;
 
-  private get isByWaiting(): boolean {
-    return this.sort === "waiting" && !this.search;
+  // What the list shows: the filters that the user has chosen, or those of a saved view. A search is in all statuses.
+  get criteria(): Criteria {
+    const { sort, status, ...criteria } = this.saved.views.get(this.view)?.filter ?? this.chosen;
+    if (this.search) return { ...criteria, search: this.search };
+    return { ...criteria, ...(status ? { status } : {}), ...(sort ? { sort } : {}) };
+  }
+
+  private get chosen(): Criteria {
+    const { view, status, teamId, sort } = this;
+    const queue = { unassigned: true, ...(teamId ? { teamId } : {}) };
+    const assignment = { mine: { mine: true }, unassigned: queue, all: {} }[isBuiltIn(view) ? view : "all"];
+    return { status, ...assignment, ...(sort === "waiting" ? { sort } : {}) };
   }
 
   get shown(): Conversation[] {
-    if (this.isByWaiting)
-      return this.waitingIds.flatMap((id) => this.known.get(id) ?? []).filter((one) => this.isShown(one));
-    const shown = [...this.known.values()].filter((one) => this.isShown(one));
-    return shown.sort(this.order);
+    const { criteria, userId, matches } = this;
+    const isShown = (one: Conversation) =>
+      (!matches || matches.has(one.conversationId)) && isMatch(one, criteria, userId);
+    if (isByWaiting(criteria)) return this.waitingIds.flatMap((id) => this.known.get(id) ?? []).filter(isShown);
+    return [...this.known.values()].filter(isShown).sort(this.order);
   }
 
   // The newest message first. An assignment or another change moves no conversation.
@@ -69,6 +105,11 @@ export class ConversationList implements Filters {
     void this.load();
   }
 
+  // Show a view from its beginning.
+  show(view: View): void {
+    this.filter({ view, status: "open", teamId: "", sort: "activity" });
+  }
+
   // Take the filters of an address. Returns whether they are others than before.
   take(filters: Filters): boolean {
     const isOther = Object.entries(filters).some(([name, value]) => this[name as keyof Filters] !== value);
@@ -81,8 +122,8 @@ export class ConversationList implements Filters {
     this.generation += 1;
     this.state = "loading";
     this.cursor = undefined;
-    this.matches = this.search ? new Set() : null;
-    if (!this.search) this.forgetFound();
+    this.matches = isDecidedByServer(this.criteria) ? new Set() : null;
+    if (!this.matches) this.forgetFound();
     this.changed();
     await this.loadPage();
   }
@@ -103,6 +144,11 @@ export class ConversationList implements Filters {
 
   private async loadPage(): Promise<void> {
     const { generation } = this;
+    if (!isBuiltIn(this.view) && !this.saved.views.has(this.view)) {
+      await this.saved.ready;
+      if (generation !== this.generation) return;
+      this.matches = isDecidedByServer(this.criteria) ? new Set() : null;
+    }
     try {
       const page = await this.client.request("list_conversations", this.query());
       if (generation !== this.generation) return;
@@ -111,9 +157,10 @@ export class ConversationList implements Filters {
       for (const one of page.conversations) this.receive(one);
       this.cursor = page.nextCursor;
       this.state = "ready";
-    } catch {
+    } catch (failure) {
       if (generation !== this.generation) return;
       this.state = "failed";
+      this.problem = problemOf(failure);
     }
     for (const resolve of this.waiting.splice(0)) resolve();
     this.changed();
@@ -121,10 +168,10 @@ export class ConversationList implements Filters {
 
   // A message begins or ends a wait: ask for the order again, once for several messages.
   private reorder(): void {
-    if (!this.isByWaiting || this.reorderTimer) return;
+    if (!isByWaiting(this.criteria) || this.reorderTimer) return;
     this.reorderTimer = window.setTimeout(() => {
       this.reorderTimer = 0;
-      if (this.isByWaiting) this.refresh();
+      if (isByWaiting(this.criteria)) this.refresh();
     }, REORDER_MS);
   }
 
@@ -143,18 +190,8 @@ export class ConversationList implements Filters {
   }
 
   private query(): ListConversations {
-    const queue = { unassigned: true, ...(this.teamId ? { teamId: this.teamId } : {}) };
-    const assignment = { mine: { assignedTo: this.userId }, unassigned: queue, all: {} }[this.view];
-    const search = this.search ? { search: this.search } : { status: this.status };
-    const sort = this.isByWaiting ? { sort: this.sort } : {};
-    return { ...assignment, ...search, ...sort, limit: PAGE_SIZE, ...(this.cursor ? { cursor: this.cursor } : {}) };
-  }
-
-  private isShown(one: Conversation): boolean {
-    if (this.matches ? !this.matches.has(one.conversationId) : one.status !== this.status) return false;
-    if (this.view === "mine") return one.assignedTo === this.userId;
-    if (this.view === "all") return true;
-    return !one.assignedTo && (!this.teamId || one.assignedTeam === this.teamId);
+    const { criteria, userId, cursor } = this;
+    return { ...requestOf(criteria, userId), limit: PAGE_SIZE, ...(cursor ? { cursor } : {}) };
   }
 
   // Add or replace a conversation, unless the known one is newer: a response may be older than an event.
@@ -195,6 +232,12 @@ export class ConversationList implements Filters {
     });
     return true;
   }
+}
+
+// What the server says about the text of a search, in English.
+function problemOf(failure: unknown): string | undefined {
+  const { search } = (failure instanceof RequestError ? failure.error.details : undefined) ?? {};
+  return Array.isArray(search) ? search.join(" ") : undefined;
 }
 
 // When the last message was written.

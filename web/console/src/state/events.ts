@@ -45,7 +45,8 @@ const HANDLERS: Handlers = {
     state.list.unread.change(change);
   },
   conversation_status_changed(state, change) {
-    state.list.change(change.conversationId, { status: change.newStatus });
+    const { conversationId, newStatus: status, snoozedUntil } = change;
+    state.list.change(conversationId, { status, ...(snoozedUntil ? { snoozedUntil } : {}) });
   },
   conversation_assigned(state, change) {
     state.list.change(change.conversationId, { assignedTo: change.assignedTo });

@@ -1,21 +1,38 @@
-// What the inbox shows beside its conversations: the labels of the account, and counts.
+// What the inbox shows beside its conversations: the labels of the account, saved views, and counts.
 
-import type { CountsChanged, DeskClient, LabelChanged } from "@hummdesk/client";
+import type { CountsChanged, DeskClient, LabelChanged, SavedViewChanged } from "@hummdesk/client";
+import type { View as StoredView } from "@hummdesk/client/rest";
 
-import type { View } from "./conversation-list";
+import { isBuiltIn } from "./conversation-list";
 
 export type Label = LabelChanged;
+export type SavedView = Omit<SavedViewChanged, "deleted">;
 
 export class Inbox {
   labels = new Map<string, Label>();
+  views = new Map<string, SavedView>();
   counts: CountsChanged | null = null;
   // For so long after sending, agents change their own messages.
   messageChangeSeconds = 0;
+  // Resolved when the views are known.
+  readonly ready: Promise<void>;
+  private markReady = () => {};
+  // Called after a change of a saved view.
+  onView: (viewId: string) => void = () => {};
 
   constructor(
     private readonly client: DeskClient,
     private readonly changed: () => void,
   ) {
+    this.ready = new Promise((resolve) => {
+      this.markReady = resolve;
+    });
+    client.socket.on("saved_view_changed", ({ deleted, ...view }) => {
+      if (deleted) this.views.delete(view.viewId);
+      else this.views.set(view.viewId, view);
+      this.onView(view.viewId);
+      this.changed();
+    });
     client.socket.on("counts_changed", (counts) => {
       this.counts = counts;
     });
@@ -23,18 +40,34 @@ export class Inbox {
   }
 
   async load(): Promise<void> {
-    const { labels, counts, messageChangeSeconds } = await this.client.request("get_inbox");
+    const { labels, views, counts, messageChangeSeconds } = await this.client.request("get_inbox");
     this.messageChangeSeconds = messageChangeSeconds;
     this.counts = counts;
+    this.views = new Map(views.map((view) => [view.viewId, view]));
+    this.markReady();
     this.labels = new Map(labels.map((label) => [label.labelId, label]));
     this.changed();
   }
 
-  // The open conversations of a view, or of those that wait for a team; undefined if it is not counted.
-  countOf(view: View, teamId = ""): number | undefined {
-    if (!this.counts || view === "all") return undefined;
+  // The conversations of a view, or of those that wait for a team; undefined if it is not counted.
+  countOf(view: string, teamId = ""): number | undefined {
+    if (!this.counts) return undefined;
+    if (!isBuiltIn(view)) return this.counts.views.find(({ viewId }) => viewId === view)?.count;
+    if (view === "all") return undefined;
     if (!teamId) return this.counts[view];
     return this.counts.queues.find((queue) => queue.teamId === teamId)?.count ?? 0;
+  }
+
+  // A view that was just stored, whose event may not have arrived. Returns its id.
+  add({ id, name, shared, filter }: StoredView): string {
+    this.views.set(id, { viewId: id, name, shared, filter });
+    return id;
+  }
+
+  // The shared ones first, each by name.
+  get sortedViews(): SavedView[] {
+    const order = (a: SavedView, b: SavedView) => Number(b.shared) - Number(a.shared) || a.name.localeCompare(b.name);
+    return [...this.views.values()].sort(order);
   }
 
   // By name, without hidden ones.

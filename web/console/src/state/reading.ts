@@ -43,6 +43,7 @@ export function firstUnreadSeq(messages: readonly Message[], unread: number): nu
 // The newest message with all words of a search; 0 without one.
 export function hitSeq(messages: readonly Message[], search: string): number {
   const words = search
+    .replace(/(^|\s)\p{L}+:(?!\/\/)("[^"]*"?|\S+)/gu, "") // filters such as from:ada
     .toLowerCase()
     .split(/[^\p{L}\p{N}]+/u)
     .filter(Boolean);

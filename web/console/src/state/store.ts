@@ -19,16 +19,18 @@ import { Closing } from "./closing";
 import type { Composition } from "./composition";
 import { Compositions } from "./compositions";
 import { ConversationList } from "./conversation-list";
+import { RowDensity } from "./density";
 import { type LiveState, subscribe } from "./events";
 import { Inbox } from "./inbox";
 import { Notifications } from "./notifications";
 import { findHit } from "./search-hit";
+import { Selection } from "./selection";
 import type { Credentials } from "./session";
 import { Thread } from "./thread";
 import { Undo } from "./undo";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
-export type Overlay = "palette" | "help" | "notifications" | "transfer" | "why";
+export type Overlay = "palette" | "help" | "notifications" | "transfer" | "why" | "view";
 
 const NOTICE_MS = 4000;
 const TOAST_MS = 6000;
@@ -50,6 +52,8 @@ export class Store implements LiveState {
   readonly client: DeskClient;
   readonly list: ConversationList;
   readonly inbox: Inbox;
+  readonly selection: Selection;
+  readonly density: RowDensity;
   readonly compositions: Compositions;
   readonly insertions = new Map<string, Insertion>();
   readonly canned: CannedReplies;
@@ -72,11 +76,14 @@ export class Store implements LiveState {
     const persistence = { storage: sessionStorage, key: OUTBOX_KEY + credentials.userId };
     this.compositions = new Compositions(localStorage, credentials.userId);
     this.client = new DeskClient({ token: credentials.token, persistence });
-    this.list = new ConversationList(this.client, this.changed, () => this.open(this.openId));
     this.inbox = new Inbox(this.client, this.changed);
+    this.list = new ConversationList(this.client, this.changed, this.inbox, () => this.go(this.pathOf(this.openId)));
+    this.inbox.onView = (viewId) => viewId === this.list.view && void this.list.load();
     this.canned = new CannedReplies(credentials, this.changed);
     this.undo = new Undo(this.changed);
     this.closing = new Closing(this);
+    this.selection = new Selection(this);
+    this.density = new RowDensity(localStorage, credentials.userId, this.changed);
     this.client.on("person", (person) => this.onPerson(person));
     this.client.on("state", (state) => void this.onState(state));
     this.client.on("refused", (error) => this.signOut(explain(error)));
@@ -252,7 +259,9 @@ export class Store implements LiveState {
   }
 
   open(conversationId: string | null): void {
+    const { thread, openId } = this;
     this.go(this.pathOf(conversationId));
+    if (openId && openId === conversationId && thread?.state === "ready") void findHit(this, thread, openId);
   }
 
   // The address of a conversation, beside the list with its present filters.

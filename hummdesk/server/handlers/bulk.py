@@ -1,0 +1,33 @@
+"""The same change of several conversations, each as if it were requested alone."""
+
+from uuid import UUID
+
+from hummdesk.core.errors import HummDeskError
+from hummdesk.core.models import Conversation, Person
+from hummdesk.server.actions import conversations as actions
+from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.sockets import ClientSession
+
+REQUEST_SHARE = 0.1
+"""Of a request, what each conversation counts for the rate limit."""
+
+
+async def update_conversations(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
+    """Change one after the other, so that others are not delayed. A refused change leaves the others as they are."""
+    ids = list(dict.fromkeys(payload["conversationIds"]))
+    changes = {name: value for name, value in payload.items() if name != "conversationIds"}
+    await context.rate_limits.require_request(session.bucket, session.address, REQUEST_SHARE * len(ids))
+    actor = session.authenticated_person
+    return {"results": [await _updated(context, actor, one, changes) for one in ids]}
+
+
+async def _updated(context: ServerContext, actor: Person, conversation_id: UUID, changes: Payload) -> Payload:
+    try:
+        await actions.update(context, actor, conversation_id, changes, require=_anything)
+    except HummDeskError as refusal:
+        return {"conversationId": str(conversation_id), "ok": False, "error": refusal.payload()}
+    return {"conversationId": str(conversation_id), "ok": True}
+
+
+def _anything(_: Conversation) -> None:
+    """Accept a conversation as it is."""

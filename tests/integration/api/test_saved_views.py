@@ -1,0 +1,184 @@
+"""Saved views: an agent's own and shared ones, their filters, and their live counts."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hummdesk.core.ids import new_id
+from hummdesk.server.node import Node
+from hummdesk.storage import saved_views
+from tests.integration.api.rest_client import RestClient
+from tests.integration.server.accounts import Account, Client
+
+
+@pytest.fixture
+def agent(http: aiohttp.ClientSession, account: Account) -> RestClient:
+    return RestClient(http, account.token("agent"))
+
+
+def view(name: str = "Refunds", *, shared: bool = False, **filter: Any) -> dict[str, Any]:
+    return {"name": name, "shared": shared, "filter": filter}
+
+
+async def views_of(client: Client) -> list[str]:
+    return [one["name"] for one in (await client.do("get_inbox"))["views"]]
+
+
+async def count_of(client: Client, view_id: str) -> int | None:
+    counts = (await client.do("get_inbox"))["counts"]["views"]
+    return next((one["count"] for one in counts if one["viewId"] == view_id), None)
+
+
+async def add_conversation(account: Account, **values: Any) -> str:
+    given = {"status": "open", "agent": None, "priority": "medium", "labels": [], "until": None} | values
+    [[one]] = await account.execute(
+        "INSERT INTO conversations (account_id, id, contact_id, status, assigned_to, priority, label_ids, "
+        "snoozed_until) VALUES (%(account)s, gen_random_uuid(), %(contact)s, %(status)s, %(agent)s, %(priority)s, "
+        "%(labels)s::uuid[], %(until)s) RETURNING id::text",
+        contact=account.people["customer"].id,
+        **given,
+    )
+    return str(one)
+
+
+async def test_own_view_is_seen_and_changed_by_its_agent_only(agent: RestClient, admin: Any, account: Account) -> None:
+    own, colleague = await account.connect("agent"), await account.connect("colleague")
+    created = await agent.do("create_view", view(status="open", mine=True))
+    assert (await own.receives("saved_view_changed"))["viewId"] == created["id"]
+    assert created["filter"] == {"status": "open", "mine": True}
+    for caller in (admin, RestClient(agent.session, account.token("colleague"))):
+        assert (await caller.call("get_view", id=created["id"])).status == 404
+        assert (await caller.call("update_view", {"name": "Stolen"}, id=created["id"])).status == 404
+        assert (await caller.call("delete_view", id=created["id"])).status == 404
+    changed = await agent.do("update_view", {"filter": {"priority": "urgent"}}, id=created["id"])
+    assert (changed["name"], changed["filter"]) == ("Refunds", {"priority": "urgent"})
+    assert [await views_of(client) for client in (own, colleague)] == [["Refunds"], []]
+    await agent.do("delete_view", id=created["id"])
+    assert (await own.receives("saved_view_changed", deleted=True))["viewId"] == created["id"]
+    assert await views_of(own) == []
+    assert "saved_view_changed" not in colleague.names()
+
+
+async def test_shared_view_is_seen_by_all_staff_and_changed_by_admins_only(
+    agent: RestClient, account: Account, foreign: Account
+) -> None:
+    viewer, stranger = await account.connect("viewer"), await foreign.connect("agent")
+    admin = RestClient(agent.session, account.token("admin"))
+    created = await admin.do("create_view", view("Team", shared=True, unassigned=True))
+    assert (await viewer.receives("saved_view_changed"))["shared"] is True
+    assert await views_of(viewer) == ["Team"]
+    assert (await agent.call("update_view", {"name": "Mine"}, id=created["id"])).status == 403
+    assert (await agent.call("delete_view", id=created["id"])).status == 403
+    assert (await agent.call("create_view", view(shared=True))).status == 403
+    assert await views_of(stranger) == []
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [
+        {"status": "lost"},
+        {"mine": True, "unassigned": True},
+        {"search": "boots", "sort": "waiting"},
+        {"labelId": str(new_id())},
+        {"teamId": "team"},
+        {"unknown": 1},
+    ],
+)
+async def test_view_with_an_invalid_filter_is_refused(admin: Any, filter: dict[str, Any]) -> None:
+    assert (await admin.call("create_view", view(shared=True, **filter))).status == 422
+
+
+async def test_views_above_the_maximum_are_refused(agent: RestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_views, "MOST_OWN", 1)
+    await agent.do("create_view", view())
+    assert (await agent.call("create_view", view())).status == 409
+
+
+async def test_counts_of_views_are_those_of_their_filters(agent: RestClient, admin: Any, account: Account) -> None:
+    me, colleague = account.people["agent"].id, account.people["colleague"].id
+    label = (await admin.do("create_label", {"name": "VIP", "color": "#0b5f59"}))["id"]
+    filters: dict[str, dict[str, Any]] = {
+        "mine": {"status": "open", "mine": True},
+        "label": {"status": "open", "labelId": label},
+        "urgent": {"status": "open", "priority": "urgent", "unassigned": True},
+        "colleague": {"status": "open", "assignedTo": str(colleague)},
+        "snoozed": {"status": "pending", "snoozed": True},
+        "later": {"status": "pending", "snoozed": False},
+        "waiting": {"status": "open", "sort": "waiting"},
+        "closed": {"status": "closed"},
+        "all": {"mine": True},
+        "found": {"status": "open", "search": "boots"},
+        "category": {"status": "open", "category": "refund"},
+    }
+    ids = {name: (await admin.do("create_view", view(name, shared=True, **one)))["id"] for name, one in filters.items()}
+    await add_conversation(account, agent=me, labels=[label], priority="urgent")
+    await add_conversation(account, agent=colleague, labels=[label])
+    await add_conversation(account, priority="urgent")
+    await add_conversation(account, status="pending", until="2100-01-01")
+    await add_conversation(account, status="pending")
+    await add_conversation(account, status="closed")
+    clients = {name: await account.connect(name) for name in ("agent", "colleague", "viewer")}
+    counts = {name: [await count_of(client, one) for client in clients.values()] for name, one in ids.items()}
+    assert counts == {
+        "mine": [1, 1, 0],
+        "label": [2, 2, 2],
+        "urgent": [1, 1, 1],
+        "colleague": [1, 1, 1],
+        "snoozed": [1, 1, 1],
+        "later": [1, 1, 1],
+        "waiting": [0, 0, 0],
+        **{name: [None] * 3 for name in ("closed", "all", "found", "category")},
+    }
+    own = (await agent.do("create_view", view(status="pending")))["id"]
+    assert [await count_of(client, own) for client in clients.values()] == [2, None, None]
+
+
+async def test_count_of_an_own_view_follows_its_filter_and_conversations(
+    agent: RestClient, account: Account, node: Node
+) -> None:
+    client = await account.connect("agent")
+    await client.do("get_inbox")
+    created = (await agent.do("create_view", view(status="open", unassigned=True)))["id"]
+    assert (await client.receives("counts_changed"))["views"] == [{"viewId": created, "count": 2}]
+    await agent.do("update_conversation", {"status": "closed"}, id=account.conversation)
+    assert (await client.receives("counts_changed"))["views"] == [{"viewId": created, "count": 1}]
+    await agent.do("update_view", {"filter": {"status": "closed"}}, id=created)
+    assert (await client.receives("counts_changed"))["views"] == []
+
+
+async def test_list_filters_by_priority_snooze_and_category(account: Account) -> None:
+    client, customer = await account.connect("agent"), await account.connect("customer")
+    urgent = await add_conversation(account, priority="urgent")
+    snoozed = await add_conversation(account, status="pending", until="2100-01-01")
+    refund = await add_conversation(account)
+    message = {"conversation": refund, "run": new_id(), "message": new_id(), "sender": account.people["customer"].id}
+    await account.execute(
+        "WITH message AS (INSERT INTO messages (account_id, id, conversation_id, seq, sender_id, sender_type, "
+        "sender_name, content, content_type) VALUES (%(account)s, %(message)s, %(conversation)s, 1, %(sender)s, "
+        "'customer', 'Cleo', 'Money', 'text')), run AS (INSERT INTO ai_runs (account_id, id, conversation_id, "
+        "message_id, seq, kind, status, outcome, finished_at, announced_at) VALUES (%(account)s, %(run)s, "
+        "%(conversation)s, %(message)s, 1, 'classification', 'done', 'done', now(), now())) "
+        "INSERT INTO ai_results VALUES (%(account)s, %(run)s, 'classification', "
+        """'{"classification": {"category": "refund"}}')""",
+        **message,
+    )
+
+    async def listed(**filter: Any) -> list[str]:
+        found = (await client.do("list_conversations", filter))["conversations"]
+        return [one["conversationId"] for one in found]
+
+    assert await listed(priority="urgent") == [urgent]
+    assert await listed(snoozed=True) == [snoozed]
+    assert await listed(status="pending", snoozed=False) == []
+    assert await listed(category="refund", status="open") == [refund]
+    await account.execute(
+        "INSERT INTO ai_corrections (account_id, message_id, category, corrected_by) "
+        "VALUES (%(account)s, %(message)s, 'fit', %(agent)s)",
+        message=message["message"],
+        agent=account.people["agent"].id,
+    )
+    assert await listed(category="refund") == []
+    assert await listed(category="fit") == [refund]
+    for filter in ({"priority": "urgent"}, {"category": "fit"}, {"snoozed": True}, {"labelId": str(new_id())}):
+        assert await customer.refused("list_conversations", filter) == "FORBIDDEN"
