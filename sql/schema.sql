@@ -1290,6 +1290,7 @@ CREATE TABLE ai_runs (
 ) WITH (fillfactor = 70);
 -- A change of state touches no other indexes, and these only when a run leaves them: the other updates stay in the page.
 CREATE INDEX ai_runs_open ON ai_runs (account_id, conversation_id) WHERE announced_at IS NULL;
+CREATE INDEX ai_runs_drafts ON ai_runs (account_id, created_at) WHERE kind = 'draft';
 CREATE INDEX ai_runs_waiting ON ai_runs (available_at) WHERE published_at IS NULL;
 CREATE INDEX ai_runs_waiting_others ON ai_runs (available_at) WHERE published_at IS NULL AND kind <> 'classification';
 
@@ -1410,7 +1411,7 @@ CREATE TABLE own_categories (
 CREATE TABLE ai_calls (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
-    run_id uuid NOT NULL,
+    run_id uuid,                                                -- NULL: of a simulation
     provider text NOT NULL,
     model text NOT NULL,
     prompt text NOT NULL,                                       -- name@version-digest
@@ -1428,6 +1429,102 @@ CREATE TABLE ai_calls (
     CONSTRAINT ai_calls_cost_not_negative CHECK (cost_usd >= 0)
 );
 CREATE INDEX ai_calls_by_time ON ai_calls (account_id, created_at);
+
+-- Simulations: what the AI would have drafted on closed conversations, compared with what agents have sent.
+CREATE TABLE ai_simulations (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    status text NOT NULL DEFAULT 'pending',
+    since timestamptz NOT NULL,
+    max_conversations integer NOT NULL,
+    max_dollars numeric NOT NULL,
+    provider text,                                              -- NULL: that of the account
+    conversations integer NOT NULL DEFAULT 0,
+    questions integer NOT NULL DEFAULT 0,
+    completed integer NOT NULL DEFAULT 0,
+    cost_usd numeric NOT NULL DEFAULT 0,
+    unpriced integer NOT NULL DEFAULT 0,                        -- requests with an unknown price
+    error text,
+    created_by uuid,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    started_at timestamptz,
+    finished_at timestamptz,
+    step integer NOT NULL DEFAULT 0,                            -- identifies the task of the next step
+    due_at timestamptz DEFAULT clock_timestamp(),               -- of the next step, or of the one in progress again
+    CONSTRAINT ai_simulations_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT ai_simulations_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT ai_simulations_status_known CHECK (status IN ('pending', 'running', 'done', 'cancelled', 'failed')),
+    CONSTRAINT ai_simulations_bounded CHECK (max_conversations BETWEEN 1 AND 1000 AND max_dollars BETWEEN 0 AND 1000),
+    CONSTRAINT ai_simulations_finished CHECK (
+        (status IN ('done', 'cancelled', 'failed')) = (finished_at IS NOT NULL)
+        AND (finished_at IS NULL) = (due_at IS NOT NULL)
+        AND (status = 'failed') = (error IS NOT NULL)
+    )
+);
+CREATE UNIQUE INDEX ai_simulations_unfinished ON ai_simulations (account_id) WHERE finished_at IS NULL;
+CREATE INDEX ai_simulations_due ON ai_simulations (due_at) WHERE finished_at IS NULL;
+
+-- The questions of a simulation, and what would have been drafted. The replies are read from the messages.
+CREATE TABLE ai_simulated_drafts (
+    account_id uuid NOT NULL,
+    simulation_id uuid NOT NULL,
+    message_id uuid NOT NULL,                                   -- the last message of the customer before the reply
+    conversation_id uuid NOT NULL,
+    reply_seq bigint NOT NULL,
+    is_first boolean NOT NULL,
+    category text NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    outcome text,                                               -- NULL: not drafted yet
+    provider text,
+    confidence double precision,
+    source_kind text,
+    source_id uuid,
+    draft text,
+    facts integer,
+    kept_facts integer,
+    other_facts integer,
+    edit_distance double precision,                             -- 0: the same words, 1: none in common
+    draft_words integer,
+    reply_words integer,
+    cost_usd numeric,
+    CONSTRAINT ai_simulated_drafts_pkey PRIMARY KEY (account_id, simulation_id, message_id),
+    CONSTRAINT ai_simulated_drafts_simulation_fkey FOREIGN KEY (account_id, simulation_id)
+        REFERENCES ai_simulations (account_id, id) ON DELETE CASCADE,
+    CONSTRAINT ai_simulated_drafts_message_fkey FOREIGN KEY (account_id, message_id)
+        REFERENCES messages (account_id, id),
+    CONSTRAINT ai_simulated_drafts_outcome_known CHECK (outcome IN ('drafted', 'abstained', 'failed')),
+    CONSTRAINT ai_simulated_drafts_drafted CHECK (
+        CASE
+            WHEN outcome = 'drafted' THEN num_nulls(draft, confidence, facts, kept_facts, other_facts, edit_distance) = 0
+            ELSE num_nonnulls(draft, facts, kept_facts, other_facts, edit_distance) = 0
+        END
+    )
+);
+CREATE INDEX ai_simulated_drafts_open ON ai_simulated_drafts (account_id, simulation_id, message_id) WHERE outcome IS NULL;
+CREATE INDEX ai_simulated_drafts_by_message ON ai_simulated_drafts (account_id, message_id);
+
+-- Topics of the questions of a simulation that nothing answers.
+CREATE TABLE unanswered_topics (
+    account_id uuid NOT NULL,
+    simulation_id uuid NOT NULL,
+    number integer NOT NULL,
+    questions integer NOT NULL,
+    message_ids uuid[] NOT NULL,                                -- examples, that in the middle first
+    CONSTRAINT unanswered_topics_pkey PRIMARY KEY (account_id, simulation_id, number),
+    CONSTRAINT unanswered_topics_simulation_fkey FOREIGN KEY (account_id, simulation_id)
+        REFERENCES ai_simulations (account_id, id) ON DELETE CASCADE,
+    CONSTRAINT unanswered_topics_examples CHECK (cardinality(message_ids) BETWEEN 1 AND 10)
+);
+
+-- The drafts that an agent was shown; the first time counts.
+CREATE TABLE draft_views (
+    account_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    shown_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    dismissed_at timestamptz,
+    CONSTRAINT draft_views_pkey PRIMARY KEY (account_id, run_id),
+    CONSTRAINT draft_views_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_runs (account_id, id)
+);
 
 -- Use of external models by day (UTC), with the estimates of requests in progress: what the daily budgets are checked
 -- against.
@@ -1507,6 +1604,7 @@ CREATE TABLE past_answers (
     CONSTRAINT past_answers_learned CHECK (learned_at IS NOT NULL OR num_nonnulls(draft_use, question) = 0)
 );
 CREATE INDEX past_answers_new ON past_answers (account_id, message_id) WHERE learned_at IS NULL;
+CREATE INDEX past_answers_of_drafts ON past_answers (account_id, draft_run_id) WHERE draft_run_id IS NOT NULL;
 CREATE INDEX past_answers_kept ON past_answers (account_id, message_id) WHERE question IS NOT NULL;
 
 -- The searchable passages of articles, canned replies and past answers (title, text and questions) as vectors. The search
@@ -2032,6 +2130,36 @@ CREATE POLICY own_account ON ai_calls TO hummdesk_app USING (account_id = curren
 CREATE POLICY every_account ON ai_calls TO hummdesk_operator USING (true);
 GRANT SELECT, INSERT ON ai_calls TO hummdesk_app;
 GRANT SELECT ON ai_calls TO hummdesk_operator;
+
+ALTER TABLE ai_simulations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ai_simulations FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON ai_simulations TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON ai_simulations TO hummdesk_operator USING (true);
+CREATE POLICY every_simulation ON ai_simulations TO hummdesk_relay USING (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON ai_simulations TO hummdesk_app, hummdesk_operator;
+GRANT SELECT (account_id, id, step, due_at, finished_at), UPDATE (step, due_at) ON ai_simulations TO hummdesk_relay;
+
+ALTER TABLE ai_simulated_drafts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ai_simulated_drafts FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON ai_simulated_drafts TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON ai_simulated_drafts TO hummdesk_operator USING (true);
+CREATE POLICY erased_by_eraser ON ai_simulated_drafts FOR DELETE TO hummdesk_eraser USING (true);
+GRANT SELECT, INSERT, UPDATE ON ai_simulated_drafts TO hummdesk_app;
+GRANT SELECT ON ai_simulated_drafts TO hummdesk_operator;
+
+ALTER TABLE draft_views ENABLE ROW LEVEL SECURITY;
+ALTER TABLE draft_views FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON draft_views TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON draft_views TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, UPDATE (dismissed_at) ON draft_views TO hummdesk_app;
+GRANT SELECT ON draft_views TO hummdesk_operator;
+
+ALTER TABLE unanswered_topics ENABLE ROW LEVEL SECURITY;
+ALTER TABLE unanswered_topics FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON unanswered_topics TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON unanswered_topics TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT ON unanswered_topics TO hummdesk_app;
+GRANT SELECT ON unanswered_topics TO hummdesk_operator;
 
 ALTER TABLE ai_usage ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ai_usage FORCE ROW LEVEL SECURITY;

@@ -28,7 +28,9 @@ def _settings() -> config.Settings:
 
 
 settings = _settings()
-app = Celery("hummdesk", include=["tasks.classify", "tasks.draft", "tasks.summarize", "tasks.knowledge"])
+app = Celery(
+    "hummdesk", include=["tasks.classify", "tasks.draft", "tasks.summarize", "tasks.knowledge", "tasks.simulate"]
+)
 app.conf.update(configuration(settings))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hummdesk.bus.draft_progress import DraftProgress
+from hummdesk.bus.task_queues import TaskQueues
 from hummdesk.core.config import Settings
 from hummdesk.publish.broadcast import BroadcastService
 from hummdesk.storage.database import Database
@@ -15,4 +16,5 @@ class WorkerContext:
     database: Database
     broadcast: BroadcastService
     progress: DraftProgress
+    queues: TaskQueues
     providers: ProviderSelector

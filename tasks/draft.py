@@ -4,21 +4,19 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from hummdesk.ai import knowledge_base
-from hummdesk.ai.embedded.retrieval import queries_of
-from hummdesk.ai.message_text import message_text
-from hummdesk.ai.text import one_line
 from hummdesk.core.models import RunKind
 from hummdesk.storage.runs import ClaimedRun
 from tasks import knowledge
 from tasks.burst import combined_question
 from tasks.context import WorkerContext
 from tasks.draft_stream import shown_draft
+from tasks.drafting import HISTORY_LIMIT, ask_for_draft
 from tasks.run_handler import Answer, RunHandler, RunResult, register
 
 
 class DraftHandler(RunHandler):
     kind: ClassVar[RunKind] = "draft"
-    history_limit = 20
+    history_limit = HISTORY_LIMIT
 
     async def prepare(self, worker: WorkerContext, claimed: Sequence[ClaimedRun]) -> Answer:
         for account_id in {run.account_id for run in claimed}:
@@ -27,12 +25,8 @@ class DraftHandler(RunHandler):
 
         async def answer(run: ClaimedRun) -> RunResult:
             message, context = combined_question(run)
-            queries = [query.text for query in queries_of(one_line(message_text(message)), context.history)]
-            known = await knowledge_base.find(worker.database, run.account_id, queries)
             async with shown_draft(worker, run) as show:
-                answered = await worker.providers.ask(
-                    run, lambda provider: provider.draft(message, context, known, show=show)
-                )
+                answered = await ask_for_draft(worker, run, message, context, show=show)
             draft = answered.value.above(run.min_confidence)
             payload = {
                 "draft": draft.wire(),

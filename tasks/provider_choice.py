@@ -7,7 +7,7 @@ before the deadline. After that the embedded provider answers, and the result sa
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -21,8 +21,7 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ModelCall, Reservation
 from hummdesk.storage import ai_budgets, model_calls
 from hummdesk.storage.database import Database
-from hummdesk.storage.runs import ClaimedRun
-from tasks.provider_policy import provider_name, request_seconds, should_retry
+from tasks.provider_policy import Request, provider_name, request_seconds, should_retry
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -35,6 +34,8 @@ class ProviderAnswer(Generic[T]):
     """Name of the provider that answered."""
     fallback: str | None = None
     """Error code of the chosen provider, if the embedded provider answered instead."""
+    calls: tuple[ModelCall, ...] = ()
+    """The calls of external models."""
 
     @property
     def source(self) -> dict[str, str]:
@@ -50,10 +51,10 @@ class ProviderSelector:
         self._external: dict[str, ExternalModel] = {}
         self._labels = metrics.AccountLabels(settings.metrics_accounts)
 
-    def name_for(self, run: ClaimedRun) -> str:
+    def name_for(self, run: Request) -> str:
         return provider_name(run, self._settings)
 
-    async def ask(self, run: ClaimedRun, request: Callable[[Provider], Awaitable[T]]) -> ProviderAnswer[T]:
+    async def ask(self, run: Request, request: Callable[[Provider], Awaitable[T]]) -> ProviderAnswer[T]:
         """Send `request` to the provider of the run's account. Raises errors for which the run is to be retried."""
         name = self.name_for(run)
         if name == "embedded":
@@ -61,7 +62,8 @@ class ProviderSelector:
         calls: list[ModelCall] = []
         fallback = None
         try:
-            return ProviderAnswer(value=await request(await self._provider(name, run, calls.append)), provider=name)
+            value = await request(await self._provider(name, run, calls.append))
+            return ProviderAnswer(value=value, provider=name, calls=tuple(calls))
         except Exception as error:
             if should_retry(run, error, self._settings):
                 raise
@@ -69,7 +71,7 @@ class ProviderSelector:
             log.warning("ai_provider.fallback", extra={"provider": name, "code": fallback})
         finally:
             await self._record(run, calls, fallback=fallback is not None)
-        return await self._ask_embedded(request, fallback)
+        return replace(await self._ask_embedded(request, fallback), calls=tuple(calls))
 
     async def close(self) -> None:
         for external in self._external.values():
@@ -81,7 +83,7 @@ class ProviderSelector:
         value = await request(self._embedded)
         return ProviderAnswer(value=value, provider=self._embedded.name, fallback=fallback)
 
-    async def _provider(self, name: str, run: ClaimedRun, record: Callable[[ModelCall], None]) -> Provider:
+    async def _provider(self, name: str, run: Request, record: Callable[[ModelCall], None]) -> Provider:
         if name not in self._settings.providers:
             raise ProviderRefused(f"no API key is set for the provider {name}", code="not_configured")
         seconds = request_seconds(run, self._settings)
@@ -92,7 +94,7 @@ class ProviderSelector:
             record=record, reserve=partial(self._reserve, run), timeout_seconds=seconds
         )
 
-    async def _reserve(self, run: ClaimedRun, tokens: int, dollars: Decimal) -> Reservation | None:
+    async def _reserve(self, run: Request, tokens: int, dollars: Decimal) -> Reservation | None:
         """Reserve what a request may cost of the account's daily budget. Raises ProviderRefused if it is used up."""
         limits = ai_budgets.limits(self._settings, run.daily_tokens, run.daily_dollars)
         if limits.is_unlimited:
@@ -103,7 +105,7 @@ class ProviderSelector:
             raise ProviderRefused("the daily budget of the account is used up", code=ai_budgets.EXHAUSTED)
         return reservation
 
-    async def _record(self, run: ClaimedRun, calls: Sequence[ModelCall], *, fallback: bool) -> None:
+    async def _record(self, run: Request, calls: Sequence[ModelCall], *, fallback: bool) -> None:
         """Record the costs in the metrics and in the database, or in the log if PostgreSQL is unavailable."""
         if not calls:
             return
@@ -111,12 +113,12 @@ class ProviderSelector:
             self._count(run, call)
         try:
             async with self._database.account(run.account_id) as tx:
-                await model_calls.store(tx, run.id, calls, fallback=fallback)
+                await model_calls.store(tx, run.run_id, calls, fallback=fallback)
         except Unavailable:
             costs: list[dict[str, Any]] = [{"model": call.model, "cost": str(call.cost)} for call in calls]
             log.error("model_calls.not_stored", extra={"calls": costs})
 
-    def _count(self, run: ClaimedRun, call: ModelCall) -> None:
+    def _count(self, run: Request, call: ModelCall) -> None:
         account = self._labels.of(run.account_id)
         metrics.AI_CALLS.labels(account=account, model=call.model, outcome=call.outcome).inc()
         if call.outcome == ai_budgets.EXHAUSTED:

@@ -11,6 +11,7 @@ from celery import signals
 
 from hummdesk.bus.commands import Commands
 from hummdesk.bus.draft_progress import DraftProgress
+from hummdesk.bus.task_queues import TaskQueues
 from hummdesk.core.config import Settings
 from hummdesk.core.epochs import Epochs
 from hummdesk.publish.broadcast import open_broadcast_service
@@ -52,11 +53,14 @@ class WorkerProcess:
         self._resources.push_async_callback(providers.close)
         progress = DraftProgress(Commands.of(settings.redis))
         self._resources.push_async_callback(progress.close)
+        queues = TaskQueues(Commands.of(settings.broker))
+        self._resources.push_async_callback(queues.close)
         return WorkerContext(
             settings=settings,
             database=database,
             broadcast=await self._resources.enter_async_context(open_broadcast_service(settings, epochs)),
             progress=progress,
+            queues=queues,
             providers=providers,
         )
 

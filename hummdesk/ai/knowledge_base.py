@@ -4,6 +4,7 @@ The only module that connects the AI with storage.
 """
 
 import asyncio
+from collections.abc import Collection
 from itertools import takewhile
 from uuid import UUID
 
@@ -27,13 +28,16 @@ BATCH = 20
 """Sources of each kind that are indexed, and replies that are read, in one transaction: about 0.2 s."""
 
 
-async def find(database: Database, account_id: UUID, queries: list[str]) -> Knowledge:
-    """Return the account's sources that are nearest to any of the queries."""
+async def find(
+    database: Database, account_id: UUID, queries: list[str], *, without: Collection[UUID] = ()
+) -> Knowledge:
+    """Return the account's sources that are nearest to any of the queries, without some of the past answers."""
     vectors = await asyncio.to_thread(embed, queries)
     async with database.account(account_id) as tx:
         found = await knowledge.nearest(
-            tx, vectors.tolist(), model=MODEL, limit=MAX_SOURCES, past_answers=MAX_PAST_ANSWERS
+            tx, vectors.tolist(), model=MODEL, limit=MAX_SOURCES, past_answers=MAX_PAST_ANSWERS + len(without)
         )
+    past = [one for one in found if one.kind == "past_answer" and one.id not in without][:MAX_PAST_ANSWERS]
     return Knowledge(
         articles=tuple(
             Article(id=str(one.id), title=one.title, body=one.body, questions=one.questions)
@@ -45,8 +49,7 @@ async def find(database: Database, account_id: UUID, queries: list[str]) -> Know
         ),
         past_answers=tuple(
             PastAnswer(id=str(one.id), question=one.title, answer=one.body, instead_of_draft=one.instead_of_draft)
-            for one in found
-            if one.kind == "past_answer"
+            for one in past
         ),
     )
 

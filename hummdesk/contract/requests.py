@@ -30,6 +30,7 @@ from hummdesk.contract.fields import (
 )
 from hummdesk.core.categories import KEY, LONGEST_KEY
 from hummdesk.storage import labels
+from hummdesk.storage.draft_reports import DraftMark
 
 MAX_CONTENT = 10_000
 MAX_FIELDS = 32
@@ -202,6 +203,13 @@ class MergeConversation(OfConversation):
     """`conversationId` is closed, and continued in the other one, of the same customer."""
 
     intoConversationId = Id(required=True)
+
+
+class MarkDraft(OfConversation):
+    """An agent was `shown` a draft, or has `dismissed` it."""
+
+    runId = Id(required=True)
+    mark = OneOf(*get_args(DraftMark), required=True)
 
 
 class LabelConversation(OfConversation):

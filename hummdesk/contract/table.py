@@ -159,6 +159,7 @@ REQUESTS: dict[str, Request] = {
         Request("get_report", reports.GetReport(), ADMIN, reports.Report()),
         Request("request_draft", requests.OfConversation(), ANSWERING, payloads.RequestedRun()),
         Request("request_summary", requests.OfConversation(), ANSWERING, payloads.RequestedRun()),
+        Request("mark_draft", requests.MarkDraft(), ANSWERING, payloads.Done()),
         Request("get_operations", requests.Nothing(), ADMIN, operations.Operations()),
     )
 }

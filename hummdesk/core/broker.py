@@ -38,6 +38,8 @@ BULK_TASKS = "hummdesk.bulk.*"
 """Tasks with these names are routed to the bulk queue."""
 UPDATE_KNOWLEDGE = "hummdesk.bulk.index"
 """The argument is an account id."""
+SIMULATE = "hummdesk.bulk.simulate"
+"""The arguments are an account id, a simulation id and the number of a step."""
 
 QUEUES: dict[Queue, str] = {queue: f"ai.{queue}" for queue in get_args(Queue)}
 KEY_PREFIX = "hummdesk:celery:"

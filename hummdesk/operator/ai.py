@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
@@ -110,6 +111,61 @@ def costs_command(home: Path, days: int, as_json: bool) -> None:
 
     for line in asyncio.run(ai_providers.costs(settings_of(home), days=days, as_json=as_json)):
         click.echo(line)
+
+
+@ai_command.command("simulate")
+@home_option
+@click.option("--account", type=click.UUID, required=True, help="Id of the account.")
+@click.option("--since", default="30d", show_default=True, metavar="30d|DATE", help="Closed not before this.")
+@click.option(
+    "--conversations", type=click.IntRange(1, 1000), default=200, show_default=True, help="Most conversations."
+)
+@click.option(
+    "--dollars", type=click.FloatRange(0, 1000), default=5.0, show_default=True, help="Most cost of an external model."
+)
+@click.option(
+    "--provider",
+    type=click.Choice(["embedded", "anthropic", "openai"]),
+    help="Provider to ask.  [that of the account]",
+)
+@click.option("--show", type=click.UUID, metavar="ID", help="Show a simulation instead of starting one.")
+@click.option("--cancel", type=click.UUID, metavar="ID", help="End a simulation instead of starting one.")
+@click.option("--json", "as_json", is_flag=True, help="The result as one JSON object.")
+def simulate_command(
+    home: Path,
+    account: UUID,
+    since: str,
+    conversations: int,
+    dollars: float,
+    provider: str | None,
+    show: UUID | None,
+    cancel: UUID | None,
+    as_json: bool,
+) -> None:
+    """Draft the answers of closed conversations, and compare them with what agents have sent.
+
+    A worker does it beside live work; the command waits for the result. Nothing is sent to customers."""
+    from hummdesk.operator import simulations
+
+    settings = settings_of(home)
+    if cancel is not None:
+        asyncio.run(simulations.cancel(settings, account, cancel, echo=click.echo))
+    elif show is not None:
+        asyncio.run(simulations.show(settings, account, show, as_json=as_json, echo=click.echo))
+    else:
+        asyncio.run(
+            simulations.simulate(
+                settings,
+                account,
+                since=since,
+                conversations=conversations,
+                dollars=Decimal(str(dollars)),
+                provider=provider,
+                as_json=as_json,
+                echo=click.echo,
+                progress=lambda line: click.echo(line, err=True),
+            )
+        )
 
 
 def _with_provider(name: str | None) -> Settings:

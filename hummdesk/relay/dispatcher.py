@@ -10,12 +10,12 @@ from celery import Celery
 
 from hummdesk.bus.task_queues import TaskQueues
 from hummdesk.core import metrics
-from hummdesk.core.broker import QUEUE_KEYS, QUEUES, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
+from hummdesk.core.broker import QUEUE_KEYS, QUEUES, SIMULATE, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
 from hummdesk.core.config import Settings
 from hummdesk.core.models import RunKind
 from hummdesk.relay import admission
 from hummdesk.relay.task_batches import task_batches
-from hummdesk.storage import past_answers, run_dispatch
+from hummdesk.storage import past_answers, run_dispatch, simulations
 from hummdesk.storage.database import Database
 from hummdesk.storage.run_dispatch import DueRun
 
@@ -100,6 +100,14 @@ class Dispatcher:
             await asyncio.to_thread(self._send_updates, accounts)
         self._learning = recent | dict.fromkeys(accounts, now)
 
+    async def simulate(self) -> None:
+        """Send the steps of simulations that are due. A lost step is due again after its lease."""
+        lease = lease_seconds(self._settings)
+        async with self._database.all_accounts() as tx:
+            due = await simulations.take_due(tx, limit=BATCH, lease_seconds=lease)
+        if due:
+            await asyncio.to_thread(self._send_steps, due)
+
     async def measure(self) -> None:
         async with self._database.all_accounts() as tx:
             found = await run_dispatch.open_runs(tx)
@@ -130,3 +138,10 @@ class Dispatcher:
         with self._celery.producer_or_acquire() as producer:
             for account_id in accounts:
                 self._celery.send_task(UPDATE_KNOWLEDGE, args=(str(account_id),), producer=producer, retry=False)
+
+    def _send_steps(self, due: list[tuple[UUID, UUID, int]]) -> None:
+        """In a thread, as `_send_unsent`."""
+        with self._celery.producer_or_acquire() as producer:
+            for account_id, simulation_id, step in due:
+                arguments = (str(account_id), str(simulation_id), step)
+                self._celery.send_task(SIMULATE, args=arguments, producer=producer, retry=False)

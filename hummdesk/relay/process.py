@@ -171,6 +171,7 @@ class Relay:
             self._periodic(outbox.measure),
             self._periodic(self._dispatcher.measure),
             self._periodic(self._dispatcher.update_knowledge),
+            self._periodic(self._dispatcher.simulate),
             self._periodic(feed.sequence),
             self._periodic(feed.measure),
             self._periodic(feed.prune, interval=PRUNE_SECONDS),

@@ -42,8 +42,8 @@ class Costs:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
-async def store(tx: Transaction, run_id: UUID, calls: Sequence[ModelCall], *, fallback: bool) -> None:
-    """Store the model calls of one attempt, and settle the daily budget.
+async def store(tx: Transaction, run_id: UUID | None, calls: Sequence[ModelCall], *, fallback: bool) -> None:
+    """Store the model calls of one attempt of a run, or of a simulation, and settle the daily budget.
 
     `fallback`: the embedded provider answered after the last one.
     """

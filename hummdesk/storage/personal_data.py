@@ -151,6 +151,43 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        name="ai_simulated_drafts",
+        holds="drafts of simulations, with figures of their comparison with the replies",
+        scope="message",
+        rows=OF_MESSAGES,
+        deletes=True,
+        is_deleted_first=True,
+        columns=columns(
+            "account_id simulation_id message_id conversation_id reply_seq is_first category outcome provider "
+            "confidence source_kind source_id draft facts kept_facts other_facts edit_distance draft_words "
+            "reply_words cost_usd",
+            hidden="attempts",
+        ),
+    ),
+    Table(
+        name="unanswered_topics",
+        holds="topics of questions that nothing answers: counts, and ids of messages as examples",
+        scope="account",
+        is_deleted_first=True,
+        columns=columns("account_id simulation_id number questions message_ids"),
+    ),
+    Table(
+        name="draft_views",
+        holds="when drafts were shown and dismissed",
+        scope="account",
+        columns=columns("account_id run_id shown_at dismissed_at"),
+    ),
+    Table(
+        name="ai_simulations",
+        holds="state, limits and costs of simulations",
+        scope="account",
+        columns=columns(
+            "account_id id status since max_conversations max_dollars provider conversations questions completed "
+            "cost_usd unpriced error created_by created_at started_at finished_at",
+            hidden="step due_at",
+        ),
+    ),
+    Table(
         name="ai_usage",
         holds="daily use of external models",
         scope="account",

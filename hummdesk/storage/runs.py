@@ -70,6 +70,10 @@ class ClaimedRun:
     def key(self) -> RunKey:
         return self.account_id, self.id
 
+    @property
+    def run_id(self) -> UUID:
+        return self.id
+
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
         derived = ("message", "history", "deadline")

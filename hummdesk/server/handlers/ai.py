@@ -5,7 +5,7 @@ from uuid import UUID
 from hummdesk.core.errors import Conflict
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession
-from hummdesk.storage import conversations, run_requests
+from hummdesk.storage import conversations, draft_reports, run_requests
 from hummdesk.storage.run_requests import RequestedKind
 
 NOTHING_TO_DO: dict[RequestedKind, str] = {
@@ -20,6 +20,15 @@ async def request_draft(context: ServerContext, session: ClientSession, payload:
 
 async def request_summary(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     return await _request(context, session, payload["conversationId"], "summary")
+
+
+async def mark_draft(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
+    agent, conversation_id = session.authenticated_person, payload["conversationId"]
+    async with context.database.account(agent.account_id) as tx:
+        await conversations.check(tx, viewer=agent, conversation_id=conversation_id)
+        about = {"conversation_id": conversation_id, "run_id": payload["runId"]}
+        await draft_reports.mark(tx, mark=payload["mark"], **about)
+    return {}
 
 
 async def _request(

@@ -66,6 +66,7 @@ HANDLERS: dict[str, Handler] = {
         reports.get_report,
         ai.request_draft,
         ai.request_summary,
+        ai.mark_draft,
         operations.get_operations,
     )
 }

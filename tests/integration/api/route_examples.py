@@ -59,6 +59,7 @@ BODIES: dict[str, Body] = {
             {"key": "rent", "name": "Rent", "description": "Rent and deposit"},
         ],
     },
+    "start_simulation": lambda _: {"since": "2026-01-01T00:00:00Z", "maxConversations": 1},
     "create_conversation": lambda ids: {"contactId": ids["contacts"], "content": "Hello"},
     "update_conversation": lambda _: {"priority": "high"},
     "merge_conversation": lambda ids: {"intoConversationId": ids["targets"]},
@@ -82,6 +83,7 @@ BODIES: dict[str, Body] = {
 
 QUERIES: dict[str, dict[str, str]] = {
     "get_report": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "by": "agent"},
+    "get_draft_report": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "list_report_items": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "figure": "opened"},
 }
 """The required parameters of queries."""

@@ -181,6 +181,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "rate_conversation": conversation | {"rating": 5, "comment": "secret"},
         "request_draft": conversation,
         "request_summary": conversation,
+        "mark_draft": conversation | {"runId": sample, "mark": "shown"},
         "start_conversation": {"content": sample},
         "state_details": {"email": f"{sample}@example.com"},
         "get_introduction": None,
@@ -293,11 +294,20 @@ async def second_conversation(account: Account, _: str) -> str:
     return str(started["id"])
 
 
+async def draft(account: Account, _: str) -> str:
+    """A draft about a message of the customer."""
+    await message_of(account)
+    run = new_id()
+    await account.execute(ADD_DRAFT, id=run, conversation=account.conversation)
+    return str(run)
+
+
 SAMPLES: dict[str, Callable[[Account, str], Awaitable[str]]] = {
     "message_read": message_of,
     "correct_classification": message_of,
     "request_draft": message_of,
     "request_summary": message_of,
+    "mark_draft": draft,
     "edit_message": own_message,
     "withdraw_message": own_message,
     "merge_conversation": second_conversation,
@@ -328,6 +338,14 @@ async def decide(account: Account) -> None:
     await account.execute(DECISION, id=new_id(), snapshot=SNAPSHOT, **about)
 
 
+ADD_DRAFT = """
+    INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind, status, outcome, finished_at)
+    SELECT account_id, %(id)s, conversation_id, id, seq, 'draft', 'done', 'done', now()
+    FROM messages
+    WHERE account_id = %(account)s AND conversation_id = %(conversation)s
+    ORDER BY seq DESC
+    LIMIT 1
+"""
 POLICY = Policy(mode="round_robin", capacity=1, skills_wait_seconds=0, answer_seconds=0, offline_seconds=0)
 SNAPSHOT = json.dumps(record.packed(Snapshot(now=0, number=1, policies={None: POLICY})))
 DECISION = """

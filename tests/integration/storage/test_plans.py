@@ -148,6 +148,25 @@ SELECT account_id, md5(a || 'webhook1')::uuid, number, type, conversation_id, co
     CASE WHEN number <= 49900 THEN now() - (50000 - number) * interval '1 minute' END
 FROM given JOIN feed_events USING (account_id)
 WHERE number > 30000;
+INSERT INTO ai_simulations (account_id, id, since, max_conversations, max_dollars, status, finished_at, due_at)
+SELECT account_id, md5(a || 'simulation' || n)::uuid, now(), 1000, 1, CASE WHEN n > 1 THEN 'done' ELSE 'running' END,
+    CASE WHEN n > 1 THEN now() END, CASE WHEN n = 1 THEN now() END
+FROM given, generate_series(1, 3) AS n;
+INSERT INTO ai_simulated_drafts (account_id, simulation_id, message_id, conversation_id, reply_seq, is_first, category,
+    outcome, confidence)
+SELECT account_id, md5(a || 'simulation' || n)::uuid, messages.id, conversation_id, 2, true, 'billing',
+    CASE WHEN n > 1 THEN 'abstained' END, 0.5
+FROM given JOIN messages USING (account_id), generate_series(1, 3) AS n WHERE seq = 1;
+INSERT INTO unanswered_topics (account_id, simulation_id, number, questions, message_ids)
+SELECT account_id, md5(a || 'simulation2')::uuid, n, 5, ARRAY[md5(md5(a || 'conversation' || n) || '/1')::uuid]
+FROM given, generate_series(1, 500) AS n;
+INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind, status, outcome, finished_at,
+    announced_at, published_at, created_at)
+SELECT account_id, md5(id || 'draft')::uuid, conversation_id, id, seq, 'draft', 'done', 'done', now(), now(), now(),
+    now() - interval '1 second' * row_number() OVER (PARTITION BY account_id)
+FROM messages WHERE sender_type = 'customer' AND seq < 1000;
+INSERT INTO ai_results SELECT account_id, id, kind, '{}' FROM ai_runs WHERE kind = 'draft';
+INSERT INTO draft_views (account_id, run_id) SELECT account_id, id FROM ai_runs WHERE kind = 'draft';
 SET session_replication_role = origin;
 ANALYZE;
 """
@@ -156,7 +175,7 @@ SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", 
 SMALL_TABLES |= {"outbox", "erasures", "labels", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
 SMALL_TABLES |= {"business_hours", "oidc_providers", "oidc_identities", "sign_in_names", "own_categories"}
 SMALL_TABLES |= {"feed_changes", "feed_positions", "webhooks"}
-SMALL_TABLES |= {"file_usage", "saved_views"}
+SMALL_TABLES |= {"file_usage", "saved_views", "ai_simulations"}
 SMALL_TABLES |= {"routing_settings", "routing_teams", "routing_positions"}
 """Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
 number, stay for seconds."""
@@ -244,6 +263,8 @@ def attempt_results(run_id: UUID) -> dict[str, Any]:
 
 
 AGENTS = [md5(f"2user{n}") for n in range(1, 8)]
+TOPICS = json.dumps([{"number": 0, "questions": 1, "message_ids": [str(BUSY)]}])
+SIMULATED = md5("2simulation1")
 SECONDS = {"skills_wait_seconds": 60, "answer_seconds": 0, "offline_seconds": 30}
 QUEUES = json.dumps([{"team_id": None, "after_rank": -1, "after_since": "-infinity", "after_id": str(UUID(int=0))}])
 CHOICES = json.dumps(
@@ -637,6 +658,44 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("webhook_deliveries.page_of_pending", {"webhook_id": HOOK, "before": MAX_SEQ, "limit": 51}, 51),
     ("webhook_deliveries.page_of_set_aside", {"webhook_id": HOOK, "before": MAX_SEQ, "limit": 51}, 51),
     ("ratings.rate", RATING, 9),
+    (
+        "simulations.add",
+        {"id": SIMULATED, "since": NIGHT, "max_conversations": 1, "max_dollars": 1, "provider": None}
+        | {"created_by": None},
+        0,
+    ),
+    ("simulations.cancel_others", {"id": new_id()}, 0),
+    ("simulations.newest", {"limit": 20}, 0),
+    ("simulations.beyond_newest", {"newest": 20}, 0),
+    ("simulations.take_due", {"limit": 20, "lease_seconds": 60.0}, 0),
+    ("simulations.claim", {"id": SIMULATED, "step": 1, "lease_seconds": 60.0}, 0),
+    ("simulations.release", {"id": SIMULATED, "seconds": 1.0}, 0),
+    ("simulations.finish", {"id": SIMULATED, "status": "done", "error": None}, 0),
+    (
+        "simulations.plan",
+        {"id": SIMULATED, "since": NIGHT, "max_conversations": 20, "max_messages": 50, "max_answers": 10},
+        20 + 20 * 11 + 50 + 20 * 5 * 4,
+    ),
+    (
+        "simulations.take_question",
+        {"id": SIMULATED, "max_attempts": 3, "history_limit": 20, "history_characters": 100}
+        | {"max_replies": 5, "max_messages": 200},
+        60,
+    ),
+    ("simulations.store", {"id": SIMULATED, "draft": json.dumps({"message_id": str(BUSY)})}, 2),
+    ("simulations.fail_open", {"id": md5("2simulation2")}, 1),
+    ("simulations.abstained", {"id": md5("2simulation2"), "limit": 50, "length": 100}, 110),
+    ("simulations.store_topics", {"id": SIMULATED, "topics": TOPICS}, 0),
+    ("simulations.topics", {"id": md5("2simulation2"), "limit": 100, "length": 100}, 120),
+    ("draft_reports.mark", IN_BUSY | {"run_id": DONE, "is_dismissed": True}, 1),
+    ("draft_reports.figures", {"since": NIGHT, "until": datetime.now(UTC), "limit": 100}, 100 * 8),
+    ("simulations.figures", {"id": md5("2simulation2")}, 3_100),
+    ("simulations.curve", {"id": md5("2simulation2"), "category": "billing"}, 3_100),
+    (
+        "simulations.drafts",
+        {"id": md5("2simulation2"), "before_id": NEWEST[1], "category": None, "limit": 51, "length": 100},
+        51 * 3 + 10,
+    ),
     ("reports.figures", REPORT | {"by": "hour"}, 2_000),
     ("reports.figures", REPORT | {"by": "team"}, 2_000),
     (
@@ -675,6 +734,7 @@ ROLES = {
     },
     "hours.due": "relay",
     "snoozes.due": "relay",
+    "simulations.take_due": "relay",
     "hours.schedule": "relay",
     "feed.sequence_all": "relay",
     "feed.backlog": "relay",
@@ -714,6 +774,7 @@ NOT_OF_REQUESTS = {
     "files.undeleted_of_account",
     "hours.put",
     "categories.put",
+    *("simulations.get", "simulations.remove"),
     "queue_positions.moved",  # once, by a relay that starts
     *(f"oidc.{name}" for name in ("put", "remove", "unlink", "add_names", "remove_names", "secrets", "replace_secret")),
     *(f"webhooks.{name}" for name in ("get", "lock", "update", "rotate", "rewind", "settle")),

@@ -912,6 +912,13 @@ export interface RequestedRun {
   runId: string;
 }
 
+/** An agent was `shown` a draft, or has `dismissed` it. */
+export interface MarkDraft {
+  conversationId: string;
+  runId: string;
+  mark: "shown" | "dismissed";
+}
+
 /** The sockets of the own account by role. */
 export interface Connections {
   admin: number;
@@ -1058,6 +1065,7 @@ export interface ClientToServerEvents {
   get_report: (payload: GetReport, acknowledge?: Acknowledge<Report>) => void;
   request_draft: (payload: OfConversation, acknowledge?: Acknowledge<RequestedRun>) => void;
   request_summary: (payload: OfConversation, acknowledge?: Acknowledge<RequestedRun>) => void;
+  mark_draft: (payload: MarkDraft, acknowledge?: Acknowledge<Done>) => void;
   get_operations: (acknowledge?: Acknowledge<Operations>) => void;
 }
 
@@ -1103,5 +1111,6 @@ export interface Answers {
   get_report: Report;
   request_draft: RequestedRun;
   request_summary: RequestedRun;
+  mark_draft: Done;
   get_operations: Operations;
 }

@@ -1,12 +1,14 @@
 // AI results of a conversation: the classification, which agents can correct, and the draft of a reply.
 
 import { languageName, list, t } from "@hummdesk/texts";
+import { useEffect } from "preact/hooks";
 import { categoryName, keysOf } from "./categories";
 import { Icon } from "./components/icon";
 import { Menu } from "./components/menu";
 import { Drafting } from "./drafting";
 import { capitalized, percent } from "./format";
 import { insertText } from "./insertion";
+import { markDraft } from "./state/ai-requests";
 import { useStore } from "./state/context";
 import { sendDraft } from "./state/held-reply";
 import type { Thread } from "./state/thread";
@@ -80,7 +82,18 @@ export function DraftCard({ thread, conversationId }: { thread: Thread; conversa
   const { draft } = thread;
   if (!draft || thread.isAnswered || thread.ai.streaming || store.dismissedDrafts.has(draft.messageId))
     return <Drafting thread={thread} conversationId={conversationId} />;
+  return <Shown key={draft.runId} thread={thread} draft={draft} />;
+}
+
+function Shown({ thread, draft }: { thread: Thread; draft: Draft }) {
+  const store = useStore();
+  const { conversationId } = draft;
   const { content, suggestedActions } = draft.draft;
+  useEffect(() => markDraft(store, draft, "shown"), []);
+  const dismiss = () => {
+    store.dismissDraft(draft.messageId);
+    markDraft(store, draft, "dismissed");
+  };
   const send = () => sendDraft(store, conversationId, draft);
   const edit = () => {
     store.dismissDraft(draft.messageId);
@@ -110,12 +123,7 @@ export function DraftCard({ thread, conversationId }: { thread: Thread; conversa
         <button type="button" class="secondary" onClick={edit} data-action="edit-draft">
           {t("console.ai.edit")}
         </button>
-        <button
-          type="button"
-          class="quiet"
-          onClick={() => store.dismissDraft(draft.messageId)}
-          data-action="dismiss-draft"
-        >
+        <button type="button" class="quiet" onClick={dismiss} data-action="dismiss-draft">
           {t("console.ai.dismiss")}
         </button>
         {suggestedActions.length > 0 && (

@@ -8,6 +8,8 @@ export const SECTIONS = [
   "knowledge",
   "canned-replies",
   "ai",
+  "simulations",
+  "drafts",
   "categories",
   "widget",
   "hours",

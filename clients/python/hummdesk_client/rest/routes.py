@@ -599,6 +599,203 @@ class NewCategories(TypedDict):
     categories: list[NewCategory]
 
 
+class NewSimulation(TypedDict):
+    """Of the conversations that were closed last, and not before `since`. Without `provider`, that of the account. It ends when its requests to an external model have cost `maxDollars`; they count towards the daily budget."""
+
+    since: str
+    maxConversations: NotRequired[int]
+    maxDollars: NotRequired[float]
+    provider: NotRequired[Literal["embedded", "anthropic", "openai"]]
+
+
+class Simulation(TypedDict):
+    """`completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out."""
+
+    id: str
+    status: Literal["pending", "running", "done", "cancelled", "failed"]
+    since: str
+    maxConversations: int
+    maxDollars: float
+    provider: NotRequired[str]
+    conversations: int
+    questions: int
+    completed: int
+    costUsd: float
+    unpriced: int
+    error: NotRequired[str]
+    createdAt: str
+    finishedAt: NotRequired[str]
+
+
+class SimulationList(TypedDict):
+    simulations: list[Simulation]
+
+
+class SimulatedFigures(TypedDict):
+    """Of `questions`, `drafted` got a draft. `facts` are those in the replies to these: numbers, amounts, dates, links; `keptFacts` are in the drafts as well, `otherFacts` in the drafts only. `editDistance` is 0 for the same words."""
+
+    questions: int
+    drafted: int
+    failed: int
+    facts: int
+    keptFacts: int
+    otherFacts: int
+    withFacts: int
+    withAllFacts: int
+    costUsd: float
+    editDistance: NotRequired[float]
+    draftWords: NotRequired[float]
+    replyWords: NotRequired[float]
+
+
+class CategoryFigures(TypedDict):
+    """A message without a classification is `unclassified`."""
+
+    questions: int
+    drafted: int
+    failed: int
+    facts: int
+    keptFacts: int
+    otherFacts: int
+    withFacts: int
+    withAllFacts: int
+    costUsd: float
+    editDistance: NotRequired[float]
+    draftWords: NotRequired[float]
+    replyWords: NotRequired[float]
+    category: str
+
+
+class SourceFigures(TypedDict):
+    """By the first source of the drafts; `id` is that of the article, or of the message of a past answer."""
+
+    questions: int
+    drafted: int
+    failed: int
+    facts: int
+    keptFacts: int
+    otherFacts: int
+    withFacts: int
+    withAllFacts: int
+    costUsd: float
+    editDistance: NotRequired[float]
+    draftWords: NotRequired[float]
+    replyWords: NotRequired[float]
+    kind: Literal["article", "canned_reply", "past_answer"]
+    id: NotRequired[str]
+    title: NotRequired[str]
+
+
+class AnswerFigures(TypedDict):
+    """Of the first answers of agents in their conversations, and of later ones."""
+
+    questions: int
+    drafted: int
+    failed: int
+    facts: int
+    keptFacts: int
+    otherFacts: int
+    withFacts: int
+    withAllFacts: int
+    costUsd: float
+    editDistance: NotRequired[float]
+    draftWords: NotRequired[float]
+    replyWords: NotRequired[float]
+    isFirst: bool
+
+
+class CurvePoint(TypedDict):
+    """With this least confidence, `drafted` of `questions` get a draft; the facts are those of their replies."""
+
+    minConfidence: float
+    questions: int
+    drafted: int
+    facts: int
+    keptFacts: int
+    withFacts: int
+    withAllFacts: int
+    editDistance: NotRequired[float]
+
+
+class TopicExample(TypedDict):
+    messageId: str
+    conversationId: str
+    question: str
+
+
+class Topic(TypedDict):
+    """Questions that mean nearly the same, and that no source answers. Erased examples are left out."""
+
+    questions: int
+    examples: list[TopicExample]
+
+
+class SimulationResult(TypedDict):
+    """A simulation with its figures so far. `topics`, the largest first, are there when it is done."""
+
+    id: str
+    status: Literal["pending", "running", "done", "cancelled", "failed"]
+    since: str
+    maxConversations: int
+    maxDollars: float
+    provider: NotRequired[str]
+    conversations: int
+    questions: int
+    completed: int
+    costUsd: float
+    unpriced: int
+    error: NotRequired[str]
+    createdAt: str
+    finishedAt: NotRequired[str]
+    total: SimulatedFigures
+    categories: list[CategoryFigures]
+    sources: list[SourceFigures]
+    answers: list[AnswerFigures]
+    curve: list[CurvePoint]
+    topics: list[Topic]
+
+
+class CategoryQuery(TypedDict):
+    category: NotRequired[str]
+
+
+class Curve(TypedDict):
+    curve: list[CurvePoint]
+
+
+class SimulatedDraftQuery(TypedDict):
+    category: NotRequired[str]
+    limit: NotRequired[int]
+    cursor: NotRequired[str]
+
+
+class SimulatedDraft(TypedDict):
+    """What would have been drafted, and the `reply` of the agent; texts are cut at 2,000 characters."""
+
+    messageId: str
+    conversationId: str
+    category: str
+    isFirst: bool
+    outcome: Literal["drafted", "abstained", "failed"]
+    question: str
+    reply: str
+    provider: NotRequired[str]
+    confidence: NotRequired[float]
+    sourceKind: NotRequired[Literal["article", "canned_reply", "past_answer"]]
+    sourceId: NotRequired[str]
+    sourceTitle: NotRequired[str]
+    draft: NotRequired[str]
+    facts: int
+    keptFacts: int
+    otherFacts: int
+    editDistance: NotRequired[float]
+
+
+class SimulatedDraftPage(TypedDict):
+    drafts: list[SimulatedDraft]
+    nextCursor: NotRequired[str]
+
+
 class SessionQuery(TypedDict):
     limit: NotRequired[int]
     cursor: NotRequired[str]
@@ -1021,6 +1218,74 @@ class ReportItemPage(TypedDict):
     nextCursor: NotRequired[str]
 
 
+DraftReportQuery = TypedDict(
+    "DraftReportQuery",
+    {
+        "from": str,
+        "to": str,
+    },
+)
+
+
+class DraftCounts(TypedDict):
+    """Of `runs`, `abstained` had no answer and `drafts` did. Of these, agents were `shown` some, and sent them as they were (`accepted`), `edited` them, or sent a text of their own (`ignored`). Of the `dismissed` ones, some were accepted or edited all the same (`sentAnyway`)."""
+
+    runs: int
+    abstained: int
+    drafts: int
+    shown: int
+    accepted: int
+    edited: int
+    ignored: int
+    dismissed: int
+    sentAnyway: int
+
+
+class CategoryCounts(TypedDict):
+    """A message without a classification is `unclassified`."""
+
+    runs: int
+    abstained: int
+    drafts: int
+    shown: int
+    accepted: int
+    edited: int
+    ignored: int
+    dismissed: int
+    sentAnyway: int
+    category: str
+
+
+class SourceCounts(TypedDict):
+    """By the first source of the drafts; `id` is that of the article, or of the message of a past answer."""
+
+    runs: int
+    abstained: int
+    drafts: int
+    shown: int
+    accepted: int
+    edited: int
+    ignored: int
+    dismissed: int
+    sentAnyway: int
+    kind: Literal["article", "canned_reply", "past_answer"]
+    id: NotRequired[str]
+    title: NotRequired[str]
+
+
+DraftReport = TypedDict(
+    "DraftReport",
+    {
+        "isPartial": bool,
+        "total": DraftCounts,
+        "categories": list[CategoryCounts],
+        "sources": list[SourceCounts],
+        "from": str,
+        "to": str,
+    },
+)
+
+
 class NewToken(TypedDict):
     """A token for a contact or for a user. `seconds` is at most JWT_MAX_HOURS."""
 
@@ -1394,6 +1659,44 @@ class Routes(ABC):
         found: AccountCategories = await self._call("PUT", "/settings/categories", options, body=body)
         return found
 
+    async def start_simulation(self, body: NewSimulation, **options: Unpack[CallOptions]) -> Simulation:
+        """Start drafting answers of closed conversations, to compare them with those of agents."""
+        found: Simulation = await self._call("POST", "/simulations", options, body=body)
+        return found
+
+    async def list_simulations(self, **options: Unpack[CallOptions]) -> SimulationList:
+        """List the newest 20 simulations; older ones are deleted."""
+        found: SimulationList = await self._call("GET", "/simulations", options)
+        return found
+
+    async def get_simulation(self, id: str, **options: Unpack[CallOptions]) -> SimulationResult:
+        """Show a simulation with its figures so far."""
+        found: SimulationResult = await self._call("GET", f"/simulations/{quoted(id)}", options)
+        return found
+
+    async def get_simulation_curve(self, id: str, query: CategoryQuery | None = None, **options: Unpack[CallOptions]) -> Curve:
+        """Show coverage and kept facts of a simulation, or of one of its categories, by least confidence."""
+        found: Curve = await self._call("GET", f"/simulations/{quoted(id)}/curve", options, query=query or {})
+        return found
+
+    async def list_simulated_drafts(self, id: str, query: SimulatedDraftQuery | None = None, **options: Unpack[CallOptions]) -> SimulatedDraftPage:
+        """List the drafts of a simulation with what agents have sent, newest question first."""
+        found: SimulatedDraftPage = await self._call("GET", f"/simulations/{quoted(id)}/drafts", options, query=query or {})
+        return found
+
+    def all_simulated_drafts(self, id: str, query: SimulatedDraftQuery | None = None, **options: Unpack[CallOptions]) -> AsyncIterator[SimulatedDraft]:
+        """Iterate over the items of `list_simulated_drafts`, page by page."""
+        return paged(lambda page: self.list_simulated_drafts(id, page, **options), query or {}, "drafts")
+
+    async def cancel_simulation(self, id: str, **options: Unpack[CallOptions]) -> Simulation:
+        """End a simulation. What it has found stays."""
+        found: Simulation = await self._call("POST", f"/simulations/{quoted(id)}/cancel", options)
+        return found
+
+    async def delete_simulation(self, id: str, **options: Unpack[CallOptions]) -> None:
+        """Delete a simulation with its drafts."""
+        await self._call("DELETE", f"/simulations/{quoted(id)}", options)
+
     async def list_sessions(self, query: SessionQuery | None = None, **options: Unpack[CallOptions]) -> SessionPage:
         """List the sessions of staff that have not ended, newest first: own ones, for admins those of all."""
         found: SessionPage = await self._call("GET", "/sessions", options, query=query or {})
@@ -1578,6 +1881,11 @@ class Routes(ABC):
     def all_report_items(self, query: ReportItemQuery, **options: Unpack[CallOptions]) -> AsyncIterator[ReportItem]:
         """Iterate over the items of `list_report_items`, page by page."""
         return paged(lambda page: self.list_report_items(page, **options), query, "items")
+
+    async def get_draft_report(self, query: DraftReportQuery, **options: Unpack[CallOptions]) -> DraftReport:
+        """Show what became of the drafts of a range, by category and by source."""
+        found: DraftReport = await self._call("GET", "/reports/drafts", options, query=query)
+        return found
 
     async def create_token(self, body: NewToken | None = None, **options: Unpack[CallOptions]) -> Token:
         """Issue a token for a contact or a user, with which a socket authenticates."""

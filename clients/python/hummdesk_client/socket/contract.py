@@ -997,6 +997,14 @@ class RequestedRun(TypedDict):
     runId: str
 
 
+class MarkDraft(TypedDict):
+    """An agent was `shown` a draft, or has `dismissed` it."""
+
+    conversationId: str
+    runId: str
+    mark: Literal["shown", "dismissed"]
+
+
 class Connections(TypedDict):
     """The sockets of the own account by role."""
 
@@ -1277,6 +1285,10 @@ class Requests(ABC):
 
     async def request_summary(self, payload: OfConversation) -> RequestedRun:
         answer: RequestedRun = await self.request("request_summary", payload)
+        return answer
+
+    async def mark_draft(self, payload: MarkDraft) -> Done:
+        answer: Done = await self.request("mark_draft", payload)
         return answer
 
     async def get_operations(self) -> Operations:

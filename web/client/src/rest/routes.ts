@@ -555,6 +555,193 @@ export interface NewCategories {
   categories: Array<NewCategory>;
 }
 
+/** Of the conversations that were closed last, and not before `since`. Without `provider`, that of the account. It ends when its requests to an external model have cost `maxDollars`; they count towards the daily budget. */
+export interface NewSimulation {
+  since: string;
+  maxConversations?: number;
+  maxDollars?: number;
+  provider?: "embedded" | "anthropic" | "openai";
+}
+
+/** `completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out. */
+export interface Simulation {
+  id: string;
+  status: "pending" | "running" | "done" | "cancelled" | "failed";
+  since: string;
+  maxConversations: number;
+  maxDollars: number;
+  provider?: string;
+  conversations: number;
+  questions: number;
+  completed: number;
+  costUsd: number;
+  unpriced: number;
+  error?: string;
+  createdAt: string;
+  finishedAt?: string;
+}
+
+export interface SimulationList {
+  simulations: Array<Simulation>;
+}
+
+/** Of `questions`, `drafted` got a draft. `facts` are those in the replies to these: numbers, amounts, dates, links; `keptFacts` are in the drafts as well, `otherFacts` in the drafts only. `editDistance` is 0 for the same words. */
+export interface SimulatedFigures {
+  questions: number;
+  drafted: number;
+  failed: number;
+  facts: number;
+  keptFacts: number;
+  otherFacts: number;
+  withFacts: number;
+  withAllFacts: number;
+  costUsd: number;
+  editDistance?: number;
+  draftWords?: number;
+  replyWords?: number;
+}
+
+/** A message without a classification is `unclassified`. */
+export interface CategoryFigures {
+  questions: number;
+  drafted: number;
+  failed: number;
+  facts: number;
+  keptFacts: number;
+  otherFacts: number;
+  withFacts: number;
+  withAllFacts: number;
+  costUsd: number;
+  editDistance?: number;
+  draftWords?: number;
+  replyWords?: number;
+  category: string;
+}
+
+/** By the first source of the drafts; `id` is that of the article, or of the message of a past answer. */
+export interface SourceFigures {
+  questions: number;
+  drafted: number;
+  failed: number;
+  facts: number;
+  keptFacts: number;
+  otherFacts: number;
+  withFacts: number;
+  withAllFacts: number;
+  costUsd: number;
+  editDistance?: number;
+  draftWords?: number;
+  replyWords?: number;
+  kind: "article" | "canned_reply" | "past_answer";
+  id?: string;
+  title?: string;
+}
+
+/** Of the first answers of agents in their conversations, and of later ones. */
+export interface AnswerFigures {
+  questions: number;
+  drafted: number;
+  failed: number;
+  facts: number;
+  keptFacts: number;
+  otherFacts: number;
+  withFacts: number;
+  withAllFacts: number;
+  costUsd: number;
+  editDistance?: number;
+  draftWords?: number;
+  replyWords?: number;
+  isFirst: boolean;
+}
+
+/** With this least confidence, `drafted` of `questions` get a draft; the facts are those of their replies. */
+export interface CurvePoint {
+  minConfidence: number;
+  questions: number;
+  drafted: number;
+  facts: number;
+  keptFacts: number;
+  withFacts: number;
+  withAllFacts: number;
+  editDistance?: number;
+}
+
+export interface TopicExample {
+  messageId: string;
+  conversationId: string;
+  question: string;
+}
+
+/** Questions that mean nearly the same, and that no source answers. Erased examples are left out. */
+export interface Topic {
+  questions: number;
+  examples: Array<TopicExample>;
+}
+
+/** A simulation with its figures so far. `topics`, the largest first, are there when it is done. */
+export interface SimulationResult {
+  id: string;
+  status: "pending" | "running" | "done" | "cancelled" | "failed";
+  since: string;
+  maxConversations: number;
+  maxDollars: number;
+  provider?: string;
+  conversations: number;
+  questions: number;
+  completed: number;
+  costUsd: number;
+  unpriced: number;
+  error?: string;
+  createdAt: string;
+  finishedAt?: string;
+  total: SimulatedFigures;
+  categories: Array<CategoryFigures>;
+  sources: Array<SourceFigures>;
+  answers: Array<AnswerFigures>;
+  curve: Array<CurvePoint>;
+  topics: Array<Topic>;
+}
+
+export interface CategoryQuery {
+  category?: string;
+}
+
+export interface Curve {
+  curve: Array<CurvePoint>;
+}
+
+export interface SimulatedDraftQuery {
+  category?: string;
+  limit?: number;
+  cursor?: string;
+}
+
+/** What would have been drafted, and the `reply` of the agent; texts are cut at 2,000 characters. */
+export interface SimulatedDraft {
+  messageId: string;
+  conversationId: string;
+  category: string;
+  isFirst: boolean;
+  outcome: "drafted" | "abstained" | "failed";
+  question: string;
+  reply: string;
+  provider?: string;
+  confidence?: number;
+  sourceKind?: "article" | "canned_reply" | "past_answer";
+  sourceId?: string;
+  sourceTitle?: string;
+  draft?: string;
+  facts: number;
+  keptFacts: number;
+  otherFacts: number;
+  editDistance?: number;
+}
+
+export interface SimulatedDraftPage {
+  drafts: Array<SimulatedDraft>;
+  nextCursor?: string;
+}
+
 export interface SessionQuery {
   limit?: number;
   cursor?: string;
@@ -946,6 +1133,65 @@ export interface ReportItemPage {
   nextCursor?: string;
 }
 
+/** `from` is included, `to` is not; at most 92 days lie between them. */
+export interface DraftReportQuery {
+  from: string;
+  to: string;
+}
+
+/** Of `runs`, `abstained` had no answer and `drafts` did. Of these, agents were `shown` some, and sent them as they were (`accepted`), `edited` them, or sent a text of their own (`ignored`). Of the `dismissed` ones, some were accepted or edited all the same (`sentAnyway`). */
+export interface DraftCounts {
+  runs: number;
+  abstained: number;
+  drafts: number;
+  shown: number;
+  accepted: number;
+  edited: number;
+  ignored: number;
+  dismissed: number;
+  sentAnyway: number;
+}
+
+/** A message without a classification is `unclassified`. */
+export interface CategoryCounts {
+  runs: number;
+  abstained: number;
+  drafts: number;
+  shown: number;
+  accepted: number;
+  edited: number;
+  ignored: number;
+  dismissed: number;
+  sentAnyway: number;
+  category: string;
+}
+
+/** By the first source of the drafts; `id` is that of the article, or of the message of a past answer. */
+export interface SourceCounts {
+  runs: number;
+  abstained: number;
+  drafts: number;
+  shown: number;
+  accepted: number;
+  edited: number;
+  ignored: number;
+  dismissed: number;
+  sentAnyway: number;
+  kind: "article" | "canned_reply" | "past_answer";
+  id?: string;
+  title?: string;
+}
+
+/** What became of the drafts of a range; `isPartial`: of the newest 5,000 runs only. */
+export interface DraftReport {
+  isPartial: boolean;
+  total: DraftCounts;
+  categories: Array<CategoryCounts>;
+  sources: Array<SourceCounts>;
+  from: string;
+  to: string;
+}
+
 /** A token for a contact or for a user. `seconds` is at most JWT_MAX_HOURS. */
 export interface NewToken {
   contactId?: string;
@@ -1322,6 +1568,46 @@ export abstract class Routes {
     return this.call("PUT", path`/settings/categories`, { body, ...options });
   }
 
+  /** Start drafting answers of closed conversations, to compare them with those of agents. */
+  startSimulation(body: NewSimulation, options?: CallOptions): Promise<Simulation> {
+    return this.call("POST", path`/simulations`, { body, ...options });
+  }
+
+  /** List the newest 20 simulations; older ones are deleted. */
+  listSimulations(options?: CallOptions): Promise<SimulationList> {
+    return this.call("GET", path`/simulations`, options);
+  }
+
+  /** Show a simulation with its figures so far. */
+  getSimulation(id: string, options?: CallOptions): Promise<SimulationResult> {
+    return this.call("GET", path`/simulations/${id}`, options);
+  }
+
+  /** Show coverage and kept facts of a simulation, or of one of its categories, by least confidence. */
+  getSimulationCurve(id: string, query: CategoryQuery = {}, options?: CallOptions): Promise<Curve> {
+    return this.call("GET", path`/simulations/${id}/curve`, { query, ...options });
+  }
+
+  /** List the drafts of a simulation with what agents have sent, newest question first. */
+  listSimulatedDrafts(id: string, query: SimulatedDraftQuery = {}, options?: CallOptions): Promise<SimulatedDraftPage> {
+    return this.call("GET", path`/simulations/${id}/drafts`, { query, ...options });
+  }
+
+  /** The items of {@link listSimulatedDrafts}, page by page. */
+  allSimulatedDrafts(id: string, query: SimulatedDraftQuery = {}, options?: CallOptions): AsyncGenerator<SimulatedDraft, void> {
+    return paged((page) => this.listSimulatedDrafts(id, { ...query, ...page }, options), "drafts");
+  }
+
+  /** End a simulation. What it has found stays. */
+  cancelSimulation(id: string, options?: CallOptions): Promise<Simulation> {
+    return this.call("POST", path`/simulations/${id}/cancel`, options);
+  }
+
+  /** Delete a simulation with its drafts. */
+  deleteSimulation(id: string, options?: CallOptions): Promise<void> {
+    return this.call("DELETE", path`/simulations/${id}`, options);
+  }
+
   /** List the sessions of staff that have not ended, newest first: own ones, for admins those of all. */
   listSessions(query: SessionQuery = {}, options?: CallOptions): Promise<SessionPage> {
     return this.call("GET", path`/sessions`, { query, ...options });
@@ -1515,6 +1801,11 @@ export abstract class Routes {
   /** The items of {@link listReportItems}, page by page. */
   allReportItems(query: ReportItemQuery, options?: CallOptions): AsyncGenerator<ReportItem, void> {
     return paged((page) => this.listReportItems({ ...query, ...page }, options), "items");
+  }
+
+  /** Show what became of the drafts of a range, by category and by source. */
+  getDraftReport(query: DraftReportQuery, options?: CallOptions): Promise<DraftReport> {
+    return this.call("GET", path`/reports/drafts`, { query, ...options });
   }
 
   /** Issue a token for a contact or a user, with which a socket authenticates. */

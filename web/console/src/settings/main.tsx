@@ -12,6 +12,7 @@ import { Account, Ai } from "./account";
 import { Audit } from "./audit";
 import { Categories } from "./categories";
 import { RestContext } from "./context";
+import { DraftUse } from "./draft-use";
 import { Hours } from "./hours";
 import { Keys } from "./keys";
 import { Articles, CannedReplies } from "./knowledge";
@@ -20,6 +21,7 @@ import { People } from "./people";
 import { Routing } from "./routing";
 import { SignIn } from "./sign-in";
 import { SigningKeys } from "./signing-keys";
+import { Simulations } from "./simulations";
 import { Teams } from "./teams";
 import { Webhooks } from "./webhooks";
 import { Widget } from "./widget";
@@ -35,6 +37,8 @@ const PAGES: Record<Section, SectionPage> = {
   knowledge: Articles,
   "canned-replies": CannedReplies,
   ai: Ai,
+  simulations: Simulations,
+  drafts: DraftUse,
   categories: Categories,
   widget: Widget,
   hours: Hours,
