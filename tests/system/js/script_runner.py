@@ -12,6 +12,8 @@ from hummdesk.dev.nodejs import find
 
 HERE = Path(__file__).parent
 TIMEOUT_SECONDS = 40.0
+LONGEST_LINE = 1 << 22
+"""In bytes. The stack of a failed test has the address of a module in it, which is the module itself."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class ScriptRunner:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            limit=LONGEST_LINE,
         )
         try:
             yield process

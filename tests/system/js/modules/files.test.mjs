@@ -18,6 +18,7 @@ function storeOf() {
     compositions,
     credentials: { token: async () => "" },
     compositionOf: (id) => compositions.of(id),
+    ended: new AbortController().signal,
     changed() {},
   };
 }
