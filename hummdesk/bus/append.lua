@@ -3,12 +3,13 @@
 --
 -- The first write of a newer epoch of PostgreSQL's data is a loss: `seq`s are given again, and readers have to discard
 -- what they have. Messages and events of AI runs that were committed in an earlier epoch may be lost, and are left out.
+-- A process that starts has just read the epoch: another one, newer or not, is that of a database that was replaced.
 --
 -- KEYS: the stream, its tip (the id of the last entry), the writer, the ends of its parts, the bytes of the current part,
 --       the epoch, then the mark of each event that has one
 -- ARGV: number of this write, entries to keep, seconds to keep entries, seconds to keep marks, the writer's clock,
---       '1' if the writer has dropped events before, bytes to keep, the writer's epoch or 0 if it knows none; then for
---       each event its kind, `seq` and packed form
+--       '1' if the writer has dropped events before, bytes to keep, the writer's epoch or 0 if it knows none, '1' for
+--       its first write in the first one; then for each event its kind, `seq` and packed form
 -- Returns 'id of the entry;id of the entry before it;repeats;rejected messages;outdated'. The ids are empty if nothing
 --       was appended, the second one also if events were lost. Repeats are indices of events that the stream has
 --       already, outdated ones those of an earlier epoch. A rejected message, whose predecessor is missing, is
@@ -29,10 +30,11 @@ end
 local epoch = tonumber(ARGV[8])
 local current, generation = string.match(redis.call('GET', KEYS[6]) or '0 0', '^(%d+) (%d+)$')
 current, generation = tonumber(current), tonumber(generation)
-if epoch > current then
+if epoch > current or (ARGV[9] == '1' and epoch ~= current) then
   if current > 0 then
     generation, has_lost = generation + 1, true
   end
+  current = epoch
   redis.call('SET', KEYS[6], ARGV[8] .. ' ' .. generation)
 end
 local is_outdated = epoch > 0 and epoch < current
@@ -59,8 +61,8 @@ end
 local previous, id = has_lost and '' or redis.call('GET', KEYS[2]) or '0-0', nil
 local fields = {'prev', previous, 'at', ARGV[5]}
 local marks, taken, size = 6, 0, 0
-for at = 9, #ARGV, 3 do
-  local kind, index, is_taken = ARGV[at], (at - 9) / 3, true
+for at = 10, #ARGV, 3 do
+  local kind, index, is_taken = ARGV[at], (at - 10) / 3, true
   if kind ~= '' then
     marks = marks + 1
     if is_outdated then

@@ -87,6 +87,8 @@ class _Lane:
     has_lost: bool = False
     is_due: bool = False
     """A write follows even without an event: it announces the epoch, or shows whether Redis has the last write."""
+    begins: bool = False
+    """The next write is the first one in the first epoch of the process."""
     unanswered: "_Write | None" = None
     """The write that Redis has not confirmed."""
     retry_at: float = float("-inf")
@@ -130,7 +132,8 @@ class _Lane:
             self.writer, self.number = uuid4().hex, 0
         self.number, self.wrote_at = self.number + 1, monotonic()
         has_lost, self.has_lost, self.is_due = self.has_lost, False, False
-        return _Write(self.shard, self.writer, self.number, self._take_batch(), has_lost, epoch)
+        begins, self.begins = self.begins, False
+        return _Write(self.shard, self.writer, self.number, self._take_batch(), has_lost, epoch, begins)
 
     def _take_batch(self) -> list[_Item]:
         items: list[_Item] = []
@@ -149,13 +152,16 @@ class _Write:
     items: list[_Item]
     has_lost: bool
     epoch: int
+    begins: bool
+    """In the first epoch of the process."""
     at: float = field(default_factory=time)
 
     def command(self, *, length: int, max_bytes: int) -> Command:
         shard = self.shard
         marks = [shard.mark(item.mark) for item in self.items if item.kind]
         keys = [shard.stream, shard.tip, shard.writer(self.writer), shard.parts, shard.part_bytes, shard.epoch, *marks]
-        head = (self.number, length, ENTRY_SECONDS, MARK_SECONDS, self.at, int(self.has_lost), max_bytes, self.epoch)
+        numbers = (self.number, length, ENTRY_SECONDS, MARK_SECONDS, self.at, int(self.has_lost), max_bytes)
+        head = (*numbers, self.epoch, int(self.begins))
         events = (part for item in self.items for part in (item.kind, item.seq, item.packed))
         return ("EVALSHA", DIGEST, len(keys), *keys, *head, *events)
 
@@ -257,7 +263,7 @@ class StreamWriter:
         for lane in self._lanes:
             if has_earlier:
                 lane.drop_committed()
-            lane.is_due = True
+            lane.is_due, lane.begins = True, not has_earlier
         self._start()
 
     def verify(self, shard: Shard) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -56,6 +57,9 @@ were small; even then it must not scan a whole table, nor sort rows that an inde
 PLAN_SECONDS = 5.0
 """Lifetime of plans. A plan made for a handful of open AI runs reads all of them for each run once thousands wait, and
 autovacuum updates the statistics only after a minute."""
+
+NO_PRIMARY = (StandbyError, ReadOnlySqlTransaction)
+"""The server accepts no changes, or no longer: a failover has made it a standby."""
 
 LISTENING = ("", "")
 
@@ -239,6 +243,9 @@ class Database:
         try:
             async with connection:
                 yield connection, result
+        except NO_PRIMARY:
+            await connection.close()
+            raise
         finally:
             await self._pool.putconn(connection)
 
@@ -257,7 +264,7 @@ class Database:
                     return connection, await first(connection)
             except BaseException as error:
                 is_lost = isinstance(error, psycopg.Error) and (connection.closed or _is_shutdown(error))
-                if isinstance(error, StandbyError):
+                if isinstance(error, NO_PRIMARY):
                     await connection.close()  # the next one may reach the primary
                 await self._pool.putconn(connection)
                 if not is_lost:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -59,7 +60,11 @@ class WriterConnection:
                     await connection.verify(ROLE, self._epochs)
                     reads_epoch = connection.is_pooled and self._epochs is not None
                     begin = self._openings[reads_epoch], {"accounts": accounts}
-                    opened, *rows = await round_trip.run(connection, connection.prepared, [begin, *statements])
+                    try:
+                        opened, *rows = await round_trip.run(connection, connection.prepared, [begin, *statements])
+                    except ReadOnlySqlTransaction:
+                        await connection.close()  # the next one may reach the primary
+                        raise
                     if reads_epoch and self._epochs is not None:
                         self._epochs.enter(opened[0]["epoch"])
                     return rows

@@ -50,6 +50,17 @@ async def test_epoch_is_announced_without_an_event(stream: AccountStream) -> Non
         await delivered.until(lambda: delivered.losses == [1])
 
 
+async def test_epoch_of_a_database_that_was_put_back_is_a_new_one(stream: AccountStream) -> None:
+    """Its number is lower than that of the database in between."""
+    async with process(stream) as (writer, delivered), stream.writing() as restarted:
+        writer.enter(SECOND, False)
+        await writer.append(stream.message(1))
+        restarted.enter(FIRST, False)
+        await restarted.append(stream.message(1))
+        await delivered.reaches(1, 1)
+        assert delivered.losses == [1]
+
+
 async def test_outdated_writer_appends_no_committed_event(stream: AccountStream) -> None:
     """They may be lost; the relay publishes those that are not."""
     async with process(stream) as (writer, delivered), stream.writing() as outdated:

@@ -17,7 +17,7 @@ from tests.conftest import Servers
 
 PASSWORDS: dict[str, Any] = {f"db_{kind}_password": f"the {kind}'s" for kind in PROCESS_KINDS}
 WITHOUT_PASSWORDS: dict[str, Any] = dict.fromkeys(PASSWORDS, "")
-ROLES = "app", "worker", "writer", "relay", "operator", "search", "backup", "eraser", "feed"
+ROLES = "app", "worker", "writer", "relay", "operator", "search", "backup", "eraser", "feed", "author"
 
 
 def owner_of(url: str) -> str:

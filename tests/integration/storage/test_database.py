@@ -12,7 +12,7 @@ from psycopg import sql
 from hummdesk.core.errors import Invalid, NotFound, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.storage.database import Database
-from tests.integration.storage.conftest import Account
+from tests.integration.storage.conftest import Account, opened
 from tests.running_time import running_timeout
 
 UNREACHABLE = "postgresql://hummdesk@127.0.0.1:1/hummdesk"
@@ -295,6 +295,34 @@ async def test_connection_that_does_not_respond_costs_the_wait_for_one_not_for_a
     finally:
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
+    await database.close()
+
+
+async def test_connection_to_a_server_that_accepts_no_changes_is_replaced(alone: Account) -> None:
+    """As behind an address that leads to a standby during a failover."""
+    name = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(alone.url)["dbname"]))
+    set_read_only = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format
+    rename = "UPDATE users SET name = 'Other' WHERE id = %s"
+    await alone.execute(set_read_only(name, sql.SQL("on")).as_string())
+    database = Database(alone.url, role="hummdesk_app", size=1, timeout=5)
+    await database.open()
+    async with opened(alone.url, alone.app) as harness:
+        with pytest.raises(Unavailable):
+            async with database.account(alone.id) as tx:
+                await tx.execute(rename, (alone.agent.id,))
+        with pytest.raises(Unavailable):
+            await harness.send(alone, "agent")
+        await alone.execute("BEGIN READ WRITE; " + set_read_only(name, sql.SQL("off")).as_string() + "; COMMIT")
+        done = set[str]()
+        for _ in range(2):  # the first ones still have the connections that replaced those before
+            with suppress(Unavailable):
+                async with database.account(alone.id) as tx:
+                    await tx.execute(rename, (alone.agent.id,))
+                done.add("renamed")
+            with suppress(Unavailable):
+                await harness.send(alone, "agent")
+                done.add("sent")
+    assert done == {"renamed", "sent"}
     await database.close()
 
 

@@ -125,6 +125,25 @@ async def test_transaction_leaves_no_setting_to_the_next_one_of_the_pooler(poole
     assert found == {"none0auto"}
 
 
+@pytest.mark.parametrize("pipelined", [False, True])
+async def test_transaction_through_pooler_enters_the_epoch_of_its_server(pooled: Pooled, pipelined: bool) -> None:
+    """The connection to the pooler stays, whatever server is behind it."""
+    account, epochs = pooled.accounts[0], Epochs()
+    served = Database(pooled.url_of("web"), role="hummdesk_app", size=1, timeout=5, pipelined=pipelined, epochs=epochs)
+    await served.open()
+    entered = set[int]()
+    for _ in range(2):
+        async with served.account(account.id) as tx:
+            await tx.execute("SELECT 1")
+        entered.add(epochs.current)
+        await account.execute("UPDATE epochs SET history = 'that of another server'")
+        await served.read(account.id, ("SELECT 1", {}))
+        entered.add(epochs.current)
+        await account.execute("UPDATE epochs SET history = 'that of another server'")
+    assert len(entered) == 4
+    await served.close()
+
+
 async def test_notifications_without_an_address_of_the_server_are_polled(
     pooled: Pooled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
