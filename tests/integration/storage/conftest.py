@@ -27,6 +27,23 @@ PATIENCE_SECONDS = 20.0
 SHORT_SECONDS = 2.0
 """That of tests that wait for it."""
 
+DELETE_ALL_ROWS = """
+DO $$
+DECLARE
+    filled regclass;
+BEGIN
+    SET LOCAL session_replication_role = replica;  -- without triggers and foreign keys
+    FOR filled IN
+        SELECT oid FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+            AND relname NOT IN ('schema_migrations', 'epochs')  -- filled by migrations
+    LOOP
+        EXECUTE format('DELETE FROM %s', filled);
+    END LOOP;
+END $$
+"""
+"""Takes a fiftieth of the time of a new database: PostgreSQL copies 900 files for one."""
+
 
 @dataclass
 class Account:
@@ -125,12 +142,29 @@ async def foreign(app: Database, database_url: str) -> Account:
     return await Account(database_url, app).make()
 
 
+@pytest.fixture(scope="session")
+async def emptied_database_url(servers: Any, template: str) -> AsyncIterator[str]:
+    """A migrated database whose rows are deleted before each test that has it to itself."""
+    name = await servers.clone(template)
+    yield servers.cluster.url(name)
+    await servers.drop(name)
+
+
 @pytest.fixture
-async def alone(fresh_database_url: str) -> AsyncIterator[Account]:
+async def alone(emptied_database_url: str) -> AsyncIterator[Account]:
     """The only account of a separate database, for queries over all accounts."""
-    database = Database(fresh_database_url, role="hummdesk_app", size=4, timeout=5)
+    async with await psycopg.AsyncConnection.connect(emptied_database_url, autocommit=True) as connection:
+        await connection.execute(DELETE_ALL_ROWS)
+    async with the_only_account(emptied_database_url) as account:
+        yield account
+
+
+@asynccontextmanager
+async def the_only_account(url: str) -> AsyncIterator[Account]:
+    """Make an account on an empty database."""
+    database = Database(url, role="hummdesk_app", size=4, timeout=5)
     await database.open()
-    yield await Account(fresh_database_url, database).make()
+    yield await Account(url, database).make()
     await database.close()
 
 

@@ -1,13 +1,22 @@
 """The epoch of the data, on a database of its own."""
 
+from collections.abc import AsyncIterator
 from uuid import UUID
+
+import pytest
 
 from hummdesk.core.epochs import Epochs
 from hummdesk.publish import feed
 from hummdesk.storage.database import Database
-from tests.integration.storage.conftest import Account, opened
+from tests.integration.storage.conftest import Account, opened, the_only_account
 
 CHANGE = "UPDATE epochs SET history = 'that of another server'"
+
+
+@pytest.fixture
+async def alone(fresh_database_url: str) -> AsyncIterator[Account]:
+    async with the_only_account(fresh_database_url) as account:
+        yield account
 
 
 async def entered(url: str, epochs: Epochs) -> int:

@@ -12,7 +12,7 @@ from hummdesk.storage import migrations
 from hummdesk.storage.database import LISTENING
 from hummdesk.storage.migration_files import Migration, MigrationError, newest
 from hummdesk.storage.migrations import migrate
-from tests.integration.storage.conftest import SHORT_SECONDS, Account, opened
+from tests.integration.storage.conftest import SHORT_SECONDS, Account, opened, the_only_account
 from tests.running_time import running_timeout
 
 ADD_COLUMN = Migration(name="9001_column", sql="ALTER TABLE messages ADD COLUMN later text")
@@ -21,6 +21,13 @@ INDEX = Migration(
     sql="-- no transaction\n"
     "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS messages_later ON messages (account_id, content);\n",
 )
+
+
+@pytest.fixture
+async def alone(fresh_database_url: str) -> AsyncIterator[Account]:
+    """On a database of its own, whose tables the tests change."""
+    async with the_only_account(fresh_database_url) as account:
+        yield account
 
 
 def release(monkeypatch: pytest.MonkeyPatch, *added: Migration) -> None:

@@ -13,7 +13,7 @@ from hummdesk.storage import message_writer, visitors
 from hummdesk.storage.database import Database
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.messages import NewMessage, Sent
-from tests.integration.storage.conftest import WriterHarness, opened, outbox_entries
+from tests.integration.storage.conftest import Account, WriterHarness, opened, outbox_entries, the_only_account
 
 
 @asynccontextmanager
@@ -44,6 +44,13 @@ async def test_send_to_locked_conversation_is_stored_when_it_is_unlocked(account
     sent = await asyncio.gather(*waiting)
     assert sorted(one.message.seq for one in sent) == [1, 2, 3]
     assert len(await outbox_entries(account)) == 3
+
+
+@pytest.fixture
+async def alone(fresh_database_url: str) -> AsyncIterator[Account]:
+    """On a database of its own, to which the test adds a policy."""
+    async with the_only_account(fresh_database_url) as account:
+        yield account
 
 
 async def test_message_of_a_visitor_merged_while_it_is_being_stored_is_refused(alone: Any) -> None:
