@@ -17,6 +17,9 @@ import xdist
 from psycopg import sql
 
 from hummdesk.core import temporary
+from tests import memory
+
+os.environ["TMPDIR"] = memory.temporary_folder()
 
 # The metrics directory of all processes under test: prometheus_client reads the variable once, when it is imported.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = str(temporary.make("metrics"))

@@ -5,19 +5,20 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import urllib.request
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
-from hummdesk.core import temporary
 from hummdesk.core.config import Settings
+from hummdesk.dev import demo
 from hummdesk.dev.home import read_settings
 from hummdesk.dev.redis import free_port
 from tests.conftest import Servers
@@ -111,13 +112,19 @@ async def until_ready(port: int) -> str:
 @pytest.fixture
 def temporary_folder() -> Iterator[Path]:
     """A temporary folder for `up` alone, with a path short enough for unix sockets."""
-    with temporary.directory("tmp") as path:
+    with tempfile.TemporaryDirectory(prefix="") as folder:
+        path = Path(folder)
         path.chmod(0o711)
         yield path
 
 
 async def test_new_home_serves_conversations_and_survives_kills_and_restarts(
-    home: Path, fresh_database_url: str, servers: Servers, tmp_path: Path, temporary_folder: Path
+    home: Path,
+    fresh_database_url: str,
+    servers: Servers,
+    settings: Settings,
+    tmp_path: Path,
+    temporary_folder: Path,
 ) -> None:
     """Killed, it leaves directories in the temporary folder, which the next one removes; stopped, it leaves nothing."""
     temporary = {"TMPDIR": str(temporary_folder)}
@@ -151,7 +158,8 @@ async def test_new_home_serves_conversations_and_survives_kills_and_restarts(
     assert not [secret for secret in secrets if secret in logs]
     assert list(temporary_folder.iterdir())
 
-    # The same data after a restart, beside another home with external servers.
+    # The same data after a restart, beside another home with external servers, to which the demo data is not new.
+    await demo.load(replace(settings, database_url=fresh_database_url))
     named = {"DATABASE_URL": fresh_database_url, "REDIS_URL": servers.redis_url, "JWT_SECRET": "s" * 40}
     async with (
         running(home, "--port", "0", env=temporary) as desk,
