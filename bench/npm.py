@@ -1,4 +1,4 @@
-"""Node.js and Bun with the packages of peers/package-lock.json."""
+"""Node.js with the packages of peers/package-lock.json, and Bun with those of peers/bun/package-lock.json."""
 
 import subprocess
 from functools import cache
@@ -8,7 +8,7 @@ from hummdesk.core.errors import CommandError
 from hummdesk.dev.nodejs import find
 
 PEERS = Path(__file__).parent / "peers"
-MODULES = PEERS / "node_modules"
+BUN = PEERS / "bun"
 
 
 class PeerUnavailable(Exception):
@@ -18,9 +18,14 @@ class PeerUnavailable(Exception):
 @cache
 def node() -> str:
     """Install the packages; return the path of Node.js."""
+    return _installed(PEERS)
+
+
+def _installed(folder: Path) -> str:
+    """Install the packages of a folder; return the path of Node.js."""
     try:
         installation = find()
-        installation.install(PEERS)
+        installation.install(folder)
     except subprocess.CalledProcessError as error:
         errors = [line for line in error.stderr.decode().splitlines() if "error" in line.lower()]
         raise PeerUnavailable(f"npm ci failed: {(errors or ['without an error message'])[0]}") from error
@@ -31,9 +36,10 @@ def node() -> str:
 
 @cache
 def bun() -> str:
-    """Return the path of the Bun for this machine in its npm package."""
+    """Install the packages; return the path of the Bun for this machine."""
     node()
-    for program in sorted(MODULES.glob("@oven/*/bin/bun")):
+    _installed(BUN)
+    for program in sorted(BUN.glob("node_modules/@oven/*/bin/bun")):
         try:
             subprocess.run([program, "--version"], check=True, capture_output=True, timeout=20)
         except (OSError, subprocess.SubprocessError):

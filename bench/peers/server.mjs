@@ -21,7 +21,7 @@ if (JOB === "desk") {
 }
 
 if (globalThis.Bun) {
-  const { Server: Engine } = await import("@socket.io/bun-engine");
+  const { Server: Engine } = await import("./bun/engine.mjs");
   const engine = new Engine({ path: "/socket.io/" });
   io.bind(engine);
   Bun.serve({ hostname: "127.0.0.1", port: Number(PORT), ...engine.handler() });

@@ -1,0 +1,2 @@
+// Bun finds the package from here.
+export { Server } from "@socket.io/bun-engine";
