@@ -27,6 +27,7 @@ function storeOf(...conversations) {
     },
     openId: conversations[0].conversationId,
     canReply: true,
+    selection: { selected: [] },
     text: "",
     client: {
       outbox: { on() {} },

@@ -27,7 +27,7 @@ function listOf(pages) {
     const next = Number(cursor) + 1;
     return { conversations: found[Number(cursor)] ?? [], ...(next < found.length ? { nextCursor: String(next) } : {}) };
   };
-  return new ConversationList({ request }, () => {});
+  return new ConversationList({ request }, () => {}, { ready: Promise.resolve(), views: new Map() });
 }
 
 function storeOf(list, openId = null) {
