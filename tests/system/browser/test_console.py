@@ -304,6 +304,11 @@ async def test_history_keeps_the_place_of_the_reader_and_opens_at_what_is_new_or
     await agent.open(conversation)
     await expect(agent.message("kettlebell")).to_be_in_viewport()
     await expect(agent.message("kettlebell")).to_have_class(re.compile("hit"))
+    await agent.page.get_by_role("log").hover()
+    await agent.page.mouse.wheel(0, 20_000)
+    await expect(agent.message("kettlebell")).not_to_be_in_viewport()
+    await agent.open(conversation)  # again
+    await expect(agent.message("kettlebell")).to_be_in_viewport()
 
 
 async def test_filters_by_assignee_and_status_show_matching_conversations(

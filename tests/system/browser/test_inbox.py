@@ -96,3 +96,45 @@ async def test_saved_view_shows_its_conversations_and_count_and_has_an_address(
     await page.get_by_role("dialog").get_by_role("button", name="Remove view").click()
     await expect(chip).to_have_count(0)
     await expect(console.row(wanted)).to_be_visible()
+
+
+async def test_selected_conversations_are_assigned_and_closed_and_closing_is_undone(
+    open_console: Open, account: DemoAccount
+) -> None:
+    kwame, _ = account.agents
+    wanted = [(await account.start_conversation(name, "Hello", customer_number=n))[1] for n, name in enumerate("AB")]
+    console = await open_console(kwame)
+    page, first = console.page, console.row(wanted[0])
+    await expect(first).to_be_visible()
+    for one in wanted:
+        item = page.get_by_role("listitem").filter(has=console.row(one))
+        await item.get_by_role("checkbox").check()
+    bar = page.get_by_role("group", name="Selected conversations")
+    await expect(bar).to_contain_text("2 selected")
+    assert await console.violations() == []
+    await bar.get_by_role("button", name="Assign the selected ones").click()
+    await page.get_by_role("menuitemradio", name="(you)").click()
+    await expect(bar).to_have_count(0)
+    await page.get_by_role("button", name="Mine", exact=True).click()
+    await first.click()
+    await page.keyboard.press("x")
+    await expect(bar).to_contain_text("1 selected")
+    await bar.get_by_role("button", name="Close", exact=True).click()
+    await expect(first).to_have_count(0)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(first).to_be_visible()
+
+
+async def test_title_counts_own_unread_conversations_that_the_list_does_not_show(
+    open_console: Open, account: DemoAccount
+) -> None:
+    _, zoe = account.agents
+    _, conversation = await account.start_conversation("Lamp", "It flickers")
+    await (await account.connect(zoe)).do("assign_conversation", {"conversationId": conversation, "agentId": zoe["id"]})
+    _, other = await account.start_conversation("Bulb", "It is dark", customer_number=1)
+    console = await open_console(zoe, url=f"{account.url}/?view=unassigned")
+    await expect(console.page).to_have_title(re.compile(r"\(\d+\) HummDesk"))
+    before = await console.page.title()
+    await (await account.connect(zoe)).do("assign_conversation", {"conversationId": other, "agentId": zoe["id"]})
+    await expect(console.page).not_to_have_title(before)
+    await expect(console.row(conversation)).to_have_count(0)

@@ -15,7 +15,6 @@ import { Sidebar } from "./sidebar";
 import { StoreContext, useChanges } from "./state/context";
 import type { Notice, Store } from "./state/store";
 import { Transfer } from "./transfer";
-import type { Conversation } from "./types";
 import { UndoToast } from "./undo-toast";
 import { Why } from "./why";
 
@@ -102,9 +101,7 @@ function Toast({ store }: { store: Store }) {
 }
 
 function useTitle(store: Store): void {
-  const isMine = ({ conversationId, assignedTo }: Conversation) =>
-    assignedTo === store.me?.userId && store.list.unread.of(conversationId) > 0;
-  const unread = [...store.list.known.values()].filter(isMine).length;
+  const unread = store.ownUnread.count;
   const page = pageName(store);
   useEffect(() => {
     const name = page ? `${page} · HummDesk` : "HummDesk";

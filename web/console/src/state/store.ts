@@ -23,6 +23,7 @@ import { RowDensity } from "./density";
 import { type LiveState, subscribe } from "./events";
 import { Inbox } from "./inbox";
 import { Notifications } from "./notifications";
+import { OwnUnread } from "./own-unread";
 import { findHit } from "./search-hit";
 import { Selection } from "./selection";
 import type { Credentials } from "./session";
@@ -52,6 +53,7 @@ export class Store implements LiveState {
   readonly client: DeskClient;
   readonly list: ConversationList;
   readonly inbox: Inbox;
+  readonly ownUnread: OwnUnread;
   readonly selection: Selection;
   readonly density: RowDensity;
   readonly compositions: Compositions;
@@ -78,6 +80,7 @@ export class Store implements LiveState {
     this.client = new DeskClient({ token: credentials.token, persistence });
     this.inbox = new Inbox(this.client, this.changed);
     this.list = new ConversationList(this.client, this.changed, this.inbox, () => this.go(this.pathOf(this.openId)));
+    this.ownUnread = new OwnUnread(this.client, this.list);
     this.inbox.onView = (viewId) => viewId === this.list.view && void this.list.load();
     this.canned = new CannedReplies(credentials, this.changed);
     this.undo = new Undo(this.changed);
@@ -207,6 +210,7 @@ export class Store implements LiveState {
       this.teams = (await this.client.request("get_teams")).teams;
       this.categories = await this.client.request("get_categories");
       await this.inbox.load();
+      await this.ownUnread.load(this.inbox.counts?.mine ?? 0);
     });
   }
 
