@@ -1526,6 +1526,41 @@ CREATE TABLE draft_views (
     CONSTRAINT draft_views_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_runs (account_id, id)
 );
 
+-- What the AI may answer by itself.
+CREATE TABLE automatic_answers (
+    account_id uuid NOT NULL,
+    is_enabled boolean NOT NULL,
+    categories jsonb NOT NULL,                                  -- {category: {minConfidence, simulationId}}
+    CONSTRAINT automatic_answers_pkey PRIMARY KEY (account_id),
+    CONSTRAINT automatic_answers_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT automatic_answers_bounded CHECK (
+        jsonb_typeof(categories) = 'object' AND octet_length(categories::text) <= 16384
+    )
+);
+
+-- Conversations that the AI has answered by itself.
+CREATE TABLE automatic_conversations (
+    account_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    category text NOT NULL,                                     -- of the first question
+    answers integer NOT NULL,
+    failures integer NOT NULL DEFAULT 0,                        -- answers that did not help
+    first_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_seq bigint NOT NULL,
+    verdict text,                                               -- the customer's, about the last answer
+    handed_over_at timestamptz,
+    reason text,
+    CONSTRAINT automatic_conversations_pkey PRIMARY KEY (account_id, conversation_id),
+    CONSTRAINT automatic_conversations_conversation_fkey FOREIGN KEY (account_id, conversation_id)
+        REFERENCES conversations (account_id, id),
+    CONSTRAINT automatic_conversations_verdict_known CHECK (verdict IN ('yes', 'no')),
+    CONSTRAINT automatic_conversations_reason_known
+        CHECK (reason IN ('low_score', 'anger', 'second_failure', 'asked')),
+    CONSTRAINT automatic_conversations_handed_over CHECK ((handed_over_at IS NULL) = (reason IS NULL))
+);
+CREATE INDEX automatic_conversations_by_time ON automatic_conversations (account_id, first_at);
+
 -- Use of external models by day (UTC), with the estimates of requests in progress: what the daily budgets are checked
 -- against.
 CREATE TABLE ai_usage (
@@ -2160,6 +2195,22 @@ CREATE POLICY own_account ON unanswered_topics TO hummdesk_app USING (account_id
 CREATE POLICY every_account ON unanswered_topics TO hummdesk_operator USING (true);
 GRANT SELECT, INSERT ON unanswered_topics TO hummdesk_app;
 GRANT SELECT ON unanswered_topics TO hummdesk_operator;
+
+ALTER TABLE automatic_answers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE automatic_answers FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON automatic_answers TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY named_accounts ON automatic_answers TO hummdesk_worker USING (is_named_account(account_id));
+CREATE POLICY every_account ON automatic_answers TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, UPDATE ON automatic_answers TO hummdesk_app;
+GRANT SELECT ON automatic_answers TO hummdesk_operator;
+
+ALTER TABLE automatic_conversations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE automatic_conversations FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON automatic_conversations TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY named_accounts ON automatic_conversations TO hummdesk_worker USING (is_named_account(account_id));
+CREATE POLICY every_account ON automatic_conversations TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, UPDATE ON automatic_conversations TO hummdesk_app;
+GRANT SELECT ON automatic_conversations TO hummdesk_operator;
 
 ALTER TABLE ai_usage ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ai_usage FORCE ROW LEVEL SECURITY;

@@ -6,7 +6,7 @@ from typing import ClassVar
 from hummdesk.ai import knowledge_base
 from hummdesk.core.models import RunKind
 from hummdesk.storage.runs import ClaimedRun
-from tasks import knowledge
+from tasks import automatic, knowledge
 from tasks.burst import combined_question
 from tasks.context import WorkerContext
 from tasks.draft_stream import shown_draft
@@ -27,6 +27,7 @@ class DraftHandler(RunHandler):
             message, context = combined_question(run)
             async with shown_draft(worker, run) as show:
                 answered = await ask_for_draft(worker, run, message, context, show=show)
+            is_sent = await automatic.consider(worker.database, run, answered.value)
             draft = answered.value.above(run.min_confidence)
             payload = {
                 "draft": draft.wire(),
@@ -38,7 +39,7 @@ class DraftHandler(RunHandler):
                 "assigned_to": str(run.assigned_to) if run.assigned_to else None,
                 **answered.source,
             }
-            return RunResult(outcome=draft.outcome, payload=payload)
+            return RunResult(outcome="superseded" if is_sent else draft.outcome, payload=payload)
 
         return answer
 

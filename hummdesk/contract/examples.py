@@ -22,6 +22,7 @@ TEXTS = {
     "opens": "09:00",
     "closes": "17:30",
     "timeZone": "Europe/Berlin",
+    "simulationId": ID,
 }
 """By the name of the field."""
 

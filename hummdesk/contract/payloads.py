@@ -39,6 +39,12 @@ class Done(Schema):
     """No fields besides `ok`."""
 
 
+class Judged(Schema):
+    """Whether people have taken over the conversation."""
+
+    handedOver = Boolean(required=True)
+
+
 class ErrorReport(Schema):
     """An error. `message` is safe to show."""
 

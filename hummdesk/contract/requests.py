@@ -30,6 +30,7 @@ from hummdesk.contract.fields import (
 )
 from hummdesk.core.categories import KEY, LONGEST_KEY
 from hummdesk.storage import labels
+from hummdesk.storage.automatic import Verdict
 from hummdesk.storage.draft_reports import DraftMark
 
 MAX_CONTENT = 10_000
@@ -203,6 +204,12 @@ class MergeConversation(OfConversation):
     """`conversationId` is closed, and continued in the other one, of the same customer."""
 
     intoConversationId = Id(required=True)
+
+
+class JudgeAnswer(OfConversation):
+    """Whether the last automatic answer has answered the question, or that the customer wants a `person`."""
+
+    verdict = OneOf(*get_args(Verdict), required=True)
 
 
 class MarkDraft(OfConversation):

@@ -138,6 +138,7 @@ REQUESTS: dict[str, Request] = {
             CUSTOMER,
             schema_of(ConversationRated)(),
         ),
+        Request("judge_answer", requests.JudgeAnswer(), CUSTOMER, payloads.Judged()),
         Request("state_details", requests.StateDetails(), CUSTOMER, payloads.Done()),
         Request("get_introduction", requests.Nothing(), CUSTOMER, payloads.Introduction()),
         Request("start_conversation", requests.StartConversation(), CUSTOMER, payloads.Started()),

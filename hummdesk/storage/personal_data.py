@@ -165,6 +165,21 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        name="automatic_conversations",
+        holds="which conversations the AI has answered by itself, and what became of them",
+        scope="account",
+        columns=columns(
+            "account_id conversation_id category answers failures first_at last_at last_seq verdict handed_over_at "
+            "reason"
+        ),
+    ),
+    Table(
+        name="automatic_answers",
+        holds="the categories that the AI may answer by itself",
+        scope="account",
+        columns=columns("account_id is_enabled categories"),
+    ),
+    Table(
         name="unanswered_topics",
         holds="topics of questions that nothing answers: counts, and ids of messages as examples",
         scope="account",

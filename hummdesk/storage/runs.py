@@ -61,6 +61,8 @@ class ClaimedRun:
     """The least confidence of a draft that the account is shown; None for no minimum."""
     categories_version: datetime | None
     """Changes with the account's own categories; None if the built-in ones are used."""
+    is_automatic: bool
+    """The account lets the AI answer some categories by itself."""
     deadline: float
     """In seconds of `time.monotonic()`."""
     history: tuple[EarlierMessage, ...]

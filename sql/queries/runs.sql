@@ -51,6 +51,12 @@ SELECT
     accounts.ai_daily_dollars AS daily_dollars,
     accounts.ai_min_confidence AS min_confidence,
     own_categories.changed_at AS categories_version,
+    EXISTS (
+        SELECT
+        FROM automatic_answers
+        WHERE automatic_answers.account_id = claimed.account_id
+          AND automatic_answers.is_enabled
+    ) AS is_automatic,
     conversations.assigned_to,
     EXISTS (
         SELECT
@@ -116,8 +122,9 @@ ORDER BY claimed.id;
 --                 lock and update the conversations whose priority changes, and log the change
 --   stale, superseded
 --                 lock and end the open draft runs for earlier messages than a classified one
---   draft         create the draft run of a classified message, if it is the newest of an assigned conversation; after the
---                 locks of `unequal`, because an assignment locks the conversation before it creates the same run
+--   draft         create the draft run of a classified message, if it is the newest of an assigned conversation, or of one
+--                 that the AI may answer by itself; after the locks of `unequal`, because an assignment locks the
+--                 conversation before it creates the same run
 --   notified      wake the relay if runs are due
 -- Locks are taken in the order of the primary key, or skipped, so that batches cannot deadlock.
 WITH result AS (
@@ -306,7 +313,25 @@ WITH result AS (
     WHERE decided.kind = 'classification'
       AND decided.status = 'done'
       AND NOT decided.has_newer_message
-      AND conversations.assigned_to IS NOT NULL
+      AND (
+          conversations.assigned_to IS NOT NULL
+          OR EXISTS (
+              SELECT
+              FROM automatic_answers
+              WHERE automatic_answers.account_id = decided.account_id
+                AND automatic_answers.is_enabled
+                AND (
+                    automatic_answers.categories ? (decided.payload -> 'classification' ->> 'category')
+                    OR EXISTS (
+                        SELECT
+                        FROM automatic_conversations
+                        WHERE automatic_conversations.account_id = decided.account_id
+                          AND automatic_conversations.conversation_id = decided.conversation_id
+                          AND automatic_conversations.handed_over_at IS NULL
+                    )
+                )
+          )
+      )
       AND (SELECT count(*) FROM unequal) IS NOT NULL
     ON CONFLICT (account_id, message_id, kind, repetition) DO NOTHING
     RETURNING id

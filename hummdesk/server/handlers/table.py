@@ -50,6 +50,7 @@ HANDLERS: dict[str, Handler] = {
         inbox.label_conversation,
         conversation.correct_classification,
         rating.rate_conversation,
+        rating.judge_answer,
         visitor.state_details,
         visitor.get_introduction,
         message.start_conversation,

@@ -59,6 +59,7 @@ BODIES: dict[str, Body] = {
             {"key": "rent", "name": "Rent", "description": "Rent and deposit"},
         ],
     },
+    "put_automatic_answers": lambda _: {"enabled": True, "categories": []},
     "start_simulation": lambda _: {"since": "2026-01-01T00:00:00Z", "maxConversations": 1},
     "create_conversation": lambda ids: {"contactId": ids["contacts"], "content": "Hello"},
     "update_conversation": lambda _: {"priority": "high"},
@@ -83,6 +84,7 @@ BODIES: dict[str, Body] = {
 
 QUERIES: dict[str, dict[str, str]] = {
     "get_report": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "by": "agent"},
+    "get_automatic_report": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "get_draft_report": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "list_report_items": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "figure": "opened"},
 }

@@ -181,6 +181,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "rate_conversation": conversation | {"rating": 5, "comment": "secret"},
         "request_draft": conversation,
         "request_summary": conversation,
+        "judge_answer": conversation | {"verdict": "person"},
         "mark_draft": conversation | {"runId": sample, "mark": "shown"},
         "start_conversation": {"content": sample},
         "state_details": {"email": f"{sample}@example.com"},
@@ -346,6 +347,17 @@ ADD_DRAFT = """
     ORDER BY seq DESC
     LIMIT 1
 """
+
+
+async def answer_by_machine(account: Account) -> None:
+    """Record that the AI has answered in the conversation."""
+    await account.execute(
+        "INSERT INTO automatic_conversations (account_id, conversation_id, category, answers, last_seq) "
+        "VALUES (%(account)s, %(conversation)s, 'billing', 1, 1) ON CONFLICT DO NOTHING",
+        conversation=account.conversation,
+    )
+
+
 POLICY = Policy(mode="round_robin", capacity=1, skills_wait_seconds=0, answer_seconds=0, offline_seconds=0)
 SNAPSHOT = json.dumps(record.packed(Snapshot(now=0, number=1, policies={None: POLICY})))
 DECISION = """
@@ -364,6 +376,7 @@ PREPARED: dict[str, Callable[[Account], Awaitable[None]]] = {
     "release_conversation": assign,
     "claim_conversation": take_away,
     "rate_conversation": close,
+    "judge_answer": answer_by_machine,
     "get_decision": decide,
 }
 """What makes the conversation of the account one that allows a request."""

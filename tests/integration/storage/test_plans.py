@@ -157,6 +157,9 @@ INSERT INTO ai_simulated_drafts (account_id, simulation_id, message_id, conversa
 SELECT account_id, md5(a || 'simulation' || n)::uuid, messages.id, conversation_id, 2, true, 'billing',
     CASE WHEN n > 1 THEN 'abstained' END, 0.5
 FROM given JOIN messages USING (account_id), generate_series(1, 3) AS n WHERE seq = 1;
+INSERT INTO automatic_answers (account_id, is_enabled, categories) SELECT account_id, true, '{}' FROM given;
+INSERT INTO automatic_conversations (account_id, conversation_id, category, answers, first_at, last_seq)
+SELECT account_id, id, 'billing', 1, updated_at, 2 FROM conversations;
 INSERT INTO unanswered_topics (account_id, simulation_id, number, questions, message_ids)
 SELECT account_id, md5(a || 'simulation2')::uuid, n, 5, ARRAY[md5(md5(a || 'conversation' || n) || '/1')::uuid]
 FROM given, generate_series(1, 500) AS n;
@@ -175,7 +178,7 @@ SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", 
 SMALL_TABLES |= {"outbox", "erasures", "labels", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
 SMALL_TABLES |= {"business_hours", "oidc_providers", "oidc_identities", "sign_in_names", "own_categories"}
 SMALL_TABLES |= {"feed_changes", "feed_positions", "webhooks"}
-SMALL_TABLES |= {"file_usage", "saved_views", "ai_simulations"}
+SMALL_TABLES |= {"file_usage", "saved_views", "ai_simulations", "automatic_answers"}
 SMALL_TABLES |= {"routing_settings", "routing_teams", "routing_positions"}
 """Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
 number, stay for seconds."""
@@ -687,6 +690,13 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("simulations.abstained", {"id": md5("2simulation2"), "limit": 50, "length": 100}, 110),
     ("simulations.store_topics", {"id": SIMULATED, "topics": TOPICS}, 0),
     ("simulations.topics", {"id": md5("2simulation2"), "limit": 100, "length": 100}, 120),
+    ("automatic.proven", {"simulation_id": SIMULATED, "category": "billing", "min_confidence": 0.9}, 3_100),
+    ("automatic.case", {"conversation_id": md5("2conversation7"), "message_id": md5(f"{md5('2conversation7')}/1")}, 5),
+    ("automatic.may_answer", IN_BUSY | {"seq": 20_000, "category": "billing", "confidence": 0.9}, 10),
+    ("automatic.answered", IN_BUSY | {"category": "billing", "failures": 0, "seq": 1}, 0),
+    ("automatic.judge", IN_BUSY | {"verdict": "no"}, 2),
+    ("automatic.hand_over", IN_BUSY | {"reason": "asked"}, 10),
+    ("automatic.figures", {"since": NIGHT, "until": datetime.now(UTC), "hours": 72, "limit": 100}, 100 * 4),
     ("draft_reports.mark", IN_BUSY | {"run_id": DONE, "is_dismissed": True}, 1),
     ("draft_reports.figures", {"since": NIGHT, "until": datetime.now(UTC), "limit": 100}, 100 * 8),
     ("simulations.figures", {"id": md5("2simulation2")}, 3_100),
@@ -774,7 +784,7 @@ NOT_OF_REQUESTS = {
     "files.undeleted_of_account",
     "hours.put",
     "categories.put",
-    *("simulations.get", "simulations.remove"),
+    *("simulations.get", "simulations.remove", "automatic.settings", "automatic.put"),
     "queue_positions.moved",  # once, by a relay that starts
     *(f"oidc.{name}" for name in ("put", "remove", "unlink", "add_names", "remove_names", "secrets", "replace_secret")),
     *(f"webhooks.{name}" for name in ("get", "lock", "update", "rotate", "rewind", "settle")),

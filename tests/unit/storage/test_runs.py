@@ -47,6 +47,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "daily_dollars": None,
         "min_confidence": None,
         "categories_version": None,
+        "is_automatic": False,
         "assigned_to": None,
         "has_newer_message": False,
         "history": [{"sender": "agent", "content": "second"}, {"sender": "customer", "content": "first"}],

@@ -49,6 +49,7 @@ def claimed_run(
         daily_dollars=None,
         min_confidence=None,
         categories_version=None,
+        is_automatic=False,
         deadline=time.monotonic() + seconds_left,
         history=(),
     )

@@ -660,6 +660,17 @@ export interface RateConversation {
   comment?: string;
 }
 
+/** Whether the last automatic answer has answered the question, or that the customer wants a `person`. */
+export interface JudgeAnswer {
+  conversationId: string;
+  verdict: "yes" | "no" | "person";
+}
+
+/** Whether people have taken over the conversation. */
+export interface Judged {
+  handedOver: boolean;
+}
+
 /** What the customer states. The name is that of an anonymous visitor only; nobody has verified the address. */
 export interface StateDetails {
   name?: string;
@@ -1049,6 +1060,7 @@ export interface ClientToServerEvents {
   label_conversation: (payload: LabelConversation, acknowledge?: Acknowledge<Labelled>) => void;
   correct_classification: (payload: CorrectClassification, acknowledge?: Acknowledge<ClassificationCorrection>) => void;
   rate_conversation: (payload: RateConversation, acknowledge?: Acknowledge<ConversationRated>) => void;
+  judge_answer: (payload: JudgeAnswer, acknowledge?: Acknowledge<Judged>) => void;
   state_details: (payload: StateDetails, acknowledge?: Acknowledge<Done>) => void;
   get_introduction: (acknowledge?: Acknowledge<Introduction>) => void;
   start_conversation: (payload: StartConversation, acknowledge?: Acknowledge<Started>) => void;
@@ -1095,6 +1107,7 @@ export interface Answers {
   label_conversation: Labelled;
   correct_classification: ClassificationCorrection;
   rate_conversation: ConversationRated;
+  judge_answer: Judged;
   state_details: Done;
   get_introduction: Introduction;
   start_conversation: Started;

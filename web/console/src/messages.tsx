@@ -201,6 +201,7 @@ function Article({ message, previous, isRead, isFirstUnread, isHit }: ArticlePro
           <header class="message-head">
             {side === "customer" && <Avatar name={message.senderName} />}
             <span class="message-sender">{isOwn ? t("console.you") : message.senderName}</span>
+            {message.metadata.automatic === true && <span class="chip-text">{t("console.automatic")}</span>}
             {message.private && (
               <span class="message-note">
                 <Icon name="note" /> {t("console.messages.privateNote")}

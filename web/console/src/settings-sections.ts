@@ -10,6 +10,7 @@ export const SECTIONS = [
   "ai",
   "simulations",
   "drafts",
+  "automatic",
   "categories",
   "widget",
   "hours",

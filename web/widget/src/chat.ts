@@ -311,6 +311,12 @@ export class Chat {
     return isStored;
   }
 
+  /** Judge the last automatic answer, or ask for a person. */
+  async judge(verdict: "yes" | "no" | "person"): Promise<{ handedOver: boolean } | undefined> {
+    const { client, conversationId = "" } = this;
+    return client?.request("judge_answer", { conversationId, verdict }).catch(() => undefined);
+  }
+
   private setOpen(isOpen: boolean): void {
     this.isOpen = isOpen;
     this.visitor.storage.writeForTab("open", isOpen ? "1" : null);

@@ -175,6 +175,7 @@ function Bubble({ chat, message, isRead }: { chat: Chat; message: Message; isRea
         )}
       </div>
       <Attachments chat={chat} message={message} />
+      {message.metadata.automatic === true && <Automatic chat={chat} message={message} />}
       <small>
         <time dateTime={message.timestamp}>{time}</time>
         {message.revision && !message.erased && ` · ${t("widget.edited")}`}
@@ -185,6 +186,35 @@ function Bubble({ chat, message, isRead }: { chat: Chat; message: Message; isRea
         )}
       </small>
     </div>
+  );
+}
+
+/** Says that no person has written this, and asks below the last message whether it helped. */
+function Automatic({ chat, message }: { chat: Chat; message: Message }) {
+  const [isJudged, setJudged] = useState(false);
+  const [isHandedOver, setHandedOver] = useState(false);
+  const judge = async (verdict: "yes" | "no" | "person") => {
+    const answer = await chat.judge(verdict);
+    setJudged(answer !== undefined);
+    setHandedOver(answer?.handedOver === true);
+  };
+  const button = (verdict: "yes" | "no" | "person") => (
+    <button type="button" class="plain" onClick={() => void judge(verdict)}>
+      {t(`widget.automatic.${verdict}`)}
+    </button>
+  );
+  const isLast = message === chat.history?.messages.at(-1);
+  return (
+    <p class="automatic">
+      <small>{t("widget.automatic")}</small>
+      {isLast && !isJudged && (
+        <>
+          {" "}
+          {t("widget.automatic.ask")} {button("yes")} {button("no")}
+        </>
+      )}{" "}
+      {isHandedOver ? t("widget.automatic.handedOver") : button("person")}
+    </p>
   );
 }
 

@@ -796,6 +796,34 @@ class SimulatedDraftPage(TypedDict):
     nextCursor: NotRequired[str]
 
 
+class AutomaticThreshold(TypedDict):
+    category: str
+    minConfidence: float
+    simulationId: str
+
+
+class AutomaticAnswers(TypedDict):
+    """What the AI answers by itself."""
+
+    enabled: bool
+    categories: list[AutomaticThreshold]
+
+
+class NewThreshold(TypedDict):
+    """A category that the AI answers by itself from this confidence on, chosen from a simulation that is done."""
+
+    category: str
+    minConfidence: float
+    simulationId: str
+
+
+class NewAutomaticAnswers(TypedDict):
+    """What the AI answers by itself, as a whole. Unless it is `enabled`: nothing."""
+
+    enabled: bool
+    categories: list[NewThreshold]
+
+
 class SessionQuery(TypedDict):
     limit: NotRequired[int]
     cursor: NotRequired[str]
@@ -1286,6 +1314,51 @@ DraftReport = TypedDict(
 )
 
 
+class AutomaticCounts(TypedDict):
+    """Of the `conversations` that the AI has answered, those are `resolved` in which for 72 hours after its last answer neither the customer nor a person wrote and that were not handed over; in `waiting` ones, that time is not over. `yes` and `no` are the customers' verdicts about the last answers; `lowScore` to `asked` are reasons of hand-overs."""
+
+    conversations: int
+    answers: int
+    resolved: int
+    waiting: int
+    handedOver: int
+    lowScore: int
+    anger: int
+    secondFailure: int
+    asked: int
+    answeredByPerson: int
+    yes: int
+    no: int
+
+
+class AutomaticCategory(TypedDict):
+    conversations: int
+    answers: int
+    resolved: int
+    waiting: int
+    handedOver: int
+    lowScore: int
+    anger: int
+    secondFailure: int
+    asked: int
+    answeredByPerson: int
+    yes: int
+    no: int
+    category: str
+
+
+AutomaticReport = TypedDict(
+    "AutomaticReport",
+    {
+        "isPartial": bool,
+        "total": AutomaticCounts,
+        "categories": list[AutomaticCategory],
+        "from": str,
+        "to": str,
+    },
+)
+
+
 class NewToken(TypedDict):
     """A token for a contact or for a user. `seconds` is at most JWT_MAX_HOURS."""
 
@@ -1697,6 +1770,16 @@ class Routes(ABC):
         """Delete a simulation with its drafts."""
         await self._call("DELETE", f"/simulations/{quoted(id)}", options)
 
+    async def get_automatic_answers(self, **options: Unpack[CallOptions]) -> AutomaticAnswers:
+        """Show what the AI answers by itself."""
+        found: AutomaticAnswers = await self._call("GET", "/settings/automatic", options)
+        return found
+
+    async def put_automatic_answers(self, body: NewAutomaticAnswers, **options: Unpack[CallOptions]) -> AutomaticAnswers:
+        """Set what the AI answers by itself: categories with a confidence chosen from a simulation."""
+        found: AutomaticAnswers = await self._call("PUT", "/settings/automatic", options, body=body)
+        return found
+
     async def list_sessions(self, query: SessionQuery | None = None, **options: Unpack[CallOptions]) -> SessionPage:
         """List the sessions of staff that have not ended, newest first: own ones, for admins those of all."""
         found: SessionPage = await self._call("GET", "/sessions", options, query=query or {})
@@ -1885,6 +1968,11 @@ class Routes(ABC):
     async def get_draft_report(self, query: DraftReportQuery, **options: Unpack[CallOptions]) -> DraftReport:
         """Show what became of the drafts of a range, by category and by source."""
         found: DraftReport = await self._call("GET", "/reports/drafts", options, query=query)
+        return found
+
+    async def get_automatic_report(self, query: DraftReportQuery, **options: Unpack[CallOptions]) -> AutomaticReport:
+        """Show what became of the conversations of a range that the AI has answered by itself."""
+        found: AutomaticReport = await self._call("GET", "/reports/automatic", options, query=query)
         return found
 
     async def create_token(self, body: NewToken | None = None, **options: Unpack[CallOptions]) -> Token:

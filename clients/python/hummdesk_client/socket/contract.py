@@ -720,6 +720,19 @@ class RateConversation(TypedDict):
     comment: NotRequired[str]
 
 
+class JudgeAnswer(TypedDict):
+    """Whether the last automatic answer has answered the question, or that the customer wants a `person`."""
+
+    conversationId: str
+    verdict: Literal["yes", "no", "person"]
+
+
+class Judged(TypedDict):
+    """Whether people have taken over the conversation."""
+
+    handedOver: bool
+
+
 class StateDetails(TypedDict):
     """What the customer states. The name is that of an anonymous visitor only; nobody has verified the address."""
 
@@ -1221,6 +1234,10 @@ class Requests(ABC):
 
     async def rate_conversation(self, payload: RateConversation) -> ConversationRated:
         answer: ConversationRated = await self.request("rate_conversation", payload)
+        return answer
+
+    async def judge_answer(self, payload: JudgeAnswer) -> Judged:
+        answer: Judged = await self.request("judge_answer", payload)
         return answer
 
     async def state_details(self, payload: StateDetails) -> Done:

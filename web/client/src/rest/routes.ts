@@ -742,6 +742,31 @@ export interface SimulatedDraftPage {
   nextCursor?: string;
 }
 
+export interface AutomaticThreshold {
+  category: string;
+  minConfidence: number;
+  simulationId: string;
+}
+
+/** What the AI answers by itself. */
+export interface AutomaticAnswers {
+  enabled: boolean;
+  categories: Array<AutomaticThreshold>;
+}
+
+/** A category that the AI answers by itself from this confidence on, chosen from a simulation that is done. */
+export interface NewThreshold {
+  category: string;
+  minConfidence: number;
+  simulationId: string;
+}
+
+/** What the AI answers by itself, as a whole. Unless it is `enabled`: nothing. */
+export interface NewAutomaticAnswers {
+  enabled: boolean;
+  categories: Array<NewThreshold>;
+}
+
 export interface SessionQuery {
   limit?: number;
   cursor?: string;
@@ -1192,6 +1217,47 @@ export interface DraftReport {
   to: string;
 }
 
+/** Of the `conversations` that the AI has answered, those are `resolved` in which for 72 hours after its last answer neither the customer nor a person wrote and that were not handed over; in `waiting` ones, that time is not over. `yes` and `no` are the customers' verdicts about the last answers; `lowScore` to `asked` are reasons of hand-overs. */
+export interface AutomaticCounts {
+  conversations: number;
+  answers: number;
+  resolved: number;
+  waiting: number;
+  handedOver: number;
+  lowScore: number;
+  anger: number;
+  secondFailure: number;
+  asked: number;
+  answeredByPerson: number;
+  yes: number;
+  no: number;
+}
+
+export interface AutomaticCategory {
+  conversations: number;
+  answers: number;
+  resolved: number;
+  waiting: number;
+  handedOver: number;
+  lowScore: number;
+  anger: number;
+  secondFailure: number;
+  asked: number;
+  answeredByPerson: number;
+  yes: number;
+  no: number;
+  category: string;
+}
+
+/** The conversations whose first automatic answer is in a range; `isPartial`: the newest 5,000 only. */
+export interface AutomaticReport {
+  isPartial: boolean;
+  total: AutomaticCounts;
+  categories: Array<AutomaticCategory>;
+  from: string;
+  to: string;
+}
+
 /** A token for a contact or for a user. `seconds` is at most JWT_MAX_HOURS. */
 export interface NewToken {
   contactId?: string;
@@ -1608,6 +1674,16 @@ export abstract class Routes {
     return this.call("DELETE", path`/simulations/${id}`, options);
   }
 
+  /** Show what the AI answers by itself. */
+  getAutomaticAnswers(options?: CallOptions): Promise<AutomaticAnswers> {
+    return this.call("GET", path`/settings/automatic`, options);
+  }
+
+  /** Set what the AI answers by itself: categories with a confidence chosen from a simulation. */
+  putAutomaticAnswers(body: NewAutomaticAnswers, options?: CallOptions): Promise<AutomaticAnswers> {
+    return this.call("PUT", path`/settings/automatic`, { body, ...options });
+  }
+
   /** List the sessions of staff that have not ended, newest first: own ones, for admins those of all. */
   listSessions(query: SessionQuery = {}, options?: CallOptions): Promise<SessionPage> {
     return this.call("GET", path`/sessions`, { query, ...options });
@@ -1806,6 +1882,11 @@ export abstract class Routes {
   /** Show what became of the drafts of a range, by category and by source. */
   getDraftReport(query: DraftReportQuery, options?: CallOptions): Promise<DraftReport> {
     return this.call("GET", path`/reports/drafts`, { query, ...options });
+  }
+
+  /** Show what became of the conversations of a range that the AI has answered by itself. */
+  getAutomaticReport(query: DraftReportQuery, options?: CallOptions): Promise<AutomaticReport> {
+    return this.call("GET", path`/reports/automatic`, { query, ...options });
   }
 
   /** Issue a token for a contact or a user, with which a socket authenticates. */

@@ -10,6 +10,7 @@ import { SECTIONS, type Section, settingsPath } from "../settings-sections";
 import type { Store } from "../state/store";
 import { Account, Ai } from "./account";
 import { Audit } from "./audit";
+import { Automatic } from "./automatic";
 import { Categories } from "./categories";
 import { RestContext } from "./context";
 import { DraftUse } from "./draft-use";
@@ -39,6 +40,7 @@ const PAGES: Record<Section, SectionPage> = {
   ai: Ai,
   simulations: Simulations,
   drafts: DraftUse,
+  automatic: Automatic,
   categories: Categories,
   widget: Widget,
   hours: Hours,

@@ -1,0 +1,64 @@
+"""Answering a customer by itself after a draft, where the account allows it."""
+
+import logging
+from uuid import UUID
+
+from hummdesk.ai.automatic import Case, decide
+from hummdesk.ai.protocol import Draft
+from hummdesk.storage import automatic
+from hummdesk.storage.automatic import Answer
+from hummdesk.storage.database import Database
+from hummdesk.storage.runs import ClaimedRun
+
+log = logging.getLogger(__name__)
+
+
+async def consider(database: Database, run: ClaimedRun, draft: Draft) -> bool:
+    """Send the draft, hand its conversation over, or do nothing; return whether it was sent.
+
+    Repeating it after a failure sends no second answer.
+    """
+    if not run.is_automatic:
+        return False
+    conversation_id, account_id = run.message.conversation_id, run.account_id
+    async with database.account(account_id) as tx:
+        found = await automatic.case(tx, conversation_id=conversation_id, message_id=run.message.id)
+        if found is None:
+            return False
+        case = Case(
+            thresholds={name: one["minConfidence"] for name, one in found["categories"].items()},
+            category=found["category"],
+            sentiment=found["sentiment"],
+            answers=found["answers"],
+            failures=found["failures"],
+            verdict=found["verdict"],
+            is_handed_over=found["is_handed_over"],
+        )
+        decision = decide(case, draft)
+        if decision.reason is not None:
+            is_done = await automatic.hand_over(tx, account_id, conversation_id, decision.reason)
+            _log("handed_over" if is_done else "overtaken", run.id)
+            return False
+        if not decision.is_answer:
+            return False
+        is_sent = await automatic.answer(
+            tx,
+            account_id,
+            Answer(
+                run_id=run.id,
+                conversation_id=conversation_id,
+                seq=run.message.seq,
+                content=draft.content or "",
+                category=case.category or "",
+                confidence=draft.confidence,
+                failures=case.failures_now,
+                sources=draft.sources,
+                sender_name=found["account_name"],
+            ),
+        )
+    _log("answered" if is_sent else "overtaken", run.id)
+    return is_sent
+
+
+def _log(outcome: str, run_id: UUID) -> None:
+    log.info("automatic_answer.decided", extra={"outcome": outcome, "run_id": str(run_id)})
