@@ -10,6 +10,7 @@ from hummdesk.bus.own_connection import Command, Key
 from hummdesk.core.redis_address import Host
 
 SLOTS = 16_384
+KEYLESS = {"PING", "TIME", "ROLE", "INFO", "CLUSTER", "SCAN", "SCRIPT"}
 
 
 def slot_of(key: str | bytes) -> int:
@@ -22,16 +23,16 @@ def slot_of(key: str | bytes) -> int:
 
 def key_of(command: Command) -> Key:
     """Return the first key of a command that HummDesk sends; None if it has none."""
-    match command:
-        case ("EVALSHA", _, _, str() | bytes() as key, *_):
-            return key
-        case ("XREAD", *_, str() | bytes() as key, _):
-            return key
-        case ("PING" | "TIME" | "ROLE" | "INFO" | "CLUSTER" | "SCAN" | "SCRIPT" | "CONFIG" | "ACL", *_):
-            return None
-        case (_, str() | bytes() as key, *_):
-            return key
-    return None
+    name = command[0]
+    if name == "EVALSHA":
+        key = command[3]
+    elif name == "XREAD":
+        key = command[-2]
+    elif name in KEYLESS or len(command) == 1:
+        return None
+    else:
+        key = command[1]
+    return key if isinstance(key, str | bytes) else None
 
 
 @dataclass(frozen=True, slots=True)

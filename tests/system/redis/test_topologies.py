@@ -1,4 +1,4 @@
-"""Each way to run Redis, with Redis and with Valkey, does everything that HummDesk needs."""
+"""Each way to run Redis does everything that HummDesk needs. See test_faults.py for those with Valkey, without TLS."""
 
 from pathlib import Path
 
@@ -30,18 +30,6 @@ async def test_server_on_a_unix_socket_does_everything(tmp_path: Path) -> None:
     socket = tmp_path / "redis.sock"
     async with servers.standalone(f"unixsocket {socket}") as server:
         await everything(f"unix://:{server.password}@{socket}?db=1")
-
-
-@pytest.mark.parametrize("program", servers.PROGRAMS.values(), ids=servers.PROGRAMS.keys())
-async def test_master_that_sentinels_name_does_everything(program: Path) -> None:
-    async with servers.sentinels(program=program) as watched:
-        await everything(watched.url)
-
-
-@pytest.mark.parametrize("program", servers.PROGRAMS.values(), ids=servers.PROGRAMS.keys())
-async def test_cluster_does_everything(program: Path) -> None:
-    async with servers.cluster(program=program) as found:
-        await everything(found.url)
 
 
 @with_tls
