@@ -220,7 +220,7 @@ class Database:
     def _enter(self, opened: list[Row]) -> None:
         """Enter the epoch that the beginning of a transaction has returned, if it was read."""
         if self._epochs is not None and "epoch" in opened[0]:
-            self._epochs.enter(opened[0]["epoch"])
+            self._epochs.enter(opened[0]["epoch"] or 0)
 
     def _opening(self, parameters: dict[str, str], connection: RoleConnection) -> Statement:
         """The statement that begins a transaction with these settings."""

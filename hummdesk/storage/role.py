@@ -75,7 +75,7 @@ class RoleConnection(psycopg.AsyncConnection[dict[str, Any]]):
         async with self.transaction():
             await self.execute(TAKE, (role,), prepare=False)
             found = await (await self.execute(EPOCH, prepare=False)).fetchone()
-        epochs.enter(found["epoch"] if found else 0)
+        epochs.enter((found and found["epoch"]) or 0)
 
     async def _choose_preparation(self) -> None:
         """Prepare no statements through a pooler that does not track them."""

@@ -66,7 +66,7 @@ class WriterConnection:
                         await connection.close()  # the next one may reach the primary
                         raise
                     if reads_epoch and self._epochs is not None:
-                        self._epochs.enter(opened[0]["epoch"])
+                        self._epochs.enter(opened[0]["epoch"] or 0)
                     return rows
 
 

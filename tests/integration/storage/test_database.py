@@ -12,7 +12,7 @@ from psycopg import sql
 from hummdesk.core.errors import Invalid, NotFound, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.storage.database import Database
-from tests.integration.storage.conftest import Account, opened
+from tests.integration.storage.conftest import Account, opened, the_only_account
 from tests.running_time import running_timeout
 
 UNREACHABLE = "postgresql://hummdesk@127.0.0.1:1/hummdesk"
@@ -298,29 +298,36 @@ async def test_connection_that_does_not_respond_costs_the_wait_for_one_not_for_a
     await database.close()
 
 
-async def test_connection_to_a_server_that_accepts_no_changes_is_replaced(alone: Account) -> None:
+@pytest.fixture
+async def separate(fresh_database_url: str) -> AsyncIterator[Account]:
+    """The account of a database whose settings a test changes."""
+    async with the_only_account(fresh_database_url) as account:
+        yield account
+
+
+async def test_connection_to_a_server_that_accepts_no_changes_is_replaced(separate: Account) -> None:
     """As behind an address that leads to a standby during a failover."""
-    name = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(alone.url)["dbname"]))
+    name = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(separate.url)["dbname"]))
     set_read_only = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format
     rename = "UPDATE users SET name = 'Other' WHERE id = %s"
-    await alone.execute(set_read_only(name, sql.SQL("on")).as_string())
-    database = Database(alone.url, role="hummdesk_app", size=1, timeout=5)
+    await separate.execute(set_read_only(name, sql.SQL("on")).as_string())
+    database = Database(separate.url, role="hummdesk_app", size=1, timeout=5)
     await database.open()
-    async with opened(alone.url, alone.app) as harness:
+    async with opened(separate.url, separate.app) as harness:
         with pytest.raises(Unavailable):
-            async with database.account(alone.id) as tx:
-                await tx.execute(rename, (alone.agent.id,))
+            async with database.account(separate.id) as tx:
+                await tx.execute(rename, (separate.agent.id,))
         with pytest.raises(Unavailable):
-            await harness.send(alone, "agent")
-        await alone.execute("BEGIN READ WRITE; " + set_read_only(name, sql.SQL("off")).as_string() + "; COMMIT")
+            await harness.send(separate, "agent")
+        await separate.execute("BEGIN READ WRITE; " + set_read_only(name, sql.SQL("off")).as_string() + "; COMMIT")
         done = set[str]()
         for _ in range(2):  # the first ones still have the connections that replaced those before
             with suppress(Unavailable):
-                async with database.account(alone.id) as tx:
-                    await tx.execute(rename, (alone.agent.id,))
+                async with database.account(separate.id) as tx:
+                    await tx.execute(rename, (separate.agent.id,))
                 done.add("renamed")
             with suppress(Unavailable):
-                await harness.send(alone, "agent")
+                await harness.send(separate, "agent")
                 done.add("sent")
     assert done == {"renamed", "sent"}
     await database.close()

@@ -106,7 +106,16 @@ def test_each_of_our_services_has_only_the_secrets_that_it_needs(services: dict[
 
 
 def test_each_of_our_services_has_exactly_the_known_settings(services: dict[str, Any]) -> None:
-    given = {"DATABASE_URL", "LISTEN_DATABASE_URL", "DB_PORT", "DB_NAME", "DB_USER", "REDIS_URL", "REDIS_PORT"}
+    given = {
+        "DATABASE_URL",
+        "LISTEN_DATABASE_URL",
+        "DB_PORT",
+        "DB_NAME",
+        "DB_USER",
+        "REDIS_URL",
+        "REDIS_PORT",
+        "BROKER_URL",
+    }
     """Settings whose default is correct here, or that others replace."""
     for name, service in ours(services).items():
         absent = given | set(filter(is_secret, SETTINGS)) - SECRETS[name]
