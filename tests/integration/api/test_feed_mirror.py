@@ -23,9 +23,11 @@ from hummdesk.relay.erasure import Eraser, open_eraser
 from hummdesk.server.node import Node
 from hummdesk.storage import (
     contacts,
+    continuations,
     conversations,
     corrections,
     labels,
+    message_changes,
     messages,
     moves,
     ratings,
@@ -42,7 +44,7 @@ from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import CLASSIFICATION, Account
 
 EXAMPLE = Path(__file__).parents[3] / "docs/examples/mirror.py"
-STEPS = 150
+STEPS = 220
 ALL_TYPES = set(LOGGED) | {f"{noun}_{verb}" for noun in ("contact", "user", "team") for verb in ("created", "updated")}
 ALL_TYPES |= {"new_message", "message_updated", "message_read", "conversation_created", "conversation_updated"}
 ALL_TYPES |= {"ai_classification", "ai_error"}
@@ -98,13 +100,16 @@ class History:
             (2, self.snooze),
             (5, self.read),
             (2, self.start),
+            (2, self.merge),
+            (2, self.follow_up),
+            (2, self.change_message),
             (3, self.classify),
             (1, self.correct),
-            (2, self.change_contact),
+            (3, self.change_contact),
             (2, self.change_user),
             (2, self.change_team),
             (4, self.rate),
-            (1, self.erase),
+            (3, self.erase),
             (1, self.operate),
         ]
         weights, choices = zip(*steps, strict=True)
@@ -217,6 +222,42 @@ class History:
             )
             await messages.send(tx, sender=customer, message=NewMessage(conversation_id=started, content="Hello"))
         self.conversations.append((started, customer))
+
+    async def merge(self) -> None:
+        """Merge two conversations, reopened before, of one customer if there are two."""
+        (source, customer), (target, _) = self.chance.sample(self.conversations, 2)
+        target = next((one for one, theirs in self.conversations if one != source and theirs == customer), target)
+        for one in (source, target):
+            async with self.tx() as tx:
+                await conversations.change_status(
+                    tx, actor=self.staff[0], conversation_id=one, status="open", reason=None
+                )
+        async with self.tx() as tx:
+            await continuations.merge(tx, actor=self.staff[0], conversation_id=source, target_id=target)
+
+    async def follow_up(self) -> None:
+        """Close a conversation, whose customer then writes after long."""
+        conversation_id, customer = self._conversation()
+        about: dict[str, Any] = {"actor": self.staff[0], "conversation_id": conversation_id}
+        async with self.tx() as tx:
+            await conversations.change_status(tx, status="closed", reason=None, **about)
+            message = NewMessage(conversation_id=conversation_id, content="Again", follow_up_seconds=1e-9)
+            sent = await messages.send(tx, sender=customer, message=message)
+        if sent.target is not None and sent.target.event_id is not None:
+            self.conversations.append((sent.target.conversation_id, customer))
+
+    async def change_message(self) -> None:
+        conversation_id, _ = self._conversation()
+        sender = self.chance.choice(self.staff)
+        own: dict[str, Any] = {"actor": sender, "conversation_id": conversation_id, "minutes": 60}
+        async with self.tx() as tx:
+            found, _ = await messages.page(tx, viewer=sender, conversation_id=conversation_id)
+            theirs = [message.id for message in found if message.sender_id == sender.id]
+            if theirs and self.chance.random() < 0.5:
+                await message_changes.withdraw(tx, message_id=self.chance.choice(theirs), **own)
+            elif theirs:
+                edit = {"content": f"Edited {self.chance.random()}", "content_type": "text"}
+                await message_changes.edit(tx, message_id=self.chance.choice(theirs), **edit, **own)
 
     async def classify(self) -> None:
         """End an AI run, as a worker does: with a result, or failed."""
