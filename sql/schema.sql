@@ -817,6 +817,12 @@ CREATE TABLE conversation_events (
 CREATE INDEX conversation_events_moves ON conversation_events (account_id, conversation_id, created_at DESC, id DESC)
     WHERE kind IN ('assigned', 'unassigned');
 
+-- For the lines about a conversation that are shown between its messages.
+CREATE INDEX conversation_events_lines ON conversation_events (account_id, conversation_id, created_at DESC, id DESC)
+    WHERE kind IN (
+        'assigned', 'unassigned', 'status_changed', 'priority_changed', 'labels_changed', 'continued', 'merged'
+    );
+
 -- Reports are computed from the entries of a kind in a range of time.
 CREATE INDEX conversation_events_by_time ON conversation_events (account_id, kind, created_at) INCLUDE (conversation_id);
 

@@ -172,7 +172,8 @@ class QueuePlace(Schema):
 
 
 class Joined(Schema):
-    """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves.
+    """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest lines
+    between the messages.
     `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits.
 
     `readOnView` is the account's setting, for agents and admins: with `assignee`, the join has marked the conversation
@@ -254,8 +255,11 @@ class ConversationPage(Schema):
 
 
 class MessagePage(Schema):
+    """`activity`, for staff, are the newest lines among messages before a seq."""
+
     messages = ListOf(fields.Nested(Message), required=True)
     hasMore = Boolean(required=True)
+    activity = ListOf(fields.Nested(schema_of(ConversationActivity)))
 
 
 class Missed(Schema):

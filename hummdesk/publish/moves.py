@@ -1,5 +1,6 @@
 """The events of logged changes of a conversation, published by the process that made them or by the relay."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from hummdesk.core.ids import SYSTEM_ID
 from hummdesk.core.models import Conversation
 from hummdesk.publish.events import Event
+from hummdesk.publish.events.base import Payload
 from hummdesk.publish.events.conversations import (
     ConversationActivity,
     ConversationAssigned,
@@ -30,9 +32,9 @@ def events_of(change: LoggedChange, *, current: Conversation | None = None) -> l
     not take it for queued.
     """
     if change.kind in continuations.KINDS:
-        return continuation_events(change)
-    if change.kind == "status_changed":
-        events: list[Event] = [status_event(change)]
+        events: list[Event] = continuation_events(change)
+    elif change.kind == "status_changed":
+        events = [status_event(change)]
     elif change.id_of("toAgent") is not None:
         events = [assigned_event(change)]
     elif change.id_of("fromAgent") is not None:
@@ -121,11 +123,68 @@ def queued_event(change: LoggedChange) -> ConversationQueued:
 
 
 def activity_of(change: LoggedChange) -> ConversationActivity | None:
-    """The activity line of a move; None for other changes, and for an assignment that changed nothing."""
+    """The line of a change between the messages; None for an assignment that changed nothing, and other changes."""
+    if change.kind in ("assigned", "unassigned"):
+        return _move_line(change)
+    details = LINES.get(change.kind, _no_details)(change)
+    if details is None:
+        return None
+    return ConversationActivity(
+        account_id=change.account_id,
+        conversation_id=change.conversation_id,
+        timestamp=change.at,
+        activity_id=change.id,
+        actor_id=change.actor_id,
+        actor_name=change.name_of(change.actor_id),
+        rule=change.details.get("rule"),
+        **details,
+    )
+
+
+def _no_details(_: LoggedChange) -> None:
+    """Nothing is shown."""
+
+
+def _status_line(change: LoggedChange) -> Payload | None:
+    until = change.details.get("snoozedUntil")
+    return {
+        "kind": "status",
+        "from_status": change.details["from"],
+        "to_status": change.details["to"],
+        "snoozed_until": None if until is None else datetime.fromisoformat(until),
+    }
+
+
+def _priority_line(change: LoggedChange) -> Payload | None:
+    return {"kind": "priority", "from_priority": change.details["from"], "to_priority": change.details["to"]}
+
+
+def _label_line(change: LoggedChange) -> Payload | None:
+    old, new = change.details["from"], change.details["to"]
+    added, removed = [one for one in new if one not in old], [one for one in old if one not in new]
+    return {"kind": "labels", "added_label_ids": added or None, "removed_label_ids": removed or None}
+
+
+def _continuation_line(change: LoggedChange) -> Payload | None:
+    source = change.id_of("from")
+    kind = "merged_from" if source is not None else change.kind
+    return {"kind": kind, "other_conversation_id": source or change.id_of("to")}
+
+
+LINES: dict[str, Callable[[LoggedChange], Payload | None]] = {
+    "status_changed": _status_line,
+    "priority_changed": _priority_line,
+    "labels_changed": _label_line,
+    "continued": _continuation_line,
+    "merged": _continuation_line,
+}
+"""By the kind of the entry in the log, what its line has besides the actor."""
+
+
+def _move_line(change: LoggedChange) -> ConversationActivity | None:
     agent_id, team_id, from_agent, from_team = map(change.id_of, ("toAgent", "toTeam", "fromAgent", "fromTeam"))
     note_id = change.id_of("note")
-    is_same = (agent_id, team_id) == (from_agent, from_team) and note_id is None
-    if change.kind == "status_changed" or is_same:
+    if (agent_id, team_id) == (from_agent, from_team) and note_id is None:
         return None
     return ConversationActivity(
         account_id=change.account_id,

@@ -361,15 +361,15 @@ async def events(
     return page, page_cursor.encode(page[-1].created_at, page[-1].id) if len(found) > limit else None
 
 
-async def set_priority(tx: Transaction, *, actor: Person, conversation_id: UUID, priority: str) -> bool:
-    """Set the priority; return whether it has changed. Raises NotFound."""
+async def set_priority(tx: Transaction, *, actor: Person, conversation_id: UUID, priority: str) -> UUID | None:
+    """Set the priority; return the id of the logged event and the outbox entry, None if it has it. Raises NotFound."""
+    event_id = new_id()
     row = await queries.set_priority(
-        tx, conversation_id=conversation_id, priority=priority, event_id=new_id(), **_actor(actor)
+        tx, conversation_id=conversation_id, priority=priority, event_id=event_id, **_actor(actor)
     )
     if row is None:
         raise NotFound
-    changed: bool = row["changed"]
-    return changed
+    return event_id if row["changed"] else None
 
 
 async def _views(

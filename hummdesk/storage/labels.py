@@ -45,10 +45,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """The labels of a conversation after a change, and whether they have changed."""
+    """The labels of a conversation after a change. `event_id`: of the log and the outbox entry; None: unchanged."""
 
     label_ids: list[UUID]
-    changed: bool
+    event_id: UUID | None
 
 
 async def create(tx: Transaction, actor: Person, *, name: str, color: str, label_id: UUID) -> tuple[Label, bool]:
@@ -120,12 +120,13 @@ async def change(
     """
     if missing := set(added) - {row["id"] async for row in queries.active(tx, ids=list(added))}:
         raise Invalid(details={field: [f"No active label has the id {one}." for one in sorted(missing)]})
+    event_id = new_id()
     row = await conversations.queries.change_labels(
         tx,
         conversation_id=conversation_id,
         added=list(added),
         removed=list(removed),
-        event_id=new_id(),
+        event_id=event_id,
         actor_id=actor.id,
         actor_type=actor.actor_type,
     )
@@ -133,4 +134,4 @@ async def change(
         raise NotFound
     if len(row["label_ids"]) > MOST_OF_CONVERSATION:
         raise Invalid(details={field: [f"A conversation has at most {MOST_OF_CONVERSATION} labels."]})
-    return Labelled(**row)
+    return Labelled(label_ids=row["label_ids"], event_id=event_id if row["changed"] else None)

@@ -6,7 +6,7 @@ its customer waits. What a move publishes is made from its entry in the log, by 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -23,6 +23,8 @@ Rule = Literal["claim", "release", "transfer", "assignment", "routing", "offline
 
 LEAVE_BATCH = 500
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
@@ -37,7 +39,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedChange:
-    """An entry of the log of a conversation: `assigned`, `unassigned`, `status_changed` or of a changed message."""
+    """An entry of the log of a conversation."""
 
     account_id: UUID
     id: UUID
@@ -208,10 +210,28 @@ async def logged(tx: Transaction, keys: Collection[tuple[UUID, UUID]]) -> list[L
     return await _named(tx, [row async for row in rows])
 
 
-async def newest(tx: Transaction, *, conversation_id: UUID, limit: int) -> list[LoggedChange]:
-    """The newest moves of a conversation, oldest first."""
-    rows = [row async for row in queries.newest(tx, conversation_id=conversation_id, limit=limit)]
-    return await _named(tx, rows[::-1])
+async def lines(
+    tx: Transaction,
+    *,
+    viewer: Person,
+    conversation_id: UUID,
+    limit: int,
+    since: datetime = EARLIEST,
+    before_seq: int = 0,
+) -> list[LoggedChange]:
+    """The newest changes that a viewer may be shown between the messages, oldest first.
+
+    They are those since a time, and before the message `before_seq` if it exists.
+    """
+    rows = queries.lines(
+        tx,
+        conversation_id=conversation_id,
+        only_moves=not viewer.is_staff,
+        since=since,
+        before_seq=before_seq,
+        limit=limit,
+    )
+    return await _named(tx, [row async for row in rows][::-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -503,6 +503,11 @@ WITH found AS (
         jsonb_build_object('from', found.priority, 'to', :priority::text)
     FROM found
     CROSS JOIN changed
+), entry AS (
+    INSERT INTO outbox (account_id, id, conversation_id, seq)
+    SELECT found.account_id, :event_id, found.id, -2
+    FROM found
+    CROSS JOIN changed
 )
 SELECT changed.id IS NOT NULL AS changed
 FROM found
@@ -565,6 +570,11 @@ WITH found AS (
         jsonb_build_object('from', to_jsonb(found.label_ids), 'to', to_jsonb(wanted.label_ids))
     FROM found
     CROSS JOIN wanted
+    CROSS JOIN changed
+), entry AS (
+    INSERT INTO outbox (account_id, id, conversation_id, seq)
+    SELECT found.account_id, :event_id, found.id, -2
+    FROM found
     CROSS JOIN changed
 )
 SELECT wanted.label_ids, changed.id IS NOT NULL AS changed

@@ -113,8 +113,9 @@ WHERE account_id = current_account()
   AND id = ANY (:ids::uuid[])
 ORDER BY created_at, id;
 
--- name: newest(conversation_id, limit)
--- The newest moves of a conversation, newest first.
+-- name: lines(conversation_id, only_moves, since, before_seq, limit)
+-- The newest entries of the log of a conversation that are shown between its messages, newest first: since a time, and before
+-- a message if there is one of this seq. A status that a message has changed is shown by the message.
 SELECT
     account_id,
     id,
@@ -126,7 +127,22 @@ SELECT
 FROM conversation_events
 WHERE account_id = current_account()
   AND conversation_id = :conversation_id
-  AND kind IN ('assigned', 'unassigned')
+  AND kind IN (
+      'assigned', 'unassigned', 'status_changed', 'priority_changed', 'labels_changed', 'continued', 'merged'
+  )
+  AND (NOT :only_moves OR kind IN ('assigned', 'unassigned'))
+  AND (kind <> 'status_changed' OR details ->> 'messageId' IS NULL)
+  AND created_at >= :since::timestamptz
+  AND created_at < COALESCE(
+      (
+          SELECT messages.created_at
+          FROM messages
+          WHERE messages.account_id = current_account()
+            AND messages.conversation_id = :conversation_id
+            AND messages.seq = :before_seq
+      ),
+      'infinity'
+  )
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal, NotRequired, Self, TypedDict
 from uuid import UUID
 
+from hummdesk.ai.protocol import Priority
 from hummdesk.bus.envelope import Envelope
 from hummdesk.core.models import Conversation, Message
 from hummdesk.publish.audience import ACCOUNT, JOINED, agent, team
@@ -168,11 +169,16 @@ class ConversationQueued(OfConversation):
 
 @event("conversation_activity", schema="Activity", to=(JOINED,))
 class ConversationActivity(OfConversation):
-    """A move of a conversation, as it is shown between the messages. Customers receive those to another agent."""
+    """A change of a conversation, as it is shown between the messages. Customers receive moves to another agent.
+
+    `moved` is from queue to queue. `otherConversationId` is the one that continues it, or with which it was merged:
+    `merged` into the other one, `merged_from` the other one into it.
+    """
 
     activity_id: UUID
-    kind: Literal["assigned", "unassigned", "moved"]
-    """`moved`: from queue to queue."""
+    kind: Literal[
+        "assigned", "unassigned", "moved", "status", "priority", "labels", "continued", "merged", "merged_from"
+    ]
     assigned_to: UUID | None = None
     assigned_to_name: str | None = None
     rule: StaffOnly[Rule | None] = None
@@ -185,6 +191,14 @@ class ConversationActivity(OfConversation):
     from_team_id: StaffOnly[UUID | None] = None
     from_team_name: StaffOnly[str | None] = None
     note_id: StaffOnly[UUID | None] = None
+    from_status: StaffOnly[Status | None] = None
+    to_status: StaffOnly[Status | None] = None
+    snoozed_until: StaffOnly[datetime | None] = None
+    from_priority: StaffOnly[Priority | None] = None
+    to_priority: StaffOnly[Priority | None] = None
+    added_label_ids: StaffOnly[list[Id] | None] = None
+    removed_label_ids: StaffOnly[list[Id] | None] = None
+    other_conversation_id: StaffOnly[UUID | None] = None
 
     @property
     def key(self) -> str:

@@ -1,13 +1,12 @@
 """Conversations: list, open, change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hummdesk.ai.protocol import Priority
-from hummdesk.core.background import soon
 from hummdesk.core.errors import Forbidden, Invalid, Unavailable
 from hummdesk.core.models import Conversation, Person
 from hummdesk.publish.events.ai import ClassificationCorrected
@@ -16,7 +15,6 @@ from hummdesk.publish.outbox import creation_events
 from hummdesk.server.actions import assignments
 from hummdesk.server.actions import messages as message_actions
 from hummdesk.server.actions.changes import publish_changes
-from hummdesk.server.actions.read_receipts import publish_change
 from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.storage import categories, conversations, corrections, labels, messages, moves, outbox, snoozes
@@ -174,7 +172,7 @@ async def correct_classification(
 
     Raises NotFound.
     """
-    entry: UUID | None = None
+    event_id: UUID | None = None
     async with context.database.account(actor.account_id) as tx:
         if category is not None:
             await categories.require_category(tx, category)
@@ -186,10 +184,11 @@ async def correct_classification(
             category=category,
             priority=priority,
         )
-        if priority is not None and await conversations.set_priority(
-            tx, actor=actor, conversation_id=conversation_id, priority=priority
-        ):
-            entry = await outbox.add_change(tx, conversation_id)
+        if priority is not None:
+            event_id = await conversations.set_priority(
+                tx, actor=actor, conversation_id=conversation_id, priority=priority
+            )
+        logged = await moves.logged(tx, [(conversation_id, event_id)] if event_id else [])
     corrected = ClassificationCorrected(
         account_id=actor.account_id,
         conversation_id=conversation_id,
@@ -200,8 +199,7 @@ async def correct_classification(
         priority=priority,
     )
     await context.publisher.publish(corrected)
-    if entry is not None:
-        soon(publish_change(context, actor.account_id, conversation_id, entry))
+    await publish_changes(context, logged)
     return corrected
 
 
@@ -230,13 +228,9 @@ async def update(
             require(before)
             logged, sent = await _update(tx, actor, before, changes, note)
             after = await conversations.get(tx, viewer=actor, conversation_id=conversation_id)
-            is_view_only = after != before and not logged
-            entry = await outbox.add_change(tx, conversation_id) if is_view_only else None
         if sent is not None:
             await message_actions.publish(context, actor.account_id, sent)
         await publish_changes(context, logged)
-        if entry is not None:
-            soon(publish_change(context, actor.account_id, conversation_id, entry))
         return after
     raise Unavailable
 
@@ -254,10 +248,25 @@ async def _locked(tx: Transaction, actor: Person, conversation_id: UUID, changes
     return None if is_moved else found
 
 
-async def _relabel(tx: Transaction, actor: Person, before: Conversation, wanted: list[UUID]) -> None:
+async def _relabel(tx: Transaction, actor: Person, before: Conversation, wanted: list[UUID]) -> list[LoggedChange]:
     removed = set(before.label_ids or ()) - set(wanted)
     added = [one for one in wanted if one not in (before.label_ids or ())]
-    await labels.change(tx, actor=actor, conversation_id=before.id, added=added, removed=removed, field="labelIds")
+    return await _labelled(tx, actor, before, added=added, removed=removed, field="labelIds")
+
+
+async def _labelled(
+    tx: Transaction,
+    actor: Person,
+    before: Conversation,
+    *,
+    added: Collection[UUID],
+    removed: Collection[UUID],
+    field: str,
+) -> list[LoggedChange]:
+    labelled = await labels.change(
+        tx, actor=actor, conversation_id=before.id, added=added, removed=removed, field=field
+    )
+    return await moves.logged(tx, [(before.id, labelled.event_id)] if labelled.event_id else [])
 
 
 async def _update(
@@ -278,11 +287,11 @@ async def _update(
         moved, sent = await assignments.reassign(tx, actor, before, changes, note)
         found.append(moved)
     if priority is not None and priority != before.priority:
-        await conversations.set_priority(tx, actor=actor, conversation_id=before.id, priority=priority)
+        event_id = await conversations.set_priority(tx, actor=actor, conversation_id=before.id, priority=priority)
+        found += await moves.logged(tx, [(before.id, event_id)] if event_id else [])
     if "labelIds" in changes:
-        await _relabel(tx, actor, before, changes["labelIds"])
+        found += await _relabel(tx, actor, before, changes["labelIds"])
     added, removed = changes.get("addLabels", ()), changes.get("removeLabels", ())
     if added or removed:
-        labelled = {"added": added, "removed": removed, "field": "addLabels"}
-        await labels.change(tx, actor=actor, conversation_id=before.id, **labelled)
+        found += await _labelled(tx, actor, before, added=added, removed=removed, field="addLabels")
     return [change for change in found if change is not None], sent

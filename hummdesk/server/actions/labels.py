@@ -3,11 +3,10 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from hummdesk.core.background import soon
 from hummdesk.core.models import Person
-from hummdesk.server.actions.read_receipts import publish_change
+from hummdesk.server.actions.changes import publish_changes
 from hummdesk.server.context import ServerContext
-from hummdesk.storage import labels, outbox
+from hummdesk.storage import labels, moves
 
 
 async def change(
@@ -24,7 +23,6 @@ async def change(
     """
     async with context.database.account(actor.account_id) as tx:
         labelled = await labels.change(tx, actor=actor, conversation_id=conversation_id, added=added, removed=removed)
-        entry = await outbox.add_change(tx, conversation_id) if labelled.changed else None
-    if entry is not None:
-        soon(publish_change(context, actor.account_id, conversation_id, entry))
+        logged = await moves.logged(tx, [(conversation_id, labelled.event_id)] if labelled.event_id else [])
+    await publish_changes(context, logged)
     return labelled.label_ids

@@ -6,23 +6,20 @@ from uuid import UUID
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ANSWERING, Conversation, Message, Person
 from hummdesk.publish.events.ai import finding_of
-from hummdesk.publish.moves import activity_of
 from hummdesk.server.actions import continuations, read_receipts
 from hummdesk.server.actions import conversations as actions
 from hummdesk.server.actions.queue_positions import queue_of
 from hummdesk.server.answers import free_bytes, json_bytes
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.server.handlers import viewers
+from hummdesk.server.handlers import lines, viewers
 from hummdesk.server.handlers.missed import missed_in
 from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations, messages, moves, reads, results, run_requests
 from hummdesk.storage.conversations import Filter
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.moves import LoggedChange
 from hummdesk.storage.reads import ViewRule
 
 JOIN_MESSAGES = 50
-JOIN_ACTIVITY = 50
 
 
 async def join_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
@@ -72,7 +69,7 @@ async def _read(
     conversation, receipts, logged, known, page, _ = await asyncio.gather(
         conversations.get(reader, viewer=viewer, conversation_id=conversation_id),
         reads.positions(reader, conversation_id=conversation_id),
-        moves.newest(reader, conversation_id=conversation_id, limit=JOIN_ACTIVITY),
+        moves.lines(reader, viewer=viewer, conversation_id=conversation_id, limit=lines.PAGE),
         results.latest(reader, conversation_id=conversation_id) if viewer.is_staff else _nothing(),
         _newest(reader, viewer, conversation_id, free_bytes(context)) if is_whole else _nothing(),
         run_requests.open_conversation(reader, conversation_id=conversation_id)
@@ -82,7 +79,7 @@ async def _read(
     answer: Payload = {
         "conversation": conversation.wire(),
         "receipts": [receipt.wire() for receipt in receipts],
-        "activity": _activity(context, viewer, logged),
+        "activity": lines.shown(context, viewer, logged),
     }
     if known is not None:
         answer["ai"] = streaming | {
@@ -110,15 +107,6 @@ async def _streaming(context: ServerContext, viewer: Person, conversation_id: UU
     except Unavailable:
         return {}
     return {} if progress is None else {"streaming": progress.wire()}
-
-
-def _activity(context: ServerContext, viewer: Person, logged: list[LoggedChange]) -> list[Payload]:
-    """The newest moves that fit into a tenth of an answer, oldest first, as one side sees them."""
-    lines = [line for change in logged if (line := activity_of(change)) and (viewer.is_staff or line.is_for_customers)]
-    shown = [line.shown(is_staff=viewer.is_staff) for line in lines]
-    while shown and json_bytes({"activity": shown}) > context.settings.max_answer_bytes // 10:
-        del shown[: len(shown) // 2 + 1]
-    return shown
 
 
 async def _newest(tx: Transaction, viewer: Person, conversation_id: UUID, max_bytes: int) -> tuple[list[Message], bool]:

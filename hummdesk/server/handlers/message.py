@@ -5,6 +5,7 @@ from hummdesk.publish.events.messages import MessageSent, MessageUpdated
 from hummdesk.server.actions import conversations, message_changes, messages, read_receipts
 from hummdesk.server.answers import free_bytes, json_bytes
 from hummdesk.server.context import Payload, ServerContext
+from hummdesk.server.handlers import lines
 from hummdesk.server.handlers.missed import missed_in
 from hummdesk.server.sockets import ClientSession
 
@@ -47,7 +48,12 @@ async def mark_unread(context: ServerContext, session: ClientSession, payload: P
 async def get_messages(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     viewer = session.authenticated_person
     found, has_more = await messages.page(context, viewer, payload["conversationId"], payload)
-    return {"messages": [message.wire() for message in found], "hasMore": has_more}
+    answer: Payload = {"messages": [message.wire() for message in found], "hasMore": has_more}
+    if not viewer.is_staff or payload["beforeSeq"] is None:
+        return answer
+    since = found[0].created_at if found and has_more else None
+    more = {"activity": await lines.before(context, viewer, payload["conversationId"], payload["beforeSeq"], since)}
+    return answer | more if json_bytes(more) <= free_bytes(context, answer) else answer
 
 
 async def sync(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:

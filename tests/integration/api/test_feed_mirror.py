@@ -256,7 +256,7 @@ class History:
             if theirs and self.chance.random() < 0.5:
                 await message_changes.withdraw(tx, message_id=self.chance.choice(theirs), **own)
             elif theirs:
-                edit = {"content": f"Edited {self.chance.random()}", "content_type": "text"}
+                edit: dict[str, Any] = {"content": f"Edited {self.chance.random()}", "content_type": "text"}
                 await message_changes.edit(tx, message_id=self.chance.choice(theirs), **edit, **own)
 
     async def classify(self) -> None:

@@ -379,7 +379,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("moves.lock", IN_BUSY, 2),
     ("moves.move", IN_BUSY | {"agent_id": AGENT, "team_id": None, "rule": "claim", "reason": None, **MOVE}, 2),
     ("moves.logged", {"conversation_ids": [BUSY], "ids": [md5(f"{BUSY}event")]}, 1),
-    ("moves.newest", IN_BUSY | {"limit": 50}, 50),
+    ("moves.lines", IN_BUSY | {"only_moves": False, "since": LONGEST_WAIT[0], "before_seq": 19_000, "limit": 50}, 51),
     ("moves.names", {"ids": [AGENT, md5("2team1")]}, 0),
     ("moves.lock_teams", {"team_ids": [md5("2team1")]}, 0),
     ("moves.deserted", {"team_ids": [md5("2team1")]}, 0),

@@ -59,8 +59,18 @@ def change(kind: str, details: dict[str, Any]) -> LoggedChange:
         ("unassigned", FROM_AGENT, ["conversation_unassigned", "conversation_queued", "conversation_activity"]),
         ("assigned", TO_TEAM, ["conversation_queued", "conversation_activity"]),
         ("unassigned", FROM_AGENT | {"queued": None}, ["conversation_unassigned", "conversation_activity"]),
-        ("status_changed", REOPENED, ["conversation_status_changed", "conversation_queued"]),
-        ("status_changed", {"from": "open", "to": "closed"}, ["conversation_status_changed"]),
+        (
+            "status_changed",
+            REOPENED,
+            ["conversation_status_changed", "conversation_queued", "conversation_activity"],
+        ),
+        ("status_changed", {"from": "open", "to": "closed"}, ["conversation_status_changed", "conversation_activity"]),
+        ("priority_changed", {"from": "low", "to": "high"}, ["conversation_activity"]),
+        ("labels_changed", {"from": [], "to": [str(TEAM)]}, ["conversation_activity"]),
+        ("continued", {"to": str(MESSAGE)}, ["conversation_continued", "conversation_activity"]),
+        ("merged", {"to": str(MESSAGE)}, ["conversation_continued", "conversation_activity"]),
+        ("merged", {"from": str(MESSAGE)}, ["conversation_activity"]),
+        ("message_edited", {"messageId": str(MESSAGE)}, []),
         ("assigned", TO_AGENT | {"fromAgent": str(AGENT)}, ["conversation_assigned"]),
     ],
 )
@@ -70,6 +80,25 @@ def test_change_is_published_as_what_it_was(kind: str, details: dict[str, Any], 
     keys = [envelope.key for event in events for envelope in event.envelopes()]
     assert len(set(keys)) == len(keys)
     assert all(key is not None and str(LOGGED) in key for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "shown"),
+    [
+        ("status_changed", {"from": "open", "to": "closed"}, {"kind": "status", "fromStatus": "open"}),
+        ("priority_changed", {"from": "low", "to": "high"}, {"kind": "priority", "toPriority": "high"}),
+        ("labels_changed", {"from": ["a", "b"], "to": ["b", "c"]}, {"addedLabelIds": ["c"], "removedLabelIds": ["a"]}),
+        ("merged", {"from": str(MESSAGE)}, {"kind": "merged_from", "otherConversationId": str(MESSAGE)}),
+    ],
+)
+def test_line_of_a_change_is_for_staff_and_says_what_has_changed(
+    kind: str, details: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    line = activity_of(change(kind, details))
+    assert line is not None
+    [envelope] = line.envelopes()
+    assert envelope.rooms == (f"conversation:{CONVERSATION}:staff",)
+    assert shown.items() <= envelope.data.items()
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ export interface DeskEvents {
   updated: MessageUpdate;
   /** Too much was missed, and the history of this conversation was reloaded: render it from the start. */
   reloaded: string;
-  /** A joined conversation was moved; its history has the move already. */
+  /** A joined conversation was moved or changed; its history has the line already. */
   activity: Activity;
   /**
    * A conversation is continued in another one of the same customer, which receives the customer's messages. Messages
@@ -179,6 +179,7 @@ export class DeskClient extends Emitter<DeskEvents> {
     if (!history?.hasMore) return;
     const page = await this.request("get_messages", { conversationId, beforeSeq: history.firstSeq });
     history.add(page.messages);
+    history.follow(page.activity ?? []);
     history.hasMore = page.hasMore;
   }
 

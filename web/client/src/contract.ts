@@ -252,12 +252,12 @@ export interface ConversationQueued {
   expectedWaitSeconds?: number;
 }
 
-/** A move of a conversation, as it is shown between the messages. Customers receive those to another agent. `rule` is for staff only. `teamId` is for staff only. `teamName` is for staff only. `actorId` is for staff only. `actorName` is for staff only. `fromAgentId` is for staff only. `fromAgentName` is for staff only. `fromTeamId` is for staff only. `fromTeamName` is for staff only. `noteId` is for staff only. */
+/** A change of a conversation, as it is shown between the messages. Customers receive moves to another agent. `moved` is from queue to queue. `otherConversationId` is the one that continues it, or with which it was merged: `merged` into the other one, `merged_from` the other one into it. `rule` is for staff only. `teamId` is for staff only. `teamName` is for staff only. `actorId` is for staff only. `actorName` is for staff only. `fromAgentId` is for staff only. `fromAgentName` is for staff only. `fromTeamId` is for staff only. `fromTeamName` is for staff only. `noteId` is for staff only. `fromStatus` is for staff only. `toStatus` is for staff only. `snoozedUntil` is for staff only. `fromPriority` is for staff only. `toPriority` is for staff only. `addedLabelIds` is for staff only. `removedLabelIds` is for staff only. `otherConversationId` is for staff only. */
 export interface Activity {
   conversationId: string;
   timestamp: string;
   activityId: string;
-  kind: "assigned" | "unassigned" | "moved";
+  kind: "assigned" | "unassigned" | "moved" | "status" | "priority" | "labels" | "continued" | "merged" | "merged_from";
   assignedTo?: string;
   assignedToName?: string;
   rule?: "claim" | "release" | "transfer" | "assignment" | "routing" | "offline" | "unanswered" | "disabled";
@@ -270,6 +270,14 @@ export interface Activity {
   fromTeamId?: string;
   fromTeamName?: string;
   noteId?: string;
+  fromStatus?: "open" | "pending" | "closed";
+  toStatus?: "open" | "pending" | "closed";
+  snoozedUntil?: string;
+  fromPriority?: "low" | "medium" | "high" | "urgent";
+  toPriority?: "low" | "medium" | "high" | "urgent";
+  addedLabelIds?: Array<string>;
+  removedLabelIds?: Array<string>;
+  otherConversationId?: string;
 }
 
 /** The customer has rated a closed conversation from 1 to 5, or has changed the rating. */
@@ -490,7 +498,7 @@ export interface QueuePlace {
   expectedWaitSeconds?: number;
 }
 
-/** `updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits. `readOnView` is the account's setting, for agents and admins: with `assignee`, the join has marked the conversation as read for its assignee, whose client sends `message_read` for messages that it shows later. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it. */
+/** `updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest lines between the messages. `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits. `readOnView` is the account's setting, for agents and admins: with `assignee`, the join has marked the conversation as read for its assignee, whose client sends `message_read` for messages that it shows later. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it. */
 export interface Joined {
   conversation: Conversation;
   messages: Array<Message>;
@@ -728,9 +736,11 @@ export interface GetMessages {
   limit?: number;
 }
 
+/** `activity`, for staff, are the newest lines among messages before a seq. */
 export interface MessagePage {
   messages: Array<Message>;
   hasMore: boolean;
+  activity?: Array<Activity>;
 }
 
 /** By conversation, the last seq that the client has, and in `revisions` the last revision. */

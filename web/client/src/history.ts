@@ -6,7 +6,7 @@ export const ERASED_NAME = "Erased";
 /** The loaded messages of one conversation, without duplicates and ordered by `seq`, and the moves between them. */
 export class History {
   messages: Message[] = [];
-  /** The latest moves of the conversation between queues and agents, oldest first; for customers, who has joined. */
+  /** The latest moves and changes of the conversation, oldest first; for customers, who has joined. */
   activity: Activity[] = [];
   /** Whether the server has older messages than the first one here. */
   hasMore = false;

@@ -1,4 +1,4 @@
-// The moves of a conversation between queues, agents and teams, as lines between its messages.
+// The moves of a conversation between queues, agents and teams, and its changes, as lines between its messages.
 
 import type { Activity } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
@@ -24,8 +24,10 @@ export function Moves({ lines }: { lines: Activity[] }) {
 
 function describe(line: Activity, store: Store): string {
   const unknown = t("console.aColleague");
-  const actor = line.actorName ?? store.agents.get(line.actorId ?? "")?.name ?? t("console.activity.system");
+  const actor = actorOf(line, store);
   const { assignedToName: agent = unknown, fromAgentName: from = unknown, rule } = line;
+  const change = describeChange(line, actor, store);
+  if (change !== undefined) return change;
   const isMoved = line.teamId !== line.fromTeamId;
   if (line.assignedTo && line.assignedTo !== line.fromAgentId) {
     if (rule === "routing") return t("console.activity.routed", { agent });
@@ -43,4 +45,36 @@ function describe(line: Activity, store: Store): string {
   if (rule === "disabled" && line.fromAgentId) return t("console.activity.disabled", { from });
   if (rule === "disabled") return t("console.activity.teamDisabled", { team: line.fromTeamName ?? "" });
   return t("console.activity.released", { actor });
+}
+
+function actorOf({ actorId, actorName, kind }: Activity, store: Store): string {
+  const known = actorName ?? store.agents.get(actorId ?? "")?.name;
+  return known ?? t(kind === "continued" ? "console.activity.customer" : "console.activity.system");
+}
+
+// A change that is no move; undefined for a move.
+function describeChange(line: Activity, actor: string, store: Store): string | undefined {
+  switch (line.kind) {
+    case "status": {
+      const { fromStatus: from = "open", toStatus: to = "open", snoozedUntil } = line;
+      if (snoozedUntil) return t("console.activity.snoozed", { actor, time: fullTime(snoozedUntil) });
+      return t("console.activity.status", { actor, from: t(`common.status.${from}`), to: t(`common.status.${to}`) });
+    }
+    case "priority": {
+      const { fromPriority: from = "low", toPriority: to = "low" } = line;
+      const names = { from: t(`common.priority.${from}`), to: t(`common.priority.${to}`) };
+      return t("console.activity.priority", { actor, ...names });
+    }
+    case "labels": {
+      const names = (ids: string[] = []) => ids.map((id) => store.inbox.labels.get(id)?.name ?? "…").join(", ");
+      const [added, removed] = [names(line.addedLabelIds), names(line.removedLabelIds)];
+      if (!removed) return t("console.activity.labelled", { actor, labels: added });
+      if (!added) return t("console.activity.unlabelled", { actor, labels: removed });
+      return t("console.activity.relabelled", { actor, added, removed });
+    }
+    case "continued":
+    case "merged":
+    case "merged_from":
+      return t(`console.activity.${line.kind}`, { actor });
+  }
 }

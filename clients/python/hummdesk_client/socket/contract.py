@@ -273,12 +273,12 @@ class ConversationQueued(TypedDict):
 
 
 class Activity(TypedDict):
-    """A move of a conversation, as it is shown between the messages. Customers receive those to another agent. `rule` is for staff only. `teamId` is for staff only. `teamName` is for staff only. `actorId` is for staff only. `actorName` is for staff only. `fromAgentId` is for staff only. `fromAgentName` is for staff only. `fromTeamId` is for staff only. `fromTeamName` is for staff only. `noteId` is for staff only."""
+    """A change of a conversation, as it is shown between the messages. Customers receive moves to another agent. `moved` is from queue to queue. `otherConversationId` is the one that continues it, or with which it was merged: `merged` into the other one, `merged_from` the other one into it. `rule` is for staff only. `teamId` is for staff only. `teamName` is for staff only. `actorId` is for staff only. `actorName` is for staff only. `fromAgentId` is for staff only. `fromAgentName` is for staff only. `fromTeamId` is for staff only. `fromTeamName` is for staff only. `noteId` is for staff only. `fromStatus` is for staff only. `toStatus` is for staff only. `snoozedUntil` is for staff only. `fromPriority` is for staff only. `toPriority` is for staff only. `addedLabelIds` is for staff only. `removedLabelIds` is for staff only. `otherConversationId` is for staff only."""
 
     conversationId: str
     timestamp: str
     activityId: str
-    kind: Literal["assigned", "unassigned", "moved"]
+    kind: Literal["assigned", "unassigned", "moved", "status", "priority", "labels", "continued", "merged", "merged_from"]
     assignedTo: NotRequired[str]
     assignedToName: NotRequired[str]
     rule: NotRequired[Literal["claim", "release", "transfer", "assignment", "routing", "offline", "unanswered", "disabled"]]
@@ -291,6 +291,14 @@ class Activity(TypedDict):
     fromTeamId: NotRequired[str]
     fromTeamName: NotRequired[str]
     noteId: NotRequired[str]
+    fromStatus: NotRequired[Literal["open", "pending", "closed"]]
+    toStatus: NotRequired[Literal["open", "pending", "closed"]]
+    snoozedUntil: NotRequired[str]
+    fromPriority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    toPriority: NotRequired[Literal["low", "medium", "high", "urgent"]]
+    addedLabelIds: NotRequired[list[str]]
+    removedLabelIds: NotRequired[list[str]]
+    otherConversationId: NotRequired[str]
 
 
 class ConversationRated(TypedDict):
@@ -534,7 +542,7 @@ class QueuePlace(TypedDict):
 
 
 class Joined(TypedDict):
-    """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest moves. `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits. `readOnView` is the account's setting, for agents and admins: with `assignee`, the join has marked the conversation as read for its assignee, whose client sends `message_read` for messages that it shows later. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it."""
+    """`updates` are the changes after the given `revision` to messages up to `afterSeq`, `activity` the newest lines between the messages. `ai` and `viewers` are for staff only, `queue` is for the customer of a conversation that waits. `readOnView` is the account's setting, for agents and admins: with `assignee`, the join has marked the conversation as read for its assignee, whose client sends `message_read` for messages that it shows later. `resyncRequired`: what was missed after `afterSeq` does not fit into an answer and is left out; join without it."""
 
     conversation: Conversation
     messages: list[Message]
@@ -795,8 +803,11 @@ class GetMessages(TypedDict):
 
 
 class MessagePage(TypedDict):
+    """`activity`, for staff, are the newest lines among messages before a seq."""
+
     messages: list[Message]
     hasMore: bool
+    activity: NotRequired[list[Activity]]
 
 
 class Sync(TypedDict):
