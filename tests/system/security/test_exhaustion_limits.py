@@ -73,8 +73,11 @@ async def test_two_processes_share_the_limit_of_a_person(desk: Deployment, accou
     clients = [await connect(account, "agent", url, f"10.1.0.{n}") for n, url in enumerate(desk.addresses)]
     started = time.monotonic()
     number = allowed(await answers(clients, account, 60))
+    async with running_timeout(10):
+        while number < MESSAGES:  # a process whose Redis was late has not spent its share
+            number += allowed(await answers(clients, account, 1))
     refilled = (time.monotonic() - started) * MESSAGES / 60
-    assert MESSAGES <= number <= MESSAGES + BATCHES_AHEAD + 2 + refilled
+    assert number <= MESSAGES + BATCHES_AHEAD + 2 + refilled
     colleague = await connect(account, "colleague", desk.addresses[0], "10.1.0.3")
     assert allowed(await answers([colleague], account, 10)) == 10
 
