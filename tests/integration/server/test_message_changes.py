@@ -43,7 +43,7 @@ async def test_edited_reply_reaches_everybody_and_the_search(account: Account) -
         ("It arrives on <b>Friday</b>", "html", 1)
     ]
     assert await found(colleague, "arrives Friday") == [str(account.conversation)]
-    assert await found(colleague, "Frieday") == []
+    assert await found(colleague, "it Frieday") == []  # words of two letters are not corrected
     again = await agent.do("edit_message", html)
     assert again["revision"] == 1, "nothing has changed"
 
