@@ -19,6 +19,7 @@ COMMANDS = {
     "relay": "processes",
     "worker": "processes",
     "migrate": "processes",
+    "doctor": "doctor",
     "demo": "development",
     "token": "people",
     "env": "development",

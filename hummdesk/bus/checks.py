@@ -5,7 +5,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from redis import exceptions
@@ -14,25 +14,13 @@ from hummdesk.bus.dialing import ask_sentinel, dial, master_of
 from hummdesk.bus.slots import SLOTS, SlotMap
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
+from hummdesk.core.findings import Finding, clock_findings
 from hummdesk.core.redis_address import Host, RedisAddress
 
 log = logging.getLogger(__name__)
 
 OLDEST = (6, 2)
 CHECK_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A fault of a deployment. `is_fatal`: no process can work with it, and waiting does not end it."""
-
-    subject: str
-    problem: str
-    remedy: str
-    is_fatal: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.problem}; {self.remedy}"
 
 
 async def check(settings: Settings) -> list[Finding]:
@@ -151,6 +139,11 @@ def _server_findings(subject: str, name: str, info: dict[str, str]) -> Iterator[
     if info.get("aof_enabled", "1") == "0":
         problem = f"{name} has no append-only file: after a restart clients load everything again"
         yield Finding(subject, problem, "set appendonly to yes")
+    elif "err" in (info.get("aof_last_write_status"), info.get("aof_last_bgrewrite_status")):
+        problem = f"{name} cannot write its append-only file"
+        yield Finding(subject, problem, "free space on its disk, and see its log", is_error=True)
+    if info.get("server_time_usec", "").isdecimal():
+        yield from clock_findings(name, datetime.fromtimestamp(int(info["server_time_usec"]) / 1e6, UTC))
 
 
 def _replica_findings(subject: str, host: Host, info: dict[str, str]) -> Iterator[Finding]:
@@ -179,11 +172,12 @@ def _failure(subject: str, address: RedisAddress, error: Exception, name: str = 
     if isinstance(error, exceptions.AuthenticationError | exceptions.AuthenticationWrongNumberOfArgsError):
         return Finding(subject, f"{name} refuses the credentials ({text})", "correct user and password", is_fatal=True)
     if isinstance(error, exceptions.NoPermissionError):
-        return Finding(subject, f"the user may not do everything ({text})", "give it the ACL of docs/redis.md")
+        problem = f"the user may not do everything ({text})"
+        return Finding(subject, problem, "give it the ACL of docs/redis.md", is_error=True)
     if _cause(error, ssl.SSLError):
         remedy = "write redis:// if the server has no TLS, and see its log"
-        return Finding(subject, f"{name} answers without TLS or refuses it", remedy)
-    return Finding(subject, f"{name} does not answer ({text})", "start it, or correct the address")
+        return Finding(subject, f"{name} answers without TLS or refuses it", remedy, is_error=True)
+    return Finding(subject, f"{name} does not answer ({text})", "start it, or correct the address", is_error=True)
 
 
 def _cause(error: BaseException | None, kind: type[Any]) -> Any:

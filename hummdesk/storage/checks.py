@@ -1,14 +1,13 @@
 """Checks of a deployment's PostgreSQL, for an operator: what is wrong, and what to change."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
 from psycopg.rows import dict_row
 
 from hummdesk.core.config import ProcessKind, Settings
+from hummdesk.core.findings import Finding, clock_findings
 from hummdesk.storage import migrations
 from hummdesk.storage.database import connection_string
 from hummdesk.storage.driver_errors import first_line
@@ -20,27 +19,39 @@ from hummdesk.storage.round_trip import keeps_names
 
 Connection = psycopg.AsyncConnection[dict[str, Any]]
 
-MAX_SKEW_SECONDS = 2.0
-"""Presence leases and due times compare the clocks of processes and PostgreSQL."""
 CHECKED: tuple[ProcessKind, ...] = ("web", "relay", "worker", "operator")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something that is wrong, each part in one line."""
-
-    subject: str
-    problem: str
-    remedy: str
+EXTENSIONS = """
+    SELECT wanted.name, available.installed_version AS installed, available.default_version AS newest
+    FROM unnest(ARRAY['vector', 'btree_gin', 'pg_trgm']) AS wanted (name)
+    LEFT JOIN pg_available_extensions AS available ON available.name = wanted.name
+"""
+UNPROTECTED = """
+    SELECT relname AS name
+    FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace
+      AND relkind IN ('r', 'p')
+      AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'account_id')
+      AND NOT (
+          relrowsecurity
+          AND relforcerowsecurity
+          AND EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid)
+      )
+    ORDER BY relname
+"""
+"""Tables of accounts whose rows no policy protects."""
 
 
 async def database_findings(settings: Settings) -> list[Finding]:
     """Check PostgreSQL with the login of each kind of process that has one here; nothing found: an empty list."""
     found: list[Finding] = []
-    for url, kinds in _by_url(settings).items():
-        found += await _of_login(settings, url, kinds)
-    unique = list(dict.fromkeys(found))
-    return unique + await _listening(settings)
+    try:
+        for url, kinds in _by_url(settings).items():
+            found += await _of_login(settings, url, kinds)
+        return list(dict.fromkeys(found)) + await _listening(settings)
+    except psycopg.Error as error:  # of an address that libpq cannot read
+        return [Finding("DATABASE_URL", f"is not an address: {first_line(error)}", "correct it", is_fatal=True)]
 
 
 def _by_url(settings: Settings) -> dict[str, list[ProcessKind]]:
@@ -57,17 +68,33 @@ async def _of_login(settings: Settings, url: str, kinds: Sequence[ProcessKind]) 
     try:
         async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
             connection.prepare_threshold = None
-            checks: list[Callable[[Connection], Awaitable[list[Finding]]]] = [_version, _standby, _clock, _pooler]
+            checks: list[Callable[[Connection], Awaitable[list[Finding]]]] = [
+                _version,
+                _standby,
+                _clock,
+                _pooler,
+                _extensions,
+                _policies,
+            ]
             found = [finding for check in checks for finding in await check(connection)]
             return found + await _roles(connection, roles) + await _schema(connection)
     except psycopg.Error as error:
+        if _is_elsewhere(settings, kinds, error):
+            return []
         return [
             Finding(
                 subject=f"PostgreSQL for {', '.join(kinds)}",
                 problem=f"cannot be used: {first_line(error)}",
                 remedy="start it, or correct DATABASE_URL and the password of the login",
+                is_error=True,
             )
         ]
+
+
+def _is_elsewhere(settings: Settings, kinds: Sequence[ProcessKind], error: psycopg.Error) -> bool:
+    """Whether the password of these kinds of process is only where they run, and another kind has its own here."""
+    has_others = any(settings.login_password(kind) for kind in CHECKED if kind not in kinds)
+    return has_others and error.pgconn is not None and error.pgconn.needs_password
 
 
 async def _version(connection: Connection) -> list[Finding]:
@@ -79,6 +106,7 @@ async def _version(connection: Connection) -> list[Finding]:
             subject="PostgreSQL's version",
             problem=f"{version} is older than {MINIMUM_SERVER}",
             remedy=f"upgrade PostgreSQL to {MINIMUM_SERVER} or later",
+            is_fatal=True,
         )
     ]
 
@@ -92,21 +120,43 @@ async def _standby(connection: Connection) -> list[Finding]:
             subject=f"PostgreSQL at {connection.info.host}",
             problem="is a standby, which accepts no changes",
             remedy="name the primary in DATABASE_URL, or all servers separated by commas",
+            is_fatal=True,
         )
     ]
 
 
 async def _clock(connection: Connection) -> list[Finding]:
     row = await _row(connection, "SELECT clock_timestamp() AS at")
-    skew = (row["at"] - datetime.now(UTC)).total_seconds()
-    if abs(skew) <= MAX_SKEW_SECONDS:
-        return []
+    return clock_findings("PostgreSQL", row["at"])
+
+
+async def _extensions(connection: Connection) -> list[Finding]:
+    found = []
+    for row in await (await connection.execute(EXTENSIONS)).fetchall():
+        subject = f"Extension {row['name']}"
+        if row["newest"] is None:
+            remedy = "install its package on the server, for instance postgresql-17-pgvector, and run `migrate`"
+            found.append(Finding(subject, "is not installed on the server", remedy, is_fatal=True))
+        elif row["installed"] is None:
+            remedy = f"CREATE EXTENSION {row['name']} in this database as a superuser"
+            found.append(Finding(subject, "does not exist in the database", remedy, is_fatal=True))
+        elif row["installed"] != row["newest"]:
+            problem = f"has the version {row['installed']} in the database, and {row['newest']} on the server"
+            found.append(Finding(subject, problem, f"ALTER EXTENSION {row['name']} UPDATE"))
+    return found
+
+
+async def _policies(connection: Connection) -> list[Finding]:
+    rows = await (await connection.execute(UNPROTECTED)).fetchall()
+    remedy = "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; restore its policies from a backup"
     return [
         Finding(
-            subject="The clocks",
-            problem=f"that of PostgreSQL is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} this machine's",
-            remedy="synchronize the clocks of all machines by NTP",
+            f"Table {row['name']}",
+            "has no row-level security: accounts can read rows of others",
+            remedy.format(row["name"]),
+            is_fatal=True,
         )
+        for row in rows
     ]
 
 
@@ -134,7 +184,7 @@ async def _roles(connection: Connection, roles: Sequence[Role]) -> list[Finding]
             await verify_role(connection, role)
         except RoleError as error:
             problem, _, remedy = str(error).partition(": ")
-            found.append(Finding(subject=f"Role {role}", problem=problem, remedy=remedy))
+            found.append(Finding(subject=f"Role {role}", problem=problem, remedy=remedy, is_fatal=True))
     return [finding for finding in found if "is a standby" not in finding.problem]
 
 
@@ -145,7 +195,7 @@ async def _schema(connection: Connection) -> list[Finding]:
             await migrations.check(connection)
     except MigrationError as error:
         problem, _, remedy = str(error).rpartition(": ")
-        return [Finding(subject="The schema", problem=problem, remedy=remedy)]
+        return [Finding(subject="The schema", problem=problem, remedy=remedy, is_fatal=True)]
     except psycopg.errors.InsufficientPrivilege:
         pass  # a login whose kind of process does not read it
     return []
@@ -153,9 +203,10 @@ async def _schema(connection: Connection) -> list[Finding]:
 
 async def _listening(settings: Settings) -> list[Finding]:
     """Check that notifications arrive: not through a pooler in transaction mode."""
-    listen_url = listen_url_of(settings, "web")
+    kind: ProcessKind = next((kind for kind in CHECKED if settings.login_password(kind)), "web")
+    listen_url = listen_url_of(settings, kind)
     url = connection_string(
-        listen_url or url_of(settings, "web"), role="hummdesk_app", timeout=settings.db_timeout_seconds
+        listen_url or url_of(settings, kind), role="hummdesk_app", timeout=settings.db_timeout_seconds
     )
     try:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as connection:
@@ -163,7 +214,11 @@ async def _listening(settings: Settings) -> list[Finding]:
             is_pooled = row["pid"] != connection.info.backend_pid
     except psycopg.Error as error:
         problem = f"cannot be reached: {first_line(error)}"
-        return [Finding(subject="LISTEN_DATABASE_URL", problem=problem, remedy="correct it")] if listen_url else []
+        return (
+            [Finding(subject="LISTEN_DATABASE_URL", problem=problem, remedy="correct it", is_error=True)]
+            if listen_url
+            else []
+        )
     if not is_pooled:
         return []
     return [

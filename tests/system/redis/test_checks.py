@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hummdesk.bus.checks import Finding, check, check_at_start
+from hummdesk.bus.checks import check, check_at_start
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
+from hummdesk.core.findings import Finding
 from tests.system.redis import certificates as authorities
 from tests.system.redis import servers
 from tests.system.redis.servers import Cluster, Sentinels
