@@ -21,10 +21,16 @@ def test_console_bundle_stays_below_size_limit() -> None:
     files = {BUILT / name for name in re.findall(r'(?:src|href)="/(assets/[^"]+)"', page)}
     for language in ("en", "de"):
         (texts,) = BUILT.glob(f"assets/console-{language}-*.json")
-        sizes = {file.name: file.with_name(f"{file.name}.br").stat().st_size for file in (*files, texts)}
+        sizes = {file.name: sent_bytes(file) for file in (*files, texts)}
         print(sizes)
         assert len(sizes) >= 3
         assert sum(sizes.values()) < CONSOLE_BYTES
+
+
+def sent_bytes(file: Path) -> int:
+    """The size with which a file is sent: small ones are not compressed."""
+    compressed = file.with_name(f"{file.name}.br")
+    return (compressed if compressed.exists() else file).stat().st_size
 
 
 def test_settings_are_not_part_of_the_first_load() -> None:
