@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -143,7 +144,11 @@ def _server_findings(subject: str, name: str, info: dict[str, str]) -> Iterator[
         problem = f"{name} cannot write its append-only file"
         yield Finding(subject, problem, "free space on its disk, and see its log", is_error=True)
     if info.get("server_time_usec", "").isdecimal():
-        yield from clock_findings(name, datetime.fromtimestamp(int(info["server_time_usec"]) / 1e6, UTC))
+        yield from clock_findings(name, _time(info["server_time_usec"]), asked_at=_time(info["asked_time_usec"]))
+
+
+def _time(microseconds: str) -> datetime:
+    return datetime.fromtimestamp(int(microseconds) / 1e6, UTC)
 
 
 def _replica_findings(subject: str, host: Host, info: dict[str, str]) -> Iterator[Finding]:
@@ -202,6 +207,8 @@ async def _run(connection: Any, *command: str) -> Any:
 
 
 async def _info(connection: Any) -> dict[str, str]:
+    """Return the fields of INFO, and `asked_time_usec`, the time of this machine before it."""
+    asked = str(time.time_ns() // 1000)
     text = (await _run(connection, "INFO")).decode()
     pairs = (line.partition(":") for line in text.splitlines() if ":" in line and not line.startswith("#"))
-    return {name: value.strip() for name, _, value in pairs}
+    return {name: value.strip() for name, _, value in pairs} | {"asked_time_usec": asked}

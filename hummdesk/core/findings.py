@@ -32,11 +32,12 @@ class Finding:
         return f"{self.subject}: {self.problem}; {self.remedy}"
 
 
-def clock_findings(server: str, at: datetime) -> list[Finding]:
-    """Compare the time that a server has just returned with this machine's."""
-    skew = (at - datetime.now(UTC)).total_seconds()
-    if abs(skew) <= MAX_SKEW_SECONDS:
+def clock_findings(server: str, at: datetime, *, asked_at: datetime) -> list[Finding]:
+    """Compare the time that a server has returned with this machine's; a slow answer is no difference."""
+    ahead, behind = (at - datetime.now(UTC)).total_seconds(), (asked_at - at).total_seconds()
+    skew = max(ahead, behind)
+    if skew <= MAX_SKEW_SECONDS:
         return []
-    side = "ahead of" if skew > 0 else "behind"
-    problem = f"that of {server} is {abs(skew):.1f} s {side} this machine's"
+    side = "ahead of" if ahead > behind else "behind"
+    problem = f"that of {server} is {skew:.1f} s {side} this machine's"
     return [Finding("The clocks", problem, "synchronize the clocks of all machines by NTP")]

@@ -37,6 +37,7 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: str
+    asked_at: datetime
 
 
 class Handshake(NamedTuple):
@@ -72,7 +73,7 @@ class Browser:
 
     def request(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
         """Raises Unusable without an answer."""
-        connection = self._connection()
+        connection, asked_at = self._connection(), datetime.now(UTC)
         try:
             connection.connect()
             if isinstance(connection.sock, ssl.SSLSocket):
@@ -93,7 +94,9 @@ class Browser:
             connection.close()
         for cookie in response.headers.get_all("Set-Cookie", []):
             self._cookies |= {name: morsel.value for name, morsel in SimpleCookie(cookie).items()}
-        return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, text)
+        return Answer(
+            response.status, {name.lower(): value for name, value in response.headers.items()}, text, asked_at
+        )
 
     def _connection(self) -> http.client.HTTPConnection:
         if self.is_secure:
@@ -133,7 +136,7 @@ def _readiness(browser: Browser, answer: Answer) -> Iterator[Finding]:
 
 def _headers(browser: Browser, answer: Answer) -> Iterator[Finding]:
     if "date" in answer.headers:
-        yield from _date(browser, answer.headers["date"])
+        yield from _date(browser, answer)
     if "nosniff" not in answer.headers.get("x-content-type-options", ""):
         problem = "the header X-Content-Type-Options of the web process does not arrive"
         yield Finding(browser.url, problem, "pass the headers of answers on unchanged")
@@ -144,14 +147,14 @@ def _headers(browser: Browser, answer: Answer) -> Iterator[Finding]:
         yield Finding(browser.url, "tokens are sent unencrypted", "configure TLS, and use https://")
 
 
-def _date(browser: Browser, text: str) -> Iterator[Finding]:
+def _date(browser: Browser, answer: Answer) -> Iterator[Finding]:
     from email.utils import parsedate_to_datetime
 
     try:
-        at = parsedate_to_datetime(text)
+        at = parsedate_to_datetime(answer.headers["date"])
     except ValueError:
         return
-    yield from clock_findings(browser.url, at if at.tzinfo else at.replace(tzinfo=UTC))
+    yield from clock_findings(browser.url, at if at.tzinfo else at.replace(tzinfo=UTC), asked_at=answer.asked_at)
 
 
 def _certificate(browser: Browser) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Checks of a deployment's PostgreSQL, for an operator: what is wrong, and what to change."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
@@ -126,8 +127,9 @@ async def _standby(connection: Connection) -> list[Finding]:
 
 
 async def _clock(connection: Connection) -> list[Finding]:
+    asked_at = datetime.now(UTC)
     row = await _row(connection, "SELECT clock_timestamp() AS at")
-    return clock_findings("PostgreSQL", row["at"])
+    return clock_findings("PostgreSQL", row["at"], asked_at=asked_at)
 
 
 async def _extensions(connection: Connection) -> list[Finding]:

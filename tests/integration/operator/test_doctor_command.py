@@ -1,7 +1,6 @@
 """`hummdesk doctor` against PostgreSQL, Redis and web processes behind a proxy that is sound, or is not."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -69,9 +68,7 @@ async def test_doctor_finds_an_address_that_does_not_lead_to_a_web_process(here:
 
 
 async def test_doctor_finds_nothing_that_listens_at_the_address(here: Settings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    [found] = await lines(here, url)
+    [found] = await lines(here, "http://127.0.0.1:1")
     assert found == "no answer from it ([Errno 111] Connection refused); start the proxy, or correct --url"
 
 
