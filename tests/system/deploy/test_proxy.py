@@ -16,6 +16,7 @@ import pytest
 from docs.generate import ROOT
 from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
+from hummdesk.operator.proxy_checks import proxy_findings
 from tests.integration.server.accounts import Account
 from tests.system.js.conftest import script_environment
 from tests.system.js.script_runner import HERE, ScriptRunner
@@ -103,6 +104,12 @@ async def test_javascript_client_works_through_the_proxy(
 async def test_handshake_sets_a_cookie_for_the_same_process(proxied: str) -> None:
     cookies = await asyncio.to_thread(handshake_cookies, proxied.removeprefix("http://"))
     assert re.match(r"hummdesk=web-[12];.*HttpOnly", cookies)
+
+
+@pytest.mark.systems
+@needs_haproxy
+async def test_doctor_finds_nothing_at_the_proxy(settings: Settings, proxied: str) -> None:
+    assert await asyncio.to_thread(proxy_findings, settings, proxied) == []
 
 
 @pytest.mark.systems
