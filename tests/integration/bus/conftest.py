@@ -37,8 +37,10 @@ class AccountStream:
     async def writing(self, **more: object) -> AsyncIterator[StreamWriter]:
         options = {"length": 10_000} | more
         writer = StreamWriter(connect(self.redis_url), **options)  # type: ignore[arg-type]
-        yield writer
-        await writer.close()
+        try:
+            yield writer
+        finally:
+            await writer.close()
 
     @asynccontextmanager
     async def reading(self, *, drain: Drain = no_drain, keep_bytes: int = 10**7) -> AsyncIterator["Delivered"]:
@@ -51,9 +53,11 @@ class AccountStream:
             keep_seconds=60,
             keep_bytes=keep_bytes,
         )
-        delivered.shard = await reader.follow(self.account_id)
-        yield delivered
-        await reader.stop()
+        try:
+            delivered.shard = await reader.follow(self.account_id)
+            yield delivered
+        finally:
+            await reader.stop()
 
 
 class Delivered(list[int]):

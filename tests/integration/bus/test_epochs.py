@@ -1,23 +1,25 @@
 """A new epoch of PostgreSQL's data: readers discard what they have, and numbers are given again."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from redis.asyncio import Redis
 
 from hummdesk.bus.shards import SHARDS, Shard
+from hummdesk.core.config import Settings
 from tests.integration.bus.conftest import AccountStream, process
 
 FIRST, SECOND = 1_000, 2_000
 
 
+@pytest.fixture
+def stream(settings: Settings) -> AccountStream:
+    """In a database without other processes: the servers of other tests write in the epoch of their PostgreSQL."""
+    return AccountStream(settings.redis.removesuffix("/0") + "/1")
+
+
 @pytest.fixture(autouse=True)
-async def no_epoch(redis: Redis) -> AsyncIterator[None]:
-    """Each test begins and ends without an epoch in any shard: other tests share them."""
-    keys = [Shard(number).epoch for number in range(SHARDS)]
-    await redis.delete(*keys)
-    yield
-    await redis.delete(*keys)
+async def no_epoch(redis: Redis) -> None:
+    """Each test begins without an epoch in any shard: they share them."""
+    await redis.delete(*(Shard(number).epoch for number in range(SHARDS)))
 
 
 async def test_first_epoch_is_no_loss(stream: AccountStream) -> None:

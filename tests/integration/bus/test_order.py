@@ -204,7 +204,7 @@ async def test_other_conversations_and_events_do_not_wait_for_held_messages(
 async def test_messages_held_beyond_their_bytes_are_dropped_and_left_to_the_outbox(stream: AccountStream) -> None:
     async with stream.reading() as delivered, stream.writing(backlog_bytes=100_000) as writer:
         stored = [writer.append(stream.message(seq)) for seq in range(2, 100)]
-        assert not await writer.drain(timeout=0.05)
+        await asyncio.wait(stored, return_when=asyncio.FIRST_COMPLETED)  # all are dropped at once
         kept = [seq for seq, one in enumerate(stored, start=2) if not one.cancelled()]
         assert kept == list(range(2, 2 + len(kept)))
         assert 5 < len(kept) < 30

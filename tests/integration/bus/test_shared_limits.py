@@ -27,8 +27,10 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def process(redis_url: str) -> AsyncIterator[SharedLimits]:
     limits = SharedLimits(Commands.of(redis_url, timeout=ANSWER_SECONDS))
-    yield limits
-    await limits.close()
+    try:
+        yield limits
+    finally:
+        await limits.close()
 
 
 @pytest.fixture
