@@ -27,7 +27,7 @@ def _address(_: click.Context, __: click.Parameter, text: str | None) -> str | N
         is_address = False
     if not is_address or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise click.BadParameter(f"{text!r} is not an address like https://desk.example.com")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    return f"{parts.scheme}://{parts.netloc.lower()}".removesuffix(":443" if parts.scheme == "https" else ":80")
 
 
 @click.command("doctor")

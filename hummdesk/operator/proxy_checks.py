@@ -6,7 +6,7 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from http.cookies import SimpleCookie
+from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from hummdesk.core.config import Settings
 from hummdesk.core.findings import Finding, clock_findings
 
 TIMEOUT_SECONDS = 10.0
+MAX_BYTES = 1 << 20
 USUAL_IDLE_SECONDS = 60.0
 """Load balancers close a connection that was idle for so long unless they are configured otherwise."""
 CERTIFICATE_DAYS = 14
@@ -68,7 +69,7 @@ class Browser:
         self.host, self.port = parts.hostname or "", parts.port
         self.origin: str | None = url
         self.certificate: Any = None
-        self._context = ssl.create_default_context()
+        self._context = ssl.create_default_context() if self.is_secure else None
         self._cookies: dict[str, str] = {}
 
     def request(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
@@ -82,21 +83,24 @@ class Browser:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
             is_upgraded = response.status == http.HTTPStatus.SWITCHING_PROTOCOLS
-            text = "" if is_upgraded else response.read().decode(errors="replace")
+            text = "" if is_upgraded else response.read(MAX_BYTES).decode(errors="replace")
+            self._store(response.headers.get_all("Set-Cookie", []))
         except ssl.SSLCertVerificationError as error:
             problem = f"its certificate is not valid ({error.verify_message})"
             remedy = "renew it, or install it with all intermediate certificates"
             raise Unusable(Finding(self.url, problem, remedy, is_error=True)) from error
-        except (OSError, http.client.HTTPException) as error:
-            problem = f"no answer from it ({str(error) or type(error).__name__})"
+        except (OSError, ValueError, CookieError, http.client.HTTPException) as error:
+            problem = f"no answer from it ({' '.join(str(error).split()) or type(error).__name__})"
             raise Unusable(Finding(self.url, problem, "start the proxy, or correct --url", is_error=True)) from error
         finally:
             connection.close()
-        for cookie in response.headers.get_all("Set-Cookie", []):
-            self._cookies |= {name: morsel.value for name, morsel in SimpleCookie(cookie).items()}
         return Answer(
             response.status, {name.lower(): value for name, value in response.headers.items()}, text, asked_at
         )
+
+    def _store(self, cookies: list[str]) -> None:
+        for cookie in cookies:
+            self._cookies |= {name: morsel.value for name, morsel in SimpleCookie(cookie).items()}
 
     def _connection(self) -> http.client.HTTPConnection:
         if self.is_secure:

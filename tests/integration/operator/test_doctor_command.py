@@ -72,6 +72,22 @@ async def test_doctor_finds_nothing_that_listens_at_the_address(here: Settings) 
     assert found == "no answer from it ([Errno 111] Connection refused); start the proxy, or correct --url"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nSet-Cookie: a\x01b=1\r\nContent-Length: 2\r\n\r\n[]"],
+    ids=["nothing", "another protocol", "another application"],
+)
+async def test_doctor_reports_a_server_of_something_else_in_one_line(here: Settings, answer: bytes) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        [found] = await lines(here, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert found.startswith(("no answer from it (", "/health/ready answers with status 200, and not as a web process"))
+
+
 async def test_doctor_finds_intervals_that_differ_or_exceed_idle_timeouts(here: Settings, web: str) -> None:
     [found] = await lines(replace(here, ping_interval_seconds=7), web)
     assert found == (

@@ -79,7 +79,7 @@ def test_doctor_with_a_url_checks_the_proxy(monkeypatch: pytest.MonkeyPatch) -> 
         return [WARNING]
 
     monkeypatch.setattr(proxy_checks, "proxy_findings", of_proxy)
-    assert doctor("--url", "https://Desk.example/").exit_code == 1
+    assert doctor("--url", "https://Desk.example:443/").exit_code == 1
     assert asked == ["https://desk.example"]
 
 
