@@ -1,6 +1,10 @@
 -- compatible from: 0036
 -- The search for parts of words, and for misspelled words if it has found nothing.
 
+-- Load the extension: until a session has, only a superuser can give one of its settings to a function. The migrations
+-- before this one have loaded it, unless another `migrate` has applied them.
+SELECT similarity('', '');
+
 -- As search_conversations, which it calls, and with its rights. `parts` are patterns of ILIKE, all of which must match; the
 -- first has at least three letters in a row, which the indexes of subjects and customers need. Messages have none: it would
 -- double the time in which one is stored. So the newest ones are read, unless there are enough matches without them.
