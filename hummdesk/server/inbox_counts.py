@@ -1,7 +1,8 @@
 """The counts of inboxes: read once for an account and process, and sent to the sockets that have asked for them.
 
 Events that may change a count cause one query after a short delay, however many they are and however many sockets wait.
-A query is repeated at most once in PACE times its own duration.
+A query is repeated at most once in PACE times its own duration, the shorter one of the last two: a single query that
+has waited for something delays no counts.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ DELAY_SECONDS = 0.3
 PACE = 20
 """The share of time in which an account is counted is at most 1 / PACE."""
 RETRY_SECONDS = 5.0
+NO_QUERY = (0.0, 0.0)
 
 CHANGING = {
     "conversation_created",
@@ -38,6 +40,8 @@ CHANGING = {
     "saved_view_changed",
 }
 """The events after which a count may differ."""
+MESSAGE = "new_message"
+"""An event after which only the count of a view of waiting customers may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,10 @@ class InboxCounts:
         self._reads: dict[UUID, Read] = {}
         self._refreshing: set[asyncio.Task[None]] = set()
         self._is_stopped = False
-        self._seconds: dict[UUID, float] = {}
-        """How long the last query of an account took."""
+        self._seconds: dict[UUID, tuple[float, float]] = {}
+        """How long the last two queries of an account took."""
+        self._waiting: set[UUID] = set()
+        """Accounts with a view of waiting customers."""
 
     async def of(self, session: ClientSession) -> CountsChanged:
         """The counts of a socket, which from now on is sent their changes. Raises Unavailable."""
@@ -77,12 +83,13 @@ class InboxCounts:
 
     def deliver(self, event: Event) -> None:
         """Count again after an event that may change something."""
-        if event.event not in CHANGING or not self._accounts:
+        is_message = event.event == MESSAGE
+        if not (is_message or event.event in CHANGING) or not self._accounts:
             return
         for room in event.rooms:
             account_id = self._accounts.get(room)
-            if account_id is not None:
-                self._schedule(account_id, max(DELAY_SECONDS, PACE * self._seconds.get(account_id, 0.0)))
+            if account_id is not None and (not is_message or account_id in self._waiting):
+                self._schedule(account_id, max(DELAY_SECONDS, PACE * min(self._seconds.get(account_id, NO_QUERY))))
 
     async def stop(self) -> None:
         """Count no more."""
@@ -110,6 +117,7 @@ class InboxCounts:
             self._accounts = {room: one for room, one in self._accounts.items() if one != account_id}
             self._sent.pop(account_id, None)
             self._seconds.pop(account_id, None)
+            self._waiting.discard(account_id)
             return
         try:
             totals = await self._count(account_id, self._owners(account_id))
@@ -153,7 +161,12 @@ class InboxCounts:
         began = monotonic()
         async with self._database.account(account_id) as tx:
             found = await counts.by_kind(tx, owners=owners)
-        self._seconds[account_id] = monotonic() - began
+        _, last = self._seconds.get(account_id, NO_QUERY)
+        self._seconds[account_id] = (last, monotonic() - began)
+        if any(view.is_waiting for view in found.views.values()):
+            self._waiting.add(account_id)
+        else:
+            self._waiting.discard(account_id)
         return found
 
 

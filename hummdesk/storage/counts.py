@@ -30,6 +30,8 @@ class ViewTotal:
 
     owner_id: UUID | None
     mine: bool
+    is_waiting: bool = False
+    """Only those whose customers wait for an answer: messages change them, too."""
     numbers: Counter[UUID | None] = field(default_factory=Counter)
 
     def of(self, person_id: UUID) -> int:
@@ -52,6 +54,7 @@ async def by_kind(tx: Transaction, *, owners: Collection[UUID] = ()) -> Totals:
             kind = Kind(assigned_to=row["assigned_to"], assigned_team=row["assigned_team"])
             found.kinds[kind] += row["conversations"]
         else:
-            total = found.views.setdefault(row["view_id"], ViewTotal(owner_id=row["owner_id"], mine=row["mine"]))
+            view = ViewTotal(owner_id=row["owner_id"], mine=row["mine"], is_waiting=row["is_waiting"])
+            total = found.views.setdefault(row["view_id"], view)
             total.numbers[row["assigned_to"]] += row["conversations"]
     return found

@@ -78,6 +78,7 @@ SELECT
     NULL::uuid AS view_id,
     NULL::uuid AS owner_id,
     false AS mine,
+    false AS is_waiting,
     assigned_to,
     assigned_team,
     sum(conversations)::bigint AS conversations
@@ -89,6 +90,7 @@ SELECT
     viewed.id AS view_id,
     viewed.owner_id,
     COALESCE(viewed.mine, false) AS mine,
+    viewed.sort IS NOT DISTINCT FROM 'waiting' AS is_waiting,
     CASE WHEN viewed.mine THEN kind.assigned_to END AS assigned_to,
     NULL AS assigned_team,
     COALESCE(sum(kind.conversations), 0)::bigint AS conversations
@@ -103,4 +105,4 @@ LEFT JOIN kind
  AND (viewed.priority IS NULL OR kind.priority = viewed.priority)
  AND (viewed.snoozed IS NULL OR kind.is_snoozed = viewed.snoozed)
  AND (viewed.sort IS DISTINCT FROM 'waiting' OR kind.is_waiting)
-GROUP BY viewed.id, viewed.owner_id, viewed.mine, CASE WHEN viewed.mine THEN kind.assigned_to END;
+GROUP BY viewed.id, viewed.owner_id, viewed.mine, viewed.sort, CASE WHEN viewed.mine THEN kind.assigned_to END;

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from hummdesk.core.ids import new_id
-from hummdesk.server.node import Node
+from hummdesk.server import inbox_counts
 from hummdesk.storage import saved_views
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account, Client
@@ -135,8 +135,9 @@ async def test_counts_of_views_are_those_of_their_filters(agent: RestClient, adm
 
 
 async def test_count_of_an_own_view_follows_its_filter_and_conversations(
-    agent: RestClient, account: Account, node: Node
+    agent: RestClient, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(inbox_counts, "PACE", 0)  # after a query of a second, the next one would be 20 s later
     client = await account.connect("agent")
     await client.do("get_inbox")
     created = (await agent.do("create_view", view(status="open", unassigned=True)))["id"]
@@ -145,6 +146,20 @@ async def test_count_of_an_own_view_follows_its_filter_and_conversations(
     assert (await client.receives("counts_changed"))["views"] == [{"viewId": created, "count": 1}]
     await agent.do("update_view", {"filter": {"status": "closed"}}, id=created)
     assert (await client.receives("counts_changed"))["views"] == []
+
+
+async def test_count_of_a_view_of_waiting_customers_follows_messages(
+    agent: RestClient, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_counts, "PACE", 0)
+    view_id = (await agent.do("create_view", view(status="open", sort="waiting")))["id"]
+    client, customer = await account.connect("agent"), await account.connect("customer")
+    assert await count_of(client, view_id) == 0
+    conversation = str(account.conversation)
+    await customer.do("send_message", {"conversationId": conversation, "content": "Where is it?"})
+    assert (await client.receives("counts_changed"))["views"] == [{"viewId": view_id, "count": 1}]
+    await client.do("send_message", {"conversationId": conversation, "content": "On its way."})
+    assert (await client.receives("counts_changed"))["views"] == [{"viewId": view_id, "count": 0}]
 
 
 async def test_list_filters_by_priority_snooze_and_category(account: Account) -> None:

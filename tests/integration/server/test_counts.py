@@ -60,6 +60,14 @@ async def test_counts_change_for_those_who_have_asked_and_only_if_they_differ(
     assert "counts_changed" not in [*viewer.names(), *customer.names(), *colleague.names()]
 
 
+async def test_one_query_that_took_long_does_not_delay_the_next_one(account: Account, node: Node) -> None:
+    agent = await account.connect("agent")
+    await shown(agent)
+    node.context.inbox_counts._seconds[account.id] = (0.0, 60.0)
+    await agent.do("update_conversation_status", {"conversationId": str(account.conversation), "status": "closed"})
+    assert (await agent.receives("counts_changed"))["unassigned"] == 1
+
+
 async def test_many_events_and_sockets_cause_one_query(
     account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
