@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from hummdesk.core.errors import Unavailable
 from hummdesk.core.ids import new_id
+from hummdesk.server.actions import conversations as actions
 from hummdesk.server.node import Node
 from hummdesk.storage import conversations, labels
 from tests.integration.server.accounts import Account
@@ -86,6 +88,25 @@ async def test_viewers_and_customers_change_nothing(account: Account) -> None:
     request = {"conversationIds": [str(account.conversation)], "status": "closed"}
     for name in ("viewer", "customer"):
         assert await (await account.connect(name)).refused("update_conversations", request) == "FORBIDDEN"
+
+
+async def test_conversations_after_an_unavailable_one_are_refused_without_an_attempt(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[Any] = []
+
+    async def update(_context: Any, _actor: Any, conversation_id: Any, _changes: Any, *, require: Any) -> None:
+        attempts.append(conversation_id)
+        if len(attempts) == 2:
+            raise Unavailable
+
+    agent = await account.connect("agent")
+    monkeypatch.setattr(actions, "update", update)
+    request = {"conversationIds": [str(new_id()) for _ in range(5)], "status": "closed"}
+    results = (await agent.do("update_conversations", request))["results"]
+    assert [one["ok"] for one in results] == [True, False, False, False, False]
+    assert {one["error"]["code"] for one in results if not one["ok"]} == {Unavailable.code}
+    assert len(attempts) == 2
 
 
 async def test_hundred_conversations_are_closed_by_one_request(account: Account, node: Node) -> None:
