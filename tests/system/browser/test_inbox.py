@@ -5,6 +5,7 @@ import re
 from playwright.async_api import expect
 
 from tests.system.browser.conftest import DemoAccount, Open
+from tests.system.browser.console_page import UNDO_MS
 
 
 async def test_agent_labels_and_snoozes_a_conversation_with_a_label_of_the_settings(
@@ -119,6 +120,7 @@ async def test_selected_conversations_are_assigned_and_closed_and_closing_is_und
     await first.click()
     await page.keyboard.press("x")
     await expect(bar).to_contain_text("1 selected")
+    await console.hold(UNDO_MS)
     await bar.get_by_role("button", name="Close", exact=True).click()
     await expect(first).to_have_count(0)
     await page.get_by_role("button", name="Undo").click()

@@ -39,11 +39,13 @@ export class Closing {
     await (this.isWriting(id) ? close() : advanceAfter(store, close));
   }
 
-  private restore(id: string, before: Conversation | undefined): Promise<boolean> {
+  // A closed conversation cannot be snoozed: it is pending first.
+  private async restore(id: string, before: Conversation | undefined): Promise<void> {
     const { store } = this;
-    if (before?.status !== "pending") return store.setStatus(id, "open");
-    const until = before.snoozedUntil ? new Date(before.snoozedUntil) : null;
-    return until && until.getTime() > Date.now() ? snooze(store, id, until) : store.setStatus(id, "pending");
+    const isPending = before?.status === "pending";
+    const isRestored = await store.setStatus(id, isPending ? "pending" : "open");
+    const until = isPending && before.snoozedUntil ? new Date(before.snoozedUntil) : null;
+    if (isRestored && until && until.getTime() > Date.now()) await snooze(store, id, until);
   }
 
   // The next conversation would take the focus from the field: further keys would be shortcuts.

@@ -17,6 +17,8 @@ export class Inbox {
   // Resolved when the views are known.
   readonly ready: Promise<void>;
   private markReady = () => {};
+  // Whether a label or a view has changed since they were requested: the response may be older.
+  private isStale = false;
   // Called after a change of a saved view.
   onView: (viewId: string) => void = () => {};
 
@@ -30,17 +32,23 @@ export class Inbox {
     client.socket.on("saved_view_changed", ({ deleted, ...view }) => {
       if (deleted) this.views.delete(view.viewId);
       else this.views.set(view.viewId, view);
+      this.isStale = true;
       this.onView(view.viewId);
       this.changed();
     });
     client.socket.on("counts_changed", (counts) => {
       this.counts = counts;
     });
-    client.socket.on("label_changed", (label) => this.labels.set(label.labelId, label));
+    client.socket.on("label_changed", (label) => {
+      this.labels.set(label.labelId, label);
+      this.isStale = true;
+    });
   }
 
   async load(): Promise<void> {
+    this.isStale = false;
     const { labels, views, counts, messageChangeSeconds } = await this.client.request("get_inbox");
+    if (this.isStale) return this.load();
     this.messageChangeSeconds = messageChangeSeconds;
     this.counts = counts;
     this.views = new Map(views.map((view) => [view.viewId, view]));

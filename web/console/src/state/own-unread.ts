@@ -30,6 +30,7 @@ export class OwnUnread {
 
   // Load the open ones, unless the list has as many of them as the server counts.
   async load(counted: number): Promise<void> {
+    this.ids.clear(); // some may have been moved while the client was offline
     await this.list.loaded();
     const { known, unread, userId } = this.list;
     const isOwn = ({ assignedTo, status }: { assignedTo?: string; status: string }) =>

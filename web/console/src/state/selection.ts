@@ -57,23 +57,30 @@ export class Selection {
     const before = this.selected;
     const changed = await this.request(before, change);
     for (const { conversationId } of changed) this.ids.delete(conversationId);
-    if (change.status === "closed" && changed.length > 0)
+    const closed = change.status === "closed" ? changed.filter(({ status }) => status !== "closed") : [];
+    if (closed.length > 0)
       store.undo.offer({
-        label: t("console.bulk.closed", { count: changed.length }),
+        label: t("console.bulk.closed", { count: closed.length }),
         ms: UNDO_MS,
-        undo: () => void this.restore(changed),
+        undo: () => void this.restore(closed),
       });
     store.changed();
   }
 
-  // As they were before they were closed, with one request for each status and snooze.
+  // As they were before they were closed, with one request for each status and snooze. A closed conversation cannot be
+  // snoozed: it is pending first.
   private async restore(closed: Conversation[]): Promise<void> {
-    const stateOf = (one: Conversation) => (one.status === "pending" ? (one.snoozedUntil ?? "pending") : "open");
-    for (const state of new Set(closed.map(stateOf))) {
-      const group = closed.filter((one) => stateOf(one) === state);
-      if (state === "open" || state === "pending") await this.request(group, { status: state });
-      else await this.request(group, { snoozedUntil: state });
-    }
+    for (const status of ["open", "pending"] as const)
+      await this.request(
+        closed.filter((one) => one.status === status),
+        { status },
+      );
+    const snoozed = closed.filter(({ status, snoozedUntil = "" }) => status === "pending" && isAhead(snoozedUntil));
+    for (const snoozedUntil of new Set(snoozed.map((one) => one.snoozedUntil as string)))
+      await this.request(
+        snoozed.filter((one) => one.snoozedUntil === snoozedUntil),
+        { snoozedUntil },
+      );
   }
 
   // Returns those that were changed.
@@ -92,6 +99,10 @@ export class Selection {
     for (const id of done) store.list.change(id, shownAfter(change));
     return some.filter(({ conversationId }) => done.has(conversationId));
   }
+}
+
+function isAhead(time: string): boolean {
+  return Date.parse(time) > Date.now();
 }
 
 // What is known at once; labels follow with the events.

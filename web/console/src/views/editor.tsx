@@ -29,7 +29,7 @@ export function ViewEditor({ close }: { close: () => void }) {
   const view = inbox.views.get(list.view);
   const [name, setName] = useState(view?.name ?? "");
   const [shared, setShared] = useState(false);
-  const [filter, setFilter] = useState<Criteria>(list.criteria);
+  const [filter, setFilter] = useState<Criteria>(view?.filter ?? list.criteria);
   const [error, setError] = useState("");
   const [isBusy, setBusy] = useState(false);
   const run = async (action: () => Promise<void>) => {
