@@ -6,6 +6,7 @@ command.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from redis.exceptions import (
     ClusterDownError,
     MovedError,
     NoScriptError,
+    OutOfMemoryError,
     RedisError,
     ResponseError,
     TryAgainError,
@@ -32,6 +34,10 @@ BATCH = 200
 """Commands in one round trip. The largest save a session, of at most 50 KB: see MAX_JOINED in server/sockets.py."""
 WAIT_SECONDS = 5.0
 """Longest wait of a command for those before it, when Redis answers slowly."""
+
+TEMPORARY = (ClusterDownError, TryAgainError, MovedError, OutOfMemoryError)
+REFUSED = re.compile(r"\b(BUSY|MISCONF|NOREPLICAS|OOM)\b")
+"""Codes of a server that refuses commands until its state changes; the text of a script's error contains them, too."""
 
 Build = Callable[[], Command]
 """Makes a command when it is sent."""
@@ -147,14 +153,16 @@ class Commands:
 
 
 def _result(answer: Any) -> Any:
-    """Return the answer, or Unavailable if the server of this command failed."""
-    if not isinstance(answer, RedisError) or (
-        isinstance(answer, ResponseError) and not isinstance(answer, ClusterDownError | TryAgainError | MovedError)
-    ):
+    """Return the answer, or Unavailable if the server failed, or refuses commands like this one for a time."""
+    if not isinstance(answer, RedisError) or (isinstance(answer, ResponseError) and not _is_temporary(answer)):
         return answer
     unavailable = Unavailable()
     unavailable.__cause__ = answer
     return unavailable
+
+
+def _is_temporary(error: ResponseError) -> bool:
+    return isinstance(error, TEMPORARY) or REFUSED.search(str(error)) is not None
 
 
 def batched(commands: Iterable[Command], size: int) -> Iterator[list[Command]]:

@@ -12,10 +12,14 @@ import psutil
 import pytest
 from redis.asyncio import Redis
 
+from hummdesk.bus import shared_limits
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.kept_entries import ENTRY_BYTES, EVENT_BYTES
 from hummdesk.bus.own_connection import COMMAND_SECONDS
 from hummdesk.bus.shards import shard_of
+from hummdesk.bus.shared_limits import SharedLimits
 from hummdesk.bus.stream_writer import StreamWriter
+from hummdesk.bus.token_leases import Charge, Limit
 from hummdesk.core import temporary
 from hummdesk.core.metrics import EVENTS_DROPPED
 from hummdesk.dev import redis
@@ -234,6 +238,20 @@ async def test_events_that_redis_has_no_memory_for_are_stored_when_it_has(
         await client.config_set("maxmemory", "0")
         await delivered.reaches(*range(20))
         assert not delivered.losses
+
+
+async def test_each_process_applies_limits_alone_while_redis_refuses_writes(
+    stream: AccountStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A master with `min-replicas-to-write` whose replica is away."""
+    monkeypatch.setattr(shared_limits, "ANSWER_SECONDS", 20)
+    limits = SharedLimits(Commands.of(stream.redis_url))
+    async with Redis.from_url(stream.redis_url) as client:
+        await client.config_set("min-replicas-to-write", 1)
+        assert await limits.take(Charge(Limit("test", rate=1, burst=4), "subject")) is None
+        await limits.wait_idle()
+    assert limits.is_local
+    await limits.close()
 
 
 async def test_recovery_after_a_loss_is_refused(stream: AccountStream, writer: StreamWriter) -> None:

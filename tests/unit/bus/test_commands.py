@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
 
 from hummdesk.bus.commands import BATCH, WAIT_SECONDS, Commands, Script
 from hummdesk.bus.own_connection import OwnConnection
@@ -51,6 +51,21 @@ async def test_commands_of_one_tick_are_sent_together_and_fail_alone() -> None:
         "".join(f"*2\r\n$3\r\nGET\r\n${n}\r\n{k}\r\n" for n, k in ((1, "a"), (1, "b"), (2, "ä"))).encode()
     ]
     assert redis.opened == 1
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ResponseError("NOREPLICAS Not enough good replicas to write."),
+        ResponseError("Error running script (call to f_1): @user_script:5: -MISCONF Redis is configured to save"),
+        OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
+    ],
+)
+async def test_command_that_its_server_refuses_for_a_time_alone_is_unavailable(refusal: Exception) -> None:
+    commands = over(FakeRedis(b"one", refusal))
+    answers = await asyncio.gather(commands.run("GET", "a"), commands.run("SET", "a", "b"), return_exceptions=True)
+    assert answers[0] == b"one"
+    assert isinstance(answers[1], Unavailable)
 
 
 async def test_commands_of_a_connection_lost_while_idle_are_repeated() -> None:
