@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from hummdesk.core.epochs import Epochs
 from hummdesk.storage import round_trip
-from hummdesk.storage.database import GENERIC_PLANS, RECONNECT_SECONDS, abort_after, connection_string
+from hummdesk.storage.database import GENERIC_PLANS, NO_PRIMARY, RECONNECT_SECONDS, abort_after, connection_string
 from hummdesk.storage.driver_errors import translated
 from hummdesk.storage.role import Role, RoleConnection, opening
 from hummdesk.storage.round_trip import Row, Statement
@@ -57,17 +56,22 @@ class WriterConnection:
         with translated():
             async with self._pool.connection() as connection:
                 with abort_after(2 * self._timeout, connection):
-                    await connection.verify(ROLE, self._epochs)
-                    reads_epoch = connection.is_pooled and self._epochs is not None
-                    begin = self._openings[reads_epoch], {"accounts": accounts}
                     try:
-                        opened, *rows = await round_trip.run(connection, connection.prepared, [begin, *statements])
-                    except ReadOnlySqlTransaction:
+                        return await self._run_on(connection, accounts, statements)
+                    except NO_PRIMARY:
                         await connection.close()  # the next one may reach the primary
                         raise
-                    if reads_epoch and self._epochs is not None:
-                        self._epochs.enter(opened[0]["epoch"] or 0)
-                    return rows
+
+    async def _run_on(
+        self, connection: RoleConnection, accounts: str, statements: Sequence[Statement]
+    ) -> list[list[Row]]:
+        await connection.verify(ROLE, self._epochs)
+        reads_epoch = connection.is_pooled and self._epochs is not None
+        begin = self._openings[reads_epoch], {"accounts": accounts}
+        opened, *rows = await round_trip.run(connection, connection.prepared, [begin, *statements])
+        if reads_epoch and self._epochs is not None:
+            self._epochs.enter(opened[0]["epoch"] or 0)
+        return rows
 
 
 def _opening(timeout: float, *, reads_epoch: bool) -> str:

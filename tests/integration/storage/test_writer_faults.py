@@ -9,10 +9,12 @@ import psycopg
 import pytest
 
 from hummdesk.core.errors import Forbidden, NotFound, Unavailable
-from hummdesk.storage import message_writer, visitors
+from hummdesk.storage import message_writer, role, visitors
 from hummdesk.storage.database import Database
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.messages import NewMessage, Sent
+from hummdesk.storage.role import StandbyError
+from hummdesk.storage.writer_connection import WriterConnection
 from tests.integration.storage.conftest import Account, WriterHarness, opened, outbox_entries, the_only_account
 
 
@@ -105,6 +107,28 @@ async def test_terminated_connection_fails_no_send(account: Any, harness: Writer
             "WHERE datname = current_database() AND application_name = 'hummdesk_writer'"
         )
         assert (await harness.send(account, "customer")).message.seq == number
+
+
+async def test_connection_to_a_standby_is_replaced(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address that follows the primary leads to another server with the next connection."""
+    verify = role.verify_role
+    first: list[object] = []
+
+    async def to_standby_first(connection: Any, name: Any) -> bool:
+        first.append(connection)
+        if connection is first[0]:
+            raise StandbyError("is a standby")
+        return await verify(connection, name)
+
+    monkeypatch.setattr(role, "verify_role", to_standby_first)
+    writer = WriterConnection(account.url, timeout=10)
+    await writer.open()
+    try:
+        with pytest.raises(Unavailable):
+            await writer.run([account.id], [("SELECT 1 AS one", {})])
+        assert await writer.run([account.id], [("SELECT 1 AS one", {})]) == [[{"one": 1}]]
+    finally:
+        await writer.close()
 
 
 async def test_send_to_locked_table_raises_unavailable_in_time(account: Any, impatient: WriterHarness) -> None:
