@@ -1,8 +1,8 @@
 -- Append a batch of one writer to a shard. The stream then has every event once, the messages of a conversation in the
 -- order of `seq`, and in each entry the id of the entry before it.
 --
--- The first write of a newer epoch of PostgreSQL's data is a loss: `seq`s are given again, and readers have to discard
--- what they have. Messages and events of AI runs that were committed in an earlier epoch may be lost, and are left out.
+-- The first write of a newer epoch of PostgreSQL's data is a loss: `seq`s are given again, AI runs repeated, and readers
+-- have to discard what they have. Messages and events of AI runs that were committed in an earlier epoch may be lost, and are left out.
 -- A process that starts has just read the epoch: another one, newer or not, is that of a database that was replaced.
 --
 -- KEYS: the stream, its tip (the id of the last entry), the writer, the ends of its parts, the bytes of the current part,
@@ -39,6 +39,7 @@ if epoch > current or (ARGV[9] == '1' and epoch ~= current) then
 end
 local is_outdated = epoch > 0 and epoch < current
 local first = generation * 2 ^ 40 -- the mark of a message is `seq` beyond this one
+local once = string.format('%.0f', generation + 1) -- the mark of another event, unless the event is 'blocked'
 
 local early, repeats, outdated = {}, {}, {}
 
@@ -69,8 +70,11 @@ for at = 10, #ARGV, 3 do
       is_taken = false
       outdated[#outdated + 1] = index
     elseif kind == 'once' then
-      is_taken = redis.call('SET', KEYS[marks], '1', 'NX', 'EX', mark_seconds)
-      if not is_taken then
+      local mark = redis.call('GET', KEYS[marks])
+      is_taken = mark ~= once and mark ~= 'blocked'
+      if is_taken then
+        redis.call('SET', KEYS[marks], once, 'EX', mark_seconds)
+      else
         repeats[#repeats + 1] = index
       end
     else

@@ -34,7 +34,7 @@ class StreamEraser:
     async def block(self, account_id: UUID, keys: Iterable[str]) -> None:
         """Make the stream drop events with these deduplication keys, as if they had been published."""
         shard = shard_of(account_id)
-        await self._commands.run_all(("SET", shard.mark(key), "1", "NX", "EX", MARK_SECONDS) for key in keys)
+        await self._commands.run_all(("SET", shard.mark(key), "blocked", "EX", MARK_SECONDS) for key in keys)
 
     async def remove(self, account_id: UUID, ids: Set[UUID], holds: Holds) -> int:
         """Remove the entries with an event that names one of the ids and holds content; return their number."""

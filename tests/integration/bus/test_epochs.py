@@ -3,7 +3,9 @@
 import pytest
 from redis.asyncio import Redis
 
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.shards import SHARDS, Shard
+from hummdesk.bus.stream_eraser import StreamEraser
 from hummdesk.core.config import Settings
 from tests.integration.bus.conftest import AccountStream, process
 
@@ -42,6 +44,33 @@ async def test_new_epoch_is_a_loss_after_which_a_seq_occurs_again(stream: Accoun
         await other.append(stream.message(3))
         await delivered.reaches(1, 2, 2, 3)
         assert delivered.losses == [2], "once, whichever writer announces it"
+
+
+async def test_result_that_a_new_epoch_has_lost_is_delivered_again(stream: AccountStream) -> None:
+    """The AI run is repeated, whose result has the same key."""
+    key = f"classified/{stream.account_id}"
+    async with process(stream) as (writer, delivered):
+        writer.enter(FIRST, False)
+        await writer.append(stream.number(1, key=key))
+        writer.enter(SECOND, True)
+        await writer.append(stream.number(2, key=key))
+        await writer.append(stream.number(2, key=key))
+        await writer.append(stream.number(3))
+        await delivered.reaches(1, 2, 3)
+
+
+async def test_event_that_was_blocked_in_an_earlier_epoch_is_not_appended(stream: AccountStream) -> None:
+    key = f"classified/{stream.account_id}"
+    eraser = StreamEraser(Commands.of(stream.redis_url))
+    async with process(stream) as (writer, delivered):
+        writer.enter(FIRST, False)
+        await writer.append(stream.number(1, key=key))
+        await eraser.block(stream.account_id, [key])
+        await eraser.close()
+        writer.enter(SECOND, True)
+        await writer.append(stream.number(2, key=key))
+        await writer.append(stream.number(3))
+        await delivered.reaches(1, 3)
 
 
 async def test_epoch_is_announced_without_an_event(stream: AccountStream) -> None:
