@@ -9,11 +9,11 @@ process dies, or loses the answer that names the change, another process publish
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 from uuid import UUID
 
 from hummdesk.bus.commands import Commands, Script
@@ -21,8 +21,10 @@ from hummdesk.bus.shards import SHARDS, Shard, shard_of
 from hummdesk.bus.unavailable import is_unavailable
 from hummdesk.core.batching import Batcher
 from hummdesk.core.config import Settings
+from hummdesk.core.errors import Unavailable
 from hummdesk.core.redis_address import RedisAddress
 
+Result = TypeVar("Result")
 Status = Literal["online", "away", "busy", "offline"]
 
 OVERDUE_SECONDS = 1.5
@@ -80,7 +82,7 @@ def available(statuses: Mapping[UUID, Status]) -> frozenset[UUID]:
 
 
 class Presence:
-    """Every method raises Unavailable while Redis is."""
+    """Every method raises Unavailable while Redis is. A group that fails alone affects no account of another one."""
 
     def __init__(self, commands: Commands, settings: Settings) -> None:
         self._commands = commands
@@ -106,11 +108,18 @@ class Presence:
 
     async def renew(self, leases: list[Lease]) -> list[Lease]:
         """Renew leases, also those that Redis has lost; return those whose agent came online by it."""
+        parts: dict[Group, list[Lease]] = {}
+        for lease in leases:
+            parts.setdefault(self._group(lease.account_id), []).append(lease)
+        renewals = (self._renew(group, part) for group, part in parts.items())
+        found = await asyncio.gather(*renewals, return_exceptions=True)
+        return [lease for online in _raising(found) for lease in online]
+
+    async def _renew(self, group: Group, leases: list[Lease]) -> list[Lease]:
         online: list[Lease] = []
         for start in range(0, len(leases), BATCH):
             batch = leases[start : start + BATCH]
-            answers = await self._step("renew", self._settings.presence_lease_seconds, batch)
-            online += compress(batch, answers)
+            online += compress(batch, await self._call("renew", self._settings.presence_lease_seconds, group, batch))
         return online
 
     async def leave(self, lease: Lease) -> None:
@@ -121,7 +130,8 @@ class Presence:
         """Remove expired leases; return those whose agent went offline by it, each to one caller."""
         found = await self._of_all_groups("ended", 0, BATCH)
         leases = [Lease.from_member(member) for member in found]
-        return list(compress(leases, await self._step("expire", 0, leases)))
+        answers = await self._step("expire", 0, leases)
+        return [one for one, answer in zip(leases, answers, strict=True) if isinstance(answer, bytes)]
 
     async def overdue(self, limit: int) -> list[tuple[UUID, UUID]]:
         """Return agents, as (account, agent), whose change was not confirmed in time; each to one caller."""
@@ -135,7 +145,7 @@ class Presence:
 
     async def change(self, account_id: UUID, agent_id: UUID, status: Status) -> Status:
         """Set an agent's status by hand; return the one before."""
-        [before] = await self._step("change", 0, [Lease(account_id, agent_id, status)])
+        [before] = await self._call("change", 0, self._group(account_id), [Lease(account_id, agent_id, status)])
         return cast(Status, before.decode()) if before else "offline"
 
     async def statuses(self, account_id: UUID, agents: Sequence[UUID] | None = None) -> dict[UUID, Status]:
@@ -149,25 +159,26 @@ class Presence:
             found = zip(names, await self._commands.run("HMGET", key, *names) if names else [], strict=True)
         return {UUID(agent.decode()): status.decode() for agent, status in found if status is not None}
 
-    async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bytes | None]:
+    async def _step(self, step: str, seconds: float, leases: list[Lease]) -> list[bytes | Exception | None]:
         """Run a step of the script for each lease. Return for each the agent's status if the step has changed it.
 
-        `confirm` returns the current status, `change` the one before.
+        `confirm` returns the current status. The answers of a group that failed are its error; raises it if all failed.
         """
         by_group: dict[Group, list[int]] = {}
         for index, lease in enumerate(leases):
             by_group.setdefault(self._group(lease.account_id), []).append(index)
         calls = [self._call(step, seconds, group, [leases[one] for one in part]) for group, part in by_group.items()]
-        answers: list[bytes | None] = [None] * len(leases)
-        for part, of_part in zip(by_group.values(), await asyncio.gather(*calls), strict=True):
-            for index, answer in zip(part, of_part, strict=True):
-                answers[index] = answer
+        answers: list[bytes | Exception | None] = [None] * len(leases)
+        for part, of_part in zip(by_group.values(), await _of_any(calls), strict=True):
+            for number, index in enumerate(part):
+                answers[index] = of_part if isinstance(of_part, Unavailable) else of_part[number]
         return answers
 
     def _group(self, account_id: UUID) -> Group:
         return self._groups[0] if len(self._groups) == 1 else self._groups[shard_of(account_id).number]
 
     async def _call(self, step: str, seconds: float, group: Group, leases: list[Lease]) -> list[Any]:
+        """As `_step`, for leases of one group; `change` returns the status before."""
         keys, arguments = list[str](), list[str]()
         for lease in leases:
             keys += (group.statuses(lease.account_id), group.sockets(lease.account_id, lease.agent_id))
@@ -177,12 +188,33 @@ class Presence:
     async def _of_all_groups(self, step: str, seconds: float, limit: int) -> list[bytes]:
         """Run a step that returns members of a sorted set, at most `limit` of each group."""
         calls = [self._run(step, seconds, group, [], [str(limit)]) for group in self._groups]
-        return [member for found in await asyncio.gather(*calls) for member in found]
+        return [member for found in await _of_any(calls) if not isinstance(found, Unavailable) for member in found]
 
     async def _run(self, step: str, seconds: float, group: Group, keys: list[str], arguments: list[str]) -> list[Any]:
         args: list[str | int] = [step, int(seconds * 1000), self._settings.presence_ttl_seconds, *arguments]
         return list(await self._script(keys=[group.leases, group.unpublished, *keys], args=args))
 
 
-def _batcher(step: Callable[[list[Lease]], Awaitable[list[bytes | None]]]) -> Batcher[Lease, bytes | None]:
+async def _of_any(calls: Iterable[Awaitable[list[Any]]]) -> list[list[Any] | Unavailable]:
+    """Return what each call returns or that it failed with Unavailable. Raises Unavailable if all failed with it."""
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    results = [one for one in found if isinstance(one, list | Unavailable)]
+    if len(results) < len(found) or (results and all(isinstance(one, Unavailable) for one in results)):
+        _raising(found)
+    return results
+
+
+def _raising(found: Iterable[Result | BaseException]) -> list[Result]:
+    """Return the results. Raises the first error among them."""
+    results: list[Result] = []
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+        results.append(one)
+    return results
+
+
+def _batcher(
+    step: Callable[[list[Lease]], Awaitable[list[bytes | Exception | None]]],
+) -> Batcher[Lease, bytes | None]:
     return Batcher(step, max_items=BATCH, fails_waiting=is_unavailable)
