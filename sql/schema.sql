@@ -41,7 +41,7 @@ END
 $$;
 
 -- The number of the epoch. The first connection in another history begins a new one; a clock makes its number higher
--- than that of an epoch whose row was lost, too.
+-- than that of an epoch whose row was lost, too. A history that cannot be read for a moment begins none.
 CREATE FUNCTION current_epoch() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -51,12 +51,12 @@ DECLARE
     known public.epochs;
 BEGIN
     SELECT * INTO known FROM public.epochs;
-    IF known.history <> now_in THEN
+    IF now_in <> '' AND known.history <> now_in THEN
         UPDATE public.epochs
         SET
             number = greatest(number + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
             history = now_in,
-            is_first = history = ''
+            is_first = is_first AND history = ''
         WHERE history <> now_in;
         SELECT * INTO known FROM public.epochs;
     END IF;

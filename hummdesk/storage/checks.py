@@ -174,7 +174,7 @@ async def _pooler(connection: Connection) -> list[Finding]:
         Finding(
             subject="The pooler",
             problem="does not track prepared statements; HummDesk works without them, and plans each statement again",
-            remedy="PgBouncer 1.21 or later with max_prepared_statements = 200",
+            remedy="PgBouncer 1.22 or later with max_prepared_statements = 200",
         )
     ]
 

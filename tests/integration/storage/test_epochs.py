@@ -1,6 +1,8 @@
 """The epoch of the data, on a database of its own."""
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -10,6 +12,7 @@ from hummdesk.publish import feed
 from hummdesk.storage.database import Database
 from tests.integration.storage.conftest import Account, opened, the_only_account
 
+PAGE = Path(__file__).parents[3] / "docs" / "postgresql.md"
 CHANGE = "UPDATE epochs SET history = 'that of another server'"
 
 
@@ -26,6 +29,11 @@ async def entered(url: str, epochs: Epochs) -> int:
     await database.check()
     await database.close()
     return epochs.current
+
+
+async def feed_epoch(account: Account) -> UUID:
+    async with account.tx() as tx:
+        return (await feed.page(tx, after=0)).epoch
 
 
 async def test_epoch_lasts_as_long_as_the_history_of_the_server(fresh_database_url: str) -> None:
@@ -46,6 +54,12 @@ async def test_epoch_in_another_history_is_higher_and_the_same_for_all_processes
     assert await entered(alone.url, Epochs()) == 9e15 + 1, "also where a clock is behind"
 
 
+async def test_history_that_cannot_be_read_begins_no_epoch(alone: Account) -> None:
+    first = await entered(alone.url, Epochs())
+    await alone.execute("CREATE OR REPLACE FUNCTION current_history() RETURNS text LANGUAGE sql RETURN ''")
+    assert await entered(alone.url, Epochs()) == first
+
+
 async def test_process_enters_a_new_epoch_before_its_first_transaction_there(alone: Account) -> None:
     entries = list[tuple[int, bool]]()
     epochs = Epochs()
@@ -58,19 +72,24 @@ async def test_process_enters_a_new_epoch_before_its_first_transaction_there(alo
 
 
 async def test_feed_has_another_epoch_with_the_data(alone: Account) -> None:
-    async def feed_epoch() -> UUID:
-        async with alone.tx() as tx:
-            return (await feed.page(tx, after=0)).epoch
-
-    first = await feed_epoch()
+    first = await feed_epoch(alone)
     await entered(alone.url, Epochs())
-    assert await feed_epoch() == first
+    assert await feed_epoch(alone) == first
     found = {first}
     for _ in range(2):
         await alone.execute(CHANGE)
         await entered(alone.url, Epochs())
-        found.add(await feed_epoch())
+        found.add(await feed_epoch(alone))
     assert len(found) == 3
+
+
+async def test_documented_statement_after_a_restore_begins_an_epoch_of_data_and_feed(alone: Account) -> None:
+    before = await entered(alone.url, Epochs()), await feed_epoch(alone)
+    [restored] = re.findall("```sql\n(UPDATE epochs .*)\n```", PAGE.read_text())
+    await alone.execute(restored)
+    after = await entered(alone.url, Epochs()), await feed_epoch(alone)
+    assert after[0] > before[0]
+    assert after[1] != before[1]
 
 
 async def test_message_writer_enters_the_epoch(alone: Account) -> None:
