@@ -4,7 +4,6 @@ import logging
 from typing import cast
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import dict_row
 
 from hummdesk.core.config import ProcessKind, Settings
@@ -14,7 +13,7 @@ from hummdesk.storage.database import connection_string
 from hummdesk.storage.driver_errors import first_line
 from hummdesk.storage.logins import ROLES, url_of
 from hummdesk.storage.migrations import Unreachable
-from hummdesk.storage.role import Role, RoleError, verify_role
+from hummdesk.storage.role import TAKE, Role, RoleError, verify_role
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +27,9 @@ async def check(settings: Settings, kind: ProcessKind) -> None:
             await migrations.check_migrated(connection)
             for role in roles:
                 await verify_role(connection, role)
-            await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(roles[0])))
-            await migrations.check(connection)
+            async with connection.transaction():  # outside, a pooler may change the connection to the server
+                await connection.execute(TAKE, (roles[0],))
+                await migrations.check(connection)
     except RoleError as error:
         raise CommandError(f"PostgreSQL is not used: {error}") from error
     except psycopg.Error as error:

@@ -15,7 +15,7 @@ from hummdesk.core.config import ProcessKind, Settings
 from hummdesk.core.epochs import Epochs
 from hummdesk.dev import postgres
 from hummdesk.dev.process import POLL_SECONDS
-from hummdesk.storage import database, migrations
+from hummdesk.storage import database, migrations, startup
 from hummdesk.storage.checks import database_findings
 from hummdesk.storage.database import LISTENING, Database
 from hummdesk.storage.logins import ROLES, name_of, url_of
@@ -123,6 +123,12 @@ async def test_transaction_leaves_no_setting_to_the_next_one_of_the_pooler(poole
         async with await psycopg.AsyncConnection.connect(pooled.url) as connection:
             found |= {text for (text,) in await (await connection.execute(query)).fetchall()}
     assert found == {"none0auto"}
+
+
+async def test_check_at_the_start_leaves_no_role_to_the_next_one_of_the_pooler(pooled: Pooled) -> None:
+    await startup.check(replace(pooled.settings, database_url=pooled.url), "web")
+    async with await psycopg.AsyncConnection.connect(pooled.url_of("web")) as connection:
+        assert await (await connection.execute("SELECT current_setting('role')")).fetchall() == [("none",)]
 
 
 @pytest.mark.parametrize("pipelined", [False, True])
