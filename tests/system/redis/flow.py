@@ -81,7 +81,7 @@ def number(account_id: UUID, value: int, **more: OrderKey | str) -> Envelope:
 
 async def everything(url: str) -> None:
     """Use every part of the bus, with accounts of all shards."""
-    settings = Settings(redis_url=url)
+    settings = Settings(redis_url=url, presence_grace_seconds=60.0)
     await events(url)
     commands = Commands.of(url)
     accounts = [new_id() for _ in range(ACCOUNTS)]

@@ -19,8 +19,10 @@ from hummdesk.dev.process import POLL_SECONDS, Process, Service
 from tests.conftest import make_reachable_directory
 from tests.system.redis.certificates import Certificates
 
-NODE_TIMEOUT_MS = 1000
+FAILOVER_MS = 1000
 """After this time without an answer, the cluster and the Sentinels count a server as down."""
+STEADY_MS = 15_000
+"""Likewise, where no server fails: longer than one stands still on a busy machine."""
 SLOTS = 16_384
 START_SECONDS = 30.0
 WAIT_SECONDS = 30.0
@@ -190,7 +192,11 @@ class Sentinels:
 
 @asynccontextmanager
 async def sentinels(
-    *, program: Path = BUNDLED, certificates: Certificates | None = None, options: Sequence[str] = ()
+    *,
+    program: Path = BUNDLED,
+    certificates: Certificates | None = None,
+    options: Sequence[str] = (),
+    timeout_ms: int = STEADY_MS,
 ) -> AsyncIterator[Sentinels]:
     password = secrets.token_hex(8)
     tls = ("tls-replication yes",) if certificates else ()
@@ -205,7 +211,7 @@ async def sentinels(
             lines = (
                 f"sentinel monitor {MASTER} 127.0.0.1 {master.port} 2",
                 f"sentinel auth-pass {MASTER} {password}",
-                f"sentinel down-after-milliseconds {MASTER} {NODE_TIMEOUT_MS}",
+                f"sentinel down-after-milliseconds {MASTER} {timeout_ms}",
                 f"sentinel failover-timeout {MASTER} 5000",
                 f"sentinel sentinel-pass {password}",
                 *tls,
@@ -320,12 +326,18 @@ async def cluster(
     program: Path = BUNDLED,
     certificates: Certificates | None = None,
     options: Sequence[str] = (),
+    timeout_ms: int = STEADY_MS,
 ) -> AsyncIterator[Cluster]:
     password = secrets.token_hex(8)
     async with folder_of_servers() as (folder, stack):
         servers = [
             Server(
-                folder, redis.free_port(0), password, program, certificates, (*_cluster_lines(certificates), *options)
+                folder,
+                redis.free_port(0),
+                password,
+                program,
+                certificates,
+                (*_cluster_lines(certificates, timeout_ms), *options),
             )
             for _ in range(2 * masters)
         ]
@@ -335,11 +347,11 @@ async def cluster(
         yield made
 
 
-def _cluster_lines(certificates: Certificates | None) -> list[str]:
+def _cluster_lines(certificates: Certificates | None, timeout_ms: int) -> list[str]:
     lines = [
         "cluster-enabled yes",
         "cluster-config-file nodes.conf",
-        f"cluster-node-timeout {NODE_TIMEOUT_MS}",
+        f"cluster-node-timeout {timeout_ms}",
         f"cluster-port {redis.free_port(0)}",
     ]
     return [*lines, *(("tls-cluster yes", "tls-replication yes") if certificates else ())]

@@ -13,7 +13,7 @@ from tests.system.redis import servers
 from tests.system.redis.flow import everything
 from tests.system.redis.servers import Server
 
-pytestmark = [pytest.mark.systems, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.systems, pytest.mark.timeout(180), pytest.mark.usefixtures("patience")]
 PAGE = Path(__file__).parents[3] / "docs" / "redis.md"
 USERS = [line.split() for line in PAGE.read_text().splitlines() if line.startswith("user ")]
 

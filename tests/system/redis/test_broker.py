@@ -17,7 +17,7 @@ from tests.system.redis import certificates as authorities
 from tests.system.redis import servers
 from tests.system.redis.certificates import Certificates
 
-pytestmark = pytest.mark.systems
+pytestmark = [pytest.mark.systems, pytest.mark.usefixtures("patience")]
 
 
 async def passes_a_task(url: str) -> None:

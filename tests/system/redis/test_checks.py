@@ -13,7 +13,7 @@ from tests.system.redis import certificates as authorities
 from tests.system.redis import servers
 from tests.system.redis.servers import Cluster, Sentinels
 
-pytestmark = pytest.mark.systems
+pytestmark = [pytest.mark.systems, pytest.mark.usefixtures("patience")]
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,14 @@ from hummdesk.bus.shards import shard_of
 from hummdesk.bus.slots import slot_of
 from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.ids import new_id
+from tests.running_time import running_clock
 from tests.system.chaos.deployment import Deployment, deploy
 from tests.system.chaos.load import Load, load
 from tests.system.chaos.report import Row, row
 from tests.system.chaos.test_redis import delivered_to_all
 from tests.system.redis import servers
 from tests.system.redis.flow import bus, number
-from tests.system.redis.servers import Cluster, Server
+from tests.system.redis.servers import FAILOVER_MS, Cluster, Server
 
 pytestmark = [pytest.mark.systems, pytest.mark.timeout(180)]
 
@@ -33,10 +34,11 @@ async def reaches(traffic: Load, messages: int) -> None:
 
 async def seconds_until_delivered(traffic: Load) -> float:
     """Wait until every client has a message that is sent from now on."""
-    began = time.monotonic()
-    await reaches(traffic, len(traffic.acknowledged) + len(traffic.senders))
-    await delivered_to_all(traffic, max(traffic.acknowledged.values(), key=lambda one: one.at))
-    return time.monotonic() - began
+    async with running_clock() as clock:
+        began = time.time()
+        await reaches(traffic, len(traffic.acknowledged) + len(traffic.senders))
+        await delivered_to_all(traffic, max(traffic.acknowledged.values(), key=lambda one: one.at))
+        return clock.seconds(began, time.time())
 
 
 async def report(found: Row, traffic: Load, failover: float, back: float) -> None:
@@ -46,7 +48,10 @@ async def report(found: Row, traffic: Load, failover: float, back: float) -> Non
 
 
 async def test_sentinel_failover_under_load_loses_no_acknowledged_message() -> None:
-    async with servers.sentinels() as watched, deploy(redis_url=watched.url, broker_url=watched.url) as deployment:
+    async with (
+        servers.sentinels(timeout_ms=FAILOVER_MS) as watched,
+        deploy(redis_url=watched.url, broker_url=watched.url) as deployment,
+    ):
         with row("40", "master killed, Sentinels promote its replica") as found:
             async with load(deployment) as traffic:
                 async with traffic.sending():
@@ -68,7 +73,10 @@ async def test_sentinel_failover_under_load_loses_no_acknowledged_message() -> N
 
 
 async def test_failover_of_a_cluster_under_load_loses_no_acknowledged_message() -> None:
-    async with servers.cluster() as found_cluster, deploy(redis_url=found_cluster.url) as deployment:
+    async with (
+        servers.cluster(timeout_ms=FAILOVER_MS) as found_cluster,
+        deploy(redis_url=found_cluster.url) as deployment,
+    ):
         with row("40", "master of a cluster killed, its replica promoted") as found:
             async with load(deployment) as traffic:
                 async with traffic.sending():
@@ -119,7 +127,11 @@ async def stop_replication(master: Server, replica: Server) -> None:
 
 async def test_events_that_the_replica_of_a_sentinel_lacks_are_reported_as_lost() -> None:
     account = new_id()
-    async with servers.sentinels() as watched, bus(watched.url) as one, bus(watched.url) as other:
+    async with (
+        servers.sentinels(timeout_ms=FAILOVER_MS) as watched,
+        bus(watched.url) as one,
+        bus(watched.url) as other,
+    ):
         await asyncio.gather(one.reader.follow(account), other.reader.follow(account))
         await one.writer.append(number(account, 1))
         await other.has(account, {1})
@@ -139,7 +151,7 @@ async def test_events_that_the_replica_of_a_sentinel_lacks_are_reported_as_lost(
 
 async def test_events_that_the_replica_in_a_cluster_lacks_are_reported_as_lost() -> None:
     account = new_id()
-    async with servers.cluster() as found, bus(found.url) as one, bus(found.url) as other:
+    async with servers.cluster(timeout_ms=FAILOVER_MS) as found, bus(found.url) as one, bus(found.url) as other:
         await asyncio.gather(one.reader.follow(account), other.reader.follow(account))
         await one.writer.append(number(account, 1))
         await other.has(account, {1})

@@ -9,7 +9,7 @@ from tests.system.redis import servers
 from tests.system.redis.certificates import Certificates
 from tests.system.redis.flow import everything
 
-pytestmark = pytest.mark.systems
+pytestmark = [pytest.mark.systems, pytest.mark.usefixtures("patience")]
 with_tls = pytest.mark.skipif(servers.SYSTEM is None, reason="redis-server is not on the PATH")
 
 
