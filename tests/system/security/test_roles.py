@@ -78,13 +78,16 @@ async def test_pooler_that_discards_start_up_parameters_leaves_the_policies_on(
 
 @pytest.mark.systems
 @pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
-@pytest.mark.parametrize(("mode", "transactions"), [("session", 60), ("transaction", 60), ("statement", 4)])
+@pytest.mark.parametrize(
+    ("mode", "transactions", "size"), [("session", 60, 8), ("transaction", 60, 2), ("statement", 4, 2)]
+)
 @pytest.mark.parametrize("login", ["owner", "web"])
 async def test_pgbouncer_that_discards_start_up_parameters_leaves_the_policies_on(
-    servers: Servers, shop: Settings, accounts: list[Account], mode: str, transactions: int, login: str
+    servers: Servers, shop: Settings, accounts: list[Account], mode: str, transactions: int, size: int, login: str
 ) -> None:
+    """In the mode `session` each connection of a client occupies one to the server."""
     url = shop.postgres if login == "owner" else url_of(shop, "web")
-    async with pgbouncer(servers.cluster, make_reachable_directory(), url, mode=mode) as pooled:
+    async with pgbouncer(servers.cluster, make_reachable_directory(), url, mode=mode, size=size) as pooled:
         served, foreign = await served_and_foreign(pooled, accounts, transactions)
         print(f"{mode}, {login}: {served} of {transactions} transactions served")
         assert foreign == 0
