@@ -167,11 +167,12 @@ AS $$
     LIMIT most
 $$;
 
-GRANT USAGE, CREATE ON SCHEMA public TO hummdesk_search;
-ALTER FUNCTION find_conversations(tsquery, text[], text[], integer) OWNER TO hummdesk_search;
-ALTER FUNCTION find_contacts(text, integer) OWNER TO hummdesk_search;
-REVOKE CREATE ON SCHEMA public FROM hummdesk_search;
+-- Before the owner changes: afterwards only the new one, or a superuser, can.
 REVOKE ALL ON FUNCTION find_conversations(tsquery, text[], text[], integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION find_contacts(text, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION find_conversations(tsquery, text[], text[], integer) TO hummdesk_app;
 GRANT EXECUTE ON FUNCTION find_contacts(text, integer) TO hummdesk_app;
+GRANT USAGE, CREATE ON SCHEMA public TO hummdesk_search;
+ALTER FUNCTION find_conversations(tsquery, text[], text[], integer) OWNER TO hummdesk_search;
+ALTER FUNCTION find_contacts(text, integer) OWNER TO hummdesk_search;
+REVOKE CREATE ON SCHEMA public FROM hummdesk_search;

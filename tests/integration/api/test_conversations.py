@@ -121,12 +121,14 @@ async def test_change_is_published_as_if_made_on_a_socket(admin: RestClient, acc
     assert found["rest"] == found["socket"]
     assert [name for name, _ in found["rest"]] == [
         "conversation_status_changed",
+        "conversation_activity",
         "conversation_assigned",
         "conversation_activity",
         "conversation_unassigned",
         "conversation_activity",
         "conversation_status_changed",
         "conversation_queued",
+        "conversation_activity",
     ]
 
 

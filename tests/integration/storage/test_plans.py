@@ -213,7 +213,8 @@ MOVED = {
 DEEP = LIST | {"before_at": datetime.now(UTC).replace(hour=0)}
 EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
 FILTERS: dict[str, Any] = {"agent_id": None, "unassigned": False, "team_id": None, "priority": None, "label_id": None}
-FILTERS |= {"is_snoozed": None, "category": None, "recent": 10, "since": None}
+WAITING_FILTERS = FILTERS | {"is_snoozed": None, "category": None, "recent": 10}
+FILTERS = WAITING_FILTERS | {"since": None}
 FOUND = {"search_limit": SEARCH_LIMIT, "contact_id": None, "sender": None} | FILTERS
 PASSAGES = json.dumps([{"id": str(new_id()), "article_id": str(md5("2article1")), "vector": "[1,0,0]"}])
 NEW_SESSION = {"id": new_id(), "user_id": AGENT, "secret_hash": b"new", "signed_in_by": "link", "hours": 1.0} | {
@@ -339,7 +340,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("conversations.change_labels", IN_BUSY | {"added": [md5("2label1")], "removed": [], **EVENT}, 2),
     (
         "conversations.page_of_waiting",
-        {"contact_id": None, **FILTERS, "statuses": ["open"], "scanned": 200, "limit": 51}
+        {"contact_id": None, **WAITING_FILTERS, "statuses": ["open"], "scanned": 200, "limit": 51}
         | {"after_at": LONGEST_WAIT[0], "after_id": LONGEST_WAIT[1]},
         300,  # all that wait
     ),

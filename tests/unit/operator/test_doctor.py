@@ -1,6 +1,7 @@
 """`hummdesk doctor`: joins the findings of all checks, and prints a line or an object for each."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,7 +19,8 @@ FATAL = Finding("Role hummdesk_app", "bypasses row-level security", "ALTER ROLE"
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # no settings of `up`
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none")
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     find(monkeypatch)
